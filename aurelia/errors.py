@@ -1,0 +1,39 @@
+"""Every error that a user may meet: what failed, on which input, and what to do next.
+
+Messages carry no absolute path and no key. `exit_status` is what the command line ends with: 2 for a user's mistake, 3
+for a model or provider that failed.
+"""
+
+
+class AureliaError(RuntimeError):
+    """The base of all errors of this project (a RuntimeError, so that a LangGraph server shows its message)."""
+
+    exit_status = 3
+
+
+class InputError(AureliaError):
+    """A question, choice, setting, profile or model name that cannot be used."""
+
+    exit_status = 2
+
+
+class MediaError(InputError):
+    """A clip that may not be read, cannot be decoded, or is not what its container promises."""
+
+
+class ModelError(AureliaError):
+    """A model or provider that did not answer.
+
+    Attributes:
+        transient: whether the same call may succeed later (the ledger retries these).
+        retry_after: seconds the provider asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.transient = transient
+        self.retry_after = retry_after
+
+
+class ReplyError(ModelError):
+    """A reply that does not satisfy its schema, also after it was asked for again."""

@@ -1,0 +1,119 @@
+"""The vocabulary of measurement: what was heard and seen, when, where, how sure. Data only; measuring is elsewhere.
+
+Times are seconds from the start of the clip; places are fractions of the picture, (0, 0) top left; levels are dBFS RMS;
+confidences are 0..1.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Voice = Literal["tone", "noise", "click"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One sound event.
+
+    Attributes:
+        start, end: onset and end, seconds.
+        level: loudness, dBFS RMS over the event.
+        voice: tone (pitched), noise (unpitched, lasting) or click (unpitched, shorter than 0.12 s).
+        pitch: fundamental frequency in Hz; None unless a tone.
+        harmonic: whether overtones stand at whole multiples of the pitch.
+        attack, decay: seconds from onset to peak, and from peak down by 20 dB (or to the end).
+        brightness: spectral centroid, Hz.
+        confidence: 0..1.
+    """
+
+    start: float
+    end: float
+    level: float
+    voice: Voice
+    pitch: float | None
+    harmonic: bool
+    attack: float
+    decay: float
+    brightness: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Something that moves, in one place, for one stretch of time.
+
+    Attributes:
+        start, end: seconds; as fine as the spacing of the frames looked at.
+        x, y: centre of the moving region, 0..1.
+        extent: share of the picture that moves, 0..1.
+        colour: name of the moving region's colour (see `colours.NAMES`), None when mixed.
+        confidence: 0..1.
+    """
+
+    start: float
+    end: float
+    x: float
+    y: float
+    extent: float
+    colour: str | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """A colour and the share of the picture it covers (0..1); `background` for the widest one that stays still."""
+
+    name: str
+    share: float
+    background: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """A steady beat: beats per minute, and its strength 0..1 (how regular the onsets are)."""
+
+    bpm: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coincidence:
+    """How the onsets of motion and sound agree: `lag` seconds (motion after sound is positive), `strength` 0..1."""
+
+    lag: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that was measured in one or several looks at a clip.
+
+    Attributes:
+        duration: of the clip, seconds.
+        has_audio: whether the clip carries a sound track at all.
+        seen, heard: the spans that were looked at and listened to, (start, end) in seconds.
+        frame_gap: widest spacing of the frames in seconds: no event is known more finely than this; inf when unseen.
+        rate: lowest sampling rate listened at, Hz: nothing above half of it was heard; 0 when unheard.
+        silences: stretches of at least 0.3 s below the noise floor.
+    """
+
+    duration: float
+    has_audio: bool
+    seen: tuple[tuple[float, float], ...]
+    heard: tuple[tuple[float, float], ...]
+    frame_gap: float
+    rate: int
+    sounds: tuple[Sound, ...]
+    silences: tuple[tuple[float, float], ...]
+    motions: tuple[Motion, ...]
+    colours: tuple[Colour, ...]
+    cuts: tuple[float, ...]
+    flashes: tuple[float, ...]
+    tempo: Tempo | None
+    coincidence: Coincidence | None
+
+
+def place(x: float, y: float) -> str:
+    """The place in plain words: left, centre or right, with top or bottom where it is clearly so."""
+    across = "left" if x < 0.36 else "right" if x > 0.64 else "centre"
+    down = "top" if y < 0.3 else "bottom" if y > 0.7 else ""
+    return across if not down else down if across == "centre" else f"{down} {across}"

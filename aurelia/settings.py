@@ -1,0 +1,62 @@
+"""What only the operator of a machine decides: folders, allowed media roots, limits. Never part of a run's input.
+
+Explicit > environment > default, resolved once by `Settings.from_environment`; nothing is read at import.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's settings.
+
+    Attributes:
+        home: folder of everything that is kept: the call ledger, the clip cache, the served media.
+        media_roots: folders whose files may be read, and in which relative names are looked up.
+        any_file: whether any local file may be read (the command line without AURELIA_MEDIA_ROOTS).
+        max_media_bytes: largest file that is opened, in bytes.
+        max_clip_seconds: longest clip that is opened, in seconds.
+        decode_seconds: time limit of one decoding job in its child process, in seconds.
+        decode_bytes: memory limit of a decoding child process, in bytes.
+        decode_workers: decoding child processes at once.
+    """
+
+    home: Path
+    media_roots: tuple[Path, ...] = ()
+    any_file: bool = False
+    max_media_bytes: int = 2 * GIB
+    max_clip_seconds: float = 3600.0
+    decode_seconds: float = 120.0
+    decode_bytes: int = 4 * GIB
+    decode_workers: int = 2
+
+    @classmethod
+    def from_environment(cls, *, local: bool, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Settings for this machine.
+
+        Args:
+            local: True for a person at a command line, who without AURELIA_MEDIA_ROOTS may read any local file; False
+                for the served graph, which then reads only its own media folder.
+            environment: the variables to read (default: the process's own): AURELIA_HOME, AURELIA_MEDIA_ROOTS (a path
+                list), XDG_DATA_HOME.
+        """
+        env = os.environ if environment is None else environment
+        data = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        home = Path(env.get("AURELIA_HOME") or data / "aurelia").expanduser()
+        named = [Path(part).expanduser() for part in env.get("AURELIA_MEDIA_ROOTS", "").split(os.pathsep) if part]
+        return cls(home=home, media_roots=tuple(named) or (home / "media",), any_file=local and not named)
+
+    @property
+    def cache(self) -> Path:
+        """Folder of decoded clips, named by content; safe to delete."""
+        return self.home / "cache"
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite file of every model call that was ever paid for."""
+        return self.home / "ledger.sqlite"
