@@ -4,6 +4,11 @@ Messages carry no absolute path and no key. `exit_status` is what the command li
 for a model or provider that failed.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from state.schema import Usage
+
 
 class AureliaError(RuntimeError):
     """The base of all errors of this project (a RuntimeError, so that a LangGraph server shows its message)."""
@@ -27,12 +32,14 @@ class ModelError(AureliaError):
     Attributes:
         transient: whether the same call may succeed later (the ledger retries these).
         retry_after: seconds the provider asked to wait, or None.
+        usage: what was spent before it failed, or None.
     """
 
     def __init__(self, message: str, *, transient: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.transient = transient
         self.retry_after = retry_after
+        self.usage: Usage | None = None
 
 
 class ReplyError(ModelError):

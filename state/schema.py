@@ -3,7 +3,7 @@
 `typing_extensions.TypedDict` rather than `typing.TypedDict`: on Python 3.11 the server publishes no schema otherwise.
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -64,15 +64,13 @@ class Usage(TypedDict):
     media_uploads: int
 
 
-class Guidance(TypedDict):
-    """What Feedback asks of the next attempt: a text, and the stretches of the clip to look at more closely."""
-
-    text: str
-    windows: list[Window]
-
-
 class Attempt(TypedDict):
-    """One turn of the loop, t from 1; a null score is an attempt that could not be scored, and `error` says why."""
+    """One turn of the loop, t from 1; a null score is an attempt that could not be scored, and `error` says why.
+
+    `critique` and `doubts` are the evaluator's reasons and the stretches where it disagrees; `feedback` and `windows`
+    are what was asked after this attempt, and where the next one is to look more closely; `seconds` and `usage` are
+    those of its agents' calls.
+    """
 
     iteration: int
     score: int | None
@@ -80,7 +78,144 @@ class Attempt(TypedDict):
     reasoning: Reasoning | None
     critique: str | None
     doubts: list[Window]
-    feedback: Guidance | None
+    feedback: str | None
+    windows: list[Window]
     error: str | None
     seconds: float
     usage: Usage
+
+
+NO_USAGE: Usage = {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "media_uploads": 0}
+
+
+def add_usage(total: Usage | None, more: Usage | None) -> Usage:
+    """The sum of two bills; an unknown price makes the sum's unknown. `more` None starts a new bill."""
+    if total is None or more is None:
+        return more or NO_USAGE
+    known = total["cost_usd"] is not None and more["cost_usd"] is not None
+    return {
+        "calls": total["calls"] + more["calls"],
+        "input_tokens": total["input_tokens"] + more["input_tokens"],
+        "output_tokens": total["output_tokens"] + more["output_tokens"],
+        "cost_usd": (total["cost_usd"] or 0.0) + (more["cost_usd"] or 0.0) if known else None,
+        "media_uploads": total["media_uploads"] + more["media_uploads"],
+    }
+
+
+def new_attempt(iteration: int) -> Attempt:
+    """An attempt of which nothing is known yet."""
+    return {
+        "iteration": iteration,
+        "score": None,
+        "caption": None,
+        "reasoning": None,
+        "critique": None,
+        "doubts": [],
+        "feedback": None,
+        "windows": [],
+        "error": None,
+        "seconds": 0.0,
+        "usage": NO_USAGE,
+    }
+
+
+def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) -> list[Attempt]:
+    """Reducer: lays partial attempts over those with the same iteration; seconds and usage add up. None starts anew."""
+    if new is None:
+        return []
+    merged = {attempt["iteration"]: attempt for attempt in old or []}
+    for part in new:
+        known = merged.get(part["iteration"]) or new_attempt(part["iteration"])
+        laid: Any = {**known, **part}
+        laid["seconds"] = known["seconds"] + part.get("seconds", 0.0)
+        laid["usage"] = add_usage(known["usage"], part.get("usage", NO_USAGE))
+        merged[part["iteration"]] = laid
+    return [merged[iteration] for iteration in sorted(merged)]
+
+
+def append_warnings(old: list[str] | None, new: list[str] | None) -> list[str]:
+    """Reducer: appends; None starts anew."""
+    return [] if new is None else [*(old or []), *new]
+
+
+class Input(TypedDict):
+    """What a run is asked.
+
+    `video` is a path, a name under the media roots, or the id of a clip that is known already. `audio` holds separate
+    sound tracks: one replaces the clip's own, several are candidates to choose from (as in DM-Match).
+    """
+
+    video: str
+    question: str
+    audio: NotRequired[list[str]]
+    choices: NotRequired[list[str]]
+
+
+class Update(TypedDict, total=False):
+    """What a node may return: any part of the state; reducers lay it over what is there."""
+
+    run: str
+    question: str
+    choices: list[str]
+    clip: MediaRef
+    tracks: list[MediaRef]
+    iterations: list[dict[str, Any]] | None
+    usage: Usage | None
+    warnings: list[str] | None
+    answer: str | None
+    choice: str | None
+    zero_shot_answer: str | None
+    best: Reasoning | None
+    best_iteration: int | None
+    score: int | None
+    stop_reason: StopReason | None
+    models: dict[Role, str]
+
+
+class Known(TypedDict):
+    """What every agent is told: the question and the clip by reference; `run` names who pays for the calls."""
+
+    run: str
+    question: str
+    choices: list[str]
+    clip: MediaRef
+    tracks: list[MediaRef]
+
+
+class Loop(Known):
+    """What the agents of the loop see beside that: the attempts so far."""
+
+    iterations: Annotated[list[Attempt], merge_attempts]
+
+
+class Judged(TypedDict):
+    """What the evaluator sees: clip and attempts (of which it reads the caption), not the question (section 3.2)."""
+
+    run: str
+    clip: MediaRef
+    tracks: list[MediaRef]
+    iterations: Annotated[list[Attempt], merge_attempts]
+
+
+class Output(TypedDict):
+    """What a run answers; what does not apply is null."""
+
+    answer: str | None
+    choice: str | None
+    zero_shot_answer: str | None
+    best: Reasoning | None
+    best_iteration: int | None
+    score: int | None
+    stop_reason: StopReason | None
+    iterations: Annotated[list[Attempt], merge_attempts]
+    clip: MediaRef
+    models: dict[Role, str]
+    usage: Annotated[Usage, add_usage]
+    warnings: Annotated[list[str], append_warnings]
+
+
+class State(Input, Output):
+    """The whole state of a run."""
+
+    run: str
+    tracks: list[MediaRef]

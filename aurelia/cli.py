@@ -1,0 +1,202 @@
+"""The command line: a thin skin over `graph.run`. Progress goes to stderr, the answer to stdout.
+
+Exit status 0: an answer; 2: bad input or usage; 3: a model or provider failed. Nothing heavy is imported before the
+input has been checked, so that help and errors come at once.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+
+from aurelia.errors import AureliaError, InputError
+from aurelia.settings import Settings
+
+if TYPE_CHECKING:
+    from state.context import Context
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="AURELIA: better answers from a frozen audio-visual model, by reasoning that is checked against the clip.",
+)
+
+Video = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
+Audio = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATH", help="A separate sound track; several are candidates to choose from."),
+]
+Profile = Annotated[
+    str,
+    typer.Option(metavar="NAME|FILE.toml", envvar="AURELIA_PROFILE", help="Preset of models and settings."),
+]
+Model = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ROLE=PROVIDER:MODEL",
+        help="Model of one role: generator, summarizer, evaluator, feedback or target.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.command()
+def ask(
+    video: Video,
+    question: Annotated[str, typer.Option(metavar="TEXT", help="The question, in ordinary words.")],
+    audio: Audio = None,
+    choice: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; give it once for each.")
+    ] = None,
+    profile: Profile = "offline",
+    model: Model = None,
+    threshold: Annotated[
+        int | None,
+        typer.Option(min=1, max=10, help="Score at which the loop ends (8 unless the profile says otherwise)."),
+    ] = None,
+    max_iterations: Annotated[
+        int | None, typer.Option(min=1, max=10, help="Attempts at most (5 unless the profile says otherwise).")
+    ] = None,
+    inject: Annotated[
+        Literal["steps", "steps+answers", "full"] | None,
+        typer.Option(help="What of the best reasoning the target is given (steps unless the profile says otherwise)."),
+    ] = None,
+    compare: Annotated[
+        bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (on by default).")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Answer a question about a clip, with and without AURELIA."""
+    overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "compare": compare}
+    context = _context(profile, model, overrides)
+    media = _Media(video, audio)
+    from aurelia.show import Progress, answer_lines
+    from graph.run import ask as run
+
+    progress = Progress(context)
+    asked: Any = {"video": media.clip["id"], "audio": [track["id"] for track in media.tracks]}
+    asked |= {"question": question, "choices": choice or []}
+    result = asyncio.run(run(asked, context, desk=media.desk(), on_event=progress.event))
+    progress.result(result)
+    _print(json.dumps(result, ensure_ascii=False) if as_json else answer_lines(result))
+
+
+@app.command()
+def score(
+    video: Video,
+    caption: Annotated[str, typer.Option(metavar="TEXT", help="What is claimed to be seen and heard.")],
+    audio: Audio = None,
+    profile: Profile = "offline",
+    model: Model = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score a caption against a clip, 1 to 10: the evaluator alone."""
+    context = _context(profile, model, {})
+    if not caption.strip():
+        raise InputError("The caption is empty: say what is claimed to be seen and heard.")
+    media = _Media(video, audio)
+    from graph.run import score as run
+
+    verdict = asyncio.run(run(media.clip, media.tracks, caption.strip(), context, media.desk()))
+    if as_json:
+        _print(json.dumps(verdict, ensure_ascii=False))
+    elif verdict["score"] is None:
+        raise AureliaError(f"{context.evaluator} gives no score: {verdict['justification']}")
+    else:
+        typer.echo(verdict["justification"], err=True)
+        _print(str(verdict["score"]))
+
+
+@app.command()
+def doctor(as_json: Json = False, debug: Debug = False) -> None:
+    """Show what is installed, which profiles can run here, and what each lacks."""
+    from aurelia.doctor import examine, lines
+
+    found = examine(Settings.from_environment(local=True))
+    _print(json.dumps(found) if as_json else lines(found))
+
+
+@app.command()
+def graph(
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this PNG file instead.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Print the graph as Mermaid text, or draw it as a picture on this machine."""
+    from graph import draw
+
+    if png is None:
+        _print(draw.mermaid())
+    else:
+        draw.png(png)
+        typer.echo(f"Drawn into {png}.", err=True)
+
+
+class _Media:
+    """The named media, admitted before anything heavy is imported."""
+
+    def __init__(self, video: str, audio: Sequence[str] | None) -> None:
+        from aurelia.media import ClipStore
+
+        self._store = ClipStore(Settings.from_environment(local=True))
+        self.clip = self._store.admit(video)
+        self.tracks = [self._store.admit(name, kind="audio") for name in audio or []]
+
+    def desk(self) -> Any:
+        from aurelia.models.desk import Desk
+
+        return Desk(Settings.from_environment(local=True), store=self._store)
+
+
+def _context(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
+    from aurelia.profiles import context_for
+    from state.context import ROLES
+
+    named: dict[str, Any] = {}
+    for entry in models or []:
+        role, equals, spec = entry.partition("=")
+        if not equals or role not in ROLES:
+            raise InputError(
+                f"--model {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
+            )
+        named[role] = spec
+    return context_for(profile, {**overrides, **named})
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def main() -> None:
+    """Runs the command line; an error is one line on stderr and an exit status, a traceback only with --debug."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        sys.exit(app(standalone_mode=False))
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("stopped; what was answered is kept, and the same command goes on from there.", 130)
+    except Exception as fault:
+        if debug:
+            raise
+        _explain(fault)
+
+
+def _explain(fault: Exception) -> NoReturn:
+    if isinstance(fault, AureliaError):
+        _fail(str(fault), fault.exit_status)
+    if isinstance(fault, typer.TyperException):
+        said = getattr(fault, "format_message", lambda: str(fault))()
+        _fail(f"{said} See aurelia --help.", getattr(fault, "exit_code", 2))
+    _fail(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug to see where.", 1)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    sys.stderr.write(f"aurelia: {' '.join(message.split())}\n")
+    sys.exit(status)

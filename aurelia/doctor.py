@@ -1,0 +1,82 @@
+"""What is installed here, which profiles can run, and what each lacks. Imports none of what it looks for."""
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from aurelia import profiles
+from aurelia.settings import Settings
+from state.context import ROLES, make_context
+
+PACKAGES = {
+    "langgraph": "the graph",
+    "langsmith": "traces",
+    "decord": "video decoding (PyAV stands in where it has no wheel)",
+    "av": "audio decoding",
+    "librosa": "audio analysis",
+    "langgraph-cli": "langgraph dev and Studio: pip install 'aurelia[server]'",
+    "langchain-openai": "OpenAI and compatible servers: pip install 'aurelia[openai]'",
+    "langchain-google-genai": "Gemini: pip install 'aurelia[google]'",
+    "torch": "local weights: pip install 'aurelia[local]'",
+    "transformers": "local weights: pip install 'aurelia[local]'",
+    "pygraphviz": "pictures of the graph: pip install 'aurelia[draw]'",
+}
+
+
+def examine(settings: Settings) -> dict[str, Any]:
+    """Looks at this machine.
+
+    Returns:
+        python, packages (name, version or null, what for), media_roots (how many; null when any file may be read),
+        profiles (name, description, models, lacks: what has to be there before it can run).
+    """
+    return {
+        "python": platform.python_version(),
+        "packages": [{"name": name, "version": _version(name), "for": why} for name, why in PACKAGES.items()],
+        "media_roots": None if settings.any_file else len(settings.media_roots),
+        "profiles": [_profile(name) for name in profiles.names()],
+    }
+
+
+def _profile(name: str) -> dict[str, Any]:
+    values = profiles.read(name)
+    context = make_context({key: value for key, value in values.items() if key != "description"})
+    models = context.models()
+    lacks = sorted({lack for role in ROLES for lack in _lacks(models[role])})
+    return {"name": name, "description": values.get("description", ""), "models": models, "lacks": lacks}
+
+
+def _lacks(spec: str) -> list[str]:
+    """What has to be there before the model `spec` can be asked."""
+    from aurelia.models.providers import BUILT_IN
+
+    provider = spec.partition(":")[0]
+    if provider not in BUILT_IN:
+        return [f"a provider named {provider!r}"]
+    needed = ("numpy", "scipy", "librosa", "av") if provider == "offline" else ()
+    return [f"the package {name}" for name in needed if _version(name) is None]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def lines(found: dict[str, Any]) -> str:
+    """The findings as text."""
+    text = [f"Python {found['python']}", "", "Packages"]
+    for package in found["packages"]:
+        text.append(f"  {package['name']:<24}{package['version'] or 'not installed':<16}{package['for']}")
+    roots = found["media_roots"]
+    reads = (
+        "any local file"
+        if roots is None
+        else f"files under {roots} folder{'s' if roots != 1 else ''} (AURELIA_MEDIA_ROOTS)"
+    )
+    text += ["", f"Media: the command line reads {reads}", "", "Profiles"]
+    for profile in found["profiles"]:
+        state = "can run here" if not profile["lacks"] else f"lacks {', '.join(profile['lacks'])}"
+        text += [f"  {profile['name']:<24}{state}", f"  {'':<24}{profile['description']}"]
+    return "\n".join(text)

@@ -1,0 +1,164 @@
+"""Where the nodes ask: a role's request in, a validated answer with its bill out, every call through the ledger."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+
+import prompts
+from aurelia.errors import ModelError, ReplyError
+from aurelia.media import ClipStore
+from aurelia.models.ledger import Call, Ledger
+from aurelia.models.ledger import Reply as Paid
+from aurelia.models.messages import compose
+from aurelia.models.providers import BUILT_IN, Provider, make_model
+from aurelia.models.structured import Reply, read
+from aurelia.settings import Settings
+from state.schema import NO_USAGE, Role, Usage, add_usage
+
+R = TypeVar("R", bound=Reply)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a role is asked.
+
+    Attributes:
+        role: who is asked.
+        spec: the model, `provider:model`.
+        text: the role's prompt, filled.
+        fields: the same as data.
+        run: names the run that pays.
+        rollout: number of the independent repetition.
+        sees_clip: whether the clip stands before the text.
+    """
+
+    role: Role
+    spec: str
+    text: str
+    fields: dict[str, Any]
+    run: str
+    rollout: int
+    sees_clip: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[V]):
+    """A usable answer, what it cost this run, and the seconds it took."""
+
+    value: V
+    usage: Usage
+    seconds: float
+
+
+class Desk:
+    """The models, the clip store and the ledger of one process, each made when first needed."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        providers: Mapping[str, Provider] | None = None,
+        store: ClipStore | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """Opens nothing.
+
+        Args:
+            settings: the operator's settings (default: those of a server, from the environment).
+            providers: further providers by name, beside the built-in ones.
+            store: the clips to use (default: those in the settings' home).
+            ledger: the ledger to use (default: the one in the settings' home).
+        """
+        self._settings = settings
+        self._providers = {**BUILT_IN, **(providers or {})}
+        self._ledger = ledger
+        self._store = store
+        self._models: dict[str, BaseChatModel] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """The operator's settings."""
+        if self._settings is None:
+            self._settings = Settings.from_environment(local=False)
+        return self._settings
+
+    @property
+    def store(self) -> ClipStore:
+        """The clips."""
+        if self._store is None:
+            self._store = ClipStore(self.settings, copy=not self.settings.any_file)
+        return self._store
+
+    @property
+    def ledger(self) -> Ledger:
+        """The call ledger."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.settings.ledger)
+        return self._ledger
+
+    def model(self, spec: str) -> BaseChatModel:
+        """The model that `spec` names, made once.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        if spec not in self._models:
+            self._models[spec] = make_model(spec, self.store, self._providers)
+        return self._models[spec]
+
+    async def say(self, request: Request) -> Answer[str]:
+        """Asks for plain text.
+
+        Raises:
+            ModelError: the model did not answer, or answered with nothing.
+        """
+        began = time.perf_counter()
+        reply = await self._call(request, compose(request.text, request.fields, sees_clip=request.sees_clip))
+        if not (text := reply.message.text.strip()):
+            raise _having_spent(reply.usage, ReplyError(f"{request.spec} answered with nothing as {request.role}."))
+        return Answer(text, reply.usage, time.perf_counter() - began)
+
+    async def ask(self, request: Request, schema: type[R]) -> Answer[R]:
+        """Asks for an answer that satisfies `schema`; one that does not is sent back once with what is wrong.
+
+        Raises:
+            ModelError: the model did not answer, or (ReplyError) not in the form asked for; `usage` is what was spent.
+        """
+        began = time.perf_counter()
+        messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
+        first = await self._call(request, messages)
+        try:
+            return Answer(read(first.message.text, schema), first.usage, time.perf_counter() - began)
+        except ReplyError as fault:
+            again = HumanMessage(prompts.fill("again", fault=str(fault)), additional_kwargs={"request": request.fields})
+        second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first.usage)
+        usage = add_usage(first.usage, second.usage)
+        try:
+            return Answer(read(second.message.text, schema), usage, time.perf_counter() - began)
+        except ReplyError as fault:
+            said = f"{request.spec} gave no usable reply as {request.role}, asked twice: {fault}"
+            raise _having_spent(usage, ReplyError(said)) from None
+
+    async def _call(self, request: Request, messages: list[AnyMessage], spent: Usage = NO_USAGE) -> Paid:
+        model = await asyncio.to_thread(self.model, request.spec)
+        call = Call(model, request.spec, request.role, request.run, request.rollout, messages)
+        try:
+            return await self.ledger.call(call, {"run_name": request.role, "tags": [request.role]})
+        except ModelError as fault:
+            raise _having_spent(spent, fault) from fault.__cause__
+
+    def close(self) -> None:
+        """Closes the ledger; it opens again when needed."""
+        if self._ledger is not None:
+            self._ledger.close()
+
+
+def _having_spent(usage: Usage, fault: ModelError) -> ModelError:
+    fault.usage = usage
+    return fault

@@ -1,0 +1,191 @@
+"""The call ledger: one layer that retries, counts and stores every model call, so that nothing is paid for twice.
+
+One SQLite row a call, keyed by model, its settings, the messages (clips by their id) and the rollout number, written
+before the reply is used. It is the resume, the cache, the budget and the bill at once. It knows no prompts, no schemas.
+"""
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.runnables import RunnableConfig
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from aurelia.errors import ModelError
+from aurelia.models.faults import as_model_error
+from state.schema import NO_USAGE, Usage
+
+TRIES = 4
+LONGEST_WAIT = 120.0
+_backoff = wait_random_exponential(multiplier=1.0, max=30.0)
+
+_TABLE = """CREATE TABLE IF NOT EXISTS calls (
+    key TEXT PRIMARY KEY, created REAL NOT NULL, run TEXT NOT NULL, role TEXT NOT NULL, spec TEXT NOT NULL,
+    rollout INTEGER NOT NULL, request TEXT NOT NULL, reply TEXT NOT NULL, usage TEXT NOT NULL,
+    tries INTEGER NOT NULL, seconds REAL NOT NULL)"""
+
+
+class Call(NamedTuple):
+    """One call to be made: which model (`spec` names it), for which role and run, and what is said to it."""
+
+    model: BaseChatModel
+    spec: str
+    role: str
+    run: str
+    rollout: int
+    messages: Sequence[AnyMessage]
+
+
+class Reply(NamedTuple):
+    """What came back, and what it cost this run: a reply that another run has paid for costs nothing."""
+
+    message: AIMessage
+    usage: Usage
+
+
+class Ledger:
+    """The store of all calls in one SQLite file (WAL); may be shared by threads, event loops and processes."""
+
+    def __init__(self, path: Path, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Opens nothing yet; the file is made by the first call.
+
+        Args:
+            path: the SQLite file.
+            sleep: how to wait between tries (tests do not wait).
+        """
+        self._path = path
+        self._sleep = sleep
+        self._connection: sqlite3.Connection | None = None
+        self._guard = threading.Lock()
+        self._under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
+        """Answers from the store, or makes the call, retrying what is transient, and stores the reply.
+
+        Raises:
+            ModelError: the model did not answer, after all tries.
+        """
+        key = key_of(call)
+        lock = self._under_way.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
+        async with lock:
+            stored = await asyncio.to_thread(self._find, key, call.run)
+            return stored or await self._pay(key, call, config)
+
+    async def _pay(self, key: str, call: Call, config: RunnableConfig | None) -> Reply:
+        began = time.perf_counter()
+        tries = 0
+        async for attempt in AsyncRetrying(
+            stop=stop_after_attempt(TRIES),
+            wait=_wait,
+            retry=retry_if_exception(_worth_another_try),
+            sleep=self._sleep,
+            reraise=True,
+        ):
+            with attempt:
+                tries += 1
+                message = await _invoke(call, config)
+        reply = Reply(message, usage_of(message))
+        await asyncio.to_thread(self._store, key, call, reply, tries, time.perf_counter() - began)
+        return reply
+
+    def _find(self, key: str, run: str) -> Reply | None:
+        with self._guard:
+            row = self._open().execute("SELECT reply, usage, run FROM calls WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        message = AIMessage.model_validate_json(row[0])
+        return Reply(message, json.loads(row[1]) if row[2] == run else NO_USAGE)
+
+    def _store(self, key: str, call: Call, reply: Reply, tries: int, seconds: float) -> None:
+        row = (
+            key,
+            time.time(),
+            call.run,
+            call.role,
+            call.spec,
+            call.rollout,
+            _canonical(call.messages),
+            reply.message.model_dump_json(),
+            json.dumps(reply.usage),
+            tries,
+            seconds,
+        )
+        with self._guard, self._open() as connection:
+            connection.execute(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=60, check_same_thread=False)
+            with closing(connection.cursor()) as cursor:
+                cursor.execute("PRAGMA journal_mode=WAL")
+                cursor.execute(_TABLE)
+            self._connection = connection
+        return self._connection
+
+    def close(self) -> None:
+        """Closes the file; the next call opens it again."""
+        with self._guard:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
+def key_of(call: Call) -> str:
+    """The SHA-256 (hex) of everything that decides the reply: model, settings, messages with clips by id, rollout."""
+    settings = call.model._identifying_params
+    parts = {"spec": call.spec, "settings": settings, "messages": _canonical(call.messages), "rollout": call.rollout}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def usage_of(message: AIMessage) -> Usage:
+    """The bill of one reply: tokens as the provider counted them; dollars and uploads as the adapter stated them."""
+    tokens = message.usage_metadata or {"input_tokens": 0, "output_tokens": 0}
+    return {
+        "calls": 1,
+        "input_tokens": tokens["input_tokens"],
+        "output_tokens": tokens["output_tokens"],
+        "cost_usd": message.response_metadata.get("cost_usd"),
+        "media_uploads": message.response_metadata.get("media_uploads", 0),
+    }
+
+
+async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
+    try:
+        return await call.model.ainvoke(list(call.messages), config)
+    except Exception as fault:
+        raise as_model_error(fault, call.spec) from fault
+
+
+def _worth_another_try(fault: BaseException) -> bool:
+    return isinstance(fault, ModelError) and fault.transient and (fault.retry_after or 0.0) <= LONGEST_WAIT
+
+
+def _wait(state: RetryCallState) -> float:
+    fault = state.outcome.exception() if state.outcome else None
+    asked = fault.retry_after if isinstance(fault, ModelError) else None
+    return asked if asked is not None else _backoff(state)
+
+
+def _canonical(messages: Sequence[AnyMessage]) -> str:
+    said = [[message.type, message.content, message.additional_kwargs.get("request")] for message in messages]
+    return json.dumps(_by_id(said), sort_keys=True)
+
+
+def _by_id(value: Any) -> Any:
+    """The same value with every media reference replaced by its id: a file's name decides nothing."""
+    if isinstance(value, dict):
+        if {"id", "name", "bytes"} <= value.keys():
+            return {"id": value["id"]}
+        return {name: _by_id(part) for name, part in value.items()}
+    return [_by_id(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,90 @@
+"""How a run reads in a terminal: a line an attempt as it happens, then the reasoning and both answers. No logic."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from state.context import Context
+
+
+class Progress:
+    """Writes a run's events to stderr as they come."""
+
+    def __init__(self, context: Context, console: Console | None = None) -> None:
+        """Writes nothing yet.
+
+        Args:
+            context: the run's settings, for what the scores are held against.
+            console: where to write (default: stderr).
+        """
+        self._context = context
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Shows one event of the graph."""
+        writers = {
+            "clip": self._clip,
+            "attempt": self._attempt,
+            "feedback": self._feedback,
+            "target": self._target,
+        }
+        writers[event["event"]](event)
+
+    def _clip(self, event: dict[str, Any]) -> None:
+        clip, tracks = event["clip"], event["tracks"]
+        if tracks:
+            sound = f"{len(tracks)} separate sound track{'s' if len(tracks) > 1 else ''}"
+        else:
+            sound = f"sound of {clip['audio_seconds']:.2f} s" if clip["has_audio"] else "no sound"
+        size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames/s"
+        self._line("Clip", f"{clip['duration']:.2f} s, {size}, {sound}  [{clip['id'][:12]}]", "cyan")
+
+    def _attempt(self, event: dict[str, Any]) -> None:
+        of_ten = "not scored" if event["score"] is None else f"{event['score']}/10"
+        style = "green" if (event["score"] or 0) >= self._context.threshold else "yellow"
+        self._line(f"Attempt {event['iteration']}", f"{of_ten}  {event['caption'] or event['error']}", style)
+        if event["caption"] and (event["critique"] or event["error"]):
+            self._line("", f"evaluator: {event['critique'] or event['error']}", "dim")
+
+    def _feedback(self, event: dict[str, Any]) -> None:
+        self._line("", f"feedback: {event['feedback']}", "dim")
+
+    def _target(self, event: dict[str, Any]) -> None:
+        which = (
+            f"with the reasoning of attempt {event['best_iteration']}"
+            if event["best_iteration"]
+            else "without reasoning"
+        )
+        self._line(
+            "Target",
+            f"answers {which} ({self._context.inject})" if event["best_iteration"] else f"answers {which}",
+            "cyan",
+        )
+
+    def result(self, result: dict[str, Any]) -> None:
+        """Shows the chosen reasoning, the zero-shot answer and what went wrong."""
+        if result["best"]:
+            title = (
+                f"attempt {result['best_iteration']}, score {result['score']}/10, stopped by {result['stop_reason']}"
+            )
+            self._line("Reasoning", title, "cyan")
+            for number, step in enumerate(result["best"]["steps"], 1):
+                self._line("", f"{number}. {step['step']} [{step['modality']}]", "")
+                self._line("", f"   {step['answer']} ({step['justification']})", "dim")
+        for warning in result["warnings"]:
+            self._line("Note", warning, "yellow")
+        if self._context.compare:
+            self._line("Zero-shot", result["zero_shot_answer"] or "none", "magenta")
+        self._line("AURELIA", result["answer"] or "none", "bold green")
+        usage = result["usage"]
+        cost = "unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
+        self._line("", f"{usage['calls']} calls, cost {cost}, {result['seconds']:.1f} s", "dim")
+
+    def _line(self, label: str, text: str, style: str) -> None:
+        self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)))
+
+
+def answer_lines(result: dict[str, Any]) -> str:
+    """What goes to stdout without --json: the answer alone."""
+    return str(result["answer"])

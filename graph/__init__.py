@@ -1,0 +1,1 @@
+"""The LangGraph application: wiring, routing, and running one question."""

@@ -1,0 +1,70 @@
+"""Wiring only: the nodes and edges of AURELIA as one compiled LangGraph graph."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Checkpointer
+
+from aurelia.models.desk import Desk
+from aurelia.models.providers import Provider
+from aurelia.settings import Settings
+from graph.route import after_evaluator
+from nodes.evaluator import evaluate
+from nodes.feedback import advise
+from nodes.generator import generate
+from nodes.prepare import prepare
+from nodes.summarizer import summarize
+from nodes.target import answer, answer_zero_shot
+from state.context import Context
+from state.schema import Input, Judged, Known, Loop, Output, State
+
+AureliaGraph = CompiledStateGraph[State, Context, Input, Output]
+
+
+def build_graph(
+    settings: Settings | None = None,
+    *,
+    desk: Desk | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    checkpointer: Checkpointer = None,
+) -> AureliaGraph:
+    """The graph: prepare, then generator, summarizer and evaluator until the router is content, then the target.
+
+    Nothing is opened, read or imported for a model before a run needs it.
+
+    Args:
+        settings: the operator's settings (default: those of a server, from the environment).
+        desk: models, clips and ledger to use instead of new ones.
+        providers: further model providers by name, beside the built-in ones.
+        checkpointer: where runs are kept between nodes (a LangGraph server brings its own).
+    """
+    desk = desk or Desk(settings, providers=providers)
+    builder: StateGraph[State, Context, Input, Output] = StateGraph(
+        State, context_schema=Context, input_schema=Input, output_schema=Output
+    )
+    agents: list[tuple[str, Any, Any]] = [
+        ("prepare", prepare, Input),
+        ("reasoning_generator", generate, Loop),
+        ("summarizer", summarize, Loop),
+        ("evaluator", evaluate, Judged),
+        ("feedback", advise, Loop),
+        ("target_model", answer, Loop),
+        ("zero_shot", answer_zero_shot, Known),
+    ]
+    for name, node, reads in agents:
+        builder.add_node(name, partial(node, desk=desk), input_schema=reads)
+    builder.add_edge(START, "prepare")
+    builder.add_edge("prepare", "reasoning_generator")
+    builder.add_edge("reasoning_generator", "summarizer")
+    builder.add_edge("summarizer", "evaluator")
+    builder.add_conditional_edges("evaluator", after_evaluator, ["feedback", "target_model", "zero_shot"])
+    builder.add_edge("feedback", "reasoning_generator")
+    builder.add_edge("target_model", END)
+    builder.add_edge("zero_shot", END)
+    return builder.compile(checkpointer=checkpointer, name="aurelia")
+
+
+graph = build_graph()

@@ -1,0 +1,21 @@
+"""Where a run goes after the evaluator. Pure: reads the state, returns node names."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from langgraph.runtime import Runtime
+
+from nodes.common import settings_of
+from state.context import Context
+from state.schema import Loop
+from state.select import stop_reason
+
+Next = Literal["feedback", "target_model", "zero_shot"]
+
+
+def after_evaluator(state: Loop, runtime: Runtime[Context]) -> Sequence[Next]:
+    """Back through feedback, or, when the loop ends, on to the target (and, to compare, to zero-shot beside it)."""
+    context = settings_of(runtime)
+    if stop_reason(state["iterations"], context) is None:
+        return ["feedback"]
+    return ["target_model", "zero_shot"] if context.compare else ["target_model"]

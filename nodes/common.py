@@ -1,0 +1,75 @@
+"""What the nodes share: the run's settings, a request's fields, reasoning and choices as text, a failed attempt."""
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from aurelia.errors import ModelError
+from aurelia.models.desk import Answer
+from aurelia.models.structured import WindowReply
+from state.context import Context
+from state.schema import NO_USAGE, Judged, Known, Reasoning, Role, Update, Window
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MOST_WINDOWS = 4
+SHORTEST_WINDOW = 0.1
+
+
+def settings_of(runtime: Runtime[Context]) -> Context:
+    """The run's settings; the defaults when the graph was called without any."""
+    return runtime.context or Context()
+
+
+def base_fields(role: Role, state: Known | Judged) -> dict[str, Any]:
+    """The fields of every request: who is asked, and what all are told of the clip."""
+    clip, tracks = state["clip"], state["tracks"]
+    return {
+        "role": role,
+        "duration": clip["duration"],
+        "has_audio": clip["has_audio"] or bool(tracks),
+    }
+
+
+def media_fields(state: Known | Judged) -> dict[str, Any]:
+    """The fields of a request whose role sees the clip."""
+    return {"clip": state["clip"], "tracks": state["tracks"]}
+
+
+def choices_text(choices: list[str]) -> str:
+    """The choices with letters, one a line; empty without choices."""
+    return "".join(f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, choices, strict=False))
+
+
+def reasoning_text(reasoning: Reasoning) -> str:
+    """A reasoning in full, as the summarizer and feedback read it."""
+    steps = [
+        f"{number}. {step['step']} [{step['modality']}]\n   cue: {step['justification']}\n   finding: {step['answer']}"
+        for number, step in enumerate(reasoning["steps"], 1)
+    ]
+    return "\n".join([*steps, f"Final answer: {reasoning['answer']}"])
+
+
+def inside(windows: list[WindowReply], duration: float) -> list[Window]:
+    """The windows that a model named, put inside the clip; empty ones are dropped, four are kept at most."""
+    kept: list[Window] = []
+    for window in windows:
+        start, end = max(0.0, window.start), min(duration, window.end)
+        if end - start >= min(SHORTEST_WINDOW, duration / 2):
+            kept.append({"start": round(start, 3), "end": round(end, 3)})
+    return kept[:MOST_WINDOWS]
+
+
+def part(iteration: int, answer: Answer[Any], **known: Any) -> Update:
+    """The delta of an agent that answered: what it found out for this attempt, and its cost."""
+    attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
+    return {"iterations": [attempt], "usage": answer.usage}
+
+
+def failed(iteration: int, role: Role, fault: ModelError) -> Update:
+    """The delta of an agent that failed: the attempt stays unscored and says why; the loop goes on."""
+    usage = fault.usage or NO_USAGE
+    return {
+        "iterations": [{"iteration": iteration, "error": str(fault), "usage": usage}],
+        "usage": usage,
+        "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}"],
+    }

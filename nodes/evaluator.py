@@ -1,0 +1,49 @@
+"""evaluator: e = E(v, a, c), an integer 1..10. It sees clip and caption, not the question nor the reasoning (3.2)."""
+
+from langgraph.runtime import Runtime
+
+import prompts
+from aurelia.errors import ModelError
+from aurelia.models.desk import Answer, Desk, Request
+from aurelia.models.structured import VerdictReply
+from nodes.common import base_fields, failed, inside, media_fields, part, settings_of
+from state.context import Context
+from state.schema import Judged, Update
+
+
+async def evaluate(state: Judged, runtime: Runtime[Context], desk: Desk) -> Update:
+    """Scores the last attempt's caption and reports the attempt; whether that is enough is the router's business."""
+    context, attempt = settings_of(runtime), state["iterations"][-1]
+    update: Update = {}
+    if attempt["caption"] is not None:
+        try:
+            verdict = await judge(state, attempt["caption"], context, desk)
+            update = _scored(attempt["iteration"], verdict, state["clip"]["duration"])
+        except ModelError as fault:
+            update = failed(attempt["iteration"], "evaluator", fault)
+    known = {**attempt, **(update.get("iterations") or [{}])[0]}
+    shown = {name: known[name] for name in ("iteration", "score", "caption", "critique", "error")}
+    runtime.stream_writer({"event": "attempt", **shown})
+    return update
+
+
+async def judge(state: Judged, caption: str, context: Context, desk: Desk) -> Answer[VerdictReply]:
+    """The evaluator's verdict on any caption.
+
+    Raises:
+        ModelError: the evaluator did not answer, or not in the form asked for.
+    """
+    fields = base_fields("evaluator", state) | media_fields(state) | {"caption": caption}
+    text = prompts.fill("evaluator", caption=caption)
+    request = Request("evaluator", context.evaluator, text, fields, state["run"], context.rollout, sees_clip=True)
+    return await desk.ask(request, VerdictReply)
+
+
+def _scored(iteration: int, verdict: Answer[VerdictReply], duration: float) -> Update:
+    value = verdict.value
+    found = {"critique": value.justification, "doubts": inside(value.windows, duration)}
+    if value.score is not None:
+        return part(iteration, verdict, score=value.score, **found)
+    why = f"the evaluator abstained: {value.justification or 'it gave no reason.'}"
+    update = part(iteration, verdict, error=why, **found)
+    return {**update, "warnings": [f"Attempt {iteration} has no score, because {why}"]}

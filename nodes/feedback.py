@@ -1,0 +1,58 @@
+"""feedback: F(e, r, q, …): tells the generator what the next attempt should attend to, and where (section 3.2)."""
+
+from langgraph.runtime import Runtime
+
+import prompts
+from aurelia.errors import ModelError
+from aurelia.models.desk import Desk, Request
+from aurelia.models.messages import about
+from aurelia.models.structured import FeedbackReply
+from nodes.common import base_fields, choices_text, inside, part, reasoning_text, settings_of
+from state.context import Context
+from state.schema import NO_USAGE, Attempt, Loop, Update
+
+
+async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
+    """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
+    context, attempt = settings_of(runtime), state["iterations"][-1]
+    if attempt["reasoning"] is None:
+        return {}
+    request = Request(
+        "feedback",
+        context.feedback,
+        _text(state, attempt),
+        base_fields("feedback", state)
+        | {name: state[name] for name in ("question", "choices")}
+        | {name: attempt[name] for name in ("iteration", "reasoning", "caption", "score", "critique", "doubts")},
+        state["run"],
+        context.rollout,
+        sees_clip=False,
+    )
+    try:
+        answer = await desk.ask(request, FeedbackReply)
+    except ModelError as fault:
+        usage = fault.usage or NO_USAGE
+        return {
+            "iterations": [{"iteration": attempt["iteration"], "usage": usage}],
+            "usage": usage,
+            "warnings": [f"There is no feedback on attempt {attempt['iteration']}: {fault}"],
+        }
+    windows = inside(answer.value.windows, state["clip"]["duration"])
+    guidance = {"feedback": answer.value.feedback, "windows": windows}
+    runtime.stream_writer({"event": "feedback", "iteration": attempt["iteration"], **guidance})
+    return part(attempt["iteration"], answer, **guidance)
+
+
+def _text(state: Loop, attempt: Attempt) -> str:
+    reasoning = attempt["reasoning"]
+    return prompts.fill(
+        "feedback",
+        question=state["question"],
+        choices=choices_text(state["choices"]),
+        clip=about(state["clip"], state["tracks"]),
+        iteration=str(attempt["iteration"]),
+        reasoning=reasoning_text(reasoning) if reasoning else "(none)",
+        caption=attempt["caption"] or "(none)",
+        score="none" if attempt["score"] is None else str(attempt["score"]),
+        critique=attempt["critique"] or attempt["error"] or "nothing",
+    )

@@ -1,0 +1,82 @@
+"""prepare: checks the question and turns the named media into references. It decodes nothing and calls no model."""
+
+import asyncio
+import uuid
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from aurelia.errors import InputError
+from aurelia.models.desk import Desk
+from nodes.common import LETTERS, settings_of
+from state.context import Context
+from state.schema import Input, MediaRef, Update
+
+MOST_TRACKS = 8
+LONGEST_TEXT = 10_000
+
+
+async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update:
+    """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
+
+    Raises:
+        InputError: the question or the choices cannot be used.
+        MediaError: a file cannot.
+    """
+    question, choices, audio = check(state)
+    clip = await asyncio.to_thread(desk.store.admit, state["video"])
+    tracks: list[MediaRef] = []
+    for name in audio:
+        tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
+    runtime.stream_writer({"event": "clip", "clip": clip, "tracks": tracks})
+    return {
+        "run": uuid.uuid4().hex,
+        "question": question,
+        "choices": choices,
+        "clip": clip,
+        "tracks": tracks,
+        "models": settings_of(runtime).models(),
+        "iterations": None,
+        "usage": None,
+        "warnings": None,
+        "answer": None,
+        "choice": None,
+        "zero_shot_answer": None,
+        "best": None,
+        "best_iteration": None,
+        "score": None,
+        "stop_reason": None,
+    }
+
+
+def check(state: Input) -> tuple[str, list[str], list[str]]:
+    """The question, the choices and the names of separate tracks, as they may be used.
+
+    Raises:
+        InputError: what is wrong with which of them.
+    """
+    question = _text(state.get("question"), "The question")
+    choices = [_text(choice, f"Choice {number}") for number, choice in enumerate(_list(state.get("choices")), 1)]
+    if len(choices) == 1 or len(choices) > len(LETTERS):
+        raise InputError(f"There are {len(choices)} choices: give none, or 2 to {len(LETTERS)}.")
+    if len({choice.casefold() for choice in choices}) < len(choices):
+        raise InputError("Two of the choices are the same: give each once.")
+    audio = [_text(name, "The name of a sound track") for name in _list(state.get("audio"))]
+    if len(audio) > MOST_TRACKS:
+        raise InputError(f"There are {len(audio)} sound tracks: give at most {MOST_TRACKS}.")
+    _text(state.get("video"), "The name of the video")
+    return question, choices, audio
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None or value == "":
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{what} is empty: give it as text.")
+    if len(value) > LONGEST_TEXT:
+        raise InputError(f"{what} has {len(value)} characters: at most {LONGEST_TEXT} are read.")
+    return value.strip()

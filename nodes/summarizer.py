@@ -1,0 +1,32 @@
+"""summarizer: c = S(r, q). It sees the reasoning and the question, no media (section 3.2)."""
+
+from langgraph.runtime import Runtime
+
+import prompts
+from aurelia.errors import ModelError
+from aurelia.models.desk import Desk, Request
+from aurelia.models.messages import about
+from aurelia.models.structured import CaptionReply
+from nodes.common import base_fields, failed, part, reasoning_text, settings_of
+from state.context import Context
+from state.schema import Loop, Update
+
+
+async def summarize(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
+    """Captions the last attempt's reasoning; passes over an attempt that has none."""
+    context, attempt = settings_of(runtime), state["iterations"][-1]
+    if attempt["reasoning"] is None:
+        return {}
+    fields = base_fields("summarizer", state) | {"question": state["question"], "reasoning": attempt["reasoning"]}
+    text = prompts.fill(
+        "summarizer",
+        clip=about(state["clip"], state["tracks"]),
+        question=state["question"],
+        reasoning=reasoning_text(attempt["reasoning"]),
+    )
+    request = Request("summarizer", context.summarizer, text, fields, state["run"], context.rollout, sees_clip=False)
+    try:
+        answer = await desk.ask(request, CaptionReply)
+    except ModelError as fault:
+        return failed(attempt["iteration"], "summarizer", fault)
+    return part(attempt["iteration"], answer, caption=answer.value.caption)

@@ -1,0 +1,91 @@
+"""target_model and zero_shot: s* = M(v, a, q, r*) with r* as text before the prompt (section 3.3), and M(v, a, q)."""
+
+from langgraph.runtime import Runtime
+
+import prompts
+from aurelia.choices import choose
+from aurelia.errors import AureliaError
+from aurelia.models.desk import Answer, Desk, Request
+from nodes.common import base_fields, choices_text, media_fields, settings_of
+from state.context import Context, Inject
+from state.schema import Known, Loop, Reasoning, Update
+from state.select import best_attempt, stop_reason
+from targets import Target, target_for
+
+
+async def answer(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
+    """The target's answer with the best reasoning; without any when no attempt could be scored.
+
+    Raises:
+        ModelError: the target did not answer.
+    """
+    context, attempts = settings_of(runtime), state["iterations"]
+    best = best_attempt(attempts)
+    runtime.stream_writer({"event": "target", "best_iteration": best and best["iteration"]})
+    said = await _ask(state, best and best["reasoning"], context, desk)
+    update: Update = {
+        "answer": said.value,
+        "choice": choose(said.value, state["choices"]) if state["choices"] else None,
+        "best": best and best["reasoning"],
+        "best_iteration": best and best["iteration"],
+        "score": best and best["score"],
+        "stop_reason": stop_reason(attempts, context),
+        "usage": said.usage,
+    }
+    if best is None:
+        update["warnings"] = ["No attempt could be scored, so the target answered without reasoning."]
+    return update
+
+
+async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
+    """The target's answer without reasoning; a failure is a warning and spoils nothing else."""
+    try:
+        said = await _ask(state, None, settings_of(runtime), desk)
+    except AureliaError as fault:
+        return {"warnings": [f"There is no zero-shot answer: {fault}"]}
+    return {"zero_shot_answer": said.value, "usage": said.usage}
+
+
+def injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
+    """What `mode` lets through: the steps alone (as in the paper), also their answers, or everything."""
+    if mode == "full":
+        return reasoning
+    shown = mode == "steps+answers"
+    return {
+        "steps": [
+            {**step, "justification": "", "answer": step["answer"] if shown else ""} for step in reasoning["steps"]
+        ],
+        "answer": "",
+    }
+
+
+def injected_text(reasoning: Reasoning) -> str:
+    """The injected reasoning as text, one step a line; what was not let through leaves no trace."""
+    lines = []
+    for number, step in enumerate(reasoning["steps"], 1):
+        finding = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
+        lines.append(f"{number}. {step['step']}" + (f" Finding: {finding}" if finding else ""))
+    return "\n".join([*lines, *([f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else [])])
+
+
+async def _ask(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
+    row = target_for(context.target)
+    given = injected(reasoning, context.inject) if reasoning else None
+    fields = base_fields("target", state) | media_fields(state)
+    fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
+    fields |= {"frames": context.frames, "samples": context.samples}
+    text = _prompt(row, state, given)
+    return await desk.say(
+        Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
+    )
+
+
+def _prompt(row: Target, state: Known, given: Reasoning | None) -> str:
+    before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(given)) if given else ""
+    return prompts.fill(
+        "target",
+        reasoning=before,
+        question=state["question"],
+        choices=choices_text(state["choices"]),
+        form=row.choice if state["choices"] else row.short,
+    )

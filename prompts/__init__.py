@@ -1,0 +1,35 @@
+"""Prompts as Markdown files: loading, filling and hashing them. Placeholders are `{{name}}`."""
+
+import hashlib
+import re
+from functools import lru_cache
+from importlib.resources import files
+
+from aurelia.errors import InputError
+
+NAMES = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again")
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+
+
+@lru_cache
+def load(name: str) -> str:
+    """The text of `prompts/<name>.md`."""
+    return files("prompts").joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def fill(name: str, **values: str) -> str:
+    """The prompt with its placeholders replaced, in one pass: `{{…}}` inside a user's text stays as it is.
+
+    Raises:
+        InputError: a placeholder has no value, or a value has no placeholder.
+    """
+    text = load(name)
+    wanted = set(_PLACEHOLDER.findall(text))
+    if wanted != set(values):
+        raise InputError(f"prompts/{name}.md has the placeholders {sorted(wanted)}, but is given {sorted(values)}.")
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def hashes() -> dict[str, str]:
+    """The first 12 hex digits of each prompt's SHA-256, for a run's metadata."""
+    return {name: hashlib.sha256(load(name).encode()).hexdigest()[:12] for name in NAMES}

@@ -1,0 +1,91 @@
+"""Shared fixtures: a home of its own for every test, one small clip, and the real graph around a scripted model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from scripted import ScriptedChat
+
+from aurelia.media import ClipStore
+from aurelia.mini.scene import Scene, write
+from aurelia.models.desk import Desk
+from aurelia.models.ledger import Ledger
+from aurelia.settings import Settings
+from graph.build import AureliaGraph, build_graph
+from graph.run import ask
+from state.context import make_context
+
+DUET: dict[str, Any] = {
+    "seconds": 2.0,
+    "fps": 12,
+    "width": 160,
+    "height": 120,
+    "background": "black",
+    "shapes": [
+        {"colour": "red", "shape": "circle", "x": 0.25, "y": 0.5, "size": 0.3, "moves": [[0.2, 0.7]]},
+        {"colour": "blue", "shape": "square", "x": 0.75, "y": 0.5, "size": 0.3, "moves": [[1.2, 1.8]]},
+    ],
+    "sounds": [
+        {"start": 0.2, "end": 0.7, "voice": "tone", "pitch": 440.0, "level": -14.0},
+        {"start": 1.2, "end": 1.8, "voice": "tone", "pitch": 1200.0, "level": -30.0},
+    ],
+}
+
+
+async def no_wait(seconds: float) -> None:
+    """Retries at once."""
+
+
+@pytest.fixture(scope="session")
+def duet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds: a red circle (left) with a loud 440 Hz tone, then a blue square (right) with a soft high one."""
+    path = tmp_path_factory.mktemp("clips") / "duet.mp4"
+    write(Scene.model_validate(DUET), path)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A person's settings with a home of the test's own."""
+    return Settings(home=tmp_path / "home", any_file=True)
+
+
+@pytest.fixture(scope="session")
+def session_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
+    """One clip store for all tests that only need clips read."""
+    return ClipStore(Settings(home=tmp_path_factory.mktemp("store"), any_file=True))
+
+
+class Stage(NamedTuple):
+    """The real graph around a scripted model."""
+
+    model: ScriptedChat
+    desk: Desk
+    clip: Path
+
+    def graph(self, checkpointer: Any = None) -> AureliaGraph:
+        """The graph at this desk."""
+        return build_graph(desk=self.desk, checkpointer=checkpointer)
+
+    async def ask(self, *, choices: list[str] | None = None, **context: Any) -> dict[str, Any]:
+        """One question through the graph."""
+        roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
+        question: Any = {"video": str(self.clip), "question": "What is heard?", "choices": choices or []}
+        return await ask(question, make_context({**roles, **context}), desk=self.desk)
+
+
+@pytest.fixture
+def stage(settings: Settings, session_store: ClipStore, duet: Path) -> Iterator[Any]:
+    """Makes a Stage for a script."""
+    desks: list[Desk] = []
+
+    def make(model: ScriptedChat, ledger: Path | None = None) -> Stage:
+        book = Ledger(ledger or settings.ledger, sleep=no_wait)
+        desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger=book)
+        desks.append(desk)
+        return Stage(model, desk, duet)
+
+    yield make
+    for desk in desks:
+        desk.ledger.close()
