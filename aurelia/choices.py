@@ -4,9 +4,7 @@ import re
 from collections.abc import Sequence
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LETTER = re.compile(
-    r"^\W*(?:(?:the )?(?:correct |final |best )?(?:answer|choice|option)(?: is|:)?\W*)?([A-Z])(?:\W|$)"
-)
+_LETTER = re.compile(r"(?:^\W*|\b(?:[Aa]nswer|[Cc]hoice|[Oo]ption)(?: is)?\W+)([A-Z])(?:\s*[.):,\]]|\W*$)")
 _MARK = re.compile(r"^\s*\(?([A-Za-z])[.):]\s+")
 
 
@@ -23,7 +21,7 @@ def choose(answer: str, choices: Sequence[str]) -> str | None:
             return choice
     marks = [match[1].upper() if (match := _MARK.match(choice)) else None for choice in choices]
     letters = marks if all(marks) else list(LETTERS[: len(choices)])
-    if (named := _LETTER.match(answer.strip())) and _stands_alone(answer, named[1]) and named[1] in letters:
+    if (named := _LETTER.search(answer.strip())) and named[1] in letters:
         return choices[letters.index(named[1])]
     return _mentioned(plain, choices, bare)
 
@@ -36,11 +34,6 @@ def _mentioned(plain: str, choices: Sequence[str], bare: list[str]) -> str | Non
             found.append(choice)
             plain = re.sub(pattern, " ", plain)
     return found[0] if len(found) == 1 else None
-
-
-def _stands_alone(answer: str, letter: str) -> bool:
-    """Whether the letter is a mark ("B", "B.", "(B)") and not the first word of a sentence ("A dog barks")."""
-    return bool(re.match(rf"^\W*(?:.*\b(?:is|answer|choice|option)\b\W*)?{letter}\s*(?:[.):,]|$)", answer.strip()))
 
 
 def _plain(text: str) -> str:

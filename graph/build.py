@@ -6,12 +6,13 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Checkpointer
+from langgraph.types import Checkpointer, TracePolicy
 
 from aurelia.models.desk import Desk
 from aurelia.models.providers import Provider
 from aurelia.settings import Settings
 from graph.route import after_evaluator
+from graph.trace import brief, outcome
 from nodes.evaluator import evaluate
 from nodes.feedback import advise
 from nodes.generator import generate
@@ -19,7 +20,7 @@ from nodes.prepare import prepare
 from nodes.summarizer import summarize
 from nodes.target import answer, answer_zero_shot
 from state.context import Context
-from state.schema import Input, Judged, Known, Loop, Output, State
+from state.schema import Ended, Input, Judged, Known, Loop, Output, State
 
 AureliaGraph = CompiledStateGraph[State, Context, Input, Output]
 
@@ -45,17 +46,18 @@ def build_graph(
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
     )
+    shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
     agents: list[tuple[str, Any, Any]] = [
         ("prepare", prepare, Input),
         ("reasoning_generator", generate, Loop),
         ("summarizer", summarize, Loop),
         ("evaluator", evaluate, Judged),
         ("feedback", advise, Loop),
-        ("target_model", answer, Loop),
+        ("target_model", answer, Ended),
         ("zero_shot", answer_zero_shot, Known),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, partial(node, desk=desk), input_schema=reads)
+        builder.add_node(name, partial(node, desk=desk), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_edge("prepare", "reasoning_generator")
     builder.add_edge("reasoning_generator", "summarizer")

@@ -7,15 +7,15 @@ from langgraph.runtime import Runtime
 
 from nodes.common import settings_of
 from state.context import Context
-from state.schema import Loop
+from state.schema import Standing
 from state.select import stop_reason
 
 Next = Literal["feedback", "target_model", "zero_shot"]
 
 
-def after_evaluator(state: Loop, runtime: Runtime[Context]) -> Sequence[Next]:
+def after_evaluator(state: Standing, runtime: Runtime[Context]) -> Sequence[Next]:
     """Back through feedback, or, when the loop ends, on to the target (and, to compare, to zero-shot beside it)."""
     context = settings_of(runtime)
-    if stop_reason(state["iterations"], context) is None:
+    if stop_reason(state, context) is None:
         return ["feedback"]
     return ["target_model", "zero_shot"] if context.compare else ["target_model"]

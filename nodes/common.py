@@ -62,7 +62,7 @@ def inside(windows: list[WindowReply], duration: float) -> list[Window]:
 def part(iteration: int, answer: Answer[Any], **known: Any) -> Update:
     """The delta of an agent that answered: what it found out for this attempt, and its cost."""
     attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
-    return {"iterations": [attempt], "usage": answer.usage}
+    return {"iterations": [attempt], "usage": answer.usage, "seconds": answer.seconds}
 
 
 def failed(iteration: int, role: Role, fault: ModelError) -> Update:

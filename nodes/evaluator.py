@@ -24,7 +24,7 @@ async def evaluate(state: Judged, runtime: Runtime[Context], desk: Desk) -> Upda
     known = {**attempt, **(update.get("iterations") or [{}])[0]}
     shown = {name: known[name] for name in ("iteration", "score", "caption", "critique", "error")}
     runtime.stream_writer({"event": "attempt", **shown})
-    return update
+    return {**update, "scores": [known["score"]]}
 
 
 async def judge(state: Judged, caption: str, context: Context, desk: Desk) -> Answer[VerdictReply]:

@@ -37,6 +37,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
         "tracks": tracks,
         "models": settings_of(runtime).models(),
         "iterations": None,
+        "scores": None,
+        "seconds": None,
         "usage": None,
         "warnings": None,
         "answer": None,

@@ -8,28 +8,28 @@ from aurelia.errors import AureliaError
 from aurelia.models.desk import Answer, Desk, Request
 from nodes.common import base_fields, choices_text, media_fields, settings_of
 from state.context import Context, Inject
-from state.schema import Known, Loop, Reasoning, Update
-from state.select import best_attempt, stop_reason
+from state.schema import Ended, Known, Reasoning, Update
+from state.select import best_iteration, stop_reason
 from targets import Target, target_for
 
 
-async def answer(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
+async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     """The target's answer with the best reasoning; without any when no attempt could be scored.
 
     Raises:
         ModelError: the target did not answer.
     """
-    context, attempts = settings_of(runtime), state["iterations"]
-    best = best_attempt(attempts)
-    runtime.stream_writer({"event": "target", "best_iteration": best and best["iteration"]})
-    said = await _ask(state, best and best["reasoning"], context, desk)
+    context, iteration = settings_of(runtime), best_iteration(state["scores"])
+    best = state["iterations"][iteration - 1]["reasoning"] if iteration else None
+    runtime.stream_writer({"event": "target", "best_iteration": iteration})
+    said = await _ask(state, best, context, desk)
     update: Update = {
         "answer": said.value,
         "choice": choose(said.value, state["choices"]) if state["choices"] else None,
-        "best": best and best["reasoning"],
-        "best_iteration": best and best["iteration"],
-        "score": best and best["score"],
-        "stop_reason": stop_reason(attempts, context),
+        "best": best,
+        "best_iteration": iteration,
+        "score": state["scores"][iteration - 1] if iteration else None,
+        "stop_reason": stop_reason(state, context),
         "usage": said.usage,
     }
     if best is None:

@@ -133,9 +133,14 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
     return [merged[iteration] for iteration in sorted(merged)]
 
 
-def append_warnings(old: list[str] | None, new: list[str] | None) -> list[str]:
+def append(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
     """Reducer: appends; None starts anew."""
     return [] if new is None else [*(old or []), *new]
+
+
+def add_seconds(old: float | None, new: float | None) -> float:
+    """Reducer: adds up; None starts anew."""
+    return 0.0 if new is None else (old or 0.0) + new
 
 
 class Input(TypedDict):
@@ -160,6 +165,8 @@ class Update(TypedDict, total=False):
     clip: MediaRef
     tracks: list[MediaRef]
     iterations: list[dict[str, Any]] | None
+    scores: list[int | None] | None
+    seconds: float | None
     usage: Usage | None
     warnings: list[str] | None
     answer: str | None
@@ -197,6 +204,18 @@ class Judged(TypedDict):
     iterations: Annotated[list[Attempt], merge_attempts]
 
 
+class Standing(TypedDict):
+    """All that the router sees: the score of every attempt so far (null: not scored), and what they took."""
+
+    scores: Annotated[list[int | None], append]
+    seconds: Annotated[float, add_seconds]
+    usage: Annotated[Usage, add_usage]
+
+
+class Ended(Loop, Standing):
+    """What the target node sees when the loop has ended."""
+
+
 class Output(TypedDict):
     """What a run answers; what does not apply is null."""
 
@@ -211,7 +230,7 @@ class Output(TypedDict):
     clip: MediaRef
     models: dict[Role, str]
     usage: Annotated[Usage, add_usage]
-    warnings: Annotated[list[str], append_warnings]
+    warnings: Annotated[list[str], append]
 
 
 class State(Input, Output):
@@ -219,3 +238,5 @@ class State(Input, Output):
 
     run: str
     tracks: list[MediaRef]
+    scores: Annotated[list[int | None], append]
+    seconds: Annotated[float, add_seconds]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage
 
 import prompts
 from aurelia.errors import ModelError, ReplyError
 from aurelia.media import ClipStore
 from aurelia.models.ledger import Call, Ledger
 from aurelia.models.ledger import Reply as Paid
-from aurelia.models.messages import compose
+from aurelia.models.messages import RequestMessage, compose
 from aurelia.models.providers import BUILT_IN, Provider, make_model
 from aurelia.models.structured import Reply, read
 from aurelia.settings import Settings
@@ -136,7 +136,7 @@ class Desk:
         try:
             return Answer(read(first.message.text, schema), first.usage, time.perf_counter() - began)
         except ReplyError as fault:
-            again = HumanMessage(prompts.fill("again", fault=str(fault)), additional_kwargs={"request": request.fields})
+            again = RequestMessage(prompts.fill("again", fault=str(fault)), request.fields)
         second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first.usage)
         usage = add_usage(first.usage, second.usage)
         try:
@@ -149,7 +149,7 @@ class Desk:
         model = await asyncio.to_thread(self.model, request.spec)
         call = Call(model, request.spec, request.role, request.run, request.rollout, messages)
         try:
-            return await self.ledger.call(call, {"run_name": request.role, "tags": [request.role]})
+            return await self.ledger.call(call, {"tags": [request.role], "metadata": {"model": request.spec}})
         except ModelError as fault:
             raise _having_spent(spent, fault) from fault.__cause__
 

@@ -40,6 +40,18 @@ def head(clip: MediaRef, tracks: list[MediaRef]) -> list[str | dict[str, Any]]:
     return [*blocks, {"type": "text", "text": about(clip, tracks)}]
 
 
+class RequestMessage(HumanMessage):
+    """A human message with its request's fields beside the text; a trace shows the text, which says the same."""
+
+    def __init__(self, content: str | list[str | dict[str, Any]], fields: dict[str, Any]) -> None:
+        """A message whose `additional_kwargs["request"]` are the fields."""
+        super().__init__(content=content, additional_kwargs={"request": fields})
+
+    def to_json(self) -> Any:
+        """The message as a trace keeps it: a human message without the fields."""
+        return HumanMessage(self.content).to_json()
+
+
 def compose(text: str, fields: dict[str, Any], *, sees_clip: bool) -> list[AnyMessage]:
     """The messages of one request.
 
@@ -49,5 +61,5 @@ def compose(text: str, fields: dict[str, Any], *, sees_clip: bool) -> list[AnyMe
         sees_clip: whether the shared head with the clip stands before the text.
     """
     blocks = head(fields["clip"], fields["tracks"]) if sees_clip else []
-    human = HumanMessage([*blocks, {"type": "text", "text": text}], additional_kwargs={"request": fields})
+    human = RequestMessage([*blocks, {"type": "text", "text": text}], fields)
     return [SystemMessage(prompts.load("system")), human]

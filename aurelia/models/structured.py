@@ -22,6 +22,8 @@ def _filled(text: str) -> str:
 
 
 def _whole_score(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")
     if isinstance(value, str) and (match := _OUT_OF_TEN.match(value)):
         return int(match[1])
     return value

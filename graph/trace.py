@@ -1,0 +1,31 @@
+"""What a trace shows of a node: its input by name and its decision; the words are in the model's span below it."""
+
+from typing import Any
+
+
+def brief(state: Any) -> Any:
+    """A node's input with clips by their ids and the attempts by their number and scores."""
+    if not isinstance(state, dict):
+        return state
+    shown = dict(state)
+    if "clip" in shown:
+        shown["clip"] = shown["clip"]["id"]
+    if "tracks" in shown:
+        shown["tracks"] = [track["id"] for track in shown["tracks"]]
+    if "iterations" in shown:
+        shown["iterations"] = [
+            {"iteration": attempt["iteration"], "score": attempt["score"]} for attempt in shown["iterations"]
+        ]
+    return shown
+
+
+def outcome(update: Any) -> Any:
+    """A node's output without the texts that its model's span shows in full; the run's output has them all."""
+    if not isinstance(update, dict):
+        return update
+    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage")}
+    for attempt in update.get("iterations") or []:
+        shown |= {
+            name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt
+        }
+    return shown

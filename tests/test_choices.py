@@ -1,0 +1,43 @@
+"""Which choice an answer names: by rule, or none."""
+
+import pytest
+
+from aurelia.choices import choose
+
+ANIMALS = ["a dog", "a cat", "a hot dog"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "choice"),
+    [
+        ("a cat", "a cat"),
+        ("A cat.", "a cat"),
+        ("B", "a cat"),
+        ("(B)", "a cat"),
+        ("B. a cat", "a cat"),
+        ("The answer is B.", "a cat"),
+        ("Answer: C", "a hot dog"),
+        ("It is a cat that is heard.", "a cat"),
+        ("It is a hot dog.", "a hot dog"),
+        ("A dog barks first.", "a dog"),
+        ("A bird sings.", None),
+        ("a dog or a cat", None),
+        ("unknown", None),
+        ("D", None),
+        ("", None),
+    ],
+)
+def test_an_answer_names_a_choice_or_none(answer: str, choice: str | None) -> None:
+    assert choose(answer, ANIMALS) == choice
+
+
+def test_choices_with_letters_of_their_own() -> None:
+    choices = ["A. left", "B. right"]
+    assert choose("right", choices) == "B. right"
+    assert choose("A", choices) == "A. left"
+    assert choose("B. right", choices) == "B. right"
+    assert choose("on the left", choices) == "A. left"
+
+
+def test_numbers_are_whole_words() -> None:
+    assert choose("There are 12 sounds.", ["1", "2", "12"]) == "12"

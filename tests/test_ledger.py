@@ -1,0 +1,135 @@
+"""The call ledger: retries, Retry-After, storing before use, keys, rollouts, two processes on one file."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from scripted import scripted
+
+from aurelia.errors import ModelError
+from aurelia.models.ledger import TRIES, Call, Ledger, key_of
+
+FIELDS: dict[str, Any] = {"role": "target", "reasoning": None}
+
+
+def call(model: Any, text: str = "Hello", **changes: Any) -> Call:
+    message = HumanMessage(text, additional_kwargs={"request": changes.pop("fields", FIELDS)})
+    known = {"spec": "scripted:one", "role": "target", "run": "r1", "rollout": 0, **changes}
+    return Call(model=model, messages=[message], **known)
+
+
+def http_fault(status: int, headers: dict[str, str] | None = None) -> httpx.HTTPStatusError:
+    response = httpx.Response(status, headers=headers, request=httpx.Request("POST", "http://model.invalid/v1"))
+    return httpx.HTTPStatusError(f"status {status}", request=response.request, response=response)
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, waits: list[float]) -> Any:
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    book = Ledger(tmp_path / "ledger.sqlite", sleep=sleep)
+    yield book
+    book.close()
+
+
+async def test_the_same_call_is_paid_once_and_free_for_another_run(ledger: Ledger) -> None:
+    model = scripted(target=["one", "two"])
+    first = await ledger.call(call(model))
+    again = await ledger.call(call(model))
+    other = await ledger.call(call(model, run="r2"))
+    assert [reply.message.text for reply in (first, again, other)] == ["one"] * 3
+    assert [reply.usage["calls"] for reply in (first, again, other)] == [1, 1, 0]
+    assert model.said["target"] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rollout": 1}, {"text": "Hello?"}, {"spec": "scripted:two"}, {"fields": {**FIELDS, "question": "why"}}],
+)
+async def test_what_decides_the_reply_decides_the_key(ledger: Ledger, change: dict[str, Any]) -> None:
+    model = scripted(target=["one", "two"])
+    await ledger.call(call(model))
+    assert (await ledger.call(call(model, **change))).message.text == "two"
+
+
+def test_a_clip_counts_by_its_content_not_its_name() -> None:
+    model = scripted()
+    keys = {
+        key_of(call(model, fields={**FIELDS, "clip": {"id": id_, "name": name, "bytes": 1, "duration": 2.0}}))
+        for id_, name in (("a" * 64, "x.mp4"), ("a" * 64, "y.mp4"), ("b" * 64, "x.mp4"))
+    }
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_transient_faults_are_tried_again(ledger: Ledger, waits: list[float], status: int) -> None:
+    model = scripted(target=[http_fault(status), http_fault(status), "there"])
+    assert (await ledger.call(call(model))).message.text == "there"
+    assert model.said["target"] == 3
+    assert len(waits) == 2
+    assert all(0 <= wait <= 30 for wait in waits)
+
+
+async def test_retry_after_is_honoured(ledger: Ledger, waits: list[float]) -> None:
+    model = scripted(target=[http_fault(429, {"retry-after": "7"}), "there"])
+    await ledger.call(call(model))
+    assert waits == [7.0]
+
+
+async def test_a_wait_of_an_hour_is_not_waited_for(ledger: Ledger, waits: list[float]) -> None:
+    with pytest.raises(ModelError, match="status 429"):
+        await ledger.call(call(scripted(target=[http_fault(429, {"retry-after": "3600"})])))
+    assert waits == []
+
+
+async def test_it_gives_up_and_stores_nothing(ledger: Ledger) -> None:
+    model = scripted(target=[httpx.ConnectTimeout("slow")])
+    with pytest.raises(ModelError, match=r"scripted:one did not answer \(ConnectTimeout"):
+        await ledger.call(call(model))
+    assert model.said["target"] == TRIES
+    model.script["target"] = ["there"]
+    assert (await ledger.call(call(model))).message.text == "there"
+
+
+@pytest.mark.parametrize(("status", "remedy"), [(401, "Check the key"), (404, "model's name"), (413, "shorter clip")])
+async def test_lasting_faults_are_not_tried_again(ledger: Ledger, status: int, remedy: str) -> None:
+    model = scripted(target=[http_fault(status)])
+    with pytest.raises(ModelError, match=remedy):
+        await ledger.call(call(model))
+    assert model.said["target"] == 1
+
+
+async def test_a_row_holds_the_request_and_the_reply(ledger: Ledger, tmp_path: Path) -> None:
+    await ledger.call(call(scripted(target=["one"])))
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        rows = connection.execute("SELECT role, spec, run, rollout, tries, request, reply FROM calls").fetchall()
+    connection.close()
+    assert rows[0][:5] == ("target", "scripted:one", "r1", 0, 1)
+    assert "Hello" in rows[0][5]
+    assert AIMessage.model_validate_json(rows[0][6]).text == "one"
+
+
+def test_a_reply_survives_the_death_of_its_process(tmp_path: Path) -> None:
+    script = f"""
+import asyncio, os, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_ledger import Ledger, Path, call, scripted
+async def main():
+    reply = await Ledger(Path({str(tmp_path / "l.sqlite")!r})).call(call(scripted(target=[sys.argv[1]])))
+    sys.stdout.write(reply.message.text); sys.stdout.flush()
+    os._exit(9)
+asyncio.run(main())
+"""
+    said = [subprocess.run([sys.executable, "-c", script, text], capture_output=True).stdout for text in ("a", "b")]
+    assert said == [b"a", b"a"]

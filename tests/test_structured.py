@@ -1,0 +1,67 @@
+"""Reading what a model says: extraction and validation, never a default."""
+
+import pytest
+
+from aurelia.errors import ReplyError
+from aurelia.models.structured import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply, read
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ('{"score": 7}', 7),
+        ('{"score": 8.0, "justification": "good"}', 8),
+        ('{"score": "8/10"}', 8),
+        ('{"score": "9"}', 9),
+        ('Here it is:\n```json\n{"score": 3}\n```\nThanks.', 3),
+        ('<think>{"score": 2} perhaps</think>{"score": 6}', 6),
+        ('At first {"score": 2}, but no: {"score": 5}', 5),
+        ('{"score": 4, "justification": "the angle \\(x\\) is \\alpha"}', 4),
+        ('{"score": 4, "justification": "a\nb"}', 4),
+        ('{"score": null, "justification": "nothing to check"}', None),
+        ('{"score": 10, "surprise": true}', 10),
+    ],
+)
+def test_a_verdict_is_read(text: str, score: int | None) -> None:
+    assert read(text, VerdictReply).score == score
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "empty"),
+        ("<think>hm</think>", "empty"),
+        ("Eight out of ten.", "no JSON object"),
+        ('{"score": 0}', "score"),
+        ('{"score": 11}', "score"),
+        ('{"score": 7.5}', "score"),
+        ('{"score": "4/5"}', "score"),
+        ('{"score": "high"}', "score"),
+        ('{"score": true}', "score"),
+        ('{"justification": "fine"}', "score: Field required"),
+        ('{"score": 7, "windows": [{"start": NaN, "end": 2}]}', "windows"),
+        ('{"score": 7, "justific', "no JSON object"),
+        ("I cannot help with that.", "no JSON object"),
+    ],
+)
+def test_what_is_no_verdict_is_refused_with_the_reason(text: str, fault: str) -> None:
+    with pytest.raises(ReplyError, match=fault):
+        read(text, VerdictReply)
+
+
+def test_latex_and_later_objects_are_both_read() -> None:
+    text = 'First {"feedback": "use \\(a\\) and \\(b\\)"} then {"feedback": "look"}'
+    assert read(text, FeedbackReply).feedback == "look"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"steps": []}', '{"steps": [{"step": " "}]}', '{"steps": [{"step": "a", "modality": "smell"}]}']
+)
+def test_a_reasoning_without_usable_steps_is_refused(text: str) -> None:
+    with pytest.raises(ReplyError, match="steps"):
+        read(text, ReasoningReply)
+
+
+def test_an_empty_caption_is_refused() -> None:
+    with pytest.raises(ReplyError, match="must not be empty"):
+        read('{"caption": "  "}', CaptionReply)
