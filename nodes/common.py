@@ -8,7 +8,7 @@ from aurelia.errors import ModelError
 from aurelia.models.desk import Answer
 from aurelia.models.structured import WindowReply
 from state.context import Context
-from state.schema import NO_USAGE, Judged, Known, Reasoning, Role, Update, Window
+from state.schema import NO_USAGE, Attempt, Judged, Known, Reasoning, Role, Update, Window
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_WINDOWS = 4
@@ -47,6 +47,11 @@ def reasoning_text(reasoning: Reasoning) -> str:
         for number, step in enumerate(reasoning["steps"], 1)
     ]
     return "\n".join([*steps, f"Final answer: {reasoning['answer']}"])
+
+
+def looks(attempts: list[Attempt]) -> list[list[Window]]:
+    """Where each attempt looks, the next one included: the first at the whole clip ([]), later ones where told to."""
+    return [[], *(attempt["windows"] for attempt in attempts)]
 
 
 def inside(windows: list[WindowReply], duration: float) -> list[Window]:

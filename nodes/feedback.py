@@ -7,7 +7,7 @@ from aurelia.errors import ModelError
 from aurelia.models.desk import Desk, Request
 from aurelia.models.messages import about
 from aurelia.models.structured import FeedbackReply
-from nodes.common import base_fields, choices_text, inside, part, reasoning_text, settings_of
+from nodes.common import base_fields, choices_text, inside, looks, part, reasoning_text, settings_of
 from state.context import Context
 from state.schema import NO_USAGE, Attempt, Loop, Update
 
@@ -23,6 +23,7 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
         _text(state, attempt),
         base_fields("feedback", state)
         | {name: state[name] for name in ("question", "choices")}
+        | {"looks": looks(state["iterations"][:-1]), "frames": context.frames, "samples": context.samples}
         | {name: attempt[name] for name in ("iteration", "reasoning", "caption", "score", "critique", "doubts")},
         state["run"],
         context.rollout,

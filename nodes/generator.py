@@ -6,9 +6,9 @@ import prompts
 from aurelia.errors import ModelError
 from aurelia.models.desk import Desk, Request
 from aurelia.models.structured import ReasoningReply
-from nodes.common import base_fields, choices_text, failed, media_fields, part, reasoning_text, settings_of
+from nodes.common import base_fields, choices_text, failed, looks, media_fields, part, reasoning_text, settings_of
 from state.context import Context
-from state.schema import Attempt, Loop, Update, Window
+from state.schema import Attempt, Loop, Update
 
 
 async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
@@ -39,11 +39,6 @@ async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update
     except ModelError as fault:
         return failed(iteration, "generator", fault)
     return part(iteration, answer, reasoning=answer.value.model_dump())
-
-
-def looks(attempts: list[Attempt]) -> list[list[Window]]:
-    """Where each attempt including the next one looks: the first at the whole clip ([]), later ones where told to."""
-    return [[], *(attempt["windows"] for attempt in attempts)]
 
 
 def guidance_text(last: Attempt | None) -> str:

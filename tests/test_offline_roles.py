@@ -1,0 +1,246 @@
+"""The offline roles through the chat model on a rendered clip, and summarizer, feedback and target by themselves."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from aurelia.errors import ModelError
+from aurelia.media import ClipStore
+from aurelia.mini.scene import Scene, write
+from aurelia.models.offline.chat import MeasuringChat, fingerprint
+from aurelia.models.offline.feedback import advise
+from aurelia.models.offline.generator import generate
+from aurelia.models.offline.inventory import coalesced
+from aurelia.models.offline.summarizer import summarize
+from aurelia.models.offline.target import answer, planned
+from aurelia.perception.events import Observation, Sound
+from aurelia.settings import Settings
+from benchmarks.questions import is_right, report, score
+from state.schema import MediaRef, Reasoning, Window
+
+SCENE: dict[str, Any] = {
+    "seconds": 4.0,
+    "fps": 24,
+    "width": 320,
+    "height": 240,
+    "background": "black",
+    "shapes": [
+        {"colour": "red", "shape": "circle", "x": 0.2, "y": 0.5, "size": 0.25, "moves": [[0.5, 1.1]]},
+        {"colour": "green", "shape": "square", "x": 0.8, "y": 0.5, "size": 0.25, "moves": [[2.0, 2.6]]},
+    ],
+    "sounds": [
+        {"start": 0.5, "end": 1.1, "voice": "tone", "pitch": 440.0, "level": -26.0},
+        {"start": 2.0, "end": 2.6, "voice": "tone", "pitch": 700.0, "level": -14.0},
+    ],
+    "cuts": [],
+    "flashes": [],
+}
+QUESTION = "What colour moves while the loudest sound is heard?"
+CHOICES = ["A. red", "B. green", "C. blue"]
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> tuple[MeasuringChat, MediaRef]:
+    folder = tmp_path_factory.mktemp("offline")
+    write(Scene.model_validate(SCENE), folder / "duet.mp4")
+    store = ClipStore(Settings(home=folder / "home", any_file=True))
+    return MeasuringChat(store=store), store.admit(str(folder / "duet.mp4"), kind="video")
+
+
+def request(role: str, clip: MediaRef | None, **fields: Any) -> HumanMessage:
+    base: dict[str, Any] = {
+        "role": role,
+        "question": QUESTION,
+        "choices": CHOICES,
+        "clip": clip,
+        "tracks": [],
+        "duration": clip["duration"] if clip else 4.0,
+        "has_audio": True,
+        "looks": [[]],
+        "frames": 16,
+        "samples": 48000,
+        "iteration": 1,
+        "reasoning": None,
+        "caption": None,
+        "score": None,
+        "critique": None,
+        "doubts": [],
+    }
+    return HumanMessage("a prompt that is not read", additional_kwargs={"request": base | fields})
+
+
+def test_generator_summarizer_and_target_agree_with_the_clip(chat: tuple[MeasuringChat, MediaRef]) -> None:
+    model, clip = chat
+    reply = model.invoke([request("generator", clip)])
+    reasoning: Reasoning = json.loads(reply.text)
+    assert reasoning["answer"] == "B. green"
+    assert reply.usage_metadata == {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+
+    caption = json.loads(model.invoke([request("summarizer", None, reasoning=reasoning)]).text)["caption"]
+    assert "Two sounds are heard" in caption
+    assert "green shape moves at the right" in caption
+    assert "The background is black." in caption
+
+    steps = [{**step, "justification": "", "answer": ""} for step in reasoning["steps"]]
+    plan = {"steps": steps, "answer": ""}
+    assert model.invoke([request("target", clip, reasoning=plan)]).text == "B. green"
+
+
+def test_a_second_look_says_what_changed(chat: tuple[MeasuringChat, MediaRef]) -> None:
+    model, clip = chat
+    looks: list[list[Window]] = [[], [Window(start=1.8, end=2.8)]]
+    reasoning: Reasoning = json.loads(model.invoke([request("generator", clip, looks=looks, iteration=2)]).text)
+    assert "Attempt 2 looked again between 1.8 s and 2.8 s" in reasoning["steps"][0]["justification"]
+    assert reasoning["answer"] == "B. green"
+
+
+def test_a_separate_track_replaces_the_sound_of_the_clip(chat: tuple[MeasuringChat, MediaRef], tmp_path: Path) -> None:
+    model, clip = chat
+    import wave
+
+    path = tmp_path / "still.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(b"\0\0" * 16000 * 4)
+    track = model.store.admit(str(path), kind="audio")
+    asked = request("generator", clip, tracks=[track], question="How many sounds are heard?", choices=["0", "1", "2"])
+    assert json.loads(model.invoke([asked]).text)["answer"] == "0"
+
+
+def test_the_same_look_is_taken_once(chat: tuple[MeasuringChat, MediaRef]) -> None:
+    model, clip = chat
+
+    class Counting:
+        def __init__(self, store: Any) -> None:
+            self.store, self.calls = store, 0
+
+        def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180) -> Any:
+            self.calls += 1
+            return self.store.frames(ref, windows, count, height)
+
+        def audio(self, ref: MediaRef, windows: Sequence[Window], rate: int = 16000) -> Any:
+            return self.store.audio(ref, windows, rate)
+
+    counting = Counting(model.store)
+    fresh = MeasuringChat(store=counting)
+    for role in ("generator", "target", "generator"):
+        fresh.invoke([request(role, clip)])
+    assert counting.calls == 1
+
+
+def test_a_message_without_a_request_is_refused(chat: tuple[MeasuringChat, MediaRef]) -> None:
+    model, clip = chat
+    with pytest.raises(ModelError, match="answers only requests"):
+        model.invoke("What colour moves?")
+    with pytest.raises(ModelError, match="no role named 'poet'"):
+        model.invoke([request("poet", clip)])
+
+
+def test_replies_are_bound_to_the_measuring_code(chat: tuple[MeasuringChat, MediaRef]) -> None:
+    assert chat[0]._identifying_params["measuring_code"] == fingerprint()
+    assert len(fingerprint()) == 64
+    assert chat[0]._llm_type == "offline"
+
+
+def test_a_caption_can_be_made_of_anothers_reasoning() -> None:
+    steps = [
+        {"step": "Hear", "justification": "x", "answer": "a loud tone is heard at 1.0 s", "modality": "audio"},
+        {"step": "Know", "justification": "x", "answer": "Bells are made of bronze sound", "modality": "knowledge"},
+        {"step": "See", "justification": "x", "answer": "A red shape moves at the left.", "modality": "visual"},
+        {"step": "So", "justification": "x", "answer": "yes", "modality": "both"},
+    ]
+    caption = summarize({"reasoning": {"steps": steps, "answer": "yes"}})["caption"]
+    assert caption == "A loud tone is heard at 1.0 s. A red shape moves at the left."
+
+
+def test_a_reasoning_of_bare_verdicts_is_told_by_its_cues() -> None:
+    step = {"step": "Count", "justification": "beeps are heard at 1.0 s and 2.0 s", "answer": "2", "modality": "audio"}
+    assert (
+        summarize({"reasoning": {"steps": [step], "answer": "2"}})["caption"] == "Beeps are heard at 1.0 s and 2.0 s."
+    )
+    assert "nothing" in summarize({"reasoning": {"steps": [], "answer": "2"}})["caption"]
+
+
+def test_feedback_pads_and_bounds_the_doubts() -> None:
+    doubts = [{"start": a, "end": a + 1.0} for a in (1.0, 5.0, 9.0, 13.0, 17.0)]
+    advice = advise({"duration": 30.0, "samples": 48000, "doubts": doubts, "critique": "A noise is missing."})
+    windows = advice["windows"]
+    assert len(windows) == 4
+    assert sum(w["end"] - w["start"] for w in windows) <= 3.05
+    assert all(0.0 <= w["start"] < w["end"] <= 30.0 for w in windows)
+    assert "A noise is missing." in advice["feedback"]
+
+
+def test_feedback_without_doubts_moves_on_to_what_no_look_covered() -> None:
+    first = advise({"duration": 9.0, "samples": 48000, "doubts": [], "looks": [[]]})
+    second = advise({"duration": 9.0, "samples": 48000, "doubts": [], "looks": [[], first["windows"]]})
+    assert first["windows"] == [{"start": 0.0, "end": 3.0}]
+    assert second["windows"] == [{"start": 3.0, "end": 6.0}]
+
+
+def test_feedback_sends_an_open_question_where_its_answer_lies() -> None:
+    step = {"step": "x", "justification": "no look lay wholly between 0.0 s and 2.5 s", "answer": "unknown"}
+    reasoning = {"steps": [{**step, "modality": "visual"}], "answer": "unknown"}
+    advice = advise({"duration": 5.0, "samples": 48000, "doubts": [], "reasoning": reasoning})
+    assert advice["windows"] == [{"start": 0.0, "end": 2.5}]
+
+
+def quiet(duration: float = 6.0, sounds: tuple[Sound, ...] = ()) -> Observation:
+    whole = ((0.0, duration),)
+    silences = () if sounds else whole
+    return Observation(duration, True, whole, whole, 0.1, 16000, sounds, silences, (), (), (), (), None, None)
+
+
+def test_the_target_spends_its_one_look_in_the_stretches_of_the_plan() -> None:
+    asked: list[list[Window]] = []
+
+    def observe(windows: list[Window]) -> Observation:
+        asked.append(windows)
+        return quiet()
+
+    step = "Listen again between 1.0 s and 1.6 s and between 4.0 s and 9.9 s."
+    reasoning = {"steps": [{"step": step, "justification": "", "answer": "", "modality": "audio"}], "answer": ""}
+    fields = {"question": "How many sounds are heard?", "choices": ["0", "1"], "duration": 6.0, "reasoning": reasoning}
+    assert answer(fields, observe) == "0"
+    assert answer({**fields, "reasoning": None}, observe) == "0"
+    assert asked == [[{"start": 1.0, "end": 1.6}, {"start": 4.0, "end": 6.0}], []]
+
+
+def test_the_target_reads_a_stated_answer_only_where_its_own_look_leaves_the_question_open() -> None:
+    reasoning = {"steps": [], "answer": "two"}
+    open_question = {"question": "Which sound is loudest?", "choices": [], "duration": 6.0, "reasoning": reasoning}
+    assert answer(open_question, lambda _: quiet()) == "two (as the reasoning states)"
+    assert answer({**open_question, "choices": ["one", "two"]}, lambda _: quiet()) == "two"
+    assert answer({**open_question, "choices": ["one", "three"]}, lambda _: quiet()) == "unknown"
+
+
+def test_windows_are_joined_until_few_are_left() -> None:
+    windows = [Window(start=float(at), end=at + 0.5) for at in range(0, 20, 2)]
+    left = coalesced(windows, 19.0, most=4)
+    assert len(left) == 4
+    assert left[0]["start"] == 0.0 and left[-1]["end"] == 18.5
+    assert coalesced([Window(start=5.0, end=4.0)], 19.0) == []
+    assert planned(None, 5.0) == []
+
+
+def test_no_sound_and_no_motion_are_told_as_such() -> None:
+    reasoning = generate({"question": "Is anything heard?", "choices": ["yes", "no"]}, quiet())
+    assert reasoning["answer"] == "no"
+    assert reasoning["steps"][0]["answer"] == "No sound is heard."
+    assert reasoning["steps"][1]["answer"] == "Nothing moves in the picture. There are no cuts."
+
+
+def test_the_benchmark_scores_whole_words_and_whole_choices(tmp_path: Path) -> None:
+    assert is_right("about 440 Hz", ["440"], [])
+    assert not is_right("about 1440 Hz", ["440"], [])
+    assert not is_right("the left", ["left"], ["left", "right"])
+    record = {"id": 1, "scene": "duet", "intent": "count", "question": "How many sounds?", "answers": ["2", "two"]}
+    wrong = record | {"id": 2, "answers": ["7"]}
+    outcomes = score([record, wrong], {"duet": SCENE}, tmp_path)
+    assert [outcome.right for outcome in outcomes] == [True, False]
+    assert "1 of 2 right" in report(outcomes)
+    assert "accepted ['7']; got '2'" in report(outcomes)
