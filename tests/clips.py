@@ -39,11 +39,12 @@ def film(
     options=None,
     pix_fmt="yuv420p",
     gop=None,
+    preset=None,
 ):
     """A video; `stamps` (milliseconds) makes its frame rate variable, `sound_seconds` gives it a sound track."""
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w", format=container, options=options or {}) as out:
-        video = out.add_stream(codec, rate=rate)
+        video = out.add_stream(codec, rate=rate, options={"preset": preset} if preset else {})
         video.width, video.height, video.pix_fmt = *size, pix_fmt
         if gop:
             video.codec_context.gop_size = gop

@@ -23,7 +23,7 @@ ORDER = [
     ("nodes",),
     ("graph",),
     ("aurelia.bench",),
-    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.cli"),
+    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.cli", "aurelia.__main__"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
 

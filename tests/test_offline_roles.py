@@ -165,14 +165,19 @@ def test_a_reasoning_of_bare_verdicts_is_told_by_its_cues() -> None:
     assert "nothing" in summarize({"reasoning": {"steps": [], "answer": "2"}})["caption"]
 
 
-def test_feedback_pads_and_bounds_the_doubts() -> None:
-    doubts = [{"start": a, "end": a + 1.0} for a in (1.0, 5.0, 9.0, 13.0, 17.0)]
-    advice = advise({"duration": 30.0, "samples": 48000, "doubts": doubts, "critique": "A noise is missing."})
-    windows = advice["windows"]
-    assert len(windows) == 4
-    assert sum(w["end"] - w["start"] for w in windows) <= 3.05
-    assert all(0.0 <= w["start"] < w["end"] <= 30.0 for w in windows)
-    assert "A noise is missing." in advice["feedback"]
+def test_feedback_bounds_the_doubts_and_leaves_the_rest_to_the_next_attempt() -> None:
+    doubts = [{"start": a, "end": a + 1.0} for a in (1.0, 5.0, 9.0, 13.0)]
+    fields = {"duration": 30.0, "samples": 48000, "doubts": doubts, "critique": "A noise is missing.", "looks": [[]]}
+    first = advise(fields)
+    assert [w["start"] for w in first["windows"]] == [0.9, 4.9, 8.9]
+    assert sum(w["end"] - w["start"] for w in first["windows"]) <= 3.05
+    assert "A noise is missing." in first["feedback"]
+    second = advise({**fields, "looks": [[], first["windows"]]})
+    assert second["windows"][0]["start"] == first["windows"][-1]["end"]
+    assert second["windows"][-1]["end"] == 14.1
+    third = advise({**fields, "looks": [[], first["windows"], second["windows"]]})
+    assert third["windows"] == [{"start": 0.0, "end": 3.0}]
+    assert "has been looked at closely" in third["feedback"]
 
 
 def test_feedback_without_doubts_moves_on_to_what_no_look_covered() -> None:

@@ -7,7 +7,8 @@ from aurelia.models.offline.inventory import STRETCH, between, coalesced
 from state.schema import Reasoning, Window
 
 _MOST = 4
-_PAD = 0.2
+_PAD = 0.1
+_SHORTEST = 0.25
 _FULL_RATE = 16000
 _FEWEST_SECONDS = 1.5
 
@@ -16,25 +17,25 @@ def advise(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What to look at again and why, with at most four windows inside the clip.
 
     The windows are together short enough that a look spends enough frames and samples on each: at most the seconds that
-    the sample budget carries at 16 kHz. Without doubts they are the stretches that no closer look has covered yet.
+    the sample budget carries at 16 kHz. What an earlier attempt was sent to already is not asked for again; what does
+    not fit now is left to the next attempt. Without doubts they are the stretches that no closer look has covered yet.
     """
     duration = float(fields["duration"])
     budget = max(_FEWEST_SECONDS, float(fields.get("samples") or 48000) / _FULL_RATE)
+    looked = [window for look in fields.get("looks") or [] for window in look]
     doubts = [Window(start=float(w["start"]), end=float(w["end"])) for w in fields.get("doubts") or []]
-    windows = _bounded(coalesced(doubts[:_MOST], duration, pad=_PAD), budget)
-    asked = _bounded(_still_open(fields.get("reasoning"), duration), budget)
+    asked = _fitting(_still_open(fields.get("reasoning"), duration), looked, budget)
+    doubted = _fitting(coalesced(doubts, duration, pad=_PAD, gap=0.0), looked, budget)
     if asked:
-        windows = asked
-        text = f"The question is still open; look and listen again {between(windows)}, where its answer must lie."
-    elif windows:
+        text = f"The question is still open; look and listen again {between(asked)}, where its answer must lie."
+    elif doubted:
         cause = _cause(fields.get("critique"))
-        text = f"Look and listen again {between(windows)}, where the caption and the clip disagree.{cause}"
+        text = f"Look and listen again {between(doubted)}, where the caption and the clip disagree.{cause}"
     else:
-        windows = _uncovered(fields, duration, budget)
-        text = (
-            f"Nothing stood out; look and listen more closely {between(windows)}, which no close look has covered yet."
-        )
-    return {"feedback": text, "windows": windows}
+        reason = "What was in doubt has been looked at closely" if doubts else "Nothing stood out"
+        doubted = _uncovered(fields, duration, budget)
+        text = f"{reason}; look and listen more closely {between(doubted)} next."
+    return {"feedback": text, "windows": asked or doubted}
 
 
 def _still_open(reasoning: Reasoning | None, duration: float) -> list[Window]:
@@ -53,18 +54,24 @@ def _cause(critique: str | None) -> str:
     return " The evaluator says: " + critique.strip()[:300]
 
 
-def _bounded(windows: list[Window], budget: float) -> list[Window]:
-    """Windows whose lengths together stay inside the budget, each shortened about its centre by the same share."""
-    total = sum(w["end"] - w["start"] for w in windows)
-    if total <= budget or total == 0.0:
-        return windows
-    share = budget / total
-    return [_shrunk(window, share) for window in windows]
+def _fitting(windows: list[Window], looked: list[Window], budget: float) -> list[Window]:
+    """What of the windows was not looked at closely before, in order, as far as the budget of seconds reaches."""
+    spans = [(window["start"], window["end"]) for window in windows]
+    for seen in looked:
+        spans = [part for span in spans for part in _without(span, (seen["start"], seen["end"]))]
+    kept: list[Window] = []
+    for start, end in spans:
+        end = min(end, start + budget)
+        if end - start >= _SHORTEST and len(kept) < _MOST:
+            kept.append(Window(start=round(start, 2), end=round(end, 2)))
+            budget -= end - start
+    return kept
 
 
-def _shrunk(window: Window, share: float) -> Window:
-    centre, half = (window["start"] + window["end"]) / 2, (window["end"] - window["start"]) * share / 2
-    return Window(start=round(max(0.0, centre - half), 2), end=round(centre + half, 2))
+def _without(span: tuple[float, float], seen: tuple[float, float]) -> list[tuple[float, float]]:
+    """The parts of a span that lie outside another one."""
+    parts = [(span[0], min(span[1], seen[0])), (max(span[0], seen[1]), span[1])]
+    return [(start, end) for start, end in parts if end > start]
 
 
 def _uncovered(fields: Mapping[str, Any], duration: float, budget: float) -> list[Window]:

@@ -1,0 +1,57 @@
+"""The voices of the procedural world: waveforms of known pitch and length. Levels are the scene's business."""
+
+import math
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Wave = npt.NDArray[np.float64]
+Voice = Literal["tone", "reed", "bell", "noise", "click"]
+
+RATE = 48000
+"""Sampling rate of every waveform and of the rendered sound track, Hz."""
+
+
+def waveform(voice: Voice, pitch: float, count: int, rng: np.random.Generator) -> Wave:
+    """One event's waveform, float64[count] at 48 kHz, of no particular level.
+
+    Args:
+        voice: tone (a sine with soft edges), reed (rich and harmonic), bell (an inharmonic strike that decays), noise
+            (a lasting hiss) or click (a broadband tick).
+        pitch: fundamental in Hz; noise and click do not use it.
+        count: length in samples, at least 1.
+        rng: the source of what is random.
+    """
+    time = np.arange(count) / RATE
+    span = count / RATE
+    if voice == "click":
+        return rng.uniform(-1, 1, count) * np.exp(-time / (span / 3)) * _edges(count, 0.001)
+    if voice == "noise":
+        return rng.uniform(-1, 1, count) * _edges(count, 0.01)
+    if voice == "tone":
+        return np.sin(2 * np.pi * pitch * time) * _edges(count, 0.012)
+    if voice == "reed":
+        overtones = [(float(k), k**-0.8, math.inf) for k in range(1, 13)]
+        return _partials(overtones, pitch, time) * _edges(count, 0.02)
+    strike = [(1.0, 1.0, 0.45), (2.756, 0.6, 0.3), (5.404, 0.35, 0.2), (8.933, 0.15, 0.12)]
+    return _partials([(ratio, gain, share * span) for ratio, gain, share in strike], pitch, time) * _edges(count, 0.002)
+
+
+def _partials(partials: list[tuple[float, float, float]], pitch: float, time: Wave) -> Wave:
+    """Sines at (ratio, amplitude, decay in seconds) above a pitch; those beyond what AAC keeps are left out."""
+    total: Wave = np.zeros(len(time))
+    for number, (ratio, gain, decay) in enumerate(partials):
+        if ratio * pitch < 18000:
+            total += gain * np.exp(-time / decay) * np.sin(2 * np.pi * ratio * pitch * time + 1.7 * number**2)
+    return total
+
+
+def _edges(count: int, seconds: float) -> Wave:
+    """A window that rises and falls softly over `seconds`, or over a quarter of a shorter event."""
+    ramp = max(1, min(round(seconds * RATE), count // 4))
+    edge = 0.5 - 0.5 * np.cos(np.pi * (np.arange(ramp) + 0.5) / ramp)
+    window = np.ones(count)
+    window[:ramp] = edge[:count]
+    window[-ramp:] *= edge[::-1][:count]
+    return window

@@ -1,0 +1,81 @@
+"""The offline Evaluator: scores a caption against a clip by measuring it, never knowing the question (section 3.2).
+
+It hears and sees with other algorithms than the Generator, so that the two do not share their mistakes. Names of
+objects, people and feelings are beyond it: they are set aside, not scored.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from aurelia.models.offline.critic_checks import Checker
+from aurelia.models.offline.critic_readers import parse
+from aurelia.models.offline.critic_score import judge, left_out
+from aurelia.perception.critic_audio import listen
+from aurelia.perception.critic_evidence import AudioEvidence, Evidence, VideoEvidence
+from aurelia.perception.critic_video import watch
+
+RATE = 16000
+FRAMES_A_SECOND, MOST_FRAMES = 12, 480
+REMEMBERED = 16
+
+_memory: OrderedDict[tuple[str, ...], Evidence] = OrderedDict()
+_lock = threading.Lock()
+
+
+def evaluate(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
+    """Score a caption against its clip.
+
+    Args:
+        fields: the request: clip, tracks, caption, duration, has_audio.
+        store: the clip store the media are read from.
+
+    Returns:
+        score (1..10, or None when nothing in the caption can be checked), justification, and windows (seconds, at most
+        four, inside the clip) where caption and clip disagree or the caption leaves something out.
+
+    Raises:
+        MediaError: the clip cannot be read.
+    """
+    evidence = gather(fields, store)
+    return assess(str(fields.get("caption") or ""), evidence)
+
+
+def assess(caption: str, evidence: Evidence) -> dict[str, Any]:
+    """Score a caption against evidence that is already gathered; returns what `evaluate` does."""
+    parsed = parse(caption)
+    ledger = Checker(evidence).check(parsed.claims)
+    verdict = judge(ledger, left_out(evidence, ledger), parsed.unchecked, evidence.duration)
+    return {"score": verdict.score, "justification": verdict.justification, "windows": verdict.windows}
+
+
+def gather(fields: Mapping[str, Any], store: Any) -> Evidence:
+    """The evidence of a clip with its sound tracks, measured once per process and then remembered."""
+    clip, tracks = fields.get("clip"), list(fields.get("tracks") or [])
+    key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
+    with _lock:
+        if key in _memory:
+            _memory.move_to_end(key)
+            return _memory[key]
+    evidence = _measured(clip, tracks, float(fields.get("duration") or 0.0), store)
+    with _lock:
+        _memory[key] = evidence
+        while len(_memory) > REMEMBERED:
+            _memory.popitem(last=False)
+    return evidence
+
+
+def _measured(clip: Any, tracks: list[Any], duration: float, store: Any) -> Evidence:
+    seconds = duration or (float(clip["duration"]) if clip else 0.0)
+    video = VideoEvidence(float("inf"))
+    if clip:
+        frames = store.frames(clip, [], max(1, min(int(seconds * FRAMES_A_SECOND), MOST_FRAMES)))
+        video = watch(frames.times, frames.images, seconds)
+    heard = tracks or ([clip] if clip and clip["has_audio"] else [])
+    return Evidence(seconds, tuple(_listened(ref, store) for ref in heard), video)
+
+
+def _listened(ref: Any, store: Any) -> AudioEvidence:
+    parts = store.audio(ref, [], RATE)
+    return listen(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)

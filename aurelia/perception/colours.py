@@ -1,0 +1,80 @@
+"""Names of colours: what a person would call an RGB value, by its hue, lightness and strength. Nothing else."""
+
+import numpy as np
+import numpy.typing as npt
+
+NAMES = (
+    "black", "white", "grey", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "magenta", "pink", "brown",
+)  # fmt: skip
+"""Every name that `name` gives; `indices` gives positions in this tuple."""
+
+_HUES = ((14.0, "red"), (43.0, "orange"), (70.0, "yellow"), (165.0, "green"), (192.0, "cyan"), (255.0, "blue"),
+         (294.0, "purple"), (335.0, "magenta"), (360.0, "red"))  # fmt: skip
+"""Upper ends of the hue ranges in degrees, ascending."""
+
+
+def name(rgb: npt.ArrayLike) -> str:
+    """The name of one colour.
+
+    Args:
+        rgb: three numbers, 0..255.
+    """
+    return NAMES[int(indices(np.asarray(rgb, np.float32)[None])[0])]
+
+
+def indices(rgb: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+    """The colours of many pixels as positions in `NAMES`.
+
+    Args:
+        rgb: uint8 or float32 [..., 3], 0..255.
+
+    Returns:
+        int8 of the leading shape.
+    """
+    value = np.asarray(rgb, np.float32)
+    high, low = value.max(axis=-1), value.min(axis=-1)
+    spread = high - low
+    hue = _hue(value, high, spread)
+    bounds = np.array([end for end, _ in _HUES], np.float32)
+    labels = np.array([NAMES.index(label) for _, label in _HUES], np.int8)
+    named = labels[np.minimum(np.searchsorted(bounds, hue, side="right"), len(labels) - 1)]
+    strength = spread / np.maximum(high, 1.0)
+    warm = np.isin(named, [NAMES.index("red"), NAMES.index("orange")])
+    rosy = np.isin(named, [NAMES.index("red"), NAMES.index("magenta")])
+    named[warm & (named == NAMES.index("orange")) & (high < 165)] = NAMES.index("brown")
+    named[warm & (high < 110) & (strength < 0.72)] = NAMES.index("brown")
+    named[rosy & (high > 190) & (low > 85) & (strength < 0.62)] = NAMES.index("pink")
+    grey = (spread < 28) | (strength < 0.16)
+    named[grey] = NAMES.index("grey")
+    named[grey & (low > 205)] = NAMES.index("white")
+    named[(high < 48) | (grey & (high < 60))] = NAMES.index("black")
+    return named
+
+
+def shares(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Share of the pixels that bear each name.
+
+    Args:
+        rgb: uint8 [..., 3].
+
+    Returns:
+        float64[len(NAMES)], summing to 1 (all zero without pixels).
+    """
+    found = indices(rgb).ravel()
+    counts: npt.NDArray[np.float64] = np.bincount(found, minlength=len(NAMES)).astype(np.float64)
+    return np.asarray(counts / max(1.0, float(counts.sum())), np.float64)
+
+
+def _hue(
+    value: npt.NDArray[np.float32], high: npt.NDArray[np.float32], spread: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Hue in degrees, 0..360."""
+    red, green, blue = value[..., 0], value[..., 1], value[..., 2]
+    safe = np.maximum(spread, 1e-6)
+    hue = np.where(
+        high == red,
+        (green - blue) / safe % 6,
+        np.where(high == green, (blue - red) / safe + 2, (red - green) / safe + 4),
+    )
+    degrees: npt.NDArray[np.float32] = (hue * 60).astype(np.float32)
+    return degrees

@@ -1,0 +1,150 @@
+"""What kind of sound a stretch of samples is: how tonal, at which pitch, with overtones at whole multiples or not.
+
+Works on one event at a time, on the short-time spectrum of its loudest part. Finding events is `audio`'s business.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import median_filter
+from scipy.signal import find_peaks
+
+Samples = npt.NDArray[np.float32]
+Vector = npt.NDArray[np.float64]
+
+FRAME = 0.12
+"""Seconds of one spectrum for tonality: resolves harmonics 65 Hz apart, and follows a voice that glides."""
+LONG = 0.3
+"""Seconds of the spectrum from which the pitch is read."""
+PROMINENT = 15.0
+"""dB above the local median that noise reaches less than once in a spectrum of some thousand bins."""
+LOWEST = 45.0
+"""Hz; below it hum and rumble rule, and no pitch is claimed."""
+MULTIPLES = 12
+
+
+class Tone(NamedTuple):
+    """The tonal side of a sound.
+
+    Attributes:
+        share: share of the energy that stands in narrow peaks, 0..1; a steady tone is near 1, hiss near 0.
+        pitch: fundamental in Hz, or the lowest strong partial of an inharmonic sound; None without any peak.
+        harmonic: whether all strong partials are whole multiples of the pitch (a pure tone counts).
+    """
+
+    share: float
+    pitch: float | None
+    harmonic: bool
+
+
+class _Peaks(NamedTuple):
+    frequency: Vector
+    amplitude: Vector
+
+
+def tone(samples: Samples, rate: int) -> Tone:
+    """The tonality and pitch of one sound event.
+
+    Args:
+        samples: float32[n], mono, the event alone.
+        rate: sampling rate, Hz.
+    """
+    if len(samples) < 48:
+        return Tone(0.0, None, False)
+    body = loudest(samples, rate, LONG)
+    share = _tonal_share(body, rate)
+    peaks = _peaks(body, rate)
+    if not len(peaks.frequency):
+        return Tone(share, None, False)
+    return Tone(share, *_fundamental(peaks, rate / len(body)))
+
+
+def loudest(samples: Samples, rate: int, seconds: float) -> Samples:
+    """The loudest stretch of the given length (or all of a shorter event)."""
+    length = int(seconds * rate)
+    if len(samples) <= length:
+        return samples
+    energy = np.cumsum(np.concatenate([[0.0], samples.astype(np.float64) ** 2]))
+    first = int(np.argmax(energy[length:] - energy[:-length]))
+    return samples[first : first + length]
+
+
+def _power(frame: Samples, padding: int) -> Vector:
+    window = np.hanning(len(frame) + 2)[1:-1]
+    power: Vector = np.abs(np.fft.rfft((frame - frame.mean()) * window, len(frame) * padding)) ** 2 + 1e-18
+    return power
+
+
+def _prominent(power: Vector, padding: int) -> npt.NDArray[np.intp]:
+    """Indices of the peaks that stand out of their neighbourhood by `PROMINENT` dB."""
+    decibels = 10 * np.log10(power)
+    around = min(25 * padding, (len(power) // 2) * 2 - 1)
+    local = median_filter(decibels, size=max(3, around), mode="nearest")
+    found = find_peaks(np.concatenate([[-400.0], decibels, [-400.0]]))[0] - 1
+    standing: npt.NDArray[np.intp] = found[decibels[found] > local[found] + PROMINENT]
+    return standing
+
+
+def _tonal_share(body: Samples, rate: int) -> float:
+    length = max(48, min(len(body), int(FRAME * rate)))
+    total = inside = 0.0
+    for first in range(0, len(body) - length + 1, max(1, length // 2)):
+        power = _power(body[first : first + length], 1)
+        mask = np.zeros(len(power), bool)
+        for peak in _prominent(power, 1):
+            mask[max(0, peak - 2) : peak + 3] = True
+        total += float(power.sum())
+        inside += float(power[mask].sum())
+    return inside / total if total else 0.0
+
+
+def _peaks(body: Samples, rate: int) -> _Peaks:
+    """The partials within 30 dB of the strongest, frequency ascending, refined between bins."""
+    padding = 4
+    power = _power(body, padding)
+    step = rate / (len(body) * padding)
+    decibels = 10 * np.log10(power)
+    index = _prominent(power, padding)
+    index = index[(index > 0) & (index < len(power) - 1) & (index * step >= LOWEST)]
+    if not len(index):
+        return _Peaks(np.empty(0), np.empty(0))
+    index = index[decibels[index] > decibels[index].max() - 30]
+    before, at, after = decibels[index - 1], decibels[index], decibels[index + 1]
+    shift = 0.5 * (before - after) / np.minimum(before - 2 * at + after, -1e-9)
+    return _Peaks((index + np.clip(shift, -0.5, 0.5)) * step, 10 ** (at / 20))
+
+
+def _fundamental(peaks: _Peaks, resolution: float) -> tuple[float, bool]:
+    """The pitch that explains the partials with the fewest gaps, else the lowest strong partial."""
+    strongest = peaks.frequency[np.argsort(peaks.amplitude)[::-1][:6]]
+    candidates = sorted({float(f / k) for f in strongest for k in (1, 2, 3, 4) if f / k >= LOWEST}, reverse=True)
+    best, best_score = None, 0.0
+    for candidate in candidates:
+        explained, missing = _fit(peaks, candidate, resolution)
+        score = explained - 0.5 * missing
+        if explained >= 0.9 and missing <= 0.5 and score > best_score + 0.02:
+            best, best_score = candidate, score
+    if best is None:
+        strong = peaks.frequency[peaks.amplitude > peaks.amplitude.max() / 10]
+        return float(strong.min()), False
+    number = np.rint(peaks.frequency / best)
+    used = (number >= 1) & (np.abs(peaks.frequency - number * best) < _tolerance(best, number, resolution))
+    weight = peaks.amplitude[used] * number[used]
+    return float(np.sum(weight * peaks.frequency[used] / number[used]) / np.sum(weight)), True
+
+
+def _tolerance(pitch: float, number: Vector, resolution: float) -> Vector:
+    return 0.04 * pitch + 0.15 * resolution * number
+
+
+def _fit(peaks: _Peaks, pitch: float, resolution: float) -> tuple[float, float]:
+    """Share of the amplitude at multiples of the pitch, and share of the multiples that have no partial."""
+    number = np.rint(peaks.frequency / pitch)
+    near = (number >= 1) & (np.abs(peaks.frequency - number * pitch) < _tolerance(pitch, number, resolution))
+    explained = float(peaks.amplitude[near].sum() / peaks.amplitude.sum())
+    if not near.any():
+        return 0.0, 1.0
+    present = set(number[near].astype(int))
+    expected = min(MULTIPLES, max(present))
+    return explained, 1 - len([k for k in range(1, expected + 1) if k in present]) / expected
