@@ -136,9 +136,10 @@ def _report_sizes(saver: InMemorySaver, config: Any) -> None:
     clean = not any(b"base64" in body for body in Sink.bodies)
     carrying = 2 * last + 2
     print(
-        f"trace        {trace / 1000:6.1f} kB a question ({CLIP_BYTES // 10**6} MB clip, T = {last}, as sent, uncompressed),"
-        f" {'no' if clean else 'SOME'} base64; 1/{base64 * carrying / trace:.0f} of one with the clip in each of its"
-        f" {carrying} calls that see it; limit 200 kB"
+        f"trace        {trace / 1000:6.1f} kB a question ({CLIP_BYTES // 10**6} MB clip, T = {last}, as sent,"
+        f" uncompressed), {'no' if clean else 'SOME'} base64;"
+        f" 1/{base64 * carrying / trace:.0f} of one with the clip in each of its {carrying} calls that see it;"
+        " limit 200 kB"
     )
 
 

@@ -6,11 +6,14 @@ as the guided one could; it is merged with the first, just as the guided look is
 """
 
 import asyncio
+import json
 import random
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from langchain_core.messages import HumanMessage
 
 from aurelia.media import ClipStore
 from aurelia.mini.scene import parse, write
@@ -72,16 +75,12 @@ def even_windows(total: float) -> list[dict[str, float]]:
 
 def unguided(desk: Desk, clip: Any, question: str, choices: list[str]) -> str:
     """The generator's answer after a first look and a second one that nothing guides."""
-    from langchain_core.messages import HumanMessage
-
     context = Context()
     fields = {"role": "generator", "question": question, "choices": choices, "clip": clip, "tracks": []}
     fields |= {"duration": clip["duration"], "has_audio": clip["has_audio"], "iteration": 2}
     fields |= {"frames": context.frames, "samples": context.samples}
     fields["looks"] = [[], even_windows(context.samples / RATE)]
     message = HumanMessage(question, additional_kwargs={"request": fields})
-    import json
-
     return str(json.loads(desk.model("offline:measure").invoke([message]).text)["answer"])
 
 
@@ -113,13 +112,14 @@ def main(scenes: int = 60) -> None:
         right = asyncio.run(measure(Path(name), scenes))
     share = {way: 100 * sum(found) / len(found) for way, found in right.items()}
     print(
-        f"guidance     {share['AURELIA']:5.1f} % right with AURELIA (T = 3, steps), {share['one look']:.1f} % after one look,"
-        f" {share['two looks']:.1f} % after a second look without guidance; the generator itself {share['generator']:.1f} %;"
-        f" {len(right['AURELIA'])} questions on {scenes} unseen scenes; chance 29 %"
+        f"guidance     {share['AURELIA']:5.1f} % right with AURELIA (T = 3, steps), {share['one look']:.1f} % after one"
+        f" look, {share['two looks']:.1f} % after a second look without guidance; the generator itself"
+        f" {share['generator']:.1f} %; {len(right['AURELIA'])} questions on {scenes} unseen scenes; chance 29 %"
     )
     gain = share["AURELIA"] - share["two looks"]
     print(
-        f"             {gain:+.1f} points over the unguided second look; {share['AURELIA'] / share['one look']:.2f} times one look"
+        f"             {gain:+.1f} points over the unguided second look;"
+        f" {share['AURELIA'] / share['one look']:.2f} times one look"
     )
 
 

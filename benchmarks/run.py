@@ -1,13 +1,22 @@
-"""`make bench`: every benchmark in one run, each as a ratio to a baseline that it names."""
+"""`make bench`: every benchmark in one run, each as a ratio to, or beside, a baseline that it names."""
 
+from pathlib import Path
+
+import critic
 import framework
+import guidance
 import media
+import questions
 
 
 def main() -> None:
-    """Prints the figures of the framework, then those of the media."""
+    """Prints framework, media, guidance, the paraphrased questions with their failures, and the critic's ranking."""
     framework.main()
     media.main()
+    guidance.main()
+    data = Path(__file__).parent.parent / "tests" / "data"
+    questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))
+    critic.main()
 
 
 if __name__ == "__main__":

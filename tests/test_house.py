@@ -1,4 +1,4 @@
-"""The rooms of the house: imports go one way, prompts and targets are in order, nothing heavy comes with help or errors."""
+"""The rooms of the house: imports go one way, prompts and targets are in order, help and errors come without weight."""
 
 import ast
 import subprocess
@@ -23,7 +23,8 @@ ORDER = [
     ("nodes",),
     ("graph",),
     ("aurelia.bench",),
-    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.cli", "aurelia.__main__"),
+    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show"),
+    ("aurelia.cli", "aurelia.__main__"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
 
