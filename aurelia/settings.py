@@ -49,7 +49,8 @@ class Settings:
         data = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
         home = Path(env.get("AURELIA_HOME") or data / "aurelia").expanduser()
         named = [Path(part).expanduser() for part in env.get("AURELIA_MEDIA_ROOTS", "").split(os.pathsep) if part]
-        return cls(home=home, media_roots=tuple(named) or (home / "media",), any_file=local and not named)
+        roots = tuple(named) or (home / "media",)
+        return cls(home=home, media_roots=roots, any_file=local and not named, decode_workers=1 if local else 2)
 
     @property
     def cache(self) -> Path:
