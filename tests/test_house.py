@@ -24,7 +24,7 @@ ORDER = [
     ("graph",),
     ("aurelia.bench",),
     ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show"),
-    ("aurelia.cli", "aurelia.__main__"),
+    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
 
@@ -33,10 +33,9 @@ def room(module: str) -> int | None:
     """The floor of a module, None for a foreign one."""
     if any(module == scene or module.startswith(f"{scene}.") for scene in SCENES):
         return 0
-    for floor, names in enumerate(ORDER):
-        if any(module == name or module.startswith(f"{name}.") for name in names):
-            return floor
-    return None
+    floors = {name: floor for floor, names in enumerate(ORDER) for name in names}
+    known = [name for name in floors if module == name or module.startswith(f"{name}.")]
+    return floors[max(known, key=len)] if known else None
 
 
 def imports(path: Path) -> set[str]:
