@@ -23,7 +23,12 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else None
     runtime.stream_writer({"event": "target", "best_iteration": iteration})
     said = await _ask(state, best, context, desk)
-    update: Update = {
+    warnings = []
+    if iteration is None:
+        warnings.append("No attempt could be scored, so the target answered without reasoning.")
+    if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
+        warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
+    return {
         "answer": said.value,
         "choice": choose(said.value, state["choices"]) if state["choices"] else None,
         "best": best,
@@ -31,10 +36,8 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         "score": state["scores"][iteration - 1] if iteration else None,
         "stop_reason": stop_reason(state, context),
         "usage": said.usage,
+        "warnings": warnings,
     }
-    if best is None:
-        update["warnings"] = ["No attempt could be scored, so the target answered without reasoning."]
-    return update
 
 
 async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:

@@ -13,14 +13,17 @@ def best_iteration(scores: Sequence[int | None]) -> int | None:
 
 
 def over_budget(standing: Standing, context: Context) -> bool:
-    """Whether the attempts have used up one of the question's budgets (dollars, tokens, seconds)."""
+    """Whether the attempts have used up one of the question's budgets (dollars, tokens, seconds).
+
+    A budget in dollars that cannot be kept, because the price of a call is not known, counts as used up.
+    """
     usage = standing["usage"]
     limits = (
         (context.max_cost_usd, usage["cost_usd"]),
         (context.max_tokens, usage["input_tokens"] + usage["output_tokens"]),
         (context.max_seconds, standing["seconds"]),
     )
-    return any(limit is not None and used is not None and used >= limit for limit, used in limits)
+    return any(limit is not None and (used is None or used >= limit) for limit, used in limits)
 
 
 def stop_reason(standing: Standing, context: Context) -> StopReason | None:

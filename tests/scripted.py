@@ -33,6 +33,7 @@ class ScriptedChat(BaseChatModel):
     script: dict[str, Any]
     said: Counter[str]
     heard: list[tuple[str, dict[str, Any], list[BaseMessage]]]
+    price: float | None = 0.01
     hanging: asyncio.Event = Field(default_factory=asyncio.Event)
     name: str | None = "scripted"
 
@@ -61,7 +62,7 @@ class ScriptedChat(BaseChatModel):
             raise said
         text = said if isinstance(said, str) else json.dumps(said)
         message = AIMessage(text, usage_metadata={"input_tokens": 10, "output_tokens": 5, "total_tokens": 15})
-        message.response_metadata["cost_usd"] = 0.01
+        message.response_metadata["cost_usd"] = self.price
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
@@ -74,5 +75,5 @@ DEFAULTS: dict[str, Script] = {
 }
 
 
-def scripted(**script: Script) -> ScriptedChat:
-    return ScriptedChat(script=script, said=Counter(), heard=[])
+def scripted(price: float | None = 0.01, **script: Script) -> ScriptedChat:
+    return ScriptedChat(script=script, said=Counter(), heard=[], price=price)

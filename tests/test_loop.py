@@ -141,6 +141,13 @@ async def test_a_budget_ends_the_loop_with_the_best_so_far(stage: Any) -> None:
     assert (result["stop_reason"], len(result["iterations"])) == ("budget", 1)
 
 
+async def test_a_budget_that_cannot_be_kept_ends_the_loop_and_says_so(stage: Any) -> None:
+    result = await stage(scripted(price=None, evaluator=[verdict(4)])).ask(max_cost_usd=5.0)
+    assert (result["stop_reason"], len(result["iterations"])) == ("budget", 1)
+    assert result["usage"]["cost_usd"] is None
+    assert any("price of a call is not known" in warning for warning in result["warnings"])
+
+
 async def test_who_sees_what(stage: Any) -> None:
     model = scripted(evaluator=[verdict(3), verdict(9)])
     await stage(model).ask()
