@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -127,10 +127,13 @@ class Desk:
     async def ask(self, request: Request, schema: type[R]) -> Answer[R]:
         """Asks for an answer that satisfies `schema`; one that does not is sent back once with what is wrong.
 
+        The JSON schema rides in the request's fields, for an adapter whose provider can enforce one.
+
         Raises:
             ModelError: the model did not answer, or (ReplyError) not in the form asked for; `usage` is what was spent.
         """
         began = time.perf_counter()
+        request = replace(request, fields={**request.fields, "schema": schema.model_json_schema()})
         messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
         first = await self._call(request, messages)
         try:
