@@ -106,7 +106,13 @@ def report(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         groups[str(outcome.question.get("intent") or "other")].append(outcome)
     right = sum(outcome.right for outcome in outcomes)
-    lines = [f"{right} of {len(outcomes)} right ({right / max(1, len(outcomes)):.1%})", ""]
+    open_ = sum(not outcome.right and outcome.answer.startswith("unknown") for outcome in outcomes)
+    lines = [
+        f"questions    {right} of {len(outcomes)} right ({right / max(1, len(outcomes)):.1%}),"
+        f" {open_} answered unknown, {len(outcomes) - right - open_} wrong; always unknown would be right in"
+        f" {sum('unknown' in outcome.question['answers'] for outcome in outcomes)}",
+        "",
+    ]
     for intent, group in sorted(groups.items()):
         lines.append(f"{intent:24} {sum(outcome.right for outcome in group):4} of {len(group)}")
     lines += ["", "Failures:"]

@@ -1,6 +1,7 @@
 """Runs one question through the graph, or one caption through the evaluator: what the command line and scripts call."""
 
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -78,6 +79,6 @@ async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: C
     Raises:
         ModelError: the evaluator did not answer.
     """
-    state: Judged = {"run": "score", "clip": clip, "tracks": tracks, "iterations": []}
+    state: Judged = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
     verdict = await judge(state, caption, context, desk)
     return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": verdict.usage}
