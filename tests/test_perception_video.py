@@ -98,7 +98,7 @@ def test_a_body_of_many_colours_has_no_colour() -> None:
 
 def test_few_frames() -> None:
     images = np.zeros((1, 90, 120, 3), np.uint8)
-    assert see(np.zeros(0), images[:0]) == ((), (), (), ())
+    assert see(np.zeros(0), images[:0]) == ((), (), (), (), 0.0)
     assert see(np.zeros(1), images).colours[0].name == "black"
 
 

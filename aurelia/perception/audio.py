@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from aurelia.perception.events import Sound, Voice
-from aurelia.perception.pitch import Tone, tone
+from aurelia.perception.pitch import Tone, steady, tone
 
 Samples = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
@@ -28,6 +28,16 @@ CLICK = 0.12
 """Seconds: an unpitched sound is a click when shorter, noise when longer."""
 LOUD_FLOOR = -42.0
 """dBFS: a floor above it is a lasting sound of its own, not a background."""
+PERIODS = 8
+"""Fewest periods that sound like a pitch; fewer are a thump."""
+PITCHED = 12.0
+"""Decibels over the floor below which no pitch is claimed: what lies beneath may have its own."""
+BELOW = 0.6
+"""Fraction of a pitch below which half of the energy lies when the pitch is not this sound's own."""
+LASTING = 6.0
+"""Decibels over the floor below which a sound is that floor itself."""
+EVEN = 6.0
+"""Decibels over which a floor that is a sound of its own may range."""
 LOWEST_RATE = 200
 """Hz: below it nothing is claimed about sound."""
 
@@ -186,7 +196,8 @@ def _with_lasting(
 ) -> list[tuple[int, int]]:
     """Add the floor itself as a sound where it is no background: loud, or tonal with nothing else above it."""
     whole = (0, len(envelope.level))
-    loud = envelope.floor > LOUD_FLOOR
+    low, middle = np.percentile(envelope.level, [3, 40])
+    loud = envelope.floor > LOUD_FLOOR and middle - low < EVEN
     tonal = not spans and envelope.floor > -64 and tone(samples, rate).share > 0.7
     if not loud and not tonal:
         return spans
@@ -215,12 +226,16 @@ def _describe(span: tuple[int, int], envelope: _Envelope, samples: Samples, rate
     if not len(part) or not len(level):
         return None
     kind = tone(part, rate)
-    voice = _voice(kind, end - begin)
+    above = float(level.max() - envelope.floor)
+    beneath = envelope.floor > SILENT - 10 and LASTING < above < PITCHED
+    middle = _middle(part, rate)
+    carried = kind.pitch is None or middle > BELOW * kind.pitch
+    pitched = carried and not beneath and steady(part, rate)
+    voice = _voice(kind if pitched else kind._replace(pitch=None), end - begin, _sounding(part, rate))
     peak = int(np.argmax(level))
     fallen = np.flatnonzero(level[peak:] < level[peak] - 20)
     size = min(1024, 2 ** int(np.log2(len(part))))
     centroid = librosa.feature.spectral_centroid(y=part, sr=rate, n_fft=size, hop_length=max(1, size // 2))[0]
-    above = level.max() - envelope.floor
     sure = float(np.clip((above - 4) / 20, 0.1, 1.0)) * min(1.0, 0.4 + rate / 8000)
     return Sound(
         start=round(start + begin, 3),
@@ -233,6 +248,8 @@ def _describe(span: tuple[int, int], envelope: _Envelope, samples: Samples, rate
         decay=round((int(fallen[0]) if len(fallen) else len(level) - peak) * hop / rate, 3),
         brightness=round(float(np.median(centroid)), 0),
         confidence=round(sure, 2),
+        middle=round(middle, 0),
+        tonal=round(kind.share, 2),
     )
 
 
@@ -244,10 +261,25 @@ def _edges(span: tuple[int, int], envelope: _Envelope, length: float) -> Span:
     return begin, min(length, max(end, begin + 0.005))
 
 
-def _voice(kind: Tone, seconds: float) -> Voice:
-    if kind.pitch is not None and kind.share > 0.55 and seconds * kind.pitch > 4:
+def _voice(kind: Tone, seconds: float, sounding: float) -> Voice:
+    if kind.pitch is not None and kind.share > 0.55 and sounding * kind.pitch > PERIODS:
         return "tone"
     return "click" if seconds < CLICK else "noise"
+
+
+def _sounding(part: Samples, rate: int) -> float:
+    """Seconds in which most of an event's energy lies: one that fades at once has few periods to be heard."""
+    cell = max(1, round(0.005 * rate))
+    cells = part[: len(part) // cell * cell].astype(np.float64).reshape(-1, cell)
+    energy = np.sqrt((cells**2).mean(axis=1))
+    total = float((energy**2).sum())
+    return float(energy.sum()) ** 2 / total * cell / rate if total else 0.0
+
+
+def _middle(part: Samples, rate: int) -> float:
+    """The frequency below which half of the energy lies, Hz."""
+    total = np.cumsum(np.abs(np.fft.rfft(part * np.hanning(len(part)), max(1024, len(part)))) ** 2)
+    return float(np.searchsorted(total, total[-1] / 2)) * rate / max(1024, len(part))
 
 
 def _silences(envelope: _Envelope, spans: list[tuple[int, int]], length: float, start: float) -> tuple[Span, ...]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from aurelia.perception.critic_evidence import AudioEvidence, Beat, Heard
+from aurelia.perception.critic_beat import beat
+from aurelia.perception.critic_evidence import AudioEvidence, Heard
 from aurelia.perception.critic_pitch import character
 
 Array = npt.NDArray[np.float64]
@@ -22,9 +23,12 @@ AMBIENT_DB = -62.0
 """A track that never falls below this is never silent: what fills it is an ambience, from which events stand out."""
 FALL_DB = 32.0
 """A sound has ended when it is this much below its own peak: what is left is its reverberation or the codec's."""
+FADED_DB = 10.0
+"""What fades slowly has no sharp end; anywhere from here on it may be said to end."""
 SPLIT_DB = 8.0
 STRONG_SPLIT_DB = 15.0
 """A rise within bands that needs no rise of the whole: one note gives way to another as loud."""
+FADED_AWAY_DB, SWELL_DB = 20.0, 12.0
 BRIDGE_SECONDS = 0.06
 SHORTEST_SECONDS = 0.012
 SILENCE_SECONDS = 0.25
@@ -60,7 +64,8 @@ def listen(samples: npt.NDArray[np.float32], rate: int) -> AudioEvidence:
     bands = _filter_bank(wave, rate)
     rise = _rise(bands)
     ambient = float(np.percentile(10 * np.log10(_smoothed(bands.power, 9).sum(axis=0) + 1e-12), 3)) > AMBIENT_DB
-    spans = [part for span in _gate(bands, ambient) for part in _split(span, rise, bands)]
+    gated = [part for span in _gate(bands, ambient) for part in _parted(span, bands)]
+    spans = [part for span in gated for part in _split(span, rise, bands)]
     sounds = [heard for span in spans if (heard := _heard(wave, rate, bands, span, rise)) is not None]
     sounds = _rejoined(sounds)
     pulse = beat(tuple(sounds), bands.times, rise)
@@ -109,6 +114,23 @@ def _gate(bands: _Bands, ambient: bool) -> list[tuple[int, int]]:
     if start >= 0:
         spans.append((start, len(over)))
     return _bridged(spans)
+
+
+def _parted(span: tuple[int, int], bands: _Bands) -> list[tuple[int, int]]:
+    """Divide a span where the whole has faded and a second sound swells, however slowly, out of what is left."""
+    level = 10 * np.log10(_smoothed(bands.power, 9).sum(axis=0) + 1e-12)[span[0] : span[1]]
+    marks, peak, valley = [0], 0, 0
+    for frame, value in enumerate(level):
+        if value > level[peak]:
+            peak = valley = frame
+        elif value < level[valley]:
+            valley = frame
+        elif level[valley] < level[peak] - FADED_AWAY_DB and value > level[valley] + SWELL_DB:
+            rising = valley + int(np.flatnonzero(level[valley:frame] < level[valley] + SWELL_DB / 3)[-1])
+            marks.append(rising)
+            peak = valley = frame
+    edges = [span[0] + mark for mark in marks]
+    return list(zip(edges, [*edges[1:], span[1]], strict=True))
 
 
 def _bridged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -188,6 +210,8 @@ def _heard(wave: Array, rate: int, bands: _Bands, span: tuple[int, int], rise: A
         nature.brightness,
         float(np.clip((contrast - 6) / 12, 0.1, 1.0)) * float(np.clip((top + 78) / 14, 0.2, 1.0)),
         nature.sure,
+        peak=round(float(bands.times[first + int(total.argmax())]), 3),
+        faded=round(float(bands.times[first + int(np.flatnonzero(total > top - FADED_DB)[-1])]), 3),
     )
 
 
@@ -241,39 +265,3 @@ def _silences(sounds: Iterable[Heard], seconds: float) -> tuple[tuple[float, flo
     latest = np.maximum.accumulate(edges)
     pairs = zip(latest[::2], latest[1::2], strict=True)
     return tuple((float(a), float(b)) for a, b in pairs if b - a >= SILENCE_SECONDS)
-
-
-def beat(sounds: tuple[Heard, ...], times: Array, rise: Array) -> Beat | None:
-    """The beat, by autocorrelation of the envelope's rises; None with fewer than four strokes or no regular spacing.
-
-    Args:
-        sounds: the sounds of the track, in order.
-        times: [frames] seconds.
-        rise: [frames] dB, how sharply energy rises.
-    """
-    if len(sounds) < 4 or len(times) < 50:
-        return None
-    pulse = np.zeros_like(times)
-    for heard in sounds:
-        pulse += np.exp(-0.5 * ((times - heard.start) / 0.02) ** 2)
-    pulse *= 1 + np.clip(rise, 0, 12) / 12
-    pulse -= pulse.mean()
-    full = np.fft.irfft(np.abs(np.fft.rfft(pulse, 2 * len(pulse))) ** 2)[: len(pulse)]
-    lags = np.arange(len(full)) * HOP_SECONDS
-    allowed = (lags >= 0.22) & (lags <= min(1.6, lags[-1] / 2))
-    if full[0] <= 0 or not allowed.any():
-        return None
-    norm = full / full[0] * len(full) / (len(full) - np.arange(len(full)))
-    best = norm[allowed].max()
-    strong = np.flatnonzero(allowed & (norm >= 0.75 * best))
-    lag = strong[0]
-    while lag + 1 < len(norm) and norm[lag + 1] > norm[lag]:
-        lag += 1
-    gaps = np.diff([heard.start for heard in sounds])
-    steps = gaps / lags[lag]
-    regular = float(np.mean(np.abs(steps - np.round(steps)) < 0.12) * np.mean((steps > 0.7) & (steps < 1.4)))
-    if best < 0.35 or regular < 0.45:
-        return None
-    steady = gaps[(steps > 0.85) & (steps < 1.15)]
-    period = float(np.mean(steady)) if len(steady) else float(lags[lag])
-    return Beat(60.0 / period, regular)

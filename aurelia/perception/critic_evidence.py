@@ -5,6 +5,7 @@ Units as in `events`: seconds from the start of the clip, fractions of the pictu
 
 from dataclasses import dataclass, field
 
+from aurelia.perception.critic_activity import Activity
 from aurelia.perception.events import Voice
 
 
@@ -21,6 +22,7 @@ class Heard:
         sure: confidence 0..1 that it is a sound of its own.
         voice_sure: confidence 0..1 of `voice`.
         ambient: whether it fills the whole track, beneath all others.
+        peak, faded: when it is loudest, and when it has lost 10 dB for good, seconds; None where not measured.
     """
 
     start: float
@@ -32,6 +34,8 @@ class Heard:
     sure: float
     voice_sure: float
     ambient: bool = False
+    peak: float | None = None
+    faded: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,21 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class VideoEvidence:
-    """What is in the picture; `gap` is the spacing of the frames in seconds, inf when nothing was seen."""
+    """What is in the picture.
+
+    Attributes:
+        gap: spacing of the frames in seconds, inf when nothing was seen.
+        shots, motions, flashes: in the order of time; flashes in seconds.
+        clear: how far single moving things could be told apart, 0..1.
+        activity: where and when it stirs, where that is less than clear.
+    """
 
     gap: float
     shots: tuple[Shot, ...] = ()
     motions: tuple[Moved, ...] = ()
     flashes: tuple[float, ...] = ()
+    clear: float = 1.0
+    activity: Activity | None = None
 
     @property
     def cuts(self) -> tuple[float, ...]:

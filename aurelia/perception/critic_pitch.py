@@ -11,6 +11,11 @@ Array = npt.NDArray[np.float64]
 
 CLICK_SECONDS = 0.12
 LOWEST_HZ, HIGHEST_HZ = 45.0, 7600.0
+DEEPEST_HZ = 18.0
+"""What lies below is no sound; between it and `LOWEST_HZ` there is sound, but no pitch."""
+PART_SECONDS = 0.15
+FEWEST_PERIODS = 8
+"""A sound of fewer is a thump, however regular its few waves are."""
 
 
 class Nature(NamedTuple):
@@ -44,11 +49,36 @@ def character(part: Array, rate: int) -> Nature:
     tonal = peaks.share
     seconds = len(part) / rate
     edge = 0.62 if seconds > CLICK_SECONDS else 0.75
-    if tonal >= edge and len(peaks.frequency):
-        pitch = _fundamental(period_pitch if clarity > 0.8 else None, peaks)
+    pitch = _fundamental(period_pitch if clarity > 0.8 else None, peaks) if len(peaks.frequency) else 0.0
+    waves = pitch * _sounding(part, rate) if pitch >= LOWEST_HZ else 0.0
+    if tonal >= edge and waves >= FEWEST_PERIODS and _kept(part, rate, peaks):
         return Nature("tone", float(np.clip((tonal - edge) / 0.2 + 0.4, 0, 1)), pitch, brightness)
     voice: Voice = "click" if seconds < CLICK_SECONDS else "noise"
     return Nature(voice, float(np.clip((edge - tonal) / 0.2 + 0.2, 0, 1)), None, brightness)
+
+
+def _kept(part: Array, rate: int, peaks: _Peaks) -> bool:
+    """Whether the strongest frequency of most later stretches is among the sound's own: a glide has no one pitch."""
+    length = int(PART_SECONDS * rate)
+    parts = [part[first : first + length] for first in range(0, len(part) - length + 1, length)]
+    loud = max((float(np.mean(each**2)) for each in parts), default=0.0)
+    parts = [each for each in parts if np.mean(each**2) > loud / 100]
+    if len(parts) < 3:
+        return True
+    strong = peaks.frequency[peaks.power > peaks.power.max() * 0.01]
+    votes = []
+    for each in parts:
+        spectrum, frequency = _spectrum(each, rate)
+        top = float(frequency[int(spectrum.argmax())])
+        votes.append(float(np.abs(strong - top).min()) < 0.03 * top + 1 / PART_SECONDS)
+    return float(np.mean(votes)) >= 0.6
+
+
+def _sounding(part: Array, rate: int) -> float:
+    """Seconds for which a sound stays within 15 dB of its loudest 10 ms."""
+    cell = max(1, rate // 100)
+    power = (part[: max(1, len(part) // cell) * cell].reshape(-1, min(cell, len(part))) ** 2).mean(axis=1)
+    return float(np.sum(power > power.max() * 10**-1.5)) * cell / rate
 
 
 def _body(part: Array, rate: int) -> Array:
@@ -61,7 +91,7 @@ def _spectrum(body: Array, rate: int) -> tuple[Array, Array]:
     size = max(4096, 1 << (2 * len(body) - 1).bit_length())
     power = np.abs(np.fft.rfft(body * np.hanning(len(body)), size)) ** 2
     frequency = np.fft.rfftfreq(size, 1 / rate)
-    power[frequency < LOWEST_HZ] = 0
+    power[frequency < DEEPEST_HZ] = 0
     return power + 1e-20, np.asarray(frequency, dtype=np.float64)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from aurelia.perception.critic_activity import STEEP, TEXTURED, Activity, activity, clearness, steepness
 from aurelia.perception.critic_colour import ANCHORS, likely, names, oklab
 from aurelia.perception.critic_evidence import Moved, Shot, VideoEvidence
 
@@ -68,7 +69,27 @@ def watch(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], duratio
     starts = [t for t in np.flatnonzero(flashed) if t == 0 or not flashed[t - 1]]
     strongest = sorted(motions, key=lambda moved: -moved.extent * (moved.end - moved.start))[:MOST_MOTIONS]
     motions = sorted(strongest, key=lambda moved: moved.start)
-    return VideoEvidence(film.gap, tuple(shots), tuple(motions), tuple(float(times[t]) for t in starts))
+    clearness_found, stirring = _clarity(film, np.flatnonzero(~flashed))
+    flashes = tuple(float(times[t]) for t in starts)
+    return VideoEvidence(film.gap, tuple(shots), tuple(motions), flashes, clearness_found, stirring)
+
+
+def _clarity(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, Activity | None]:
+    """How clear the picture is, and its stir where it is not quite clear."""
+    if len(calm) < 3:
+        return 1.0, None
+    lab = film.lab[calm]
+    steep = np.median([steepness(frame) for frame in lab[:: max(1, len(lab) // 9)]], axis=0)
+    if (steep > STEEP).mean() < TEXTURED[0]:
+        return 1.0, None
+    stir = _stir(lab)
+    active = _active(stir)
+    clear = clearness(steep, active)
+    return clear, activity(film.times[calm], lab, stir, active) if clear < 1 else None
+
+
+def _active(stir: Array) -> Mask:
+    return np.asarray(stir > max(STIR, 4 * float(np.median(stir))), dtype=bool)
 
 
 def _shrunk(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -147,8 +168,7 @@ def _motions(film: _Film, shot: Shot) -> list[Moved]:
     from scipy.ndimage import label
 
     stir = _stir(film.lab)
-    noise = float(np.median(stir))
-    active = stir > max(STIR, 4 * noise)
+    active = _active(stir)
     still = np.median(film.lab[:: max(1, len(film.times) // 40)], axis=0)
     joined = _grown(active, max(1, round(HOLD_SECONDS / film.gap / 2)))
     tubes, count = label(joined)

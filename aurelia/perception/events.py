@@ -9,6 +9,10 @@ from typing import Literal
 
 Voice = Literal["tone", "noise", "click"]
 
+LOW = 250.0
+"""Hz."""
+HALF_TONAL = 0.6
+
 
 @dataclass(frozen=True, slots=True)
 class Sound:
@@ -23,6 +27,8 @@ class Sound:
         attack, decay: seconds from onset to peak, and from peak down by 20 dB (or to the end).
         brightness: spectral centroid, Hz.
         confidence: 0..1.
+        middle: frequency below which half of the energy lies, Hz; None where it was not measured.
+        tonal: share of the energy that stands in narrow peaks, 0..1.
     """
 
     start: float
@@ -35,6 +41,19 @@ class Sound:
     decay: float
     brightness: float
     confidence: float
+    middle: float | None = None
+    tonal: float = 0.0
+
+    @property
+    def low(self) -> bool:
+        """Whether most of it is so low that an unpitched sound is a thump or a rumble, no click and no hiss."""
+        return self.middle is not None and self.middle < LOW
+
+    @property
+    def kind(self) -> Voice | None:
+        """The voice where a listener would call it that; None for unpitched sounds that are low, or half tonal."""
+        unlike = self.low or self.tonal > HALF_TONAL
+        return None if self.voice != "tone" and unlike else self.voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +113,7 @@ class Observation:
         frame_gap: widest spacing of the frames in seconds: no event is known more finely than this; inf when unseen.
         rate: lowest sampling rate listened at, Hz: nothing above half of it was heard; 0 when unheard.
         silences: stretches of at least 0.3 s below the noise floor.
+        drift: how far the picture as a whole shifts, as under a moving camera, as a fraction of its height.
     """
 
     duration: float
@@ -110,10 +130,16 @@ class Observation:
     flashes: tuple[float, ...]
     tempo: Tempo | None
     coincidence: Coincidence | None
+    drift: float = 0.0
 
 
-def place(x: float, y: float) -> str:
+BROAD = 0.08
+"""Share of the picture from which a thing is so broad that its half of the picture is its place."""
+
+
+def place(x: float, y: float, extent: float = 0.0) -> str:
     """The place in plain words: left, centre or right, with top or bottom where it is clearly so."""
-    across = "left" if x < 0.36 else "right" if x > 0.64 else "centre"
+    edge = 0.42 if extent >= BROAD else 0.36
+    across = "left" if x < edge else "right" if x > 1 - edge else "centre"
     down = "top" if y < 0.3 else "bottom" if y > 0.7 else ""
     return across if not down else down if across == "centre" else f"{down} {across}"

@@ -95,6 +95,7 @@ def look(
         flashes=tuple(sorted(flash for piece in pieces for flash in piece.flashes)),
         tempo=beat(found),
         coincidence=coincide(motions, found, gap),
+        drift=max((piece.drift for piece in pieces), default=0.0),
     )
 
 

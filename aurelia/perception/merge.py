@@ -77,6 +77,7 @@ def merge(observations: Sequence[Observation]) -> Observation:
         flashes=_moments([flash for o in observations for flash in o.flashes], 0.12),
         tempo=beat(sounds),
         coincidence=coincide(motions, sounds, gap),
+        drift=max(o.drift for o in observations),
     )
 
 
@@ -241,13 +242,16 @@ def _goes_on(first: _Piece, second: _Piece, edges: Sequence[float]) -> bool:
 
 
 def _explained(piece: _Piece, closer: Sequence[Motion]) -> bool:
-    """Whether a piece is no longer than its frames are apart, and a closer look saw that motion next to it."""
+    """Whether a piece is no longer than its frames are apart, and a closer look saw that motion next to it.
+
+    Of a sliver the colour is enough: where a few coarse frames put it is no better known.
+    """
     motion = piece.motion
     if motion.end - motion.start > max(REMNANT, piece.gap):
         return False
-    return any(
-        m.start <= motion.end + piece.gap and m.end >= motion.start - piece.gap and continues(m, motion) for m in closer
-    )
+    near = [m for m in closer if m.start <= motion.end + piece.gap and m.end >= motion.start - piece.gap]
+    sliver = motion.end - motion.start <= REMNANT and motion.colour is not None
+    return any(continues(m, motion) or (sliver and m.colour == motion.colour) for m in near)
 
 
 def _cuts(parts: Sequence[_Part]) -> tuple[float, ...]:

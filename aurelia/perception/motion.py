@@ -11,16 +11,14 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from aurelia.perception import colours
+from aurelia.perception.blocks import CHANGED, changed, shrunk
+from aurelia.perception.drift import drifts, texture
 from aurelia.perception.events import Motion
 
 Images = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Vector = npt.NDArray[np.float64]
 
-ROWS = 60
-"""Rows of the picture on which motion is measured."""
-CHANGED = 22.0
-"""Levels of 255 in any channel above which a block counts as changed; codec noise stays below."""
 REACH = 0.035
 """Fraction of the height by which changed spots are joined into one region."""
 SMALLEST = 0.0008
@@ -28,13 +26,21 @@ SMALLEST = 0.0008
 PAUSE = 0.17
 """Seconds of stillness that do not yet end a motion: a bounce stands still at its turning points."""
 MOST = 12
+APART, APART_IN_FILM = 0.8, 0.4
+"""Fraction of the largest difference that tells a body's colour: in texture the extremes are only its edges."""
+FILM_LEAST, FILM_SHARE = 0.01, 0.15
+"""Least share of the picture, and of the widest motion's extent, that counts as motion in a filmed picture."""
 
 
 class Moving(NamedTuple):
-    """The motions of one shot, and how often each block changed (float64[rows, columns], 0..1)."""
+    """The motions of one shot, how often each block changed (float64[rows, columns], 0..1), and the picture's drift.
+
+    The drift is the way that the picture as a whole goes, as under a moving camera, as a fraction of its height.
+    """
 
     motions: list[Motion]
     activity: Vector
+    drift: float = 0.0
 
 
 @dataclass(eq=False)
@@ -52,17 +58,19 @@ def moving(times: Vector, images: Images) -> Moving:
         times: float64[N], seconds, ascending.
         images: uint8[N, H, W, 3] RGB.
     """
-    small = _shrink(images)
+    small = shrunk(images)
     if len(small) < 2:
         return Moving([], np.zeros(small.shape[1:3]))
-    change = np.abs(np.diff(small, axis=0)).max(axis=-1)
-    masks = change > CHANGED
+    drift = drifts(images)
+    masks = changed(small, images, drift)
     tracks = _bodies(_join(_follow(masks, times), small, times), small, times)
-    found = [_motion(track, times, small) for track in tracks]
+    found = [_motion(track, times, small, APART_IN_FILM if drift.any() else APART) for track in tracks]
     widest = max((motion.extent for motion in found), default=0.0)
-    clear = [motion for motion in found if motion.extent >= min(0.006, 0.02 * widest)]
+    drifted = float(np.hypot(drift[:, 0], drift[:, 1]).sum()) / images.shape[1]
+    least = max(FILM_LEAST, FILM_SHARE * widest) if drift.any() or texture(images) else min(0.006, 0.02 * widest)
+    clear = [motion for motion in found if motion.extent >= least]
     motions = sorted(clear, key=lambda m: -m.extent * (m.end - m.start))[:MOST]
-    return Moving(sorted(motions, key=lambda m: m.start), masks.mean(axis=0))
+    return Moving(sorted(motions, key=lambda m: m.start), masks.mean(axis=0), drifted)
 
 
 def continues(first: Motion, second: Motion) -> bool:
@@ -83,16 +91,6 @@ def joined(first: Motion, second: Motion) -> Motion:
         colour=first.colour or second.colour,
         confidence=max(first.confidence, second.confidence),
     )
-
-
-def _shrink(images: Images) -> npt.NDArray[np.float32]:
-    """Block means, about `ROWS` rows high: what a codec adds to single pixels averages out."""
-    block = max(1, images.shape[1] // ROWS)
-    rows, columns = images.shape[1] // block, images.shape[2] // block
-    cut = images[:, : rows * block, : columns * block]
-    shape = (len(images), rows, block, columns, block, 3)
-    small: npt.NDArray[np.float32] = cut.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
-    return small
 
 
 def _regions(mask: Mask) -> list[Mask]:
@@ -229,7 +227,7 @@ def _union(track: _Track) -> Mask:
     return union
 
 
-def _motion(track: _Track, times: Vector, small: npt.NDArray[np.float32]) -> Motion:
+def _motion(track: _Track, times: Vector, small: npt.NDArray[np.float32], apart: float) -> Motion:
     union = _union(track)
     weight: Vector = np.stack(track.masks).sum(axis=0, dtype=np.float64)
     rows, columns = np.nonzero(union)
@@ -248,7 +246,7 @@ def _motion(track: _Track, times: Vector, small: npt.NDArray[np.float32]) -> Mot
         x=round(float(x), 3),
         y=round(float(y), 3),
         extent=round(share, 4),
-        colour=_colour(track, small),
+        colour=_colour(track, small, apart),
         confidence=round(sure, 2),
     )
 
@@ -262,15 +260,18 @@ def _bounds(first: int, last: int, times: Vector) -> tuple[float, float]:
     return float(start), float(end)
 
 
-def _colour(track: _Track, small: npt.NDArray[np.float32]) -> str | None:
-    """The name shared by most of the moving pixels that differ from what lies around the region."""
+def _colour(track: _Track, small: npt.NDArray[np.float32], least: float) -> str | None:
+    """The name shared by most of the moving pixels that differ from what lies around the region.
+
+    `least` is the fraction of the largest difference from which a pixel counts.
+    """
     union = _union(track)
     votes = np.zeros(len(colours.NAMES))
     for pair, mask in zip(track.pairs, track.masks, strict=True):
         for frame in (small[pair], small[pair + 1]):
             pixels = frame[mask]
             apart = np.abs(pixels - _ground(frame, union)).max(axis=-1)
-            pixels = pixels[apart > max(CHANGED, 0.8 * float(np.percentile(apart, 95)))]
+            pixels = pixels[apart > max(CHANGED, least * float(np.percentile(apart, 95)))]
             if len(pixels):
                 votes += np.bincount(colours.indices(pixels), minlength=len(votes))
     if votes.sum() < 8 or votes.max() < 0.6 * votes.sum():

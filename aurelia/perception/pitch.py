@@ -15,6 +15,10 @@ Vector = npt.NDArray[np.float64]
 
 FRAME = 0.12
 """Seconds of one spectrum for tonality: resolves harmonics 65 Hz apart, and follows a voice that glides."""
+PART = 0.12
+"""Seconds of the parts of a sound whose partials are compared."""
+KEPT, MOSTLY = 0.5, 0.75
+"""Share of a part's energy, beyond chance, that must lie at the sound's partials, and share of the parts with it."""
 LONG = 0.3
 """Seconds of the spectrum from which the pitch is read."""
 PROMINENT = 15.0
@@ -148,3 +152,31 @@ def _fit(peaks: _Peaks, pitch: float, resolution: float) -> tuple[float, float]:
     present = set(number[near].astype(int))
     expected = min(MULTIPLES, max(present))
     return explained, 1 - len([k for k in range(1, expected + 1) if k in present]) / expected
+
+
+def steady(samples: Samples, rate: int) -> bool:
+    """Whether a lasting sound keeps its partials: what has them for a moment only has no pitch as a whole.
+
+    Sounds too short to be divided count as steady. Stretches that have faded by 20 dB do not vote.
+    """
+    length = int(PART * rate)
+    if len(samples) < 3 * length:
+        return True
+    partials = _peaks(loudest(samples, rate, LONG), rate).frequency
+    if not len(partials):
+        return False
+    parts = [samples[first : first + length] for first in range(0, len(samples) - length + 1, length)]
+    energies = [float(np.mean(part.astype(np.float64) ** 2)) for part in parts]
+    near = 1.5 * rate / length
+    votes = []
+    for part, energy in zip(parts, energies, strict=True):
+        if energy < max(energies) / 100:
+            continue
+        power = _power(part, 1)
+        frequency = np.arange(len(power)) * rate / length
+        apart = np.abs(frequency[:, None] - partials[None, :]).min(axis=1)
+        inside = apart < near + 0.01 * frequency
+        covered = float(inside[frequency >= LOWEST].mean())
+        share = float(power[inside].sum() / power.sum())
+        votes.append((share - covered) / max(1e-6, 1 - covered) > KEPT)
+    return float(np.mean(votes)) >= MOSTLY

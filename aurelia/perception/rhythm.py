@@ -13,6 +13,8 @@ FASTEST, SLOWEST = 0.2, 2.0
 """Seconds between beats: 300 to 30 beats a minute."""
 LEAST = 4
 """Onsets; three are two intervals, which may be equal by chance."""
+UNEVEN, MOSTLY = 0.12, 0.6
+"""Fraction of a beat by which a gap may differ from it, and share of the gaps that must not differ by more."""
 STEADY = 0.55
 """Strength below which no tempo is claimed."""
 
@@ -54,6 +56,10 @@ def _fit(onsets: Vector, period: float) -> Tempo:
     apart = np.abs(onsets - (offset + slope * number)) / period
     if len(np.unique(number)) < len(number):
         return Tempo(0.0, 0.0)
+    steps, gaps = np.diff(number), np.diff(onsets)
+    even = (steps == 1) & (np.abs(gaps / period - 1) < UNEVEN)
+    if even.mean() < MOSTLY or (len(onsets) == LEAST and np.any(np.abs(gaps / period - steps) > UNEVEN)):
+        return Tempo(round(60 / period, 1), 0.0)
     near = float(np.mean(np.clip(1 - apart / 0.2, 0, 1)))
     filled = len(onsets) / (float(number[-1] - number[0]) + 1)
     enough = min(1.0, 0.7 + 0.1 * (len(onsets) - 3))

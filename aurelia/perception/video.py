@@ -15,12 +15,13 @@ LEAST_SHARE = 0.004
 
 
 class Seen(NamedTuple):
-    """Motions by start, colours by share, the times of cuts and of flashes in seconds."""
+    """Motions by start, colours by share, the times of cuts and of flashes in seconds, and the picture's drift."""
 
     motions: tuple[Motion, ...]
     colours: tuple[Colour, ...]
     cuts: tuple[float, ...]
     flashes: tuple[float, ...]
+    drift: float = 0.0
 
 
 def see(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> Seen:
@@ -37,10 +38,12 @@ def see(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> Seen:
     edges = [0, *whole.cuts, len(images)]
     motions: list[Motion] = []
     last_seen = times[0]
+    drift = 0.0
     still: list[npt.NDArray[np.bool_]] = []
     for first, last in zip(edges[:-1], edges[1:], strict=True):
         inside = np.flatnonzero(calm[first:last]) + first
         part = moving(times[inside], images[inside])
+        drift += part.drift
         motions = _across(motions, part.motions, last_seen, times[inside])
         last_seen = times[inside][-1] if len(inside) else last_seen
         still += [part.activity == 0] * len(inside)
@@ -49,6 +52,7 @@ def see(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> Seen:
         colours=_colours(images[calm], still),
         cuts=tuple(_between(times, calm, cut) for cut in whole.cuts),
         flashes=_flash_times(times, whole.flashing),
+        drift=round(drift, 4),
     )
 
 

@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from aurelia.models.offline.choices import Value
-from aurelia.models.offline.finding import Finding, boolean, event_words, position, sense, stretch, unknown
+from aurelia.models.offline.finding import (
+    Finding,
+    boolean,
+    event_words,
+    position,
+    sense,
+    sound_name,
+    stretch,
+    unknown,
+)
 from aurelia.models.offline.query import Ask, Pick, Query
 from aurelia.models.offline.readout import count, limits, one
 from aurelia.models.offline.select import Event, events, measure, named, select, tied
@@ -115,7 +124,7 @@ def _equal(first: Event, second: Event, prop: str) -> bool | None:
         a, b = measure(first, prop), measure(second, prop)
         return None if a is None or b is None else tied(a, b, prop)
     if isinstance(first.source, Sound) and isinstance(second.source, Sound):
-        return first.source.voice == second.source.voice
+        return sound_name(first.source) == sound_name(second.source)
     if isinstance(first.source, Motion) and isinstance(second.source, Motion):
         if prop == "colour":
             return first.source.colour == second.source.colour
@@ -177,7 +186,7 @@ def sequence(query: Query, seen: Observation) -> Finding:
 
 def _kind_of(event: Event) -> str | None:
     if isinstance(event.source, Sound):
-        return event.source.voice
+        return sound_name(event.source)
     return event.source.colour if isinstance(event.source, Motion) else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from aurelia.models.offline.critic_claims import Claim
 from aurelia.models.offline.critic_desk import Ledger, total
+from aurelia.models.offline.critic_film import film_facts
 from aurelia.models.offline.critic_match import Fact
 from aurelia.models.offline.critic_pictures import PictureChecks
 from aurelia.models.offline.critic_text import END
@@ -49,6 +50,10 @@ class Checker(PictureChecks):
     def _events(self, claims: list[Claim], topic: str) -> None:
         """Match the descriptions of one sentence to events, each to its own, so that the whole fits best."""
         claims = [claim for claim in claims if not (topic == "sound" and self.untold(claim.about))]
+        film = self.film
+        if film is not None and topic == "motion":
+            self.ledger.facts += [fact for claim in claims for fact in film_facts(claim.about, film)]
+            return
         if not claims:
             return
         from scipy.optimize import linear_sum_assignment

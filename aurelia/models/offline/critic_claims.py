@@ -23,6 +23,7 @@ class Described:
         spans: when, seconds; the end is None for a moment.
         colours, places: in words.
         track: index of the candidate sound track it speaks of.
+        onset: whether its moment is said to be its beginning.
         topic: sound or motion.
     """
 
@@ -37,11 +38,12 @@ class Described:
     colours: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     track: int | None = None
+    onset: bool = False
 
     @property
     def empty(self) -> bool:
         """Whether nothing tells it apart from any other."""
-        return self == Described(self.topic, track=self.track)
+        return self == Described(self.topic, track=self.track, onset=self.onset)
 
 
 @dataclass(frozen=True, slots=True)

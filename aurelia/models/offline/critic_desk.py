@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aurelia.models.offline.critic_claims import Claim, Described
+from aurelia.models.offline.critic_film import CLEAR
 from aurelia.models.offline.critic_match import Fact, Scale, motion_facts, sound_facts
+from aurelia.perception.critic_activity import Activity
 from aurelia.perception.critic_evidence import AudioEvidence, Evidence, Heard
 
 FAINTEST = 0.15
@@ -38,6 +40,11 @@ class Desk:
         """The sounds of that track."""
         track = self.track(about)
         return track.sounds if track else NO_SOUNDS
+
+    @property
+    def film(self) -> Activity | None:
+        """The stir of the picture, where single moving things in it cannot be told apart; else None."""
+        return self.evidence.video.activity if self.evidence.video.clear < CLEAR else None
 
     def untold(self, about: Described) -> bool:
         """Whether several tracks are there and the caption does not say which it means."""

@@ -9,8 +9,12 @@ from aurelia.models.offline.critic_text import END
 from aurelia.perception.critic_evidence import Heard, Moved
 
 START_GOOD, START_BAD = 0.16, 0.3
+LASTING = 0.6
+"""Seconds from which a sound is no stroke, and what is said to start or strike inside it does not."""
 END_GOOD, END_BAD = 0.22, 0.45
 PITCH_GOOD, PITCH_BAD = 0.06, 0.1
+LOW, SHORT = 200.0, 0.15
+"""Hz up to which half of a low sound's energy lies; seconds up to which a sound is short."""
 SURE = 0.45
 """Confidence from which an event counts as surely there."""
 
@@ -50,6 +54,14 @@ class Scale:
         return cls(max(levels), min(levels), max(pitches), min(pitches))
 
 
+def sound_name(heard: Heard) -> str:
+    """What a sound may surely be called: its voice where that is sure, else what of length and height is."""
+    low = heard.brightness < LOW
+    if heard.voice_sure > SURE and not (low and heard.voice != "tone"):
+        return heard.voice
+    return f"{'short ' if heard.end - heard.start < SHORT else ''}{'low ' if low else ''}sound"
+
+
 def grade(distance: float, good: float, bad: float) -> float:
     """1 up to `good`, -1 from `bad` on, straight between."""
     return float(min(1.0, max(-1.0, 1 - 2 * (distance - good) / (bad - good))))
@@ -59,13 +71,16 @@ def sound_facts(about: Described, heard: Heard, scale: Scale) -> list[Fact]:
     """What a description says of a sound, attribute by attribute."""
     window = (heard.start, heard.end)
     end = heard.start + 0.1 if heard.ambient and about.spans and about.spans[0][1] is None else heard.end
+    until = about.spans[0][1] if about.spans else None
+    if until is not None and heard.faded is not None and end - heard.start > LASTING:
+        end = min(end, max(until, heard.faded))
     facts = [*time_facts(about, heard.start, end, 0.0, "sound")]
     if about.voices:
         fits = heard.voice in about.voices
         verdict = (1.0 if fits else -1.0) * max(0.0, 1.4 * heard.voice_sure - 0.4)
         if not fits and heard.voice != "tone" and about.voices & {"noise", "click"}:
             verdict *= _kin(heard)
-        facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {heard.voice}", window))
+        facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {sound_name(heard)}", window))
     if about.pitch is not None:
         facts.append(_pitch_fact(about.pitch, heard, window))
     if about.level is not None:
@@ -128,7 +143,8 @@ def motion_facts(about: Described, moved: Moved, gap: float) -> list[Fact]:
 
 def time_facts(about: Described, start: float, end: float, slack: float, what: str) -> list[Fact]:
     """How well an event's times fit the described moment, stretch and length."""
-    facts = [_span_fact(span, start, end, slack, what) for span in about.spans[:1]]
+    sudden = about.onset or "click" in about.voices
+    facts = [_span_fact(span, start, end, slack, what, sudden) for span in about.spans[:1]]
     if about.seconds is not None:
         off = abs(end - start - about.seconds)
         facts.append(
@@ -137,8 +153,12 @@ def time_facts(about: Described, start: float, end: float, slack: float, what: s
     return facts
 
 
-def _span_fact(span: tuple[float, float | None], start: float, end: float, slack: float, what: str) -> Fact:
+def _span_fact(
+    span: tuple[float, float | None], start: float, end: float, slack: float, what: str, sudden: bool
+) -> Fact:
     verdict = span_verdict(span, start, end, slack)
+    if sudden and span[1] is None and span[0] > start + START_BAD + slack and end - start > LASTING:
+        verdict = -1.0
     said = f"{what} at {span[0]:g} s" if span[1] is None else f"{what} from {span[0]:g} s to {span[1]:g} s"
     low, high = min(start, span[0]), max(end, span[1] if span[1] is not None and span[1] < END else span[0])
     truth = f"{what} from {start:.1f} s to {end:.1f} s"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aurelia.models.offline.critic_claims import Claim, Described
+from aurelia.models.offline.critic_film import stillness
 from aurelia.models.offline.critic_match import SURE, grade, motion_facts
 from aurelia.models.offline.critic_sounds import SoundChecks
 from aurelia.perception.critic_evidence import AudioEvidence, Heard, Moved
@@ -16,6 +17,10 @@ class PictureChecks(SoundChecks):
         if not claim.negated or self.evidence.video.gap == float("inf"):
             return
         about, gap = claim.about, self.evidence.video.gap
+        if self.film is not None:
+            verdict = stillness(about, self.film) if not (about.places or about.colours) else 0.0
+            self.say(-verdict, claim, "motion", 1.6)
+            return
         found = [
             moved
             for moved in self.evidence.video.motions
@@ -28,7 +33,7 @@ class PictureChecks(SoundChecks):
         self.say(1.0 if found else -1.0, claim, truth, 1.6, window)
 
     def _motion_count(self, claim: Claim) -> None:
-        if claim.number is None:
+        if claim.number is None or self.film is not None:
             return
         moves = [moved for moved in self.evidence.video.motions if moved.sure >= 0.3]
         facts = [motion_facts(replace(claim.about, seconds=None), moved, self.evidence.video.gap) for moved in moves]
@@ -92,6 +97,8 @@ class PictureChecks(SoundChecks):
     def _starts(self, about: Described) -> list[tuple[float, float]]:
         """Spans of all events that fit a description (its times set aside)."""
         bare = replace(about, rank=None, spans=about.spans)
+        if about.topic == "motion" and self.film is not None:
+            return []
         if about.topic == "sound" and about.rank:
             index = self._ranked(about.rank, about)
             return [] if index is None else [(self.sounds(about)[index].start, self.sounds(about)[index].end)]
@@ -139,6 +146,8 @@ class PictureChecks(SoundChecks):
 
     def _agreement(self, track: AudioEvidence) -> float | None:
         """Share of motions that begin with a sound, and of sounds that begin with a motion; None without both."""
+        if self.film is not None:
+            return None
         sounds = [heard.start for heard in track.sounds if heard.sure >= SURE and not heard.ambient]
         moves = [moved.start for moved in self.evidence.video.motions if moved.sure >= SURE]
         if not sounds or not moves:

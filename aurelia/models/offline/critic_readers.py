@@ -25,6 +25,7 @@ _CLIP_LENGTH = (
     re.compile(r"(?:duration|length)(?: of the \w+)? (?:is|of)(?: about)? (\d+(?:\.\d+)?) ?s\b"),
 )
 _FOR = re.compile(r"\b(?:for|lasting|lasts|over)(?: about| roughly)? (\d+(?:\.\d+)?) ?s\b")
+_ONSET = re.compile(r"\b(?:begins?|beginning|starts?|starting|sets? in)\b")
 _SEVERAL = re.compile(r"\b(?:several|many|multiple|a few|some)\b")
 
 
@@ -96,6 +97,7 @@ def describe(clause: str, topic: Literal["sound", "motion"], lexicon: Words) -> 
         seconds=float(lasting[1]) if lasting else None,
         track=ord(track[1]) - ord("a") if track else None,
         rank=ranks[0] if ranks else None,
+        onset=bool(_ONSET.search(clause)),
     )
     if topic == "motion":
         return replace(heard, colours=lexicon.all("colours", clause), places=lexicon.all("places", clause))
@@ -113,7 +115,7 @@ def describe(clause: str, topic: Literal["sound", "motion"], lexicon: Words) -> 
 
 
 def _read(topic: str, clause: str, sentence: int, lexicon: Words) -> list[Claim]:
-    base = Claim("sound", clause, sentence, negated=lexicon.has("negations.words", clause))
+    base = Claim("sound", clause, sentence, negated=lexicon.has("negations.words", TIMES.sub(" ", clause)))
     reader = _READERS.get(topic)
     return reader(base, lexicon) if reader else []
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aurelia.models.offline.critic_desk import Ledger
-from aurelia.models.offline.critic_match import SURE, Fact
-from aurelia.perception.critic_evidence import Evidence, Heard, Moved
+from aurelia.models.offline.critic_film import CLEAR, moving_share
+from aurelia.models.offline.critic_match import Fact, sound_name
+from aurelia.perception.critic_evidence import Evidence, Heard, Moved, VideoEvidence
 from state.schema import Window
 
 UNSURE = 0.25
@@ -79,21 +80,48 @@ def left_out(evidence: Evidence, ledger: Ledger) -> list[Omission]:
         clear = [
             (i, heard) for i, heard in enumerate(evidence.audio.sounds) if heard.sure >= 0.6 and i not in ledger.sounds
         ]
-        found += [Omission(_named_sound(h), (h.start, h.end), (0.3 if counted else 1.0) * h.sure) for _, h in clear]
+        loudest = max((heard.level for heard in evidence.audio.sounds), default=0.0)
+        ambient = any(heard.ambient for heard in evidence.audio.sounds)
+        found += [
+            Omission(
+                _named_sound(h),
+                (h.start, h.end),
+                (0.3 if counted else 1.0) * h.sure * (_beside(h, loudest) if ambient else 1.0),
+            )
+            for _, h in clear
+        ]
+    return sorted([*found, *_unseen(evidence.video, ledger)], key=lambda omission: -omission.weight)
+
+
+def _unseen(video: VideoEvidence, ledger: Ledger) -> list[Omission]:
+    """What the picture surely holds and the caption does not mention."""
+    found: list[Omission] = []
+    if video.activity is not None and video.clear < CLEAR:
+        first, last = float(video.activity.times[0]), float(video.activity.times[-1])
+        if not ledger.topics & {"motion", "motion_count"} and moving_share(video.activity, (first, last)) > 0.3:
+            found.append(Omission("motion", (first, last), 0.5))
+    else:
+        found += _unmentioned(video, ledger)
+    if "cut" not in ledger.topics and "background" not in ledger.topics:
+        found += [Omission("a cut", (time - 0.1, time + 0.1), 0.6) for time in video.cuts]
+    if "flash" not in ledger.topics:
+        found += [Omission("a flash", (time - 0.1, time + 0.1), 0.6) for time in video.flashes]
+    return found
+
+
+def _unmentioned(video: VideoEvidence, ledger: Ledger) -> list[Omission]:
     told = "motion_count" in ledger.topics
-    largest = max((moved.extent for moved in evidence.video.motions), default=1.0)
-    moves = [
-        (i, moved) for i, moved in enumerate(evidence.video.motions) if moved.sure >= 0.6 and i not in ledger.motions
-    ]
-    found += [
+    largest = max((moved.extent for moved in video.motions), default=1.0)
+    moves = [(i, moved) for i, moved in enumerate(video.motions) if moved.sure >= 0.6 and i not in ledger.motions]
+    return [
         Omission(_named_motion(m), (m.start, m.end), (0.3 if told else 1.0) * m.sure * _size(m, largest))
         for _, m in moves
     ]
-    if "cut" not in ledger.topics and "background" not in ledger.topics:
-        found += [Omission("a cut", (time - 0.1, time + 0.1), 0.6) for time in evidence.video.cuts]
-    if "flash" not in ledger.topics:
-        found += [Omission("a flash", (time - 0.1, time + 0.1), 0.6) for time in evidence.video.flashes]
-    return sorted(found, key=lambda omission: -omission.weight)
+
+
+def _beside(heard: Heard, loudest: float) -> float:
+    """How much a sound matters in an ambience beside the loudest one, 0.3..1."""
+    return min(1.0, max(0.3, 1 - (loudest - heard.level - 3) / 12))
 
 
 def _size(moved: Moved, largest: float) -> float:
@@ -103,7 +131,7 @@ def _size(moved: Moved, largest: float) -> float:
 
 def _named_sound(heard: Heard) -> str:
     pitch = f" of about {heard.pitch:.0f} Hz" if heard.pitch and heard.voice_sure > 0.5 else ""
-    return f"a {heard.voice if heard.voice_sure > SURE else 'sound'}{pitch}"
+    return f"a {sound_name(heard)}{pitch}"
 
 
 def _named_motion(moved: Moved) -> str:
@@ -112,6 +140,10 @@ def _named_motion(moved: Moved) -> str:
 
 def _near(window: tuple[float, float] | None) -> str:
     return f" near {max(0.0, window[0]):.1f} s" if window else ""
+
+
+def _when(window: tuple[float, float]) -> str:
+    return _near(window) if window[1] - window[0] < 1 else f" from {max(0.0, window[0]):.1f} s to {window[1]:.1f} s"
 
 
 def _grounds(supported: Sequence[Fact], wrong: Sequence[Fact], omissions: Sequence[Omission], unchecked: int) -> str:
@@ -126,7 +158,7 @@ def _grounds(supported: Sequence[Fact], wrong: Sequence[Fact], omissions: Sequen
     parts = [first + "."]
     clear = [omission for omission in omissions if omission.weight >= 0.25]
     if clear:
-        named = ", ".join(f"{omission.text}{_near(omission.window)}" for omission in clear[:3])
+        named = ", ".join(f"{omission.text}{_when(omission.window)}" for omission in clear[:3])
         parts.append(f"The clip also holds {named}, which the caption leaves out.")
     if unchecked:
         parts.append(f"{unchecked} part{'s' if unchecked > 1 else ''} of the caption cannot be measured.")

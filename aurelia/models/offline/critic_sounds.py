@@ -75,6 +75,9 @@ class SoundChecks(Desk):
         if not rest.empty:
             self.ledger.sounds.add(index)
         facts = sound_facts(rest, sounds[index], Scale.of(sounds))
+        if rank == "loudest" and _elsewhere(rest, sounds):
+            self.say(-1.0, claim, "its loudest moments elsewhere", 1.6, (sounds[index].start, sounds[index].end))
+            return
         if rank not in (*RANKS, "last") and facts:
             facts = self._nearly(rest, rank, index, facts)
         self.ledger.facts += facts
@@ -169,6 +172,17 @@ class SoundChecks(Desk):
             self.say(min(1.0, verdict + 0.3), claim, truth, 0.8)
         else:
             self.say(1.0, claim, truth)
+
+
+def _elsewhere(about: Described, sounds: tuple[Heard, ...]) -> bool:
+    """Whether no sound that is about as loud as the loudest starts, or is loudest, at the moment named for it."""
+    if not about.spans or about.spans[0][1] is not None:
+        return False
+    top = max(heard.level for heard in sounds)
+    near = [heard for heard in sounds if heard.level > top - 6]
+    moments = [time for heard in near for time in (heard.start, heard.peak or heard.start)]
+    moments += [(heard.start + heard.end) / 2 for heard in near if heard.end - heard.start < 1]
+    return all(abs(time - about.spans[0][0]) > 0.45 for time in moments)
 
 
 def _alike(about: Described, heard: Heard, sounds: tuple[Heard, ...]) -> bool:

@@ -30,7 +30,7 @@ def advise(fields: Mapping[str, Any]) -> dict[str, Any]:
         text = f"The question is still open; look and listen again {between(asked)}, where its answer must lie."
     elif doubted:
         cause = _cause(fields.get("critique"))
-        text = f"Look and listen again {between(doubted)}, where the caption and the clip disagree.{cause}"
+        text = f"Look and listen again {between(doubted)}, where the caption and the clip do not match.{cause}"
     else:
         reason = "What was in doubt has been looked at closely" if doubts else "Nothing stood out"
         doubted = _uncovered(fields, duration, budget)

@@ -68,9 +68,17 @@ def loudness(level: float, levels: list[float]) -> str:
     return "loud" if level >= middle else "soft"
 
 
+def sound_name(sound: Sound) -> str:
+    """What a sound may be called: its voice, or what is sure of one that a listener would not call by it."""
+    if sound.kind is not None:
+        return sound.kind
+    low = "low " if sound.low else ""
+    return f"short {low}sound" if sound.voice == "click" else f"{low}sound of unclear pitch"
+
+
 def sound_words(sound: Sound, levels: list[float]) -> str:
     """A sound in words: "a loud tone of about 440 Hz from 1.0 s to 1.6 s"."""
-    kind = " ".join(part for part in (loudness(sound.level, levels), sound.voice) if part)
+    kind = " ".join(part for part in (loudness(sound.level, levels), sound_name(sound)) if part)
     pitch = f" of about {sound.pitch:.0f} Hz" if sound.pitch is not None else ""
     when = (
         f"at {seconds(sound.start)}"
@@ -86,7 +94,7 @@ def motion_words(motion: Motion) -> str:
     if motion.extent >= WIDE:
         return f"a large part of the picture moves {when}"
     what = article(f"{motion.colour} shape") if motion.colour else "something"
-    return f"{what} moves at the {place(motion.x, motion.y)} {when}"
+    return f"{what} moves at the {place(motion.x, motion.y, motion.extent)} {when}"
 
 
 def event_words(event: Event, seen: Observation) -> str:

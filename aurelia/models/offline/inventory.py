@@ -2,7 +2,7 @@
 
 import re
 
-from aurelia.models.offline.finding import WIDE, joined, motion_words, seconds, sound_words
+from aurelia.models.offline.finding import WIDE, article, joined, motion_words, seconds, sound_name, sound_words
 from aurelia.models.offline.select import Event, events, goes_on
 from aurelia.models.offline.whole import grounds
 from aurelia.perception.events import Motion, Observation, place
@@ -15,6 +15,7 @@ _LISTED_SOUNDS = 8
 _LISTED_MOTIONS = 6
 _TOLD_SILENCE = 0.8
 _REGULAR = 0.6
+_CLEAR, _NEARLY_AS_LOUD = 0.9, 12.0
 _FINE_GAP = 0.5
 
 
@@ -44,7 +45,13 @@ def sounds_sentence(seen: Observation) -> str:
 def _ongoing(seen: Observation) -> str:
     """Sound without a pause is not counted; only what clearly stands out of it is told."""
     loudest = max(seen.sounds, key=lambda sound: sound.level)
-    return f"Sound is heard throughout. The loudest sound is {sound_words(loudest, [])}."
+    others = [
+        sound
+        for sound in seen.sounds
+        if sound is not loudest and sound.confidence >= _CLEAR and sound.level > loudest.level - _NEARLY_AS_LOUD
+    ]
+    told = [f"{article(sound_name(sound)).capitalize()} starts at {seconds(sound.start)}." for sound in others[:2]]
+    return " ".join(["Sound is heard throughout.", f"The loudest sound is {sound_words(loudest, [])}.", *told])
 
 
 def heard(seen: Observation) -> list[str]:
@@ -65,9 +72,9 @@ def _moving(seen: Observation) -> list[str]:
     """One sentence for each thing that moves in one place, with all its times."""
     groups: dict[tuple[str | None, str], list[Motion]] = {}
     for motion in seen.motions:
-        groups.setdefault(("", "") if motion.extent >= WIDE else (motion.colour, place(motion.x, motion.y)), []).append(
-            motion
-        )
+        groups.setdefault(
+            ("", "") if motion.extent >= WIDE else (motion.colour, place(motion.x, motion.y, motion.extent)), []
+        ).append(motion)
     kept = sorted(groups.values(), key=lambda group: -sum(m.end - m.start for m in group))[:_LISTED_MOTIONS]
     told = []
     for group in sorted(kept, key=lambda group: group[0].start):
@@ -77,11 +84,18 @@ def _moving(seen: Observation) -> list[str]:
     return told
 
 
+def _unmoved(seen: Observation) -> list[str]:
+    """That nothing moves, where the frames lie close enough together and the picture as a whole stays in place."""
+    if seen.drift > 0:
+        return ["The picture as a whole shifts."]
+    return ["Nothing moves in the picture."] if seen.frame_gap <= _FINE_GAP else []
+
+
 def visible(seen: Observation) -> list[str]:
     """Sentences on motion, background, cuts and flashes."""
     if not seen.seen:
         return []
-    told = _moving(seen) or (["Nothing moves in the picture."] if seen.frame_gap <= _FINE_GAP else [])
+    told = _moving(seen) or _unmoved(seen)
     names = grounds(seen)
     if len(names) == 1:
         told.append(f"The background is {names[0]}.")

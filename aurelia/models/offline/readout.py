@@ -14,11 +14,12 @@ from aurelia.models.offline.finding import (
     position_words,
     seconds,
     sense,
+    sound_name,
     stretch,
     unknown,
 )
-from aurelia.models.offline.query import Query
-from aurelia.models.offline.select import Event, events, goes_on, named, select
+from aurelia.models.offline.query import Pick, Query
+from aurelia.models.offline.select import Event, events, goes_on, named, select, slack
 from aurelia.perception.events import Motion, Observation, Sound, place
 
 
@@ -96,7 +97,7 @@ def _values(event: Event, ask: str, seen: Observation) -> list[Value]:
         "length": lambda: Value("seconds", event.end - event.start),
         "level": lambda: Value("level", source.level) if isinstance(source, Sound) else None,
         "pitch": lambda: Value("hertz", source.pitch) if isinstance(source, Sound) and source.pitch else None,
-        "voice": lambda: Value("voice", source.voice) if isinstance(source, Sound) else None,
+        "voice": lambda: _voice(source) if isinstance(source, Sound) else None,
         "colour": lambda: Value("colour", source.colour) if isinstance(source, Motion) and source.colour else None,
         "place": lambda: _where(source) if isinstance(source, Motion) else None,
     }
@@ -110,9 +111,14 @@ def _values(event: Event, ask: str, seen: Observation) -> list[Value]:
     return [v for v in (*(readers[name]() for name in wanted), order) if v is not None]
 
 
+def _voice(sound: Sound) -> Value:
+    """The kind of a sound; of one that is no plain tone, noise or click only the words for it."""
+    return Value("voice", sound.kind) if sound.kind else Value("phrase", sound_name(sound))
+
+
 def _where(motion: Motion) -> Value | None:
     """The place of a motion; none when it takes up much of the picture."""
-    return Value("place", place(motion.x, motion.y)) if motion.extent < WIDE else None
+    return Value("place", place(motion.x, motion.y, motion.extent)) if motion.extent < WIDE else None
 
 
 def _text(value: Value) -> str:
@@ -144,6 +150,11 @@ def one(query: Query, seen: Observation) -> Finding:
         return unknown(chosen.problem, sense(pick.domain))
     if not chosen.events:
         return _none(query, seen)
+    if query.ask in {"length", "end"} and pick.domain == "sound" and goes_on("sound", seen):
+        cue = f"{joined([event_words(event, seen) for event in chosen.events[:4]])}: sound goes on without a pause"
+        return unknown(f"{cue}, so that where a single one ends is not clear", "audio")
+    if query.ask in {"length", "end"} and pick.domain == "motion" and _to_the_end(chosen.events[-1], seen):
+        return unknown(f"{event_words(chosen.events[-1], seen)}, the last that was seen: no end was seen", "visual")
     if query.ask == "length" and pick.domain == "silence" and not pick.singles_out:
         total = sum(event.end - event.start for event in chosen.events)
         listed = joined([event_words(event, seen) for event in chosen.events[:8]])
@@ -162,6 +173,11 @@ def one(query: Query, seen: Observation) -> Finding:
         "both" if pick.other is not None and sense(pick.other.domain) != sense(pick.domain) else sense(pick.domain)
     )
     return Finding(shared, joined(texts), cue, modality, tuple(map(stretch, found)))
+
+
+def _to_the_end(event: Event, seen: Observation) -> bool:
+    """Whether something still moves in the last frames of the clip, so that no end of it was seen."""
+    return event.end > seen.duration - min(0.5, max(0.1, seen.frame_gap))
 
 
 _PROPERTY = {"colour": "one colour", "pitch": "pitch", "level": "loudness", "voice": "kind", "place": "place"}
@@ -199,11 +215,22 @@ def exists(query: Query, seen: Observation) -> Finding:
     chosen = select(query.pick, seen)
     if chosen.problem:
         return unknown(chosen.problem, sense(query.pick.domain))
+    goes_beyond = () if chosen.events else _ongoing(query.pick, seen)
+    chosen = chosen._replace(events=chosen.events or goes_beyond)
     there = bool(chosen.events) != query.negated
     cue = joined([event_words(event, seen) for event in chosen.events[:6]])
     cue = cue or f"{named(query.pick)} was not found"
     windows = tuple(map(stretch, chosen.events))
     return boolean(there, cue + limits(query.pick.domain, seen), sense(query.pick.domain), windows)
+
+
+def _ongoing(pick: Pick, seen: Observation) -> tuple[Event, ...]:
+    """What started before a named time and still goes on after it, for "is there any after 3 s"."""
+    if pick.relation not in {"after", "right_after"} or pick.span is None:
+        return ()
+    edge = pick.span[1] * (seen.duration if pick.half else 1.0)
+    found = select(pick, seen, alone=True).events
+    return tuple(event for event in found if event.end > edge + slack(event, seen))
 
 
 def check(query: Query, seen: Observation) -> Finding:

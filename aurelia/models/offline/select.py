@@ -89,7 +89,7 @@ def slack(event: Event, seen: Observation) -> float:
 
 def _fits(event: Event, pick: Pick) -> bool:
     source = event.source
-    if pick.voice is not None and not (isinstance(source, Sound) and source.voice == pick.voice.rstrip("?")):
+    if pick.voice is not None and not (isinstance(source, Sound) and source.kind == pick.voice.rstrip("?")):
         return False
     if pick.colour is not None and not (isinstance(source, Motion) and source.colour == pick.colour):
         return False
@@ -219,7 +219,7 @@ def select(pick: Pick, seen: Observation, alone: bool = False) -> Selection:
         seen: what was measured.
         alone: leave its relation aside.
     """
-    if pick.voice == "noise?" and not any(sound.voice == "noise" for sound in seen.sounds):
+    if pick.voice == "noise?" and not any(sound.kind == "noise" for sound in seen.sounds):
         pick = replace(pick, voice=None)
     found = tuple(event for event in events(pick.domain, seen) if _fits(event, pick))
     if pick.outline and len({e.source.colour for e in found if isinstance(e.source, Motion)}) > 1:
