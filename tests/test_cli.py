@@ -86,7 +86,8 @@ def test_one_attempt_without_comparison(home: Path, demo: Path) -> None:
 
 
 def test_a_caption_is_scored_alone(home: Path, demo: Path) -> None:
-    true = "Three sounds are heard. A red, then a yellow, then a blue thing moves. The background is black."
+    true = "Three sounds are heard. A red circle moves, then a yellow square, then a blue triangle."
+    true += " The background is black."
     false = "Five sounds are heard. A green square moves at the top. The background is white."
     scores = [int(aurelia(home, "score", "--video", str(demo), "--caption", text).stdout) for text in (true, false)]
     assert scores[0] >= 8

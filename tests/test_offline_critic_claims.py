@@ -96,3 +96,11 @@ def test_names_of_objects_and_feelings_are_set_aside_and_counted() -> None:
 @pytest.mark.parametrize("text", ["", " ", "...", "1", "at s", "then then, and:", "\n\n;", "no", "é—–’"])
 def test_no_text_makes_it_fail(text: str) -> None:
     assert parse(text).unchecked >= 0
+
+
+def test_a_clause_without_a_verb_goes_on_with_the_motion_before_it() -> None:
+    claims = parse("A red circle moves at the left, then a blue one at the right.").claims
+    moving = [claim.about.colours for claim in claims if claim.kind == "motion"]
+    assert moving == [("red",), ("blue",)]
+    still = parse("A red circle moves at the left and there is a blue one at the right.").claims
+    assert [claim.about.colours for claim in still if claim.kind == "motion"] == [("red",)]

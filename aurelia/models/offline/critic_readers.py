@@ -25,6 +25,8 @@ _CLIP_LENGTH = (
     re.compile(r"(?:duration|length)(?: of the \w+)? (?:is|of)(?: about)? (\d+(?:\.\d+)?) ?s\b"),
 )
 _FOR = re.compile(r"\b(?:for|lasting|lasts|over)(?: about| roughly)? (\d+(?:\.\d+)?) ?s\b")
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|there|stands?|stays?|remains?|shows?|rests?|sits?|lies)\b")
+"""Without one, "then a blue one at the right" goes on with the verb of the clause before: it moves too."""
 _ONSET = re.compile(r"\b(?:begins?|beginning|starts?|starting|sets? in)\b")
 _SEVERAL = re.compile(r"\b(?:several|many|multiple|a few|some)\b")
 
@@ -43,6 +45,8 @@ def parse(caption: str) -> Parsed:
         made: list[Claim] = []
         for clause in sentence:
             topic = topic_of(clause.text, lexicon) or (before if _describes(clause.text, lexicon) else None)
+            if topic == "colour" and before == "motion" and clause.link and not _VERB.search(clause.text):
+                topic = "motion"
             found = _read(topic, clause.text, number, lexicon) if topic else []
             if found and made and clause.link == "until":
                 made[-1] = _ended(made[-1], found[0])

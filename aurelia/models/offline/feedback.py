@@ -9,6 +9,7 @@ from state.schema import Reasoning, Window
 _MOST = 4
 _PAD = 0.1
 _SHORTEST = 0.25
+_GLANCE = 240
 _FULL_RATE = 16000
 _FEWEST_SECONDS = 1.5
 
@@ -48,10 +49,14 @@ def _still_open(reasoning: Reasoning | None, duration: float) -> list[Window]:
 
 
 def _cause(critique: str | None) -> str:
-    """The first sentences of the evaluator's justification."""
+    """The evaluator's justification, as many whole clauses of it as are read at a glance."""
     if not critique:
         return ""
-    return " The evaluator says: " + critique.strip()[:300]
+    said = critique.strip()
+    if len(said) > _GLANCE:
+        ends = [said.rfind(mark, 0, _GLANCE) for mark in (". ", "; ", ", and ")]
+        said = said[: max(ends)].rstrip(".;,") + " …" if max(ends) > 0 else said[:_GLANCE].rsplit(" ", 1)[0] + " …"
+    return f" The evaluator says: {said}"
 
 
 def _fitting(windows: list[Window], looked: list[Window], budget: float) -> list[Window]:
