@@ -80,14 +80,19 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
     if row.run == "native":
         lacks.append(f"the weights: hf download {spec.partition(':')[2]}")
     if row.run == "worker":
-        lacks += _environment(row)
+        lacks += _environment(row, spec.partition(":")[2])
     return lacks
 
 
-def _environment(row: Target) -> list[str]:
+def _environment(row: Target, name: str) -> list[str]:
     python = f" (Python {row.python})" if row.python else ""
     where = ", ".join(row.weights) or row.weights_elsewhere
-    return [f"an environment of its own{python}, made as {row.upstream} says", f"the weights: {where}"]
+    return [
+        f"an environment of its own{python}, made as {row.upstream} says",
+        f"the weights: {where}",
+        "a script with load(options) and answer(model, request) around the makers' code (see targets/worker_host.py)",
+        f"workers/{name}.toml in AURELIA_HOME: python = that environment's Python, script = that script",
+    ]
 
 
 def list_lines(found: list[dict[str, Any]]) -> str:
