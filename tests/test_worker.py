@@ -149,6 +149,15 @@ def test_a_death_is_transient_and_the_next_request_starts_it_again(worker: Any) 
     assert mine._process.starts == 2
 
 
+def test_a_worker_that_died_while_idle_is_started_again(worker: Any) -> None:
+    mine = worker()
+    said(mine, "hello")
+    mine._process._child.kill()
+    mine._process._child.wait()
+    assert said(mine, "hello again") == "worker says: hello again"
+    assert mine._process.starts == 2
+
+
 def test_a_signal_is_named(worker: Any) -> None:
     with pytest.raises(ModelError, match="died by signal 11.*workers/mine.log"):
         said(worker(), "die always")
