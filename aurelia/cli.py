@@ -126,6 +126,26 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
 
 
 @app.command()
+def targets(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One target to explain in full.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the known target models, or explain one: what it takes, how it is run, what is missing."""
+    from targets import explain
+
+    if name is None:
+        found = explain.listed()
+        _print(json.dumps(found, ensure_ascii=False) if as_json else explain.list_lines(found))
+        return
+    explain.find(name)
+    from aurelia.models.providers import BUILT_IN
+
+    row = explain.explained(name, BUILT_IN)
+    _print(json.dumps(row, ensure_ascii=False) if as_json else explain.lines(row))
+
+
+@app.command()
 def graph(
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this PNG file instead.")] = None,
     debug: Debug = False,

@@ -1,43 +1,116 @@
 """The registry of targets: one data file a row or family, saying how it wants its prompt and how it is run.
 
-A target needs no row: a model without one is asked in the way of `default.toml`.
+A target needs no row: a model without one is asked in the way of `default.toml`. A field that could not be confirmed
+from the maker's own pages is null, and `notes` says so. Nothing here runs a model.
 """
 
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from aurelia.errors import InputError
 
+State = Literal["works here", "needs a key", "needs weights", "needs its own environment", "no public weights"]
+Run = Literal["provider", "native", "worker"]
+Name = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
+Hub = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
 
 class Target(BaseModel):
-    """How one target model, or a family of them, is asked.
-
-    Attributes:
-        title: its name in tables.
-        models: the `provider:model` names it stands for; a trailing `*` stands for any ending.
-        state: whether it can be run from this project as it is, and if not, what it lacks.
-        reasoning: text put before the question, with `{{reasoning}}` where the injected reasoning stands.
-        short: what it is told about the form of a free answer.
-        choice: what it is told about the form of an answer that is one of several choices.
-        notes: anything that a user should know.
-    """
+    """How one target model, or a family of them, is asked and run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    title: str
-    models: list[str] = Field(min_length=1)
-    state: str
-    reasoning: str = Field(pattern=r"\{\{reasoning\}\}")
-    short: str
-    choice: str
-    notes: str = ""
+    title: str = Field(min_length=1, max_length=60, description="Its name in tables; a paper row's as printed there.")
+    paper_row: bool = Field(default=False, description="Whether it is a row of the paper's Table 1.")
+    models: list[Name] = Field(
+        min_length=1,
+        max_length=20,
+        description="The `provider:model` names it stands for, first one that can be written as it is; a trailing `*`"
+        " stands for any ending.",
+    )
+    modalities: list[Literal["video", "image", "audio"]] = Field(
+        default=[], description="What it takes beside text; image without video: frames, or a single picture."
+    )
+    together: bool | None = Field(
+        default=None, description="Whether it sees and hears in one request; null: it does one of both, or unconfirmed."
+    )
+    frames: int | None = Field(
+        default=None, ge=1, le=4096, description="Frames that its own code takes from a clip; null: it varies."
+    )
+    placement: Literal["chat turn", "instruction", "plain text"] = Field(
+        default="chat turn",
+        description="Where our text (reasoning first, then question and form) goes: the user's turn of a chat, the"
+        " instruction of a one-shot template, or the bare text input.",
+    )
+    wrapper: str | None = Field(
+        default=None,
+        pattern=r"\{\{prompt\}\}",
+        max_length=600,
+        description="What its own code puts around that text: `{{prompt}}` and, where its place is fixed, `{{media}}`;"
+        " a long fixed part is shortened to an ellipsis.",
+    )
+    reasoning: str = Field(
+        pattern=r"\{\{reasoning\}\}",
+        max_length=600,
+        description="Text put before the question, with `{{reasoning}}` where the injected reasoning stands.",
+    )
+    short: Line = Field(description="What it is told about the form of a free answer.")
+    choice: Line = Field(description="What it is told about the form of an answer that is one of several choices.")
+    run: Run = Field(
+        default="provider",
+        description="provider: a service or code of ours; native: weights in this process; worker: a process with an"
+        " environment of its own.",
+    )
+    state: State | None = Field(
+        default=None, description="What stands between a user and an answer; null only for the row of any model."
+    )
+    key: str | None = Field(
+        default=None, pattern=r"^[A-Z_]+$", description="Environment variable from which its provider takes the key."
+    )
+    python: str | None = Field(
+        default=None, pattern=r"^3\.\d+$", description="Python version that its own environment asks for."
+    )
+    upstream: str | None = Field(
+        default=None, pattern=r"^https://\S+$", description="The makers' repository, with the branch where it matters."
+    )
+    weights: list[Hub] = Field(default=[], max_length=10, description="Names of its weights on the Hugging Face hub.")
+    weights_elsewhere: Line | None = Field(default=None, description="Where its weights are, when not on the hub.")
+    licence_code: Line | None = Field(default=None, description="Licence of the makers' code; null: not confirmed.")
+    licence_weights: Line | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
+    notes: str = Field(default="", max_length=1500, description="What a user should know, and what is unconfirmed.")
 
-    def stands_for(self, spec: str) -> bool:
-        """Whether this row describes the model `spec`."""
-        return any(spec == name or (name.endswith("*") and spec.startswith(name[:-1])) for name in self.models)
+    @model_validator(mode="after")
+    def _is_honest(self) -> "Target":
+        """A state promises no more than the row can show for it."""
+        public = bool(self.weights or self.weights_elsewhere)
+        promises = {
+            "works here": self.run == "provider" and self.key is None,
+            "needs a key": self.run == "provider" and self.key is not None,
+            "needs weights": self.run == "native" and bool(self.weights),
+            "needs its own environment": self.run == "worker" and self.upstream is not None and public,
+            "no public weights": not public,
+            None: self.models == ["*"],
+        }
+        if not promises[self.state]:
+            raise ValueError(f"the state {self.state!r} is not borne out by run, key, weights and upstream")
+        if self.models[0].endswith("*") and self.state is not None:
+            raise ValueError("the first of models must be a name that can be written as it is")
+        return self
+
+    def fit(self, spec: str) -> int:
+        """How exactly this row describes the model `spec`: 0 not at all, more the longer the name it shares."""
+        fits = [0]
+        for name in self.models:
+            if name == spec:
+                fits.append(len(name) + 1)
+            elif name.endswith("*") and spec.startswith(name[:-1]):
+                fits.append(len(name))
+        return max(fits)
 
 
 @lru_cache
@@ -58,6 +131,5 @@ def rows() -> dict[str, Target]:
 
 
 def target_for(spec: str) -> Target:
-    """The row that describes the model `spec`; `default` when none names it."""
-    named = (row for name, row in rows().items() if name != "default" and row.stands_for(spec))
-    return next(named, rows()["default"])
+    """The row that describes the model `spec` most exactly; `default` when no other names it."""
+    return max(rows().values(), key=lambda row: row.fit(spec))

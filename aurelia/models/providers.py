@@ -18,7 +18,13 @@ def _offline(name: str, store: ClipStore) -> BaseChatModel:
     return MeasuringChat(store=store)
 
 
-BUILT_IN: Mapping[str, Provider] = {"offline": _offline}
+def _worker(name: str, store: ClipStore) -> BaseChatModel:
+    from aurelia.models.worker import make
+
+    return make(name, store)
+
+
+BUILT_IN: Mapping[str, Provider] = {"offline": _offline, "worker": _worker}
 
 
 def make_model(spec: str, store: ClipStore, providers: Mapping[str, Provider]) -> BaseChatModel:

@@ -1,0 +1,134 @@
+"""What the registry says in words: every row in one line, or one row in full with the command that uses it.
+
+Names no model and runs none; what is missing follows from the row's state and from the providers that are built in.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from aurelia.errors import InputError
+from targets import Target, rows, target_for
+
+EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
+
+
+def listed() -> list[dict[str, Any]]:
+    """Every row as `name`, `title`, `state`, `run` and `paper_row`: those of the paper first, then by name."""
+    order = sorted(rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
+    return [{"name": name, **row.model_dump(include={"title", "state", "run", "paper_row"})} for name, row in order]
+
+
+def find(name: str) -> tuple[str, Target]:
+    """The row with this name, this title, or, for a `provider:model`, the row that describes it.
+
+    Raises:
+        InputError: there is none; the message names the nearest.
+    """
+    known = rows()
+    wanted = name.strip().casefold()
+    for key, row in known.items():
+        if wanted in (key, row.title.casefold()):
+            return key, row
+    if ":" in wanted:
+        found = target_for(name.strip())
+        return next((key, row) for key, row in known.items() if row is found)
+    spoken = {row.title.casefold(): key for key, row in known.items()}
+    near = get_close_matches(wanted, [*known, *spoken], n=5, cutoff=0.5)
+    names = list(dict.fromkeys(spoken.get(match, match) for match in near))
+    hint = f"did you mean {', '.join(names)}?" if names else "aurelia targets lists them."
+    raise InputError(f"There is no target {name!r}: {hint}")
+
+
+def explained(name: str, providers: Iterable[str]) -> dict[str, Any]:
+    """One row in full.
+
+    Args:
+        name: as for `find`.
+        providers: names of the providers that are built in.
+
+    Returns:
+        the row's fields, and `name`, `spec` (the model to write; null when the row is that of any model), `command`
+        (null when nothing can be run), `lacks` (what has to be done first, in order; empty when it works as it is).
+    """
+    key, row = find(name)
+    spec = name.strip() if ":" in name else None if row.models == ["*"] else row.models[0]
+    written = spec or "PROVIDER:MODEL"
+    asks = f'aurelia ask --video CLIP --question "..." --model target={written}'
+    command = None if row.state == "no public weights" else asks
+    return {
+        "name": key,
+        "spec": spec,
+        "command": command,
+        "lacks": _lacks(row, spec, set(providers)),
+        **row.model_dump(),
+    }
+
+
+def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
+    """What has to be there before this row can answer."""
+    if row.state == "no public weights":
+        return ["weights: none were published, or the service has ended (see the notes)"]
+    if spec is None:
+        return ["a model's name in the place of PROVIDER:MODEL"]
+    provider = spec.partition(":")[0]
+    lacks = [] if provider in providers else [f"the provider {provider}:, which this version does not have yet"]
+    if provider in EXTRAS:
+        lacks.append(f"its packages: pip install 'aurelia[{EXTRAS[provider]}]'")
+    if row.key:
+        lacks.append(f"a key in the environment variable {row.key}")
+    if row.run == "native":
+        lacks.append(f"the weights: hf download {spec.partition(':')[2]}")
+    if row.run == "worker":
+        lacks += _environment(row, spec.partition(":")[2])
+    return lacks
+
+
+def _environment(row: Target, name: str) -> list[str]:
+    python = f" (Python {row.python})" if row.python else ""
+    where = ", ".join(row.weights) or row.weights_elsewhere
+    return [
+        f"an environment of its own{python}, made as {row.upstream} says",
+        f"the weights: {where}",
+        "a script with load(options) and answer(model, request) around the makers' code (see targets/worker_host.py)",
+        f"workers/{name}.toml in AURELIA_HOME: python = that environment's Python, script = that script",
+    ]
+
+
+def list_lines(found: list[dict[str, Any]]) -> str:
+    """The rows as a table for a terminal."""
+    wide = max(len(row["name"]) for row in found) + 2
+    named = max(len(row["title"]) for row in found) + 2
+    text = [
+        f"{row['name']:<{wide}}{row['title']:<{named}}{row['state'] or 'depends on the model':<28}{row['run']}"
+        for row in found
+    ]
+    return "\n".join([*text, "", "aurelia targets NAME explains one."])
+
+
+def lines(row: dict[str, Any]) -> str:
+    """One row for a terminal."""
+    unknown = "not confirmed"
+    paper = ", a row of the paper's Table 1" if row["paper_row"] else ""
+    takes = ", ".join(row["modalities"]) or unknown
+    together = {True: ", seen and heard together", False: ", not both at once", None: ""}[row["together"]]
+    frames = f"; {row['frames']} frames" if row["frames"] else ""
+    facts = {
+        "State": row["state"] or "depends on the model",
+        "Run as": row["run"],
+        "Models": ", ".join(row["models"]),
+        "Takes": f"{takes}{together}{frames}",
+        "Prompt": f"{row['placement']}, the reasoning before the question"
+        + (f", inside {row['wrapper']!r}" if row["wrapper"] else ""),
+        "Reasoning": repr(row["reasoning"].strip()),
+        "Answer": f"{row['short']} Of choices: {row['choice']}",
+        "Upstream": row["upstream"] or unknown,
+        "Weights": ", ".join(row["weights"]) or row["weights_elsewhere"] or "none",
+        "Licence": f"code: {row['licence_code'] or unknown}; weights: {row['licence_weights'] or unknown}",
+        "Notes": row["notes"],
+        "Needs": "\n            ".join(row["lacks"]) or "nothing more: it works as it is",
+        "Use it": row["command"] or "not possible as it is",
+    }
+    if row["run"] == "provider":
+        facts = {label: fact for label, fact in facts.items() if label not in ("Upstream", "Weights", "Licence")}
+    return "\n".join([f"{row['title']}  [{row['name']}{paper}]", *(f"  {k:<10}{v}" for k, v in facts.items() if v)])
