@@ -18,7 +18,16 @@ def _offline(name: str, store: ClipStore) -> BaseChatModel:
     return MeasuringChat(store=store)
 
 
-BUILT_IN: Mapping[str, Provider] = {"offline": _offline}
+def _google(name: str, store: ClipStore) -> BaseChatModel:
+    try:
+        from aurelia.models.google_chat import make
+    except ModuleNotFoundError as fault:
+        said = f"google_genai:{name} needs a package that is not installed ({fault.name})"
+        raise InputError(f"{said}: pip install 'aurelia[google]'") from None
+    return make(name, store)
+
+
+BUILT_IN: Mapping[str, Provider] = {"offline": _offline, "google_genai": _google}
 
 
 def make_model(spec: str, store: ClipStore, providers: Mapping[str, Provider]) -> BaseChatModel:
