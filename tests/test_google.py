@@ -1,5 +1,6 @@
 """Gemini behind its real client library, against a strict loopback server: the whole graph, the wire, the faults."""
 
+import asyncio
 import base64
 import io
 import json
@@ -14,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from wire_google import BLOCKED, KEY, MODEL, Gemini, error, limited, reply
+from wire_google import BLOCKED, KEY, MODEL, Gemini, error, gone, limited, reply
 
 from aurelia.errors import InputError, ModelError
 from aurelia.media import ClipStore
 from aurelia.models.desk import Answer, Desk, Request
 from aurelia.models.google_prices import cost, price
 from aurelia.models.ledger import Ledger
+from aurelia.models.messages import compose
 from aurelia.models.providers import BUILT_IN, make_model
 from aurelia.settings import Settings
 from graph.run import ask
@@ -311,6 +313,7 @@ async def test_passing_faults_are_tried_again_by_the_ledger_alone(
         (reply('{"steps": [', ended="MAX_TOKENS"), "output limit"),
         (reply("", ended="RECITATION"), "finish reason RECITATION"),
         (limited(None, "GenerateRequestsPerDayPerProjectPerModel-FreeTier"), "PerDay.* is exhausted"),
+        (error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: x, limit: 0, model: y"), "is exhausted"),
         (error(413, "INVALID_ARGUMENT", "Request entity too large"), "shorter clip"),
         (
             error(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum number of tokens allowed 9."),
@@ -329,17 +332,58 @@ async def test_lasting_faults_are_named_and_asked_once(
     assert gemini.calls["generate"] == 1
 
 
-async def test_a_model_that_sees_no_video_says_so(
-    gemini: Gemini, session_store: ClipStore, play: Ask, duet: Path
-) -> None:
-    clip = session_store.admit(duet)
-    from aurelia.models.messages import compose
+def shown(store: ClipStore, clip: Path) -> list[Any]:
+    fields = {"role": "target", "clip": store.admit(clip), "tracks": []}
+    return compose("What is heard?", fields, sees_clip=True)
 
+
+@pytest.mark.parametrize("sense", ["video", "audio"])
+async def test_a_model_that_lacks_a_sense_says_so(
+    gemini: Gemini, session_store: ClipStore, big: Path, sense: str
+) -> None:
     model: Any = make_model(SPEC, session_store, BUILT_IN)
-    model.profile = {"video_inputs": False}
-    messages = compose("Hello", {"role": "target", "clip": clip, "tracks": []}, sees_clip=True)
-    with pytest.raises(InputError, match="cannot see a video"):
-        await model.ainvoke(messages)
+    model.profile = {"video_inputs": True, "audio_inputs": True, f"{sense}_inputs": False}
+    with pytest.raises(InputError, match=f"{MODEL} cannot take {sense}"):
+        await model.ainvoke(shown(session_store, big))
+    assert not gemini.calls
+
+
+async def test_streaming_and_synchronous_calls_carry_the_clip_too(
+    gemini: Gemini, session_store: ClipStore, duet: Path, small: bytes
+) -> None:
+    model = make_model(SPEC, session_store, BUILT_IN)
+    streamed = [chunk.text async for chunk in model.astream(shown(session_store, duet))]
+    said = await asyncio.to_thread(model.invoke, shown(session_store, duet))
+    assert ["".join(streamed), said.text] == ["Two tones, said 0.", "Two tones, said 1."]
+    assert [inline(parts(body)[0]) for _, body in gemini.asked] == [small, small]
+
+
+async def test_a_reply_out_of_form_is_sent_back_with_the_same_head(gemini: Gemini, play: Ask, duet: Path) -> None:
+    gemini.script["evaluator"] = ["I like it.", {"score": 8, "justification": "good"}]
+    result = await play(duet, max_iterations=1)
+    assert result["score"] == 8
+    first, second = [body for role, body in gemini.asked if role == "evaluator"]
+    assert second["contents"][0] == first["contents"][0]
+    assert [content["role"] for content in second["contents"]] == ["user", "model", "user"]
+
+
+async def test_thoughts_and_their_signatures_do_not_reach_the_answer(gemini: Gemini, play: Ask, duet: Path) -> None:
+    whole = reply("Two tones.")
+    signed = {"text": "Two tones.", "thoughtSignature": base64.b64encode(b"signed").decode()}
+    whole["candidates"][0]["content"]["parts"] = [{"text": "Let me think.", "thought": True}, signed]
+    gemini.faults["generate"] = [{**whole, "modelVersion": "gemini-3.8-flash"}]
+    desk = play.desk()
+    assert [(await say(desk, duet)).value for _ in range(2)] == ["Two tones."] * 2
+    assert gemini.calls["generate"] == 1
+
+
+async def test_a_file_that_is_lost_again_and_again_is_not_uploaded_for_ever(
+    gemini: Gemini, play: Ask, big: Path
+) -> None:
+    gemini.faults["generate"] = [gone("files/f1").body] * 9
+    with pytest.raises(ModelError, match="lost a file twice"):
+        await say(play.desk(), big)
+    assert len(gemini.files) == 2
 
 
 def test_what_a_trace_sees_holds_no_key(gemini: Gemini, session_store: ClipStore) -> None:

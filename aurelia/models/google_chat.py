@@ -28,7 +28,7 @@ from aurelia.errors import InputError, ModelError
 from aurelia.media import ClipStore
 from aurelia.models.google_faults import FileGone, check_reply, typed
 from aurelia.models.google_files import REQUEST_SECONDS, Uploads
-from aurelia.models.google_parts import Carrier
+from aurelia.models.google_parts import Carrier, senses
 from aurelia.models.google_prices import cost
 
 _NAME = re.compile(r"(models/|tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -37,6 +37,7 @@ _PLAIN = frozenset(
     | {"maximum", "anyOf", "oneOf", "additionalProperties", "required", "propertyOrdering"}
 )
 _NAMED = ("properties", "$defs")
+_ANSWER_SECONDS = 300.0
 _heard = threading.local()
 
 
@@ -60,6 +61,7 @@ class GeminiChat(ChatGoogleGenerativeAI):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        self._refuse_what_it_cannot_take(messages)
         fields: Mapping[str, Any] = messages[-1].additional_kwargs.get("request") or {}
         send = partial(super()._generate, stop=stop, run_manager=run_manager, **_form(fields), **kwargs)
         with typed(self._spec, self._key):
@@ -104,14 +106,16 @@ class GeminiChat(ChatGoogleGenerativeAI):
             else message
             for message in messages
         ]
-        if carrier.sees and self.profile and self.profile.get("video_inputs") is False:
-            raise InputError(
-                f"{self._spec} cannot see a video; use a Gemini model that does for the roles that need it."
-            )
         _heard.usage = None
         with typed(self._spec, self._key):
             result: ChatResult = send(wire)
         return result
+
+    def _refuse_what_it_cannot_take(self, messages: list[BaseMessage]) -> None:
+        for sense in sorted(senses(messages)):
+            if self.profile and self.profile.get(f"{sense}_inputs") is False:
+                remedy = "Use a Gemini model that can for the roles that are shown the clip."
+                raise InputError(f"{self._spec} cannot take {sense}. {remedy}")
 
     def _once_more(self, send: Any, *request: Any) -> ChatResult:
         """Sends a request again whose files Google has lost, with files uploaded anew."""
@@ -120,7 +124,8 @@ class GeminiChat(ChatGoogleGenerativeAI):
         try:
             return self._send(send, *request)
         except FileGone as fault:
-            raise ModelError(f"{self._spec} lost a file twice ({fault}).", transient=True) from None
+            remedy = "Check that the key's project may use files, and that nothing is due for it."
+            raise ModelError(f"{self._spec} lost a file twice ({fault}). {remedy}") from None
 
     def _check(self) -> None:
         """Asks for the model once, so that a wrong key or name is known before anything is uploaded.
@@ -157,7 +162,7 @@ def make(name: str, store: ClipStore) -> BaseChatModel:
         "vertexai": False,
         # One try: some versions of the library read 0 as their own default of several.
         "max_retries": 1,
-        "timeout": REQUEST_SECONDS,
+        "timeout": _ANSWER_SECONDS,
         "temperature": None,
         "disable_streaming": True,
         "client_args": {"event_hooks": {"response": [_note_usage]}},

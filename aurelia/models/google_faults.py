@@ -83,9 +83,15 @@ def _limited(answer: APIError, spec: str, said: str) -> AureliaError:
     for violation in broken:
         name = str(violation.get("quotaId", ""))
         if "PerDay" in name or str(violation.get("quotaValue")) == "0":
-            return ModelError(f"{spec}: the quota {name} is exhausted ({said}). Wait for a new one, or raise it.")
+            return _exhausted(spec, name, said)
+    if re.search(r"\blimit: 0\b", str(answer.message)):
+        return _exhausted(spec, "of this key for this model", said)
     told = f"{spec} is asked too fast (status 429: {said}). It was tried several times; try again later."
     return ModelError(told, transient=True, retry_after=_wait(answer))
+
+
+def _exhausted(spec: str, name: str, said: str) -> ModelError:
+    return ModelError(f"{spec}: the quota {name} is exhausted ({said}). Wait for a new one, or raise it.")
 
 
 def _wait(answer: APIError) -> float | None:

@@ -74,9 +74,11 @@ class Uploads:
                 return known
             made = self._upload(content, mime, opened)
             self._keep(content, made)
-            if not self._is_ready(made):
-                raise ModelError(f"{self._spec} lost a file right after its upload; try again.", transient=True)
-            return made
+            for pause in (1.0, 2.0, 4.0):
+                if self._is_ready(made):
+                    return made
+                self.sleep(pause)
+            raise ModelError(f"{self._spec} does not know a file that was just uploaded to it. Try again later.")
 
     def drop(self, contents: Iterable[str]) -> None:
         """Forgets handles, because Google no longer has the files."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from langchain_core.messages import BaseMessage
 from PIL import Image
 
 from aurelia.media import ClipStore
@@ -46,7 +47,6 @@ class Carrier:
 
     Attributes:
         contents: the ids of what was sent as uploaded files.
-        sees: whether a clip was among what was sent.
     """
 
     def __init__(self, store: ClipStore, uploads: Uploads) -> None:
@@ -54,7 +54,6 @@ class Carrier:
         self._store = store
         self._uploads = uploads
         self.contents: list[str] = []
-        self.sees = False
 
     def content(self, blocks: Sequence[Block], fields: Mapping[str, Any]) -> list[Block]:
         """The blocks of one message with media in place of references; others are left as they are.
@@ -64,11 +63,10 @@ class Carrier:
                 block is the role's text.
             fields: the request, of which the latest `looks` and `frames` are read.
         """
-        refs: list[MediaRef] = [block["clip"] for block in blocks if isinstance(block, dict) and "clip" in block]
+        refs = _refs(blocks)
         if not refs:
             return list(blocks)
         texts = [block for block in blocks if not (isinstance(block, dict) and "clip" in block)]
-        self.sees = True
         clip, tracks = refs[0], refs[1:]
         whole = None if tracks and clip["has_audio"] else self._whole(clip)
         head = [*self._clip(clip, tracks, whole), *self._tracks(tracks)]
@@ -161,6 +159,18 @@ class Carrier:
         demuxer = demuxer_of(head, ref["name"])
         mime = _SOUNDS.get(demuxer) if ref["width"] is None else _video_mime(demuxer, head)
         return Whole(path, mime, path.stat().st_size) if mime else None
+
+
+def senses(messages: Sequence[BaseMessage]) -> set[str]:
+    """What a model must be able to take for these messages: of video and audio."""
+    refs = [ref for message in messages if isinstance(message.content, list) for ref in _refs(message.content)]
+    return {"audio" if ref["width"] is None else "video" for ref in refs} | {
+        "audio" for ref in refs if ref["has_audio"]
+    }
+
+
+def _refs(blocks: Sequence[Block]) -> list[MediaRef]:
+    return [block["clip"] for block in blocks if isinstance(block, dict) and "clip" in block]
 
 
 def _video_mime(demuxer: str, head: bytes) -> str | None:
