@@ -8,6 +8,8 @@ import logging
 import sqlite3
 import struct
 import sys
+import threading
+import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from wire_google import BLOCKED, KEY, MODEL, Gemini, error, gone, limited, reply
 
 from aurelia.errors import InputError, ModelError
@@ -356,6 +359,36 @@ async def test_streaming_and_synchronous_calls_carry_the_clip_too(
     said = await asyncio.to_thread(model.invoke, shown(session_store, duet))
     assert ["".join(streamed), said.text] == ["Two tones, said 0.", "Two tones, said 1."]
     assert [inline(parts(body)[0]) for _, body in gemini.asked] == [small, small]
+
+
+async def test_callbacks_see_references_and_no_media(gemini: Gemini, session_store: ClipStore, duet: Path) -> None:
+    seen: list[str] = []
+
+    class Watch(BaseCallbackHandler):
+        def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+            seen.append(f"{serialized} {messages} {kwargs}")
+
+        def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+            seen.append(f"{response} {kwargs}")
+
+    await make_model(SPEC, session_store, BUILT_IN).ainvoke(shown(session_store, duet), {"callbacks": [Watch()]})
+    assert len(seen) == 2
+    assert session_store.admit(duet)["id"] in seen[0]
+    assert KEY not in "".join(seen)
+    assert len("".join(seen)) < 10_000
+
+
+async def test_a_cancelled_call_ends_at_once(gemini: Gemini, session_store: ClipStore) -> None:
+    arrived, held = threading.Event(), threading.Event()
+    gemini.script["target"] = lambda number, body: arrived.set() or (held.wait(20) and "late")
+    asked = asyncio.create_task(make_model(SPEC, session_store, BUILT_IN).ainvoke("Hello"))
+    assert await asyncio.to_thread(arrived.wait, 10)
+    asked.cancel()
+    began = time.perf_counter()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert time.perf_counter() - began < 5
+    held.set()
 
 
 async def test_a_reply_out_of_form_is_sent_back_with_the_same_head(gemini: Gemini, play: Ask, duet: Path) -> None:

@@ -11,9 +11,9 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -88,8 +88,7 @@ class GeminiChat(ChatGoogleGenerativeAI):
     ) -> ChatResult:
         # In a thread: clips are read and uploaded without blocking the loop, and the client's asynchronous connections,
         # which belong to the loop that opened them, would not survive a second `asyncio.run`.
-        call = partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(_threads(), call)
+        return await _in_thread(partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs))
 
     @property
     def _spec(self) -> str:
@@ -206,6 +205,28 @@ def _understood(schema: Any) -> Any:
     return known | {name: {key: _understood(part) for key, part in parts.items()} for name, parts in named.items()}
 
 
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(32, "gemini")
+async def _in_thread(call: Callable[[], ChatResult]) -> ChatResult:
+    """The call's result, from a thread that does not keep an interrupted program alive until Google has answered."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ChatResult] = loop.create_future()
+
+    def settle(result: ChatResult | None, fault: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if result is None:
+            done.set_exception(fault or RuntimeError("no result"))
+        else:
+            done.set_result(result)
+
+    def work() -> None:
+        result, fault = None, None
+        try:
+            result = call()
+        except BaseException as raised:
+            fault = raised
+        # The loop is closed when its program was interrupted meanwhile.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, result, fault)
+
+    threading.Thread(target=work, name="gemini", daemon=True).start()
+    return await done
