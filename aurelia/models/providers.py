@@ -1,33 +1,43 @@
 """Which chat model a `provider:model` name stands for. Nothing is imported before it is asked for."""
 
 from collections.abc import Callable, Mapping
-
-from langchain_core.language_models import BaseChatModel
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeAlias
 
 from aurelia.errors import InputError
-from aurelia.media import ClipStore
 
-Provider = Callable[[str, ClipStore], BaseChatModel]
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
+    from aurelia.media import ClipStore
 
-def _offline(name: str, store: ClipStore) -> BaseChatModel:
-    if name != "measure":
-        raise InputError(f"The offline provider has one model, offline:measure; there is no offline:{name}.")
-    from aurelia.models.offline.chat import MeasuringChat
-
-    return MeasuringChat(store=store)
+Provider: TypeAlias = "Callable[[str, ClipStore], BaseChatModel]"
 
 
-def _worker(name: str, store: ClipStore) -> BaseChatModel:
-    from aurelia.models.worker import make
+def _lazy(module: str, factory: str, extra: str = "") -> Provider:
+    """A provider whose module is imported when it is asked for; `extra` installs what that module needs."""
 
-    return make(name, store)
+    def make(name: str, store: "ClipStore") -> "BaseChatModel":
+        try:
+            built: Provider = getattr(import_module(f"aurelia.models.{module}"), factory)
+        except ModuleNotFoundError as fault:
+            remedy = f"pip install 'aurelia[{extra}]'" if extra else "make demo installs everything"
+            raise InputError(f"The model {name} needs a package that is not installed ({fault.name}): {remedy}") from None
+        return built(name, store)
+
+    return make
 
 
-BUILT_IN: Mapping[str, Provider] = {"offline": _offline, "worker": _worker}
+BUILT_IN: Mapping[str, Provider] = {
+    "offline": _lazy("offline.chat", "make"),
+    "google_genai": _lazy("google_chat", "make", "google"),
+    "openai": _lazy("openai_make", "make_openai", "openai"),
+    "compatible": _lazy("openai_make", "make_compatible", "openai"),
+    "worker": _lazy("worker", "make"),
+}
 
 
-def make_model(spec: str, store: ClipStore, providers: Mapping[str, Provider]) -> BaseChatModel:
+def make_model(spec: str, store: "ClipStore", providers: Mapping[str, Provider]) -> "BaseChatModel":
     """The chat model that `spec` names.
 
     Args:

@@ -30,7 +30,7 @@ def _whole_score(value: object) -> object:
 
 
 Text = Annotated[str, AfterValidator(_filled)]
-Score = Annotated[int, BeforeValidator(_whole_score), Field(ge=1, le=10)]
+Score = Annotated[int, Field(ge=1, le=10), BeforeValidator(_whole_score)]
 
 
 class Reply(BaseModel):

@@ -156,3 +156,14 @@ class MeasuringChat(BaseChatModel):
             key = (clip["id"], track["id"] if track else "", spans, frames, samples)
             seen.append(self._looks.get(key, lambda w=windows: look(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
         return merge(seen) if len(seen) > 1 else seen[0]
+
+
+def make(name: str, store: Any) -> MeasuringChat:
+    """The model `offline:name`.
+
+    Raises:
+        InputError: there is none but `measure`.
+    """
+    if name != "measure":
+        raise InputError(f"The offline provider has one model, offline:measure; there is no offline:{name}.")
+    return MeasuringChat(store=store)

@@ -1,0 +1,382 @@
+"""A strict Gemini on the loopback: models.get, resumable upload, files.get and generateContent, with faults by script.
+
+Written from Google's REST reference; it refuses what Google refuses, and it speaks to the real client libraries. It is
+no model: its replies come from a script, one for each role, which it knows by the schema that the reply must satisfy.
+"""
+
+import base64
+import json
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+KEY = "AIzaSyNotARealKey-0123456789abcdefghijk"
+MODEL = "gemini-2.5-flash"
+MIMES = {
+    "video/mp4", "video/mpeg", "video/mov", "video/avi", "video/x-flv", "video/mpg", "video/webm", "video/wmv",
+    "video/3gpp", "audio/wav", "audio/mp3", "audio/aiff", "audio/aac", "audio/ogg", "audio/flac", "image/png",
+    "image/jpeg", "image/webp", "image/heic", "image/heif",
+}  # fmt: skip
+MAGIC = {"video/mp4": (4, b"ftyp"), "audio/wav": (0, b"RIFF"), "image/jpeg": (0, b"\xff\xd8")}
+SCHEMA = {
+    "$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems",
+    "minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties", "additionalProperties", "required",
+    "propertyOrdering",
+}  # fmt: skip
+MOST_INLINE = 20_000_000
+ROLES = {"steps": "generator", "caption": "summarizer", "score": "evaluator", "feedback": "feedback"}
+
+
+def error(code: int, status: str, message: str, *details: dict[str, Any]) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "status": status, "details": list(details)}}
+
+
+BAD_KEY = error(
+    400,
+    "INVALID_ARGUMENT",
+    "API key not valid. Please pass a valid API key.",
+    {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"},
+)
+
+
+def limited(seconds: float | None, quota: str = "GenerateRequestsPerMinutePerProjectPerModel") -> dict[str, Any]:
+    violation = {"quotaMetric": "generate_content", "quotaId": quota, "quotaValue": "15"}
+    details = [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}]
+    if seconds is not None:
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{seconds:g}s"})
+    told = "You exceeded your current quota, please check your plan and billing details."
+    return error(429, "RESOURCE_EXHAUSTED", told, *details)
+
+
+class Refused(Exception):
+    def __init__(self, code: int, status: str, message: str) -> None:
+        super().__init__(message)
+        self.body = error(code, status, message)
+
+
+class Gemini:
+    """The state of the server.
+
+    Attributes:
+        faults: what happens instead of the next call of a kind: an error body, a finished reply, "drop", "truncate",
+            or a function.
+        asked: every generateContent request that was accepted, with its role.
+    """
+
+    def __init__(self) -> None:
+        self.script: dict[str, Any] = {}
+        self.faults: dict[str, list[Any]] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.calls: Counter[str] = Counter()
+        self.said: Counter[str] = Counter()
+        self.files: dict[str, dict[str, Any]] = {}
+        self.open: dict[str, dict[str, Any]] = {}
+        self.received = 0
+        self.bodies: list[bytes] = []
+        self.refused: list[str] = []
+        self.processing = 1
+        self.lifetime = timedelta(hours=48)
+        self.heads: set[str] = set()
+        self.usages: list[dict[str, Any]] = []
+        self.guard = threading.Lock()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"gemini": self}))
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=lambda: self.server.serve_forever(0.02), daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def roles(self) -> list[str]:
+        return [role for role, _ in self.asked]
+
+    def start(self, headers: Any, body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+        told = json.loads(body or b"{}")
+        size, mime = headers["X-Goog-Upload-Header-Content-Length"], headers["X-Goog-Upload-Header-Content-Type"]
+        if headers["X-Goog-Upload-Protocol"] != "resumable" or headers["X-Goog-Upload-Command"] != "start" or not size:
+            raise Refused(400, "INVALID_ARGUMENT", "Not the start of a resumable upload.")
+        if mime not in MIMES:
+            raise Refused(400, "INVALID_ARGUMENT", f"Unsupported MIME type: {mime}")
+        if (name := (told.get("file") or {}).get("displayName")) or headers["X-Goog-Upload-File-Name"]:
+            raise AssertionError(f"a file's name leaves the machine: {name}")
+        ticket = f"t{len(self.open)}"
+        self.open[ticket] = {"size": int(size), "mime": mime, "data": b""}
+        return {}, {
+            "X-Goog-Upload-URL": f"{self.url}/upload/v1beta/files?upload_id={ticket}&upload_protocol=resumable",
+            "X-Goog-Upload-Status": "active",
+        }
+
+    def upload(self, ticket: str, headers: Any, body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+        known = self.open.get(ticket)
+        if known is None or int(headers["X-Goog-Upload-Offset"]) != len(known["data"]):
+            raise Refused(400, "INVALID_ARGUMENT", "Wrong upload or offset.")
+        known["data"] += body
+        if headers["X-Goog-Upload-Command"] != "upload, finalize":
+            return {}, {"X-Goog-Upload-Status": "active"}
+        if len(known["data"]) != known["size"]:
+            raise Refused(400, "INVALID_ARGUMENT", "The upload is not complete.")
+        check_magic(known["mime"], known["data"])
+        name = f"files/f{len(self.files):03d}{int(time.time() * 1e6) % 10**9}"
+        self.files[name] = {
+            "name": name,
+            "uri": f"{self.url}/v1beta/{name}",
+            "mimeType": known["mime"],
+            "sizeBytes": str(known["size"]),
+            "expirationTime": (datetime.now(UTC) + self.lifetime).isoformat().replace("+00:00", "Z"),
+            "state": "PROCESSING" if self.processing else "ACTIVE",
+            "left": self.processing,
+        }
+        return {"file": shown(self.files[name])}, {"X-Goog-Upload-Status": "final"}
+
+    def file(self, name: str) -> dict[str, Any]:
+        known = self.files.get(name)
+        if known is None:
+            raise gone(name)
+        if known["state"] == "PROCESSING":
+            known["left"] -= 1
+            known["state"] = "PROCESSING" if known["left"] > 0 else "ACTIVE"
+        return shown(known)
+
+    def generate(self, body: dict[str, Any]) -> dict[str, Any]:
+        body = camel(body)
+        check_body(body, self.files)
+        schema = body.get("generationConfig", {}).get("responseJsonSchema")
+        role = next((ROLES[name] for name in (schema or {}).get("properties", {}) if name in ROLES), "target")
+        number, self.said[role] = self.said[role], self.said[role] + 1
+        self.asked.append((role, body))
+        said = self.script.get(role) or DEFAULTS[role]
+        told = said(number, body) if callable(said) else said[min(number, len(said) - 1)]
+        text = told if isinstance(told, str) else json.dumps(told)
+        self.usages.append(self._usage(body))
+        return reply(text, self.usages[-1])
+
+    def _usage(self, body: dict[str, Any]) -> dict[str, Any]:
+        head = json.dumps([part for part in body["contents"][0]["parts"] if "text" not in part][:1])
+        cached = 600 if len(head) > 2 and head in self.heads else 0
+        self.heads.add(head)
+        details = [{"modality": "TEXT", "tokenCount": 900}, {"modality": "AUDIO", "tokenCount": 100}]
+        usage = {"promptTokenCount": 1000, "candidatesTokenCount": 50, "thoughtsTokenCount": 20}
+        return {**usage, "totalTokenCount": 1070, "cachedContentTokenCount": cached, "promptTokensDetails": details}
+
+
+def reply(text: str, usage: dict[str, Any] | None = None, ended: str = "STOP") -> dict[str, Any]:
+    content = {"role": "model", "parts": [{"text": text}]} if text else {"role": "model"}
+    known = usage or {"promptTokenCount": 10, "totalTokenCount": 10}
+    candidate = {"content": content, "finishReason": ended, "index": 0}
+    return {"candidates": [candidate], "usageMetadata": known, "modelVersion": MODEL, "responseId": "r"}
+
+
+BLOCKED = {
+    "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
+    "usageMetadata": {"promptTokenCount": 10, "totalTokenCount": 10},
+    "modelVersion": MODEL,
+}
+DEFAULTS: dict[str, Callable[[int, dict[str, Any]], Any]] = {
+    "generator": lambda number, body: {
+        "steps": [{"step": f"Listen, {number}.", "justification": "at 1 s", "answer": "a tone", "modality": "audio"}],
+        "answer": f"tone {number}",
+    },
+    "summarizer": lambda number, body: {"caption": f"Caption {number}: a tone is heard."},
+    "evaluator": lambda number, body: {"score": 3 + number, "justification": "so so", "windows": []},
+    "feedback": lambda number, body: {
+        "feedback": f"Listen again, {number}.",
+        "windows": [{"start": 0.2, "end": 0.7}, {"start": 1.2, "end": 1.8}],
+    },
+    "target": lambda number, body: f"Two tones, said {number}.",
+}
+
+
+def camel(value: Any) -> Any:
+    """The same with lowerCamelCase names: Google takes both those and snake_case ones; a schema stays as it is."""
+    if isinstance(value, list):
+        return [camel(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    named = {re.sub(r"_(\w)", lambda match: match[1].upper(), name): part for name, part in value.items()}
+    return {name: part if name == "responseJsonSchema" else camel(part) for name, part in named.items()}
+
+
+def gone(name: str) -> Refused:
+    told = f"You do not have permission to access the File {name.removeprefix('files/')} or it may not exist."
+    return Refused(403, "PERMISSION_DENIED", told)
+
+
+def shown(file: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in file.items() if key != "left"}
+
+
+def bad(message: str) -> Refused:
+    return Refused(400, "INVALID_ARGUMENT", message)
+
+
+def check_magic(mime: str, data: bytes) -> None:
+    at, magic = MAGIC.get(mime, (0, b""))
+    if not data or data[at : at + len(magic)] != magic:
+        raise bad(f"These bytes are no {mime}.")
+
+
+def check_body(body: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
+    if unknown := body.keys() - {"contents", "systemInstruction", "generationConfig", "safetySettings"}:
+        raise bad(f"Unknown name {sorted(unknown)}: Cannot find field.")
+    if not body.get("contents"):
+        raise bad("contents is not specified")
+    for content in [*body["contents"], *filter(None, [body.get("systemInstruction")])]:
+        if not content.get("parts"):
+            raise bad("contents.parts must not be empty.")
+        for part in content["parts"]:
+            check_part(part, files)
+    turns = [content.get("role") for content in body["contents"]]
+    if turns != [("user", "model")[number % 2] for number in range(len(turns))] or turns[-1] != "user":
+        raise bad(f"Please ensure that turns alternate and end with the user: {turns}")
+    check_config(body.get("generationConfig", {}))
+
+
+def check_part(part: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
+    kinds = part.keys() & {"text", "inlineData", "fileData"}
+    if len(kinds) != 1 or part.keys() - kinds - {"videoMetadata", "thoughtSignature"}:
+        raise bad(f"A part must have exactly one kind of data: {sorted(part)}")
+    if "text" in part and not part["text"]:
+        raise bad("Unable to submit request because it must have a text parameter.")
+    data = part.get("inlineData") or part.get("fileData")
+    if data is None:
+        return
+    if data.get("mimeType") not in MIMES:
+        raise bad(f"Unsupported MIME type: {data.get('mimeType')}")
+    if "inlineData" in part:
+        check_magic(data["mimeType"], base64.b64decode(data["data"].replace("-", "+").replace("_", "/"), validate=True))
+    else:
+        check_file(data, files)
+    if "videoMetadata" in part:
+        if not data["mimeType"].startswith("video/"):
+            raise bad("video_metadata is for videos only.")
+        check_cut(part["videoMetadata"])
+
+
+def check_file(data: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
+    name = "files/" + data["fileUri"].rsplit("/", 1)[-1]
+    if name not in files:
+        raise gone(name)
+    if files[name]["state"] != "ACTIVE":
+        raise bad(f"The File {name} is not in an ACTIVE state and usage is not allowed.")
+    if files[name]["mimeType"] != data["mimeType"]:
+        raise bad("The MIME type is not the file's.")
+
+
+def check_cut(metadata: dict[str, Any]) -> None:
+    if metadata.keys() - {"fps", "startOffset", "endOffset"} or not 0 < metadata.get("fps", 1) <= 24:
+        raise bad(f"Bad video_metadata {metadata}")
+    offsets = [metadata[name] for name in ("startOffset", "endOffset") if name in metadata]
+    if not all(re.fullmatch(r"\d+(\.\d{1,9})?s", offset) for offset in offsets):
+        raise bad(f"Illegal duration format in {offsets}")
+    if len(offsets) == 2 and float(offsets[0][:-1]) >= float(offsets[1][:-1]):
+        raise Refused(500, "INTERNAL", "Internal error encountered.")
+
+
+def check_config(config: dict[str, Any]) -> None:
+    allowed = {"candidateCount", "responseMimeType", "responseJsonSchema", "temperature", "maxOutputTokens"}
+    if config.keys() - allowed:
+        raise bad(f"Unknown name {sorted(config.keys() - allowed)} at 'generation_config'")
+    if "responseJsonSchema" in config:
+        if config.get("responseMimeType") != "application/json":
+            raise bad("response_json_schema needs response_mime_type application/json.")
+        check_schema(config["responseJsonSchema"])
+
+
+def check_schema(schema: Any) -> None:
+    if not isinstance(schema, dict):
+        raise bad(f"{schema!r} is no schema.")
+    if unknown := schema.keys() - SCHEMA:
+        raise bad(f"Unknown keywords {sorted(unknown)} in response_json_schema.")
+    if "$ref" in schema and any(not name.startswith("$") for name in schema):
+        raise bad("A $ref may have no neighbours.")
+    for part in [*schema.get("anyOf", []), *filter(None, [schema.get("items")])]:
+        check_schema(part)
+    for part in [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]:
+        check_schema(part)
+
+
+class Handler(BaseHTTPRequestHandler):
+    gemini: Gemini
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.respond("model" if "/models/" in self.path else "file", b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.respond("generate" if "generateContent" in self.path else "upload", body)
+
+    def respond(self, kind: str, body: bytes) -> None:
+        gemini = self.gemini
+        with gemini.guard:
+            if kind == "upload" and "upload_id=" not in self.path:
+                kind = "start"
+            gemini.calls[kind] += 1
+            gemini.received += len(body)
+            if kind != "upload":
+                gemini.bodies.append(self.path.encode() + body)
+            fault = gemini.faults[kind].pop(0) if gemini.faults.get(kind) else None
+            if callable(fault):
+                fault = fault(gemini)
+            headers: dict[str, str] = {}
+            if fault is None:
+                answer, headers = self.answer(kind, body)
+            else:
+                answer = fault
+        if fault == "drop":
+            self.close_connection = True
+            return
+        if isinstance(answer, tuple):
+            answer, headers = answer
+        self.send(answer, headers, cut=fault == "truncate")
+
+    def answer(self, kind: str, body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+        gemini = self.gemini
+        try:
+            # The upload's address is a ticket of its own: Google asks for no key there, and the client sends none.
+            if kind != "upload" and self.headers["x-goog-api-key"] != KEY:
+                return BAD_KEY, {}
+            if kind == "start":
+                return gemini.start(self.headers, body)
+            if kind == "upload":
+                ticket = re.search(r"upload_id=(\w+)", self.path)
+                return gemini.upload(ticket[1] if ticket else "", self.headers, body)
+            if kind == "file":
+                return gemini.file(self.path.removeprefix("/v1beta/")), {}
+            name = re.fullmatch(r"/v1beta/models/([\w.-]+)(:generateContent)?", self.path)
+            if not name or name[1] not in (MODEL, "gemini-2.5-pro"):
+                raise Refused(404, "NOT_FOUND", f"{self.path[8:]} is not found for API version v1beta.")
+            if kind == "model":
+                return {"name": f"models/{name[1]}", "supportedGenerationMethods": ["generateContent"]}, {}
+            if len(body) > MOST_INLINE:
+                raise bad("Request payload size exceeds the limit: 20971520 bytes.")
+            return gemini.generate(json.loads(body)), {}
+        except Refused as refused:
+            gemini.refused.append(str(refused))
+            return refused.body, {}
+
+    def send(self, answer: Any, headers: dict[str, str], cut: bool = False) -> None:
+        data = b'{"candidates": [{"content"' if cut else json.dumps(answer).encode()
+        code = answer.get("error", {}).get("code", 200) if isinstance(answer, dict) else 200
+        with suppress(ConnectionError):
+            self.send_response(code)
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
