@@ -138,6 +138,11 @@ def append(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
     return [] if new is None else [*(old or []), *new]
 
 
+def add_new(old: list[str] | None, new: list[str] | None) -> list[str]:
+    """Reducer: appends what is not there yet; None starts anew."""
+    return [] if new is None else list(dict.fromkeys([*(old or []), *new]))
+
+
 def add_seconds(old: float | None, new: float | None) -> float:
     """Reducer: adds up; None starts anew."""
     return 0.0 if new is None else (old or 0.0) + new
@@ -230,7 +235,7 @@ class Output(TypedDict):
     clip: MediaRef
     models: dict[Role, str]
     usage: Annotated[Usage, add_usage]
-    warnings: Annotated[list[str], append]
+    warnings: Annotated[list[str], add_new]
 
 
 class State(Input, Output):
