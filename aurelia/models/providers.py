@@ -18,7 +18,19 @@ def _offline(name: str, store: ClipStore) -> BaseChatModel:
     return MeasuringChat(store=store)
 
 
-BUILT_IN: Mapping[str, Provider] = {"offline": _offline}
+def _openai(name: str, store: ClipStore) -> BaseChatModel:
+    from aurelia.models.openai_make import make_openai
+
+    return make_openai(name, store)
+
+
+def _compatible(name: str, store: ClipStore) -> BaseChatModel:
+    from aurelia.models.openai_make import make_compatible
+
+    return make_compatible(name, store)
+
+
+BUILT_IN: Mapping[str, Provider] = {"offline": _offline, "openai": _openai, "compatible": _compatible}
 
 
 def make_model(spec: str, store: ClipStore, providers: Mapping[str, Provider]) -> BaseChatModel:
