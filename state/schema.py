@@ -55,10 +55,14 @@ class Reasoning(TypedDict):
 
 
 class Usage(TypedDict):
-    """What calls cost; `cost_usd` is null when the price of a call is not known."""
+    """What calls cost; `cost_usd` is null when the price of a call is not known.
+
+    `cached_tokens` are those of `input_tokens` that the provider had in its cache.
+    """
 
     calls: int
     input_tokens: int
+    cached_tokens: int
     output_tokens: int
     cost_usd: float | None
     media_uploads: int
@@ -85,7 +89,14 @@ class Attempt(TypedDict):
     usage: Usage
 
 
-NO_USAGE: Usage = {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "media_uploads": 0}
+NO_USAGE: Usage = {
+    "calls": 0,
+    "input_tokens": 0,
+    "cached_tokens": 0,
+    "output_tokens": 0,
+    "cost_usd": 0.0,
+    "media_uploads": 0,
+}
 
 
 def add_usage(total: Usage | None, more: Usage | None) -> Usage:
@@ -96,6 +107,7 @@ def add_usage(total: Usage | None, more: Usage | None) -> Usage:
     return {
         "calls": total["calls"] + more["calls"],
         "input_tokens": total["input_tokens"] + more["input_tokens"],
+        "cached_tokens": total["cached_tokens"] + more["cached_tokens"],
         "output_tokens": total["output_tokens"] + more["output_tokens"],
         "cost_usd": (total["cost_usd"] or 0.0) + (more["cost_usd"] or 0.0) if known else None,
         "media_uploads": total["media_uploads"] + more["media_uploads"],

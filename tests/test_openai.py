@@ -24,6 +24,7 @@ from aurelia.mini.scene import Scene, write
 from aurelia.models.capabilities import capability, cost
 from aurelia.models.desk import Desk
 from aurelia.models.ledger import TRIES, Ledger
+from aurelia.models.messages import compose
 from aurelia.models.reply_schema import response_format, strict_schema
 from aurelia.models.structured import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply
 from aurelia.settings import Settings
@@ -270,7 +271,7 @@ async def test_the_bill_counts_cached_tokens_at_their_price(place: Any) -> None:
         cached += hit
         due += (used["input_tokens"] - hit) * (price.input or 0) + hit * (price.cached or 0)
         due += used["output_tokens"] * (price.output or 0)
-    assert cached > 0
+    assert result["usage"]["cached_tokens"] == cached > 0
     assert result["usage"]["cost_usd"] == pytest.approx(due / 1e6)
     assert result["usage"]["calls"] == len(rows) == 9
     assert result["usage"]["media_uploads"] == 6
@@ -425,6 +426,19 @@ def test_one_desk_serves_several_event_loops(place: Any) -> None:
     for rollout in (0, 1):
         result = asyncio.run(set_up.ask(max_iterations=1, rollout=rollout))
         assert result["answer"] == "an answer"
+
+
+def test_a_synchronous_call_carries_the_same(place: Any) -> None:
+    set_up = place()
+    model = set_up.desk.model("openai:gpt-4o")
+    clip = set_up.desk.store.admit(set_up.clip)
+    fields = {"role": "target", "clip": clip, "tracks": [], "frames": 4, "when_deaf": "evidence"}
+    messages = compose("What is heard?", fields, sees_clip=True)
+    reply = model.invoke(messages)
+    assert reply.text == "an answer" and reply.response_metadata["media_uploads"] == 1
+    assert asyncio.run(model.ainvoke(messages)).text == "an answer"
+    bodies = [sent.body for sent in set_up.server.sent]
+    assert bodies[0] == bodies[1] and set_up.server.lookups == 1
 
 
 async def test_a_server_of_ones_own_takes_video_and_sound(compatible: Any) -> None:

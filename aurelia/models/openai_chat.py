@@ -60,7 +60,7 @@ class ChatCompletions(ChatOpenAI):
     def _identifying_params(self) -> dict[str, Any]:
         """What decides a reply beside the messages: what is given to the model, and whose server it is on."""
         address = {} if self.hosted else {"address": self.openai_api_base}
-        told = {"carrier": self.carrier.model_dump(), "structured": self.structured}
+        told = {"sees": self.carrier.sees, "sound": self.carrier.sound, "structured": self.structured}
         return {**super()._identifying_params, **told, **address}
 
     async def _agenerate(
