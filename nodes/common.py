@@ -3,12 +3,13 @@
 from typing import Any
 
 from langgraph.runtime import Runtime
+from typing_extensions import TypedDict
 
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer
 from aurelia.models.structured import WindowReply
 from state.context import Context
-from state.schema import NO_USAGE, Attempt, Judged, Known, Reasoning, Role, Update, Window
+from state.schema import NO_USAGE, Attempt, Judged, Known, MediaRef, Reasoning, Role, Update, Window
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_WINDOWS = 4
@@ -30,7 +31,14 @@ def base_fields(role: Role, state: Known | Judged) -> dict[str, Any]:
     }
 
 
-def media_fields(state: Known | Judged, context: Context) -> dict[str, Any]:
+class Media(TypedDict):
+    """What a run is about: the clip and its separate sound tracks."""
+
+    clip: MediaRef
+    tracks: list[MediaRef]
+
+
+def media_fields(state: Media, context: Context) -> dict[str, Any]:
     """The fields of a request whose role sees the clip: the same for all of them, as the clip's head must be."""
     return {
         "clip": state["clip"],

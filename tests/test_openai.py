@@ -211,6 +211,20 @@ async def test_sound_that_a_model_cannot_hear_is_an_error_unless_the_user_chose(
     assert set_up.server.asked == set_up.server.lookups == 0
 
 
+async def test_what_the_target_cannot_carry_is_said_before_the_loop_is_paid_for(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up = place()
+    agents = dict.fromkeys(("generator", "evaluator"), "offline:measure")
+    with pytest.raises(InputError, match="openai:gpt-4o does not hear"):
+        await set_up.ask(**agents, when_deaf="error")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    desk = Desk(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
+    with pytest.raises(InputError, match="it needs the variable OPENAI_API_KEY"):
+        await set_up._replace(desk=desk).ask(**agents, summarizer="offline:measure", feedback="offline:measure")
+    assert set_up.server.asked == 0 and not set_up.ledger.exists()
+
+
 async def test_a_silent_clip_needs_no_choice(place: Any, tmp_path: Path) -> None:
     silent = tmp_path / "silent.mp4"
     shape = {"colour": "red", "shape": "circle", "x": 0.5, "y": 0.5, "size": 0.3, "moves": [[0.2, 0.7]]}

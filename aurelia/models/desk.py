@@ -22,6 +22,7 @@ from state.schema import NO_USAGE, Role, Usage, add_usage
 
 R = TypeVar("R", bound=Reply)
 V = TypeVar("V")
+SEEING: tuple[Role, ...] = ("generator", "evaluator", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,20 @@ class Desk:
         if spec not in self._models:
             self._models[spec] = make_model(spec, self.store, self._providers)
         return self._models[spec]
+
+    def ready(self, models: Mapping[Role, str], fields: Mapping[str, Any]) -> None:
+        """Makes every model of a run, and lets those that know refuse the clip, before anything is paid for.
+
+        Args:
+            models: the model of each role, `provider:model`.
+            fields: those of every request that carries the clip.
+
+        Raises:
+            InputError: there is no such model, it lacks a key or a package, or it cannot carry the clip.
+        """
+        for role, spec in models.items():
+            if refuse := getattr(self.model(spec), "refuse", None):
+                refuse(fields, role in SEEING)
 
     async def say(self, request: Request) -> Answer[str]:
         """Asks for plain text.

@@ -6,6 +6,7 @@ Chat completions only: the Responses API drops sound without a word. It never re
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import openai
@@ -62,6 +63,14 @@ class ChatCompletions(ChatOpenAI):
         address = {} if self.hosted else {"address": self.openai_api_base}
         told = {"sees": self.carrier.sees, "sound": self.carrier.sound, "structured": self.structured}
         return {**super()._identifying_params, **told, **address}
+
+    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
+        """Refuses, before a run pays for anything, what the model cannot carry.
+
+        Raises:
+            InputError: it cannot carry what the fields hold; the message says what to do.
+        """
+        self._wirer.refuse(fields, sees_clip)
 
     async def _agenerate(
         self,

@@ -100,16 +100,29 @@ class Wirer:
         for message in messages:
             refs = _references(message)
             if refs:
-                frames, evidence = int(fields.get("frames") or FRAMES), fields.get("when_deaf") == "evidence"
-                seen = _Clip(refs[0], refs[1:], frames, evidence)
+                seen = _clip(refs[0], refs[1:], fields)
                 message = HumanMessage(self._content(message, seen, _closer(fields)))
             out.append(message)
+        self._check_heard(seen)
+        return Wired(out, self._carried(seen), self._notes(seen))
+
+    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
+        """Refuses what the model cannot carry, from a request's fields alone: before a run pays for anything.
+
+        Raises:
+            InputError: the model cannot carry it; the message says what to do.
+        """
+        seen = _clip(fields["clip"], list(fields["tracks"]), fields) if sees_clip else None
+        if seen:
+            self._check(seen, [])
+        self._check_heard(seen)
+
+    def _check_heard(self, seen: _Clip | None) -> None:
         if self._carrier.needs_audio and not (seen and seen.sounding):
             raise InputError(
                 f"{self._carrier.spec} answers only requests that carry sound, and this one has none: give the clip"
                 " a sound track, and roles that hear nothing (summarizer, feedback) another model."
             )
-        return Wired(out, self._carried(seen), self._notes(seen))
 
     def _content(self, message: BaseMessage, seen: _Clip, closer: list[Window]) -> list[str | dict[str, Any]]:
         self._check(seen, closer)
@@ -204,6 +217,10 @@ class Wirer:
         if self._carrier.sound == "none" and seen.sounding:
             notes.append(f"{self._carrier.spec} does not hear: what was measured in the sound stood in its place.")
         return notes
+
+
+def _clip(clip: MediaRef, tracks: list[MediaRef], fields: Mapping[str, Any]) -> _Clip:
+    return _Clip(clip, tracks, int(fields.get("frames") or FRAMES), fields.get("when_deaf") == "evidence")
 
 
 def _references(message: BaseMessage) -> list[MediaRef]:
