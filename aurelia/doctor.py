@@ -48,13 +48,14 @@ def _profile(name: str) -> dict[str, Any]:
 
 def _lacks(spec: str) -> list[str]:
     """What has to be there before the model `spec` can be asked."""
+    from aurelia.models.capabilities import lacking
     from aurelia.models.providers import BUILT_IN
 
     provider = spec.partition(":")[0]
     if provider not in BUILT_IN:
         return [f"a provider named {provider!r}"]
     needed = ("numpy", "scipy", "librosa", "av") if provider == "offline" else ()
-    return [f"the package {name}" for name in needed if _version(name) is None]
+    return [f"the package {name}" for name in needed if _version(name) is None] + lacking(provider)
 
 
 def _version(name: str) -> str | None:

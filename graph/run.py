@@ -76,9 +76,12 @@ def result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
 async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: Context, desk: Desk) -> dict[str, Any]:
     """What the evaluator alone says of a caption: score (null when nothing can be checked), justification, windows.
 
+    Its bill stands beside that, and in `warnings` what was put in place of what it could not take.
+
     Raises:
         ModelError: the evaluator did not answer.
     """
     state: Judged = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
     verdict = await judge(state, caption, context, desk)
-    return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": verdict.usage}
+    found = {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": verdict.usage}
+    return {**found, "warnings": verdict.notes}

@@ -3,12 +3,13 @@
 from typing import Any
 
 from langgraph.runtime import Runtime
+from typing_extensions import TypedDict
 
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer
 from aurelia.models.structured import WindowReply
 from state.context import Context
-from state.schema import NO_USAGE, Attempt, Judged, Known, Reasoning, Role, Update, Window
+from state.schema import NO_USAGE, Attempt, Judged, Known, MediaRef, Reasoning, Role, Update, Window
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_WINDOWS = 4
@@ -30,9 +31,21 @@ def base_fields(role: Role, state: Known | Judged) -> dict[str, Any]:
     }
 
 
-def media_fields(state: Known | Judged) -> dict[str, Any]:
-    """The fields of a request whose role sees the clip."""
-    return {"clip": state["clip"], "tracks": state["tracks"]}
+class Media(TypedDict):
+    """What a run is about: the clip and its separate sound tracks."""
+
+    clip: MediaRef
+    tracks: list[MediaRef]
+
+
+def media_fields(state: Media, context: Context) -> dict[str, Any]:
+    """The fields of a request whose role sees the clip: the same for all of them, as the clip's head must be."""
+    return {
+        "clip": state["clip"],
+        "tracks": state["tracks"],
+        "frames": context.frames,
+        "when_deaf": context.when_deaf,
+    }
 
 
 def choices_text(choices: list[str]) -> str:
@@ -65,9 +78,10 @@ def inside(windows: list[WindowReply], duration: float) -> list[Window]:
 
 
 def part(iteration: int, answer: Answer[Any], **known: Any) -> Update:
-    """The delta of an agent that answered: what it found out for this attempt, and its cost."""
+    """The delta of an agent that answered: what it found out for this attempt, its cost, and what it could not take."""
     attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
-    return {"iterations": [attempt], "usage": answer.usage, "seconds": answer.seconds}
+    update: Update = {"iterations": [attempt], "usage": answer.usage, "seconds": answer.seconds}
+    return {**update, "warnings": answer.notes} if answer.notes else update
 
 
 def failed(iteration: int, role: Role, fault: ModelError) -> Update:

@@ -33,7 +33,7 @@ async def judge(state: Judged, caption: str, context: Context, desk: Desk) -> An
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    fields = base_fields("evaluator", state) | media_fields(state) | {"caption": caption}
+    fields = base_fields("evaluator", state) | media_fields(state, context) | {"caption": caption}
     text = prompts.fill("evaluator", caption=caption)
     request = Request("evaluator", context.evaluator, text, fields, state["run"], context.rollout, sees_clip=True)
     return await desk.ask(request, VerdictReply)
@@ -46,4 +46,4 @@ def _scored(iteration: int, verdict: Answer[VerdictReply], duration: float) -> U
         return part(iteration, verdict, score=value.score, **found)
     why = f"the evaluator abstained: {value.justification or 'it gave no reason.'}"
     update = part(iteration, verdict, error=why, **found)
-    return {**update, "warnings": [f"Attempt {iteration} has no score, because {why}"]}
+    return {**update, "warnings": [*verdict.notes, f"Attempt {iteration} has no score, because {why}"]}

@@ -15,13 +15,12 @@ async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update
     """Writes the next attempt's reasoning; a generator that fails leaves an attempt without one."""
     context, attempts = settings_of(runtime), state["iterations"]
     iteration, last = len(attempts) + 1, attempts[-1] if attempts else None
-    fields = base_fields("generator", state) | media_fields(state)
+    fields = base_fields("generator", state) | media_fields(state, context)
     fields |= {
         "question": state["question"],
         "choices": state["choices"],
         "iteration": iteration,
         "looks": looks(attempts),
-        "frames": context.frames,
         "samples": context.samples,
         "reasoning": last and last["reasoning"],
         "score": last and last["score"],

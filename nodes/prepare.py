@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
-from nodes.common import LETTERS, settings_of
+from nodes.common import LETTERS, media_fields, settings_of
 from state.context import Context
 from state.schema import Input, MediaRef, Update
 
@@ -20,7 +20,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
     """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
 
     Raises:
-        InputError: the question or the choices cannot be used.
+        InputError: the question or the choices cannot be used, or a model is missing or cannot carry the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check(state)
@@ -28,6 +28,9 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
     tracks: list[MediaRef] = []
     for name in audio:
         tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
+    context = settings_of(runtime)
+    fields = media_fields({"clip": clip, "tracks": tracks}, context)
+    await asyncio.to_thread(desk.ready, context.models(), fields)
     runtime.stream_writer({"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
@@ -35,7 +38,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
         "choices": choices,
         "clip": clip,
         "tracks": tracks,
-        "models": settings_of(runtime).models(),
+        "models": context.models(),
         "iterations": None,
         "scores": None,
         "seconds": None,

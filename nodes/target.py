@@ -23,7 +23,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else None
     runtime.stream_writer({"event": "target", "best_iteration": iteration})
     said = await _ask(state, best, context, desk)
-    warnings = []
+    warnings = list(said.notes)
     if iteration is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
     if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
@@ -46,7 +46,7 @@ async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) 
         said = await _ask(state, None, settings_of(runtime), desk)
     except AureliaError as fault:
         return {"warnings": [f"There is no zero-shot answer: {fault}"]}
-    return {"zero_shot_answer": said.value, "usage": said.usage}
+    return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
 
 
 def injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
@@ -74,9 +74,9 @@ def injected_text(reasoning: Reasoning) -> str:
 async def _ask(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
     row = target_for(context.target)
     given = injected(reasoning, context.inject) if reasoning else None
-    fields = base_fields("target", state) | media_fields(state)
+    fields = base_fields("target", state) | media_fields(state, context)
     fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
-    fields |= {"frames": context.frames, "samples": context.samples}
+    fields |= {"samples": context.samples}
     text = _prompt(row, state, given)
     return await desk.say(
         Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)

@@ -8,6 +8,7 @@ from aurelia.errors import InputError
 from state.schema import Role
 
 Inject = Literal["steps", "steps+answers", "full"]
+WhenDeaf = Literal["error", "evidence"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 SPEC = r"^[a-z_]+:\S+$"
 
@@ -78,6 +79,12 @@ class Context(BaseModel):
         le=16_000_000,
         title="Audio samples per look",
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
+    )
+    when_deaf: WhenDeaf = Field(
+        default="error",
+        title="When a model cannot hear (or see)",
+        description="What becomes of sound or picture that a model cannot take: an error, or what is measured in it, as"
+        " text in its place (evidence); the result's warnings say so.",
     )
     max_cost_usd: float | None = Field(
         default=None,

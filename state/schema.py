@@ -55,10 +55,14 @@ class Reasoning(TypedDict):
 
 
 class Usage(TypedDict):
-    """What calls cost; `cost_usd` is null when the price of a call is not known."""
+    """What calls cost; `cost_usd` is null when the price of a call is not known.
+
+    `cached_tokens` are those of `input_tokens` that the provider had in its cache.
+    """
 
     calls: int
     input_tokens: int
+    cached_tokens: int
     output_tokens: int
     cost_usd: float | None
     media_uploads: int
@@ -85,7 +89,14 @@ class Attempt(TypedDict):
     usage: Usage
 
 
-NO_USAGE: Usage = {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "media_uploads": 0}
+NO_USAGE: Usage = {
+    "calls": 0,
+    "input_tokens": 0,
+    "cached_tokens": 0,
+    "output_tokens": 0,
+    "cost_usd": 0.0,
+    "media_uploads": 0,
+}
 
 
 def add_usage(total: Usage | None, more: Usage | None) -> Usage:
@@ -96,6 +107,7 @@ def add_usage(total: Usage | None, more: Usage | None) -> Usage:
     return {
         "calls": total["calls"] + more["calls"],
         "input_tokens": total["input_tokens"] + more["input_tokens"],
+        "cached_tokens": total["cached_tokens"] + more["cached_tokens"],
         "output_tokens": total["output_tokens"] + more["output_tokens"],
         "cost_usd": (total["cost_usd"] or 0.0) + (more["cost_usd"] or 0.0) if known else None,
         "media_uploads": total["media_uploads"] + more["media_uploads"],
@@ -136,6 +148,11 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
 def append(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
     """Reducer: appends; None starts anew."""
     return [] if new is None else [*(old or []), *new]
+
+
+def add_new(old: list[str] | None, new: list[str] | None) -> list[str]:
+    """Reducer: appends what is not there yet; None starts anew."""
+    return [] if new is None else list(dict.fromkeys([*(old or []), *new]))
 
 
 def add_seconds(old: float | None, new: float | None) -> float:
@@ -230,7 +247,7 @@ class Output(TypedDict):
     clip: MediaRef
     models: dict[Role, str]
     usage: Annotated[Usage, add_usage]
-    warnings: Annotated[list[str], append]
+    warnings: Annotated[list[str], add_new]
 
 
 class State(Input, Output):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -22,6 +22,7 @@ from state.schema import NO_USAGE, Role, Usage, add_usage
 
 R = TypeVar("R", bound=Reply)
 V = TypeVar("V")
+SEEING: tuple[Role, ...] = ("generator", "evaluator", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[V]):
-    """A usable answer, what it cost this run, and the seconds it took."""
+    """A usable answer, what it cost this run, the seconds it took, and notes for the result (what stood for what)."""
 
     value: V
     usage: Usage
     seconds: float
+    notes: list[str] = field(default_factory=list)
 
 
 class Desk:
@@ -112,6 +114,20 @@ class Desk:
             self._models[spec] = make_model(spec, self.store, self._providers)
         return self._models[spec]
 
+    def ready(self, models: Mapping[Role, str], fields: Mapping[str, Any]) -> None:
+        """Makes every model of a run, and lets those that know refuse the clip, before anything is paid for.
+
+        Args:
+            models: the model of each role, `provider:model`.
+            fields: those of every request that carries the clip.
+
+        Raises:
+            InputError: there is no such model, it lacks a key or a package, or it cannot carry the clip.
+        """
+        for role, spec in models.items():
+            if refuse := getattr(self.model(spec), "refuse", None):
+                refuse(fields, role in SEEING)
+
     async def say(self, request: Request) -> Answer[str]:
         """Asks for plain text.
 
@@ -122,7 +138,7 @@ class Desk:
         reply = await self._call(request, compose(request.text, request.fields, sees_clip=request.sees_clip))
         if not (text := reply.message.text.strip()):
             raise _having_spent(reply.usage, ReplyError(f"{request.spec} answered with nothing as {request.role}."))
-        return Answer(text, reply.usage, time.perf_counter() - began)
+        return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
 
     async def ask(self, request: Request, schema: type[R]) -> Answer[R]:
         """Asks for an answer that satisfies `schema`; one that does not is sent back once with what is wrong.
@@ -137,13 +153,13 @@ class Desk:
         messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
         first = await self._call(request, messages)
         try:
-            return Answer(read(first.message.text, schema), first.usage, time.perf_counter() - began)
+            return Answer(read(first.message.text, schema), first.usage, time.perf_counter() - began, _notes(first))
         except ReplyError as fault:
             again = RequestMessage(prompts.fill("again", fault=str(fault)), request.fields)
         second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first.usage)
         usage = add_usage(first.usage, second.usage)
         try:
-            return Answer(read(second.message.text, schema), usage, time.perf_counter() - began)
+            return Answer(read(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
         except ReplyError as fault:
             said = f"{request.spec} gave no usable reply as {request.role}, asked twice: {fault}"
             raise _having_spent(usage, ReplyError(said)) from None
@@ -160,6 +176,10 @@ class Desk:
         """Closes the ledger; it opens again when needed."""
         if self._ledger is not None:
             self._ledger.close()
+
+
+def _notes(reply: Paid) -> list[str]:
+    return list(reply.message.response_metadata.get("notes") or [])
 
 
 def _having_spent(usage: Usage, fault: ModelError) -> ModelError:

@@ -21,7 +21,8 @@ def as_model_error(fault: Exception, spec: str) -> AureliaError:
         return fault
     status = _status(fault)
     text = " ".join(str(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
-    spent = any(word in text.lower() for word in _QUOTA_WORDS)
+    told = f"{text} {getattr(fault, 'code', '')}".lower()
+    spent = any(word in told for word in _QUOTA_WORDS)
     transient = (status in TRANSIENT and not spent) if status else _is_connection(fault)
     said = f"status {status}: {text}" if status else f"{type(fault).__name__}: {text}"
     return ModelError(

@@ -104,7 +104,8 @@ class Ledger:
         if row is None:
             return None
         message = AIMessage.model_validate_json(row[0])
-        return Reply(message, json.loads(row[1]) if row[2] == run else NO_USAGE)
+        # A row of an older ledger may know less of its bill.
+        return Reply(message, {**NO_USAGE, **json.loads(row[1])} if row[2] == run else NO_USAGE)
 
     def _store(self, key: str, call: Call, reply: Reply, tries: int, seconds: float) -> None:
         row = (
@@ -151,9 +152,11 @@ def key_of(call: Call) -> str:
 def usage_of(message: AIMessage) -> Usage:
     """The bill of one reply: tokens as the provider counted them; dollars and uploads as the adapter stated them."""
     tokens = message.usage_metadata or {"input_tokens": 0, "output_tokens": 0}
+    details: Any = tokens.get("input_token_details") or {}
     return {
         "calls": 1,
         "input_tokens": tokens["input_tokens"],
+        "cached_tokens": details.get("cache_read") or 0,
         "output_tokens": tokens["output_tokens"],
         "cost_usd": message.response_metadata.get("cost_usd"),
         "media_uploads": message.response_metadata.get("media_uploads", 0),

@@ -1,0 +1,162 @@
+"""OpenAI's chat completions, and every server that speaks them, as a chat model for any role.
+
+Chat completions only: the Responses API drops sound without a word. It never retries (the ledger does), never streams
+(a streamed request would go out with references instead of media), and its traces show references.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import openai
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
+from langchain_openai import ChatOpenAI
+from pydantic import Field, PrivateAttr, SecretStr
+
+from aurelia.errors import AureliaError, InputError, ModelError
+from aurelia.models.capabilities import Price, Structured, cost
+from aurelia.models.faults import as_model_error
+from aurelia.models.openai_parts import Carrier, Wired, Wirer
+from aurelia.models.reply_schema import response_format
+
+_LOOKUP_SECONDS = 20.0
+
+
+class ChatCompletions(ChatOpenAI):
+    """A chat model behind `/v1/chat/completions`.
+
+    Attributes:
+        clips: the `aurelia.media` ClipStore that the clips of requests are read from.
+        carrier: what the model takes of a clip, and in which parts.
+        structured: what its provider can enforce on a reply.
+        price: what its tokens cost.
+        key_name: the environment variable that its key came from, for messages.
+        hosted: whether OpenAI runs it (or stands behind the address): then key and model name are looked up before the
+            first clip goes out, and requests on one clip are marked as belonging together for its prompt cache.
+    """
+
+    clips: Any = Field(exclude=True, repr=False)
+    carrier: Carrier
+    structured: Structured
+    price: Price
+    key_name: str
+    hosted: bool
+    _wirer: Wirer = PrivateAttr()
+    _looked_up: bool = PrivateAttr(default=False)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Makes what keeps the encoded clips."""
+        super().model_post_init(context)
+        self._wirer = Wirer(self.clips, self.carrier)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """False: a clip store cannot be rebuilt from a trace."""
+        return False
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """What decides a reply beside the messages: what is given to the model, and whose server it is on."""
+        address = {} if self.hosted else {"address": self.openai_api_base}
+        told = {"sees": self.carrier.sees, "sound": self.carrier.sound, "structured": self.structured}
+        return {**super()._identifying_params, **told, **address}
+
+    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
+        """Refuses, before a run pays for anything, what the model cannot carry.
+
+        Raises:
+            InputError: it cannot carry what the fields hold; the message says what to do.
+        """
+        self._wirer.refuse(fields, sees_clip)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        wired = await asyncio.to_thread(self._wirer.wire, messages)
+        try:
+            if not self._looked_up and self.hosted:
+                await self.root_async_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
+        except openai.OpenAIError as fault:
+            self._judge_lookup(fault)
+        self._looked_up = True
+        try:
+            how = {**self._how(messages), **kwargs}
+            result = await super()._agenerate(wired.messages, stop, run_manager, **how)
+        except Exception as fault:
+            raise self._typed(fault) from None
+        return self._billed(result, wired)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        wired = self._wirer.wire(messages)
+        try:
+            if not self._looked_up and self.hosted:
+                self.root_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
+        except openai.OpenAIError as fault:
+            self._judge_lookup(fault)
+        self._looked_up = True
+        try:
+            result = super()._generate(wired.messages, stop, run_manager, **{**self._how(messages), **kwargs})
+        except Exception as fault:
+            raise self._typed(fault) from None
+        return self._billed(result, wired)
+
+    def _how(self, messages: list[BaseMessage]) -> dict[str, Any]:
+        """The form of the reply. In the raw body, since the client's own way raises on a reply that was paid for."""
+        fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
+        body: dict[str, Any] = {}
+        if (schema := fields.get("schema")) and (form := response_format(schema, self.structured)):
+            body["response_format"] = form
+        if self.hosted and (clip := fields.get("clip")):
+            body["prompt_cache_key"] = clip["id"][:32]
+        return {"extra_body": body} if body else {}
+
+    def _judge_lookup(self, fault: openai.OpenAIError) -> None:
+        """Ends on a wrong key or an unknown model; whatever else the lookup met, the call itself will tell better."""
+        if isinstance(fault, openai.AuthenticationError):
+            raise self._wrong_key() from None
+        if isinstance(fault, openai.NotFoundError) and fault.code == "model_not_found":
+            raise InputError(
+                f"There is no model {self.carrier.spec} for this key (status 404): check the model's name."
+            ) from None
+
+    def _typed(self, fault: Exception) -> AureliaError:
+        """The fault as one of ours; a provider's words are not passed on where they repeat the key."""
+        if isinstance(fault, openai.AuthenticationError):
+            return self._wrong_key()
+        spec = self.carrier.spec
+        if isinstance(fault, json.JSONDecodeError):
+            return ModelError(f"{spec} sent a reply that breaks off or is no JSON; try again later.", transient=True)
+        found = as_model_error(fault, spec)
+        key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
+        if key and key in str(fault) and isinstance(found, ModelError):
+            said = f"{spec} did not answer; what it says holds the key and is not shown here."
+            return ModelError(said, transient=found.transient, retry_after=found.retry_after)
+        return found
+
+    def _wrong_key(self) -> InputError:
+        # The provider's own sentence repeats a part of the key.
+        return InputError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
+
+    def _billed(self, result: ChatResult, wired: Wired) -> ChatResult:
+        message: Any = result.generations[0].message
+        if not message.content and (refusal := message.additional_kwargs.get("refusal")):
+            message.content = refusal
+        told = result.llm_output or {}
+        price = cost(self.price, message.usage_metadata, told.get("service_tier"))
+        if price is not None:
+            message.response_metadata["cost_usd"] = price
+        message.response_metadata |= {"media_uploads": wired.media, "notes": wired.notes}
+        return result
