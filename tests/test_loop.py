@@ -127,6 +127,14 @@ async def test_a_target_that_fails_is_an_error_and_what_was_paid_stays_paid(stag
     assert result["usage"]["calls"] == 1
 
 
+async def test_a_request_that_repeats_within_a_run_is_on_the_bill_once(stage: Any) -> None:
+    model = scripted(evaluator=[verdict(3)], summarizer=[{"caption": "Always the same."}])
+    result = await stage(model).ask(max_iterations=3)
+    assert scores(result) == [3, 3, 3]
+    assert result["usage"]["calls"] == sum(model.said.values())
+    assert model.said["evaluator"] == 1
+
+
 async def test_without_compare_there_is_no_zero_shot(stage: Any) -> None:
     model = scripted()
     result = await stage(model).ask(compare=False)

@@ -136,6 +136,7 @@ class Desk:
         """
         began = time.perf_counter()
         reply = await self._call(request, compose(request.text, request.fields, sees_clip=request.sees_clip))
+        self.ledger.settle(request.run, reply)
         if not (text := reply.message.text.strip()):
             raise _having_spent(reply.usage, ReplyError(f"{request.spec} answered with nothing as {request.role}."))
         return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
@@ -153,10 +154,13 @@ class Desk:
         messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
         first = await self._call(request, messages)
         try:
-            return Answer(read(first.message.text, schema), first.usage, time.perf_counter() - began, _notes(first))
+            value = read(first.message.text, schema)
+            self.ledger.settle(request.run, first)
+            return Answer(value, first.usage, time.perf_counter() - began, _notes(first))
         except ReplyError as fault:
             again = RequestMessage(prompts.fill("again", fault=str(fault)), request.fields)
-        second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first.usage)
+        second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first)
+        self.ledger.settle(request.run, first, second)
         usage = add_usage(first.usage, second.usage)
         try:
             return Answer(read(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
@@ -164,13 +168,15 @@ class Desk:
             said = f"{request.spec} gave no usable reply as {request.role}, asked twice: {fault}"
             raise _having_spent(usage, ReplyError(said)) from None
 
-    async def _call(self, request: Request, messages: list[AnyMessage], spent: Usage = NO_USAGE) -> Paid:
+    async def _call(self, request: Request, messages: list[AnyMessage], spent: Paid | None = None) -> Paid:
         model = await asyncio.to_thread(self.model, request.spec)
         call = Call(model, request.spec, request.role, request.run, request.rollout, messages)
         try:
             return await self.ledger.call(call, {"tags": [request.role], "metadata": {"model": request.spec}})
         except ModelError as fault:
-            raise _having_spent(spent, fault) from fault.__cause__
+            if spent:
+                self.ledger.settle(request.run, spent)
+            raise _having_spent(spent.usage if spent else NO_USAGE, fault) from fault.__cause__
 
     def close(self) -> None:
         """Closes the ledger; it opens again when needed."""

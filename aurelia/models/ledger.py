@@ -47,10 +47,11 @@ class Call(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What came back, and what it cost this run: a reply that another run has paid for costs nothing."""
+    """What came back, under which key, and what it cost: nothing when another run, or this one before, has paid."""
 
     message: AIMessage
     usage: Usage
+    key: str
 
 
 class Ledger:
@@ -67,6 +68,7 @@ class Ledger:
         self._sleep = sleep
         self._connection: sqlite3.Connection | None = None
         self._guard = threading.Lock()
+        self._settled: set[tuple[str, str]] = set()
         self._under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
@@ -94,7 +96,7 @@ class Ledger:
             with attempt:
                 tries += 1
                 message = await _invoke(call, config)
-        reply = Reply(message, usage_of(message))
+        reply = Reply(message, usage_of(message), key)
         await asyncio.to_thread(self._store, key, call, reply, tries, time.perf_counter() - began)
         return reply
 
@@ -104,8 +106,17 @@ class Ledger:
         if row is None:
             return None
         message = AIMessage.model_validate_json(row[0])
+        if row[2] != run or (run, key) in self._settled:
+            return Reply(message, NO_USAGE, key)
         # A row of an older ledger may know less of its bill.
-        return Reply(message, {**NO_USAGE, **json.loads(row[1])} if row[2] == run else NO_USAGE)
+        return Reply(message, {**NO_USAGE, **json.loads(row[1])}, key)
+
+    def settle(self, run: str, *replies: Reply) -> None:
+        """Notes that these replies are on the run's bill: the same request again in that run costs nothing.
+
+        A reply that was paid for but never used, because its run was stopped, stays to be settled when it goes on.
+        """
+        self._settled |= {(run, reply.key) for reply in replies}
 
     def _store(self, key: str, call: Call, reply: Reply, tries: int, seconds: float) -> None:
         row = (
