@@ -98,6 +98,15 @@ def test_no_text_makes_it_fail(text: str) -> None:
     assert parse(text).unchecked >= 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["A tone sounds from second 1.5 to second 2.", "A tone is heard from 1.5 s to 2 s.", "1.5 s to 2 s: a tone."],
+)
+def test_times_may_name_the_second_first(text: str) -> None:
+    (claim,) = parse(text).claims
+    assert claim.about.spans == ((1.5, 2.0),)
+
+
 def test_a_clause_without_a_verb_goes_on_with_the_motion_before_it() -> None:
     claims = parse("A red circle moves at the left, then a blue one at the right.").claims
     moving = [claim.about.colours for claim in claims if claim.kind == "motion"]

@@ -127,6 +127,7 @@ def normalised(caption: str) -> str:
         only = rf"(?= (?:{_ONE_OF_WHAT}))" if word == "one" else ""
         text = re.sub(rf"(?<![\w-]){word}(?![\w])(?! of (?:the|them|these)){only}", str(number), text)
     text = re.sub(r"\b(\d+) (?:(?:of the )?)(?=one\b)", r"\1 ", text)
+    text = re.sub(r"\bseconds? (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 seconds", text)
     for place, word in enumerate(("second", "third", "fourth", "fifth"), 2):
         suffix = {2: "nd", 3: "rd"}.get(place, "th")
         text = re.sub(rf"(?<!\d )(?<!\d)(?<!-)\b{word}\b(?! mark)(?!s)", f"{place}{suffix}", text)
