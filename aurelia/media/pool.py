@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as Expired
 from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -144,10 +145,25 @@ def _job(job: Callable[..., Result], args: tuple[Any, ...]) -> Result:
     except (Damaged, Changed, MemoryError):
         raise
     except Exception as error:
-        if getattr(error, "errno", None) == errno.ENOMEM:
+        if getattr(error, "errno", None) == errno.ENOMEM or (type(error) in _VAGUE and _starved()):
             raise MemoryError from None
         text = str(getattr(error, "strerror", None) or type(error).__name__)
         raise Damaged(f"cannot be decoded ({text}); convert or download it again") from None
+
+
+_VAGUE = (OSError, RuntimeError, SystemError)
+"""What libraries raise when an allocation or a thread failed deep inside them, without saying so."""
+
+
+def _starved() -> bool:
+    """In the child: whether its address space came near its limit (known on Linux only)."""
+    try:
+        import resource
+
+        peak = Path("/proc/self/status").read_text().split("VmPeak:")[1].split()[0]
+        return int(peak) * 1024 > resource.getrlimit(resource.RLIMIT_AS)[0] / 2
+    except (ImportError, OSError, IndexError, ValueError):
+        return False
 
 
 def _context() -> SpawnContext:
