@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from state.context import Context
@@ -19,7 +20,7 @@ class Progress:
             console: where to write (default: stderr).
         """
         self._context = context
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or Console(stderr=True, highlight=False)
 
     def event(self, event: dict[str, Any]) -> None:
         """Shows one event of the graph."""
@@ -79,10 +80,22 @@ class Progress:
         self._line("AURELIA", result["answer"] or "none", "bold green")
         usage = result["usage"]
         cost = "unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
-        self._line("", f"{usage['calls']} calls, cost {cost}, {result['seconds']:.1f} s", "dim")
+        bill = (
+            f"{usage['calls']} calls, cost {cost}"
+            if usage["calls"]
+            else "every reply was in the ledger: nothing to pay"
+        )
+        self._line("", f"{bill}, {result['seconds']:.1f} s", "dim")
 
     def _line(self, label: str, text: str, style: str) -> None:
-        self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)))
+        if not self._console.is_terminal:
+            self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)), soft_wrap=True)
+            return
+        grid = Table.grid()
+        grid.add_column(width=11)
+        grid.add_column()
+        grid.add_row(Text(label, "bold"), Text(text, style))
+        self._console.print(grid)
 
 
 def answer_lines(result: dict[str, Any]) -> str:
