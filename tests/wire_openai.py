@@ -15,6 +15,10 @@ from typing import Any, NamedTuple
 from PIL import Image
 from scripted import reasoning, verdict
 
+VARIABLES = (
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_PROXY",
+    "AURELIA_COMPATIBLE_URL", "AURELIA_COMPATIBLE_KEY", "AURELIA_COMPATIBLE_MEDIA", "AURELIA_COMPATIBLE_STRUCTURED",
+)  # fmt: skip
 KEY = "sk-proj-loopback0123456789abcdefghij"
 MODELS = {
     "gpt-4o": {"images", "schema"},
