@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +250,15 @@ def test_the_benchmark_scores_whole_words_and_whole_choices(tmp_path: Path) -> N
     assert [outcome.right for outcome in outcomes] == [True, False]
     assert "1 of 2 right" in report(outcomes)
     assert "accepted ['7']; got '2'" in report(outcomes)
+
+
+def test_candidate_tracks_are_told_apart_in_what_is_heard() -> None:
+    beep = Sound(1.0, 1.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
+    later = Sound(3.0, 3.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
+    pauses = ((0.0, 0.9), (1.6, 2.9), (3.6, 6.0))
+    one, two = (replace(quiet(sounds=found), silences=pauses) for found in ((beep,), (beep, later)))
+    tracks = [("A", one), ("B", two)]
+    fields = {"question": "Which track fits?", "choices": ["A", "B"], "looks": [[]], "duration": 6.0}
+    heard = generate(fields, tracks[0][1], tracks=tracks)["steps"][0]
+    assert heard["answer"] == "Track A holds one sound. Track B holds two sounds."
+    assert "dBFS" not in heard["justification"]

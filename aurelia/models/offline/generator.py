@@ -63,7 +63,7 @@ def generate(
     query = parse(fields.get("question") or "", choices, len(tracks or []))
     found = find(query, seen, tracks, pieces)
     answer = final(found, choices)
-    steps = [*_inventory(query, seen, _change(fields, seen, before)), *_hops(query, seen)]
+    steps = [*_inventory(query, seen, _change(fields, seen, before), tracks), *_hops(query, seen)]
     return Reasoning(steps=[*steps, _conclusion(query, found, answer)], answer=answer)
 
 
@@ -91,14 +91,17 @@ def _change(fields: Mapping[str, Any], seen: Observation, before: Observation | 
     return f" Attempt {len(looks)} looked again {where}: {changed}."
 
 
-def _inventory(query: Query, seen: Observation, change: str) -> list[Step]:
+def _inventory(
+    query: Query, seen: Observation, change: str, tracks: list[tuple[str, Observation]] | None
+) -> list[Step]:
     """One step for what is heard, one for what is seen; they name the stretches that hold something."""
     steps = []
     named_stretches = query.ask not in _WHOLE_CLIP and query.pick.domain not in {"silence", "background"}
     ears = "Find out what can be heard in the clip: kind, pitch, loudness and times of the sounds"
     windows = inventory.between(inventory.stretches(seen, "sound")) if named_stretches else ""
-    cue = _hearing(seen) + change
-    steps.append(_step(_with(ears, "listen again", windows), cue, " ".join(inventory.heard(seen)), "audio"))
+    heard = inventory.tracks_sentences(tracks) if tracks else inventory.heard(seen)
+    cue = _hearing(seen, several=bool(tracks)) + change
+    steps.append(_step(_with(ears, "listen again", windows), cue, " ".join(heard), "audio"))
     if seen.seen:
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
         windows = inventory.between(inventory.stretches(seen, "motion")) if named_stretches else ""
@@ -111,13 +114,13 @@ def _with(task: str, verb: str, windows: str) -> str:
     return f"{task}; {verb} {windows}." if windows else f"{task}."
 
 
-def _hearing(seen: Observation) -> str:
+def _hearing(seen: Observation, *, several: bool) -> str:
     if not seen.has_audio:
         return "The clip carries no sound track."
     total = sum(end - start for start, end in seen.heard)
     parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.rate // 2} Hz."]
     levels = [f"{sound.level:.0f}" for sound in seen.sounds[:8]]
-    if levels:
+    if levels and not several:
         parts.append(f"Levels in order of time: {', '.join(levels)} dBFS.")
     return " ".join(parts)
 

@@ -42,6 +42,15 @@ def sounds_sentence(seen: Observation) -> str:
     return f"{lead}: {listed}." if len(kept) == len(sounds) else f"{lead}, the loudest of them: {listed}."
 
 
+def tracks_sentences(tracks: list[tuple[str, Observation]]) -> list[str]:
+    """How many sounds each candidate track holds; nothing of a track that cannot be counted."""
+    return [
+        f"Track {letter} holds {number_word(len(seen.sounds)).lower()} sound{'s' * (len(seen.sounds) != 1)}."
+        for letter, seen in tracks
+        if not goes_on("sound", seen)
+    ]
+
+
 def _ongoing(seen: Observation) -> str:
     """Sound without a pause is not counted; only what clearly stands out of it is told."""
     loudest = max(seen.sounds, key=lambda sound: sound.level)
