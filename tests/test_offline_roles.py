@@ -255,8 +255,8 @@ def test_the_benchmark_scores_whole_words_and_whole_choices(tmp_path: Path) -> N
 def test_candidate_tracks_are_told_apart_in_what_is_heard() -> None:
     beep = Sound(1.0, 1.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
     later = Sound(3.0, 3.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
-    pauses = ((0.0, 0.9), (1.6, 2.9), (3.6, 6.0))
-    one, two = (replace(quiet(sounds=found), silences=pauses) for found in ((beep,), (beep, later)))
+    one = replace(quiet(sounds=(beep,)), silences=((0.0, 0.9), (1.6, 6.0)))
+    two = replace(quiet(sounds=(beep, later)), silences=((0.0, 0.9), (1.6, 2.9), (3.6, 6.0)))
     tracks = [("A", one), ("B", two)]
     fields = {"question": "Which track fits?", "choices": ["A", "B"], "looks": [[]], "duration": 6.0}
     heard = generate(fields, tracks[0][1], tracks=tracks)["steps"][0]
