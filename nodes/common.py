@@ -5,13 +5,13 @@ from typing import Any
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
+from aurelia.choices import LETTERS
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer
 from aurelia.models.structured import WindowReply
 from state.context import Context
 from state.schema import NO_USAGE, Attempt, Judged, Known, MediaRef, Reasoning, Role, Update, Window
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_WINDOWS = 4
 SHORTEST_WINDOW = 0.1
 

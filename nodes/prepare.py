@@ -6,9 +6,10 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from aurelia.choices import LETTERS
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
-from nodes.common import LETTERS, media_fields, settings_of
+from nodes.common import media_fields, settings_of
 from state.context import Context
 from state.schema import Input, MediaRef, Update
 

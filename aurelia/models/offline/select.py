@@ -14,7 +14,6 @@ _MOSTLY = 0.7
 _MURMUR = 0.5
 Span = tuple[float, float]
 _SOUND_SLACK = 0.06
-_COLOUR_KIN = {"magenta": "purple", "purple": "magenta"}
 
 
 class Event(NamedTuple):

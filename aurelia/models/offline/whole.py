@@ -6,9 +6,9 @@ from math import isfinite
 from aurelia.models.offline.choices import Value
 from aurelia.models.offline.finding import Finding, boolean, joined, motion_words, seconds, stretch, unknown
 from aurelia.models.offline.query import Query
-from aurelia.models.offline.select import events, goes_on, select
+from aurelia.models.offline.select import goes_on, select
 from aurelia.perception.coincide import overlap
-from aurelia.perception.events import Motion, Observation, Sound, place
+from aurelia.perception.events import Observation, Sound, place
 
 _REGULAR = 0.5
 _IN_STEP_SECONDS = 0.12
@@ -255,9 +255,3 @@ def _fit(seen: Observation) -> float:
     near = max(0.2, 0.6 * seen.frame_gap) if isfinite(seen.frame_gap) else 0.2
     onsets = meeting.strength if meeting is not None and abs(meeting.lag) <= near else 0.0
     return (onsets + overlap(seen.motions, seen.sounds)) / 2
-
-
-def moving_colours(seen: Observation) -> list[str]:
-    """The colours that move, each once, in order."""
-    found = [e.source.colour for e in events("motion", seen) if isinstance(e.source, Motion) and e.source.colour]
-    return list(dict.fromkeys(found))
