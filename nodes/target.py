@@ -4,11 +4,11 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia.choices import choose
-from aurelia.errors import AureliaError
+from aurelia.errors import AureliaError, ModelError
 from aurelia.models.desk import Answer, Desk, Request
 from nodes.common import base_fields, choices_text, media_fields, settings_of
 from state.context import Context, Inject
-from state.schema import Ended, Known, Reasoning, Update
+from state.schema import NO_USAGE, Ended, Known, Reasoning, Update
 from state.select import best_iteration, stop_reason
 from targets import Target, target_for
 
@@ -45,7 +45,8 @@ async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) 
     try:
         said = await _ask(state, None, settings_of(runtime), desk)
     except AureliaError as fault:
-        return {"warnings": [f"There is no zero-shot answer: {fault}"]}
+        spent = fault.usage if isinstance(fault, ModelError) else None
+        return {"usage": spent or NO_USAGE, "warnings": [f"There is no zero-shot answer: {fault}"]}
     return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
 
 

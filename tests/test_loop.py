@@ -115,6 +115,11 @@ async def test_a_zero_shot_failure_never_spoils_the_other_answer(stage: Any) -> 
     assert any("no zero-shot answer" in warning for warning in result["warnings"])
 
 
+async def test_an_empty_zero_shot_reply_is_still_on_the_bill(stage: Any) -> None:
+    result = await stage(scripted(zero_shot=[" "])).ask()
+    assert (result["answer"], result["zero_shot_answer"], result["usage"]["calls"]) == ("with", None, 5)
+
+
 async def test_a_target_that_fails_is_an_error_and_what_was_paid_stays_paid(stage: Any) -> None:
     broken = scripted(target=[ValueError("gone")])
     first = stage(broken)
