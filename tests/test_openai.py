@@ -392,6 +392,15 @@ async def test_a_wrong_key_is_one_line_before_anything_is_uploaded(place: Any, m
     assert "\n" not in str(told.value) and wrong[:12] not in str(told.value)
 
 
+@pytest.mark.parametrize("form", ['{"error": {"message": "%s is odd"}}', '{"detail": "%s is odd"}', "%s is odd"])
+async def test_words_that_hold_the_key_are_not_shown(place: Any, form: str) -> None:
+    set_up = place()
+    set_up.server.faults.extend([Fault(400, body=(form % KEY).encode())] * 9)
+    with pytest.raises(ModelError, match="what it says holds the key and is not shown") as told:
+        await set_up.ask(max_iterations=1, compare=False)
+    assert KEY[:12] not in str(told.value)
+
+
 async def test_a_key_that_is_withdrawn_ends_the_run_at_once(place: Any) -> None:
     set_up = place()
     set_up.server.faults.append(Fault(401))
@@ -483,6 +492,24 @@ async def test_a_server_of_ones_own_may_have_a_key(compatible: Any, monkeypatch:
     assert result["answer"] == "an answer"
     sent = set_up.server.by("target")[0]
     assert len(sent.of("image_url")) == 4 and len(sent.of("input_audio")) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"detail": "no room for 40 frames"}', r"status 400: Error code: 400 - no room for 40 frames\)"),
+        (b'{"detail": [{"loc": ["body"], "msg": "field required"}]}', r"Error code: 400 - .*field required"),
+        (b'{"object": "error", "message": "no room for 40 frames"}', r"Error code: 400 - no room for 40 frames\)"),
+        (b'{"error": "no room for 40 frames"}', r"Error code: 400 - no room for 40 frames\)"),
+        (b"no room, none", r"Error code: 400 - no room, none\)"),
+        (b"<html>no room</html>", r"\(status 400: Error code: 400\)"),
+    ],
+)
+async def test_what_a_server_of_ones_own_says_of_a_fault_is_passed_on(compatible: Any, body: bytes, said: str) -> None:
+    set_up = compatible()
+    set_up.server.faults.extend([Fault(400, body=body)] * 9)
+    with pytest.raises(ModelError, match=said):
+        await set_up.ask("compatible:omni", max_iterations=1, compare=False)
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,15 @@ class Refused(Exception):
 
 
 class Fault(NamedTuple):
-    """A status with headers, or `drop` (no answer), `truncated` (half a body), `html` (a page), `refusal`, `length`."""
+    """A status with headers, or `drop` (no answer), `truncated` (half a body), `html` (a page), `refusal`, `length`.
+
+    `body`: what is sent with the status, in the place of an error as OpenAI words it.
+    """
 
     kind: int | str
     headers: dict[str, str] = {}
     code: str | None = None
+    body: bytes | None = None
 
 
 class Sent(NamedTuple):
@@ -169,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(raw)
         if fault and isinstance(fault.kind, int):
             error = {"message": f"fault {fault.kind}", "type": "x", "param": None, "code": fault.code}
-            return fault.kind, json.dumps({"error": error}).encode(), fault.headers
+            return fault.kind, fault.body or json.dumps({"error": error}).encode(), fault.headers
         check(body)
         role = role_of(body)
         with server.guard:

@@ -18,7 +18,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from aurelia.errors import AureliaError, InputError, ModelError
 from aurelia.models.capabilities import Price, Structured, cost
-from aurelia.models.faults import as_model_error
+from aurelia.models.faults import as_model_error, words
 from aurelia.models.openai_parts import Carrier, Wired, Wirer
 from aurelia.models.reply_schema import response_format
 
@@ -141,7 +141,7 @@ class ChatCompletions(ChatOpenAI):
             return ModelError(f"{spec} sent a reply that breaks off or is no JSON; try again later.", transient=True)
         found = as_model_error(fault, spec)
         key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
-        if key and key in str(fault) and isinstance(found, ModelError):
+        if key and key in words(fault) and isinstance(found, ModelError):
             said = f"{spec} did not answer; what it says holds the key and is not shown here."
             return ModelError(said, transient=found.transient, retry_after=found.retry_after)
         return found
