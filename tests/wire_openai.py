@@ -85,7 +85,7 @@ class Sent(NamedTuple):
 
 
 class WireOpenAI(ThreadingHTTPServer):
-    """`sent` holds the chat requests that were accepted, `refused` why others were not."""
+    """`sent` holds the chat requests that were accepted, `refused` why others were not; `received` counts bytes."""
 
     daemon_threads = True
 
@@ -97,6 +97,7 @@ class WireOpenAI(ThreadingHTTPServer):
         self.faults: deque[Fault] = deque()
         self.sent: list[Sent] = []
         self.asked = 0
+        self.received = 0
         self.lookups = 0
         self.refused: list[str] = []
         self.guard = threading.Lock()
@@ -132,6 +133,7 @@ class Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         with self.server.guard:
             self.server.asked += 1
+            self.server.received += len(raw)
             fault = self.server.faults.popleft() if self.server.faults else None
         if fault and fault.kind == "drop":
             self.close_connection = True
