@@ -123,13 +123,15 @@ def google(folder: Path, clip: Path) -> None:
         inline = replay(server, clip, sound, inline=True)
     size, ours = clip.stat().st_size, server.received
     seeing = sum(role in SEEING for role, _ in server.asked)
-    print(
-        f"bytes: sent for a clip of {size / 1e6:.1f} MB, T = {ATTEMPTS}, {len(server.asked)} calls, {seeing} see the clip"
-    )
-    print(f"  Gemini, this project                  {ours / 1e6:7.2f} MB {ours / size:7.3f} x the clip (limit {LIMIT})")
+    print(f"bytes: a clip of {size / 1e6:.1f} MB, T = {ATTEMPTS}, {len(server.asked)} calls, {seeing} with the clip")
+    _line("Gemini, this project", ours, size, f"limit {LIMIT}")
     for way, cost in (("clip uploaded again", again), ("clip as base64", inline)):
-        print(f"  Gemini, script's way: {way:<19}{cost / 1e6:7.2f} MB {cost / size:7.3f} x the clip", end="")
-        print(f", {cost / ours:.1f} x this project (its sound, {len(sound) / 1e6:.2f} MB, uploaded again)")
+        more = f"{cost / ours:.1f} times this project; its sound, {len(sound) / 1e6:.2f} MB, uploaded again"
+        _line(f"Gemini, script's way, {way}", cost, size, more)
+
+
+def _line(name: str, sent: int, size: int, more: str) -> None:
+    print(f"  {name:<44}{sent / 1e6:8.2f} MB {sent / size:8.3f} times the clip ({more})")
 
 
 def openai(folder: Path, clip: Path) -> None:
@@ -143,8 +145,8 @@ def openai(folder: Path, clip: Path) -> None:
         raise RuntimeError(f"the question failed: {server.refused or result['warnings']}")
     size, ours = clip.stat().st_size, server.received
     frames = sum(len(sent.of("image_url")) for sent in server.sent)
-    print(f"  OpenAI, this project, for information {ours / 1e6:7.2f} MB {ours / size:7.3f} x the clip", end="")
-    print(f" ({frames} frames, 512 lines high, of rendered pictures, which pack well)")
+    more = f"{frames} frames, at most 512 lines high, of rendered pictures, which pack well"
+    _line("OpenAI, this project, for information", ours, size, more)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import questions
 
 
 def main() -> None:
-    """Prints framework, media, bytes sent, guidance, paraphrased questions with their failures, the critic's ranking."""
+    """Prints framework, media, bytes sent, guidance, the paraphrased questions with failures, the critic's ranking."""
     framework.main()
     media.main()
     sent.main()
