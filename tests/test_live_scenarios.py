@@ -78,18 +78,13 @@ def test_every_scenario_passes_where_its_provider_behaves(servers: Any) -> None:
     assert "live: compatible:omni in all roles" in printed and "live: worker:mine as the target" in printed
 
 
-def test_a_wrong_answer_fails(servers: Any) -> None:
-    outcomes, printed = live("-k", "gemini or openai", **servers("B. the blue square"))
-    assert outcomes == {"passed": 2, "failed": 2, "deselected": 5}, printed
-    assert "AssertionError: B. the blue square" in printed
-
-
-def test_an_agent_that_does_not_keep_its_form_fails(servers: Any) -> None:
-    known = servers(RIGHT)
+def test_a_wrong_answer_fails_and_so_does_an_agent_that_does_not_keep_its_form(servers: Any) -> None:
+    known = servers("B. the blue square")
     rambles = wire_openai.WireOpenAI(key=None, summarizer=["Well.", {"caption": "A tone."}])
-    outcomes, printed = live("-k", "compatible", **{**known, "AURELIA_COMPATIBLE_URL": rambles.url})
+    outcomes, printed = live("-k", "whole_loop", **{**known, "AURELIA_COMPATIBLE_URL": rambles.url})
     rambles.close()
-    assert outcomes == {"passed": 1, "failed": 1, "deselected": 7}, printed
+    assert outcomes == {"failed": 3, "skipped": 1, "deselected": 5}, printed
+    assert printed.count("AssertionError: B. the blue square") == 2
     assert "an agent had to be asked again for its form" in printed
 
 
