@@ -218,5 +218,7 @@ def _explain(fault: Exception) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"aurelia: {' '.join(message.split())}\n")
+    from aurelia.show import plain
+
+    sys.stderr.write(f"aurelia: {' '.join(plain(message).split())}\n")
     sys.exit(status)

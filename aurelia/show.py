@@ -1,5 +1,6 @@
 """How a run reads in a terminal: a line an attempt as it happens, then the reasoning and both answers. No logic."""
 
+import unicodedata
 from typing import Any
 
 from rich.console import Console
@@ -88,6 +89,7 @@ class Progress:
         self._line("", f"{bill}, {result['seconds']:.1f} s", "dim")
 
     def _line(self, label: str, text: str, style: str) -> None:
+        text = plain(text)
         if not self._console.is_terminal:
             self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)), soft_wrap=True)
             return
@@ -100,4 +102,9 @@ class Progress:
 
 def answer_lines(result: dict[str, Any]) -> str:
     """What goes to stdout without --json: the answer alone."""
-    return str(result["answer"])
+    return plain(str(result["answer"]))
+
+
+def plain(text: str) -> str:
+    """The text without control characters but line ends and tabs: what a model says must not steer a terminal."""
+    return "".join(" " if unicodedata.category(letter) == "Cc" and letter not in "\n\t" else letter for letter in text)

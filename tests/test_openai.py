@@ -3,7 +3,10 @@
 import asyncio
 import base64
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -541,3 +544,19 @@ async def test_more_frames_than_a_model_takes_are_refused(place: Any, monkeypatc
     with pytest.raises(InputError, match="fewer frames or a shorter clip"):
         await set_up.ask()
     assert set_up.server.asked == 0
+
+
+@pytest.mark.parametrize("fault", [None, Fault(400, body=b"bad \x1b[2Jframes")])
+def test_what_a_model_says_does_not_steer_the_terminal(compatible: Any, tmp_path: Path, fault: Fault | None) -> None:
+    set_up = compatible("images", target=["\x1b[2Ja red\r\x07 circle"])
+    set_up.server.faults.extend([fault] * 9 if fault else [])
+    profile = tmp_path / "mine.toml"
+    profile.write_text('when_deaf = "evidence"\nframes = 2\nmax_iterations = 1\ntarget = "compatible:omni"\n')
+    arguments = ["ask", "--video", str(set_up.clip), "--question", "What is seen?", "--profile", str(profile)]
+    known = {**os.environ, "AURELIA_HOME": str(tmp_path / "home")}
+    ended = subprocess.run([sys.executable, "-m", "aurelia", *arguments], capture_output=True, text=True, env=known)
+    assert not {"\x1b", "\x07"} & set(ended.stdout + ended.stderr)
+    if fault:
+        assert ended.returncode == 3 and "bad [2Jframes" in ended.stderr
+    else:
+        assert ended.stdout == " [2Ja red   circle\n"
