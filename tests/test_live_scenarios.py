@@ -13,7 +13,7 @@ import wire_google
 import wire_openai
 from scripted import verdict
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).parent.parent
 OTHERS = ("GOOGLE_API_KEY", "GEMINI_API_KEY", "AURELIA_GOOGLE_URL", "GOOGLE_GENAI_USE_VERTEXAI", "AURELIA_HOME")
