@@ -7,7 +7,7 @@ def brief(state: Any) -> Any:
     """A node's input with clips by their ids and the attempts by their number and scores."""
     if not isinstance(state, dict):
         return state
-    shown = dict(state)
+    shown = {name: value for name, value in state.items() if name != "described"}
     if "clip" in shown:
         shown["clip"] = shown["clip"]["id"]
     if "tracks" in shown:

@@ -430,9 +430,9 @@ def test_what_a_trace_sees_holds_no_key(gemini: Gemini, session_store: ClipStore
 def test_prices_by_day_prompt_and_modality() -> None:
     from datetime import date
 
-    assert price("gemini-3.8-flash", day=date(2026, 12, 31)) == (0.75, 3.75, 0.75, 0.75)
-    assert price("models/gemini-3.8-flash", day=date(2027, 1, 1)) == (1.5, 7.5, 1.5, 1.5)
-    assert price("gemini-2.5-pro", 200_001) == (2.5, 15.0, 2.5, 0.25)
+    assert price("gemini-3.8-flash", day=date(2026, 12, 31)) == (0.75, 3.75, 0.75, 0.75, 0.75, None)
+    assert price("models/gemini-3.8-flash", day=date(2027, 1, 1)) == (1.5, 7.5, 1.5, 1.5, 1.5, None)
+    assert price("gemini-2.5-pro", 200_001) == (2.5, 15.0, 2.5, 0.25, 0.25, 4.5)
     assert price("gemini-unheard-of") is None
     assert cost("gemini-2.5-flash", spent(600)) == pytest.approx((300 * 0.3 + 100 + 600 * 0.03 + 70 * 2.5) / 1e6)
 
