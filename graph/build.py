@@ -33,8 +33,9 @@ def build_graph(
     providers: Mapping[str, Provider] | None = None,
     checkpointer: Checkpointer = None,
 ) -> AureliaGraph:
-    """The graph: prepare (and describer, if a model is to be told what it cannot hear or see), then generator, summarizer and evaluator until the router is content, then the target.
+    """The graph: prepare, then generator, summarizer and evaluator until the router is content, then the target.
 
+    A describer stands between prepare and the loop where a run names one, for models that cannot hear or see.
     Nothing is opened, read or imported for a model before a run needs it.
 
     Args:

@@ -108,8 +108,8 @@ class Context(BaseModel):
     prompt_cache: PromptCache = Field(
         default="implicit",
         title="Prompt cache",
-        description="implicit: a provider's own cache of repeated clips, which costs nothing to keep. explicit: also pay"
-        " Gemini to keep the clip for five minutes, where the bill shows few cached tokens.",
+        description="implicit: a provider's own cache of repeated clips, which costs nothing to keep. explicit: also"
+        " pay Gemini to keep the clip for five minutes, where the bill shows few cached tokens.",
     )
     max_cost_usd: float | None = Field(
         default=None,
