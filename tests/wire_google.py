@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from wire_caches import Caches
+
 KEY = "AIzaSyNotARealKey-0123456789abcdefghijk"
 MODEL = "gemini-2.5-flash"
 MIMES = {
@@ -30,6 +32,7 @@ SCHEMA = {
     "propertyOrdering",
 }  # fmt: skip
 MOST_INLINE = 20_000_000
+DESCRIBER = "You are the Describer"
 ROLES = {"steps": "generator", "caption": "summarizer", "score": "evaluator", "feedback": "feedback"}
 
 
@@ -67,6 +70,7 @@ class Gemini:
         faults: what happens instead of the next call of a kind: an error body, a finished reply, "drop", "truncate",
             or a function.
         asked: every generateContent request that was accepted, with its role.
+        billed: tokens of every reply that was sent whole, and of every context cache: what Google's bill would say.
     """
 
     def __init__(self) -> None:
@@ -84,6 +88,9 @@ class Gemini:
         self.lifetime = timedelta(hours=48)
         self.heads: set[str] = set()
         self.usages: list[dict[str, Any]] = []
+        self.caches = Caches()
+        self.billed: Counter[str] = Counter()
+        self.bills: list[dict[str, Any]] = []
         self.guard = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"gemini": self}))
         self.server.daemon_threads = True
@@ -149,11 +156,37 @@ class Gemini:
             known["state"] = "PROCESSING" if known["left"] > 0 else "ACTIVE"
         return shown(known)
 
-    def generate(self, body: dict[str, Any]) -> dict[str, Any]:
+    def cache(self, body: dict[str, Any]) -> dict[str, Any]:
+        body = camel(body)
+        for content in body.get("contents", []):
+            for part in content["parts"]:
+                check_part(part, self.files)
+        made = self.caches.make(body, self.url)
+        if isinstance(made, str):
+            raise bad(made)
+        self.billed["input"] += made["usageMetadata"]["totalTokenCount"]
+        return made
+
+    def bill(self, answer: Any) -> None:
+        """Counts what a reply, scripted or instead of one, says that it cost."""
+        used = answer.get("usageMetadata") if isinstance(answer, dict) else None
+        if used:
+            self.billed["calls"] += 1
+            self.billed["input"] += used.get("promptTokenCount", 0)
+            self.billed["output"] += used.get("candidatesTokenCount", 0) + used.get("thoughtsTokenCount", 0)
+            self.billed["cached"] += used.get("cachedContentTokenCount", 0)
+            self.bills.append(used)
+
+    def generate(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         body = camel(body)
         check_body(body, self.files)
+        if "cachedContent" in body and (fault := self.caches.fault(body, model)):
+            lost = Refused(403, "PERMISSION_DENIED", "CachedContent not found (or permission denied)")
+            raise lost if fault == "gone" else bad(fault)
         schema = body.get("generationConfig", {}).get("responseJsonSchema")
         role = next((ROLES[name] for name in (schema or {}).get("properties", {}) if name in ROLES), "target")
+        if any(part.get("text", "").startswith(DESCRIBER) for part in body["contents"][0]["parts"]):
+            role = "describer"
         number, self.said[role] = self.said[role], self.said[role] + 1
         self.asked.append((role, body))
         said = self.script.get(role) or DEFAULTS[role]
@@ -163,6 +196,8 @@ class Gemini:
         return reply(text, self.usages[-1])
 
     def _usage(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "cachedContent" in body:
+            return self.caches.usage(body["cachedContent"])
         head = json.dumps([part for part in body["contents"][0]["parts"] if "text" not in part][:1])
         cached = 600 if len(head) > 2 and head in self.heads else 0
         self.heads.add(head)
@@ -194,6 +229,7 @@ DEFAULTS: dict[str, Callable[[int, dict[str, Any]], Any]] = {
         "feedback": f"Listen again, {number}.",
         "windows": [{"start": 0.2, "end": 0.7}, {"start": 1.2, "end": 1.8}],
     },
+    "describer": lambda number, body: "0.20-0.70 s: a loud tone\n1.20-1.80 s: a soft, higher tone",
     "target": lambda number, body: f"Two tones, said {number}.",
 }
 
@@ -228,7 +264,13 @@ def check_magic(mime: str, data: bytes) -> None:
 
 
 def check_body(body: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
-    if unknown := body.keys() - {"contents", "systemInstruction", "generationConfig", "safetySettings"}:
+    if unknown := body.keys() - {
+        "contents",
+        "systemInstruction",
+        "generationConfig",
+        "safetySettings",
+        "cachedContent",
+    }:
         raise bad(f"Unknown name {sorted(unknown)}: Cannot find field.")
     if not body.get("contents"):
         raise bad("contents is not specified")
@@ -319,7 +361,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        self.respond("generate" if "generateContent" in self.path else "upload", body)
+        cache = "cache" if self.path == "/v1beta/cachedContents" else "upload"
+        self.respond("generate" if "generateContent" in self.path else cache, body)
 
     def respond(self, kind: str, body: bytes) -> None:
         gemini = self.gemini
@@ -338,6 +381,8 @@ class Handler(BaseHTTPRequestHandler):
                 answer, headers = self.answer(kind, body)
             else:
                 answer = fault
+            if kind == "generate":
+                gemini.bill(answer)
         if fault == "drop":
             self.close_connection = True
             return
@@ -358,6 +403,8 @@ class Handler(BaseHTTPRequestHandler):
                 return gemini.upload(ticket[1] if ticket else "", self.headers, body)
             if kind == "file":
                 return gemini.file(self.path.removeprefix("/v1beta/")), {}
+            if kind == "cache":
+                return gemini.cache(json.loads(body)), {}
             name = re.fullmatch(r"/v1beta/models/([\w.-]+)(:generateContent)?", self.path)
             if not name or name[1] not in (MODEL, "gemini-2.5-pro"):
                 raise Refused(404, "NOT_FOUND", f"{self.path[8:]} is not found for API version v1beta.")
@@ -365,7 +412,7 @@ class Handler(BaseHTTPRequestHandler):
                 return {"name": f"models/{name[1]}", "supportedGenerationMethods": ["generateContent"]}, {}
             if len(body) > MOST_INLINE:
                 raise bad("Request payload size exceeds the limit: 20971520 bytes.")
-            return gemini.generate(json.loads(body)), {}
+            return gemini.generate(json.loads(body), name[1]), {}
         except Refused as refused:
             gemini.refused.append(str(refused))
             return refused.body, {}

@@ -178,7 +178,7 @@ class ChatCompletions(ChatOpenAI):
         message: Any = result.generations[0].message
         if not message.content and (refusal := message.additional_kwargs.get("refusal")):
             message.content = refusal
-        ended = str(message.response_metadata.get("finish_reason") or "none")
+        ended = str((result.generations[0].generation_info or {}).get("finish_reason") or "none")
         told = result.llm_output or {}
         price = cost(self.price, message.usage_metadata, told.get("service_tier"))
         if price is not None:
