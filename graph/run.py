@@ -84,8 +84,8 @@ async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: C
         ModelError: the evaluator, or the describer that it needs, did not answer.
     """
     state: Judged = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
-    others = {"generator": context.evaluator, "generator_fallback": None}
-    others |= {"target": context.evaluator, "target_fallback": None}
+    others = {"generator": context.evaluator, "generator_fallback": ""}
+    others |= {"target": context.evaluator, "target_fallback": ""}
     alone = context.model_copy(update=others)
     described = await descriptions(state, alone, desk)
     state["described"] = {sense: answer.value for sense, answer in described.items()}

@@ -23,7 +23,7 @@ def outcome(update: Any) -> Any:
     """A node's output without the texts that its model's span shows in full; the run's output has them all."""
     if not isinstance(update, dict):
         return update
-    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage")}
+    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage", "described")}
     for attempt in update.get("iterations") or []:
         shown |= {
             name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt

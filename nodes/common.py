@@ -60,7 +60,8 @@ def with_fallback(request: Request, context: Context, text: str | None = None) -
     spec = context.fallbacks().get(request.role) if request.role != "describer" else None
     if spec is None:
         return request
-    return replace(request, fallback=replace(request, spec=spec, text=text or request.text))
+    fields = {name: value for name, value in request.fields.items() if name != "reuse"}
+    return replace(request, fallback=replace(request, spec=spec, text=text or request.text, fields=fields))
 
 
 def choices_text(choices: list[str]) -> str:

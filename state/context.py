@@ -11,14 +11,15 @@ Inject = Literal["steps", "steps+answers", "full"]
 PromptCache = Literal["implicit", "explicit"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 SPEC = r"^[a-z_]+:\S+$"
+_SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
 _WHEN_DEAF = r"^(error|evidence|describe:[a-z_]+:\S+)$"
 
 
 def _fallback(title: str) -> Any:
     return Field(
-        default=None,
-        pattern=SPEC,
+        default="",
+        pattern=_SPEC_OR_NONE,
         title=f"{title}: fallback",
         description="Model that is asked instead when that one fails for good; empty: none.",
     )
@@ -60,11 +61,11 @@ class Context(BaseModel):
         title="Target model",
         description="The frozen audio-visual LLM whose answer is wanted.",
     )
-    generator_fallback: str | None = _fallback("Reasoning Generator")
-    summarizer_fallback: str | None = _fallback("Summarizer")
-    evaluator_fallback: str | None = _fallback("Evaluator")
-    feedback_fallback: str | None = _fallback("Feedback")
-    target_fallback: str | None = _fallback("Target model")
+    generator_fallback: str = _fallback("Reasoning Generator")
+    summarizer_fallback: str = _fallback("Summarizer")
+    evaluator_fallback: str = _fallback("Evaluator")
+    feedback_fallback: str = _fallback("Feedback")
+    target_fallback: str = _fallback("Target model")
     threshold: int = Field(
         default=8,
         ge=1,
@@ -142,7 +143,7 @@ class Context(BaseModel):
 
     def fallbacks(self) -> dict[Role, str]:
         """The fallback of each role that has one, as `provider:model`."""
-        named: dict[Role, str | None] = {role: getattr(self, f"{role}_fallback") for role in ROLES}
+        named: dict[Role, str] = {role: getattr(self, f"{role}_fallback") for role in ROLES}
         return {role: spec for role, spec in named.items() if spec}
 
     @property

@@ -58,6 +58,7 @@ class Reasoning(TypedDict):
 class Usage(TypedDict):
     """What calls cost; `cost_usd` is null when the price of a call is not known.
 
+    `calls` counts the replies that were billed, also those that were then refused and asked for again.
     `cached_tokens` are those of `input_tokens` that the provider had in its cache.
     """
 

@@ -38,18 +38,19 @@ def heard() -> Mapping[str, Any] | None:
     return found or None
 
 
-def usage_of(model: str, told: Mapping[str, Any], media_uploads: int, made: int) -> Usage:
-    """The bill of one reply from Google's own counts.
+def usage_of(model: str, reply: Mapping[str, Any] | None, media_uploads: int, made: int) -> Usage:
+    """The bill of one request from Google's own counts.
 
     Args:
         model: its name, for the price.
-        told: the reply's `usageMetadata`.
-        media_uploads: uploads that no other reply has stated.
-        made: tokens that were read to make a context cache, and that no other reply has stated.
+        reply: the reply's `usageMetadata`; None when none came, but there is something else to state.
+        media_uploads: uploads that no other bill has stated.
+        made: tokens that were read to make a context cache, and that no other bill has stated.
     """
+    told = reply or {}
     call, making = cost(model, told), making_cost(model, made, LIFETIME, told)
     return {
-        "calls": 1,
+        "calls": int(reply is not None),
         "input_tokens": _count(told, "promptTokenCount") + _count(told, "toolUsePromptTokenCount") + made,
         "cached_tokens": _count(told, "cachedContentTokenCount"),
         "output_tokens": _count(told, "candidatesTokenCount") + _count(told, "thoughtsTokenCount"),

@@ -29,7 +29,7 @@ from aurelia.models import google_bill
 from aurelia.models.detached import in_thread
 from aurelia.models.faults import as_model_error
 from aurelia.models.google_faults import CacheGone, FileGone, check_reply, typed
-from aurelia.models.google_files import REQUEST_SECONDS, Uploads
+from aurelia.models.google_files import Uploads
 from aurelia.models.google_form import reply_form
 from aurelia.models.google_heads import LIFETIME, Heads
 from aurelia.models.google_limits import refuse_senses, refuse_size, row_of, weigh
@@ -39,6 +39,7 @@ from state.schema import Usage
 
 _NAME = re.compile(r"(models/|tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]*")
 _ANSWER_SECONDS = 300.0
+_LOOKUP_SECONDS = 30.0
 
 
 class _Sent(NamedTuple):
@@ -89,6 +90,9 @@ class GeminiChat(ChatGoogleGenerativeAI):
                 failed.usage = self._bill(sent)
             raise failed from fault.__cause__
         self._state(result, self._bill(sent))
+        if why := self._heads.why_not(self._head(sent)):
+            said = f"{self._spec} was sent the clip whole each time, because Google keeps no cache of it: {why}"
+            result.generations[0].message.response_metadata["notes"] = [said]
         return result
 
     async def _agenerate(
@@ -197,11 +201,11 @@ class GeminiChat(ChatGoogleGenerativeAI):
         return {"contents": ready["contents"], "system_instruction": ready["config"].system_instruction}
 
     def _bill(self, sent: _Sent) -> Usage | None:
-        """What the latest reply cost, with uploads and a context cache that no reply has stated; None if none came."""
+        """What the request cost: the reply, and uploads and a context cache that no other has stated; None: nothing."""
         told = google_bill.heard()
-        if told is None:
-            return None
         uploads, made = self._uploads.bill(sent.carrier.contents), self._heads.bill(self._head(sent))
+        if told is None and not uploads and not made:
+            return None
         return google_bill.usage_of(self.model, told, uploads, made)
 
     def _state(self, result: ChatResult, bill: Usage | None) -> None:
@@ -230,7 +234,7 @@ class GeminiChat(ChatGoogleGenerativeAI):
         with self._checking:
             if not self._checked:
                 client: Any = self.client
-                options = {"timeout": int(REQUEST_SECONDS * 1000)}
+                options = {"timeout": int(_LOOKUP_SECONDS * 1000)}
                 client.models.get(model=self.model, config={"http_options": options})
                 self._checked = True
 

@@ -46,7 +46,7 @@ class Heads:
         self._owner = owner
         self._spec = spec
         self._key = key
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}
         self._unbilled: dict[str, int] = {}
         self._guard = threading.Lock()
         self._under_way: dict[str, threading.Lock] = {}
@@ -72,6 +72,10 @@ class Heads:
                 return None
             return self._find(head) or self._make(head, model, content())
 
+    def why_not(self, head: str | None) -> str | None:
+        """Why Google keeps no cache of this head, where it said so for good."""
+        return self._refused.get(head) if head else None
+
     def drop(self, head: str) -> None:
         """Forgets a cache, because Google no longer has it."""
         with closing(self._open()) as connection, connection:
@@ -92,7 +96,7 @@ class Heads:
         except AureliaError as fault:
             # A cache is a convenience: whatever speaks against it, the request itself will tell better.
             if not getattr(fault, "transient", False):
-                self._refused.add(head)
+                self._refused[head] = str(fault)
             return None
         expires = made.expire_time.timestamp() if made.expire_time else time.time() + LIFETIME
         tokens = made.usage_metadata.total_token_count if made.usage_metadata else 0
