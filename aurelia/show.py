@@ -27,6 +27,7 @@ class Progress:
         """Shows one event of the graph."""
         writers = {
             "clip": self._clip,
+            "described": self._described,
             "attempt": self._attempt,
             "feedback": self._feedback,
             "target": self._target,
@@ -41,6 +42,10 @@ class Progress:
             sound = f"sound of {clip['audio_seconds']:.2f} s" if clip["has_audio"] else "no sound"
         size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames/s"
         self._line("Clip", f"{clip['duration']:.2f} s, {size}, {sound}  [{clip['id'][:12]}]", "cyan")
+
+    def _described(self, event: dict[str, Any]) -> None:
+        self._line("Described", f"the {event['sense']}, by {event['by']}", "cyan")
+        self._line("", event["text"], "dim")
 
     def _attempt(self, event: dict[str, Any]) -> None:
         of_ten = "not scored" if event["score"] is None else f"{event['score']}/10"

@@ -11,8 +11,9 @@ from langgraph.types import Checkpointer, TracePolicy
 from aurelia.models.desk import Desk
 from aurelia.models.providers import Provider
 from aurelia.settings import Settings
-from graph.route import after_evaluator
+from graph.route import after_evaluator, after_prepare
 from graph.trace import brief, outcome
+from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import advise
 from nodes.generator import generate
@@ -34,6 +35,7 @@ def build_graph(
 ) -> AureliaGraph:
     """The graph: prepare, then generator, summarizer and evaluator until the router is content, then the target.
 
+    A describer stands between prepare and the loop where a run names one, for models that cannot hear or see.
     Nothing is opened, read or imported for a model before a run needs it.
 
     Args:
@@ -49,6 +51,7 @@ def build_graph(
     shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
     agents: list[tuple[str, Any, Any]] = [
         ("prepare", prepare, Input),
+        ("describer", describe, Known),
         ("reasoning_generator", generate, Loop),
         ("summarizer", summarize, Loop),
         ("evaluator", evaluate, Judged),
@@ -59,7 +62,8 @@ def build_graph(
     for name, node, reads in agents:
         builder.add_node(name, partial(node, desk=desk), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
-    builder.add_edge("prepare", "reasoning_generator")
+    builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
+    builder.add_edge("describer", "reasoning_generator")
     builder.add_edge("reasoning_generator", "summarizer")
     builder.add_edge("summarizer", "evaluator")
     builder.add_conditional_edges("evaluator", after_evaluator, ["feedback", "target_model", "zero_shot"])

@@ -3,14 +3,16 @@
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from functools import reduce
 from typing import Any
 
 import prompts
 from aurelia.models.desk import Desk
 from graph.build import AureliaGraph, build_graph
+from nodes.describer import descriptions
 from nodes.evaluator import judge
 from state.context import Context
-from state.schema import Input, Judged, MediaRef
+from state.schema import Input, Judged, MediaRef, add_usage
 
 CLIP_KEYS = ("id", "duration", "width", "height", "fps", "has_audio", "audio_channels", "audio_seconds")
 RESULT_KEYS = (
@@ -79,9 +81,14 @@ async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: C
     Its bill stands beside that, and in `warnings` what was put in place of what it could not take.
 
     Raises:
-        ModelError: the evaluator did not answer.
+        ModelError: the evaluator, or the describer that it needs, did not answer.
     """
     state: Judged = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
+    others = {"generator": context.evaluator, "generator_fallback": ""}
+    others |= {"target": context.evaluator, "target_fallback": ""}
+    alone = context.model_copy(update=others)
+    described = await descriptions(state, alone, desk)
+    state["described"] = {sense: answer.value for sense, answer in described.items()}
     verdict = await judge(state, caption, context, desk)
-    found = {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": verdict.usage}
-    return {**found, "warnings": verdict.notes}
+    usage = reduce(add_usage, (answer.usage for answer in described.values()), verdict.usage)
+    return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": usage, "warnings": verdict.notes}

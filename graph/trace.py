@@ -7,7 +7,7 @@ def brief(state: Any) -> Any:
     """A node's input with clips by their ids and the attempts by their number and scores."""
     if not isinstance(state, dict):
         return state
-    shown = dict(state)
+    shown = {name: value for name, value in state.items() if name != "described"}
     if "clip" in shown:
         shown["clip"] = shown["clip"]["id"]
     if "tracks" in shown:
@@ -23,7 +23,7 @@ def outcome(update: Any) -> Any:
     """A node's output without the texts that its model's span shows in full; the run's output has them all."""
     if not isinstance(update, dict):
         return update
-    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage")}
+    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage", "described")}
     for attempt in update.get("iterations") or []:
         shown |= {
             name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt

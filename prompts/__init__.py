@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from aurelia.errors import InputError
 
-NAMES = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again")
+NAMES = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 

@@ -16,6 +16,8 @@ from graph.build import AureliaGraph, build_graph
 from graph.run import ask
 from state.context import make_context
 
+pytest_plugins = ["google_stage", "openai_stage"]
+
 DUET: dict[str, Any] = {
     "seconds": 2.0,
     "fps": 12,

@@ -7,16 +7,15 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from conftest import no_wait
 from langchain_core.callbacks import BaseCallbackHandler
+from openai_stage import AGENTS, Place
 from scripted import verdict
-from wire_openai import KEY, VARIABLES, Fault, Sent, WireOpenAI, data_url, image, sound
+from wire_openai import KEY, VARIABLES, Fault, Sent, data_url, image, sound
 
 from aurelia.errors import InputError, ModelError
 from aurelia.media import ClipStore
@@ -25,66 +24,19 @@ from aurelia.models.capabilities import capability
 from aurelia.models.desk import Desk
 from aurelia.models.ledger import TRIES, Ledger
 from aurelia.models.messages import compose
-from aurelia.settings import Settings
 from graph.build import build_graph
-from graph.run import ask
 from state.context import make_context
 
 pytestmark = pytest.mark.enable_socket
 
-AGENTS = ("generator", "summarizer", "evaluator", "feedback", "target")
 SEEING = ("generator", "evaluator", "target")
 WINDOW = {"start": 1.0, "end": 1.5}
-
-
-class Place(NamedTuple):
-    """A server, a desk with a ledger that does not wait, and a clip."""
-
-    server: WireOpenAI
-    desk: Desk
-    clip: Path
-    ledger: Path
-
-    async def ask(self, model: str = "openai:gpt-4o", **context: Any) -> dict[str, Any]:
-        question: Any = {"video": context.pop("video", str(self.clip)), "question": "What is heard?"}
-        question["audio"] = context.pop("audio", [])
-        roles = dict.fromkeys(AGENTS, model)
-        known = {**roles, "when_deaf": "evidence", "frames": 4, **context}
-        return await ask(question, make_context(known), desk=self.desk)
-
-    def tries(self) -> list[int]:
-        with sqlite3.connect(self.ledger) as connection:
-            rows = [row[0] for row in connection.execute("SELECT tries FROM calls ORDER BY created")]
-        connection.close()
-        return rows
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def place(
-    settings: Settings, session_store: ClipStore, duet: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Any]:
-    """Makes a Place with the replies given."""
-    opened: list[Place] = []
-
-    def make(**replies: Any) -> Place:
-        server = WireOpenAI(**replies)
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        monkeypatch.setenv("OPENAI_API_KEY", KEY)
-        path = tmp_path / "ledger.sqlite"
-        desk = Desk(settings, store=session_store, ledger=Ledger(path, sleep=no_wait))
-        opened.append(Place(server, desk, duet, path))
-        return opened[-1]
-
-    yield make
-    for each in opened:
-        each.desk.close()
-        each.server.close()
 
 
 @pytest.fixture

@@ -55,8 +55,9 @@ class Refused(Exception):
 
 
 class Fault(NamedTuple):
-    """A status with headers, or `drop` (no answer), `truncated` (half a body), `html` (a page), `refusal`, `length`.
+    """A status with headers, `drop` (no answer), `truncated` (half a body), `html` (a page), or a reply that is none.
 
+    Those are `refusal`, `length` (cut), `content_filter` and `empty`, with and without a reason; all four are billed.
     `body`: what is sent with the status, in the place of an error as OpenAI words it.
     """
 
@@ -85,7 +86,10 @@ class Sent(NamedTuple):
 
 
 class WireOpenAI(ThreadingHTTPServer):
-    """`sent` holds the chat requests that were accepted, `refused` why others were not; `received` counts bytes."""
+    """`sent` are the chat requests that were accepted, `refused` why others were not, `billed` the bill's tokens.
+
+    `received` counts the bytes of all of them.
+    """
 
     daemon_threads = True
 
@@ -96,6 +100,7 @@ class WireOpenAI(ThreadingHTTPServer):
         self.said: Counter[str] = Counter()
         self.faults: deque[Fault] = deque()
         self.sent: list[Sent] = []
+        self.billed: Counter[str] = Counter()
         self.asked = 0
         self.received = 0
         self.lookups = 0
@@ -189,6 +194,10 @@ class Handler(BaseHTTPRequestHandler):
             return 200, answer[: len(answer) // 2], {}
         if fault and fault.kind == "html":
             return 200, b"<html>busy</html>", {"Content-Type": "text/html"}
+        used = json.loads(answer)["usage"]
+        with server.guard:
+            server.billed += Counter(calls=1, input=used["prompt_tokens"], output=used["completion_tokens"])
+            server.billed["cached"] += cached
         return 200, answer, {}
 
 
@@ -200,6 +209,8 @@ def completion(body: dict[str, Any], said: Any, cached: int, fault: Fault | None
         message |= {"content": None, "refusal": "I cannot help with that."}
     if fault and fault.kind == "length":
         message["content"], finish = text[: len(text) // 2], "length"
+    if fault and fault.kind in ("content_filter", "empty"):
+        message["content"], finish = None, "stop" if fault.kind == "empty" else "content_filter"
     used = sum(weights(body))
     usage = {
         "prompt_tokens": used,
