@@ -36,7 +36,7 @@ class Bill(NamedTuple):
         used = self.result["usage"]
         dollars = "price unknown" if used["cost_usd"] is None else f"${used['cost_usd']:.4f}"
         return (
-            f"{self.what}: {self.result['answer']!r} in {self.result['seconds']:.0f} s; {used['calls']} calls,"
+            f"{self.what}: {self.result['answer'][:80]!r} in {self.result['seconds']:.0f} s; {used['calls']} calls,"
             f" {used['media_uploads']} media sent, {used['input_tokens']} tokens read ({used['cached_tokens']} cached),"
             f" {used['output_tokens']} written, {dollars}"
         )
