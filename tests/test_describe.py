@@ -46,7 +46,7 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     question: Any = {"video": clip["id"], "question": "How many sounds are there?"}
     from graph.run import ask
 
-    context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 4, "max_iterations": 1, **DESCRIBED}
+    context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 3, "max_iterations": 1, **DESCRIBED}
     asked = set_up.server.asked
     again = await ask(question, make_context(context), desk=set_up.desk)
     assert len(gemini.asked) == 1
