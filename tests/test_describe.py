@@ -72,6 +72,15 @@ async def test_the_same_head_stands_before_every_role(gemini: Gemini, place: Any
     assert len(heads) == 1 and HEARD in json.loads(heads.pop())[-2]["text"]
 
 
+async def test_another_rollout_has_a_description_of_its_own(gemini: Gemini, place: Any) -> None:
+    gemini.script["describer"] = ["a bell rings", "a horn blows"]
+    set_up = place()
+    for rollout in (0, 1):
+        await set_up.ask(max_iterations=1, compare=False, rollout=rollout, **DESCRIBED)
+    first, second = [sent.text for sent in set_up.server.by("target")]
+    assert "a bell rings" in first and "a horn blows" in second and "a bell rings" not in second
+
+
 async def test_models_of_one_provider_see_and_hear_for_each_other(place: Any) -> None:
     set_up = place(target=lambda body: "seen or heard")
     listener = "openai:gpt-4o-audio-preview"
