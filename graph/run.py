@@ -2,12 +2,12 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-import prompts
 from aurelia.models.desk import Desk
 from graph.build import AureliaGraph, build_graph
+from graph.sender import configure
 from nodes.evaluator import judge
 from state.context import Context
 from state.schema import Input, Judged, MediaRef
@@ -37,6 +37,8 @@ async def ask(
     desk: Desk | None = None,
     graph: AureliaGraph | None = None,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    tags: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Answers one question.
 
@@ -46,6 +48,8 @@ async def ask(
         desk: models, clips and ledger (default: those of this machine).
         graph: the graph to run (default: a new one at that desk).
         on_event: called with each event as it happens (clip, attempt, feedback, target).
+        tags: for the run's trace, for instance the task.
+        metadata: for the run's trace, for instance the id of the question.
 
     Returns:
         The keys of RESULT_KEYS, each always there; null where it does not apply.
@@ -55,9 +59,11 @@ async def ask(
         ModelError: the target did not answer.
     """
     began = time.perf_counter()
+    configure()
     graph = graph or build_graph(desk=desk)
     final: dict[str, Any] = {}
-    config: Any = {"metadata": {"prompts": prompts.hashes(), "profile": context.profile}}
+    name = f"aurelia: {str(question.get('question'))[:60]}"
+    config: Any = {"run_name": name, "tags": [*tags], "metadata": {**(metadata or {})}}
     stream: AsyncIterator[Any] = graph.astream(question, config, context=context, stream_mode=["custom", "values"])
     async for kind, data in stream:
         if kind == "custom":
