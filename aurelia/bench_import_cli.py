@@ -103,7 +103,7 @@ def sample(
         raise InputError("No record was drawn, nothing is written: none belongs to a category that is wanted.")
     write_records(sampled.records, out)
     short = sum(stratum.got < stratum.wanted for stratum in sampled.strata)
-    sys.stdout.write(f"{len(sampled.records)} records of {wanted} wanted; {short} categories have too few.\n")
+    sys.stdout.write(f"{len(sampled.records)} records of {wanted} wanted; categories with too few: {short}.\n")
 
 
 @app.command()

@@ -82,7 +82,7 @@ def test_a_sample_says_what_it_lacks(folder: Path) -> None:
     assert geo().exit_code == 0
     ended = bench("sample", "out/geo.jsonl", "--out", "few.jsonl", "--report", "few.json")
     assert ended.exit_code == 0, ended.stderr
-    assert ended.stdout == "13 records of 4504 wanted; 16 categories have too few.\n"
+    assert ended.stdout == "13 records of 4504 wanted; categories with too few: 16.\n"
     assert "too few: Compositional: 968 wanted, 0 there" in ended.stderr.splitlines()
     report = json.loads((folder / "few.json").read_text())
     assert {"category": "Currency", "wanted": 13, "had": 30, "got": 13} in report["strata"]
@@ -98,7 +98,7 @@ def test_samples_are_drawn_from_several_files_and_by_seed(folder: Path) -> None:
     draw = ("sample", "out/geo.jsonl", "more.jsonl", "--composition", "proportional", "--size", "10")
     for seed, out in (("1", "a"), ("1", "b"), ("2", "c")):
         ended = bench(*draw, "--seed", seed, "--out", out)
-        assert (ended.exit_code, ended.stdout) == (0, "10 records of 10 wanted; 0 categories have too few.\n")
+        assert (ended.exit_code, ended.stdout) == (0, "10 records of 10 wanted; categories with too few: 0.\n")
     a, b, c = ((folder / name).read_text() for name in "abc")
     assert a == b != c
     assert {line[:11] for line in a.splitlines()} == {'{"id": "geo', '{"id": "mor'}

@@ -72,7 +72,7 @@ class Report:
         """One line of counts; every row is in one of them."""
         left_out = sum(not entry.kept for entry in self.missing)
         parts = [
-            f"{self.records} {_many(self.records, 'record')} of {self.rows} rows",
+            f"{self.records} {_many(self.records, 'record')} of {self.rows} {_many(self.rows, 'row')}",
             f"{len(self.malformed)} malformed {_many(len(self.malformed), 'row')}",
             f"{len(self.duplicates)} {_many(len(self.duplicates), 'duplicate')}",
             f"{len(self.conflicts)} {_many(len(self.conflicts), 'question')} with conflicting answers (kept)",

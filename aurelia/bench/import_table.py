@@ -12,7 +12,7 @@ from aurelia.bench.import_draft import Draft, RowModel, distinct, option
 from aurelia.bench.record import Reason, Text
 from aurelia.choices import LETTERS
 
-FITS = "Which of the four audio tracks belongs to the dance in the video?"
+FITS = "Which of the four audio tracks fits the movements in the video?"
 TRACKS = 4
 _NUMBERED = re.compile(r"(choice|audio|answer)_([1-9]\d?)")
 _LISTS = {"choice": "choices", "audio": "audio", "answer": "answers"}
