@@ -94,6 +94,7 @@ def test_a_table_in_csv_says_the_same_as_in_json(tmp_path: Path) -> None:
         ("geoiq", {"video": "v.mp4", "question": "x"}, "its answer is empty"),
         ("geoiq", {"video": "v.mp4", "answer": "x"}, "its question is empty"),
         ("geoiq", {"video": "c:\\v.mp4", "question": "x", "answer": "y"}, "under the media folder"),
+        ("geoiq", {"video": "c:/v.mp4", "question": "x", "answer": "y"}, "under the media folder"),
         ("geoiq", {"video": "v.mp4", "question": "x", "answer": "y", "reasoning": 3}, "reasoning"),
         (
             "geoiq",
@@ -117,11 +118,12 @@ def test_a_row_that_does_not_hold_together_is_malformed(
 
 
 def test_an_id_stands_for_one_question(tmp_path: Path) -> None:
-    text = "id,video,question,answer\n1,v.mp4,What?,a\n1,v.mp4,Who?,a\n1,v.mp4,What?,b\n1,v.mp4,What?,a\n"
+    text = "id,video,question,answer\n1,v.mp4,What?,a\n1,v.mp4,Who?,a\n1,v.mp4,What?,b\n1,v.mp4,What?,a\n2,,What?,a\n"
     found = imported(tmp_path, "geoiq", text)
     assert [record.id for record in found.records] == ["geoiq:1", "geoiq:1#2"]
-    assert [entry.said for entry in found.report.malformed] == [
-        "its id 'geoiq:1' stands for another question or answer in row 0"
+    assert [(entry.row, entry.said) for entry in found.report.malformed] == [
+        (1, "its id 'geoiq:1' stands for another question or answer in row 0"),
+        (4, "it names no clip: give video (a path) or video_id"),
     ]
     assert [entry.row for entry in found.report.duplicates] == [3]
 
