@@ -102,6 +102,7 @@ def test_the_same_question_with_another_answer_is_kept_and_marked(tmp_path: Path
         ({"video_id": "../../etc/passwd"}, "does not lie under the media folder"),
         ({"video_id": "/etc/passwd"}, "does not lie under the media folder"),
         ({"question_content": ""}, "question_content"),
+        ({"type": ["Audio", "\ud800"]}, "type.1"),
     ],
 )
 def test_a_malformed_row_is_named_and_the_rest_imported(tmp_path: Path, change: dict[str, Any], fault: str) -> None:
@@ -213,6 +214,11 @@ def test_missing_media_are_marked_or_left_out(tmp_path: Path) -> None:
     assert "it has no 'clip'" in wrong.report.reason()
 
 
+def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
+    (record,) = imported(tmp_path, "music-avqa", [{**MUSIC, "video_id": "x" * 5000}]).records
+    assert record.missing == [record.video]
+
+
 def test_records_of_ones_own_are_checked_and_brought_up_to_date(tmp_path: Path) -> None:
     made = imported(tmp_path, "music-avqa", [MUSIC, {**MUSIC, "anser": "yes"}])
     (tmp_path / "00000012.mp4").write_bytes(b"x")
@@ -220,11 +226,13 @@ def test_records_of_ones_own_are_checked_and_brought_up_to_date(tmp_path: Path) 
     bad = first.replace('"column": "music-avqa"', '"column": "music"')
     out = first.replace("00000012.mp4", "../12.mp4")
     again = second.replace('"yes"', '"maybe"')
-    found = imported(tmp_path, "jsonl", "\n".join([first, "{", "", second, bad, first, out, again]), ".jsonl")
+    lone = first.replace("}", ', "split": "\\ud800"}', 1)
+    found = imported(tmp_path, "jsonl", "\n".join([first, "{", "", second, bad, first, out, again, lone]), ".jsonl")
     assert [record.line() for record in found.records] == [
         record.model_copy(update={"missing": []}).line() for record in made.records
     ]
-    assert [(entry.row, entry.line) for entry in found.report.malformed] == [(1, 2), (3, 5), (5, 7), (6, 8)]
+    assert [(entry.row, entry.line) for entry in found.report.malformed] == [(1, 2), (3, 5), (5, 7), (6, 8), (7, 9)]
+    assert "surrogates not allowed" in said(found)[-1][1]
     assert [entry.row for entry in found.report.duplicates] == [4]
 
 

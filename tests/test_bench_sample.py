@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurelia.bench.record import COLUMNS, Column, Record
@@ -102,6 +102,7 @@ def test_even_and_proportional_compositions() -> None:
         sample(mixed, 0, 0, "even")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=3), st.integers(0, 2000), max_size=12), st.integers(0, 5000))
 def test_largest_remainders_add_up_and_stay_within_one_of_the_share(weights: dict[str, int], size: int) -> None:
     shares = largest_remainder(weights, size)

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -69,7 +70,9 @@ def import_records(path: Path, wanted: Wanted) -> Imported:
     found: list[tuple[Row, Record]] = []
     for row in rows:
         try:
-            found.append((row, make(row)))
+            record = make(row)
+            record.line().encode()
+            found.append((row, record))
         except ValueError as fault:
             said = faults(fault) if isinstance(fault, ValidationError) else str(fault)
             report.malformed.append(Noted(row.number, row.line, said))
@@ -221,7 +224,7 @@ def _with_media(found: list[tuple[Row, Record]], wanted: Wanted, report: Report)
     kept = []
     for row, record in found:
         names = [record.video, *record.audio]
-        there |= {name: (wanted.media / name).is_file() for name in names if name not in there}
+        there |= {name: isfile(wanted.media / name) for name in names if name not in there}
         missing = [name for name in names if not there[name]]
         if missing:
             report.missing.append(Missing(record.id, row.number, missing, not wanted.require_media))
