@@ -45,7 +45,8 @@ class Progress:
 
     def _described(self, event: dict[str, Any]) -> None:
         self._line("Described", f"the {event['sense']}, by {event['by']}", "cyan")
-        self._line("", event["text"], "dim")
+        for line in event["text"].splitlines():
+            self._line("", line, "dim")
 
     def _attempt(self, event: dict[str, Any]) -> None:
         of_ten = "not scored" if event["score"] is None else f"{event['score']}/10"

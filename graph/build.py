@@ -11,6 +11,7 @@ from langgraph.types import Checkpointer, TracePolicy
 from aurelia.models.desk import Desk
 from aurelia.models.providers import Provider
 from aurelia.settings import Settings
+from graph.observe import observed
 from graph.route import after_evaluator, after_prepare
 from graph.trace import brief, outcome
 from nodes.describer import describe
@@ -60,7 +61,7 @@ def build_graph(
         ("zero_shot", answer_zero_shot, Known),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, partial(node, desk=desk), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
     builder.add_edge("describer", "reasoning_generator")
@@ -71,6 +72,3 @@ def build_graph(
     builder.add_edge("target_model", END)
     builder.add_edge("zero_shot", END)
     return builder.compile(checkpointer=checkpointer, name="aurelia")
-
-
-graph = build_graph()

@@ -2,16 +2,14 @@
 
 from typing import Any
 
+_OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "described")
+
 
 def brief(state: Any) -> Any:
-    """A node's input with clips by their ids and the attempts by their number and scores."""
+    """A node's input without what the run's own span says, the attempts by their number and scores."""
     if not isinstance(state, dict):
         return state
-    shown = {name: value for name, value in state.items() if name != "described"}
-    if "clip" in shown:
-        shown["clip"] = shown["clip"]["id"]
-    if "tracks" in shown:
-        shown["tracks"] = [track["id"] for track in shown["tracks"]]
+    shown = {name: value for name, value in state.items() if name not in _OF_THE_RUN}
     if "iterations" in shown:
         shown["iterations"] = [
             {"iteration": attempt["iteration"], "score": attempt["score"]} for attempt in shown["iterations"]

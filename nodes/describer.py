@@ -48,6 +48,9 @@ async def _described(
 ) -> Answer[str]:
     verb, sensed = _SENSED[sense]
     told = base_fields("describer", state) | fields | {"when_deaf": "error", "only": sense}
+    if sense == "sound":
+        # How many frames other roles are shown decides nothing here: the same description serves them all.
+        del told["frames"]
     text = prompts.fill("describe", verb=verb, sensed=sensed)
     try:
         return await desk.say(

@@ -22,11 +22,13 @@ from state.schema import NO_USAGE
 
 pytestmark = pytest.mark.enable_socket
 PAID = {"promptTokenCount": 1300, "candidatesTokenCount": 70, "thoughtsTokenCount": 9, "totalTokenCount": 1379}
+# Paid, and tried again: the reply that follows has to carry its price.
+EMPTY = reply("", {**PAID, "cachedContentTokenCount": 600})
 REFUSED: list[Any] = [
     reply("", PAID, "SAFETY"),
     reply("Once upon a", PAID, "RECITATION"),
     reply('{"steps": [', PAID, "MAX_TOKENS"),
-    reply("", {**PAID, "cachedContentTokenCount": 600}),
+    EMPTY,
     {**BLOCKED, "usageMetadata": {"promptTokenCount": 1300, "totalTokenCount": 1300}},
 ]
 UNPAID: list[Any] = [limited(1), error(503, "UNAVAILABLE", "Overloaded."), error(500, "INTERNAL", "Internal."), "drop"]
@@ -46,7 +48,7 @@ def billed(counted: Any) -> dict[str, int]:
 async def test_a_run_on_gemini_states_what_google_billed(gemini: Gemini, play: Any, duet: Path, seed: int) -> None:
     chance = random.Random(seed)
     # Every attempt uses up one fault at least, so that five leave the target alone.
-    gemini.faults["generate"] = [chance.choice(REFUSED + UNPAID) for _ in range(5)]
+    gemini.faults["generate"] = [*(chance.choice(REFUSED + UNPAID) for _ in range(4)), EMPTY]
     gemini.script["evaluator"] = chance.choice([["I like it.", verdict(4), verdict(5)], [verdict(6)]])
     result = await play(duet, threshold=10)
     assert gemini.faults["generate"] == []
@@ -58,7 +60,7 @@ async def test_a_run_on_gemini_states_what_google_billed(gemini: Gemini, play: A
 async def test_a_run_on_openai_states_what_was_billed(place: Any, seed: int) -> None:
     chance = random.Random(seed)
     set_up = place(evaluator=[verdict(4)])
-    set_up.server.faults.extend(chance.choice(FAULTS) for _ in range(5))
+    set_up.server.faults.extend([*(chance.choice(FAULTS) for _ in range(4)), Fault("empty")])
     result = await set_up.ask(threshold=10, max_iterations=5)
     assert not set_up.server.faults
     assert bill(result["usage"]) == billed(set_up.server.billed)

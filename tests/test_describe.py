@@ -46,7 +46,7 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     question: Any = {"video": clip["id"], "question": "How many sounds are there?"}
     from graph.run import ask
 
-    context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 4, "max_iterations": 1, **DESCRIBED}
+    context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 3, "max_iterations": 1, **DESCRIBED}
     asked = set_up.server.asked
     again = await ask(question, make_context(context), desk=set_up.desk)
     assert len(gemini.asked) == 1
@@ -70,6 +70,15 @@ async def test_the_same_head_stands_before_every_role(gemini: Gemini, place: Any
         about = next(n for n, part in enumerate(sent.parts) if part.get("text", "").startswith("About the clip"))
         heads.add(json.dumps(sent.parts[: about + 1]))
     assert len(heads) == 1 and HEARD in json.loads(heads.pop())[-2]["text"]
+
+
+async def test_another_rollout_has_a_description_of_its_own(gemini: Gemini, place: Any) -> None:
+    gemini.script["describer"] = ["a bell rings", "a horn blows"]
+    set_up = place()
+    for rollout in (0, 1):
+        await set_up.ask(max_iterations=1, compare=False, rollout=rollout, **DESCRIBED)
+    first, second = [sent.text for sent in set_up.server.by("target")]
+    assert "a bell rings" in first and "a horn blows" in second and "a bell rings" not in second
 
 
 async def test_models_of_one_provider_see_and_hear_for_each_other(place: Any) -> None:

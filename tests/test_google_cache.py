@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from google_stage import SPEC
 from openai_stage import AGENTS
+from wire_caches import Caches
 from wire_google import MODEL, Gemini, error, gone
 
 from aurelia.models.google_heads import LIFETIME
@@ -171,6 +172,25 @@ async def test_how_it_is_paid_decides_no_reply(gemini: Gemini, play: Any, duet: 
     first = await play(duet, max_iterations=1)
     again = await play(duet, max_iterations=1, **EXPLICIT)
     assert (first["usage"]["calls"], again["usage"]["calls"], gemini.calls["cache"]) == (5, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "model", "said"),
+    [
+        ({}, MODEL, None),
+        ({"systemInstruction": {}}, MODEL, "system_instruction"),
+        ({"tools": []}, MODEL, "move those values to CachedContent"),
+        ({}, "gemini-2.5-pro", "has to be the same"),
+        ({"cachedContent": "cachedContents/other"}, MODEL, "gone"),
+    ],
+)
+def test_the_loopback_server_refuses_what_google_refuses(body: dict[str, Any], model: str, said: str | None) -> None:
+    caches = Caches()
+    contents = [{"role": "user", "parts": [{"text": "x"}]}]
+    made = caches.make({"model": f"models/{MODEL}", "contents": contents, "ttl": "300s"})
+    assert isinstance(made, dict)
+    fault = caches.fault({"cachedContent": made["name"], **body}, model)
+    assert fault is None if said is None else said in (fault or "")
 
 
 def test_calls_that_are_sure_to_come_are_counted_for_each_roles_model() -> None:

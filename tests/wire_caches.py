@@ -21,7 +21,7 @@ class Caches:
         self.made: list[dict[str, Any]] = []
         self.tokens = 2000
 
-    def make(self, body: dict[str, Any], url: str) -> dict[str, Any] | str:
+    def make(self, body: dict[str, Any]) -> dict[str, Any] | str:
         """The resource as Google answers, or why there is none."""
         if unknown := body.keys() - {"model", "contents", "systemInstruction", "ttl", "displayName"}:
             return f"Unknown name {sorted(unknown)}: Cannot find field."

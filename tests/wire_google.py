@@ -140,7 +140,7 @@ class Gemini:
         for content in body.get("contents", []):
             for part in content["parts"]:
                 check_part(part, self.files)
-        made = self.caches.make(body, self.url)
+        made = self.caches.make(body)
         if isinstance(made, str):
             raise bad(made)
         self.billed["input"] += made["usageMetadata"]["totalTokenCount"]

@@ -88,7 +88,9 @@ class GeminiChat(ChatGoogleGenerativeAI):
             failed = as_model_error(fault, self._spec)
             if isinstance(failed, ModelError):
                 failed.usage = self._bill(sent)
-            raise failed from fault.__cause__
+            if failed is fault:
+                raise
+            raise failed from fault
         self._state(result, self._bill(sent))
         if why := self._heads.why_not(self._head(sent)):
             said = f"{self._spec} was sent the clip whole each time, because Google keeps no cache of it: {why}"

@@ -1,0 +1,1 @@
+"""AVReasonBench: records and importers, the runner, scoring and ablations."""

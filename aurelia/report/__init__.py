@@ -1,0 +1,1 @@
+"""Reports of benchmark runs: Markdown, one HTML page, figures."""
