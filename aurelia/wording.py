@@ -24,19 +24,17 @@ _DRESS = (
 _TOKEN = re.compile(
     r"(?<!\w)[-+]?\d+(?:[.,:/]\d+)*(?:%|(?:st|nd|rd|th)\b|(?![^\W\d_]))|[^\W_]+(?:'[^\W\d_]+)*", re.IGNORECASE
 )
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NUMBERS = {word: number for number, word in enumerate(_UNITS)} | {
-    word: 10 * number for number, word in enumerate(_TENS, 2)
-}
-_NTH = {
-    word: f"{number}th"
-    for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)
-}
+_UNITS = dict(zero=0, one=1, two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9)
+_TEENS = dict(ten=10, eleven=11, twelve=12, thirteen=13, fourteen=14, fifteen=15)
+_TEENS |= dict(sixteen=16, seventeen=17, eighteen=18, nineteen=19)
+_TENS = dict(twenty=20, thirty=30, forty=40, fifty=50, sixty=60, seventy=70, eighty=80, ninety=90)
+_NUMBERS = {**_UNITS, **_TEENS, **_TENS}
+_NTH = dict(first=1, second=2, third=3, fourth=4, fifth=5, sixth=6, seventh=7, eighth=8, ninth=9, tenth=10)
 _MAGNITUDES = frozenset({"hundred", "thousand", "million", "billion", "dozen", "dozens", "point", "half", "percent"})
+_QUALIFIERS = frozenset(
+    {"least", "most", "than", "over", "under", "about", "around", "nearly", "almost", "approximately"}
+)
+_AGREEING = frozenset({"that's", "that", "is", "are", "all", "you're"})
 _NUMBER = re.compile(r"[-+]?\d+(?:[.:/]\d+)*%?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 
@@ -46,8 +44,8 @@ _BOUNDARY = re.compile(
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
-    r"\b(?:not|no(?! doubt)|never|nobody|none|neither|nor|without(?! (?:a |any )?doubt)|cannot|\w+n't|rather than|"
-    r"instead of|rul\w+ out|eliminat\w+|exclud\w+|unlike|except|lack\w*|absent|incorrect|wrong)\b",
+    r"\b(?:not|no(?! doubt)|never|nobody|nothing|none|neither|nor|without(?! (?:a |any )?doubt)|cannot|\w+n't|"
+    r"rather than|instead of|rul\w+ out|eliminat\w+|exclud\w+|unlike|except|lack\w*|absent|incorrect|wrong)\b",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
@@ -104,7 +102,7 @@ def tokens(text: str) -> list[Token]:
                 continue
             word = str(unit)
         else:
-            word = _NTH.get(word, re.sub(r"(?<=\d),(?=\d{3})", "", word))
+            word = f"{_NTH[word]}th" if word in _NTH else re.sub(r"(?<=\d),(?=\d{3})", "", word)
         found.append(Token(word, match.start(), match.end()))
     return found
 
@@ -145,6 +143,12 @@ def said(found: Iterable[Mention]) -> set[int]:
     return set() if by["said"] & by["denied"] else by["said"]
 
 
+def denies(text: str, at: int) -> bool:
+    """Whether the clause before a place in the text denies what follows there."""
+    opened = max((match.end() for match in _BOUNDARY.finditer(text, 0, at)), default=0)
+    return bool(_DENIAL.search(text, opened, at))
+
+
 def _places(words: list[Token], keys: Sequence[Key]) -> list[tuple[int, int, int]]:
     taken: set[int] = set()
     places = []
@@ -160,17 +164,19 @@ def _places(words: list[Token], keys: Sequence[Key]) -> list[tuple[int, int, int
 
 
 def _whole(words: list[Token], span: range) -> bool:
-    """A number is no mention within a longer one ("two hundred"), nor is "no" unless it stands alone."""
+    """Whether words are a mention: not a number within a longer or vaguer one, not a "no" or "right" in passing."""
     first, last = words[span[0]].text, words[span[-1]].text
-    after = words[span[-1] + 1].text if span[-1] + 1 < len(words) else ""
+    after = words[span[-1] + 1] if span[-1] + 1 < len(words) else None
     before = words[span[0] - 1].text if span[0] else ""
-    if is_number(last) and (after in _MAGNITUDES or is_number(after)):
+    if is_number(last) and after and (after.text in _MAGNITUDES or is_number(after.text)):
         return False
-    if is_number(first) and (is_number(before) or before in _MAGNITUDES):
+    if is_number(first) and (is_number(before) or before in _MAGNITUDES | _QUALIFIERS):
         return False
-    if len(span) == 1 and first in ("yes", "no") and span[0]:
-        follows = words[span[-1] + 1].start if after else None
-        return follows is None or follows > words[span[-1]].end + 1
+    apart = after is None or after.start > words[span[-1]].end + 1
+    if len(span) == 1 and first in ("yes", "no") and before:
+        return apart
+    if len(span) == 1 and first == "right":
+        return before not in _AGREEING and not (not before and after and apart)
     return True
 
 
