@@ -3,13 +3,12 @@
 It reads wording only: what the choices mean it does not know, so a paraphrase is left unread (a judge may read it).
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aurelia.choice_names import LETTERS, NOUNS, Options
-from aurelia.wording import denies, key, spoken
+from aurelia.wording import denies, given_in_json, key, spoken
 
 __all__ = ["LETTERS", "UNPARSED", "Extracted", "choose", "extract"]
 UNPARSED = "unparsed"
@@ -64,8 +63,6 @@ _BRACKETED = re.compile(r"\(([A-Z])\)")
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
 _CLOSING = re.compile(r"(?:\bis|\bbe|=|:)\s*[(\"]?([A-Z])[)\"]?[.!]*$")
 _THEREFORE = re.compile(r"\b(?:therefore|so|thus|hence|overall|in conclusion|finally)\b|因此|所以", re.IGNORECASE)
-_FENCE = re.compile(r"^```\w*\s*(.*?)\s*```$", re.DOTALL)
-_ANSWER_NAMES = ("answer", "final_answer", "choice", "option", "prediction", "label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +101,10 @@ def extract(reply: str, choices: Sequence[str]) -> Extracted:
         choices: the choices; of identical ones the first stands for all.
     """
     options = Options(tuple(choices))
-    if (given := _from_json(reply)) is not None:
+    if (given := given_in_json(reply)) is not None:
         index = _read(given.answer, options).index if given.answer is not None else None
         return Extracted(index, "json" if index is not None else UNPARSED)
     return _read(reply, options)
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    answer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +114,6 @@ class _Outcome:
     index: int | None = None
     final: bool = False
     denied: int | None = None
-
-
-def _from_json(reply: str) -> _Given | None:
-    text = reply.strip()
-    text = match[1] if (match := _FENCE.match(text)) else text
-    if not (text.startswith("{") and text.endswith("}")):
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    values = [found[name] for name in found if name.casefold() in _ANSWER_NAMES]
-    if len(values) != 1 or not isinstance(values[0], str | int) or isinstance(values[0], bool):
-        return _Given(None)
-    return _Given(str(values[0]))
 
 
 def _read(reply: str, options: Options) -> Extracted:

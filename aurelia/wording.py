@@ -3,9 +3,10 @@
 It knows no questions and no choices, and it judges nothing: `aurelia.choices` and the benchmark's scoring do.
 """
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 ARTICLES = frozenset({"a", "an", "the"})
@@ -53,6 +54,9 @@ _DENIED_AFTER = re.compile(
     re.IGNORECASE,
 )
 
+_FENCE = re.compile(r"^```\w*\s*(.*?)\s*```$", re.DOTALL)
+_ANSWER_NAMES = ("answer", "final_answer", "choice", "option", "prediction", "label")
+
 Key = tuple[str, ...]
 Status = Literal["said", "denied", "unsure"]
 
@@ -72,6 +76,28 @@ class Mention(NamedTuple):
     start: int
     end: int
     status: Status
+
+
+class Given(NamedTuple):
+    """The answer in a reply that is a JSON object; None where it holds none, or several."""
+
+    answer: str | None
+
+
+def given_in_json(reply: str) -> Given | None:
+    """The answer of a reply that is one JSON object, in a code fence or not; None when the reply is no such object."""
+    text = reply.strip()
+    text = match[1] if (match := _FENCE.match(text)) else text
+    if not (text.startswith("{") and text.endswith("}")):
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    values = [found[name] for name in found if name.casefold() in _ANSWER_NAMES]
+    if len(values) != 1 or not isinstance(values[0], str | int) or isinstance(values[0], bool):
+        return Given(None)
+    return Given(str(values[0]))
 
 
 def spoken(reply: str) -> str:
@@ -118,7 +144,7 @@ def is_number(word: str) -> bool:
     return bool(_NUMBER.fullmatch(word))
 
 
-def mentions(text: str, keys: Sequence[Key]) -> list[Mention]:
+def mentions(text: str, keys: Sequence[Key], form: Callable[[str], str] = str) -> list[Mention]:
     """Where a text names each of several phrases, longer ones before shorter ones within them.
 
     A phrase is denied where its clause denies it ("not the guitar", "the guitar is silent"), and unsure where a denial
@@ -127,8 +153,9 @@ def mentions(text: str, keys: Sequence[Key]) -> list[Mention]:
     Args:
         text: what was said (see `spoken`).
         keys: the phrases; empty ones are never found.
+        form: what a word is compared by; the phrases have that form already.
     """
-    words = [token for token in tokens(text) if token.text not in ARTICLES]
+    words = [token._replace(text=form(token.text)) for token in tokens(text) if token.text not in ARTICLES]
     places = sorted(_places(words, keys), key=lambda place: place[1])
     starts = [start for _, start, _ in places]
     return [Mention(which, start, end, _status(text, start, end, starts)) for which, start, end in places]
