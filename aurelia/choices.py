@@ -6,12 +6,13 @@ It reads wording only: what the choices mean it does not know, so a paraphrase i
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from aurelia.choice_names import LETTERS, NOUNS, Options
 from aurelia.wording import denies, given_in_json, key, spoken
 
 __all__ = ["LETTERS", "UNPARSED", "Extracted", "choose", "extract"]
-UNPARSED = "unparsed"
+UNPARSED: Final = "unparsed"
 # A reply that states more answers than this enumerates them; it does not correct itself.
 MOST_CHANGES = 2
 
