@@ -59,6 +59,11 @@ _APPROVED = re.compile(
     r"(?:\bis (?:the )?(?:most |only )?(?:correct|right|best|answer)\b|[是为為]最?(?:正[确確]|[对對佳好]|合[适適]))"
 )
 _MARKED = re.compile(r"[^\w+#-]*([A-Za-z])\s*[.):\]-]+\s*(\S.*)", re.DOTALL)
+_TAKEN_BACK = re.compile(
+    r"\b(?:wait|on second thoughts?|correction|reconsider|kidding|i mean|scratch that)\b"
+    r"|[.!?\n]\s*(?:(?:no|hmm|but)\W+)?actually\b",
+    re.IGNORECASE,
+)
 _LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
 _BRACKETED = re.compile(r"\(([A-Z])\)")
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
@@ -168,19 +173,22 @@ def _only_letter(text: str) -> re.Match[str] | None:
 
 
 def _stated(text: str, options: Options) -> _Outcome:
-    """The last statement of an answer that can be read; a later one that denies it takes it back."""
-    outcome = _Outcome()
+    """The last statement of an answer that can be read, unless it is taken back after it."""
+    outcome, ended = _Outcome(), 0
     said_so: set[int] = set()
-    for found in _statements(text, options):
+    for end, found in _statements(text, options):
         if found.index is not None or found.final:
-            outcome = found
+            outcome, ended = found, end
             said_so |= {found.index} if found.index is not None else set()
         elif found.denied is not None and found.denied == outcome.index:
             outcome = _Outcome(final=True)
-    return _Outcome(final=True) if len(said_so) > MOST_CHANGES else outcome
+    if outcome.index is not None and (len(said_so) > MOST_CHANGES or _TAKEN_BACK.search(text, ended)):
+        return _Outcome(final=True)
+    return outcome
 
 
-def _statements(text: str, options: Options) -> Iterator[_Outcome]:
+def _statements(text: str, options: Options) -> Iterator[tuple[int, _Outcome]]:
+    """Every statement of an answer, with where it begins to say it."""
     cues = [(cue.start(), cue) for cue in _CUES.finditer(text)]
     for at, cue in sorted(
         cues + [(found.start(), found) for found in _APPROVED.finditer(text)], key=lambda cue: cue[0]
@@ -194,7 +202,7 @@ def _statements(text: str, options: Options) -> Iterator[_Outcome]:
         opened = max(text.rfind(mark, 0, at) for mark in ".!?\n")
         supposed = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", text[opened + 1 : at])
         denied = denies(text, at) and not cue[0].casefold().startswith("leav")
-        yield _Outcome(denied=outcome.index) if denied or supposed else outcome
+        yield cue.end(), _Outcome(denied=outcome.index) if denied or supposed else outcome
 
 
 def _payload(payload: str, options: Options) -> _Outcome:
@@ -238,7 +246,7 @@ def _agreed(letter: str, rest: str, index: int, options: Options) -> _Outcome:
 def _led(text: str, options: Options) -> _Outcome:
     led = _LED.match(text)
     index = options.by_letter(led[1]) if led else None
-    if not led or index is None or (led[1].islower() and led[2] not in (".", ")")):
+    if not led or index is None or _TAKEN_BACK.search(text) or (led[1].islower() and led[2] not in (".", ")")):
         return _Outcome()
     rest = text[led.end() :]
     own, words = options.keys[index], key(rest)

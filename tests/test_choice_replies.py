@@ -67,6 +67,20 @@ def test_what_is_unread_says_so() -> None:
     assert extract("B", []).index is None
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The answer is B.\n\nWait, it is C.",
+        "The answer is B. Actually it's C.",
+        "Answer: A. Just kidding, B.",
+        "B. On second thought, C.",
+        "The answer is B, no, wait, C.",
+    ],
+)
+def test_what_is_taken_back_is_not_read(reply: str) -> None:
+    assert choose(reply, SOUNDS) is None
+
+
 FRAMES = [
     "{L}",
     "({L})",

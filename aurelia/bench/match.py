@@ -17,7 +17,7 @@ from aurelia.wording import Key, Mention, denies, given_in_json, is_number, key,
 
 _STATED = re.compile(r"\banswers?\s*(?:is|:)\s*(?=\S)", re.IGNORECASE)
 _BEGINS = re.compile(
-    r"\W*(?:(?P<yes>yes|yeah|yep|yup)|(?P<no>no|nope|nah))\b(?=\W*$|[.,;:!\n]|\s+(?:it|there|they|he|she|this)\b)",
+    r"\W*(?:(?P<yes>yes|yeah|yep|yup)|(?P<no>no|nope|nah))\b(?=\W*$|[.,;:!\n]|\s+[-–—]\s|\s+(?:it|there|they|he|she|this)\b)",
     re.IGNORECASE,
 )
 _CONTRARY = {

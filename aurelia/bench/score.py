@@ -72,9 +72,8 @@ class Judge:
             ModelError: the judge did not answer, or not in the form asked for.
         """
         letters = LETTERS[: len(choices)]
-        schema: type[Any] = create_model(
-            "ChoiceVerdict", __base__=Reply, choice=(Literal[(*letters, NONE)], ...), reason=(str, "")
-        )
+        fields: dict[str, Any] = {"choice": (Literal[(*letters, NONE)], ...), "reason": (str, "")}
+        schema: type[Any] = create_model("ChoiceVerdict", __base__=Reply, **fields)
         text = prompts.fill("judge_choice", question=question, choices=choices_text(list(choices)), reply=reply)
         verdict = (await self.desk.ask(self._request(text, question, reply, choices=list(choices)), schema)).value
         return (None if verdict.choice == NONE else letters.index(verdict.choice)), verdict.reason

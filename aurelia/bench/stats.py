@@ -130,7 +130,7 @@ def _estimate(values: Values, clips: Sequence[str], draws: int, level: float, se
     if not 0 < level < 1 or draws < 1:
         raise InputError(f"An interval needs a level between 0 and 1 and some draws, not {level} and {draws}.")
     names, place = np.unique(np.asarray(clips), return_inverse=True)
-    sums = np.bincount(place, weights=values)
+    sums = np.bincount(place, weights=values).astype(np.float64)
     sizes = np.bincount(place).astype(np.float64)
     means = _means(sums, sizes, draws, seed)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
