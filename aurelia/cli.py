@@ -43,6 +43,12 @@ Model = Annotated[
         help="Model of one role: generator, summarizer, evaluator, feedback or target.",
     ),
 ]
+Fallback = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ROLE=PROVIDER:MODEL", help="Model that is asked instead when that role's model fails for good."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -57,6 +63,7 @@ def ask(
     ] = None,
     profile: Profile = "offline",
     model: Model = None,
+    fallback: Fallback = None,
     threshold: Annotated[
         int | None,
         typer.Option(min=1, max=10, help="Score at which the loop ends (8 unless the profile says otherwise)."),
@@ -75,7 +82,13 @@ def ask(
     debug: Debug = False,
 ) -> None:
     """Answer a question about a clip, with and without AURELIA."""
-    overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "compare": compare}
+    overrides: dict[str, Any] = {
+        "threshold": threshold,
+        "max_iterations": max_iterations,
+        "inject": inject,
+        "compare": compare,
+    }
+    overrides |= {f"{role}_fallback": spec for role, spec in _by_role("--fallback", fallback).items()}
     context = _context(profile, model, overrides)
     media = _Media(video, audio)
     from aurelia.show import Progress, answer_lines
@@ -178,17 +191,22 @@ class _Media:
 
 def _context(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
     from aurelia.profiles import context_for
+
+    return context_for(profile, {**overrides, **_by_role("--model", models)})
+
+
+def _by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
     from state.context import ROLES
 
-    named: dict[str, Any] = {}
-    for entry in models or []:
+    named: dict[str, str] = {}
+    for entry in entries or []:
         role, equals, spec = entry.partition("=")
         if not equals or role not in ROLES:
             raise InputError(
-                f"--model {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
+                f"{option} {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
             )
         named[role] = spec
-    return context_for(profile, {**overrides, **named})
+    return named
 
 
 def _print(text: str) -> None:
@@ -218,5 +236,7 @@ def _explain(fault: Exception) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"aurelia: {' '.join(message.split())}\n")
+    from aurelia.show import plain
+
+    sys.stderr.write(f"aurelia: {' '.join(plain(message).split())}\n")
     sys.exit(status)

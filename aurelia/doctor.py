@@ -6,7 +6,7 @@ from typing import Any
 
 from aurelia import profiles
 from aurelia.settings import Settings
-from state.context import ROLES, make_context
+from state.context import make_context
 
 PACKAGES = {
     "langgraph": "the graph",
@@ -42,7 +42,8 @@ def _profile(name: str) -> dict[str, Any]:
     values = profiles.read(name)
     context = make_context({key: value for key, value in values.items() if key != "description"})
     models = context.models()
-    lacks = sorted({lack for role in ROLES for lack in _lacks(models[role])})
+    specs = [*models.values(), *context.fallbacks().values(), *filter(None, [context.describer])]
+    lacks = sorted({lack for spec in specs for lack in _lacks(spec)})
     return {"name": name, "description": values.get("description", ""), "models": models, "lacks": lacks}
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import bytes as sent
 import critic
 import framework
 import guidance
@@ -10,9 +11,10 @@ import questions
 
 
 def main() -> None:
-    """Prints framework, media, guidance, the paraphrased questions with their failures, and the critic's ranking."""
+    """Prints framework, media, bytes sent, guidance, the paraphrased questions with failures, the critic's ranking."""
     framework.main()
     media.main()
+    sent.main()
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))

@@ -1,4 +1,4 @@
-"""prepare: checks the question and turns the named media into references. It decodes nothing and calls no model."""
+"""prepare: checks the question and turns the named media into references. It decodes nothing and asks no model."""
 
 import asyncio
 import uuid
@@ -21,7 +21,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
     """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
 
     Raises:
-        InputError: the question or the choices cannot be used, or a model is missing or cannot carry the clip.
+        InputError: the question or the choices cannot be used, or a model is missing, its key wrong, or it cannot carry
+            the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check(state)
@@ -31,7 +32,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
         tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
     context = settings_of(runtime)
     fields = media_fields({"clip": clip, "tracks": tracks}, context)
-    await asyncio.to_thread(desk.ready, context.models(), fields)
+    asked = [*context.models().items(), *context.fallbacks().items()]
+    await asyncio.to_thread(desk.ready, asked, fields, context.describer)
     runtime.stream_writer({"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
@@ -39,6 +41,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
         "choices": choices,
         "clip": clip,
         "tracks": tracks,
+        "described": {},
         "models": context.models(),
         "iterations": None,
         "scores": None,

@@ -16,6 +16,8 @@ from graph.build import AureliaGraph, build_graph
 from graph.run import ask
 from state.context import make_context
 
+pytest_plugins = ["google_stage", "openai_stage"]
+
 DUET: dict[str, Any] = {
     "seconds": 2.0,
     "fps": 12,
@@ -31,6 +33,19 @@ DUET: dict[str, Any] = {
         {"start": 1.2, "end": 1.8, "voice": "tone", "pitch": 1200.0, "level": -30.0},
     ],
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The switch for tests/live."""
+    parser.addoption("--run-live", action="store_true", help="run tests/live too: they need keys, weights or a server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the live tests out unless they are asked for."""
+    if not config.getoption("--run-live"):
+        for item in items:
+            if item.get_closest_marker("live"):
+                item.add_marker(pytest.mark.skip(reason="runs with --run-live (make live)"))
 
 
 async def no_wait(seconds: float) -> None:

@@ -32,7 +32,7 @@ ORDER = [
     ("graph",),
     ("aurelia.bench",),
     ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show"),
-    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
+    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo", "aurelia.bench_import_cli"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
 
