@@ -40,7 +40,7 @@ class Request:
         fallback: what is asked instead, once, when the model fails for good.
     """
 
-    role: Role | Literal["describer"]
+    role: Role | Literal["describer", "judge"]
     spec: str
     text: str
     fields: dict[str, Any]
