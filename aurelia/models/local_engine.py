@@ -153,9 +153,7 @@ class Engine:
             kept = None
         new = kept is None
         if kept is None:
-            kept = self._prefill(
-                opening, head or teller.head(told.clip), plain_head[: _common(plain_head, plain)], plain_head
-            )
+            kept = self._prefill(opening, head or teller.head(told.clip), plain_head, _common(plain_head, plain))
             if kept is None:
                 return None
             self.prefixes.made += 1
@@ -166,10 +164,10 @@ class Engine:
         self.prefixes.used += not new
         return self._joined(kept, rest, told.look.media + kept.media * new, 0 if new else kept.tokens.shape[1])
 
-    def _prefill(self, opening: str, head: Shown, plain: list[int], plain_head: list[int]) -> Prefix | None:
-        """Encodes the head, less the tokens at its end that the next text changes."""
+    def _prefill(self, opening: str, head: Shown, plain: list[int], common: int) -> Prefix | None:
+        """Encodes the head as far as the next text leaves its tokens as they are: `common` of its `plain` ones."""
         made = self._writer.inputs(opening, head)
-        dropped = plain_head[len(plain) :]
+        plain, dropped = plain[:common], plain[common:]
         length = made.tokens.shape[1] - len(dropped)
         whole = made.tokens[0].tolist()
         if whole[length:] != dropped or set(dropped) & self._writer.media_ids or not plain:
