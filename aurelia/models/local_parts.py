@@ -27,11 +27,17 @@ _SHORTEST_SECONDS = 0.05
 
 
 class Film(NamedTuple):
-    """Frames for a video processor: uint8[N, H, W, 3], their times, and the length that they spread over, seconds."""
+    """Frames for a video processor.
+
+    Attributes:
+        images: uint8[N, H, W, 3].
+        seconds: the length that they spread over.
+        sound: what is heard meanwhile; None when it stands beside the video, or there is none.
+    """
 
     images: npt.NDArray[np.uint8]
-    times: list[float]
     seconds: float
+    sound: Samples | None
 
 
 class Shown(NamedTuple):
@@ -158,14 +164,31 @@ class Teller:
         times = [float(time) for time in taken.times]
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]
-            film = Film(np.asarray(taken.images), times, seconds)
-            return Shown([{"type": "video"}, _text("\n")], [], [], [film])
+            film = Film(np.asarray(taken.images), seconds, self._inside(clip, windows, seconds))
+            name = "The clip" if film.sound is None else "The clip with its sound"
+            return Shown([_text(f"{name}: "), {"type": "video"}, _text("\n")], [], [], [film])
         blocks = [_text(f"The clip's picture as {len(times)} frames, each after its time:\n")]
         for time in times:
             blocks += [_text(f"at {time:.2f} s: "), {"type": "image"}, _text("\n")]
         return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
 
+    def _inside(self, clip: Clip, windows: list[Window], seconds: float) -> Samples | None:
+        """The sound that goes into the video; None when it stands beside it."""
+        if not self._goes_inside(clip):
+            return None
+        heard = self._heard(clip.clip, windows)
+        # Silence where the sound track has ended: a model takes sound in all of a request's videos, or in none.
+        return heard[0][1] if heard else np.zeros(int(seconds * self._senses.rate), np.float32)
+
+    def _goes_inside(self, clip: Clip) -> bool:
+        senses = self._senses
+        if not senses.interleaved or clip.tracks or not clip.clip["has_audio"]:
+            return False
+        return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
+
     def _sounds(self, clip: Clip, windows: list[Window]) -> list[Shown]:
+        if self._goes_inside(clip):
+            return []
         found = []
         for number, source in enumerate(clip.sounding):
             name = "The clip's sound"
