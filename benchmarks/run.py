@@ -6,15 +6,17 @@ import bytes as sent
 import critic
 import framework
 import guidance
+import local
 import media
 import questions
 
 
 def main() -> None:
-    """Prints framework, media, bytes sent, guidance, the paraphrased questions with failures, the critic's ranking."""
+    """Prints framework, media, bytes sent, local weights, guidance, the paraphrased questions with failures, the critic."""
     framework.main()
     media.main()
     sent.main()
+    local.main()
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))
