@@ -12,7 +12,7 @@ import questions
 
 
 def main() -> None:
-    """Prints framework, media, bytes sent, local weights, guidance, the paraphrased questions with failures, the critic."""
+    """Prints every benchmark: what the program costs, then what it is worth, with the failures of questions."""
     framework.main()
     media.main()
     sent.main()

@@ -182,6 +182,26 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
     assert told.clip and "red" in blind.head(told.clip).blocks[0]["text"]
 
 
+def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_store: ClipStore, duet: Path) -> None:
+    deaf, ref = heard_by(session_store, False), session_store.admit(duet)
+    fields: dict[str, Any] = {"clip": ref, "tracks": [], "frames": 4, "when_deaf": "describe:openai:ear"}
+    assert deaf.lacks(fields) == ["sound"]
+    assert heard_by(session_store, True).lacks(fields) == []
+    fields |= {"described": {"sound": "A horn, twice."}, "looks": [[], [{"start": 0.5, "end": 1.0}]]}
+    told = deaf.told(compose("What?", fields, sees_clip=True))
+    assert told.clip
+    shown = "".join(block.get("text", "") for block in [*deaf.head(told.clip).blocks, *told.look.blocks])
+    assert shown.count("A horn, twice.") == 1
+    assert "Hz" not in shown
+    assert told.notes == ["transformers:other does not hear: what openai:ear wrote of the sound stood in its place."]
+    asked = {**fields, "when_deaf": "error", "described": {}, "looks": [[]], "only": "sound"}
+    hearing = heard_by(session_store, True)
+    told = hearing.told(compose("What is heard?", asked, sees_clip=True))
+    assert told.clip
+    only = hearing.head(told.clip)
+    assert (len(only.images), len(only.sounds)) == (0, 1)
+
+
 def test_sound_is_cut_into_parts_that_the_model_takes_at_its_rate(session_store: ClipStore, duet: Path) -> None:
     ref = session_store.admit(duet)
     teller = heard_by(session_store, True, 0.75, rate=8000)

@@ -205,7 +205,8 @@ class Desk:
         except ModelError as fault:
             told = ModelError(f"{failed} Its fallback failed too: {fault}")
             raise _having_spent(add_usage(spent, fault.usage or NO_USAGE), told) from fault
-        note = f"{shown(instead.spec)} answered as {request.role} in the place of {shown(request.spec)}, which failed: {failed}"
+        who = f"{shown(instead.spec)} answered as {request.role} in the place of {shown(request.spec)}"
+        note = f"{who}, which failed: {failed}"
         usage, seconds = add_usage(spent, answer.usage), time.perf_counter() - began
         return replace(answer, usage=usage, seconds=seconds, notes=[note, *answer.notes], by_fallback=True)
 

@@ -22,6 +22,7 @@ from aurelia.models.local_load import Reader, engine_of, reader_of
 from aurelia.models.local_parts import Teller
 from aurelia.models.local_setup import Place, place
 from aurelia.models.local_weights import Weights, find
+from state.schema import Sense
 
 
 class LocalChat(BaseChatModel):
@@ -79,6 +80,10 @@ class LocalChat(BaseChatModel):
             InputError: it cannot carry what the fields hold; the message says what to do.
         """
         self._teller.refuse(fields, sees_clip)
+
+    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
+        """What of the clip that the fields name the model cannot take: its picture, its sound."""
+        return self._teller.lacks(fields)
 
     def _generate(
         self,

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import torch
 
 from aurelia.errors import AureliaError, ModelError
-from aurelia.models.local_parts import NOTHING, Clip, Shown, Teller, Told, joined
+from aurelia.models.local_parts import NOTHING, Shown, Teller, Told, joined
 from aurelia.models.local_prefix import Prefix, Prefixes, compacted, fork
 from aurelia.models.local_writer import Inputs, Writer
+from aurelia.models.seen import Seen
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -148,7 +149,7 @@ class Engine:
         cut = not reply or reply[-1] not in self._ends
         return Said(self._writer.text(reply), len(reply), cut, encoded)
 
-    def _with_prefix(self, told: Told, clip: Clip, teller: Teller) -> Encoded | None:
+    def _with_prefix(self, told: Told, clip: Seen, teller: Teller) -> Encoded | None:
         """The request behind its kept head; None where the two cannot be told apart."""
         key = _key(told)
         kept = self.prefixes.get(key)

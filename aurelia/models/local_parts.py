@@ -17,11 +17,11 @@ from aurelia.media import ClipStore
 from aurelia.models.evidence import picture_evidence, sound_evidence
 from aurelia.models.local_processor import Senses
 from aurelia.models.messages import CANDIDATES
-from state.schema import MediaRef, Window
+from aurelia.models.seen import Seen, seen
+from state.schema import MediaRef, Sense, Window
 
 Block = dict[str, str]
 Samples = npt.NDArray[np.float32]
-FRAMES = 16
 # A stretch of sound shorter than this is nothing that an encoder could hear.
 _SHORTEST_SECONDS = 0.05
 
@@ -57,25 +57,6 @@ class Shown(NamedTuple):
 NOTHING = Shown([], [], [], [])
 
 
-class Clip(NamedTuple):
-    """The media of a request and what the request says of them."""
-
-    clip: MediaRef
-    tracks: list[MediaRef]
-    frames: int
-    evidence: bool
-
-    @property
-    def sounding(self) -> list[MediaRef]:
-        """The sounds that count: separate tracks, or else the clip's own."""
-        return self.tracks or ([self.clip] if self.clip["has_audio"] else [])
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What the head depends on, beside the system text."""
-        return (self.clip["id"], *(track["id"] for track in self.tracks), self.frames)
-
-
 class Told(NamedTuple):
     """One request, taken apart.
 
@@ -89,7 +70,7 @@ class Told(NamedTuple):
     """
 
     system: str
-    clip: Clip | None
+    clip: Seen | None
     about: str
     look: Shown
     turns: list[tuple[str, str]]
@@ -112,7 +93,11 @@ class Teller:
             InputError: the model cannot carry it; the message says what to do.
         """
         if sees_clip:
-            self._check(_clip([fields["clip"], *fields["tracks"]], fields), [])
+            self._check(seen(fields), [])
+
+    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
+        """What of the clip that the fields name the model cannot take."""
+        return self._lacking(seen(fields))
 
     def told(self, messages: Sequence[BaseMessage]) -> Told:
         """The request as turns; the clip's head is decoded only when somebody asks for it (`head`).
@@ -128,16 +113,17 @@ class Teller:
             texts = [block["text"] for block in _blocks(message) if block["type"] == "text"]
             refs = [block["clip"] for block in _blocks(message) if block["type"] == "clip"]
             if refs:
-                clip = _clip(refs, fields)
+                clip = seen(fields, refs)
                 windows = list((fields.get("looks") or [[]])[-1])
                 self._check(clip, windows)
                 about, texts = "\n".join(texts[:-1]), texts[-1:]
                 look = self._look(clip, windows) if windows else NOTHING
             if message.type != "system":
                 turns.append(("assistant" if message.type == "ai" else "user", "\n".join(texts)))
-        return Told(system, clip, about, look, turns, self._notes(clip))
+        notes = clip.notes(self._spec, self._lacking(clip)) if clip else []
+        return Told(system, clip, about, look, turns, notes)
 
-    def head(self, clip: Clip) -> Shown:
+    def head(self, clip: Seen) -> Shown:
         """The whole clip as the model is shown it.
 
         Raises:
@@ -145,20 +131,24 @@ class Teller:
         """
         return joined([self._picture(clip, [], clip.frames), *self._sounds(clip, [])])
 
-    def _look(self, clip: Clip, windows: list[Window]) -> Shown:
+    def _look(self, clip: Seen, windows: list[Window]) -> Shown:
         share = max(1, clip.frames // len(windows))
         parts = []
         for window in windows:
             stretch = f"{window['start']:.2f}-{window['end']:.2f} s"
-            parts += [_said(f"A closer look at {stretch} of the clip: "), self._picture(clip, [window], share)]
-            # What was measured of the sound already stands whole in the head.
+            parts.append(_said(f"A closer look at {stretch} of the clip: "))
+            # What was written of the picture, or measured in the sound, already stands whole in the head.
+            if self._senses.sees != "none" or "picture" not in clip.described:
+                parts.append(self._picture(clip, [window], share))
             parts += self._sounds(clip, [window]) if self._senses.hears else []
         return joined([*parts, _said("\n\n")])
 
-    def _picture(self, clip: Clip, windows: list[Window], count: int) -> Shown:
+    def _picture(self, clip: Seen, windows: list[Window], count: int) -> Shown:
         sees = self._senses.sees
+        if not clip.visible:
+            return NOTHING
         if sees == "none":
-            text = picture_evidence(self._store, clip.clip, windows, max(2, count))
+            text = clip.stand_in("picture", lambda: picture_evidence(self._store, clip.clip, windows, max(2, count)))
             return _said(f"The picture cannot be given to you; this stands in its place. {text}\n")
         taken = self._store.frames(clip.clip, windows, count, height=self._senses.row.height)
         times = [float(time) for time in taken.times]
@@ -172,7 +162,7 @@ class Teller:
             blocks += [_text(f"at {time:.2f} s: "), {"type": "image"}, _text("\n")]
         return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
 
-    def _inside(self, clip: Clip, windows: list[Window], seconds: float) -> Samples | None:
+    def _inside(self, clip: Seen, windows: list[Window], seconds: float) -> Samples | None:
         """The sound that goes into the video; None when it stands beside it."""
         if not self._goes_inside(clip):
             return None
@@ -180,15 +170,17 @@ class Teller:
         # Silence where the sound track has ended: a model takes sound in all of a request's videos, or in none.
         return heard[0][1] if heard else np.zeros(int(seconds * self._senses.rate), np.float32)
 
-    def _goes_inside(self, clip: Clip) -> bool:
+    def _goes_inside(self, clip: Seen) -> bool:
         senses = self._senses
-        if not senses.interleaved or clip.tracks or not clip.clip["has_audio"]:
+        if not senses.interleaved or clip.tracks or not clip.sounding or not clip.visible:
             return False
         return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
 
-    def _sounds(self, clip: Clip, windows: list[Window]) -> list[Shown]:
+    def _sounds(self, clip: Seen, windows: list[Window]) -> list[Shown]:
         if self._goes_inside(clip):
             return []
+        if not self._senses.hears and clip.sounding and "sound" in clip.described:
+            return [_said(f"The sound cannot be given to you; this stands in its place. {clip.described['sound']}\n")]
         found = []
         for number, source in enumerate(clip.sounding):
             name = "The clip's sound"
@@ -221,12 +213,9 @@ class Teller:
                     parts.append((sound.start + first / rate, piece))
         return parts
 
-    def _check(self, clip: Clip, windows: list[Window]) -> None:
+    def _check(self, clip: Seen, windows: list[Window]) -> None:
         senses, row = self._senses, self._senses.row
-        if senses.sees == "none" and not clip.evidence:
-            raise InputError(_cannot(self._spec, "see", "picture"))
-        if not senses.hears and clip.sounding and not clip.evidence:
-            raise InputError(_cannot(self._spec, "hear", "sound"))
+        clip.refuse(self._spec, self._lacking(clip))
         count = clip.frames + max(1, clip.frames // max(1, len(windows))) * len(windows)
         if senses.sees != "none" and row.most_frames is not None and count > row.most_frames:
             raise InputError(
@@ -234,13 +223,8 @@ class Teller:
                 " lower frames in the settings."
             )
 
-    def _notes(self, clip: Clip | None) -> list[str]:
-        notes = []
-        if clip and self._senses.sees == "none":
-            notes.append(f"{self._spec} does not see: what was measured in the picture stood in its place.")
-        if clip and clip.sounding and not self._senses.hears:
-            notes.append(f"{self._spec} does not hear: what was measured in the sound stood in its place.")
-        return notes
+    def _lacking(self, clip: Seen) -> list[Sense]:
+        return clip.lacking(sees=self._senses.sees != "none", hears=self._senses.hears)
 
 
 def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
@@ -250,10 +234,6 @@ def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
     from scipy.signal import resample_poly
 
     return np.asarray(resample_poly(samples, wanted, rate), np.float32)
-
-
-def _clip(refs: list[MediaRef], fields: Mapping[str, Any]) -> Clip:
-    return Clip(refs[0], refs[1:], int(fields.get("frames") or FRAMES), fields.get("when_deaf") == "evidence")
 
 
 def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
@@ -278,10 +258,3 @@ def _said(text: str) -> Shown:
 
 def _text(text: str) -> Block:
     return {"type": "text", "text": text}
-
-
-def _cannot(spec: str, verb: str, what: str) -> str:
-    return (
-        f"{spec} does not {verb}, and this clip has {what}: give the role a model that does, or set"
-        f' when_deaf = "evidence" in the profile to give it what is measured in the {what} as text.'
-    )

@@ -20,8 +20,9 @@ from aurelia.errors import AureliaError, InputError, ModelError
 from aurelia.models.capabilities import Price, Structured, cost
 from aurelia.models.faults import as_model_error, words
 from aurelia.models.ledger import usage_of
-from aurelia.models.openai_parts import Carrier, Wired, Wirer, clip_of
+from aurelia.models.openai_parts import Carrier, Wired, Wirer
 from aurelia.models.reply_schema import response_format
+from aurelia.models.seen import seen
 from state.schema import Sense
 
 _LOOKUP_SECONDS = 20.0
@@ -80,7 +81,7 @@ class ChatCompletions(ChatOpenAI):
 
     def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
         """What of the clip that the fields name the model cannot take: its picture, its sound."""
-        return self._wirer.lacks(clip_of(fields))
+        return self._wirer.lacks(seen(fields))
 
     def look_up(self) -> None:
         """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
