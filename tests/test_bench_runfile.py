@@ -101,7 +101,9 @@ def test_a_run_is_made_once_and_whole(run: RunFile, tmp_path: Path) -> None:
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     text, other, later = tmp_path / "notes.txt", tmp_path / "other.sqlite", tmp_path / "later.run"
     text.write_text("not a database, but long enough to be read as the header of one " * 20)
-    sqlite3.connect(other).close()
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE calls (key TEXT)")
+    connection.close()
     with RunFile.create(later, [], {}) as made:
         made.store_meta("format", 2)
     for path, said in (
@@ -112,7 +114,8 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=said):
             RunFile.open(path)
-    with pytest.raises(InputError, match="notes.txt is no run file"):
-        RunFile.begun(text)
+    for path in (text, other):
+        with pytest.raises(InputError, match="is no run file"):
+            RunFile.create(path, [], {})
     with pytest.raises(AureliaError, match="cannot be used|cannot be written"):
         RunFile.create(text / "x.run", [], {})

@@ -9,32 +9,18 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from aurelia.bench.database import FORMAT, TABLES, connected, format_of, told
 from aurelia.bench.record import Record
-from aurelia.errors import AureliaError, InputError
+from aurelia.errors import InputError
 from state.schema import NO_USAGE, Usage
 
-FORMAT = 1
 Arm = Literal["zero_shot", "aurelia"]
 ARMS: tuple[Arm, ...] = ("zero_shot", "aurelia")
 State = Literal["answered", "failed"]
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS records (position INTEGER NOT NULL, id TEXT PRIMARY KEY, record TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS outcomes (
-    record TEXT NOT NULL, arm TEXT NOT NULL, rollout INTEGER NOT NULL, state TEXT NOT NULL, answer TEXT, choice TEXT,
-    result TEXT, error TEXT, tries INTEGER NOT NULL, seconds REAL NOT NULL, usage TEXT NOT NULL, created REAL NOT NULL,
-    PRIMARY KEY (record, arm, rollout));
-CREATE TABLE IF NOT EXISTS marks (
-    record TEXT NOT NULL, arm TEXT NOT NULL, rollout INTEGER NOT NULL, metric TEXT NOT NULL, value REAL,
-    how TEXT NOT NULL, said TEXT, PRIMARY KEY (record, arm, rollout, metric));
-CREATE TABLE IF NOT EXISTS sessions (number INTEGER PRIMARY KEY, started REAL NOT NULL, last REAL NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +96,11 @@ class RunFile:
         """
         if cls.begun(path):
             raise InputError(f"{path.name} holds a run already: open it to go on, or name another file.")
-        with _told(path):
+        with told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            run = cls(path, _connected(path))
+            run = cls(path, connected(path))
         try:
-            with _told(path):
+            with told(path):
                 run._fill(records, {**meta, "created": time.time(), "format": FORMAT})
         except BaseException:
             run.close()
@@ -122,7 +108,7 @@ class RunFile:
         return run
 
     def _fill(self, records: Iterable[Record], meta: Mapping[str, Any]) -> None:
-        self._connection.executescript(_TABLES)
+        self._connection.executescript(TABLES)
         with self._connection as connection:
             rows = ((place, record.id, record.line()) for place, record in enumerate(records))
             connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
@@ -137,13 +123,13 @@ class RunFile:
         """
         if not path.is_file():
             raise InputError(f"There is no run file {path.name!r}: check its path, or make one with bench run.")
-        with _told(path):
-            found = _format(path)
+        with told(path):
+            found = format_of(path)
         if found != FORMAT:
             made = f"has format {found}, and this version reads {FORMAT}" if found else "is no run file"
             raise InputError(f"{path.name} {made}: name a file that bench run has made.")
-        with _told(path):
-            return cls(path, _connected(path))
+        with told(path):
+            return cls(path, connected(path))
 
     @staticmethod
     def begun(path: Path) -> bool:
@@ -152,8 +138,8 @@ class RunFile:
         Raises:
             InputError: there is a file of another kind.
         """
-        with _told(path):
-            return path.exists() and _format(path) is not None
+        with told(path):
+            return path.exists() and format_of(path) is not None
 
     def close(self) -> None:
         """Closes the file."""
@@ -174,7 +160,7 @@ class RunFile:
 
     def store_meta(self, key: str, value: Any) -> None:
         """Lays down one JSON value."""
-        with _told(self.path), self._connection as connection:
+        with told(self.path), self._connection as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     def records(self) -> Iterator[Record]:
@@ -209,7 +195,7 @@ class RunFile:
     def store_outcomes(self, *outcomes: Outcome) -> None:
         """Stores outcomes together, each in place of an earlier one of the same record, arm and rollout."""
         rows = [_row(outcome) for outcome in outcomes]
-        with _told(self.path), self._connection as connection:
+        with told(self.path), self._connection as connection:
             connection.executemany(f"INSERT OR REPLACE INTO outcomes VALUES ({','.join('?' * len(_FIELDS))})", rows)
 
     def marks(self, metric: str | None = None) -> Iterator[Mark]:
@@ -222,7 +208,7 @@ class RunFile:
     def store_marks(self, marks: Iterable[Mark]) -> None:
         """Stores scores, each in place of an earlier one of the same outcome and metric."""
         rows = [astuple(mark) for mark in marks]
-        with _told(self.path), self._connection as connection:
+        with told(self.path), self._connection as connection:
             connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def bill(self) -> Usage:
@@ -251,12 +237,12 @@ class RunFile:
     def begin_session(self) -> int:
         """Notes that a process begins to work on the run, and gives the number to say `still_at_work` with."""
         now = time.time()
-        with _told(self.path), self._connection as connection:
+        with told(self.path), self._connection as connection:
             return int(connection.execute("INSERT INTO sessions VALUES (NULL, ?, ?)", (now, now)).lastrowid or 0)
 
     def still_at_work(self, session: int) -> None:
         """Notes the time, so that the seconds of a run that is killed are known."""
-        with _told(self.path), self._connection as connection:
+        with told(self.path), self._connection as connection:
             connection.execute("UPDATE sessions SET last = ? WHERE number = ?", (time.time(), session))
 
     def seconds(self) -> float:
@@ -270,35 +256,3 @@ def _row(outcome: Outcome) -> list[Any]:
     row["result"] = json.dumps(outcome.result) if outcome.result else None
     row["usage"] = json.dumps(outcome.usage)
     return list(row.values())
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _format(path: Path) -> Any:
-    """The format of the run in this file, None where there is none yet."""
-    with closing(_connected(path)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            return None
-        row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-        return json.loads(row[0]) if row else None
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """SQLite's complaints as errors of ours, which name the file."""
-    try:
-        yield
-    except sqlite3.OperationalError as fault:
-        raise AureliaError(f"The run file {path.name!r} cannot be used ({fault}): check its folder and disk.") from None
-    except sqlite3.DatabaseError as fault:
-        raise InputError(f"{path.name} is no run file ({fault}): name one that bench run has made.") from None
-    except OSError as fault:
-        raise InputError(f"The run file {path.name!r} cannot be written: {fault.strerror}.") from None
