@@ -112,10 +112,11 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
     gone = missing(wanted, store)
     there = [record for record in wanted if not gone.keys() & {record.video, *record.audio}]
     if gone and not plan.require_media:
-        more = "; …" if len(gone) > _NAMED else ""
+        named = "; ".join([*list(gone.values())[:_NAMED], *(["…"] if len(gone) > _NAMED else [])])
+        without = len(wanted) - len(there)
         raise InputError(
-            f"{len(gone)} media file{'s' * (len(gone) > 1)} of {name} cannot be used ({'; '.join(list(gone.values())[:_NAMED])}{more}): name"
-            f" their folder with --media, or leave {len(wanted) - len(there)} of the questions out with --require-media."
+            f"{len(gone)} of the media of {name} cannot be used ({named}): name their folder with --media, or leave"
+            f" {without} of {len(wanted)} questions out with --require-media."
         )
     if not there:
         raise InputError(f"No question of {name} has its media here: name their folder with --media.")
