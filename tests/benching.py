@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conftest import no_wait
-from scripted import ScriptedChat
+from scripted import ScriptedChat, reasoning, scripted
 
 from aurelia.bench.plan import Plan
 from aurelia.bench.runfile import Outcome, RunFile
@@ -15,6 +15,11 @@ from aurelia.bench.runner import House, run_bench
 from aurelia.media import ClipStore
 from aurelia.settings import Settings
 from state.context import ROLES, make_context
+
+
+def player(price: float | None = 0.01, **script: Any) -> ScriptedChat:
+    """A scripted model whose captions differ from question to question: equal ones would be judged once for all."""
+    return scripted(price, **{"generator": lambda fields, messages: reasoning(fields["question"]), **script})
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:
