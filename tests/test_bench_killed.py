@@ -210,3 +210,19 @@ def plain(path: Path) -> list[dict[str, Any]]:
         return [kept(part) for part in value] if isinstance(value, list) else value
 
     return [kept(outcome) for outcome in outcomes]
+
+
+def test_ctrl_c_stores_the_calls_under_way_and_says_how_to_go_on(place: Place) -> None:
+    def interrupt(pid: int) -> Callable[[], None]:
+        calls = iter(range(1, 1000))
+        return lambda: os.kill(pid, signal.SIGINT) if next(calls) == 9 else None
+
+    assert os.waitstatus_to_exitcode(place.run("x.run", interrupt)) == 130
+    asked = Counter(prompt_of(sent) for sent in place.server.sent)
+    assert stored(place.folder / "x.run") == asked
+    assert 9 <= sum(asked.values()) < 9 + AT_ONCE
+    said = (place.folder / "x.run.log").read_text()
+    assert "calls under way are stored; Ctrl-C again stops at once." in said
+    assert said.rstrip().endswith("the same command goes on from there.")
+    assert place.run("x.run") == 0
+    assert set(Counter(prompt_of(sent) for sent in place.server.sent).values()) == {1}

@@ -94,12 +94,13 @@ async def run_bench(
         asked, left_out = await asyncio.to_thread(_with_media, records, plan, store, file.name)
         media = house.media.name if house.media else None
         stop = interrupted or asyncio.Event()
+        traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
+        ledger = RunLedger(out, traffic, sleep=house.sleep)
+        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+        await asyncio.to_thread(_make_models, desk, context, plan)
         with plans.opened(out, records, context, plan, media) as run:
-            traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
-            ledger = RunLedger(out, traffic, run.bill(), sleep=house.sleep)
-            desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+            ledger.spent = run.bill()
             try:
-                await asyncio.to_thread(_make_models, desk, context, plan)
                 session = Session(run, context, plan, desk, ledger, traffic, tell)
                 return await session.carry_out(asked, left_out, stop)
             finally:
