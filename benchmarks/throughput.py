@@ -79,13 +79,19 @@ def allowed(taken: list[float], at_once: int) -> float:
     return max(workers)
 
 
-def records(folder: Path, count: int) -> Path:
-    """So many questions about 20 copies of one clip, each of its own content."""
+def clips(folder: Path) -> None:
+    """Copies of one clip, each of its own content, prepared as for any run."""
     write(parse(SCENE), folder / "clip.mp4")
     content = (folder / "clip.mp4").read_bytes()
     for clip in range(CLIPS):
         (folder / f"{clip}.mp4").write_bytes(content + (12).to_bytes(4, "big") + b"free" + clip.to_bytes(4, "big"))
-    path = folder / "bench.jsonl"
+    model = provider(1000.0)
+    asyncio.run(carried_out(records(folder, CLIPS), model, Plan(arms=("zero_shot",)), 1000.0))
+
+
+def records(folder: Path, count: int) -> Path:
+    """So many questions about the clips."""
+    path = folder / f"{count}.jsonl"
     with path.open("w") as file:
         for number in range(count):
             told = {"id": f"q{number}", "column": "music-avqa", "video": f"{number % CLIPS}.mp4", "answers": ["with"]}
@@ -93,8 +99,9 @@ def records(folder: Path, count: int) -> Path:
     return path
 
 
-async def carried_out(folder: Path, count: int, model: ScriptedChat, plan: Plan, scale: float = 1.0) -> dict[str, Any]:
-    """One run of so many questions."""
+async def carried_out(file: Path, model: ScriptedChat, plan: Plan, scale: float = 1.0) -> dict[str, Any]:
+    """One run of the questions in a file."""
+    folder = file.parent
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / scale)
@@ -103,17 +110,15 @@ async def carried_out(folder: Path, count: int, model: ScriptedChat, plan: Plan,
     house = House(
         Settings(home=folder / "home", any_file=True), folder, {"simulated": lambda name, store: model}, sleep=sleep
     )
-    return await run_bench(records(folder, count), folder / f"{time.time_ns()}.run", context, plan, house)
+    return await run_bench(file, folder / f"{time.time_ns()}.run", context, plan, house)
 
 
 def throughput(folder: Path, count: int, scale: float, rpm: float | None) -> None:
     """Prints what share of the possible throughput is reached."""
-    model = provider(scale)
-    asyncio.run(carried_out(folder, CLIPS, model, Plan(arms=("zero_shot",), concurrency=AT_ONCE), scale))
-    model = provider(scale)
+    file, model = records(folder, count), provider(scale)
     plan = Plan(concurrency=AT_ONCE, rpm={"simulated": rpm * scale} if rpm else {})
     cpu, began = time.process_time(), time.perf_counter()
-    asyncio.run(carried_out(folder, count, model, plan, scale))
+    asyncio.run(carried_out(file, model, plan, scale))
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
     latencies = allowed(list(model._taken.values()), AT_ONCE)
     limit = (model._tries - rpm / 60 * scale) / (rpm / 60 * scale) if rpm else 0.0
@@ -129,7 +134,7 @@ def throughput(folder: Path, count: int, scale: float, rpm: float | None) -> Non
 
 def memory(folder: Path, count: int = 5000) -> None:
     """Prints the growth of resident memory over a run with an instant model."""
-    process, marks = psutil.Process(), []
+    file, process, marks = records(folder, count), psutil.Process(), []
     model = ScriptedChat(script=provider(1).script, said=Counter(), heard=[])
     original = ScriptedChat._generate
 
@@ -142,21 +147,23 @@ def memory(folder: Path, count: int = 5000) -> None:
     ScriptedChat._generate = forgetful  # type: ignore[method-assign]
     try:
         began = time.perf_counter()
-        asyncio.run(carried_out(folder, count, model, Plan(concurrency=8)))
+        asyncio.run(carried_out(file, model, Plan(concurrency=8)))
         took = time.perf_counter() - began
     finally:
         ScriptedChat._generate = original  # type: ignore[method-assign]
+    calls = sum(model.said.values())
     early = next(rss for said, rss in marks if said >= count // 5)
     print(
         f"memory       {(marks[-1][1] - early) / 1e6:+.1f} MB from question {count // 10} to {count}"
         f" (resident: {early / 1e6:.0f} MB, then {marks[-1][1] / 1e6:.0f} MB);"
-        f" {took / count * 1000:.0f} ms a question with an instant model ({sum(model.said.values()) / took:.0f} calls a second)"
+        f" {took / calls * 1000:.1f} ms a call with an instant model ({calls} calls)"
     )
 
 
 def main() -> None:
     """Prints the figures."""
     with tempfile.TemporaryDirectory() as name:
+        clips(Path(name))
         throughput(Path(name), 150, 4.0, None)
         throughput(Path(name), 150, 4.0, 600.0)
         memory(Path(name))
