@@ -7,12 +7,14 @@ import framework
 import guidance
 import media
 import questions
+import throughput
 
 
 def main() -> None:
-    """Prints framework, media, guidance, the paraphrased questions with their failures, and the critic's ranking."""
+    """Prints framework, media, throughput, guidance, the paraphrased questions with failures, the critic's ranking."""
     framework.main()
     media.main()
+    throughput.main()
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))
