@@ -1,5 +1,6 @@
 # make demo   watch AURELIA answer a question about a clip, without any key
 # make test   ruff, mypy --strict and pytest
+# make live   the tests that need your keys, weights or server; each says what it lacks (tests/live/README.md)
 # make bench  the benchmarks, each as a ratio to a named baseline
 # make constraints  renew constraints.txt from the newest versions that pyproject.toml admits
 
@@ -11,7 +12,7 @@ DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test bench constraints clean
+.PHONY: demo test live bench constraints clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -27,6 +28,9 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+live: $(READY)
+	$(BIN)/pytest tests/live --run-live
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

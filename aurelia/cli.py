@@ -15,7 +15,7 @@ import typer
 
 from aurelia import bench_cli
 from aurelia.errors import AureliaError, InputError
-from aurelia.options import Debug, Json, Model, Profile, context_of
+from aurelia.options import Debug, Json, Model, Profile, by_role, context_of
 from aurelia.settings import Settings
 
 app = typer.Typer(
@@ -34,6 +34,12 @@ Audio = Annotated[
     list[str] | None,
     typer.Option(metavar="PATH", help="A separate sound track; several are candidates to choose from."),
 ]
+Fallback = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ROLE=PROVIDER:MODEL", help="Model that is asked instead when that role's model fails for good."
+    ),
+]
 
 
 @app.command()
@@ -46,6 +52,7 @@ def ask(
     ] = None,
     profile: Profile = "offline",
     model: Model = None,
+    fallback: Fallback = None,
     threshold: Annotated[
         int | None,
         typer.Option(min=1, max=10, help="Score at which the loop ends (8 unless the profile says otherwise)."),
@@ -64,7 +71,13 @@ def ask(
     debug: Debug = False,
 ) -> None:
     """Answer a question about a clip, with and without AURELIA."""
-    overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "compare": compare}
+    overrides: dict[str, Any] = {
+        "threshold": threshold,
+        "max_iterations": max_iterations,
+        "inject": inject,
+        "compare": compare,
+    }
+    overrides |= {f"{role}_fallback": spec for role, spec in by_role("--fallback", fallback).items()}
     context = context_of(profile, model, overrides)
     media = _Media(video, audio)
     from aurelia.show import Progress, answer_lines
@@ -195,5 +208,7 @@ def _explain(fault: Exception) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"aurelia: {' '.join(message.split())}\n")
+    from aurelia.show import plain
+
+    sys.stderr.write(f"aurelia: {' '.join(plain(message).split())}\n")
     sys.exit(status)

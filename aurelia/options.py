@@ -32,14 +32,24 @@ def context_of(profile: str, models: Sequence[str] | None, overrides: dict[str, 
         InputError: one of them cannot be used.
     """
     from aurelia.profiles import context_for
+
+    return context_for(profile, {**overrides, **by_role("--model", models)})
+
+
+def by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
+    """The models that the entries `ROLE=PROVIDER:MODEL` of an option name, by role.
+
+    Raises:
+        InputError: an entry is of another form.
+    """
     from state.context import ROLES
 
-    named: dict[str, Any] = {}
-    for entry in models or []:
+    named: dict[str, str] = {}
+    for entry in entries or []:
         role, equals, spec = entry.partition("=")
         if not equals or role not in ROLES:
             raise InputError(
-                f"--model {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
+                f"{option} {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
             )
         named[role] = spec
-    return context_for(profile, {**overrides, **named})
+    return named

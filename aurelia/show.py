@@ -1,5 +1,6 @@
 """How a run reads in a terminal: a line an attempt as it happens, then the reasoning and both answers. No logic."""
 
+import unicodedata
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +27,7 @@ class Progress:
         """Shows one event of the graph."""
         writers = {
             "clip": self._clip,
+            "described": self._described,
             "attempt": self._attempt,
             "feedback": self._feedback,
             "target": self._target,
@@ -40,6 +42,11 @@ class Progress:
             sound = f"sound of {clip['audio_seconds']:.2f} s" if clip["has_audio"] else "no sound"
         size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames/s"
         self._line("Clip", f"{clip['duration']:.2f} s, {size}, {sound}  [{clip['id'][:12]}]", "cyan")
+
+    def _described(self, event: dict[str, Any]) -> None:
+        self._line("Described", f"the {event['sense']}, by {event['by']}", "cyan")
+        for line in event["text"].splitlines():
+            self._line("", line, "dim")
 
     def _attempt(self, event: dict[str, Any]) -> None:
         of_ten = "not scored" if event["score"] is None else f"{event['score']}/10"
@@ -88,6 +95,7 @@ class Progress:
         self._line("", f"{bill}, {result['seconds']:.1f} s", "dim")
 
     def _line(self, label: str, text: str, style: str) -> None:
+        text = plain(text)
         if not self._console.is_terminal:
             self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)), soft_wrap=True)
             return
@@ -100,4 +108,9 @@ class Progress:
 
 def answer_lines(result: dict[str, Any]) -> str:
     """What goes to stdout without --json: the answer alone."""
-    return str(result["answer"])
+    return plain(str(result["answer"]))
+
+
+def plain(text: str) -> str:
+    """The text without control characters but line ends and tabs: what a model says must not steer a terminal."""
+    return "".join(" " if unicodedata.category(letter) == "Cc" and letter not in "\n\t" else letter for letter in text)

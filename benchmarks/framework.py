@@ -6,11 +6,8 @@ every request that carries it.
 
 import asyncio
 import gc
-import http.server
-import os
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -21,8 +18,8 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tracers import LangChainTracer
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langsmith import Client
 from scripted import scripted, verdict
+from trace_sink import Sink, listening
 
 from aurelia.media import ClipStore
 from aurelia.mini.demo import CHOICES, QUESTION, SCENE
@@ -30,36 +27,11 @@ from aurelia.mini.scene import parse, write
 from aurelia.models.desk import Desk
 from aurelia.settings import Settings
 from graph.build import build_graph
+from graph.sender import sender
 from state.context import Context, make_context
 
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
 CLIP_BYTES = 10_000_000
-
-
-class Sink(http.server.BaseHTTPRequestHandler):
-    """A stand-in for the trace server on loopback: keeps every body that the real client sends."""
-
-    bodies: list[bytes] = []
-
-    def do_GET(self) -> None:
-        """Says that runs may be sent one by one."""
-        self._answer(b'{"version": "0", "instance_flags": {}}')
-
-    def do_POST(self) -> None:
-        """Keeps the body."""
-        Sink.bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))))
-        self._answer(b"{}")
-
-    do_PATCH = do_POST
-
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: Any) -> None:
-        """Says nothing."""
 
 
 async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
@@ -98,7 +70,6 @@ async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
 
 async def sizes(folder: Path, clip: Path, iterations: int) -> None:
     """Growth of a checkpoint per iteration and size of a question's trace, offline profile, never accepted."""
-    Sink.bodies.clear()
     never = scripted(evaluator=[verdict(3, justification="The clip holds something else near 1.0 s. " * 8)])
     desk = Desk(Settings(home=folder / "offline", any_file=True), providers={"stubborn": lambda name, store: never})
     saver = InMemorySaver()
@@ -107,19 +78,15 @@ async def sizes(folder: Path, clip: Path, iterations: int) -> None:
     config: Any = {"configurable": {"thread_id": "one"}}
     admitted = await asyncio.to_thread(desk.store.admit, str(clip))
     question: Any = {"video": admitted["id"], "question": QUESTION, "choices": list(CHOICES)}
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_address[1]}"
-    os.environ["LANGSMITH_DISABLE_RUN_COMPRESSION"] = "true"
-    client = Client(api_url=address, api_key="none")
-    traced = {**config, "callbacks": [LangChainTracer(client=client)]}
-    await graph.ainvoke(question, traced, context=context)
-    client.flush()
-    server.shutdown()
-    _report_sizes(saver, config)
+    with listening() as (sink, address):
+        teller = sender(api_url=address, api_key="none")
+        await graph.ainvoke(question, {**config, "callbacks": [LangChainTracer(client=teller)]}, context=context)
+        teller.flush(timeout=60)
+        teller.cleanup()
+    _report_sizes(saver, config, sink)
 
 
-def _report_sizes(saver: InMemorySaver, config: Any) -> None:
+def _report_sizes(saver: InMemorySaver, config: Any, sink: Sink) -> None:
     serde = JsonPlusSerializer()
     by_iteration: dict[int, int] = {}
     for kept in saver.list(config):
@@ -132,12 +99,12 @@ def _report_sizes(saver: InMemorySaver, config: Any) -> None:
         f"checkpoint   {growth / 1000:6.2f} kB growth an iteration (T = {last});"
         f" 1/{base64 / growth:.0f} of one that carries the clip as base64; limit 20 kB"
     )
-    trace = sum(map(len, Sink.bodies))
-    clean = not any(b"base64" in body for body in Sink.bodies)
+    trace = sink.bytes
+    clean = not any(b"base64" in body for body in sink.bodies)
     carrying = 2 * last + 2
     print(
-        f"trace        {trace / 1000:6.1f} kB a question ({CLIP_BYTES // 10**6} MB clip, T = {last}, as sent,"
-        f" uncompressed), {'no' if clean else 'SOME'} base64;"
+        f"trace        {trace / 1000:6.1f} kB a question ({CLIP_BYTES // 10**6} MB clip, T = {last},"
+        f" decompressed), {'no' if clean else 'SOME'} base64;"
         f" 1/{base64 * carrying / trace:.0f} of one with the clip in each of its {carrying} calls that see it;"
         " limit 200 kB"
     )

@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
+import bytes as sent
 import critic
 import framework
 import guidance
+import local
 import media
 import questions
 import throughput
 
 
 def main() -> None:
-    """Prints framework, media, throughput, guidance, the paraphrased questions with failures, the critic's ranking."""
+    """Prints framework, media, throughput, bytes sent, local weights, guidance, questions with failures, the critic."""
     framework.main()
     media.main()
     throughput.main()
+    sent.main()
+    local.main()
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))

@@ -11,8 +11,10 @@ from langgraph.types import Checkpointer, TracePolicy
 from aurelia.models.desk import Desk
 from aurelia.models.providers import Provider
 from aurelia.settings import Settings
-from graph.route import after_evaluator
+from graph.observe import observed
+from graph.route import after_evaluator, after_prepare
 from graph.trace import brief, outcome
+from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import advise
 from nodes.generator import generate
@@ -34,6 +36,7 @@ def build_graph(
 ) -> AureliaGraph:
     """The graph: prepare, then generator, summarizer and evaluator until the router is content, then the target.
 
+    A describer stands between prepare and the loop where a run names one, for models that cannot hear or see.
     Nothing is opened, read or imported for a model before a run needs it.
 
     Args:
@@ -49,6 +52,7 @@ def build_graph(
     shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
     agents: list[tuple[str, Any, Any]] = [
         ("prepare", prepare, Input),
+        ("describer", describe, Known),
         ("reasoning_generator", generate, Loop),
         ("summarizer", summarize, Loop),
         ("evaluator", evaluate, Judged),
@@ -57,9 +61,10 @@ def build_graph(
         ("zero_shot", answer_zero_shot, Known),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, partial(node, desk=desk), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
-    builder.add_edge("prepare", "reasoning_generator")
+    builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
+    builder.add_edge("describer", "reasoning_generator")
     builder.add_edge("reasoning_generator", "summarizer")
     builder.add_edge("summarizer", "evaluator")
     builder.add_conditional_edges("evaluator", after_evaluator, ["feedback", "target_model", "zero_shot"])
@@ -70,19 +75,22 @@ def build_graph(
 
 
 def build_zero_shot(desk: Desk) -> AureliaGraph:
-    """The target alone, for runs that want no more: prepare, then its answer without reasoning."""
+    """The target alone, for runs that want no more: prepare, a describer where one is named, then the answer."""
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
     )
     shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
-    first: Any = partial(prepare, desk=desk, roles=("target",))
-    alone: Any = partial(answer_alone, desk=desk)
-    builder.add_node("prepare", first, input_schema=Input, trace_policy=shown)
-    builder.add_node("zero_shot", alone, input_schema=Known, trace_policy=shown)
+    agents: list[tuple[str, Any, Any]] = [
+        ("prepare", partial(prepare, roles=("target",)), Input),
+        ("describer", describe, Known),
+        ("zero_shot", answer_alone, Known),
+    ]
+    for name, node, reads in agents:
+        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
-    builder.add_edge("prepare", "zero_shot")
+    builder.add_conditional_edges(
+        "prepare", after_prepare, {"describer": "describer", "reasoning_generator": "zero_shot"}
+    )
+    builder.add_edge("describer", "zero_shot")
     builder.add_edge("zero_shot", END)
     return builder.compile(name="zero_shot")
-
-
-graph = build_graph()

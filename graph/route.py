@@ -7,10 +7,15 @@ from langgraph.runtime import Runtime
 
 from nodes.common import settings_of
 from state.context import Context
-from state.schema import Standing
+from state.schema import Known, Standing
 from state.select import stop_reason
 
 Next = Literal["feedback", "target_model", "zero_shot"]
+
+
+def after_prepare(state: Known, runtime: Runtime[Context]) -> Literal["describer", "reasoning_generator"]:
+    """To the describer, if the run names one, else straight into the loop."""
+    return "describer" if settings_of(runtime).describer else "reasoning_generator"
 
 
 def after_evaluator(state: Standing, runtime: Runtime[Context]) -> Sequence[Next]:

@@ -2,15 +2,17 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
-import prompts
 from aurelia.models.desk import Desk
 from graph.build import AureliaGraph, build_graph
+from graph.sender import configure
+from nodes.describer import descriptions
 from nodes.evaluator import judge
 from state.context import Context
-from state.schema import Input, Judged, MediaRef
+from state.schema import Input, Judged, MediaRef, add_usage
 
 CLIP_KEYS = ("id", "duration", "width", "height", "fps", "has_audio", "audio_channels", "audio_seconds")
 RESULT_KEYS = (
@@ -37,6 +39,8 @@ async def ask(
     desk: Desk | None = None,
     graph: AureliaGraph | None = None,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    tags: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Answers one question.
 
@@ -46,6 +50,8 @@ async def ask(
         desk: models, clips and ledger (default: those of this machine).
         graph: the graph to run (default: a new one at that desk).
         on_event: called with each event as it happens (clip, attempt, feedback, target).
+        tags: for the run's trace, for instance the task.
+        metadata: for the run's trace, for instance the id of the question.
 
     Returns:
         The keys of RESULT_KEYS, each always there; null where it does not apply.
@@ -55,9 +61,11 @@ async def ask(
         ModelError: the target did not answer.
     """
     began = time.perf_counter()
+    configure()
     graph = graph or build_graph(desk=desk)
     final: dict[str, Any] = {}
-    config: Any = {"metadata": {"prompts": prompts.hashes(), "profile": context.profile}}
+    name = f"aurelia: {str(question.get('question'))[:60]}"
+    config: Any = {"run_name": name, "tags": [*tags], "metadata": {**(metadata or {})}}
     stream: AsyncIterator[Any] = graph.astream(question, config, context=context, stream_mode=["custom", "values"])
     async for kind, data in stream:
         if kind == "custom":
@@ -79,9 +87,14 @@ async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: C
     Its bill stands beside that, and in `warnings` what was put in place of what it could not take.
 
     Raises:
-        ModelError: the evaluator did not answer.
+        ModelError: the evaluator, or the describer that it needs, did not answer.
     """
     state: Judged = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
+    others = {"generator": context.evaluator, "generator_fallback": ""}
+    others |= {"target": context.evaluator, "target_fallback": ""}
+    alone = context.model_copy(update=others)
+    described = await descriptions(state, alone, desk)
+    state["described"] = {sense: answer.value for sense, answer in described.items()}
     verdict = await judge(state, caption, context, desk)
-    found = {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": verdict.usage}
-    return {**found, "warnings": verdict.notes}
+    usage = reduce(add_usage, (answer.usage for answer in described.values()), verdict.usage)
+    return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": usage, "warnings": verdict.notes}

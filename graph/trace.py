@@ -2,16 +2,14 @@
 
 from typing import Any
 
+_OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "described")
+
 
 def brief(state: Any) -> Any:
-    """A node's input with clips by their ids and the attempts by their number and scores."""
+    """A node's input without what the run's own span says, the attempts by their number and scores."""
     if not isinstance(state, dict):
         return state
-    shown = dict(state)
-    if "clip" in shown:
-        shown["clip"] = shown["clip"]["id"]
-    if "tracks" in shown:
-        shown["tracks"] = [track["id"] for track in shown["tracks"]]
+    shown = {name: value for name, value in state.items() if name not in _OF_THE_RUN}
     if "iterations" in shown:
         shown["iterations"] = [
             {"iteration": attempt["iteration"], "score": attempt["score"]} for attempt in shown["iterations"]
@@ -23,7 +21,7 @@ def outcome(update: Any) -> Any:
     """A node's output without the texts that its model's span shows in full; the run's output has them all."""
     if not isinstance(update, dict):
         return update
-    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage")}
+    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage", "described")}
     for attempt in update.get("iterations") or []:
         shown |= {
             name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt

@@ -1,16 +1,17 @@
 """What the nodes share: the run's settings, a request's fields, reasoning and choices as text, a failed attempt."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, NotRequired
 
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from aurelia.choices import LETTERS
 from aurelia.errors import ModelError
-from aurelia.models.desk import Answer
+from aurelia.models.desk import Answer, Request
 from aurelia.models.structured import WindowReply
 from state.context import Context
-from state.schema import NO_USAGE, Attempt, Judged, Known, MediaRef, Reasoning, Role, Update, Window
+from state.schema import NO_USAGE, Attempt, Judged, Known, MediaRef, Reasoning, Role, Sense, Update, Window
 
 MOST_WINDOWS = 4
 SHORTEST_WINDOW = 0.1
@@ -21,7 +22,7 @@ def settings_of(runtime: Runtime[Context]) -> Context:
     return runtime.context or Context()
 
 
-def base_fields(role: Role, state: Known | Judged) -> dict[str, Any]:
+def base_fields(role: Role | Literal["describer"], state: Known | Judged) -> dict[str, Any]:
     """The fields of every request: who is asked, and what all are told of the clip."""
     clip, tracks = state["clip"], state["tracks"]
     return {
@@ -36,16 +37,33 @@ class Media(TypedDict):
 
     clip: MediaRef
     tracks: list[MediaRef]
+    described: NotRequired[dict[Sense, str]]
 
 
 def media_fields(state: Media, context: Context) -> dict[str, Any]:
     """The fields of a request whose role sees the clip: the same for all of them, as the clip's head must be."""
-    return {
+    fields: dict[str, Any] = {
         "clip": state["clip"],
         "tracks": state["tracks"],
         "frames": context.frames,
         "when_deaf": context.when_deaf,
     }
+    if described := state.get("described"):
+        fields["described"] = described
+    if context.prompt_cache == "explicit":
+        fields["reuse"] = context.sure_calls()
+    return fields
+
+
+def with_fallback(request: Request, context: Context, text: str | None = None) -> Request:
+    """The request with its role's fallback behind it, if it has one, asked with `text` (default: the same)."""
+    if request.role == "describer" or request.role == "judge":
+        return request
+    spec = context.fallbacks().get(request.role)
+    if spec is None:
+        return request
+    fields = {name: value for name, value in request.fields.items() if name != "reuse"}
+    return replace(request, fallback=replace(request, spec=spec, text=text or request.text, fields=fields))
 
 
 def choices_text(choices: list[str]) -> str:
@@ -77,9 +95,11 @@ def inside(windows: list[WindowReply], duration: float) -> list[Window]:
     return kept[:MOST_WINDOWS]
 
 
-def part(iteration: int, answer: Answer[Any], **known: Any) -> Update:
+def part(role: Role, iteration: int, answer: Answer[Any], **known: Any) -> Update:
     """The delta of an agent that answered: what it found out for this attempt, its cost, and what it could not take."""
     attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
+    if answer.by_fallback:
+        attempt["fallbacks"] = [role]
     update: Update = {"iterations": [attempt], "usage": answer.usage, "seconds": answer.seconds}
     return {**update, "warnings": answer.notes} if answer.notes else update
 

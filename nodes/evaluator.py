@@ -6,7 +6,7 @@ import prompts
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer, Desk, Request
 from aurelia.models.structured import VerdictReply
-from nodes.common import base_fields, failed, inside, media_fields, part, settings_of
+from nodes.common import base_fields, failed, inside, media_fields, part, settings_of, with_fallback
 from state.context import Context
 from state.schema import Judged, Update
 
@@ -36,14 +36,14 @@ async def judge(state: Judged, caption: str, context: Context, desk: Desk) -> An
     fields = base_fields("evaluator", state) | media_fields(state, context) | {"caption": caption}
     text = prompts.fill("evaluator", caption=caption)
     request = Request("evaluator", context.evaluator, text, fields, state["run"], context.rollout, sees_clip=True)
-    return await desk.ask(request, VerdictReply)
+    return await desk.ask(with_fallback(request, context), VerdictReply)
 
 
 def _scored(iteration: int, verdict: Answer[VerdictReply], duration: float) -> Update:
     value = verdict.value
     found = {"critique": value.justification, "doubts": inside(value.windows, duration)}
     if value.score is not None:
-        return part(iteration, verdict, score=value.score, **found)
+        return part("evaluator", iteration, verdict, score=value.score, **found)
     why = f"the evaluator abstained: {value.justification or 'it gave no reason.'}"
-    update = part(iteration, verdict, error=why, **found)
+    update = part("evaluator", iteration, verdict, error=why, **found)
     return {**update, "warnings": [*verdict.notes, f"Attempt {iteration} has no score, because {why}"]}

@@ -7,7 +7,7 @@ from aurelia.errors import ModelError
 from aurelia.models.desk import Desk, Request
 from aurelia.models.messages import about
 from aurelia.models.structured import FeedbackReply
-from nodes.common import base_fields, choices_text, inside, looks, part, reasoning_text, settings_of
+from nodes.common import base_fields, choices_text, inside, looks, part, reasoning_text, settings_of, with_fallback
 from state.context import Context
 from state.schema import NO_USAGE, Attempt, Loop, Update
 
@@ -30,7 +30,7 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
         sees_clip=False,
     )
     try:
-        answer = await desk.ask(request, FeedbackReply)
+        answer = await desk.ask(with_fallback(request, context), FeedbackReply)
     except ModelError as fault:
         usage = fault.usage or NO_USAGE
         return {
@@ -41,7 +41,7 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
     windows = inside(answer.value.windows, state["clip"]["duration"])
     guidance = {"feedback": answer.value.feedback, "windows": windows}
     runtime.stream_writer({"event": "feedback", "iteration": attempt["iteration"], **guidance})
-    return part(attempt["iteration"], answer, **guidance)
+    return part("feedback", attempt["iteration"], answer, **guidance)
 
 
 def _text(state: Loop, attempt: Attempt) -> str:

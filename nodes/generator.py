@@ -6,7 +6,17 @@ import prompts
 from aurelia.errors import ModelError
 from aurelia.models.desk import Desk, Request
 from aurelia.models.structured import ReasoningReply
-from nodes.common import base_fields, choices_text, failed, looks, media_fields, part, reasoning_text, settings_of
+from nodes.common import (
+    base_fields,
+    choices_text,
+    failed,
+    looks,
+    media_fields,
+    part,
+    reasoning_text,
+    settings_of,
+    with_fallback,
+)
 from state.context import Context
 from state.schema import Attempt, Loop, Update
 
@@ -34,10 +44,10 @@ async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update
     )
     request = Request("generator", context.generator, text, fields, state["run"], context.rollout, sees_clip=True)
     try:
-        answer = await desk.ask(request, ReasoningReply)
+        answer = await desk.ask(with_fallback(request, context), ReasoningReply)
     except ModelError as fault:
         return failed(iteration, "generator", fault)
-    return part(iteration, answer, reasoning=answer.value.model_dump())
+    return part("generator", iteration, answer, reasoning=answer.value.model_dump())
 
 
 def guidance_text(last: Attempt | None) -> str:

@@ -1,4 +1,4 @@
-"""prepare: checks the question and turns the named media into references. It decodes nothing and calls no model."""
+"""prepare: checks the question and turns the named media into references. It decodes nothing and asks no model."""
 
 import asyncio
 import uuid
@@ -27,7 +27,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         roles: those that the graph has a node for; the models of others are not made.
 
     Raises:
-        InputError: the question or the choices cannot be used, or a model is missing or cannot carry the clip.
+        InputError: the question or the choices cannot be used, or a model is missing, its key wrong, or it cannot carry
+            the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check(state)
@@ -38,7 +39,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
     context = settings_of(runtime)
     fields = media_fields({"clip": clip, "tracks": tracks}, context)
     models = {role: spec for role, spec in context.models().items() if role in roles}
-    await asyncio.to_thread(desk.ready, models, fields)
+    instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
+    await asyncio.to_thread(desk.ready, [*models.items(), *instead], fields, context.describer)
     runtime.stream_writer({"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
@@ -46,6 +48,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "choices": choices,
         "clip": clip,
         "tracks": tracks,
+        "described": {},
         "models": models,
         "iterations": None,
         "scores": None,

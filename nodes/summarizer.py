@@ -7,7 +7,7 @@ from aurelia.errors import ModelError
 from aurelia.models.desk import Desk, Request
 from aurelia.models.messages import about
 from aurelia.models.structured import CaptionReply
-from nodes.common import base_fields, failed, part, reasoning_text, settings_of
+from nodes.common import base_fields, failed, part, reasoning_text, settings_of, with_fallback
 from state.context import Context
 from state.schema import Loop, Update
 
@@ -26,7 +26,7 @@ async def summarize(state: Loop, runtime: Runtime[Context], desk: Desk) -> Updat
     )
     request = Request("summarizer", context.summarizer, text, fields, state["run"], context.rollout, sees_clip=False)
     try:
-        answer = await desk.ask(request, CaptionReply)
+        answer = await desk.ask(with_fallback(request, context), CaptionReply)
     except ModelError as fault:
         return failed(attempt["iteration"], "summarizer", fault)
-    return part(attempt["iteration"], answer, caption=answer.value.caption)
+    return part("summarizer", attempt["iteration"], answer, caption=answer.value.caption)

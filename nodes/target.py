@@ -6,7 +6,7 @@ import prompts
 from aurelia.choices import choose
 from aurelia.errors import AureliaError, ModelError
 from aurelia.models.desk import Answer, Desk, Request
-from nodes.common import base_fields, choices_text, media_fields, settings_of
+from nodes.common import base_fields, choices_text, media_fields, settings_of, with_fallback
 from state.context import Context, Inject
 from state.schema import NO_USAGE, Ended, Known, Reasoning, Update
 from state.select import best_iteration, stop_reason
@@ -82,15 +82,14 @@ def injected_text(reasoning: Reasoning) -> str:
 
 
 async def _ask(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
-    row = target_for(context.target)
     given = injected(reasoning, context.inject) if reasoning else None
     fields = base_fields("target", state) | media_fields(state, context)
     fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
     fields |= {"samples": context.samples}
-    text = _prompt(row, state, given)
-    return await desk.say(
-        Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
-    )
+    text = _prompt(target_for(context.target), state, given)
+    request = Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
+    instead = context.target_fallback and _prompt(target_for(context.target_fallback), state, given)
+    return await desk.say(with_fallback(request, context, instead))
 
 
 def _prompt(row: Target, state: Known, given: Reasoning | None) -> str:

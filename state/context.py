@@ -1,6 +1,6 @@
 """Every setting of a run, bounded and described: Studio's form, the command line's options, a profile's keys."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -8,9 +8,21 @@ from aurelia.errors import InputError
 from state.schema import Role
 
 Inject = Literal["steps", "steps+answers", "full"]
-WhenDeaf = Literal["error", "evidence"]
+PromptCache = Literal["implicit", "explicit"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 SPEC = r"^[a-z_]+:\S+$"
+_SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
+_DESCRIBE = "describe:"
+_WHEN_DEAF = r"^(error|evidence|describe:[a-z_]+:\S+)$"
+
+
+def _fallback(title: str) -> Any:
+    return Field(
+        default="",
+        pattern=_SPEC_OR_NONE,
+        title=f"{title}: fallback",
+        description="Model that is asked instead when that one fails for good; empty: none.",
+    )
 
 
 class Context(BaseModel):
@@ -49,6 +61,11 @@ class Context(BaseModel):
         title="Target model",
         description="The frozen audio-visual LLM whose answer is wanted.",
     )
+    generator_fallback: str = _fallback("Reasoning Generator")
+    summarizer_fallback: str = _fallback("Summarizer")
+    evaluator_fallback: str = _fallback("Evaluator")
+    feedback_fallback: str = _fallback("Feedback")
+    target_fallback: str = _fallback("Target model")
     threshold: int = Field(
         default=8,
         ge=1,
@@ -80,11 +97,20 @@ class Context(BaseModel):
         title="Audio samples per look",
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
     )
-    when_deaf: WhenDeaf = Field(
+    when_deaf: str = Field(
         default="error",
+        pattern=_WHEN_DEAF,
         title="When a model cannot hear (or see)",
-        description="What becomes of sound or picture that a model cannot take: an error, or what is measured in it, as"
-        " text in its place (evidence); the result's warnings say so.",
+        description="What becomes of sound or picture that a model cannot take: error, or as text in its place what is"
+        " measured in it (evidence) or what a model that can writes of it (describe:provider:model, asked once per"
+        " clip); the result's warnings say so.",
+        examples=["error", "evidence", "describe:google_genai:gemini-2.5-flash"],
+    )
+    prompt_cache: PromptCache = Field(
+        default="implicit",
+        title="Prompt cache",
+        description="implicit: a provider's own cache of repeated clips, which costs nothing to keep. explicit: also"
+        " pay Gemini to keep the clip for five minutes, where the bill shows few cached tokens.",
     )
     max_cost_usd: float | None = Field(
         default=None,
@@ -114,6 +140,24 @@ class Context(BaseModel):
     def models(self) -> dict[Role, str]:
         """The model of each role, as `provider:model`."""
         return {role: getattr(self, role) for role in ROLES}
+
+    def fallbacks(self) -> dict[Role, str]:
+        """The fallback of each role that has one, as `provider:model`."""
+        named: dict[Role, str] = {role: getattr(self, f"{role}_fallback") for role in ROLES}
+        return {role: spec for role, spec in named.items() if spec}
+
+    @property
+    def describer(self) -> str | None:
+        """The model that writes what others cannot hear or see, `provider:model`; None without one."""
+        return self.when_deaf.removeprefix(_DESCRIBE) if self.when_deaf.startswith(_DESCRIBE) else None
+
+    def sure_calls(self) -> dict[Role, int]:
+        """For each role that sees the clip, how many calls on the clip its model is sure to get from its call on."""
+        order: list[tuple[Role, int]] = [("generator", 1), ("evaluator", 1), ("target", 1 + self.compare)]
+        return {
+            role: sum(calls for later, calls in order[place:] if getattr(self, later) == getattr(self, role))
+            for place, (role, _) in enumerate(order)
+        }
 
 
 def make_context(values: dict[str, object]) -> Context:

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 Modality = Literal["audio", "visual", "both", "knowledge"]
 StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget"]
 Role = Literal["generator", "summarizer", "evaluator", "feedback", "target"]
+Sense = Literal["sound", "picture"]
 
 
 class Window(TypedDict):
@@ -57,6 +58,7 @@ class Reasoning(TypedDict):
 class Usage(TypedDict):
     """What calls cost; `cost_usd` is null when the price of a call is not known.
 
+    `calls` counts the replies that were billed, also those that were then refused and asked for again.
     `cached_tokens` are those of `input_tokens` that the provider had in its cache.
     """
 
@@ -73,7 +75,7 @@ class Attempt(TypedDict):
 
     `critique` and `doubts` are the evaluator's reasons and the stretches where it disagrees; `feedback` and `windows`
     are what was asked after this attempt, and where the next one is to look more closely; `seconds` and `usage` are
-    those of its agents' calls.
+    those of its agents' calls; `fallbacks` are the roles whose fallback model answered.
     """
 
     iteration: int
@@ -87,6 +89,7 @@ class Attempt(TypedDict):
     error: str | None
     seconds: float
     usage: Usage
+    fallbacks: list[Role]
 
 
 NO_USAGE: Usage = {
@@ -128,6 +131,7 @@ def new_attempt(iteration: int) -> Attempt:
         "error": None,
         "seconds": 0.0,
         "usage": NO_USAGE,
+        "fallbacks": [],
     }
 
 
@@ -141,6 +145,7 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
         laid: Any = {**known, **part}
         laid["seconds"] = known["seconds"] + part.get("seconds", 0.0)
         laid["usage"] = add_usage(known["usage"], part.get("usage", NO_USAGE))
+        laid["fallbacks"] = list(dict.fromkeys([*known.get("fallbacks", []), *part.get("fallbacks", [])]))
         merged[part["iteration"]] = laid
     return [merged[iteration] for iteration in sorted(merged)]
 
@@ -181,6 +186,7 @@ class Update(TypedDict, total=False):
     choices: list[str]
     clip: MediaRef
     tracks: list[MediaRef]
+    described: dict[Sense, str]
     iterations: list[dict[str, Any]] | None
     scores: list[int | None] | None
     seconds: float | None
@@ -197,13 +203,17 @@ class Update(TypedDict, total=False):
 
 
 class Known(TypedDict):
-    """What every agent is told: the question and the clip by reference; `run` names who pays for the calls."""
+    """What every agent is told: the question and the clip by reference; `run` names who pays for the calls.
+
+    `described` is what was written of a sound or a picture that some model cannot take.
+    """
 
     run: str
     question: str
     choices: list[str]
     clip: MediaRef
     tracks: list[MediaRef]
+    described: NotRequired[dict[Sense, str]]
 
 
 class Loop(Known):
@@ -218,6 +228,7 @@ class Judged(TypedDict):
     run: str
     clip: MediaRef
     tracks: list[MediaRef]
+    described: NotRequired[dict[Sense, str]]
     iterations: Annotated[list[Attempt], merge_attempts]
 
 
@@ -255,5 +266,6 @@ class State(Input, Output):
 
     run: str
     tracks: list[MediaRef]
+    described: dict[Sense, str]
     scores: Annotated[list[int | None], append]
     seconds: Annotated[float, add_seconds]

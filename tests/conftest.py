@@ -16,6 +16,8 @@ from graph.build import AureliaGraph, build_graph
 from graph.run import ask
 from state.context import make_context
 
+pytest_plugins = ["google_stage", "openai_stage"]
+
 DUET: dict[str, Any] = {
     "seconds": 2.0,
     "fps": 12,
@@ -31,6 +33,19 @@ DUET: dict[str, Any] = {
         {"start": 1.2, "end": 1.8, "voice": "tone", "pitch": 1200.0, "level": -30.0},
     ],
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The switch for tests/live."""
+    parser.addoption("--run-live", action="store_true", help="run tests/live too: they need keys, weights or a server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the live tests out unless they are asked for."""
+    if not config.getoption("--run-live"):
+        for item in items:
+            if item.get_closest_marker("live"):
+                item.add_marker(pytest.mark.skip(reason="runs with --run-live (make live)"))
 
 
 async def no_wait(seconds: float) -> None:
@@ -55,6 +70,14 @@ def settings(tmp_path: Path) -> Settings:
 def session_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     """One clip store for all tests that only need clips read."""
     return ClipStore(Settings(home=tmp_path_factory.mktemp("store"), any_file=True))
+
+
+@pytest.fixture(scope="session")
+def tiny_omni(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Qwen2.5-Omni with random weights, in a folder laid out like a published one."""
+    import tiny_qwen_omni
+
+    return tiny_qwen_omni.write(tmp_path_factory.mktemp("weights") / "tiny-omni")
 
 
 class Stage(NamedTuple):

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire_openai import KEY, VARIABLES, check_strict
+from wire_openai import KEY, VARIABLES
+from wire_openai_rules import check_strict
 
 from aurelia.doctor import examine
 from aurelia.errors import InputError

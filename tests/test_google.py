@@ -6,17 +6,16 @@ import io
 import json
 import logging
 import sqlite3
-import struct
 import sys
 import threading
 import time
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from google_stage import SPEC, Ask
 from langchain_core.callbacks import BaseCallbackHandler
 from wire_google import BLOCKED, KEY, MODEL, Gemini, error, gone, limited, reply
 
@@ -24,84 +23,17 @@ from aurelia.errors import InputError, ModelError
 from aurelia.media import ClipStore
 from aurelia.models.desk import Answer, Desk, Request
 from aurelia.models.google_prices import cost, price
-from aurelia.models.ledger import Ledger
 from aurelia.models.messages import compose
 from aurelia.models.providers import BUILT_IN, make_model
 from aurelia.settings import Settings
-from graph.run import ask
-from state.context import make_context
 
 pytestmark = pytest.mark.enable_socket
-SPEC = f"google_genai:{MODEL}"
-Ask = Any
-
-
-@pytest.fixture
-def gemini(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gemini]:
-    for name in ("GEMINI_API_KEY", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    server = Gemini()
-    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
-    monkeypatch.setenv("AURELIA_GOOGLE_URL", server.url)
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
-def big(duet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The duet with a `free` box of 10 MB behind it."""
-    path = tmp_path_factory.mktemp("big") / "ein großer.mp4"
-    path.write_bytes(duet.read_bytes() + struct.pack(">I4s", 10_000_000, b"free") + bytes(10_000_000 - 8))
-    return path
-
-
-@pytest.fixture(scope="session")
-def small(duet: Path) -> bytes:
-    """The content of the duet, which is small enough to travel inside a request."""
-    return duet.read_bytes()
-
-
-@pytest.fixture
-def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterator[Ask]:
-    """Asks one question through the graph with Gemini in every role; each call is a process of its own."""
-    desks: list[Desk] = []
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    def make() -> Desk:
-        desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger, sleep=sleep))
-        desks.append(desk)
-        fast(desk.model(SPEC))
-        return desk
-
-    async def run(clip: Path, audio: list[str] | None = None, **context: Any) -> dict[str, Any]:
-        desk = make()
-        roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), SPEC)
-        question: Any = {"video": str(clip), "question": "What is heard?", "audio": audio or []}
-        return await ask(question, make_context({**roles, "max_iterations": 5, **context}), desk=desk)
-
-    run.waits = waits  # type: ignore[attr-defined]
-    run.desks = desks  # type: ignore[attr-defined]
-    run.desk = make  # type: ignore[attr-defined]
-    kept = session_store.settings.home / "google_files.sqlite"
-    kept.unlink(missing_ok=True)
-    yield run
-    assert not kept.exists() or KEY.encode() not in kept.read_bytes()
-    for desk in desks:
-        desk.ledger.close()
 
 
 async def say(desk: Desk, clip: Path, rollout: int = 0) -> Answer[str]:
     """One question to the target alone, through the ledger."""
     fields = {"role": "target", "clip": desk.store.admit(clip), "tracks": []}
     return await desk.say(Request("target", SPEC, "What is heard?", fields, "run", rollout, sees_clip=True))
-
-
-def fast(model: Any) -> Any:
-    model._uploads.sleep = lambda seconds: None
-    return model
 
 
 def parts(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -430,9 +362,9 @@ def test_what_a_trace_sees_holds_no_key(gemini: Gemini, session_store: ClipStore
 def test_prices_by_day_prompt_and_modality() -> None:
     from datetime import date
 
-    assert price("gemini-3.8-flash", day=date(2026, 12, 31)) == (0.75, 3.75, 0.75, 0.75)
-    assert price("models/gemini-3.8-flash", day=date(2027, 1, 1)) == (1.5, 7.5, 1.5, 1.5)
-    assert price("gemini-2.5-pro", 200_001) == (2.5, 15.0, 2.5, 0.25)
+    assert price("gemini-3.8-flash", day=date(2026, 12, 31)) == (0.75, 3.75, 0.75, 0.75, 0.75, None)
+    assert price("models/gemini-3.8-flash", day=date(2027, 1, 1)) == (1.5, 7.5, 1.5, 1.5, 1.5, None)
+    assert price("gemini-2.5-pro", 200_001) == (2.5, 15.0, 2.5, 0.25, 0.25, 4.5)
     assert price("gemini-unheard-of") is None
     assert cost("gemini-2.5-flash", spent(600)) == pytest.approx((300 * 0.3 + 100 + 600 * 0.03 + 70 * 2.5) / 1e6)
 

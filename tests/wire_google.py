@@ -4,7 +4,6 @@ Written from Google's REST reference; it refuses what Google refuses, and it spe
 no model: its replies come from a script, one for each role, which it knows by the schema that the reply must satisfy.
 """
 
-import base64
 import json
 import re
 import threading
@@ -16,25 +15,14 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from wire_caches import Caches
+from wire_google_checks import MIMES, Refused, bad, check_body, check_magic, check_part, error, gone
+
 KEY = "AIzaSyNotARealKey-0123456789abcdefghijk"
 MODEL = "gemini-2.5-flash"
-MIMES = {
-    "video/mp4", "video/mpeg", "video/mov", "video/avi", "video/x-flv", "video/mpg", "video/webm", "video/wmv",
-    "video/3gpp", "audio/wav", "audio/mp3", "audio/aiff", "audio/aac", "audio/ogg", "audio/flac", "image/png",
-    "image/jpeg", "image/webp", "image/heic", "image/heif",
-}  # fmt: skip
-MAGIC = {"video/mp4": (4, b"ftyp"), "audio/wav": (0, b"RIFF"), "image/jpeg": (0, b"\xff\xd8")}
-SCHEMA = {
-    "$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems",
-    "minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties", "additionalProperties", "required",
-    "propertyOrdering",
-}  # fmt: skip
 MOST_INLINE = 20_000_000
+DESCRIBER = "You are the Describer"
 ROLES = {"steps": "generator", "caption": "summarizer", "score": "evaluator", "feedback": "feedback"}
-
-
-def error(code: int, status: str, message: str, *details: dict[str, Any]) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "status": status, "details": list(details)}}
 
 
 BAD_KEY = error(
@@ -54,12 +42,6 @@ def limited(seconds: float | None, quota: str = "GenerateRequestsPerMinutePerPro
     return error(429, "RESOURCE_EXHAUSTED", told, *details)
 
 
-class Refused(Exception):
-    def __init__(self, code: int, status: str, message: str) -> None:
-        super().__init__(message)
-        self.body = error(code, status, message)
-
-
 class Gemini:
     """The state of the server.
 
@@ -67,6 +49,7 @@ class Gemini:
         faults: what happens instead of the next call of a kind: an error body, a finished reply, "drop", "truncate",
             or a function.
         asked: every generateContent request that was accepted, with its role.
+        billed: tokens of every reply that was sent whole, and of every context cache: what Google's bill would say.
     """
 
     def __init__(self) -> None:
@@ -84,6 +67,9 @@ class Gemini:
         self.lifetime = timedelta(hours=48)
         self.heads: set[str] = set()
         self.usages: list[dict[str, Any]] = []
+        self.caches = Caches()
+        self.billed: Counter[str] = Counter()
+        self.bills: list[dict[str, Any]] = []
         self.guard = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"gemini": self}))
         self.server.daemon_threads = True
@@ -149,11 +135,37 @@ class Gemini:
             known["state"] = "PROCESSING" if known["left"] > 0 else "ACTIVE"
         return shown(known)
 
-    def generate(self, body: dict[str, Any]) -> dict[str, Any]:
+    def cache(self, body: dict[str, Any]) -> dict[str, Any]:
+        body = camel(body)
+        for content in body.get("contents", []):
+            for part in content["parts"]:
+                check_part(part, self.files)
+        made = self.caches.make(body)
+        if isinstance(made, str):
+            raise bad(made)
+        self.billed["input"] += made["usageMetadata"]["totalTokenCount"]
+        return made
+
+    def bill(self, answer: Any) -> None:
+        """Counts what a reply, scripted or instead of one, says that it cost."""
+        used = answer.get("usageMetadata") if isinstance(answer, dict) else None
+        if used:
+            self.billed["calls"] += 1
+            self.billed["input"] += used.get("promptTokenCount", 0)
+            self.billed["output"] += used.get("candidatesTokenCount", 0) + used.get("thoughtsTokenCount", 0)
+            self.billed["cached"] += used.get("cachedContentTokenCount", 0)
+            self.bills.append(used)
+
+    def generate(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         body = camel(body)
         check_body(body, self.files)
+        if "cachedContent" in body and (fault := self.caches.fault(body, model)):
+            lost = Refused(403, "PERMISSION_DENIED", "CachedContent not found (or permission denied)")
+            raise lost if fault == "gone" else bad(fault)
         schema = body.get("generationConfig", {}).get("responseJsonSchema")
         role = next((ROLES[name] for name in (schema or {}).get("properties", {}) if name in ROLES), "target")
+        if any(part.get("text", "").startswith(DESCRIBER) for part in body["contents"][0]["parts"]):
+            role = "describer"
         number, self.said[role] = self.said[role], self.said[role] + 1
         self.asked.append((role, body))
         said = self.script.get(role) or DEFAULTS[role]
@@ -163,6 +175,8 @@ class Gemini:
         return reply(text, self.usages[-1])
 
     def _usage(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "cachedContent" in body:
+            return self.caches.usage(body["cachedContent"])
         head = json.dumps([part for part in body["contents"][0]["parts"] if "text" not in part][:1])
         cached = 600 if len(head) > 2 and head in self.heads else 0
         self.heads.add(head)
@@ -194,6 +208,7 @@ DEFAULTS: dict[str, Callable[[int, dict[str, Any]], Any]] = {
         "feedback": f"Listen again, {number}.",
         "windows": [{"start": 0.2, "end": 0.7}, {"start": 1.2, "end": 1.8}],
     },
+    "describer": lambda number, body: "0.20-0.70 s: a loud tone\n1.20-1.80 s: a soft, higher tone",
     "target": lambda number, body: f"Two tones, said {number}.",
 }
 
@@ -208,103 +223,8 @@ def camel(value: Any) -> Any:
     return {name: part if name == "responseJsonSchema" else camel(part) for name, part in named.items()}
 
 
-def gone(name: str) -> Refused:
-    told = f"You do not have permission to access the File {name.removeprefix('files/')} or it may not exist."
-    return Refused(403, "PERMISSION_DENIED", told)
-
-
 def shown(file: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in file.items() if key != "left"}
-
-
-def bad(message: str) -> Refused:
-    return Refused(400, "INVALID_ARGUMENT", message)
-
-
-def check_magic(mime: str, data: bytes) -> None:
-    at, magic = MAGIC.get(mime, (0, b""))
-    if not data or data[at : at + len(magic)] != magic:
-        raise bad(f"These bytes are no {mime}.")
-
-
-def check_body(body: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
-    if unknown := body.keys() - {"contents", "systemInstruction", "generationConfig", "safetySettings"}:
-        raise bad(f"Unknown name {sorted(unknown)}: Cannot find field.")
-    if not body.get("contents"):
-        raise bad("contents is not specified")
-    for content in [*body["contents"], *filter(None, [body.get("systemInstruction")])]:
-        if not content.get("parts"):
-            raise bad("contents.parts must not be empty.")
-        for part in content["parts"]:
-            check_part(part, files)
-    turns = [content.get("role") for content in body["contents"]]
-    if turns != [("user", "model")[number % 2] for number in range(len(turns))] or turns[-1] != "user":
-        raise bad(f"Please ensure that turns alternate and end with the user: {turns}")
-    check_config(body.get("generationConfig", {}))
-
-
-def check_part(part: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
-    kinds = part.keys() & {"text", "inlineData", "fileData"}
-    if len(kinds) != 1 or part.keys() - kinds - {"videoMetadata", "thoughtSignature"}:
-        raise bad(f"A part must have exactly one kind of data: {sorted(part)}")
-    if "text" in part and not part["text"]:
-        raise bad("Unable to submit request because it must have a text parameter.")
-    data = part.get("inlineData") or part.get("fileData")
-    if data is None:
-        return
-    if data.get("mimeType") not in MIMES:
-        raise bad(f"Unsupported MIME type: {data.get('mimeType')}")
-    if "inlineData" in part:
-        check_magic(data["mimeType"], base64.b64decode(data["data"].replace("-", "+").replace("_", "/"), validate=True))
-    else:
-        check_file(data, files)
-    if "videoMetadata" in part:
-        if not data["mimeType"].startswith("video/"):
-            raise bad("video_metadata is for videos only.")
-        check_cut(part["videoMetadata"])
-
-
-def check_file(data: dict[str, Any], files: dict[str, dict[str, Any]]) -> None:
-    name = "files/" + data["fileUri"].rsplit("/", 1)[-1]
-    if name not in files:
-        raise gone(name)
-    if files[name]["state"] != "ACTIVE":
-        raise bad(f"The File {name} is not in an ACTIVE state and usage is not allowed.")
-    if files[name]["mimeType"] != data["mimeType"]:
-        raise bad("The MIME type is not the file's.")
-
-
-def check_cut(metadata: dict[str, Any]) -> None:
-    if metadata.keys() - {"fps", "startOffset", "endOffset"} or not 0 < metadata.get("fps", 1) <= 24:
-        raise bad(f"Bad video_metadata {metadata}")
-    offsets = [metadata[name] for name in ("startOffset", "endOffset") if name in metadata]
-    if not all(re.fullmatch(r"\d+(\.\d{1,9})?s", offset) for offset in offsets):
-        raise bad(f"Illegal duration format in {offsets}")
-    if len(offsets) == 2 and float(offsets[0][:-1]) >= float(offsets[1][:-1]):
-        raise Refused(500, "INTERNAL", "Internal error encountered.")
-
-
-def check_config(config: dict[str, Any]) -> None:
-    allowed = {"candidateCount", "responseMimeType", "responseJsonSchema", "temperature", "maxOutputTokens"}
-    if config.keys() - allowed:
-        raise bad(f"Unknown name {sorted(config.keys() - allowed)} at 'generation_config'")
-    if "responseJsonSchema" in config:
-        if config.get("responseMimeType") != "application/json":
-            raise bad("response_json_schema needs response_mime_type application/json.")
-        check_schema(config["responseJsonSchema"])
-
-
-def check_schema(schema: Any) -> None:
-    if not isinstance(schema, dict):
-        raise bad(f"{schema!r} is no schema.")
-    if unknown := schema.keys() - SCHEMA:
-        raise bad(f"Unknown keywords {sorted(unknown)} in response_json_schema.")
-    if "$ref" in schema and any(not name.startswith("$") for name in schema):
-        raise bad("A $ref may have no neighbours.")
-    for part in [*schema.get("anyOf", []), *filter(None, [schema.get("items")])]:
-        check_schema(part)
-    for part in [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]:
-        check_schema(part)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -319,7 +239,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        self.respond("generate" if "generateContent" in self.path else "upload", body)
+        cache = "cache" if self.path == "/v1beta/cachedContents" else "upload"
+        self.respond("generate" if "generateContent" in self.path else cache, body)
 
     def respond(self, kind: str, body: bytes) -> None:
         gemini = self.gemini
@@ -338,6 +259,8 @@ class Handler(BaseHTTPRequestHandler):
                 answer, headers = self.answer(kind, body)
             else:
                 answer = fault
+            if kind == "generate":
+                gemini.bill(answer)
         if fault == "drop":
             self.close_connection = True
             return
@@ -358,6 +281,8 @@ class Handler(BaseHTTPRequestHandler):
                 return gemini.upload(ticket[1] if ticket else "", self.headers, body)
             if kind == "file":
                 return gemini.file(self.path.removeprefix("/v1beta/")), {}
+            if kind == "cache":
+                return gemini.cache(json.loads(body)), {}
             name = re.fullmatch(r"/v1beta/models/([\w.-]+)(:generateContent)?", self.path)
             if not name or name[1] not in (MODEL, "gemini-2.5-pro"):
                 raise Refused(404, "NOT_FOUND", f"{self.path[8:]} is not found for API version v1beta.")
@@ -365,7 +290,7 @@ class Handler(BaseHTTPRequestHandler):
                 return {"name": f"models/{name[1]}", "supportedGenerationMethods": ["generateContent"]}, {}
             if len(body) > MOST_INLINE:
                 raise bad("Request payload size exceeds the limit: 20971520 bytes.")
-            return gemini.generate(json.loads(body)), {}
+            return gemini.generate(json.loads(body), name[1]), {}
         except Refused as refused:
             gemini.refused.append(str(refused))
             return refused.body, {}

@@ -20,7 +20,7 @@ def as_model_error(fault: Exception, spec: str) -> AureliaError:
     if isinstance(fault, AureliaError):
         return fault
     status = _status(fault)
-    text = " ".join(str(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
+    text = " ".join(words(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
     told = f"{text} {getattr(fault, 'code', '')}".lower()
     spent = any(word in told for word in _QUOTA_WORDS)
     transient = (status in TRANSIENT and not spent) if status else _is_connection(fault)
@@ -31,6 +31,20 @@ def as_model_error(fault: Exception, spec: str) -> AureliaError:
         retry_after=_retry_after(fault),
         status=status,
     )
+
+
+def words(fault: Exception) -> str:
+    """What the fault says, with the server's own words where the client passed over them.
+
+    OpenAI's client repeats `error.message` alone; other servers say it in FastAPI's `detail`, in a bare `error`, or as
+    plain text. A page of HTML is not for a terminal.
+    """
+    said, body = str(fault), getattr(fault, "body", None)
+    if isinstance(body, dict):
+        body = body.get("detail") or body.get("message")
+    if not body or (isinstance(body, str) and (body in said or body.lstrip().startswith("<"))):
+        return said
+    return f"{said} - {body}"
 
 
 def _status(fault: Exception) -> int | None:

@@ -15,6 +15,7 @@ from aurelia.models.faults import TRANSIENT
 _LONGEST_MESSAGE = 300
 _BAD_KEY = ("API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "CONSUMER_INVALID", "CONSUMER_SUSPENDED")
 _SECONDS = re.compile(r"^(\d+(?:\.\d+)?)s$")
+_GONE = re.compile(r"cached ?contents?\b.*(not found|expired|not exist|permission)", re.IGNORECASE)
 _REMEDIES = {
     "MAX_TOKENS": "Its output limit cut the reply off; choose a model with a larger one.",
     "SAFETY": "Its safety filter stopped the reply; choose another model for this clip or question.",
@@ -24,6 +25,10 @@ _REMEDIES = {
 
 class FileGone(Exception):
     """Google no longer has a file that a request named."""
+
+
+class CacheGone(Exception):
+    """Google no longer has the context cache that a request named."""
 
 
 @contextmanager
@@ -36,7 +41,8 @@ def typed(spec: str, key: str) -> Iterator[None]:
 
     Raises:
         SettingsError: the key, or the model's name, is not accepted.
-        FileGone: a file is.
+        FileGone: a file that was named is not there.
+        CacheGone: a context cache that was named is not there.
         ModelError: anything else that Google says.
     """
     try:
@@ -54,6 +60,8 @@ def _error(answer: APIError, spec: str, key: str) -> Exception:
     said = " ".join(str(answer.message or answer.status or "no message").split()).replace(key, "(key)")
     said = said[:_LONGEST_MESSAGE].rstrip(".")
     code = answer.code if isinstance(answer.code, int) else 0
+    if code in (400, 403, 404) and _GONE.search(said):
+        return CacheGone(said)
     if code in (403, 404) and re.search(r"\bFile\b|\bfiles/", said):
         return FileGone(said)
     if _is_about_the_key(answer, code, said):

@@ -5,6 +5,7 @@ windows of the latest attempt come after it, before the role's text. It sends no
 """
 
 import io
+import math
 import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -55,24 +56,40 @@ class Carrier:
         self._uploads = uploads
         self.contents: list[str] = []
 
-    def content(self, blocks: Sequence[Block], fields: Mapping[str, Any]) -> list[Block]:
+    def content(self, blocks: Sequence[Block], fields: Mapping[str, Any], *, headless: bool = False) -> list[Block]:
         """The blocks of one message with media in place of references; others are left as they are.
 
         Args:
             blocks: a message's content; the first reference is the clip, the others its separate tracks, and the last
                 block is the role's text.
             fields: the request, of which the latest `looks` and `frames` are read.
+            headless: leaves out the head, because it lies in a context cache.
         """
-        refs = _refs(blocks)
+        refs = references(blocks)
         if not refs:
             return list(blocks)
-        texts = [block for block in blocks if not (isinstance(block, dict) and "clip" in block)]
         clip, tracks = refs[0], refs[1:]
-        whole = None if tracks and clip["has_audio"] else self._whole(clip)
-        head = [*self._clip(clip, tracks, whole), *self._tracks(tracks)]
+        whole = self.whole(clip, tracks)
         looks = fields.get("looks") or [[]]
         closer = self._closer(clip, tracks, whole, looks[-1], int(fields.get("frames") or _SHORT_CLIP_FRAMES))
-        return [*head, *texts[:-1], *closer, *texts[-1:]]
+        return [*([] if headless else self.head(blocks)), *closer, *blocks[-1:]]
+
+    def head(self, blocks: Sequence[Block]) -> list[Block]:
+        """What all requests on the clip begin with: its media, and what every role is told of it."""
+        refs = references(blocks)
+        clip, tracks = refs[0], refs[1:]
+        texts = [block for block in blocks if not (isinstance(block, dict) and "clip" in block)]
+        return [*self._clip(clip, tracks, self.whole(clip, tracks)), *self._tracks(tracks), *texts[:-1]]
+
+    def whole(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> Whole | None:
+        """The clip's file if it travels whole: with separate tracks its own sound must not come along."""
+        return None if tracks and clip["has_audio"] else self._whole(clip)
+
+    def frames(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> int:
+        """Pictures that the clip comes to in the head."""
+        if self.whole(clip, tracks):
+            return math.ceil(_head_fps(clip["duration"]) * clip["duration"])
+        return min(_MOST_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"])))
 
     def _clip(self, clip: MediaRef, tracks: list[MediaRef], whole: Whole | None) -> Iterator[Block]:
         if whole:
@@ -80,7 +97,7 @@ class Carrier:
             return
         # A clip whose own sound does not count must not bring it along: its picture goes as frames. One whose container
         # Gemini does not read goes as frames and sound.
-        yield from self._stills(clip, [], min(_MOST_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"]))))
+        yield from self._stills(clip, [], self.frames(clip, tracks))
         if clip["has_audio"] and not tracks:
             yield self._sound(clip)
 
@@ -161,15 +178,13 @@ class Carrier:
         return Whole(path, mime, path.stat().st_size) if mime else None
 
 
-def senses(messages: Sequence[BaseMessage]) -> set[str]:
-    """What a model must be able to take for these messages: of video and audio."""
-    refs = [ref for message in messages if isinstance(message.content, list) for ref in _refs(message.content)]
-    return {"audio" if ref["width"] is None else "video" for ref in refs} | {
-        "audio" for ref in refs if ref["has_audio"]
-    }
+def shown(messages: Sequence[BaseMessage]) -> list[MediaRef]:
+    """The media that these messages refer to."""
+    return [ref for message in messages if isinstance(message.content, list) for ref in references(message.content)]
 
 
-def _refs(blocks: Sequence[Block]) -> list[MediaRef]:
+def references(blocks: Sequence[Block]) -> list[MediaRef]:
+    """The clip and the separate tracks that a message refers to."""
     return [block["clip"] for block in blocks if isinstance(block, dict) and "clip" in block]
 
 

@@ -24,7 +24,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from aurelia.errors import ModelError
 from aurelia.models.faults import as_model_error
-from state.schema import NO_USAGE, Usage
+from aurelia.models.providers import shown
+from state.schema import NO_USAGE, Usage, add_usage
 
 T = TypeVar("T")
 TRIES = 4
@@ -85,8 +86,10 @@ class Ledger:
     async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
         """Answers from the store, or makes the call, retrying what is transient, and stores the reply.
 
+        A try that was billed and then refused counts too: in the reply's usage, or in the error's when none was usable.
+
         Raises:
-            ModelError: the model did not answer, after all tries.
+            ModelError: the model did not answer, after all tries; `usage` is what they cost together.
         """
         key = key_of(call)
         lock = self._under_way.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
@@ -96,19 +99,27 @@ class Ledger:
 
     async def _pay(self, key: str, call: Call, config: RunnableConfig | None) -> Reply:
         began = time.perf_counter()
-        tries = 0
-        async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(TRIES),
-            wait=_wait,
-            retry=retry_if_exception(_worth_another_try),
-            sleep=self._sleep,
-            reraise=True,
-        ):
-            with attempt:
-                tries += 1
-                async with self._gate(call.spec):
-                    message = await _invoke(call, config)
-        reply = Reply(message, usage_of(message), key)
+        tries, spent = 0, NO_USAGE
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop_after_attempt(TRIES),
+                wait=_wait,
+                retry=retry_if_exception(_worth_another_try),
+                sleep=self._sleep,
+                reraise=True,
+            ):
+                with attempt:
+                    tries += 1
+                    try:
+                        async with self._gate(call.spec):
+                            message = await _invoke(call, config)
+                    except ModelError as fault:
+                        spent = add_usage(spent, fault.usage or NO_USAGE)
+                        raise
+        except ModelError as fault:
+            fault.usage = spent
+            raise
+        reply = Reply(message, add_usage(spent, usage_of(message)), key)
         await self.apart(self._store, key, call, reply, tries, time.perf_counter() - began)
         return reply
 
@@ -198,7 +209,7 @@ async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
     try:
         return await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
-        raise as_model_error(fault, call.spec) from fault
+        raise as_model_error(fault, shown(call.spec)) from fault
 
 
 def _worth_another_try(fault: BaseException) -> bool:
@@ -212,8 +223,14 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _canonical(messages: Sequence[AnyMessage]) -> str:
-    said = [[message.type, message.content, message.additional_kwargs.get("request")] for message in messages]
+    said = [[message.type, message.content, _deciding(message)] for message in messages]
     return json.dumps(_by_id(said), sort_keys=True)
+
+
+def _deciding(message: AnyMessage) -> Any:
+    """The fields of a message's request without `reuse`, which says how it is paid for and decides no reply."""
+    fields = message.additional_kwargs.get("request")
+    return {name: value for name, value in fields.items() if name != "reuse"} if isinstance(fields, dict) else fields
 
 
 def _by_id(value: Any) -> Any:

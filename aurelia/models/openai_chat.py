@@ -18,11 +18,17 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from aurelia.errors import AureliaError, ModelError, SettingsError
 from aurelia.models.capabilities import Price, Structured, cost
-from aurelia.models.faults import as_model_error
-from aurelia.models.openai_parts import Carrier, Wired, Wirer
+from aurelia.models.faults import as_model_error, words
+from aurelia.models.ledger import usage_of
+from aurelia.models.openai_parts import Carrier, Wired, Wirer, clip_of
 from aurelia.models.reply_schema import response_format
+from state.schema import Sense
 
 _LOOKUP_SECONDS = 20.0
+_REMEDIES = {
+    "length": "Its output limit left no room for one; choose a model with a larger one.",
+    "content_filter": "Its content filter stopped it; choose another model for this clip or question.",
+}
 
 
 class ChatCompletions(ChatOpenAI):
@@ -71,6 +77,24 @@ class ChatCompletions(ChatOpenAI):
             InputError: it cannot carry what the fields hold; the message says what to do.
         """
         self._wirer.refuse(fields, sees_clip)
+
+    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
+        """What of the clip that the fields name the model cannot take: its picture, its sound."""
+        return self._wirer.lacks(clip_of(fields))
+
+    def look_up(self) -> None:
+        """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
+
+        Raises:
+            InputError: the key is not accepted, or there is no such model.
+        """
+        if self._looked_up or not self.hosted:
+            return
+        try:
+            self.root_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
+            self._looked_up = True
+        except openai.OpenAIError as fault:
+            self._judge_lookup(fault)
 
     async def _agenerate(
         self,
@@ -141,7 +165,7 @@ class ChatCompletions(ChatOpenAI):
             return ModelError(f"{spec} sent a reply that breaks off or is no JSON; try again later.", transient=True)
         found = as_model_error(fault, spec)
         key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
-        if key and key in str(fault) and isinstance(found, ModelError):
+        if key and key in words(fault) and isinstance(found, ModelError):
             said = f"{spec} did not answer; what it says holds the key and is not shown here."
             return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
         return found
@@ -154,9 +178,15 @@ class ChatCompletions(ChatOpenAI):
         message: Any = result.generations[0].message
         if not message.content and (refusal := message.additional_kwargs.get("refusal")):
             message.content = refusal
+        ended = str((result.generations[0].generation_info or {}).get("finish_reason") or "none")
         told = result.llm_output or {}
         price = cost(self.price, message.usage_metadata, told.get("service_tier"))
         if price is not None:
             message.response_metadata["cost_usd"] = price
         message.response_metadata |= {"media_uploads": wired.media, "notes": wired.notes}
+        if not message.text.strip():
+            said = f"{self.carrier.spec} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
+            empty = ModelError(said.strip(), transient=ended not in _REMEDIES)
+            empty.usage = usage_of(message)
+            raise empty
         return result

@@ -60,7 +60,7 @@ def make_compatible(name: str, store: ClipStore) -> BaseChatModel:
     _require("compatible", spec)
     server = _server(row)
     row = row.model_copy(update={"sees": server.sees, "structured": server.structured})
-    return _make(spec, name, store, row, sound=server.sound, key=server.key or "none", server=server)
+    return _make(spec, name, store, row, sound=server.sound, key=server.key or "no-key", server=server)
 
 
 def _server(row: Capability) -> _Server:

@@ -4,13 +4,10 @@ The head (media, then what every role is told of the clip) depends on clip, trac
 every role and attempt, so that a provider's prompt cache can hit. A closer look stands behind it.
 """
 
-import base64
-import mimetypes
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict
@@ -18,13 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from aurelia.errors import InputError
 from aurelia.media import ClipStore
 from aurelia.models.capabilities import Sees
-from aurelia.models.encode import Picture, Wave, pictures, waves
+from aurelia.models.encode import pictures, waves
 from aurelia.models.evidence import picture_evidence, sound_evidence
 from aurelia.models.messages import CANDIDATES
-from state.schema import MediaRef, Window
+from aurelia.models.openai_blocks import Part, Sound, audio_part, frame_parts, payload, text_part, video_part
+from state.schema import MediaRef, Sense, Window
 
-Part = dict[str, Any]
-Sound = Literal["none", "input_audio", "audio_url"]
 FRAMES = 16
 _KEPT_HEADS = 4
 
@@ -65,16 +61,35 @@ class _Clip(NamedTuple):
     clip: MediaRef
     tracks: list[MediaRef]
     frames: int
-    evidence: bool
+    when_deaf: str
+    described: Mapping[Sense, str]
+    only: Sense | None
 
     @property
     def sounding(self) -> list[MediaRef]:
-        """The sounds that count: separate tracks, or else the clip's own."""
-        return self.tracks or ([self.clip] if self.clip["has_audio"] else [])
+        """The sounds that count: separate tracks, or else the clip's own; none where only the picture is wanted."""
+        own = [self.clip] if self.clip["has_audio"] else []
+        return [] if self.only == "picture" else self.tracks or own
+
+    @property
+    def visible(self) -> bool:
+        """Whether the picture is wanted."""
+        return self.only != "sound"
 
     @property
     def key(self) -> tuple[Any, ...]:
-        return (self.clip["id"], *(track["id"] for track in self.tracks), self.frames)
+        ids = (self.clip["id"], *(track["id"] for track in self.tracks))
+        return (*ids, self.frames, self.only, *sorted(self.described.items()))
+
+    def stand_in(self, sense: Sense, measure: Callable[[], str]) -> str:
+        """The text that stands for a part of the clip: what was written of it, or else what is measured in it."""
+        return self.described[sense] if sense in self.described else measure()
+
+    def source(self, sense: Sense) -> str:
+        """Where that text is from, for the result."""
+        if sense in self.described:
+            return f"what {self.when_deaf.removeprefix('describe:')} wrote of the {sense}"
+        return f"what was measured in the {sense}"
 
 
 class Wirer:
@@ -112,10 +127,16 @@ class Wirer:
         Raises:
             InputError: the model cannot carry it; the message says what to do.
         """
-        seen = _clip(fields["clip"], list(fields["tracks"]), fields) if sees_clip else None
+        seen = clip_of(fields) if sees_clip else None
         if seen:
             self._check(seen, [])
         self._check_heard(seen)
+
+    def lacks(self, seen: _Clip) -> list[Sense]:
+        """What of the media the model cannot take."""
+        blind: list[Sense] = ["picture"] if self._carrier.sees == "none" and seen.visible else []
+        deaf: list[Sense] = ["sound"] if self._carrier.sound == "none" and seen.sounding else []
+        return blind + deaf
 
     def _check_heard(self, seen: _Clip | None) -> None:
         if self._carrier.needs_audio and not (seen and seen.sounding):
@@ -142,10 +163,8 @@ class Wirer:
     def _check(self, seen: _Clip, closer: list[Window]) -> None:
         """Refuses what the model cannot carry, before anything is decoded."""
         carrier = self._carrier
-        if carrier.sees == "none" and not seen.evidence:
-            raise InputError(_cannot(carrier.spec, "see", "picture"))
-        if carrier.sound == "none" and seen.sounding and not seen.evidence:
-            raise InputError(_cannot(carrier.spec, "hear", "sound"))
+        for sense in self.lacks(seen) if seen.when_deaf == "error" else []:
+            raise InputError(_cannot(carrier.spec, "see" if sense == "picture" else "hear", sense))
         count = (seen.frames if carrier.sees == "images" else 0) + (_share(seen, closer) * len(closer))
         if carrier.sees != "none" and carrier.most_frames is not None and count > carrier.most_frames:
             raise InputError(
@@ -161,7 +180,7 @@ class Wirer:
 
     def _weigh(self, parts: list[Part]) -> None:
         limit = self._carrier.request_mb
-        weight = sum(len(_payload(part)) for part in parts) / 1e6
+        weight = sum(len(payload(part)) for part in parts) / 1e6
         if limit is not None and weight > limit:
             raise InputError(
                 f"{self._carrier.spec} takes requests of {limit:.0f} MB, and this clip makes one of {weight:.0f} MB:"
@@ -170,57 +189,69 @@ class Wirer:
 
     def _pictures(self, seen: _Clip, windows: list[Window]) -> list[Part]:
         sees = self._carrier.sees
+        if not seen.visible:
+            return []
         if sees == "video":
-            return [_text("The clip:"), _video(self._store.file(seen.clip), seen.clip)]
+            return [text_part("The clip:"), video_part(self._store.file(seen.clip), seen.clip)]
         if sees == "none":
-            text = picture_evidence(self._store, seen.clip, windows, seen.frames)
-            return [_text(f"The picture cannot be given to you; this stands in its place. {text}")]
+            text = seen.stand_in("picture", lambda: picture_evidence(self._store, seen.clip, windows, seen.frames))
+            return [text_part(f"The picture cannot be given to you; this stands in its place. {text}")]
         taken = pictures(self._store, seen.clip, windows, seen.frames)
-        return [_text(f"The clip's picture as {len(taken)} frames, each after its time:"), *_frames(taken)]
+        return [text_part(f"The clip's picture as {len(taken)} frames, each after its time:"), *frame_parts(taken)]
 
     def _sounds(self, seen: _Clip, windows: list[Window]) -> Iterator[Part]:
+        if self._carrier.sound == "none" and seen.sounding and "sound" in seen.described:
+            yield text_part(f"The sound cannot be given to you; this stands in its place. {seen.described['sound']}")
+            return
         for number, source in enumerate(seen.sounding):
             name = "The clip's sound"
             if seen.tracks:
                 name = "The sound track" if len(seen.tracks) == 1 else f"Candidate sound track {CANDIDATES[number]}"
             if self._carrier.sound == "none":
                 text = sound_evidence(self._store, seen.clip, source if seen.tracks else None)
-                yield _text(f"{name} cannot be given to you; this stands in its place. {text}")
+                yield text_part(f"{name} cannot be given to you; this stands in its place. {text}")
                 continue
             for wave in waves(self._store, source, windows):
-                yield _text(f"{name}, {wave.start:.2f}-{wave.end:.2f} s:")
-                yield _audio(wave, self._carrier.sound)
+                yield text_part(f"{name}, {wave.start:.2f}-{wave.end:.2f} s:")
+                yield audio_part(wave, self._carrier.sound)
 
     def _look(self, seen: _Clip, window: Window, looks: int) -> list[Part]:
         stretch, share = f"{window['start']:.2f}-{window['end']:.2f} s", _share(seen, [window] * looks)
-        parts = [_text(f"A closer look at {stretch} of the clip:")]
+        parts = [text_part(f"A closer look at {stretch} of the clip:")]
         if self._carrier.sees == "none":
-            parts.append(_text(picture_evidence(self._store, seen.clip, [window], max(2, share))))
+            if "picture" in seen.described:
+                # What was written of the picture already stands whole in the head.
+                return [] if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
+            parts.append(text_part(picture_evidence(self._store, seen.clip, [window], max(2, share))))
         else:
-            parts += _frames(pictures(self._store, seen.clip, [window], share))
+            parts += frame_parts(pictures(self._store, seen.clip, [window], share))
         # What was measured of the sound already stands whole, at its finest, in the head.
         return parts if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
 
     def _carried(self, seen: _Clip | None) -> int:
         if seen is None:
             return 0
-        sees, hears = self._carrier.sees != "none", self._carrier.sound != "none"
+        sees, hears = self._carrier.sees != "none" and seen.visible, self._carrier.sound != "none"
         own = sees or (hears and not seen.tracks and seen.clip["has_audio"])
         return int(own) + (len(seen.tracks) if hears else 0)
 
     def _notes(self, seen: _Clip | None) -> list[str]:
-        if seen is None:
-            return []
-        notes = []
-        if self._carrier.sees == "none":
-            notes.append(f"{self._carrier.spec} does not see: what was measured in the picture stood in its place.")
-        if self._carrier.sound == "none" and seen.sounding:
-            notes.append(f"{self._carrier.spec} does not hear: what was measured in the sound stood in its place.")
-        return notes
+        verbs = {"picture": "see", "sound": "hear"}
+        return [
+            f"{self._carrier.spec} does not {verbs[sense]}: {seen.source(sense)} stood in its place."
+            for sense in (self.lacks(seen) if seen else [])
+            if seen
+        ]
+
+
+def clip_of(fields: Mapping[str, Any]) -> _Clip:
+    """The media that a request's fields name, and what the request says of them."""
+    return _clip(fields["clip"], list(fields["tracks"]), fields)
 
 
 def _clip(clip: MediaRef, tracks: list[MediaRef], fields: Mapping[str, Any]) -> _Clip:
-    return _Clip(clip, tracks, int(fields.get("frames") or FRAMES), fields.get("when_deaf") == "evidence")
+    frames, when_deaf = int(fields.get("frames") or FRAMES), str(fields.get("when_deaf") or "error")
+    return _Clip(clip, tracks, frames, when_deaf, fields.get("described") or {}, fields.get("only"))
 
 
 def _references(message: BaseMessage) -> list[MediaRef]:
@@ -241,38 +272,6 @@ def _share(seen: _Clip, windows: list[Window]) -> int:
 def _cannot(spec: str, verb: str, what: str) -> str:
     return (
         f"{spec} does not {verb}, and this clip has {what}: give the role a model that does, or set"
-        f' when_deaf = "evidence" in the profile to give it what is measured in the {what} as text.'
+        f' when_deaf = "evidence" in the profile to give it what is measured in the {what} as text, or'
+        f' "describe:PROVIDER:MODEL" for what a model that can writes of it.'
     )
-
-
-def _text(text: str) -> Part:
-    return {"type": "text", "text": text}
-
-
-def _frames(taken: list[Picture]) -> list[Part]:
-    parts = []
-    for picture in taken:
-        parts.append(_text(f"at {picture.time:.2f} s"))
-        parts.append({"type": "image_url", "image_url": {"url": _data_url("image/jpeg", picture.jpeg)}})
-    return parts
-
-
-def _audio(wave: Wave, kind: Sound) -> Part:
-    if kind == "audio_url":
-        return {"type": "audio_url", "audio_url": {"url": _data_url("audio/wav", wave.wav)}}
-    return {"type": "input_audio", "input_audio": {"data": base64.b64encode(wave.wav).decode(), "format": "wav"}}
-
-
-def _video(file: Path, clip: MediaRef) -> Part:
-    # Containers whose type this Python does not know by their ending (mkv before 3.13) go as mp4; servers look inside.
-    kind = mimetypes.guess_type(clip["name"])[0] or "video/mp4"
-    return {"type": "video_url", "video_url": {"url": _data_url(kind, file.read_bytes())}}
-
-
-def _data_url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _payload(part: Part) -> str:
-    body = part[part["type"]]
-    return body if isinstance(body, str) else str(body.get("url") or body.get("data") or "")

@@ -80,7 +80,7 @@ class MeasuringChat(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": "offline", "measuring_code": fingerprint()}
+        return {"model": "offline", "measuring_code": fingerprint()[:16]}
 
     def _generate(
         self,

@@ -1,0 +1,89 @@
+"""The LangSmith client of this project: what it sends holds no media, no keys and no folders, and says things once.
+
+It decides what leaves the machine, not what is traced: spans come from LangGraph, marks on them from `graph.observe`.
+"""
+
+import os
+import re
+from functools import partial
+from typing import Any
+
+import langsmith
+from langsmith.utils import tracing_is_enabled
+
+_SECRET = re.compile(r"(?i)(API_KEY|COMPATIBLE_KEY|TOKEN|SECRET|PASSWORD)$")
+_SHORTEST_SECRET = 8
+_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")
+_PATH = re.compile(r"(?<![\w/.:<])/(?:[\w.~@+-]+/)+(?=[\w.~@+-])")
+# What LangGraph and the client add to every span and nobody filters by.
+_NOISE = ("langgraph_triggers", "langgraph_path", "langgraph_checkpoint_ns", "checkpoint_ns", "lc_versions")
+_OF_THE_CLIENT = ("runtime", "options", "batch_size")
+
+
+class Sender(langsmith.Client):
+    """Sends each span's input once, when it begins, and its metadata once, when it ends (the whole run's at both)."""
+
+    def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **more: Any) -> None:
+        """Opens a span."""
+        more |= {"serialized": None, "events": None, "extra": None if more.get("parent_run_id") else more.get("extra")}
+        if not more.get("outputs"):
+            more.pop("outputs", None)
+        super().create_run(name, inputs, run_type, **more)
+
+    def update_run(self, run_id: Any, **more: Any) -> None:
+        """Closes a span."""
+        extra = {name: value for name, value in (more.get("extra") or {}).items() if name not in _OF_THE_CLIENT}
+        super().update_run(run_id, **{**more, "inputs": None, "events": None, "extra": extra})
+
+
+def configure() -> None:
+    """Makes every trace of this process go through a Sender, when tracing is on; may be called again."""
+    if tracing_is_enabled() and not _Configured.client:
+        _Configured.client = sender()
+        langsmith.configure(client=_Configured.client)
+
+
+class _Configured:
+    client: Sender | None = None
+
+
+def sender(**options: Any) -> Sender:
+    """A client that sends what `cleaned` lets through, and none of the keys in this process's environment.
+
+    Args:
+        options: further arguments of `langsmith.Client`.
+    """
+    named = [value for name, value in os.environ.items() if _SECRET.search(name)]
+    secrets = [value for value in named if len(value) >= _SHORTEST_SECRET]
+    return Sender(anonymizer=partial(cleaned, secrets=secrets), omit_traced_runtime_info=True, **options)
+
+
+def cleaned(value: Any, secrets: list[str] | None = None) -> Any:
+    """What a span holds as it may leave the machine: messages by role and content, clips by id, the rest as it is.
+
+    In every text the folders of absolute paths, long base64 and secrets are replaced by a mark.
+
+    Args:
+        value: a span's input, output, error or metadata, as JSON.
+        secrets: texts that must not appear.
+    """
+    if isinstance(value, str):
+        return _masked(value, secrets or [])
+    if isinstance(value, list):
+        return [cleaned(part, secrets) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("lc") == 1 and "content" in value.get("kwargs", {}):
+        said = value["kwargs"]
+        return {"role": said.get("type", "system"), "content": cleaned(said["content"], secrets)}
+    if isinstance(generations := value.get("generations"), list):
+        return {"generations": [[cleaned(one.get("message"), secrets) for one in many] for many in generations]}
+    if value.get("type") == "clip" and isinstance(clip := value.get("clip"), dict):
+        return {"type": "clip", "clip": clip.get("id")}
+    return {name: cleaned(part, secrets) for name, part in value.items() if name not in _NOISE}
+
+
+def _masked(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "[key]")
+    return _PATH.sub("[folder]/", _BASE64.sub("[base64]", text))
