@@ -9,12 +9,14 @@ import guidance
 import local
 import media
 import questions
+import throughput
 
 
 def main() -> None:
     """Prints every benchmark: what the program costs, then what it is worth, with the failures of questions."""
     framework.main()
     media.main()
+    throughput.main()
     sent.main()
     local.main()
     guidance.main()

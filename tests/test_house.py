@@ -32,7 +32,9 @@ ORDER = [
     ("graph",),
     ("aurelia.bench",),
     ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show"),
-    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo", "aurelia.bench_import_cli"),
+    ("aurelia.options",),
+    ("aurelia.bench_cli", "aurelia.bench_import_cli"),
+    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
 

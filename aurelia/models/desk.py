@@ -1,9 +1,11 @@
 """Where the nodes ask: a role's request in, a validated answer with its bill out, every call through the ledger."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -222,7 +224,7 @@ class Desk:
 
     async def _ask(self, request: Request, schema: type[R]) -> Answer[R]:
         began = time.perf_counter()
-        request = replace(request, fields={**request.fields, "schema": schema.model_json_schema()})
+        request = replace(request, fields={**request.fields, "schema": json.loads(_schema_text(schema))})
         messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
         first = await self._call(request, messages)
         try:
@@ -255,6 +257,12 @@ class Desk:
         """Closes the ledger; it opens again when needed."""
         if self._ledger is not None:
             self._ledger.close()
+
+
+@cache
+def _schema_text(schema: type[Reply]) -> str:
+    # Making a schema takes milliseconds, reading its text does not.
+    return json.dumps(schema.model_json_schema())
 
 
 def _notes(reply: Paid) -> list[str]:
