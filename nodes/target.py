@@ -22,7 +22,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     context, iteration = settings_of(runtime), best_iteration(state["scores"])
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else None
     runtime.stream_writer({"event": "target", "best_iteration": iteration})
-    said = await _ask(state, best, context, desk)
+    said = await ask_target(state, best, context, desk)
     warnings = list(said.notes)
     if iteration is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
@@ -43,11 +43,28 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
 async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
     """The target's answer without reasoning; a failure is a warning and spoils nothing else."""
     try:
-        said = await _ask(state, None, settings_of(runtime), desk)
+        said = await ask_target(state, None, settings_of(runtime), desk)
     except AureliaError as fault:
         spent = fault.usage if isinstance(fault, ModelError) else None
         return {"usage": spent or NO_USAGE, "warnings": [f"There is no zero-shot answer: {fault}"]}
     return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
+
+
+async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
+    """What the target says with a reasoning before its prompt, or with none.
+
+    Raises:
+        ModelError: the target did not answer.
+    """
+    row = target_for(context.target)
+    given = injected(reasoning, context.inject) if reasoning else None
+    fields = base_fields("target", state) | media_fields(state, context)
+    fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
+    fields |= {"samples": context.samples}
+    text = _prompt(row, state, given)
+    return await desk.say(
+        Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
+    )
 
 
 def injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
@@ -70,18 +87,6 @@ def injected_text(reasoning: Reasoning) -> str:
         finding = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
         lines.append(f"{number}. {step['step']}" + (f" Finding: {finding}" if finding else ""))
     return "\n".join([*lines, *([f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else [])])
-
-
-async def _ask(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
-    row = target_for(context.target)
-    given = injected(reasoning, context.inject) if reasoning else None
-    fields = base_fields("target", state) | media_fields(state, context)
-    fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
-    fields |= {"samples": context.samples}
-    text = _prompt(row, state, given)
-    return await desk.say(
-        Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
-    )
 
 
 def _prompt(row: Target, state: Known, given: Reasoning | None) -> str:

@@ -73,7 +73,8 @@ class Attempt(TypedDict):
 
     `critique` and `doubts` are the evaluator's reasons and the stretches where it disagrees; `feedback` and `windows`
     are what was asked after this attempt, and where the next one is to look more closely; `seconds` and `usage` are
-    those of its agents' calls.
+    those of its agents' calls, `feedback_seconds` and `feedback_usage` the part of them that this attempt would not
+    have had as the last one.
     """
 
     iteration: int
@@ -87,6 +88,8 @@ class Attempt(TypedDict):
     error: str | None
     seconds: float
     usage: Usage
+    feedback_seconds: float
+    feedback_usage: Usage
 
 
 NO_USAGE: Usage = {
@@ -128,6 +131,8 @@ def new_attempt(iteration: int) -> Attempt:
         "error": None,
         "seconds": 0.0,
         "usage": NO_USAGE,
+        "feedback_seconds": 0.0,
+        "feedback_usage": NO_USAGE,
     }
 
 
