@@ -61,7 +61,7 @@
       {},
       el("span", { class: "marks" }, pill(row.z, "zero-shot"), pill(row.a, "AURELIA")),
       el("span", { class: "asked", dir: "auto", text: row.question }),
-      el("span", { class: "where", dir: "auto", text: [meta.columns[row.column], row.category, name].filter(Boolean).join(" · ") }),
+      el("span", { class: "where", dir: "auto", text: [meta.columns[row.column], meta.categories[row.category], name].filter(Boolean).join(" · ") }),
     );
     const details = el("details", { class: "question", "data-row": row.position }, head);
     details.addEventListener("toggle", () => {
@@ -76,7 +76,7 @@
     found = index.filter(
       (row) =>
         (column === "" || row.column === Number(column)) &&
-        (category === "" || row.category === meta.categories[Number(category)]) &&
+        (category === "" || row.category === Number(category)) &&
         (run === "" || row.run === Number(run)) &&
         (outcome === "" || tests[outcome](row)) &&
         words.every((word) => row.text.includes(word)),
