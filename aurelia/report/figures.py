@@ -41,7 +41,7 @@ def curves(
 ) -> Drawn:
     """Accuracy over a whole number (iterations, threshold, score), one curve a name, with intervals."""
     figure, axes = _blank()
-    _accuracy(axes, x, lines, what)
+    _accuracy(axes, x, lines, what, bounds)
     axes.set_xlabel(label)
     axes.set_xticks(list(x))
     _legend(axes)
@@ -53,7 +53,7 @@ def with_seconds(
 ) -> Drawn:
     """Accuracy over a setting, with seconds per sample on a second axis (Tables 5 and 6)."""
     figure, axes = _blank()
-    _accuracy(axes, x, lines, "accuracy, %")
+    _accuracy(axes, x, lines, "accuracy, %", PERCENT)
     axes.set_xlabel(label)
     axes.set_xticks(list(x))
     other = axes.twinx()
@@ -103,7 +103,7 @@ def stacks(title: str, note: str, groups: Mapping[str, Mapping[str, float]], lab
     return Drawn(title, note, _svg(figure, title))
 
 
-def _accuracy(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point]], what: str) -> None:
+def _accuracy(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point]], what: str, bounds: Bounds) -> None:
     for at, (name, points) in enumerate(lines.items()):
         colour = COLOURS[at % len(COLOURS)]
         known = [(place, point) for place, point in zip(x, points, strict=True) if point.value is not None]
@@ -114,6 +114,7 @@ def _accuracy(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point
             places, low, high = zip(*banded, strict=True)
             axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_ylabel(what, color=INK)
+    axes.set_ylim(*bounds)
 
 
 def _whiskers(axes: "Axes", places: Sequence[float], points: Sequence[Point]) -> None:

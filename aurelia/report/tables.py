@@ -25,7 +25,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table; `css` is `words` when its cells are text."""
+    """One table; `css` is `words` when its cells are text, `lined` when they have several lines."""
 
     caption: str
     heads: list[str]
@@ -76,7 +76,7 @@ def first_table(runs: Sequence[RunFigures]) -> Table:
         f"The other rows: {SOURCE}; of its two zero-shot figures the second, which its gains are against.",
         "Ours are comparable where the questions are: the paper's own data files are not public.",
     ]
-    return Table("Table 1, ours beside the paper's", ["model", *TITLES.values()], [*ours, *theirs], notes)
+    return Table("Table 1, ours beside the paper's", ["model", *TITLES.values()], [*ours, *theirs], notes, "lined")
 
 
 def _our_cell(group: Group | None) -> str:
@@ -94,7 +94,7 @@ def _cell(zero: float | None, with_aurelia: float | None, gain: float | None) ->
     if zero is None and with_aurelia is None:
         return NOTHING
     arrow = f"{number(zero)} → {number(with_aurelia)}" if with_aurelia is not None else number(zero)
-    return arrow if gain is None else f"{arrow} ({gain:+.1f} %)"
+    return arrow if gain is None else f"{arrow}\n({gain:+.1f} %)"
 
 
 ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke", "McNemar p", "gain, %"]

@@ -134,11 +134,11 @@
         card.append(el("p", {}, pill(side.mark), el("span", { class: "note", text: side.how ? ` by ${side.how}` : "" })));
         card.append(side.error ? said(side.error, "p", "said fault") : said(side.answer ?? "", "p", "said big"));
         if (side.choice) card.append(el("p", { class: "note" }, "choice: ", said(side.choice, "bdi", "")));
-        if (side.judge) card.append(el("p", { class: "note" }, "judge: ", said(side.judge, "bdi", "")));
+        if (side.said) card.append(el("p", { class: "note" }, side.how === "judge" ? "the judge: " : "scored on: ", said(side.said, "bdi", "")));
         const scores = Object.entries(side.scores || {}).map(([name, value]) => `${name} ${value === null ? "–" : value.toFixed(3)}`);
         if (scores.length) card.append(el("p", { class: "note", text: scores.join(" · ") }));
-        const calls = side.usage ? `${side.usage.calls} calls · ` : "";
-        card.append(el("p", { class: "note", text: `${calls}${dollars(side.usage)} · ${seconds(side.seconds)}` }));
+        const calls = side.usage.calls;
+        card.append(el("p", { class: "note", text: `${calls} call${calls === 1 ? "" : "s"} · ${dollars(side.usage)}` }));
       }
       cards.append(card);
     }
@@ -203,7 +203,7 @@
 
   function attempts(one) {
     if (!one.attempts.length) return null;
-    const part = el("section", {}, el("h4", { text: `Attempts (stopped by ${one.stop_reason || "nothing"})` }));
+    const part = el("section", {}, el("h4", { text: `Attempts: ${one.attempts.length}, stopped by ${one.stop_reason || "nothing"}, ${seconds(one.attempts.reduce((sum, attempt) => sum + attempt.seconds, 0))}` }));
     for (const attempt of one.attempts) {
       const best = attempt.iteration === one.best_iteration;
       const score = attempt.score === null ? "no score" : `${attempt.score}/10`;
