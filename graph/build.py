@@ -18,7 +18,7 @@ from nodes.feedback import advise
 from nodes.generator import generate
 from nodes.prepare import prepare
 from nodes.summarizer import summarize
-from nodes.target import answer, answer_zero_shot
+from nodes.target import answer, answer_alone, answer_zero_shot
 from state.context import Context
 from state.schema import Ended, Input, Judged, Known, Loop, Output, State
 
@@ -67,6 +67,22 @@ def build_graph(
     builder.add_edge("target_model", END)
     builder.add_edge("zero_shot", END)
     return builder.compile(checkpointer=checkpointer, name="aurelia")
+
+
+def build_zero_shot(desk: Desk) -> AureliaGraph:
+    """The target alone, for runs that want no more: prepare, then its answer without reasoning."""
+    builder: StateGraph[State, Context, Input, Output] = StateGraph(
+        State, context_schema=Context, input_schema=Input, output_schema=Output
+    )
+    shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
+    first: Any = partial(prepare, desk=desk, roles=("target",))
+    alone: Any = partial(answer_alone, desk=desk)
+    builder.add_node("prepare", first, input_schema=Input, trace_policy=shown)
+    builder.add_node("zero_shot", alone, input_schema=Known, trace_policy=shown)
+    builder.add_edge(START, "prepare")
+    builder.add_edge("prepare", "zero_shot")
+    builder.add_edge("zero_shot", END)
+    return builder.compile(name="zero_shot")
 
 
 graph = build_graph()

@@ -16,7 +16,7 @@ from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import Field, PrivateAttr, SecretStr
 
-from aurelia.errors import AureliaError, InputError, ModelError
+from aurelia.errors import AureliaError, ModelError, SettingsError
 from aurelia.models.capabilities import Price, Structured, cost
 from aurelia.models.faults import as_model_error
 from aurelia.models.openai_parts import Carrier, Wired, Wirer
@@ -128,7 +128,7 @@ class ChatCompletions(ChatOpenAI):
         if isinstance(fault, openai.AuthenticationError):
             raise self._wrong_key() from None
         if isinstance(fault, openai.NotFoundError) and fault.code == "model_not_found":
-            raise InputError(
+            raise SettingsError(
                 f"There is no model {self.carrier.spec} for this key (status 404): check the model's name."
             ) from None
 
@@ -143,12 +143,12 @@ class ChatCompletions(ChatOpenAI):
         key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
         if key and key in str(fault) and isinstance(found, ModelError):
             said = f"{spec} did not answer; what it says holds the key and is not shown here."
-            return ModelError(said, transient=found.transient, retry_after=found.retry_after)
+            return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
         return found
 
-    def _wrong_key(self) -> InputError:
+    def _wrong_key(self) -> SettingsError:
         # The provider's own sentence repeats a part of the key.
-        return InputError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
+        return SettingsError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
 
     def _billed(self, result: ChatResult, wired: Wired) -> ChatResult:
         message: Any = result.generations[0].message
