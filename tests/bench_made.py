@@ -118,7 +118,9 @@ def made_run(
                 marks.append(Mark(record.id, arm_name, 0, "correct", value, how, parts["said"]))
     meta = {
         "settings": {
-            "context": {"threshold": 8, "max_iterations": attempts, "inject": "steps"},
+            "threshold": 8,
+            "max_iterations": attempts,
+            "inject": "steps",
             "arms": ["zero_shot", "aurelia"],
         },
         "models": {"generator": "made:agent", "target": "made:target"},

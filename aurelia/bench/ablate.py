@@ -1,27 +1,45 @@
-"""The whole grid of iterations and thresholds from one run: only other best attempts need another answer (idea 7).
+"""The whole grid of iterations and thresholds from one run: only other best attempts need another answer.
 
 Every answer goes through the run's own ledger with the graph's own prompt, so that nothing is paid for twice and a
 second ablation costs nothing. It derives, asks and scores; tables and files are `aurelia.report`'s.
 """
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
+from typing import Any, Protocol
 
+from aurelia.bench.claim import claimed
 from aurelia.bench.derive import Derived, Setting, derivable, derive
+from aurelia.bench.limits import Traffic
+from aurelia.bench.media import Clips
 from aurelia.bench.record import Record
-from aurelia.bench.runfile import Mark, Outcome, RunFile
-from aurelia.errors import InputError, ModelError
+from aurelia.bench.runfile import Outcome, RunFile
+from aurelia.bench.runledger import RunLedger
+from aurelia.bench.runner import House
+from aurelia.errors import InputError, MediaError, ModelError
 from aurelia.models.desk import Desk
+from nodes.prepare import check
 from nodes.target import ask_target
 from state.context import Context, Inject, make_context
 from state.schema import Attempt, Known
 
-Admit = Callable[[Record], Awaitable[Known]]
-Score = Callable[[Record, str], Awaitable[Sequence[Mark]]]
+Score = Callable[[Record, str], Awaitable[Sequence["Scored"]]]
 Key = tuple[str, int | None]
+
+
+class Scored(Protocol):
+    """One score of an answer: `value` is null where it cannot be told."""
+
+    @property
+    def metric(self) -> str:
+        """Its name: `correct`, or that of a caption's score."""
+
+    @property
+    def value(self) -> float | None:
+        """0 to 1, or what the metric's range is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +86,60 @@ def grid(iterations: Sequence[int], thresholds: Sequence[int], injects: Sequence
     return settings
 
 
+def context_of(run: RunFile) -> Context:
+    """The settings that a run was made with."""
+    known = run.meta["settings"]
+    return make_context({name: known[name] for name in Context.model_fields if name in known})
+
+
 async def ablate(
-    run: RunFile,
+    path: Path,
     settings: Sequence[Setting],
-    *,
-    desk: Desk,
-    admit: Admit,
+    house: House,
     score: Score,
-    at_once: int = 8,
+    *,
+    concurrency: int = 8,
     on_question: Callable[[Question], None] = lambda question: None,
 ) -> list[Question]:
     """Every question of a run at every setting.
 
     Args:
-        run: made with the largest T and no early stop (or with settings at least as large as all of these).
+        path: a run made with the largest T and no early stop, or with settings at least as large as all of these.
         settings: the grid.
-        desk: models and the run's own ledger.
-        admit: makes the target's state from a record: question, choices, the clip by reference.
+        house: what it uses of this machine; the clips must be there.
         score: scores an answer.
-        at_once: questions under way at the same time.
-        on_question: called with each as it is done.
+        concurrency: questions under way, and calls to each provider, at the same time.
+        on_question: called with each question as it is done.
 
     Raises:
-        InputError: the run had a budget, or stopped before one of the settings would have.
+        InputError: the run had a budget, or stopped before one of the settings would have, or holds no attempts.
     """
-    context = make_context(dict(run.meta["settings"]["context"]))
-    derivable(context)
-    gate = asyncio.Semaphore(at_once)
+    store = house.clips()
+    with claimed(path), RunFile.open(path) as run:
+        context = context_of(run)
+        derivable(context)
+        rows = list(_rows(run))
+        if not any(loop and loop.result for _, _, loop, _ in rows):
+            raise InputError(f"{path.name} holds no answer with AURELIA: run that arm first.")
+        ledger = RunLedger(path, Traffic(concurrency, {}), run.bill(), sleep=house.sleep)
+        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+        asking = _Asking(context, desk, ledger, Clips(store), score)
+        gate = asyncio.Semaphore(concurrency)
 
-    async def one(record: Record, aurelia: Outcome | None, zero: Outcome | None) -> Question:
-        async with gate:
-            question = await _question(record, aurelia, zero, settings, _Asking(context, desk, admit, score))
-        on_question(question)
-        return question
+        async def one(record: Record, rollout: int, loop: Outcome | None, zero: Outcome | None) -> Question:
+            async with gate:
+                question = await asking.question(record, rollout, loop, zero, settings)
+            on_question(question)
+            return question
 
-    return await asyncio.gather(*(one(*row) for row in _rows(run)))
+        try:
+            return await asyncio.gather(*(one(*row) for row in rows))
+        finally:
+            await ledger.apart(ledger.close)
 
 
-def _rows(run: RunFile) -> Iterator[tuple[Record, Outcome | None, Outcome | None]]:
-    """Every record with its two outcomes, once a rollout."""
+def _rows(run: RunFile) -> Iterator[tuple[Record, int, Outcome | None, Outcome | None]]:
+    """Every record with its outcomes, with AURELIA and without, once a rollout."""
     zero = {(outcome.record, outcome.rollout): outcome for outcome in run.outcomes("zero_shot")}
     loops = {(outcome.record, outcome.rollout): outcome for outcome in run.outcomes("aurelia")}
     rollouts = sorted({rollout for _, rollout in [*zero, *loops]})
@@ -114,69 +147,64 @@ def _rows(run: RunFile) -> Iterator[tuple[Record, Outcome | None, Outcome | None
         for rollout in rollouts:
             pair = loops.get((record.id, rollout)), zero.get((record.id, rollout))
             if any(pair):
-                yield record, *pair
+                yield record, rollout, *pair
 
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
+    """Asks about other best attempts than the run's own, and scores."""
+
     context: Context
     desk: Desk
-    admit: Admit
+    ledger: RunLedger
+    clips: Clips
     score: Score
 
-    async def told(self, record: Record, outcome: Outcome, attempt: Attempt | None, inject: str) -> Told:
-        context = self.context.model_copy(update={"inject": inject, "rollout": outcome.rollout})
-        try:
-            state = await self.admit(record)
-            said = await ask_target(state, attempt["reasoning"] if attempt else None, context, self.desk)
-        except ModelError as fault:
-            return Told(None, str(fault))
-        return await self.scored(record, said.value)
+    async def question(
+        self, record: Record, rollout: int, loop: Outcome | None, zero: Outcome | None, settings: Sequence[Setting]
+    ) -> Question:
+        """One question at every setting."""
+        alone = await self._scored(record, zero.answer, zero.error) if zero else None
+        if loop is None or not loop.result:
+            return Question(record, rollout, {}, {}, alone)
+        attempts: list[Attempt] = loop.result["iterations"]
+        seen: dict[tuple[int, str], Derived] = {}
+        ends, told = {}, dict[Key, Told]()
+        for setting in settings:
+            end = derive(attempts, setting)
+            # One object for the many settings that end alike.
+            end = ends[setting] = seen.setdefault((len(end.iterations), end.stop_reason), end)
+            key = setting.inject, end.best_iteration
+            if key in told:
+                continue
+            if key == (self.context.inject, loop.result["best_iteration"]):
+                told[key] = await self._scored(record, loop.answer)
+            else:
+                attempt = attempts[end.best_iteration - 1] if end.best_iteration else None
+                told[key] = await self._told(record, loop, attempt, setting.inject)
+        return Question(record, rollout, ends, told, alone)
 
-    async def scored(self, record: Record, answer: str | None) -> Told:
-        marks = await self.score(record, answer) if answer is not None else ()
+    async def _told(self, record: Record, loop: Outcome, attempt: Attempt | None, inject: str) -> Told:
+        context = self.context.model_copy(update={"inject": inject, "rollout": loop.rollout})
+        with self.ledger.account(f"ablate/{record.id}"):
+            try:
+                state = await self._state(record)
+                said = await ask_target(state, attempt["reasoning"] if attempt else None, context, self.desk)
+            except (ModelError, MediaError) as fault:
+                return Told(None, str(fault))
+        return await self._scored(record, said.value)
+
+    async def _state(self, record: Record) -> Known:
+        """What the target is told, as the graph's first node prepares it."""
+        media = await self.clips.media(record)
+        asked: Any = {"video": media.video, "audio": media.audio, "question": record.asked(), "choices": record.choices}
+        question, choices, audio = check(asked)
+        clip = await asyncio.to_thread(self.desk.store.admit, media.video)
+        tracks = [await asyncio.to_thread(self.desk.store.admit, name, kind="audio") for name in audio]
+        return {"run": "ablate", "question": question, "choices": choices, "clip": clip, "tracks": tracks}
+
+    async def _scored(self, record: Record, answer: str | None, error: str | None = None) -> Told:
+        if answer is None:
+            return Told(None, error)
+        marks = await self.score(record, answer)
         return Told(answer, scores={mark.metric: mark.value for mark in marks})
-
-
-async def _question(
-    record: Record, loop: Outcome | None, zero: Outcome | None, settings: Sequence[Setting], asking: _Asking
-) -> Question:
-    unloaded = Told(zero.answer, zero.error) if zero else None
-    if zero and zero.answer is not None:
-        unloaded = await asking.scored(record, zero.answer)
-    if loop is None or loop.state == "failed" or not loop.result:
-        return Question(record, loop.rollout if loop else 0, {}, {}, unloaded)
-    attempts: list[Attempt] = loop.result["iterations"]
-    seen: dict[tuple[int, str], Derived] = {}
-    ends = {}
-    for setting in settings:
-        end = derive(attempts, setting)
-        ends[setting] = seen.setdefault((len(end.iterations), end.stop_reason), end)
-    told: dict[Key, Told] = {}
-    for setting, end in ends.items():
-        key = setting.inject, end.best_iteration
-        if key in told:
-            continue
-        if key == (asking.context.inject, loop.result["best_iteration"]):
-            told[key] = await asking.scored(record, loop.answer)
-        else:
-            attempt = attempts[end.best_iteration - 1] if end.best_iteration else None
-            told[key] = await asking.told(record, loop, attempt, setting.inject)
-    return Question(record, loop.rollout, ends, told, unloaded)
-
-
-def known(record: Record, clip: Known) -> Known:
-    """The target's state for a record, under a run name of its own."""
-    return {**clip, "run": uuid.uuid4().hex, "question": record.asked(), "choices": list(record.choices)}
-
-
-def missing_loop(questions: Sequence[Question]) -> int:
-    """How many questions the run holds no attempts of: they count as failed at every setting.
-
-    Raises:
-        InputError: none of them has any.
-    """
-    failed = sum(not question.ends for question in questions)
-    if failed == len(questions):
-        raise InputError("The run holds no answered question of the AURELIA arm: run it with that arm first.")
-    return failed

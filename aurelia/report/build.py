@@ -29,24 +29,21 @@ class Written(NamedTuple):
     markdown: Path
 
 
-def build(
-    paths: Sequence[Path], out: Path, *, media: Media = "few", root: Path | None = None, store: ClipStore | None = None
-) -> Written:
+def build(paths: Sequence[Path], out: Path, *, media: Media = "few", store: ClipStore | None = None) -> Written:
     """Writes report.html and report.md into a folder.
 
     Args:
         paths: run files; several are compared.
         out: the folder, made if need be.
         media: pictures for all questions, for a few (the first ones, and those where the arms differ), or for none.
-        root: the folder with the clips; without it there are no pictures.
-        store: reads the clips (needed with `root`).
+        store: reads the clips, by the names that the records give them; without it there are no pictures.
 
     Raises:
         InputError: a file is no run, none was named, or a package of the extra `bench` is missing.
     """
     if not paths:
         raise InputError("No run file was named: give one or more that bench run has made.")
-    album = Album(store, root) if store is not None and root is not None else None
+    album = Album(store) if store is not None else None
     packer = Packer(_Pictures(album, media).page)
     runs: list[RunFigures] = []
     with ExitStack() as stack:
@@ -115,7 +112,7 @@ def _content(runs: Sequence[RunFigures]) -> dict[str, Any]:
         "tiles": [tile for run in runs for tile in tables.tiles(run, len(runs) > 1)],
         "table1": tables.first_table(runs),
         "accuracy": [table for run in runs for table in tables.accuracies(run)],
-        "bill": [table for run in runs for table in (tables.arm_bill(run), tables.role_bill(run))],
+        "bill": [table for run in runs for table in (tables.arm_bill(run), tables.role_bill(run)) if table.rows],
         "runs": [tables.described(run) for run in runs],
         "figures": drawn(runs),
         "ablations": [],

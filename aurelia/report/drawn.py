@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from aurelia.report import figures
-from aurelia.report.figures import Drawn, Point
+from aurelia.report.figures import Drawn, Point, Scale
 from aurelia.report.measure import accuracy_of
 from aurelia.report.paper import TITLES
 from aurelia.report.rows import Case
 from aurelia.report.safe import visible
 from aurelia.report.tables import ARM_NAMES, RunFigures
 
+SCORE = Scale("score", 0, 10.5)
 MODALITIES = ("audio", "visual", "both", "knowledge")
 
 
@@ -75,7 +76,7 @@ def progress(run: RunFigures, tail: str) -> Drawn | None:
         points.append(Point(sum(best) / len(best), n=len(best)))
     note = "The best score so far, 1 to 10, on average; an attempt without a score counts as 0."
     return figures.curves(
-        f"Score over attempts{tail}", note, range(1, longest + 1), "attempt", {"best score": points}, "score"
+        f"Score over attempts{tail}", note, range(1, longest + 1), "attempt", {"best score": points}, SCORE
     )
 
 

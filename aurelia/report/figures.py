@@ -36,12 +36,23 @@ class Point(NamedTuple):
     n: int = 0
 
 
+class Scale(NamedTuple):
+    """What stands beside an axis, and its two ends."""
+
+    label: str
+    low: float
+    high: float
+
+
+PERCENT = Scale("accuracy, %", 0, 105)
+
+
 def curves(
-    title: str, note: str, x: Sequence[int], label: str, lines: Mapping[str, Sequence[Point]], what: str = "accuracy, %"
+    title: str, note: str, x: Sequence[int], label: str, lines: Mapping[str, Sequence[Point]], scale: Scale = PERCENT
 ) -> Drawn:
-    """Accuracy over a whole number (iterations, threshold, score), one curve a name, with intervals."""
+    """A value over a whole number (iterations, threshold, score), one curve a name, with intervals."""
     figure, axes = _blank()
-    _accuracy(axes, x, lines, what, bounds)
+    _lines(axes, x, lines, scale)
     axes.set_xlabel(label)
     axes.set_xticks(list(x))
     _legend(axes)
@@ -53,7 +64,7 @@ def with_seconds(
 ) -> Drawn:
     """Accuracy over a setting, with seconds per sample on a second axis (Tables 5 and 6)."""
     figure, axes = _blank()
-    _accuracy(axes, x, lines, "accuracy, %", PERCENT)
+    _lines(axes, x, lines, PERCENT)
     axes.set_xlabel(label)
     axes.set_xticks(list(x))
     other = axes.twinx()
@@ -103,7 +114,7 @@ def stacks(title: str, note: str, groups: Mapping[str, Mapping[str, float]], lab
     return Drawn(title, note, _svg(figure, title))
 
 
-def _accuracy(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point]], what: str, bounds: Bounds) -> None:
+def _lines(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point]], scale: Scale) -> None:
     for at, (name, points) in enumerate(lines.items()):
         colour = COLOURS[at % len(COLOURS)]
         known = [(place, point) for place, point in zip(x, points, strict=True) if point.value is not None]
@@ -113,8 +124,8 @@ def _accuracy(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point
         if banded:
             places, low, high = zip(*banded, strict=True)
             axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.set_ylabel(what, color=INK)
-    axes.set_ylim(*bounds)
+    axes.set_ylabel(scale.label, color=INK)
+    axes.set_ylim(scale.low, scale.high)
 
 
 def _whiskers(axes: "Axes", places: Sequence[float], points: Sequence[Point]) -> None:

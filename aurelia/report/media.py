@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ PEAKS = 200
 QUALITY = 60
 
 
-def pictured(store: ClipStore, root: Path, video: str, tracks: list[str]) -> dict[str, Any]:
+def pictured(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
     """Frames as JPEG data URIs with their times (seconds), and the sound's peaks, 0 to 100, evenly over the clip.
 
     The first separate track stands in for the clip's own sound when there are any.
@@ -26,7 +25,7 @@ def pictured(store: ClipStore, root: Path, video: str, tracks: list[str]) -> dic
     Raises:
         MediaError: the clip is not there, may not be read, or cannot be decoded.
     """
-    clip = store.admit(root / video)
+    clip = store.admit(video)
     frames = store.frames(clip, [], FRAMES, HEIGHT)
     shown = [
         {"time": round(float(time), 3), "jpeg": _jpeg(image)}
@@ -35,13 +34,13 @@ def pictured(store: ClipStore, root: Path, video: str, tracks: list[str]) -> dic
     notes: list[str] = []
     heard = clip
     if tracks:
-        heard, note = _track(store, root, tracks)
+        heard, note = _track(store, tracks)
         notes.append(note)
     return {"duration": clip["duration"], "frames": shown, "peaks": _peaks(store, heard, clip), "notes": notes}
 
 
-def _track(store: ClipStore, root: Path, tracks: list[str]) -> tuple[MediaRef, str]:
-    track = store.admit(root / tracks[0], kind="audio")
+def _track(store: ClipStore, tracks: list[str]) -> tuple[MediaRef, str]:
+    track = store.admit(tracks[0], kind="audio")
     if len(tracks) == 1:
         return track, "The sound is a separate track."
     return track, f"The first of {len(tracks)} candidate tracks is drawn."
@@ -68,14 +67,13 @@ def _peaks(store: ClipStore, heard: MediaRef, clip: MediaRef) -> list[int]:
 class Album:
     """Pictures of the clips of some questions, each clip once; a clip that cannot be shown says why."""
 
-    def __init__(self, store: ClipStore, root: Path) -> None:
+    def __init__(self, store: ClipStore) -> None:
         """Opens nothing yet.
 
         Args:
-            store: reads the clips.
-            root: the folder that the records' paths start from.
+            store: reads the clips, by the names that the records give them.
         """
-        self._store, self._root = store, root
+        self._store = store
         self._pages: dict[tuple[str, ...], int | str] = {}
         self.clips: list[dict[str, Any]] = []
 
@@ -84,7 +82,7 @@ class Album:
         key = (video, *tracks)
         if key not in self._pages:
             try:
-                self.clips.append(pictured(self._store, self._root, video, tracks))
+                self.clips.append(pictured(self._store, video, tracks))
                 self._pages[key] = len(self.clips) - 1
             except AureliaError as fault:
                 self._pages[key] = f"The clip cannot be shown: {fault}"
