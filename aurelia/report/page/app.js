@@ -39,9 +39,11 @@
   const pill = (mark, text) => el("span", { class: `pill ${mark}`, text: `${MARKS[mark]} ${text || mark}` });
 
   // --- the list -------------------------------------------------------------------------------------------------
+  // As the table of accuracy counts them: an unparsed answer is not right, a failed one is no answer.
+  const notRight = (mark) => ["wrong", "part", "unparsed"].includes(mark);
   const tests = {
-    fixed: (row) => row.z !== "right" && row.a === "right",
-    broke: (row) => row.z === "right" && row.a !== "right",
+    fixed: (row) => notRight(row.z) && row.a === "right",
+    broke: (row) => row.z === "right" && notRight(row.a),
     "both-right": (row) => row.z === "right" && row.a === "right",
     "both-wrong": (row) => row.z === "wrong" && row.a === "wrong",
     "zero-right": (row) => row.z === "right",
