@@ -133,7 +133,7 @@ def counted(driver: Any, **chosen: str) -> int:
 
 def test_filters_find_what_the_figures_count(driver: Any, many: Path) -> None:
     visit(driver, many)
-    tiles = driver.execute_script("return document.querySelector('.tiles').textContent")
+    tiles = driver.execute_script("return document.querySelector('.tiles').innerText")
     found = re.search(r"(\d+) fixed, (\d+) broke", tiles)
     assert found and int(found[1]) > int(found[2]) > 0
     assert counted(driver) == 130
