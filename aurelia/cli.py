@@ -9,15 +9,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
+from aurelia import bench_cli
 from aurelia.errors import AureliaError, InputError
+from aurelia.options import Debug, Json, Model, Profile, context_of
 from aurelia.settings import Settings
-
-if TYPE_CHECKING:
-    from state.context import Context
 
 app = typer.Typer(
     add_completion=False,
@@ -26,25 +25,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="AURELIA: better answers from a frozen audio-visual model, by reasoning that is checked against the clip.",
 )
+app.add_typer(bench_cli.app, name="bench")
 
 Video = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
 Audio = Annotated[
     list[str] | None,
     typer.Option(metavar="PATH", help="A separate sound track; several are candidates to choose from."),
 ]
-Profile = Annotated[
-    str,
-    typer.Option(metavar="NAME|FILE.toml", envvar="AURELIA_PROFILE", help="Preset of models and settings."),
-]
-Model = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="ROLE=PROVIDER:MODEL",
-        help="Model of one role: generator, summarizer, evaluator, feedback or target.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @app.command()
@@ -76,7 +63,7 @@ def ask(
 ) -> None:
     """Answer a question about a clip, with and without AURELIA."""
     overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "compare": compare}
-    context = _context(profile, model, overrides)
+    context = context_of(profile, model, overrides)
     media = _Media(video, audio)
     from aurelia.show import Progress, answer_lines
     from graph.run import ask as run
@@ -100,7 +87,7 @@ def score(
     debug: Debug = False,
 ) -> None:
     """Score a caption against a clip, 1 to 10: the evaluator alone."""
-    context = _context(profile, model, {})
+    context = context_of(profile, model, {})
     if not caption.strip():
         raise InputError("The caption is empty: say what is claimed to be seen and heard.")
     media = _Media(video, audio)
@@ -174,21 +161,6 @@ class _Media:
         from aurelia.models.desk import Desk
 
         return Desk(Settings.from_environment(local=True), store=self._store)
-
-
-def _context(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
-    from aurelia.profiles import context_for
-    from state.context import ROLES
-
-    named: dict[str, Any] = {}
-    for entry in models or []:
-        role, equals, spec = entry.partition("=")
-        if not equals or role not in ROLES:
-            raise InputError(
-                f"--model {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
-            )
-        named[role] = spec
-    return context_for(profile, {**overrides, **named})
 
 
 def _print(text: str) -> None:

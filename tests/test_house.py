@@ -24,6 +24,8 @@ ORDER = [
     ("graph",),
     ("aurelia.bench",),
     ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show"),
+    ("aurelia.options",),
+    ("aurelia.bench_cli",),
     ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")

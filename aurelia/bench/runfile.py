@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from aurelia.bench.database import FORMAT, TABLES, connected, format_of, told
 from aurelia.bench.record import Record
@@ -69,8 +69,21 @@ class Mark:
     said: str | None = None
 
 
+class Standing(NamedTuple):
+    """What a run needs to know of an outcome to go on: the fields of `Outcome` without its long ones."""
+
+    record: str
+    arm: Arm
+    rollout: int
+    state: State
+    answer: str | None
+    choice: str | None
+    tries: int
+
+
 _FIELDS = [field.name for field in fields(Outcome)]
 _OUTCOME = ", ".join(f"o.{name}" for name in _FIELDS)
+_STANDING = ", ".join(f"o.{name}" for name in Standing._fields)
 _MARK = ", ".join(f"m.{field.name}" for field in fields(Mark))
 
 
@@ -191,6 +204,12 @@ class RunFile:
             known["result"] = json.loads(known["result"]) if known["result"] else None
             known["usage"] = json.loads(known["usage"])
             yield Outcome(**known)
+
+    def standings(self, rollout: int | None = None) -> Iterator[Standing]:
+        """All outcomes so far in short, in no particular order."""
+        query = f"SELECT {_STANDING} FROM outcomes o WHERE o.rollout = coalesce(?, o.rollout)"
+        for row in self._connection.execute(query, (rollout,)):
+            yield Standing(*row)
 
     def store_outcomes(self, *outcomes: Outcome) -> None:
         """Stores outcomes together, each in place of an earlier one of the same record, arm and rollout."""
