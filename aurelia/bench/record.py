@@ -14,7 +14,7 @@ from aurelia.errors import InputError
 from state.schema import Modality
 
 Task = Literal["av-qa", "av-captioning", "av-compositional", "av-geoiq", "av-meme", "dm-match"]
-Column = Literal["music-avqa", "avsd", "av-captioning", "av-compositional", "av-geoiq", "av-meme", "dm-match"]
+Column = Literal["music-avqa", "avsd", "av-captioning", "av-compositional", "av-geoiq", "av-meme", "dm-match", "other"]
 COLUMNS: dict[Column, Task] = {
     "music-avqa": "av-qa",
     "avsd": "av-qa",
@@ -23,6 +23,7 @@ COLUMNS: dict[Column, Task] = {
     "av-geoiq": "av-geoiq",
     "av-meme": "av-meme",
     "dm-match": "dm-match",
+    "other": "av-qa",
 }
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -61,7 +62,8 @@ class Record(_Part):
 
     Attributes:
         id: its name, the same in every import of the same file; unique in a benchmark file.
-        column: which of Table 1's seven columns it counts for; the task (of six) follows from it.
+        column: which of Table 1's seven columns it counts for, or `other` for a data set outside the paper; the task
+            (of six) follows from it.
         category: one of the paper's 17 categories (Table 2), or another name; may be empty.
         kinds: the kinds of question as the data set names them, for instance ["Audio", "Counting"].
         video: the video's path under the media folder, or a clip's id.
@@ -112,6 +114,11 @@ class Record(_Part):
         return json.dumps(self.model_dump(exclude_defaults=True), ensure_ascii=False)
 
 
+def faults(error: ValidationError) -> str:
+    """What a validation found wrong, in one line: the first three faults, each with its field."""
+    return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'record'}: {f['msg']}" for f in error.errors()[:3])
+
+
 def schema() -> dict[str, Any]:
     """The JSON schema of a record."""
     return Record.model_json_schema()
@@ -156,5 +163,4 @@ def _parsed(line: str, where: str) -> Record:
     try:
         return Record.model_validate_json(line)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'record'}: {f['msg']}" for f in error.errors()[:3])
-        raise InputError(f"{where} is no benchmark record: {faults}.") from None
+        raise InputError(f"{where} is no benchmark record: {faults(error)}.") from None
