@@ -136,14 +136,14 @@ def mixture(
 
 
 def _cook(recipe: Any, file: Path, out: Path, media_root: Path | None, concurrency: int) -> None:
+    from aurelia.bench.interrupts import run_until_done
     from aurelia.bench.plan import Plan
     from aurelia.bench.progress import Display
     from aurelia.report.recipes import Work
 
-    house = _house(media_root)
+    house, plan = _house(media_root), Plan(concurrency=concurrency)
     with Display() as display:
-        work = Work(file, out, house, Plan(concurrency=concurrency), display.event)
-        written = asyncio.run(recipe(work))
+        written = run_until_done(lambda stop: recipe(Work(file, out, house, plan, display.event, stop)))
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 

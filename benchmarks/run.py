@@ -7,16 +7,18 @@ import framework
 import guidance
 import media
 import questions
+import report
 
 
 def main() -> None:
-    """Prints framework, media, guidance, the paraphrased questions with their failures, and the critic's ranking."""
+    """Prints framework, media, guidance, the paraphrased questions with failures, the critic and the report."""
     framework.main()
     media.main()
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))
     critic.main()
+    report.main()
 
 
 if __name__ == "__main__":

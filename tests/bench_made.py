@@ -29,7 +29,7 @@ def usage(calls: int) -> Usage:
 
 
 def made_record(number: int, dice: random.Random, video: str = "") -> dict[str, Any]:
-    column = list(COLUMNS)[number % len(COLUMNS)]
+    column = list(COLUMNS)[number % 7]
     choices = [sentence(dice, 3) + f" {letter}" for letter in "abcd"] if number % 2 else []
     return {
         "id": f"made:{number}",

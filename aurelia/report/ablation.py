@@ -177,7 +177,7 @@ def drawn(value: Mapping[str, Any], tail: str = "") -> list[Drawn]:
 
 def _curve(title: str, label: str, name: str, found: Sequence[Cell], at: str, without: Point) -> Drawn:
     ordered = sorted(found, key=lambda cell: int(getattr(cell, name)))
-    lines = {"AURELIA": [cell.point for cell in ordered], "zero-shot": [without] * len(ordered)}
+    lines = {"zero-shot": [without] * len(ordered), "AURELIA": [cell.point for cell in ordered]}
     x = [getattr(cell, name) for cell in ordered]
     return figures.with_seconds(title, f"At {at}.", x, label, lines, [cell.seconds for cell in ordered])
 

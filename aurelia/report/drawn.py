@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from aurelia.report import figures
 from aurelia.report.figures import Drawn, Point, Scale
 from aurelia.report.measure import accuracy_of
-from aurelia.report.paper import TITLES
+from aurelia.report.paper import ALL_TITLES
 from aurelia.report.rows import Case
 from aurelia.report.safe import visible
 from aurelia.report.tables import ARM_NAMES, RunFigures
@@ -30,7 +30,7 @@ def by_column(runs: Sequence[RunFigures]) -> Drawn | None:
     if not runs or not runs[0].cases:
         return None
     found = {
-        TITLES[column]: {
+        ALL_TITLES[column]: {
             title: accuracy_of([case for case in runs[0].cases if case.column == column], arm)
             for arm, title in ARM_NAMES.items()
         }
@@ -89,7 +89,7 @@ def modalities(run: RunFigures, tail: str) -> Drawn | None:
     for column in dict.fromkeys(case.column for case in with_steps):
         some = [case for case in with_steps if case.column == column]
         whole = sum(sum(case.modalities.values()) for case in some)
-        found[TITLES[column]] = {
+        found[ALL_TITLES[column]] = {
             name: 100 * sum(case.modalities.get(name, 0) for case in some) / whole for name in MODALITIES
         }
     sided = {name: 100 * sum(map(_only(name), with_steps)) / len(with_steps) for name in ("audio", "visual")}

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from aurelia.errors import InputError
-from aurelia.report.paper import TITLES
+from aurelia.report.paper import ALL_TITLES
 from aurelia.report.rows import VERDICTS, Row
 from aurelia.report.safe import deep, visible
 
@@ -33,7 +33,7 @@ class Packer:
             picture: the number of a question's entry among the clips, a text that says why it has none, or None.
         """
         self._picture = picture
-        self._columns = list(TITLES)
+        self._columns = list(ALL_TITLES)
         self._index: list[list[Any]] = []
         self._open: list[dict[str, Any]] = []
         self._chunks: list[str] = []
@@ -118,8 +118,9 @@ def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     blocks = packer.chunks(clips)
     meta = {
-        "columns": list(TITLES.values()),
+        "columns": list(ALL_TITLES.values()),
         "categories": packer.categories,
+        "names": [visible(name) for name in content["names"]],
         "marks": VERDICTS,
         "chunk": CHUNK,
     }
@@ -129,7 +130,7 @@ def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str
     return template.generate(
         **shown,
         figures=figures,
-        columns=list(TITLES.values()),
+        columns=list(ALL_TITLES.values()),
         categories=[visible(name) for name in packer.categories],
         meta=Markup(_json(meta)),
         chunks=blocks,

@@ -20,6 +20,7 @@ TITLES: dict[Column, str] = {
     "av-meme": "AV-Meme",
     "dm-match": "DM-Match",
 }
+ALL_TITLES: dict[Column, str] = {**TITLES, "other": "other"}
 
 
 class PaperCell(NamedTuple):

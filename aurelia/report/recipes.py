@@ -16,7 +16,8 @@ from aurelia.bench.runfile import RunFile
 from aurelia.bench.runner import House, run_bench
 from aurelia.bench.sample import sample
 from aurelia.bench.score import score_outcome
-from aurelia.errors import InputError
+from aurelia.bench.session import INTERRUPTED
+from aurelia.errors import AureliaError, InputError
 from aurelia.report import ablation, markdown
 from aurelia.report.build import Written, build
 from aurelia.report.figures import Point
@@ -37,6 +38,7 @@ class Work:
         house: what it uses of this machine.
         plan: how runs are carried out.
         tell: called with the runner's events.
+        interrupted: set it to stop once the calls under way are stored.
     """
 
     file: Path
@@ -44,6 +46,7 @@ class Work:
     house: House
     plan: Plan = Plan()
     tell: Tell = lambda event: None
+    interrupted: asyncio.Event | None = None
 
 
 async def write_ablation(
@@ -137,6 +140,10 @@ async def mixture(work: Work, contexts: Mapping[str, Context]) -> Written:
 
 
 async def _run_and_mark(file: Path, path: Path, context: Context, plan: Plan, work: Work) -> None:
-    await run_bench(file, path, context, plan, work.house, tell=work.tell)
+    end = await run_bench(file, path, context, plan, work.house, tell=work.tell, interrupted=work.interrupted)
+    if end["stopped_by"] == INTERRUPTED:
+        raise asyncio.CancelledError
+    if end["last_error"] and not any(count["answered"] for count in end["arms"].values()):
+        raise AureliaError(f"Nothing in {path.name} could be answered; the last error: {end['last_error']}")
     with RunFile.open(path) as run:
         await mark_run(run)

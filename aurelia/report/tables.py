@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aurelia.bench.bill import Spent
 from aurelia.bench.runfile import Arm
 from aurelia.report.figures import Point
 from aurelia.report.measure import ArmFigures, Group, groups, measure
-from aurelia.report.paper import SOURCE, TITLES, PaperCell, table1
+from aurelia.report.paper import ALL_TITLES, SOURCE, TITLES, PaperCell, table1
 from aurelia.report.rows import Case
 
 ARM_NAMES: dict[Arm, str] = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
@@ -59,8 +60,8 @@ def ranged(point: Point, sign: bool = False) -> str:
 
 
 def by_column(cases: Sequence[Case]) -> list[Group]:
-    """The cases by Table 1's columns, in its order."""
-    return groups(cases, lambda case: TITLES[case.column], TITLES.values())
+    """The cases by Table 1's columns, in its order, then what belongs to none of them."""
+    return groups(cases, lambda case: ALL_TITLES[case.column], ALL_TITLES.values())
 
 
 def first_table(runs: Sequence[RunFigures]) -> Table:
@@ -203,6 +204,8 @@ def described(run: RunFigures) -> Table:
     for name, value in run.meta.items():
         if name == "ablation":
             continue
+        if name == "created":
+            value = datetime.fromtimestamp(value, UTC).isoformat(" ", "minutes")
         for key, text in _flat(name, value):
             rows.append(Line([key, text]))
     return Table(run.name, ["setting", "value"], rows, css="words")

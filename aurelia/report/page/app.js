@@ -63,7 +63,7 @@
       {},
       el("span", { class: "marks" }, pill(row.z, "zero-shot"), pill(row.a, "AURELIA")),
       el("span", { class: "asked", dir: "auto", text: row.question }),
-      el("span", { class: "where", dir: "auto", text: [meta.columns[row.column], meta.categories[row.category], name].filter(Boolean).join(" · ") }),
+      el("span", { class: "where", dir: "auto", text: [meta.columns[row.column], meta.categories[row.category], name, meta.names.length > 1 ? meta.names[row.run] : ""].filter(Boolean).join(" · ") }),
     );
     const details = el("details", { class: "question", "data-row": row.position }, head);
     details.addEventListener("toggle", () => {
