@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from aurelia.errors import InputError
 
-NAMES = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again")
+NAMES = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "judge", "judge_choice")
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 

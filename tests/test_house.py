@@ -15,7 +15,15 @@ from targets import rows, target_for
 
 ROOT = Path(__file__).parent.parent
 ORDER = [
-    ("aurelia.errors", "aurelia.settings", "aurelia.choices", "state", "prompts"),
+    (
+        "aurelia.errors",
+        "aurelia.settings",
+        "aurelia.wording",
+        "aurelia.choice_names",
+        "aurelia.choices",
+        "state",
+        "prompts",
+    ),
     ("aurelia.profiles", "aurelia.media"),
     ("aurelia.perception",),
     ("aurelia.models",),

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
@@ -39,7 +39,7 @@ class Request:
         sees_clip: whether the clip stands before the text.
     """
 
-    role: Role
+    role: Role | Literal["judge"]
     spec: str
     text: str
     fields: dict[str, Any]
