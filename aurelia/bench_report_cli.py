@@ -23,6 +23,10 @@ Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for what is writt
 MediaFolder = Annotated[Path | None, typer.Option("--media-root", metavar="DIR", help="Folder with the clips.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The questions: benchmark records, one a line (JSONL).")]
 Concurrency = Annotated[int, typer.Option(min=1, help="Answers worked on, and calls to a provider, at once.")]
+JudgeModel = Annotated[
+    str | None,
+    typer.Option("--judge", metavar="PROVIDER:MODEL", help="Asked where no rule can read an answer (default: none)."),
+]
 
 
 @app.command()
@@ -33,18 +37,19 @@ def report(
         Literal["full", "few", "none"], typer.Option(help="Pictures in the page: of all questions, of 40, or none.")
     ] = "few",
     media_root: MediaFolder = None,
+    judge: JudgeModel = None,
+    concurrency: Concurrency = 8,
     debug: Debug = False,
 ) -> None:
     """Score what is not scored yet, and write report.html (one page that needs nothing else) and report.md."""
     from aurelia.bench.marking import mark_run
-    from aurelia.bench.runfile import RunFile
     from aurelia.report.build import build
 
+    house = _house(media_root)
     for path in runs:
-        with RunFile.open(path) as run:
-            count = asyncio.run(mark_run(run))
+        count = asyncio.run(mark_run(path, house=house, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
-    written = build(runs, out, media=media, store=_house(media_root).clips() if media != "none" else None)
+    written = build(runs, out, media=media, store=house.clips() if media != "none" else None)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
@@ -75,6 +80,29 @@ def ablate(
     typer.echo(f"{len(cells)} settings written to {out.name}/ablation.md, .csv and .json.", err=True)
 
 
+@app.command()
+def langsmith(
+    run: Annotated[Path, RUN],
+    debug: Debug = False,
+) -> None:
+    """Send a scored run to LangSmith: a data set, and an experiment an arm; without LANGSMITH_API_KEY only print it."""
+    import os
+
+    from aurelia.bench.runfile import RunFile
+
+    with RunFile.open(run) as opened:
+        from langsmith import Client
+
+        from aurelia.report.experiments import experiments
+
+        key = os.environ.get("LANGSMITH_API_KEY")
+        for one in experiments(opened, Client() if key else None):
+            scores = ", ".join(f"{name} {mean:.3f}" for name, mean in one.scores.items())
+            typer.echo(f"{one.name}: {one.examples} examples, {scores or 'not scored yet: bench report scores'}")
+        if not key:
+            typer.echo("Nothing was sent: LANGSMITH_API_KEY is not set.", err=True)
+
+
 @recipes.command()
 def floor(
     file: File,
@@ -84,6 +112,7 @@ def floor(
     model: Model = None,
     size: Annotated[int, typer.Option(min=1, help="Questions in the stratified sample.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    judge: JudgeModel = None,
     concurrency: Concurrency = 8,
     debug: Debug = False,
 ) -> None:
@@ -91,7 +120,7 @@ def floor(
     context = context_of(profile, model, {})
     from aurelia.report import recipes as made
 
-    _cook(lambda work: made.floor(work, context, size=size, seed=seed), file, out, media_root, concurrency)
+    _cook(lambda work: made.floor(work, context, size=size, seed=seed), file, out, media_root, concurrency, judge)
 
 
 @recipes.command()
@@ -102,6 +131,7 @@ def iterations(
     media_root: MediaFolder = None,
     profile: Profile = "offline",
     model: Model = None,
+    judge: JudgeModel = None,
     concurrency: Concurrency = 8,
     debug: Debug = False,
 ) -> None:
@@ -112,7 +142,7 @@ def iterations(
 
     make_plan(arms="aurelia", tasks=[task] if task else [], rpm=[])
     chosen: Any = task
-    _cook(lambda work: made.iterations(work, context, task=chosen), file, out, media_root, concurrency)
+    _cook(lambda work: made.iterations(work, context, task=chosen), file, out, media_root, concurrency, judge)
 
 
 @recipes.command()
@@ -124,6 +154,7 @@ def mixture(
     out: Out = Path("mixture"),
     media_root: MediaFolder = None,
     model: Model = None,
+    judge: JudgeModel = None,
     concurrency: Concurrency = 8,
     debug: Debug = False,
 ) -> None:
@@ -132,10 +163,10 @@ def mixture(
     contexts = {Path(name).stem: context_of(name, model, {}) for name in names}
     from aurelia.report import recipes as made
 
-    _cook(lambda work: made.mixture(work, contexts), file, out, media_root, concurrency)
+    _cook(lambda work: made.mixture(work, contexts), file, out, media_root, concurrency, judge)
 
 
-def _cook(recipe: Any, file: Path, out: Path, media_root: Path | None, concurrency: int) -> None:
+def _cook(recipe: Any, file: Path, out: Path, media_root: Path | None, concurrency: int, judge: str | None) -> None:
     from aurelia.bench.interrupts import run_until_done
     from aurelia.bench.plan import Plan
     from aurelia.bench.progress import Display
@@ -143,7 +174,7 @@ def _cook(recipe: Any, file: Path, out: Path, media_root: Path | None, concurren
 
     house, plan = _house(media_root), Plan(concurrency=concurrency)
     with Display() as display:
-        written = run_until_done(lambda stop: recipe(Work(file, out, house, plan, display.event, stop)))
+        written = run_until_done(lambda stop: recipe(Work(file, out, house, plan, display.event, stop, judge)))
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 

@@ -59,23 +59,6 @@ async def answer_alone(state: Known, runtime: Runtime[Context], desk: Desk) -> U
     return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
 
 
-async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
-    """What the target says with a reasoning before its prompt, or with none.
-
-    Raises:
-        ModelError: the target did not answer.
-    """
-    row = target_for(context.target)
-    given = injected(reasoning, context.inject) if reasoning else None
-    fields = base_fields("target", state) | media_fields(state, context)
-    fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
-    fields |= {"samples": context.samples}
-    text = _prompt(row, state, given)
-    return await desk.say(
-        Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
-    )
-
-
 def injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
     """What `mode` lets through: the steps alone (as in the paper), also their answers, or everything."""
     if mode == "full":
@@ -96,6 +79,23 @@ def injected_text(reasoning: Reasoning) -> str:
         finding = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
         lines.append(f"{number}. {step['step']}" + (f" Finding: {finding}" if finding else ""))
     return "\n".join([*lines, *([f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else [])])
+
+
+async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
+    """What the target says with a reasoning before its prompt, or with none.
+
+    Raises:
+        ModelError: the target did not answer.
+    """
+    row = target_for(context.target)
+    given = injected(reasoning, context.inject) if reasoning else None
+    fields = base_fields("target", state) | media_fields(state, context)
+    fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
+    fields |= {"samples": context.samples}
+    text = _prompt(row, state, given)
+    return await desk.say(
+        Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
+    )
 
 
 def _prompt(row: Target, state: Known, given: Reasoning | None) -> str:

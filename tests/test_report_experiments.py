@@ -19,6 +19,14 @@ from aurelia.report.experiments import experiments
 
 TIME = "2026-01-01T00:00:00+00:00"
 KEY = "not-a-real-key"
+INGEST = {
+    "use_multipart_endpoint": False,
+    "size_limit": 100,
+    "size_limit_bytes": 20_000_000,
+    "scale_up_nthreads_limit": 4,
+    "scale_up_qsize_trigger": 1000,
+    "scale_down_nempty_trigger": 4,
+}
 
 
 class Service(http.server.ThreadingHTTPServer):
@@ -45,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/info": {
                 "version": "0.13.0",
                 "instance_flags": {},
-                "batch_ingest_config": {"use_multipart_endpoint": False},
+                "batch_ingest_config": INGEST,
             },
             "/datasets": [one for one in self.server.datasets if one["name"] == asked.get("name")],
             "/examples": list(self.server.examples.values()) if asked.get("offset", "0") == "0" else [],
@@ -128,9 +136,7 @@ def run(tmp_path: Path) -> Iterator[RunFile]:
 
 @pytest.mark.enable_socket
 def test_a_run_becomes_a_data_set_and_an_experiment_an_arm(service: Service, run: RunFile) -> None:
-    one = client(service)
-    found = experiments(run, one)
-    one.flush()
+    found = experiments(run, client(service))
     assert service.unknown == []
     assert [(each.arm, each.examples) for each in found] == [("zero_shot", 45), ("aurelia", 45)]
     assert len(service.datasets) == 1 and len(service.examples) == 45
@@ -150,9 +156,7 @@ def test_a_run_becomes_a_data_set_and_an_experiment_an_arm(service: Service, run
 @pytest.mark.enable_socket
 def test_a_second_time_the_data_set_is_not_made_again(service: Service, run: RunFile) -> None:
     for _ in range(2):
-        one = client(service)
-        experiments(run, one)
-        one.flush()
+        experiments(run, client(service))
     assert (len(service.datasets), len(service.examples), len(service.sessions)) == (1, 45, 4)
 
 

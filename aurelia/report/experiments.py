@@ -23,6 +23,7 @@ from aurelia.errors import AureliaError
 
 NAMESPACE = uuid.UUID("6f1d4b86-0f0e-4f0f-9b8e-3a1f6c1e7a55")
 BATCH = 200
+LONGEST_WAIT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,13 @@ def experiments(run: RunFile, client: Client | None) -> list[Experiment]:
     with _told():
         if client is not None:
             examples = _dataset(client, dataset, examples)
-        return [
+        made = [
             _experiment(run, client, examples, arm, rollout, outcomes, marks)
             for (arm, rollout), outcomes in sorted(arms.items(), reverse=True)
         ]
+        if client is not None:
+            client.flush(LONGEST_WAIT)
+        return made
 
 
 def _example(record: Record, dataset: str) -> Example:

@@ -6,8 +6,8 @@ The statistics themselves are `aurelia.bench.stats`.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from aurelia.bench import stats
 from aurelia.bench.runfile import Arm
-from aurelia.bench.stats import interval, mcnemar, relative_gain
 from aurelia.report.figures import Point
 from aurelia.report.rows import Case, Side
 
@@ -81,7 +81,7 @@ def arm_figures(cases: Sequence[Case], arm: Arm) -> ArmFigures:
     """One arm over these cases."""
     verdicts = [case.sides[arm].verdict for case in cases if arm in case.sides]
     counts = {name: verdicts.count(name) for name in ("unparsed", "failed", "unscored")}
-    return ArmFigures(len(verdicts) - counts["failed"] - counts["unscored"], accuracy_of(cases, arm), **counts)
+    return ArmFigures(sum(verdict in SCORED for verdict in verdicts), accuracy_of(cases, arm), **counts)
 
 
 def accuracy_of(cases: Sequence[Case], arm: Arm) -> Point:
@@ -95,8 +95,11 @@ def percent(values: Sequence[float], clips: Sequence[str]) -> Point:
     """The mean in percent with its interval; nothing of nothing."""
     if not values:
         return Point(None)
-    found = interval(values, clips)
-    return Point(100 * found.value, 100 * found.low, 100 * found.high, len(values))
+    return _point(stats.accuracy(values, clips))
+
+
+def _point(found: stats.Estimate) -> Point:
+    return Point(100 * found.value, 100 * found.low, 100 * found.high, found.questions)
 
 
 def paired(cases: Sequence[Case]) -> Paired | None:
@@ -105,12 +108,7 @@ def paired(cases: Sequence[Case]) -> Paired | None:
     known = [(zero, ours, clip) for zero, ours, clip in both if zero is not None and ours is not None]
     if not known:
         return None
-    difference = percent([ours - zero for zero, ours, _ in known], [clip for *_, clip in known])
-    fixed = sum(zero < 1 <= ours for zero, ours, _ in known)
-    broke = sum(ours < 1 <= zero for zero, ours, _ in known)
-    gain = relative_gain(_mean([zero for zero, *_ in known]), _mean([ours for _, ours, _ in known]))
-    return Paired(len(known), difference, fixed, broke, mcnemar(fixed, broke), gain)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return 100 * sum(values) / len(values)
+    zero, ours = [zero for zero, *_ in known], [ours for _, ours, _ in known]
+    found = stats.paired(zero, ours, [clip for *_, clip in known])
+    gain = stats.relative_gain(sum(ours), sum(zero))
+    return Paired(len(known), _point(found.difference), found.gained, found.lost, found.p, gain)

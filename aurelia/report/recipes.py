@@ -9,13 +9,12 @@ from typing import Any
 from aurelia.bench.ablate import Question, ablate, context_of
 from aurelia.bench.bill import target_seconds
 from aurelia.bench.derive import Setting
-from aurelia.bench.marking import mark_run
+from aurelia.bench.marking import by_rule, mark_run
 from aurelia.bench.plan import Plan
-from aurelia.bench.record import Record, Task, read_records, write_records
+from aurelia.bench.record import Task, read_records, write_records
 from aurelia.bench.runfile import RunFile
 from aurelia.bench.runner import House, run_bench
 from aurelia.bench.sample import sample
-from aurelia.bench.score import score_outcome
 from aurelia.bench.session import INTERRUPTED
 from aurelia.errors import AureliaError, InputError
 from aurelia.report import ablation, markdown
@@ -39,6 +38,7 @@ class Work:
         plan: how runs are carried out.
         tell: called with the runner's events.
         interrupted: set it to stop once the calls under way are stored.
+        judge: the model that scores what no rule can read; None leaves that unparsed.
     """
 
     file: Path
@@ -47,6 +47,7 @@ class Work:
     plan: Plan = Plan()
     tell: Tell = lambda event: None
     interrupted: asyncio.Event | None = None
+    judge: str | None = None
 
 
 async def write_ablation(
@@ -71,11 +72,7 @@ async def write_ablation(
     Raises:
         InputError: the run does not hold those settings.
     """
-
-    async def score(record: Record, answer: str) -> Any:
-        return await score_outcome(record, answer, judge=None)
-
-    questions = await ablate(path, settings, house, score, concurrency=concurrency, on_question=on_question)
+    questions = await ablate(path, settings, house, by_rule, concurrency=concurrency, on_question=on_question)
     found = ablation.cells(questions, settings, target_seconds(path))
     without = ablation.zero_shot(questions)
     with RunFile.open(path) as run:
@@ -145,5 +142,4 @@ async def _run_and_mark(file: Path, path: Path, context: Context, plan: Plan, wo
         raise asyncio.CancelledError
     if end["last_error"] and not any(count["answered"] for count in end["arms"].values()):
         raise AureliaError(f"Nothing in {path.name} could be answered; the last error: {end['last_error']}")
-    with RunFile.open(path) as run:
-        await mark_run(run)
+    await mark_run(path, house=work.house, judge=work.judge, concurrency=plan.concurrency)

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 from aurelia.bench.record import Column, Record
 from aurelia.bench.runfile import Arm, Mark, Outcome, RunFile
 
-Verdict = Literal["right", "wrong", "part", "unparsed", "unscored", "failed", "none"]
-VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "part", "unparsed", "unscored", "failed", "none")
+Verdict = Literal["right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none"]
+VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none")
 CORRECT = "correct"
 
 
@@ -22,7 +22,8 @@ class Side:
     """One arm's figures for one question.
 
     Attributes:
-        verdict: `unparsed` where no rule and no judge could read the answer, `unscored` where nobody has scored it.
+        verdict: `unparsed` where no rule and no judge could read the answer, `captioned` where it has scores but is
+            neither right nor wrong, `unscored` where nobody has scored it.
         value: the score of `correct`, 0 to 1; null unless the verdict is right, wrong or part.
         scores: every other metric (those of captions) by name.
         calls: calls to models that were paid for.
@@ -110,7 +111,7 @@ def _side(outcome: Outcome, marks: Mapping[str, Mark]) -> Side:
     mark = marks.get(CORRECT)
     usage = outcome.usage
     return Side(
-        _verdict(outcome, mark),
+        _verdict(outcome, mark, bool(marks)),
         mark.value if mark and outcome.state == "answered" else None,
         {name: mark.value for name, mark in marks.items() if name != CORRECT},
         usage["calls"],
@@ -119,11 +120,11 @@ def _side(outcome: Outcome, marks: Mapping[str, Mark]) -> Side:
     )
 
 
-def _verdict(outcome: Outcome, mark: Mark | None) -> Verdict:
+def _verdict(outcome: Outcome, mark: Mark | None, scored: bool) -> Verdict:
     if outcome.state == "failed":
         return "failed"
     if mark is None:
-        return "unscored"
+        return "captioned" if scored else "unscored"
     if mark.value is None:
         return "unparsed"
     return "right" if mark.value >= 1 else "wrong" if mark.value <= 0 else "part"

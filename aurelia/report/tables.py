@@ -75,7 +75,8 @@ def first_table(runs: Sequence[RunFigures]) -> Table:
     notes = [
         "Zero-shot → AURELIA, percent right, and the relative gain as the paper prints it; our rows stand out.",
         f"The other rows: {SOURCE}; of its two zero-shot figures the second, which its gains are against.",
-        "Ours are comparable where the questions are: the paper's own data files are not public.",
+        "Ours are comparable where the questions are: the paper's own data files are not public. What its figure for"
+        " AV-Captioning measures is not said; ours stand under Captions.",
     ]
     return Table("Table 1, ours beside the paper's", ["model", *TITLES.values()], [*ours, *theirs], notes, "lined")
 
@@ -100,7 +101,8 @@ def _cell(zero: float | None, with_aurelia: float | None, gain: float | None) ->
 
 ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke", "McNemar p", "gain, %"]
 ACCURACY_NOTES = [
-    "In brackets: 95 % intervals, bootstrap over clips (questions about one clip stand or fall together).",
+    "In brackets: 95 % intervals, bootstrap over clips (questions about one clip stand or fall together); with fewer"
+    " than 20 clips they are too narrow to rely on. McNemar's test takes questions for independent.",
     "n and the difference are over questions that both arms answered; an answer that neither rule nor judge could read"
     " is unparsed and counts as not right; a question that failed has no answer and is counted apart.",
 ]
@@ -143,7 +145,12 @@ def captions(run: RunFigures) -> Table | None:
         values = [[side.scores[name] for side in sides if side.scores.get(name) is not None] for name in names]
         means = [number(sum(v or 0.0 for v in some) / len(some), 3) if some else NOTHING for some in values]
         rows.append(Line([title, str(len(sides)), *means]))
-    return Table(f"Captions, {run.name}", ["", "n", *names], rows, ["Means over questions."])
+    return Table(
+        f"Captions, {run.name}",
+        ["", "n", *names],
+        rows,
+        ["Means over questions, BLEU-4 too (a figure over the whole corpus differs)."],
+    )
 
 
 def arm_bill(run: RunFigures) -> Table:

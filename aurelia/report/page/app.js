@@ -35,7 +35,7 @@
   const said = (text, name = "p", css = "said") => el(name, { class: css, dir: "auto", text: text });
   const seconds = (value) => (value === null || value === undefined ? "" : `${value.toFixed(1)} s`);
   const dollars = (usage) => (!usage || usage.cost_usd === null ? "cost unknown" : `$${usage.cost_usd.toFixed(4)}`);
-  const MARKS = { right: "✓", wrong: "✗", unparsed: "?", failed: "!", part: "½", unscored: "–", none: "–" };
+  const MARKS = { right: "✓", wrong: "✗", unparsed: "?", failed: "!", part: "½", unscored: "–", captioned: "≈", none: "–" };
   const pill = (mark, text) => el("span", { class: `pill ${mark}`, text: `${MARKS[mark]} ${text || mark}` });
 
   // --- the list -------------------------------------------------------------------------------------------------
