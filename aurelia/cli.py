@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(bench_cli.app, name="bench")
 
+_INTERRUPTED = 130
+
 Video = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
 Audio = Annotated[
     list[str] | None,
@@ -171,9 +173,12 @@ def main() -> None:
     """Runs the command line; an error is one line on stderr and an exit status, a traceback only with --debug."""
     debug = "--debug" in sys.argv[1:]
     try:
-        sys.exit(app(standalone_mode=False))
+        # Typer hands an interrupt back as a status and says nothing of it.
+        if (status := app(standalone_mode=False)) == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(status)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped; what was answered is kept, and the same command goes on from there.", 130)
+        _fail("stopped; what was answered is kept, and the same command goes on from there.", _INTERRUPTED)
     except Exception as fault:
         if debug:
             raise

@@ -56,6 +56,17 @@ def test_outcomes_come_back_in_the_order_of_the_records(run: RunFile) -> None:
     assert [(found.answer, found.tries) for found in run.outcomes("aurelia", rollout=0)] == [("two", 2)]
 
 
+def test_it_may_be_written_while_it_is_read_and_others_write(run: RunFile) -> None:
+    run.store_outcomes(outcome("a"), outcome("b"))
+    reading = run.outcomes()
+    first = next(reading)
+    with RunFile.open(run.path) as other:
+        other.store_meta("reported", {})
+    run.store_marks([Mark(first.record, "aurelia", 0, "correct", 1.0, "rule")])
+    assert [found.record for found in reading] == ["a"]
+    assert len(list(run.marks())) == 1
+
+
 def test_marks_come_back_and_are_replaced(run: RunFile) -> None:
     first = Mark("a", "aurelia", 0, "correct", 1.0, "rule")
     run.store_marks([first, Mark("b", "aurelia", 0, "correct", None, "unparsed", "no choice named")])
@@ -76,7 +87,7 @@ def test_the_seconds_of_every_session_count(run: RunFile, monkeypatch: pytest.Mo
     clock = iter([100.0, 103.0, 200.0, 204.5])
     monkeypatch.setattr("aurelia.bench.runfile.time.time", lambda: next(clock))
     for _ in range(2):
-        run.still_at_work(run.begin_session())
+        run.store_outcomes(session=run.begin_session())
     assert run.seconds() == 7.5
 
 

@@ -81,7 +81,7 @@ class Lane:
             retry_after: seconds the provider asks to wait, or None.
         """
         now = asyncio.get_running_loop().time()
-        if began > self._eased_at:
+        if began >= self._eased_at:
             self.limit = max(1.0, self.limit / 2)
             self.eased += 1
             self._eased_at = now

@@ -6,7 +6,6 @@ is the call ledger's own (`aurelia.models.ledger`), opened on the same file; her
 """
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
@@ -90,10 +89,11 @@ _MARK = ", ".join(f"m.{field.name}" for field in fields(Mark))
 class RunFile:
     """An open run file. Reading is free to all while one process writes; made by `create` or `open`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """Wraps a connection to a file that is known to be a run."""
+    def __init__(self, path: Path) -> None:
+        """Opens a file that is known to be a run, or is about to become one."""
         self.path = path
-        self._connection = connection
+        # A write in the middle of a read of the same connection fails when somebody else has written meanwhile.
+        self._connection, self._writer = connected(path), connected(path)
 
     @classmethod
     def create(cls, path: Path, records: Iterable[Record], meta: Mapping[str, Any]) -> "RunFile":
@@ -111,7 +111,7 @@ class RunFile:
             raise InputError(f"{path.name} holds a run already: open it to go on, or name another file.")
         with told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            run = cls(path, connected(path))
+            run = cls(path)
         try:
             with told(path):
                 run._fill(records, {**meta, "created": time.time(), "format": FORMAT})
@@ -121,8 +121,8 @@ class RunFile:
         return run
 
     def _fill(self, records: Iterable[Record], meta: Mapping[str, Any]) -> None:
-        self._connection.executescript(TABLES)
-        with self._connection as connection:
+        self._writer.executescript(TABLES)
+        with self._writer as connection:
             rows = ((place, record.id, record.line()) for place, record in enumerate(records))
             connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
             connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()])
@@ -142,7 +142,7 @@ class RunFile:
             made = f"has format {found}, and this version reads {FORMAT}" if found else "is no run file"
             raise InputError(f"{path.name} {made}: name a file that bench run has made.")
         with told(path):
-            return cls(path, connected(path))
+            return cls(path)
 
     @staticmethod
     def begun(path: Path) -> bool:
@@ -157,6 +157,7 @@ class RunFile:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+        self._writer.close()
 
     def __enter__(self) -> "RunFile":
         """The file itself."""
@@ -173,7 +174,7 @@ class RunFile:
 
     def store_meta(self, key: str, value: Any) -> None:
         """Lays down one JSON value."""
-        with told(self.path), self._connection as connection:
+        with told(self.path), self._writer as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     def records(self) -> Iterator[Record]:
@@ -211,11 +212,17 @@ class RunFile:
         for row in self._connection.execute(query, (rollout,)):
             yield Standing(*row)
 
-    def store_outcomes(self, *outcomes: Outcome) -> None:
-        """Stores outcomes together, each in place of an earlier one of the same record, arm and rollout."""
+    def store_outcomes(self, *outcomes: Outcome, session: int | None = None) -> None:
+        """Stores outcomes together, each in place of an earlier one of the same record, arm and rollout.
+
+        Args:
+            *outcomes: the outcomes.
+            session: the session that found them, which is noted to be at work still.
+        """
         rows = [_row(outcome) for outcome in outcomes]
-        with told(self.path), self._connection as connection:
+        with told(self.path), self._writer as connection:
             connection.executemany(f"INSERT OR REPLACE INTO outcomes VALUES ({','.join('?' * len(_FIELDS))})", rows)
+            connection.execute("UPDATE sessions SET last = ? WHERE number = ?", (time.time(), session))
 
     def marks(self, metric: str | None = None) -> Iterator[Mark]:
         """The scores so far in the order of the records: all, or those of one metric."""
@@ -227,7 +234,7 @@ class RunFile:
     def store_marks(self, marks: Iterable[Mark]) -> None:
         """Stores scores, each in place of an earlier one of the same outcome and metric."""
         rows = [astuple(mark) for mark in marks]
-        with told(self.path), self._connection as connection:
+        with told(self.path), self._writer as connection:
             connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def bill(self) -> Usage:
@@ -254,15 +261,10 @@ class RunFile:
             yield from self._connection.execute(f"SELECT {what} FROM calls")
 
     def begin_session(self) -> int:
-        """Notes that a process begins to work on the run, and gives the number to say `still_at_work` with."""
+        """Notes that a process begins to work on the run, and gives the number to store its outcomes with."""
         now = time.time()
-        with told(self.path), self._connection as connection:
+        with told(self.path), self._writer as connection:
             return int(connection.execute("INSERT INTO sessions VALUES (NULL, ?, ?)", (now, now)).lastrowid or 0)
-
-    def still_at_work(self, session: int) -> None:
-        """Notes the time, so that the seconds of a run that is killed are known."""
-        with told(self.path), self._connection as connection:
-            connection.execute("UPDATE sessions SET last = ? WHERE number = ?", (time.time(), session))
 
     def seconds(self) -> float:
         """How long the run was worked on, in all sessions together."""

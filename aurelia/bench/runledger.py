@@ -33,22 +33,21 @@ class RunLedger(Ledger):
     """A ledger in a run file.
 
     Attributes:
-        spent: what the whole run has cost, earlier sessions included.
+        spent: what the whole run has cost; whoever opens a run sets what it has cost before.
     """
 
     def __init__(
-        self, path: Path, traffic: Traffic, spent: Usage, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, path: Path, traffic: Traffic, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         """Opens nothing yet.
 
         Args:
             path: the run file.
             traffic: what every try passes.
-            spent: what the run has cost before.
             sleep: how to wait between tries (tests do not wait).
         """
         super().__init__(path, sleep=sleep, gate=traffic.gate)
-        self.spent = spent
+        self.spent: Usage = NO_USAGE
 
     @contextmanager
     def account(self, payer: str) -> Iterator[Account]:

@@ -94,12 +94,13 @@ async def run_bench(
         asked, left_out = await asyncio.to_thread(_with_media, records, plan, store, file.name)
         media = house.media.name if house.media else None
         stop = interrupted or asyncio.Event()
+        traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
+        ledger = RunLedger(out, traffic, sleep=house.sleep)
+        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+        await asyncio.to_thread(_make_models, desk, context, plan)
         with plans.opened(out, records, context, plan, media) as run:
-            traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
-            ledger = RunLedger(out, traffic, run.bill(), sleep=house.sleep)
-            desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+            ledger.spent = run.bill()
             try:
-                await asyncio.to_thread(_make_models, desk, context, plan)
                 session = Session(run, context, plan, desk, ledger, traffic, tell)
                 return await session.carry_out(asked, left_out, stop)
             finally:
@@ -112,10 +113,11 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
     gone = missing(wanted, store)
     there = [record for record in wanted if not gone.keys() & {record.video, *record.audio}]
     if gone and not plan.require_media:
-        more = "; …" if len(gone) > _NAMED else ""
+        named = "; ".join([*list(gone.values())[:_NAMED], *(["…"] if len(gone) > _NAMED else [])])
+        without = len(wanted) - len(there)
         raise InputError(
-            f"{len(gone)} media file{'s' * (len(gone) > 1)} of {name} cannot be used ({'; '.join(list(gone.values())[:_NAMED])}{more}): name"
-            f" their folder with --media, or leave {len(wanted) - len(there)} of the questions out with --require-media."
+            f"{len(gone)} of the media of {name} cannot be used ({named}): name their folder with --media, or leave"
+            f" {without} of {len(wanted)} questions out with --require-media."
         )
     if not there:
         raise InputError(f"No question of {name} has its media here: name their folder with --media.")

@@ -7,6 +7,7 @@ bounded number of times. It scores nothing for good and shows nothing: events te
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from aurelia.bench.limits import Traffic
@@ -156,7 +157,7 @@ class Session:
                 # Ctrl-C reaches the decoding processes too: what fails now says nothing about the question.
                 return
             self._last_error = outcome.error
-        await self._ledger.apart(self._store, outcome)
+        await self._ledger.apart(partial(self._run.store_outcomes, outcome, session=self._number))
         correct = right(record, outcome.answer) if outcome.answer is not None else None
         self._tally.add(item.arm, outcome.state, correct)
         self._done += 1
@@ -187,10 +188,6 @@ class Session:
                 said = f"an unexpected {type(fault).__name__}: {fault}"
                 known |= {"state": "failed", "error": said, "usage": account.usage}
         return Outcome(**{"seconds": time.perf_counter() - began, "created": time.time(), **known})
-
-    def _store(self, outcome: Outcome) -> None:
-        self._run.store_outcomes(outcome)
-        self._run.still_at_work(self._number)
 
     def _seconds(self) -> float:
         return self._before + time.monotonic() - self._began

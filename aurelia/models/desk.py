@@ -1,9 +1,11 @@
 """Where the nodes ask: a role's request in, a validated answer with its bill out, every call through the ledger."""
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -150,7 +152,7 @@ class Desk:
             ModelError: the model did not answer, or (ReplyError) not in the form asked for; `usage` is what was spent.
         """
         began = time.perf_counter()
-        request = replace(request, fields={**request.fields, "schema": schema.model_json_schema()})
+        request = replace(request, fields={**request.fields, "schema": json.loads(_schema_text(schema))})
         messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
         first = await self._call(request, messages)
         try:
@@ -182,6 +184,12 @@ class Desk:
         """Closes the ledger; it opens again when needed."""
         if self._ledger is not None:
             self._ledger.close()
+
+
+@cache
+def _schema_text(schema: type[Reply]) -> str:
+    # Making a schema takes milliseconds, reading its text does not.
+    return json.dumps(schema.model_json_schema())
 
 
 def _notes(reply: Paid) -> list[str]:
