@@ -111,7 +111,7 @@ def made_run(
         answer, error = (None, "made:target did not answer.") if parts["failed"] else (result["answer"], None)
         kept = None if parts["failed"] else result
         outcomes.append(Outcome(record.id, "aurelia", 0, state, answer, None, kept, error, 1, 22.0, usage(12), 1.0))
-        for arm, value in zip(("zero_shot", "aurelia"), parts["values"], strict=True):
+        for arm, value in zip(("zero_shot", "aurelia"), parts["values"], strict=False):
             if not (arm == "aurelia" and parts["failed"]):
                 arm_name: Any = arm
                 how = parts["how"] if value is not None else "unparsed"

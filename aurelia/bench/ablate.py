@@ -121,7 +121,7 @@ async def ablate(
         rows = list(_rows(run))
         if not any(loop and loop.result for _, _, loop, _ in rows):
             raise InputError(f"{path.name} holds no answer with AURELIA: run that arm first.")
-        ledger = RunLedger(path, Traffic(concurrency, {}), run.bill(), sleep=house.sleep)
+        ledger = RunLedger(path, Traffic(concurrency, {}), sleep=house.sleep)
         desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
         asking = _Asking(context, desk, ledger, Clips(store), score)
         gate = asyncio.Semaphore(concurrency)

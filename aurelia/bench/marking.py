@@ -45,7 +45,7 @@ async def mark_run(path: Path, *, house: House | None = None, judge: str | None 
     with claimed(path), RunFile.open(path) as run:
         if judge is None or house is None:
             return await _mark(run, by_rule, False, concurrency)
-        ledger = RunLedger(path, Traffic(concurrency, {}), run.bill(), sleep=house.sleep)
+        ledger = RunLedger(path, Traffic(concurrency, {}), sleep=house.sleep)
         desk = Desk(house.settings, providers=house.providers, store=house.store, ledger=ledger)
         desk.model(judge)
         asked = Judge(desk, judge)
