@@ -20,6 +20,8 @@ def visible(text: str) -> str:
 
     Line breaks and tabs stay; letters of any script stay, and their direction is left to the page.
     """
+    if text.isprintable():
+        return text
     return _HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", text.replace("\r\n", "\n"))
 
 
