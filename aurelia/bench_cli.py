@@ -27,6 +27,9 @@ def run(
     model: Model = None,
     threshold: Annotated[int | None, typer.Option(min=1, max=10, help="Score at which the loop ends.")] = None,
     max_iterations: Annotated[int | None, typer.Option(min=1, max=10, help="Attempts at most.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Make every attempt, threshold or not: such a run serves bench ablate.")
+    ] = False,
     inject: Annotated[
         Literal["steps", "steps+answers", "full"] | None,
         typer.Option(help="What of the best reasoning the target is given."),
@@ -55,7 +58,7 @@ def run(
 ) -> None:
     """Ask a benchmark's questions, with and without AURELIA; what is stored already is not asked or paid again."""
     overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
-    context = context_of(profile, model, overrides)
+    context = context_of(profile, model, {**overrides, "early_stop": False if full else None})
     from aurelia.bench.plan import Budget, make_plan
 
     plan = make_plan(

@@ -129,6 +129,8 @@ def test_several_runs_are_told_apart(tmp_path: Path) -> None:
     text = written.markdown.read_text(encoding="utf-8")
     assert "made:target (first/made)" in text and "made:target (second/made)" in text
     assert "Runs compared (Table 4)" in written.html.read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| second/made |"))
+    assert "generator: made:agent" in row and "made:target" in row and row.count(" | ") == 6
 
 
 def test_markdown_has_table_1_with_ours_and_the_papers(tmp_path: Path) -> None:
@@ -138,6 +140,15 @@ def test_markdown_has_table_1_with_ours_and_the_papers(tmp_path: Path) -> None:
     ours = next(line for line in text.splitlines() if line.startswith("| **made:target"))
     assert ours.count(" | ") == row.count(" | ") == 7
     assert "**By column, made**" in text and "**By category, made**" in text and "**Each arm, made**" in text
+
+
+def test_markdown_obeys_nothing_that_stands_in_a_name(tmp_path: Path) -> None:
+    def change(number: int, parts: dict[str, Any]) -> None:
+        parts["record"]["category"] = "a | b <script>alert(1)</script> **c** \u202e `d`"
+
+    text = build([made_run(tmp_path / "made.run", 5, change=change)], tmp_path / "out").markdown.read_text("utf-8")
+    row = next(line for line in text.splitlines() if "alert" in line)
+    assert row.startswith("| a \\| b \\<script\\>alert(1)\\</script\\> \\*\\*c\\*\\* \\[U+202E\\] \\`d\\` | ")
 
 
 @pytest.mark.parametrize("package", ["matplotlib.figure", "jinja2"])

@@ -75,7 +75,7 @@ def derive(attempts: Sequence[Attempt], setting: Setting) -> Derived:
             return _ended(attempts[:count], scores[:count], reason)
     raise InputError(
         f"The run stopped after {len(scores)} attempts, before T = {setting.max_iterations}, tau = {setting.threshold}"
-        " would have: make one with the largest T and early_stop = false in its profile."
+        " would have: make one with the largest T and bench run --full."
     )
 
 

@@ -109,7 +109,7 @@ def kept(found: Sequence[Cell], without: Point, at: Mapping[str, Any]) -> dict[s
     return {"cells": [asdict(cell) for cell in found], "zero_shot": list(without), "at": dict(at)}
 
 
-def table(found: Sequence[Cell], without: Point) -> Table:
+def table(found: Sequence[Cell], without: Point, tail: str = "") -> Table:
     """Every setting as a row."""
     heads = ["T", "tau", "given", "n", "accuracy, %", "unparsed", "failed", "best score", "attempts", "met tau, %",
              "seconds", "loop's cost"]  # fmt: skip
@@ -137,7 +137,7 @@ def table(found: Sequence[Cell], without: Point) -> Table:
         "Read off one run with the largest T and no early stop; only other best attempts were asked about again."
         " Seconds: the agents' calls up to the stop, and one answer of the target on average.",
     ]
-    return Table("Every setting", heads, rows, notes)
+    return Table(f"Every setting{tail}", heads, rows, notes)
 
 
 def as_csv(found: Sequence[Cell]) -> str:

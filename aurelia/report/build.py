@@ -111,7 +111,10 @@ def _content(runs: Sequence[RunFigures]) -> dict[str, Any]:
         "names": [run.name for run in runs],
         "tiles": [tile for run in runs for tile in tables.tiles(run, len(runs) > 1)],
         "table1": tables.first_table(runs),
-        "accuracy": [table for run in runs for table in tables.accuracies(run)],
+        "accuracy": [
+            *([tables.compared(runs)] if len(runs) > 1 else []),
+            *(table for run in runs for table in tables.accuracies(run)),
+        ],
         "bill": [table for run in runs for table in (tables.arm_bill(run), tables.role_bill(run)) if table.rows],
         "runs": [tables.described(run) for run in runs],
         "figures": drawn(runs),
@@ -120,7 +123,7 @@ def _content(runs: Sequence[RunFigures]) -> dict[str, Any]:
     for run in runs:
         if value := run.meta.get(ablation.META):
             tail = f", {run.name}" if len(runs) > 1 else ""
-            found["ablations"].append(ablation.table(*ablation.read(value)))
+            found["ablations"].append(ablation.table(*ablation.read(value), tail))
             found["figures"] += ablation.drawn(value, tail)
     return found
 

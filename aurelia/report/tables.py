@@ -99,6 +99,31 @@ def _cell(zero: float | None, with_aurelia: float | None, gain: float | None) ->
     return arrow if gain is None else f"{arrow}\n({gain:+.1f} %)"
 
 
+def compared(runs: Sequence[RunFigures]) -> Table:
+    """One row a run: who played the agents, and what came out (the paper's Table 4)."""
+    rows = []
+    for run in runs:
+        whole = measure("all", run.cases)
+        models = run.meta.get("models") or {}
+        agents = [f"{role}: {spec}" for role, spec in models.items() if role != "target"]
+        paired = whole.paired
+        figures = [ranged(whole.zero_shot.accuracy), ranged(whole.aurelia.accuracy)]
+        rows.append(
+            Line(
+                [
+                    run.name,
+                    "\n".join(agents) or "none",
+                    run.target,
+                    str(paired.n if paired else max(whole.zero_shot.n, whole.aurelia.n)),
+                    *figures,
+                    ranged(paired.difference, True) if paired else NOTHING,
+                ]
+            )
+        )
+    heads = ["run", "agents", "target", "n", "zero-shot, %", "AURELIA, %", "difference, points"]
+    return Table("Runs compared (Table 4)", heads, rows, ACCURACY_NOTES, "lined")
+
+
 ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke", "McNemar p", "gain, %"]
 ACCURACY_NOTES = [
     "In brackets: 95 % intervals, bootstrap over clips (questions about one clip stand or fall together); with fewer"
