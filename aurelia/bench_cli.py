@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,9 +77,15 @@ def run(
     from aurelia.bench.runner import House, run_bench
 
     house = House(Settings.from_environment(local=True), media)
+
+    def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
+
+    if as_json:
+        _judge(carry_out(_print_json), out)
+        return
     with Display() as display:
-        tell = _print_json if as_json else display.event
-        end = run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
+        end = carry_out(display.event)
     _judge(end, out)
 
 

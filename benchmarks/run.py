@@ -8,12 +8,14 @@ import guidance
 import media
 import questions
 import report
+import throughput
 
 
 def main() -> None:
-    """Prints framework, media, guidance, the paraphrased questions with failures, the critic and the report."""
+    """Prints framework, media, throughput, guidance, the paraphrased questions, the critic's ranking and the report."""
     framework.main()
     media.main()
+    throughput.main()
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))

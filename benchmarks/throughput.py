@@ -147,7 +147,7 @@ def memory(folder: Path, count: int = 5000) -> None:
     ScriptedChat._generate = forgetful  # type: ignore[method-assign]
     try:
         began = time.perf_counter()
-        asyncio.run(carried_out(file, model, Plan(concurrency=8)))
+        asyncio.run(carried_out(file, model, Plan(concurrency=8, arms=("aurelia",))))
         took = time.perf_counter() - began
     finally:
         ScriptedChat._generate = original  # type: ignore[method-assign]

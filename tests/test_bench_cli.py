@@ -1,7 +1,9 @@
 """`aurelia bench` as its users meet it: the offline profile, what goes where, exit statuses, JSON events."""
 
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from benching import line, write_lines
+from rich.console import Console
 
+from aurelia.bench.progress import Display
 from aurelia.cli import main
 
 
@@ -72,6 +76,7 @@ def test_a_run_reads_well_without_a_terminal_and_goes_on_for_free(home: Home) ->
         (["--arms", "both"], "The arms 'both' cannot be run: use zero_shot or aurelia"),
         (["--task", "music"], "There is no task 'music': use one of av-qa"),
         (["--rpm", "openai"], "--rpm openai cannot be used: write PROVIDER=CALLS_A_MINUTE"),
+        (["--rpm", "openai=60"], "--rpm names 'openai', which this run does not ask: use offline."),
         (["--rpm", "openai=0"], "The rpm of openai is 0.0: it must be more than 0."),
         (["--max-cost-usd", "-1"], "The budget in dollars is -1.0: it must be more than 0."),
         (["--task", "av-meme"], "bench.jsonl holds no questions of the tasks av-meme"),
@@ -98,3 +103,23 @@ def test_a_run_in_which_nothing_is_answered_ends_with_status_3(home: Home) -> No
     assert ended.returncode == 3
     assert "AURELIA   0 answered, 2 failed" in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("aurelia: Nothing in x.run could be answered; the last error: duet")
+
+
+def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    count = {"answered": 2, "failed": 1, "accuracy": 0.5}
+    standing = {"arms": {"aurelia": count}, "done": 3, "to_do": 4, "usage": {"calls": 9, "cost_usd": 0.25}}
+    end = {"stopped_by": "the budget of $0.2 is used up", "left": 1, "given_up": 0, "last_error": "no", "seconds": 5.0}
+    with Display(console) as display:
+        display.event({"event": "start", "run": "x.run", "questions": 4, "left_out": 2})
+        display.event({"event": "outcome", **standing})
+        display.event({"event": "end", **standing, **end})
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())  # type: ignore[attr-defined]
+    for text in (
+        "4 questions, 2 left out for want of their media",
+        "3/4",
+        "AURELIA 50.0%  $0.2500",
+        "2 answered, 1 failed",
+    ):
+        assert text in said
+    assert "Answers left: 1. The same command goes on, with a larger budget." in said

@@ -65,7 +65,8 @@ class Display:
         usage = event["usage"]
         self._say(f"{'Bill':<10}{usage['calls']} calls, {_cost(event)}, {event['seconds']:.0f} s of work")
         if event["stopped_by"]:
-            self._say(f"Stopped ({event['stopped_by']}) with {event['left']} answers left: the same command goes on.")
+            how = ", with a larger budget" if "budget" in event["stopped_by"] else ""
+            self._say(f"Stopped: {event['stopped_by']}. Answers left: {event['left']}. The same command goes on{how}.")
         elif any(count["failed"] for count in event["arms"].values()):
             tried = f"; {event['given_up']} were tried as often as --max-tries allows" if event["given_up"] else ""
             self._say(f"What failed is asked again by the same command{tried}. The last error: {event['last_error']}")

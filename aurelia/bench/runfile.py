@@ -169,7 +169,10 @@ class RunFile:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What is known of the run: settings, models, prompts, versions, records_sha256, media, created, format."""
+        """What is known of the run: settings, models, prompts, versions, records_sha256, media, created, format.
+
+        Those of the latest session are `limit` (null: none) and `left_out` (questions without their media).
+        """
         return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
 
     def store_meta(self, key: str, value: Any) -> None:

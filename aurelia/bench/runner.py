@@ -125,5 +125,11 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
 
 
 def _make_models(desk: Desk, context: Context, plan: Plan) -> None:
-    for spec in plans.models(context, plan).values():
+    specs = plans.models(context, plan).values()
+    for spec in specs:
         desk.model(spec)
+    providers = {spec.partition(":")[0] for spec in specs}
+    if strange := sorted(set(plan.rpm) - providers):
+        raise InputError(
+            f"--rpm names {strange[0]!r}, which this run does not ask: use {', '.join(sorted(providers))}."
+        )

@@ -73,11 +73,11 @@ class Session:
         items = self._left(asked)
         self._to_do = len(items)
         self._run.store_meta("left_out", left_out)
+        self._run.store_meta("limit", self._plan.limit)
         self._tell({"event": "start", "run": self._run.path.name, "questions": len(asked), "left_out": left_out})
         await self._until(iter(items))
         if self._traffic.refused:
             raise self._traffic.refused
-        await self._ledger.apart(self._run.store_meta, "reported", self._run.reported())
         end = {"event": "end", "run": self._run.path.name, "questions": len(asked), "left_out": left_out}
         left = self._to_do - self._done
         end |= {"stopped_by": self._stopped if left else None, "left": left, "given_up": self._given_up}

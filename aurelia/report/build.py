@@ -120,6 +120,7 @@ def _content(runs: Sequence[RunFigures]) -> dict[str, Any]:
         "figures": drawn(runs),
         "ablations": [],
     }
+    found["accuracy"][-1].notes.extend(tables.ACCURACY_NOTES)
     for run in runs:
         if value := run.meta.get(ablation.META):
             tail = f", {run.name}" if len(runs) > 1 else ""

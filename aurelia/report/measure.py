@@ -108,6 +108,8 @@ def _mean(values: tuple[float, ...], clips: tuple[str, ...]) -> Point:
 
 
 def _point(found: stats.Estimate) -> Point:
+    if found.clips < 2:
+        return Point(100 * found.value, n=found.questions)
     return Point(100 * found.value, 100 * found.low, 100 * found.high, found.questions)
 
 

@@ -121,7 +121,7 @@ def compared(runs: Sequence[RunFigures]) -> Table:
             )
         )
     heads = ["run", "agents", "target", "n", "zero-shot, %", "AURELIA, %", "difference, points"]
-    return Table("Runs compared (Table 4)", heads, rows, ACCURACY_NOTES, "lined")
+    return Table("Runs compared (Table 4)", heads, rows, css="lined")
 
 
 ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke", "McNemar p", "gain, %"]
@@ -136,7 +136,7 @@ ACCURACY_NOTES = [
 def accuracy(caption: str, found: Sequence[Group]) -> Table:
     """Both arms over groups of questions."""
     heads = [*ACCURACY_HEADS, "unparsed", "failed", "not scored"]
-    return Table(caption, heads, [Line(_accuracy(group)) for group in found], ACCURACY_NOTES)
+    return Table(caption, heads, [Line(_accuracy(group)) for group in found])
 
 
 def _accuracy(group: Group) -> list[str]:
@@ -277,4 +277,6 @@ def tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:
 
 
 def _interval(point: Point) -> str:
-    return f"95 %: {number(point.low)} to {number(point.high)}" if point.low is not None else "no answers"
+    if point.low is None:
+        return "of one clip" if point.n else "no answers"
+    return f"95 %: {number(point.low)} to {number(point.high)}"

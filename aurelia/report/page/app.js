@@ -136,7 +136,7 @@
         card.append(el("p", {}, pill(side.mark), el("span", { class: "note", text: side.how ? ` by ${side.how}` : "" })));
         card.append(side.error ? said(side.error, "p", "said fault") : said(side.answer ?? "", "p", "said big"));
         if (side.choice) card.append(el("p", { class: "note" }, "choice: ", said(side.choice, "bdi", "")));
-        if (side.said) card.append(el("p", { class: "note" }, side.how === "judge" ? "the judge: " : "scored on: ", said(side.said, "bdi", "")));
+        if (side.said) card.append(el("p", { class: "note" }, side.how === "judge" ? "the judge: " : "rule: ", said(side.said, "bdi", "")));
         const scores = Object.entries(side.scores || {}).map(([name, value]) => `${name} ${value === null ? "–" : value.toFixed(3)}`);
         if (scores.length) card.append(el("p", { class: "note", text: scores.join(" · ") }));
         const calls = side.usage.calls;
