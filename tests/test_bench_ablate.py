@@ -208,6 +208,16 @@ def test_values_out_of_bounds_are_refused_by_name() -> None:
         refuse([1], [11], ["steps"])
 
 
+def test_a_last_attempt_has_nothing_of_the_feedback_on_it() -> None:
+    spent: Any = {**new_attempt(1)["usage"], "calls": 1, "cost_usd": 0.01}
+    attempt: Any = {**new_attempt(1), "score": 9, "seconds": 3.0, "feedback_seconds": 1.0, "feedback_usage": spent}
+    attempt |= {"usage": {**spent, "calls": 4, "cost_usd": 0.04}, "feedback": "Again.", "fallbacks": ["feedback"]}
+    end = derive([attempt], Setting(1, 8, "steps"))
+    last: Any = end.iterations[0]
+    assert (end.seconds, end.usage["calls"], last["feedback"], last["fallbacks"]) == (2.0, 3, None, [])
+    assert end.usage["cost_usd"] == pytest.approx(0.03)
+
+
 def test_an_attempt_of_an_older_run_has_no_feedback_bill() -> None:
     attempt: Any = {**new_attempt(1), "score": 9, "seconds": 2.0}
     del attempt["feedback_seconds"], attempt["feedback_usage"]

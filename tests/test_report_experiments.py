@@ -12,8 +12,10 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from bench_made import made_run
 from langsmith import Client
+from typer.testing import CliRunner
 
 from aurelia.bench.runfile import RunFile
+from aurelia.bench_report_cli import app
 from aurelia.errors import AureliaError
 from aurelia.report.experiments import experiments
 
@@ -166,6 +168,13 @@ def test_a_refused_key_is_one_line_without_the_key(service: Service, run: RunFil
     with pytest.raises(AureliaError, match="LANGSMITH_API_KEY") as caught:
         experiments(run, client(service, "wrong-secret-key"))
     assert "wrong-secret-key" not in str(caught.value)
+
+
+def test_the_command_without_a_key_prints_and_sends_nothing(run: RunFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LANGSMITH_API_KEY", raising=False)
+    found = CliRunner().invoke(app, ["langsmith", str(run.path)], catch_exceptions=False)
+    assert "aurelia-made: 45 examples, correct 0." in found.output
+    assert "Nothing was sent" in found.output
 
 
 def test_without_a_client_it_runs_here_and_sends_nothing(run: RunFile) -> None:

@@ -97,4 +97,7 @@ def as_last(attempt: Attempt) -> Attempt:
     left["cost_usd"] = None if costs[0] is None or costs[1] is None else max(0.0, costs[0] - costs[1])
     seconds = max(0.0, attempt["seconds"] - (attempt.get("feedback_seconds") or 0.0))
     bare: Any = {"feedback": None, "windows": [], "feedback_seconds": 0.0, "feedback_usage": NO_USAGE}
+    known: Any = attempt
+    if "fallbacks" in known:
+        bare["fallbacks"] = [role for role in known["fallbacks"] if role != "feedback"]
     return {**attempt, **bare, "seconds": seconds, "usage": left}
