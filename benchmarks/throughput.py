@@ -1,8 +1,8 @@
 """The runner's throughput against what latencies and a rate limit allow, and its memory over 5,000 questions.
 
 A simulated provider answers after log-normal latencies of a few seconds, scaled down, with 5 % faults. What they allow
-is told by list scheduling: the same latencies, question after question, on as many workers, none of which ever waits
-for anything else; and no more calls a second than the limit. No network; the real graph, ledger and run file.
+is told by list scheduling: the same latencies, call after call, on as many workers, none of which ever waits for
+anything but the limit. No network; the real graph, ledger and run file.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr
 from scripted import ScriptedChat, reasoning, verdict
 
+from aurelia.bench.limits import BURST_SECONDS
 from aurelia.bench.plan import Plan
 from aurelia.bench.runner import House, run_bench
 from aurelia.errors import ModelError
@@ -38,11 +39,11 @@ CLIPS = 20
 
 
 class Provider(ScriptedChat):
-    """Answers after a while, and sometimes not; keeps what every question's calls have taken."""
+    """Answers after a while, and sometimes not; keeps how long each call took, by answer."""
 
     scale: float = 1.0
     _dice: random.Random = PrivateAttr(default_factory=lambda: random.Random(1))
-    _taken: defaultdict[str, float] = PrivateAttr(default_factory=lambda: defaultdict(float))
+    _taken: defaultdict[str, list[float]] = PrivateAttr(default_factory=lambda: defaultdict(list))
     _tries: int = PrivateAttr(default=0)
 
     async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
@@ -51,7 +52,7 @@ class Provider(ScriptedChat):
         latency = self._dice.lognormvariate(0, SPREAD) * MEDIAN / self.scale
         # Each question's number stands in its clip, question, reasoning and caption alike.
         text = json.dumps([fields.get(name) for name in ("question", "reasoning", "caption")])
-        self._taken[f"{text.partition('#')[2].partition('#')[0]} {alone}"] += latency
+        self._taken[f"{text.partition('#')[2].partition('#')[0]} {alone}"].append(latency)
         self._tries += 1
         await asyncio.sleep(latency)
         if self._dice.random() < FAULTS:
@@ -71,12 +72,27 @@ def provider(scale: float) -> Provider:
     return Provider(script=script, said=Counter(), heard=[], scale=scale)
 
 
-def allowed(taken: list[float], at_once: int) -> float:
-    """Seconds that questions which take so long need, in this order, on so many workers."""
-    workers = [0.0] * at_once
-    for seconds in taken:
-        heapq.heapreplace(workers, workers[0] + seconds)
-    return max(workers)
+def allowed(items: list[list[float]], at_once: int, rate: float | None) -> float:
+    """Seconds that it takes at least when nothing but latencies and the limit is ever waited for.
+
+    Args:
+        items: the latencies of each answer's calls, one after the other, in seconds.
+        at_once: answers worked on at once; the next one begins when one is done.
+        rate: calls a second at most, of which one second's worth may come in a burst.
+    """
+    waiting = iter(items)
+    ready = [(0.0, number, list(item)) for number, item in zip(range(at_once), waiting, strict=False)]
+    due = ended = 0.0
+    while ready:
+        now, number, left = heapq.heappop(ready)
+        if rate:
+            now = max(now, due - BURST_SECONDS)
+            due = max(due, now) + 1 / rate
+        now += left.pop(0)
+        ended = max(ended, now)
+        if left or (left := list(next(waiting, []))):
+            heapq.heappush(ready, (now, number, left))
+    return ended
 
 
 def clips(folder: Path) -> None:
@@ -120,22 +136,21 @@ def throughput(folder: Path, count: int, scale: float, rpm: float | None) -> Non
     cpu, began = time.process_time(), time.perf_counter()
     asyncio.run(carried_out(file, model, plan, scale))
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    latencies = allowed(list(model._taken.values()), AT_ONCE)
-    limit = (model._tries - rpm / 60 * scale) / (rpm / 60 * scale) if rpm else 0.0
-    best = max(latencies, limit)
+    best = allowed(list(model._taken.values()), AT_ONCE, rpm / 60 * scale if rpm else None)
     limited = f"{rpm:.0f} calls a minute" if rpm else "no limit"
     print(
         f"throughput   {best / took:6.1%} of what latencies and limit allow ({AT_ONCE} at once, median {MEDIAN:.0f} s,"
         f" {limited}, all {scale:.0f} times faster): {count} questions with both arms, {model._tries} calls in"
         f" {took:.1f} s ({model._tries / took:.0f} a second), {cpu / model._tries * 1000:.1f} ms CPU a call;"
-        f" list scheduling of the same latencies needs {best:.1f} s; limit 90 %"
+        f" list scheduling of the same calls needs {best:.1f} s; limit 90 %"
     )
 
 
 def memory(folder: Path, count: int = 5000) -> None:
     """Prints the growth of resident memory over a run with an instant model."""
     file, process, marks = records(folder, count), psutil.Process(), []
-    model = ScriptedChat(script=provider(1).script, said=Counter(), heard=[])
+    script = {**provider(1).script, "evaluator": [verdict(9)]}
+    model = ScriptedChat(script=script, said=Counter(), heard=[])
     original = ScriptedChat._generate
 
     def forgetful(self: Any, messages: Any, *args: Any, **kwargs: Any) -> Any:
@@ -164,8 +179,8 @@ def main() -> None:
     """Prints the figures."""
     with tempfile.TemporaryDirectory() as name:
         clips(Path(name))
-        throughput(Path(name), 150, 4.0, None)
-        throughput(Path(name), 150, 4.0, 600.0)
+        throughput(Path(name), 100, 2.0, None)
+        throughput(Path(name), 100, 2.0, 480.0)
         memory(Path(name))
 
 
