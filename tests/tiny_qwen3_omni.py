@@ -1,4 +1,4 @@
-"""A tiny random-weight Qwen3-Omni (mixture of experts), thinker only, as the published thinkers are saved."""
+"""A tiny random-weight Qwen3-Omni (mixture of experts): the thinker that answers, and the talker that speaks."""
 
 from pathlib import Path
 
@@ -37,6 +37,23 @@ PROCESSOR = {
     "feature_extractor": {"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 128},
 }
 _SPREAD = 0.15
+_SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}
+_TALKER = {
+    "text_config": {**_SMALL, "vocab_size": 64, "head_dim": 16, "num_experts": 2, "num_experts_per_tok": 1}
+    | {"moe_intermediate_size": 16, "shared_expert_intermediate_size": 16, "rope_parameters": None},
+    "code_predictor_config": {**_SMALL, "vocab_size": 64, "head_dim": 16, "num_code_groups": 2},
+    "num_code_groups": 2,
+    "thinker_hidden_size": 64,
+    "accept_hidden_layer": 1,
+    "spatial_merge_size": 2,
+}
+_VOICE = {**_SMALL, "codebook_size": 16, "num_quantizers": 2, "decoder_dim": 32}
 _EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
 _ROPE = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
 
@@ -90,7 +107,8 @@ def write(folder: Path) -> Path:
     }
     config = Qwen3OmniMoeConfig(
         thinker_config=thinker,
-        enable_audio_output=False,
+        talker_config=_TALKER,
+        code2wav_config=_VOICE,
         initializer_range=_SPREAD,
         im_start_token_id=ids("<|im_start|>"),
         im_end_token_id=ids("<|im_end|>"),
