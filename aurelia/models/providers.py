@@ -35,6 +35,7 @@ BUILT_IN: Mapping[str, Provider] = {
     "google_genai": _lazy("google_chat", "make", "google"),
     "openai": _lazy("openai_make", "make_openai", "openai"),
     "compatible": _lazy("openai_make", "make_compatible", "openai"),
+    "transformers": _lazy("local_chat", "make", "local"),
     "worker": _lazy("worker", "make"),
 }
 
