@@ -15,7 +15,7 @@ from aurelia.media import ClipStore
 from aurelia.models.ledger import Call, Ledger
 from aurelia.models.ledger import Reply as Paid
 from aurelia.models.messages import RequestMessage, compose
-from aurelia.models.providers import BUILT_IN, Provider, make_model
+from aurelia.models.providers import BUILT_IN, Provider, make_model, shown
 from aurelia.models.structured import Reply, read
 from aurelia.settings import Settings
 from state.schema import NO_USAGE, Role, Usage, add_usage
@@ -138,7 +138,9 @@ class Desk:
         reply = await self._call(request, compose(request.text, request.fields, sees_clip=request.sees_clip))
         self.ledger.settle(request.run, reply)
         if not (text := reply.message.text.strip()):
-            raise _having_spent(reply.usage, ReplyError(f"{request.spec} answered with nothing as {request.role}."))
+            raise _having_spent(
+                reply.usage, ReplyError(f"{shown(request.spec)} answered with nothing as {request.role}.")
+            )
         return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
 
     async def ask(self, request: Request, schema: type[R]) -> Answer[R]:
@@ -165,7 +167,7 @@ class Desk:
         try:
             return Answer(read(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
         except ReplyError as fault:
-            said = f"{request.spec} gave no usable reply as {request.role}, asked twice: {fault}"
+            said = f"{shown(request.spec)} gave no usable reply as {request.role}, asked twice: {fault}"
             raise _having_spent(usage, ReplyError(said)) from None
 
     async def _call(self, request: Request, messages: list[AnyMessage], spent: Paid | None = None) -> Paid:

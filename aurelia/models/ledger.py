@@ -23,6 +23,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from aurelia.errors import ModelError
 from aurelia.models.faults import as_model_error
+from aurelia.models.providers import shown
 from state.schema import NO_USAGE, Usage
 
 TRIES = 4
@@ -178,7 +179,7 @@ async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
     try:
         return await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
-        raise as_model_error(fault, call.spec) from fault
+        raise as_model_error(fault, shown(call.spec)) from fault
 
 
 def _worth_another_try(fault: BaseException) -> bool:

@@ -7,13 +7,12 @@ on the clip. Where a template or a tokenizer does not let the head be told apart
 import gc
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
 
 from aurelia.errors import AureliaError, InputError, ModelError
-from aurelia.models.local_parts import NOTHING, Shown, Teller, Told, joined
+from aurelia.models.local_parts import NOTHING, Clip, Shown, Teller, Told, joined
 from aurelia.models.local_prefix import Prefix, Prefixes, compacted, fork
 from aurelia.models.local_writer import Inputs, Writer
 
@@ -78,19 +77,12 @@ class Engine:
             ModelError: the model failed.
         """
         with self.lock:
-            try:
-                return self._answer(told, teller, most, stopped)
-            except AureliaError:
-                raise
-            except Exception as fault:
-                self._forget(told)
-                if not _is_memory(fault):
-                    said = " ".join(str(fault).split())[:200]
-                    raise ModelError(f"{self._spec} failed ({type(fault).__name__}: {said}).") from fault
-            # Outside the except clause, whose traceback would hold what has to be freed.
-            if self._free():
-                with suppress(torch.OutOfMemoryError, MemoryError):
-                    return self._answer(told, teller, most, stopped)
+            said = self._tried(told, teller, most, stopped)
+            # Not in the except clause, whose traceback would hold what has to be freed.
+            if said is None and self._free():
+                said = self._tried(told, teller, most, stopped)
+            if said is not None:
+                return said
             self._free()
             raise ModelError(
                 f"{self._spec} does not fit into the memory of {self.model.device.type} with this clip: lower frames in"
@@ -107,7 +99,7 @@ class Engine:
         if told.clip is None:
             return self._plainly(self._writer.inputs(self._writer.whole(told, []), NOTHING), NOTHING)
         if self.reuses:
-            reused = self._with_prefix(told, teller)
+            reused = self._with_prefix(told, told.clip, teller)
             if reused:
                 return reused
         head = teller.head(told.clip)
@@ -126,6 +118,20 @@ class Engine:
                 **more,
             )
 
+    def _tried(self, told: Told, teller: Teller, most: int, stopped: Callable[[], bool]) -> Said | None:
+        """The reply; None when the memory did not suffice."""
+        try:
+            return self._answer(told, teller, most, stopped)
+        except AureliaError:
+            raise
+        except Exception as fault:
+            # What a failure left behind is not trusted.
+            self.prefixes.drop(_key(told))
+            if _is_memory(fault):
+                return None
+            said = " ".join(str(fault).split())[:200]
+            raise ModelError(f"{self._spec} failed ({type(fault).__name__}: {said}).") from fault
+
     def _answer(self, told: Told, teller: Teller, most: int, stopped: Callable[[], bool]) -> Said:
         encoded = self.encode(told, teller)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
@@ -140,12 +146,11 @@ class Engine:
         cut = not reply or reply[-1] not in self._ends
         return Said(self._writer.text(reply), len(reply), cut, encoded)
 
-    def _with_prefix(self, told: Told, teller: Teller) -> Encoded | None:
+    def _with_prefix(self, told: Told, clip: Clip, teller: Teller) -> Encoded | None:
         """The request behind its kept head; None where the two cannot be told apart."""
-        assert told.clip is not None
         key = _key(told)
         kept = self.prefixes.get(key)
-        head: Shown | None = None if kept else teller.head(told.clip)
+        head = None if kept else teller.head(clip)
         blocks = kept.blocks if kept else head.blocks if head else []
         opening, text = self._writer.head(told, blocks), self._writer.whole(told, blocks)
         plain_head, plain = self._writer.tokens(opening), self._writer.tokens(text)
@@ -153,9 +158,7 @@ class Engine:
             kept = None
         new = kept is None
         if kept is None:
-            kept = self._prefill(
-                opening, head or teller.head(told.clip), plain_head[: _common(plain_head, plain)], plain_head
-            )
+            kept = self._prefill(opening, head or teller.head(clip), plain_head, _common(plain_head, plain))
             if kept is None:
                 return None
             self.prefixes.made += 1
@@ -166,10 +169,10 @@ class Engine:
         self.prefixes.used += not new
         return self._joined(kept, rest, told.look.media + kept.media * new, 0 if new else kept.tokens.shape[1])
 
-    def _prefill(self, opening: str, head: Shown, plain: list[int], plain_head: list[int]) -> Prefix | None:
-        """Encodes the head, less the tokens at its end that the next text changes."""
+    def _prefill(self, opening: str, head: Shown, plain: list[int], common: int) -> Prefix | None:
+        """Encodes the head as far as the next text leaves its tokens as they are: `common` of its `plain` ones."""
         made = self._writer.inputs(opening, head)
-        dropped = plain_head[len(plain) :]
+        plain, dropped = plain[:common], plain[common:]
         length = made.tokens.shape[1] - len(dropped)
         whole = made.tokens[0].tolist()
         if whole[length:] != dropped or set(dropped) & self._writer.media_ids or not plain:
@@ -225,10 +228,6 @@ class Engine:
             else value
             for name, value in inputs.items()
         }
-
-    def _forget(self, told: Told) -> None:
-        if told.clip is not None:
-            self.prefixes.drop(_key(told))
 
     def _free(self) -> bool:
         had = self.prefixes.clear()

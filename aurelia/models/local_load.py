@@ -93,11 +93,13 @@ def _loaded(weights: Weights, here: Place) -> Any:
     from transformers import AutoModelForMultimodalLM, GenerationConfig
     from transformers.utils import logging
 
+    noise: Any = logging
+    settings: Any = GenerationConfig
     config = _configured(weights)
     if here.threads is not None:
         torch.set_num_threads(here.threads)
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    bars = noise.is_progress_bar_enabled()
+    noise.disable_progress_bar()
     try:
         model = AutoModelForMultimodalLM.from_pretrained(
             weights.folder,
@@ -118,10 +120,10 @@ def _loaded(weights: Weights, here: Place) -> Any:
         raise InputError(f"{weights.spec} cannot be loaded ({type(fault).__name__}: {said}).") from fault
     finally:
         if bars:
-            logging.enable_progress_bar()
+            noise.enable_progress_bar()
     # Sampling settings of the checkpoint would only be warned about: replies are greedy.
     known = model.generation_config
-    model.generation_config = GenerationConfig(
+    model.generation_config = settings(
         eos_token_id=known.eos_token_id,
         bos_token_id=known.bos_token_id,
         pad_token_id=known.pad_token_id if known.pad_token_id is not None else _first(known.eos_token_id),

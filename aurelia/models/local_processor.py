@@ -51,8 +51,9 @@ def load_processor(weights: Weights) -> Any:
     """
     from transformers import AutoProcessor
 
+    auto: Any = AutoProcessor
     try:
-        return AutoProcessor.from_pretrained(weights.folder, trust_remote_code=False, local_files_only=True)
+        return auto.from_pretrained(weights.folder, trust_remote_code=False, local_files_only=True)
     except (ImportError, RuntimeError) as fault:
         if "torchvision" not in str(fault).lower():
             raise _unusable(weights, fault) from fault
