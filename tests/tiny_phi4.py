@@ -22,6 +22,7 @@ PROCESSOR = {
     "image_processor": {"image_processor_type": "Phi4MultimodalImageProcessor"},
     "audio_processor": {"feature_extractor_type": "Phi4MultimodalFeatureExtractor"},
 }
+_SPREAD = 0.15
 
 
 def write(folder: Path) -> Path:
@@ -35,6 +36,7 @@ def write(folder: Path) -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        initializer_range=_SPREAD,
         max_position_embeddings=32768,
         original_max_position_embeddings=32768,
         pad_token_id=tokens.pad_token_id,
@@ -55,6 +57,7 @@ def write(folder: Path) -> Path:
             "ext_pw_out_channel": 32,
             "depthwise_separable_out_channel": 32,
             "nemo_conv_channels": 32,
+            "initializer_range": _SPREAD,
             "audio_token_id": tokens.convert_tokens_to_ids("<|audio|>"),
         },
     )

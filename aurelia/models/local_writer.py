@@ -48,6 +48,9 @@ class Writer:
         self._processor = processor
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._senses = senses
+        # Some processors have none of their own although their tokenizer has one.
+        own = getattr(processor, "chat_template", None)
+        self._template = own or getattr(self._tokenizer, "chat_template", None)
         special = {str(token) for token in self._tokenizer.all_special_tokens}
         special |= {str(t) for t in self._tokenizer.added_tokens_decoder.values() if getattr(t, "special", True)}
         special |= {str(token) for name in ("image", "audio", "video") if (token := self._named(f"{name}_token"))}
@@ -177,7 +180,11 @@ class Writer:
                 content = [_text(self.plain(system) + _GAP), *content]
             said.append({"role": role, "content": _merged(content)})
         try:
-            return str(self._processor.apply_chat_template(said, tokenize=False, add_generation_prompt=more))
+            return str(
+                self._processor.apply_chat_template(
+                    said, chat_template=self._template, tokenize=False, add_generation_prompt=more
+                )
+            )
         except (TemplateError, ValueError, TypeError, KeyError) as fault:
             raise InputError(f"The chat template of {self._spec} cannot be used ({type(fault).__name__}).") from None
 
