@@ -101,13 +101,14 @@ def _loaded(weights: Weights, here: Place) -> Any:
     bars = noise.is_progress_bar_enabled()
     noise.disable_progress_bar()
     try:
-        model = AutoModelForMultimodalLM.from_pretrained(
+        model, loaded = AutoModelForMultimodalLM.from_pretrained(
             weights.folder,
             config=config,
             dtype=torch_dtype(here),
             trust_remote_code=False,
             local_files_only=True,
             use_safetensors=True,
+            output_loading_info=True,
         )
         model = model.to(here.device).eval()
     except (torch.OutOfMemoryError, MemoryError):
@@ -121,6 +122,9 @@ def _loaded(weights: Weights, here: Place) -> Any:
     finally:
         if bars:
             noise.enable_progress_bar()
+    # transformers fills in what a file lacks with random numbers, and only writes a line about it.
+    if 2 * len(loaded["missing_keys"]) > len(model.state_dict()):
+        raise InputError(f"{weights.spec} cannot be used: its weights are not those of a {weights.model_type}.")
     # Sampling settings of the checkpoint would only be warned about: replies are greedy.
     known = model.generation_config
     model.generation_config = settings(
