@@ -58,7 +58,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=900, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
     )
-    core.train_from_iterator([prompts.load(name) for name in prompts.NAMES], trainer)
+    breaks = ["a\n\n\n\n\nb"] * 50
+    core.train_from_iterator([*breaks, *(prompts.load(name) for name in prompts.NAMES)], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         eos_token="<|im_end|>",

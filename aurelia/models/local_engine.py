@@ -171,7 +171,7 @@ class Engine:
                 return None
             self.prefixes.made += 1
             self.prefixes.keep(key, kept)
-        rest = self._rest(told, kept, (opening, text), (plain_head, plain))
+        rest = self._rest(told, kept, (opening, text), plain)
         length = kept.tokens.shape[1]
         if rest is None or not holds(self.model.config, length, length + rest.tokens.shape[1] + most):
             return None
@@ -196,18 +196,21 @@ class Engine:
             return None
         return Prefix(head.blocks, plain, tokens, kinds, made.small, cache, head.media, compacted(cache))
 
-    def _rest(
-        self, told: Told, kept: Prefix, texts: tuple[str, str], plain: tuple[list[int], list[int]]
-    ) -> Inputs | None:
+    def _rest(self, told: Told, kept: Prefix, texts: tuple[str, str], plain: list[int]) -> Inputs | None:
         """What stands behind the kept head; None where a closer look cannot be told apart from it."""
-        rest = plain[1][len(kept.plain) :]
+        rest = plain[len(kept.plain) :]
         if not told.look.media:
             return Inputs(torch.tensor([rest], dtype=kept.tokens.dtype), {}, {})
         text = texts[1][len(texts[0]) :]
-        apart = texts[1].startswith(texts[0]) and len(kept.plain) == len(plain[0])
-        if not apart or self._writer.tokens(text, begins=False) != rest:
+        own = self._writer.tokens(text, begins=False)
+        if not texts[1].startswith(texts[0]) or rest[len(rest) - len(own) :] != own:
             return None
-        return self._writer.inputs(text, told.look, begins=False)
+        # Tokens that the head shares with this text stand between the kept ones and those of the text alone.
+        between = torch.tensor([rest[: len(rest) - len(own)]], dtype=kept.tokens.dtype)
+        made = self._writer.inputs(text, told.look, begins=False)
+        zeros = torch.zeros_like(between)
+        kinds = {name: torch.cat([zeros.to(value.dtype), value], 1) for name, value in made.kinds.items()}
+        return Inputs(torch.cat([between, made.tokens], 1), kinds, made.media)
 
     def _joined(self, kept: Prefix, rest: Inputs, media: int, cached: int) -> Encoded:
         tokens = torch.cat([kept.tokens, rest.tokens], dim=1)

@@ -12,6 +12,7 @@ from aurelia.errors import InputError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL_BYTES = 1_000_000
+_PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _FOLDERS = "AURELIA_LOCAL_MODELS"
 
 
@@ -98,6 +99,9 @@ def _checked(spec: str, folder: Path, remedy: str) -> Weights:
             f"{spec} holds no model: its config.json is missing or names no model_type; {remedy}"
         ) from None
     missing = [name for name in _weight_files(folder, spec) if not (folder / name).is_file()]
+    # Without one transformers would go on with a processor of its own defaults.
+    if not any((folder / name).is_file() for name in _PROCESSORS):
+        missing.append(_PROCESSORS[-1])
     if missing or not model_type:
         raise InputError(f"{spec} is not complete, {missing[0]} is missing: {remedy}")
     return Weights(spec, folder, config, _fingerprint(folder))
