@@ -35,12 +35,17 @@ class Film(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """Template blocks and the media that they stand for, each kind in its order."""
+    """Template blocks and the media that they stand for, each kind in its order.
+
+    `inside` has for every sound the number of the film that it is the sound of and stands in, or None for one that has
+    a block of its own.
+    """
 
     blocks: list[Block]
     images: list[Image.Image]
     sounds: list[Samples]
     films: list[Film]
+    inside: list[int | None]
 
     @property
     def media(self) -> int:
@@ -48,7 +53,7 @@ class Shown(NamedTuple):
         return len(self.images) + len(self.sounds) + len(self.films)
 
 
-NOTHING = Shown([], [], [], [])
+NOTHING = Shown([], [], [], [], [])
 
 
 class Clip(NamedTuple):
@@ -137,17 +142,24 @@ class Teller:
         Raises:
             MediaError: it cannot be decoded.
         """
-        return joined([self._picture(clip, [], clip.frames), *self._sounds(clip, [])])
+        return self._both(clip, [], clip.frames)
 
     def _look(self, clip: Clip, windows: list[Window]) -> Shown:
         share = max(1, clip.frames // len(windows))
         parts = []
         for window in windows:
             stretch = f"{window['start']:.2f}-{window['end']:.2f} s"
-            parts += [_said(f"A closer look at {stretch} of the clip: "), self._picture(clip, [window], share)]
-            # What was measured of the sound already stands whole in the head.
-            parts += self._sounds(clip, [window]) if self._senses.hears else []
+            parts += [_said(f"A closer look at {stretch} of the clip: "), self._both(clip, [window], share)]
         return joined([*parts, _said("\n\n")])
+
+    def _both(self, clip: Clip, windows: list[Window], count: int) -> Shown:
+        """Picture and sound; the clip's own sound inside its film where the model takes both as one."""
+        picture = self._picture(clip, windows, count)
+        # What was measured of the sound already stands whole in the head.
+        sounds = self._sounds(clip, windows) if self._senses.hears or not windows else []
+        if self._senses.interleaved and not clip.tracks and len(sounds) == 1:
+            return picture._replace(sounds=sounds[0].sounds, inside=[0])
+        return joined([picture, *sounds])
 
     def _picture(self, clip: Clip, windows: list[Window], count: int) -> Shown:
         sees = self._senses.sees
@@ -159,11 +171,11 @@ class Teller:
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]
             film = Film(np.asarray(taken.images), times, seconds)
-            return Shown([{"type": "video"}, _text("\n")], [], [], [film])
+            return Shown([{"type": "video"}, _text("\n")], [], [], [film], [])
         blocks = [_text(f"The clip's picture as {len(times)} frames, each after its time:\n")]
         for time in times:
             blocks += [_text(f"at {time:.2f} s: "), {"type": "image"}, _text("\n")]
-        return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
+        return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [], [])
 
     def _sounds(self, clip: Clip, windows: list[Window]) -> list[Shown]:
         found = []
@@ -178,7 +190,7 @@ class Teller:
             for start, samples in self._heard(source, windows):
                 end = start + len(samples) / self._senses.rate
                 blocks = [_text(f"{name}, {start:.2f}-{end:.2f} s: "), {"type": "audio"}, _text("\n")]
-                found.append(Shown(blocks, [], [samples], []))
+                found.append(Shown(blocks, [], [samples], [], [None]))
         return found
 
     def _heard(self, source: MediaRef, windows: list[Window]) -> list[tuple[float, Samples]]:
@@ -241,16 +253,22 @@ def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
 
 def joined(parts: Sequence[Shown]) -> Shown:
     """Several parts as one."""
+    films = [sum(len(part.films) for part in parts[:number]) for number in range(len(parts))]
     return Shown(
         [block for part in parts for block in part.blocks],
         [image for part in parts for image in part.images],
         [sound for part in parts for sound in part.sounds],
         [film for part in parts for film in part.films],
+        [
+            None if film is None else film + before
+            for part, before in zip(parts, films, strict=True)
+            for film in part.inside
+        ],
     )
 
 
 def _said(text: str) -> Shown:
-    return Shown([_text(text)], [], [], [])
+    return Shown([_text(text)], [], [], [], [])
 
 
 def _text(text: str) -> Block:

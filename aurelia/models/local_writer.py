@@ -123,7 +123,7 @@ class Writer:
         made.pop("attention_mask", None)
         kinds = {name: value for name, value in made.items() if getattr(value, "shape", None) == tokens.shape}
         media = {name: value for name, value in made.items() if name not in kinds and value is not None}
-        if shown.films and self._senses.interleaved and shown.sounds:
+        if _together(shown):
             media["use_audio_in_video"] = True
         return Inputs(tokens, kinds, media)
 
@@ -155,8 +155,8 @@ class Writer:
             "videos": [film.images for film in shown.films],
             "videos_kwargs": {"do_sample_frames": False, "fps": rates[0], "video_metadata": facts},
         }
-        if self._senses.interleaved and shown.sounds:
-            given |= {"load_audio_from_video": True, "audio_from_video_indices": list(range(len(shown.sounds)))}
+        if _together(shown):
+            given |= {"load_audio_from_video": True, "audio_from_video_indices": shown.inside}
         return given
 
     def _adds_special(self, text: str) -> bool:
@@ -198,6 +198,11 @@ class Writer:
             )
         except (TemplateError, ValueError, TypeError, KeyError) as fault:
             raise InputError(f"The chat template of {self._spec} cannot be used ({type(fault).__name__}).") from None
+
+
+def _together(shown: Shown) -> bool:
+    """Whether a film stands there with its sound in it."""
+    return any(film is not None for film in shown.inside)
 
 
 def _merged(content: list[Block]) -> list[Block]:
