@@ -177,7 +177,8 @@ def report(with_reuse: Meter, without: Meter, engine: Engine) -> None:
     device = engine.model.device
     print(
         f"local speed  {without.read / without.prefill:6.0f} tokens/s read,"
-        f" {with_reuse.written / with_reuse.decode:.0f} tokens/s written ({parameters / 1e6:.0f}M parameters, {engine.model.dtype}, {device.type})"
+        f" {with_reuse.written / with_reuse.decode:.0f} tokens/s written"
+        f" ({parameters / 1e6:.0f}M parameters, {engine.model.dtype}, {device.type})"
     )
     kept = engine.prefixes.size / 2**20
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

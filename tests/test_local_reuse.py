@@ -70,6 +70,22 @@ def test_sound_and_picture_each_matter_and_keep_their_own_encoding(
         assert all((first[name] - first[other]).abs().max() > 1e-3 for other in asked if other != name)
 
 
+def test_clips_of_other_lengths_take_turns(
+    model: Local, session_store: ClipStore, duet_clip: MediaRef, tmp_path: Path
+) -> None:
+    short = clip(session_store, tmp_path / "wide.mp4", {**DUET, "width": 480, "height": 120, "sounds": []})
+    asked = [model.told(duet_clip, "Say."), model.told(short, "Say.", frames=2)]
+    lengths = [model.said(told).request.length for told in asked]
+    assert abs(lengths[0] - lengths[1]) > 20
+    for told in (*asked, *asked):
+        one = model.logits(told)
+        assert (one - model.logits(told, reuse=False)).abs().max().item() < CLOSE
+        other = asked[0] if told is asked[1] else asked[1]
+        model.logits(other)
+        assert torch.equal(model.logits(told), one)
+    assert counts(model)[0] == 2
+
+
 def test_a_longer_conversation_starts_from_the_same_head(model: Local, duet_clip: MediaRef) -> None:
     told = model.told(duet_clip, "Score it.")
     model.said(told)

@@ -278,8 +278,12 @@ def _common(one: list[int], other: list[int]) -> int:
 
 
 def _behind(first: Any, then: Any) -> Any:
+    """Two media's grids, or masks: the shorter one's padded with zeros."""
     if then is None or not isinstance(first, torch.Tensor):
         return first
+    if first.ndim == 2:
+        width = max(first.shape[1], then.shape[1])
+        first, then = (torch.nn.functional.pad(mask, (0, width - mask.shape[1])) for mask in (first, then))
     return torch.cat([first, then], dim=0)
 
 

@@ -27,25 +27,26 @@ _SHORTEST_SECONDS = 0.05
 
 
 class Film(NamedTuple):
-    """Frames for a video processor: uint8[N, H, W, 3], their times, and the length that they spread over, seconds."""
+    """Frames for a video processor.
+
+    Attributes:
+        images: uint8[N, H, W, 3].
+        seconds: the length that they spread over.
+        sound: what is heard meanwhile; None when it stands beside the video, or there is none.
+    """
 
     images: npt.NDArray[np.uint8]
-    times: list[float]
     seconds: float
+    sound: Samples | None
 
 
 class Shown(NamedTuple):
-    """Template blocks and the media that they stand for, each kind in its order.
-
-    `inside` has for every sound the number of the film that it is the sound of and stands in, or None for one that has
-    a block of its own.
-    """
+    """Template blocks and the media that they stand for, each kind in its order."""
 
     blocks: list[Block]
     images: list[Image.Image]
     sounds: list[Samples]
     films: list[Film]
-    inside: list[int | None]
 
     @property
     def media(self) -> int:
@@ -53,7 +54,7 @@ class Shown(NamedTuple):
         return len(self.images) + len(self.sounds) + len(self.films)
 
 
-NOTHING = Shown([], [], [], [], [])
+NOTHING = Shown([], [], [], [])
 
 
 class Clip(NamedTuple):
@@ -142,24 +143,17 @@ class Teller:
         Raises:
             MediaError: it cannot be decoded.
         """
-        return self._both(clip, [], clip.frames)
+        return joined([self._picture(clip, [], clip.frames), *self._sounds(clip, [])])
 
     def _look(self, clip: Clip, windows: list[Window]) -> Shown:
         share = max(1, clip.frames // len(windows))
         parts = []
         for window in windows:
             stretch = f"{window['start']:.2f}-{window['end']:.2f} s"
-            parts += [_said(f"A closer look at {stretch} of the clip: "), self._both(clip, [window], share)]
+            parts += [_said(f"A closer look at {stretch} of the clip: "), self._picture(clip, [window], share)]
+            # What was measured of the sound already stands whole in the head.
+            parts += self._sounds(clip, [window]) if self._senses.hears else []
         return joined([*parts, _said("\n\n")])
-
-    def _both(self, clip: Clip, windows: list[Window], count: int) -> Shown:
-        """Picture and sound; the clip's own sound inside its film where the model takes both as one."""
-        picture = self._picture(clip, windows, count)
-        # What was measured of the sound already stands whole in the head.
-        sounds = self._sounds(clip, windows) if self._senses.hears or not windows else []
-        if self._senses.interleaved and not clip.tracks and len(sounds) == 1:
-            return picture._replace(sounds=sounds[0].sounds, inside=[0])
-        return joined([picture, *sounds])
 
     def _picture(self, clip: Clip, windows: list[Window], count: int) -> Shown:
         sees = self._senses.sees
@@ -170,14 +164,31 @@ class Teller:
         times = [float(time) for time in taken.times]
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]
-            film = Film(np.asarray(taken.images), times, seconds)
-            return Shown([{"type": "video"}, _text("\n")], [], [], [film], [])
+            film = Film(np.asarray(taken.images), seconds, self._inside(clip, windows, seconds))
+            name = "The clip" if film.sound is None else "The clip with its sound"
+            return Shown([_text(f"{name}: "), {"type": "video"}, _text("\n")], [], [], [film])
         blocks = [_text(f"The clip's picture as {len(times)} frames, each after its time:\n")]
         for time in times:
             blocks += [_text(f"at {time:.2f} s: "), {"type": "image"}, _text("\n")]
-        return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [], [])
+        return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
+
+    def _inside(self, clip: Clip, windows: list[Window], seconds: float) -> Samples | None:
+        """The sound that goes into the video; None when it stands beside it."""
+        if not self._goes_inside(clip):
+            return None
+        heard = self._heard(clip.clip, windows)
+        # Silence where the sound track has ended: a model takes sound in all of a request's videos, or in none.
+        return heard[0][1] if heard else np.zeros(int(seconds * self._senses.rate), np.float32)
+
+    def _goes_inside(self, clip: Clip) -> bool:
+        senses = self._senses
+        if not senses.interleaved or clip.tracks or not clip.clip["has_audio"]:
+            return False
+        return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
 
     def _sounds(self, clip: Clip, windows: list[Window]) -> list[Shown]:
+        if self._goes_inside(clip):
+            return []
         found = []
         for number, source in enumerate(clip.sounding):
             name = "The clip's sound"
@@ -190,7 +201,7 @@ class Teller:
             for start, samples in self._heard(source, windows):
                 end = start + len(samples) / self._senses.rate
                 blocks = [_text(f"{name}, {start:.2f}-{end:.2f} s: "), {"type": "audio"}, _text("\n")]
-                found.append(Shown(blocks, [], [samples], [], [None]))
+                found.append(Shown(blocks, [], [samples], []))
         return found
 
     def _heard(self, source: MediaRef, windows: list[Window]) -> list[tuple[float, Samples]]:
@@ -253,22 +264,16 @@ def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
 
 def joined(parts: Sequence[Shown]) -> Shown:
     """Several parts as one."""
-    films = [sum(len(part.films) for part in parts[:number]) for number in range(len(parts))]
     return Shown(
         [block for part in parts for block in part.blocks],
         [image for part in parts for image in part.images],
         [sound for part in parts for sound in part.sounds],
         [film for part in parts for film in part.films],
-        [
-            None if film is None else film + before
-            for part, before in zip(parts, films, strict=True)
-            for film in part.inside
-        ],
     )
 
 
 def _said(text: str) -> Shown:
-    return Shown([_text(text)], [], [], [], [])
+    return Shown([_text(text)], [], [], [])
 
 
 def _text(text: str) -> Block:

@@ -8,7 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from aurelia.errors import InputError
-from aurelia.models.local_parts import Block, Shown, Told
+from aurelia.models.local_parts import Block, Film, Shown, Told
 from aurelia.models.local_processor import Senses
 
 _END_OF_HEAD = "[[HEAD-ENDS-HERE]]"
@@ -106,11 +106,15 @@ class Writer:
             given["add_special_tokens"] = False
         if shown.images:
             given["images"] = shown.images
-        if shown.sounds:
-            given["audio"] = shown.sounds
+        inside = {number: film.sound for number, film in enumerate(shown.films) if film.sound is not None}
+        if shown.sounds or inside:
+            given["audio"] = [*shown.sounds, *inside.values()]
             given["audio_kwargs"] = {"sampling_rate": self._senses.rate}
+        if inside:
+            given["load_audio_from_video"] = True
+            given["audio_from_video_indices"] = [*(None for _ in shown.sounds), *inside]
         if shown.films:
-            given |= self._films(shown)
+            given |= _filmed(shown.films)
         try:
             made = dict(self._processor(**given))
         except (ValueError, TypeError, KeyError, IndexError, RuntimeError, ImportError) as fault:
@@ -123,7 +127,7 @@ class Writer:
         made.pop("attention_mask", None)
         kinds = {name: value for name, value in made.items() if getattr(value, "shape", None) == tokens.shape}
         media = {name: value for name, value in made.items() if name not in kinds and value is not None}
-        if _together(shown):
+        if inside:
             media["use_audio_in_video"] = True
         return Inputs(tokens, kinds, media)
 
@@ -138,26 +142,6 @@ class Writer:
     def plain(self, text: str) -> str:
         """The text with the model's control tokens broken up: what users and agents write is no control."""
         return self._special.sub(lambda found: f"{found[0][:1]} {found[0][1:]}", text)
-
-    def _films(self, shown: Shown) -> dict[str, Any]:
-        """The arguments for a video processor; frames are given as they are, it takes none away."""
-        rates = [len(film.times) / film.seconds for film in shown.films]
-        facts = [
-            {
-                "total_num_frames": len(film.times),
-                "fps": rate,
-                "duration": film.seconds,
-                "frames_indices": list(range(len(film.times))),
-            }
-            for film, rate in zip(shown.films, rates, strict=True)
-        ]
-        given: dict[str, Any] = {
-            "videos": [film.images for film in shown.films],
-            "videos_kwargs": {"do_sample_frames": False, "fps": rates[0], "video_metadata": facts},
-        }
-        if _together(shown):
-            given |= {"load_audio_from_video": True, "audio_from_video_indices": shown.inside}
-        return given
 
     def _adds_special(self, text: str) -> bool:
         start = self._tokenizer.bos_token
@@ -200,9 +184,21 @@ class Writer:
             raise InputError(f"The chat template of {self._spec} cannot be used ({type(fault).__name__}).") from None
 
 
-def _together(shown: Shown) -> bool:
-    """Whether a film stands there with its sound in it."""
-    return any(film is not None for film in shown.inside)
+def _filmed(films: list[Film]) -> dict[str, Any]:
+    """The arguments for a video processor; frames are given as they are, it takes none away."""
+    rates = [len(film.images) / film.seconds for film in films]
+    facts = [
+        {
+            "total_num_frames": len(film.images),
+            "fps": rate,
+            "duration": film.seconds,
+            "frames_indices": list(range(len(film.images))),
+        }
+        for film, rate in zip(films, rates, strict=True)
+    ]
+    # Some processors take one rate for all videos: a closer look has its own only where it is encoded apart.
+    settings = {"do_sample_frames": False, "fps": rates[0], "video_metadata": facts}
+    return {"videos": [film.images for film in films], "videos_kwargs": settings}
 
 
 def _merged(content: list[Block]) -> list[Block]:
