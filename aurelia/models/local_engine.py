@@ -77,6 +77,8 @@ class Engine:
             ModelError: the model failed.
         """
         with self.lock:
+            if stopped():
+                raise ModelError(f"{self._spec} was not asked: the run that wanted it has ended.")
             said = self._tried(told, teller, most, stopped)
             # Not in the except clause, whose traceback would hold what has to be freed.
             if said is None and self._free():
