@@ -11,7 +11,7 @@ import torch
 from conftest import no_wait
 from scripted import scripted
 
-from aurelia.errors import InputError
+from aurelia.errors import InputError, ModelError
 from aurelia.media import ClipStore
 from aurelia.models import local_load
 from aurelia.models.desk import Desk
@@ -127,7 +127,8 @@ async def test_a_second_question_is_answered_on_the_same_encoding(desk: Desk, du
     )
     assert second.usage_metadata and details["cache_read"] > second.usage_metadata["input_tokens"] - 30
     assert second.response_metadata["local"] | {"weights": ""} == {
-        "device": "cpu", "dtype": "float32", "shown": "images", "weights": "", "reuse": True, "media_encoded": 0
+        "device": "cpu", "dtype": "float32", "shown": "images", "weights": "", "reuse": True,
+        "family": "tested", "media_encoded": 0,
     }  # fmt: skip
 
 
@@ -200,7 +201,7 @@ async def test_what_is_written_is_no_control(desk: Desk, duet: Path, spec: str) 
 
 async def test_too_long_a_request_is_refused_with_the_remedy(desk: Desk, duet: Path, spec: str) -> None:
     model, ref = desk.model(spec), desk.store.admit(duet)
-    with pytest.raises(InputError, match=r"tokens, and transformers:tiny-omni takes 8192: lower frames"):
+    with pytest.raises(ModelError, match=r"tokens, and transformers:tiny-omni takes 8192: lower frames"):
         await model.ainvoke(compose("why " * 9000, fields(ref), sees_clip=True))
 
 

@@ -13,6 +13,7 @@ from transformers import (
     Qwen2VLImageProcessorPil,
     WhisperFeatureExtractor,
 )
+from transformers.utils import logging
 
 import prompts
 
@@ -113,6 +114,7 @@ def write(
         pixels: largest picture.
         spread: how much the last layer's weights are enlarged, so that another picture is heard in the greedy text.
     """
+    logging.disable_progress_bar()
     words = tokenizer()
     torch.manual_seed(seed)
     model = Qwen2_5OmniThinkerForConditionalGeneration(config(words, sizes)).eval()

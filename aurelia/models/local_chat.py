@@ -131,6 +131,7 @@ class LocalChat(BaseChatModel):
                     "shown": self._reader.senses.sees,
                     "weights": self.weights.fingerprint[:12],
                     "reuse": engine.reuses,
+                    "family": self._reader.senses.row.state,
                     "media_encoded": request.media,
                 },
             },

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from aurelia.errors import AureliaError, InputError, ModelError
+from aurelia.errors import AureliaError, ModelError
 from aurelia.models.local_parts import NOTHING, Clip, Shown, Teller, Told, joined
 from aurelia.models.local_prefix import Prefix, Prefixes, compacted, fork, holds
 from aurelia.models.local_writer import Inputs, Writer
@@ -73,8 +73,8 @@ class Engine:
             stopped: asked before every token; True ends the reply.
 
         Raises:
-            InputError: the request is longer than the model takes, or the processor refuses the clip.
-            ModelError: the model failed.
+            InputError: the processor refuses the clip.
+            ModelError: the request is longer than the model takes, or the model failed.
         """
         with self.lock:
             if stopped():
@@ -143,7 +143,7 @@ class Engine:
         encoded = self.encode(told, teller, most)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest and encoded.length + 1 > longest:
-            raise InputError(
+            raise ModelError(
                 f"This request has {encoded.length} tokens, and {self._spec} takes {longest}: lower frames in the"
                 " settings, or give a shorter clip."
             )

@@ -37,7 +37,7 @@ class Senses(NamedTuple):
 class NoVideo:
     """Stands where a video processor would, for the parts of a processor that ask it for names."""
 
-    model_input_names: tuple[str, ...] = ()
+    model_input_names: list[str] = []
     valid_kwargs = None
     merge_size = 1
     temporal_patch_size = 1
