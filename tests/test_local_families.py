@@ -1,6 +1,7 @@
 """The native audio-visual families beside Qwen2.5-Omni, each as a tiny checkpoint in every role of the real graph."""
 
 import importlib.util
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -147,6 +148,17 @@ def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[s
         assert (first - whole).abs().max() < LOOK_TOLERANCE
     plain = here.logits(here.told(clips["duet"], "What is heard?"))
     assert (first - plain).abs().max() > 2 * LOOK_TOLERANCE
+
+
+def test_a_member_of_a_family_without_an_audio_tower_is_deaf(
+    checkpoint: Callable[[str], Path], session_store: ClipStore, clips: dict[str, MediaRef], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(checkpoint("gemma4"), tmp_path / "large")
+    config = json.loads((folder / "config.json").read_text("utf-8")) | {"audio_config": None}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    fields = {"clip": clips["duet"], "tracks": [], "frames": FRAMES, "when_deaf": "refuse"}
+    with pytest.raises(InputError, match=r"^transformers:large does not hear, and this clip has sound"):
+        make(str(folder), session_store).refuse(fields, sees_clip=True)
 
 
 @pytest.mark.skipif(TORCHVISION, reason="torchvision is installed, so that nothing is missing")
