@@ -37,7 +37,6 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "phi4_multimodal": tiny_phi4.write,
     "nemotron_h_omni": tiny_nemotron.write,
 }
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside transformers
 # transformers has no image processor for these that works without torchvision.
 NEED_TORCHVISION = ("phi4_multimodal", "nemotron_h_omni")
 TORCHVISION = importlib.util.find_spec("torchvision") is not None
