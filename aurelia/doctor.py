@@ -15,13 +15,13 @@ PACKAGES = {
     "decord": "video decoding (PyAV stands in where it has no wheel)",
     "av": "audio decoding",
     "librosa": "audio analysis",
-    "langgraph-cli": "langgraph dev and Studio: pip install 'aurelia[server]'",
-    "langchain-openai": "OpenAI and compatible servers: pip install 'aurelia[openai]'",
-    "langchain-google-genai": "Gemini: pip install 'aurelia[google]'",
-    "torch": "local weights: pip install 'aurelia[local]'",
-    "transformers": "local weights: pip install 'aurelia[local]'",
+    "langgraph-cli": "langgraph dev and Studio: pip install -e '.[server]'",
+    "langchain-openai": "OpenAI and compatible servers: pip install -e '.[openai]'",
+    "langchain-google-genai": "Gemini: pip install -e '.[google]'",
+    "torch": "local weights: pip install -e '.[local]'",
+    "transformers": "local weights: pip install -e '.[local]'",
     "torchvision": "video processors of local weights; without it clips are shown as frames",
-    "pygraphviz": "pictures of the graph: pip install 'aurelia[draw]'",
+    "pygraphviz": "pictures of the graph: pip install -e '.[draw]'",
 }
 
 

@@ -181,7 +181,7 @@ def _parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
         import pyarrow as arrow
         from pyarrow import parquet
     except ImportError:
-        raise InputError("Parquet needs pyarrow: pip install 'aurelia[bench]', or choose jsonl or csv.") from None
+        raise InputError("Parquet needs pyarrow: pip install -e '.[bench]', or choose jsonl or csv.") from None
     kinds = {str: arrow.string(), dict: arrow.string(), int: arrow.int64(), float: arrow.float64()}
     kinds[list] = arrow.list_(arrow.string())
     schema = arrow.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])
