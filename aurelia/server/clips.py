@@ -45,9 +45,22 @@ class Clips:
         ]
 
     async def upload(self, request: Request) -> Response:
-        """Takes a clip from the body as it is, streamed to disk; answers 201 with its id and what it holds.
+        """Takes a clip, streamed to disk; answers 201 with its id and what it holds.
 
-        Query: `name` is what its owner calls it, `kind` is `video` or `audio` (default: as its container says).
+        ---
+        summary: Upload a clip
+        description: The body is the file itself. A run's `video` may then be the id in the answer.
+        parameters:
+          - {name: name, in: query, schema: {type: string}, description: What you call the clip.}
+          - name: kind
+            in: query
+            schema: {type: string, enum: [video, audio]}
+            description: What it is to be used as; without it, as its container says.
+        requestBody: {content: {application/octet-stream: {schema: {type: string, format: binary}}}}
+        responses:
+          '201': {description: The id and what the clip holds.}
+          '413': {description: It is larger than the operator allows.}
+          '422': {description: It is no clip, or a damaged one.}
         """
         kind = request.query_params.get("kind")
         if kind not in _KINDS:
@@ -67,11 +80,21 @@ class Clips:
         return JSONResponse(_told(clip), 201, {"Location": f"/clips/{clip.ref['id']}"})
 
     async def show(self, request: Request) -> Response:
-        """What a clip holds."""
+        """What a clip holds.
+
+        ---
+        summary: What a clip holds
+        responses: {'200': {description: The id and what the clip holds.}, '404': {description: No such clip of yours.}}
+        """
         return JSONResponse(_told(await self._found(request)))
 
     async def picture(self, request: Request) -> Response:
-        """The clip's contact sheet."""
+        """The clip's contact sheet.
+
+        ---
+        summary: A clip at a glance, frames and sound as one JPEG
+        responses: {'200': {description: The contact sheet.}, '404': {description: No such clip of yours.}}
+        """
         clip = await self._found(request)
         try:
             made = await asyncio.to_thread(sheet, self._library.store, clip.ref)

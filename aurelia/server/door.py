@@ -80,21 +80,14 @@ class Door:
         return _answer(403, "This web page may not call this server: the operator adds its origin to AURELIA_ORIGINS.")
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def sending(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            receive = _counted(receive)
+            _small(Headers(scope=scope))
             if scope["method"] == "POST" and _WRITES.fullmatch(scope["path"]):
                 receive = await self._looked_into(scope, receive)
-            await self._app(scope, receive, sending)
         except _Answered as fault:
-            if not started:
-                await _answer(fault.status, str(fault))(scope, receive, send)
+            await _answer(fault.status, str(fault))(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     async def _looked_into(self, scope: Scope, receive: Receive) -> Receive:
         """Reads a write of state before anything else does, and gives it on when it may be written."""
@@ -141,18 +134,13 @@ def _written(sent: Any) -> list[Any]:
     return [part for part in found if part is not None]
 
 
-def _counted(receive: Receive) -> Receive:
-    taken = 0
-
-    async def counting() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > LARGEST_BODY:
-            raise _Answered(413, f"A request may have {LARGEST_BODY} bytes; a clip goes to POST /clips.")
-        return message
-
-    return counting
+def _small(headers: Headers) -> None:
+    """Refuses what is too large by the length that a request promises (and the HTTP server then holds it to)."""
+    length = headers.get("content-length", "0")
+    if "transfer-encoding" in headers:
+        raise _Answered(411, "Say the length of the request (Content-Length); a clip goes to POST /clips.")
+    if not length.isdecimal() or int(length) > LARGEST_BODY:
+        raise _Answered(413, f"A request may have {LARGEST_BODY} bytes; a clip goes to POST /clips.")
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

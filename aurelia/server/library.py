@@ -84,16 +84,8 @@ class Library:
         with file.open("rb") as opened:
             sound = demuxer_of(opened.read(4096), label) in SOUND_ONLY
         kind = kind or ("audio" if sound else "video")
-        # The store remembers a clip under one name; the owner's own stays between the owner and this library.
-        digest = _sha256(file)
-        neutral = file.with_name(f"clip-{digest[:12]}")
-        os.replace(file, neutral)
-        settings = replace(self.store.settings, any_file=False, media_roots=(file.parent,))
-        try:
-            ref = ClipStore(settings, copy=True).admit(neutral, kind)
-        except MediaError as fault:
-            raise MediaError(str(fault).replace(neutral.name, label)) from None
-        record = {"name": shown(name) if name else neutral.name, "kind": kind}
+        ref = self._admitted(file, kind, label)
+        record = {"name": shown(name) if name else ref["name"], "kind": kind}
         self._write(self._owners / ref["id"], f"{owner}.json", record)
         return Clip({**ref, "name": str(record["name"])}, kind)
 
@@ -114,6 +106,19 @@ class Library:
                 ref = self.store.admit(clip, kind)
                 return Clip({**ref, "name": str(record.get("name") or ref["name"])}, kind)
         return None
+
+    def _admitted(self, file: Path, kind: Kind, label: str) -> MediaRef:
+        digest = _sha256(file)
+        with contextlib.suppress(MediaError):
+            return self.store.admit(digest, kind)
+        # The store remembers a clip under one name; the owner's own stays between the owner and this library.
+        neutral = file.with_name(f"clip-{digest[:12]}")
+        os.replace(file, neutral)
+        settings = replace(self.store.settings, any_file=False, media_roots=(file.parent,))
+        try:
+            return ClipStore(settings, copy=True).admit(neutral, kind)
+        except MediaError as fault:
+            raise MediaError(str(fault).replace(neutral.name, label)) from None
 
     def _record(self, clip: str, owner: str) -> dict[str, Any] | None:
         try:

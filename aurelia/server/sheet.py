@@ -11,8 +11,8 @@ from state.schema import MediaRef
 
 FRAMES = 12
 COLUMNS = 4
-HEIGHT = 180
-WAVE_WIDTH, WAVE_HEIGHT = 960, 120
+HEIGHT, WIDEST = 180, 400
+WAVE_WIDTH, WAVE_HEIGHT = 640, 120
 RATE = 4000
 _GROUND, _INK, _WAVE, _LINE = (24, 24, 27), (228, 228, 231), (94, 234, 212), (63, 63, 70)
 _MARGIN, _LABEL = 8, 18
@@ -30,7 +30,7 @@ def sheet(store: ClipStore, ref: MediaRef) -> bytes:
     """
     parts = [_frames(store, ref)] if ref["width"] is not None else []
     if ref["has_audio"]:
-        parts.append(_wave(store, ref))
+        parts.append(_wave(store, ref, max([WAVE_WIDTH, *(part.width for part in parts)])))
     width = max(part.width for part in parts) + 2 * _MARGIN
     height = sum(part.height + _MARGIN for part in parts) + _MARGIN
     page = Image.new("RGB", (width, height), _GROUND)
@@ -55,31 +55,34 @@ def peaks(samples: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.floa
 
 def _frames(store: ClipStore, ref: MediaRef) -> Image.Image:
     times, images = store.frames(ref, [], FRAMES, HEIGHT)
-    tall, wide = images.shape[1:3]
+    pictures = [Image.fromarray(np.asarray(image)) for image in images]
+    for picture in pictures:
+        picture.thumbnail((WIDEST, HEIGHT))
+    wide, tall = pictures[0].size
     columns = min(COLUMNS, len(times))
     rows = -(-len(times) // columns)
     page = Image.new("RGB", (columns * (wide + _MARGIN) - _MARGIN, rows * (tall + _LABEL)), _GROUND)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default()
-    for number, (time, image) in enumerate(zip(times, images, strict=True)):
+    for number, (time, picture) in enumerate(zip(times, pictures, strict=True)):
         left, top = number % columns * (wide + _MARGIN), number // columns * (tall + _LABEL)
-        page.paste(Image.fromarray(np.asarray(image)), (left, top))
+        page.paste(picture, (left, top))
         draw.text((left, top + tall + 2), f"{time:.2f} s", _INK, font)
     return page
 
 
-def _wave(store: ClipStore, ref: MediaRef) -> Image.Image:
+def _wave(store: ClipStore, ref: MediaRef, width: int) -> Image.Image:
     seconds = max(ref["duration"], ref["audio_seconds"] or 0.0)
-    page = Image.new("RGB", (WAVE_WIDTH, WAVE_HEIGHT + _LABEL), _GROUND)
+    page = Image.new("RGB", (width, WAVE_HEIGHT + _LABEL), _GROUND)
     draw, font, middle = ImageDraw.Draw(page), ImageFont.load_default(), WAVE_HEIGHT // 2
-    draw.line([(0, middle), (WAVE_WIDTH, middle)], _LINE)
-    for part in store.audio(ref, [], RATE):
-        wide = min(WAVE_WIDTH, max(1, round(len(part.samples) / RATE / seconds * WAVE_WIDTH)))
-        for column, peak in enumerate(peaks(part.samples, wide)):
-            reach = min(1.0, float(peak)) * (middle - 1)
-            draw.line([(column, middle - reach), (column, middle + reach)], _WAVE)
     for mark in range(5):
-        text = f"{seconds * mark / 4:.1f} s"
-        left = mark * (WAVE_WIDTH - 1) // 4
+        text, left = f"{seconds * mark / 4:.1f} s", mark * (width - 1) // 4
         draw.line([(left, 0), (left, WAVE_HEIGHT)], _LINE)
-        draw.text((min(left, WAVE_WIDTH - 8 * len(text)), WAVE_HEIGHT + 2), text, _INK, font)
+        draw.text((min(left, width - 8 * len(text)), WAVE_HEIGHT + 2), text, _INK, font)
+    samples = np.concatenate([part.samples for part in store.audio(ref, [], RATE)] or [np.zeros(1, np.float32)])
+    found = peaks(samples, min(width, max(1, round(len(samples) / RATE / seconds * width))))
+    loudest = float(found.max())
+    for column, peak in enumerate(found / loudest if loudest else found):
+        draw.line([(column, middle - peak * (middle - 1)), (column, middle + peak * (middle - 1))], _WAVE)
+    level = f"peak {20 * np.log10(loudest):.0f} dBFS" if loudest else "silent"
+    draw.text((4, 2), level, _INK, font)
     return page
