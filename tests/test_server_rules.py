@@ -1,4 +1,4 @@
-"""The server's rules without a server: tokens, who is let in, keys and references, the contact sheet, uploads on disk."""
+"""The server's rules without a server: tokens, who is let in, keys and references, the sheet, uploads on disk."""
 
 import io
 import os
