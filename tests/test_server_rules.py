@@ -122,6 +122,13 @@ def test_what_langgraph_puts_beside_the_settings_is_let_through() -> None:
         check_settings({"treshold": 7, "thread_id": "x"}, ())
 
 
+def test_models_that_cost_are_served_when_the_operator_says_so() -> None:
+    tokens = {"AURELIA_TOKENS": f"alice:{ALICE}"}
+    assert Access.from_environment(tokens).models == ("offline:*",)
+    assert Access.from_environment({**tokens, "AURELIA_MODELS": "openai:*, offline:*"}).models == ("openai:*", "offline:*")
+    assert Access.from_environment({}).models == ()
+
+
 def test_only_served_models_may_be_named() -> None:
     check_settings({"target": "compatible:small"}, ("offline:*", "compatible:small"))
     with pytest.raises(InputError, match="compatible:smaller"):

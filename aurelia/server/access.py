@@ -18,6 +18,7 @@ from aurelia.errors import AureliaError, InputError
 STUDIO_ORIGIN = "https://smith.langchain.com"
 LOCAL, STUDIO = "local", "studio"
 SHORTEST_TOKEN = 16
+_FREE = "offline:*"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
@@ -37,7 +38,7 @@ class Access:
         tokens: SHA-256 of each token by its owner's name; none: only this machine may come in.
         studio: whether, beside tokens, Studio may come in from this machine without one (as the owner `studio`).
         origins: web pages that may call the server from a browser.
-        models: patterns of the models that a run may name; none: any that the operator's keys reach.
+        models: patterns of the models that a run may name; none: any.
     """
 
     tokens: Mapping[str, bytes]
@@ -48,6 +49,9 @@ class Access:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Access":
         """The rules in AURELIA_TOKENS, AURELIA_TOKENS_FILE, AURELIA_STUDIO, AURELIA_ORIGINS and AURELIA_MODELS.
+
+        Without AURELIA_MODELS whoever holds a token may name the offline models alone: others spend the operator's
+        money, or load what lies on the operator's disk.
 
         Args:
             environment: the variables to read (default: the process's own).
@@ -63,7 +67,9 @@ class Access:
         origins = _listed(env.get("AURELIA_ORIGINS", STUDIO_ORIGIN))
         if wrong := [origin for origin in origins if not re.fullmatch(r"https?://[^/*\s]+", origin)]:
             raise InputError(f"AURELIA_ORIGINS names {wrong[0][:60]!r}: write origins such as {STUDIO_ORIGIN}.")
-        return cls(_digests(pairs), said in _YES, tuple(origins), tuple(_listed(env.get("AURELIA_MODELS", ""))))
+        tokens = _digests(pairs)
+        models = _listed(env.get("AURELIA_MODELS", "")) or ([_FREE] if tokens else [])
+        return cls(tokens, said in _YES, tuple(origins), tuple(models))
 
     def owner(self, client: str | None, host: str, authorization: str | None) -> str:
         """The name of whoever sends a request.

@@ -67,7 +67,7 @@ def check_settings(given: Any, models: Iterable[str]) -> None:
     named = [*context.models().values(), *context.fallbacks().values(), *filter(None, [context.describer])]
     for spec in named if patterns else ():
         if not any(fnmatchcase(spec, pattern) for pattern in patterns):
-            raise InputError(f"The model {spec!r} is not served here: the operator allows {', '.join(patterns)}.")
+            raise InputError(f"The model {spec!r} is not served here: AURELIA_MODELS allows {', '.join(patterns)}.")
 
 
 def check_state(written: Any) -> None:
