@@ -141,7 +141,24 @@ async def test_a_thread_keeps_its_runs_and_its_history(server: str) -> None:
             await client.threads.get(thread)
 
 
-async def test_a_cancelled_run_stops_and_its_thread_goes_on(server: str) -> None:
+async def test_a_run_that_works_is_cancelled_and_goes_on_where_it_was(server: str) -> None:
+    from langgraph_sdk import get_client
+
+    async with get_client(url=server) as client:
+        thread, run = (await client.threads.create())["thread_id"], ""
+        stream = client.runs.stream(thread, "aurelia", input=HOW_MANY, context=QUICK, stream_mode=["custom"])
+        async for part in stream:
+            if part.event == "metadata":
+                run = part.data["run_id"]
+            elif part.event == "custom" and part.data["event"] == "clip":
+                await client.runs.cancel(thread, run, wait=True)
+        assert (await client.runs.get(thread, run))["status"] == "interrupted"
+        assert (await client.threads.get_state(thread))["next"]
+        result: Any = await client.runs.wait(thread, "aurelia", input=None, context=QUICK)
+        assert result["choice"] == "two"
+
+
+async def test_a_run_that_waits_is_cancelled_and_its_thread_takes_another(server: str) -> None:
     from langgraph_sdk import get_client
 
     async with get_client(url=server) as client:
@@ -238,6 +255,8 @@ def test_without_tokens_only_this_machine_by_its_own_name_is_served(server: str)
     for path in ("/assistants/search", "/clips", "/runs/wait"):
         answer = httpx.post(f"{server}{path}", json={}, headers={"host": "rebound.example"})
         assert (answer.status_code, "AURELIA_TOKENS" in answer.json()["detail"]) == (401, True)
+        proxied = httpx.post(f"{server}{path}", json={}, headers={"x-forwarded-for": "127.0.0.1"})
+        assert proxied.status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/internal/truncate", "/deploy", "/mcp", "/a2a/aurelia", "/store/items"])

@@ -125,7 +125,10 @@ def test_what_langgraph_puts_beside_the_settings_is_let_through() -> None:
 def test_models_that_cost_are_served_when_the_operator_says_so() -> None:
     tokens = {"AURELIA_TOKENS": f"alice:{ALICE}"}
     assert Access.from_environment(tokens).models == ("offline:*",)
-    assert Access.from_environment({**tokens, "AURELIA_MODELS": "openai:*, offline:*"}).models == ("openai:*", "offline:*")
+    assert Access.from_environment({**tokens, "AURELIA_MODELS": "openai:*, offline:*"}).models == (
+        "openai:*",
+        "offline:*",
+    )
     assert Access.from_environment({}).models == ()
 
 
@@ -153,6 +156,13 @@ def test_a_clip_is_its_givers_alone_wherever_it_is_named(library: Library, duet:
     for forged in ({**ref, "duration": 1e9}, {"id": ref["id"]}, {**ref, "id": f"../cache/{ref['id']}"}, "x", {}):
         with pytest.raises(NotYours):
             check_clips({"clip": forged}, "alice", library)
+
+
+def test_a_reference_that_was_made_up_leads_to_no_file(library: Library, duet: Path, tmp_path: Path) -> None:
+    ref = given(library, duet.read_bytes()).ref
+    (tmp_path / "home" / "audio.json").write_text("{}")
+    with pytest.raises(MediaError, match="no id"):
+        library.store.audio({**ref, "id": ".."})
 
 
 def test_the_operators_own_clips_are_everybodys(library: Library, duet: Path) -> None:

@@ -16,6 +16,7 @@ from aurelia.server.library import Library
 from graph.serve import desk
 
 auth = Auth()
+_PROXIED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}
 
 
 def who(scope: Any) -> str:
@@ -25,7 +26,8 @@ def who(scope: Any) -> str:
         Refused: it may not come in.
     """
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers") or []}
-    client = scope.get("client")
+    # What came through a proxy came from elsewhere, whatever address the proxy has.
+    client = None if _PROXIED & headers.keys() else scope.get("client")
     return access().owner(client[0] if client else None, headers.get("host", ""), headers.get("authorization"))
 
 
