@@ -218,6 +218,7 @@ def test_a_sound_is_taken_as_a_sound(server: str, tmp_path: Path) -> None:
         (b"#EXTM3U\nhttp://127.0.0.1/", {}, 422, "playlist"),
         (b"", {}, 422, "no known clip"),
         (b"x", {"kind": "text"}, 422, "kind is video or audio"),
+        (b"", {"url": "http://127.0.0.1/clip.mp4"}, 422, "AURELIA_CLIP_ORIGINS"),
     ],
 )
 def test_what_is_no_clip_is_not_taken(server: str, content: bytes, query: Any, status: int, said: str) -> None:

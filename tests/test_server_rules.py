@@ -67,6 +67,7 @@ def test_what_is_no_token_of_ours_lets_nobody_in(sent: str | None) -> None:
         ({"AURELIA_TOKENS_FILE": os.devnull}, "holds no token"),
         ({"AURELIA_STUDIO": "perhaps"}, "AURELIA_STUDIO"),
         ({"AURELIA_ORIGINS": "*"}, "AURELIA_ORIGINS"),
+        ({"AURELIA_CLIP_ORIGINS": "https://media.example/films"}, "AURELIA_CLIP_ORIGINS"),
     ],
 )
 def test_rules_that_cannot_be_understood_are_refused_without_showing_a_token(env: dict[str, str], said: str) -> None:

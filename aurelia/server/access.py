@@ -39,16 +39,18 @@ class Access:
         studio: whether, beside tokens, Studio may come in from this machine without one (as the owner `studio`).
         origins: web pages that may call the server from a browser.
         models: patterns of the models that a run may name; none: any.
+        clip_origins: web origins that clips may be fetched from; none: no clip is fetched.
     """
 
     tokens: Mapping[str, bytes]
     studio: bool = False
     origins: tuple[str, ...] = (STUDIO_ORIGIN,)
     models: tuple[str, ...] = ()
+    clip_origins: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Access":
-        """The rules in AURELIA_TOKENS, AURELIA_TOKENS_FILE, AURELIA_STUDIO, AURELIA_ORIGINS and AURELIA_MODELS.
+        """The rules in AURELIA_TOKENS, _TOKENS_FILE, _STUDIO, _ORIGINS, _MODELS and _CLIP_ORIGINS.
 
         Without AURELIA_MODELS whoever holds a token may name the offline models alone: others spend the operator's
         money, or load what lies on the operator's disk.
@@ -64,12 +66,10 @@ class Access:
         said = env.get("AURELIA_STUDIO", "").strip().lower()
         if said not in _YES + _NO:
             raise InputError(f"AURELIA_STUDIO is {said[:20]!r}: write true or false.")
-        origins = _listed(env.get("AURELIA_ORIGINS", STUDIO_ORIGIN))
-        if wrong := [origin for origin in origins if not re.fullmatch(r"https?://[^/*\s]+", origin)]:
-            raise InputError(f"AURELIA_ORIGINS names {wrong[0][:60]!r}: write origins such as {STUDIO_ORIGIN}.")
         tokens = _digests(pairs)
         models = _listed(env.get("AURELIA_MODELS", "")) or ([_FREE] if tokens else [])
-        return cls(tokens, said in _YES, tuple(origins), tuple(models))
+        pages, clips = _origins(env, "AURELIA_ORIGINS", STUDIO_ORIGIN), _origins(env, "AURELIA_CLIP_ORIGINS", "")
+        return cls(tokens, said in _YES, pages, tuple(models), clips)
 
     def owner(self, client: str | None, host: str, authorization: str | None) -> str:
         """The name of whoever sends a request.
@@ -132,6 +132,13 @@ def _digests(pairs: Iterable[str]) -> dict[str, bytes]:
         found[name] = _digest(token)
     if len(set(found.values())) < len(found):
         raise InputError("Two names have the same token: give each its own.")
+    return found
+
+
+def _origins(env: Mapping[str, str], name: str, default: str) -> tuple[str, ...]:
+    found = tuple(origin.lower() for origin in _listed(env.get(name, default)))
+    if wrong := [origin for origin in found if not re.fullmatch(r"https?://[^/*@\s]+", origin)]:
+        raise InputError(f"{name} names {wrong[0][:60]!r}: write origins such as {STUDIO_ORIGIN}.")
     return found
 
 

@@ -20,7 +20,8 @@ def make_app(rules: Access, library: Library) -> Starlette:
         rules: the operator's rules.
         library: the clips.
     """
-    return Starlette(routes=Clips(library).routes(), middleware=[Middleware(Door, access=rules, library=library)])
+    routes = Clips(library, rules.clip_origins).routes()
+    return Starlette(routes=routes, middleware=[Middleware(Door, access=rules, library=library)])
 
 
 app = make_app(access(), Library(desk.store))

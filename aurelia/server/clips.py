@@ -4,6 +4,8 @@ The bytes of a clip are never given back. Who asks is known from the server's au
 """
 
 import asyncio
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from aurelia.errors import InputError, MediaError
+from aurelia.server.fetch import Resolve, fetched
 from aurelia.server.library import Clip, Kind, Library
 from aurelia.server.sheet import sheet
 
 BLOCK = 1 << 20
-IDLE = 60.0
-"""Seconds that an upload may send nothing before it is given up."""
+IDLE, WHOLE = 60.0, 3600.0
+"""Seconds that an upload may send nothing before it is given up, and that it may take with its decoding."""
 AT_ONCE = 4
 """Uploads that are taken at once; a further one is told to come back."""
 _KINDS: dict[str | None, Kind | None] = {None: None, "video": "video", "audio": "audio"}
@@ -27,13 +30,17 @@ _KINDS: dict[str | None, Kind | None] = {None: None, "video": "video", "audio": 
 class Clips:
     """The routes."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, origins: Collection[str] = (), resolve: Resolve | None = None) -> None:
         """Opens nothing.
 
         Args:
             library: where clips are kept.
+            origins: web origins that clips may be fetched from.
+            resolve: how their hosts are looked up (default: public addresses alone).
         """
         self._library = library
+        self._origins = origins
+        self._resolve = resolve
         self._busy = 0
 
     def routes(self) -> list[Route]:
@@ -52,6 +59,10 @@ class Clips:
         description: The body is the file itself. A run's `video` may then be the id in the answer.
         parameters:
           - {name: name, in: query, schema: {type: string}, description: What you call the clip.}
+          - name: url
+            in: query
+            schema: {type: string}
+            description: An address to fetch the clip from, instead of a body, where the operator allows its origin.
           - name: kind
             in: query
             schema: {type: string, enum: [video, audio]}
@@ -72,7 +83,10 @@ class Clips:
             raise HTTPException(503, "Too many clips are being uploaded; try again in a minute.", {"Retry-After": "60"})
         self._busy += 1
         try:
-            clip = await self._received(request, request.query_params.get("name", ""), _KINDS[kind])
+            async with asyncio.timeout(WHOLE):
+                clip = await self._received(request, _KINDS[kind])
+        except TimeoutError:
+            raise HTTPException(408, "The upload took too long: upload the clip again.") from None
         except MediaError as fault:
             raise HTTPException(422, str(fault)) from None
         finally:
@@ -109,21 +123,24 @@ class Clips:
             raise HTTPException(404, f"There is no clip {named[:12]!r} here: upload it with POST /clips.")
         return clip
 
-    async def _received(self, request: Request, name: str, kind: Kind | None) -> Clip:
+    async def _received(self, request: Request, kind: Kind | None) -> Clip:
+        url = request.query_params.get("url", "")
+        name = request.query_params.get("name") or url.partition("?")[0]
         if await asyncio.to_thread(self._library.full):
             raise HTTPException(507, "The server holds as many clips as its operator allows: ask the operator.")
         receiving = self._library.receiving()
         folder = await asyncio.to_thread(receiving.__enter__)
         try:
             file = folder / "received"
-            await self._streamed(request, file)
+            chunks = fetched(url, self._origins, self._resolve) if url else request.stream()
+            async with aclosing(chunks):
+                await self._streamed(chunks, file)
             return await asyncio.to_thread(self._library.add, file, request.user.identity, name, kind)
         finally:
             await asyncio.to_thread(receiving.__exit__, None, None, None)
 
-    async def _streamed(self, request: Request, file: Path) -> None:
+    async def _streamed(self, chunks: AsyncGenerator[bytes, None], file: Path) -> None:
         taken, block = 0, bytearray()
-        chunks = request.stream()
         try:
             while True:
                 async with asyncio.timeout(IDLE):
