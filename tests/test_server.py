@@ -105,6 +105,14 @@ def test_what_nothing_would_read_is_refused_by_name(server: str, endpoint: str, 
     assert said in answer.json()["detail"]
 
 
+def test_the_newer_way_to_start_a_run_is_checked_too(server: str) -> None:
+    thread = httpx.post(f"{server}/threads", json={}).json()["thread_id"]
+    wrong = {"assistant_id": "aurelia", "input": {**HOW_MANY, "qestion": "x"}}
+    command = {"id": 1, "method": "run.start", "params": wrong}
+    answer = httpx.post(f"{server}/threads/{thread}/commands", json=command).json()
+    assert (answer["type"], "did you mean 'question'?" in answer["message"]) == ("error", True)
+
+
 def test_settings_that_are_kept_for_later_are_checked_too(server: str) -> None:
     wrong = {"graph_id": "aurelia", "context": {"threshold": 0}}
     answer = httpx.post(f"{server}/assistants", json=wrong)

@@ -150,7 +150,9 @@ def test_a_clip_is_its_givers_alone_wherever_it_is_named(library: Library, duet:
     clip = given(library, duet.read_bytes())
     ref = {**clip.ref}
     deep = {"command": {"goto": [{"input": {"clip": ref}}]}}
-    for sent in ({"video": ref["id"]}, {"audio": ["x.wav", ref["id"]]}, {"clip": ref}, {"tracks": [ref]}, deep):
+    sound = {**library.store.admit(ref["id"], "audio")}
+    assert sound["width"] is None
+    for sent in ({"video": ref["id"]}, {"audio": ["x.wav", ref["id"]]}, {"clip": ref}, {"tracks": [sound]}, deep):
         check_clips(sent, "alice", library)
         with pytest.raises(NotYours):
             check_clips(sent, "bob", library)

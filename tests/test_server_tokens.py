@@ -146,6 +146,8 @@ def test_another_owners_clip_is_not_found_and_cannot_be_asked_about(bob: httpx.C
         bob.post("/threads", json={"supersteps": [{"updates": [{"values": {"video": clip}, "as_node": "prepare"}]}]}),
     ]
     assert [answer.status_code for answer in answers] == [404] * len(answers), [answer.text for answer in answers]
+    deep = b'{"values":{"video":"%s"},"x":%s1%s}' % (clip.encode(), b"[" * 1010, b"]" * 1010)
+    assert bob.post(f"/threads/{thread}/state", content=deep).status_code == 422
 
 
 def test_the_same_clip_given_twice_is_both_owners_each_under_their_own_name(

@@ -12,7 +12,7 @@ from typing import Any
 
 from aurelia.errors import InputError
 from aurelia.media.cache import ID
-from aurelia.server.library import Library
+from aurelia.server.library import Kind, Library
 from state.context import Context, make_context
 from state.schema import Input, State
 
@@ -23,6 +23,9 @@ SETTINGS = tuple(Context.model_fields)
 _ENGINE = re.compile(
     r"__.*|langgraph_.*|checkpoint_(id|ns|map)|thread_(id|ts)|run_id|user_id|graph_id|assistant_id|cron_id"
 )
+
+
+_USES: Mapping[str, Kind] = {"clip": "video", "tracks": "audio"}
 
 
 class NotYours(InputError):
@@ -94,8 +97,8 @@ def check_clips(sent: Any, owner: str, library: Library) -> None:
             for key, part in value.items():
                 if key in ("video", "audio"):
                     _check_names(part, owner, library)
-                elif key in ("clip", "tracks"):
-                    _check_references(part, owner, library)
+                elif key in _USES:
+                    _check_references(part, _USES[key], owner, library)
             left.extend(value.values())
         elif isinstance(value, list):
             left.extend(value)
@@ -113,12 +116,12 @@ def _check_names(part: Any, owner: str, library: Library) -> None:
             raise _missing(name)
 
 
-def _check_references(part: Any, owner: str, library: Library) -> None:
+def _check_references(part: Any, kind: Kind, owner: str, library: Library) -> None:
     for reference in part if isinstance(part, list) else [part]:
         if reference is None:
             continue
         clip = reference.get("id") if isinstance(reference, Mapping) else None
-        found = library.find(clip, owner) if isinstance(clip, str) else None
+        found = library.find(clip, owner, kind) if isinstance(clip, str) else None
         if found is None or {**found.ref, "name": ""} != {**reference, "name": ""}:
             raise _missing(clip if isinstance(clip, str) else "?")
 

@@ -99,7 +99,7 @@ class Door:
         try:
             sent = json.loads(body or b"null")
         except (ValueError, RecursionError):
-            sent = None
+            raise _Answered(422, "The request is no JSON, or too deep.") from None
         try:
             for written in _written(sent):
                 check_state(written)

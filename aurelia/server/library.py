@@ -95,16 +95,23 @@ class Library:
             return False
         return self._record(clip, owner) is not None or not _files(self._owners / clip)
 
-    def find(self, clip: str, owner: str) -> Clip | None:
-        """What a clip holds; None where there is no such clip or somebody may not use it."""
+    def find(self, clip: str, owner: str, kind: Kind | None = None) -> Clip | None:
+        """What a clip holds; None where there is no such clip or somebody may not use it.
+
+        Args:
+            clip: its id.
+            owner: who asks.
+            kind: what it is used as; None: what it was given as.
+        """
         if not self.allowed(clip, owner):
             return None
         record = self._record(clip, owner) or {}
-        kinds: list[Kind] = [record["kind"]] if record.get("kind") in ("video", "audio") else ["video", "audio"]
-        for kind in kinds:
+        known = kind or record.get("kind")
+        kinds: list[Kind] = [known] if known in ("video", "audio") else ["video", "audio"]
+        for use in kinds:
             with contextlib.suppress(MediaError):
-                ref = self.store.admit(clip, kind)
-                return Clip({**ref, "name": str(record.get("name") or ref["name"])}, kind)
+                ref = self.store.admit(clip, use)
+                return Clip({**ref, "name": str(record.get("name") or ref["name"])}, use)
         return None
 
     def _admitted(self, file: Path, kind: Kind, label: str) -> MediaRef:
