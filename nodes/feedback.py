@@ -34,14 +34,15 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
     except ModelError as fault:
         usage = fault.usage or NO_USAGE
         return {
-            "iterations": [{"iteration": attempt["iteration"], "usage": usage}],
+            "iterations": [{"iteration": attempt["iteration"], "usage": usage, "feedback_usage": usage}],
             "usage": usage,
             "warnings": [f"There is no feedback on attempt {attempt['iteration']}: {fault}"],
         }
     windows = inside(answer.value.windows, state["clip"]["duration"])
     guidance = {"feedback": answer.value.feedback, "windows": windows}
     runtime.stream_writer({"event": "feedback", "iteration": attempt["iteration"], **guidance})
-    return part("feedback", attempt["iteration"], answer, **guidance)
+    bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
+    return part("feedback", attempt["iteration"], answer, **guidance, **bill)
 
 
 def _text(state: Loop, attempt: Attempt) -> str:

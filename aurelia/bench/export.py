@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from aurelia.bench.record import Record
 from aurelia.bench.runfile import Outcome, RunFile
-from aurelia.bench.tally import right
+from aurelia.bench.score import by_rule
 from aurelia.errors import InputError
 from nodes.common import choices_text
 from state.schema import Reasoning
@@ -140,7 +140,7 @@ def _example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | N
             {"role": "assistant", "content": [{"type": "text", "text": said}]},
         ],
         "score": result["score"],
-        "right": right(record, outcome.answer),
+        "right": mark.right if (mark := by_rule(record, outcome.answer)) else None,
         "answers": record.answers,
         "generator": result["models"]["generator"],
         "target": result["models"]["target"],
