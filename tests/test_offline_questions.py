@@ -317,6 +317,13 @@ def test_an_answer_between_the_choices_is_unknown() -> None:
     assert answer_of("How many sounds are there?", ["1-2", "3-5", "6-9"], DUET) == "3-5"
 
 
+def test_one_among_the_choices_of_a_count_is_a_number() -> None:
+    seen = observed(4.0, sounds=(sound(1.0, 1.5, -20.0, "tone", 440.0),), silences=((0.0, 1.0), (1.5, 4.0)))
+    for choices in (["one", "two", "three"], ["Just one sound", "none", "two sounds"], ["A. One", "B. 21"]):
+        assert answer_of("How many sounds are heard?", choices, seen) == choices[0]
+    assert answer_of("How many sounds are heard?", ["one", "two"], DUET) == "unknown"
+
+
 def test_the_background_before_a_cut_needs_a_look_on_that_side() -> None:
     before = observed(5.0, seen=((0.0, 2.4),), colours=(Colour("white", 0.9, True),))
     fields = {"question": "What is the background before the cut?", "choices": ["white", "grey"]}

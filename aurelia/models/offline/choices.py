@@ -6,6 +6,7 @@ from typing import NamedTuple
 from aurelia.models.offline.lexicon import Token, tokens, values_in, words
 
 UNKNOWN = "unknown"
+_ONE = re.compile(r"\bone\b", re.IGNORECASE)
 _LETTER = re.compile(r"^\s*\(?([A-Za-z])[).:]\s+")
 _YES = {"yes", "yeah", "yep", "true", "it does", "it is"}
 _NO = {"no", "nope", "false"}
@@ -106,7 +107,9 @@ def _numeric_fit(value: Value, choices: list[str]) -> list[str]:
     exact: list[tuple[float, str]] = []
     inside: list[str] = []
     for choice in choices:
-        allowed = _range(strip_letter(choice), tokens(strip_letter(choice)))
+        # Where a number is asked for, "one" is a number.
+        said = _ONE.sub("1", strip_letter(choice))
+        allowed = _range(said, tokens(said))
         if allowed is None or allowed.unit not in (None, value.kind):
             continue
         if allowed.low == allowed.high:
