@@ -9,32 +9,35 @@ from langgraph.runtime import Runtime
 from aurelia.choices import LETTERS
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
-from nodes.common import media_fields, settings_of
+from nodes.common import emit, media_fields, settings_of
 from state.context import Context
 from state.schema import Input, MediaRef, Update
 
 MOST_TRACKS = 8
 LONGEST_TEXT = 10_000
+UNKEPT = "A run with a review pauses, so it needs a thread that is kept: give a checkpointer and a thread's name."
 
 
 async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update:
     """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
 
     Raises:
-        InputError: the question or the choices cannot be used, or a model is missing, its key wrong, or it cannot carry
-            the clip.
+        InputError: the question or the choices cannot be used, a review is wanted where no thread is kept, or a model
+            is missing, its key wrong, or it cannot carry the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check(state)
+    context = settings_of(runtime)
+    if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
+        raise InputError(UNKEPT)
     clip = await asyncio.to_thread(desk.store.admit, state["video"])
     tracks: list[MediaRef] = []
     for name in audio:
         tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
-    context = settings_of(runtime)
     fields = media_fields({"clip": clip, "tracks": tracks}, context)
     asked = [*context.models().items(), *context.fallbacks().items()]
     await asyncio.to_thread(desk.ready, asked, fields, context.describer)
-    runtime.stream_writer({"event": "clip", "clip": clip, "tracks": tracks})
+    emit(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
         "question": question,
@@ -45,6 +48,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
         "models": context.models(),
         "iterations": None,
         "scores": None,
+        "asked": None,
+        "edited": None,
         "seconds": None,
         "usage": None,
         "warnings": None,
