@@ -15,6 +15,7 @@ import typer
 
 from aurelia.errors import AureliaError, InputError
 from aurelia.settings import Settings
+from aurelia.thread_cli import Checkpoint, Keeping, Thread, trace
 
 if TYPE_CHECKING:
     from state.context import Context
@@ -78,6 +79,11 @@ def ask(
     compare: Annotated[
         bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (on by default).")
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Accept, edit or send back the reasoning before the target has it.")
+    ] = False,
+    thread: Thread = None,
+    checkpoint: Checkpoint = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -89,15 +95,15 @@ def ask(
         "compare": compare,
     }
     overrides |= {f"{role}_fallback": spec for role, spec in _by_role("--fallback", fallback).items()}
-    context = _context(profile, model, overrides)
+    keeping = Keeping.of(thread, checkpoint, review)
+    context = _context(profile, model, {**overrides, "review": "reasoning" if review else None})
     media = _Media(video, audio)
     from aurelia.show import Progress, answer_lines
-    from graph.run import ask as run
 
     progress = Progress(context)
     asked: Any = {"video": media.clip["id"], "audio": [track["id"] for track in media.tracks]}
     asked |= {"question": question, "choices": choice or []}
-    result = asyncio.run(run(asked, context, desk=media.desk(), on_event=progress.event))
+    result = asyncio.run(keeping.ask(asked, context, media.desk(), progress))
     progress.result(result)
     _print(json.dumps(result, ensure_ascii=False) if as_json else answer_lines(result))
 
@@ -171,6 +177,9 @@ def graph(
     else:
         draw.png(png)
         typer.echo(f"Drawn into {png}.", err=True)
+
+
+app.command()(trace)
 
 
 class _Media:

@@ -127,7 +127,7 @@ def _refused(fault: ValidationError) -> InputError:
     said = "; ".join(f"{where}: {what}" if where else what for where, what in faults)
     return InputError(
         f'The answer to the review cannot be used: {said}. The run still waits: answer {{"action": "accept"}},'
-        ' {"action": "edit", "reasoning": …} or {"action": "again", "feedback": "…", "windows": [{"start": …, "end": …}]}.'
+        ' {"action": "edit", "reasoning": …} or {"action": "again", "feedback": "…", "windows": […]}.'
     )
 
 
@@ -143,11 +143,9 @@ def _taken(decided: Accept | Edit | Again, state: Ended, pause: Mapping[str, Any
     if isinstance(decided, Accept):
         return {}, event
     if isinstance(decided, Edit):
-        what = (
-            f"the reasoning of attempt {best} ({pause['score']}/10)" if best else "a reasoning, as no attempt had one"
-        )
-        verb = "edited" if best else "wrote"
-        note = f"A person {verb} {what}; what the target was given has no score."
+        edited = f"edited the reasoning of attempt {best} ({pause['score']}/10)"
+        what = edited if best else "wrote the reasoning, as no attempt could be scored"
+        note = f"A person {what}; what the target was given has no score."
         reasoning: Any = decided.reasoning.model_dump()
         return {"edited": reasoning, "warnings": [note]}, event
     windows = inside(decided.windows, state["clip"]["duration"])

@@ -23,8 +23,8 @@ ORDER = [
     ("nodes",),
     ("graph",),
     ("aurelia.bench",),
-    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show"),
-    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo", "aurelia.bench_import_cli"),
+    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.show_trace"),
+    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo", "aurelia.bench_import_cli", "aurelia.thread_cli"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
 

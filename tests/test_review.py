@@ -169,7 +169,7 @@ async def test_without_any_reasoning_a_person_may_write_one(stage: Any) -> None:
     result = await run.answer(action="edit", reasoning=reasoning("mine"))
     assert (result["answer"], result["score"], result["best"]["answer"]) == ("with", None, "mine answer")
     assert (
-        "A person wrote a reasoning, as no attempt had one; what the target was given has no score."
+        "A person wrote the reasoning, as no attempt could be scored; what the target was given has no score."
         in (result["warnings"])
     )
 
