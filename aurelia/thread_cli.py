@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -124,7 +125,7 @@ class _AtTerminal:
         self._draft = _as_text(pause["reasoning"] or EMPTY)
         while True:
             try:
-                # It holds up the event loop on purpose: nothing else runs, and Ctrl-C must end it.
+                # It holds up the event loop on purpose: nothing else runs meanwhile.
                 decided = self._answer(_as_text(pause["reasoning"] or {}))
                 if decided is not None:
                     check(decided, pause)
@@ -134,19 +135,36 @@ class _AtTerminal:
 
     def _answer(self, before: str) -> dict[str, Any] | None:
         """One answer; None when an edit changed nothing."""
-        said = typer.prompt("Accept, edit, or try again? [a/e/t]", default="a", show_default=False, err=True)
-        match said.strip().casefold():
-            case "a" | "accept":
+        said = _typed("Accept, edit, or try again? [a/e/t]")
+        match said.casefold():
+            case "" | "a" | "accept":
                 return {"action": "accept"}
             case "e" | "edit":
                 self._draft = _in_editor(self._draft)
                 return _edited(before, self._draft)
             case "t" | "again" | "try again":
-                feedback = typer.prompt("What should it look or listen for?", err=True)
-                where = "Where, in seconds (1.5-3, 7-8; empty: everywhere)"
-                looks = typer.prompt(where, default="", show_default=False, err=True)
+                feedback = _typed("What should it look or listen for?")
+                looks = _typed("Where, in seconds (1.5-3, 7-8; empty: everywhere)")
                 return {"action": "again", "feedback": feedback, "windows": _windows(looks)}
         raise InputError(f"{said!r} is no answer: type a (accept), e (edit) or t (try again).")
+
+
+def _typed(prompt: str) -> str:
+    """What the person types, without a letter on stdout; Ctrl-C ends it at once, also inside an event loop.
+
+    Raises:
+        Abort: the terminal was closed.
+    """
+    sys.stderr.write(f"{prompt} ")
+    sys.stderr.flush()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        line = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if not line:
+        raise typer.Abort
+    return line.strip()
 
 
 def _windows(text: str) -> list[dict[str, float]]:

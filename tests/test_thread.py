@@ -75,9 +75,7 @@ async def test_a_finished_thread_starts_anew(stage: Any, tmp_path: Path) -> None
     assert events[0]["event"] == "clip" and len(result["iterations"]) == 1
 
 
-async def test_a_thread_that_was_stopped_in_another_question_says_so(
-    stage: Any, tmp_path: Path, session_store: Any
-) -> None:
+async def test_a_thread_that_was_stopped_in_another_question_says_so(stage: Any, tmp_path: Path) -> None:
     where, at = tmp_path / "threads.sqlite", stage(scripted(target=[ValueError("gone")]))
     with pytest.raises(ModelError):
         await in_thread(at, where)
