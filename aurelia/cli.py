@@ -9,16 +9,15 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
+from aurelia import bench_cli
 from aurelia.errors import AureliaError, InputError
+from aurelia.options import Debug, Json, Model, Profile, by_role, context_of
 from aurelia.settings import Settings
 from aurelia.thread_cli import Checkpoint, Keeping, Thread, trace
-
-if TYPE_CHECKING:
-    from state.context import Context
 
 app = typer.Typer(
     add_completion=False,
@@ -27,22 +26,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="AURELIA: better answers from a frozen audio-visual model, by reasoning that is checked against the clip.",
 )
+app.add_typer(bench_cli.app, name="bench")
+
+_INTERRUPTED = 130
 
 Video = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
 Audio = Annotated[
     list[str] | None,
     typer.Option(metavar="PATH", help="A separate sound track; several are candidates to choose from."),
-]
-Profile = Annotated[
-    str,
-    typer.Option(metavar="NAME|FILE.toml", envvar="AURELIA_PROFILE", help="Preset of models and settings."),
-]
-Model = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="ROLE=PROVIDER:MODEL",
-        help="Model of one role: generator, summarizer, evaluator, feedback or target.",
-    ),
 ]
 Fallback = Annotated[
     list[str] | None,
@@ -50,8 +41,6 @@ Fallback = Annotated[
         metavar="ROLE=PROVIDER:MODEL", help="Model that is asked instead when that role's model fails for good."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @app.command()
@@ -94,9 +83,9 @@ def ask(
         "inject": inject,
         "compare": compare,
     }
-    overrides |= {f"{role}_fallback": spec for role, spec in _by_role("--fallback", fallback).items()}
+    overrides |= {f"{role}_fallback": spec for role, spec in by_role("--fallback", fallback).items()}
     keeping = Keeping.of(thread, checkpoint, review)
-    context = _context(profile, model, {**overrides, "review": "reasoning" if review else None})
+    context = context_of(profile, model, {**overrides, "review": "reasoning" if review else None})
     media = _Media(video, audio)
     from aurelia.show import Progress, answer_lines
 
@@ -119,7 +108,7 @@ def score(
     debug: Debug = False,
 ) -> None:
     """Score a caption against a clip, 1 to 10: the evaluator alone."""
-    context = _context(profile, model, {})
+    context = context_of(profile, model, {})
     if not caption.strip():
         raise InputError("The caption is empty: say what is claimed to be seen and heard.")
     media = _Media(video, audio)
@@ -198,26 +187,6 @@ class _Media:
         return Desk(Settings.from_environment(local=True), store=self._store)
 
 
-def _context(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
-    from aurelia.profiles import context_for
-
-    return context_for(profile, {**overrides, **_by_role("--model", models)})
-
-
-def _by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
-    from state.context import ROLES
-
-    named: dict[str, str] = {}
-    for entry in entries or []:
-        role, equals, spec = entry.partition("=")
-        if not equals or role not in ROLES:
-            raise InputError(
-                f"{option} {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
-            )
-        named[role] = spec
-    return named
-
-
 def _print(text: str) -> None:
     sys.stdout.write(text.rstrip("\n") + "\n")
 
@@ -226,9 +195,12 @@ def main() -> None:
     """Runs the command line; an error is one line on stderr and an exit status, a traceback only with --debug."""
     debug = "--debug" in sys.argv[1:]
     try:
-        sys.exit(app(standalone_mode=False))
+        # Typer hands an interrupt back as a status and says nothing of it.
+        if (status := app(standalone_mode=False)) == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(status)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped; what was answered is kept, and the same command goes on from there.", 130)
+        _fail("stopped; what was answered is kept, and the same command goes on from there.", _INTERRUPTED)
     except Exception as fault:
         if debug:
             raise

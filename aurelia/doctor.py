@@ -1,10 +1,11 @@
-"""What is installed here, which profiles can run, and what each lacks. Imports none of what it looks for."""
+"""What is installed here, which profiles can run, and what each lacks. It loads no model and asks no service."""
 
 import platform
 from importlib import metadata
 from typing import Any
 
 from aurelia import profiles
+from aurelia.errors import InputError
 from aurelia.settings import Settings
 from state.context import make_context
 
@@ -19,6 +20,7 @@ PACKAGES = {
     "langchain-google-genai": "Gemini: pip install 'aurelia[google]'",
     "torch": "local weights: pip install 'aurelia[local]'",
     "transformers": "local weights: pip install 'aurelia[local]'",
+    "torchvision": "video processors of local weights; without it clips are shown as frames",
     "pygraphviz": "pictures of the graph: pip install 'aurelia[draw]'",
 }
 
@@ -28,12 +30,14 @@ def examine(settings: Settings) -> dict[str, Any]:
 
     Returns:
         python, packages (name, version or null, what for), media_roots (how many; null when any file may be read),
+        local (where local weights would run, in words; null without their packages),
         profiles (name, description, models, lacks: what has to be there before it can run).
     """
     return {
         "python": platform.python_version(),
         "packages": [{"name": name, "version": _version(name), "for": why} for name, why in PACKAGES.items()],
         "media_roots": None if settings.any_file else len(settings.media_roots),
+        "local": _local(),
         "profiles": [_profile(name) for name in profiles.names()],
     }
 
@@ -56,7 +60,25 @@ def _lacks(spec: str) -> list[str]:
     if provider not in BUILT_IN:
         return [f"a provider named {provider!r}"]
     needed = ("numpy", "scipy", "librosa", "av") if provider == "offline" else ()
-    return [f"the package {name}" for name in needed if _version(name) is None] + lacking(provider)
+    lacks = [f"the package {name}" for name in needed if _version(name) is None] + lacking(provider)
+    if provider == "transformers" and _version("huggingface_hub"):
+        from aurelia.models.local_weights import lacking_weights
+
+        lacks += lacking_weights(spec.partition(":")[2])
+    return lacks
+
+
+def _local() -> str | None:
+    """Where local weights would run and how a clip would be shown to them; null without their packages."""
+    if _version("torch") is None or _version("transformers") is None:
+        return None
+    from aurelia.models.local_setup import described, place
+
+    film = "as video where the family takes it, else as frames" if _version("torchvision") else "as frames with times"
+    try:
+        return f"{described(place())}; clips are shown {film}"
+    except InputError as fault:
+        return str(fault)
 
 
 def _version(name: str) -> str | None:
@@ -77,7 +99,8 @@ def lines(found: dict[str, Any]) -> str:
         if roots is None
         else f"files under {roots} folder{'s' if roots != 1 else ''} (AURELIA_MEDIA_ROOTS)"
     )
-    text += ["", f"Media: the command line reads {reads}", "", "Profiles"]
+    text += ["", f"Media: the command line reads {reads}"]
+    text += [f"Local weights: {found['local'] or 'their packages are not installed'}", "", "Profiles"]
     for profile in found["profiles"]:
         state = "can run here" if not profile["lacks"] else f"lacks {', '.join(profile['lacks'])}"
         text += [f"  {profile['name']:<24}{state}", f"  {'':<24}{profile['description']}"]

@@ -22,6 +22,10 @@ class InputError(AureliaError):
     exit_status = 2
 
 
+class SettingsError(InputError):
+    """A key or a model's name that the provider refuses: no other question would fare better."""
+
+
 class MediaError(InputError):
     """A clip that may not be read, cannot be decoded, or is not what its container promises."""
 
@@ -32,11 +36,15 @@ class ModelError(AureliaError):
     Attributes:
         transient: whether the same call may succeed later (the ledger retries these).
         retry_after: seconds the provider asked to wait, or None.
+        status: the HTTP status that it answered with, or None.
         usage: what was spent before it failed, or None.
     """
 
-    def __init__(self, message: str, *, transient: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, transient: bool = False, retry_after: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message)
+        self.status = status
         self.transient = transient
         self.retry_after = retry_after
         self.usage: Usage | None = None

@@ -6,15 +6,19 @@ import bytes as sent
 import critic
 import framework
 import guidance
+import local
 import media
 import questions
+import throughput
 
 
 def main() -> None:
-    """Prints framework, media, bytes sent, guidance, the paraphrased questions with failures, the critic's ranking."""
+    """Prints every benchmark: what the program costs, then what it is worth, with the failures of questions."""
     framework.main()
     media.main()
+    throughput.main()
     sent.main()
+    local.main()
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))

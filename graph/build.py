@@ -21,7 +21,7 @@ from nodes.generator import generate
 from nodes.prepare import prepare
 from nodes.review import review
 from nodes.summarizer import summarize
-from nodes.target import answer, answer_zero_shot
+from nodes.target import answer, answer_alone, answer_zero_shot
 from state.context import Context
 from state.schema import Ended, Input, Judged, Known, Loop, Output, State
 
@@ -76,3 +76,25 @@ def build_graph(
     builder.add_edge("target_model", END)
     builder.add_edge("zero_shot", END)
     return builder.compile(checkpointer=checkpointer, name="aurelia")
+
+
+def build_zero_shot(desk: Desk) -> AureliaGraph:
+    """The target alone, for runs that want no more: prepare, a describer where one is named, then the answer."""
+    builder: StateGraph[State, Context, Input, Output] = StateGraph(
+        State, context_schema=Context, input_schema=Input, output_schema=Output
+    )
+    shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
+    agents: list[tuple[str, Any, Any]] = [
+        ("prepare", partial(prepare, roles=("target",)), Input),
+        ("describer", describe, Known),
+        ("zero_shot", answer_alone, Known),
+    ]
+    for name, node, reads in agents:
+        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
+    builder.add_edge(START, "prepare")
+    builder.add_conditional_edges(
+        "prepare", after_prepare, {"describer": "describer", "reasoning_generator": "zero_shot"}
+    )
+    builder.add_edge("describer", "zero_shot")
+    builder.add_edge("zero_shot", END)
+    return builder.compile(name="zero_shot")

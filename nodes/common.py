@@ -63,7 +63,9 @@ def media_fields(state: Media, context: Context) -> dict[str, Any]:
 
 def with_fallback(request: Request, context: Context, text: str | None = None) -> Request:
     """The request with its role's fallback behind it, if it has one, asked with `text` (default: the same)."""
-    spec = context.fallbacks().get(request.role) if request.role != "describer" else None
+    if request.role == "describer" or request.role == "judge":
+        return request
+    spec = context.fallbacks().get(request.role)
     if spec is None:
         return request
     fields = {name: value for name, value in request.fields.items() if name != "reuse"}

@@ -10,16 +10,22 @@ from aurelia.choices import LETTERS
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
 from nodes.common import emit, media_fields, settings_of
-from state.context import Context
-from state.schema import Input, MediaRef, Update
+from state.context import ROLES, Context
+from state.schema import Input, MediaRef, Role, Update
 
 MOST_TRACKS = 8
 LONGEST_TEXT = 10_000
 UNKEPT = "A run with a review pauses, so it needs a thread that is kept: give a checkpointer and a thread's name."
 
 
-async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update:
+async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tuple[Role, ...] = ROLES) -> Update:
     """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
+
+    Args:
+        state: what is asked.
+        runtime: the run's settings, and where events go.
+        desk: the clips and the models.
+        roles: those that the graph has a node for; the models of others are not made.
 
     Raises:
         InputError: the question or the choices cannot be used, a review is wanted where no thread is kept, or a model
@@ -35,8 +41,9 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
     for name in audio:
         tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
     fields = media_fields({"clip": clip, "tracks": tracks}, context)
-    asked = [*context.models().items(), *context.fallbacks().items()]
-    await asyncio.to_thread(desk.ready, asked, fields, context.describer)
+    models = {role: spec for role, spec in context.models().items() if role in roles}
+    instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
+    await asyncio.to_thread(desk.ready, [*models.items(), *instead], fields, context.describer)
     emit(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
@@ -45,7 +52,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk) -> Update
         "clip": clip,
         "tracks": tracks,
         "described": {},
-        "models": context.models(),
+        "models": models,
         "iterations": None,
         "scores": None,
         "asked": None,

@@ -49,10 +49,19 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
 async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
     """The target's answer without reasoning; a failure is a warning and spoils nothing else."""
     try:
-        said = await _ask(state, None, settings_of(runtime), desk)
+        return await answer_alone(state, runtime, desk)
     except AureliaError as fault:
         spent = fault.usage if isinstance(fault, ModelError) else None
         return {"usage": spent or NO_USAGE, "warnings": [f"There is no zero-shot answer: {fault}"]}
+
+
+async def answer_alone(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
+    """The target's answer without reasoning, when nothing else is asked.
+
+    Raises:
+        ModelError: the target did not answer.
+    """
+    said = await _ask(state, None, settings_of(runtime), desk)
     return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
 
 

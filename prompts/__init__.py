@@ -7,7 +7,8 @@ from importlib.resources import files
 
 from aurelia.errors import InputError
 
-NAMES = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
+_AGENTS = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
+NAMES = (*_AGENTS, "judge", "judge_choice")
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 

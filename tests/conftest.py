@@ -72,6 +72,14 @@ def session_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     return ClipStore(Settings(home=tmp_path_factory.mktemp("store"), any_file=True))
 
 
+@pytest.fixture(scope="session")
+def tiny_omni(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Qwen2.5-Omni with random weights, in a folder laid out like a published one."""
+    import tiny_qwen_omni
+
+    return tiny_qwen_omni.write(tmp_path_factory.mktemp("weights") / "tiny-omni")
+
+
 class Stage(NamedTuple):
     """The real graph around a scripted model."""
 

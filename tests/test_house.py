@@ -15,7 +15,15 @@ from targets import rows, target_for
 
 ROOT = Path(__file__).parent.parent
 ORDER = [
-    ("aurelia.errors", "aurelia.settings", "aurelia.choices", "state", "prompts"),
+    (
+        "aurelia.errors",
+        "aurelia.settings",
+        "aurelia.wording",
+        "aurelia.choice_names",
+        "aurelia.choices",
+        "state",
+        "prompts",
+    ),
     ("aurelia.profiles", "aurelia.media"),
     ("aurelia.perception",),
     ("aurelia.models",),
@@ -24,7 +32,9 @@ ORDER = [
     ("graph",),
     ("aurelia.bench",),
     ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.show_trace"),
-    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo", "aurelia.bench_import_cli", "aurelia.thread_cli"),
+    ("aurelia.options",),
+    ("aurelia.bench_cli", "aurelia.bench_import_cli", "aurelia.thread_cli"),
+    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
 

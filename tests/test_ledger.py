@@ -1,13 +1,19 @@
 """The call ledger: retries, Retry-After, storing before use, keys, rollouts, two processes on one file."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from conftest import no_wait
 from langchain_core.messages import AIMessage, HumanMessage
 from scripted import scripted
 
@@ -107,8 +113,50 @@ async def test_it_gives_up_and_stores_nothing(ledger: Ledger) -> None:
 @pytest.mark.parametrize(("status", "remedy"), [(401, "Check the key"), (404, "model's name"), (413, "shorter clip")])
 async def test_lasting_faults_are_not_tried_again(ledger: Ledger, status: int, remedy: str) -> None:
     model = scripted(target=[http_fault(status)])
-    with pytest.raises(ModelError, match=remedy):
+    with pytest.raises(ModelError, match=remedy) as fault:
         await ledger.call(call(model))
+    assert fault.value.status == status
+    assert model.said["target"] == 1
+
+
+async def test_every_try_passes_the_gate(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+
+    @asynccontextmanager
+    async def gate(spec: str) -> AsyncIterator[None]:
+        try:
+            yield
+            seen.append((spec, "well"))
+        except ModelError as fault:
+            seen.append((spec, str(fault.status)))
+            raise
+
+    book = Ledger(tmp_path / "ledger.sqlite", sleep=no_wait, gate=gate)
+    await book.call(call(scripted(target=[http_fault(503), "there"])))
+    await book.call(call(scripted(target=[http_fault(503), "there"])))
+    book.close()
+    assert seen == [("scripted:one", "503"), ("scripted:one", "well")]
+
+
+async def test_a_reply_is_stored_though_nobody_waits_for_it_any_more(ledger: Ledger) -> None:
+    busy, free = threading.Event(), threading.Event()
+
+    def target(fields: dict[str, Any], messages: Any) -> str:
+        ledger._thread.submit(lambda: (busy.set(), free.wait()))
+        return "one"
+
+    def reply_waits_to_be_stored() -> None:
+        busy.wait()
+        while not ledger._thread._work_queue.qsize():
+            time.sleep(0.001)
+
+    model = scripted(target=target)
+    asking = asyncio.create_task(ledger.call(call(model)))
+    await asyncio.to_thread(reply_waits_to_be_stored)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    free.set()
+    assert (await ledger.call(call(model))).message.text == "one"
     assert model.said["target"] == 1
 
 

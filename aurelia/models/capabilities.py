@@ -79,9 +79,34 @@ class Needs(_Row):
     variables: list[str] = []
 
 
+class Family(_Row):
+    """What an architecture of local weights carries, by the `model_type` of its configuration.
+
+    Attributes:
+        sees: none, images (frames after their times) or video (its own video processor, where that works).
+        hears: whether it takes sound.
+        most_frames: pictures in one request; None: no limit known.
+        height: pixels, of the frames that it is given.
+        audio_seconds: longest sound in one part, longer sound is cut into several; None: as its processor says.
+        output: most tokens of one reply.
+        reuse: whether its keys and values of a clip can be kept and used again.
+        state: whether this project's tests run it (with random weights), or it is only expected to work.
+    """
+
+    sees: Sees = "images"
+    hears: bool = True
+    most_frames: int | None = None
+    height: int = 336
+    audio_seconds: float | None = None
+    output: int = 2048
+    reuse: bool = False
+    state: Literal["tested", "untested"] = "untested"
+
+
 class _Table(_Row):
     provider: dict[str, Needs]
     model: list[Capability]
+    family: dict[str, Family]
 
 
 @lru_cache
@@ -102,6 +127,11 @@ def capability(spec: str) -> Capability:
     if found.refused:
         raise InputError(f"{spec} cannot be used: {found.refused}.")
     return found
+
+
+def family(model_type: str) -> Family | None:
+    """The row of an architecture of local weights; None for one that the table does not know."""
+    return _table().family.get(model_type.removesuffix("_thinker"))
 
 
 def lacking(provider: str, environment: Mapping[str, str] | None = None) -> list[str]:

@@ -1,9 +1,11 @@
 """Where the nodes ask: a role's request in, a validated answer with its bill out, every call through the ledger."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -15,7 +17,7 @@ from aurelia.media import ClipStore
 from aurelia.models.ledger import Call, Ledger
 from aurelia.models.ledger import Reply as Paid
 from aurelia.models.messages import RequestMessage, compose
-from aurelia.models.providers import BUILT_IN, Provider, make_model
+from aurelia.models.providers import BUILT_IN, Provider, make_model, shown
 from aurelia.models.structured import Reply, read
 from aurelia.settings import Settings
 from state.schema import NO_USAGE, Role, Sense, Usage, add_usage
@@ -40,7 +42,7 @@ class Request:
         fallback: what is asked instead, once, when the model fails for good.
     """
 
-    role: Role | Literal["describer"]
+    role: Role | Literal["describer", "judge"]
     spec: str
     text: str
     fields: dict[str, Any]
@@ -205,7 +207,8 @@ class Desk:
         except ModelError as fault:
             told = ModelError(f"{failed} Its fallback failed too: {fault}")
             raise _having_spent(add_usage(spent, fault.usage or NO_USAGE), told) from fault
-        note = f"{instead.spec} answered as {request.role} in the place of {request.spec}, which failed: {failed}"
+        who = f"{shown(instead.spec)} answered as {request.role} in the place of {shown(request.spec)}"
+        note = f"{who}, which failed: {failed}"
         usage, seconds = add_usage(spent, answer.usage), time.perf_counter() - began
         return replace(answer, usage=usage, seconds=seconds, notes=[note, *answer.notes], by_fallback=True)
 
@@ -214,12 +217,14 @@ class Desk:
         reply = await self._call(request, compose(request.text, request.fields, sees_clip=request.sees_clip))
         self.ledger.settle(request.run, reply)
         if not (text := reply.message.text.strip()):
-            raise _having_spent(reply.usage, ReplyError(f"{request.spec} answered with nothing as {request.role}."))
+            raise _having_spent(
+                reply.usage, ReplyError(f"{shown(request.spec)} answered with nothing as {request.role}.")
+            )
         return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
 
     async def _ask(self, request: Request, schema: type[R]) -> Answer[R]:
         began = time.perf_counter()
-        request = replace(request, fields={**request.fields, "schema": schema.model_json_schema()})
+        request = replace(request, fields={**request.fields, "schema": json.loads(_schema_text(schema))})
         messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
         first = await self._call(request, messages)
         try:
@@ -234,7 +239,7 @@ class Desk:
         try:
             return Answer(read(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
         except ReplyError as fault:
-            said = f"{request.spec} gave no usable reply as {request.role}, asked twice: {fault}"
+            said = f"{shown(request.spec)} gave no usable reply as {request.role}, asked twice: {fault}"
             raise _having_spent(usage, ReplyError(said)) from None
 
     async def _call(self, request: Request, messages: list[AnyMessage], spent: Paid | None = None) -> Paid:
@@ -252,6 +257,12 @@ class Desk:
         """Closes the ledger; it opens again when needed."""
         if self._ledger is not None:
             self._ledger.close()
+
+
+@cache
+def _schema_text(schema: type[Reply]) -> str:
+    # Making a schema takes milliseconds, reading its text does not.
+    return json.dumps(schema.model_json_schema())
 
 
 def _notes(reply: Paid) -> list[str]:

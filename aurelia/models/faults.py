@@ -29,6 +29,7 @@ def as_model_error(fault: Exception, spec: str) -> AureliaError:
         f"{spec} did not answer ({said}). {_remedy(status, transient)}",
         transient=transient,
         retry_after=_retry_after(fault),
+        status=status,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from google.genai.errors import APIError, UnknownApiResponseError
 from langchain_core.outputs import ChatResult
 
-from aurelia.errors import AureliaError, InputError, ModelError
+from aurelia.errors import AureliaError, ModelError, SettingsError
 from aurelia.models.faults import TRANSIENT
 
 _LONGEST_MESSAGE = 300
@@ -40,7 +40,7 @@ def typed(spec: str, key: str) -> Iterator[None]:
         key: the key, which is cut out of any message.
 
     Raises:
-        InputError: the key, or the model's name, is not accepted.
+        SettingsError: the key, or the model's name, is not accepted.
         FileGone: a file that was named is not there.
         CacheGone: a context cache that was named is not there.
         ModelError: anything else that Google says.
@@ -66,9 +66,9 @@ def _error(answer: APIError, spec: str, key: str) -> Exception:
         return FileGone(said)
     if _is_about_the_key(answer, code, said):
         remedy = "Check GOOGLE_API_KEY (or GEMINI_API_KEY) in the environment, and what it may use."
-        return InputError(f"{spec}: Google does not accept the key ({said}). {remedy}")
+        return SettingsError(f"{spec}: Google does not accept the key ({said}). {remedy}")
     if code == 404:
-        return InputError(f"{spec}: Google has no such model ({said}). Check the model's name.")
+        return SettingsError(f"{spec}: Google has no such model ({said}). Check the model's name.")
     if code == 429:
         return _limited(answer, spec, said)
     if code == 413 or "exceeds the maximum number of tokens" in said or "payload size exceeds" in said:
@@ -76,7 +76,10 @@ def _error(answer: APIError, spec: str, key: str) -> Exception:
     transient = code in TRANSIENT
     remedy = "It was tried several times; try again later." if transient else "See its message, or use another model."
     return ModelError(
-        f"{spec} did not answer (status {code}: {said}). {remedy}", transient=transient, retry_after=_wait(answer)
+        f"{spec} did not answer (status {code}: {said}). {remedy}",
+        transient=transient,
+        retry_after=_wait(answer),
+        status=code or None,
     )
 
 
@@ -95,7 +98,7 @@ def _limited(answer: APIError, spec: str, said: str) -> AureliaError:
     if re.search(r"\blimit: 0\b", str(answer.message)):
         return _exhausted(spec, "of this key for this model", said)
     told = f"{spec} is asked too fast (status 429: {said}). It was tried several times; try again later."
-    return ModelError(told, transient=True, retry_after=_wait(answer))
+    return ModelError(told, transient=True, retry_after=_wait(answer), status=429)
 
 
 def _exhausted(spec: str, name: str, said: str) -> ModelError:

@@ -11,9 +11,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from langchain_core.language_models import BaseChatModel
@@ -23,8 +24,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from aurelia.errors import ModelError
 from aurelia.models.faults import as_model_error
+from aurelia.models.providers import shown
 from state.schema import NO_USAGE, Usage, add_usage
 
+T = TypeVar("T")
 TRIES = 4
 LONGEST_WAIT = 120.0
 _backoff = wait_random_exponential(multiplier=1.0, max=30.0)
@@ -57,18 +60,27 @@ class Reply(NamedTuple):
 class Ledger:
     """The store of all calls in one SQLite file (WAL); may be shared by threads, event loops and processes."""
 
-    def __init__(self, path: Path, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda spec: nullcontext(),
+    ) -> None:
         """Opens nothing yet; the file is made by the first call.
 
         Args:
             path: the SQLite file.
             sleep: how to wait between tries (tests do not wait).
+            gate: entered with the model's name for every single try; it may wait, and sees what the try raises.
         """
         self._path = path
         self._sleep = sleep
+        self._gate = gate
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
         self._guard = threading.Lock()
-        self._settled: set[tuple[str, str]] = set()
+        self._settled: dict[str, set[str]] = {}
         self._under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
@@ -82,7 +94,7 @@ class Ledger:
         key = key_of(call)
         lock = self._under_way.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
-            stored = await asyncio.to_thread(self._find, key, call.run)
+            stored = await self.apart(self._find, key, call.run)
             return stored or await self._pay(key, call, config)
 
     async def _pay(self, key: str, call: Call, config: RunnableConfig | None) -> Reply:
@@ -99,7 +111,8 @@ class Ledger:
                 with attempt:
                     tries += 1
                     try:
-                        message = await _invoke(call, config)
+                        async with self._gate(call.spec):
+                            message = await _invoke(call, config)
                     except ModelError as fault:
                         spent = add_usage(spent, fault.usage or NO_USAGE)
                         raise
@@ -107,8 +120,12 @@ class Ledger:
             fault.usage = spent
             raise
         reply = Reply(message, add_usage(spent, usage_of(message)), key)
-        await asyncio.to_thread(self._store, key, call, reply, tries, time.perf_counter() - began)
+        await self.apart(self._store, key, call, reply, tries, time.perf_counter() - began)
         return reply
+
+    async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Does work on the file in the ledger's own thread, in turn; once begun or queued, it is done in any case."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments))
 
     def _find(self, key: str, run: str) -> Reply | None:
         with self._guard:
@@ -116,7 +133,7 @@ class Ledger:
         if row is None:
             return None
         message = AIMessage.model_validate_json(row[0])
-        if row[2] != run or (run, key) in self._settled:
+        if row[2] != run or key in self._settled.get(run, ()):
             return Reply(message, NO_USAGE, key)
         # A row of an older ledger may know less of its bill.
         return Reply(message, {**NO_USAGE, **json.loads(row[1])}, key)
@@ -126,7 +143,11 @@ class Ledger:
 
         A reply that was paid for but never used, because its run was stopped, stays to be settled when it goes on.
         """
-        self._settled |= {(run, reply.key) for reply in replies}
+        self._settled.setdefault(run, set()).update(reply.key for reply in replies)
+
+    def forget(self, run: str) -> None:
+        """Drops what was noted for a run that has ended."""
+        self._settled.pop(run, None)
 
     def _store(self, key: str, call: Call, reply: Reply, tries: int, seconds: float) -> None:
         row = (
@@ -188,7 +209,7 @@ async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
     try:
         return await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
-        raise as_model_error(fault, call.spec) from fault
+        raise as_model_error(fault, shown(call.spec)) from fault
 
 
 def _worth_another_try(fault: BaseException) -> bool:

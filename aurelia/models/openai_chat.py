@@ -16,12 +16,13 @@ from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import Field, PrivateAttr, SecretStr
 
-from aurelia.errors import AureliaError, InputError, ModelError
+from aurelia.errors import AureliaError, ModelError, SettingsError
 from aurelia.models.capabilities import Price, Structured, cost
 from aurelia.models.faults import as_model_error, words
 from aurelia.models.ledger import usage_of
-from aurelia.models.openai_parts import Carrier, Wired, Wirer, clip_of
+from aurelia.models.openai_parts import Carrier, Wired, Wirer
 from aurelia.models.reply_schema import response_format
+from aurelia.models.seen import seen
 from state.schema import Sense
 
 _LOOKUP_SECONDS = 20.0
@@ -80,7 +81,7 @@ class ChatCompletions(ChatOpenAI):
 
     def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
         """What of the clip that the fields name the model cannot take: its picture, its sound."""
-        return self._wirer.lacks(clip_of(fields))
+        return self._wirer.lacks(seen(fields))
 
     def look_up(self) -> None:
         """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
@@ -152,7 +153,7 @@ class ChatCompletions(ChatOpenAI):
         if isinstance(fault, openai.AuthenticationError):
             raise self._wrong_key() from None
         if isinstance(fault, openai.NotFoundError) and fault.code == "model_not_found":
-            raise InputError(
+            raise SettingsError(
                 f"There is no model {self.carrier.spec} for this key (status 404): check the model's name."
             ) from None
 
@@ -167,12 +168,12 @@ class ChatCompletions(ChatOpenAI):
         key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
         if key and key in words(fault) and isinstance(found, ModelError):
             said = f"{spec} did not answer; what it says holds the key and is not shown here."
-            return ModelError(said, transient=found.transient, retry_after=found.retry_after)
+            return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
         return found
 
-    def _wrong_key(self) -> InputError:
+    def _wrong_key(self) -> SettingsError:
         # The provider's own sentence repeats a part of the key.
-        return InputError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
+        return SettingsError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
 
     def _billed(self, result: ChatResult, wired: Wired) -> ChatResult:
         message: Any = result.generations[0].message

@@ -6,7 +6,7 @@ every role and attempt, so that a provider's prompt cache can hit. A closer look
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -19,9 +19,10 @@ from aurelia.models.encode import pictures, waves
 from aurelia.models.evidence import picture_evidence, sound_evidence
 from aurelia.models.messages import CANDIDATES
 from aurelia.models.openai_blocks import Part, Sound, audio_part, frame_parts, payload, text_part, video_part
+from aurelia.models.seen import Seen
+from aurelia.models.seen import seen as seen_by
 from state.schema import MediaRef, Sense, Window
 
-FRAMES = 16
 _KEPT_HEADS = 4
 
 
@@ -55,43 +56,6 @@ class Wired(NamedTuple):
     notes: list[str]
 
 
-class _Clip(NamedTuple):
-    """The media of a request and what the request says of them."""
-
-    clip: MediaRef
-    tracks: list[MediaRef]
-    frames: int
-    when_deaf: str
-    described: Mapping[Sense, str]
-    only: Sense | None
-
-    @property
-    def sounding(self) -> list[MediaRef]:
-        """The sounds that count: separate tracks, or else the clip's own; none where only the picture is wanted."""
-        own = [self.clip] if self.clip["has_audio"] else []
-        return [] if self.only == "picture" else self.tracks or own
-
-    @property
-    def visible(self) -> bool:
-        """Whether the picture is wanted."""
-        return self.only != "sound"
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        ids = (self.clip["id"], *(track["id"] for track in self.tracks))
-        return (*ids, self.frames, self.only, *sorted(self.described.items()))
-
-    def stand_in(self, sense: Sense, measure: Callable[[], str]) -> str:
-        """The text that stands for a part of the clip: what was written of it, or else what is measured in it."""
-        return self.described[sense] if sense in self.described else measure()
-
-    def source(self, sense: Sense) -> str:
-        """Where that text is from, for the result."""
-        if sense in self.described:
-            return f"what {self.when_deaf.removeprefix('describe:')} wrote of the {sense}"
-        return f"what was measured in the {sense}"
-
-
 class Wirer:
     """Puts the media of requests into parts; keeps the latest heads, so that a clip is encoded once for all roles."""
 
@@ -110,12 +74,12 @@ class Wirer:
             MediaError: the clip cannot be read.
         """
         fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
-        seen: _Clip | None = None
+        seen: Seen | None = None
         out: list[BaseMessage] = []
         for message in messages:
             refs = _references(message)
             if refs:
-                seen = _clip(refs[0], refs[1:], fields)
+                seen = seen_by(fields, refs)
                 message = HumanMessage(self._content(message, seen, _closer(fields)))
             out.append(message)
         self._check_heard(seen)
@@ -127,25 +91,23 @@ class Wirer:
         Raises:
             InputError: the model cannot carry it; the message says what to do.
         """
-        seen = clip_of(fields) if sees_clip else None
+        seen = seen_by(fields) if sees_clip else None
         if seen:
             self._check(seen, [])
         self._check_heard(seen)
 
-    def lacks(self, seen: _Clip) -> list[Sense]:
+    def lacks(self, seen: Seen) -> list[Sense]:
         """What of the media the model cannot take."""
-        blind: list[Sense] = ["picture"] if self._carrier.sees == "none" and seen.visible else []
-        deaf: list[Sense] = ["sound"] if self._carrier.sound == "none" and seen.sounding else []
-        return blind + deaf
+        return seen.lacking(sees=self._carrier.sees != "none", hears=self._carrier.sound != "none")
 
-    def _check_heard(self, seen: _Clip | None) -> None:
+    def _check_heard(self, seen: Seen | None) -> None:
         if self._carrier.needs_audio and not (seen and seen.sounding):
             raise InputError(
                 f"{self._carrier.spec} answers only requests that carry sound, and this one has none: give the clip"
                 " a sound track, and roles that hear nothing (summarizer, feedback) another model."
             )
 
-    def _content(self, message: BaseMessage, seen: _Clip, closer: list[Window]) -> list[str | dict[str, Any]]:
+    def _content(self, message: BaseMessage, seen: Seen, closer: list[Window]) -> list[str | dict[str, Any]]:
         self._check(seen, closer)
         with self._lock:
             head = self._heads.get(seen.key)
@@ -160,11 +122,10 @@ class Wirer:
         texts = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
         return [*head, *texts[:-1], *look, *texts[-1:]]
 
-    def _check(self, seen: _Clip, closer: list[Window]) -> None:
+    def _check(self, seen: Seen, closer: list[Window]) -> None:
         """Refuses what the model cannot carry, before anything is decoded."""
         carrier = self._carrier
-        for sense in self.lacks(seen) if seen.when_deaf == "error" else []:
-            raise InputError(_cannot(carrier.spec, "see" if sense == "picture" else "hear", sense))
+        seen.refuse(carrier.spec, self.lacks(seen))
         count = (seen.frames if carrier.sees == "images" else 0) + (_share(seen, closer) * len(closer))
         if carrier.sees != "none" and carrier.most_frames is not None and count > carrier.most_frames:
             raise InputError(
@@ -187,7 +148,7 @@ class Wirer:
                 " give it fewer frames or a shorter clip."
             )
 
-    def _pictures(self, seen: _Clip, windows: list[Window]) -> list[Part]:
+    def _pictures(self, seen: Seen, windows: list[Window]) -> list[Part]:
         sees = self._carrier.sees
         if not seen.visible:
             return []
@@ -199,7 +160,7 @@ class Wirer:
         taken = pictures(self._store, seen.clip, windows, seen.frames)
         return [text_part(f"The clip's picture as {len(taken)} frames, each after its time:"), *frame_parts(taken)]
 
-    def _sounds(self, seen: _Clip, windows: list[Window]) -> Iterator[Part]:
+    def _sounds(self, seen: Seen, windows: list[Window]) -> Iterator[Part]:
         if self._carrier.sound == "none" and seen.sounding and "sound" in seen.described:
             yield text_part(f"The sound cannot be given to you; this stands in its place. {seen.described['sound']}")
             return
@@ -215,7 +176,7 @@ class Wirer:
                 yield text_part(f"{name}, {wave.start:.2f}-{wave.end:.2f} s:")
                 yield audio_part(wave, self._carrier.sound)
 
-    def _look(self, seen: _Clip, window: Window, looks: int) -> list[Part]:
+    def _look(self, seen: Seen, window: Window, looks: int) -> list[Part]:
         stretch, share = f"{window['start']:.2f}-{window['end']:.2f} s", _share(seen, [window] * looks)
         parts = [text_part(f"A closer look at {stretch} of the clip:")]
         if self._carrier.sees == "none":
@@ -228,30 +189,15 @@ class Wirer:
         # What was measured of the sound already stands whole, at its finest, in the head.
         return parts if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
 
-    def _carried(self, seen: _Clip | None) -> int:
+    def _carried(self, seen: Seen | None) -> int:
         if seen is None:
             return 0
         sees, hears = self._carrier.sees != "none" and seen.visible, self._carrier.sound != "none"
         own = sees or (hears and not seen.tracks and seen.clip["has_audio"])
         return int(own) + (len(seen.tracks) if hears else 0)
 
-    def _notes(self, seen: _Clip | None) -> list[str]:
-        verbs = {"picture": "see", "sound": "hear"}
-        return [
-            f"{self._carrier.spec} does not {verbs[sense]}: {seen.source(sense)} stood in its place."
-            for sense in (self.lacks(seen) if seen else [])
-            if seen
-        ]
-
-
-def clip_of(fields: Mapping[str, Any]) -> _Clip:
-    """The media that a request's fields name, and what the request says of them."""
-    return _clip(fields["clip"], list(fields["tracks"]), fields)
-
-
-def _clip(clip: MediaRef, tracks: list[MediaRef], fields: Mapping[str, Any]) -> _Clip:
-    frames, when_deaf = int(fields.get("frames") or FRAMES), str(fields.get("when_deaf") or "error")
-    return _Clip(clip, tracks, frames, when_deaf, fields.get("described") or {}, fields.get("only"))
+    def _notes(self, seen: Seen | None) -> list[str]:
+        return seen.notes(self._carrier.spec, self.lacks(seen)) if seen else []
 
 
 def _references(message: BaseMessage) -> list[MediaRef]:
@@ -265,13 +211,5 @@ def _closer(fields: Mapping[str, Any]) -> list[Window]:
     return list(looks[-1])
 
 
-def _share(seen: _Clip, windows: list[Window]) -> int:
+def _share(seen: Seen, windows: list[Window]) -> int:
     return max(1, seen.frames // max(1, len(windows)))
-
-
-def _cannot(spec: str, verb: str, what: str) -> str:
-    return (
-        f"{spec} does not {verb}, and this clip has {what}: give the role a model that does, or set"
-        f' when_deaf = "evidence" in the profile to give it what is measured in the {what} as text, or'
-        f' "describe:PROVIDER:MODEL" for what a model that can writes of it.'
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from aurelia.errors import InputError
@@ -35,8 +36,15 @@ BUILT_IN: Mapping[str, Provider] = {
     "google_genai": _lazy("google_chat", "make", "google"),
     "openai": _lazy("openai_make", "make_openai", "openai"),
     "compatible": _lazy("openai_make", "make_compatible", "openai"),
+    "transformers": _lazy("local_chat", "make", "local"),
     "worker": _lazy("worker", "make"),
 }
+
+
+def shown(spec: str) -> str:
+    """The model's name for messages: of one that is a folder on this machine, the last part of its path."""
+    provider, _, name = spec.partition(":")
+    return f"{provider}:{Path(name).name}" if Path(name).is_absolute() else spec
 
 
 def make_model(spec: str, store: "ClipStore", providers: Mapping[str, Provider]) -> "BaseChatModel":

@@ -1,0 +1,135 @@
+"""Runs a benchmark: checks records, media, settings and models before anything is paid, then asks what is left to ask.
+
+A run goes on where it was. Its file is claimed for one process at a time, and only gone on with under the same
+settings. Asking itself is `aurelia.bench.session`'s.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from aurelia.bench import plan as plans
+from aurelia.bench.claim import claimed
+from aurelia.bench.limits import Traffic
+from aurelia.bench.media import missing
+from aurelia.bench.plan import Plan
+from aurelia.bench.record import Record
+from aurelia.bench.runledger import RunLedger
+from aurelia.bench.session import Session, Tell
+from aurelia.errors import InputError
+from aurelia.media import ClipStore
+from aurelia.models.desk import Desk
+from aurelia.models.providers import Provider
+from aurelia.settings import Settings
+from state.context import Context
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class House:
+    """What a run uses of this machine.
+
+    Attributes:
+        settings: the operator's settings.
+        media: the folder of the media; nothing outside it is read then.
+        providers: further model providers by name.
+        store: the clips to use (default: those in the settings' home).
+        sleep: how to wait between two tries of a call.
+    """
+
+    settings: Settings
+    media: Path | None = None
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    store: ClipStore | None = None
+    sleep: Callable[[float], Any] = asyncio.sleep
+
+    def clips(self) -> ClipStore:
+        """The clip store, which reads media in their place.
+
+        Raises:
+            InputError: there is no such media folder.
+        """
+        if self.store is not None:
+            return self.store
+        if self.media is None:
+            return ClipStore(self.settings, copy=not self.settings.any_file)
+        if not self.media.is_dir():
+            raise InputError(f"There is no media folder {self.media.name!r}: check its path.")
+        return ClipStore(replace(self.settings, media_roots=(self.media,), any_file=False))
+
+
+async def run_bench(
+    file: Path,
+    out: Path,
+    context: Context,
+    plan: Plan,
+    house: House,
+    *,
+    tell: Tell = lambda event: None,
+    interrupted: asyncio.Event | None = None,
+) -> dict[str, Any]:
+    """Asks what is left to ask of a benchmark.
+
+    Args:
+        file: the benchmark records (JSONL).
+        out: the run file; one that exists is gone on with.
+        context: the settings of every question; its rollout numbers the repetition.
+        plan: how the run is carried out.
+        house: what it uses of this machine.
+        tell: called with each event (start, outcome, end), a plain dict.
+        interrupted: set it to stop: no further call is made, those under way are waited for and stored.
+
+    Returns:
+        The end event: counts by arm, what is left, the bill, the seconds, and what it was stopped by (null: nothing).
+
+    Raises:
+        InputError: the records, media, settings or the run file cannot be used, or a provider refuses the key; what is
+            stored is kept.
+    """
+    records, store = plans.read(file, plan), house.clips()
+    with claimed(out):
+        asked, left_out = await asyncio.to_thread(_with_media, records, plan, store, file.name)
+        media = house.media.name if house.media else None
+        stop = interrupted or asyncio.Event()
+        traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
+        ledger = RunLedger(out, traffic, sleep=house.sleep)
+        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+        await asyncio.to_thread(_make_models, desk, context, plan)
+        with plans.opened(out, records, context, plan, media) as run:
+            ledger.spent = run.bill()
+            try:
+                session = Session(run, context, plan, desk, ledger, traffic, tell)
+                return await session.carry_out(asked, left_out, stop)
+            finally:
+                await ledger.apart(ledger.close)
+
+
+def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: str) -> tuple[list[Record], int]:
+    """The records to ask about, and how many were left out for want of their media."""
+    wanted = list(records if plan.require_media else records[: plan.limit])
+    gone = missing(wanted, store)
+    there = [record for record in wanted if not gone.keys() & {record.video, *record.audio}]
+    if gone and not plan.require_media:
+        named = "; ".join([*list(gone.values())[:_NAMED], *(["…"] if len(gone) > _NAMED else [])])
+        without = len(wanted) - len(there)
+        raise InputError(
+            f"{len(gone)} of the media of {name} cannot be used ({named}): name their folder with --media, or leave"
+            f" {without} of {len(wanted)} questions out with --require-media."
+        )
+    if not there:
+        raise InputError(f"No question of {name} has its media here: name their folder with --media.")
+    return there[: plan.limit], len(wanted) - len(there)
+
+
+def _make_models(desk: Desk, context: Context, plan: Plan) -> None:
+    specs = plans.models(context, plan).values()
+    for spec in specs:
+        desk.model(spec)
+    providers = {spec.partition(":")[0] for spec in specs}
+    if strange := sorted(set(plan.rpm) - providers):
+        raise InputError(
+            f"--rpm names {strange[0]!r}, which this run does not ask: use {', '.join(sorted(providers))}."
+        )

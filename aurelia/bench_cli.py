@@ -1,0 +1,140 @@
+"""The commands under `aurelia bench`: thin skins over `aurelia.bench`. Progress goes to stderr, results to stdout."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from aurelia.errors import AureliaError, InputError
+from aurelia.options import Debug, Json, Model, Profile, context_of
+from aurelia.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Run benchmarks, and read what came out.")
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run file that bench run has made.")]
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The questions: benchmark records, one a line (JSONL).")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run file; one that exists is gone on with.")],
+    media: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the media; nothing outside it is read.")
+    ] = None,
+    profile: Profile = "offline",
+    model: Model = None,
+    threshold: Annotated[int | None, typer.Option(min=1, max=10, help="Score at which the loop ends.")] = None,
+    max_iterations: Annotated[int | None, typer.Option(min=1, max=10, help="Attempts at most.")] = None,
+    inject: Annotated[
+        Literal["steps", "steps+answers", "full"] | None,
+        typer.Option(help="What of the best reasoning the target is given."),
+    ] = None,
+    arms: Annotated[str, typer.Option(metavar="ARM,…", help="zero_shot, aurelia, or both.")] = "zero_shot,aurelia",
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="TASK", help="Only this task; give it once for each.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions; may grow later.")] = None,
+    rollout: Annotated[int, typer.Option(min=0, help="Number of the independent repetition.")] = 0,
+    concurrency: Annotated[int, typer.Option(min=1, help="Answers worked on, and calls to a provider, at once.")] = 8,
+    rpm: Annotated[
+        list[str] | None, typer.Option(metavar="PROVIDER=N", help="Calls a minute at most to a provider.")
+    ] = None,
+    max_tries: Annotated[
+        int, typer.Option(min=1, help="Times a question that fails is asked in all, once each time this is run.")
+    ] = 3,
+    max_cost_usd: Annotated[float | None, typer.Option(help="Budget of the whole run in dollars.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Budget of the whole run in tokens.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Budget of the whole run in seconds of work.")] = None,
+    require_media: Annotated[
+        bool, typer.Option("--require-media", help="Leave out questions whose media are not there.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every event as one JSON object a line.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Ask a benchmark's questions, with and without AURELIA; what is stored already is not asked or paid again."""
+    overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
+    context = context_of(profile, model, overrides)
+    from aurelia.bench.plan import Budget, make_plan
+
+    plan = make_plan(
+        arms=arms,
+        tasks=task or [],
+        limit=limit,
+        concurrency=concurrency,
+        rpm=rpm or [],
+        max_tries=max_tries,
+        require_media=require_media,
+        budget=Budget(max_cost_usd, max_tokens, max_seconds),
+    )
+    from aurelia.bench.interrupts import run_until_done
+    from aurelia.bench.progress import Display
+    from aurelia.bench.runner import House, run_bench
+
+    house = House(Settings.from_environment(local=True), media)
+
+    def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
+
+    if as_json:
+        _judge(carry_out(_print_json), out)
+        return
+    with Display() as display:
+        end = carry_out(display.event)
+    _judge(end, out)
+
+
+def _judge(end: dict[str, Any], out: Path) -> None:
+    from aurelia.bench.session import INTERRUPTED
+
+    if end["stopped_by"] == INTERRUPTED:
+        raise KeyboardInterrupt
+    if end["last_error"] and not any(count["answered"] for count in end["arms"].values()):
+        raise AureliaError(f"Nothing in {out.name} could be answered; the last error: {end['last_error']}")
+
+
+@app.command()
+def status(run: Run, as_json: Json = False, debug: Debug = False) -> None:
+    """Show how far a run is: answers by arm, cost and tokens so far."""
+    from aurelia.bench.export import status_of
+
+    found = status_of(run)
+    if as_json:
+        _print_json(found)
+        return
+    for key, value in found.items():
+        sys.stdout.write(f"{key:<12}{value if not isinstance(value, dict) else json.dumps(value)}\n")
+
+
+@app.command()
+def export(
+    run: Run,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
+    form: Annotated[
+        Literal["jsonl", "csv", "parquet"] | None, typer.Option("--format", help="Its form (default: by its ending).")
+    ] = None,
+    training: Annotated[
+        bool, typer.Option("--training", help="Write the reasoning as a training set in chat form (JSONL).")
+    ] = False,
+    min_score: Annotated[
+        int | None, typer.Option(min=1, max=10, help="With --training: lowest score (default: the run's threshold).")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write a run's answers as a table, or its reasoning as a training set."""
+    from aurelia.bench import export as exporting
+
+    if training:
+        count = exporting.training(run, out, min_score)
+    elif min_score is not None:
+        raise InputError("--min-score goes with --training: leave it out, or add that.")
+    else:
+        count = exporting.table(run, out, form)
+    typer.echo(f"{count} rows written to {out.name}.", err=True)
+
+
+def _print_json(event: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

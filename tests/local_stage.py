@@ -1,0 +1,78 @@
+"""What the tests of local weights share: one loaded model with what it is told, and clips that differ in one thing."""
+
+import copy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from aurelia.media import ClipStore
+from aurelia.mini.scene import Scene, write
+from aurelia.models import local_load
+from aurelia.models.local_engine import Encoded, Engine
+from aurelia.models.local_parts import Teller, Told
+from aurelia.models.local_setup import place
+from aurelia.models.local_weights import find
+from aurelia.models.messages import compose
+from state.schema import MediaRef
+
+FRAMES = 4
+
+
+class Local(NamedTuple):
+    """A loaded model, and a store of clips."""
+
+    engine: Engine
+    teller: Teller
+    store: ClipStore
+    words: Any
+
+    def told(self, clip: MediaRef, text: str, tracks: list[MediaRef] | None = None, **more: Any) -> Told:
+        """A request on the clip."""
+        fields = {"clip": clip, "tracks": tracks or [], "frames": FRAMES, **more}
+        return self.teller.told(compose(text, fields, sees_clip=True))
+
+    def encoded(self, told: Told, *, reuse: bool) -> Encoded:
+        """The request as the model takes it, with kept encodings or whole."""
+        self.engine.reuses = reuse
+        try:
+            return self.engine.encode(told, self.teller)
+        finally:
+            self.engine.reuses = True
+
+    def logits(self, told: Told, *, reuse: bool = True, tokens: int = 8) -> torch.Tensor:
+        """What the model thinks of every next token, for so many tokens: float[tokens, vocabulary]."""
+        made = self.engine.generate(self.encoded(told, reuse=reuse), tokens, output_logits=True)
+        return torch.cat(made["logits"])
+
+    def whole(self, told: Told, tokens: int = 8) -> str:
+        """The reply to the request encoded whole, as text."""
+        encoded = self.encoded(told, reuse=False)
+        made = self.engine.generate(encoded, tokens)
+        return str(self.words.decode(made["sequences"][0, encoded.length :], skip_special_tokens=True)).strip()
+
+    def said(self, told: Told, tokens: int = 8) -> Any:
+        """The reply."""
+        return self.engine.answer(told, self.teller, tokens)
+
+
+def local(folder: Path, store: ClipStore) -> Local:
+    """The model in the folder, loaded anew, on the processor in full precision."""
+    local_load.forget()
+    weights = find(str(folder))
+    reader = local_load.reader_of(weights)
+    teller = Teller(store, weights.spec, reader.senses)
+    return Local(local_load.engine_of(weights, place()), teller, store, reader.processor.tokenizer)
+
+
+def clip(store: ClipStore, path: Path, scene: dict[str, Any]) -> MediaRef:
+    """The scene as a clip of the store."""
+    write(Scene.model_validate(scene), path)
+    return store.admit(path)
+
+
+def changed(scene: dict[str, Any], where: str, number: int, **values: Any) -> dict[str, Any]:
+    """The scene with one of its shapes or sounds changed."""
+    other = copy.deepcopy(scene)
+    other[where][number].update(values)
+    return other
