@@ -87,19 +87,34 @@ class Keeping:
 
 
 def trace(
-    thread: Annotated[str, typer.Argument(metavar="THREAD", help="The name that the run was kept under.")],
+    thread: Annotated[
+        str, typer.Argument(metavar="THREAD|RUN", help="The name that a run was kept under, or a benchmark's run file.")
+    ],
+    record: Annotated[
+        str | None, typer.Argument(metavar="RECORD", help="With a run file: the id of the question.")
+    ] = None,
     checkpoint: Checkpoint = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Show what a kept run did, node by node, as a trace would; nothing leaves this machine."""
+    told = _of_thread(thread, checkpoint) if record is None else _of_record(thread, record)
+    from aurelia.show_trace import lines
+
+    sys.stdout.write((json.dumps(told, ensure_ascii=False) if as_json else lines(told)) + "\n")
+
+
+def _of_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
     where = checkpoint or str(Settings.from_environment(local=True).threads)
     if "://" not in where and not Path(where).expanduser().exists():
         raise InputError(f"There is no thread {thread!r}: none is kept here yet (aurelia ask --thread keeps one).")
-    from aurelia.show_trace import lines
+    return asyncio.run(_told(thread, where))
 
-    told = asyncio.run(_told(thread, where))
-    sys.stdout.write((json.dumps(told, ensure_ascii=False) if as_json else lines(told)) + "\n")
+
+def _of_record(run: str, record: str) -> dict[str, Any]:
+    from aurelia.bench.told import told
+
+    return dict(told(Path(run).expanduser(), record))
 
 
 async def _told(thread: str, where: str) -> dict[str, Any]:

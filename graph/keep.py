@@ -68,8 +68,11 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
 
 
 def _placed(path: Path) -> Path:
-    path.expanduser().parent.mkdir(parents=True, exist_ok=True)
-    return path.expanduser()
+    path = path.expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A connection of aiosqlite's that cannot be opened leaves its thread behind.
+    sqlite3.connect(path).close()
+    return path
 
 
 def _unusable(name: str, fault: Exception) -> InputError:

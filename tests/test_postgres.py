@@ -86,7 +86,11 @@ async def test_a_run_that_waits_goes_on_in_postgres(stage: Any, database: str, t
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://user:secret@/x?host=/nowhere", "postgresql://user:secret@/x?nonsense=secret", "postgres://u:secret@[/x"],
+    [
+        "postgresql://user:secret@/x?host=/nowhere",
+        "postgresql://user:secret@/x?nonsense=secret",
+        "postgres://u:secret@[/x",
+    ],
 )
 async def test_a_database_that_cannot_be_used_is_said_in_a_line_without_the_password(url: str) -> None:
     with pytest.raises(InputError, match="PostgreSQL database cannot be used: .") as caught:
