@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from aurelia import bench_import_cli, bench_report_cli
 from aurelia.errors import AureliaError, InputError
 from aurelia.options import Debug, Json, Model, Profile, context_of
 from aurelia.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Run benchmarks, and read what came out.")
+app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read what came out.")
+app.add_typer(bench_import_cli.app)
+app.add_typer(bench_report_cli.app)
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run file that bench run has made.")]
 
@@ -28,6 +31,9 @@ def run(
     model: Model = None,
     threshold: Annotated[int | None, typer.Option(min=1, max=10, help="Score at which the loop ends.")] = None,
     max_iterations: Annotated[int | None, typer.Option(min=1, max=10, help="Attempts at most.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Make every attempt, threshold or not: such a run serves bench ablate.")
+    ] = False,
     inject: Annotated[
         Literal["steps", "steps+answers", "full"] | None,
         typer.Option(help="What of the best reasoning the target is given."),
@@ -56,7 +62,7 @@ def run(
 ) -> None:
     """Ask a benchmark's questions, with and without AURELIA; what is stored already is not asked or paid again."""
     overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
-    context = context_of(profile, model, overrides)
+    context = context_of(profile, model, {**overrides, "early_stop": False if full else None})
     from aurelia.bench.plan import Budget, make_plan
 
     plan = make_plan(

@@ -9,6 +9,7 @@ import guidance
 import local
 import media
 import questions
+import report
 import throughput
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))
     critic.main()
+    report.main()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 
 from nodes.common import settings_of
 from state.context import Context
-from state.schema import Known, Loop, Standing
+from state.schema import Known, Loop, Routed
 from state.select import stop_reason
 
 Next = Literal["feedback", "review", "target_model", "zero_shot"]
@@ -18,7 +18,7 @@ def after_prepare(state: Known, runtime: Runtime[Context]) -> Literal["describer
     return "describer" if settings_of(runtime).describer else "reasoning_generator"
 
 
-def after_evaluator(state: Standing, runtime: Runtime[Context]) -> Sequence[Next]:
+def after_evaluator(state: Routed, runtime: Runtime[Context]) -> Sequence[Next]:
     """Back through feedback, or, when the loop ends, on to the target, by way of a person if the run wants one.
 
     To compare, zero-shot goes beside that, once: it neither waits for a person nor is asked again after them.

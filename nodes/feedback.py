@@ -44,14 +44,15 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
     except ModelError as fault:
         usage = fault.usage or NO_USAGE
         return {
-            "iterations": [{"iteration": attempt["iteration"], "usage": usage}],
+            "iterations": [{"iteration": attempt["iteration"], "usage": usage, "feedback_usage": usage}],
             "usage": usage,
             "warnings": [f"There is no feedback on attempt {attempt['iteration']}: {fault}"],
         }
     windows = inside(answer.value.windows, state["clip"]["duration"])
     iteration, said = attempt["iteration"], answer.value.feedback
     emit(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
-    return part("feedback", iteration, answer, feedback=said, windows=windows)
+    bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
+    return part("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
 
 def _text(state: Loop, attempt: Attempt) -> str:

@@ -26,7 +26,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     iteration = None if edited else best_iteration(state["scores"])
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
     emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
-    said = await _ask(state, best, context, desk)
+    said = await ask_target(state, best, context, desk)
     warnings = list(said.notes)
     if best is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
@@ -61,7 +61,7 @@ async def answer_alone(state: Known, runtime: Runtime[Context], desk: Desk) -> U
     Raises:
         ModelError: the target did not answer.
     """
-    said = await _ask(state, None, settings_of(runtime), desk)
+    said = await ask_target(state, None, settings_of(runtime), desk)
     return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
 
 
@@ -87,7 +87,12 @@ def injected_text(reasoning: Reasoning) -> str:
     return "\n".join([*lines, *([f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else [])])
 
 
-async def _ask(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
+async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
+    """What the target says with a reasoning before its prompt, or with none.
+
+    Raises:
+        ModelError: the target did not answer.
+    """
     given = injected(reasoning, context.inject) if reasoning else None
     fields = base_fields("target", state) | media_fields(state, context)
     fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}

@@ -78,6 +78,12 @@ class Context(BaseModel):
     max_iterations: int = Field(
         default=5, ge=1, le=10, title="Max iterations (T)", description="The loop ends after this many attempts."
     )
+    early_stop: bool = Field(
+        default=True,
+        title="Stop early",
+        description="End the loop once the threshold is met. Off, it goes on to the cap: one such run holds every"
+        " smaller setting, for ablations.",
+    )
     inject: Inject = Field(
         default="steps",
         title="Inject",

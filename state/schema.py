@@ -75,7 +75,8 @@ class Attempt(TypedDict):
 
     `critique` and `doubts` are the evaluator's reasons and the stretches where it disagrees; `feedback` and `windows`
     are what was asked after this attempt, and where the next one is to look more closely; `seconds` and `usage` are
-    those of its agents' calls; `fallbacks` are the roles whose fallback model answered.
+    those of its agents' calls, `feedback_seconds` and `feedback_usage` the part of them that this attempt would not
+    have had as the last one; `fallbacks` are the roles whose fallback model answered.
     """
 
     iteration: int
@@ -90,6 +91,8 @@ class Attempt(TypedDict):
     seconds: float
     usage: Usage
     fallbacks: list[Role]
+    feedback_seconds: float
+    feedback_usage: Usage
 
 
 NO_USAGE: Usage = {
@@ -132,6 +135,8 @@ def new_attempt(iteration: int) -> Attempt:
         "seconds": 0.0,
         "usage": NO_USAGE,
         "fallbacks": [],
+        "feedback_seconds": 0.0,
+        "feedback_usage": NO_USAGE,
     }
 
 
@@ -236,15 +241,17 @@ class Judged(TypedDict):
 
 
 class Standing(TypedDict):
-    """All that the router sees: the score of every attempt so far (null: not scored), and what they took.
-
-    `asked` are the attempts that a person asked for after the loop had ended.
-    """
+    """What decides whether the loop ends: the score of every attempt (null: not scored), and what they took."""
 
     scores: Annotated[list[int | None], append]
-    asked: Annotated[list[int], append]
     seconds: Annotated[float, add_seconds]
     usage: Annotated[Usage, add_usage]
+
+
+class Routed(Standing):
+    """All that the router sees: beside that, the attempts that a person asked for after the loop had ended."""
+
+    asked: Annotated[list[int], append]
 
 
 class Ended(Loop, Standing):

@@ -29,12 +29,12 @@ def over_budget(standing: Standing, context: Context) -> bool:
 def stop_reason(standing: Standing, context: Context) -> StopReason | None:
     """Why the loop ends after these attempts, or None when another attempt is due.
 
-    The threshold is met by equality. The cap is always checked. A loop that ends without any score says so before
-    anything else.
+    The threshold is met by equality, and ends nothing when the run is not to stop early. The cap is always checked. A
+    loop that ends without any score says so before anything else.
     """
     scores = standing["scores"]
     best = best_iteration(scores)
-    if best is not None and (scores[best - 1] or 0) >= context.threshold:
+    if context.early_stop and best is not None and (scores[best - 1] or 0) >= context.threshold:
         return "threshold"
     capped = len(scores) >= context.max_iterations
     if not capped and not over_budget(standing, context):

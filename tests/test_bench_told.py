@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from benching import Bench, line, player
-from scripted import verdict
+from scripted import reasoning, verdict
 
 from aurelia.bench.told import told
 from aurelia.errors import InputError
@@ -29,7 +29,8 @@ def place(tmp_path: Path, duet: Path) -> Bench:
             return ValueError("out of order")
         return "with" if fields["reasoning"] else "without"
 
-    model = player(evaluator=[verdict(4), verdict(9)], target=target)
+    looks = [reasoning("first"), reasoning("second")]
+    model = player(generator=looks, evaluator=[verdict(4), verdict(9)], target=target)
     return Bench(tmp_path, model, settings, ClipStore(settings), settings.media_roots[0])
 
 

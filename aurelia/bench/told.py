@@ -1,13 +1,14 @@
 """One question of a run file as the tree that a kept thread shows (`graph.history`). It reads; it asks nothing.
 
-A run file knows what an attempt took, not each of its nodes: seconds and bills of single nodes are null here, and that
-of the whole attempt stands with its evaluator, which ends it.
+A run file knows what an attempt and its feedback took, not each of its nodes: the seconds and the bill of generator,
+summarizer and evaluator together stand with the evaluator, which ends them; those of the other nodes are null.
 """
 
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from aurelia.bench.derive import as_last
 from aurelia.bench.runfile import Outcome, RunFile
 from aurelia.errors import InputError
 from graph.history import Node, Told
@@ -73,7 +74,10 @@ def _attempt(attempt: Attempt) -> list[Node]:
     nodes = [_node(name, number, text) for name, text in said if text or name == "evaluator"]
     for node in nodes:
         if node["node"] == "evaluator":
-            node["score"], node["seconds"], node["usage"] = attempt["score"], attempt["seconds"], attempt["usage"]
+            bare = as_last(attempt)
+            node["score"], node["seconds"], node["usage"] = bare["score"], bare["seconds"], bare["usage"]
+        if node["node"] == "feedback":
+            node["seconds"], node["usage"] = attempt.get("feedback_seconds"), attempt.get("feedback_usage")
     return nodes
 
 

@@ -13,7 +13,7 @@ import torch
 
 from aurelia.errors import AureliaError, ModelError
 from aurelia.models.local_parts import NOTHING, Shown, Teller, Told, joined
-from aurelia.models.local_prefix import Prefix, Prefixes, compacted, fork
+from aurelia.models.local_prefix import Prefix, Prefixes, compacted, fork, holds
 from aurelia.models.local_writer import Inputs, Writer
 from aurelia.models.seen import Seen
 
@@ -92,8 +92,13 @@ class Engine:
                 " the settings, set AURELIA_LOCAL_DTYPE=bfloat16, or choose another AURELIA_LOCAL_DEVICE."
             )
 
-    def encode(self, told: Told, teller: Teller) -> Encoded:
+    def encode(self, told: Told, teller: Teller, most: int = 0) -> Encoded:
         """The request as the model takes it, its head from what is kept, or encoded now and kept.
+
+        Args:
+            told: the request.
+            teller: decodes the clip where it is not encoded yet.
+            most: most tokens that will be written behind it.
 
         Raises:
             InputError: the processor refuses the clip.
@@ -102,7 +107,7 @@ class Engine:
         if told.clip is None:
             return self._plainly(self._writer.inputs(self._writer.whole(told, []), NOTHING), NOTHING)
         if self.reuses:
-            reused = self._with_prefix(told, told.clip, teller)
+            reused = self._with_prefix(told, told.clip, teller, most)
             if reused:
                 return reused
         head = teller.head(told.clip)
@@ -136,7 +141,7 @@ class Engine:
             raise ModelError(f"{self._spec} failed ({type(fault).__name__}: {said}).") from fault
 
     def _answer(self, told: Told, teller: Teller, most: int, stopped: Callable[[], bool]) -> Said:
-        encoded = self.encode(told, teller)
+        encoded = self.encode(told, teller, most)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest and encoded.length + 1 > longest:
             raise ModelError(
@@ -147,9 +152,12 @@ class Engine:
         made = self.generate(encoded, most, stopping_criteria=[_Stop(stopped)])
         reply = made["sequences"][0, encoded.length :].tolist()
         cut = not reply or reply[-1] not in self._ends
-        return Said(self._writer.text(reply), len(reply), cut, encoded)
+        text = self._writer.text(reply)
+        if text is None:
+            raise ModelError(f"{self._spec} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
+        return Said(text, len(reply), cut, encoded)
 
-    def _with_prefix(self, told: Told, clip: Seen, teller: Teller) -> Encoded | None:
+    def _with_prefix(self, told: Told, clip: Seen, teller: Teller, most: int) -> Encoded | None:
         """The request behind its kept head; None where the two cannot be told apart."""
         key = _key(told)
         kept = self.prefixes.get(key)
@@ -167,10 +175,11 @@ class Engine:
             self.prefixes.made += 1
             self.prefixes.keep(key, kept)
         rest = self._rest(told, kept, (opening, text), plain)
-        if rest is None:
+        length = kept.tokens.shape[1]
+        if rest is None or not holds(self.model.config, length, length + rest.tokens.shape[1] + most):
             return None
         self.prefixes.used += not new
-        return self._joined(kept, rest, told.look.media + kept.media * new, 0 if new else kept.tokens.shape[1])
+        return self._joined(kept, rest, told.look.media + kept.media * new, 0 if new else length)
 
     def _prefill(self, opening: str, head: Shown, plain: list[int], common: int) -> Prefix | None:
         """Encodes the head as far as the next text leaves its tokens as they are: `common` of its `plain` ones."""
@@ -272,8 +281,12 @@ def _common(one: list[int], other: list[int]) -> int:
 
 
 def _behind(first: Any, then: Any) -> Any:
+    """Two media's grids, or masks: the shorter one's padded with zeros."""
     if then is None or not isinstance(first, torch.Tensor):
         return first
+    if first.ndim == 2:
+        width = max(first.shape[1], then.shape[1])
+        first, then = (torch.nn.functional.pad(mask, (0, width - mask.shape[1])) for mask in (first, then))
     return torch.cat([first, then], dim=0)
 
 

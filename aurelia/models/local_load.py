@@ -31,9 +31,9 @@ def reader_of(weights: Weights) -> Reader:
     """
     with _lock:
         if weights.fingerprint not in _readers:
-            _configured(weights)
+            config = _configured(weights)
             processor = load_processor(weights)
-            senses = senses_of(weights, processor)
+            senses = senses_of(weights, processor, config)
             _readers[weights.fingerprint] = Reader(processor, senses, Writer(weights.spec, processor, senses))
         return _readers[weights.fingerprint]
 

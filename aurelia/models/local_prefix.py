@@ -115,6 +115,23 @@ def compacted(cache: Any) -> int:
         for name, value in list(vars(layer).items()):
             if isinstance(value, torch.Tensor) and value.untyped_storage().nbytes() > value.nbytes:
                 setattr(layer, name, value.clone())
-            parts = value if isinstance(value, list) else [value]
+            parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [value]
             total += sum(part.nbytes for part in parts if isinstance(part, torch.Tensor))
     return total
+
+
+def holds(config: Any, kept: int, whole: int) -> bool:
+    """Whether the keys of a kept head are those that it would have in the whole text.
+
+    Some models (Phi-4: LongRoPE) turn all positions otherwise once a text is longer than they were first trained for,
+    and would then encode the text anew without its media.
+
+    Args:
+        config: the model's.
+        kept: tokens of the head.
+        whole: tokens of the text with the longest reply.
+    """
+    text = config.get_text_config()
+    rope = getattr(text, "rope_parameters", None) or {}
+    limits = {getattr(text, "original_max_position_embeddings", None), rope.get("original_max_position_embeddings")}
+    return not any(kept <= limit < whole for limit in limits if limit)

@@ -65,13 +65,20 @@ def load_processor(weights: Weights) -> Any:
         raise _unusable(weights, fault) from fault
 
 
-def senses_of(weights: Weights, processor: Any) -> Senses:
-    """What the model is given: the table's row, or for an unknown family what its processor has parts for."""
+def senses_of(weights: Weights, processor: Any, config: Any = None) -> Senses:
+    """What the model is given: the table's row, or for an unknown family what its processor has parts for.
+
+    Args:
+        weights: the model.
+        processor: its processor.
+        config: its configuration: some members of a family come without an audio tower, whatever the processor has.
+    """
     row = family(weights.model_type)
     if row is None:
         seeing, hearing = hasattr(processor, "image_processor"), _ears(processor) is not None
         row = Family(sees="images" if seeing else "none", hears=hearing)
-    ears = _ears(processor) if row.hears else None
+    deaf = config is not None and getattr(config, "audio_config", config) is None
+    ears = _ears(processor) if row.hears and not deaf else None
     video = getattr(processor, "video_processor", None)
     native = row.sees == "video" and video is not None and not isinstance(video, NoVideo)
     sees: Sees = "video" if native else "images" if row.sees == "video" else row.sees

@@ -1,4 +1,8 @@
-"""Writes a request in a model's own chat template and turns text and media into its inputs. It runs no model."""
+"""Writes a request in a model's own chat template and turns text and media into its inputs. It runs no model.
+
+A template that lets a model think first is told not to: here the loop reasons. One that always thinks has its thoughts
+taken off its reply.
+"""
 
 import re
 from typing import Any, NamedTuple
@@ -10,6 +14,7 @@ from aurelia.models.local_processor import Senses
 _END_OF_HEAD = "[[HEAD-ENDS-HERE]]"
 _PROBE = ("system probe 71", "user probe 72")
 _GAP = "\n\n"
+_THINKS, _THOUGHT = "<think>", "</think>"
 
 
 class Inputs(NamedTuple):
@@ -48,6 +53,10 @@ class Writer:
         self._processor = processor
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._senses = senses
+        # Some processors have none of their own although their tokenizer has one.
+        own = getattr(processor, "chat_template", None)
+        self._template = own or getattr(self._tokenizer, "chat_template", None)
+        self._how = {"enable_thinking": False} if "enable_thinking" in str(self._template) else {}
         special = {str(token) for token in self._tokenizer.all_special_tokens}
         special |= {str(t) for t in self._tokenizer.added_tokens_decoder.values() if getattr(t, "special", True)}
         special |= {str(token) for name in ("image", "audio", "video") if (token := self._named(f"{name}_token"))}
@@ -122,9 +131,13 @@ class Writer:
             media["use_audio_in_video"] = True
         return Inputs(tokens, kinds, media)
 
-    def text(self, tokens: Any) -> str:
-        """A reply's tokens as text."""
-        return str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+    def text(self, tokens: Any) -> str | None:
+        """A reply's tokens as text, without its thoughts; None where the reply ends within them."""
+        text = str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+        if not (self._thinks or text.startswith(_THINKS)):
+            return text
+        _, end, answer = text.rpartition(_THOUGHT)
+        return answer.strip() if end else None
 
     def plain(self, text: str) -> str:
         """The text with the model's control tokens broken up: what users and agents write is no control."""
@@ -146,6 +159,7 @@ class Writer:
             except InputError:
                 continue
             if said.count(_PROBE[0]) == 1 and said.count(_PROBE[1]) == 1:
+                self._thinks = said.rstrip().endswith(_THINKS)
                 return way
         raise InputError(f"{self._spec} has no chat template that can be used: give a model that was tuned for chat.")
 
@@ -161,7 +175,11 @@ class Writer:
                 content = [_text(self.plain(system) + _GAP), *content]
             said.append({"role": role, "content": _merged(content)})
         try:
-            return str(self._processor.apply_chat_template(said, tokenize=False, add_generation_prompt=more))
+            return str(
+                self._processor.apply_chat_template(
+                    said, chat_template=self._template, tokenize=False, add_generation_prompt=more, **self._how
+                )
+            )
         except (TemplateError, ValueError, TypeError, KeyError) as fault:
             raise InputError(f"The chat template of {self._spec} cannot be used ({type(fault).__name__}).") from None
 

@@ -1,0 +1,103 @@
+"""What a run would have done at a smaller setting, read off a run that went on to its cap (Tables 5 and 6).
+
+No agent's prompt depends on the threshold or the number of iterations, so the attempts of a run with the largest
+number and no early stop begin with those of every smaller one. Pure: it asks no model; the target's answer to another
+best attempt is `aurelia.bench.ablate`'s business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aurelia.errors import InputError
+from state.context import Context
+from state.schema import NO_USAGE, Attempt, StopReason, Usage, add_usage
+from state.select import best_iteration, stop_reason
+
+BUDGETS = ("max_cost_usd", "max_tokens", "max_seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One cell of the grid: T, tau, and what of the best reasoning is given to the target."""
+
+    max_iterations: int
+    threshold: int
+    inject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """How the loop ends at a setting.
+
+    Attributes:
+        iterations: the attempts it makes; the last one has no feedback.
+        best_iteration, score, stop_reason: as in a run's result.
+        seconds: of the agents' calls in the loop; the target's call is not among them.
+        usage: the bill of the loop.
+    """
+
+    iterations: list[Attempt]
+    best_iteration: int | None
+    score: int | None
+    stop_reason: StopReason
+    seconds: float
+    usage: Usage
+
+
+def derivable(context: Context) -> None:
+    """Refuses a run of which smaller settings cannot be read off.
+
+    Raises:
+        InputError: it had a budget, which may end a loop anywhere.
+    """
+    if kept := [name for name in BUDGETS if getattr(context, name) is not None]:
+        raise InputError(
+            f"The run had a budget ({', '.join(kept)}), so smaller settings cannot be read off it: run it without."
+        )
+
+
+def derive(attempts: Sequence[Attempt], setting: Setting) -> Derived:
+    """The end of the loop at a smaller setting.
+
+    Args:
+        attempts: all those of the run, in order.
+        setting: T and tau.
+
+    Raises:
+        InputError: the loop would have gone on after the run's last attempt.
+    """
+    context = Context(max_iterations=setting.max_iterations, threshold=setting.threshold)
+    scores = [attempt["score"] for attempt in attempts]
+    for count in range(1, len(scores) + 1):
+        reason = stop_reason({"scores": scores[:count], "seconds": 0.0, "usage": NO_USAGE}, context)
+        if reason is not None:
+            return _ended(attempts[:count], scores[:count], reason)
+    raise InputError(
+        f"The run stopped after {len(scores)} attempts, before T = {setting.max_iterations}, tau = {setting.threshold}"
+        " would have: make one with the largest T and bench run --full."
+    )
+
+
+def _ended(attempts: Sequence[Attempt], scores: list[int | None], reason: StopReason) -> Derived:
+    kept = [*attempts[:-1], as_last(attempts[-1])]
+    usage: Usage = NO_USAGE
+    for attempt in kept:
+        usage = add_usage(usage, attempt["usage"])
+    best = best_iteration(scores)
+    score = scores[best - 1] if best else None
+    return Derived(kept, best, score, reason, sum(attempt["seconds"] for attempt in kept), usage)
+
+
+def as_last(attempt: Attempt) -> Attempt:
+    """The attempt as it would be as a run's last one: without feedback, and without what that cost."""
+    spent = attempt.get("feedback_usage") or NO_USAGE
+    left: Any = {name: attempt["usage"][name] - spent[name] for name in NO_USAGE if name != "cost_usd"}  # type: ignore[literal-required]
+    costs = attempt["usage"]["cost_usd"], spent["cost_usd"]
+    left["cost_usd"] = None if costs[0] is None or costs[1] is None else max(0.0, costs[0] - costs[1])
+    seconds = max(0.0, attempt["seconds"] - (attempt.get("feedback_seconds") or 0.0))
+    bare: Any = {"feedback": None, "windows": [], "feedback_seconds": 0.0, "feedback_usage": NO_USAGE}
+    known: Any = attempt
+    if "fallbacks" in known:
+        bare["fallbacks"] = [role for role in known["fallbacks"] if role != "feedback"]
+    return {**attempt, **bare, "seconds": seconds, "usage": left}

@@ -1,0 +1,186 @@
+"""An ablation's table and curves: accuracy, score, seconds and cost at every setting (Tables 5 and 6 of the paper).
+
+From the questions of `aurelia.bench.ablate`, or from the cells that were kept in a run file.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aurelia.bench.ablate import Question, Told
+from aurelia.bench.derive import Setting
+from aurelia.report import figures
+from aurelia.report.figures import Drawn, Point
+from aurelia.report.measure import percent
+from aurelia.report.rows import CORRECT
+from aurelia.report.tables import Line, Table, number, ranged
+
+META = "ablation"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One setting over all questions.
+
+    Attributes:
+        max_iterations, threshold, inject: the setting.
+        n: answered and scored questions; unparsed ones are among them and count as not right.
+        accuracy, low, high: percent, with a 95 % interval clustered by clip.
+        unparsed, failed: counted apart.
+        score: the best attempt's, on average.
+        iterations: attempts made, on average.
+        met: percent of the questions whose loop was ended by the threshold.
+        seconds: of a question on average: its loop and one answer of the target.
+        cost: dollars of the loop of a question on average; null when a price is not known.
+    """
+
+    max_iterations: int
+    threshold: int
+    inject: str
+    n: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    unparsed: int
+    failed: int
+    score: float | None
+    iterations: float
+    met: float
+    seconds: float
+    cost: float | None
+
+    @property
+    def point(self) -> Point:
+        """The accuracy with its interval."""
+        return Point(self.accuracy, self.low, self.high, self.n)
+
+
+def cells(questions: Sequence[Question], settings: Sequence[Setting], target_seconds: float) -> list[Cell]:
+    """Every setting over the questions."""
+    return [_cell(questions, setting, target_seconds) for setting in settings]
+
+
+def _cell(questions: Sequence[Question], setting: Setting, target_seconds: float) -> Cell:
+    found = [(question, at) for question in questions if (at := question.at(setting))]
+    answered = [(question, end, told) for question, (end, told) in found if told.error is None]
+    point, n, unparsed = _accuracy([(question, told) for question, _, told in answered])
+    ends = [end for _, (end, _) in found]
+    scores = [end.score for end in ends if end.score is not None]
+    costs = [end.usage["cost_usd"] for end in ends]
+    return Cell(
+        setting.max_iterations,
+        setting.threshold,
+        setting.inject,
+        n,
+        point.value,
+        point.low,
+        point.high,
+        unparsed,
+        len(questions) - len(answered),
+        _mean(scores) if scores else None,
+        _mean([len(end.iterations) for end in ends]),
+        100 * _mean([end.stop_reason == "threshold" for end in ends]),
+        _mean([end.seconds for end in ends]) + target_seconds,
+        None if None in costs else _mean([cost or 0.0 for cost in costs]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(1, len(values))
+
+
+def _accuracy(answers: Sequence[tuple[Question, Told]]) -> tuple[Point, int, int]:
+    scored = [(question, told.scores[CORRECT]) for question, told in answers if CORRECT in told.scores]
+    values = [value or 0.0 for _, value in scored]
+    point = percent(values, [question.record.video for question, _ in scored])
+    return point, len(values), sum(value is None for _, value in scored)
+
+
+def zero_shot(questions: Sequence[Question]) -> Point:
+    """The accuracy without any reasoning, over the same questions."""
+    return _accuracy([(question, question.zero_shot) for question in questions if question.zero_shot])[0]
+
+
+def kept(found: Sequence[Cell], without: Point, at: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON for the run file: the cells, the zero-shot accuracy, and the setting that curves are drawn at."""
+    return {"cells": [asdict(cell) for cell in found], "zero_shot": list(without), "at": dict(at)}
+
+
+def table(found: Sequence[Cell], without: Point, tail: str = "") -> Table:
+    """Every setting as a row."""
+    heads = ["T", "tau", "given", "n", "accuracy, %", "unparsed", "failed", "best score", "attempts", "met tau, %",
+             "seconds", "loop's cost"]  # fmt: skip
+    rows = [
+        Line(
+            [
+                str(cell.max_iterations),
+                str(cell.threshold),
+                cell.inject,
+                str(cell.n),
+                ranged(cell.point),
+                str(cell.unparsed),
+                str(cell.failed),
+                number(cell.score, 2),
+                number(cell.iterations, 2),
+                number(cell.met),
+                number(cell.seconds, 2),
+                "unknown" if cell.cost is None else f"${cell.cost:.5f}",
+            ]
+        )
+        for cell in found
+    ]
+    notes = [
+        f"Zero-shot over the same questions: {ranged(without)} %.",
+        "Read off one run with the largest T and no early stop; only other best attempts were asked about again."
+        " Seconds: the agents' calls up to the stop, and one answer of the target on average.",
+    ]
+    return Table(f"Every setting{tail}", heads, rows, notes)
+
+
+def as_csv(found: Sequence[Cell]) -> str:
+    """The cells as CSV, one a line."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*Cell.__dataclass_fields__], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(cell) for cell in found)
+    return out.getvalue()
+
+
+def as_json(found: Sequence[Cell], without: Point, at: Mapping[str, Any]) -> str:
+    """The same as JSON."""
+    return json.dumps(kept(found, without, at), indent=1) + "\n"
+
+
+def read(value: Mapping[str, Any]) -> tuple[list[Cell], Point]:
+    """The cells and the zero-shot accuracy that `kept` has kept."""
+    return [Cell(**cell) for cell in value["cells"]], Point(*value["zero_shot"])
+
+
+def drawn(value: Mapping[str, Any], tail: str = "") -> list[Drawn]:
+    """Accuracy and seconds over T at one threshold, and over the threshold at one T."""
+    found, without = read(value)
+    given = value["at"]["inject"]
+    some = [cell for cell in found if cell.inject == given]
+    taus, caps = ({getattr(cell, name) for cell in some} for name in ("threshold", "max_iterations"))
+    tau, cap = _nearest(taus, value["at"]["threshold"]), _nearest(caps, value["at"]["max_iterations"])
+    over_t = [cell for cell in some if cell.threshold == tau]
+    over_tau = [cell for cell in some if cell.max_iterations == cap]
+    curves = [
+        (f"Accuracy over iterations{tail}", "iterations at most (T)", "max_iterations", over_t, f"tau = {tau}"),
+        (f"Accuracy over the threshold{tail}", "threshold (tau)", "threshold", over_tau, f"T = {cap}"),
+    ]  # fmt: skip
+    return [_curve(*curve, without) for curve in curves if len(curve[3]) > 1]
+
+
+def _curve(title: str, label: str, name: str, found: Sequence[Cell], at: str, without: Point) -> Drawn:
+    ordered = sorted(found, key=lambda cell: int(getattr(cell, name)))
+    lines = {"zero-shot": [without] * len(ordered), "AURELIA": [cell.point for cell in ordered]}
+    x = [getattr(cell, name) for cell in ordered]
+    return figures.with_seconds(title, f"At {at}.", x, label, lines, [cell.seconds for cell in ordered])
+
+
+def _nearest(values: set[int], wanted: int) -> int:
+    return min(values, key=lambda value: (abs(value - wanted), value))

@@ -1,0 +1,146 @@
+"""The report as one HTML page that needs nothing else: no network, no file beside it.
+
+Tables and figures are in the page as they are; the questions are packed (gzip, base64) in blocks of data that the
+page's script unpacks when one is opened, so that a page of thousands opens at once. A policy in the page lets no other
+script run and nothing be loaded.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from aurelia.errors import InputError
+from aurelia.report.paper import ALL_TITLES
+from aurelia.report.rows import VERDICTS, Row
+from aurelia.report.safe import deep, visible
+
+CHUNK = 40
+LONGEST_LISTED = 300
+Picture = Callable[[Row], int | str | None]
+
+
+class Packer:
+    """Takes questions one by one and packs them; what it holds grows by packed bytes only."""
+
+    def __init__(self, picture: Picture) -> None:
+        """Holds nothing yet.
+
+        Args:
+            picture: the number of a question's entry among the clips, a text that says why it has none, or None.
+        """
+        self._picture = picture
+        self._columns = list(ALL_TITLES)
+        self._index: list[list[Any]] = []
+        self._open: list[dict[str, Any]] = []
+        self._chunks: list[str] = []
+        self.categories: list[str] = []
+        self._known: dict[str, int] = {}
+
+    def add(self, run: int, row: Row) -> None:
+        """Packs one question of the run with this number."""
+        picture = self._picture(row)
+        detail = deep(row.detail | {"no_media": picture if isinstance(picture, str) else None})
+        sides = [row.case.sides[arm].verdict if arm in row.case.sides else "none" for arm in ("zero_shot", "aurelia")]
+        said = [_listed((detail["arms"].get(arm) or {}).get("answer") or "") for arm in ("zero_shot", "aurelia")]
+        self._index.append(
+            [
+                detail["id"],
+                row.case.rollout,
+                run,
+                self._columns.index(row.case.column),
+                self._category(detail["category"]),
+                *(VERDICTS.index(verdict) for verdict in sides),
+                picture if isinstance(picture, int) else None,
+                _listed(detail["question"]),
+                _listed(" / ".join(detail["answers"])),
+                *said,
+            ]
+        )
+        self._open.append(detail)
+        if len(self._open) == CHUNK:
+            self._close()
+
+    def _category(self, name: str) -> int:
+        if name not in self._known:
+            self._known[name] = len(self.categories)
+            self.categories.append(name)
+        return self._known[name]
+
+    def _close(self) -> None:
+        if self._open:
+            self._chunks.append(packed(self._open))
+            self._open = []
+
+    def chunks(self, clips: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+        """Every block of the page: the index, the questions, the clips."""
+        self._close()
+        yield {"id": "index", "data": packed(self._index)}
+        for number, chunk in enumerate(self._chunks):
+            yield {"id": f"d{number}", "data": chunk}
+        for number, clip in enumerate(clips):
+            yield {"id": f"m{number}", "data": packed(deep(clip))}
+
+
+def packed(value: Any) -> str:
+    """JSON, gzip, base64: letters that no HTML can be hidden in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(text, 6, mtime=0)).decode("ascii")
+
+
+def _listed(text: str) -> str:
+    return text if len(text) <= LONGEST_LISTED else f"{text[: LONGEST_LISTED - 1]}…"
+
+
+def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """The page's text in parts.
+
+    Args:
+        content: title, names of the runs, tiles, tables, figures: what `page.html` shows; texts are made visible here.
+        packer: the questions.
+        clips: the pictures.
+
+    Raises:
+        InputError: jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+        from markupsafe import Markup
+    except ImportError:
+        raise InputError("The HTML page needs jinja2: pip install 'aurelia[bench]'.") from None
+    folder = files("aurelia.report").joinpath("page")
+    script, style, text = (
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("app.js", "style.css", "page.html")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    blocks = packer.chunks(clips)
+    meta = {
+        "columns": list(ALL_TITLES.values()),
+        "categories": packer.categories,
+        "names": [visible(name) for name in content["names"]],
+        "marks": VERDICTS,
+        "chunk": CHUNK,
+    }
+    shown = deep({name: value for name, value in content.items() if name != "figures"})
+    figures = [figure._asdict() | {"svg": Markup(figure.svg)} for figure in content["figures"]]
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
+    return template.generate(
+        **shown,
+        figures=figures,
+        columns=list(ALL_TITLES.values()),
+        categories=[visible(name) for name in packer.categories],
+        meta=Markup(_json(meta)),
+        chunks=blocks,
+        script=Markup(script),
+        style=Markup(style),
+        script_hash=f"sha256-{digest}",
+    )
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the block of data it stands in."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,0 +1,89 @@
+"""A clip as the page shows it: a strip of small frames and the outline of its sound. Decoded by the clip store."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from aurelia.errors import AureliaError
+from aurelia.media import ClipStore
+from state.schema import MediaRef
+
+FRAMES = 8
+HEIGHT = 90
+PEAKS = 200
+QUALITY = 60
+
+
+def pictured(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
+    """Frames as JPEG data URIs with their times (seconds), and the sound's peaks, 0 to 100, evenly over the clip.
+
+    The first separate track stands in for the clip's own sound when there are any.
+
+    Raises:
+        MediaError: the clip is not there, may not be read, or cannot be decoded.
+    """
+    clip = store.admit(video)
+    frames = store.frames(clip, [], FRAMES, HEIGHT)
+    shown = [
+        {"time": round(float(time), 3), "jpeg": _jpeg(image)}
+        for time, image in zip(frames.times, frames.images, strict=True)
+    ]
+    notes: list[str] = []
+    heard = clip
+    if tracks:
+        heard, note = _track(store, tracks)
+        notes.append(note)
+    return {"duration": clip["duration"], "frames": shown, "peaks": _peaks(store, heard, clip), "notes": notes}
+
+
+def _track(store: ClipStore, tracks: list[str]) -> tuple[MediaRef, str]:
+    track = store.admit(tracks[0], kind="audio")
+    if len(tracks) == 1:
+        return track, "The sound is a separate track."
+    return track, f"The first of {len(tracks)} candidate tracks is drawn."
+
+
+def _jpeg(image: Any) -> str:
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(image)).save(out, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def _peaks(store: ClipStore, heard: MediaRef, clip: MediaRef) -> list[int]:
+    """The loudest sample of each of `PEAKS` equal parts of the clip, on the scale of its loudest part; [] if silent."""
+    sounds = store.audio(heard)
+    if not sounds:
+        return []
+    whole, rate = sounds[0].samples, sounds[0].rate
+    edges = np.linspace(0, clip["duration"] * rate, PEAKS + 1).astype(int)
+    parts = [whole[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    peaks = np.array([np.abs(part).max() if len(part) else 0.0 for part in parts])
+    return [int(peak) for peak in np.round(100 * peaks / max(float(peaks.max()), 1e-4))]
+
+
+class Album:
+    """Pictures of the clips of some questions, each clip once; a clip that cannot be shown says why."""
+
+    def __init__(self, store: ClipStore) -> None:
+        """Opens nothing yet.
+
+        Args:
+            store: reads the clips, by the names that the records give them.
+        """
+        self._store = store
+        self._pages: dict[tuple[str, ...], int | str] = {}
+        self.clips: list[dict[str, Any]] = []
+
+    def page(self, video: str, tracks: list[str]) -> int | str:
+        """The number of the clip's entry in `clips`, or why there is none."""
+        key = (video, *tracks)
+        if key not in self._pages:
+            try:
+                self.clips.append(pictured(self._store, video, tracks))
+                self._pages[key] = len(self.clips) - 1
+            except AureliaError as fault:
+                self._pages[key] = f"The clip cannot be shown: {fault}"
+        return self._pages[key]

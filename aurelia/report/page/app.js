@@ -1,0 +1,259 @@
+"use strict";
+// Builds the questions of the page on demand. Every text is set with textContent, so that nothing in it is ever markup.
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const meta = JSON.parse($("meta").textContent);
+  const chunks = new Map();
+  const FIRST = 40;
+  const MORE = 200;
+  let index = [];
+  let found = [];
+  let shown = 0;
+
+  async function unpack(id) {
+    const text = JSON.parse($(id).textContent);
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  function chunk(id) {
+    if (!chunks.has(id)) chunks.set(id, unpack(id));
+    return chunks.get(id);
+  }
+
+  function el(name, attributes, ...children) {
+    const node = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key === "text") node.textContent = value;
+      else if (value !== null && value !== undefined) node.setAttribute(key, value);
+    }
+    for (const child of children) if (child) node.append(child);
+    return node;
+  }
+
+  const said = (text, name = "p", css = "said") => el(name, { class: css, dir: "auto", text: text });
+  const seconds = (value) => (value === null || value === undefined ? "" : `${value.toFixed(1)} s`);
+  const dollars = (usage) => (!usage || usage.cost_usd === null ? "cost unknown" : `$${usage.cost_usd.toFixed(4)}`);
+  const MARKS = { right: "✓", wrong: "✗", unparsed: "?", failed: "!", part: "½", unscored: "–", captioned: "≈", none: "–" };
+  const pill = (mark, text) => el("span", { class: `pill ${mark}`, text: `${MARKS[mark]} ${text || mark}` });
+
+  // --- the list -------------------------------------------------------------------------------------------------
+  // As the table of accuracy counts them: an unparsed answer is not right, a failed one is no answer.
+  const notRight = (mark) => ["wrong", "part", "unparsed"].includes(mark);
+  const tests = {
+    fixed: (row) => notRight(row.z) && row.a === "right",
+    broke: (row) => row.z === "right" && notRight(row.a),
+    "both-right": (row) => row.z === "right" && row.a === "right",
+    "both-wrong": (row) => row.z === "wrong" && row.a === "wrong",
+    "zero-right": (row) => row.z === "right",
+    "zero-wrong": (row) => row.z === "wrong",
+    "aurelia-right": (row) => row.a === "right",
+    "aurelia-wrong": (row) => row.a === "wrong",
+    unparsed: (row) => row.z === "unparsed" || row.a === "unparsed",
+    failed: (row) => row.z === "failed" || row.a === "failed",
+    differ: (row) => row.z !== row.a,
+    media: (row) => row.media !== null,
+  };
+
+  function line(row) {
+    const name = row.number === 0 ? row.id : `${row.id} · ${row.number}`;
+    const head = el(
+      "summary",
+      {},
+      el("span", { class: "marks" }, pill(row.z, "zero-shot"), pill(row.a, "AURELIA")),
+      el("span", { class: "asked", dir: "auto", text: row.question }),
+      el("span", { class: "where", dir: "auto", text: [meta.columns[row.column], meta.categories[row.category], name, meta.names.length > 1 ? meta.names[row.run] : ""].filter(Boolean).join(" · ") }),
+    );
+    const details = el("details", { class: "question", "data-row": row.position }, head);
+    details.addEventListener("toggle", () => {
+      if (details.open && details.childElementCount === 1) fill(details, row);
+    });
+    return details;
+  }
+
+  function search() {
+    const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const [column, category, outcome, run] = ["column", "category", "outcome", "run"].map((id) => $(id).value);
+    found = index.filter(
+      (row) =>
+        (column === "" || row.column === Number(column)) &&
+        (category === "" || row.category === Number(category)) &&
+        (run === "" || row.run === Number(run)) &&
+        (outcome === "" || tests[outcome](row)) &&
+        words.every((word) => row.text.includes(word)),
+    );
+    $("list").replaceChildren();
+    shown = 0;
+    more(FIRST);
+  }
+
+  function more(count) {
+    $("list").append(...found.slice(shown, shown + count).map(line));
+    shown = Math.min(found.length, shown + count);
+    $("count").textContent = `${found.length} of ${index.length} questions; ${shown} listed`;
+    $("more").hidden = shown >= found.length;
+  }
+
+  // --- one question ---------------------------------------------------------------------------------------------
+  async function fill(details, row) {
+    const body = el("div", { class: "body" }, el("p", { class: "note", text: "Loading…" }));
+    details.append(body);
+    try {
+      const one = (await chunk(`d${Math.floor(row.position / meta.chunk)}`))[row.position % meta.chunk];
+      const media = row.media === null ? null : (await chunk(`m${row.media}`));
+      body.replaceChildren(...[asked(one), answers(one), clip(one, media), attempts(one), given(one), rest(one)].filter(Boolean));
+    } catch (fault) {
+      body.replaceChildren(el("p", { class: "note", text: `This question cannot be shown: ${fault.message}` }));
+    }
+  }
+
+  function asked(one) {
+    const part = el("section", {}, el("h4", { text: "Question" }));
+    for (const turn of one.history) part.append(said(`Q: ${turn.question}\nA: ${turn.answer}`, "p", "said note"));
+    part.append(said(one.question, "p", "said big"));
+    if (one.choices.length) {
+      const list = el("ol", { class: "choices" });
+      for (const choice of one.choices) {
+        const right = one.answers.includes(choice);
+        list.append(el("li", { class: right ? "truth" : null }, said(choice, "span"), right && el("em", { text: " ← the truth" })));
+      }
+      part.append(list);
+    }
+    const truth = el("p", {}, el("b", { text: one.answers.length > 1 ? "Reference answers: " : "The truth: " }));
+    one.answers.forEach((answer, at) => truth.append(at ? " / " : "", said(answer, "bdi", "truth")));
+    part.append(truth);
+    return part;
+  }
+
+  function answers(one) {
+    const cards = el("div", { class: "cards" });
+    for (const [arm, title] of [["zero_shot", "Zero-shot"], ["aurelia", "AURELIA"]]) {
+      const side = one.arms[arm];
+      const card = el("div", { class: `card ${side ? side.mark : "none"}` }, el("h4", { text: title }));
+      if (!side) card.append(el("p", { class: "note", text: "not asked in this run" }));
+      else {
+        card.append(el("p", {}, pill(side.mark), el("span", { class: "note", text: side.how ? ` by ${side.how}` : "" })));
+        card.append(side.error ? said(side.error, "p", "said fault") : said(side.answer ?? "", "p", "said big"));
+        if (side.choice) card.append(el("p", { class: "note" }, "choice: ", said(side.choice, "bdi", "")));
+        if (side.said) card.append(el("p", { class: "note" }, side.how === "judge" ? "the judge: " : "rule: ", said(side.said, "bdi", "")));
+        const scores = Object.entries(side.scores || {}).map(([name, value]) => `${name} ${value === null ? "–" : value.toFixed(3)}`);
+        if (scores.length) card.append(el("p", { class: "note", text: scores.join(" · ") }));
+        const calls = side.usage.calls;
+        card.append(el("p", { class: "note", text: `${calls} call${calls === 1 ? "" : "s"} · ${dollars(side.usage)}` }));
+      }
+      cards.append(card);
+    }
+    return cards;
+  }
+
+  function shape(name, attributes) {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    return node;
+  }
+
+  function clip(one, media) {
+    if (!media) return one.no_media ? said(one.no_media, "p", "said note") : null;
+    const whole = media.duration || 1;
+    const part = el("section", { class: "clip" }, el("h4", { text: `Clip, ${media.duration.toFixed(1)} s` }));
+    const strip = el("div", { class: "strip" });
+    for (const frame of media.frames) {
+      const image = el("img", { src: frame.jpeg, alt: `frame at ${frame.time.toFixed(2)} s`, loading: "lazy" });
+      strip.append(el("figure", {}, image, el("figcaption", { text: `${frame.time.toFixed(1)} s` })));
+    }
+    part.append(strip);
+    const line = shape("svg", { viewBox: "0 0 1000 130", class: "timeline", role: "img", preserveAspectRatio: "none" });
+    line.append(shape("title", {}));
+    line.firstChild.textContent = "Time line: frames, loudness of the sound, and where evaluator and feedback pointed";
+    for (const frame of media.frames) line.append(shape("path", { class: "tick", d: `M${(1000 * frame.time) / whole} 0v12` }));
+    media.peaks.forEach((peak, at) => {
+      const high = Math.max(1, (peak / 100) * 70);
+      const wide = 1000 / media.peaks.length;
+      line.append(shape("rect", { class: "wave", x: at * wide, y: 50 - high / 2, width: wide * 0.8, height: high }));
+    });
+    one.attempts.forEach((attempt, at) => {
+      const bars = [["doubt", attempt.doubts, 90], ["window", attempt.windows, 108]];
+      for (const [css, spans, y] of bars)
+        for (const span of spans || []) {
+          const wide = Math.max(3, (1000 * (span.end - span.start)) / whole);
+          const bar = shape("rect", { class: css, x: (1000 * span.start) / whole, y: y + (at % 4) * 4, width: wide, height: 3 });
+          bar.append(shape("title", {}));
+          bar.firstChild.textContent = `attempt ${attempt.iteration}: ${span.start}–${span.end} s`;
+          line.append(bar);
+        }
+    });
+    part.append(line);
+    const silent = media.peaks.length ? "waveform" : "no sound";
+    part.append(el("p", { class: "note", text: `0 s to ${media.duration.toFixed(1)} s: frames (ticks), ${silent}, the evaluator's doubts (orange), where feedback said to look (blue)` }));
+    for (const name of media.notes || []) part.append(said(name, "p", "said note"));
+    return part;
+  }
+
+  function steps(reasoning, mode) {
+    const list = el("ol", { class: "steps" });
+    for (const step of reasoning.steps) {
+      const item = el("li", {}, said(step.step, "span"), " ", el("span", { class: `chip ${step.modality}`, text: step.modality }));
+      if (mode !== "steps") item.append(said(step.answer, "p", "said finding"));
+      if (mode === "full") item.append(said(step.justification, "p", "said note"));
+      list.append(item);
+    }
+    const whole = el("div", {}, list);
+    if (mode === "full") whole.append(el("p", { class: "note" }, "the generator's answer: ", said(reasoning.answer, "bdi", "")));
+    return whole;
+  }
+
+  function attempts(one) {
+    if (!one.attempts.length) return null;
+    const part = el("section", {}, el("h4", { text: `Attempts: ${one.attempts.length}, stopped by ${one.stop_reason || "nothing"}, ${seconds(one.attempts.reduce((sum, attempt) => sum + attempt.seconds, 0))}` }));
+    for (const attempt of one.attempts) {
+      const best = attempt.iteration === one.best_iteration;
+      const score = attempt.score === null ? "no score" : `${attempt.score}/10`;
+      const card = el("div", { class: `card attempt${best ? " best" : ""}` });
+      card.append(
+        el("p", {}, el("b", { text: `Attempt ${attempt.iteration} ` }), el("span", { class: "score", text: score }), best && el("em", { text: " the best: given to the target" }),
+          el("span", { class: "note", text: ` ${dollars(attempt.usage)} · ${seconds(attempt.seconds)}` })),
+      );
+      for (const [title, text, css] of [["Caption", attempt.caption, "said"], ["Evaluator", attempt.critique, "said"], ["Fault", attempt.error, "said fault"], ["Feedback", attempt.feedback, "said"]])
+        if (text) card.append(el("h5", { text: title }), said(text, "p", css));
+      if (attempt.reasoning) card.append(el("details", {}, el("summary", { text: "Its reasoning in full" }), steps(attempt.reasoning, "full")));
+      part.append(card);
+    }
+    return part;
+  }
+
+  function given(one) {
+    if (!one.best) return one.arms.aurelia ? el("p", { class: "note", text: "The target was given no reasoning." }) : null;
+    return el("section", {}, el("h4", { text: `What the target was given (${one.inject}, attempt ${one.best_iteration}, score ${one.score ?? "none"})` }), steps(one.best, one.inject));
+  }
+
+  function rest(one) {
+    const part = el("section", {});
+    for (const warning of one.warnings) part.append(said(`Warning: ${warning}`, "p", "said fault"));
+    for (const reason of one.reference) part.append(said(`Reference reasoning: ${reason}`, "p", "said note"));
+    part.append(said(`${one.where}`, "p", "said note"));
+    return part;
+  }
+
+  // --- start ----------------------------------------------------------------------------------------------------
+  async function start() {
+    if (typeof DecompressionStream === "undefined") {
+      $("count").textContent = "This browser is too old to unpack the questions: use one from 2023 or later.";
+      return;
+    }
+    const rows = await unpack("index");
+    index = rows.map((row, position) => {
+      const [id, number, run, column, category, z, a, media, question, truth, zero, aurelia] = row;
+      const text = [id, question, truth, zero, aurelia].join("\n").toLowerCase();
+      return { position, id, number, run, column, category, z: meta.marks[z], a: meta.marks[a], media, question, text };
+    });
+    let timer = 0;
+    $("search").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 150); });
+    for (const id of ["column", "category", "outcome", "run"]) $(id).addEventListener("change", search);
+    $("more").addEventListener("click", () => more(MORE));
+    search();
+    document.documentElement.dataset.ready = "yes";
+  }
+
+  requestAnimationFrame(() => setTimeout(start, 0));
+})();

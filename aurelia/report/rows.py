@@ -1,0 +1,195 @@
+"""A run read question by question: the figures of both arms, and the details that its section of the page shows.
+
+It reads run files only, judges nothing and computes no statistics.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
+
+from aurelia.bench.record import Column, Record
+from aurelia.bench.runfile import Arm, Mark, Outcome, RunFile
+
+Verdict = Literal["right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none"]
+VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none")
+CORRECT = "correct"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One arm's figures for one question.
+
+    Attributes:
+        verdict: `unparsed` where no rule and no judge could read the answer, `captioned` where it has scores but is
+            neither right nor wrong, `unscored` where nobody has scored it.
+        value: the score of `correct`, 0 to 1; null unless the verdict is right, wrong or part.
+        scores: every other metric (those of captions) by name.
+        calls: calls to models that were paid for.
+        cost: dollars; null when a price is not known.
+        tokens: of input and output together.
+    """
+
+    verdict: Verdict
+    value: float | None
+    scores: Mapping[str, float | None]
+    calls: int
+    cost: float | None
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question of one run, in figures.
+
+    Attributes:
+        clip: what it is clustered by: the path of its video.
+        sides: by arm; an arm that the run does not have is missing.
+        attempts: (score, seconds) of every attempt.
+        best, best_score, stop_reason: of the AURELIA arm.
+        modalities: how many steps of the reasoning given rest on what.
+        seconds: the loop's own, without the target.
+    """
+
+    record: str
+    rollout: int
+    column: Column
+    category: str
+    clip: str
+    sides: Mapping[Arm, Side]
+    attempts: tuple[tuple[int | None, float], ...] = ()
+    best: int | None = None
+    best_score: int | None = None
+    stop_reason: str | None = None
+    modalities: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Row(NamedTuple):
+    """A case, and everything that its section shows (plain JSON, texts as they were said)."""
+
+    case: Case
+    detail: dict[str, Any]
+
+
+Marks = dict[tuple[str, str, int], dict[str, Mark]]
+
+
+def read_rows(run: RunFile) -> Iterator[Row]:
+    """Every question of a run, once a rollout, in the order of the records; one that was never asked is left out."""
+    inject = (run.meta.get("settings") or {}).get("inject", "steps")
+    marks: Marks = {}
+    for mark in run.marks():
+        marks.setdefault((mark.record, mark.arm, mark.rollout), {})[mark.metric] = mark
+    outcomes = groupby(run.outcomes(), key=lambda outcome: outcome.record)
+    waiting = next(outcomes, None)
+    for record in run.records():
+        if waiting is None or waiting[0] != record.id:
+            continue
+        by_rollout: dict[int, dict[Arm, Outcome]] = {}
+        for outcome in waiting[1]:
+            by_rollout.setdefault(outcome.rollout, {})[outcome.arm] = outcome
+        waiting = next(outcomes, None)
+        for rollout, arms in sorted(by_rollout.items()):
+            yield _row(record, rollout, arms, marks, inject)
+
+
+def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], marks: Marks, inject: str) -> Row:
+    found = {arm: marks.get((record.id, arm, rollout), {}) for arm in arms}
+    sides = {arm: _side(outcome, found[arm]) for arm, outcome in arms.items()}
+    case = Case(record.id, rollout, record.column, record.category, record.video, sides)
+    loop = arms["aurelia"].result if "aurelia" in arms else None
+    if loop:
+        case = _with_loop(case, loop)
+    detail = _asked(record, rollout) | _loop(loop)
+    shown = {arm: _shown(outcome, found[arm], sides[arm]) for arm, outcome in arms.items()}
+    return Row(case, {**detail, "inject": inject, "arms": shown})
+
+
+def _side(outcome: Outcome, marks: Mapping[str, Mark]) -> Side:
+    mark = marks.get(CORRECT)
+    usage = outcome.usage
+    return Side(
+        _verdict(outcome, mark, bool(marks)),
+        mark.value if mark and outcome.state == "answered" else None,
+        {name: mark.value for name, mark in marks.items() if name != CORRECT},
+        usage["calls"],
+        usage["cost_usd"],
+        usage["input_tokens"] + usage["output_tokens"],
+    )
+
+
+def _verdict(outcome: Outcome, mark: Mark | None, scored: bool) -> Verdict:
+    if outcome.state == "failed":
+        return "failed"
+    if mark is None:
+        return "captioned" if scored else "unscored"
+    if mark.value is None:
+        return "unparsed"
+    return "right" if mark.value >= 1 else "wrong" if mark.value <= 0 else "part"
+
+
+def _with_loop(case: Case, loop: Mapping[str, Any]) -> Case:
+    attempts = loop.get("iterations") or []
+    steps = (loop.get("best") or {}).get("steps") or []
+    return Case(
+        case.record,
+        case.rollout,
+        case.column,
+        case.category,
+        case.clip,
+        case.sides,
+        tuple((attempt["score"], attempt["seconds"]) for attempt in attempts),
+        loop.get("best_iteration"),
+        loop.get("score"),
+        loop.get("stop_reason"),
+        Counter(step["modality"] for step in steps),
+        sum(attempt["seconds"] for attempt in attempts),
+    )
+
+
+def _asked(record: Record, rollout: int) -> dict[str, Any]:
+    source = record.source
+    item = [source.dataset, source.split, source.item, f"row {source.row}" if source.row is not None else ""]
+    where = ", ".join(filter(None, [*item, f"licence {record.licence}", f"clip {record.video}", *record.kinds]))
+    return {
+        "id": record.id,
+        "rollout": rollout,
+        "column": record.column,
+        "category": record.category,
+        "question": record.question,
+        "history": [turn.model_dump() for turn in record.history],
+        "choices": record.choices,
+        "answers": record.answers,
+        "reference": [reason.text for reason in record.reasoning],
+        "where": where,
+        "video": record.video,
+        "audio": list(record.audio),
+    }
+
+
+def _loop(loop: Mapping[str, Any] | None) -> dict[str, Any]:
+    known = loop or {}
+    return {
+        "attempts": known.get("iterations") or [],
+        "best": known.get("best"),
+        "best_iteration": known.get("best_iteration"),
+        "score": known.get("score"),
+        "stop_reason": known.get("stop_reason"),
+        "warnings": known.get("warnings") or [],
+    }
+
+
+def _shown(outcome: Outcome, marks: Mapping[str, Mark], side: Side) -> dict[str, Any]:
+    mark = marks.get(CORRECT)
+    return {
+        "mark": side.verdict,
+        "answer": outcome.answer,
+        "choice": outcome.choice,
+        "error": outcome.error,
+        "how": mark.how if mark else None,
+        "said": mark.said if mark else None,
+        "scores": dict(side.scores),
+        "usage": {"calls": side.calls, "cost_usd": side.cost},
+    }

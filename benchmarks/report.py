@@ -1,0 +1,58 @@
+"""The report of 5,000 questions: seconds to build, size of the page, and first paint in a headless browser.
+
+Beside it, as the baseline, the same page with every question written out in it instead of packed: what it would weigh.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from bench_made import made_run
+from browser import browser, lacking, open_question, visit
+
+from aurelia.bench.runfile import RunFile
+from aurelia.report.build import build
+from aurelia.report.rows import read_rows
+
+QUESTIONS = 5000
+ATTEMPTS = 3
+
+
+def main() -> None:
+    """Builds the page once and opens it three times."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = made_run(folder / "made.run", QUESTIONS, attempts=ATTEMPTS)
+        began = time.perf_counter()
+        written = build([run], folder / "report")
+        seconds = time.perf_counter() - began
+        size = written.html.stat().st_size
+        with RunFile.open(run) as opened:
+            plain = sum(len(repr(row.detail)) for row in read_rows(opened))
+        print(f"report: {QUESTIONS} questions with {ATTEMPTS} attempts each, built in {seconds:.1f} s (at most 60 s)")
+        print(f"report: one page of {size / 1e6:.1f} MB, {plain / size:.1f} times less than its questions written out")
+        _paint(written.html)
+
+
+def _paint(page: Path) -> None:
+    if why := lacking():
+        print(f"report: first paint not measured: {why}")
+        return
+    with browser() as driver:
+        paints, opened = [], []
+        for _ in range(3):
+            visit(driver, page)
+            script = "return performance.getEntriesByName('first-contentful-paint')[0].startTime"
+            paints.append(driver.execute_script(script) / 1000)
+            began = time.perf_counter()
+            open_question(driver, 30)
+            opened.append(time.perf_counter() - began)
+    shown = ", ".join(f"{seconds:.2f}" for seconds in paints)
+    print(f"report: first contentful paint after {shown} s (at most 2 s); a question opens in {min(opened):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
