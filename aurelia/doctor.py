@@ -18,6 +18,7 @@ PACKAGES = {
     "langgraph-cli": "langgraph dev and Studio: pip install 'aurelia[server]'",
     "langchain-openai": "OpenAI and compatible servers: pip install 'aurelia[openai]'",
     "langchain-google-genai": "Gemini: pip install 'aurelia[google]'",
+    "langgraph-checkpoint-postgres": "threads in PostgreSQL: pip install 'aurelia[postgres]'",
     "torch": "local weights: pip install 'aurelia[local]'",
     "transformers": "local weights: pip install 'aurelia[local]'",
     "torchvision": "video processors of local weights; without it clips are shown as frames",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aurelia.show import Progress
     from state.context import Context
 
+VARIABLE = "AURELIA_CHECKPOINT"
 Thread = Annotated[
     str | None,
     typer.Option("--thread", metavar="ID", help="Keep the run under this name; a stopped one goes on where it was."),
@@ -34,7 +35,9 @@ Thread = Annotated[
 Checkpoint = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|URL", help="Where threads are kept: a SQLite file or a postgresql:// URL (default: in the home)."
+        metavar="FILE|URL",
+        envvar=VARIABLE,
+        help="Where threads are kept: a SQLite file or a postgresql:// URL (default: in the home).",
     ),
 ]
 EMPTY = {
@@ -60,7 +63,7 @@ class Keeping:
         """
         if review and not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise InputError("--review asks at a terminal, and this is none: leave it out, or run it in one.")
-        if where is not None and thread is None and not review:
+        if where not in (None, os.environ.get(VARIABLE)) and thread is None and not review:
             raise InputError("--checkpoint says where a thread is kept: name the thread with --thread.")
         return cls(thread or (f"review-{uuid.uuid4().hex[:8]}" if review else None), where, review)
 

@@ -145,6 +145,17 @@ def test_a_run_that_waits_says_so_and_goes_on_without_a_review(home: Path, asked
     assert "Attempt 1" not in ended.stderr
 
 
+def test_a_place_for_threads_may_come_from_the_environment(home: Path, asked: Any, tmp_path: Path) -> None:
+    place = {"AURELIA_CHECKPOINT": str(tmp_path / "kept.sqlite")}
+    for more, kept in (([], False), (["--thread", "elsewhere"], True)):
+        ended = subprocess.run(
+            [*COMMAND, *asked(*more)], capture_output=True, text=True, env=environment(home, **place)
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert (tmp_path / "kept.sqlite").exists() == kept
+    assert run(home, "trace", "elsewhere", "--checkpoint", str(tmp_path / "kept.sqlite")).returncode == 0
+
+
 def test_a_terminal_that_is_closed_leaves_the_pause(home: Path, asked: Any) -> None:
     typed = [(PROMPT, "t"), (FEEDBACK, CLOSED)]
     ended = at_terminal(home, *asked("--review", "--thread", "closed"), typed=typed)
