@@ -3,6 +3,7 @@
 A LangGraph server brings a checkpointer of its own and needs nothing of this.
 """
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ from urllib.parse import urlsplit
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from aurelia.errors import InputError
+from aurelia.errors import AureliaError, InputError
 
+_FOLDER = re.compile(r'"/[^"]*"')
 POSTGRES = ("postgresql://", "postgres://")
 
 
@@ -35,6 +37,7 @@ async def kept(where: str | Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
 
     Raises:
         InputError: it cannot be opened, or lacks a package; the message holds no password and no folder.
+        AureliaError: the database refuses its tables, or goes away while it is in use.
     """
     text = str(where)
     if text.startswith(POSTGRES):
@@ -91,24 +94,24 @@ async def _postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     try:
         saver = await opening.__aenter__()
     except psycopg.Error as fault:
-        raise _unreachable(url, fault) from None
+        raise InputError(_unreachable(url, fault)) from None
     try:
-        try:
-            await saver.setup()
-        except psycopg.Error as fault:
-            raise _unreachable(url, fault) from None
+        await saver.setup()
         yield saver
+    except psycopg.Error as fault:
+        # Also when it goes away in the middle of a run.
+        raise AureliaError(_unreachable(url, fault)) from None
     finally:
         await opening.__aexit__(None, None, None)
 
 
-def _unreachable(url: str, fault: Exception) -> InputError:
-    """What the database said, unless that quotes a URL that it could not read; never the password."""
+def _unreachable(url: str, fault: Exception) -> str:
+    """What the database said, unless that quotes a URL that it could not read; never the password nor a folder."""
     try:
         secret = urlsplit(url).password
     except ValueError:
         secret = url
     said = " ".join(str(fault).split()) or type(fault).__name__
-    shown = said.replace(secret, "…") if secret else said
+    shown = _FOLDER.sub('"…"', said.replace(secret, "…") if secret else said).rstrip(".?")
     readable = type(fault).__name__ != "ProgrammingError"
-    return InputError(f"The PostgreSQL database cannot be used: {shown if readable else 'its URL cannot be read'}.")
+    return f"The PostgreSQL database cannot be used: {shown if readable else 'its URL cannot be read'}."

@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from scripted import scripted, verdict
 
-from aurelia.errors import InputError
+from aurelia.errors import AureliaError, InputError
 from graph.history import told
 from graph.keep import kept
 from graph.run import ask
@@ -96,4 +96,14 @@ async def test_a_database_that_cannot_be_used_is_said_in_a_line_without_the_pass
     with pytest.raises(InputError, match="PostgreSQL database cannot be used: .") as caught:
         async with kept(url):
             pass
-    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    for hidden in ("secret", "\n", "nowhere"):
+        assert hidden not in str(caught.value)
+
+
+async def test_a_database_that_goes_away_is_said_in_a_line(stage: Any, database: str) -> None:
+    at = stage(scripted())
+    question: Any = {"video": str(at.clip), "question": "What is heard?"}
+    with pytest.raises(AureliaError, match="PostgreSQL database cannot be used: the connection is closed"):
+        async with kept(database) as saver:
+            await cast(Any, saver).conn.close()
+            await ask(question, make_context(ROLES), desk=at.desk, thread="two", keep=saver)

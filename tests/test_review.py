@@ -1,5 +1,6 @@
 """A person may step in: the pause between the loop and the target, through the real graph with a kept thread."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from langgraph.types import Command
 from scripted import reasoning, scripted, verdict
 
 from aurelia.errors import InputError
+from graph.history import told
 from nodes.review import MORE_ATTEMPTS, check
 from state.context import make_context
 
@@ -28,6 +30,10 @@ class Run:
 
     async def answer(self, **decided: Any) -> dict[str, Any]:
         return await self.go(Command(resume=decided))
+
+    async def ran(self) -> Counter[str]:
+        """How often each node ran: the ledger would hide a node that ran again."""
+        return Counter(node["node"] for node in (await told(self.graph, "one"))["nodes"])
 
     async def go(self, given: Any) -> dict[str, Any]:
         return dict(await self.graph.ainvoke(given, CONFIG, context=self.context))
@@ -52,6 +58,8 @@ async def test_accepting_is_as_if_nobody_had_looked_and_pays_for_nothing_twice(s
     assert (result["answer"], result["zero_shot_answer"]) == ("with", "without")
     assert (result["score"], result["best_iteration"], result["warnings"]) == (9, 2, [])
     assert dict(run.model.said) == {**before, "target": 2}
+    loop = {"prepare": 1, "reasoning_generator": 2, "summarizer": 2, "evaluator": 2, "feedback": 1}
+    assert await run.ran() == {**loop, "review": 1, "zero_shot": 1, "target_model": 1}
     assert result["usage"]["calls"] == sum(run.model.said.values()) == 9
     assert result["usage"]["cost_usd"] == pytest.approx(0.09)
 
@@ -99,7 +107,8 @@ async def test_sent_back_is_one_more_attempt_from_the_best_guided_by_the_person(
         "A person asked for attempt 3: the feedback after attempt 2 is theirs.",
         "A person asked for attempt 4: the feedback after attempt 3 is theirs.",
     ]
-    assert run.model.said["target"] == 2, "zero-shot answered once"
+    ran = await run.ran()
+    assert (ran["zero_shot"], ran["feedback"], ran["review"], ran["evaluator"]) == (1, 1, 3, 4)
     assert result["usage"]["calls"] == sum(run.model.said.values())
 
 
