@@ -125,11 +125,17 @@ def score(
 
 
 @app.command()
-def doctor(as_json: Json = False, debug: Debug = False) -> None:
+def doctor(
+    ask: Annotated[
+        bool, typer.Option(help="Also ask providers whether key and model names are good; costs nothing.")
+    ] = True,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
     """Show what is installed, which profiles can run here, and what each lacks."""
     from aurelia.doctor import examine, lines
 
-    found = examine(Settings.from_environment(local=True))
+    found = examine(Settings.from_environment(local=True), ask=ask)
     _print(json.dumps(found) if as_json else lines(found))
 
 

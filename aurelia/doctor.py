@@ -1,4 +1,4 @@
-"""What is installed here, which profiles can run, and what each lacks. It loads no model and asks no service."""
+"""What is installed here, which profiles can run, and what each lacks. It loads no weights and pays for nothing."""
 
 import platform
 from importlib import metadata
@@ -6,6 +6,7 @@ from typing import Any
 
 from aurelia import profiles
 from aurelia.errors import InputError
+from aurelia.models.desk import Desk
 from aurelia.settings import Settings
 from state.context import make_context
 
@@ -15,19 +16,23 @@ PACKAGES = {
     "decord": "video decoding (PyAV stands in where it has no wheel)",
     "av": "audio decoding",
     "librosa": "audio analysis",
-    "langgraph-cli": "langgraph dev and Studio: pip install 'aurelia[server]'",
-    "langchain-openai": "OpenAI and compatible servers: pip install 'aurelia[openai]'",
-    "langchain-google-genai": "Gemini: pip install 'aurelia[google]'",
-    "langgraph-checkpoint-postgres": "threads in PostgreSQL: pip install 'aurelia[postgres]'",
-    "torch": "local weights: pip install 'aurelia[local]'",
-    "transformers": "local weights: pip install 'aurelia[local]'",
+    "langgraph-cli": "langgraph dev and Studio: pip install -e '.[server]'",
+    "langchain-openai": "OpenAI and compatible servers: pip install -e '.[openai]'",
+    "langchain-google-genai": "Gemini: pip install -e '.[google]'",
+    "langgraph-checkpoint-postgres": "threads in PostgreSQL: pip install -e '.[postgres]'",
+    "torch": "local weights: pip install -e '.[local]'",
+    "transformers": "local weights: pip install -e '.[local]'",
     "torchvision": "video processors of local weights; without it clips are shown as frames",
-    "pygraphviz": "pictures of the graph: pip install 'aurelia[draw]'",
+    "pygraphviz": "pictures of the graph: pip install -e '.[draw]'",
 }
 
 
-def examine(settings: Settings) -> dict[str, Any]:
+def examine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
     """Looks at this machine.
+
+    Args:
+        settings: the operator's settings.
+        ask: also ask the providers of profiles that lack nothing here whether key and model names are good.
 
     Returns:
         python, packages (name, version or null, what for), media_roots (how many; null when any file may be read),
@@ -39,16 +44,18 @@ def examine(settings: Settings) -> dict[str, Any]:
         "packages": [{"name": name, "version": _version(name), "for": why} for name, why in PACKAGES.items()],
         "media_roots": None if settings.any_file else len(settings.media_roots),
         "local": _local(),
-        "profiles": [_profile(name) for name in profiles.names()],
+        "profiles": [_profile(name, Desk(settings) if ask else None) for name in profiles.names()],
     }
 
 
-def _profile(name: str) -> dict[str, Any]:
+def _profile(name: str, desk: Desk | None) -> dict[str, Any]:
     values = profiles.read(name)
     context = make_context({key: value for key, value in values.items() if key != "description"})
     models = context.models()
     specs = [*models.values(), *context.fallbacks().values(), *filter(None, [context.describer])]
     lacks = sorted({lack for spec in specs for lack in _lacks(spec)})
+    if desk and not lacks:
+        lacks = sorted({fault for spec in specs if (fault := _refused(spec, desk))})
     return {"name": name, "description": values.get("description", ""), "models": models, "lacks": lacks}
 
 
@@ -67,6 +74,16 @@ def _lacks(spec: str) -> list[str]:
 
         lacks += lacking_weights(spec.partition(":")[2])
     return lacks
+
+
+def _refused(spec: str, desk: Desk) -> str | None:
+    """What the model's provider has against its key or its name; None when nothing, or when it does not answer."""
+    try:
+        if look_up := getattr(desk.model(spec), "look_up", None):
+            look_up()
+    except InputError as fault:
+        return f"a key and a name that are accepted: {fault}"
+    return None
 
 
 def _local() -> str | None:

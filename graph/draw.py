@@ -20,7 +20,7 @@ def png(path: Path) -> None:
     try:
         import pygraphviz  # noqa: F401
     except ImportError:
-        raise InputError("Drawing needs pygraphviz: pip install 'aurelia[draw]'.") from None
+        raise InputError("Drawing needs pygraphviz: pip install -e '.[draw]'.") from None
     try:
         build_graph().get_graph().draw_png(str(path))
     except OSError as fault:

@@ -89,7 +89,7 @@ async def _postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         import psycopg
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     except ImportError:
-        raise InputError("A PostgreSQL URL needs a package: pip install 'aurelia[postgres]'.") from None
+        raise InputError("A PostgreSQL URL needs a package: pip install -e '.[postgres]'.") from None
     opening = AsyncPostgresSaver.from_conn_string(url, serde=plain_data())
     try:
         saver = await opening.__aenter__()

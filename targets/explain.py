@@ -74,7 +74,7 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
     provider = spec.partition(":")[0]
     lacks = [] if provider in providers else [f"the provider {provider}:, which this version does not have yet"]
     if provider in EXTRAS:
-        lacks.append(f"its packages: pip install 'aurelia[{EXTRAS[provider]}]'")
+        lacks.append(f"its packages: pip install -e '.[{EXTRAS[provider]}]'")
     if row.key:
         lacks.append(f"a key in the environment variable {row.key}")
     if row.run == "native":

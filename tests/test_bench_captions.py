@@ -69,7 +69,7 @@ def test_no_captions_at_all_are_an_error() -> None:
 
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
-    with pytest.raises(InputError, match=r"aurelia\[captions\]"):
+    with pytest.raises(InputError, match=r"\[captions\]"):
         caption_scores({"a": "rain"}, {"a": ["rain"]})
 
 

@@ -51,12 +51,12 @@ def test_a_run_reads_well_without_a_terminal_and_goes_on_for_free(home: Home) ->
     said = first.stderr.splitlines()
     assert said[0] == "x.run: 2 questions"
     assert said[4].startswith("4/4  zero-shot 50.0%  AURELIA 50.0%  $0.0000")
-    assert said[5] == "zero-shot 2 answered, 50.0% right (exact match)"
+    assert said[5] == "zero-shot 2 answered, 50.0% right, 1 unparsed"
     again = home.run("--json", "--limit", "2")
     assert again.returncode == 0 and again.stderr == ""
     events = [json.loads(text) for text in again.stdout.splitlines()]
     assert [event["event"] for event in events] == ["start", "end"]
-    assert events[1]["arms"]["aurelia"] == {"answered": 2, "failed": 0, "accuracy": 0.5}
+    assert events[1]["arms"]["aurelia"] == {"answered": 2, "failed": 0, "unparsed": 1, "accuracy": 0.5}
 
     shown = home.bench("status", str(home.folder / "x.run"), "--json")
     assert json.loads(shown.stdout)["answered"] == {"zero_shot": 2, "aurelia": 2}
@@ -107,7 +107,7 @@ def test_a_run_in_which_nothing_is_answered_ends_with_status_3(home: Home) -> No
 
 def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    count = {"answered": 2, "failed": 1, "accuracy": 0.5}
+    count = {"answered": 2, "failed": 1, "unparsed": 0, "accuracy": 0.5}
     standing = {"arms": {"aurelia": count}, "done": 3, "to_do": 4, "usage": {"calls": 9, "cost_usd": 0.25}}
     end = {"stopped_by": "the budget of $0.2 is used up", "left": 1, "given_up": 0, "last_error": "no", "seconds": 5.0}
     with Display(console) as display:

@@ -83,7 +83,7 @@ def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_
     assert (example["generator"], example["licence"]) == ("scripted:one", "unknown")
     assert export.training(ran, tmp_path / "t.jsonl", 4) == 2
     second = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[1])
-    assert (second["right"], second["licence"]) == (False, "MIT")
+    assert (second["right"], second["licence"]) == (None, "MIT")
 
 
 def test_status_counts_by_arm(ran: Path) -> None:

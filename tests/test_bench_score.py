@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from scripted import Script, ScriptedChat, scripted
 
 from aurelia.bench.record import Record, Source
 from aurelia.bench.score import Judge, score_captions, score_outcome
-from aurelia.errors import InputError, ModelError
+from aurelia.errors import ModelError
 from aurelia.models.desk import Desk
 from aurelia.models.ledger import Ledger
 from aurelia.settings import Settings
@@ -118,9 +119,10 @@ async def test_a_judge_that_fails_leaves_the_answer_unparsed(court: Any, said: S
     assert mark.said.startswith("The judge failed: ")
 
 
-async def test_a_reference_outside_the_choices_is_an_error() -> None:
-    with pytest.raises(InputError, match="r1.*none of its choices"):
-        await score_outcome(record(choices=SOUNDS, answers=["a bell"]), "B")
+def test_a_reference_outside_the_choices_is_no_record() -> None:
+    with pytest.raises(ValidationError, match="'a bell' is none of the choices"):
+        record(choices=SOUNDS, answers=["a bell"])
+    assert record(choices=["The Bell.", "the horn"], answers=["bell"]).right == {0}
 
 
 async def test_captions_are_scored_together() -> None:

@@ -374,5 +374,5 @@ def test_a_missing_package_ends_with_how_to_install_it(
 ) -> None:
     monkeypatch.delitem(sys.modules, "aurelia.models.google_chat", raising=False)
     monkeypatch.setitem(sys.modules, "langchain_google_genai", None)
-    with pytest.raises(InputError, match=r"pip install 'aurelia\[google\]'$"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[google\]'$"):
         make_model(SPEC, session_store, BUILT_IN)

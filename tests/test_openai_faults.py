@@ -1,11 +1,13 @@
 """The real OpenAI client behind the real graph, against a strict loopback server: faults, keys, refusals."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from openai_stage import Place
 from wire_openai import KEY, Fault
 
+from aurelia.doctor import examine
 from aurelia.errors import InputError, ModelError
 from aurelia.media import ClipStore
 from aurelia.models.desk import Desk
@@ -76,6 +78,21 @@ async def test_a_wrong_key_is_one_line_before_anything_is_uploaded(place: Any, m
         await set_up.ask()
     assert set_up.server.asked == 0
     assert "\n" not in str(told.value) and wrong[:12] not in str(told.value)
+
+
+async def test_the_doctor_asks_whether_the_key_is_good(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_up = place()
+
+    def lacks(ask: bool) -> Any:
+        found = examine(set_up.desk.settings, ask=ask)["profiles"]
+        return next(profile["lacks"] for profile in found if profile["name"] == "openai")
+
+    assert await asyncio.to_thread(lacks, True) == []
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-thewrongkey000000000000")
+    assert await asyncio.to_thread(lacks, False) == []
+    (first, *_) = await asyncio.to_thread(lacks, True)
+    assert "refused the key (status 401): check OPENAI_API_KEY" in first and "thewrongkey" not in first
+    assert set_up.server.asked == 0
 
 
 @pytest.mark.parametrize("form", ['{"error": {"message": "%s is odd"}}', '{"detail": "%s is odd"}', "%s is odd"])

@@ -18,7 +18,7 @@ from graph.keep import kept
 from graph.run import ask
 from state.context import make_context
 
-pytest.importorskip("langgraph.checkpoint.postgres", reason="needs pip install 'aurelia[postgres]'")
+pytest.importorskip("langgraph.checkpoint.postgres", reason="needs pip install -e '.[postgres]'")
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
 USER = "postgres"
 

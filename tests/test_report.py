@@ -155,7 +155,7 @@ def test_markdown_obeys_nothing_that_stands_in_a_name(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     run = made_run(tmp_path / "made.run", 3)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=r"pip install 'aurelia\[bench\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[bench\]'"):
         build([run], tmp_path / "out")
     assert not (tmp_path / "out" / "report.html").exists()
 

@@ -96,7 +96,7 @@ def _libraries() -> _Libraries:
         from rouge_score.rouge_scorer import RougeScorer
         from sacrebleu import BLEU
     except ImportError as fault:
-        raise InputError(f"Scoring captions needs {fault.name}: pip install 'aurelia[captions]'.") from None
+        raise InputError(f"Scoring captions needs {fault.name}: pip install -e '.[captions]'.") from None
     return _Libraries(BLEU, RougeScorer, meteor_score, TreebankWordTokenizer)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from aurelia.bench.record import Record
 from aurelia.bench.runfile import Outcome, RunFile
-from aurelia.bench.tally import right
+from aurelia.bench.score import by_rule
 from aurelia.errors import InputError
 from nodes.common import choices_text
 from state.schema import Reasoning
@@ -140,7 +140,7 @@ def _example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | N
             {"role": "assistant", "content": [{"type": "text", "text": said}]},
         ],
         "score": result["score"],
-        "right": right(record, outcome.answer),
+        "right": mark.right if (mark := by_rule(record, outcome.answer)) else None,
         "answers": record.answers,
         "generator": result["models"]["generator"],
         "target": result["models"]["target"],
@@ -181,7 +181,7 @@ def _parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
         import pyarrow as arrow
         from pyarrow import parquet
     except ImportError:
-        raise InputError("Parquet needs pyarrow: pip install 'aurelia[bench]', or choose jsonl or csv.") from None
+        raise InputError("Parquet needs pyarrow: pip install -e '.[bench]', or choose jsonl or csv.") from None
     kinds = {str: arrow.string(), dict: arrow.string(), int: arrow.int64(), float: arrow.float64()}
     kinds[list] = arrow.list_(arrow.string())
     schema = arrow.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])

@@ -118,6 +118,13 @@ def settings(context: Context, plan: Plan) -> dict[str, Any]:
     return {**context.model_dump(mode="json", exclude={"review"}), "arms": arms, "tasks": sorted(plan.tasks)}
 
 
+def specs(context: Context, plan: Plan) -> set[str]:
+    """Every model that the plan's arms may ask, fallbacks and the describer included, as `provider:model`."""
+    roles = models(context, plan)
+    instead = [spec for role, spec in context.fallbacks().items() if role in roles]
+    return {*roles.values(), *instead, *filter(None, [context.describer])}
+
+
 def models(context: Context, plan: Plan) -> dict[Role, str]:
     """The models that the plan's arms ask, by role."""
     return {"target": context.target} if plan.arms == ("zero_shot",) else context.models()

@@ -59,7 +59,8 @@ class Display:
 
     def _end(self, event: dict[str, Any]) -> None:
         for arm, count in event["arms"].items():
-            accuracy = "" if count["accuracy"] is None else f", {count['accuracy']:.1%} right (exact match)"
+            right = count["accuracy"]
+            accuracy = "" if right is None else f", {right:.1%} right, {count['unparsed']} unparsed"
             failed = f", {count['failed']} failed" if count["failed"] else ""
             self._say(f"{_NAMES[arm]:<10}{count['answered']} answered{failed}{accuracy}")
         usage = event["usage"]

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurelia.errors import InputError
+from aurelia.wording import key
 from state.schema import Modality
 
 Task = Literal["av-qa", "av-captioning", "av-compositional", "av-geoiq", "av-meme", "dm-match"]
@@ -108,6 +109,19 @@ class Record(_Part):
             return self.question
         said = "\n".join(f"Q: {turn.question}\nA: {turn.answer}" for turn in self.history)
         return f"The dialogue about this clip so far:\n{said}\nThe question now: {self.question}"
+
+    @property
+    def right(self) -> frozenset[int]:
+        """The places of the right options, from 0; empty for an open question."""
+        texts, keys = {text.casefold().strip() for text in self.answers}, {key(text) for text in self.answers}
+        exact = {place for place, choice in enumerate(self.choices) if choice.casefold().strip() in texts}
+        return frozenset(exact or {place for place, choice in enumerate(self.choices) if key(choice) in keys})
+
+    @model_validator(mode="after")
+    def _answered_by_a_choice(self) -> "Record":
+        if self.choices and not self.right:
+            raise ValueError(f"the reference answer {self.answers[0]!r} is none of the choices")
+        return self
 
     def line(self) -> str:
         """The record as one line of JSON, without what is at its default."""

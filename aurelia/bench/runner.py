@@ -127,7 +127,7 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
 def _make_models(desk: Desk, context: Context, plan: Plan) -> None:
     if context.review != "none":
         raise InputError('A benchmark waits for nobody: take review = "reasoning" out of the profile.')
-    specs = plans.models(context, plan).values()
+    specs = plans.specs(context, plan)
     for spec in specs:
         desk.model(spec)
     providers = {spec.partition(":")[0] for spec in specs}

@@ -15,10 +15,9 @@ from aurelia.bench.extract import extract
 from aurelia.bench.match import matches
 from aurelia.bench.record import Record
 from aurelia.choices import LETTERS, UNPARSED
-from aurelia.errors import InputError, ModelError
+from aurelia.errors import ModelError
 from aurelia.models.desk import Desk, Request
 from aurelia.models.structured import Reply
-from aurelia.wording import key
 from nodes.common import choices_text
 
 NONE = "none"
@@ -42,6 +41,11 @@ class Mark:
     value: float | None
     how: How
     said: str
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the answer is right; None when that cannot be told."""
+        return None if self.value is None else self.value == 1
 
 
 class Verdict(Reply):
@@ -101,21 +105,25 @@ async def score_outcome(record: Record, answer: str | None, *, judge: Judge | No
         record: the question with its reference answers.
         answer: what the target said; None when it said nothing.
         judge: decides what the rules leave open.
-
-    Raises:
-        InputError: a record's reference answer is none of its choices.
     """
-    if record.task == CAPTIONING and not record.choices:
+    mark = by_rule(record, answer)
+    if mark is None:
         return []
-    if not (answer and answer.strip()):
-        return [Mark("correct", None, UNPARSED, "There is no answer.")]
-    mark = _choice_by_rule(record, answer) if record.choices else _open_by_rule(record, answer)
-    if mark.value is not None or judge is None:
+    if mark.value is not None or judge is None or not (answer and answer.strip()):
         return [mark]
     try:
         return [await (_choice_by_judge if record.choices else _open_by_judge)(record, answer, judge)]
     except ModelError as fault:
         return [Mark("correct", None, UNPARSED, f"The judge failed: {fault}")]
+
+
+def by_rule(record: Record, answer: str | None) -> Mark | None:
+    """What the rules alone say of an answer; None for a caption, which is scored by other metrics."""
+    if record.task == CAPTIONING and not record.choices:
+        return None
+    if not (answer and answer.strip()):
+        return Mark("correct", None, UNPARSED, "There is no answer.")
+    return _choice_by_rule(record, answer) if record.choices else _open_by_rule(record, answer)
 
 
 def score_captions(records: Sequence[Record], answers: Mapping[str, str]) -> dict[str, list[Mark]]:
@@ -145,20 +153,11 @@ def score_captions(records: Sequence[Record], answers: Mapping[str, str]) -> dic
     }
 
 
-def _right(record: Record) -> set[int]:
-    texts, keys = {text.casefold().strip() for text in record.answers}, {key(text) for text in record.answers}
-    right = {at for at, choice in enumerate(record.choices) if choice.casefold().strip() in texts}
-    right = right or {at for at, choice in enumerate(record.choices) if key(choice) in keys}
-    if not right:
-        raise InputError(f"Record {record.id}: its reference answer {record.answers[0]!r} is none of its choices.")
-    return right
-
-
 def _choice_by_rule(record: Record, answer: str) -> Mark:
-    right, found = _right(record), extract(answer, record.choices)
+    found = extract(answer, record.choices)
     if found.index is None:
         return Mark("correct", None, UNPARSED, "No rule reads a choice.")
-    return Mark("correct", float(found.index in right), "rule", f"{found.how}: {record.choices[found.index]}")
+    return Mark("correct", float(found.index in record.right), "rule", f"{found.how}: {record.choices[found.index]}")
 
 
 def _open_by_rule(record: Record, answer: str) -> Mark:
@@ -172,7 +171,7 @@ async def _choice_by_judge(record: Record, answer: str, judge: Judge) -> Mark:
     index, reason = await judge.choice(record.asked(), record.choices, answer)
     if index is None:
         return Mark("correct", None, UNPARSED, reason or "The judge reads no choice.")
-    return Mark("correct", float(index in _right(record)), "judge", f"{record.choices[index]}: {reason}".rstrip(": "))
+    return Mark("correct", float(index in record.right), "judge", f"{record.choices[index]}: {reason}".rstrip(": "))
 
 
 async def _open_by_judge(record: Record, answer: str, judge: Judge) -> Mark:

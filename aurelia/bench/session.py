@@ -16,7 +16,8 @@ from aurelia.bench.plan import Plan
 from aurelia.bench.record import Record
 from aurelia.bench.runfile import ARMS, Arm, Outcome, RunFile
 from aurelia.bench.runledger import RunLedger
-from aurelia.bench.tally import Tally, right
+from aurelia.bench.score import by_rule
+from aurelia.bench.tally import Tally
 from aurelia.choices import choose
 from aurelia.errors import AureliaError
 from aurelia.models.desk import Desk
@@ -97,7 +98,7 @@ class Session:
                     items.append(Item(record.id, arm, found.tries if found else 0))
                     continue
                 self._given_up += found.state == "failed"
-                self._tally.add(arm, found.state, right(record, found.answer or ""))
+                self._tally.add(arm, found.state, by_rule(record, found.answer))
         return items
 
     async def _until(self, items: Iterator[Item]) -> None:
@@ -158,15 +159,15 @@ class Session:
                 return
             self._last_error = outcome.error
         await self._ledger.apart(partial(self._run.store_outcomes, outcome, session=self._number))
-        correct = right(record, outcome.answer) if outcome.answer is not None else None
-        self._tally.add(item.arm, outcome.state, correct)
+        mark = by_rule(record, outcome.answer) if outcome.answer is not None else None
+        self._tally.add(item.arm, outcome.state, mark)
         self._done += 1
         told: dict[str, Any] = {
             "event": "outcome",
             "record": record.id,
             "arm": item.arm,
             "state": outcome.state,
-            "right": correct,
+            "right": mark.right if mark else None,
         }
         told |= {"answer": outcome.answer, "error": outcome.error, "tries": outcome.tries}
         self._tell({**told, **self._so_far()})
@@ -180,7 +181,12 @@ class Session:
                 media = await self._clips.media(record)
                 question: Input = {"video": media.video, "audio": media.audio, "question": record.asked()}
                 question["choices"] = list(record.choices)
-                result = await ask(question, self._context, desk=self._desk, graph=self._graphs[item.arm])
+                traced: Any = {
+                    "tags": [record.task, item.arm],
+                    "metadata": {"question": record.id, "task": record.task},
+                }
+                graph = self._graphs[item.arm]
+                result = await ask(question, self._context, desk=self._desk, graph=graph, **traced)
                 known |= _answered(result, record, item.arm)
             except AureliaError as fault:
                 known |= {"state": "failed", "error": str(fault), "usage": account.usage}

@@ -1,39 +1,24 @@
 """The count while a run goes on: answered, failed, right so far. Sums only, however many questions there are.
 
-Whether an answer is right is told here by the plainest rule; `aurelia.bench.score` is what a report goes by.
+Whether an answer is right is told by the rules of `aurelia.bench.score`, as in a report without a judge.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from aurelia.bench.record import Record
 from aurelia.bench.runfile import Arm, State
-from aurelia.choices import choose
-
-
-def right(record: Record, answer: str) -> bool | None:
-    """Whether an answer is a reference answer, word for word; None for captions, and where no choice can be told."""
-    if record.task == "av-captioning":
-        return None
-    said: str | None = answer
-    if record.choices and (said := choose(answer, record.choices)) is None:
-        return None
-    known = [*record.answers, *(word for answer in record.answers for word in record.synonyms.get(answer, []))]
-    return _plain(said or "") in {_plain(answer) for answer in known}
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split()).strip(" .!")
+from aurelia.bench.score import Mark
 
 
 @dataclass
 class Count:
-    """The outcomes of one arm; `judged` are those answers of which it can be told whether they are right."""
+    """The outcomes of one arm; `scored` are the answers that are right or not, of them `unparsed` could not be read."""
 
     answered: int = 0
     failed: int = 0
-    judged: int = 0
+    scored: int = 0
+    unparsed: int = 0
     right: int = 0
 
 
@@ -44,23 +29,25 @@ class Tally:
         """Nothing counted yet."""
         self.counts: dict[Arm, Count] = {arm: Count() for arm in arms}
 
-    def add(self, arm: Arm, state: State, correct: bool | None) -> None:
-        """Counts one outcome."""
+    def add(self, arm: Arm, state: State, mark: Mark | None) -> None:
+        """Counts one outcome; `mark` is None for a caption and where there is no answer."""
         count = self.counts[arm]
         if state == "failed":
             count.failed += 1
             return
         count.answered += 1
-        count.judged += correct is not None
-        count.right += bool(correct)
+        count.scored += mark is not None
+        count.unparsed += mark is not None and mark.value is None
+        count.right += mark is not None and mark.value == 1
 
     def shown(self) -> dict[str, dict[str, Any]]:
-        """The counts as plain data, with the share of right answers (null before there is one)."""
+        """The counts as plain data, with the share of right answers among those scored (null before there is one)."""
         return {
             arm: {
                 "answered": count.answered,
                 "failed": count.failed,
-                "accuracy": round(count.right / count.judged, 4) if count.judged else None,
+                "unparsed": count.unparsed,
+                "accuracy": round(count.right / count.scored, 4) if count.scored else None,
             }
             for arm, count in self.counts.items()
         }

@@ -144,7 +144,7 @@ def lacking(provider: str, environment: Mapping[str, str] | None = None) -> list
     needs = _table().provider.get(provider, Needs())
     known = os.environ if environment is None else environment
     lacks = [
-        f"the package {name} (pip install 'aurelia[{needs.extra}]')" for name in needs.packages if not _installed(name)
+        f"the package {name} (pip install -e '.[{needs.extra}]')" for name in needs.packages if not _installed(name)
     ]
     for variable in needs.variables:
         names = variable.split("|")

@@ -22,7 +22,7 @@ def _lazy(module: str, factory: str, extra: str = "") -> Provider:
         try:
             built: Provider = getattr(import_module(f"aurelia.models.{module}"), factory)
         except ModuleNotFoundError as fault:
-            remedy = f"pip install 'aurelia[{extra}]'" if extra else "make demo installs everything"
+            remedy = f"pip install -e '.[{extra}]'" if extra else "make demo installs everything"
             raise InputError(
                 f"The model {name} needs a package that is not installed ({fault.name}): {remedy}"
             ) from None

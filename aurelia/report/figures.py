@@ -147,7 +147,7 @@ def _blank() -> "tuple[Figure, Axes]":
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise InputError("A report's figures need matplotlib: pip install 'aurelia[bench]'.") from None
+        raise InputError("A report's figures need matplotlib: pip install -e '.[bench]'.") from None
     figure = Figure(figsize=SIZE, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()

@@ -110,7 +110,7 @@ def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str
         from jinja2 import Environment, StrictUndefined
         from markupsafe import Markup
     except ImportError:
-        raise InputError("The HTML page needs jinja2: pip install 'aurelia[bench]'.") from None
+        raise InputError("The HTML page needs jinja2: pip install -e '.[bench]'.") from None
     folder = files("aurelia.report").joinpath("page")
     script, style, text = (
         folder.joinpath(name).read_text(encoding="utf-8") for name in ("app.js", "style.css", "page.html")
