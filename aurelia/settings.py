@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from aurelia.errors import InputError
+
 GIB = 1024**3
+MB = 10**6
+MAX_MEDIA = 2 * GIB
+MAX_STORE = 50 * GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,8 @@ class Settings:
         home: folder of everything that is kept: the call ledger, threads, the clip cache, the served media.
         media_roots: folders whose files may be read, and in which relative names are looked up.
         any_file: whether any local file may be read (the command line without AURELIA_MEDIA_ROOTS).
-        max_media_bytes: largest file that is opened, in bytes.
+        max_media_bytes: largest file that is opened or uploaded, in bytes.
+        max_store_bytes: what the server's own copies of clips may take together before uploads are refused, in bytes.
         max_clip_seconds: longest clip that is opened, in seconds.
         decode_seconds: time limit of one decoding job in its child process, in seconds.
         decode_bytes: memory limit of a decoding child process, in bytes.
@@ -29,7 +35,8 @@ class Settings:
     home: Path
     media_roots: tuple[Path, ...] = ()
     any_file: bool = False
-    max_media_bytes: int = 2 * GIB
+    max_media_bytes: int = MAX_MEDIA
+    max_store_bytes: int = MAX_STORE
     max_clip_seconds: float = 3600.0
     decode_seconds: float = 120.0
     decode_bytes: int = 4 * GIB
@@ -43,14 +50,24 @@ class Settings:
             local: True for a person at a command line, who without AURELIA_MEDIA_ROOTS may read any local file; False
                 for the served graph, which then reads only its own media folder.
             environment: the variables to read (default: the process's own): AURELIA_HOME, AURELIA_MEDIA_ROOTS (a path
-                list), XDG_DATA_HOME.
+                list), AURELIA_MAX_MEDIA_MB, AURELIA_MAX_STORE_MB, XDG_DATA_HOME.
+
+        Raises:
+            InputError: a number is none.
         """
         env = os.environ if environment is None else environment
         data = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
         home = Path(env.get("AURELIA_HOME") or data / "aurelia").expanduser()
         named = [Path(part).expanduser() for part in env.get("AURELIA_MEDIA_ROOTS", "").split(os.pathsep) if part]
         roots = tuple(named) or (home / "media",)
-        return cls(home=home, media_roots=roots, any_file=local and not named, decode_workers=1 if local else 2)
+        return cls(
+            home=home,
+            media_roots=roots,
+            any_file=local and not named,
+            max_media_bytes=_megabytes(env, "AURELIA_MAX_MEDIA_MB", MAX_MEDIA),
+            max_store_bytes=_megabytes(env, "AURELIA_MAX_STORE_MB", MAX_STORE),
+            decode_workers=1 if local else 2,
+        )
 
     @property
     def cache(self) -> Path:
@@ -66,3 +83,12 @@ class Settings:
     def ledger(self) -> Path:
         """The SQLite file of every model call that was ever paid for."""
         return self.home / "ledger.sqlite"
+
+
+def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) == 0:
+        raise InputError(f"{name} is {text[:20]!r}: give a whole number of megabytes, at least 1.")
+    return int(text) * MB

@@ -16,7 +16,14 @@ _SHORTEST_SECRET = 8
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")
 _PATH = re.compile(r"(?<![\w/.:<])/(?:[\w.~@+-]+/)+(?=[\w.~@+-])")
 # What LangGraph and the client add to every span and nobody filters by.
-_NOISE = ("langgraph_triggers", "langgraph_path", "langgraph_checkpoint_ns", "checkpoint_ns", "lc_versions")
+_NOISE = (
+    "langgraph_triggers",
+    "langgraph_path",
+    "langgraph_checkpoint_ns",
+    "checkpoint_ns",
+    "lc_versions",
+    "ls_integration",
+)
 _OF_THE_CLIENT = ("runtime", "options", "batch_size")
 
 
@@ -33,6 +40,9 @@ class Sender(langsmith.Client):
     def update_run(self, run_id: Any, **more: Any) -> None:
         """Closes a span."""
         extra = {name: value for name, value in (more.get("extra") or {}).items() if name not in _OF_THE_CLIENT}
+        # The client repeats what a model is called with among the span's metadata.
+        told, said = extra.get("metadata") or {}, extra.get("invocation_params") or {}
+        extra["metadata"] = {name: value for name, value in told.items() if name not in said or said[name] != value}
         super().update_run(run_id, **{**more, "inputs": None, "events": None, "extra": extra})
 
 

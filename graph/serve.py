@@ -1,7 +1,9 @@
 """What a LangGraph server loads (`langgraph.json`): the graph, with its traces sent as `graph.sender` decides."""
 
+from aurelia.models.desk import Desk
 from graph.build import build_graph
 from graph.sender import configure
 
 configure()
-graph = build_graph()
+desk = Desk()
+graph = build_graph(desk=desk)

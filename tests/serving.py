@@ -19,7 +19,7 @@ LANGGRAPH = Path(sys.executable).with_name("langgraph")
 
 needs_server = [
     pytest.mark.enable_socket,
-    pytest.mark.skipif(not LANGGRAPH.exists(), reason="langgraph-cli is not installed: pip install 'aurelia[server]'"),
+    pytest.mark.skipif(not LANGGRAPH.exists(), reason="langgraph-cli is not installed: pip install -e '.[server]'"),
 ]
 
 

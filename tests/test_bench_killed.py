@@ -202,7 +202,7 @@ def plain(path: Path) -> list[dict[str, Any]]:
     assert len(outcomes) == 2 * QUESTIONS
     assert {outcome["state"] for outcome in outcomes} == {"answered"}
     assert {outcome["tries"] for outcome in outcomes} == {1}
-    dropped = ("seconds", "created", "cached_tokens", "media_uploads")
+    dropped = ("seconds", "feedback_seconds", "created", "cached_tokens", "media_uploads")
 
     def kept(value: Any) -> Any:
         if isinstance(value, dict):

@@ -155,7 +155,7 @@ def test_a_member_of_a_family_without_an_audio_tower_is_deaf(
     folder = shutil.copytree(checkpoint("gemma4"), tmp_path / "large")
     config = json.loads((folder / "config.json").read_text("utf-8")) | {"audio_config": None}
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
-    fields = {"clip": clips["duet"], "tracks": [], "frames": FRAMES, "when_deaf": "refuse"}
+    fields = {"clip": clips["duet"], "tracks": [], "frames": FRAMES, "when_deaf": "error"}
     with pytest.raises(InputError, match=r"^transformers:large does not hear, and this clip has sound"):
         make(str(folder), session_store).refuse(fields, sees_clip=True)
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aurelia.errors import MediaError
 from aurelia.settings import GIB
 
 LIMIT = 4 * GIB
@@ -27,6 +28,8 @@ LIMIT = 4 * GIB
 STALE = 3600.0
 """Seconds after which another process's unfinished work is taken for abandoned."""
 ID = re.compile(r"[0-9a-f]{64}")
+PATHS = "paths"
+"""Where it stands which files were seen: the one folder that is no clip's."""
 
 
 class Cache:
@@ -40,7 +43,13 @@ class Cache:
         self._guard = threading.Lock()
 
     def place(self, clip: str, entry: str) -> Path:
-        """Where an entry of a clip lies, whether or not it exists."""
+        """Where an entry of a clip lies, whether or not it exists.
+
+        Raises:
+            MediaError: `clip` is no id (a reference that somebody made up).
+        """
+        if clip != PATHS and not ID.fullmatch(clip):
+            raise MediaError(f"{clip[:12]!r} is no id of a clip; give the clip again")
         return self.folder / clip / entry
 
     @contextmanager

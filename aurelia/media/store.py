@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from aurelia.errors import InputError, MediaError
 from aurelia.media.admission import VERSION, digest, facts_in, guarded, take_in
-from aurelia.media.cache import ID, Cache
+from aurelia.media.cache import ID, PATHS, Cache
 from aurelia.media.frames import HEIGHT, Shelf, Stretch
 from aurelia.media.guard import SOUND_ONLY, Opened, opened, shown
 from aurelia.media.ingest import RATE, Facts, grab, ingest
@@ -171,7 +171,7 @@ class ClipStore:
     def _identified(self, file: Opened, name: str) -> str:
         """The content's SHA-256; the file is read only if it was never seen in this state."""
         entry = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()
-        seen = self._cache.read_json("paths", f"{entry}.json")
+        seen = self._cache.read_json(PATHS, f"{entry}.json")
         if seen and seen.get("stamp") == asdict(file.stamp) and self._has(str(seen.get("id"))):
             return str(seen["id"])
         clip, path, stamp = take_in(file, self.settings.home / "media-store" if self._copy else None)
@@ -183,7 +183,7 @@ class ClipStore:
             "copied": self._copy,
         }
         self._cache.write_json(clip, "source.json", source)
-        self._cache.write_json("paths", f"{entry}.json", {"id": clip, "stamp": asdict(file.stamp)})
+        self._cache.write_json(PATHS, f"{entry}.json", {"id": clip, "stamp": asdict(file.stamp)})
         return clip
 
     def _has(self, clip: str) -> bool:

@@ -80,7 +80,7 @@ class MeasuringChat(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": "offline", "measuring_code": fingerprint()[:16]}
+        return {"model": "offline", "measuring_code": fingerprint()}
 
     def _generate(
         self,
