@@ -17,6 +17,7 @@ from aurelia import bench_cli
 from aurelia.errors import AureliaError, InputError
 from aurelia.options import Debug, Json, Model, Profile, by_role, context_of
 from aurelia.settings import Settings
+from aurelia.thread_cli import Checkpoint, Keeping, Thread, trace
 
 app = typer.Typer(
     add_completion=False,
@@ -67,6 +68,11 @@ def ask(
     compare: Annotated[
         bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (on by default).")
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Accept, edit or send back the reasoning before the target has it.")
+    ] = False,
+    thread: Thread = None,
+    checkpoint: Checkpoint = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -78,15 +84,15 @@ def ask(
         "compare": compare,
     }
     overrides |= {f"{role}_fallback": spec for role, spec in by_role("--fallback", fallback).items()}
-    context = context_of(profile, model, overrides)
+    keeping = Keeping.of(thread, checkpoint, review)
+    context = context_of(profile, model, {**overrides, "review": "reasoning" if review else None})
     media = _Media(video, audio)
     from aurelia.show import Progress, answer_lines
-    from graph.run import ask as run
 
     progress = Progress(context)
     asked: Any = {"video": media.clip["id"], "audio": [track["id"] for track in media.tracks]}
     asked |= {"question": question, "choices": choice or []}
-    result = asyncio.run(run(asked, context, desk=media.desk(), on_event=progress.event))
+    result = asyncio.run(keeping.ask(asked, context, media.desk(), progress))
     progress.result(result)
     _print(json.dumps(result, ensure_ascii=False) if as_json else answer_lines(result))
 
@@ -166,6 +172,9 @@ def graph(
     else:
         draw.png(png)
         typer.echo(f"Drawn into {png}.", err=True)
+
+
+app.command()(trace)
 
 
 class _Media:

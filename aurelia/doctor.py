@@ -19,6 +19,7 @@ PACKAGES = {
     "langgraph-cli": "langgraph dev and Studio: pip install -e '.[server]'",
     "langchain-openai": "OpenAI and compatible servers: pip install -e '.[openai]'",
     "langchain-google-genai": "Gemini: pip install -e '.[google]'",
+    "langgraph-checkpoint-postgres": "threads in PostgreSQL: pip install -e '.[postgres]'",
     "torch": "local weights: pip install -e '.[local]'",
     "transformers": "local weights: pip install -e '.[local]'",
     "torchvision": "video processors of local weights; without it clips are shown as frames",

@@ -21,7 +21,7 @@ class Settings:
     """The operator's settings.
 
     Attributes:
-        home: folder of everything that is kept: the call ledger, the clip cache, the served media.
+        home: folder of everything that is kept: the call ledger, threads, the clip cache, the served media.
         media_roots: folders whose files may be read, and in which relative names are looked up.
         any_file: whether any local file may be read (the command line without AURELIA_MEDIA_ROOTS).
         max_media_bytes: largest file that is opened or uploaded, in bytes.
@@ -73,6 +73,11 @@ class Settings:
     def cache(self) -> Path:
         """Folder of decoded clips, named by content; safe to delete."""
         return self.home / "cache"
+
+    @property
+    def threads(self) -> Path:
+        """The SQLite file of the runs that are kept by name, so that they can be gone on with."""
+        return self.home / "threads.sqlite"
 
     @property
     def ledger(self) -> Path:

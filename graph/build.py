@@ -12,13 +12,14 @@ from aurelia.models.desk import Desk
 from aurelia.models.providers import Provider
 from aurelia.settings import Settings
 from graph.observe import observed
-from graph.route import after_evaluator, after_prepare
+from graph.route import after_evaluator, after_prepare, after_review
 from graph.trace import brief, outcome
 from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import advise
 from nodes.generator import generate
 from nodes.prepare import prepare
+from nodes.review import review
 from nodes.summarizer import summarize
 from nodes.target import answer, answer_alone, answer_zero_shot
 from state.context import Context
@@ -36,7 +37,8 @@ def build_graph(
 ) -> AureliaGraph:
     """The graph: prepare, then generator, summarizer and evaluator until the router is content, then the target.
 
-    A describer stands between prepare and the loop where a run names one, for models that cannot hear or see.
+    A describer stands between prepare and the loop where a run names one, for models that cannot hear or see; a person
+    stands between the loop and the target where a run wants a review.
     Nothing is opened, read or imported for a model before a run needs it.
 
     Args:
@@ -62,13 +64,15 @@ def build_graph(
     ]
     for name, node, reads in agents:
         builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
+    builder.add_node("review", observed(review), input_schema=Ended, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
     builder.add_edge("describer", "reasoning_generator")
     builder.add_edge("reasoning_generator", "summarizer")
     builder.add_edge("summarizer", "evaluator")
-    builder.add_conditional_edges("evaluator", after_evaluator, ["feedback", "target_model", "zero_shot"])
+    builder.add_conditional_edges("evaluator", after_evaluator, ["feedback", "review", "target_model", "zero_shot"])
     builder.add_edge("feedback", "reasoning_generator")
+    builder.add_conditional_edges("review", after_review, ["reasoning_generator", "target_model"])
     builder.add_edge("target_model", END)
     builder.add_edge("zero_shot", END)
     return builder.compile(checkpointer=checkpointer, name="aurelia")

@@ -6,12 +6,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Command
+
+from aurelia.errors import InputError
 from aurelia.models.desk import Desk
 from graph.build import AureliaGraph, build_graph
 from graph.sender import configure
+from graph.thread import Reviewer, resumed, stopped, thread_config
 from nodes.describer import descriptions
 from nodes.evaluator import judge
 from state.context import Context
+from state.events import Event
+from state.names import only_known
 from state.schema import Input, Judged, MediaRef, add_usage
 
 CLIP_KEYS = ("id", "duration", "width", "height", "fps", "has_audio", "audio_channels", "audio_seconds")
@@ -38,9 +45,12 @@ async def ask(
     *,
     desk: Desk | None = None,
     graph: AureliaGraph | None = None,
-    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    on_event: Callable[[Event], None] = lambda event: None,
     tags: Sequence[str] = (),
     metadata: Mapping[str, Any] | None = None,
+    thread: str | None = None,
+    keep: BaseCheckpointSaver[Any] | None = None,
+    reviewer: Reviewer | None = None,
 ) -> dict[str, Any]:
     """Answers one question.
 
@@ -49,30 +59,59 @@ async def ask(
         context: the run's settings.
         desk: models, clips and ledger (default: those of this machine).
         graph: the graph to run (default: a new one at that desk).
-        on_event: called with each event as it happens (clip, attempt, feedback, target).
+        on_event: called with each event as it happens (`state.events`).
         tags: for the run's trace, for instance the task.
         metadata: for the run's trace, for instance the id of the question.
+        thread: name of a thread to keep the run in; one that was stopped in the middle of this question goes on.
+        keep: where threads are kept, for a new graph (`graph.keep`).
+        reviewer: asked when the run pauses for a person.
 
     Returns:
         The keys of RESULT_KEYS, each always there; null where it does not apply.
 
     Raises:
-        InputError: the question, a choice or a setting cannot be used (MediaError: a clip cannot).
+        InputError: the question, a choice or a setting cannot be used (MediaError: a clip cannot), the thread holds
+            another question, or the run pauses and there is no reviewer.
         ModelError: the target did not answer.
     """
     began = time.perf_counter()
+    only_known(question, Input.__annotations__, "A question")
     configure()
-    graph = graph or build_graph(desk=desk)
-    final: dict[str, Any] = {}
+    desk = desk or (None if graph else Desk())
+    graph = graph or build_graph(desk=desk, checkpointer=keep)
     name = f"aurelia: {str(question.get('question'))[:60]}"
     config: Any = {"run_name": name, "tags": [*tags], "metadata": {**(metadata or {})}}
-    stream: AsyncIterator[Any] = graph.astream(question, config, context=context, stream_mode=["custom", "values"])
+    given: Any = question
+    if thread is not None:
+        config |= thread_config(graph, thread)
+        if state := await stopped(graph, thread, question, desk):
+            given = None
+            on_event(resumed(thread, state))
+    while True:
+        final = await _stream(graph, given, config, context, on_event)
+        if not (pauses := final.get("__interrupt__")):
+            return result(final, time.perf_counter() - began)
+        if reviewer is None:
+            raise InputError(f"The run waits for a person's review in thread {thread!r}: give a reviewer to go on.")
+        given = Command(resume=await reviewer(pauses[0].value))
+
+
+async def _stream(
+    graph: AureliaGraph, given: Any, config: Any, context: Context, on_event: Callable[[Event], None]
+) -> dict[str, Any]:
+    """Runs the graph to its end or to a pause; the last state."""
+    final: dict[str, Any] = {}
+    # What has been done is on disk before the next node begins, so that a run that is killed goes on from there.
+    durability: Any = "sync" if "configurable" in config else None
+    modes: Any = ["custom", "values"]
+    stream: AsyncIterator[Any] = graph.astream(given, config, context=context, stream_mode=modes, durability=durability)
     async for kind, data in stream:
         if kind == "custom":
             on_event(data)
         else:
-            final = data
-    return result(final, time.perf_counter() - began)
+            # Where a pause comes beside another node's end, that end's values follow it without it.
+            final = {**final, **data}
+    return final
 
 
 def result(output: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from aurelia.errors import ModelError
 from aurelia.models.desk import Answer, Request
 from aurelia.models.structured import WindowReply
 from state.context import Context
+from state.events import Event
 from state.schema import NO_USAGE, Attempt, Judged, Known, MediaRef, Reasoning, Role, Sense, Update, Window
 
 MOST_WINDOWS = 4
@@ -20,6 +21,11 @@ SHORTEST_WINDOW = 0.1
 def settings_of(runtime: Runtime[Context]) -> Context:
     """The run's settings; the defaults when the graph was called without any."""
     return runtime.context or Context()
+
+
+def emit(runtime: Runtime[Context], event: Event) -> None:
+    """Tells whoever streams the run what has happened."""
+    runtime.stream_writer(event)
 
 
 def base_fields(role: Role | Literal["describer"], state: Known | Judged) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 import prompts
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer, Desk, Request
-from nodes.common import base_fields, media_fields, settings_of
+from nodes.common import base_fields, emit, media_fields, settings_of
 from state.context import Context
 from state.schema import Judged, Known, Sense, Update, add_usage
 
@@ -26,7 +26,7 @@ async def describe(state: Known, runtime: Runtime[Context], desk: Desk) -> Updat
         update["described"][sense] = answer.value
         update["usage"] = add_usage(update.get("usage"), answer.usage)
         update["seconds"] = (update.get("seconds") or 0.0) + answer.seconds
-        runtime.stream_writer({"event": "described", "sense": sense, "by": context.describer, "text": answer.value})
+        emit(runtime, {"event": "described", "sense": sense, "by": context.describer or "", "text": answer.value})
     return update
 
 

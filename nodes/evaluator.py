@@ -6,7 +6,7 @@ import prompts
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer, Desk, Request
 from aurelia.models.structured import VerdictReply
-from nodes.common import base_fields, failed, inside, media_fields, part, settings_of, with_fallback
+from nodes.common import base_fields, emit, failed, inside, media_fields, part, settings_of, with_fallback
 from state.context import Context
 from state.schema import Judged, Update
 
@@ -22,8 +22,17 @@ async def evaluate(state: Judged, runtime: Runtime[Context], desk: Desk) -> Upda
         except ModelError as fault:
             update = failed(attempt["iteration"], "evaluator", fault)
     known = {**attempt, **(update.get("iterations") or [{}])[0]}
-    shown = {name: known[name] for name in ("iteration", "score", "caption", "critique", "error")}
-    runtime.stream_writer({"event": "attempt", **shown})
+    emit(
+        runtime,
+        {
+            "event": "attempt",
+            "iteration": known["iteration"],
+            "score": known["score"],
+            "caption": known["caption"],
+            "critique": known["critique"],
+            "error": known["error"],
+        },
+    )
     return {**update, "scores": [known["score"]]}
 
 

@@ -7,7 +7,17 @@ from aurelia.errors import ModelError
 from aurelia.models.desk import Desk, Request
 from aurelia.models.messages import about
 from aurelia.models.structured import FeedbackReply
-from nodes.common import base_fields, choices_text, inside, looks, part, reasoning_text, settings_of, with_fallback
+from nodes.common import (
+    base_fields,
+    choices_text,
+    emit,
+    inside,
+    looks,
+    part,
+    reasoning_text,
+    settings_of,
+    with_fallback,
+)
 from state.context import Context
 from state.schema import NO_USAGE, Attempt, Loop, Update
 
@@ -39,10 +49,10 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
             "warnings": [f"There is no feedback on attempt {attempt['iteration']}: {fault}"],
         }
     windows = inside(answer.value.windows, state["clip"]["duration"])
-    guidance = {"feedback": answer.value.feedback, "windows": windows}
-    runtime.stream_writer({"event": "feedback", "iteration": attempt["iteration"], **guidance})
+    iteration, said = attempt["iteration"], answer.value.feedback
+    emit(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
-    return part("feedback", attempt["iteration"], answer, **guidance, **bill)
+    return part("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
 
 def _text(state: Loop, attempt: Attempt) -> str:

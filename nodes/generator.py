@@ -19,12 +19,14 @@ from nodes.common import (
 )
 from state.context import Context
 from state.schema import Attempt, Loop, Update
+from state.select import best_iteration
 
 
 async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
     """Writes the next attempt's reasoning; a generator that fails leaves an attempt without one."""
     context, attempts = settings_of(runtime), state["iterations"]
     iteration, last = len(attempts) + 1, attempts[-1] if attempts else None
+    before = _guided(state, iteration) or last
     fields = base_fields("generator", state) | media_fields(state, context)
     fields |= {
         "question": state["question"],
@@ -32,15 +34,15 @@ async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update
         "iteration": iteration,
         "looks": looks(attempts),
         "samples": context.samples,
-        "reasoning": last and last["reasoning"],
-        "score": last and last["score"],
+        "reasoning": before and before["reasoning"],
+        "score": before and before["score"],
         "guidance": last and last["feedback"],
     }
     text = prompts.fill(
         "generator",
         question=state["question"],
         choices=choices_text(state["choices"]),
-        guidance=guidance_text(last),
+        guidance=guidance_text(last, before),
     )
     request = Request("generator", context.generator, text, fields, state["run"], context.rollout, sees_clip=True)
     try:
@@ -50,14 +52,35 @@ async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update
     return part("generator", iteration, answer, reasoning=answer.value.model_dump())
 
 
-def guidance_text(last: Attempt | None) -> str:
-    """What the generator is told of the last attempt; empty before the first."""
-    if last is None or last["reasoning"] is None:
+def _guided(state: Loop, iteration: int) -> Attempt | None:
+    """What a person who asked for this attempt had before them: the best one; None when no person asked, or for none.
+
+    Feedback and windows stand with the last attempt all the same, in the order in which things happened.
+    """
+    best = best_iteration([attempt["score"] for attempt in state["iterations"]])
+    return state["iterations"][best - 1] if best and iteration in state["asked"] else None
+
+
+def guidance_text(last: Attempt | None, before: Attempt | None) -> str:
+    """What the generator is told of the attempt `before` it (the last, or the best), and what it is asked to do.
+
+    Empty before the first attempt, and when there is nothing to tell.
+    """
+    if last is None or before is None or (before["reasoning"] is None and not last["feedback"]):
         return ""
-    score = f"scored {last['score']} of 10" if last["score"] is not None else "could not be scored"
-    lines = [f"This is attempt {last['iteration'] + 1}. The last one {score}:", reasoning_text(last["reasoning"])]
+    lines = [f"This is attempt {last['iteration'] + 1}. {_standing(last, before)}"]
+    if before["reasoning"]:
+        lines.append(reasoning_text(before["reasoning"]))
     if last["feedback"]:
         lines.append(f"Guidance for this attempt: {last['feedback']}")
         windows = ", ".join(f"{window['start']:.2f}-{window['end']:.2f} s" for window in last["windows"])
         lines.append(f"Look and listen again, closely, at {windows}." if windows else "")
     return "\n".join([*lines, "Make a new attempt, grounded in what the clip shows and lets you hear."])
+
+
+def _standing(last: Attempt, before: Attempt) -> str:
+    which = "The last one" if before is last else f"Attempt {before['iteration']}, the best so far,"
+    if before["reasoning"] is None:
+        return f"{which} had no reasoning."
+    score = before["score"]
+    return f"{which} could not be scored:" if score is None else f"{which} scored {score} of 10:"

@@ -9,12 +9,13 @@ from langgraph.runtime import Runtime
 from aurelia.choices import LETTERS
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
-from nodes.common import media_fields, settings_of
+from nodes.common import emit, media_fields, settings_of
 from state.context import ROLES, Context
 from state.schema import Input, MediaRef, Role, Update
 
 MOST_TRACKS = 8
 LONGEST_TEXT = 10_000
+UNKEPT = "A run with a review pauses, so it needs a thread that is kept: give a checkpointer and a thread's name."
 
 
 async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tuple[Role, ...] = ROLES) -> Update:
@@ -27,21 +28,23 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         roles: those that the graph has a node for; the models of others are not made.
 
     Raises:
-        InputError: the question or the choices cannot be used, or a model is missing, its key wrong, or it cannot carry
-            the clip.
+        InputError: the question or the choices cannot be used, a review is wanted where no thread is kept, or a model
+            is missing, its key wrong, or it cannot carry the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check(state)
+    context = settings_of(runtime)
+    if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
+        raise InputError(UNKEPT)
     clip = await asyncio.to_thread(desk.store.admit, state["video"])
     tracks: list[MediaRef] = []
     for name in audio:
         tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
-    context = settings_of(runtime)
     fields = media_fields({"clip": clip, "tracks": tracks}, context)
     models = {role: spec for role, spec in context.models().items() if role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     await asyncio.to_thread(desk.ready, [*models.items(), *instead], fields, context.describer)
-    runtime.stream_writer({"event": "clip", "clip": clip, "tracks": tracks})
+    emit(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
         "question": question,
@@ -52,6 +55,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "models": models,
         "iterations": None,
         "scores": None,
+        "asked": None,
+        "edited": None,
         "seconds": None,
         "usage": None,
         "warnings": None,

@@ -6,7 +6,7 @@ import prompts
 from aurelia.choices import choose
 from aurelia.errors import AureliaError, ModelError
 from aurelia.models.desk import Answer, Desk, Request
-from nodes.common import base_fields, choices_text, media_fields, settings_of, with_fallback
+from nodes.common import base_fields, choices_text, emit, media_fields, settings_of, with_fallback
 from state.context import Context, Inject
 from state.schema import NO_USAGE, Ended, Known, Reasoning, Update
 from state.select import best_iteration, stop_reason
@@ -16,15 +16,19 @@ from targets import Target, target_for
 async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     """The target's answer with the best reasoning; without any when no attempt could be scored.
 
+    A reasoning that a person has edited stands for the best one; nobody has scored it, so it has no score and is no
+    attempt's.
+
     Raises:
         ModelError: the target did not answer.
     """
-    context, iteration = settings_of(runtime), best_iteration(state["scores"])
-    best = state["iterations"][iteration - 1]["reasoning"] if iteration else None
-    runtime.stream_writer({"event": "target", "best_iteration": iteration})
+    context, edited = settings_of(runtime), state.get("edited")
+    iteration = None if edited else best_iteration(state["scores"])
+    best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
+    emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
     said = await ask_target(state, best, context, desk)
     warnings = list(said.notes)
-    if iteration is None:
+    if best is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
     if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
@@ -35,6 +39,8 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         "best_iteration": iteration,
         "score": state["scores"][iteration - 1] if iteration else None,
         "stop_reason": stop_reason(state, context),
+        # A thread may be gone on with, or forked, with another target than it began with.
+        "models": {**state["models"], "target": context.target},
         "usage": said.usage,
         "warnings": warnings,
     }

@@ -5,10 +5,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aurelia.errors import InputError
+from state.names import nearest
 from state.schema import Role
 
 Inject = Literal["steps", "steps+answers", "full"]
 PromptCache = Literal["implicit", "explicit"]
+Review = Literal["none", "reasoning"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 SPEC = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
@@ -93,6 +95,12 @@ class Context(BaseModel):
         title="Compare",
         description="Also ask the target without any reasoning (zero-shot) in the same run.",
     )
+    review: Review = Field(
+        default="none",
+        title="Review by a person",
+        description="reasoning: when the loop ends, the run pauses, so that a person accepts the best reasoning, edits"
+        " it or asks for another attempt before the target is given it. It needs a thread that is kept.",
+    )
     frames: int = Field(
         default=16, ge=2, le=256, title="Frames per look", description="Frames that one look at the clip may use."
     )
@@ -175,5 +183,12 @@ def make_context(values: dict[str, object]) -> Context:
     try:
         return Context.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(_said(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors())
         raise InputError(f"These settings cannot be used: {faults}.") from None
+
+
+def _said(where: tuple[int | str, ...], kind: str, fault: str) -> str:
+    name = ".".join(map(str, where))
+    if kind == "extra_forbidden":
+        return f"{name}: there is no such setting; {nearest(name, Context.model_fields)}"
+    return f"{name}: {fault}"

@@ -194,6 +194,8 @@ class Update(TypedDict, total=False):
     described: dict[Sense, str]
     iterations: list[dict[str, Any]] | None
     scores: list[int | None] | None
+    asked: list[int] | None
+    edited: Reasoning | None
     seconds: float | None
     usage: Usage | None
     warnings: list[str] | None
@@ -222,9 +224,10 @@ class Known(TypedDict):
 
 
 class Loop(Known):
-    """What the agents of the loop see beside that: the attempts so far."""
+    """What the agents of the loop see beside that: the attempts so far; `asked` are those that a person asked for."""
 
     iterations: Annotated[list[Attempt], merge_attempts]
+    asked: Annotated[list[int], append]
 
 
 class Judged(TypedDict):
@@ -238,15 +241,24 @@ class Judged(TypedDict):
 
 
 class Standing(TypedDict):
-    """All that the router sees: the score of every attempt so far (null: not scored), and what they took."""
+    """What decides whether the loop ends: the score of every attempt (null: not scored), and what they took."""
 
     scores: Annotated[list[int | None], append]
     seconds: Annotated[float, add_seconds]
     usage: Annotated[Usage, add_usage]
 
 
+class Routed(Standing):
+    """All that the router sees: beside that, the attempts that a person asked for after the loop had ended."""
+
+    asked: Annotated[list[int], append]
+
+
 class Ended(Loop, Standing):
-    """What the target node sees when the loop has ended."""
+    """What the target node and a reviewer see when the loop has ended; `edited` is a person's reasoning."""
+
+    edited: NotRequired[Reasoning | None]
+    models: dict[Role, str]
 
 
 class Output(TypedDict):
@@ -273,4 +285,6 @@ class State(Input, Output):
     tracks: list[MediaRef]
     described: dict[Sense, str]
     scores: Annotated[list[int | None], append]
+    asked: Annotated[list[int], append]
+    edited: Reasoning | None
     seconds: Annotated[float, add_seconds]

@@ -31,9 +31,9 @@ ORDER = [
     ("nodes",),
     ("graph",),
     ("aurelia.bench",),
-    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show"),
+    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.show_trace"),
     ("aurelia.options",),
-    ("aurelia.bench_cli", "aurelia.bench_import_cli", "aurelia.bench_report_cli"),
+    ("aurelia.bench_cli", "aurelia.bench_import_cli", "aurelia.bench_report_cli", "aurelia.thread_cli"),
     ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")

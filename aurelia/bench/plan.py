@@ -114,7 +114,8 @@ def _rate(entry: str) -> tuple[str, float]:
 def settings(context: Context, plan: Plan) -> dict[str, Any]:
     """All settings that decide the answers of a run: those of a question, and which questions are asked."""
     arms = [arm for arm in ARMS if arm in plan.arms]
-    return {**context.model_dump(mode="json"), "arms": arms, "tasks": sorted(plan.tasks)}
+    # A benchmark asks no person, so `review` decides nothing.
+    return {**context.model_dump(mode="json", exclude={"review"}), "arms": arms, "tasks": sorted(plan.tasks)}
 
 
 def specs(context: Context, plan: Plan) -> set[str]:

@@ -125,6 +125,8 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
 
 
 def _make_models(desk: Desk, context: Context, plan: Plan) -> None:
+    if context.review != "none":
+        raise InputError('A benchmark waits for nobody: take review = "reasoning" out of the profile.')
     specs = plans.specs(context, plan)
     for spec in specs:
         desk.model(spec)

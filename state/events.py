@@ -1,0 +1,79 @@
+"""The custom events of a run, small and typed: what happened, never the whole state, and no media.
+
+A run streams them in the mode `custom`; the command line's progress is made of them and of nothing else.
+"""
+
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from state.schema import MediaRef, Sense, Window
+
+Action = Literal["accept", "edit", "again"]
+
+
+class ClipEvent(TypedDict):
+    """The clip and its separate sound tracks are admitted; the loop begins."""
+
+    event: Literal["clip"]
+    clip: MediaRef
+    tracks: list[MediaRef]
+
+
+class DescribedEvent(TypedDict):
+    """A model has written what others cannot hear or see."""
+
+    event: Literal["described"]
+    sense: Sense
+    by: str
+    text: str
+
+
+class AttemptEvent(TypedDict):
+    """An attempt is over: its score of 1 to 10, or null and the error."""
+
+    event: Literal["attempt"]
+    iteration: int
+    score: int | None
+    caption: str | None
+    critique: str | None
+    error: str | None
+
+
+class FeedbackEvent(TypedDict):
+    """What the next attempt is asked to attend to, and where (seconds)."""
+
+    event: Literal["feedback"]
+    iteration: int
+    feedback: str
+    windows: list[Window]
+
+
+class ReviewEvent(TypedDict):
+    """What a person decided on the reasoning of attempt `best_iteration` (null: there was none)."""
+
+    event: Literal["review"]
+    action: Action
+    best_iteration: int | None
+    feedback: str | None
+    windows: list[Window]
+
+
+class TargetEvent(TypedDict):
+    """The target is asked: with the reasoning of attempt `best_iteration`, with an edited one, or (null) without."""
+
+    event: Literal["target"]
+    best_iteration: int | None
+    edited: bool
+
+
+class ResumedEvent(TypedDict):
+    """A kept thread goes on after so many attempts, before the nodes named."""
+
+    event: Literal["resumed"]
+    thread: str
+    iterations: int
+    next: list[str]
+
+
+Event = ClipEvent | DescribedEvent | AttemptEvent | FeedbackEvent | ReviewEvent | TargetEvent | ResumedEvent
