@@ -47,11 +47,12 @@ def test_every_file_of_the_page_is_used_here() -> None:
 
 async def test_a_provider_of_ones_own_plays_a_role(tmp_path: Path, settings: Settings, duet: Path) -> None:
     module = used("longest.py", tmp_path)
-    result = await module.run(str(duet), "How many sounds are heard?", ["one", "two", "three"], settings)
-    assert (result["answer"], result["choice"], result["models"]["target"]) == ("three", "three", "longest:choice")
+    choices = ["one", "two", "three"]
+    result = await module.run(str(duet), "How many sounds are heard?", choices, "longest:60", settings)
+    assert (result["answer"], result["choice"], result["models"]["target"]) == ("three", "three", "longest:60")
     assert result["iterations"][0]["score"] and result["usage"]["cost_usd"] == 0
-    with pytest.raises(InputError, match="needs choices"):
-        await module.run(str(duet), "How many sounds are heard?", [], settings)
+    with pytest.raises(InputError, match="takes 1 s of a clip"):
+        await module.run(str(duet), "How many sounds are heard?", choices, "longest:1", settings)
 
 
 def test_a_capability_row_can_be_used() -> None:
