@@ -1,7 +1,8 @@
 """`make pictures`: the pictures in docs/pictures, each from a real run, and the table of Studio's form.
 
-The graph is drawn by `aurelia graph --png`; the two terminals hold what the commands printed, colours and all; the report
-is a page built from an offline benchmark of rendered scenes, opened in a headless chromium. It draws nothing by hand.
+The graph is drawn by `aurelia graph --png`; the two terminals hold what the commands printed, colours and all; the
+report is a page built from an offline benchmark of rendered scenes, opened in a headless chromium. Nothing is drawn by
+hand.
 """
 
 import json
@@ -16,8 +17,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks"), str(ROOT / "docs")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import studio_form
 from browser import browser, lacking, open_question, visit
@@ -29,6 +30,7 @@ from aurelia.mini.demo import CHOICES, QUESTION, SCENE
 from aurelia.mini.scene import parse, write
 from aurelia.show_trace import WIDTH as TRACE_WIDTH
 
+ROOT = Path(__file__).parent.parent
 WIDTH = 100
 FIRST_SEED = 9_000
 SCENES = 8

@@ -13,11 +13,11 @@ from langgraph_cli.docker import DEFAULT_POSTGRES_URI, DockerCapabilities, Versi
 
 from state.context import Context
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 
 import studio_form
 
+ROOT = Path(__file__).parent.parent
 IMAGES_OWN = {"DATABASE_URI", "REDIS_URI", "LANGGRAPH_CLOUD_LICENSE_KEY", "N_JOBS_PER_WORKER"}
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -47,7 +47,8 @@ def test_the_compose_file_asks_for_tokens_and_keeps_what_has_to_be_kept() -> Non
     assert f"home:{environment['AURELIA_HOME']}" in server["volumes"]
     assert "AURELIA_STUDIO" not in environment and "AURELIA_TOKENS" not in environment
     assert all(port.startswith("127.0.0.1:") for port in server["ports"])
-    assert set(COMPOSE["volumes"]) == {volume.split(":")[0] for one in COMPOSE["services"].values() for volume in one.get("volumes", [])}
+    kept = [volume for service in COMPOSE["services"].values() for volume in service.get("volumes", [])]
+    assert set(COMPOSE["volumes"]) == {volume.partition(":")[0] for volume in kept}
     assert set(server["depends_on"]) == COMPOSE["services"].keys() - {"aurelia"}
     secrets = {name for name in environment if name.endswith("_KEY")}
     assert secrets and all(environment[name] is None for name in secrets)
@@ -61,7 +62,8 @@ def test_the_compose_file_stands_on_the_same_services_as_the_tool_of_the_image()
         assert ours[name]["image"] == theirs[f"langgraph-{name}"]["image"]
     assert ours["redis"]["healthcheck"]["test"] == theirs["langgraph-redis"]["healthcheck"]["test"]
     assert ours["aurelia"]["healthcheck"]["test"] == theirs["langgraph-api"]["healthcheck"]["test"]
-    assert ours["aurelia"]["ports"] == [f"127.0.0.1:{port}".replace('"', "") for port in theirs["langgraph-api"]["ports"]]
+    (port,) = theirs["langgraph-api"]["ports"]
+    assert ours["aurelia"]["ports"] == [f"127.0.0.1:{port.strip(chr(34))}"]
     assert DEFAULT_POSTGRES_URI.endswith("?sslmode=disable")
     assert ours["aurelia"]["environment"]["DATABASE_URI"].startswith("postgres://aurelia:")
 

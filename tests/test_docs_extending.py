@@ -23,7 +23,8 @@ from targets import read_rows, target_for
 
 PAGE = (Path(__file__).parent.parent / "docs" / "extending.md").read_text(encoding="utf-8")
 FILES = {
-    name: text for text, name in re.findall(r"^```(?:python|toml)\n(# ([\w./]+)(?::[^\n]*)?\n.*?)^```", PAGE, re.M | re.S)
+    name: text
+    for text, name in re.findall(r"^```(?:python|toml)\n(# ([\w./]+)(?::[^\n]*)?\n.*?)^```", PAGE, re.M | re.S)
 }
 
 
@@ -65,8 +66,9 @@ def test_a_target_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "studio_omni.toml").write_text(FILES["targets/studio_omni.toml"], encoding="utf-8")
     (name, row), *more = read_rows(tmp_path).items()
     assert name == "studio_omni" and not more
-    assert row.fit("compatible:studio-omni-72b") > target_for("compatible:studio-omni-72b").fit("compatible:other")
-    assert row.fit("compatible:studio-omni-7b") > row.fit("compatible:studio-omni-72b") > row.fit("compatible:other") == 0
+    exact, alike = row.fit("compatible:studio-omni-7b"), row.fit("compatible:studio-omni-72b")
+    assert exact > alike > target_for("compatible:studio-omni-72b").fit("compatible:studio-omni-72b")
+    assert row.fit("compatible:other") == 0
     (tmp_path / "bad.toml").write_text('title = "x"', encoding="utf-8")
     with pytest.raises(InputError, match=r"targets/bad\.toml"):
         read_rows(tmp_path)
