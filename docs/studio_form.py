@@ -14,8 +14,10 @@ _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "mor
 def table() -> str:
     """The settings as a Markdown table, from the graph's own context schema."""
     rows = ["| title | setting | default | bounds | what it does |", "|---|---|---|---|---|"]
-    fields: Mapping[str, Any] = build_graph().get_context_jsonschema()["properties"]
-    for name, field in fields.items():
+    published = build_graph().get_context_jsonschema()
+    if not published:
+        raise ValueError("the graph publishes no settings")
+    for name, field in published["properties"].items():
         default = "none" if field["default"] in (None, "") else f"`{json.dumps(field['default']).strip(chr(34))}`"
         cells = [field["title"], f"`{name}`", default, _bounds(field), field["description"]]
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
@@ -37,7 +39,7 @@ def renewed(page: str) -> str:
     """The page with its table as it should be.
 
     Raises:
-        ValueError: the page has no place for it.
+        ValueError: the page has no place for it, or the graph publishes no settings.
     """
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
