@@ -18,6 +18,7 @@ from aurelia.bench.marking import mark_run
 from aurelia.bench.runfile import RunFile
 from aurelia.errors import InputError
 from aurelia.models.capabilities import Capability
+from aurelia.report.build import build
 from aurelia.settings import Settings
 from targets import read_rows, target_for
 
@@ -103,3 +104,5 @@ def test_a_metric_is_a_script_over_the_run(tmp_path: Path) -> None:
     table(run, tmp_path / "made.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "made.jsonl").read_text(encoding="utf-8").splitlines()]
     assert all("words" in line["marks"] for line in lines)
+    said = build([run], tmp_path / "report").markdown.read_text(encoding="utf-8")
+    assert re.search(r"\*\*Other metrics, made\*\*\n\n\| .*\bwords \|", said)
