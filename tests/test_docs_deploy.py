@@ -13,7 +13,7 @@ from langgraph_cli.docker import DEFAULT_POSTGRES_URI, DockerCapabilities, Versi
 
 from state.context import Context
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+sys.path.append(str(Path(__file__).parent.parent / "docs"))
 
 import studio_form
 

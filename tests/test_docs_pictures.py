@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from browser import lacking
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+sys.path.append(str(Path(__file__).parent.parent / "docs"))
 
 import pictures
 
