@@ -7,6 +7,7 @@ from the maker's own pages is null, and `notes` says so. Nothing here runs a mod
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -115,13 +116,18 @@ class Target(BaseModel):
 
 @lru_cache
 def rows() -> dict[str, Target]:
-    """Every row by the name of its file.
+    """Every row by the name of its file; InputError as `read_rows`."""
+    return read_rows(files("targets"))
+
+
+def read_rows(folder: Traversable) -> dict[str, Target]:
+    """The rows of a folder, each checked, by the name of its file.
 
     Raises:
         InputError: a data file cannot be read; the message names it.
     """
     found: dict[str, Target] = {}
-    for file in sorted(files("targets").iterdir(), key=lambda entry: entry.name):
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".toml"):
             try:
                 found[file.name.removesuffix(".toml")] = Target.model_validate(tomllib.loads(file.read_text("utf-8")))

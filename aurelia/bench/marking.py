@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
+from aurelia.bench.captions import METRICS
 from aurelia.bench.claim import claimed
 from aurelia.bench.limits import Traffic
 from aurelia.bench.record import Record
@@ -19,6 +20,8 @@ from aurelia.models.desk import Desk
 
 Score = Callable[[Record, str], Awaitable[Sequence[Scored]]]
 BATCH = 200
+OURS = {"correct", *METRICS}
+"""The metrics that are looked for here; a run file may hold others beside them."""
 
 
 async def by_rule(record: Record, answer: str) -> Sequence[Scored]:
@@ -62,7 +65,8 @@ async def mark_run(path: Path, *, house: House | None = None, judge: str | None 
 
 async def _mark(run: RunFile, score: Score, judged: bool, concurrency: int) -> int:
     # What the rules could not read may still be read by a judge.
-    settled = {(m.record, m.arm, m.rollout) for m in run.marks() if m.value is not None or not judged}
+    ours = (mark for mark in run.marks() if mark.metric in OURS)
+    settled = {(m.record, m.arm, m.rollout) for m in ours if m.value is not None or not judged}
     records = {record.id: record for record in run.records()}
     due = [found for found in run.outcomes(state="answered") if _key(found) not in settled]
     captions = [found for found in due if records[found.record].task == CAPTIONING]

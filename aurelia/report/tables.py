@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aurelia.bench.bill import Spent
+from aurelia.bench.captions import METRICS
 from aurelia.bench.runfile import Arm
 from aurelia.report.figures import Point
 from aurelia.report.measure import ArmFigures, Group, groups, measure
@@ -160,7 +161,7 @@ def _both(zero: ArmFigures, ours: ArmFigures, name: str) -> str:
 
 
 def captions(run: RunFigures) -> Table | None:
-    """The captions' own metrics, mean over questions, where a run has any."""
+    """Every metric beside "correct", mean over questions: the captions' own, and any that somebody added to the run."""
     names = list(dict.fromkeys(name for case in run.cases for side in case.sides.values() for name in side.scores))
     if not names:
         return None
@@ -170,11 +171,10 @@ def captions(run: RunFigures) -> Table | None:
         values = [[side.scores[name] for side in sides if side.scores.get(name) is not None] for name in names]
         means = [number(sum(v or 0.0 for v in some) / len(some), 3) if some else NOTHING for some in values]
         rows.append(Line([title, str(len(sides)), *means]))
+    title = "Captions" if set(names) <= set(METRICS) else "Other metrics"
+    notes = ["Means over questions, BLEU-4 too (a figure over the whole corpus differs)."]
     return Table(
-        f"Captions, {run.name}",
-        ["", "n", *names],
-        rows,
-        ["Means over questions, BLEU-4 too (a figure over the whole corpus differs)."],
+        f"{title}, {run.name}", ["", "n", *names], rows, notes if "bleu4" in names else ["Means over questions."]
     )
 
 
