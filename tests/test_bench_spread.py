@@ -1,7 +1,8 @@
-"""`bench run --server`: questions handed to two real `langgraph dev` servers, one of which has tokens and one of which dies."""
+"""`bench run --server`: questions handed to real `langgraph dev` servers, of which some die."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,7 +30,11 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     for clip in ("duet.mp4", "trio.mp4")
     for question in (
         {"question": "How many sounds are heard?", "choices": ["one", "two", "three"], "answers": ["two"]},
-        {"question": "Which is louder?", "choices": ["the first sound", "the second sound"], "answers": ["the first sound"]},
+        {
+            "question": "Which is louder?",
+            "choices": ["the first sound", "the second sound"],
+            "answers": ["the first sound"],
+        },
         {"question": "What colour is the circle?", "answers": ["red"]},
     )
 ]
@@ -55,8 +60,10 @@ class Place(NamedTuple):
         with RunFile.open(self.folder / out) as run:
             return list(run.outcomes())
 
-    def uploads(self, name: str) -> int:
-        return (self.folder / name / "log").read_text().count("POST /clips 201")
+    def uploads(self, name: str) -> tuple[int, list[int]]:
+        """How often a server said that it has not got a clip, and when each that it took was written."""
+        missed = re.findall(r"GET /clips/[0-9a-f]{64} 404", (self.folder / name / "log").read_text())
+        return len(missed), sorted(file.stat().st_mtime_ns for file in (self.folder / name / "owners").glob("*/*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +104,15 @@ async def test_servers_answer_as_this_machine_does_and_get_each_clip_once(place:
         assert run.bill()["calls"] == sum(outcome.usage["calls"] for outcome in outcomes) == end["usage"]["calls"] > 0
     with RunFile.open(place.folder / "local.run") as run:
         assert run.servers() == {}
-    assert [place.uploads("one"), place.uploads("two")] == [2, 2]
+    given = [place.uploads("one"), place.uploads("two")]
+    assert [(missed, len(taken)) for missed, taken in given] == [(2, 2), (2, 2)]
 
     events: list[Any] = []
     again = await place.run("spread.run", *urls, tell=events.append)
     assert [event["event"] for event in events] == ["start", "end"]
     assert again["usage"] == end["usage"]
     await place.run("another.run", *urls, plan={"limit": 1})
-    assert [place.uploads("one"), place.uploads("two")] == [2, 2]
+    assert [place.uploads("one"), place.uploads("two")] == given
 
 
 async def test_a_server_that_is_killed_leaves_its_questions_to_the_other(place: Place) -> None:

@@ -78,9 +78,10 @@ class Served:
                 raise InputError(f"The server {self.name} has no graph {graph!r}: let it run this version of Aurelia.")
 
     async def alive(self) -> bool:
-        """Whether it answers at all."""
+        """Whether it answers at all; asked once, where other requests try to connect for some seconds."""
         try:
-            return (await self._http.get("/ok", timeout=CONNECT)).is_success
+            async with httpx.AsyncClient(base_url=self._http.base_url, timeout=CONNECT) as client:
+                return (await client.get("/ok")).is_success
         except httpx.HTTPError:
             return False
 
