@@ -44,7 +44,9 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions; may grow later.")] = None,
     rollout: Annotated[int, typer.Option(min=0, help="Number of the independent repetition.")] = 0,
-    concurrency: Annotated[int, typer.Option(min=1, help="Answers worked on, and calls to a provider, at once.")] = 8,
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Answers worked on, and calls to a provider, at once; with --server: on each.")
+    ] = 8,
     rpm: Annotated[
         list[str] | None, typer.Option(metavar="PROVIDER=N", help="Calls a minute at most to a provider.")
     ] = None,
@@ -57,6 +59,13 @@ def run(
     require_media: Annotated[
         bool, typer.Option("--require-media", help="Leave out questions whose media are not there.")
     ] = False,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Let this LangGraph server answer; give it once for each of several."),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="What lets you in there.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every event as one JSON object a line.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -79,7 +88,7 @@ def run(
     from aurelia.bench.progress import Display
     from aurelia.bench.runner import House, run_bench
 
-    house = House(Settings.from_environment(local=True), media)
+    house = House(Settings.from_environment(local=True), media, servers=tuple(server or ()), token=token)
 
     def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))

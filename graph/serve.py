@@ -1,9 +1,10 @@
-"""What a LangGraph server loads (`langgraph.json`): the graph, with its traces sent as `graph.sender` decides."""
+"""What a LangGraph server loads (`langgraph.json`): the graphs, with their traces sent as `graph.sender` decides."""
 
 from aurelia.models.desk import Desk
-from graph.build import build_graph
+from graph.build import build_graph, build_zero_shot
 from graph.sender import configure
 
 configure()
 desk = Desk()
 graph = build_graph(desk=desk)
+zero_shot = build_zero_shot(desk)

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -25,7 +26,21 @@ needs_server = [
 
 @contextmanager
 def serving(home: Path, **settings: str) -> Iterator[str]:
-    """The server's URL, while it runs.
+    """The server's URL, while it runs; the arguments are those of `started`."""
+    with started(home, **settings) as server:
+        yield server.url
+
+
+class Started(NamedTuple):
+    """A server, and the process to kill."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def started(home: Path, **settings: str) -> Iterator[Started]:
+    """A server, while it runs.
 
     Args:
         home: AURELIA_HOME, and where the server keeps its threads and writes its log.
@@ -53,7 +68,7 @@ def serving(home: Path, **settings: str) -> Iterator[str]:
                 break
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.5)
-        yield url
+        yield Started(url, process)
     finally:
         process.terminate()
         process.wait(30)

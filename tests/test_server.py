@@ -46,7 +46,7 @@ async def test_the_served_graph_publishes_both_schemas_and_answers(server: str) 
     from langgraph_sdk import get_client
 
     async with get_client(url=server) as client:
-        assistant = (await client.assistants.search())[0]
+        assistant = (await client.assistants.search(graph_id="aurelia"))[0]
         schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
         assert set(schemas["input_schema"]["properties"]) == {"video", "question", "audio", "choices"}
         assert schemas["context_schema"]["properties"]["threshold"]["maximum"] == 10

@@ -84,7 +84,8 @@ def status_of(run: Path) -> dict[str, Any]:
 
     Returns:
         run, questions (in the file), answered and failed (by arm), calls, tokens, cost_usd (null: not known), seconds
-        (of work), models, reported (versions that providers named).
+        (of work), models, servers (answers by server; what they spent on a question that they never answered is not in
+        the bill), reported (versions that providers named to this machine).
     """
     with RunFile.open(run) as opened:
         counts: dict[str, dict[str, int]] = {"answered": {}, "failed": {}}
@@ -100,6 +101,7 @@ def status_of(run: Path) -> dict[str, Any]:
             "cost_usd": bill["cost_usd"],
             "seconds": round(opened.seconds(), 1),
             "models": meta["models"],
+            "servers": opened.servers(),
             "reported": opened.reported(),
         }
 

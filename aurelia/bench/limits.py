@@ -152,9 +152,13 @@ class Traffic:
         """Waits until no call is under way."""
         await self._calm.wait()
 
+    def refuse(self, fault: Exception) -> None:
+        """Stops the work, because no other call would escape this error; the first one counts."""
+        self.refused = self.refused or fault
+        self._on_refused()
+
     def _judge(self, lane: Lane, began: float, fault: Exception) -> None:
         if isinstance(fault, SettingsError) or (isinstance(fault, ModelError) and fault.status in REFUSED):
-            self.refused = self.refused or fault
-            self._on_refused()
+            self.refuse(fault)
         elif isinstance(fault, ModelError) and (fault.retry_after or fault.status in PUSHED_BACK):
             lane.pushed_back(began, fault.retry_after)

@@ -33,7 +33,8 @@ class Outcome:
         state: `answered` or `failed`; a failed one is asked again when the run goes on.
         answer: the target's answer, None when it failed.
         choice: the choice that the target node read from it, None without choices or when it names none.
-        result: of `aurelia`, the keys of `graph.run.RESULT_KEYS`; of `zero_shot`, its clip, models and warnings.
+        result: of `aurelia`, the keys of `graph.run.RESULT_KEYS`; of `zero_shot`, its clip, models and warnings; and
+            `server`, where one answered.
         error: why it failed.
         tries: how often it was asked so far.
         seconds: how long the last try took; both arms of one try share it.
@@ -83,6 +84,7 @@ class Standing(NamedTuple):
 _FIELDS = [field.name for field in fields(Outcome)]
 _OUTCOME = ", ".join(f"o.{name}" for name in _FIELDS)
 _STANDING = ", ".join(f"o.{name}" for name in Standing._fields)
+_SERVER = "json_extract(result, '$.server')"
 _MARK = ", ".join(f"m.{field.name}" for field in fields(Mark))
 
 
@@ -241,14 +243,24 @@ class RunFile:
             connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def bill(self) -> Usage:
-        """What all calls of this run have cost, those whose answer was never used included."""
+        """What all calls of this run have cost, those whose answer was never used included.
+
+        Of what servers answered (`aurelia.bench.spread`) it counts what their results state: what a server spent on a
+        question that it never answered is not known here.
+        """
         total = dict.fromkeys(NO_USAGE, 0)
         unknown = False
-        for (text,) in self._calls("usage"):
+        stated = self._connection.execute(f"SELECT usage FROM outcomes WHERE {_SERVER} IS NOT NULL")
+        for (text,) in (*self._calls("usage"), *stated):
             usage = json.loads(text)
             unknown |= usage["cost_usd"] is None
             total = {name: total[name] + (usage.get(name) or 0) for name in total}
         return {**NO_USAGE, **total, "cost_usd": None if unknown else float(total["cost_usd"])}  # type: ignore[typeddict-item]
+
+    def servers(self) -> dict[str, int]:
+        """How many answers came from each server; empty for a run that was asked on this machine alone."""
+        query = f"SELECT {_SERVER}, count(*) FROM outcomes WHERE {_SERVER} IS NOT NULL GROUP BY 1 ORDER BY 1"
+        return dict(self._connection.execute(query).fetchall())
 
     def reported(self) -> dict[str, dict[str, list[str]]]:
         """The versions that providers named in their replies, by model: each key with the values that were seen."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aurelia.bench import plan as plans
+from aurelia.bench.asking import Asker, LocalAsker
 from aurelia.bench.claim import claimed
 from aurelia.bench.limits import Traffic
 from aurelia.bench.media import missing
@@ -18,6 +19,7 @@ from aurelia.bench.plan import Plan
 from aurelia.bench.record import Record
 from aurelia.bench.runledger import RunLedger
 from aurelia.bench.session import Session, Tell
+from aurelia.bench.spread import ServerAsker, connected
 from aurelia.errors import InputError
 from aurelia.media import ClipStore
 from aurelia.models.desk import Desk
@@ -38,6 +40,8 @@ class House:
         providers: further model providers by name.
         store: the clips to use (default: those in the settings' home).
         sleep: how to wait between two tries of a call.
+        servers: URLs of LangGraph servers of this project that answer the questions instead of this process.
+        token: what lets us in there, or None.
     """
 
     settings: Settings
@@ -45,6 +49,8 @@ class House:
     providers: Mapping[str, Provider] = field(default_factory=dict)
     store: ClipStore | None = None
     sleep: Callable[[float], Any] = asyncio.sleep
+    servers: tuple[str, ...] = ()
+    token: str | None = field(default=None, repr=False)
 
     def clips(self) -> ClipStore:
         """The clip store, which reads media in their place.
@@ -96,15 +102,33 @@ async def run_bench(
         stop = interrupted or asyncio.Event()
         traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
         ledger = RunLedger(out, traffic, sleep=house.sleep)
+        asker = await _asker(context, plan, house, store, ledger, traffic)
+        try:
+            with plans.opened(out, records, context, plan, media) as run:
+                ledger.spent = run.bill()
+                try:
+                    session = Session(run, context.rollout, plan, asker, ledger, traffic, tell)
+                    return await session.carry_out(asked, left_out, stop)
+                finally:
+                    await ledger.apart(ledger.close)
+        finally:
+            await asker.close()
+
+
+async def _asker(
+    context: Context, plan: Plan, house: House, store: ClipStore, ledger: RunLedger, traffic: Traffic
+) -> Asker:
+    """Who asks, with all that would refuse every question looked into."""
+    if context.review != "none":
+        raise InputError('A benchmark waits for nobody: take review = "reasoning" out of the profile.')
+    if not house.servers:
         desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
         await asyncio.to_thread(_make_models, desk, context, plan)
-        with plans.opened(out, records, context, plan, media) as run:
-            ledger.spent = run.bill()
-            try:
-                session = Session(run, context, plan, desk, ledger, traffic, tell)
-                return await session.carry_out(asked, left_out, stop)
-            finally:
-                await ledger.apart(ledger.close)
+        return LocalAsker(context, desk, ledger, plan.concurrency)
+    if plan.rpm:
+        raise InputError("--rpm is kept where models are asked, so it cannot be with --server: leave it out.")
+    servers = await connected(house.servers, house.token, plan.arms)
+    return ServerAsker(servers, context, store, ledger, traffic, plan.concurrency, house.sleep)
 
 
 def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: str) -> tuple[list[Record], int]:
@@ -125,8 +149,6 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
 
 
 def _make_models(desk: Desk, context: Context, plan: Plan) -> None:
-    if context.review != "none":
-        raise InputError('A benchmark waits for nobody: take review = "reasoning" out of the profile.')
     specs = plans.specs(context, plan)
     for spec in specs:
         desk.model(spec)

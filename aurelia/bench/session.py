@@ -8,49 +8,32 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
+from aurelia.bench.asking import Asker, Item
 from aurelia.bench.limits import Traffic
-from aurelia.bench.media import Clips, by_clip
+from aurelia.bench.media import by_clip
 from aurelia.bench.plan import Plan
 from aurelia.bench.record import Record
-from aurelia.bench.runfile import ARMS, Arm, Outcome, RunFile
+from aurelia.bench.runfile import ARMS, Outcome, RunFile
 from aurelia.bench.runledger import RunLedger
 from aurelia.bench.score import by_rule
 from aurelia.bench.tally import Tally
-from aurelia.choices import choose
-from aurelia.errors import AureliaError
-from aurelia.models.desk import Desk
-from graph.build import build_graph, build_zero_shot
-from graph.run import ask
-from state.context import Context
-from state.schema import Input
 
 Tell = Callable[[dict[str, Any]], None]
 INTERRUPTED = "interrupted"
 UNKNOWN_PRICE = "the price of a call is not known, so a budget in dollars cannot be kept"
 
 
-class Item(NamedTuple):
-    """One answer that is wanted, and how often it was tried in vain."""
-
-    record: str
-    arm: Arm
-    tries: int
-
-
 class Session:
     """Works on one run; made for one use."""
 
     def __init__(
-        self, run: RunFile, context: Context, plan: Plan, desk: Desk, ledger: RunLedger, traffic: Traffic, tell: Tell
+        self, run: RunFile, rollout: int, plan: Plan, asker: Asker, ledger: RunLedger, traffic: Traffic, tell: Tell
     ) -> None:
         """Asks nothing yet; the arguments are those of `aurelia.bench.runner.run_bench`, opened."""
-        self._run, self._plan, self._desk, self._ledger = run, plan, desk, ledger
-        self._traffic, self._tell = traffic, tell
-        self._context = context.model_copy(update={"compare": False})
-        self._graphs = {"aurelia": build_graph(desk=desk), "zero_shot": build_zero_shot(desk)}
-        self._clips = Clips(desk.store)
+        self._run, self._rollout, self._plan, self._asker = run, rollout, plan, asker
+        self._ledger, self._traffic, self._tell = ledger, traffic, tell
         self._tally = Tally(arm for arm in ARMS if arm in plan.arms)
         self._before = run.seconds()
         self._began = time.monotonic()
@@ -89,7 +72,7 @@ class Session:
 
     def _left(self, asked: Sequence[Record]) -> list[Item]:
         """The answers that are wanted still, those about the same clip together; counts those that are there."""
-        known = {(found.record, found.arm): found for found in self._run.standings(self._context.rollout)}
+        known = {(found.record, found.arm): found for found in self._run.standings(self._rollout)}
         items = []
         for record in by_clip(asked):
             for arm in self._tally.counts:
@@ -125,7 +108,7 @@ class Session:
                 await self._worker(items, once=True)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._plan.concurrency):
+                for _ in range(self._asker.at_once):
                     group.create_task(self._worker(items))
         except BaseExceptionGroup as faults:
             raise faults.exceptions[0] from None
@@ -152,7 +135,9 @@ class Session:
 
     async def _one(self, item: Item) -> None:
         record = self._run.record(item.record)
-        outcome = await self._asked(record, item)
+        await self._asker.ask(record, item, partial(self._keep, record))
+
+    async def _keep(self, record: Record, outcome: Outcome) -> None:
         if outcome.state == "failed":
             if self._stop.is_set():
                 # Ctrl-C reaches the decoding processes too: what fails now says nothing about the question.
@@ -160,40 +145,17 @@ class Session:
             self._last_error = outcome.error
         await self._ledger.apart(partial(self._run.store_outcomes, outcome, session=self._number))
         mark = by_rule(record, outcome.answer) if outcome.answer is not None else None
-        self._tally.add(item.arm, outcome.state, mark)
+        self._tally.add(outcome.arm, outcome.state, mark)
         self._done += 1
         told: dict[str, Any] = {
             "event": "outcome",
             "record": record.id,
-            "arm": item.arm,
+            "arm": outcome.arm,
             "state": outcome.state,
             "right": mark.right if mark else None,
         }
         told |= {"answer": outcome.answer, "error": outcome.error, "tries": outcome.tries}
         self._tell({**told, **self._so_far()})
-
-    async def _asked(self, record: Record, item: Item) -> Outcome:
-        began = time.perf_counter()
-        known: dict[str, Any] = {"record": record.id, "arm": item.arm, "rollout": self._context.rollout}
-        known |= {"tries": item.tries + 1, "answer": None, "choice": None, "result": None, "error": None}
-        with self._ledger.account(f"{item.arm}/{record.id}") as account:
-            try:
-                media = await self._clips.media(record)
-                question: Input = {"video": media.video, "audio": media.audio, "question": record.asked()}
-                question["choices"] = list(record.choices)
-                traced: Any = {
-                    "tags": [record.task, item.arm],
-                    "metadata": {"question": record.id, "task": record.task},
-                }
-                graph = self._graphs[item.arm]
-                result = await ask(question, self._context, desk=self._desk, graph=graph, **traced)
-                known |= _answered(result, record, item.arm)
-            except AureliaError as fault:
-                known |= {"state": "failed", "error": str(fault), "usage": account.usage}
-            except Exception as fault:
-                said = f"an unexpected {type(fault).__name__}: {fault}"
-                known |= {"state": "failed", "error": said, "usage": account.usage}
-        return Outcome(**{"seconds": time.perf_counter() - began, "created": time.time(), **known})
 
     def _seconds(self) -> float:
         return self._before + time.monotonic() - self._began
@@ -207,14 +169,3 @@ class Session:
             "seconds": round(self._seconds(), 3),
             "calls_at_once": {name: int(lane.limit) for name, lane in self._traffic.lanes.items()},
         }
-
-
-def _answered(result: dict[str, Any], record: Record, arm: Arm) -> dict[str, Any]:
-    """The fields of an outcome that follow from what the graph answered."""
-    found = {"state": "answered", "usage": result["usage"], "seconds": result["seconds"]}
-    if arm == "aurelia":
-        return {**found, "answer": result["answer"], "choice": result["choice"], "result": result}
-    said = result["zero_shot_answer"]
-    named = choose(said, record.choices) if record.choices else None
-    kept = {name: result[name] for name in ("clip", "models", "warnings")}
-    return {**found, "answer": said, "choice": named, "result": kept}
