@@ -173,10 +173,10 @@ def _typed(prompt: str) -> str:
     Raises:
         Abort: the terminal was closed.
     """
-    sys.stderr.write(f"{prompt} ")
-    sys.stderr.flush()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        sys.stderr.write(f"{prompt} ")
+        sys.stderr.flush()
         line = sys.stdin.readline()
     finally:
         signal.signal(signal.SIGINT, before)
