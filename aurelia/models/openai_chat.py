@@ -126,11 +126,7 @@ class ChatCompletions(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         wired = self._wirer.wire(messages)
-        try:
-            if not self._looked_up and self.hosted:
-                self.root_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
-        except openai.OpenAIError as fault:
-            self._judge_lookup(fault)
+        self.look_up()
         self._looked_up = True
         try:
             result = super()._generate(wired.messages, stop, run_manager, **{**self._how(messages), **kwargs})
