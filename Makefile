@@ -3,6 +3,7 @@
 # make live   the tests that need your keys, weights or server; each says what it lacks (tests/live/README.md)
 # make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
+# make attack  hostile clips, paths, text, failing providers and machines, each figure with its bound
 # make constraints  renew constraints.txt from the newest versions that pyproject.toml admits
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test live bench pictures constraints clean
+.PHONY: demo test live bench attack pictures constraints clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -35,6 +36,9 @@ live: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+attack: $(READY)
+	$(BIN)/python benchmarks/attack/run.py
 
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py

@@ -1,0 +1,40 @@
+"""`make attack`: hostile clips, paths, text, failing providers and machines; prints one table, fails where a bound does not hold.
+
+Each area is a module of this folder with `attack(minutes, seed) -> list[Row]`, which stops when its share of time is used up.
+"""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests"))
+
+from row import Row
+
+AREAS = ("mutants", "doors", "wording", "outages", "kills", "leaks")
+
+
+def main() -> None:
+    """Runs the areas named on the command line, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("areas", nargs="*", metavar="AREA", help=", ".join(AREAS) + "; all when none is named")
+    parser.add_argument("--minutes", type=float, default=10.0, help="the longest that one area may take")
+    parser.add_argument("--seed", type=int, default=7)
+    arguments = parser.parse_args()
+    if unknown := set(arguments.areas) - set(AREAS):
+        parser.error(f"there is no area {', '.join(sorted(unknown))}; there are {', '.join(AREAS)}")
+    held = True
+    for area in arguments.areas or AREAS:
+        rows: list[Row] = importlib.import_module(area).attack(arguments.minutes, arguments.seed)
+        for row in rows:
+            held &= row.holds
+            print(
+                f"{row.area:10}{row.what}: {row.measured} (bound: {row.bound}){'' if row.holds else '  BROKEN'}",
+                flush=True,
+            )
+    sys.exit(not held)
+
+
+if __name__ == "__main__":
+    main()
