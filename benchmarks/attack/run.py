@@ -1,6 +1,6 @@
-"""`make attack`: hostile clips, paths, text, failing providers and machines; prints one table, fails where a bound does not hold.
+"""`make attack`: hostile clips, paths and text, failing providers and machines, in one table; fails where a bound is broken.
 
-Each area is a module of this folder with `attack(minutes, seed) -> list[Row]`, which stops when its share of time is used up.
+Each area is a module of this folder with `attack(minutes, seed) -> list[Row]`, which stops when its time is used up.
 """
 
 import argparse
