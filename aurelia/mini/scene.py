@@ -71,6 +71,7 @@ class Shape(_Part):
     y: Fraction1
     size: float = Field(default=0.25, gt=0, le=1)
     moves: list[Span] = Field(default=[], description="Spans in seconds in which it bounces; it is still outside them")
+    rise: Fraction1 = Field(default=0.0, description="How far above its place it bounces, of the picture's height")
 
 
 class SoundEvent(_Part):
@@ -218,7 +219,7 @@ def _lift(shape: Shape, time: float) -> float:
     """How high above its place the shape is, as a fraction of the picture's height."""
     for start, end in shape.moves:
         if start <= time < end:
-            return BOUNCE * abs(math.sin(math.pi * BOUNCES_A_SECOND * (time - start)))
+            return shape.rise + BOUNCE * abs(math.sin(math.pi * BOUNCES_A_SECOND * (time - start)))
     return 0.0
 
 

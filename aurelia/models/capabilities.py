@@ -87,6 +87,7 @@ class Family(_Row):
         hears: whether it takes sound.
         most_frames: pictures in one request; None: no limit known.
         height: pixels, of the frames that it is given.
+        frames: most frames that it is given of a clip, where the settings allow more; None: as many as they allow.
         audio_seconds: longest sound in one part, longer sound is cut into several; None: as its processor says.
         output: most tokens of one reply.
         reuse: whether its keys and values of a clip can be kept and used again.
@@ -97,6 +98,7 @@ class Family(_Row):
     hears: bool = True
     most_frames: int | None = None
     height: int = 336
+    frames: int | None = Field(default=None, ge=1)
     audio_seconds: float | None = None
     output: int = 2048
     reuse: bool = False

@@ -129,10 +129,10 @@ class Teller:
         Raises:
             MediaError: it cannot be decoded.
         """
-        return joined([self._picture(clip, [], clip.frames), *self._sounds(clip, [])])
+        return joined([self._picture(clip, [], self._most(clip)), *self._sounds(clip, [])])
 
     def _look(self, clip: Seen, windows: list[Window]) -> Shown:
-        share = max(1, clip.frames // len(windows))
+        share = max(1, self._most(clip) // len(windows))
         parts = []
         for window in windows:
             stretch = f"{window['start']:.2f}-{window['end']:.2f} s"
@@ -142,6 +142,9 @@ class Teller:
                 parts.append(self._picture(clip, [window], share))
             parts += self._sounds(clip, [window]) if self._senses.hears else []
         return joined([*parts, _said("\n\n")])
+
+    def _most(self, clip: Seen) -> int:
+        return min(clip.frames, self._senses.row.frames or clip.frames)
 
     def _picture(self, clip: Seen, windows: list[Window], count: int) -> Shown:
         sees = self._senses.sees
@@ -216,7 +219,8 @@ class Teller:
     def _check(self, clip: Seen, windows: list[Window]) -> None:
         senses, row = self._senses, self._senses.row
         clip.refuse(self._spec, self._lacking(clip))
-        count = clip.frames + max(1, clip.frames // max(1, len(windows))) * len(windows)
+        most = self._most(clip)
+        count = most + max(1, most // max(1, len(windows))) * len(windows)
         if senses.sees != "none" and row.most_frames is not None and count > row.most_frames:
             raise InputError(
                 f"{self._spec} takes {row.most_frames} images in one request, and this one has {count}:"

@@ -77,6 +77,7 @@ def senses_of(weights: Weights, processor: Any, config: Any = None) -> Senses:
     if row is None:
         seeing, hearing = hasattr(processor, "image_processor"), _ears(processor) is not None
         row = Family(sees="images" if seeing else "none", hears=hearing)
+    row = _as_trained(weights, row)
     deaf = config is not None and getattr(config, "audio_config", config) is None
     ears = _ears(processor) if row.hears and not deaf else None
     video = getattr(processor, "video_processor", None)
@@ -87,6 +88,24 @@ def senses_of(weights: Weights, processor: Any, config: Any = None) -> Senses:
     part = row.audio_seconds or (most / rate if most else None)
     interleaved = native and ears is not None and hasattr(processor, "load_audio_from_video")
     return Senses(sees, ears is not None, interleaved, rate, part, row)
+
+
+def _as_trained(weights: Weights, row: Family) -> Family:
+    """The row with what the checkpoint's own `clip.json` says: how clips were shown to it when it was trained.
+
+    Raises:
+        InputError: that file holds something else than fields of a row.
+    """
+    file = weights.folder / "clip.json"
+    if not file.is_file():
+        return row
+    try:
+        return Family.model_validate({**row.model_dump(), **json.loads(file.read_text("utf-8"))})
+    except (ValueError, TypeError):
+        known = ", ".join(Family.model_fields)
+        raise InputError(
+            f"clip.json of {weights.spec} cannot be used: it may hold {known}, and nothing else."
+        ) from None
 
 
 def _ears(processor: Any) -> Any:

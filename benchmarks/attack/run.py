@@ -1,4 +1,4 @@
-"""`make attack`: hostile clips, paths and text, failing providers and machines, in one table; fails where a bound is broken.
+"""`make attack`: hostile clips, paths and text, failing providers and machines; fails where a bound is broken.
 
 Each area is a module of this folder with `attack(minutes, seed) -> list[Row]`, which stops when its time is used up.
 """

@@ -1,0 +1,125 @@
+"""What the mini target is asked and what it should say: questions on a clip's truth, in every way of asking.
+
+Compositions are parted once and for all by their wording: `trained` in every way, `steps` (never asked directly), and
+`never` (in no way; to see whether a plan helps where nothing was learned).
+"""
+
+import hashlib
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+import prompts
+from aurelia.mini.checkpoint import OWN
+from aurelia.models.offline.stage import Asked, Hop, Missing, One, Table, chain, compositions, names, options, worded
+from nodes.common import choices_text
+from nodes.target import injected, injected_text
+from state.context import Inject
+from state.schema import Reasoning
+from targets import rows
+
+Way = Literal["direct", "own", "steps", "steps+answers", "full"]
+Group = Literal["trained", "steps", "never"]
+MOST_HOPS = 5
+OWN_HOPS = 2
+"""Longest chain of which the target was shown steps of its own."""
+
+
+class Example(NamedTuple):
+    """One question on one clip."""
+
+    asked: Asked
+    question: str
+    choices: list[str]
+    answer: str
+    hops: list[Hop]
+
+
+def hops_of(asked: Asked) -> int:
+    """How many hops a composition has."""
+    return len(chain(asked))
+
+
+def group(asked: Asked) -> Group:
+    """How a composition takes part in training; single hops always in every way."""
+    if hops_of(asked) < 2 or asked.kind in ("odd", "caption"):
+        return "trained"
+    share = int(hashlib.sha256(worded(asked).encode()).hexdigest(), 16) % 100
+    return "never" if share < 20 else "steps" if share < 35 else "trained"
+
+
+def by_hops() -> dict[int, list[Asked]]:
+    """The compositions of at most MOST_HOPS hops, by their number."""
+    found: dict[int, list[Asked]] = {}
+    for asked in compositions():
+        if hops_of(asked) <= MOST_HOPS:
+            found.setdefault(hops_of(asked), []).append(asked)
+    return found
+
+
+def posed(asked: Asked, table: Table, rng: np.random.Generator, tries: int = 6) -> Example | None:
+    """A composition asked of a clip, with names drawn; None where the clip has no such thing."""
+    for _ in range(tries):
+        named = Asked(asked.kind, _named(asked.one, rng), asked.other and _named(asked.other, rng))
+        if named.other == named.one:
+            continue
+        try:
+            hops = chain(named, table)
+        except Missing:
+            continue
+        choices = [str(choice) for choice in rng.permutation(options(named))] if options(named) else []
+        answer = hops[-1].value if named.kind != "caption" else caption(table)
+        return Example(named, worded(named), choices, answer, hops)
+    return None
+
+
+def _named(one: One, rng: np.random.Generator) -> One:
+    known = names()
+    for kind in (known.instruments, known.spots):
+        if one.start in kind:
+            return one._replace(start=str(rng.choice(kind)))
+    return one
+
+
+def caption(table: Table) -> str:
+    """The clip in a sentence."""
+    known = names()
+    parts = [
+        f"{turn.instrument or 'nothing'} at {'nowhere' if turn.spot is None else known.spots[turn.spot]}"
+        for turn in table
+    ]
+    return ", then ".join(parts)
+
+
+def loudness(table: Table) -> str:
+    """The instruments from the loudest to the softest: what training hears beside the questions."""
+    sounding = sorted((turn for turn in table if turn.instrument), key=lambda turn: -turn.level)
+    return ", then ".join(str(turn.instrument) for turn in sounding)
+
+
+def prompt(question: str, choices: list[str], way: Way, hops: list[Hop]) -> str:
+    """The target's prompt, as `nodes.target` fills it."""
+    row = rows()["mini"]
+    before = ""
+    if way not in ("direct", "own"):
+        mode: Inject = "steps" if way == "steps" else "steps+answers" if way == "steps+answers" else "full"
+        before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(injected(reasoning(hops), mode)))
+    asked = f"{question} {OWN}" if way == "own" else question
+    form = row.choice if choices else row.short
+    return prompts.fill("target", reasoning=before, question=asked, choices=choices_text(choices), form=form)
+
+
+def reasoning(hops: list[Hop]) -> Reasoning:
+    """A chain as a reasoning."""
+    steps: list[Any] = [
+        {"step": hop.text, "justification": "", "answer": hop.value, "modality": hop.modality} for hop in hops
+    ]
+    return {"steps": steps, "answer": hops[-1].value}
+
+
+def reply(example: Example, way: Way) -> str:
+    """What the target should say: with a plan its findings step by step, else the answer alone."""
+    if way in ("steps", "own"):
+        found = " ".join(f"{number}. {hop.value}" for number, hop in enumerate(example.hops, 1))
+        return f"{found} Answer: {example.answer}"
+    return f"Answer: {example.answer}"

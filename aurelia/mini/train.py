@@ -1,0 +1,271 @@
+"""`aurelia mini train`: trains the mini target from scratch on clips that never repeat, on one or two cores.
+
+The learning rate falls along a cosine over the minutes given. Longer chains come in as training goes on.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import distributed
+
+from aurelia.mini import checkpoint, examples, world
+from aurelia.mini.features import FIRST_OF_TRAINING, Parts, mels
+from aurelia.mini.packing import Packer, Slots, embedded
+from aurelia.models.offline.stage import Asked, Table
+
+WAYS: dict[examples.Way, float] = {"direct": 0.36, "own": 0.08, "steps": 0.42, "steps+answers": 0.09, "full": 0.05}
+EARLY = {1: 0.5, 2: 0.3, 3: 0.12, 4: 0.05, 5: 0.03}
+LATE = {1: 0.2, 2: 0.2, 3: 0.2, 4: 0.2, 5: 0.2}
+LOUDNESS = "Order the instruments by loudness."
+WEIGHT = 4.0
+"""How much more a finding or an answer counts in the loss than the words around it."""
+
+
+class Settings(NamedTuple):
+    """How it is trained."""
+
+    minutes: float = 60
+    clips: int = 8
+    questions: int = 6
+    rate: float = 2e-3
+    seed: int = 0
+    cores: int = 2
+    warm: int = 100
+    muon: float = 0.0
+
+
+def corpus(count: int = 3000) -> Iterator[str]:
+    """Text for the tokenizer."""
+    rng = np.random.default_rng(1)
+    known = examples.by_hops()
+    for number in range(count):
+        table = world.draw(FIRST_OF_TRAINING + number).table
+        hops = known[int(rng.choice(list(known)))]
+        posed = examples.posed(hops[int(rng.integers(len(hops)))], table, rng)
+        yield from (examples.caption(table), examples.loudness(table), LOUDNESS)
+        for way in WAYS if posed else ():
+            yield examples.prompt(posed.question, posed.choices, way, posed.hops)
+            yield examples.reply(posed, way)
+
+
+class Teacher:
+    """Draws the questions of a clip."""
+
+    def __init__(self, seed: int) -> None:
+        """Begins a run of draws."""
+        self.rng = np.random.default_rng([seed, 2])
+        self.known = examples.by_hops()
+
+    def pairs(self, table: Table, count: int, done: float) -> list[tuple[str, str]]:
+        """Prompts and replies on one clip; `done` is how far training has come, 0..1."""
+        rng = self.rng
+        share = 0.7 * (1 - done) ** 2 + 0.08
+        found = []
+        if rng.random() < share:
+            found.append((self._plain("What happens, turn by turn?"), f"Answer: {examples.caption(table)}"))
+        if rng.random() < share:
+            found.append((self._plain(LOUDNESS), f"Answer: {examples.loudness(table)}"))
+        ways, odds = list(WAYS), list(WAYS.values())
+        while len(found) < count:
+            way = ways[int(rng.choice(len(ways), p=odds))]
+            posed = examples.posed(self._composition(way, min(1.0, done / 0.4)), table, rng)
+            if posed is not None and posed.choices:
+                choices = posed.choices if rng.random() < 0.8 else []
+                prompt = examples.prompt(posed.question, choices, way, posed.hops)
+                found.append((prompt, examples.reply(posed, way)))
+        return found
+
+    def _plain(self, question: str) -> str:
+        return examples.prompt(question, [], "direct", [])
+
+    def _composition(self, way: examples.Way, late: float) -> Asked:
+        rng = self.rng
+        most = examples.OWN_HOPS if way == "own" else examples.MOST_HOPS
+        odds = np.array([EARLY[n] * (1 - late) + LATE[n] * late for n in range(1, most + 1)])
+        while True:
+            known = self.known[1 + int(rng.choice(most, p=odds / odds.sum()))]
+            asked = known[int(rng.integers(len(known)))]
+            group = examples.group(asked)
+            if group == "trained" or (group == "steps" and way not in ("direct", "own")):
+                return asked
+
+
+def train(folder: Path, settings: Settings, say: Any = print) -> Path:
+    """Trains a checkpoint into `folder`, on one process a core; `say` is told how it goes."""
+    import torch.multiprocessing as processes
+
+    checkpoint.save(folder, checkpoint.model(words := checkpoint.tokenizer(corpus()), settings.seed), words)
+    with tempfile.TemporaryDirectory() as meeting:
+        where = f"file://{meeting}/meeting"
+        if settings.cores == 1:
+            _work(0, folder, settings, where, say)
+        else:
+            processes.spawn(_work, (folder, settings, where, say), nprocs=settings.cores)
+    return folder
+
+
+def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> None:
+    """One of the processes: its own clips, and steps that all take together."""
+    from transformers import AutoTokenizer
+
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", where, rank=rank, world_size=settings.cores, timeout=timedelta(minutes=10))
+    words: Any = AutoTokenizer.from_pretrained(folder)
+    model = checkpoint.model(words, settings.seed).train()
+    slots = Slots()
+    model.model.language_model.config._attn_implementation = slots.name
+    seed = settings.seed * settings.cores + rank
+    packer, teacher, listener, parts = Packer(words, model), Teacher(seed), checkpoint.listener(), Parts(seed)
+    heavy, optimizers = _values(words), _optimizers(model, settings)
+    began, step, done, told = time.monotonic(), 0, 0.0, Told()
+    with quick_towers():
+        while done < 1:
+            batch = parts.batch(settings.clips)
+            rows = [teacher.pairs(table, settings.questions, done) for table in batch.tables]
+            packed = packer.pack([[pair[:2] for pair in row] for row in rows])
+            slots.ends = packed.ends
+            loss = _loss(model, packed, batch.images, mels(batch.sound, listener), heavy, told)
+            for optimizer in optimizers:
+                optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            _average(model, settings.cores)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scale = min(1, (step + 1) / settings.warm) * (0.97 * 0.5 * (1 + np.cos(np.pi * done)) + 0.03)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["initial_lr"] * scale
+                optimizer.step()
+            step += 1
+            done = _agreed((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
+            if rank == 0 and step % 100 == 0:
+                say(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {told.summary()}")
+            if rank == 0 and (step % 500 == 0 or done >= 1):
+                checkpoint.save(folder, model, words)
+    distributed.destroy_process_group()
+
+
+def _optimizers(model: Any, settings: Settings) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the model, AdamW for embeddings, convolutions, norms and biases."""
+    inside = [
+        p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name and "lm_head" not in name
+    ]
+    known = {id(p) for p in inside}
+    rest = [p for p in model.parameters() if id(p) not in known]
+    rate, found = settings.rate, []
+    if settings.muon:
+        muon: Any = torch.optim.Muon
+        found.append(muon(inside, lr=settings.muon, weight_decay=0.02, momentum=0.95, adjust_lr_fn="match_rms_adamw"))
+    else:
+        found.append(torch.optim.AdamW(inside, lr=rate, betas=(0.9, 0.98), weight_decay=0.05))
+    found.append(torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.0))
+    for optimizer in found:
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return found
+
+
+def _average(model: Any, cores: int) -> None:
+    """Gradients averaged over the processes."""
+    if cores == 1:
+        return
+    known = [p for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([p.grad.reshape(-1) for p in known])
+    distributed.all_reduce(flat)
+    flat /= cores
+    at = 0
+    for p in known:
+        p.grad.copy_(flat[at : at + p.numel()].view_as(p))
+        at += p.numel()
+
+
+def _agreed(done: float, cores: int) -> float:
+    """How far training has come, as the first process says."""
+    if cores == 1:
+        return done
+    said = torch.tensor([done])
+    distributed.broadcast(said, 0)
+    return float(said)
+
+
+class Told:
+    """What the last steps got right: of the names of the world, one by one, in replies."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.losses: list[float] = []
+        self.right: list[float] = []
+
+    def summary(self) -> str:
+        """In words; begins anew."""
+        said = f"loss {np.mean(self.losses):.3f}, names right {100 * np.mean(self.right):.1f} %"
+        self.losses, self.right = [], []
+        return said
+
+
+def _values(words: Any) -> torch.Tensor:
+    """Which tokens are names of the world, bool[vocabulary]."""
+    from aurelia.models.offline.stage import names
+
+    known = names()
+    said = [*known.instruments, *known.spots, *known.turns, *known.counts, "yes", "no", "none", "nothing", "nowhere"]
+    said += [value for facts in known.facts.values() for value in facts.values()]
+    heavy = torch.zeros(len(words), dtype=torch.bool)
+    for name in said:
+        ids = words(" " + name)["input_ids"]
+        if len(ids) == 1:
+            heavy[ids[0]] = True
+    return heavy
+
+
+def _loss(model: Any, packed: Any, images: Any, spectra: torch.Tensor, heavy: torch.Tensor, told: Told) -> torch.Tensor:
+    text = embedded(model, packed.ids, images, spectra)
+    hidden = model.model.language_model(
+        inputs_embeds=text, position_ids=packed.positions, use_cache=False
+    ).last_hidden_state
+    learned = packed.labels[:, 1:] != -100
+    wanted = packed.labels[:, 1:][learned]
+    said = model.lm_head(hidden[:, :-1][learned])
+    weight = torch.where(heavy[wanted], WEIGHT, 1.0)
+    loss = (F.cross_entropy(said, wanted, reduction="none") * weight).sum() / weight.sum()
+    told.losses.append(loss.item())
+    told.right.append(float((said.argmax(-1) == wanted)[heavy[wanted]].float().mean()))
+    return loss
+
+
+class quick_towers:
+    """While it holds, the towers take segments of one length as a batch and not one by one; the results are the same."""
+
+    def __enter__(self) -> None:
+        import transformers.models.qwen2_5_omni.modeling_qwen2_5_omni as omni
+
+        self.kinds: Any = (omni.Qwen2_5OmniAudioAttention, omni.Qwen2_5OmniVisionAttention)
+        self.plain = [kind.forward for kind in self.kinds]
+
+        def hear(self: Any, hidden_states: Any, cu_seqlens: Any, **more: Any) -> Any:
+            count, length = len(cu_seqlens) - 1, hidden_states.shape[0] // (len(cu_seqlens) - 1)
+            parts = [
+                part(hidden_states).view(count, length, self.num_heads, self.head_dim).transpose(1, 2)
+                for part in (self.q_proj, self.k_proj, self.v_proj)
+            ]
+            mixed = F.scaled_dot_product_attention(*parts, scale=self.scaling)
+            return self.out_proj(mixed.transpose(1, 2).reshape(count * length, -1))
+
+        def see(self: Any, hidden_states: Any, cu_seqlens: Any, position_embeddings: Any = None, **more: Any) -> Any:
+            count, total = len(cu_seqlens) - 1, hidden_states.shape[0]
+            query, key, value = (p(hidden_states).view(total, self.num_heads, -1) for p in (self.q, self.k, self.v))
+            query, key = omni.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
+            parts = [x.reshape(count, total // count, self.num_heads, -1).transpose(1, 2) for x in (query, key, value)]
+            return self.proj(F.scaled_dot_product_attention(*parts).transpose(1, 2).reshape(total, -1))
+
+        self.kinds[0].forward, self.kinds[1].forward = hear, see
+
+    def __exit__(self, *fault: object) -> None:
+        for kind, forward in zip(self.kinds, self.plain, strict=True):
+            kind.forward = forward
