@@ -30,6 +30,7 @@ RESULT_KEYS = (
     "score",
     "best_iteration",
     "best",
+    "target_in_domain",
     "iterations",
     "clip",
     "models",

@@ -9,10 +9,12 @@ from typing_extensions import TypedDict
 from aurelia.choices import LETTERS
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer, Request
+from aurelia.models.offline.stage import staged
 from aurelia.models.structured import WindowReply
 from state.context import Context
 from state.events import Event
 from state.schema import NO_USAGE, Attempt, Judged, Known, MediaRef, Reasoning, Role, Sense, Update, Window
+from targets import target_for
 
 MOST_WINDOWS = 4
 SHORTEST_WINDOW = 0.1
@@ -70,6 +72,11 @@ def with_fallback(request: Request, context: Context, text: str | None = None) -
         return request
     fields = {name: value for name, value in request.fields.items() if name != "reuse"}
     return replace(request, fallback=replace(request, spec=spec, text=text or request.text, fields=fields))
+
+
+def in_domain(target: str, question: str, clip: MediaRef) -> bool | None:
+    """Whether clip and question are of the one world that the target knows; None for a target of any."""
+    return staged(question, clip) if target_for(target).domain == "stage" else None
 
 
 def choices_text(choices: list[str]) -> str:

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from aurelia.choices import LETTERS
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
-from nodes.common import emit, media_fields, settings_of
+from nodes.common import emit, in_domain, media_fields, settings_of
 from state.context import ROLES, Context
 from state.schema import Input, MediaRef, Role, Update
 
@@ -67,6 +67,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "best_iteration": None,
         "score": None,
         "stop_reason": None,
+        "target_in_domain": in_domain(context.target, question, clip),
     }
 
 

@@ -6,7 +6,7 @@ import prompts
 from aurelia.choices import choose
 from aurelia.errors import AureliaError, ModelError
 from aurelia.models.desk import Answer, Desk, Request
-from nodes.common import base_fields, choices_text, emit, media_fields, settings_of, with_fallback
+from nodes.common import base_fields, choices_text, emit, in_domain, media_fields, settings_of, with_fallback
 from state.context import Context, Inject
 from state.schema import NO_USAGE, Ended, Known, Reasoning, Update
 from state.select import best_iteration, stop_reason
@@ -39,6 +39,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         "best_iteration": iteration,
         "score": state["scores"][iteration - 1] if iteration else None,
         "stop_reason": stop_reason(state, context),
+        "target_in_domain": in_domain(context.target, state["question"], state["clip"]),
         # A thread may be gone on with, or forked, with another target than it began with.
         "models": {**state["models"], "target": context.target},
         "usage": said.usage,
@@ -100,7 +101,13 @@ async def ask_target(state: Known, reasoning: Reasoning | None, context: Context
     text = _prompt(target_for(context.target), state, given)
     request = Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
     instead = context.target_fallback and _prompt(target_for(context.target_fallback), state, given)
-    return await desk.say(with_fallback(request, context, instead))
+    said = await desk.say(with_fallback(request, context, instead))
+    # A fork may have chosen another target than the run began with, so it is looked at again.
+    if in_domain(context.target, state["question"], state["clip"]) is False:
+        said.notes.append(
+            f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
+        )
+    return said
 
 
 def _prompt(row: Target, state: Known, given: Reasoning | None) -> str:

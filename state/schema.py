@@ -206,6 +206,7 @@ class Update(TypedDict, total=False):
     best_iteration: int | None
     score: int | None
     stop_reason: StopReason | None
+    target_in_domain: bool | None
     models: dict[Role, str]
 
 
@@ -271,6 +272,7 @@ class Output(TypedDict):
     best_iteration: int | None
     score: int | None
     stop_reason: StopReason | None
+    target_in_domain: bool | None
     iterations: Annotated[list[Attempt], merge_attempts]
     clip: MediaRef
     models: dict[Role, str]

@@ -62,6 +62,10 @@ class Target(BaseModel):
     )
     short: Line = Field(description="What it is told about the form of a free answer.")
     choice: Line = Field(description="What it is told about the form of an answer that is one of several choices.")
+    domain: Literal["stage"] | None = Field(
+        default=None,
+        description="The one world of clips and questions that it knows (stage: the mini world); null: any.",
+    )
     run: Run = Field(
         default="provider",
         description="provider: a service or code of ours; native: weights in this process; worker: a process with an"

@@ -113,7 +113,8 @@ def tokenizer(corpus: Iterable[str]) -> Any:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )  # fmt: skip
     core.train_from_iterator(corpus, trainer)
-    made: Any = PreTrainedTokenizerFast(
+    kind: Any = PreTrainedTokenizerFast
+    made: Any = kind(
         tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>", extra_special_tokens=NAMED,
         model_max_length=2048,
     )  # fmt: skip
@@ -126,7 +127,8 @@ def listener() -> Any:
     """The feature extractor: 64 mels, a step each 31 ms, parts of a second."""
     from transformers import WhisperFeatureExtractor
 
-    return WhisperFeatureExtractor(
+    kind: Any = WhisperFeatureExtractor
+    return kind(
         feature_size=MELS, sampling_rate=RATE, hop_length=HOP, n_fft=FFT, chunk_length=int(PART_SECONDS),
         return_attention_mask=True,
     )  # fmt: skip
@@ -138,8 +140,9 @@ def model(words: Any, seed: int) -> Any:
     from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
 
     ids = words.convert_tokens_to_ids
+    known = {"vocab_size": len(words), "pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id}
     config: Any = Qwen2_5OmniThinkerConfig(
-        text_config={"vocab_size": len(words), "pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id, **TEXT},
+        text_config={**known, **TEXT},
         vision_config=VISION, audio_config=AUDIO, tie_word_embeddings=True,
         audio_token_index=ids("<|AUDIO|>"), image_token_index=ids("<|IMAGE|>"), video_token_index=ids("<|VIDEO|>"),
         audio_start_token_id=ids("<|audio_bos|>"), audio_end_token_id=ids("<|audio_eos|>"), user_token_id=ids("user"),

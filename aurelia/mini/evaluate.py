@@ -16,7 +16,7 @@ from aurelia.mini import scene as scenes
 from aurelia.mini.examples import Example, Way
 from aurelia.mini.features import FRAMES, PART_SECONDS, RATE, mels, shrunk
 from aurelia.mini.packing import Packer, patches
-from aurelia.mini.train import quick_towers
+from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Hop, chain
 
 VALIDATION = 500_000
@@ -36,7 +36,8 @@ class Item(NamedTuple):
 def items(count: int, first: int, seed: int = 0) -> list[Item]:
     """Questions with choices on the clips from `first` on, two a clip, as many of every number of hops."""
     rng = np.random.default_rng([seed, 3])
-    known, found = examples.by_hops(), []
+    known = examples.by_hops()
+    found: list[Item] = []
     while len(found) < count:
         clip_seed = first + len(found) // 2
         asked = known[1 + len(found) % examples.MOST_HOPS]
@@ -105,7 +106,7 @@ class Asker:
         grid = torch.tensor([[1, images.shape[2] // 14, images.shape[3] // 14]]).expand(count * FRAMES, 3)
         made = self.model.generate(
             input_ids=ids, attention_mask=seen, pixel_values=patches(images), image_grid_thw=grid,
-            input_features=spectra, feature_attention_mask=torch.ones(spectra.shape[0], spectra.shape[2], dtype=torch.long),
+            input_features=spectra, feature_attention_mask=torch.ones_like(spectra[:, 0], dtype=torch.long),
             max_new_tokens=most, do_sample=False,
         )  # fmt: skip
         return [self.words.decode(row, skip_special_tokens=True).strip() for row in made[:, longest:]]

@@ -89,7 +89,7 @@ class Parts:
 
 def _cells() -> dict[tuple[int, str, str, int], npt.NDArray[np.uint8]]:
     """The picture of every spot with every shape, at rest (0) and at LIFTS heights."""
-    found = {}
+    found: dict[tuple[int, str, str, int], npt.NDArray[np.uint8]] = {}
     for colour in world.COLOURS:
         for form in world.FORMS:
             for lift in range(LIFTS + 1):
@@ -112,7 +112,7 @@ def shrunk(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def mels(sound: npt.NDArray[np.float32], listener: Any) -> Any:
-    """Log-mel spectrograms of parts, torch float32[N, mels, steps], as the checkpoint's feature extractor makes them."""
+    """Log-mel spectrograms of parts as the checkpoint's feature extractor makes them, torch float32[N, mels, steps]."""
     import torch
 
     flat = sound.reshape(-1, sound.shape[-1])

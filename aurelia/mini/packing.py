@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from aurelia.mini import checkpoint
-from aurelia.mini.features import FRAMES
+from aurelia.mini import checkpoint, world
+from aurelia.mini.features import FRAMES, LINES, PART_SECONDS, RATE
 from aurelia.models.local_writer import Writer
 
 PATCH, MERGE = 14, 2
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SEGMENT = "[[SEGMENT]]"
+_REMEMBERED = 200_000
 
 
 class Packed(NamedTuple):
@@ -60,8 +61,8 @@ class Packer:
     def _media(self, ids: list[int]) -> list[int]:
         """The ids with every medium at its full length."""
         image, audio = (self.words.convert_tokens_to_ids(checkpoint.NAMED[n]) for n in ("image_token", "audio_token"))
-        self.across = round(checkpoint.world.WIDTH * checkpoint.LINES / checkpoint.world.HEIGHT) // (PATCH * MERGE)
-        self.parts, self.steps = ids.count(audio), int(checkpoint.PART_SECONDS * checkpoint.RATE) // checkpoint.HOP
+        self.across = round(world.WIDTH * LINES / world.HEIGHT) // (PATCH * MERGE)
+        self.parts, self.steps = ids.count(audio), int(PART_SECONDS * RATE) // checkpoint.HOP
         full: list[int] = []
         for token in ids:
             full += [token] * (self.across if token == image else self.steps // 4 if token == audio else 1)
@@ -70,14 +71,14 @@ class Packer:
     def tokens(self, text: str) -> list[int]:
         """The ids of a text, remembered."""
         if text not in self.known:
-            if len(self.known) > 200_000:
+            if len(self.known) > _REMEMBERED:
                 self.known.clear()
-            self.known[text] = self.words(text)["input_ids"]
+            self.known[text] = list(self.words(text)["input_ids"])
         return self.known[text]
 
     def request(self, prompt: str) -> list[int]:
         """Head, prompt and the opening of the reply."""
-        return self.head + self.tokens(prompt) + self.tail
+        return [*self.head, *self.tokens(prompt), *self.tail]
 
     def pack(self, rows: Sequence[Sequence[tuple[str, str]]]) -> Packed:
         """Rows of (prompt, reply) pairs, one row a clip and the same number in each.
@@ -123,14 +124,13 @@ class Slots:
         if shares > 1:
             key, value = key.repeat_interleave(shares, 1), value.repeat_interleave(shares, 1)
         size = self.ends[0]
-        first = (x[:, :, :size] for x in (query, key, value))
-        parts = [torch.nn.functional.scaled_dot_product_attention(*first, is_causal=True)]
+        whole = (x[:, :, :size] for x in (query, key, value))
+        mixed: Any = torch.nn.functional.scaled_dot_product_attention
+        parts = [mixed(*whole, is_causal=True)]
         for start, end in zip(self.ends, self.ends[1:], strict=False):
             seen = torch.ones(end - start, size + end - start, dtype=torch.bool).tril(size)
             keys, values = (torch.cat([x[:, :, :size], x[:, :, start:end]], 2) for x in (key, value))
-            parts.append(
-                torch.nn.functional.scaled_dot_product_attention(query[:, :, start:end], keys, values, attn_mask=seen)
-            )
+            parts.append(mixed(query[:, :, start:end], keys, values, attn_mask=seen))
         return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
 
 
@@ -167,6 +167,6 @@ def embedded(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], mels:
         mels.permute(1, 0, 2).reshape(mels.shape[1], -1), feature_lens=lengths, aftercnn_lens=lengths // 2
     ).last_hidden_state
     seen = inner.visual(patches(images), grid_thw=grid).pooler_output
-    text = inner.get_input_embeddings()(ids)
+    text: torch.Tensor = inner.get_input_embeddings()(ids)
     text = text.masked_scatter((ids == config.image_token_id)[..., None], seen.to(text.dtype))
     return text.masked_scatter((ids == config.audio_token_id)[..., None], heard.to(text.dtype))

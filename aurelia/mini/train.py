@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.multiprocessing
 import torch.nn.functional as F
 from torch import distributed
 
 from aurelia.mini import checkpoint, examples, world
 from aurelia.mini.features import FIRST_OF_TRAINING, Parts, mels
 from aurelia.mini.packing import Packer, Slots, embedded
+from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Table
 
 WAYS: dict[examples.Way, float] = {"direct": 0.36, "own": 0.08, "steps": 0.42, "steps+answers": 0.09, "full": 0.05}
@@ -32,13 +34,12 @@ class Settings(NamedTuple):
     """How it is trained."""
 
     minutes: float = 60
-    clips: int = 8
+    clips: int = 4
     questions: int = 6
-    rate: float = 2e-3
+    rate: float = 1.5e-3
     seed: int = 0
     cores: int = 2
-    warm: int = 100
-    muon: float = 0.0
+    warm: int = 200
 
 
 def corpus(count: int = 3000) -> Iterator[str]:
@@ -50,7 +51,9 @@ def corpus(count: int = 3000) -> Iterator[str]:
         hops = known[int(rng.choice(list(known)))]
         posed = examples.posed(hops[int(rng.integers(len(hops)))], table, rng)
         yield from (examples.caption(table), examples.loudness(table), LOUDNESS)
-        for way in WAYS if posed else ():
+        if posed is None:
+            continue
+        for way in WAYS:
             yield examples.prompt(posed.question, posed.choices, way, posed.hops)
             yield examples.reply(posed, way)
 
@@ -99,7 +102,7 @@ class Teacher:
 
 def train(folder: Path, settings: Settings, say: Any = print) -> Path:
     """Trains a checkpoint into `folder`, on one process a core; `say` is told how it goes."""
-    import torch.multiprocessing as processes
+    processes: Any = torch.multiprocessing
 
     checkpoint.save(folder, checkpoint.model(words := checkpoint.tokenizer(corpus()), settings.seed), words)
     with tempfile.TemporaryDirectory() as meeting:
@@ -123,25 +126,23 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     model.model.language_model.config._attn_implementation = slots.name
     seed = settings.seed * settings.cores + rank
     packer, teacher, listener, parts = Packer(words, model), Teacher(seed), checkpoint.listener(), Parts(seed)
-    heavy, optimizers = _values(words), _optimizers(model, settings)
+    heavy, optimizer = _values(words), _optimizer(model, settings.rate)
     began, step, done, told = time.monotonic(), 0, 0.0, Told()
     with quick_towers():
         while done < 1:
             batch = parts.batch(settings.clips)
             rows = [teacher.pairs(table, settings.questions, done) for table in batch.tables]
-            packed = packer.pack([[pair[:2] for pair in row] for row in rows])
+            packed = packer.pack(rows)
             slots.ends = packed.ends
             loss = _loss(model, packed, batch.images, mels(batch.sound, listener), heavy, told)
-            for optimizer in optimizers:
-                optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
             _average(model, settings.cores)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             scale = min(1, (step + 1) / settings.warm) * (0.97 * 0.5 * (1 + np.cos(np.pi * done)) + 0.03)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = group["initial_lr"] * scale
-                optimizer.step()
+            for group in optimizer.param_groups:
+                group["lr"] = settings.rate * scale
+            optimizer.step()
             step += 1
             done = _agreed((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
             if rank == 0 and step % 100 == 0:
@@ -151,24 +152,11 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     distributed.destroy_process_group()
 
 
-def _optimizers(model: Any, settings: Settings) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the model, AdamW for embeddings, convolutions, norms and biases."""
-    inside = [
-        p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name and "lm_head" not in name
-    ]
-    known = {id(p) for p in inside}
-    rest = [p for p in model.parameters() if id(p) not in known]
-    rate, found = settings.rate, []
-    if settings.muon:
-        muon: Any = torch.optim.Muon
-        found.append(muon(inside, lr=settings.muon, weight_decay=0.02, momentum=0.95, adjust_lr_fn="match_rms_adamw"))
-    else:
-        found.append(torch.optim.AdamW(inside, lr=rate, betas=(0.9, 0.98), weight_decay=0.05))
-    found.append(torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.0))
-    for optimizer in found:
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
-    return found
+def _optimizer(model: Any, rate: float) -> torch.optim.Optimizer:
+    wide = [p for p in model.parameters() if p.ndim >= 2]
+    flat = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": wide, "weight_decay": 0.02}, {"params": flat, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
 
 
 def _average(model: Any, cores: int) -> None:
@@ -237,35 +225,3 @@ def _loss(model: Any, packed: Any, images: Any, spectra: torch.Tensor, heavy: to
     told.losses.append(loss.item())
     told.right.append(float((said.argmax(-1) == wanted)[heavy[wanted]].float().mean()))
     return loss
-
-
-class quick_towers:
-    """While it holds, the towers take segments of one length as a batch and not one by one; the results are the same."""
-
-    def __enter__(self) -> None:
-        import transformers.models.qwen2_5_omni.modeling_qwen2_5_omni as omni
-
-        self.kinds: Any = (omni.Qwen2_5OmniAudioAttention, omni.Qwen2_5OmniVisionAttention)
-        self.plain = [kind.forward for kind in self.kinds]
-
-        def hear(self: Any, hidden_states: Any, cu_seqlens: Any, **more: Any) -> Any:
-            count, length = len(cu_seqlens) - 1, hidden_states.shape[0] // (len(cu_seqlens) - 1)
-            parts = [
-                part(hidden_states).view(count, length, self.num_heads, self.head_dim).transpose(1, 2)
-                for part in (self.q_proj, self.k_proj, self.v_proj)
-            ]
-            mixed = F.scaled_dot_product_attention(*parts, scale=self.scaling)
-            return self.out_proj(mixed.transpose(1, 2).reshape(count * length, -1))
-
-        def see(self: Any, hidden_states: Any, cu_seqlens: Any, position_embeddings: Any = None, **more: Any) -> Any:
-            count, total = len(cu_seqlens) - 1, hidden_states.shape[0]
-            query, key, value = (p(hidden_states).view(total, self.num_heads, -1) for p in (self.q, self.k, self.v))
-            query, key = omni.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
-            parts = [x.reshape(count, total // count, self.num_heads, -1).transpose(1, 2) for x in (query, key, value)]
-            return self.proj(F.scaled_dot_product_attention(*parts).transpose(1, 2).reshape(total, -1))
-
-        self.kinds[0].forward, self.kinds[1].forward = hear, see
-
-    def __exit__(self, *fault: object) -> None:
-        for kind, forward in zip(self.kinds, self.plain, strict=True):
-            kind.forward = forward

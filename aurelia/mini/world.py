@@ -1,10 +1,10 @@
-"""Clips of the mini world: drawn from a seed, with their truth, as scenes that can be rendered. No question is asked here.
+"""Clips of the mini world: drawn from a seed, with their truth, as scenes that can be rendered. Nothing is asked here.
 
 Four spots, four turns of a second: in each turn one of four instruments sounds, and the shape at its spot rises and
 bounces. Loudness, pitch, onset, length and beat of each turn differ, and so do the shapes' colours and forms.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from aurelia.mini.scene import Colour, Scene, Shape, SoundEvent
 from aurelia.mini.voices import Voice
 from aurelia.models.offline.stage import Table, Turn, names
 
-SECONDS = 4.0
-WIDTH, HEIGHT, FPS = 448, 112, 24
+SECONDS = names().clip["seconds"]
+WIDTH, HEIGHT, FPS = (int(names().clip[name]) for name in ("width", "height", "fps"))
 RISE = 0.22
 SIZE = 0.5
 TAG = 0.2
+Form = Literal["circle", "square", "triangle"]
 COLOURS: tuple[Colour, ...] = ("red", "green", "blue", "yellow", "orange", "cyan")
-FORMS = ("circle", "square", "triangle")
+FORMS: tuple[Form, ...] = ("circle", "square", "triangle")
 
 
 class Played(NamedTuple):
@@ -39,7 +40,7 @@ class Clip(NamedTuple):
     seed: int
     turns: tuple[Played, ...]
     colours: tuple[Colour, ...]
-    forms: tuple[str, ...]
+    forms: tuple[Form, ...]
 
     @property
     def table(self) -> Table:
@@ -62,14 +63,15 @@ def draw(seed: int, odd: float = 0.1) -> Clip:
         turns.append(Played(instrument, spot, level, round(start, 3), round(end, 3), _pitch(instrument, rng), beats))
     if rng.random() < odd:
         at = int(rng.integers(len(turns)))
-        turns[at] = turns[at]._replace(**({"instrument": None} if rng.random() < 0.5 else {"spot": None}))
+        mute = rng.random() < 0.5
+        turns[at] = turns[at]._replace(instrument=None) if mute else turns[at]._replace(spot=None)
     colours = tuple(COLOURS[int(i)] for i in rng.permutation(len(COLOURS))[: len(known.spots)])
     forms = tuple(FORMS[int(i)] for i in rng.integers(0, len(FORMS), len(known.spots)))
     return Clip(seed, tuple(turns), colours, forms)
 
 
 def _levels(rng: np.random.Generator) -> list[float]:
-    """Levels of the turns in dBFS: one clearly or barely the loudest, one the softest, 2.5 to 10 dB apart from the rest."""
+    """Levels of the turns in dBFS: one the loudest, one the softest, 2.5 to 10 dB and more apart from the others."""
     loudest = float(rng.uniform(-23, -19))
     middle = loudest - float(rng.uniform(2.5, 10))
     softest = middle - 1.5 - float(rng.uniform(2.5, 10))
@@ -90,7 +92,7 @@ def staged(clip: Clip) -> Scene:
         moves = [(turn.start, turn.end) for turn in clip.turns if turn.spot == spot]
         shapes.append(
             Shape(colour=clip.colours[spot], shape=clip.forms[spot], x=(spot + 0.5) / count, y=0.7, size=SIZE,
-                  moves=moves, rise=RISE)  # type: ignore[arg-type]
+                  moves=moves, rise=RISE)
         )  # fmt: skip
         right, low = spot % 2, spot // 2
         x = (spot + (1 - TAG / 2 if right else TAG / 2)) / count
@@ -107,8 +109,9 @@ def heard(turn: Played) -> list[SoundEvent]:
     span = (turn.end - turn.start) / turn.beats
     length = {"bell": span, "drum": min(span, 0.12)}.get(turn.instrument, span)
     pitch = None if turn.instrument == "drum" else turn.pitch
-    starts = [turn.start + span * beat for beat in range(turn.beats)]
-    return [
-        SoundEvent(start=start, end=min(start + length, turn.end), voice=voices[turn.instrument], pitch=pitch, level=turn.level)
-        for start in starts
-    ]  # fmt: skip
+    found = []
+    for beat in range(turn.beats):
+        start = turn.start + span * beat
+        end, voice = min(start + length, turn.end), voices[turn.instrument]
+        found.append(SoundEvent(start=start, end=end, voice=voice, pitch=pitch, level=turn.level))
+    return found

@@ -1,17 +1,19 @@
-"""The stage of the mini world: its questions as data, their wording and its inverse, and the chain of hops behind each.
+"""The stage of the mini world: its questions as data, their wording and its inverse, and the chain of hops behind.
 
-Four spots in a row, four turns of one second; in each turn one instrument sounds and the shape at its spot moves. A chain
-is what a question asks to be found out, hop by hop; what each hop finds is read off a `Table`, true or measured.
+Four spots in a row, four turns of one second; in each turn one instrument sounds and the shape at its spot moves. A
+chain is what a question asks to be found out, hop by hop; what each hop finds is read off a `Table`, true or measured.
 Nothing here sees or hears.
 """
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 from itertools import product
 from typing import Literal, NamedTuple
+
+from state.schema import MediaRef
 
 Relation = Literal["right", "left", "after", "before"]
 Modality = Literal["audio", "visual", "both", "knowledge"]
@@ -20,13 +22,14 @@ RELATIONS: tuple[Relation, ...] = ("right", "left", "after", "before")
 
 
 class Names(NamedTuple):
-    """What things are called (`aurelia/perception/stage.toml`)."""
+    """What things are called, and what every clip is like: seconds, width, height, fps (`perception/stage.toml`)."""
 
     instruments: list[str]
     spots: list[str]
     turns: list[str]
     counts: list[str]
     facts: dict[str, dict[str, str]]
+    clip: dict[str, float]
 
 
 @cache
@@ -54,8 +57,12 @@ class One(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A question: `kind` is what is read out of `one` (instrument, spot, continent, ...), or before, after (how many
-    sound before it), left (is it left of `other`), order (which of both comes first), odd, or caption.
+    """A question.
+
+    Attributes:
+        kind: what is read out of `one` (instrument, spot, continent, ...), or before, after (how many sound before it),
+            left (is it left of `other`), order (which of both comes first), odd, or caption.
+        one, other: who is meant.
     """
 
     kind: str
@@ -89,7 +96,12 @@ def phrase(one: One) -> str:
     return said
 
 
-_RELATION = {"right": "to the right of", "left": "to the left of", "after": "after", "before": "before"}
+_RELATION: dict[Relation, str] = {
+    "right": "to the right of",
+    "left": "to the left of",
+    "after": "after",
+    "before": "before",
+}
 _READ = {
     "instrument": "Which instrument is {}?",
     "spot": "At which spot is {}?",
@@ -129,6 +141,15 @@ def understood(question: str) -> Asked | None:
     return None
 
 
+def staged(question: str, clip: MediaRef) -> bool:
+    """Whether a question and a clip are of the mini world, as far as wording and size tell."""
+    like = names().clip
+    alike = abs(clip["duration"] - like["seconds"]) < 0.1 and clip["has_audio"]
+    same = all(clip[side] == like[side] for side in ("width", "height", "fps"))
+    # Whoever asks for steps of the target's own says so behind the question.
+    return alike and same and understood(question[: question.rfind("?") + 1]) is not None
+
+
 def _pattern(words: str) -> str:
     return re.escape(words).replace(r"\{\}", "(.+?)").replace(r"{}", "(.+?)")
 
@@ -136,7 +157,7 @@ def _pattern(words: str) -> str:
 def _meant(said: str) -> One | None:
     path: list[Relation] = []
     while found := re.fullmatch(r"the instrument (to the right of|to the left of|after|before) (.+)", said):
-        path.append(next(relation for relation, words in _RELATION.items() if words == found[1]))
+        path.append(next(relation for relation in RELATIONS if _RELATION[relation] == found[1]))
         said = found[2]
     known = names()
     for start in (*RANKS, *known.instruments, *known.spots):
@@ -357,9 +378,9 @@ def _told(kind: str, first: str, second: str) -> bool:
     return kind == "order" and bool({first, second} & {"first", "last"})
 
 
-def _only(found: object) -> int:
-    for value in found:  # type: ignore[attr-defined]
-        return int(value)
+def _only(found: Iterable[int]) -> int:
+    for value in found:
+        return value
     raise Missing
 
 
@@ -380,8 +401,8 @@ def _differ(table: Table | None, first: int, second: int) -> None:
         raise Missing
 
 
-def _turns(found: object) -> str:
-    said = [names().turns[i] for i in found]  # type: ignore[attr-defined]
+def _turns(found: Iterable[int]) -> str:
+    said = [names().turns[i] for i in found]
     return ", ".join(said) or "none"
 
 
