@@ -12,9 +12,8 @@ import numpy.typing as npt
 import torch
 
 from aurelia.mini import checkpoint, examples, world
-from aurelia.mini import scene as scenes
 from aurelia.mini.examples import Example, Way
-from aurelia.mini.features import FRAMES, PART_SECONDS, RATE, mels, shrunk
+from aurelia.mini.features import FRAMES, frames, heard, mels, shrunk
 from aurelia.mini.packing import Packer, patches
 from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Hop, chain
@@ -73,13 +72,10 @@ class Asker:
     def clip(self, seed: int) -> tuple[npt.NDArray[np.uint8], torch.Tensor]:
         """Frames uint8[FRAMES, H, W, 3] and spectra float32[parts, mels, steps] of a clip."""
         if seed not in self.shown:
-            from scipy.signal import resample_poly
-
             scene = world.staged(world.draw(seed))
             times = [(index + 0.5) * world.SECONDS / FRAMES for index in range(FRAMES)]
-            images = np.stack([shrunk(scenes._picture(scene, time)) for time in times])
-            sound = resample_poly(scenes._samples(scene), 1, 3).astype(np.float32)
-            self.shown[seed] = images, mels(sound.reshape(-1, int(RATE * PART_SECONDS)), self.listener)
+            images = np.stack([shrunk(image) for image in frames(scene, times)])
+            self.shown[seed] = images, mels(heard(scene), self.listener)
         return self.shown[seed]
 
     def answers(self, asked: Sequence[tuple[int, str]], most: int = TOKENS) -> list[str]:

@@ -4,6 +4,7 @@ Turns do not overlap and spots do not touch, so that a clip is put together from
 renderer made once. What H.264 and AAC lose is missing.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,14 +49,12 @@ class Parts:
         return Batch([one[0] for one in made], np.stack([one[1] for one in made]), np.stack([one[2] for one in made]))
 
     def _turn(self, instrument: str) -> npt.NDArray[np.float32]:
-        from scipy.signal import resample_poly
-
         clip = world.draw(int(self.rng.integers(FIRST_OF_TRAINING, 2**31)), odd=0.0)
         turn = next(turn for turn in clip.turns if turn.instrument == instrument)
         shift = int(turn.start)
         turn = turn._replace(start=turn.start - shift, end=turn.end - shift, level=REFERENCE)
         scene = scenes.Scene(seconds=PART_SECONDS, sounds=world.heard(turn))
-        return np.asarray(resample_poly(scenes._samples(scene), 1, 3), np.float32)
+        return heard(scene)[0]
 
     def _clip(self, odd: float) -> tuple[Table, npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         rng = self.rng
@@ -99,10 +98,23 @@ def _cells() -> dict[tuple[int, str, str, int], npt.NDArray[np.uint8]]:
                 shapes = [
                     s.model_copy(update={"y": s.y - (height if s.size == world.SIZE else 0)}) for s in scene.shapes
                 ]
-                image = shrunk(scenes._picture(scene.model_copy(update={"shapes": shapes}), 0.0))
+                image = shrunk(scenes.picture(scene.model_copy(update={"shapes": shapes}), 0.0))
                 for spot in range(4):
                     found[spot, str(colour), form, lift] = image[:, spot * LINES : (spot + 1) * LINES]
     return found
+
+
+def frames(scene: scenes.Scene, times: Sequence[float]) -> list[npt.NDArray[np.uint8]]:
+    """The scene's picture at some times (seconds), at its full size."""
+    return [scenes.picture(scene, time) for time in times]
+
+
+def heard(scene: scenes.Scene) -> npt.NDArray[np.float32]:
+    """The scene's sound in parts, float32[parts, samples] at RATE."""
+    from scipy.signal import resample_poly
+
+    sound = np.asarray(resample_poly(scenes.render(scene).samples, 1, 3), np.float32)
+    return sound.reshape(-1, int(RATE * PART_SECONDS))
 
 
 def shrunk(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -194,7 +194,7 @@ def _frames(scene: Scene) -> Iterator[Picture]:
     white = np.full((scene.height, scene.width, 3), 255, np.uint8)
     flashing = {index for flash in scene.flashes for index in _flash(flash, scene.fps)}
     for index in range(count):
-        yield white.copy() if index in flashing else _picture(scene, index / scene.fps)
+        yield white.copy() if index in flashing else picture(scene, index / scene.fps)
 
 
 def _flash(time: float, fps: float) -> tuple[int, ...]:
@@ -203,7 +203,8 @@ def _flash(time: float, fps: float) -> tuple[int, ...]:
     return (first, first + 1) if fps >= 20 else (first,)
 
 
-def _picture(scene: Scene, time: float) -> Picture:
+def picture(scene: Scene, time: float) -> Picture:
+    """What is seen at `time` (seconds), flashes aside: uint8[H, W, 3]."""
     background: Colour = scene.background
     for cut in sorted(scene.cuts, key=lambda cut: cut.time):
         if cut.time <= time + 1e-6:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL_BYTES = 1_000_000
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _FOLDERS = "AURELIA_LOCAL_MODELS"
+MINI = "mini"
+"""`transformers:mini` is the small checkpoint that comes with the project (targets/mini)."""
 
 
 class Weights(NamedTuple):
@@ -48,6 +51,8 @@ def find(name: str, *, any_folder: bool = True) -> Weights:
     Raises:
         InputError: they are not there, not complete, or not in a form that is loaded; the message says what to do.
     """
+    if name == MINI:
+        return _checked(f"transformers:{MINI}", Path(str(files("targets").joinpath(MINI))), "install the project again")
     path = Path(name).expanduser()
     if path.is_dir() and (any_folder or _allowed(path)):
         spec = f"transformers:{path.resolve().name}"

@@ -1,0 +1,120 @@
+"""The mini target: what it is trained on is what a request shows it, in ids, media and logits; bad files say so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from aurelia.errors import InputError
+from aurelia.media import ClipStore
+from aurelia.mini import checkpoint, examples, features, world
+from aurelia.mini.packing import Packed, Packer, Slots, embedded, patches
+from aurelia.mini.scene import write
+from aurelia.mini.towers import quick_towers
+from aurelia.mini.train import corpus
+from aurelia.models.local_load import engine_of, reader_of
+from aurelia.models.local_parts import Teller
+from aurelia.models.local_setup import place
+from aurelia.models.local_weights import find
+from aurelia.models.messages import compose
+from aurelia.settings import Settings
+
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with random weights."""
+    words = checkpoint.tokenizer(corpus(200))
+    return checkpoint.save(tmp_path_factory.mktemp("weights") / "random", checkpoint.model(words, 0), words)
+
+
+@pytest.fixture
+def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, str]:
+    """The model's engine, a request with a rendered clip as it takes it, and the prompt."""
+    monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AURELIA_LOCAL_CACHE_MB", "0")
+    write(world.staged(world.draw(SEED, odd=0)), tmp_path / "clip.mp4")
+    store = ClipStore(Settings.from_environment(local=True))
+    weights = find(str(folder))
+    teller = Teller(store, weights.spec, reader_of(weights).senses)
+    posed = examples.posed(examples.by_hops()[2][5], world.draw(SEED, odd=0).table, np.random.default_rng(0))
+    assert posed is not None
+    prompt = examples.prompt(posed.question, posed.choices, "steps", posed.hops)
+    fields = {"role": "target", "clip": store.admit(str(tmp_path / "clip.mp4")), "tracks": [], "frames": 16}
+    engine = engine_of(weights, place())
+    return engine, engine.encode(teller.told(compose(prompt, fields, sees_clip=True)), teller), prompt
+
+
+def drawn(seed: int) -> tuple[Any, Any]:
+    """Frames and spectra of a clip, straight from its scene."""
+    scene = world.staged(world.draw(seed, odd=0))
+    times = [(index + 0.5) * world.SECONDS / features.FRAMES for index in range(features.FRAMES)]
+    images = np.stack([features.shrunk(image) for image in features.frames(scene, times)])
+    return images, features.mels(features.heard(scene), checkpoint.listener())
+
+
+def test_a_request_is_what_training_shows(shown: tuple[Any, Any, str], folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    engine, encoded, prompt = shown
+    packer = Packer(AutoTokenizer.from_pretrained(folder), engine.model)
+    assert encoded.inputs["input_ids"][0].tolist() == packer.request(prompt)
+    images, spectra = drawn(SEED)
+    pixels = encoded.inputs["pixel_values"]
+    # H.264 and AAC lose a little.
+    assert float((pixels - patches(images[None])).abs().mean()) < 0.1 * float(pixels.abs().mean())
+    heard = encoded.inputs["input_features"][:, :, : spectra.shape[-1]]
+    assert float((heard - spectra).abs().mean()) < 0.05
+
+
+def test_packed_questions_do_not_see_each_other(shown: tuple[Any, Any, str], folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    engine, encoded, prompt = shown
+    model = engine.model
+    packer = Packer(AutoTokenizer.from_pretrained(folder), model)
+    images, spectra = drawn(SEED)
+    slots, plain = Slots(), model.model.language_model.config._attn_implementation
+    packed = packer.pack([[(prompt, "Answer: one"), ("Question: another?", "Answer: two")]])
+    slots.ends = packed.ends
+    with torch.no_grad(), quick_towers():
+        model.model.language_model.config._attn_implementation = slots.name
+        text = embedded(model, packed.ids, images[None], spectra)
+        hidden = model.model.language_model(inputs_embeds=text, position_ids=packed.positions, use_cache=False)
+        model.model.language_model.config._attn_implementation = plain
+    together = model.lm_head(hidden.last_hidden_state)[0]
+    inputs = dict(encoded.inputs)
+    inputs["pixel_values"] = patches(images[None])
+    inputs["input_features"] = torch.nn.functional.pad(
+        spectra, (0, inputs["input_features"].shape[-1] - spectra.shape[-1])
+    )
+    with torch.no_grad():
+        alone = model(**inputs).logits[0]
+    start = _where(packed, packer.request(prompt))
+    length = len(packer.request(prompt))
+    assert torch.allclose(together[start : start + 5], alone[packed.ends[0] : packed.ends[0] + 5], atol=1e-4)
+    assert torch.allclose(together[start + length - packed.ends[0] - 1], alone[length - 1], atol=1e-4)
+
+
+def _where(packed: Packed, request: list[int]) -> int:
+    """Where the slot of a request begins."""
+    rest = request[packed.ends[0] :]
+    for start in packed.ends[:-1]:
+        if packed.ids[0, start : start + len(rest)].tolist() == rest:
+            return start
+    raise AssertionError("the request is in no slot")
+
+
+def test_a_checkpoint_says_how_clips_are_shown(folder: Path, tmp_path: Path) -> None:
+    from shutil import copytree
+
+    own = copytree(folder, tmp_path / "own")
+    (own / "clip.json").write_text(json.dumps({"sees": "images", "frames": 2, "height": 28}))
+    assert reader_of(find(str(own))).senses.row.frames == 2
+    (own / "clip.json").write_text(json.dumps({"frames": 0}))
+    with pytest.raises(InputError, match=r"clip.json of transformers:own cannot be used"):
+        reader_of(find(str(own)))
