@@ -30,6 +30,8 @@ TEMPLATE = (
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 MELS, HOP, FFT = 64, 500, 1024
+PIXEL_MEAN, PIXEL_SPREAD = (0.0, 0.0, 0.0), (0.5, 0.5, 0.5)
+"""Black is nothing: with the usual mean the black of the stage would drown what stands on it."""
 TEXT: dict[str, Any] = {
     "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4, "num_attention_heads": 4,
     "num_key_value_heads": 4, "max_position_embeddings": 2048, "tie_word_embeddings": True, "initializer_range": 0.05,
@@ -167,6 +169,7 @@ def save(folder: Path, made: Any, words: Any, dtype: Any = None) -> Path:
     pixels = LINES * round(world.WIDTH * LINES / world.HEIGHT)
     pictures = Qwen2VLImageProcessorPil(size={"shortest_edge": pixels, "longest_edge": pixels})
     known = {**pictures.to_dict(), **listener().to_dict(), "processor_class": "Qwen2_5OmniProcessor"}
+    known |= {"image_mean": PIXEL_MEAN, "image_std": PIXEL_SPREAD}
     known["image_processor_type"] = "Qwen2VLImageProcessor"
     (folder / "preprocessor_config.json").write_text(json.dumps(known, default=str, indent=1))
     (folder / "clip.json").write_text(json.dumps(SHOWN, indent=1))

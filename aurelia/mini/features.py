@@ -54,7 +54,8 @@ class Parts:
         shift = int(turn.start)
         turn = turn._replace(start=turn.start - shift, end=turn.end - shift, level=REFERENCE)
         scene = scenes.Scene(seconds=PART_SECONDS, sounds=world.heard(turn))
-        return heard(scene)[0]
+        first: npt.NDArray[np.float32] = heard(scene)[0]
+        return first
 
     def _clip(self, odd: float) -> tuple[Table, npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         rng = self.rng

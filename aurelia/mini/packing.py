@@ -16,7 +16,6 @@ from aurelia.mini.features import FRAMES, LINES, PART_SECONDS, RATE
 from aurelia.models.local_writer import Writer
 
 PATCH, MERGE = 14, 2
-MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SEGMENT = "[[SEGMENT]]"
 _REMEMBERED = 200_000
 
@@ -149,7 +148,9 @@ class _Template:
 
 def patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
     """Frames uint8[B, N, H, W, 3] as the vision tower takes them, float32[B * N * patches, 1176]."""
-    pixels = (torch.from_numpy(images).float() / 255 - torch.tensor(MEAN)) / torch.tensor(SPREAD)
+    pixels = (torch.from_numpy(images).float() / 255 - torch.tensor(checkpoint.PIXEL_MEAN)) / torch.tensor(
+        checkpoint.PIXEL_SPREAD
+    )
     count, high, wide = pixels.shape[0] * pixels.shape[1], pixels.shape[2], pixels.shape[3]
     pixels = pixels.reshape(count, 1, high, wide, 3).expand(count, 2, high, wide, 3).permute(0, 1, 4, 2, 3)
     step = PATCH * MERGE
@@ -157,16 +158,37 @@ def patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
     return cut.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(-1, 3 * 2 * PATCH * PATCH)
 
 
+def calibrate(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor, scale: float = 0.3) -> None:
+    """Makes both towers begin with outputs of mean 0 and spread `scale` over the clips given.
+
+    Without it what all clips share is a hundred times what tells them apart, and the language model does not see it.
+    """
+    with torch.no_grad():
+        for last, out in zip(
+            (model.model.audio_tower.proj, model.model.visual.merger.mlp[2]), _towers(model, images, mels), strict=True
+        ):
+            mean, spread = out.mean(0), (out - out.mean(0)).pow(2).mean().sqrt()
+            last.weight.mul_(scale / spread)
+            last.bias.copy_((last.bias - mean) * (scale / spread))
+
+
 def embedded(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> torch.Tensor:
     """The embeddings of ids, with those of the clips' frames and sounds in their places, float32[B, L, hidden]."""
     inner, config = model.model, model.config
-    frames, steps = images.shape[0] * images.shape[1], mels.shape[-1]
-    grid = torch.tensor([[1, images.shape[2] // PATCH, images.shape[3] // PATCH]]).expand(frames, 3)
-    lengths = torch.full((mels.shape[0],), steps)
-    heard = inner.audio_tower(
-        mels.permute(1, 0, 2).reshape(mels.shape[1], -1), feature_lens=lengths, aftercnn_lens=lengths // 2
-    ).last_hidden_state
-    seen = inner.visual(patches(images), grid_thw=grid).pooler_output
+    heard, seen = _towers(model, images, mels)
     text: torch.Tensor = inner.get_input_embeddings()(ids)
     text = text.masked_scatter((ids == config.image_token_id)[..., None], seen.to(text.dtype))
     return text.masked_scatter((ids == config.audio_token_id)[..., None], heard.to(text.dtype))
+
+
+def _towers(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the towers make of sounds and frames, float32[tokens, hidden] each."""
+    inner = model.model
+    grid = torch.tensor([[1, images.shape[2] // PATCH, images.shape[3] // PATCH]]).expand(
+        images.shape[0] * images.shape[1], 3
+    )
+    lengths = torch.full((mels.shape[0],), mels.shape[-1])
+    heard = inner.audio_tower(
+        mels.permute(1, 0, 2).reshape(mels.shape[1], -1), feature_lens=lengths, aftercnn_lens=lengths // 2
+    ).last_hidden_state
+    return heard, inner.visual(patches(images), grid_thw=grid).pooler_output

@@ -18,7 +18,7 @@ from torch import distributed
 
 from aurelia.mini import checkpoint, examples, world
 from aurelia.mini.features import FIRST_OF_TRAINING, Parts, mels
-from aurelia.mini.packing import Packer, Slots, embedded
+from aurelia.mini.packing import Packer, Slots, calibrate, embedded
 from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Table
 
@@ -127,6 +127,9 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     seed = settings.seed * settings.cores + rank
     packer, teacher, listener, parts = Packer(words, model), Teacher(seed), checkpoint.listener(), Parts(seed)
     heavy, optimizer = _values(words), _optimizer(model, settings.rate)
+    with quick_towers():
+        first = Parts(settings.seed, turns=8).batch(32)
+        calibrate(model, first.images, mels(first.sound, listener))
     began, step, done, told = time.monotonic(), 0, 0.0, Told()
     with quick_towers():
         while done < 1:

@@ -71,10 +71,10 @@ def draw(seed: int, odd: float = 0.1) -> Clip:
 
 
 def _levels(rng: np.random.Generator) -> list[float]:
-    """Levels of the turns in dBFS: one the loudest, one the softest, 2.5 to 10 dB and more apart from the others."""
+    """Levels of the turns in dBFS: one the loudest, one the softest, 4 to 12 dB and more apart from the others."""
     loudest = float(rng.uniform(-23, -19))
-    middle = loudest - float(rng.uniform(2.5, 10))
-    softest = middle - 1.5 - float(rng.uniform(2.5, 10))
+    middle = loudest - float(rng.uniform(4, 12))
+    softest = middle - 1.5 - float(rng.uniform(4, 12))
     levels = [loudest, middle, middle - float(rng.uniform(0, 1.5)), softest]
     return [round(levels[int(i)], 2) for i in rng.permutation(4)]
 
