@@ -120,4 +120,4 @@ def gains(known: Sequence[Item], found: dict[str, Marks]) -> str:
 
 def _points(change: Paired) -> str:
     gain = change.difference
-    return f"{100 * gain.mean:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+    return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
