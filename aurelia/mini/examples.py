@@ -97,6 +97,29 @@ def loudness(table: Table) -> str:
     return ", then ".join(str(turn.instrument) for turn in sounding)
 
 
+def by_instrument(table: Table) -> str:
+    """Turn and spot of every instrument: four lookups in one reply, for training."""
+    known = names()
+    found = {turn.instrument: (number, turn.spot) for number, turn in enumerate(table)}
+    parts = []
+    for name in known.instruments:
+        number, spot = found.get(name, (None, None))
+        where = "nowhere" if spot is None else known.spots[spot]
+        parts.append(f"{name} none" if number is None else f"{name} {known.turns[number]} {where}")
+    return ", ".join(parts)
+
+
+def by_spot(table: Table) -> str:
+    """Instrument and turn of every spot: four lookups in one reply, for training."""
+    known = names()
+    found = {turn.spot: (number, turn.instrument) for number, turn in enumerate(table)}
+    parts = []
+    for spot, name in enumerate(known.spots):
+        number, instrument = found.get(spot, (None, None))
+        parts.append(f"{name} none" if number is None else f"{name} {instrument or 'nothing'} {known.turns[number]}")
+    return ", ".join(parts)
+
+
 def prompt(question: str, choices: list[str], way: Way, hops: list[Hop]) -> str:
     """The target's prompt, as `nodes.target` fills it."""
     row = rows()["mini"]

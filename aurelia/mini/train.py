@@ -5,7 +5,7 @@ The learning rate falls along a cosine over the minutes given. Longer chains com
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,13 @@ from aurelia.models.offline.stage import Asked, Table
 WAYS: dict[examples.Way, float] = {"direct": 0.36, "own": 0.08, "steps": 0.42, "steps+answers": 0.09, "full": 0.05}
 EARLY = {1: 0.5, 2: 0.3, 3: 0.12, 4: 0.05, 5: 0.03}
 LATE = {1: 0.2, 2: 0.2, 3: 0.2, 4: 0.2, 5: 0.2}
-LOUDNESS = "Order the instruments by loudness."
+DRILLS: dict[str, Callable[[Table], str]] = {
+    "What happens, turn by turn?": examples.caption,
+    "Order the instruments by loudness.": examples.loudness,
+    "Find the instruments.": examples.by_instrument,
+    "Find the spots.": examples.by_spot,
+}
+"""Dense lookups: what is learned from them soonest, and needed by every chain."""
 WEIGHT = 4.0
 """How much more a finding or an answer counts in the loss than the words around it."""
 
@@ -35,11 +41,12 @@ class Settings(NamedTuple):
 
     minutes: float = 60
     clips: int = 4
-    questions: int = 6
+    questions: int = 7
     rate: float = 1.5e-3
     seed: int = 0
     cores: int = 2
     warm: int = 200
+    begin: Path | None = None
 
 
 def corpus(count: int = 3000) -> Iterator[str]:
@@ -50,7 +57,7 @@ def corpus(count: int = 3000) -> Iterator[str]:
         table = world.draw(FIRST_OF_TRAINING + number).table
         hops = known[int(rng.choice(list(known)))]
         posed = examples.posed(hops[int(rng.integers(len(hops)))], table, rng)
-        yield from (examples.caption(table), examples.loudness(table), LOUDNESS)
+        yield from (said for question, drill in DRILLS.items() for said in (question, drill(table)))
         if posed is None:
             continue
         for way in WAYS:
@@ -69,12 +76,12 @@ class Teacher:
     def pairs(self, table: Table, count: int, done: float) -> list[tuple[str, str]]:
         """Prompts and replies on one clip; `done` is how far training has come, 0..1."""
         rng = self.rng
-        share = 0.7 * (1 - done) ** 2 + 0.08
-        found = []
-        if rng.random() < share:
-            found.append((self._plain("What happens, turn by turn?"), f"Answer: {examples.caption(table)}"))
-        if rng.random() < share:
-            found.append((self._plain(LOUDNESS), f"Answer: {examples.loudness(table)}"))
+        share = 0.8 * (1 - done) ** 2 + 0.08
+        found = [
+            (examples.prompt(question, [], "direct", []), f"Answer: {drill(table)}")
+            for question, drill in DRILLS.items()
+            if rng.random() < share
+        ]
         ways, odds = list(WAYS), list(WAYS.values())
         while len(found) < count:
             way = ways[int(rng.choice(len(ways), p=odds))]
@@ -84,9 +91,6 @@ class Teacher:
                 prompt = examples.prompt(posed.question, choices, way, posed.hops)
                 found.append((prompt, examples.reply(posed, way)))
         return found
-
-    def _plain(self, question: str) -> str:
-        return examples.prompt(question, [], "direct", [])
 
     def _composition(self, way: examples.Way, late: float) -> Asked:
         rng = self.rng
@@ -104,7 +108,11 @@ def train(folder: Path, settings: Settings, say: Any = print) -> Path:
     """Trains a checkpoint into `folder`, on one process a core; `say` is told how it goes."""
     processes: Any = torch.multiprocessing
 
-    checkpoint.save(folder, checkpoint.model(words := checkpoint.tokenizer(corpus()), settings.seed), words)
+    if settings.begin is None:
+        words = checkpoint.tokenizer(corpus())
+        checkpoint.save(folder, checkpoint.model(words, settings.seed), words)
+    else:
+        checkpoint.save(folder, *_loaded(settings.begin))
     with tempfile.TemporaryDirectory() as meeting:
         where = f"file://{meeting}/meeting"
         if settings.cores == 1:
@@ -116,20 +124,19 @@ def train(folder: Path, settings: Settings, say: Any = print) -> Path:
 
 def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> None:
     """One of the processes: its own clips, and steps that all take together."""
-    from transformers import AutoTokenizer
-
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", where, rank=rank, world_size=settings.cores, timeout=timedelta(minutes=10))
-    words: Any = AutoTokenizer.from_pretrained(folder)
-    model = checkpoint.model(words, settings.seed).train()
+    model, words = _loaded(folder)
+    model.train()
     slots = Slots()
     model.model.language_model.config._attn_implementation = slots.name
     seed = settings.seed * settings.cores + rank
     packer, teacher, listener, parts = Packer(words, model), Teacher(seed), checkpoint.listener(), Parts(seed)
     heavy, optimizer = _values(words), _optimizer(model, settings.rate)
-    with quick_towers():
+    if settings.begin is None:
         first = Parts(settings.seed, turns=8).batch(32)
-        calibrate(model, first.images, mels(first.sound, listener))
+        with quick_towers():
+            calibrate(model, first.images, mels(first.sound, listener))
     began, step, done, told = time.monotonic(), 0, 0.0, Told()
     with quick_towers():
         while done < 1:
@@ -160,6 +167,14 @@ def _optimizer(model: Any, rate: float) -> torch.optim.Optimizer:
     flat = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": wide, "weight_decay": 0.02}, {"params": flat, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+
+
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    """The model and the tokenizer of a checkpoint."""
+    from transformers import AutoTokenizer, Qwen2_5OmniThinkerForConditionalGeneration
+
+    kind: Any = Qwen2_5OmniThinkerForConditionalGeneration
+    return kind.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
 
 
 def _average(model: Any, cores: int) -> None:
