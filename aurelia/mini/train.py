@@ -23,8 +23,13 @@ from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Table
 
 WAYS: dict[examples.Way, float] = {"direct": 0.36, "own": 0.08, "steps": 0.42, "steps+answers": 0.09, "full": 0.05}
-EARLY = {1: 0.5, 2: 0.3, 3: 0.12, 4: 0.05, 5: 0.03}
-LATE = {1: 0.2, 2: 0.2, 3: 0.2, 4: 0.2, 5: 0.2}
+SCHEDULE = (
+    (0.0, (0.9, 0.1, 0.0, 0.0, 0.0)),
+    (0.35, (0.7, 0.25, 0.05, 0.0, 0.0)),
+    (0.6, (0.25, 0.25, 0.2, 0.15, 0.15)),
+    (1.0, (0.2, 0.2, 0.2, 0.2, 0.2)),
+)
+"""Shares of questions of one to five hops, at points of the schedule: single hops first, or chains are never learned."""
 DRILLS: dict[str, Callable[[Table], str]] = {
     "What happens, turn by turn?": examples.caption,
     "Order the instruments by loudness.": examples.loudness,
@@ -32,6 +37,8 @@ DRILLS: dict[str, Callable[[Table], str]] = {
     "Find the spots.": examples.by_spot,
 }
 """Dense lookups: what is learned from them soonest, and needed by every chain."""
+CHOICES = 0.6
+"""How often the choices stand in the prompt."""
 WEIGHT = 4.0
 """How much more a finding or an answer counts in the loss than the words around it."""
 
@@ -41,12 +48,13 @@ class Settings(NamedTuple):
 
     minutes: float = 60
     clips: int = 4
-    questions: int = 7
+    questions: int = 10
     rate: float = 1.5e-3
     seed: int = 0
     cores: int = 2
     warm: int = 200
     begin: Path | None = None
+    start: float = 0.0
 
 
 def corpus(count: int = 3000) -> Iterator[str]:
@@ -76,7 +84,7 @@ class Teacher:
     def pairs(self, table: Table, count: int, done: float) -> list[tuple[str, str]]:
         """Prompts and replies on one clip; `done` is how far training has come, 0..1."""
         rng = self.rng
-        share = 0.8 * (1 - done) ** 2 + 0.08
+        share = 0.8 * (1 - done) ** 8 + 0.06
         found = [
             (examples.prompt(question, [], "direct", []), f"Answer: {drill(table)}")
             for question, drill in DRILLS.items()
@@ -85,17 +93,18 @@ class Teacher:
         ways, odds = list(WAYS), list(WAYS.values())
         while len(found) < count:
             way = ways[int(rng.choice(len(ways), p=odds))]
-            posed = examples.posed(self._composition(way, min(1.0, done / 0.4)), table, rng)
+            posed = examples.posed(self._composition(way, done), table, rng)
             if posed is not None and posed.choices:
-                choices = posed.choices if rng.random() < 0.8 else []
+                choices = posed.choices if rng.random() < CHOICES else []
                 prompt = examples.prompt(posed.question, choices, way, posed.hops)
                 found.append((prompt, examples.reply(posed, way)))
         return found
 
-    def _composition(self, way: examples.Way, late: float) -> Asked:
+    def _composition(self, way: examples.Way, done: float) -> Asked:
         rng = self.rng
         most = examples.OWN_HOPS if way == "own" else examples.MOST_HOPS
-        odds = np.array([EARLY[n] * (1 - late) + LATE[n] * late for n in range(1, most + 1)])
+        points = [point for point, _ in SCHEDULE]
+        odds = np.array([np.interp(done, points, [shares[n] for _, shares in SCHEDULE]) for n in range(most)])
         while True:
             known = self.known[1 + int(rng.choice(most, p=odds / odds.sum()))]
             asked = known[int(rng.integers(len(known)))]
@@ -141,7 +150,8 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     with quick_towers():
         while done < 1:
             batch = parts.batch(settings.clips)
-            rows = [teacher.pairs(table, settings.questions, done) for table in batch.tables]
+            place = settings.start + (1 - settings.start) * done
+            rows = [teacher.pairs(table, settings.questions, place) for table in batch.tables]
             packed = packer.pack(rows)
             slots.ends = packed.ends
             loss = _loss(model, packed, batch.images, mels(batch.sound, listener), heavy, told)
