@@ -110,13 +110,13 @@ def by_instrument(table: Table) -> str:
 
 
 def by_spot(table: Table) -> str:
-    """Instrument and turn of every spot: four lookups in one reply, for training."""
+    """Turn and instrument of every spot: four lookups in one reply, for training."""
     known = names()
     found = {turn.spot: (number, turn.instrument) for number, turn in enumerate(table)}
     parts = []
     for spot, name in enumerate(known.spots):
         number, instrument = found.get(spot, (None, None))
-        parts.append(f"{name} none" if number is None else f"{name} {instrument or 'nothing'} {known.turns[number]}")
+        parts.append(f"{name} none" if number is None else f"{name} {known.turns[number]} {instrument or 'nothing'}")
     return ", ".join(parts)
 
 
@@ -141,8 +141,9 @@ def reasoning(hops: list[Hop]) -> Reasoning:
 
 
 def reply(example: Example, way: Way) -> str:
-    """What the target should say: with a plan its findings step by step, else the answer alone."""
+    """What the target should say: with a plan its findings, step by step and with their turns; else the answer alone."""
     if way in ("steps", "own"):
-        found = " ".join(f"{number}. {hop.value}" for number, hop in enumerate(example.hops, 1))
+        said = [f"{hop.via} {hop.value}".strip() for hop in example.hops]
+        found = " ".join(f"{number}. {words}" for number, words in enumerate(said, 1))
         return f"{found} Answer: {example.answer}"
     return f"Answer: {example.answer}"

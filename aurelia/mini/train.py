@@ -22,14 +22,14 @@ from aurelia.mini.packing import Packer, Slots, calibrate, embedded
 from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Table
 
-WAYS: dict[examples.Way, float] = {"direct": 0.36, "own": 0.08, "steps": 0.42, "steps+answers": 0.09, "full": 0.05}
+WAYS: dict[examples.Way, float] = {"direct": 0.3, "own": 0.07, "steps": 0.5, "steps+answers": 0.09, "full": 0.04}
 SCHEDULE = (
     (0.0, (0.9, 0.1, 0.0, 0.0, 0.0)),
     (0.35, (0.7, 0.25, 0.05, 0.0, 0.0)),
     (0.6, (0.25, 0.25, 0.2, 0.15, 0.15)),
     (1.0, (0.2, 0.2, 0.2, 0.2, 0.2)),
 )
-"""Shares of questions of one to five hops, at points of the schedule: single hops first, or chains are never learned."""
+"""Shares of questions of one to five hops along the schedule: single hops first, or chains are never learned."""
 DRILLS: dict[str, Callable[[Table], str]] = {
     "What happens, turn by turn?": examples.caption,
     "Order the instruments by loudness.": examples.loudness,

@@ -7,7 +7,7 @@ Nothing here sees or hears.
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import product
@@ -71,12 +71,21 @@ class Asked(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """One step: what is to be found, what was found (its name), what kind of thing that is, and by which sense."""
+    """One step of a chain.
+
+    Attributes:
+        text: what is to be found.
+        value: what was found, by its name; "" without a table.
+        kind: what kind of thing that is.
+        modality: by which sense it is found.
+        via: the turns over which a small model finds it, by name; "" where it needs none.
+    """
 
     text: str
     value: str
     kind: str
     modality: Modality
+    via: str = ""
 
 
 class Missing(Exception):
@@ -176,9 +185,12 @@ class _Walk:
         self.at: Literal["name", "instrument", "spot"] = "instrument"
         self.name = "it"
 
-    def put(self, text: str, value: Callable[[Table], str], kind: str, modality: Modality) -> None:
+    def put(
+        self, text: str, value: Callable[[Table], str], kind: str, modality: Modality, via: Sequence[int] = ()
+    ) -> None:
         said = value(self.table) if self.table is not None else ""
-        self.hops.append(Hop(text, said, kind, modality))
+        turns = " ".join(names().turns[turn] for turn in via) if self.table is not None else ""
+        self.hops.append(Hop(text, said, kind, modality, turns))
         self.name = "it"
 
     def begin(self, start: str) -> None:
@@ -208,13 +220,13 @@ class _Walk:
     def to_spot(self) -> None:
         if self.at != "spot":
             of = f"the spot of {self.name}" if self.at == "name" else "its spot"
-            self.put(f"Find {of}.", self._spot, "spot", "both")
+            self.put(f"Find {of}.", self._spot, "spot", "both", [self.turn])
             self.at = "spot"
 
     def to_instrument(self) -> None:
         if self.at == "spot":
             where = f"at {self.name}" if self.name != "it" else "there"
-            self.put(f"Find the instrument {where}.", self._instrument, "instrument", "both")
+            self.put(f"Find the instrument {where}.", self._instrument, "instrument", "both", [self.turn])
             self.at = "instrument"
 
     def move(self, relation: Relation) -> None:
@@ -228,8 +240,10 @@ class _Walk:
             self.put(f"Find {of}.", self._spot, "spot", "visual")
             return
         self.to_instrument()
-        self._go(lambda table: _within(self.turn + (1 if relation == "after" else -1), table))
-        self.put(f"Find the instrument {relation} {self.name}.", self._instrument, "instrument", "audio")
+        before = self.turn
+        self._go(lambda table: _within(before + (1 if relation == "after" else -1), table))
+        turns = [before, self.turn]
+        self.put(f"Find the instrument {relation} {self.name}.", self._instrument, "instrument", "audio", turns)
         self.at = "instrument"
 
     def who(self, one: One) -> None:
