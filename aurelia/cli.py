@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from aurelia import bench_cli
+from aurelia import bench_cli, mini_cli
 from aurelia.errors import AureliaError, InputError
 from aurelia.options import Debug, Json, Model, Profile, by_role, context_of
 from aurelia.settings import Settings
@@ -27,6 +27,7 @@ app = typer.Typer(
     help="AURELIA: better answers from a frozen audio-visual model, by reasoning that is checked against the clip.",
 )
 app.add_typer(bench_cli.app, name="bench")
+app.add_typer(mini_cli.app, name="mini")
 
 _INTERRUPTED = 130
 

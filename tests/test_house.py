@@ -33,7 +33,13 @@ ORDER = [
     ("aurelia.bench",),
     ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.show_trace"),
     ("aurelia.options",),
-    ("aurelia.bench_cli", "aurelia.bench_import_cli", "aurelia.bench_report_cli", "aurelia.thread_cli"),
+    (
+        "aurelia.bench_cli",
+        "aurelia.bench_import_cli",
+        "aurelia.bench_report_cli",
+        "aurelia.mini_cli",
+        "aurelia.thread_cli",
+    ),
     ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
 ]
 SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")

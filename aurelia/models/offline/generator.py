@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aurelia.models.offline import inventory
+from aurelia.models.offline import inventory, stage_agent
 from aurelia.models.offline.answers import final, find
 from aurelia.models.offline.choices import UNKNOWN
 from aurelia.models.offline.finding import Finding, event_words, joined, sense
@@ -60,6 +60,8 @@ def generate(
         pieces: the single looks.
     """
     choices = list(fields.get("choices") or [])
+    if not tracks and (posed := stage_agent.asked_of(fields.get("question") or "", seen)):
+        return stage_agent.reason(*posed, seen, choices)
     query = parse(fields.get("question") or "", choices, len(tracks or []))
     found = find(query, seen, tracks, pieces)
     answer = final(found, choices)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aurelia.models.offline import stage_agent
 from aurelia.models.offline.answers import final, find
 from aurelia.models.offline.choices import UNKNOWN
 from aurelia.models.offline.inventory import STRETCH, coalesced
@@ -40,9 +41,12 @@ def answer(
     choices = list(fields.get("choices") or [])
     windows = planned(fields.get("reasoning"), float(fields["duration"]))
     tracks = candidates(windows) if candidates else None
-    query = parse(fields.get("question") or "", choices, len(tracks or []))
+    question = fields.get("question") or ""
     seen = tracks[0][1] if tracks else observe(windows)
-    found = find(query, seen, tracks, [seen])
+    if not tracks and (posed := stage_agent.asked_of(question, seen)):
+        said = stage_agent.answer(*posed, choices)
+        return said if said != UNKNOWN else _stated(fields.get("reasoning"), choices) or UNKNOWN
+    found = find(parse(question, choices, len(tracks or [])), seen, tracks, [seen])
     measured = final(found, choices)
     if measured != UNKNOWN:
         return measured

@@ -1,0 +1,124 @@
+"""`aurelia mini render`: questions about the mini world as a benchmark, with their clips as mp4 files.
+
+As many of every number of hops; one question in twenty is a caption, one asks what is odd. Dialogues and the choice of
+an audio track (DM-Match) are left out: the mini target was never shown either. It asks nothing of a model.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from aurelia.bench.record import Column, Reason, Record, Source, write_records
+from aurelia.mini import examples, scene, world
+from aurelia.mini.examples import Example
+from aurelia.models.offline.stage import Asked
+
+BENCHMARK, CLIPS = "mini.jsonl", "clips"
+EACH = 4
+"""Questions a clip."""
+_ROUND = 20
+_CAPTION, _ODD = 6, 12
+_COLUMNS: dict[str, Column] = {
+    "instrument": "music-avqa", "spot": "music-avqa", "left": "music-avqa", "before": "music-avqa",
+    "after": "music-avqa", "order": "av-compositional", "odd": "av-meme", "caption": "av-captioning",
+}  # fmt: skip
+
+
+class Posed(NamedTuple):
+    """One question: the seed of its clip, its composition, and the question itself."""
+
+    seed: int
+    composition: Asked
+    example: Example
+
+
+class Rendered(NamedTuple):
+    """The benchmark file, the folder of its clips, and how many of both there are."""
+
+    file: Path
+    media: Path
+    questions: int
+    clips: int
+
+
+def posed(count: int, seed: int = 0, first: int = 0, each: int = EACH) -> list[Posed]:
+    """Questions on the clips with the seeds from `first` on.
+
+    Args:
+        count: how many.
+        seed: of the draw of the questions.
+        first: seed of the first clip; from 0 on they are for tests, from `evaluate.VALIDATION` on for decisions.
+        each: questions a clip.
+    """
+    rng = np.random.default_rng([seed, 7])
+    known, found = examples.by_hops(), list[Posed]()
+    while len(found) < count:
+        number = len(found)
+        clip_seed = first + number // each
+        composition = _composition(number, known, rng)
+        example = examples.posed(composition, world.draw(clip_seed).table, rng)
+        if example is not None:
+            found.append(Posed(clip_seed, composition, example))
+    return found
+
+
+def _composition(number: int, known: dict[int, list[Asked]], rng: np.random.Generator) -> Asked:
+    """The composition that comes at a place: its number of hops by the place, the composition itself by chance."""
+    if number % _ROUND in (_CAPTION, _ODD):
+        return Asked("caption" if number % _ROUND == _CAPTION else "odd")
+    asked = [one for one in known[1 + number % examples.MOST_HOPS] if one.kind not in ("caption", "odd")]
+    return asked[int(rng.integers(len(asked)))]
+
+
+def record(number: int, one: Posed) -> Record:
+    """A question as a benchmark record; its reference reasoning is the true chain."""
+    example = one.example
+    reasons = [Reason(text=f"{hop.text} {hop.value}", modality=hop.modality) for hop in example.hops]
+    return Record(
+        id=f"mini/{one.seed}/{number}",
+        column=_COLUMNS.get(example.asked.kind, "av-geoiq"),
+        category=f"{len(example.hops)} hops, {examples.group(one.composition)}",
+        kinds=[example.asked.kind],
+        video=f"{one.seed}.mp4",
+        question=example.question,
+        choices=example.choices,
+        answers=[example.answer],
+        reasoning=reasons,
+        source=Source(dataset="aurelia-mini", split="test" if one.seed < 500_000 else "validation", row=number),
+        licence="MIT",
+    )
+
+
+def render(
+    out: Path, count: int, seed: int = 0, first: int = 0, each: int = EACH, tell: Callable[[str], None] = lambda _: None
+) -> Rendered:
+    """Writes the benchmark and its clips; a clip that is there already is kept.
+
+    Args:
+        out: the folder.
+        count: questions.
+        seed: of the draw of the questions.
+        first: seed of the first clip.
+        each: questions a clip.
+        tell: called with a line now and then.
+    """
+    found = posed(count, seed, first, each)
+    media = out / CLIPS
+    seeds = sorted({one.seed for one in found})
+    write_clips(media, seeds, tell)
+    write_records((record(number, one) for number, one in enumerate(found)), out / BENCHMARK)
+    return Rendered(out / BENCHMARK, media, len(found), len(seeds))
+
+
+def write_clips(media: Path, seeds: Iterable[int], tell: Callable[[str], None]) -> None:
+    """Renders the clips of these seeds that are not there yet."""
+    media.mkdir(parents=True, exist_ok=True)
+    missing = [seed for seed in seeds if not (media / f"{seed}.mp4").exists()]
+    for number, seed in enumerate(missing, 1):
+        part = media / f"{seed}.part"
+        scene.write(world.staged(world.draw(seed)), part)
+        part.replace(media / f"{seed}.mp4")
+        if number % 50 == 0 or number == len(missing):
+            tell(f"{number} of {len(missing)} clips rendered")

@@ -1,0 +1,51 @@
+"""The commands under `aurelia mini`: thin skins over `aurelia.mini`. Progress goes to stderr, results to stdout."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aurelia.options import Debug
+
+app = typer.Typer(no_args_is_help=True, help="The mini world: render it, train its target, measure what the loop does.")
+
+Questions = Annotated[int, typer.Option(min=1, help="How many questions.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the draw of the questions.")]
+First = Annotated[int, typer.Option(min=0, help="Seed of the first clip: from 0 for tests, from 500000 for decisions.")]
+Each = Annotated[int, typer.Option(min=1, max=20, help="Questions a clip.")]
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the checkpoint into.")],
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 150.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and clips.")] = 0,
+    cores: Annotated[int, typer.Option(min=1, max=64, help="Processes at once.")] = 2,
+    debug: Debug = False,
+) -> None:
+    """Train the mini target from scratch, on clips that never repeat."""
+    from aurelia.mini.train import Settings, train
+
+    folder = train(out, Settings(minutes=minutes, seed=seed, cores=cores), _tell)
+    sys.stdout.write(f"{folder}\n")
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the benchmark and its clips into.")],
+    questions: Questions = 1000,
+    seed: Seed = 0,
+    first: First = 0,
+    each: Each = 4,
+    debug: Debug = False,
+) -> None:
+    """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
+    from aurelia.mini.render import render
+
+    made = render(out, questions, seed, first, each, _tell)
+    sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {made.file.name}, media in {made.media.name}\n")
+
+
+def _tell(line: object) -> None:
+    typer.echo(str(line), err=True)
