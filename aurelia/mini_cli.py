@@ -44,7 +44,46 @@ def render(
     from aurelia.mini.render import render
 
     made = render(out, questions, seed, first, each, _tell)
-    sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {made.file.name}, media in {made.media.name}\n")
+    where = f"{made.file.name}, media in {made.media.name}"
+    sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {where}\n")
+
+
+@app.command()
+def study(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, runs and tables; gone on with.")],
+    questions: Questions = 1000,
+    target: Annotated[str, typer.Option(metavar="PROVIDER:MODEL", help="The target.")] = "transformers:mini",
+    seed: Seed = 0,
+    ablated: Annotated[int, typer.Option(min=0, help="Questions of the tables over T and tau (0: none).")] = 200,
+    reliant: Annotated[int, typer.Option(min=0, help="Questions of the table of senses (0: none).")] = 200,
+    concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
+    debug: Debug = False,
+) -> None:
+    """Measure what the loop does for a target: every arm and control through the real graph, as Markdown tables."""
+    import asyncio
+
+    from aurelia.mini.loops import Study
+    from aurelia.mini.study import study
+
+    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant)
+    sys.stdout.write(asyncio.run(study(how)))
+
+
+@app.command()
+def recovery(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, runs and the table; gone on with.")],
+    clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
+    debug: Debug = False,
+) -> None:
+    """Plant a wrong fact in the first attempt: how often does the loop notice it, and mend it?"""
+    import asyncio
+
+    from aurelia.mini.loops import Study
+    from aurelia.mini.recovery import recovery
+
+    how = Study(out, clips, "offline:measure", concurrency=concurrency, tell=_tell)
+    sys.stdout.write(asyncio.run(recovery(how)))
 
 
 def _tell(line: object) -> None:

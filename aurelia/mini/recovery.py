@@ -1,0 +1,110 @@
+"""`aurelia mini recovery`: how often the loop notices a wrong fact in the first attempt, and mends it by T = 3.
+
+One question a clip (what happens, turn by turn), through the real graph and runner; the wrong facts and the critic
+that knows only the caption are `aurelia.mini.planted`'s. Whether a fact is mended is told by the truth about the clip.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aurelia.bench.record import Record, write_records
+from aurelia.bench.runfile import Outcome
+from aurelia.errors import ModelError
+from aurelia.mini import examples, world
+from aurelia.mini.loops import Study, looped
+from aurelia.mini.planted import PLANTS, TOLD, Plant, PlantedChat, planted, plausible
+from aurelia.mini.render import CLIPS, Posed, record, write_clips
+from aurelia.mini.tables import table
+from aurelia.models.offline.stage import Asked, chain, worded
+from aurelia.models.offline.stage_table import staged
+from aurelia.perception.events import Observation
+from nodes.common import looks
+
+CRITICS = {"measuring": "offline:measure", "caption only": "plausible:text"}
+MOST, TAU = 3, 8
+
+
+class Recovered(NamedTuple):
+    """One clip with a wrong fact: the first attempt's score, whether it was noticed, and whether the best is right."""
+
+    score: int | None
+    wrong: bool
+    noticed: bool
+    mended: bool
+
+
+async def recovery(how: Study) -> str:
+    """The table, which it also leaves in `recovery.md`; `how.questions` is the number of clips.
+
+    Raises:
+        ModelError: a loop failed.
+    """
+    media, file = how.out / CLIPS, how.out / "recovery.jsonl"
+    write_clips(media, range(how.questions), how.tell)
+    records = [_asked(number) for number in range(how.questions)]
+    write_records(records, file)
+    house = replace(how.house(media), providers={"planted": planted, "plausible": plausible})
+    store = house.clips()
+    rows = []
+    for critic, spec in CRITICS.items():
+        for plant in PLANTS:
+            how.tell(f"{critic} critic: {TOLD[plant]}")
+            roles = {"generator": f"planted:{plant}", "evaluator": spec, "target": "offline:measure"}
+            context = how.context(**roles, max_iterations=MOST, threshold=TAU)
+            out = how.out / f"recovery-{plant}-{spec.partition(':')[0]}.run"
+            runs = await looped(how, file, out, house, context, "aurelia")
+            model = planted(plant, store)
+            found = [_recovered(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
+            rows.append([critic, TOLD[plant], *_counted(found)])
+    heads = ["critic", "planted in the first look", "clips", "first score", "noticed, %", "mended by T = 3, %"]
+    text = table(
+        "Recovery from a wrong fact in the first attempt", heads, rows,
+        f"Noticed: the first attempt's score is below tau = {TAU} (with nothing wrong: a false alarm). Mended: the best"
+        " attempt's measurements no longer hold the wrong fact. Clips: those where it made the first attempt wrong.",
+        "The caption-only critic sees no clip and scores how well the caption is made.",
+    ) + "\n"  # fmt: skip
+    (how.out / "recovery.md").write_text(text, encoding="utf-8")
+    return text
+
+
+def _asked(seed: int) -> Record:
+    asked, table_ = Asked("caption"), world.draw(seed).table
+    example = examples.Example(asked, worded(asked), [], examples.caption(table_), chain(asked, table_))
+    return record(seed, Posed(seed, asked, example))
+
+
+def _recovered(one: Record, found: Outcome, model: PlantedChat, frames: int, samples: int) -> Recovered:
+    if not found.result or not found.result["iterations"]:
+        raise ModelError(f"There is no loop of {one.id}: {found.error}")
+    attempts = found.result["iterations"]
+    seed = int(Path(one.video).stem)
+    fields: dict[str, Any] = {"clip": model.store.admit(one.video), "frames": frames, "samples": samples}
+    first = _right(model.plant, model._observe(fields, [[]]), seed)
+    best = found.result["best_iteration"]
+    seen = model._observe(fields, looks(attempts)[: best or 1])
+    score = attempts[0]["score"]
+    return Recovered(
+        score, not first, score is None or score < TAU, best is not None and _right(model.plant, seen, seed)
+    )
+
+
+def _right(plant: Plant, seen: Observation, seed: int) -> bool:
+    """Whether what was measured is true in what a plant of this kind spoils."""
+    clip, table_ = world.draw(seed), staged(seen)
+    if table_ is None:
+        return False
+    if plant == "count":
+        struck = [sum(int((s.start + s.end) / 2) == turn for s in seen.sounds) for turn in range(len(clip.turns))]
+        return struck == [turn.beats if turn.instrument else 0 for turn in clip.turns]
+    if plant == "source":
+        return [turn.spot for turn in table_] == [turn.spot for turn in clip.table]
+    return [turn.instrument for turn in table_] == [turn.instrument for turn in clip.table]
+
+
+def _counted(found: list[Recovered]) -> list[str]:
+    """The figures of one row, over the clips whose first attempt is wrong; of all clips where nothing is planted."""
+    wrong = [one for one in found if one.wrong] or found
+    scores = [one.score for one in wrong if one.score is not None]
+    share = [100 * sum(values) / len(wrong) for values in ([o.noticed for o in wrong], [o.mended for o in wrong])]
+    return [str(len(wrong)), f"{sum(scores) / max(1, len(scores)):.2f}", f"{share[0]:.0f}", f"{share[1]:.0f}"]

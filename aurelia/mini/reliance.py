@@ -1,0 +1,51 @@
+"""Which sense answers rest on: the same questions with the sound removed, and with the picture black.
+
+Agents and target apart: what the measuring agents answer themselves, the target alone, and the target with the steps.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from aurelia.bench.record import Record, write_records
+from aurelia.mini import scene, world
+from aurelia.mini.loops import Study, looped
+from aurelia.mini.tables import parted
+
+Lack = Literal["sound", "picture"]
+LACKS: tuple[Lack, ...] = ("sound", "picture")
+
+
+def without(lack: Lack, seed: int) -> scene.Scene:
+    """The scene of a clip with a silent track, or with a black picture."""
+    whole = world.staged(world.draw(seed))
+    return whole.model_copy(update={"sounds": []} if lack == "sound" else {"shapes": []})
+
+
+def write_without(lack: Lack, media: Path, seeds: Iterable[int]) -> None:
+    """Renders the clips that are not there yet."""
+    media.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        if not (media / f"{seed}.mp4").exists():
+            scene.write(without(lack, seed), part := media / f"{seed}.part")
+            part.replace(media / f"{seed}.mp4")
+
+
+async def reliance(how: Study, records: Sequence[Record]) -> str:
+    """The table: every arm with the whole clip's place taken by a clip that lacks one sense."""
+    asked = [record for record in records if record.choices]
+    seeds = sorted({int(Path(record.video).stem) for record in asked})
+    arms = {}
+    for lack in LACKS:
+        media, file = how.out / f"without-{lack}", how.out / f"without-{lack}.jsonl"
+        write_without(lack, media, seeds)
+        write_records(asked, file)
+        runs = await looped(how, file, how.out / f"without-{lack}.run", how.house(media), how.context())
+        for name, values in runs.values(asked).items():
+            arms[f"{name}, no {lack}"] = values
+    return "\n\n".join(
+        [
+            parted("Without sound, and with a black picture", arms, asked, lambda record: "all"),
+            parted("The same by kind of question", arms, asked, lambda record: record.kinds[0]),
+        ]
+    )
