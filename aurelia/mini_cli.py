@@ -56,6 +56,7 @@ def study(
     seed: Seed = 0,
     ablated: Annotated[int, typer.Option(min=0, help="Questions of the tables over T and tau (0: none).")] = 200,
     reliant: Annotated[int, typer.Option(min=0, help="Questions of the table of senses (0: none).")] = 200,
+    first: First = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: Debug = False,
 ) -> None:
@@ -65,7 +66,7 @@ def study(
     from aurelia.mini.loops import Study
     from aurelia.mini.study import study
 
-    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant)
+    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first)
     sys.stdout.write(asyncio.run(study(how)))
 
 
@@ -73,6 +74,7 @@ def study(
 def recovery(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, runs and the table; gone on with.")],
     clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 100,
+    first: First = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: Debug = False,
 ) -> None:
@@ -82,7 +84,7 @@ def recovery(
     from aurelia.mini.loops import Study
     from aurelia.mini.recovery import recovery
 
-    how = Study(out, clips, "offline:measure", concurrency=concurrency, tell=_tell)
+    how = Study(out, clips, "offline:measure", concurrency=concurrency, tell=_tell, first=first)
     sys.stdout.write(asyncio.run(recovery(how)))
 
 

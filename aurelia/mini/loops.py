@@ -27,6 +27,7 @@ class Study(NamedTuple):
         tell: called with a line now and then.
         ablated: how many of the questions the tables over T and tau rest on (0: no such tables).
         reliant: how many of them modality reliance rests on (0: no such table).
+        first: seed of the first clip; from 0 on they are for tests.
     """
 
     out: Path
@@ -37,6 +38,7 @@ class Study(NamedTuple):
     tell: Callable[[str], None] = lambda _: None
     ablated: int = 0
     reliant: int = 0
+    first: int = 0
 
     def context(self, **more: Any) -> Context:
         """The settings of a question: the offline agents around the target."""

@@ -41,8 +41,9 @@ async def recovery(how: Study) -> str:
         ModelError: a loop failed.
     """
     media, file = how.out / CLIPS, how.out / "recovery.jsonl"
-    write_clips(media, range(how.questions), how.tell)
-    records = [_asked(number) for number in range(how.questions)]
+    seeds = range(how.first, how.first + how.questions)
+    write_clips(media, seeds, how.tell)
+    records = [_asked(seed) for seed in seeds]
     write_records(records, file)
     house = replace(how.house(media), providers={"planted": planted, "plausible": plausible})
     store = house.clips()

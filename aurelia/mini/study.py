@@ -29,7 +29,7 @@ async def study(how: Study) -> str:
     Raises:
         InputError: the target or a setting cannot be used.
     """
-    made = render(how.out, how.questions, how.seed, tell=how.tell)
+    made = render(how.out, how.questions, how.seed, how.first, tell=how.tell)
     house = how.house(made.media)
     records = list(read_records(made.file))
     how.tell("the loop and zero-shot")
@@ -101,7 +101,7 @@ async def _grid(how: Study, records: list[Record], media: Path) -> str:
 def _about(how: Study, questions: int, clips: int, runs: Runs) -> str:
     failed = sum(found.state == "failed" for found in [*runs.alone.values(), *runs.loops.values()])
     return (
-        f"# A study of {how.target} on the mini world\n\n{questions} questions on {clips} clips (seeds from 0), seed"
+        f"# A study of {how.target} on the mini world\n\n{questions} questions on {clips} clips (seeds from {how.first}), seed"
         f" {how.seed} of the draw; agents offline:measure, T = 3, tau = 8; {failed} answers failed. Intervals draw"
         " whole clips; p is McNemar's exact. Not reached: two kinds of agents mixed (Table 4), as there is one"
         " measuring agent; choosing a track (DM-Match) and dialogues, which the target was never shown."
