@@ -86,13 +86,13 @@ async def _grid(how: Study, records: list[Record], media: Path) -> str:
     settings = grid(range(1, MOST + 1), range(4, 11), ["steps+answers"])
     questions = await ablate(out, settings, house, by_rule, concurrency=how.concurrency)
     from aurelia.report.ablation import cells
+    from aurelia.report.tables import ranged
 
-    found = [
-        [str(c.max_iterations), str(c.threshold), f"{c.point.value or 0:.1f} [{c.point.low:.1f}, {c.point.high:.1f}]",
-         f"{c.score or 0:.2f}", f"{c.iterations:.2f}", f"{c.seconds:.2f}"]
-        for c in cells(questions, settings, 0.0)
-        if c.threshold == 10 or c.max_iterations == MOST
-    ]  # fmt: skip
+    found = []
+    for cell in cells(questions, settings, 0.0):
+        if cell.threshold == 10 or cell.max_iterations == MOST:
+            measured = f"{cell.score or 0:.2f}", f"{cell.iterations:.2f}", f"{cell.seconds:.2f}"
+            found.append([str(cell.max_iterations), str(cell.threshold), ranged(cell.point), *measured])
     heads = ["T", "tau", "accuracy, % [95 %]", "best score", "attempts", "seconds of the loop"]
     budget = f"Looks of {COARSE['samples']} samples and {COARSE['frames']} frames, steps+answers."
     return table("Over T (tau = 10) and over tau (T = 5), as Tables 5 and 6", heads, found, budget)
@@ -101,8 +101,8 @@ async def _grid(how: Study, records: list[Record], media: Path) -> str:
 def _about(how: Study, questions: int, clips: int, runs: Runs) -> str:
     failed = sum(found.state == "failed" for found in [*runs.alone.values(), *runs.loops.values()])
     return (
-        f"# A study of {how.target} on the mini world\n\n{questions} questions on {clips} clips (seeds from {how.first}), seed"
-        f" {how.seed} of the draw; agents offline:measure, T = 3, tau = 8; {failed} answers failed. Intervals draw"
+        f"# A study of {how.target} on the mini world\n\n{questions} questions on {clips} clips from {how.first} on;"
+        f" seed {how.seed} of the draw; agents offline:measure, T = 3, tau = 8; {failed} answers failed. Intervals draw"
         " whole clips; p is McNemar's exact. Not reached: two kinds of agents mixed (Table 4), as there is one"
         " measuring agent; choosing a track (DM-Match) and dialogues, which the target was never shown."
     )

@@ -112,11 +112,22 @@ def _unseen(video: VideoEvidence, ledger: Ledger) -> list[Omission]:
 def _unmentioned(video: VideoEvidence, ledger: Ledger) -> list[Omission]:
     told = "motion_count" in ledger.topics
     largest = max((moved.extent for moved in video.motions), default=1.0)
-    moves = [(i, moved) for i, moved in enumerate(video.motions) if moved.sure >= 0.6 and i not in ledger.motions]
-    return [
-        Omission(_named_motion(m), (m.start, m.end), (0.3 if told else 1.0) * m.sure * _size(m, largest))
-        for _, m in moves
+    named = [moved for i, moved in enumerate(video.motions) if i in ledger.motions]
+    moves = [
+        moved
+        for i, moved in enumerate(video.motions)
+        if moved.sure >= 0.6 and i not in ledger.motions and not any(_one_rise(moved, other) for other in named)
     ]
+    return [
+        Omission(_named_motion(m), (m.start, m.end), (0.3 if told else 1.0) * m.sure * _size(m, largest)) for m in moves
+    ]
+
+
+def _one_rise(moved: Moved, other: Moved) -> bool:
+    """Whether two motions are one shape that rises or falls: its old place and its new one change above each other."""
+    common = min(moved.end, other.end) - max(moved.start, other.start)
+    shortest = min(moved.end - moved.start, other.end - other.start)
+    return moved.colours == other.colours and abs(moved.x - other.x) < 0.03 and common > 0.8 * shortest
 
 
 def _beside(heard: Heard, loudest: float) -> float:

@@ -1,5 +1,6 @@
 """The Feedback agent offline: where the next attempt should look again, by the evaluator's doubts. It sees no clip."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,7 +83,7 @@ def _without(span: tuple[float, float], seen: tuple[float, float]) -> list[tuple
 def _uncovered(fields: Mapping[str, Any], duration: float, budget: float) -> list[Window]:
     """The next stretch, of the budget's length, that no guided look has covered; by attempt number when all are."""
     length = min(duration, budget)
-    parts = max(1, round(duration / length))
+    parts = max(1, math.ceil(duration / length - 0.01))
     step = duration / parts
     slots = [Window(start=round(i * step, 2), end=round((i + 1) * step, 2)) for i in range(parts)]
     covered = [window for look in fields.get("looks") or [] for window in look]

@@ -24,8 +24,8 @@ def number_word(number: int) -> str:
     return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
 
 
-def sounds_sentence(seen: Observation) -> str:
-    """All sounds in order, with kind, pitch, loudness and times; of many the loudest, and how many there are."""
+def sounds_sentence(seen: Observation, most: int = _LISTED_SOUNDS) -> str:
+    """All sounds in order, with kind, pitch, loudness and times; of more than `most` the loudest, and how many."""
     sounds = seen.sounds
     if not seen.has_audio:
         return "The clip has no sound track."
@@ -34,7 +34,7 @@ def sounds_sentence(seen: Observation) -> str:
     if goes_on("sound", seen):
         return _ongoing(seen)
     levels = [sound.level for sound in sounds]
-    kept = sorted(sorted(sounds, key=lambda s: s.level, reverse=True)[:_LISTED_SOUNDS], key=lambda s: s.start)
+    kept = sorted(sorted(sounds, key=lambda s: s.level, reverse=True)[:most], key=lambda s: s.start)
     listed = ", then ".join(sound_words(sound, levels) for sound in kept)
     if len(sounds) == 1:
         return f"One sound is heard: {listed}."
@@ -63,9 +63,9 @@ def _ongoing(seen: Observation) -> str:
     return " ".join(["Sound is heard throughout.", f"The loudest sound is {sound_words(loudest, [])}.", *told])
 
 
-def heard(seen: Observation) -> list[str]:
+def heard(seen: Observation, most: int = _LISTED_SOUNDS) -> list[str]:
     """Sentences on sounds, silences and beat."""
-    told = [sounds_sentence(seen)]
+    told = [sounds_sentence(seen, most)]
     if not seen.has_audio:
         return told
     silences = [span for span in seen.silences if span[1] - span[0] >= _TOLD_SILENCE]

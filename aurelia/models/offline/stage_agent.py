@@ -4,13 +4,17 @@ It knows the stage's questions and names; what it finds is read off the measured
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 from aurelia.models.offline import inventory
 from aurelia.models.offline.choices import UNKNOWN
-from aurelia.models.offline.stage import Asked, Hop, Missing, Table, chain, names, understood
+from aurelia.models.offline.stage import ODD, RANKS, Asked, Hop, Missing, One, Table, chain, names, phrase, understood
 from aurelia.models.offline.stage_table import staged
 from aurelia.perception.events import Observation
 from state.schema import Modality, Reasoning, Step
+
+_LISTED = 12
+"""Sounds of a clip, strike by strike."""
 
 
 def asked_of(question: str, seen: Observation) -> tuple[Asked, Table] | None:
@@ -59,6 +63,13 @@ def found(asked: Asked, table: Table) -> list[Hop]:
         return [hop._replace(value=UNKNOWN) for hop in chain(asked)]
 
 
+@cache
+def verdicts() -> frozenset[str]:
+    """Findings that read like something seen or heard and tell nothing of when and where: no sentences of a caption."""
+    ones = (phrase(One(start)) for start in (*RANKS, *names().instruments, *names().spots))
+    return frozenset({*ODD.values(), *ones})
+
+
 def told(table: Table) -> str:
     """The clip in a sentence, turn by turn."""
     spots = names().spots
@@ -68,7 +79,7 @@ def told(table: Table) -> str:
 
 def _cue(modality: Modality, seen: Observation) -> str:
     """What can be heard or seen that a finding rests on, in sentences that can be checked against the clip."""
-    said = inventory.heard(seen) if modality in ("audio", "both") else []
+    said = inventory.heard(seen, _LISTED) if modality in ("audio", "both") else []
     if modality in ("visual", "both"):
         said += inventory.visible(seen)
     return " ".join(said) or "This is known of the instrument."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aurelia.models.offline.stage_agent import verdicts
 from state.schema import Reasoning
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -37,7 +38,8 @@ def _sentences(text: str) -> list[str]:
     for part in _SENTENCE.split(text.strip()):
         plain = part.strip()
         telling = len(plain.split()) >= 3 and _TIME_OR_SENSE.search(plain)
-        if telling and plain.lower().rstrip(".") not in _BARE and not plain.lower().startswith("unknown"):
+        bare = plain.lower().rstrip(".")
+        if telling and bare not in _BARE and bare not in verdicts() and not plain.lower().startswith("unknown"):
             found.append(plain[0].upper() + plain[1:] + ("" if plain[-1] in ".!?" else "."))
     return found
 
