@@ -16,7 +16,7 @@ TURN = 1.0
 """Seconds of a turn."""
 _ROOM = 0.1
 _CLICK, _WHOLE_BAND = 0.12, 12000.0
-_FULL, _PURE = 2.5, 1.3
+_FULL, _PURE, _LOW = 2.5, 1.3, 400.0
 _LEAST = 0.15
 _SILENT = -99.0
 
@@ -59,24 +59,28 @@ def _energy(sound: Sound) -> float:
 
 
 def _instrument(sounds: Sequence[Sound]) -> str:
-    """The instrument whose timbre most of the turn's energy has."""
+    """The instrument whose timbre most of the turn's energy has; a pure tone that is struck again is a bell's.
+
+    A look at a low rate cuts a bell's overtones off.
+    """
     shares: dict[str, float] = {}
     for sound in sounds:
         name = _timbre(sound)
         shares[name] = shares.get(name, 0.0) + _energy(sound)
-    return max(shares, key=lambda name: shares[name])
+    most = max(shares, key=lambda name: shares[name])
+    return "bell" if most == "flute" and sum(sound.pitch is not None for sound in sounds) > 1 else most
 
 
 def _timbre(sound: Sound) -> str:
-    """A drum has no pitch; of pitched sounds a flute has no overtones, a reed all of them, a bell those out of tune."""
+    """A drum has no pitch; of pitched sounds a reed is low and full, a flute pure, a bell out of tune."""
     if sound.pitch is None:
         return "drum" if sound.voice == "click" else UNKNOWN
     fullness = sound.brightness / sound.pitch
+    if sound.harmonic and (fullness > _FULL or sound.pitch < _LOW):
+        return "reed"
     if fullness < _PURE:
         return "flute"
-    if not sound.harmonic:
-        return "bell"
-    return "reed" if fullness > _FULL else UNKNOWN
+    return UNKNOWN if sound.harmonic else "bell"
 
 
 def _level(sounds: Sequence[Sound], instrument: str | None) -> float:
