@@ -95,7 +95,7 @@ def test_the_benchmark_has_as_many_of_every_number_of_hops(tmp_path: Path) -> No
     assert sum(one.example.asked.kind == "caption" for one in posed) == 5
     (tmp_path / render.CLIPS).mkdir()
     for one in posed:
-        (tmp_path / render.CLIPS / f"{one.seed}.mp4").touch()
+        (tmp_path / render.CLIPS / render.video_of(one.seed)).touch()
     made = render.render(tmp_path, 100, seed=3)
     records = list(read_records(made.file))
     assert made.clips == 25 and [record.question for record in records] == [one.example.question for one in posed]

@@ -5,7 +5,6 @@ that knows only the caption are `aurelia.mini.planted`'s. Whether a fact is mend
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia.bench.record import Record, write_records
@@ -14,7 +13,7 @@ from aurelia.errors import ModelError
 from aurelia.mini import examples, world
 from aurelia.mini.loops import Study, looped
 from aurelia.mini.planted import PLANTS, TOLD, Plant, PlantedChat, planted, plausible
-from aurelia.mini.render import CLIPS, Posed, record, write_clips
+from aurelia.mini.render import CLIPS, Posed, record, seed_of, write_clips
 from aurelia.mini.tables import table
 from aurelia.models.offline.stage import Asked, chain, worded
 from aurelia.models.offline.stage_table import staged
@@ -79,7 +78,7 @@ def _recovered(one: Record, found: Outcome, model: PlantedChat, frames: int, sam
     if not found.result or not found.result["iterations"]:
         raise ModelError(f"There is no loop of {one.id}: {found.error}")
     attempts = found.result["iterations"]
-    seed = int(Path(one.video).stem)
+    seed = seed_of(one.video)
     fields: dict[str, Any] = {"clip": model.store.admit(one.video), "frames": frames, "samples": samples}
     first = _right(model.plant, model._observe(fields, [[]]), seed)
     best = found.result["best_iteration"]

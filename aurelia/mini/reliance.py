@@ -10,6 +10,7 @@ from typing import Literal
 from aurelia.bench.record import Record, write_records
 from aurelia.mini import scene, world
 from aurelia.mini.loops import Study, looped
+from aurelia.mini.render import seed_of
 from aurelia.mini.tables import parted
 
 Lack = Literal["sound", "picture"]
@@ -22,23 +23,23 @@ def without(lack: Lack, seed: int) -> scene.Scene:
     return whole.model_copy(update={"sounds": []} if lack == "sound" else {"shapes": []})
 
 
-def write_without(lack: Lack, media: Path, seeds: Iterable[int]) -> None:
-    """Renders the clips that are not there yet."""
+def write_without(lack: Lack, media: Path, videos: Iterable[str]) -> None:
+    """Renders the clips that are not there yet, under the names of the whole ones."""
     media.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        if not (media / f"{seed}.mp4").exists():
-            scene.write(without(lack, seed), part := media / f"{seed}.part")
-            part.replace(media / f"{seed}.mp4")
+    for video in videos:
+        if not (media / video).exists():
+            scene.write(without(lack, seed_of(video)), part := media / f"{video}.part")
+            part.replace(media / video)
 
 
 async def reliance(how: Study, records: Sequence[Record]) -> str:
     """The table: every arm with the whole clip's place taken by a clip that lacks one sense."""
     asked = [record for record in records if record.choices]
-    seeds = sorted({int(Path(record.video).stem) for record in asked})
+    videos = sorted({record.video for record in asked})
     arms = {}
     for lack in LACKS:
         media, file = how.out / f"without-{lack}", how.out / f"without-{lack}.jsonl"
-        write_without(lack, media, seeds)
+        write_without(lack, media, videos)
         write_records(asked, file)
         runs = await looped(how, file, how.out / f"without-{lack}.run", how.house(media), how.context())
         for name, values in runs.values(asked).items():

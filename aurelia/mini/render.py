@@ -4,7 +4,9 @@ As many of every number of hops; one question in twenty is a caption, one asks w
 an audio track (DM-Match) are left out: the mini target was never shown either. It asks nothing of a model.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +74,18 @@ def _composition(number: int, known: dict[int, list[Asked]], rng: np.random.Gene
     return asked[int(rng.integers(len(asked)))]
 
 
+@cache
+def video_of(seed: int) -> str:
+    """The name of a clip's file: its seed, and a digest of its scene, so that a clip of an older world is not kept."""
+    digest = hashlib.sha256(world.staged(world.draw(seed)).model_dump_json().encode()).hexdigest()
+    return f"{seed}-{digest[:8]}.mp4"
+
+
+def seed_of(video: str) -> int:
+    """The seed in the name of a clip's file."""
+    return int(video.partition("-")[0])
+
+
 def record(number: int, one: Posed) -> Record:
     """A question as a benchmark record; its reference reasoning is the true chain."""
     example = one.example
@@ -81,7 +95,7 @@ def record(number: int, one: Posed) -> Record:
         column=_COLUMNS.get(example.asked.kind, "av-geoiq"),
         category=f"{len(example.hops)} hops, {examples.group(one.composition)}",
         kinds=[example.asked.kind],
-        video=f"{one.seed}.mp4",
+        video=video_of(one.seed),
         question=example.question,
         choices=example.choices,
         answers=[example.answer],
@@ -115,10 +129,10 @@ def render(
 def write_clips(media: Path, seeds: Iterable[int], tell: Callable[[str], None]) -> None:
     """Renders the clips of these seeds that are not there yet."""
     media.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not (media / f"{seed}.mp4").exists()]
+    missing = [seed for seed in seeds if not (media / video_of(seed)).exists()]
     for number, seed in enumerate(missing, 1):
         part = media / f"{seed}.part"
         scene.write(world.staged(world.draw(seed)), part)
-        part.replace(media / f"{seed}.mp4")
+        part.replace(media / video_of(seed))
         if number % 50 == 0 or number == len(missing):
             tell(f"{number} of {len(missing)} clips rendered")
