@@ -6,6 +6,7 @@ about a clip is used to score answers and for nothing else.
 
 import json
 from pathlib import Path
+from typing import Any
 
 from aurelia.bench.ablate import ablate, grid
 from aurelia.bench.marking import by_rule
@@ -34,7 +35,7 @@ async def study(how: Study) -> str:
     records = list(read_records(made.file))
     how.tell("the loop and zero-shot")
     runs = await looped(how, made.file, how.out / "loop.run", house, how.context())
-    plans: Plans = {name: found.result["best"] for name, found in runs.loops.items() if best_of(found)}
+    plans: dict[str, Any] = {name: best for name, found in runs.loops.items() if (best := best_of(found))}
     how.tell("controls")
     asked = {mode: [Given(r, plans[r.id], mode) for r in records if r.id in plans] for mode in GIVEN}  # type: ignore[arg-type]
     asked |= controls(records, plans, how.seed)

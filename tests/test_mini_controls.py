@@ -1,0 +1,62 @@
+"""The study's controls and tables: what is given to the target, what leaks, and what the figures come to."""
+
+from typing import Any
+
+import numpy as np
+
+from aurelia.bench.record import Record, Source
+from aurelia.mini.arms import value_of
+from aurelia.mini.controls import controls, leaks, other
+from aurelia.mini.tables import chance, compared, group_of, hops_of
+
+
+def record(number: int, **more: Any) -> Record:
+    known: dict[str, Any] = {"id": f"mini/{number}", "column": "av-geoiq", "video": f"{number}.mp4", "question": "Who?"}
+    known |= {"choices": ["bell", "drum"], "answers": ["bell"], "category": "2 hops, never"}
+    return Record(source=Source(dataset="aurelia-mini"), **{**known, **more})
+
+
+def plan(*steps: tuple[str, str], answer: str = "bell") -> Any:
+    told = [{"step": text, "justification": "", "answer": found, "modality": "audio"} for text, found in steps]
+    return {"steps": told, "answer": answer}
+
+
+RECORDS = [record(number) for number in range(4)]
+PLANS = {one.id: plan((f"Find thing {number}.", "two"), ("Look.", "bell")) for number, one in enumerate(RECORDS)}
+
+
+def test_every_control_asks_what_it_says() -> None:
+    found = controls(RECORDS, PLANS)
+    assert [given.record.video for given in found["blind, steps"]] == ["2.mp4", "3.mp4", "0.mp4", "1.mp4"]
+    assert all(given.reasoning is None for given in found["own steps"])
+    assert all(given.record.question != "Who?" for given in found["own steps"])
+    for given in found["another question's steps"]:
+        assert given.reasoning is not None and given.reasoning != PLANS[given.record.id]
+    for given in found["corrupted, steps+answers"]:
+        assert given.reasoning is not None and given.reasoning["answer"] == "drum"
+        assert [step["answer"] == "two" for step in given.reasoning["steps"]][0] is False
+
+
+def test_a_wrong_value_is_another_of_its_kind() -> None:
+    rng = np.random.default_rng(0)
+    assert other("yes", rng) == "no" and other("bell, drum", rng) == "drum, bell"
+    assert other("euro", rng) in {"yen", "rand", "dollar"} and other("unknown", rng) == "unknown"
+
+
+def test_steps_leak_where_they_name_an_option_or_a_finding() -> None:
+    assert leaks(RECORDS[0], plan(("Find the spot of the drum.", "two")))
+    assert leaks(RECORDS[0], plan(("Find spot two.", "two")))
+    assert not leaks(RECORDS[0], plan(("Find the loudest instrument.", "bell"), ("Find its spot.", "unknown")))
+
+
+def test_the_tables_figures() -> None:
+    ones, none = {one.id: 1.0 for one in RECORDS}, {one.id: 0.0 for one in RECORDS}
+    told = compared("All", {"zero-shot": none, "steps": ones}, RECORDS, "zero-shot")
+    assert "| steps | 4 | 100.0 [100.0, 100.0] | +100.0 [+100.0, +100.0] | 4 / 0 | 0.12 |" in told
+    assert (hops_of(RECORDS[0]), group_of(RECORDS[0]), chance(RECORDS)) == ("2 hops", "never", 0.5)
+
+
+def test_a_caption_is_worth_its_true_turns() -> None:
+    true = record(9, column="av-captioning", choices=[], answers=["bell at one, then drum at two"])
+    assert value_of(true, "Answer: bell at one, then drum at three") == 0.5
+    assert value_of(true, None) == 0.0 and value_of(RECORDS[0], "Answer: bell") == 1.0
