@@ -13,8 +13,9 @@ from aurelia.mini import examples, render, scene, world
 from aurelia.mini.planted import PLANTS, Plant, planted, plausibility, spoiled
 from aurelia.models.offline import inventory
 from aurelia.models.offline.chat import MeasuringChat
-from aurelia.models.offline.stage import Asked, One, chain, worded
+from aurelia.models.offline.stage import Asked, One, worded
 from aurelia.models.offline.stage_agent import answer, asked_of
+from aurelia.models.offline.stage_chain import chain
 from aurelia.models.offline.stage_table import staged
 from aurelia.perception.events import Observation
 from aurelia.perception.look import look

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from aurelia.bench.stats import Paired, paired
 from aurelia.mini import examples, world
 from aurelia.mini.evaluate import Asker, Item, ask, items, plan_of_another
-from aurelia.models.offline.stage import Hop, Missing, chain, names
+from aurelia.models.offline.stage import names
+from aurelia.models.offline.stage_chain import Hop, Missing, chain
 
 TASKS = {
     "spot": "AV-QA", "instrument": "AV-QA", "before": "AV-QA", "after": "AV-QA", "left": "AV-QA",

@@ -16,7 +16,8 @@ from aurelia.mini.examples import Example, Way
 from aurelia.mini.features import FRAMES, frames, heard, mels, shrunk
 from aurelia.mini.packing import Packer, patches
 from aurelia.mini.towers import quick_towers
-from aurelia.models.offline.stage import Asked, Hop, chain
+from aurelia.models.offline.stage import Asked
+from aurelia.models.offline.stage_chain import Hop, chain
 
 VALIDATION = 500_000
 """Seeds of the clips on which decisions may be made; test clips have seeds from 0 on."""

@@ -11,7 +11,8 @@ import numpy as np
 
 import prompts
 from aurelia.mini.checkpoint import OWN
-from aurelia.models.offline.stage import Asked, Hop, Missing, One, Table, chain, compositions, names, options, worded
+from aurelia.models.offline.stage import Asked, One, Table, names, worded
+from aurelia.models.offline.stage_chain import Hop, Missing, chain, compositions, options
 from nodes.common import choices_text
 from nodes.target import injected, injected_text
 from state.context import Inject
@@ -141,7 +142,7 @@ def reasoning(hops: list[Hop]) -> Reasoning:
 
 
 def reply(example: Example, way: Way) -> str:
-    """What the target should say: with a plan its findings, step by step and with their turns; else the answer alone."""
+    """What the target should say: with a plan its findings, step by step with their turns; else the answer alone."""
     if way in ("steps", "own"):
         said = [f"{hop.via} {hop.value}".strip() for hop in example.hops]
         found = " ".join(f"{number}. {words}" for number, words in enumerate(said, 1))

@@ -15,7 +15,8 @@ from aurelia.mini.loops import Study, looped
 from aurelia.mini.planted import PLANTS, TOLD, Plant, PlantedChat, planted, plausible
 from aurelia.mini.render import CLIPS, Posed, record, seed_of, write_clips
 from aurelia.mini.tables import table
-from aurelia.models.offline.stage import Asked, chain, worded
+from aurelia.models.offline.stage import Asked, worded
+from aurelia.models.offline.stage_chain import chain
 from aurelia.models.offline.stage_table import staged
 from aurelia.perception.events import Observation
 from nodes.common import looks

@@ -8,7 +8,8 @@ from functools import cache
 
 from aurelia.models.offline import inventory
 from aurelia.models.offline.choices import UNKNOWN
-from aurelia.models.offline.stage import ODD, RANKS, Asked, Hop, Missing, One, Table, chain, names, phrase, understood
+from aurelia.models.offline.stage import RANKS, Asked, One, Table, names, phrase, understood
+from aurelia.models.offline.stage_chain import ODD, Hop, Missing, chain
 from aurelia.models.offline.stage_table import staged
 from aurelia.perception.events import Observation
 from state.schema import Modality, Reasoning, Step
