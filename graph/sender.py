@@ -11,6 +11,9 @@ from typing import Any
 import langsmith
 from langsmith.utils import tracing_is_enabled
 
+from graph.route import ROUTERS
+from graph.trace import brief
+
 _SECRET = re.compile(r"(?i)(API_KEY|COMPATIBLE_KEY|TOKEN|SECRET|PASSWORD)$")
 _SHORTEST_SECRET = 8
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")
@@ -32,6 +35,7 @@ class Sender(langsmith.Client):
 
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **more: Any) -> None:
         """Opens a span."""
+        inputs = brief(inputs) if name in ROUTERS else inputs
         more |= {"serialized": None, "events": None, "extra": None if more.get("parent_run_id") else more.get("extra")}
         if not more.get("outputs"):
             more.pop("outputs", None)
