@@ -78,7 +78,7 @@ def build_graph(
     return builder.compile(checkpointer=checkpointer, name="aurelia")
 
 
-def build_zero_shot(desk: Desk) -> AureliaGraph:
+def build_zero_shot(desk: Desk, checkpointer: Checkpointer = None) -> AureliaGraph:
     """The target alone, for runs that want no more: prepare, a describer where one is named, then the answer."""
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
@@ -97,4 +97,4 @@ def build_zero_shot(desk: Desk) -> AureliaGraph:
     )
     builder.add_edge("describer", "zero_shot")
     builder.add_edge("zero_shot", END)
-    return builder.compile(name="zero_shot")
+    return builder.compile(checkpointer=checkpointer, name="zero_shot")

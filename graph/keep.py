@@ -65,7 +65,10 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
             await saver.setup()
         except sqlite3.Error as fault:
             raise _unusable(path.name, fault) from None
-        yield saver
+        try:
+            yield saver
+        except sqlite3.Error as fault:
+            raise AureliaError(f"Threads can no longer be kept in {path.name!r}: {fault}. Check its disk.") from None
     finally:
         await connection.close()
 
@@ -103,6 +106,15 @@ async def _postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         raise AureliaError(_unreachable(url, fault)) from None
     finally:
         await opening.__aexit__(None, None, None)
+
+
+def kept_in_postgres(fault: Exception) -> bool:
+    """Whether a PostgreSQL database has failed, of the threads that are kept there."""
+    try:
+        import psycopg
+    except ImportError:
+        return False
+    return isinstance(fault, psycopg.Error)
 
 
 def _unreachable(url: str, fault: Exception) -> str:
