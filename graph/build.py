@@ -63,7 +63,7 @@ def build_graph(
         ("zero_shot", answer_zero_shot, Known),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, observed(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
     builder.add_node("review", observed(review), input_schema=Ended, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
@@ -90,7 +90,7 @@ def build_zero_shot(desk: Desk, checkpointer: Checkpointer = None) -> AureliaGra
         ("zero_shot", answer_alone, Known),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, observed(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges(
         "prepare", after_prepare, {"describer": "describer", "reasoning_generator": "zero_shot"}
