@@ -6,7 +6,7 @@ A LangGraph server brings a checkpointer of its own and needs nothing of this.
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,6 +70,9 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         except sqlite3.Error as fault:
             raise AureliaError(f"Threads can no longer be kept in {path.name!r}: {fault}. Check its disk.") from None
     finally:
+        # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close.
+        with suppress(sqlite3.Error):
+            await connection.rollback()
         await connection.close()
 
 

@@ -5,6 +5,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 Modality = Literal["audio", "visual", "both", "knowledge"]
@@ -172,16 +173,16 @@ def add_seconds(old: float | None, new: float | None) -> float:
 
 
 class Input(TypedDict):
-    """What a run is asked.
+    """What a run is asked (several tracks of sound: as in DM-Match)."""
 
-    `video` is a path, a name under the media roots, or the id of a clip that is known already. `audio` holds separate
-    sound tracks: one replaces the clip's own, several are candidates to choose from (as in DM-Match).
-    """
-
-    video: str
-    question: str
-    audio: NotRequired[list[str]]
-    choices: NotRequired[list[str]]
+    video: Annotated[str, Field(description="The clip: its name under the media folders, or the id of an upload.")]
+    question: Annotated[str, Field(description="What is asked about the clip.")]
+    audio: NotRequired[
+        Annotated[
+            list[str], Field(description="Separate sound: one track replaces the clip's, several are candidates.")
+        ]
+    ]
+    choices: NotRequired[Annotated[list[str], Field(description="The answers to choose from; none: an open question.")]]
 
 
 class Update(TypedDict, total=False):

@@ -17,6 +17,7 @@ from PIL import Image
 from scripted import ScriptedChat, scripted, verdict
 from trace_sink import Sink, listening
 
+from aurelia.doctor import examine, lines
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
 from aurelia.settings import Settings
@@ -110,6 +111,27 @@ async def test_a_contact_sheet_goes_along_only_where_the_operator_wants_it(
     page = Image.open(io.BytesIO(content)).convert("RGB")
     assert page.width > 4 * 160
     assert any(red > 180 and green < 60 for _, (red, green, _) in page.getcolors(page.width * page.height) or [])
+
+
+@pytest.mark.parametrize(
+    ("tracing", "sheet", "said"),
+    [
+        ("false", False, "off (LANGSMITH_TRACING)"),
+        ("true", False, "to the LangSmith project 'mine', without media"),
+        ("true", True, "to the LangSmith project 'mine', with a contact sheet"),
+    ],
+)
+def test_the_doctor_says_whether_runs_are_traced(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tracing: str, sheet: bool, said: str
+) -> None:
+    from langsmith.utils import get_env_var
+
+    monkeypatch.setenv("LANGSMITH_TRACING", tracing)
+    monkeypatch.setenv("LANGSMITH_PROJECT", "mine")
+    get_env_var.cache_clear()
+    found = examine(replace(settings, trace_sheet=sheet))
+    get_env_var.cache_clear()
+    assert found["traces"].startswith(said) and f"Traces: {said}" in lines(found)
 
 
 @pytest.mark.parametrize(("said", "on"), [("", False), ("true", True), ("0", False), ("On", True)])
