@@ -28,6 +28,11 @@ def plain_data() -> JsonPlusSerializer:
     return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
 
 
+def there(where: str) -> bool:
+    """Whether a thread may be looked for there without making anything: in a database, or a file that exists."""
+    return where.startswith(POSTGRES) or Path(where.removeprefix("sqlite:///")).expanduser().exists()
+
+
 @asynccontextmanager
 async def kept(where: str | Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """Opens a checkpointer, and makes its tables if need be.

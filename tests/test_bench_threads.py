@@ -168,3 +168,4 @@ def test_the_command_line_keeps_threads_and_shows_them(place: Kept) -> None:
     assert same == shown
     elsewhere = aurelia("trace", str(place.out), "q1", "--checkpoint", str(place.folder / "other.sqlite"))
     assert (elsewhere.returncode, "No thread of question 'q1'" in elsewhere.stderr) == (2, True)
+    assert not (place.folder / "other.sqlite").exists()

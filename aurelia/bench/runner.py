@@ -56,6 +56,16 @@ class House:
     token: str | None = field(default=None, repr=False)
     checkpoint: str | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuses what cannot go together.
+
+        Raises:
+            InputError: threads are to be kept here of what servers answer.
+        """
+        if self.checkpoint and self.servers:
+            said = "--checkpoint keeps what is asked on this machine, so it cannot be with --server: leave it out."
+            raise InputError(said)
+
     def clips(self) -> ClipStore:
         """The clip store, which reads media in their place.
 
@@ -138,10 +148,6 @@ async def _asker(
         return LocalAsker(context, desk, ledger, plan.concurrency, threads)
     if plan.rpm:
         raise InputError("--rpm is kept where models are asked, so it cannot be with --server: leave it out.")
-    if threads:
-        raise InputError(
-            "--checkpoint keeps what is asked on this machine, so it cannot be with --server: leave it out."
-        )
 
     def note(text: str) -> None:
         tell({"event": "note", "text": text})

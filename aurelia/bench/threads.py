@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from aurelia.bench.runfile import Arm, RunFile
 from graph.build import build_graph
 from graph.history import Told, told
-from graph.keep import kept, kept_in_postgres
+from graph.keep import kept, kept_in_postgres, there
 from graph.thread import LONGEST_NAME
 
 VARIABLE = "AURELIA_BENCH_CHECKPOINT"
@@ -89,6 +89,8 @@ async def told_there(path: Path, record: str, where: str) -> Told | None:
     with RunFile.open(path) as run:
         tag = tag_of(run)
         rollouts = {found.rollout for found in run.standings() if found.record == record} | {0}
+    if not there(where):
+        return None
     arms: tuple[Arm, ...] = ("aurelia", "zero_shot")
     async with kept(where) as saver:
         graph = build_graph(checkpointer=saver)
