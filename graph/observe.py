@@ -26,6 +26,7 @@ from state.schema import MediaRef, Update
 Node = Callable[[Any, Runtime[Context]], Awaitable[Update]]
 FEEDBACK = "evaluator_score"
 SHEET = "contact_sheet"
+GRAPHS = ("aurelia", "zero_shot")
 _AT_THE_END = ("score", "best_iteration", "stop_reason", "choice")
 
 
@@ -53,12 +54,19 @@ def observed(node: Node, desk: Desk | None = None) -> Any:
     return run
 
 
+def run_name(graph: str, question: Any) -> str:
+    """What a question's run is called in a trace; a server's runs get the name in prepare."""
+    return f"{graph}: {str(question)[:60]}"
+
+
 def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
     for attempt in update.get("iterations") or []:
         told = {"attempt": attempt["iteration"], "score": attempt.get("score"), "usage": attempt.get("usage")}
         span.add_metadata({name: value for name, value in told.items() if value is not None})
         _rate(span, span.id, attempt.get("score"), f"attempt {attempt['iteration']}")
     if root and (clip := update.get("clip")):
+        if root.name in GRAPHS:
+            root.name = run_name(root.name, update.get("question"))
         root.add_tags([context.profile])
         settings = context.model_dump(exclude_none=True, exclude=set(map(str, context.models())))
         root.add_metadata({"clip": clip["id"], "models": context.models(), **settings, "prompts": prompts.hashes()})

@@ -38,14 +38,14 @@ def traced(stage: Callable[[ScriptedChat], Stage], monkeypatch: pytest.MonkeyPat
         teller: Sender = sender(api_url=address, api_key="none")
 
         async def run(
-            model: ScriptedChat, question: str = "What is heard?", sheet: bool = False, **context: Any
+            model: ScriptedChat, question: str = "What is heard?", sheet: bool = False, name: str = "", **context: Any
         ) -> Sink:
             at = stage(model)
             desk = at.desk
             if sheet:
                 settings = replace(desk.settings, trace_sheet=True)
                 desk = Desk(settings, providers={"scripted": lambda *_: model}, store=desk.store, ledger=desk.ledger)
-            config: Any = {"callbacks": [LangChainTracer(client=teller)]}
+            config: Any = {"callbacks": [LangChainTracer(client=teller)], **({"run_name": name} if name else {})}
             asked: Any = {"video": str(at.clip), "question": question}
             await build_graph(desk=desk).ainvoke(asked, config, context=make_context({**ROLES, **context}))
             teller.flush(timeout=20)
@@ -96,6 +96,15 @@ async def test_a_trace_holds_no_key_no_folder_and_no_media(traced: Traced, duet:
     for secret in (KEY, "/home/someone", str(duet.parent), "QUJD" * 100):
         assert secret.encode() not in sent
     assert b"[key] lies in [folder]/key.txt" in sent
+
+
+@pytest.mark.enable_socket
+async def test_a_run_is_called_by_its_question_without_keys_and_folders(traced: Traced) -> None:
+    sink = await traced(scripted(), question="Who is in /home/someone/party.mp4?")
+    assert sink.root()["name"] == "aurelia: Who is in [folder]/party.mp4?"
+    sink.spans.clear()
+    sink = await traced(scripted(), name=f"mine {KEY} /home/someone/x")
+    assert sink.root()["name"] == "mine [key] [folder]/x"
 
 
 @pytest.mark.enable_socket
