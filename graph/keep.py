@@ -64,8 +64,8 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         connection = await aiosqlite.connect(_placed(path), timeout=60)
     except (OSError, sqlite3.Error) as fault:
         raise _unusable(path.name, fault) from None
+    saver = AsyncSqliteSaver(connection, serde=plain_data())
     try:
-        saver = AsyncSqliteSaver(connection, serde=plain_data())
         try:
             await saver.setup()
         except sqlite3.Error as fault:
@@ -75,10 +75,12 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         except sqlite3.Error as fault:
             raise AureliaError(f"Threads can no longer be kept in {path.name!r}: {fault}. Check its disk.") from None
     finally:
-        # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close.
-        with suppress(sqlite3.Error):
-            await connection.rollback()
-        await connection.close()
+        # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close; with
+        # the saver's own lock in hand no other one begins meanwhile.
+        async with saver.lock:
+            with suppress(sqlite3.Error):
+                await connection.rollback()
+            await connection.close()
 
 
 def _placed(path: Path) -> Path:
