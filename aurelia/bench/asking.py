@@ -13,6 +13,7 @@ from aurelia.bench.runfile import Arm, Outcome
 from aurelia.bench.runledger import RunLedger
 from aurelia.choices import choose
 from aurelia.errors import AureliaError
+from aurelia.legible import fit
 from aurelia.models.desk import Desk
 from graph.build import build_graph, build_zero_shot
 from graph.run import ask
@@ -76,7 +77,7 @@ class LocalAsker:
             except AureliaError as fault:
                 known = {"state": "failed", "error": str(fault), "usage": account.usage}
             except Exception as fault:
-                said = f"an unexpected {type(fault).__name__}: {fault}"
+                said = fit(f"an unexpected {type(fault).__name__}: {fault}")
                 known = {"state": "failed", "error": said, "usage": account.usage}
         await keep(outcome(item, self._context.rollout, began, known))
 
