@@ -1,7 +1,7 @@
 """Text of strangers made safe to show: what a question, a model or a file name says is shown, never obeyed.
 
-It makes invisible and direction-changing characters visible (`aurelia.legible`), and escapes Markdown. HTML is escaped where it is made (by
-the template, and by `textContent` in the page's script), not here.
+It makes invisible and direction-changing characters visible (`aurelia.legible`), and escapes Markdown. HTML is escaped
+where it is made (by the template, and by `textContent` in the page's script), not here.
 """
 
 import re
