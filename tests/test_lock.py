@@ -1,6 +1,8 @@
 """The lock of dependencies: whole, pinned, with hashes, the versions that are tested together, and nothing but that."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,23 @@ def test_it_agrees_with_the_versions_that_are_tested() -> None:
 @pytest.mark.parametrize("never", ["://", "--index", "--find-links", "nvidia", "\ntorch==", "-e ", "@ "])
 def test_it_names_no_place_and_nothing_that_depends_on_the_machine(never: str) -> None:
     assert never not in LOCK
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "words"),
+    [
+        ('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}', 0, "1 of 1 dependencies looked up, 0 with"),
+        (
+            '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "X-1", "fix_versions": ["2"]}]}]}',
+            1,
+            "a 1: X-1, mended by 2",
+        ),
+        ('{"dependencies": [{"name": "a", "skip_reason": "not found"}]}', 2, "Not looked up: a"),
+        ('{"dependencies": []}', 2, "0 of 0"),
+        ("", 2, "The audit could not be made; the list of known faults has to be reachable."),
+    ],
+)
+def test_the_audit_says_what_it_could_not_look_up(said: str, status: int, words: str) -> None:
+    stub = [sys.executable, "-c", f"print({said!r})"]
+    done = subprocess.run([sys.executable, str(ROOT / ".ci" / "audit"), *stub], capture_output=True, text=True)
+    assert (done.returncode, words in done.stdout + done.stderr) == (status, True), done

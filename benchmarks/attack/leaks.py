@@ -37,6 +37,7 @@ from aurelia.bench.marking import mark_run
 from aurelia.bench.plan import Plan
 from aurelia.bench.runner import House, run_bench
 from aurelia.errors import AureliaError
+from aurelia.legible import MASK
 from aurelia.media import ClipStore
 from aurelia.mini.scene import Scene, write
 from aurelia.report.build import build
@@ -46,7 +47,7 @@ from state.context import ROLES, make_context
 KEY = "sk-canary/Zq7+4vJ0wKx2LmN8pRtY5cBd"
 TRACER = "lsv2-canary-Hs83kdLwq0Zx51mVt7"
 TOKEN = "tok-canary-Uy6Gh2Pw9eRb4Nc1Xa"
-SPEC = "compatible:evil"
+SPEC = "compatible:gpt-4o-mini"
 _PACKED = re.compile(rb'"([A-Za-z0-9+/=]{16,})"')
 PYTHON = [sys.executable, "-m", "aurelia"]
 
@@ -207,12 +208,13 @@ def runs(folder: Path, seed: int, questions: int, *, shell: bool) -> Row:
     (folder / "events").write_text(json.dumps(events))
     found = holders(folder)
     files = [path for path in folder.rglob("*") if path.is_file()]
+    masked = sum(path.read_bytes().count(MASK.encode()) for path in files)
     size = sum(path.stat().st_size for path in files) / 1e6
     what = (
         f"keys in what {questions} questions and {commands} commands left, {server.asked} calls to a provider that"
-        f" repeats the key, 30 % faults ({len(files)} files, {size:.1f} MB): files that hold one in any form"
+        f" repeats the key, 30 % faults ({len(files)} files, {size:.1f} MB, {masked} masks): files with one in any form"
     )
-    return Row("secrets", what, f"{len(found)} {', '.join(found)}".strip(), "0", not found and server.asked > questions)
+    return Row("secrets", what, f"{len(found)} {', '.join(found)}".strip(), "0", not found and masked > 0)
 
 
 def served(folder: Path, seed: int, questions: int) -> Row:

@@ -139,11 +139,11 @@ def _code(mark: Path) -> str:
 
 
 def folders(source: Path, folder: Path) -> Row:
-    """Loads model folders with planted code, pickles and templates, and has each answer once as far as it goes."""
-    mark, ran, answered, refused = folder / "mark", [], 0, 0
+    """Loads model folders with planted code, pickles and templates, and has each answer as far as it goes."""
+    mark, ran, loaded = folder / "mark", list[str](), 0
     settings = Settings(home=folder / "models", any_file=True)
     for number, (name, plant) in enumerate(PLANTS.items()):
-        place = Path(shutil.copytree(source, folder / f"model {number}"))
+        place = Path(shutil.copytree(source, folder / f"model-{number}"))
         (place / "custom_generate").mkdir()
         for file in ("evil.py", "custom_generate/generate.py"):
             (place / file).write_text(_code(mark), "utf-8")
@@ -153,33 +153,30 @@ def folders(source: Path, folder: Path) -> Row:
         template = place / "chat_template.jinja"
         if template.is_file():
             template.write_text(template.read_text("utf-8").replace("MARK", str(mark)), "utf-8")
-        try:
-            asyncio.run(_answers(Desk(settings, store=ClipStore(settings)), place, folder / "duet.mp4"))
-            answered += 1
-        except AureliaError:
-            refused += 1
+        loaded += asyncio.run(_loaded(Desk(settings, store=ClipStore(settings)), place, folder / "duet.mp4"))
         if mark.exists():
             ran.append(name)
             mark.unlink()
     what = f"model folders with code, pickles or templates planted in them, of {len(PLANTS)}: code that ran"
     return Row(
         "supply",
-        f"{what} ({answered} answered, {refused} refused)",
+        f"{what} ({loaded} loaded, {len(PLANTS) - loaded} refused)",
         f"{len(ran)} {', '.join(ran)}".strip(),
         "0",
         not ran,
     )
 
 
-async def _answers(desk: Desk, place: Path, clip: Path) -> None:
+async def _loaded(desk: Desk, place: Path, clip: Path) -> bool:
+    """Asks a folder's model one question, and says whether that came as far as its weights."""
     from aurelia.models import local_load
 
-    spec = f"transformers:{place}"
-    context = make_context(
-        {**dict.fromkeys(ROLES, "offline:measure"), "target": spec, "max_iterations": 1, "compare": False, "frames": 4}
-    )
+    agents = {**dict.fromkeys(ROLES, "offline:measure"), "target": f"transformers:{place}"}
+    context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
     try:
-        await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+        with contextlib.suppress(AureliaError):
+            await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+        return bool(local_load._engines)
     finally:
         desk.close()
         local_load.forget()
