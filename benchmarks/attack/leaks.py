@@ -139,7 +139,7 @@ def _variables(server: WireOpenAI, home: Path, sink: str) -> dict[str, str]:
     return {**traced, **mine, "AURELIA_HOME": str(home), "AURELIA_SERVER_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"}
 
 
-async def _benchmark(folder: Path, questions: int, events: list[Any]) -> None:
+async def _benchmark(folder: Path, questions: int) -> None:
     """A run, its scores by a judge, its report and its exports; what fails is part of it."""
     settings = Settings(home=folder / "home", media_roots=(folder,))
     lines = [
@@ -151,7 +151,9 @@ async def _benchmark(folder: Path, questions: int, events: list[Any]) -> None:
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     house = House(settings, None, {}, ClipStore(settings), no_wait)
     context = make_context({**dict.fromkeys(ROLES, SPEC), "when_deaf": "evidence", "frames": 2, "max_iterations": 2})
+    events: list[Any] = []
     await run_bench(file, out, context, Plan(), house, tell=events.append)
+    (folder / "events").write_text(json.dumps(events))
     with contextlib.suppress(AureliaError):
         await mark_run(out, house=house, judge=SPEC)
     build([out], folder / "report")
@@ -184,28 +186,31 @@ def _commands(folder: Path, home: Path) -> int:
         (["doctor"], {}),
     ]
     for number, (arguments, more) in enumerate(commands):
-        done = subprocess.run([*PYTHON, *arguments], capture_output=True, env={**os.environ, **more}, timeout=300)
-        (folder / f"said {number}").write_bytes(done.stdout + done.stderr)
+        _kept_words([*PYTHON, *arguments], folder / f"said {number}", more)
     return len(commands)
+
+
+def _kept_words(command: list[str], where: Path, more: dict[str, str]) -> None:
+    """Runs a command with further variables, and keeps all that it says."""
+    done = subprocess.run(command, capture_output=True, env={**os.environ, **more}, timeout=1200)
+    where.write_bytes(done.stdout + done.stderr)
 
 
 def runs(folder: Path, seed: int, questions: int, *, shell: bool) -> Row:
     """Runs full of errors, and a search through all that they leave."""
     write(Scene.model_validate(DUET), folder / "duet.mp4")
-    dice, events, commands = random.Random(seed), list[Any](), 0
-    server = telling(dice, 0.3)
+    server, commands = telling(random.Random(seed), 0.3), 0
     try:
         with (
             listening() as (sink, address),
             environment(**_variables(server, folder / "home", address)),
-            logged(folder / "log"),
         ):
-            asyncio.run(_benchmark(folder, questions, events))
+            arguments = [sys.executable, __file__, str(folder), str(questions)]
+            _kept_words(arguments, folder / "said of the run", {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
             commands = _commands(folder, folder / "home") if shell else 0
             (folder / "traces").write_bytes(b"\n".join(sink.bodies))
     finally:
         server.close()
-    (folder / "events").write_text(json.dumps(events))
     found = holders(folder)
     files = [path for path in folder.rglob("*") if path.is_file()]
     masked = sum(path.read_bytes().count(MASK.encode()) for path in files)
@@ -228,7 +233,7 @@ def served(folder: Path, seed: int, questions: int) -> Row:
         for name, value in _variables(provider, home, "http://127.0.0.1:9").items()
         if name != "AURELIA_HOME"
     }
-    settings |= {"LANGSMITH_TRACING": "false", "AURELIA_TOKENS": f"alice:{TOKEN}"}
+    settings |= {"LANGSMITH_TRACING": "false", "AURELIA_TOKENS": f"alice:{TOKEN}", "AURELIA_MODELS": "compatible:*"}
     context = {**dict.fromkeys(ROLES, SPEC), "when_deaf": "evidence", "frames": 2, "max_iterations": 2}
     try:
         with started(home, **settings) as at:
@@ -263,8 +268,13 @@ def attack(minutes: float, seed: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "run").mkdir()
-        rows = [runs(folder / "run", seed, max(20, min(300, int(40 * minutes))), shell=True)]
+        rows = [runs(folder / "run", seed, max(10, min(200, int(10 * minutes))), shell=True)]
         write(Scene.model_validate(DUET), folder / "duet.mp4")
         rows += [served(folder, seed, 12)] if LANGGRAPH.exists() else []
         rows.append(asyncio.run(planted.threads(folder)))
         return [*rows, planted.folders(tiny_qwen_omni.write(folder / "tiny"), folder)]
+
+
+if __name__ == "__main__":
+    with logged(Path(sys.argv[1]) / "log"):
+        asyncio.run(_benchmark(Path(sys.argv[1]), int(sys.argv[2])))

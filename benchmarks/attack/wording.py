@@ -216,7 +216,7 @@ def attack(minutes: float, seed: int) -> list[Row]:
 
     async def run(folder: Path) -> list[Row]:
         at = place(folder)
-        rows = [await ordered(at, seed, 60), judged(seed, 500), *verdicts.rows(seed, 20_000)]
+        rows = [await ordered(at, seed, 60), judged(seed, 500), *verdicts.rows(seed, 5000)]
         return [*rows, *await questions(at, seed, 5000, ends)]
 
     with tempfile.TemporaryDirectory() as folder:
