@@ -81,8 +81,12 @@ async def threads(folder: Path) -> Row:
     for kind, data in checkpoints(mark):
         for column in ("UPDATE checkpoints SET type = ?, checkpoint = ?", "UPDATE writes SET type = ?, value = ?"):
             where = folder / f"threads {tried}.sqlite"
-            shutil.copy(base, where)
-            with contextlib.closing(sqlite3.connect(where)) as connection, connection:
+            with (
+                contextlib.closing(sqlite3.connect(base)) as source,
+                contextlib.closing(sqlite3.connect(where)) as connection,
+                connection,
+            ):
+                source.backup(connection)
                 connection.execute(column, (kind, data))
             tried += 1
             async with kept(where) as keep:
