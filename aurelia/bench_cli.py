@@ -1,6 +1,5 @@
 """The commands under `aurelia bench`: thin skins over `aurelia.bench`. Progress goes to stderr, results to stdout."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from aurelia import bench_import_cli, bench_report_cli
 from aurelia.errors import AureliaError, InputError
+from aurelia.legible import json_line, visible
 from aurelia.options import Debug, Json, Model, Profile, context_of
 from aurelia.settings import Settings
 
@@ -129,7 +129,8 @@ def status(run: Run, as_json: Json = False, debug: Debug = False) -> None:
         _print_json(found)
         return
     for key, value in found.items():
-        sys.stdout.write(f"{key:<12}{value if not isinstance(value, dict) else json.dumps(value)}\n")
+        shown = json_line(value) if isinstance(value, dict) else visible(str(value))
+        sys.stdout.write(f"{key:<12}{shown}\n")
 
 
 @app.command()
@@ -160,5 +161,5 @@ def export(
 
 
 def _print_json(event: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_line(event) + "\n")
     sys.stdout.flush()

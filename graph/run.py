@@ -10,6 +10,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
 from aurelia.errors import InputError
+from aurelia.legible import fit
 from aurelia.models.desk import Desk
 from graph.build import AureliaGraph, build_graph
 from graph.observe import run_name
@@ -31,6 +32,7 @@ RESULT_KEYS = (
     "score",
     "best_iteration",
     "best",
+    "leaks",
     "iterations",
     "clip",
     "models",
@@ -77,6 +79,7 @@ async def ask(
     """
     began = time.perf_counter()
     only_known(question, Input.__annotations__, "A question")
+    question = {**question, **fit({name: question[name] for name in ("question", "choices") if name in question})}
     configure()
     desk = desk or (None if graph else Desk())
     graph = graph or build_graph(desk=desk, checkpointer=keep)

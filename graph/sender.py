@@ -3,7 +3,6 @@
 It decides what leaves the machine, not what is traced: spans come from LangGraph, marks on them from `graph.observe`.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -12,11 +11,10 @@ from typing import Any
 import langsmith
 from langsmith.utils import tracing_is_enabled
 
+from aurelia.legible import MASK, keys
 from graph.route import ROUTERS
 from graph.trace import brief
 
-_SECRET = re.compile(r"(?i)(API_KEY|COMPATIBLE_KEY|TOKEN|SECRET|PASSWORD)$")
-_SHORTEST_SECRET = 8
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")
 _PATH = re.compile(r"(?<![\w/.:<])/(?:[\w.~@+-]+/)+(?=[\w.~@+-])")
 # What LangGraph and the client add to every span and nobody filters by.
@@ -76,8 +74,7 @@ def sender(**options: Any) -> Sender:
     Args:
         options: further arguments of `langsmith.Client`.
     """
-    named = [value for name, value in os.environ.items() if _SECRET.search(name)]
-    secrets = [value for value in named if len(value) >= _SHORTEST_SECRET]
+    secrets = keys()
     made = Sender(anonymizer=partial(cleaned, secrets=secrets), omit_traced_runtime_info=True, **options)
     made.secrets = secrets
     return made
@@ -110,5 +107,5 @@ def cleaned(value: Any, secrets: list[str] | None = None) -> Any:
 
 def _masked(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, "[key]")
+        text = text.replace(secret, MASK)
     return _PATH.sub("[folder]/", _BASE64.sub("[base64]", text))

@@ -81,8 +81,8 @@ def with_fallback(request: Request, context: Context, text: str | None = None) -
 
 
 def choices_text(choices: list[str]) -> str:
-    """The choices with letters, one a line; empty without choices."""
-    return "".join(f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, choices, strict=False))
+    """The choices with letters, each on one line of its own, whatever it holds; empty without choices."""
+    return "".join(f"{letter}. {' '.join(choice.split())}\n" for letter, choice in zip(LETTERS, choices, strict=False))
 
 
 def reasoning_text(reasoning: Reasoning) -> str:

@@ -70,9 +70,9 @@ def guidance_text(last: Attempt | None, before: Attempt | None) -> str:
         return ""
     lines = [f"This is attempt {last['iteration'] + 1}. {_standing(last, before)}"]
     if before["reasoning"]:
-        lines.append(reasoning_text(before["reasoning"]))
+        lines.append(prompts.quoted(reasoning_text(before["reasoning"])))
     if last["feedback"]:
-        lines.append(f"Guidance for this attempt: {last['feedback']}")
+        lines.append(f"Guidance for this attempt:\n{prompts.quoted(last['feedback'])}")
         windows = ", ".join(f"{window['start']:.2f}-{window['end']:.2f} s" for window in last["windows"])
         lines.append(f"Look and listen again, closely, at {windows}." if windows else "")
     return "\n".join([*lines, "Make a new attempt, grounded in what the clip shows and lets you hear."])

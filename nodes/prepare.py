@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 
 from aurelia.choices import LETTERS
 from aurelia.errors import InputError
+from aurelia.legible import legible
 from aurelia.models.desk import Desk
 from nodes.common import emit, media_fields, recorded, settings_of
 from state.context import ROLES, Context
@@ -65,6 +66,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "zero_shot_answer": None,
         "best": None,
         "best_iteration": None,
+        "leaks": None,
         "score": None,
         "stop_reason": None,
     }
@@ -100,4 +102,4 @@ def _text(value: Any, what: str) -> str:
         raise InputError(f"{what} is empty: give it as text.")
     if len(value) > LONGEST_TEXT:
         raise InputError(f"{what} has {len(value)} characters: at most {LONGEST_TEXT} are read.")
-    return value.strip()
+    return legible(value).strip()

@@ -5,6 +5,7 @@ from langgraph.runtime import Runtime
 import prompts
 from aurelia.choices import choose
 from aurelia.errors import AureliaError, ModelError
+from aurelia.leaks import leaked
 from aurelia.models.desk import Answer, Desk, Request
 from nodes.common import base_fields, choices_text, emit, media_fields, settings_of, with_fallback
 from state.context import Context, Inject
@@ -27,7 +28,12 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
     emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
     said = await ask_target(state, best, context, desk)
+    leaks = None
+    if best and context.inject == "steps":
+        leaks = leaked([step["step"] for step in best["steps"]], state["choices"], best["answer"])
     warnings = list(said.notes)
+    if leaks:
+        warnings.append(f"A leak: the steps that the target was given already say {', '.join(map(repr, leaks))}.")
     if best is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
     if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
@@ -37,6 +43,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         "choice": choose(said.value, state["choices"]) if state["choices"] else None,
         "best": best,
         "best_iteration": iteration,
+        "leaks": leaks,
         "score": state["iterations"][iteration - 1]["score"] if iteration else None,
         "stop_reason": stop_reason(state, context),
         # A thread may be gone on with, or forked, with another target than it began with.
@@ -84,7 +91,9 @@ def injected_text(reasoning: Reasoning) -> str:
     for number, step in enumerate(reasoning["steps"], 1):
         finding = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
         lines.append(f"{number}. {step['step']}" + (f" Finding: {finding}" if finding else ""))
-    return "\n".join([*lines, *([f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else [])])
+    lines += [f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else []
+    # A line of its own could pass for another step, or for the question.
+    return "\n".join(" ".join(line.split()) for line in lines)
 
 
 async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:

@@ -205,6 +205,7 @@ class Update(TypedDict, total=False):
     zero_shot_answer: str | None
     best: Reasoning | None
     best_iteration: int | None
+    leaks: list[str] | None
     score: int | None
     stop_reason: StopReason | None
     models: dict[Role, str]
@@ -271,13 +272,18 @@ class Ended(Loop, Standing):
 
 
 class Output(TypedDict):
-    """What a run answers; what does not apply is null."""
+    """What a run answers; what does not apply is null.
+
+    `leaks` is what the steps that the target was given say of the answer in so many words (`aurelia.leaks`); null
+    where findings or answers were let through on purpose, and without reasoning.
+    """
 
     answer: str | None
     choice: str | None
     zero_shot_answer: str | None
     best: Reasoning | None
     best_iteration: int | None
+    leaks: list[str] | None
     score: int | None
     stop_reason: StopReason | None
     iterations: Annotated[list[Attempt], merge_attempts]

@@ -14,6 +14,7 @@ from aurelia.bench.runledger import RunLedger
 from aurelia.bench.threads import Threads, lost
 from aurelia.choices import choose
 from aurelia.errors import AureliaError
+from aurelia.legible import fit
 from aurelia.models.desk import Desk
 from graph.build import build_graph, build_zero_shot
 from graph.run import ask
@@ -87,7 +88,7 @@ class LocalAsker:
             except Exception as fault:
                 if self._threads and lost(fault):
                     raise
-                said = f"an unexpected {type(fault).__name__}: {fault}"
+                said = fit(f"an unexpected {type(fault).__name__}: {fault}")
                 known = {"state": "failed", "error": said, "usage": account.usage}
         await keep(outcome(item, self._context.rollout, began, known))
 

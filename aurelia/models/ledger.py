@@ -23,6 +23,7 @@ from langchain_core.runnables import RunnableConfig
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from aurelia.errors import ModelError
+from aurelia.legible import fit, keyless
 from aurelia.models.faults import as_model_error
 from aurelia.models.providers import shown
 from state.schema import NO_USAGE, Usage, add_usage
@@ -207,9 +208,12 @@ def usage_of(message: AIMessage) -> Usage:
 
 async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
     try:
-        return await call.model.ainvoke(list(call.messages), config)
+        message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
-        raise as_model_error(fault, shown(call.spec)) from fault
+        # A log of the chain would show what the provider said, which may quote the key.
+        raise as_model_error(fault, shown(call.spec)) from (fault if keyless(str(fault)) == str(fault) else None)
+    said = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata")}
+    return message.model_copy(update=fit(said))
 
 
 def _worth_another_try(fault: BaseException) -> bool:
