@@ -95,6 +95,18 @@ def header(element: Element, data: bytes, length: int) -> bytes:
     return bytes(head)
 
 
+def replaced(data: bytes, parts: list[Element], number: int, content: bytes) -> bytes:
+    """A file with other bytes in the place of one part, and true lengths around them."""
+    part = parts[number]
+    at, end = part.at, part.end
+    while part.parent >= 0:
+        part = parts[part.parent]
+        body = data[part.body : at] + content + data[end : part.end]
+        content = header(part, data, len(body)) + body
+        at, end = part.at, part.end
+    return data[:at] + content + data[end:]
+
+
 def _boxes(data: bytes, at: int, end: int, parent: int) -> Iterator[_Child]:
     while at + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, at)

@@ -43,23 +43,23 @@ def attack(minutes: float, seed: int) -> list[Row]:
 
 def mutants(many: int, seconds: float, seed: int) -> list[Row]:
     """Takes mutants in; what became of them."""
-    found = _Found()
+    found = Found()
     until = time.monotonic() + seconds
     first = 0
     while first < many and time.monotonic() < until:
         with _folder() as folder:
             given = (str(seed), str(first), str(many - first), f"{until - time.monotonic():.0f}")
-            first = _watched("intake.py", folder, given, found, first)
+            first = watched("intake.py", folder, given, found, first)
             _keep(folder, found)
     return found.rows()
 
 
 def bombs(seconds: float, names: Sequence[str] = ()) -> list[Row]:
     """Takes bombs in (all, if none is named), under limits of their own."""
-    found = _Found()
+    found = Found()
     with _folder() as folder:
         write(folder, names)
-        _watched("bombs.py", folder, (f"{seconds:.0f}",), found, 0)
+        watched("bombs.py", folder, (f"{seconds:.0f}",), found, 0)
     main, child = found.memory()
     outcome = f"{found.frames} within the limits, {found.refused} refused"
     bound = 3 * BOMB_SECONDS
@@ -91,7 +91,7 @@ def bombs(seconds: float, names: Sequence[str] = ()) -> list[Row]:
 
 
 @dataclass
-class _Found:
+class Found:
     """What was counted, over all processes that were needed."""
 
     begun: set[int] = field(default_factory=set)
@@ -109,10 +109,12 @@ class _Found:
 
     @property
     def refused(self) -> int:
+        """Those that ended with an error."""
         return self.ended - self.frames
 
     @property
     def broken(self) -> int:
+        """What must not happen, leaks aside: deaths, and errors that are not fit for a person."""
         return self.deaths + len([text for text in self.wrong if not text.startswith("leaks")])
 
     def count(self, line: dict[str, Any]) -> None:
@@ -186,7 +188,7 @@ class _Found:
         ]
 
 
-def _watched(script: str, folder: Path, given: tuple[str, ...], found: _Found, first: int) -> int:
+def watched(script: str, folder: Path, given: tuple[str, ...], found: Found, first: int) -> int:
     """Runs a process to its end, its death or its silence; the number of the first mutant that it did not begin."""
     command = [sys.executable, str(HERE / script), str(folder), *given]
     began = time.monotonic()
@@ -246,7 +248,7 @@ def _orphans(session: int) -> int:
     return len(alive)
 
 
-def _keep(folder: Path, found: _Found) -> None:
+def _keep(folder: Path, found: Found) -> None:
     for number in found.odd:
         for file in (folder / "clips").glob(f"m{number}.*"):
             KEPT.mkdir(parents=True, exist_ok=True)

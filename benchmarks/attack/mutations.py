@@ -191,7 +191,9 @@ def _empty(rng: random.Random, data: bytearray, parts: list[Element], seeds: Seq
         data[part.body + keep : part.end] = bytes(max(0, part.end - part.body - keep))
         return data
     frames = [part for part in parts if part.kind in _MEDIA]
-    for part in rng.sample(frames, rng.randint(1, len(frames))) if frames else ():
+    if not frames:
+        return _hole(rng, data, parts, seeds)
+    for part in rng.sample(frames, rng.randint(1, len(frames))):
         sized(data, part, rng.choice((0, 0, 4)))
     return data
 
