@@ -24,6 +24,7 @@ _MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _PLAYLIST = re.compile(
     rb"^\xef?\xbb?\xbf?\s*(#EXT|\[playlist\]|ffconcat|<\?xml|<smil|<MPD|<asx|<playlist)", re.IGNORECASE
 )
+_FOLDERWISE = hasattr(os, "O_NOFOLLOW") and os.open in os.supports_dir_fd
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -134,7 +135,7 @@ def _without_links(path: Path) -> int:
     """A descriptor of the file at a resolved path, folder by folder, so that no link put there since is followed."""
     follow = getattr(os, "O_NOFOLLOW", 0)
     file = os.O_RDONLY | follow | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    if not follow or os.open not in os.supports_dir_fd:
+    if not _FOLDERWISE:
         return os.open(path, file)
     # Where the system has it, a folder is only passed through, which needs no right to list it.
     folder = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | follow | os.O_CLOEXEC
