@@ -122,16 +122,14 @@ def _open(path: Path, label: str) -> int:
     """A descriptor of a regular file; neither a FIFO nor a device is opened, or could block us if swapped in."""
     try:
         _regular(os.stat(path), label)
-        return _without_links(path)
+        return _without_links(path, label)
     except FileNotFoundError as error:
         raise MediaError(f"{label} does not exist; check the path") from error
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise _changed(label) from error
         raise MediaError(f"{label} cannot be opened ({_reason(error)}); check the path and its permissions") from error
 
 
-def _without_links(path: Path) -> int:
+def _without_links(path: Path, label: str) -> int:
     """A descriptor of the file at a resolved path, folder by folder, so that no link put there since is followed."""
     follow = getattr(os, "O_NOFOLLOW", 0)
     file = os.O_RDONLY | follow | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -146,6 +144,10 @@ def _without_links(path: Path) -> int:
             os.close(place)
             place = inner
         return os.open(path.name, file, dir_fd=place)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise _changed(label) from error
+        raise
     finally:
         os.close(place)
 
