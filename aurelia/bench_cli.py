@@ -66,6 +66,14 @@ def run(
     token: Annotated[
         str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="What lets you in there.")
     ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL",
+            envvar="AURELIA_BENCH_CHECKPOINT",
+            help="Also keep every question as a thread here: a SQLite file or a postgresql:// URL.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every event as one JSON object a line.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -88,7 +96,8 @@ def run(
     from aurelia.bench.progress import Display
     from aurelia.bench.runner import House, run_bench
 
-    house = House(Settings.from_environment(local=True), media, servers=tuple(server or ()), token=token)
+    settings = Settings.from_environment(local=True)
+    house = House(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
     def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))

@@ -101,7 +101,7 @@ def trace(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Show what a kept run did, node by node, as a trace would; nothing leaves this machine."""
-    told = _of_thread(thread, checkpoint) if record is None else _of_record(thread, record)
+    told = _of_thread(thread, checkpoint) if record is None else _of_record(thread, record, checkpoint)
     from aurelia.show_trace import lines
 
     sys.stdout.write((json.dumps(told, ensure_ascii=False) if as_json else lines(told)) + "\n")
@@ -114,10 +114,19 @@ def _of_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
     return asyncio.run(_told(thread, where))
 
 
-def _of_record(run: str, record: str) -> dict[str, Any]:
+def _of_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
+    """The question's thread where the run kept one, else what its run file knows."""
+    from aurelia.bench.threads import VARIABLE as OF_RUNS
+    from aurelia.bench.threads import told_there
     from aurelia.bench.told import told
 
-    return dict(told(Path(run).expanduser(), record))
+    path, named = Path(run).expanduser(), checkpoint != os.environ.get(VARIABLE)
+    where = checkpoint if named else os.environ.get(OF_RUNS)
+    if where and (found := asyncio.run(told_there(path, record, where))):
+        return dict(found)
+    if where and named:
+        raise InputError(f"No thread of question {record!r} is kept there: bench run --checkpoint keeps them.")
+    return dict(told(path, record))
 
 
 async def _told(thread: str, where: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ A LangGraph server brings a checkpointer of its own and needs nothing of this.
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,11 @@ def plain_data() -> JsonPlusSerializer:
     The state of a run is JSON; whoever can write to the file or the database must not be able to run code by it.
     """
     return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+
+
+def there(where: str) -> bool:
+    """Whether a thread may be looked for there without making anything: in a database, or a file that exists."""
+    return where.startswith(POSTGRES) or Path(where.removeprefix("sqlite:///")).expanduser().exists()
 
 
 @asynccontextmanager
@@ -59,15 +64,23 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         connection = await aiosqlite.connect(_placed(path), timeout=60)
     except (OSError, sqlite3.Error) as fault:
         raise _unusable(path.name, fault) from None
+    saver = AsyncSqliteSaver(connection, serde=plain_data())
     try:
-        saver = AsyncSqliteSaver(connection, serde=plain_data())
         try:
             await saver.setup()
         except sqlite3.Error as fault:
             raise _unusable(path.name, fault) from None
-        yield saver
+        try:
+            yield saver
+        except sqlite3.Error as fault:
+            raise AureliaError(f"Threads can no longer be kept in {path.name!r}: {fault}. Check its disk.") from None
     finally:
-        await connection.close()
+        # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close; with
+        # the saver's own lock in hand no other one begins meanwhile.
+        async with saver.lock:
+            with suppress(sqlite3.Error):
+                await connection.rollback()
+            await connection.close()
 
 
 def _placed(path: Path) -> Path:
@@ -103,6 +116,15 @@ async def _postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         raise AureliaError(_unreachable(url, fault)) from None
     finally:
         await opening.__aexit__(None, None, None)
+
+
+def kept_in_postgres(fault: Exception) -> bool:
+    """Whether a PostgreSQL database has failed, of the threads that are kept there."""
+    try:
+        import psycopg
+    except ImportError:
+        return False
+    return isinstance(fault, psycopg.Error)
 
 
 def _unreachable(url: str, fault: Exception) -> str:

@@ -12,6 +12,7 @@ from langgraph.types import Command
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
 from graph.build import AureliaGraph, build_graph
+from graph.observe import run_name
 from graph.sender import configure
 from graph.thread import Reviewer, resumed, stopped, thread_config
 from nodes.describer import descriptions
@@ -79,8 +80,11 @@ async def ask(
     configure()
     desk = desk or (None if graph else Desk())
     graph = graph or build_graph(desk=desk, checkpointer=keep)
-    name = f"aurelia: {str(question.get('question'))[:60]}"
-    config: Any = {"run_name": name, "tags": [*tags], "metadata": {**(metadata or {})}}
+    config: Any = {
+        "run_name": run_name("aurelia", question.get("question")),
+        "tags": [*tags],
+        "metadata": {**(metadata or {})},
+    }
     given: Any = question
     if thread is not None:
         config |= thread_config(graph, thread)

@@ -23,6 +23,14 @@ def settings_of(runtime: Runtime[Context]) -> Context:
     return runtime.context or Context()
 
 
+def recorded(context: Context) -> dict[str, Any]:
+    """The settings as a thread keeps them: what differs from the defaults.
+
+    They decide where a thread goes on whose state a person writes, which no run does (`graph.route`).
+    """
+    return context.model_dump(mode="json", exclude_defaults=True)
+
+
 def emit(runtime: Runtime[Context], event: Event) -> None:
     """Tells whoever streams the run what has happened."""
     runtime.stream_writer(event)

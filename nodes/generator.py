@@ -19,7 +19,7 @@ from nodes.common import (
 )
 from state.context import Context
 from state.schema import Attempt, Loop, Update
-from state.select import best_iteration
+from state.select import best_iteration, scores_of
 
 
 async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
@@ -57,7 +57,7 @@ def _guided(state: Loop, iteration: int) -> Attempt | None:
 
     Feedback and windows stand with the last attempt all the same, in the order in which things happened.
     """
-    best = best_iteration([attempt["score"] for attempt in state["iterations"]])
+    best = best_iteration(scores_of(state["iterations"]))
     return state["iterations"][best - 1] if best and iteration in state["asked"] else None
 
 

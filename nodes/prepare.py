@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from aurelia.choices import LETTERS
 from aurelia.errors import InputError
 from aurelia.models.desk import Desk
-from nodes.common import emit, media_fields, settings_of
+from nodes.common import emit, media_fields, recorded, settings_of
 from state.context import ROLES, Context
 from state.schema import Input, MediaRef, Role, Update
 
@@ -53,8 +53,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "tracks": tracks,
         "described": {},
         "models": models,
+        "settings": recorded(context),
         "iterations": None,
-        "scores": None,
         "asked": None,
         "edited": None,
         "seconds": None,

@@ -9,7 +9,7 @@ from aurelia.models.desk import Answer, Desk, Request
 from nodes.common import base_fields, choices_text, emit, media_fields, settings_of, with_fallback
 from state.context import Context, Inject
 from state.schema import NO_USAGE, Ended, Known, Reasoning, Update
-from state.select import best_iteration, stop_reason
+from state.select import best_iteration, scores_of, stop_reason
 from targets import Target, target_for
 
 
@@ -23,7 +23,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         ModelError: the target did not answer.
     """
     context, edited = settings_of(runtime), state.get("edited")
-    iteration = None if edited else best_iteration(state["scores"])
+    iteration = None if edited else best_iteration(scores_of(state["iterations"]))
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
     emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
     said = await ask_target(state, best, context, desk)
@@ -37,7 +37,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         "choice": choose(said.value, state["choices"]) if state["choices"] else None,
         "best": best,
         "best_iteration": iteration,
-        "score": state["scores"][iteration - 1] if iteration else None,
+        "score": state["iterations"][iteration - 1]["score"] if iteration else None,
         "stop_reason": stop_reason(state, context),
         # A thread may be gone on with, or forked, with another target than it began with.
         "models": {**state["models"], "target": context.target},

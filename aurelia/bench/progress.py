@@ -38,9 +38,11 @@ class Display:
 
     def event(self, event: dict[str, Any]) -> None:
         """Shows one event of `aurelia.bench.runner`."""
-        {"start": self._start, "outcome": self._outcome, "stopping": self._stopping, "end": self._end}[event["event"]](
-            event
-        )
+        shown = {"note": self._note, "start": self._start, "outcome": self._outcome, "stopping": self._stopping}
+        {**shown, "end": self._end}[event["event"]](event)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self._say(event["text"])
 
     def _start(self, event: dict[str, Any]) -> None:
         left_out = f", {event['left_out']} left out for want of their media" if event["left_out"] else ""

@@ -36,6 +36,7 @@ class Served:
     Attributes:
         name: host and port, which errors and outcomes call it by.
         lane: the same without a colon, which `aurelia.bench.limits` calls it by.
+        ready: whether it was seen to let us in and to serve what will be asked (`check`).
         in_hand: questions that are handed to it and wait or are worked on; its user keeps it.
         rests_until: time of the loop until which it is not asked; its user keeps it.
     """
@@ -56,6 +57,7 @@ class Served:
             raise InputError(f"--server {shown!r} is no address of a server: write http://HOST:PORT.")
         self.name = parts.netloc.lower()
         self.lane = self.name.replace(":", " ")
+        self.ready = False
         self.in_hand = 0
         self.rests_until = 0.0
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -76,6 +78,7 @@ class Served:
                 found = await self._client.assistants.search(graph_id=graph, limit=1)
             if not found:
                 raise InputError(f"The server {self.name} has no graph {graph!r}: let it run this version of Aurelia.")
+        self.ready = True
 
     async def alive(self) -> bool:
         """Whether it answers at all; asked once, where other requests try to connect for some seconds."""
