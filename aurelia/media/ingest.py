@@ -19,6 +19,7 @@ from aurelia.media.source import Damaged, Source, container, held, picture_strea
 from aurelia.media.survey import Track, check_promise, decoded_stamps, demux
 
 RATE = 16000
+_SENSES = {"video": "a picture", "audio": "sound"}
 PRIMING = 0.1
 """Seconds by which sound may start before the picture as a mere artefact of its codec."""
 
@@ -60,6 +61,9 @@ def ingest(source: Source, folder: str, long: float, pictures: bool) -> Facts:
         used = [stream for stream in (picture, sound) if stream is not None]
         if sound is None and not (pictures and picture is not None):
             raise Damaged("has no sound track; give a file that has one")
+        for stream in used:
+            if stream.codec_context is None:
+                raise Damaged(f"has {_SENSES[stream.type]} in a format that nothing here decodes; convert it to mp4")
         tracks = demux(opened, used, source.demuxer)
         check_promise(opened, list(tracks.values()), promise(path, source.demuxer), long)
         heard = tracks[sound.index] if sound is not None and tracks[sound.index].stamps else None

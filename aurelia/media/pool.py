@@ -122,10 +122,14 @@ class DecodePool:
 
 
 def _limit(memory: int) -> None:
-    """In the child: bound its memory, and leave Ctrl-C to the parent."""
+    """In the child: bound its memory, leave Ctrl-C to the parent, and say nothing on the terminal."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What FFmpeg and decord write about a damaged clip is no message of ours, and may repeat what the clip holds.
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    os.close(silent)
     try:
         import resource
 
