@@ -12,7 +12,7 @@ from aurelia.bench.record import Record
 from aurelia.bench.runfile import Arm, Outcome
 from aurelia.bench.runledger import RunLedger
 from aurelia.choices import choose
-from aurelia.errors import AureliaError
+from aurelia.errors import AureliaError, StorageError
 from aurelia.models.desk import Desk
 from graph.build import build_graph, build_zero_shot
 from graph.run import ask
@@ -64,7 +64,7 @@ class LocalAsker:
         self._clips = Clips(desk.store)
 
     async def ask(self, record: Record, item: Item, keep: Keep) -> None:
-        """As `Asker.ask`; a failure of any kind is an outcome."""
+        """As `Asker.ask`; a failure of any kind is an outcome, unless it is our own disk's: nothing could be kept."""
         began = time.perf_counter()
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
@@ -73,6 +73,8 @@ class LocalAsker:
                 graph = self._graphs[item.arm]
                 result = await ask(question, self._context, desk=self._desk, graph=graph, **traced(record, item))
                 known = answered(result, record, item.arm)
+            except StorageError:
+                raise
             except AureliaError as fault:
                 known = {"state": "failed", "error": str(fault), "usage": account.usage}
             except Exception as fault:
