@@ -175,8 +175,6 @@ def plain(path: Path) -> list[dict[str, Any]]:
     """The outcomes of a run without times and without what the server's own cache changes."""
     with RunFile.open(path) as run:
         outcomes = [asdict(outcome) for outcome in run.outcomes()]
-    assert {outcome["state"] for outcome in outcomes} == {"answered"}
-    assert {outcome["tries"] for outcome in outcomes} == {1}
     dropped = ("seconds", "feedback_seconds", "created", "cached_tokens", "media_uploads")
 
     def kept(value: Any) -> Any:

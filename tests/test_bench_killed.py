@@ -47,7 +47,8 @@ def test_25_kills_lose_and_repeat_no_more_than_what_was_under_way(place: Place) 
     assert place.run("undisturbed.run") == 0
     assert len(place.server.sent) - calls == len(paid)
     assert plain(place.folder / "x.run") == plain(place.folder / "undisturbed.run")
-    assert len(plain(place.folder / "x.run")) == 2 * QUESTIONS
+    ends = [(outcome["state"], outcome["tries"]) for outcome in plain(place.folder / "x.run")]
+    assert ends == [("answered", 1)] * 2 * QUESTIONS
     with RunFile.open(place.folder / "x.run") as run:
         assert run.bill()["calls"] == len(paid)
         assert run.reported() == {"compatible:omni": {"model_name": ["omni"]}}
