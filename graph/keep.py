@@ -3,6 +3,7 @@
 A LangGraph server brings a checkpointer of its own and needs nothing of this.
 """
 
+import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -28,7 +29,7 @@ class _Plain(JsonPlusSerializer):
         try:
             return super().loads_typed(data)
         except (ValueError, TypeError, KeyError, NotImplementedError) as fault:
-            said = f"{type(fault).__name__}: {fault}".splitlines()[0]
+            said = type(fault).__name__
             raise StorageError(f"What is kept of a thread is damaged ({said}): start another with --thread.") from None
 
 
@@ -78,7 +79,7 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         except sqlite3.Error as fault:
             raise _unusable(path.name, fault) from None
         yield saver
-    except sqlite3.Error as fault:
+    except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as fault:
         # Its disk fills up, or it turns out to be damaged, in the middle of a run.
         raise unusable(fault, path, "The threads file", "name another with --checkpoint") from None
     finally:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from aurelia.errors import StorageError
 
+_GARBLED = "Could not decode to UTF-8"
+
 
 @contextmanager
 def usable(path: Path, what: str, damaged: str) -> Iterator[None]:
@@ -32,8 +34,16 @@ def usable(path: Path, what: str, damaged: str) -> Iterator[None]:
 
 def unusable(fault: Exception, path: Path, what: str, damaged: str) -> StorageError:
     """The error for what SQLite, the system or a reader said of a file of ours; arguments as those of `usable`."""
+    if str(fault).startswith(_GARBLED):
+        # SQLite's sentence goes on with the text itself.
+        return StorageError(f"{what} {path.name!r} is damaged (a text in it cannot be read): {damaged}.")
     if isinstance(fault, sqlite3.OperationalError | OSError):
         said = (fault.strerror if isinstance(fault, OSError) else str(fault)) or type(fault).__name__
         remedy = "make room on its disk, and check that it may be written"
         return StorageError(f"{what} {path.name!r} cannot be used ({said}): {remedy}.")
-    return StorageError(f"{what} {path.name!r} is damaged ({str(fault).splitlines()[0]}): {damaged}.")
+    return StorageError(f"{what} {path.name!r} is damaged ({_short(fault)}): {damaged}.")
+
+
+def _short(fault: Exception) -> str:
+    """The first line of what it says; more of it may repeat what is stored."""
+    return next(iter(str(fault).splitlines()), type(fault).__name__)[:100]

@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import damage
 import machine
 from killing import AT_ONCE, Place, killer, plain, prompt_of, stored
 from outages import SCENE
@@ -187,9 +188,11 @@ def all_kills(folder: Path, questions: int, kills: int, minutes: float, seed: in
 
 
 def attack(minutes: float, seed: int) -> list[Row]:
-    """Kills for most of the time, and what a machine can do to the files for the rest."""
+    """Kills for most of the time; then what a machine can do to the files, and damaged ones."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         # A life takes about two seconds, the end and the run that nobody disturbs as long as twenty.
-        rows = all_kills(Path(name), 90, KILLS, minutes * 0.7, seed)
+        rows = all_kills(Path(name), 90, KILLS, minutes * 0.6, seed)
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
-        return [*rows, *machine.faults(Path(name), seed, minutes * 0.25)]
+        rows += machine.faults(Path(name), minutes * 0.1)
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        return [*rows, *damage.faults(Path(name), 64, seed, time.monotonic() + minutes * 12)]

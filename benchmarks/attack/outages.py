@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ from aurelia.models.ledger import TRIES
 from aurelia.settings import Settings
 from state.context import ROLES, make_context
 
-QUESTIONS, CLIPS, AT_ONCE, ATTEMPTS = 500, 10, 8, 2
+QUESTIONS, BATCH, CLIPS, AT_ONCE, ATTEMPTS = 500, 50, 10, 8, 2
 SECONDS = 3.0
 SCALE = 1000.0
 GOOGLE_SPEC, OWN_SPEC, DEAD_SPEC = f"google_genai:{MODEL}", "compatible:omni", "openai:gpt-4o"
@@ -70,11 +70,11 @@ def folder_of_clips(folder: Path) -> Path:
     return media
 
 
-def records(folder: Path, count: int) -> Path:
-    """So many questions about the clips."""
-    path = folder / f"{count}.jsonl"
+def records(folder: Path, out: str, numbers: Sequence[int]) -> Path:
+    """The questions of these numbers about the clips."""
+    path = folder / f"{out}.jsonl"
     with path.open("w") as file:
-        for number in range(count):
+        for number in numbers:
             told = {"id": f"q{number}", "column": "music-avqa", "video": f"{number % CLIPS}.mp4", "answers": ["with"]}
             file.write(json.dumps({**told, "question": f"What is #{number}#?", "source": {"dataset": "x"}}) + "\n")
     return path
@@ -111,7 +111,7 @@ def dead(name: str, store: Any) -> Any:
         return openai_make.make_openai(name, store)
 
 
-def run(folder: Path, out: str, count: int, spec: str, **context: Any) -> list[Any]:
+def run(folder: Path, out: str, numbers: Sequence[int], spec: str, **context: Any) -> list[Any]:
     """One benchmark run through the real runner; its outcomes."""
 
     async def sleep(seconds: float) -> None:
@@ -120,7 +120,7 @@ def run(folder: Path, out: str, count: int, spec: str, **context: Any) -> list[A
     settings = make_context({**dict.fromkeys(ROLES, spec), "max_iterations": ATTEMPTS, "frames": 2, **context})
     providers = {"google_genai": patient, "openai": dead}
     house = House(Settings(home=folder / "home", any_file=True), folder / "media", providers, sleep=sleep)
-    file = records(folder, count)
+    file = records(folder, out, numbers)
     asyncio.run(run_bench(file, folder / out, settings, Plan(concurrency=AT_ONCE), house))
     with RunFile.open(folder / out) as stored:
         return list(stored.outcomes())
@@ -143,20 +143,20 @@ def found(folder: Path, out: str, spec: str, outcomes: list[Any], server: Any, w
     return Found(spec, outcomes, bill, {name: stated[name] for name in bill}, billed, weather, str(folder))
 
 
-def google(folder: Path, count: int, seed: int) -> Found:
+def google(folder: Path, numbers: range, seed: int) -> Found:
     """The questions with Gemini in every role, with files and context caches."""
     gemini, weather = Gemini(), Weather(seed)
     gemini.silence = 3 * SECONDS
     over_google(gemini, weather)
     try:
         with scaled(GOOGLE_API_KEY=KEY, AURELIA_GOOGLE_URL=gemini.url):
-            outcomes = run(folder, "google.run", count, GOOGLE_SPEC, prompt_cache="explicit")
-        return found(folder, "google.run", GOOGLE_SPEC, outcomes, gemini, weather)
+            outcomes = run(folder, f"google{numbers.start}.run", numbers, GOOGLE_SPEC, prompt_cache="explicit")
+        return found(folder, f"google{numbers.start}.run", GOOGLE_SPEC, outcomes, gemini, weather)
     finally:
         gemini.close()
 
 
-def own(folder: Path, count: int, seed: int) -> Found:
+def own(folder: Path, numbers: range, seed: int) -> Found:
     """The questions with a server that speaks as OpenAI's in every role."""
     server, weather = WireOpenAI(key=None), Weather(seed)
     server.silence = 3 * SECONDS
@@ -164,8 +164,8 @@ def own(folder: Path, count: int, seed: int) -> Found:
     over_openai(server, weather)
     try:
         with scaled(AURELIA_COMPATIBLE_URL=server.url, AURELIA_COMPATIBLE_MEDIA="images+audio"):
-            outcomes = run(folder, "own.run", count, OWN_SPEC)
-        return found(folder, "own.run", OWN_SPEC, outcomes, server, weather)
+            outcomes = run(folder, f"own{numbers.start}.run", numbers, OWN_SPEC)
+        return found(folder, f"own{numbers.start}.run", OWN_SPEC, outcomes, server, weather)
     finally:
         server.close()
 
@@ -198,7 +198,7 @@ def fallen_back(folder: Path, count: int, silent: bool) -> int:
             patch("aurelia.models.openai_chat._LOOKUP_SECONDS", 0.3),
         ):
             known = {**fallbacks, "when_deaf": "evidence", "max_iterations": 1}
-            outcomes = run(folder, f"fallen{silent}.run", count, DEAD_SPEC, **known)
+            outcomes = run(folder, f"fallen{silent}.run", range(count), DEAD_SPEC, **known)
         kind = "TimeoutError" if silent else "ConnectionError"
         return sum(outcome.state == "answered" and kind in str(outcome.result["warnings"]) for outcome in outcomes)
     finally:
@@ -310,18 +310,21 @@ def gap(one: dict[str, int], other: dict[str, int]) -> str:
     return ", ".join(f"{number:+} {name}" for name, number in apart.items()) or "0"
 
 
-def storm(folder: Path, questions: int, unheard: int, seed: int) -> list[Row]:
-    """All of it: so many questions with each provider, and so many where nobody listens."""
+def storm(folder: Path, questions: int, unheard: int, seed: int, until: float = float("inf")) -> list[Row]:
+    """All of it: so many questions with each provider, or until the time is over, and so many where nobody listens."""
     folder_of_clips(folder)
-    found_rows = rows([google(folder, questions, seed), own(folder, questions, seed)])
-    answers = fallen_back(folder, unheard, silent=False) + fallen_back(folder, 2, silent=True)
-    wanted = 2 * (unheard + 2)
+    runs: list[Found] = []
+    for first in range(0, questions, BATCH):
+        if time.monotonic() < until:
+            count = min(BATCH, questions - first)
+            runs += [one(folder, range(first, first + count), seed) for one in (google, own)]
+    answers = fallen_back(folder, unheard, silent=False) + fallen_back(folder, 1, silent=True)
+    wanted = 2 * (unheard + 1)
     what = f"answers of fallbacks where connections are refused or never taken up, of {wanted}"
-    return [*found_rows, Row("providers", what, str(answers), str(wanted), answers == wanted)]
+    return [*rows(runs), Row("providers", what, str(answers), str(wanted), answers == wanted)]
 
 
 def attack(minutes: float, seed: int) -> list[Row]:
-    """1,000 questions, or as many as are sure to fit into the time (two a second)."""
-    questions = max(20, min(QUESTIONS, int(minutes * 60)))
+    """1,000 questions, or as many as are answered in the time."""
     with tempfile.TemporaryDirectory() as name:
-        return storm(Path(name), questions, 20, seed)
+        return storm(Path(name), QUESTIONS, 20, seed, time.monotonic() + minutes * 54)
