@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks" / "attack"))
 
 import outages
+import weather
 
 pytestmark = pytest.mark.enable_socket
 
@@ -19,8 +20,8 @@ def test_in_every_fault_each_answer_is_one_or_a_typed_failure_and_the_bill_is_ri
 
 
 def test_a_call_that_is_tried_too_often_or_after_its_reply_is_seen() -> None:
-    met = [outages.Met("500", "again")] * 3 + [outages.Met("none", "answered")]
-    assert outages.tries(met) == (4, 1, 0, 1)
-    assert outages.tries([*met, outages.Met("none", "answered")]).after == 1
-    assert outages.tries([outages.Met("lost", "gone")] * 5 + met).sends == 6
-    assert outages.tries([*[outages.Met("500", "again")] * 4, *met]).asked == 2
+    met = [weather.Met("500", "again")] * 3 + [weather.Met("none", "answered")]
+    assert weather.tries(met) == (4, 1, 0, 1)
+    assert weather.tries([*met, weather.Met("none", "answered")]).after == 1
+    assert weather.tries([weather.Met("lost", "gone")] * 5 + met).sends == 6
+    assert weather.tries([*[weather.Met("500", "again")] * 4, *met]).asked == 2

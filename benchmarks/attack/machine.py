@@ -8,15 +8,12 @@ files stands for a full disk everywhere.
 import asyncio
 import itertools
 import os
-import resource
-import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +21,7 @@ from unittest.mock import patch
 
 from benching import line, player, write_lines
 from conftest import no_wait
+from disks import closed, filled, limited, mounted
 from outages import SCENE
 from row import Row
 
@@ -149,53 +147,6 @@ def squeezed(at: Site, squeeze: Squeeze) -> list[str]:
         found.append(f"{sum(model.said.values())} calls for {calls(out) - paid} new replies")
     found += wrong(lambda: at.ask(player(), threads), at)
     return found
-
-
-@contextmanager
-def limited(most: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes within."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
-
-
-@contextmanager
-def mounted(disk: Path, size: int) -> Iterator[bool]:
-    """The folder is a disk of so many bytes within; False where this process may not mount one."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
-    there = shutil.which("mount") is not None and subprocess.run(command, capture_output=True).returncode == 0
-    try:
-        yield there
-    finally:
-        if there:
-            subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-@contextmanager
-def filled(disk: Path, left: int) -> Iterator[None]:
-    """The disk has so many bytes left within."""
-    filler, free = disk / "filler", shutil.disk_usage(disk).free
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, free - left))
-    try:
-        yield
-    finally:
-        filler.unlink()
-
-
-@contextmanager
-def closed(disk: Path) -> Iterator[None]:
-    """The disk is mounted read-only within."""
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
 
 
 def full(folder: Path, sizes: Sequence[int], until: float) -> list[Row]:

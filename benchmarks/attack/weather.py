@@ -15,8 +15,11 @@ from scripted import reasoning, verdict
 from wire_google import BLOCKED, ROLES, Gemini, error, gone, limited, reply
 from wire_openai import Fault, role_of
 
+from aurelia.models.ledger import TRIES
+
 SHARE = 0.3
 SHORT = 0.01
+REFUSAL = "I cannot help with that."
 # Each takes seconds.
 SELDOM = 0.25
 PAID = {"promptTokenCount": 1300, "candidatesTokenCount": 70, "thoughtsTokenCount": 9, "totalTokenCount": 1379}
@@ -110,6 +113,8 @@ class Weather:
         [what] = dice.choices(whats, [SELDOM if name == "read time-out" else 1.0 for name in whats])
         self.faults[what] += 1
         then = table[what][0] if what in table else ANSWERED
+        if what == "refusal":
+            self.answers.add(REFUSAL)
         # Half a text is no answer; half a JSON object is stored, seen as such, and asked for again.
         self.met[call].append(Met(what, FINAL if what == "cut off" and role == "target" else then))
         return what
@@ -225,3 +230,40 @@ def over_openai(server: Any, weather: Weather) -> None:
     server.mishap = mishap
     for role in (*ROLES.values(), "target"):
         server.replies[role] = lambda body, role=role: weather.said(role, texts_of_openai(body))
+
+
+class Tries(NamedTuple):
+    """How often a call was sent: the most tries of one, the most sends of one try, asked again after a reply."""
+
+    tries: int
+    sends: int
+    after: int
+    asked: int
+
+
+def tries(met: list[Met]) -> Tries:
+    """Reads the tries of one call off what its requests met: a call ends with a reply, for good, or after all tries."""
+    most = sends = run_of_gone = now = after = asked = 0
+    for place, one in enumerate(met):
+        if place and met[place - 1].then == ANSWERED:
+            after += 1
+        if one.then == GONE:
+            run_of_gone += 1
+            sends = max(sends, run_of_gone + 1)
+            continue
+        run_of_gone, now = 0, now + 1
+        most = max(most, now)
+        if one.then in (ANSWERED, FINAL) or now == TRIES:
+            asked, now = asked + 1, 0
+    return Tries(most, max(sends, 1), after, asked + (now > 0))
+
+
+def total(bills: list[dict[str, int]]) -> dict[str, int]:
+    """The sum of bills."""
+    return {name: sum(bill[name] for bill in bills) for name in bills[0]}
+
+
+def gap(one: dict[str, int], other: dict[str, int]) -> str:
+    """What two bills differ in."""
+    apart = {name: one[name] - other[name] for name in one if one[name] != other[name]}
+    return ", ".join(f"{number:+} {name}" for name, number in apart.items()) or "0"
