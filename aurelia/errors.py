@@ -36,6 +36,10 @@ class MediaError(InputError):
     """A clip that may not be read, cannot be decoded, or is not what its container promises."""
 
 
+class StorageError(AureliaError):
+    """A file that this program keeps and can no longer read or write: what is paid for next could not be kept."""
+
+
 class ModelError(AureliaError):
     """A model or provider that did not answer.
 

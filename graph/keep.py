@@ -3,6 +3,7 @@
 A LangGraph server brings a checkpointer of its own and needs nothing of this.
 """
 
+import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -14,10 +15,22 @@ from urllib.parse import urlsplit
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from aurelia.errors import AureliaError, InputError
+from aurelia.errors import AureliaError, InputError, StorageError
+from aurelia.models.kept import unusable
 
 _FOLDER = re.compile(r'"/[^"]*"')
 POSTGRES = ("postgresql://", "postgres://")
+
+
+class _Plain(JsonPlusSerializer):
+    """Says in our words what it cannot read back."""
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        try:
+            return super().loads_typed(data)
+        except (ValueError, TypeError, KeyError, NotImplementedError) as fault:
+            said = type(fault).__name__
+            raise StorageError(f"What is kept of a thread is damaged ({said}): start another with --thread.") from None
 
 
 def plain_data() -> JsonPlusSerializer:
@@ -25,7 +38,7 @@ def plain_data() -> JsonPlusSerializer:
 
     The state of a run is JSON; whoever can write to the file or the database must not be able to run code by it.
     """
-    return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+    return _Plain(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
 
 
 def there(where: str) -> bool:
@@ -70,10 +83,10 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
             await saver.setup()
         except sqlite3.Error as fault:
             raise _unusable(path.name, fault) from None
-        try:
-            yield saver
-        except sqlite3.Error as fault:
-            raise AureliaError(f"Threads can no longer be kept in {path.name!r}: {fault}. Check its disk.") from None
+        yield saver
+    except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as fault:
+        # Its disk fills up, or it turns out to be damaged, in the middle of a run.
+        raise unusable(fault, path, "The threads file", "name another with --checkpoint") from None
     finally:
         # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close; with
         # the saver's own lock in hand no other one begins meanwhile.

@@ -1,10 +1,5 @@
 """Threads in a real PostgreSQL, which the test starts for itself if the machine has one; else skipped, saying so."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +7,7 @@ from typing import Any, cast
 import pytest
 from benching import line, player, write_lines
 from conftest import no_wait
+from postgres_stage import NoDatabase, started
 from scripted import scripted, verdict
 
 from aurelia.bench.plan import Plan
@@ -28,46 +24,16 @@ from state.context import make_context
 
 pytest.importorskip("langgraph.checkpoint.postgres", reason="needs pip install -e '.[postgres]'")
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
-USER = "postgres"
-
-
-def programs() -> Path | None:
-    """The folder of PostgreSQL's programs."""
-    named = shutil.which("initdb")
-    found = [Path(named).parent] if named else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((folder for folder in reversed(found) if (folder / "initdb").exists()), None)
 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     """The URL of a new PostgreSQL that listens on a Unix socket alone."""
-    folder = programs()
-    if folder is None:
-        pytest.skip("there is no PostgreSQL on this machine (initdb was not found)")
-    runs_as: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        if USER not in [entry.pw_name for entry in pwd.getpwall()]:
-            pytest.skip("PostgreSQL does not run as root, and there is no user 'postgres' to run it as")
-        runs_as = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []}
-    # Not pytest's own folder: another user must reach it, and a socket's path may have 107 letters.
-    place = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    if runs_as:
-        shutil.chown(place, USER)
-    data = place / "data"
-
-    def call(*command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=place, **runs_as)
-
     try:
-        call(str(folder / "initdb"), "-D", str(data), "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8")
-        options = f"-k {place} -c listen_addresses='' -c fsync=off"
-        call(str(folder / "pg_ctl"), "-D", str(data), "-w", "-l", str(place / "log"), "-o", options, "start")
-        try:
-            yield f"postgresql://{USER}@/postgres?host={place}"
-        finally:
-            call(str(folder / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(place)
+        with started() as url:
+            yield url
+    except NoDatabase as why:
+        pytest.skip(str(why))
 
 
 async def test_a_run_that_waits_goes_on_in_postgres(stage: Any, database: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from aurelia.bench.runfile import Arm, Outcome
 from aurelia.bench.runledger import RunLedger
 from aurelia.bench.threads import Threads, lost
 from aurelia.choices import choose
-from aurelia.errors import AureliaError
+from aurelia.errors import AureliaError, StorageError
 from aurelia.legible import fit
 from aurelia.models.desk import Desk
 from graph.build import build_graph, build_zero_shot
@@ -73,7 +73,9 @@ class LocalAsker:
         self._clips = Clips(desk.store)
 
     async def ask(self, record: Record, item: Item, keep: Keep) -> None:
-        """As `Asker.ask`; a failure of any kind but the threads' is an outcome."""
+        """As `Asker.ask`; a failure of any kind is an outcome, unless it is our own disk's or the threads': nothing
+        could be kept.
+        """
         began = time.perf_counter()
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
@@ -83,6 +85,8 @@ class LocalAsker:
                 told = traced(record, item) | {"thread": self._thread(item)}
                 result = await ask(question, self._context, desk=self._desk, graph=graph, **told)
                 known = answered(result, record, item.arm)
+            except StorageError:
+                raise
             except AureliaError as fault:
                 known = {"state": "failed", "error": str(fault), "usage": account.usage}
             except Exception as fault:

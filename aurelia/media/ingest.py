@@ -4,6 +4,7 @@ Results travel as files in a folder that the parent names, and as plain data; th
 """
 
 import math
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -81,6 +82,13 @@ def ingest(source: Source, folder: str, long: float, pictures: bool) -> Facts:
         return facts
 
 
+def _reserve(target: str) -> None:
+    """Takes the file's room on its disk now: where it is missing later, writing through a map ends the process."""
+    if hasattr(os, "posix_fallocate"):
+        with open(target, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+
+
 def grab(
     source: Source, target: str, wanted: readers.Wanted, stretch: tuple[float, float, int] | None, reader: str
 ) -> int:
@@ -106,6 +114,7 @@ def grab(
                 raise Damaged(f"is damaged: {stretch[2] - len(found)} of {stretch[2]} frames do not decode")
         shape = (len(wanted.times), wanted.height, wanted.width, 3)
         images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(target)
         count = 0
         for picture in readers.read(path, source.demuxer, wanted, reader):
             images[count] = picture

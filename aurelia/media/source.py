@@ -17,6 +17,10 @@ class Damaged(Exception):
     """What is wrong with a clip's content, as a sentence without its subject: 'is cut short: ...'."""
 
 
+class Unwritten(Exception):
+    """What the system said when the cache could not be written."""
+
+
 class Changed(Exception):
     """The file is not the one that the guard saw."""
 
