@@ -4,6 +4,7 @@
 # make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
 # make attack  hostile clips, paths, text, failing providers and machines, each figure with its bound
+# make lock   renew requirements.lock; make audit  look every locked dependency up among the known faults
 # make constraints  renew constraints.txt from the newest versions that pyproject.toml admits
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test live bench attack pictures constraints clean
+.PHONY: demo test live bench attack lock audit pictures constraints clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -42,6 +43,21 @@ attack: $(READY)
 
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py
+
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	echo 'torch ; python_version < "3"' > build/lock/apart.txt
+	build/lock/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --constraint constraints.txt --override build/lock/apart.txt --no-header --no-annotate --output-file build/lock/body
+	{ echo "# Every dependency with the hashes of its files, for all platforms and Python 3.11 to 3.13; renewed by: make lock"; \
+	  echo "# torch is left out, because its build depends on the machine: install one first."; \
+	  cat build/lock/body; } > requirements.lock
+
+audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	$(PYTHON) .ci/audit build/audit/bin/pip-audit
 
 constraints:
 	$(PYTHON) -m venv build/constraints

@@ -1,6 +1,5 @@
 """The commands under `aurelia bench`: thin skins over `aurelia.bench`. Progress goes to stderr, results to stdout."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from aurelia import bench_import_cli, bench_report_cli
 from aurelia.errors import AureliaError, InputError
+from aurelia.legible import json_line, visible
 from aurelia.options import Debug, Json, Model, Profile, context_of
 from aurelia.settings import Settings
 
@@ -66,6 +66,14 @@ def run(
     token: Annotated[
         str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="What lets you in there.")
     ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL",
+            envvar="AURELIA_BENCH_CHECKPOINT",
+            help="Also keep every question as a thread here: a SQLite file or a postgresql:// URL.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every event as one JSON object a line.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -88,7 +96,8 @@ def run(
     from aurelia.bench.progress import Display
     from aurelia.bench.runner import House, run_bench
 
-    house = House(Settings.from_environment(local=True), media, servers=tuple(server or ()), token=token)
+    settings = Settings.from_environment(local=True)
+    house = House(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
     def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
@@ -120,7 +129,8 @@ def status(run: Run, as_json: Json = False, debug: Debug = False) -> None:
         _print_json(found)
         return
     for key, value in found.items():
-        sys.stdout.write(f"{key:<12}{value if not isinstance(value, dict) else json.dumps(value)}\n")
+        shown = json_line(value) if isinstance(value, dict) else visible(str(value))
+        sys.stdout.write(f"{key:<12}{shown}\n")
 
 
 @app.command()
@@ -151,5 +161,5 @@ def export(
 
 
 def _print_json(event: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_line(event) + "\n")
     sys.stdout.flush()

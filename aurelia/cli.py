@@ -5,7 +5,6 @@ input has been checked, so that help and errors come at once.
 """
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 
 from aurelia import bench_cli, mini_cli
 from aurelia.errors import AureliaError, InputError
+from aurelia.legible import json_line, keyless, visible
 from aurelia.options import Debug, Json, Model, Profile, by_role, context_of
 from aurelia.settings import Settings
 from aurelia.thread_cli import Checkpoint, Keeping, Thread, trace
@@ -95,7 +95,7 @@ def ask(
     asked |= {"question": question, "choices": choice or []}
     result = asyncio.run(keeping.ask(asked, context, media.desk(), progress))
     progress.result(result)
-    _print(json.dumps(result, ensure_ascii=False) if as_json else answer_lines(result))
+    _print(json_line(result) if as_json else answer_lines(result))
 
 
 @app.command()
@@ -117,11 +117,11 @@ def score(
 
     verdict = asyncio.run(run(media.clip, media.tracks, caption.strip(), context, media.desk()))
     if as_json:
-        _print(json.dumps(verdict, ensure_ascii=False))
+        _print(json_line(verdict))
     elif verdict["score"] is None:
         raise AureliaError(f"{context.evaluator} gives no score: {verdict['justification']}")
     else:
-        typer.echo(verdict["justification"], err=True)
+        typer.echo(visible(verdict["justification"]), err=True)
         _print(str(verdict["score"]))
 
 
@@ -137,7 +137,7 @@ def doctor(
     from aurelia.doctor import examine, lines
 
     found = examine(Settings.from_environment(local=True), ask=ask)
-    _print(json.dumps(found) if as_json else lines(found))
+    _print(json_line(found) if as_json else lines(found))
 
 
 @app.command()
@@ -151,13 +151,13 @@ def targets(
 
     if name is None:
         found = explain.listed()
-        _print(json.dumps(found, ensure_ascii=False) if as_json else explain.list_lines(found))
+        _print(json_line(found) if as_json else explain.list_lines(found))
         return
     explain.find(name)
     from aurelia.models.providers import BUILT_IN
 
     row = explain.explained(name, BUILT_IN)
-    _print(json.dumps(row, ensure_ascii=False) if as_json else explain.lines(row))
+    _print(json_line(row) if as_json else explain.lines(row))
 
 
 @app.command()
@@ -224,7 +224,5 @@ def _explain(fault: Exception) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    from aurelia.show import plain
-
-    sys.stderr.write(f"aurelia: {' '.join(plain(message).split())}\n")
+    sys.stderr.write(f"aurelia: {' '.join(visible(keyless(message)).split())}\n")
     sys.exit(status)

@@ -37,6 +37,7 @@ def examine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
     Returns:
         python, packages (name, version or null, what for), media_roots (how many; null when any file may be read),
         local (where local weights would run, in words; null without their packages),
+        traces (whether runs are traced, and where to, in words),
         profiles (name, description, models, lacks: what has to be there before it can run).
     """
     return {
@@ -44,6 +45,7 @@ def examine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         "packages": [{"name": name, "version": _version(name), "for": why} for name, why in PACKAGES.items()],
         "media_roots": None if settings.any_file else len(settings.media_roots),
         "local": _local(),
+        "traces": _traces(settings),
         "profiles": [_profile(name, Desk(settings) if ask else None) for name in profiles.names()],
     }
 
@@ -99,6 +101,16 @@ def _local() -> str | None:
         return str(fault)
 
 
+def _traces(settings: Settings) -> str:
+    """Whether runs are traced, where to, and whether with media."""
+    from langsmith.utils import get_tracer_project, tracing_is_enabled
+
+    if not tracing_is_enabled():
+        return "off (LANGSMITH_TRACING); aurelia trace shows a kept run without them"
+    media = "with a contact sheet of each clip" if settings.trace_sheet else "without media"
+    return f"to the LangSmith project {get_tracer_project()!r}, {media}"
+
+
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
@@ -118,7 +130,8 @@ def lines(found: dict[str, Any]) -> str:
         else f"files under {roots} folder{'s' if roots != 1 else ''} (AURELIA_MEDIA_ROOTS)"
     )
     text += ["", f"Media: the command line reads {reads}"]
-    text += [f"Local weights: {found['local'] or 'their packages are not installed'}", "", "Profiles"]
+    text += [f"Local weights: {found['local'] or 'their packages are not installed'}"]
+    text += [f"Traces: {found['traces']}", "", "Profiles"]
     for profile in found["profiles"]:
         state = "can run here" if not profile["lacks"] else f"lacks {', '.join(profile['lacks'])}"
         text += [f"  {profile['name']:<24}{state}", f"  {'':<24}{profile['description']}"]

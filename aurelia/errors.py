@@ -6,6 +6,8 @@ for a model or provider that failed.
 
 from typing import TYPE_CHECKING
 
+from aurelia.legible import fit
+
 if TYPE_CHECKING:
     from state.schema import Usage
 
@@ -14,6 +16,10 @@ class AureliaError(RuntimeError):
     """The base of all errors of this project (a RuntimeError, so that a LangGraph server shows its message)."""
 
     exit_status = 3
+
+    def __init__(self, *said: object) -> None:
+        """Whatever is quoted in the message is legible, and holds none of this process's keys."""
+        super().__init__(*map(fit, said))
 
 
 class InputError(AureliaError):
@@ -28,6 +34,10 @@ class SettingsError(InputError):
 
 class MediaError(InputError):
     """A clip that may not be read, cannot be decoded, or is not what its container promises."""
+
+
+class StorageError(AureliaError):
+    """A file that this program keeps and can no longer read or write: what is paid for next could not be kept."""
 
 
 class ModelError(AureliaError):

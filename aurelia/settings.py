@@ -14,6 +14,8 @@ GIB = 1024**3
 MB = 10**6
 MAX_MEDIA = 2 * GIB
 MAX_STORE = 50 * GIB
+_YES = ("1", "true", "yes", "on")
+_NO = ("", "0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Settings:
         decode_seconds: time limit of one decoding job in its child process, in seconds.
         decode_bytes: memory limit of a decoding child process, in bytes.
         decode_workers: decoding child processes at once.
+        trace_sheet: whether a run's trace gets the contact sheet of its clip, which then leaves this machine.
     """
 
     home: Path
@@ -41,6 +44,7 @@ class Settings:
     decode_seconds: float = 120.0
     decode_bytes: int = 4 * GIB
     decode_workers: int = 2
+    trace_sheet: bool = False
 
     @classmethod
     def from_environment(cls, *, local: bool, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -50,10 +54,10 @@ class Settings:
             local: True for a person at a command line, who without AURELIA_MEDIA_ROOTS may read any local file; False
                 for the served graph, which then reads only its own media folder.
             environment: the variables to read (default: the process's own): AURELIA_HOME, AURELIA_MEDIA_ROOTS (a path
-                list), AURELIA_MAX_MEDIA_MB, AURELIA_MAX_STORE_MB, XDG_DATA_HOME.
+                list), AURELIA_MAX_MEDIA_MB, AURELIA_MAX_STORE_MB, AURELIA_TRACE_SHEET, XDG_DATA_HOME.
 
         Raises:
-            InputError: a number is none.
+            InputError: a number is none, or a switch is neither on nor off.
         """
         env = os.environ if environment is None else environment
         data = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
@@ -67,6 +71,7 @@ class Settings:
             max_media_bytes=_megabytes(env, "AURELIA_MAX_MEDIA_MB", MAX_MEDIA),
             max_store_bytes=_megabytes(env, "AURELIA_MAX_STORE_MB", MAX_STORE),
             decode_workers=1 if local else 2,
+            trace_sheet=switched_on(env, "AURELIA_TRACE_SHEET"),
         )
 
     @property
@@ -83,6 +88,18 @@ class Settings:
     def ledger(self) -> Path:
         """The SQLite file of every model call that was ever paid for."""
         return self.home / "ledger.sqlite"
+
+
+def switched_on(env: Mapping[str, str], name: str) -> bool:
+    """Whether a variable is switched on; unset, it is off.
+
+    Raises:
+        InputError: it is neither on nor off.
+    """
+    said = env.get(name, "").strip().lower()
+    if said not in _YES + _NO:
+        raise InputError(f"{name} is {said[:20]!r}: write true or false.")
+    return said in _YES
 
 
 def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:

@@ -1,6 +1,5 @@
 """How a run reads in a terminal: a line an attempt as it happens, then the reasoning and both answers. No logic."""
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from aurelia.legible import visible
 from state.context import Context
 from state.events import (
     AttemptEvent,
@@ -134,7 +134,7 @@ class Progress:
             self._line("", f"   {step['answer']} ({step['justification']})", "dim")
 
     def _line(self, label: str, text: str, style: str) -> None:
-        text = plain(text)
+        text = visible(text)
         if not self._console.is_terminal:
             self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)), soft_wrap=True)
             return
@@ -147,9 +147,4 @@ class Progress:
 
 def answer_lines(result: dict[str, Any]) -> str:
     """What goes to stdout without --json: the answer alone."""
-    return plain(str(result["answer"]))
-
-
-def plain(text: str) -> str:
-    """The text without control characters but line ends and tabs: what a model says must not steer a terminal."""
-    return "".join(" " if unicodedata.category(letter) == "Cc" and letter not in "\n\t" else letter for letter in text)
+    return visible(str(result["answer"]))

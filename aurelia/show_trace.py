@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia.show import plain
+from aurelia.legible import visible
 
 WIDTH = 110
 
@@ -20,7 +20,7 @@ def lines(told: Mapping[str, Any]) -> str:
     shown += [f"Note: {warning}" for warning in told["warnings"]]
     if told["elsewhere"]:
         shown.append(f"{told['elsewhere']} checkpoints more: earlier questions, or forks.")
-    return "\n".join(_cut(plain(line)) for line in shown)
+    return "\n".join(_cut(visible(line)) for line in shown)
 
 
 def _head(told: Mapping[str, Any]) -> list[str]:

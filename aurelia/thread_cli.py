@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aurelia.errors import InputError
+from aurelia.legible import json_line, visible
 from aurelia.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ def trace(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Show what a kept run did, node by node, as a trace would; nothing leaves this machine."""
-    told = _of_thread(thread, checkpoint) if record is None else _of_record(thread, record)
+    told = _of_thread(thread, checkpoint) if record is None else _of_record(thread, record, checkpoint)
     from aurelia.show_trace import lines
 
-    sys.stdout.write((json.dumps(told, ensure_ascii=False) if as_json else lines(told)) + "\n")
+    sys.stdout.write((json_line(told) if as_json else lines(told)) + "\n")
 
 
 def _of_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
@@ -114,10 +115,19 @@ def _of_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
     return asyncio.run(_told(thread, where))
 
 
-def _of_record(run: str, record: str) -> dict[str, Any]:
+def _of_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
+    """The question's thread where the run kept one, else what its run file knows."""
+    from aurelia.bench.threads import VARIABLE as OF_RUNS
+    from aurelia.bench.threads import told_there
     from aurelia.bench.told import told
 
-    return dict(told(Path(run).expanduser(), record))
+    path, named = Path(run).expanduser(), checkpoint != os.environ.get(VARIABLE)
+    where = checkpoint if named else os.environ.get(OF_RUNS)
+    if where and (found := asyncio.run(told_there(path, record, where))):
+        return dict(found)
+    if where and named:
+        raise InputError(f"No thread of question {record!r} is kept there: bench run --checkpoint keeps them.")
+    return dict(told(path, record))
 
 
 async def _told(thread: str, where: str) -> dict[str, Any]:
@@ -149,7 +159,7 @@ class _AtTerminal:
                     check(decided, pause)
                     return decided
             except InputError as fault:
-                typer.echo(str(fault), err=True)
+                typer.echo(visible(str(fault)), err=True)
 
     def _answer(self, before: str) -> dict[str, Any] | None:
         """One answer; None when an edit changed nothing."""
@@ -197,7 +207,7 @@ def _windows(text: str) -> list[dict[str, float]]:
 
 
 def _as_text(reasoning: Mapping[str, Any]) -> str:
-    return json.dumps(reasoning, ensure_ascii=False, indent=2) + "\n"
+    return json_line(reasoning, indent=2) + "\n"
 
 
 def _in_editor(text: str) -> str:

@@ -9,10 +9,14 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
+LONGEST_SPOKEN = 20_000
+MOST_MENTIONS = 200
 ARTICLES = frozenset({"a", "an", "the"})
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(r"^.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_TAGGED = re.compile(r"<answer>(.*?)</answer>|\[answer\](.*?)\[/answer\]", re.DOTALL | re.IGNORECASE)
+_TAGGED = re.compile(
+    r"<answer>((?:(?!<answer>).)*?)</answer>|\[answer\]((?:(?!\[answer\]).)*?)\[/answer\]", re.DOTALL | re.IGNORECASE
+)
 _DRESS = (
     (re.compile(r"<\|[^|<>]*\|>"), " "),
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|textit)\{([^{}]*)\}"), r"\1"),
@@ -103,15 +107,15 @@ def given_in_json(reply: str) -> Given | None:
 def spoken(reply: str) -> str:
     """What a reply says to its reader: without thinking, tags, emphasis and the dress of LaTeX.
 
-    Thinking that never ends leaves nothing: the reply was cut off before it began. Of several `<answer>` the last one
-    counts.
+    Thinking that never ends leaves nothing: the reply was cut off before it began; and so does what goes on for more
+    than LONGEST_SPOKEN letters, which answers nothing. Of several `<answer>` the last one counts.
     """
     text = _THOUGHT_END.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", reply)))
     if tagged := _TAGGED.findall(text):
         text = "".join(tagged[-1])
     for pattern, instead in _DRESS:
         text = pattern.sub(instead, text)
-    return text.strip()
+    return text.strip() if len(text) <= LONGEST_SPOKEN else ""
 
 
 def tokens(text: str) -> list[Token]:
@@ -148,7 +152,8 @@ def mentions(text: str, keys: Sequence[Key], form: Callable[[str], str] = str) -
     """Where a text names each of several phrases, longer ones before shorter ones within them.
 
     A phrase is denied where its clause denies it ("not the guitar", "the guitar is silent"), and unsure where a denial
-    may or may not reach it ("no guitar, and a piano") or where it is asked for.
+    may or may not reach it ("no guitar, and a piano") or where it is asked for. A text that names them more than
+    MOST_MENTIONS times goes round in circles: all are unsure.
 
     Args:
         text: what was said (see `spoken`).
@@ -157,6 +162,8 @@ def mentions(text: str, keys: Sequence[Key], form: Callable[[str], str] = str) -
     """
     words = [token._replace(text=form(token.text)) for token in tokens(text) if token.text not in ARTICLES]
     places = sorted(_places(words, keys), key=lambda place: place[1])
+    if len(places) > MOST_MENTIONS:
+        return [Mention(*place, "unsure") for place in places]
     starts = [start for _, start, _ in places]
     return [Mention(which, start, end, _status(text, start, end, starts)) for which, start, end in places]
 

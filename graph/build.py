@@ -63,7 +63,7 @@ def build_graph(
         ("zero_shot", answer_zero_shot, Known),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, observed(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
     builder.add_node("review", observed(review), input_schema=Ended, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
@@ -78,7 +78,7 @@ def build_graph(
     return builder.compile(checkpointer=checkpointer, name="aurelia")
 
 
-def build_zero_shot(desk: Desk) -> AureliaGraph:
+def build_zero_shot(desk: Desk, checkpointer: Checkpointer = None) -> AureliaGraph:
     """The target alone, for runs that want no more: prepare, a describer where one is named, then the answer."""
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
@@ -90,11 +90,11 @@ def build_zero_shot(desk: Desk) -> AureliaGraph:
         ("zero_shot", answer_alone, Known),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, observed(partial(node, desk=desk)), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, observed(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges(
         "prepare", after_prepare, {"describer": "describer", "reasoning_generator": "zero_shot"}
     )
     builder.add_edge("describer", "zero_shot")
     builder.add_edge("zero_shot", END)
-    return builder.compile(name="zero_shot")
+    return builder.compile(checkpointer=checkpointer, name="zero_shot")

@@ -109,7 +109,7 @@ def _time(line: list[StateSnapshot], place: int) -> datetime | None:
 
 
 def _stands(last: StateSnapshot) -> str:
-    failed = [task.name for task in last.tasks if task.error]
+    failed = [task.name for task in last.tasks if _fault(task)]
     if failed:
         return f"failed in {', '.join(failed)}"
     if last.interrupts:
@@ -128,16 +128,23 @@ def _node(task: PregelTask, state: StateSnapshot, took: float | None) -> Node:
     part = (update.get("iterations") or [{}])[0]
     own = part.get("seconds", update.get("seconds"))
     done = took is not None or bool(update)
-    waits = "failed" if task.error else "waiting" if task.interrupts else "due"
+    fault = _fault(task)
+    waits = "failed" if fault else "waiting" if task.interrupts else "due"
     return {
         "node": task.name,
         "attempt": _attempt(task.name, state),
         "state": "done" if done else waits,
         "seconds": own if own is not None or task.name == "review" else took,
         "score": part.get("score", update.get("score")),
-        "text": str(task.error) if task.error and not done else _text(task.name, update, part),
+        "text": fault if fault and not done else _text(task.name, update, part),
         "usage": part.get("usage", update.get("usage")),
     }
+
+
+def _fault(task: PregelTask) -> str | None:
+    """Why a node failed; one that was stopped, by Ctrl-C or because another one failed, did not fail itself."""
+    said = str(task.error) if task.error else ""
+    return None if said.startswith("CancelledError") else said or None
 
 
 def _attempt(node: str, state: StateSnapshot) -> int | None:

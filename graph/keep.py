@@ -3,10 +3,11 @@
 A LangGraph server brings a checkpointer of its own and needs nothing of this.
 """
 
+import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +15,22 @@ from urllib.parse import urlsplit
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from aurelia.errors import AureliaError, InputError
+from aurelia.errors import AureliaError, InputError, StorageError
+from aurelia.models.kept import unusable
 
 _FOLDER = re.compile(r'"/[^"]*"')
 POSTGRES = ("postgresql://", "postgres://")
+
+
+class _Plain(JsonPlusSerializer):
+    """Says in our words what it cannot read back."""
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        try:
+            return super().loads_typed(data)
+        except (ValueError, TypeError, KeyError, NotImplementedError) as fault:
+            said = type(fault).__name__
+            raise StorageError(f"What is kept of a thread is damaged ({said}): start another with --thread.") from None
 
 
 def plain_data() -> JsonPlusSerializer:
@@ -25,7 +38,12 @@ def plain_data() -> JsonPlusSerializer:
 
     The state of a run is JSON; whoever can write to the file or the database must not be able to run code by it.
     """
-    return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+    return _Plain(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+
+
+def there(where: str) -> bool:
+    """Whether a thread may be looked for there without making anything: in a database, or a file that exists."""
+    return where.startswith(POSTGRES) or Path(where.removeprefix("sqlite:///")).expanduser().exists()
 
 
 @asynccontextmanager
@@ -59,15 +77,23 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         connection = await aiosqlite.connect(_placed(path), timeout=60)
     except (OSError, sqlite3.Error) as fault:
         raise _unusable(path.name, fault) from None
+    saver = AsyncSqliteSaver(connection, serde=plain_data())
     try:
-        saver = AsyncSqliteSaver(connection, serde=plain_data())
         try:
             await saver.setup()
         except sqlite3.Error as fault:
             raise _unusable(path.name, fault) from None
         yield saver
+    except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as fault:
+        # Its disk fills up, or it turns out to be damaged, in the middle of a run.
+        raise unusable(fault, path, "The threads file", "name another with --checkpoint") from None
     finally:
-        await connection.close()
+        # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close; with
+        # the saver's own lock in hand no other one begins meanwhile.
+        async with saver.lock:
+            with suppress(sqlite3.Error):
+                await connection.rollback()
+            await connection.close()
 
 
 def _placed(path: Path) -> Path:
@@ -103,6 +129,15 @@ async def _postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         raise AureliaError(_unreachable(url, fault)) from None
     finally:
         await opening.__aexit__(None, None, None)
+
+
+def kept_in_postgres(fault: Exception) -> bool:
+    """Whether a PostgreSQL database has failed, of the threads that are kept there."""
+    try:
+        import psycopg
+    except ImportError:
+        return False
+    return isinstance(fault, psycopg.Error)
 
 
 def _unreachable(url: str, fault: Exception) -> str:

@@ -1,6 +1,7 @@
 """What LangSmith is told beside the spans: attempt and score on each node, and the evaluator's score as feedback.
 
-Without tracing it does nothing at all. What may leave the machine is decided in `graph.sender`.
+Without tracing it does nothing at all. What may leave the machine is decided in `graph.sender`; a contact sheet of the
+clip goes along where the operator wants it (`Settings.trace_sheet`), and never otherwise.
 """
 
 import asyncio
@@ -17,29 +18,45 @@ from langsmith.run_trees import RunTree
 from langsmith.utils import LangSmithNotFoundError
 
 import prompts
+from aurelia.models.desk import Desk
 from nodes.common import settings_of
 from state.context import Context
-from state.schema import Update
+from state.schema import MediaRef, Update
 
 Node = Callable[[Any, Runtime[Context]], Awaitable[Update]]
 FEEDBACK = "evaluator_score"
+SHEET = "contact_sheet"
+GRAPHS = ("aurelia", "zero_shot")
 _AT_THE_END = ("score", "best_iteration", "stop_reason", "choice")
 
 
-def observed(node: Node) -> Any:
-    """The node, which also tells its own span and the run's what came of it; a fault of tracing spoils nothing."""
+def observed(node: Node, desk: Desk | None = None) -> Any:
+    """The node, which also tells its own span and the run's what came of it; a fault of tracing spoils nothing.
+
+    Args:
+        node: the node.
+        desk: has the clips, and says whether a trace gets their contact sheet (default: it does not).
+    """
 
     @wraps(node)
     async def run(state: Any, runtime: Runtime[Context]) -> Update:
         update = await node(state, runtime)
         if span := langsmith.get_current_run_tree():
             try:
-                await asyncio.to_thread(_tell, span, _root(span), update, settings_of(runtime))
+                root = _root(span)
+                await asyncio.to_thread(_tell, span, root, update, settings_of(runtime))
+                if root and desk and (clip := update.get("clip")) and desk.settings.trace_sheet:
+                    await asyncio.to_thread(_attach, root, desk, clip)
             except Exception as fault:
                 logging.getLogger(__name__).warning("The trace lacks what a node has to say: %s", fault)
         return update
 
     return run
+
+
+def run_name(graph: str, question: Any) -> str:
+    """What a question's run is called in a trace; a server's runs get the name in prepare."""
+    return f"{graph}: {str(question)[:60]}"
 
 
 def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
@@ -48,12 +65,22 @@ def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context)
         span.add_metadata({name: value for name, value in told.items() if value is not None})
         _rate(span, span.id, attempt.get("score"), f"attempt {attempt['iteration']}")
     if root and (clip := update.get("clip")):
+        if root.name in GRAPHS:
+            root.name = run_name(root.name, update.get("question"))
         root.add_tags([context.profile])
         settings = context.model_dump(exclude_none=True, exclude=set(map(str, context.models())))
         root.add_metadata({"clip": clip["id"], "models": context.models(), **settings, "prompts": prompts.hashes()})
     if root and update.get("stop_reason"):
         root.add_metadata({name: update.get(name) for name in _AT_THE_END})
         _rate(span, root.id, update.get("score"), f"best of all, attempt {update.get('best_iteration')}")
+
+
+def _attach(root: RunTree, desk: Desk, clip: MediaRef) -> None:
+    """Lays the clip's contact sheet beside the run; it is sent when the run ends."""
+    from aurelia.media.sheet import sheet
+
+    attached: Any = {**(root.attachments or {}), SHEET: ("image/jpeg", sheet(desk.store, clip))}
+    root.attachments = attached
 
 
 def _rate(span: RunTree, run: Any, score: int | None, comment: str) -> None:

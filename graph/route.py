@@ -1,29 +1,40 @@
-"""Where a run goes after prepare, the evaluator and a review. Pure: reads the state, returns node names."""
+"""Where a run goes after prepare, the evaluator and a review. Pure: reads the state, returns node names.
 
-from collections.abc import Sequence
-from typing import Literal
+Where a person writes a thread's state there is no run, and so no settings of one: those decide that the thread keeps.
+"""
 
-from langgraph.runtime import Runtime
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
 
+from langgraph.runtime import Runtime, get_runtime
+
+from aurelia.errors import InputError
 from nodes.common import settings_of
-from state.context import Context
-from state.schema import Known, Loop, Routed
+from state.context import Context, make_context
+from state.schema import Loop, Prepared, Routed
 from state.select import stop_reason
 
 Next = Literal["feedback", "review", "target_model", "zero_shot"]
+ROUTERS = ("after_prepare", "after_evaluator", "after_review")
 
 
-def after_prepare(state: Known, runtime: Runtime[Context]) -> Literal["describer", "reasoning_generator"]:
-    """To the describer, if the run names one, else straight into the loop."""
-    return "describer" if settings_of(runtime).describer else "reasoning_generator"
+def after_prepare(state: Prepared) -> Literal["describer", "reasoning_generator"]:
+    """To the describer, if the run names one, else straight into the loop.
+
+    Raises:
+        InputError: a person writes the state of a thread that was asked nothing yet.
+    """
+    if not state.get("run"):
+        raise InputError("This thread was asked nothing yet: run a question in it before its state is written.")
+    return "describer" if _settings(state).describer else "reasoning_generator"
 
 
-def after_evaluator(state: Routed, runtime: Runtime[Context]) -> Sequence[Next]:
+def after_evaluator(state: Routed) -> Sequence[Next]:
     """Back through feedback, or, when the loop ends, on to the target, by way of a person if the run wants one.
 
     To compare, zero-shot goes beside that, once: it neither waits for a person nor is asked again after them.
     """
-    context = settings_of(runtime)
+    context = _settings(state)
     if stop_reason(state, context) is None:
         return ["feedback"]
     then: Next = "review" if context.review == "reasoning" else "target_model"
@@ -33,3 +44,8 @@ def after_evaluator(state: Routed, runtime: Runtime[Context]) -> Sequence[Next]:
 def after_review(state: Loop) -> Literal["reasoning_generator", "target_model"]:
     """Back for the attempt that a person asked for, or on to the target."""
     return "reasoning_generator" if len(state["iterations"]) + 1 in state["asked"] else "target_model"
+
+
+def _settings(state: Mapping[str, Any]) -> Context:
+    runtime = cast("Runtime[Context] | None", get_runtime(Context))
+    return settings_of(runtime) if runtime else make_context(state.get("settings") or {})

@@ -10,8 +10,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
 from aurelia.errors import InputError
+from aurelia.legible import fit
 from aurelia.models.desk import Desk
 from graph.build import AureliaGraph, build_graph
+from graph.observe import run_name
 from graph.sender import configure
 from graph.thread import Reviewer, resumed, stopped, thread_config
 from nodes.describer import descriptions
@@ -31,6 +33,7 @@ RESULT_KEYS = (
     "best_iteration",
     "best",
     "target_in_domain",
+    "leaks",
     "iterations",
     "clip",
     "models",
@@ -77,11 +80,15 @@ async def ask(
     """
     began = time.perf_counter()
     only_known(question, Input.__annotations__, "A question")
+    question = {**question, **fit({name: question[name] for name in ("question", "choices") if name in question})}
     configure()
     desk = desk or (None if graph else Desk())
     graph = graph or build_graph(desk=desk, checkpointer=keep)
-    name = f"aurelia: {str(question.get('question'))[:60]}"
-    config: Any = {"run_name": name, "tags": [*tags], "metadata": {**(metadata or {})}}
+    config: Any = {
+        "run_name": run_name("aurelia", question.get("question")),
+        "tags": [*tags],
+        "metadata": {**(metadata or {})},
+    }
     given: Any = question
     if thread is not None:
         config |= thread_config(graph, thread)

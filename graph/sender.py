@@ -3,16 +3,18 @@
 It decides what leaves the machine, not what is traced: spans come from LangGraph, marks on them from `graph.observe`.
 """
 
-import os
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import langsmith
 from langsmith.utils import tracing_is_enabled
 
-_SECRET = re.compile(r"(?i)(API_KEY|COMPATIBLE_KEY|TOKEN|SECRET|PASSWORD)$")
-_SHORTEST_SECRET = 8
+from aurelia.legible import MASK, keys
+from graph.route import ROUTERS
+from graph.trace import brief
+
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")
 _PATH = re.compile(r"(?<![\w/.:<])/(?:[\w.~@+-]+/)+(?=[\w.~@+-])")
 # What LangGraph and the client add to every span and nobody filters by.
@@ -28,14 +30,21 @@ _OF_THE_CLIENT = ("runtime", "options", "batch_size")
 
 
 class Sender(langsmith.Client):
-    """Sends each span's input once, when it begins, and its metadata once, when it ends (the whole run's at both)."""
+    """Sends each span's input once, when it begins, and its metadata once, when it ends (the whole run's at both).
+
+    Attributes:
+        secrets: texts that must not appear in a span's name (of all else the client's anonymizer takes care).
+    """
+
+    secrets: Sequence[str] = ()
 
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **more: Any) -> None:
         """Opens a span."""
+        inputs = brief(inputs) if name in ROUTERS else inputs
         more |= {"serialized": None, "events": None, "extra": None if more.get("parent_run_id") else more.get("extra")}
         if not more.get("outputs"):
             more.pop("outputs", None)
-        super().create_run(name, inputs, run_type, **more)
+        super().create_run(_masked(name, self.secrets), inputs, run_type, **more)
 
     def update_run(self, run_id: Any, **more: Any) -> None:
         """Closes a span."""
@@ -43,6 +52,8 @@ class Sender(langsmith.Client):
         # The client repeats what a model is called with among the span's metadata.
         told, said = extra.get("metadata") or {}, extra.get("invocation_params") or {}
         extra["metadata"] = {name: value for name, value in told.items() if name not in said or said[name] != value}
+        if isinstance(name := more.get("name"), str):
+            more["name"] = _masked(name, self.secrets)
         super().update_run(run_id, **{**more, "inputs": None, "events": None, "extra": extra})
 
 
@@ -63,9 +74,10 @@ def sender(**options: Any) -> Sender:
     Args:
         options: further arguments of `langsmith.Client`.
     """
-    named = [value for name, value in os.environ.items() if _SECRET.search(name)]
-    secrets = [value for value in named if len(value) >= _SHORTEST_SECRET]
-    return Sender(anonymizer=partial(cleaned, secrets=secrets), omit_traced_runtime_info=True, **options)
+    secrets = keys()
+    made = Sender(anonymizer=partial(cleaned, secrets=secrets), omit_traced_runtime_info=True, **options)
+    made.secrets = secrets
+    return made
 
 
 def cleaned(value: Any, secrets: list[str] | None = None) -> Any:
@@ -93,7 +105,7 @@ def cleaned(value: Any, secrets: list[str] | None = None) -> Any:
     return {name: cleaned(part, secrets) for name, part in value.items() if name not in _NOISE}
 
 
-def _masked(text: str, secrets: list[str]) -> str:
+def _masked(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, "[key]")
+        text = text.replace(secret, MASK)
     return _PATH.sub("[folder]/", _BASE64.sub("[base64]", text))

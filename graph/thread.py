@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import id as ids
 from langgraph.types import StateSnapshot
 
 from aurelia.errors import InputError
@@ -46,6 +48,7 @@ async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: Desk 
     """
     state = await graph.aget_state(thread_config(graph, thread))
     held: Any = state.values
+    _come_after(state)
     if not state.next or state.next[0] in ("__start__", "prepare") or not held.get("run"):
         return None
     text, choices, audio = check(question)
@@ -63,6 +66,18 @@ async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: Desk 
             " ask that one, of the same clip, to go on with it, or name another thread."
         )
     return state
+
+
+def _come_after(state: StateSnapshot) -> None:
+    """Sees to it that what is kept next stands behind this state, also where the clock has gone back since.
+
+    A checkpoint's id is a time (UUID 6), and the latest id is where a thread stands.
+    """
+    if latest := (state.config.get("configurable") or {}).get("checkpoint_id"):
+        value = UUID(latest).int
+        time = (value >> 80) << 12 | value >> 64 & 0x0FFF
+        clock: Any = ids
+        clock._last_v6_timestamp = max(clock._last_v6_timestamp or 0, time)
 
 
 def resumed(thread: str, state: StateSnapshot) -> ResumedEvent:

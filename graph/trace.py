@@ -2,7 +2,8 @@
 
 from typing import Any
 
-_OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "described")
+_SHOWN_BELOW = ("best", "iterations", "usage", "described", "settings")
+_OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "described", "settings")
 
 
 def brief(state: Any) -> Any:
@@ -21,7 +22,7 @@ def outcome(update: Any) -> Any:
     """A node's output without the texts that its model's span shows in full; the run's output has them all."""
     if not isinstance(update, dict):
         return update
-    shown = {name: value for name, value in update.items() if name not in ("best", "iterations", "usage", "described")}
+    shown = {name: value for name, value in update.items() if name not in _SHOWN_BELOW}
     for attempt in update.get("iterations") or []:
         shown |= {
             name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt

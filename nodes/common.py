@@ -25,6 +25,14 @@ def settings_of(runtime: Runtime[Context]) -> Context:
     return runtime.context or Context()
 
 
+def recorded(context: Context) -> dict[str, Any]:
+    """The settings as a thread keeps them: what differs from the defaults.
+
+    They decide where a thread goes on whose state a person writes, which no run does (`graph.route`).
+    """
+    return context.model_dump(mode="json", exclude_defaults=True)
+
+
 def emit(runtime: Runtime[Context], event: Event) -> None:
     """Tells whoever streams the run what has happened."""
     runtime.stream_writer(event)
@@ -80,8 +88,8 @@ def in_domain(target: str, question: str, clip: MediaRef) -> bool | None:
 
 
 def choices_text(choices: list[str]) -> str:
-    """The choices with letters, one a line; empty without choices."""
-    return "".join(f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, choices, strict=False))
+    """The choices with letters, each on one line of its own, whatever it holds; empty without choices."""
+    return "".join(f"{letter}. {' '.join(choice.split())}\n" for letter, choice in zip(LETTERS, choices, strict=False))
 
 
 def reasoning_text(reasoning: Reasoning) -> str:

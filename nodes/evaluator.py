@@ -6,7 +6,7 @@ import prompts
 from aurelia.errors import ModelError
 from aurelia.models.desk import Answer, Desk, Request
 from aurelia.models.structured import VerdictReply
-from nodes.common import base_fields, emit, failed, inside, media_fields, part, settings_of, with_fallback
+from nodes.common import base_fields, emit, failed, inside, media_fields, part, recorded, settings_of, with_fallback
 from state.context import Context
 from state.schema import Judged, Update
 
@@ -33,7 +33,7 @@ async def evaluate(state: Judged, runtime: Runtime[Context], desk: Desk) -> Upda
             "error": known["error"],
         },
     )
-    return {**update, "scores": [known["score"]]}
+    return {**update, "settings": recorded(context)}
 
 
 async def judge(state: Judged, caption: str, context: Context, desk: Desk) -> Answer[VerdictReply]:

@@ -19,7 +19,7 @@ from nodes.common import (
 )
 from state.context import Context
 from state.schema import Attempt, Loop, Update
-from state.select import best_iteration
+from state.select import best_iteration, scores_of
 
 
 async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
@@ -57,7 +57,7 @@ def _guided(state: Loop, iteration: int) -> Attempt | None:
 
     Feedback and windows stand with the last attempt all the same, in the order in which things happened.
     """
-    best = best_iteration([attempt["score"] for attempt in state["iterations"]])
+    best = best_iteration(scores_of(state["iterations"]))
     return state["iterations"][best - 1] if best and iteration in state["asked"] else None
 
 
@@ -70,9 +70,9 @@ def guidance_text(last: Attempt | None, before: Attempt | None) -> str:
         return ""
     lines = [f"This is attempt {last['iteration'] + 1}. {_standing(last, before)}"]
     if before["reasoning"]:
-        lines.append(reasoning_text(before["reasoning"]))
+        lines.append(prompts.quoted(reasoning_text(before["reasoning"])))
     if last["feedback"]:
-        lines.append(f"Guidance for this attempt: {last['feedback']}")
+        lines.append(f"Guidance for this attempt:\n{prompts.quoted(last['feedback'])}")
         windows = ", ".join(f"{window['start']:.2f}-{window['end']:.2f} s" for window in last["windows"])
         lines.append(f"Look and listen again, closely, at {windows}." if windows else "")
     return "\n".join([*lines, "Make a new attempt, grounded in what the clip shows and lets you hear."])

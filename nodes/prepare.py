@@ -8,8 +8,9 @@ from langgraph.runtime import Runtime
 
 from aurelia.choices import LETTERS
 from aurelia.errors import InputError
+from aurelia.legible import legible
 from aurelia.models.desk import Desk
-from nodes.common import emit, in_domain, media_fields, settings_of
+from nodes.common import emit, in_domain, media_fields, recorded, settings_of
 from state.context import ROLES, Context
 from state.schema import Input, MediaRef, Role, Update
 
@@ -53,8 +54,8 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "tracks": tracks,
         "described": {},
         "models": models,
+        "settings": recorded(context),
         "iterations": None,
-        "scores": None,
         "asked": None,
         "edited": None,
         "seconds": None,
@@ -65,6 +66,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "zero_shot_answer": None,
         "best": None,
         "best_iteration": None,
+        "leaks": None,
         "score": None,
         "stop_reason": None,
         "target_in_domain": in_domain(context.target, question, clip),
@@ -101,4 +103,4 @@ def _text(value: Any, what: str) -> str:
         raise InputError(f"{what} is empty: give it as text.")
     if len(value) > LONGEST_TEXT:
         raise InputError(f"{what} has {len(value)} characters: at most {LONGEST_TEXT} are read.")
-    return value.strip()
+    return legible(value).strip()

@@ -18,7 +18,7 @@ from nodes.common import emit, inside, settings_of
 from state.context import Context
 from state.events import ReviewEvent
 from state.schema import Ended, Update
-from state.select import best_iteration, over_budget, stop_reason
+from state.select import best_iteration, over_budget, scores_of, stop_reason
 
 MORE_ATTEMPTS = 3
 """How many attempts beyond `max_iterations` a person may ask for."""
@@ -89,13 +89,13 @@ def check(value: Mapping[str, Any], pause: Mapping[str, Any]) -> None:
 
 def _pause(state: Ended, context: Context) -> dict[str, Any]:
     """What a person is shown; `why_no_more` says why they cannot ask for another attempt (null: they can)."""
-    best = best_iteration(state["scores"])
+    best = best_iteration(scores_of(state["iterations"]))
     shown: Mapping[str, Any] = state["iterations"][best - 1] if best else {}
     return {
         "question": state["question"],
         "choices": state["choices"],
         "stop_reason": stop_reason(state, context),
-        "attempts": len(state["scores"]),
+        "attempts": len(state["iterations"]),
         "best_iteration": best,
         "score": shown.get("score"),
         "caption": shown.get("caption"),
@@ -107,7 +107,7 @@ def _pause(state: Ended, context: Context) -> dict[str, Any]:
 
 def _why_no_more(state: Ended, context: Context) -> str | None:
     most = context.max_iterations + MORE_ATTEMPTS
-    if len(state["scores"]) >= most:
+    if len(state["iterations"]) >= most:
         return f"{most} attempts have been made, and max_iterations and {MORE_ATTEMPTS} more are the most"
     return "the question's budget is used up" if over_budget(state, context) else None
 

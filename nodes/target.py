@@ -5,11 +5,12 @@ from langgraph.runtime import Runtime
 import prompts
 from aurelia.choices import choose
 from aurelia.errors import AureliaError, ModelError
+from aurelia.leaks import leaked
 from aurelia.models.desk import Answer, Desk, Request
 from nodes.common import base_fields, choices_text, emit, in_domain, media_fields, settings_of, with_fallback
 from state.context import Context, Inject
 from state.schema import NO_USAGE, Ended, Known, Reasoning, Update
-from state.select import best_iteration, stop_reason
+from state.select import best_iteration, scores_of, stop_reason
 from targets import Target, target_for
 
 
@@ -23,11 +24,16 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         ModelError: the target did not answer.
     """
     context, edited = settings_of(runtime), state.get("edited")
-    iteration = None if edited else best_iteration(state["scores"])
+    iteration = None if edited else best_iteration(scores_of(state["iterations"]))
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
     emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
     said = await ask_target(state, best, context, desk)
+    leaks = None
+    if best and context.inject == "steps":
+        leaks = leaked([step["step"] for step in best["steps"]], state["choices"], best["answer"])
     warnings = list(said.notes)
+    if leaks:
+        warnings.append(f"A leak: the steps that the target was given already say {', '.join(map(repr, leaks))}.")
     if best is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
     if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
@@ -37,7 +43,8 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         "choice": choose(said.value, state["choices"]) if state["choices"] else None,
         "best": best,
         "best_iteration": iteration,
-        "score": state["scores"][iteration - 1] if iteration else None,
+        "leaks": leaks,
+        "score": state["iterations"][iteration - 1]["score"] if iteration else None,
         "stop_reason": stop_reason(state, context),
         "target_in_domain": in_domain(context.target, state["question"], state["clip"]),
         # A thread may be gone on with, or forked, with another target than it began with.
@@ -85,7 +92,9 @@ def injected_text(reasoning: Reasoning) -> str:
     for number, step in enumerate(reasoning["steps"], 1):
         finding = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
         lines.append(f"{number}. {step['step']}" + (f" Finding: {finding}" if finding else ""))
-    return "\n".join([*lines, *([f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else [])])
+    lines += [f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else []
+    # A line of its own could pass for another step, or for the question.
+    return "\n".join(" ".join(line.split()) for line in lines)
 
 
 async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:

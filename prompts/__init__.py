@@ -1,4 +1,8 @@
-"""Prompts as Markdown files: loading, filling and hashing them. Placeholders are `{{name}}`."""
+"""Prompts as Markdown files: loading, filling and hashing them. Placeholders are `{{name}}`.
+
+Where a placeholder stands after `> `, every line of its value is quoted so: whatever a user, a model or a clip says,
+it cannot end the quotation, and the system prompt says that what is quoted is never an instruction.
+"""
 
 import hashlib
 import re
@@ -9,7 +13,7 @@ from aurelia.errors import InputError
 
 _AGENTS = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
 NAMES = (*_AGENTS, "judge", "judge_choice")
-_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+_PLACEHOLDER = re.compile(r"(^> )?\{\{(\w+)\}\}", re.MULTILINE)
 
 
 @lru_cache
@@ -25,10 +29,15 @@ def fill(name: str, **values: str) -> str:
         InputError: a placeholder has no value, or a value has no placeholder.
     """
     text = load(name)
-    wanted = set(_PLACEHOLDER.findall(text))
+    wanted = {name for _, name in _PLACEHOLDER.findall(text)}
     if wanted != set(values):
         raise InputError(f"prompts/{name}.md has the placeholders {sorted(wanted)}, but is given {sorted(values)}.")
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+    return _PLACEHOLDER.sub(lambda match: quoted(values[match[2]]) if match[1] else values[match[2]], text)
+
+
+def quoted(text: str) -> str:
+    """The text with every line of it, however it is ended, after `> `; empty without any."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
 
 
 def hashes() -> dict[str, str]:

@@ -5,6 +5,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 Modality = Literal["audio", "visual", "both", "knowledge"]
@@ -141,13 +142,19 @@ def new_attempt(iteration: int) -> Attempt:
 
 
 def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) -> list[Attempt]:
-    """Reducer: lays partial attempts over those with the same iteration; seconds and usage add up. None starts anew."""
+    """Reducer: lays partial attempts over those with the same iteration; seconds and usage add up. None starts anew.
+
+    A whole attempt, as a person writes it back after a change in it, takes the place of the one that is there.
+    """
     if new is None:
         return []
     merged = {attempt["iteration"]: attempt for attempt in old or []}
     for part in new:
         known = merged.get(part["iteration"]) or new_attempt(part["iteration"])
         laid: Any = {**known, **part}
+        if part.keys() >= Attempt.__annotations__.keys():
+            merged[part["iteration"]] = laid
+            continue
         laid["seconds"] = known["seconds"] + part.get("seconds", 0.0)
         laid["usage"] = add_usage(known["usage"], part.get("usage", NO_USAGE))
         laid["fallbacks"] = list(dict.fromkeys([*known.get("fallbacks", []), *part.get("fallbacks", [])]))
@@ -155,12 +162,7 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
     return [merged[iteration] for iteration in sorted(merged)]
 
 
-def append(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
-    """Reducer: appends; None starts anew."""
-    return [] if new is None else [*(old or []), *new]
-
-
-def add_new(old: list[str] | None, new: list[str] | None) -> list[str]:
+def add_new(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
     """Reducer: appends what is not there yet; None starts anew."""
     return [] if new is None else list(dict.fromkeys([*(old or []), *new]))
 
@@ -171,16 +173,16 @@ def add_seconds(old: float | None, new: float | None) -> float:
 
 
 class Input(TypedDict):
-    """What a run is asked.
+    """What a run is asked (several tracks of sound: as in DM-Match)."""
 
-    `video` is a path, a name under the media roots, or the id of a clip that is known already. `audio` holds separate
-    sound tracks: one replaces the clip's own, several are candidates to choose from (as in DM-Match).
-    """
-
-    video: str
-    question: str
-    audio: NotRequired[list[str]]
-    choices: NotRequired[list[str]]
+    video: Annotated[str, Field(description="The clip: its name under the media folders, or the id of an upload.")]
+    question: Annotated[str, Field(description="What is asked about the clip.")]
+    audio: NotRequired[
+        Annotated[
+            list[str], Field(description="Separate sound: one track replaces the clip's, several are candidates.")
+        ]
+    ]
+    choices: NotRequired[Annotated[list[str], Field(description="The answers to choose from; none: an open question.")]]
 
 
 class Update(TypedDict, total=False):
@@ -193,7 +195,6 @@ class Update(TypedDict, total=False):
     tracks: list[MediaRef]
     described: dict[Sense, str]
     iterations: list[dict[str, Any]] | None
-    scores: list[int | None] | None
     asked: list[int] | None
     edited: Reasoning | None
     seconds: float | None
@@ -204,10 +205,12 @@ class Update(TypedDict, total=False):
     zero_shot_answer: str | None
     best: Reasoning | None
     best_iteration: int | None
+    leaks: list[str] | None
     score: int | None
     stop_reason: StopReason | None
     target_in_domain: bool | None
     models: dict[Role, str]
+    settings: dict[str, Any]
 
 
 class Known(TypedDict):
@@ -228,7 +231,7 @@ class Loop(Known):
     """What the agents of the loop see beside that: the attempts so far; `asked` are those that a person asked for."""
 
     iterations: Annotated[list[Attempt], merge_attempts]
-    asked: Annotated[list[int], append]
+    asked: Annotated[list[int], add_new]
 
 
 class Judged(TypedDict):
@@ -242,17 +245,24 @@ class Judged(TypedDict):
 
 
 class Standing(TypedDict):
-    """What decides whether the loop ends: the score of every attempt (null: not scored), and what they took."""
+    """What decides whether the loop ends: the attempts, of which their scores count, and what they took."""
 
-    scores: Annotated[list[int | None], append]
+    iterations: Annotated[list[Attempt], merge_attempts]
     seconds: Annotated[float, add_seconds]
     usage: Annotated[Usage, add_usage]
 
 
-class Routed(Standing):
-    """All that the router sees: beside that, the attempts that a person asked for after the loop had ended."""
+class Prepared(Known):
+    """What the router sees after prepare; `settings` are those that differ from the defaults."""
 
-    asked: Annotated[list[int], append]
+    settings: NotRequired[dict[str, Any]]
+
+
+class Routed(Standing):
+    """What the router sees at the end of an attempt: beside that, the attempts that a person asked for after it."""
+
+    asked: Annotated[list[int], add_new]
+    settings: NotRequired[dict[str, Any]]
 
 
 class Ended(Loop, Standing):
@@ -263,13 +273,18 @@ class Ended(Loop, Standing):
 
 
 class Output(TypedDict):
-    """What a run answers; what does not apply is null."""
+    """What a run answers; what does not apply is null.
+
+    `leaks` is what the steps that the target was given say of the answer in so many words (`aurelia.leaks`); null
+    where findings or answers were let through on purpose, and without reasoning.
+    """
 
     answer: str | None
     choice: str | None
     zero_shot_answer: str | None
     best: Reasoning | None
     best_iteration: int | None
+    leaks: list[str] | None
     score: int | None
     stop_reason: StopReason | None
     target_in_domain: bool | None
@@ -286,7 +301,7 @@ class State(Input, Output):
     run: str
     tracks: list[MediaRef]
     described: dict[Sense, str]
-    scores: Annotated[list[int | None], append]
-    asked: Annotated[list[int], append]
+    settings: dict[str, Any]
+    asked: Annotated[list[int], add_new]
     edited: Reasoning | None
     seconds: Annotated[float, add_seconds]

@@ -1,9 +1,14 @@
 """Pure questions about the attempts so far: which is the best, whether to stop, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from state.context import Context
-from state.schema import Standing, StopReason
+from state.schema import Attempt, Standing, StopReason
+
+
+def scores_of(attempts: Iterable[Attempt]) -> list[int | None]:
+    """The score of each attempt in order; None where it could not be scored."""
+    return [attempt["score"] for attempt in attempts]
 
 
 def best_iteration(scores: Sequence[int | None]) -> int | None:
@@ -32,7 +37,7 @@ def stop_reason(standing: Standing, context: Context) -> StopReason | None:
     The threshold is met by equality, and ends nothing when the run is not to stop early. The cap is always checked. A
     loop that ends without any score says so before anything else.
     """
-    scores = standing["scores"]
+    scores = scores_of(standing["iterations"])
     best = best_iteration(scores)
     if context.early_stop and best is not None and (scores[best - 1] or 0) >= context.threshold:
         return "threshold"

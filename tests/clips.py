@@ -40,10 +40,12 @@ def film(
     pix_fmt="yuv420p",
     gop=None,
     preset=None,
+    metadata=None,
 ):
     """A video; `stamps` (milliseconds) makes its frame rate variable, `sound_seconds` gives it a sound track."""
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w", format=container, options=options or {}) as out:
+        out.metadata.update(metadata or {})
         video = out.add_stream(codec, rate=rate, options={"preset": preset} if preset else {})
         video.width, video.height, video.pix_fmt = *size, pix_fmt
         if gop:
@@ -61,9 +63,10 @@ def film(
     return Path(path)
 
 
-def tune(path, *, seconds=1.0, codec="pcm_s16le", container=None, layout="mono", tone=440.0, rate=48000):
+def tune(path, *, seconds=1.0, codec="pcm_s16le", container=None, layout="mono", tone=440.0, rate=48000, metadata=None):
     """A sound file."""
     with av.open(str(path), "w", format=container) as out:
+        out.metadata.update(metadata or {})
         _sing(out, out.add_stream(codec, rate=rate, layout=layout), seconds, layout, tone)
     return Path(path)
 

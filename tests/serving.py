@@ -39,11 +39,12 @@ class Started(NamedTuple):
 
 
 @contextmanager
-def started(home: Path, **settings: str) -> Iterator[Started]:
+def started(home: Path, port: int | None = None, **settings: str) -> Iterator[Started]:
     """A server, while it runs.
 
     Args:
         home: AURELIA_HOME, and where the server keeps its threads and writes its log.
+        port: where it listens (default: where nothing does).
         settings: further variables of its environment.
     """
     # A person's own .env stays out of the tests.
@@ -51,7 +52,7 @@ def started(home: Path, **settings: str) -> Iterator[Started]:
     (home / "langgraph.json").write_text(json.dumps(config))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port = port or free.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AURELIA_")}
     mine = {"AURELIA_HOME": str(home), "LANGSMITH_TRACING": "false", "PYTHONPATH": str(ROOT)}
     command = [LANGGRAPH, "dev", "--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "2"]

@@ -1,170 +1,27 @@
 """A run that is killed 25 times: nothing stored is paid again, nothing is stored twice, and the end is the same."""
 
-import hashlib
-import json
 import os
 import random
 import signal
-import sqlite3
-import subprocess
-import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
-from benching import line, write_lines
-from scripted import reasoning, verdict
-from wire_openai import VARIABLES, Sent, WireOpenAI, role_of
+from killing import AT_ONCE, Place, killer, plain, prompt_of, stored
 
 from aurelia.bench.runfile import RunFile
 
 pytestmark = pytest.mark.enable_socket
 KILLS = 25
 QUESTIONS = 18
-AT_ONCE = 4
-ZYGOTE = """
-import json, os, sys
-import aurelia.bench.progress, aurelia.bench.runner, aurelia.bench.interrupts, aurelia.models.openai_make
-import aurelia.models.openai_chat, aurelia.models.encode
-from aurelia.cli import main
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        arguments, log = json.loads(line)
-        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
-        os.dup2(1, 2)
-        sys.argv = ["aurelia", *arguments]
-        try:
-            main()
-        except SystemExit as end:
-            os._exit(int(end.code or 0))
-    sys.stdout.write(f"{child}\\n")
-    sys.stdout.flush()
-    sys.stdout.write(f"{os.waitpid(child, 0)[1]}\\n")
-    sys.stdout.flush()
-"""
-
-
-def mark(body: dict[str, Any]) -> int:
-    """A number that the request's words decide."""
-    return int(hashlib.sha256(json.dumps(body["messages"]).encode()).hexdigest()[:8], 16)
-
-
-def answer(body: dict[str, Any]) -> Any:
-    """The same reply to the same request, whenever it comes."""
-    number = mark(body)
-    said: dict[str, Callable[[], Any]] = {
-        "generator": lambda: reasoning(f"r{number}"),
-        "summarizer": lambda: {"caption": f"Caption {number}."},
-        "evaluator": lambda: verdict(1 + number % 10),
-        "feedback": lambda: {"feedback": f"Look again {number}.", "windows": []},
-        "target": lambda: f"answer {number}",
-    }
-    return said[role_of(body)]()
-
-
-def prompt_of(sent: Sent) -> str:
-    """The role's prompt: no two requests of these runs have the same."""
-    return str(next(part["text"] for part in reversed(sent.parts) if part["type"] == "text"))
-
-
-def stored(path: Path) -> Counter[str]:
-    """The prompt of every request whose reply is in the run file."""
-    if not path.exists():
-        return Counter()
-    with closing(sqlite3.connect(path)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone():
-            return Counter()
-        rows = connection.execute("SELECT request FROM calls").fetchall()
-    return Counter(str(json.loads(row[0])[1][1][-1]["text"]) for row in rows)
-
-
-class Place:
-    """A counting server, and a process that forks the command line with everything imported."""
-
-    def __init__(self, folder: Path, clip: Path) -> None:
-        self.folder, self.clip = folder, clip
-        self.server = WireOpenAI(
-            key=None, **dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), self._reply)
-        )
-        self.server.handle_error = lambda request, address: None  # type: ignore[method-assign]
-        self.plot: Callable[[], None] = lambda: None
-        (folder / "mine.toml").write_text(
-            "".join(
-                f'{role} = "compatible:omni"\n'
-                for role in ("generator", "summarizer", "evaluator", "feedback", "target")
-            )
-            + "frames = 2\nmax_iterations = 2\nthreshold = 8\n"
-        )
-        write_lines(folder / "bench.jsonl", [line(number) for number in range(QUESTIONS)])
-        known = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-        known |= {"AURELIA_HOME": str(folder / "home"), "AURELIA_COMPATIBLE_URL": self.server.url}
-        known |= {"AURELIA_COMPATIBLE_MEDIA": "images+audio"}
-        self.zygote = subprocess.Popen(
-            [sys.executable, "-c", ZYGOTE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=known,
-            cwd=Path(__file__).parent.parent,
-        )  # fmt: skip
-
-    def _reply(self, body: dict[str, Any]) -> Any:
-        self.plot()
-        return answer(body)
-
-    def run(self, out: str, plot: Callable[[int], Callable[[], None]] = lambda pid: lambda: None) -> int:
-        """One life of `aurelia bench run`: its exit status as the system tells it."""
-        arguments = ["bench", "run", str(self.folder / "bench.jsonl"), "--out", str(self.folder / out)]
-        arguments += ["--media", str(self.clip.parent), "--profile", str(self.folder / "mine.toml")]
-        arguments += ["--concurrency", str(AT_ONCE)]
-        assert self.zygote.stdin and self.zygote.stdout
-        self.zygote.stdin.write(json.dumps([arguments, str(self.folder / f"{out}.log")]) + "\n")
-        self.zygote.stdin.flush()
-        self.plot = plot(int(self.zygote.stdout.readline()))
-        status = int(self.zygote.stdout.readline())
-        self.plot = lambda: None
-        return status
-
-    def close(self) -> None:
-        self.zygote.communicate()
-        self.server.close()
 
 
 @pytest.fixture
 def place(tmp_path: Path, duet: Path) -> Iterator[Place]:
-    made = Place(tmp_path, duet)
+    made = Place(tmp_path, duet, QUESTIONS)
     yield made
     made.close()
-
-
-def killer(dice: random.Random) -> Callable[[int], Callable[[], None]]:
-    """Kills a process before its first call now and then, else at its n-th: before the reply, or a moment later."""
-
-    def aim(pid: int) -> Callable[[], None]:
-        left = dice.choice([0, *range(1, 8)])
-        moment = dice.choice([0.0, dice.uniform(0.0, 0.05)])
-
-        def kill(after: float) -> None:
-            time.sleep(after)
-            os.kill(pid, signal.SIGKILL)
-
-        def plot() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                if moment:
-                    threading.Thread(target=kill, args=(moment,)).start()
-                else:
-                    kill(0.0)
-
-        if left == 0:
-            kill(dice.uniform(0.0, 0.3))
-        return plot
-
-    return aim
 
 
 @pytest.mark.timeout(600)
@@ -190,26 +47,11 @@ def test_25_kills_lose_and_repeat_no_more_than_what_was_under_way(place: Place) 
     assert place.run("undisturbed.run") == 0
     assert len(place.server.sent) - calls == len(paid)
     assert plain(place.folder / "x.run") == plain(place.folder / "undisturbed.run")
+    ends = [(outcome["state"], outcome["tries"]) for outcome in plain(place.folder / "x.run")]
+    assert ends == [("answered", 1)] * 2 * QUESTIONS
     with RunFile.open(place.folder / "x.run") as run:
         assert run.bill()["calls"] == len(paid)
         assert run.reported() == {"compatible:omni": {"model_name": ["omni"]}}
-
-
-def plain(path: Path) -> list[dict[str, Any]]:
-    """The outcomes of a run without times and without what the server's own cache changes."""
-    with RunFile.open(path) as run:
-        outcomes = [asdict(outcome) for outcome in run.outcomes()]
-    assert len(outcomes) == 2 * QUESTIONS
-    assert {outcome["state"] for outcome in outcomes} == {"answered"}
-    assert {outcome["tries"] for outcome in outcomes} == {1}
-    dropped = ("seconds", "feedback_seconds", "created", "cached_tokens", "media_uploads")
-
-    def kept(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: kept(part) for name, part in value.items() if name not in dropped}
-        return [kept(part) for part in value] if isinstance(value, list) else value
-
-    return [kept(outcome) for outcome in outcomes]
 
 
 def test_ctrl_c_stores_the_calls_under_way_and_says_how_to_go_on(place: Place) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,6 +132,48 @@ async def test_a_server_that_is_killed_leaves_its_questions_to_the_other(place: 
     assert [(outcome.record, outcome.arm, outcome.answer) for outcome in outcomes] == [
         (outcome.record, outcome.arm, outcome.answer) for outcome in place.outcomes("same.run")
     ]
+
+
+async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_when_it_comes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aurelia.bench import spread
+
+    home = place.folder / "late"
+    home.mkdir()
+    with started(home) as late:
+        url, port = late.url, late.url.rpartition(":")[2]
+    events: list[Any] = []
+    one = place.servers["one"].url
+    end = await place.run("without.run", url, one, tell=events.append)
+    assert (end["left"], {outcome.state for outcome in place.outcomes("without.run")}) == (0, {"answered"})
+    assert events[0]["event"] == "note" and events[1]["event"] == "start"
+    assert re.fullmatch(
+        rf"The server 127.0.0.1:{port} does not answer .*The others are asked meanwhile.", events[0]["text"]
+    )
+    notes = [event["text"] for event in events if event["event"] == "note"]
+    assert len(notes) == 1, "nothing joined"
+
+    with ExitStack() as later:
+
+        def start(event: dict[str, Any]) -> None:
+            events.append(event)
+            if event["event"] == "start":
+                later.enter_context(started(home, port=int(port)))
+
+        events.clear()
+        monkeypatch.setattr(spread, "REST", 0.0)
+        await place.run("joined.run", url, one, tell=start)
+    notes = [event["text"] for event in events if event["event"] == "note"]
+    assert notes[1:] == [f"The server 127.0.0.1:{port} answers now and gets questions too."]
+    with RunFile.open(place.folder / "joined.run") as run:
+        assert set(run.servers()) == {url.removeprefix("http://"), one.removeprefix("http://")}
+
+
+async def test_when_none_of_several_answers_the_run_does_not_begin(place: Place) -> None:
+    with pytest.raises(ModelError, match="None of the servers answers .127.0.0.1:1, 127.0.0.1:9."):
+        await place.run("none.run", "http://127.0.0.1:9", "http://127.0.0.1:1")
+    assert not (place.folder / "none.run").exists()
 
 
 async def test_when_no_server_is_left_the_run_ends_and_goes_on_later(place: Place) -> None:

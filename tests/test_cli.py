@@ -13,8 +13,8 @@ from aurelia.mini.demo import CHOICES, QUESTION, SCENE
 from aurelia.mini.scene import parse, write
 
 TOP = {
-    "answer", "choice", "zero_shot_answer", "stop_reason", "score", "best_iteration", "best", "iterations", "clip",
-    "models", "usage", "seconds",
+    "answer", "choice", "zero_shot_answer", "stop_reason", "score", "best_iteration", "best", "leaks", "iterations",
+    "clip", "models", "usage", "seconds",
 }  # fmt: skip
 ITERATION = {"iteration", "score", "caption", "reasoning", "feedback", "seconds", "usage"}
 CLIP = {"id", "duration", "width", "height", "fps", "has_audio", "audio_channels", "audio_seconds"}

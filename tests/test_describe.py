@@ -21,6 +21,7 @@ from state.context import Context, make_context
 
 pytestmark = pytest.mark.enable_socket
 HEARD = "0.20-0.70 s: a loud tone\n1.20-1.80 s: a soft, higher tone"
+QUOTED = "\n".join(f"> {line}" for line in HEARD.splitlines())
 DESCRIBED = {"when_deaf": f"describe:{SPEC}"}
 SEEING = ("generator", "evaluator", "target")
 
@@ -34,9 +35,9 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     assert len(result["iterations"]) == 3 and (result["answer"], result["zero_shot_answer"]) == ("an answer",) * 2
     seeing = [sent for sent in set_up.server.sent if sent.role in SEEING]
     assert len(seeing) == 8 and set_up.server.refused == gemini.refused == []
-    said = f"The sound cannot be given to you; this stands in its place. {HEARD}"
+    said = f"The sound cannot be given to you; this stands in its place. \n{QUOTED}"
     assert all(sent.text.count(said) == 1 and "Measured in the sound" not in sent.text for sent in seeing)
-    assert all(HEARD not in sent.text for sent in set_up.server.sent if sent.role not in SEEING)
+    assert all("a soft, higher tone" not in sent.text for sent in set_up.server.sent if sent.role not in SEEING)
     warned = f"openai:gpt-4o does not hear: what {SPEC} wrote of the sound stood in its place."
     assert result["warnings"] == [warned]
     own = sum(len(set_up.server.by(role)) for role in AGENTS)
@@ -51,7 +52,7 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     again = await ask(question, make_context(context), desk=set_up.desk)
     assert len(gemini.asked) == 1
     assert again["usage"]["calls"] == set_up.server.asked - asked
-    assert HEARD in set_up.server.by("target")[-1].text
+    assert QUOTED in set_up.server.by("target")[-1].text
 
 
 async def test_the_describer_is_shown_the_clip_and_told_what_to_write(gemini: Gemini, place: Any) -> None:
@@ -69,7 +70,7 @@ async def test_the_same_head_stands_before_every_role(gemini: Gemini, place: Any
     for sent in (sent for sent in set_up.server.sent if sent.role in SEEING):
         about = next(n for n, part in enumerate(sent.parts) if part.get("text", "").startswith("About the clip"))
         heads.add(json.dumps(sent.parts[: about + 1]))
-    assert len(heads) == 1 and HEARD in json.loads(heads.pop())[-2]["text"]
+    assert len(heads) == 1 and QUOTED in json.loads(heads.pop())[-2]["text"]
 
 
 async def test_another_rollout_has_a_description_of_its_own(gemini: Gemini, place: Any) -> None:
@@ -101,7 +102,7 @@ async def test_what_a_model_cannot_see_is_described_too(gemini: Gemini, place: A
     result = await set_up.ask(max_iterations=1, target=blind, **DESCRIBED)
     assert [role for role, _ in gemini.asked] == ["describer"] * 2
     target, evaluator = set_up.server.by("target")[0], set_up.server.by("evaluator")[0]
-    assert "The picture cannot be given to you; this stands in its place. saw it" in target.text
+    assert "The picture cannot be given to you; this stands in its place. \n> saw it" in target.text
     assert len(target.of("input_audio")) == 1 and "heard it" not in target.text
     assert "heard it" in evaluator.text and "saw it" not in evaluator.text
     assert f"{blind} does not see: what {SPEC} wrote of the picture stood in its place." in result["warnings"]
@@ -115,7 +116,7 @@ async def test_candidate_tracks_are_described_in_one_text(gemini: Gemini, place:
     ]
     assert kinds.count("audio/wav") == 2
     text = set_up.server.by("target")[0].text
-    assert text.count(HEARD) == 1 and "Candidate sound track" not in text
+    assert text.count(QUOTED) == 1 and "Candidate sound track" not in text
 
 
 async def test_models_that_take_everything_need_no_description(gemini: Gemini, play: Any, duet: Path) -> None:
@@ -144,7 +145,7 @@ async def test_a_caption_is_scored_with_the_description(gemini: Gemini, place: A
     context = Context(evaluator="openai:gpt-4o", when_deaf=DESCRIBED["when_deaf"])
     found = await score(clip, [], "Two tones are heard.", context, set_up.desk)
     assert (found["score"], found["usage"]["calls"]) == (9, 2)
-    assert HEARD in set_up.server.sent[0].text
+    assert QUOTED in set_up.server.sent[0].text
 
 
 async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(gemini: Gemini, place: Any) -> None:

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 ORDER = [
     (
         "aurelia.errors",
+        "aurelia.leaks",
+        "aurelia.legible",
         "aurelia.settings",
         "aurelia.wording",
         "aurelia.choice_names",

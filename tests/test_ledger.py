@@ -17,8 +17,9 @@ from conftest import no_wait
 from langchain_core.messages import AIMessage, HumanMessage
 from scripted import scripted
 
-from aurelia.errors import ModelError
+from aurelia.errors import ModelError, StorageError
 from aurelia.models.ledger import TRIES, Call, Ledger, key_of
+from state.schema import NO_USAGE
 
 FIELDS: dict[str, Any] = {"role": "target", "reasoning": None}
 
@@ -117,6 +118,52 @@ async def test_lasting_faults_are_not_tried_again(ledger: Ledger, status: int, r
         await ledger.call(call(model))
     assert fault.value.status == status
     assert model.said["target"] == 1
+
+
+def billed_fault(price: float) -> ModelError:
+    fault = ModelError("an empty reply", transient=True)
+    fault.usage = {**NO_USAGE, "calls": 1, "input_tokens": 7, "cost_usd": price}
+    return fault
+
+
+async def test_what_tries_in_vain_cost_survives_the_process_and_is_counted_once(tmp_path: Path) -> None:
+    path, model = tmp_path / "ledger.sqlite", scripted(target=[billed_fault(0.5)] * TRIES + [billed_fault(0.25), "one"])
+    first = Ledger(path, sleep=no_wait)
+    with pytest.raises(ModelError) as told:
+        await first.call(call(model))
+    assert told.value.usage and told.value.usage["calls"] == TRIES
+    first.close()
+    # Another process goes on with the run: nobody has told its bill what was spent in vain.
+    second = Ledger(path, sleep=no_wait)
+    reply = await second.call(call(model))
+    assert (reply.usage["calls"], reply.usage["cost_usd"]) == (TRIES + 2, pytest.approx(2.0 + 0.25 + 0.01))
+    assert (await second.call(call(model))).usage == reply.usage
+    assert (await second.call(call(model, run="r2"))).usage["calls"] == 0
+    second.close()
+
+
+async def test_a_process_that_has_told_of_a_failure_does_not_count_it_again(ledger: Ledger) -> None:
+    model = scripted(target=[billed_fault(0.5)] * TRIES + ["one"])
+    with pytest.raises(ModelError):
+        await ledger.call(call(model))
+    assert (await ledger.call(call(model))).usage["calls"] == 1
+
+
+@pytest.mark.parametrize("content", [b"no database at all, " * 200, b"SQLite format 3\0" + bytes(4000)])
+async def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="The call ledger 'ledger.sqlite' is damaged .*: move it away"):
+        await Ledger(path).call(call(scripted(target=["one"])))
+
+
+async def test_a_reply_that_cannot_be_read_back_is_said(ledger: Ledger, tmp_path: Path) -> None:
+    await ledger.call(call(scripted(target=["one"])))
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        connection.execute("UPDATE calls SET reply = substr(reply, 9)")
+    connection.close()
+    with pytest.raises(StorageError, match="is damaged"):
+        await ledger.call(call(scripted(target=["one"])))
 
 
 async def test_every_try_passes_the_gate(tmp_path: Path) -> None:

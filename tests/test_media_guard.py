@@ -188,3 +188,30 @@ def test_an_id_does_not_open_what_the_roots_no_longer_allow(strict, tmp_path):
     narrower = Settings(home=strict.home, media_roots=(tmp_path / "other",))
     with pytest.raises(MediaError, match="outside the folders"):
         ClipStore(narrower).admit(ref["id"], "audio")
+
+
+def test_a_folder_that_becomes_a_link_after_the_check_is_not_followed(strict, root, tmp_path, monkeypatch):
+    inner, outside = root / "inner", tmp_path / "outside"
+    for folder in (inner, outside):
+        folder.mkdir()
+        clips.tune(folder / "tone.wav", seconds=0.1)
+    checked, opened_files = os.stat, []
+
+    def swapping(path, *rest, **more):
+        status = checked(path, *rest, **more)
+        if not os.path.islink(inner) and str(path).endswith("tone.wav"):
+            inner.rename(root / "away")
+            inner.symlink_to(outside)
+        return status
+
+    opening = os.open
+
+    def noting(path, *rest, **more):
+        found = opening(path, *rest, **more)
+        opened_files.append(os.readlink(f"/proc/self/fd/{found}") if os.path.exists("/proc/self/fd") else "")
+        return found
+
+    monkeypatch.setattr(os, "stat", swapping)
+    monkeypatch.setattr(os, "open", noting)
+    assert "changed while it was opened" in refusal("inner/tone.wav", strict)
+    assert not any(name.startswith(str(outside)) for name in opened_files)

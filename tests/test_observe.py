@@ -1,20 +1,28 @@
 """What a trace shows: driven through the real LangSmith client, into a sink on loopback that keeps all of it."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Stage
 from langchain_core.tracers import LangChainTracer
+from PIL import Image
 from scripted import ScriptedChat, scripted, verdict
 from trace_sink import Sink, listening
 
-from graph.observe import FEEDBACK
+from aurelia.doctor import examine, lines
+from aurelia.errors import InputError
+from aurelia.models.desk import Desk
+from aurelia.settings import Settings
+from graph.build import build_graph
+from graph.observe import FEEDBACK, SHEET
 from graph.sender import Sender, cleaned, sender
 from state.context import make_context
 
@@ -29,11 +37,17 @@ def traced(stage: Callable[[ScriptedChat], Stage], monkeypatch: pytest.MonkeyPat
     with listening() as (sink, address):
         teller: Sender = sender(api_url=address, api_key="none")
 
-        async def run(model: ScriptedChat, question: str = "What is heard?", **context: Any) -> Sink:
+        async def run(
+            model: ScriptedChat, question: str = "What is heard?", sheet: bool = False, name: str = "", **context: Any
+        ) -> Sink:
             at = stage(model)
-            config: Any = {"callbacks": [LangChainTracer(client=teller)]}
+            desk = at.desk
+            if sheet:
+                settings = replace(desk.settings, trace_sheet=True)
+                desk = Desk(settings, providers={"scripted": lambda *_: model}, store=desk.store, ledger=desk.ledger)
+            config: Any = {"callbacks": [LangChainTracer(client=teller)], **({"run_name": name} if name else {})}
             asked: Any = {"video": str(at.clip), "question": question}
-            await at.graph().ainvoke(asked, config, context=make_context({**ROLES, **context}))
+            await build_graph(desk=desk).ainvoke(asked, config, context=make_context({**ROLES, **context}))
             teller.flush(timeout=20)
             return sink
 
@@ -82,6 +96,58 @@ async def test_a_trace_holds_no_key_no_folder_and_no_media(traced: Traced, duet:
     for secret in (KEY, "/home/someone", str(duet.parent), "QUJD" * 100):
         assert secret.encode() not in sent
     assert b"[key] lies in [folder]/key.txt" in sent
+
+
+@pytest.mark.enable_socket
+async def test_a_run_is_called_by_its_question_without_keys_and_folders(traced: Traced) -> None:
+    sink = await traced(scripted(), question="Who is in /home/someone/party.mp4?")
+    assert sink.root()["name"] == "aurelia: Who is in [folder]/party.mp4?"
+    sink.spans.clear()
+    sink = await traced(scripted(), name=f"mine {KEY} /home/someone/x")
+    assert sink.root()["name"] == "mine [key] [folder]/x"
+
+
+@pytest.mark.enable_socket
+async def test_a_contact_sheet_goes_along_only_where_the_operator_wants_it(
+    stage: Callable[[ScriptedChat], Stage], traced: Traced
+) -> None:
+    sink = await traced(scripted())
+    assert not sink.attachments and b"JFIF" not in b"".join(sink.bodies)
+    sink.spans.clear()
+    sink = await traced(scripted(), sheet=True)
+    ((run, name), (kind, content)) = next(iter(sink.attachments.items()))
+    assert (run, name, kind, len(sink.attachments)) == (sink.root()["id"], SHEET, "image/jpeg", 1)
+    page = Image.open(io.BytesIO(content)).convert("RGB")
+    assert page.width > 4 * 160
+    assert any(red > 180 and green < 60 for _, (red, green, _) in page.getcolors(page.width * page.height) or [])
+
+
+@pytest.mark.parametrize(
+    ("tracing", "sheet", "said"),
+    [
+        ("false", False, "off (LANGSMITH_TRACING)"),
+        ("true", False, "to the LangSmith project 'mine', without media"),
+        ("true", True, "to the LangSmith project 'mine', with a contact sheet"),
+    ],
+)
+def test_the_doctor_says_whether_runs_are_traced(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tracing: str, sheet: bool, said: str
+) -> None:
+    from langsmith.utils import get_env_var
+
+    monkeypatch.setenv("LANGSMITH_TRACING", tracing)
+    monkeypatch.setenv("LANGSMITH_PROJECT", "mine")
+    get_env_var.cache_clear()
+    found = examine(replace(settings, trace_sheet=sheet))
+    get_env_var.cache_clear()
+    assert found["traces"].startswith(said) and f"Traces: {said}" in lines(found)
+
+
+@pytest.mark.parametrize(("said", "on"), [("", False), ("true", True), ("0", False), ("On", True)])
+def test_the_operator_says_it_in_the_environment(said: str, on: bool) -> None:
+    assert Settings.from_environment(local=True, environment={"AURELIA_TRACE_SHEET": said}).trace_sheet is on
+    with pytest.raises(InputError, match="AURELIA_TRACE_SHEET is 'perhaps': write true or false"):
+        Settings.from_environment(local=True, environment={"AURELIA_TRACE_SHEET": "perhaps"})
 
 
 @pytest.mark.enable_socket

@@ -130,6 +130,15 @@ async def test_a_refusal_is_paid_for_and_asked_again_once(place: Any) -> None:
     assert again.body["messages"][2] == {"role": "assistant", "content": "I cannot help with that."}
 
 
+async def test_an_answer_cut_at_its_limit_is_paid_for_and_none(place: Any) -> None:
+    set_up = place()
+    set_up.server.faults.extend([Fault("length")])
+    with pytest.raises(ModelError, match=r"ended without a whole reply \(finish reason length\)") as told:
+        await set_up.desk.model("openai:gpt-4o").ainvoke("Hello")
+    assert not told.value.transient
+    assert (told.value.usage or {}).get("calls") == 1
+
+
 async def test_a_reply_cut_at_its_limit_is_paid_for_and_asked_again(place: Any) -> None:
     set_up = place()
     set_up.server.faults.append(Fault("length"))

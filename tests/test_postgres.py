@@ -1,18 +1,22 @@
 """Threads in a real PostgreSQL, which the test starts for itself if the machine has one; else skipped, saying so."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from benching import line, player, write_lines
+from conftest import no_wait
+from postgres_stage import NoDatabase, started
 from scripted import scripted, verdict
 
+from aurelia.bench.plan import Plan
+from aurelia.bench.runfile import RunFile
+from aurelia.bench.runner import House, run_bench
+from aurelia.bench.threads import told_there
 from aurelia.errors import AureliaError, InputError
+from aurelia.media import ClipStore
+from aurelia.settings import Settings
 from graph.history import told
 from graph.keep import kept
 from graph.run import ask
@@ -20,46 +24,16 @@ from state.context import make_context
 
 pytest.importorskip("langgraph.checkpoint.postgres", reason="needs pip install -e '.[postgres]'")
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
-USER = "postgres"
-
-
-def programs() -> Path | None:
-    """The folder of PostgreSQL's programs."""
-    named = shutil.which("initdb")
-    found = [Path(named).parent] if named else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((folder for folder in reversed(found) if (folder / "initdb").exists()), None)
 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     """The URL of a new PostgreSQL that listens on a Unix socket alone."""
-    folder = programs()
-    if folder is None:
-        pytest.skip("there is no PostgreSQL on this machine (initdb was not found)")
-    runs_as: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        if USER not in [entry.pw_name for entry in pwd.getpwall()]:
-            pytest.skip("PostgreSQL does not run as root, and there is no user 'postgres' to run it as")
-        runs_as = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []}
-    # Not pytest's own folder: another user must reach it, and a socket's path may have 107 letters.
-    place = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    if runs_as:
-        shutil.chown(place, USER)
-    data = place / "data"
-
-    def call(*command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=place, **runs_as)
-
     try:
-        call(str(folder / "initdb"), "-D", str(data), "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8")
-        options = f"-k {place} -c listen_addresses='' -c fsync=off"
-        call(str(folder / "pg_ctl"), "-D", str(data), "-w", "-l", str(place / "log"), "-o", options, "start")
-        try:
-            yield f"postgresql://{USER}@/postgres?host={place}"
-        finally:
-            call(str(folder / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(place)
+        with started() as url:
+            yield url
+    except NoDatabase as why:
+        pytest.skip(str(why))
 
 
 async def test_a_run_that_waits_goes_on_in_postgres(stage: Any, database: str, tmp_path: Path) -> None:
@@ -107,3 +81,53 @@ async def test_a_database_that_goes_away_is_said_in_a_line(stage: Any, database:
         async with kept(database) as saver:
             await cast(Any, saver).conn.close()
             await ask(question, make_context(ROLES), desk=at.desk, thread="two", keep=saver)
+
+
+async def benched(folder: Path, clip: Path, model: Any, where: str, tell: Any = lambda event: None) -> list[Any]:
+    """A benchmark of three questions, kept there; how each ended."""
+    (folder / "media").mkdir(exist_ok=True)
+    shutil.copy(clip, folder / "media" / "duet.mp4")
+    file = write_lines(folder / "bench.jsonl", [line(number) for number in range(3)])
+    settings = Settings(home=folder / "home", media_roots=(folder / "media",))
+    providers = {"scripted": lambda name, store: model}
+    house = House(settings, None, providers, ClipStore(settings), no_wait, checkpoint=where)
+    out = folder / "x.run"
+    try:
+        await run_bench(file, out, make_context(ROLES), Plan(concurrency=2), house, tell=tell)
+    finally:
+        with RunFile.open(out) as run:
+            outcomes = list(run.outcomes())
+    return outcomes
+
+
+async def test_a_benchmarks_questions_go_on_in_postgres_from_the_node_that_failed(
+    duet: Path, database: str, tmp_path: Path
+) -> None:
+    failed = await benched(tmp_path, duet, player(target=[ValueError("gone")]), database)
+    assert {outcome.state for outcome in failed} == {"failed"}
+    mended = player()
+    outcomes = await benched(tmp_path, duet, mended, database)
+    assert [(outcome.state, outcome.answer) for outcome in outcomes if outcome.arm == "aurelia"] == [
+        ("answered", "with")
+    ] * 3
+    assert dict(mended.said) == {"target": 6}
+    tree = await told_there(tmp_path / "x.run", "q1", database)
+    assert tree and (tree["stands"], tree["answer"], tree["elsewhere"]) == ("done", "with", 0)
+    assert [node["node"] for node in tree["nodes"]].count("prepare") == 1
+
+
+async def test_a_database_that_goes_away_ends_a_benchmark_and_fails_no_question(
+    duet: Path, database: str, tmp_path: Path
+) -> None:
+    import psycopg
+
+    def cut(event: dict[str, Any]) -> None:
+        if event["event"] == "outcome":
+            with psycopg.connect(database, autocommit=True) as other:
+                others = "FROM pg_stat_activity WHERE datname IS NOT NULL AND pid <> pg_backend_pid()"
+                other.execute(f"SELECT pg_terminate_backend(pid) {others}")
+
+    with pytest.raises(AureliaError, match="PostgreSQL database cannot be used"):
+        await benched(tmp_path, duet, player(), database, cut)
+    outcomes = await benched(tmp_path, duet, player(), database)
+    assert [(outcome.state, outcome.tries) for outcome in outcomes] == [("answered", 1)] * 6

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from aurelia.bench.runfile import RunFile
 from aurelia.errors import InputError
+from aurelia.legible import visible
 from aurelia.report.build import build
 from aurelia.report.measure import measure
 from aurelia.report.paper import TITLES, table1
 from aurelia.report.rows import Case, Side, read_rows
-from aurelia.report.safe import markdown, visible
+from aurelia.report.safe import markdown
 
 USED = {"calls": 1, "cost": 0.0, "tokens": 1}
 

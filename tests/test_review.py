@@ -102,7 +102,7 @@ async def test_sent_back_is_one_more_attempt_from_the_best_guided_by_the_person(
         assert "Attempt 1, the best so far, scored 6 of 10:" in text
     assert asked[0][0]["guidance"] == "Listen to the end."
     assert asked[0][0]["looks"][2] == [{"start": 1.0, "end": pytest.approx(2.0, abs=0.1)}]
-    assert "Guidance for this attempt: The high one." in asked[1][1]
+    assert "Guidance for this attempt:\n> The high one." in asked[1][1]
     assert [text for text in result["warnings"] if text.startswith("A person asked for attempt")] == [
         "A person asked for attempt 3: the feedback after attempt 2 is theirs.",
         "A person asked for attempt 4: the feedback after attempt 3 is theirs.",

@@ -48,7 +48,10 @@ async def test_the_served_graph_publishes_both_schemas_and_answers(server: str) 
     async with get_client(url=server) as client:
         assistant = (await client.assistants.search(graph_id="aurelia"))[0]
         schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
-        assert set(schemas["input_schema"]["properties"]) == {"video", "question", "audio", "choices"}
+        asked = schemas["input_schema"]["properties"]
+        assert set(asked) == {"video", "question", "audio", "choices"}
+        shown = [*asked.values(), *schemas["context_schema"]["properties"].values()]
+        assert all(field["title"] and field["description"] for field in shown)
         assert schemas["context_schema"]["properties"]["threshold"]["maximum"] == 10
         assert "best" in schemas["output_schema"]["properties"]
         result: Any = None

@@ -12,10 +12,10 @@ from PIL import Image
 
 from aurelia.errors import InputError, MediaError
 from aurelia.media import ClipStore
+from aurelia.media.sheet import peaks, sheet
 from aurelia.server.access import LOCAL, STUDIO, Access, Refused
 from aurelia.server.checks import NotYours, check_clips, check_keys, check_settings, check_state
 from aurelia.server.library import STALE, Library
-from aurelia.server.sheet import peaks, sheet
 from aurelia.settings import GIB, Settings
 
 ALICE, BOB = "alices-token-of-some-length", "bobs-token-of-some-length"

@@ -42,11 +42,32 @@ def test_a_verdict_is_read(text: str, score: int | None) -> None:
         ('{"score": 7, "windows": [{"start": NaN, "end": 2}]}', "windows"),
         ('{"score": 7, "justific', "no JSON object"),
         ("I cannot help with that.", "no JSON object"),
+        ('{"score": "10/10!!"}', "score"),
+        ('{"score": "\u0661\u0660/10"}', "score"),
+        ('{"score": "1_0"}', "score"),
+        ('{"score": [10]}', "score"),
+        ('{"score": ' + "1" * 5000 + "}", "score"),
+        ('{"score": 3, "score": 10}', "twice"),
+        ('{"verdict": {"score": 10}}', "score"),
+        ('{"verdict": {"score": 10}, "justification": "cut', "no JSON object"),
+        ('{"score": 7, "windows": ' + "[" * 100_000, "nested too deeply"),
+        ("x" * 300_000, "300000 characters"),
+        ("{" * 200_000, "no JSON object"),
     ],
 )
 def test_what_is_no_verdict_is_refused_with_the_reason(text: str, fault: str) -> None:
     with pytest.raises(ReplyError, match=fault):
         read(text, VerdictReply)
+
+
+def test_what_is_not_text_is_left_out_of_a_reply() -> None:
+    found = read('{"score": 7, "justification": "a\\u0000b \\ud83d c\\u001b[31m\\r\\nd"}', VerdictReply)
+    assert found.justification == "a b \ufffd c [31m\nd"
+
+
+def test_an_object_after_a_mended_one_is_found_where_it_stands() -> None:
+    text = '{"score": 1, "justification": "\\alpha \\beta"}{"score": 2, "justification": "\\gamma"} {"score": 3}'
+    assert read(text, VerdictReply).score == 3
 
 
 def test_latex_and_later_objects_are_both_read() -> None:

@@ -31,13 +31,14 @@ PROJECT = {
 
 
 class Sink:
-    """What has arrived: `bodies` (decoded), the spans by id, the feedback, and which projects were made."""
+    """What has arrived: `bodies` (decoded), spans by id, feedback, the projects made, files by their run and name."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.spans: dict[str, dict[str, Any]] = {}
         self.feedback: list[dict[str, Any]] = []
         self.projects: list[str] = []
+        self.attachments: dict[tuple[str, str], tuple[str, bytes]] = {}
         self.lock = threading.Lock()
 
     @property
@@ -62,12 +63,15 @@ class Sink:
             for part in body.split(boundary)[1:-1]:
                 head, _, content = part.strip(b"\r\n").partition(b"\r\n\r\n")
                 name = re.search(rb'name="([^"]+)"', head)[1].decode()  # type: ignore[index]
-                self._part(name, content)
+                kind_of = re.search(rb"(?i)content-type: *([^;\r\n]+)", head)
+                self._part(name, content, kind_of[1].decode() if kind_of else "")
 
-    def _part(self, name: str, content: bytes) -> None:
+    def _part(self, name: str, content: bytes, kind: str) -> None:
         operation, run, *field = name.split(".")
         if operation == "feedback":
             self.feedback.append(json.loads(content))
+        elif operation == "attachment":
+            self.attachments[run, field[0]] = (kind, content)
         elif field:
             self.spans.setdefault(run, {})[field[0]] = json.loads(content)
         else:

@@ -47,7 +47,7 @@ class Gemini:
 
     Attributes:
         faults: what happens instead of the next call of a kind: an error body, a finished reply, "drop", "truncate",
-            or a function.
+            "hang" (no answer for `silence` seconds, then none), or a function.
         asked: every generateContent request that was accepted, with its role.
         billed: tokens of every reply that was sent whole, and of every context cache: what Google's bill would say.
     """
@@ -70,6 +70,8 @@ class Gemini:
         self.caches = Caches()
         self.billed: Counter[str] = Counter()
         self.bills: list[dict[str, Any]] = []
+        self.silence = 5.0
+        self.closed = threading.Event()
         self.guard = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"gemini": self}))
         self.server.daemon_threads = True
@@ -81,6 +83,7 @@ class Gemini:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def close(self) -> None:
+        self.closed.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -261,7 +264,8 @@ class Handler(BaseHTTPRequestHandler):
                 answer = fault
             if kind == "generate":
                 gemini.bill(answer)
-        if fault == "drop":
+        if fault in ("drop", "hang"):
+            gemini.closed.wait(gemini.silence if fault == "hang" else 0.0)
             self.close_connection = True
             return
         if isinstance(answer, tuple):

@@ -34,7 +34,8 @@ REPLIES: dict[str, list[Any]] = {
 
 
 class Fault(NamedTuple):
-    """A status with headers, `drop` (no answer), `truncated` (half a body), `html` (a page), or a reply that is none.
+    """A status with headers, `drop` (no answer), `hang` (none for `silence` seconds, then none at all), `truncated`
+    (half a body), `html` (a page), or a reply that is none.
 
     Those are `refusal`, `length` (cut), `content_filter` and `empty`, with and without a reason; all four are billed.
     `body`: what is sent with the status, in the place of an error as OpenAI words it.
@@ -67,7 +68,7 @@ class Sent(NamedTuple):
 class WireOpenAI(ThreadingHTTPServer):
     """`sent` are the chat requests that were accepted, `refused` why others were not, `billed` the bill's tokens.
 
-    `received` counts the bytes of all of them.
+    `received` counts the bytes of all of them. `mishap` is asked for a fault where none is scripted, with the body.
     """
 
     daemon_threads = True
@@ -84,6 +85,9 @@ class WireOpenAI(ThreadingHTTPServer):
         self.received = 0
         self.lookups = 0
         self.refused: list[str] = []
+        self.mishap: Callable[[bytes], Fault | None] = lambda raw: None
+        self.silence = 5.0
+        self.closed = threading.Event()
         self.guard = threading.Lock()
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.thread.start()
@@ -93,6 +97,7 @@ class WireOpenAI(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def close(self) -> None:
+        self.closed.set()
         self.shutdown()
         self.server_close()
         self.thread.join(5)
@@ -118,8 +123,9 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.guard:
             self.server.asked += 1
             self.server.received += len(raw)
-            fault = self.server.faults.popleft() if self.server.faults else None
-        if fault and fault.kind == "drop":
+            fault = self.server.faults.popleft() if self.server.faults else self.server.mishap(raw)
+        if fault and fault.kind in ("drop", "hang"):
+            self.server.closed.wait(self.server.silence if fault.kind == "hang" else 0.0)
             self.close_connection = True
             self.connection.close()
             return

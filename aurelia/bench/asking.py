@@ -11,8 +11,10 @@ from aurelia.bench.media import Clips
 from aurelia.bench.record import Record
 from aurelia.bench.runfile import Arm, Outcome
 from aurelia.bench.runledger import RunLedger
+from aurelia.bench.threads import Threads, lost
 from aurelia.choices import choose
-from aurelia.errors import AureliaError
+from aurelia.errors import AureliaError, StorageError
+from aurelia.legible import fit
 from aurelia.models.desk import Desk
 from graph.build import build_graph, build_zero_shot
 from graph.run import ask
@@ -49,7 +51,9 @@ class Asker(Protocol):
 class LocalAsker:
     """Asks with the graphs of this process, every call through the run's own ledger."""
 
-    def __init__(self, context: Context, desk: Desk, ledger: RunLedger, at_once: int) -> None:
+    def __init__(
+        self, context: Context, desk: Desk, ledger: RunLedger, at_once: int, threads: Threads | None = None
+    ) -> None:
         """Asks nothing yet.
 
         Args:
@@ -57,28 +61,43 @@ class LocalAsker:
             desk: models and clips.
             ledger: the run's.
             at_once: questions at the same time.
+            threads: where each question is kept as a thread, or None.
         """
-        self.at_once = at_once
+        self.at_once, self._threads = at_once, threads
+        saver = threads.saver if threads else None
         self._context, self._desk, self._ledger = context.model_copy(update={"compare": False}), desk, ledger
-        self._graphs = {"aurelia": build_graph(desk=desk), "zero_shot": build_zero_shot(desk)}
+        self._graphs = {
+            "aurelia": build_graph(desk=desk, checkpointer=saver),
+            "zero_shot": build_zero_shot(desk, checkpointer=saver),
+        }
         self._clips = Clips(desk.store)
 
     async def ask(self, record: Record, item: Item, keep: Keep) -> None:
-        """As `Asker.ask`; a failure of any kind is an outcome."""
+        """As `Asker.ask`; a failure of any kind is an outcome, unless it is our own disk's or the threads': nothing
+        could be kept.
+        """
         began = time.perf_counter()
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
                 media = await self._clips.media(record)
                 question: Any = {"video": media.video, "audio": media.audio, **asked(record)}
                 graph = self._graphs[item.arm]
-                result = await ask(question, self._context, desk=self._desk, graph=graph, **traced(record, item))
+                told = traced(record, item) | {"thread": self._thread(item)}
+                result = await ask(question, self._context, desk=self._desk, graph=graph, **told)
                 known = answered(result, record, item.arm)
+            except StorageError:
+                raise
             except AureliaError as fault:
                 known = {"state": "failed", "error": str(fault), "usage": account.usage}
             except Exception as fault:
-                said = f"an unexpected {type(fault).__name__}: {fault}"
+                if self._threads and lost(fault):
+                    raise
+                said = fit(f"an unexpected {type(fault).__name__}: {fault}")
                 known = {"state": "failed", "error": said, "usage": account.usage}
         await keep(outcome(item, self._context.rollout, began, known))
+
+    def _thread(self, item: Item) -> str | None:
+        return self._threads.name(item.record, item.arm, self._context.rollout) if self._threads else None
 
     async def close(self) -> None:
         """Holds nothing."""

@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from aurelia.errors import AureliaError, InputError
+from aurelia.errors import InputError
+from aurelia.models.kept import usable
 
 FORMAT = 1
 TABLES = """
@@ -53,12 +54,16 @@ def format_of(path: Path) -> Any:
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """SQLite's complaints as errors of ours, which name the file."""
-    try:
-        yield
-    except sqlite3.OperationalError as fault:
-        raise AureliaError(f"The run file {path.name!r} cannot be used ({fault}): check its folder and disk.") from None
-    except sqlite3.DatabaseError as fault:
-        raise InputError(f"{path.name} is no run file ({fault}): name one that bench run has made.") from None
-    except OSError as fault:
-        raise InputError(f"The run file {path.name!r} cannot be written: {fault.strerror}.") from None
+    """SQLite's complaints as errors of ours, which name the file.
+
+    Raises:
+        InputError: it is the file of something else.
+        StorageError: it cannot be read or written, or is damaged.
+    """
+    with usable(path, "The run file", "go on with a copy of it, or name another file"):
+        try:
+            yield
+        except sqlite3.DatabaseError as fault:
+            if getattr(fault, "sqlite_errorcode", None) != sqlite3.SQLITE_NOTADB:
+                raise
+            raise InputError(f"{path.name} is no run file ({fault}): name one that bench run has made.") from None

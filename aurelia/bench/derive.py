@@ -12,7 +12,7 @@ from typing import Any
 from aurelia.errors import InputError
 from state.context import Context
 from state.schema import NO_USAGE, Attempt, StopReason, Usage, add_usage
-from state.select import best_iteration, stop_reason
+from state.select import best_iteration, scores_of, stop_reason
 
 BUDGETS = ("max_cost_usd", "max_tokens", "max_seconds")
 
@@ -68,9 +68,9 @@ def derive(attempts: Sequence[Attempt], setting: Setting) -> Derived:
         InputError: the loop would have gone on after the run's last attempt.
     """
     context = Context(max_iterations=setting.max_iterations, threshold=setting.threshold)
-    scores = [attempt["score"] for attempt in attempts]
+    scores = scores_of(attempts)
     for count in range(1, len(scores) + 1):
-        reason = stop_reason({"scores": scores[:count], "seconds": 0.0, "usage": NO_USAGE}, context)
+        reason = stop_reason({"iterations": [*attempts[:count]], "seconds": 0.0, "usage": NO_USAGE}, context)
         if reason is not None:
             return _ended(attempts[:count], scores[:count], reason)
     raise InputError(

@@ -24,10 +24,11 @@ FIELDS: dict[str, type] = {
     "record": str, "column": str, "task": str, "category": str, "video": str, "question": str, "choices": list,
     "answers": list, "arm": str, "rollout": int, "state": str, "answer": str, "choice": str, "error": str,
     "tries": int, "score": int, "best_iteration": int, "stop_reason": str, "attempts": int, "reasoning": dict,
-    "marks": dict, "calls": int, "input_tokens": int, "cached_tokens": int, "output_tokens": int,
+    "leaks": list, "marks": dict, "calls": int, "input_tokens": int, "cached_tokens": int, "output_tokens": int,
     "media_uploads": int, "cost_usd": float, "seconds": float,
 }  # fmt: skip
-"""The columns of a table. `reasoning` is the best attempt's; `marks` are scores by metric; the rest as in the run."""
+"""The columns of a table. `reasoning` is the best attempt's; `leaks` what its steps say of the answer (empty: nothing,
+null: not looked for); `marks` are scores by metric; the rest as in the run."""
 _BATCH = 500
 
 
@@ -115,7 +116,7 @@ def _rows(run: RunFile) -> Iterator[dict[str, Any]]:
         known = {
             **record.model_dump(),
             "task": record.task,
-            **{name: result.get(name) for name in ("score", "best_iteration", "stop_reason")},
+            **{name: result.get(name) for name in ("score", "best_iteration", "stop_reason", "leaks")},
             "reasoning": result.get("best"),
             "attempts": len(result["iterations"]) if result.get("iterations") else None,
             **outcome.usage,

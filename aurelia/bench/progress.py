@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from aurelia.legible import visible
+
 _LINES = 20
 _NAMES = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
 
@@ -38,9 +40,11 @@ class Display:
 
     def event(self, event: dict[str, Any]) -> None:
         """Shows one event of `aurelia.bench.runner`."""
-        {"start": self._start, "outcome": self._outcome, "stopping": self._stopping, "end": self._end}[event["event"]](
-            event
-        )
+        shown = {"note": self._note, "start": self._start, "outcome": self._outcome, "stopping": self._stopping}
+        {**shown, "end": self._end}[event["event"]](event)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self._say(event["text"])
 
     def _start(self, event: dict[str, Any]) -> None:
         left_out = f", {event['left_out']} left out for want of their media" if event["left_out"] else ""
@@ -73,7 +77,7 @@ class Display:
             self._say(f"What failed is asked again by the same command{tried}. The last error: {event['last_error']}")
 
     def _say(self, text: str) -> None:
-        self._bar.console.print(text, soft_wrap=True, markup=False)
+        self._bar.console.print(visible(text), soft_wrap=True, markup=False)
 
 
 def _accuracy(event: dict[str, Any]) -> str:

@@ -7,15 +7,16 @@ is the call ledger's own (`aurelia.models.ledger`), opened on the same file; her
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from aurelia.bench.bill import BILLED, tables_of, total
 from aurelia.bench.database import FORMAT, TABLES, connected, format_of, told
 from aurelia.bench.record import Record
 from aurelia.errors import InputError
-from state.schema import NO_USAGE, Usage
+from state.schema import Usage
 
 Arm = Literal["zero_shot", "aurelia"]
 ARMS: tuple[Arm, ...] = ("zero_shot", "aurelia")
@@ -175,7 +176,8 @@ class RunFile:
 
         Those of the latest session are `limit` (null: none) and `left_out` (questions without their media).
         """
-        return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
+        with told(self.path):
+            return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
 
     def store_meta(self, key: str, value: Any) -> None:
         """Lays down one JSON value."""
@@ -184,8 +186,9 @@ class RunFile:
 
     def records(self) -> Iterator[Record]:
         """The run's questions, in the order of their file."""
-        for (line,) in self._connection.execute("SELECT record FROM records ORDER BY position"):
-            yield Record.model_validate_json(line)
+        with told(self.path):
+            for (line,) in self._connection.execute("SELECT record FROM records ORDER BY position"):
+                yield Record.model_validate_json(line)
 
     def record(self, name: str) -> Record:
         """One question by its id.
@@ -193,10 +196,11 @@ class RunFile:
         Raises:
             InputError: the run has none of that id.
         """
-        row = self._connection.execute("SELECT record FROM records WHERE id = ?", (name,)).fetchone()
-        if row is None:
-            raise InputError(f"{self.path.name} holds no record {name!r}.")
-        return Record.model_validate_json(row[0])
+        with told(self.path):
+            row = self._connection.execute("SELECT record FROM records WHERE id = ?", (name,)).fetchone()
+            if row:
+                return Record.model_validate_json(row[0])
+        raise InputError(f"{self.path.name} holds no record {name!r}.")
 
     def outcomes(
         self, arm: Arm | None = None, *, state: State | None = None, rollout: int | None = None
@@ -205,17 +209,19 @@ class RunFile:
         query = f"""SELECT {_OUTCOME} FROM outcomes o JOIN records r ON r.id = o.record
             WHERE o.arm = coalesce(?, o.arm) AND o.state = coalesce(?, o.state) AND o.rollout = coalesce(?, o.rollout)
             ORDER BY r.position, o.arm, o.rollout"""
-        for row in self._connection.execute(query, (arm, state, rollout)):
-            known = dict(zip(_FIELDS, row, strict=True))
-            known["result"] = json.loads(known["result"]) if known["result"] else None
-            known["usage"] = json.loads(known["usage"])
-            yield Outcome(**known)
+        with told(self.path):
+            for row in self._connection.execute(query, (arm, state, rollout)):
+                known = dict(zip(_FIELDS, row, strict=True))
+                known["result"] = json.loads(known["result"]) if known["result"] else None
+                known["usage"] = json.loads(known["usage"])
+                yield Outcome(**known)
 
     def standings(self, rollout: int | None = None) -> Iterator[Standing]:
         """All outcomes so far in short, in no particular order."""
         query = f"SELECT {_STANDING} FROM outcomes o WHERE o.rollout = coalesce(?, o.rollout)"
-        for row in self._connection.execute(query, (rollout,)):
-            yield Standing(*row)
+        with told(self.path):
+            for row in self._connection.execute(query, (rollout,)):
+                yield Standing(*row)
 
     def store_outcomes(self, *outcomes: Outcome, session: int | None = None) -> None:
         """Stores outcomes together, each in place of an earlier one of the same record, arm and rollout.
@@ -233,8 +239,9 @@ class RunFile:
         """The scores so far in the order of the records: all, or those of one metric."""
         query = f"""SELECT {_MARK} FROM marks m JOIN records r ON r.id = m.record
             WHERE m.metric = coalesce(?, m.metric) ORDER BY r.position, m.arm, m.rollout, m.metric"""
-        for row in self._connection.execute(query, (metric,)):
-            yield Mark(*row)
+        with told(self.path):
+            for row in self._connection.execute(query, (metric,)):
+                yield Mark(*row)
 
     def store_marks(self, marks: Iterable[Mark]) -> None:
         """Stores scores, each in place of an earlier one of the same outcome and metric."""
@@ -245,35 +252,31 @@ class RunFile:
     def bill(self) -> Usage:
         """What all calls of this run have cost, those whose answer was never used included.
 
-        Of what servers answered (`aurelia.bench.spread`) it counts what their results state: what a server spent on a
-        question that it never answered is not known here.
+        Of what servers answered it counts what their results state; what they spent in vain is not known here.
         """
-        total = dict.fromkeys(NO_USAGE, 0)
-        unknown = False
-        stated = self._connection.execute(f"SELECT usage FROM outcomes WHERE {_SERVER} IS NOT NULL")
-        for (text,) in (*self._calls("usage"), *stated):
-            usage = json.loads(text)
-            unknown |= usage["cost_usd"] is None
-            total = {name: total[name] + (usage.get(name) or 0) for name in total}
-        return {**NO_USAGE, **total, "cost_usd": None if unknown else float(total["cost_usd"])}  # type: ignore[typeddict-item]
+        stated = f"SELECT usage FROM outcomes WHERE {_SERVER} IS NOT NULL"
+        with told(self.path):
+            return total(text for (text,) in (*self._ledger("usage", BILLED), *self._connection.execute(stated)))
 
     def servers(self) -> dict[str, int]:
         """How many answers came from each server; empty for a run that was asked on this machine alone."""
         query = f"SELECT {_SERVER}, count(*) FROM outcomes WHERE {_SERVER} IS NOT NULL GROUP BY 1 ORDER BY 1"
-        return dict(self._connection.execute(query).fetchall())
+        with told(self.path):
+            return dict(self._connection.execute(query).fetchall())
 
     def reported(self) -> dict[str, dict[str, list[str]]]:
         """The versions that providers named in their replies, by model: each key with the values that were seen."""
         found: dict[str, dict[str, list[str]]] = {}
         for key in ("model_name", "model_version", "system_fingerprint"):
-            for spec, value in self._calls(f"DISTINCT spec, json_extract(reply, '$.response_metadata.{key}')"):
+            for spec, value in self._ledger(f"DISTINCT spec, json_extract(reply, '$.response_metadata.{key}')"):
                 if value is not None:
                     found.setdefault(spec, {}).setdefault(key, []).append(str(value))
         return found
 
-    def _calls(self, what: str) -> Iterator[tuple[Any, ...]]:
-        if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone():
-            yield from self._connection.execute(f"SELECT {what} FROM calls")
+    def _ledger(self, what: str, tables: Sequence[str] = ("calls",)) -> Iterator[tuple[Any, ...]]:
+        with told(self.path):
+            for table in tables_of(self._connection, tables):
+                yield from self._connection.execute(f"SELECT {what} FROM {table}")
 
     def begin_session(self) -> int:
         """Notes that a process begins to work on the run, and gives the number to store its outcomes with."""
@@ -283,7 +286,10 @@ class RunFile:
 
     def seconds(self) -> float:
         """How long the run was worked on, in all sessions together."""
-        return float(self._connection.execute("SELECT coalesce(sum(last - started), 0) FROM sessions").fetchone()[0])
+        # A clock that is put back must not take from the sessions before.
+        query = "SELECT coalesce(sum(max(0, last - started)), 0) FROM sessions"
+        with told(self.path):
+            return float(self._connection.execute(query).fetchone()[0])
 
 
 def _row(outcome: Outcome) -> list[Any]:

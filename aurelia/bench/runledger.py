@@ -6,14 +6,16 @@ it had paid before. Retrying and storing are the ledger's (`aurelia.models.ledge
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from langchain_core.runnables import RunnableConfig
 
+from aurelia.bench.database import told
 from aurelia.bench.limits import Traffic
+from aurelia.errors import ModelError
 from aurelia.models.ledger import Call, Ledger, Reply
 from state.schema import NO_USAGE, Usage, add_usage
 
@@ -63,7 +65,11 @@ class RunLedger(Ledger):
     async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
         """As the ledger's, in the name of the payer."""
         account = _PAYING.get()
-        reply = await super().call(call._replace(run=account.payer), config)
+        try:
+            reply = await super().call(call._replace(run=account.payer), config)
+        except ModelError as fault:
+            account.usage = add_usage(account.usage, fault.usage or NO_USAGE)
+            raise
         account.usage = add_usage(account.usage, reply.usage)
         return reply
 
@@ -71,7 +77,8 @@ class RunLedger(Ledger):
         """As the ledger's, in the name of the payer."""
         super().settle(_PAYING.get().payer, *replies)
 
-    async def _pay(self, key: str, call: Call, config: RunnableConfig | None) -> Reply:
-        reply = await super()._pay(key, call, config)
-        self.spent = add_usage(self.spent, reply.usage)
-        return reply
+    def _spend(self, usage: Usage) -> None:
+        self.spent = add_usage(self.spent, usage)
+
+    def _usable(self) -> AbstractContextManager[None]:
+        return told(self._path)

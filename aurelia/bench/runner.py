@@ -6,6 +6,7 @@ settings. Asking itself is `aurelia.bench.session`'s.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from aurelia.bench.record import Record
 from aurelia.bench.runledger import RunLedger
 from aurelia.bench.session import Session, Tell
 from aurelia.bench.spread import ServerAsker, connected
+from aurelia.bench.threads import Threads, threads_in
 from aurelia.errors import InputError
 from aurelia.media import ClipStore
 from aurelia.models.desk import Desk
@@ -42,6 +44,7 @@ class House:
         sleep: how to wait between two tries of a call.
         servers: URLs of LangGraph servers of this project that answer the questions instead of this process.
         token: what lets us in there, or None.
+        checkpoint: where every question is kept as a thread, a SQLite file or a PostgreSQL URL; None: nowhere.
     """
 
     settings: Settings
@@ -51,6 +54,17 @@ class House:
     sleep: Callable[[float], Any] = asyncio.sleep
     servers: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
+    checkpoint: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot go together.
+
+        Raises:
+            InputError: threads are to be kept here of what servers answer.
+        """
+        if self.checkpoint and self.servers:
+            said = "--checkpoint keeps what is asked on this machine, so it cannot be with --server: leave it out."
+            raise InputError(said)
 
     def clips(self) -> ClipStore:
         """The clip store, which reads media in their place.
@@ -85,7 +99,7 @@ async def run_bench(
         context: the settings of every question; its rollout numbers the repetition.
         plan: how the run is carried out.
         house: what it uses of this machine.
-        tell: called with each event (start, outcome, end), a plain dict.
+        tell: called with each event (note, start, outcome, end), a plain dict.
         interrupted: set it to stop: no further call is made, those under way are waited for and stored.
 
     Returns:
@@ -96,27 +110,34 @@ async def run_bench(
             stored is kept.
     """
     records, store = plans.read(file, plan), house.clips()
-    with claimed(out):
+    async with AsyncExitStack() as held:
+        held.enter_context(claimed(out))
+        threads = await held.enter_async_context(threads_in(house.checkpoint))
         asked, left_out = await asyncio.to_thread(_with_media, records, plan, store, file.name)
         media = house.media.name if house.media else None
         stop = interrupted or asyncio.Event()
         traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
         ledger = RunLedger(out, traffic, sleep=house.sleep)
-        asker = await _asker(context, plan, house, store, ledger, traffic)
-        try:
-            with plans.opened(out, records, context, plan, media) as run:
-                ledger.spent = run.bill()
-                try:
-                    session = Session(run, context.rollout, plan, asker, ledger, traffic, tell)
-                    return await session.carry_out(asked, left_out, stop)
-                finally:
-                    await ledger.apart(ledger.close)
-        finally:
-            await asker.close()
+        asker = await _asker(context, plan, house, store, ledger, traffic, threads, tell)
+        held.push_async_callback(asker.close)
+        run = held.enter_context(plans.opened(out, records, context, plan, media))
+        held.push_async_callback(ledger.apart, ledger.close)
+        ledger.spent = run.bill()
+        if threads:
+            threads.belong(run)
+        session = Session(run, context.rollout, plan, asker, ledger, traffic, tell)
+        return await session.carry_out(asked, left_out, stop)
 
 
 async def _asker(
-    context: Context, plan: Plan, house: House, store: ClipStore, ledger: RunLedger, traffic: Traffic
+    context: Context,
+    plan: Plan,
+    house: House,
+    store: ClipStore,
+    ledger: RunLedger,
+    traffic: Traffic,
+    threads: Threads | None,
+    tell: Tell,
 ) -> Asker:
     """Who asks, with all that would refuse every question looked into."""
     if context.review != "none":
@@ -124,11 +145,16 @@ async def _asker(
     if not house.servers:
         desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
         await asyncio.to_thread(_make_models, desk, context, plan)
-        return LocalAsker(context, desk, ledger, plan.concurrency)
+        return LocalAsker(context, desk, ledger, plan.concurrency, threads)
     if plan.rpm:
         raise InputError("--rpm is kept where models are asked, so it cannot be with --server: leave it out.")
-    servers = await connected(house.servers, house.token, plan.arms)
-    return ServerAsker(servers, context, store, ledger, traffic, plan.concurrency, house.sleep)
+
+    def note(text: str) -> None:
+        tell({"event": "note", "text": text})
+
+    servers = await connected(house.servers, house.token, plan.arms, note)
+    at_once, sleep = plan.concurrency, house.sleep
+    return ServerAsker(servers, context, store, ledger, traffic, at_once, sleep, graphs=plan.arms, note=note)
 
 
 def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: str) -> tuple[list[Record], int]:

@@ -16,6 +16,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import APIStatusError
 
 from aurelia.errors import AureliaError, InputError, MediaError, ModelError, SettingsError
+from aurelia.legible import fit
 
 CONNECT, SILENT = 10.0, 600.0
 """Seconds to connect, and that a server may say nothing (one that works on a run says so every few seconds)."""
@@ -36,6 +37,7 @@ class Served:
     Attributes:
         name: host and port, which errors and outcomes call it by.
         lane: the same without a colon, which `aurelia.bench.limits` calls it by.
+        ready: whether it was seen to let us in and to serve what will be asked (`check`).
         in_hand: questions that are handed to it and wait or are worked on; its user keeps it.
         rests_until: time of the loop until which it is not asked; its user keeps it.
     """
@@ -56,6 +58,7 @@ class Served:
             raise InputError(f"--server {shown!r} is no address of a server: write http://HOST:PORT.")
         self.name = parts.netloc.lower()
         self.lane = self.name.replace(":", " ")
+        self.ready = False
         self.in_hand = 0
         self.rests_until = 0.0
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -76,6 +79,7 @@ class Served:
                 found = await self._client.assistants.search(graph_id=graph, limit=1)
             if not found:
                 raise InputError(f"The server {self.name} has no graph {graph!r}: let it run this version of Aurelia.")
+        self.ready = True
 
     async def alive(self) -> bool:
         """Whether it answers at all; asked once, where other requests try to connect for some seconds."""
@@ -122,7 +126,7 @@ class Served:
         """
         run = {"assistant_id": graph, "input": question, "context": context, "config": config}
         with self._told():
-            output = await self._client.http.post("/runs/wait", json={**run, "on_disconnect": "cancel"})
+            output = fit(await self._client.http.post("/runs/wait", json={**run, "on_disconnect": "cancel"}))
         fault = output.get("__error__") if isinstance(output, dict) else None
         if isinstance(fault, dict):
             kind, said = str(fault.get("error")), str(fault.get("message"))

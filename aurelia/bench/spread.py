@@ -1,8 +1,8 @@
 """Hands a run's questions to LangGraph servers, each to the one with the least in hand.
 
-A server that does not answer rests, and its questions go to the others; when none is left the session ends, and the
-same command goes on later. The servers keep the calls: a run's bill is what their results state, so what a server spent
-on a question that it never answered is not on it.
+A server that does not answer rests, from the beginning or later, and its questions go to the others; it may come back.
+When none is left the session ends, and the same command goes on later. The servers keep the calls: a run's bill is what
+their results state, so what a server spent on a question that it never answered is not on it.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from aurelia.bench.media import Clips, Media
 from aurelia.bench.record import Record
 from aurelia.bench.runledger import RunLedger
 from aurelia.bench.served import Gone, Served
-from aurelia.errors import MediaError, ModelError, SettingsError
+from aurelia.errors import AureliaError, MediaError, ModelError, SettingsError
 from aurelia.media import ClipStore
 from graph.run import result
 from state.context import Context
@@ -24,6 +24,8 @@ from state.schema import MediaRef, add_usage
 
 REST = 60.0
 """Seconds that a server is not asked after it did not answer, while another one is."""
+Note = Callable[[str], None]
+"""Told in a line what a person should know of a server."""
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between looking for a server again when none answers."""
 
@@ -40,6 +42,9 @@ class ServerAsker:
         traffic: Traffic,
         at_once: int,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+        *,
+        graphs: Sequence[str] = (),
+        note: Note = lambda text: None,
     ) -> None:
         """Asks nothing yet.
 
@@ -51,10 +56,14 @@ class ServerAsker:
             traffic: each server has its own lane in it.
             at_once: questions at the same time, for each server.
             sleep: how to wait for servers.
+            graphs: what a server must serve that could not be asked about it yet.
+            note: told when such a server joins, or cannot.
         """
         self.at_once = at_once * len(servers)
+        self._all, self._graphs, self._note = tuple(servers), graphs, note
         self._servers, self._store, self._ledger, self._traffic = list(servers), store, ledger, traffic
         self._clips, self._sleep, self._waking = Clips(store), sleep, asyncio.Lock()
+        self._joining = asyncio.Lock()
         self._rollout = context.rollout
         self._context = context.model_copy(update={"compare": False, "review": "none"}).model_dump(mode="json")
 
@@ -69,7 +78,7 @@ class ServerAsker:
 
     async def close(self) -> None:
         """Ends the connections."""
-        await asyncio.gather(*(server.close() for server in self._servers))
+        await asyncio.gather(*(server.close() for server in self._all))
 
     async def _handed(self, record: Record, item: Item, media: Media, keep: Keep) -> None:
         tries = 2 * len(self._servers)
@@ -90,6 +99,9 @@ class ServerAsker:
 
     async def _by(self, server: Served, record: Record, item: Item, media: Media, keep: Keep) -> None:
         began = time.perf_counter()
+        async with self._joining:
+            if not server.ready:
+                await self._joined(server)
         for clip, kind in [(media.video, "video"), *((name, "audio") for name in media.audio)]:
             reference: Any = {"id": clip}
             await server.hold(clip, kind, await asyncio.to_thread(self._file, reference))
@@ -103,6 +115,25 @@ class ServerAsker:
         known["result"] = {**known["result"], "server": server.name}
         self._ledger.spent = add_usage(self._ledger.spent, known["usage"])
         await keep(outcome(item, self._rollout, began, known))
+
+    async def _joined(self, server: Served) -> None:
+        """Sees that a server that was not there at first can be used; one that cannot is never asked again.
+
+        Raises:
+            Gone: it still does not answer, or cannot be used.
+        """
+        if server not in self._awake():
+            raise Gone(f"The server {server.name} does not answer: see that it runs.")
+        try:
+            await server.check(self._graphs)
+        except Gone:
+            raise
+        except AureliaError as fault:
+            if server in self._servers:
+                self._servers.remove(server)
+                self._note(f"The server {server.name} is left out: {fault}")
+            raise Gone(str(fault)) from None
+        self._note(f"The server {server.name} answers now and gets questions too.")
 
     def _file(self, reference: MediaRef) -> Any:
         return self._store.file(reference)
@@ -130,22 +161,25 @@ class ServerAsker:
                 for server in found:
                     server.rests_until = 0.0
                 return found
-        names = ", ".join(sorted(server.name for server in self._servers))
+        names = ", ".join(sorted(server.name for server in self._all))
         fault = ModelError(f"No server answers ({names}): start one, and the same command goes on.")
         self._traffic.refuse(fault)
         raise fault
 
 
-async def connected(urls: Sequence[str], token: str | None, graphs: Sequence[str]) -> list[Served]:
-    """The servers, once each of them lets us in and serves the graphs.
+async def connected(
+    urls: Sequence[str], token: str | None, graphs: Sequence[str], note: Note = lambda text: None
+) -> list[Served]:
+    """The servers, once those that answer let us in and serve the graphs; the others rest.
 
     Args:
         urls: of the servers; one that is named twice counts once.
         token: for all of them, or None.
         graphs: those that will be asked.
+        note: told of each server that does not answer, while another one does.
 
     Raises:
-        AureliaError: a server cannot be used.
+        AureliaError: a server that answers cannot be used, or none answers.
     """
     servers: dict[str, Served] = {}
     for url in urls:
@@ -155,8 +189,25 @@ async def connected(urls: Sequence[str], token: str | None, graphs: Sequence[str
         else:
             servers[server.name] = server
     try:
-        await asyncio.gather(*(server.check(graphs) for server in servers.values()))
+        await _checked(list(servers.values()), graphs, note)
     except BaseException:
         await asyncio.gather(*(server.close() for server in servers.values()))
         raise
     return list(servers.values())
+
+
+async def _checked(servers: list[Served], graphs: Sequence[str], note: Note) -> None:
+    found = await asyncio.gather(*(server.check(graphs) for server in servers), return_exceptions=True)
+    faults = [fault for fault in found if fault is not None]
+    if refused := [fault for fault in faults if not isinstance(fault, Gone)]:
+        raise refused[0]
+    if len(faults) == len(servers):
+        if len(faults) == 1:
+            raise faults[0]
+        names = ", ".join(sorted(server.name for server in servers))
+        raise ModelError(f"None of the servers answers ({names}): start one, and see that the addresses are right.")
+    until = asyncio.get_running_loop().time() + REST
+    for server, fault in zip(servers, found, strict=True):
+        if fault is not None:
+            server.rests_until = until
+            note(f"{str(fault).removesuffix(': see that it runs.').rstrip('.')}. The others are asked meanwhile.")

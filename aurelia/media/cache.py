@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurelia.errors import MediaError
+from aurelia.errors import MediaError, StorageError
 from aurelia.settings import GIB
 
 LIMIT = 4 * GIB
@@ -62,13 +62,20 @@ class Cache:
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
-        """A fresh folder on the cache's own file system for unfinished entries, removed afterwards."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder))
+        """A fresh folder on the cache's own file system for unfinished entries, removed afterwards.
+
+        Raises:
+            StorageError: it cannot be made, or what is done within cannot be written.
+        """
         try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError as error:
+            raise unwritable(error.strerror or str(error)) from error
 
     def keep(self, made: Path, clip: str, entry: str) -> None:
         """Move a finished file into its place, replacing what is there."""
@@ -123,6 +130,11 @@ class Cache:
                 total -= size
                 for file in arrays:
                     Path(file.path).unlink(missing_ok=True)
+
+
+def unwritable(said: str) -> StorageError:
+    """The error of a cache that cannot be written, for what the system said."""
+    return StorageError(f"The cache cannot be written ({said}): make room on its disk, or set AURELIA_HOME elsewhere.")
 
 
 def _scan(folder: Path) -> list["os.DirEntry[str]"]:

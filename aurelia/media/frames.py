@@ -18,6 +18,8 @@ from aurelia.media.readers import Wanted
 
 HEIGHT = 180
 """Height at which grids are kept, pixels."""
+WIDEST = 4
+"""Times its asked height that an image may be wide: a header can claim pixels of any shape."""
 CLOSE = 120.0
 """Total seconds of windows up to which a longer clip is decoded finely."""
 
@@ -62,10 +64,16 @@ class Shelf:
         return self.times[chosen], parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def size(self, height: int) -> tuple[int, int]:
-        """(width, height) of the images for an asked height: the aspect is kept, nothing is enlarged."""
+        """(width, height) of the images for an asked height: the aspect is kept, nothing is enlarged.
+
+        A picture more than `WIDEST` times as wide as high is made as much lower as it takes to keep that width.
+        """
         full_width, full_height = self.facts["width"] or 1, self.facts["height"] or 1
         tall = min(height, full_height)
-        return max(1, round(full_width * tall / full_height)), tall
+        wide = max(1, round(full_width * tall / full_height))
+        if wide <= WIDEST * height:
+            return wide, tall
+        return WIDEST * height, max(1, round(WIDEST * height * full_height / full_width))
 
     def _blocks(self, spans: Sequence[Span], count: int) -> list[tuple[str, sampling.Indices, Stretch | None]]:
         """The grids that serve a request: (entry name, frame indices, stretch to verify), in order of time."""

@@ -5,6 +5,7 @@ by its name) and not be too large. URLs and playlists are refused. Decoding is e
 the first bytes.
 """
 
+import errno
 import os
 import re
 import stat
@@ -23,6 +24,7 @@ _MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _PLAYLIST = re.compile(
     rb"^\xef?\xbb?\xbf?\s*(#EXT|\[playlist\]|ffconcat|<\?xml|<smil|<MPD|<asx|<playlist)", re.IGNORECASE
 )
+_FOLDERWISE = hasattr(os, "O_NOFOLLOW") and os.open in os.supports_dir_fd
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -120,11 +122,38 @@ def _open(path: Path, label: str) -> int:
     """A descriptor of a regular file; neither a FIFO nor a device is opened, or could block us if swapped in."""
     try:
         _regular(os.stat(path), label)
-        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        return _without_links(path, label)
     except FileNotFoundError as error:
         raise MediaError(f"{label} does not exist; check the path") from error
     except OSError as error:
         raise MediaError(f"{label} cannot be opened ({_reason(error)}); check the path and its permissions") from error
+
+
+def _without_links(path: Path, label: str) -> int:
+    """A descriptor of the file at a resolved path, folder by folder, so that no link put there since is followed."""
+    follow = getattr(os, "O_NOFOLLOW", 0)
+    file = os.O_RDONLY | follow | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    if not _FOLDERWISE:
+        return os.open(path, file)
+    # Where the system has it, a folder is only passed through, which needs no right to list it.
+    folder = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | follow | os.O_CLOEXEC
+    place = os.open(path.anchor, folder)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, folder, dir_fd=place)
+            os.close(place)
+            place = inner
+        return os.open(path.name, file, dir_fd=place)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise _changed(label) from error
+        raise
+    finally:
+        os.close(place)
+
+
+def _changed(label: str) -> MediaError:
+    return MediaError(f"{label} changed while it was opened; try again when nothing writes to it")
 
 
 def _regular(status: os.stat_result, label: str) -> None:
@@ -138,7 +167,7 @@ def _checked(fd: int, path: Path, label: str, settings: Settings) -> Opened:
     status = os.fstat(fd)
     _regular(status, label)
     if path.resolve() != path or Stamp.of(os.stat(path)) != Stamp.of(status):
-        raise MediaError(f"{label} changed while it was opened; try again when nothing writes to it")
+        raise _changed(label)
     if status.st_size == 0:
         raise MediaError(f"{label} is empty (0 bytes); give the complete file")
     if status.st_size > settings.max_media_bytes:

@@ -4,6 +4,7 @@ Results travel as files in a folder that the parent names, and as plain data; th
 """
 
 import math
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -19,6 +20,7 @@ from aurelia.media.source import Damaged, Source, container, held, picture_strea
 from aurelia.media.survey import Track, check_promise, decoded_stamps, demux
 
 RATE = 16000
+_SENSES = {"video": "a picture", "audio": "sound"}
 PRIMING = 0.1
 """Seconds by which sound may start before the picture as a mere artefact of its codec."""
 
@@ -60,6 +62,9 @@ def ingest(source: Source, folder: str, long: float, pictures: bool) -> Facts:
         used = [stream for stream in (picture, sound) if stream is not None]
         if sound is None and not (pictures and picture is not None):
             raise Damaged("has no sound track; give a file that has one")
+        for stream in used:
+            if stream.codec_context is None:
+                raise Damaged(f"has {_SENSES[stream.type]} in a format that nothing here decodes; convert it to mp4")
         tracks = demux(opened, used, source.demuxer)
         check_promise(opened, list(tracks.values()), promise(path, source.demuxer), long)
         heard = tracks[sound.index] if sound is not None and tracks[sound.index].stamps else None
@@ -75,6 +80,13 @@ def ingest(source: Source, folder: str, long: float, pictures: bool) -> Facts:
         if heard is not None:
             _listen(opened, sound, heard, facts, Path(folder) / "audio.npy")
         return facts
+
+
+def _reserve(target: str) -> None:
+    """Takes the file's room on its disk now: where it is missing later, writing through a map ends the process."""
+    if hasattr(os, "posix_fallocate"):
+        with open(target, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
 def grab(
@@ -102,6 +114,7 @@ def grab(
                 raise Damaged(f"is damaged: {stretch[2] - len(found)} of {stretch[2]} frames do not decode")
         shape = (len(wanted.times), wanted.height, wanted.width, 3)
         images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(target)
         count = 0
         for picture in readers.read(path, source.demuxer, wanted, reader):
             images[count] = picture

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from aurelia.errors import MediaError
+from aurelia.media.cache import unwritable
 from aurelia.settings import GIB, Settings
 
 Result = TypeVar("Result")
@@ -74,8 +75,9 @@ class DecodePool:
 
         Raises:
             MediaError: the clip is damaged or changed, or its child hung, died or needed too much memory.
+            StorageError: the child could not write what it made.
         """
-        from aurelia.media.source import Changed, Damaged
+        from aurelia.media.source import Changed, Damaged, Unwritten
 
         try:
             result: Result = self._schedule(job, args, seconds).result()
@@ -96,6 +98,8 @@ class DecodePool:
             ) from error
         except Damaged as error:
             raise MediaError(f"{name} {error}") from error
+        except Unwritten as error:
+            raise unwritable(str(error)) from error
         except Changed as error:
             raise MediaError(f"{name} changed or moved since it was admitted; give it again") from error
         return result
@@ -122,10 +126,14 @@ class DecodePool:
 
 
 def _limit(memory: int) -> None:
-    """In the child: bound its memory, and leave Ctrl-C to the parent."""
+    """In the child: bound its memory, leave Ctrl-C to the parent, and say nothing on the terminal."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What FFmpeg and decord write about a damaged clip is no message of ours, and may repeat what the clip holds.
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    os.close(silent)
     try:
         import resource
 
@@ -138,18 +146,23 @@ def _limit(memory: int) -> None:
 
 def _job(job: Callable[..., Result], args: tuple[Any, ...]) -> Result:
     """In the child: run a job; only errors that the parent knows go back."""
-    from aurelia.media.source import Changed, Damaged
+    from aurelia.media.source import Changed, Damaged, Unwritten
 
     try:
         return job(*args)
     except (Damaged, Changed, MemoryError):
         raise
     except Exception as error:
+        # numpy says in words alone that it wrote less than it had to.
+        if isinstance(error, OSError) and (error.errno in _FULL or " requested and " in str(error)):
+            raise Unwritten(error.strerror or "No space left on device") from None
         if getattr(error, "errno", None) == errno.ENOMEM or (type(error) in _VAGUE and _starved()):
             raise MemoryError from None
         text = str(getattr(error, "strerror", None) or type(error).__name__)
         raise Damaged(f"cannot be decoded ({text}); convert or download it again") from None
 
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 _VAGUE = (OSError, RuntimeError, SystemError)
 """What libraries raise when an allocation or a thread failed deep inside them, without saying so."""

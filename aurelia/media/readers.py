@@ -67,19 +67,21 @@ def _decord(path: str, wanted: Wanted) -> Iterator[Picture]:
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
+    # Its own errors are no RuntimeErrors.
+    broken = (RuntimeError, decord.DECORDError, decord.DECORDLimitReachedError)
     if wanted.rotation or wanted.ordinals is not None:
         # decord scales before it turns, and sorts by the time stamps that an avi does not have.
         raise Unsupported("rotation or order")
     try:
         reader = decord.VideoReader(path, width=wanted.width, height=wanted.height, num_threads=1, fault_tol=1)
         stamps = np.asarray(reader.get_frame_timestamp(list(range(len(reader)))))[:, 0]
-    except (RuntimeError, AssertionError, IndexError) as error:
+    except (*broken, AssertionError, IndexError) as error:
         raise Unsupported(type(error).__name__) from error
     indices = _nearest(stamps, wanted.times)
     for begin in range(0, len(indices), 32):
         try:
             yield from reader.get_batch(indices[begin : begin + 32]).asnumpy()
-        except RuntimeError as error:
+        except broken as error:
             if begin == 0:
                 raise Unsupported(type(error).__name__) from error
             raise Damaged(

@@ -17,6 +17,10 @@ class Damaged(Exception):
     """What is wrong with a clip's content, as a sentence without its subject: 'is cut short: ...'."""
 
 
+class Unwritten(Exception):
+    """What the system said when the cache could not be written."""
+
+
 class Changed(Exception):
     """The file is not the one that the guard saw."""
 
@@ -60,7 +64,10 @@ def container(path: str, demuxer: str) -> Iterator[Any]:
         Damaged: FFmpeg cannot make sense of it.
     """
     try:
-        opened = av.open(f"file:{path}", format=demuxer, options={"protocol_whitelist": "file"})
+        # Nothing that a clip says of itself is read, so a title in another alphabet must not stop it.
+        opened = av.open(
+            f"file:{path}", format=demuxer, options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
     except av.error.MemoryError as error:
         raise MemoryError from error
     except (av.FFmpegError, ValueError) as error:

@@ -115,9 +115,10 @@ def check_promise(opened: Any, tracks: list[Track], header: Promise, long: float
         raise Damaged(f"promises {header.seconds:.1f} s but holds {spans:.1f} s; download or convert it again")
     if not header.ended:
         raise Damaged(f"is cut short: after {spans:.1f} s its end mark is missing; download or convert it again")
-    if held > long:
+    # Not `held`: a track that begins hours after the other one makes hours of a clip.
+    if spans > long:
         raise Damaged(
-            f"is {held:.0f} s long, more than the {long:.0f} s that are allowed; cut out the part you ask about"
+            f"is {spans:.0f} s long, more than the {long:.0f} s that are allowed; cut out the part you ask about"
         )
 
 

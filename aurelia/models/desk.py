@@ -18,7 +18,7 @@ from aurelia.models.ledger import Call, Ledger
 from aurelia.models.ledger import Reply as Paid
 from aurelia.models.messages import RequestMessage, compose
 from aurelia.models.providers import BUILT_IN, Provider, make_model, shown
-from aurelia.models.structured import Reply, read
+from aurelia.models.structured import LONGEST_REPLY, Reply, read
 from aurelia.settings import Settings
 from state.schema import NO_USAGE, Role, Sense, Usage, add_usage
 
@@ -220,6 +220,9 @@ class Desk:
             raise _having_spent(
                 reply.usage, ReplyError(f"{shown(request.spec)} answered with nothing as {request.role}.")
             )
+        if len(text) > LONGEST_REPLY:
+            said = f"{shown(request.spec)} answered with {len(text)} characters as {request.role}"
+            raise _having_spent(reply.usage, ReplyError(f"{said}: at most {LONGEST_REPLY} are read."))
         return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
 
     async def _ask(self, request: Request, schema: type[R]) -> Answer[R]:

@@ -8,12 +8,13 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from aurelia.errors import InputError, ModelError
+from aurelia.models.kept import usable
 
 REQUEST_SECONDS = 600.0
 _LONGEST_PROCESSING = 900.0
@@ -82,7 +83,7 @@ class Uploads:
 
     def drop(self, contents: Iterable[str]) -> None:
         """Forgets handles, because Google no longer has the files."""
-        with closing(self._open()) as connection, connection:
+        with self._opened() as connection:
             for content in contents:
                 connection.execute("DELETE FROM handles WHERE owner = ? AND content = ?", (self._owner, content))
 
@@ -136,7 +137,7 @@ class Uploads:
         return str(found.state.name) if found.state else "PROCESSING"
 
     def _find(self, content: str) -> Handle | None:
-        with closing(self._open()) as connection:
+        with self._opened() as connection:
             row = connection.execute(
                 "SELECT name, uri, mime, expires FROM handles WHERE owner = ? AND content = ? AND expires > ?",
                 (self._owner, content, time.time() + _MARGIN),
@@ -144,12 +145,14 @@ class Uploads:
         return Handle(*row) if row else None
 
     def _keep(self, content: str, handle: Handle) -> None:
-        with closing(self._open()) as connection, connection:
+        with self._opened() as connection:
             connection.execute("DELETE FROM handles WHERE expires < ?", (time.time(),))
             connection.execute("INSERT OR REPLACE INTO handles VALUES (?,?,?,?,?,?)", (self._owner, content, *handle))
 
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=60)
-        connection.execute(_TABLE)
-        return connection
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with usable(self._path, "The list of files at Google", "delete it, and clips are uploaded again"):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=60)) as connection, connection:
+                connection.execute(_TABLE)
+                yield connection

@@ -13,14 +13,15 @@ A short life stands in for deleting: an early end is said not to be paid back. I
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from aurelia.errors import AureliaError
 from aurelia.models.google_faults import typed
 from aurelia.models.google_files import REQUEST_SECONDS
+from aurelia.models.kept import usable
 
 LIFETIME = 300.0
 _MARGIN = 45.0
@@ -78,7 +79,7 @@ class Heads:
 
     def drop(self, head: str) -> None:
         """Forgets a cache, because Google no longer has it."""
-        with closing(self._open()) as connection, connection:
+        with self._opened() as connection:
             connection.execute("DELETE FROM heads WHERE owner = ? AND head = ?", (self._owner, head))
 
     def bill(self, head: str | None) -> int:
@@ -102,21 +103,23 @@ class Heads:
         tokens = made.usage_metadata.total_token_count if made.usage_metadata else 0
         with self._guard:
             self._unbilled[head] = self._unbilled.get(head, 0) + int(tokens or 0)
-        with closing(self._open()) as connection, connection:
+        with self._opened() as connection:
             connection.execute("DELETE FROM heads WHERE expires < ?", (time.time(),))
             connection.execute("INSERT OR REPLACE INTO heads VALUES (?,?,?,?)", (self._owner, head, made.name, expires))
         return str(made.name)
 
     def _find(self, head: str) -> str | None:
-        with closing(self._open()) as connection:
+        with self._opened() as connection:
             row = connection.execute(
                 "SELECT name FROM heads WHERE owner = ? AND head = ? AND expires > ?",
                 (self._owner, head, time.time() + _MARGIN),
             ).fetchone()
         return str(row[0]) if row else None
 
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=60)
-        connection.execute(_TABLE)
-        return connection
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with usable(self._path, "The list of files at Google", "delete it, and clips are uploaded again"):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=60)) as connection, connection:
+                connection.execute(_TABLE)
+                yield connection

@@ -1,7 +1,8 @@
 """The call ledger: one layer that retries, counts and stores every model call, so that nothing is paid for twice.
 
 One SQLite row a call, keyed by model, its settings, the messages (clips by their id) and the rollout number, written
-before the reply is used. It is the resume, the cache, the budget and the bill at once. It knows no prompts, no schemas.
+before the reply is used. It is the resume, the cache, the budget and the bill at once. A try that was billed and gave
+no usable reply has a row of its own, so that the bill survives what happens next. It knows no prompts, no schemas.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, closing, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, nullcontext
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
@@ -23,7 +25,9 @@ from langchain_core.runnables import RunnableConfig
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from aurelia.errors import ModelError
+from aurelia.legible import fit, keyless
 from aurelia.models.faults import as_model_error
+from aurelia.models.kept import usable
 from aurelia.models.providers import shown
 from state.schema import NO_USAGE, Usage, add_usage
 
@@ -32,10 +36,14 @@ TRIES = 4
 LONGEST_WAIT = 120.0
 _backoff = wait_random_exponential(multiplier=1.0, max=30.0)
 
-_TABLE = """CREATE TABLE IF NOT EXISTS calls (
+_TABLES = """CREATE TABLE IF NOT EXISTS calls (
     key TEXT PRIMARY KEY, created REAL NOT NULL, run TEXT NOT NULL, role TEXT NOT NULL, spec TEXT NOT NULL,
     rollout INTEGER NOT NULL, request TEXT NOT NULL, reply TEXT NOT NULL, usage TEXT NOT NULL,
-    tries INTEGER NOT NULL, seconds REAL NOT NULL)"""
+    tries INTEGER NOT NULL, seconds REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS unanswered (
+    key TEXT NOT NULL, created REAL NOT NULL, run TEXT NOT NULL, role TEXT NOT NULL, spec TEXT NOT NULL,
+    usage TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS unanswered_by_key ON unanswered (key);"""
 
 
 class Call(NamedTuple):
@@ -81,6 +89,7 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
         self._guard = threading.Lock()
         self._settled: dict[str, set[str]] = {}
+        self._told: dict[str, set[str]] = {}
         self._under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
@@ -90,6 +99,7 @@ class Ledger:
 
         Raises:
             ModelError: the model did not answer, after all tries; `usage` is what they cost together.
+            StorageError: the file cannot be read or written.
         """
         key = key_of(call)
         lock = self._under_way.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
@@ -99,7 +109,7 @@ class Ledger:
 
     async def _pay(self, key: str, call: Call, config: RunnableConfig | None) -> Reply:
         began = time.perf_counter()
-        tries, spent = 0, NO_USAGE
+        tries, spent = 0, await self.apart(self._owed, key, call.run)
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_attempt(TRIES),
@@ -114,29 +124,54 @@ class Ledger:
                         async with self._gate(call.spec):
                             message = await _invoke(call, config)
                     except ModelError as fault:
-                        spent = add_usage(spent, fault.usage or NO_USAGE)
+                        if fault.usage:
+                            spent = add_usage(spent, fault.usage)
+                            await self._lost(key, call, fault.usage)
                         raise
         except ModelError as fault:
             fault.usage = spent
+            self._told.setdefault(call.run, set()).add(key)
             raise
-        reply = Reply(message, add_usage(spent, usage_of(message)), key)
-        await self.apart(self._store, key, call, reply, tries, time.perf_counter() - began)
-        return reply
+        usage = usage_of(message)
+        await self.apart(self._store, key, call, message, usage, tries, time.perf_counter() - began)
+        self._spend(usage)
+        return Reply(message, add_usage(spent, usage), key)
+
+    async def _lost(self, key: str, call: Call, usage: Usage) -> None:
+        row = (key, time.time(), call.run, call.role, call.spec, json.dumps(usage))
+        await self.apart(self._write, "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._spend(usage)
+
+    def _spend(self, usage: Usage) -> None:
+        """Is told of everything that is spent, once it is stored."""
+
+    def _usable(self) -> AbstractContextManager[None]:
+        """What is done with the file within fails with an error that names it."""
+        return usable(self._path, "The call ledger", "move it away, and what it holds is asked and paid for again")
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
         """Does work on the file in the ledger's own thread, in turn; once begun or queued, it is done in any case."""
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments))
 
     def _find(self, key: str, run: str) -> Reply | None:
-        with self._guard:
+        with self._guard, self._usable():
             row = self._open().execute("SELECT reply, usage, run FROM calls WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return None
-        message = AIMessage.model_validate_json(row[0])
-        if row[2] != run or key in self._settled.get(run, ()):
-            return Reply(message, NO_USAGE, key)
-        # A row of an older ledger may know less of its bill.
-        return Reply(message, {**NO_USAGE, **json.loads(row[1])}, key)
+            if row is None:
+                return None
+            message = AIMessage.model_validate_json(row[0])
+            if row[2] != run or key in self._settled.get(run, ()):
+                return Reply(message, NO_USAGE, key)
+            # A row of an older ledger may know less of its bill.
+            usage: Usage = {**NO_USAGE, **json.loads(row[1])}
+        return Reply(message, add_usage(self._owed(key, run), usage), key)
+
+    def _owed(self, key: str, run: str) -> Usage:
+        """What earlier tries of this call cost that run, where it was stopped before it was told."""
+        if key in self._told.get(run, ()):
+            return NO_USAGE
+        with self._guard, self._usable():
+            rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
+            return reduce(add_usage, (json.loads(text) for (text,) in rows), NO_USAGE)
 
     def settle(self, run: str, *replies: Reply) -> None:
         """Notes that these replies are on the run's bill: the same request again in that run costs nothing.
@@ -148,8 +183,9 @@ class Ledger:
     def forget(self, run: str) -> None:
         """Drops what was noted for a run that has ended."""
         self._settled.pop(run, None)
+        self._told.pop(run, None)
 
-    def _store(self, key: str, call: Call, reply: Reply, tries: int, seconds: float) -> None:
+    def _store(self, key: str, call: Call, message: AIMessage, usage: Usage, tries: int, seconds: float) -> None:
         row = (
             key,
             time.time(),
@@ -158,21 +194,28 @@ class Ledger:
             call.spec,
             call.rollout,
             _canonical(call.messages),
-            reply.message.model_dump_json(),
-            json.dumps(reply.usage),
+            message.model_dump_json(),
+            json.dumps(usage),
             tries,
             seconds,
         )
-        with self._guard, self._open() as connection:
-            connection.execute(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
+        self._write(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
+
+    def _write(self, statement: str, row: tuple[Any, ...]) -> None:
+        with self._guard, self._usable(), self._open() as connection:
+            connection.execute(statement, row)
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=60, check_same_thread=False)
-            with closing(connection.cursor()) as cursor:
-                cursor.execute("PRAGMA journal_mode=WAL")
-                cursor.execute(_TABLE)
+            try:
+                with closing(connection.cursor()) as cursor:
+                    cursor.execute("PRAGMA journal_mode=WAL")
+                    cursor.executescript(_TABLES)
+            except sqlite3.Error:
+                connection.close()
+                raise
             self._connection = connection
         return self._connection
 
@@ -207,9 +250,12 @@ def usage_of(message: AIMessage) -> Usage:
 
 async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
     try:
-        return await call.model.ainvoke(list(call.messages), config)
+        message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
-        raise as_model_error(fault, shown(call.spec)) from fault
+        # A log of the chain would show what the provider said, which may quote the key.
+        raise as_model_error(fault, shown(call.spec)) from (fault if keyless(str(fault)) == str(fault) else None)
+    said = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata")}
+    return message.model_copy(update=fit(said))
 
 
 def _worth_another_try(fault: BaseException) -> bool:

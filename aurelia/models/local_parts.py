@@ -183,7 +183,7 @@ class Teller:
         if self._goes_inside(clip):
             return []
         if not self._senses.hears and clip.sounding and "sound" in clip.described:
-            return [_said(f"The sound cannot be given to you; this stands in its place. {clip.described['sound']}\n")]
+            return [_said(f"The sound cannot be given to you; this stands in its place. {clip.written('sound')}\n")]
         found = []
         for number, source in enumerate(clip.sounding):
             name = "The clip's sound"

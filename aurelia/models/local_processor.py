@@ -11,6 +11,8 @@ from aurelia.errors import InputError
 from aurelia.models.capabilities import Family, Sees, family
 from aurelia.models.local_weights import Weights
 
+# Left out, transformers would ask at the terminal whether to run a folder's code.
+_NO_CODE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 _NAMING = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
@@ -53,7 +55,7 @@ def load_processor(weights: Weights) -> Any:
 
     auto: Any = AutoProcessor
     try:
-        return auto.from_pretrained(weights.folder, trust_remote_code=False, local_files_only=True)
+        return auto.from_pretrained(weights.folder, **_NO_CODE)
     except (ImportError, RuntimeError) as fault:
         if "torchvision" not in str(fault).lower():
             raise _unusable(weights, fault) from fault
@@ -122,7 +124,7 @@ def _without_video(folder: Path) -> Any:
     parts = []
     for name in kind.get_attributes():
         maker: Any = makers.get(name, AutoFeatureExtractor)
-        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, local_files_only=True))
+        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **_NO_CODE))
 
     class Bare(kind):  # type: ignore[misc, valid-type]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
@@ -148,7 +150,7 @@ def _kind(folder: Path) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, local_files_only=True))]
+    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **_NO_CODE))]
 
 
 def _unusable(weights: Weights, fault: Exception) -> InputError:

@@ -116,7 +116,7 @@ class ChatCompletions(ChatOpenAI):
             result = await super()._agenerate(wired.messages, stop, run_manager, **how)
         except Exception as fault:
             raise self._typed(fault) from None
-        return self._billed(result, wired)
+        return self._billed(result, wired, messages)
 
     def _generate(
         self,
@@ -132,11 +132,11 @@ class ChatCompletions(ChatOpenAI):
             result = super()._generate(wired.messages, stop, run_manager, **{**self._how(messages), **kwargs})
         except Exception as fault:
             raise self._typed(fault) from None
-        return self._billed(result, wired)
+        return self._billed(result, wired, messages)
 
     def _how(self, messages: list[BaseMessage]) -> dict[str, Any]:
         """The form of the reply. In the raw body, since the client's own way raises on a reply that was paid for."""
-        fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
+        fields = _fields(messages)
         body: dict[str, Any] = {}
         if (schema := fields.get("schema")) and (form := response_format(schema, self.structured)):
             body["response_format"] = form
@@ -171,7 +171,7 @@ class ChatCompletions(ChatOpenAI):
         # The provider's own sentence repeats a part of the key.
         return SettingsError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
 
-    def _billed(self, result: ChatResult, wired: Wired) -> ChatResult:
+    def _billed(self, result: ChatResult, wired: Wired, messages: list[BaseMessage]) -> ChatResult:
         message: Any = result.generations[0].message
         if not message.content and (refusal := message.additional_kwargs.get("refusal")):
             message.content = refusal
@@ -181,9 +181,24 @@ class ChatCompletions(ChatOpenAI):
         if price is not None:
             message.response_metadata["cost_usd"] = price
         message.response_metadata |= {"media_uploads": wired.media, "notes": wired.notes}
-        if not message.text.strip():
-            said = f"{self.carrier.spec} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
-            empty = ModelError(said.strip(), transient=ended not in _REMEDIES)
-            empty.usage = usage_of(message)
-            raise empty
+        if fault := self._no_reply(message.text, ended, _fields(messages)):
+            fault.usage = usage_of(message)
+            raise fault
         return result
+
+    def _no_reply(self, text: str, ended: str, fields: Mapping[str, Any]) -> ModelError | None:
+        """Why a text is no reply; half of a JSON object shows by itself, and is asked for again."""
+        if not text.strip():
+            said = f"{self.carrier.spec} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
+            return ModelError(said.strip(), transient=ended not in _REMEDIES)
+        if ended == "length" and "schema" not in fields:
+            return ModelError(
+                f"{self.carrier.spec} ended without a whole reply (finish reason length): its output limit cut it off;"
+                " choose a model with a larger one."
+            )
+        return None
+
+
+def _fields(messages: list[BaseMessage]) -> Mapping[str, Any]:
+    """The request that the last message carries as data; {} where it carries none."""
+    return (messages[-1].additional_kwargs.get("request") or {}) if messages else {}

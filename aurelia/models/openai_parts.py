@@ -162,7 +162,7 @@ class Wirer:
 
     def _sounds(self, seen: Seen, windows: list[Window]) -> Iterator[Part]:
         if self._carrier.sound == "none" and seen.sounding and "sound" in seen.described:
-            yield text_part(f"The sound cannot be given to you; this stands in its place. {seen.described['sound']}")
+            yield text_part(f"The sound cannot be given to you; this stands in its place. {seen.written('sound')}")
             return
         for number, source in enumerate(seen.sounding):
             name = "The clip's sound"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import prompts
 from aurelia.errors import InputError
 from state.schema import MediaRef, Sense
 
@@ -53,7 +54,11 @@ class Seen(NamedTuple):
 
     def stand_in(self, sense: Sense, measure: Callable[[], str]) -> str:
         """The text that stands for a part of the clip: what was written of it, or else what is measured in it."""
-        return self.described[sense] if sense in self.described else measure()
+        return self.written(sense) if sense in self.described else measure()
+
+    def written(self, sense: Sense) -> str:
+        """What was written of a part of the clip, quoted: words that are seen or heard in it are no instructions."""
+        return f"\n{prompts.quoted(self.described[sense])}"
 
     def refuse(self, spec: str, lacking: Sequence[Sense]) -> None:
         """Refuses what is lost on the model `spec`, unless the user has chosen that a text stands in its place.

@@ -2,17 +2,24 @@
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from aurelia.errors import ReplyError
+from aurelia.legible import legible
 from state.schema import Modality
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_OUT_OF_TEN = re.compile(r"^\s*(\d+)\s*/\s*10\s*$")
+_THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
+_SCORE = re.compile(r"\s*([0-9]{1,2})(?:\.0)?\s*(?:/\s*10\s*)?")
 _BAD_ESCAPE = re.compile(r'\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
+LONGEST_REPLY = 200_000
+"""Characters of a reply that are read."""
+_LONGEST_NUMBER = 300
+_START = re.compile(r'\{\s*["}]')
+_MOST_STARTS = 1000
 
 
 def _filled(text: str) -> str:
@@ -24,12 +31,19 @@ def _filled(text: str) -> str:
 def _whole_score(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a whole number")
-    if isinstance(value, str) and (match := _OUT_OF_TEN.match(value)):
+    if not isinstance(value, str):
+        return value
+    if match := _SCORE.fullmatch(value):
         return int(match[1])
-    return value
+    raise ValueError("must be a whole number from 1 to 10")
 
 
-Text = Annotated[str, AfterValidator(_filled)]
+def _legible(value: object) -> object:
+    return legible(value) if isinstance(value, str) else value
+
+
+Said = Annotated[str, BeforeValidator(_legible)]
+Text = Annotated[Said, AfterValidator(_filled)]
 Score = Annotated[int, Field(ge=1, le=10), BeforeValidator(_whole_score)]
 
 
@@ -50,8 +64,8 @@ class StepReply(Reply):
     """One reasoning step."""
 
     step: Text
-    justification: str = ""
-    answer: str = ""
+    justification: Said = ""
+    answer: Said = ""
     modality: Modality = "both"
 
 
@@ -59,7 +73,7 @@ class ReasoningReply(Reply):
     """r of section 3.1."""
 
     steps: list[StepReply] = Field(min_length=1)
-    answer: str = ""
+    answer: Said = ""
 
 
 class CaptionReply(Reply):
@@ -72,7 +86,7 @@ class VerdictReply(Reply):
     """e = E(v, a, c), an integer 1..10; an explicit null says that nothing in the caption can be checked."""
 
     score: Score | None
-    justification: str = ""
+    justification: Said = ""
     windows: list[WindowReply] = []
 
 
@@ -96,12 +110,17 @@ def read(text: str, schema: type[R]) -> R:
     Raises:
         ReplyError: no object satisfies it; the message says why, in words fit to be sent back to the model.
     """
-    plain = _THINKING.sub("", text).strip()
+    if len(text) > LONGEST_REPLY:
+        raise ReplyError(f"the reply has {len(text)} characters: at most {LONGEST_REPLY} are read.")
+    plain = _unthought(text).strip()
     if not plain:
         raise ReplyError("the reply is empty.")
     fault = "it holds no JSON object."
     good: R | None = None
     for found in _objects(plain):
+        if found is _TWICE:
+            fault = "a name stands twice in its JSON object."
+            continue
         try:
             good = schema.model_validate(found)
         except ValidationError as error:
@@ -111,28 +130,59 @@ def read(text: str, schema: type[R]) -> R:
     return good
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Every outermost JSON object in the text, in order; stray backslashes (LaTeX) are taken literally."""
-    decoder = json.JSONDecoder(strict=False)
-    position = text.find("{")
-    while position >= 0:
-        for candidate in (text[position:], _BAD_ESCAPE.sub(r"\\\\", text[position:])):
+def _unthought(text: str) -> str:
+    """The text without what stands between thinking tags; searched once for each tag that is never closed."""
+    kept, at, endless = [], 0, set()
+    for opened in _THINKING.finditer(text):
+        tag = opened[1].casefold()
+        if opened.start() < at or tag in endless:
+            continue
+        if closed := re.compile(f"</{tag}>", re.IGNORECASE).search(text, opened.end()):
+            kept.append(text[at : opened.start()])
+            at = closed.end()
+        else:
+            endless.add(tag)
+    return "".join([*kept, text[at:]])
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """Every outermost JSON object in the text, in order; stray backslashes (LaTeX) are taken literally.
+
+    What stands inside an object that is cut off is no outermost one; after a thousand broken ones it gives up.
+
+    Raises:
+        ReplyError: it is nested too deeply.
+    """
+    mended, added = _BAD_ESCAPE.sub(r"\\\\", text), [found.start() for found in _BAD_ESCAPE.finditer(text)]
+    inserted = [place + number for number, place in enumerate(added)]
+    end, whole = 0, True
+    for _ in range(_MOST_STARTS):
+        opened = _START.search(text, end) if whole else None
+        if opened is None:
+            return
+        position = opened.start()
+        end = position + 1
+        for source, start in ((text, position), (mended, position + bisect_left(added, position))):
             try:
-                value, length = decoder.raw_decode(candidate)
-            except json.JSONDecodeError:
+                value, stop = _DECODER.raw_decode(source, start)
+            except json.JSONDecodeError as fault:
+                whole = fault.pos < len(source) and not fault.msg.startswith("Unterminated")
                 continue
+            except RecursionError:
+                raise ReplyError("its JSON object is nested too deeply.") from None
             yield value
-            consumed = length if candidate == text[position:] else _raw_length(text[position:], length)
-            position += consumed - 1
+            end, whole = (stop if source is text else stop - bisect_left(inserted, stop)), True
             break
-        position = text.find("{", position + 1)
 
 
-def _raw_length(raw: str, mended_length: int) -> int:
-    """How far into the raw text the first `mended_length` characters of its mended form reach."""
-    added = 0
-    for match in _BAD_ESCAPE.finditer(raw):
-        if match.start() + added >= mended_length:
-            break
-        added += 1
-    return mended_length - added
+def _unambiguous(pairs: list[tuple[str, Any]]) -> Any:
+    """An object whose names each stand once; what says a thing twice says nothing."""
+    return dict(pairs) if len({name for name, _ in pairs}) == len(pairs) else _TWICE
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else float(digits)
+
+
+_TWICE = object()
+_DECODER = json.JSONDecoder(strict=False, parse_int=_whole_number, object_pairs_hook=_unambiguous)

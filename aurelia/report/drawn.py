@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from aurelia.legible import visible
 from aurelia.report import figures
 from aurelia.report.figures import Drawn, Point, Scale
 from aurelia.report.measure import accuracy_of
 from aurelia.report.paper import ALL_TITLES
 from aurelia.report.rows import Case
-from aurelia.report.safe import visible
 from aurelia.report.tables import ARM_NAMES, RunFigures
 
 SCORE = Scale("score", 0, 10.5)

@@ -14,9 +14,10 @@ from importlib.resources import files
 from typing import Any
 
 from aurelia.errors import InputError
+from aurelia.legible import visible
 from aurelia.report.paper import ALL_TITLES
 from aurelia.report.rows import VERDICTS, Row
-from aurelia.report.safe import deep, visible
+from aurelia.report.safe import deep
 
 CHUNK = 40
 LONGEST_LISTED = 300

@@ -50,6 +50,7 @@ class Case:
         best, best_score, stop_reason: of the AURELIA arm.
         modalities: how many steps of the reasoning given rest on what.
         seconds: the loop's own, without the target.
+        leaks: whether the steps given to the target say the answer (`aurelia.leaks`).
     """
 
     record: str
@@ -64,6 +65,7 @@ class Case:
     stop_reason: str | None = None
     modalities: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    leaks: bool = False
 
 
 class Row(NamedTuple):
@@ -146,6 +148,7 @@ def _with_loop(case: Case, loop: Mapping[str, Any]) -> Case:
         loop.get("stop_reason"),
         Counter(step["modality"] for step in steps),
         sum(attempt["seconds"] for attempt in attempts),
+        bool(loop.get("leaks")),
     )
 
 

@@ -252,10 +252,17 @@ def _flat(name: str, value: Any) -> list[tuple[str, str]]:
 def accuracies(run: RunFigures) -> list[Table]:
     """A run's accuracy: by column with the whole, by category, and its captions' metrics."""
     found = [
-        accuracy(f"By column, {run.name}", [measure("all", run.cases), *by_column(run.cases)] if run.cases else []),
+        accuracy(f"By column, {run.name}", [*_whole(run.cases), *by_column(run.cases)]),
         accuracy(f"By category, {run.name}", groups(run.cases, lambda case: case.category)),
     ]
     return [*found, *filter(None, [captions(run)])]
+
+
+def _whole(cases: Sequence[Case]) -> list[Group]:
+    """All cases; and where steps have handed over an answer, also those without such a leak."""
+    kept = [case for case in cases if not case.leaks]
+    left_out = f"all but {len(cases) - len(kept)} whose steps name the answer"
+    return [measure("all", cases)] * bool(cases) + [measure(left_out, kept)] * (len(kept) < len(cases))
 
 
 def tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:

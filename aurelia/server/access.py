@@ -14,14 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from aurelia.errors import AureliaError, InputError
+from aurelia.settings import switched_on
 
 STUDIO_ORIGIN = "https://smith.langchain.com"
 LOCAL, STUDIO = "local", "studio"
 SHORTEST_TOKEN = 16
 _FREE = "offline:*"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_YES = ("1", "true", "yes", "on")
-_NO = ("", "0", "false", "no", "off")
 
 
 class Refused(AureliaError):
@@ -63,13 +62,10 @@ class Access:
         """
         env = os.environ if environment is None else environment
         pairs = [*_listed(env.get("AURELIA_TOKENS", "")), *_lines(env.get("AURELIA_TOKENS_FILE", ""))]
-        said = env.get("AURELIA_STUDIO", "").strip().lower()
-        if said not in _YES + _NO:
-            raise InputError(f"AURELIA_STUDIO is {said[:20]!r}: write true or false.")
         tokens = _digests(pairs)
         models = _listed(env.get("AURELIA_MODELS", "")) or ([_FREE] if tokens else [])
         pages, clips = _origins(env, "AURELIA_ORIGINS", STUDIO_ORIGIN), _origins(env, "AURELIA_CLIP_ORIGINS", "")
-        return cls(tokens, said in _YES, pages, tuple(models), clips)
+        return cls(tokens, switched_on(env, "AURELIA_STUDIO"), pages, tuple(models), clips)
 
     def owner(self, client: str | None, host: str, authorization: str | None) -> str:
         """The name of whoever sends a request.

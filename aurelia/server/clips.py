@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from aurelia.errors import InputError, MediaError
+from aurelia.media.sheet import sheet
 from aurelia.server.fetch import Resolve, fetched
 from aurelia.server.library import Clip, Kind, Library
-from aurelia.server.sheet import sheet
 
 BLOCK = 1 << 20
 IDLE, WHOLE = 60.0, 3600.0

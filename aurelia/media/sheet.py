@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from aurelia.media import ClipStore
+from aurelia.media.store import ClipStore
 from state.schema import MediaRef
 
 FRAMES = 12

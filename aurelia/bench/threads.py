@@ -1,0 +1,102 @@
+"""A run's questions as kept threads: each arm of each question is one, and goes on in its middle if it was stopped.
+
+The run file stays what a run is gone on with and read from; threads stand beside it, in a SQLite file or a PostgreSQL
+database (`graph.keep`), with every node of every question.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from aurelia.bench.runfile import Arm, RunFile
+from graph.build import build_graph
+from graph.history import Told, told
+from graph.keep import kept, kept_in_postgres, there
+from graph.thread import LONGEST_NAME
+
+VARIABLE = "AURELIA_BENCH_CHECKPOINT"
+
+
+class Threads:
+    """Where the threads of one run are kept.
+
+    Attributes:
+        saver: the checkpointer.
+    """
+
+    def __init__(self, saver: BaseCheckpointSaver[Any]) -> None:
+        """Belongs to no run yet (`belong`)."""
+        self.saver = saver
+        self._run = ""
+
+    def belong(self, run: RunFile) -> None:
+        """From now on the threads are those of this run."""
+        self._run = tag_of(run)
+
+    def name(self, record: str, arm: Arm, rollout: int) -> str:
+        """The name of a question's thread."""
+        return name_of(self._run, record, arm, rollout)
+
+
+def tag_of(run: RunFile) -> str:
+    """What parts a run's threads from those of others in the same place; it stays when the run file is moved."""
+    made = f"{run.meta['created']!r} {run.meta['records_sha256']}"
+    return f"bench-{hashlib.sha256(made.encode()).hexdigest()[:12]}"
+
+
+def name_of(tag: str, record: str, arm: Arm, rollout: int) -> str:
+    """The name of the thread of one arm of one question."""
+    name = f"{tag}/{record}/{arm}/{rollout}"
+    return name if len(name) <= LONGEST_NAME else f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
+
+
+def lost(fault: Exception) -> bool:
+    """Whether this is the checkpointer's fault, which all other questions would meet too."""
+    return isinstance(fault, sqlite3.Error) or kept_in_postgres(fault)
+
+
+@asynccontextmanager
+async def threads_in(where: str | None) -> AsyncIterator[Threads | None]:
+    """Opens the place; None where no threads are kept.
+
+    Raises:
+        InputError: it cannot be opened.
+        AureliaError: it goes away while it is in use.
+    """
+    if where is None:
+        yield None
+        return
+    async with kept(where) as saver:
+        yield Threads(saver)
+
+
+async def told_there(path: Path, record: str, where: str) -> Told | None:
+    """A question's latest thread, node by node: that of the arm `aurelia`, or else of `zero_shot`; None without any.
+
+    Args:
+        path: the run file.
+        record: the record's id.
+        where: where the threads are kept.
+
+    Raises:
+        InputError: there is no such run, or the place cannot be opened.
+    """
+    with RunFile.open(path) as run:
+        tag = tag_of(run)
+        rollouts = {found.rollout for found in run.standings() if found.record == record} | {0}
+    if not there(where):
+        return None
+    arms: tuple[Arm, ...] = ("aurelia", "zero_shot")
+    async with kept(where) as saver:
+        graph = build_graph(checkpointer=saver)
+        for arm in arms:
+            for rollout in sorted(rollouts, reverse=True):
+                name = name_of(tag, record, arm, rollout)
+                if await saver.aget_tuple({"configurable": {"thread_id": name}}):
+                    return await told(graph, name)
+    return None

@@ -1,0 +1,186 @@
+"""Code planted where a program only means to read, kept threads and model folders: what runs leaves a mark."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pickle
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ormsgpack
+from row import Row
+from scripted import scripted
+
+from aurelia.errors import AureliaError
+from aurelia.media import ClipStore
+from aurelia.models.desk import Desk
+from aurelia.settings import Settings
+from graph.build import build_graph
+from graph.history import told
+from graph.keep import kept
+from graph.run import ask
+from state.context import ROLES, make_context
+
+THREAD = "planted"
+
+
+class _Bomb:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch '{self.mark}'",)
+
+
+def _packed(code: int, *parts: Any) -> tuple[str, bytes]:
+    return "msgpack", ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(parts)))
+
+
+def checkpoints(mark: Path) -> list[tuple[str, bytes]]:
+    """Serialized values that would leave the mark, were they to be built as they ask: (kind, bytes)."""
+    command, path = f"touch '{mark}'", str(mark)
+    revived = {"lc": 2, "type": "constructor", "id": ["os", "system"], "args": [command], "kwargs": {}}
+    classic = {"lc": 1, "type": "constructor", "id": ["langchain_core", "prompts", "PromptTemplate"], "kwargs": {}}
+    return [
+        ("pickle", pickle.dumps(_Bomb(mark))),
+        _packed(0, "os", "system", command),
+        _packed(1, "os", "system", [command]),
+        _packed(1, "subprocess", "call", [["touch", path]]),
+        _packed(2, "subprocess", "call", {"args": ["touch", path]}),
+        _packed(3, "pathlib", "Path", path, "touch"),
+        _packed(3, "os", "popen", command, "read"),
+        _packed(4, "subprocess", "Popen", {"args": ["touch", path]}),
+        _packed(5, "subprocess", "Popen", {"args": ["touch", path]}, "model_validate_json"),
+        _packed(0, "builtins", "exec", f"open({path!r}, 'w')"),
+        _packed(0, "pickle", "loads", pickle.dumps(_Bomb(mark))),
+        ("json", json.dumps(revived).encode()),
+        ("json", json.dumps({**revived, "method": ["__call__"]}).encode()),
+        ("json", json.dumps({**classic, "kwargs": {"template": revived}}).encode()),
+    ]
+
+
+async def threads(folder: Path) -> Row:
+    """Plants each value for the state and for what is still to be written of a kept thread, then reads and goes on."""
+    mark, ran, tried = folder / "mark", 0, 0
+    clip = str(folder / "duet.mp4")
+    settings = Settings(home=folder / "planted", any_file=True)
+    asked: Any = {"video": clip, "question": "What is heard?"}
+    context = make_context(dict.fromkeys(ROLES, "scripted:one"))
+    model = scripted(target=[ValueError("gone"), "an answer"])
+    desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=ClipStore(settings))
+    base = folder / "threads.sqlite"
+    async with kept(base) as keep:
+        with contextlib.suppress(AureliaError):
+            await ask(asked, context, desk=desk, thread=THREAD, keep=keep)
+    for kind, data in checkpoints(mark):
+        for column in ("UPDATE checkpoints SET type = ?, checkpoint = ?", "UPDATE writes SET type = ?, value = ?"):
+            where = folder / f"threads {tried}.sqlite"
+            with (
+                contextlib.closing(sqlite3.connect(base)) as source,
+                contextlib.closing(sqlite3.connect(where)) as connection,
+                connection,
+            ):
+                source.backup(connection)
+                connection.execute(column, (kind, data))
+            tried += 1
+            async with kept(where) as keep:
+                # What is read may be nonsense now, which is no fault of the reader's.
+                with contextlib.suppress(Exception):
+                    await told(build_graph(desk=desk, checkpointer=keep), THREAD)
+                with contextlib.suppress(Exception):
+                    await ask(asked, context, desk=desk, thread=THREAD, keep=keep)
+            ran += mark.exists()
+            mark.unlink(missing_ok=True)
+    what = f"kept threads with planted objects (pickle, msgpack, JSON), of {tried}: code that ran when they were read"
+    return Row("secrets", what, str(ran), "0", ran == 0)
+
+
+def _named(file: str, **more: Any) -> Callable[[Path], None]:
+    """Lays further names into one of a folder's JSON files."""
+
+    def plant(folder: Path) -> None:
+        path = folder / file
+        known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        path.write_text(json.dumps({**known, **more}), "utf-8")
+
+    return plant
+
+
+_AUTO = {
+    name: f"evil.{name}"
+    for name in ("AutoConfig", "AutoModel", "AutoModelForMultimodalLM", "AutoProcessor", "AutoTokenizer")
+}
+PLANTS: dict[str, Callable[[Path], None]] = {
+    "code for a known architecture": _named("config.json", auto_map=_AUTO),
+    "code for an unknown architecture": _named("config.json", auto_map=_AUTO, model_type="evil"),
+    "code of the processor": _named(
+        "processor_config.json", auto_map={"AutoProcessor": "evil.AutoProcessor"}, processor_class="Evil"
+    ),
+    "code of the image processor": _named(
+        "preprocessor_config.json", auto_map={"AutoImageProcessor": "evil.Auto", "AutoFeatureExtractor": "evil.Auto"}
+    ),
+    "code of the tokenizer": _named(
+        "tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.Auto", "evil.Auto"]}, tokenizer_class="Evil"
+    ),
+    "code of its own generation": _named("generation_config.json", custom_generate="custom_generate"),
+    "pickled weights alone": lambda folder: (folder / "model.safetensors").unlink(),
+    "pickled weights beside others": lambda folder: None,
+    "a template that reaches for Python": lambda folder: (folder / "chat_template.jinja").write_text(
+        "{{ cycler.__init__.__globals__.os.system('touch ' ~ '" + "MARK" + "') }}"
+    ),
+}  # fmt: skip
+
+
+def _code(mark: Path) -> str:
+    kinds = "\n".join(f"class {name}:\n    pass" for name in [*_AUTO, "Auto"])
+    return f"open({str(mark)!r}, 'w').close()\n{kinds}\ndef generate(*a, **k):\n    pass\n"
+
+
+def folders(source: Path, folder: Path) -> Row:
+    """Loads model folders with planted code, pickles and templates, and has each answer as far as it goes."""
+    mark, ran, loaded = folder / "mark", list[str](), 0
+    settings = Settings(home=folder / "models", any_file=True)
+    for number, (name, plant) in enumerate(PLANTS.items()):
+        place = Path(shutil.copytree(source, folder / f"model-{number}"))
+        (place / "custom_generate").mkdir()
+        for file in ("evil.py", "custom_generate/generate.py"):
+            (place / file).write_text(_code(mark), "utf-8")
+        plant(place)
+        if name.startswith("pickled"):
+            (place / "pytorch_model.bin").write_bytes(pickle.dumps(_Bomb(mark)))
+        template = place / "chat_template.jinja"
+        if template.is_file():
+            template.write_text(template.read_text("utf-8").replace("MARK", str(mark)), "utf-8")
+        loaded += asyncio.run(_loaded(Desk(settings, store=ClipStore(settings)), place, folder / "duet.mp4"))
+        if mark.exists():
+            ran.append(name)
+            mark.unlink()
+    what = f"model folders with code, pickles or templates planted in them, of {len(PLANTS)}: code that ran"
+    return Row(
+        "supply",
+        f"{what} ({loaded} loaded, {len(PLANTS) - loaded} refused)",
+        f"{len(ran)} {', '.join(ran)}".strip(),
+        "0",
+        not ran,
+    )
+
+
+async def _loaded(desk: Desk, place: Path, clip: Path) -> bool:
+    """Asks a folder's model one question, and says whether that came as far as its weights."""
+    from aurelia.models import local_load
+
+    agents = {**dict.fromkeys(ROLES, "offline:measure"), "target": f"transformers:{place}"}
+    context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
+    try:
+        with contextlib.suppress(AureliaError):
+            await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+        return bool(local_load._engines)
+    finally:
+        desk.close()
+        local_load.forget()
