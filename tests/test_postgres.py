@@ -1,5 +1,6 @@
 """Threads in a real PostgreSQL, which the test starts for itself if the machine has one; else skipped, saying so."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast

@@ -73,9 +73,7 @@ class LocalAsker:
         self._clips = Clips(desk.store)
 
     async def ask(self, record: Record, item: Item, keep: Keep) -> None:
-        """As `Asker.ask`; a failure of any kind is an outcome, unless it is our own disk's or the threads': nothing
-        could be kept.
-        """
+        """As `Asker.ask`; a failure of any kind but our own disk's or the threads' is an outcome."""
         began = time.perf_counter()
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
