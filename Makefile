@@ -4,6 +4,7 @@
 # make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
 # make attack  hostile clips, paths, text, failing providers and machines, each figure with its bound
+# make effect  the study of the mini world at small size: what the loop does for a learned model
 # make lock   renew requirements.lock; make audit  look every locked dependency up among the known faults
 # make constraints  renew constraints.txt from the newest versions that pyproject.toml admits
 
@@ -15,7 +16,7 @@ DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test live bench attack lock audit pictures constraints clean
+.PHONY: demo test effect live bench attack lock audit pictures constraints clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -37,6 +38,10 @@ live: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+effect: $(READY)
+	$(BIN)/python -m aurelia mini study --out build/effect --questions 100 --ablated 24 --reliant 24
+	$(BIN)/python -m aurelia mini recovery --out build/effect --clips 6
 
 attack: $(READY)
 	$(BIN)/python benchmarks/attack/run.py

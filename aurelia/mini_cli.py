@@ -88,5 +88,20 @@ def recovery(
     sys.stdout.write(asyncio.run(recovery(how)))
 
 
+@app.command()
+def card(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A checkpoint of the mini target.")],
+    questions: Questions = 1000,
+    first: First = 0,
+    debug: Debug = False,
+) -> None:
+    """Ask a checkpoint in every way and with every control, straight from the scenes, as its model card shows it."""
+    from aurelia.mini.card import gains, measured, table
+    from aurelia.mini.evaluate import items
+
+    known, found = items(questions, first), measured(folder, questions, first, _tell)
+    sys.stdout.write(f"{table(known, found)}\n\n{gains(known, found)}\n")
+
+
 def _tell(line: object) -> None:
     typer.echo(str(line), err=True)

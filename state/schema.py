@@ -214,10 +214,7 @@ class Update(TypedDict, total=False):
 
 
 class Known(TypedDict):
-    """What every agent is told: the question and the clip by reference; `run` names who pays for the calls.
-
-    `described` is what was written of a sound or a picture that some model cannot take.
-    """
+    """What every agent is told; `run` names who pays, `described` is what was written for models that lack a sense."""
 
     run: str
     question: str
@@ -273,11 +270,7 @@ class Ended(Loop, Standing):
 
 
 class Output(TypedDict):
-    """What a run answers; what does not apply is null.
-
-    `leaks` is what the steps that the target was given say of the answer in so many words (`aurelia.leaks`); null
-    where findings or answers were let through on purpose, and without reasoning.
-    """
+    """What a run answers; null is what does not apply. `leaks`: what the steps say of the answer (`aurelia.leaks`)."""
 
     answer: str | None
     choice: str | None

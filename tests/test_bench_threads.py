@@ -146,7 +146,7 @@ async def test_a_file_of_threads_that_breaks_ends_the_run_and_fails_no_question(
             with closing(sqlite3.connect(place.where)) as database, database:
                 database.execute("DROP TABLE IF EXISTS writes")
 
-    with pytest.raises(AureliaError, match=r"Threads can no longer be kept in 'threads\.sqlite'"):
+    with pytest.raises(AureliaError, match=r"The threads file 'threads\.sqlite' cannot be used"):
         await place.keep([line(number) for number in range(4)], plan=Plan(concurrency=1), tell=spoil)
     outcomes = place.outcomes()
     assert 0 < len(outcomes) < 8 and {outcome.state for outcome in outcomes} == {"answered"}

@@ -79,7 +79,8 @@ def test_the_generators_steps_are_the_chains_hops(clip: MediaRef, session_store:
     assert [step["step"] for step in reasoning["steps"]] == [hop.text for hop in chain(asked)]
     assert [step["answer"] for step in reasoning["steps"]] == [hop.value for hop in example.hops]
     assert reasoning["answer"] == example.answer
-    assert inventory.heard(look(session_store, clip, None, [], 16, 48000))[0] in reasoning["steps"][0]["justification"]
+    told = inventory.heard(look(session_store, clip, None, [], 16, 48000), 12)[0]
+    assert told in reasoning["steps"][0]["justification"]
     assert model._reply(fields(clip, "target", asked, example.choices)) == example.answer
 
 

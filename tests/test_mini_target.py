@@ -66,7 +66,7 @@ def test_a_request_is_what_training_shows(shown: tuple[Any, Any, str], folder: P
     images, spectra = drawn(SEED)
     pixels = encoded.inputs["pixel_values"]
     # H.264 and AAC lose a little.
-    assert float((pixels - patches(images[None])).abs().mean()) < 0.1 * float(pixels.abs().mean())
+    assert float((pixels - patches(images[None])).abs().mean()) < 0.2 * float(pixels.abs().mean())
     heard = encoded.inputs["input_features"][:, :, : spectra.shape[-1]]
     assert float((heard - spectra).abs().mean()) < 0.05
 

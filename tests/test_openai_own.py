@@ -107,4 +107,4 @@ def test_what_a_model_says_does_not_steer_the_terminal(compatible: Any, tmp_path
     if fault:
         assert ended.returncode == 3 and "bad [2Jframes" in ended.stderr
     else:
-        assert ended.stdout == " [2Ja red   circle\n"
+        assert ended.stdout == "[2Ja red\n  circle\n"

@@ -166,7 +166,12 @@ def _regular(status: os.stat_result, label: str) -> None:
 def _checked(fd: int, path: Path, label: str, settings: Settings) -> Opened:
     status = os.fstat(fd)
     _regular(status, label)
-    if path.resolve() != path or Stamp.of(os.stat(path)) != Stamp.of(status):
+    try:
+        same = path.resolve() == path and Stamp.of(os.stat(path)) == Stamp.of(status)
+    except OSError:
+        # A link that is swapped while it is read.
+        same = False
+    if not same:
         raise _changed(label)
     if status.st_size == 0:
         raise MediaError(f"{label} is empty (0 bytes); give the complete file")

@@ -6,9 +6,13 @@ right is missed at first, and found when the evaluator's score has sent the gene
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from aurelia.mini import world
 from aurelia.mini.scene import parse, write
+from aurelia.models.offline.stage import understood
+from aurelia.models.offline.stage_chain import options
 
 SCENE = {
     "seconds": 10.0,
@@ -29,24 +33,42 @@ SCENE = {
 }
 QUESTION = "On which side is the shape that moves while the highest sound is heard?"
 CHOICES = ("left", "middle", "right")
+LEARNED = 500_011
+"""Seed of the clip that the learned target is asked about."""
+LEARNED_QUESTION = "At which spot is the instrument to the left of the instrument after the loudest instrument?"
 
 
 def main() -> None:
-    """Renders the clip into the folder named on the command line and asks; the truth is "right"."""
+    """Renders two clips into the folder named on the command line, and asks the measuring and the learned target."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo")
     folder.mkdir(parents=True, exist_ok=True)
     clip = folder / "three-shapes.mp4"
     if not clip.exists():
         write(parse(SCENE), clip)
-    arguments = ["ask", "--video", str(clip), "--question", QUESTION]
-    for choice in CHOICES:
+    _ask(clip, QUESTION, CHOICES)
+    learned = folder / "mini-world.mp4"
+    if not learned.exists():
+        write(world.staged(world.draw(LEARNED, odd=0)), learned)
+    asked = understood(LEARNED_QUESTION)
+    sys.stderr.write("\nThe same loop around a small learned model, on a clip of its own world:\n\n")
+    _ask(learned, LEARNED_QUESTION, tuple(options(asked)) if asked else (), "--model", "target=transformers:mini")
+
+
+def _ask(clip: Path, question: str, choices: Sequence[str], *more: str) -> None:
+    arguments = ["ask", "--video", str(clip), "--question", question]
+    for choice in choices:
         arguments += ["--choice", choice]
+    arguments += more
     sys.stderr.write(f"$ aurelia {shlex.join(arguments)}\n\n")
     sys.stderr.flush()
     from aurelia import cli
 
     sys.argv = ["aurelia", *arguments]
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ is then asked a question about, so that what the main process does with a clip i
 """
 
 import asyncio
-import resource
 import struct
 import sys
 import time
@@ -19,7 +18,7 @@ import av
 import clips
 import numpy as np
 from elements import elements, replaced
-from intake import held, looked_at, summary, tell, wrong_with
+from intake import held, looked_at, peak, summary, tell, wrong_with
 
 from aurelia.media import ClipStore
 from aurelia.media.pool import close_all, pool_for
@@ -251,8 +250,8 @@ def main() -> None:
         except Exception as error:
             seconds = time.monotonic() - began
             end, wrong = str(error)[:300], wrong_with(error, folder)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-        tell(ended=number, seconds=seconds, kind=path.name, error=end, wrong=wrong, megabytes=peak)
+        most = peak() >> 20
+        tell(ended=number, seconds=seconds, kind=path.name, error=end, wrong=wrong, megabytes=most)
     close_all()
     summary(before, [path.name for path in settings.cache.glob(".making-*")])
 

@@ -254,12 +254,15 @@ def rows(runs: list[Found]) -> list[Row]:
     share = sum(faults.values()) / requests
     tokens = f"{bill['calls']} calls, {bill['input']} + {bill['output']} tokens"
 
+    # Five standard deviations: the dice are the attack's own, and a short one has few throws.
+    near = max(0.05, 5 * (0.3 * 0.7 / max(1, requests)) ** 0.5)
+
     def row(what: str, measured: str, bound: str, holds: bool) -> Row:
         return Row("providers", what, measured, bound, holds)
 
     return [
-        row(f"calls that failed, of {requests} ({len(faults)} kinds of fault)", f"{share:.1%}", "25 % to 35 %",
-            0.25 <= share <= 0.35),
+        row(f"calls that failed, of {requests} ({len(faults)} kinds of fault)", f"{share:.1%}",
+            f"{0.3 - near:.0%} to {0.3 + near:.0%}", abs(share - 0.3) <= near),
         row(f"answers (two a question, {asked // 2} questions) neither given nor a stored, typed failure",
             f"{len(wrong)} ({answered} answered, {asked - answered} failed)", "0", not wrong),
         row("scores that no evaluator gave", str(len(lies)), "0", not lies),
