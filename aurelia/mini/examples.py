@@ -12,6 +12,7 @@ import numpy as np
 import prompts
 from aurelia.mini.checkpoint import OWN
 from aurelia.models.offline.stage import Asked, One, Table, names, worded
+from aurelia.models.offline.stage_agent import told
 from aurelia.models.offline.stage_chain import Hop, Missing, chain, compositions, options
 from nodes.common import choices_text
 from nodes.target import injected, injected_text
@@ -69,7 +70,7 @@ def posed(asked: Asked, table: Table, rng: np.random.Generator, tries: int = 6) 
         except Missing:
             continue
         choices = [str(choice) for choice in rng.permutation(options(named))] if options(named) else []
-        answer = hops[-1].value if named.kind != "caption" else caption(table)
+        answer = hops[-1].value if named.kind != "caption" else told(table)
         return Example(named, worded(named), choices, answer, hops)
     return None
 
@@ -80,16 +81,6 @@ def _named(one: One, rng: np.random.Generator) -> One:
         if one.start in kind:
             return one._replace(start=str(rng.choice(kind)))
     return one
-
-
-def caption(table: Table) -> str:
-    """The clip in a sentence."""
-    known = names()
-    parts = [
-        f"{turn.instrument or 'nothing'} at {'nowhere' if turn.spot is None else known.spots[turn.spot]}"
-        for turn in table
-    ]
-    return ", then ".join(parts)
 
 
 def loudness(table: Table) -> str:

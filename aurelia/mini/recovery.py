@@ -16,6 +16,7 @@ from aurelia.mini.planted import PLANTS, TOLD, Plant, PlantedChat, planted, plau
 from aurelia.mini.render import CLIPS, Posed, record, seed_of, write_clips
 from aurelia.mini.tables import table
 from aurelia.models.offline.stage import Asked, worded
+from aurelia.models.offline.stage_agent import told
 from aurelia.models.offline.stage_chain import chain
 from aurelia.models.offline.stage_table import staged
 from aurelia.perception.events import Observation
@@ -71,7 +72,7 @@ async def recovery(how: Study) -> str:
 
 def _asked(seed: int) -> Record:
     asked, table_ = Asked("caption"), world.draw(seed).table
-    example = examples.Example(asked, worded(asked), [], examples.caption(table_), chain(asked, table_))
+    example = examples.Example(asked, worded(asked), [], told(table_), chain(asked, table_))
     return record(seed, Posed(seed, asked, example))
 
 

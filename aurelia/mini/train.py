@@ -21,6 +21,7 @@ from aurelia.mini.features import FIRST_OF_TRAINING, Parts, mels
 from aurelia.mini.packing import Packer, Slots, calibrate, embedded
 from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Table
+from aurelia.models.offline.stage_agent import told as turn_by_turn
 
 WAYS: dict[examples.Way, float] = {"direct": 0.3, "own": 0.07, "steps": 0.5, "steps+answers": 0.09, "full": 0.04}
 SCHEDULE = (
@@ -31,7 +32,7 @@ SCHEDULE = (
 )
 """Shares of questions of one to five hops along the schedule: single hops first, or chains are never learned."""
 DRILLS: dict[str, Callable[[Table], str]] = {
-    "What happens, turn by turn?": examples.caption,
+    "What happens, turn by turn?": turn_by_turn,
     "Order the instruments by loudness.": examples.loudness,
     "Find the instruments.": examples.by_instrument,
     "Find the spots.": examples.by_spot,

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -149,10 +149,19 @@ class Uploads:
             connection.execute("DELETE FROM handles WHERE expires < ?", (time.time(),))
             connection.execute("INSERT OR REPLACE INTO handles VALUES (?,?,?,?,?,?)", (self._owner, content, *handle))
 
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        with usable(self._path, "The list of files at Google", "delete it, and clips are uploaded again"):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=60)) as connection, connection:
-                connection.execute(_TABLE)
-                yield connection
+    def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._path, _TABLE)
+
+
+@contextmanager
+def opened(path: Path, table: str) -> Iterator[sqlite3.Connection]:
+    """The file of what lies at Google, with that table in it; what is done within is one transaction.
+
+    Raises:
+        StorageError: it cannot be used; the message names it and the remedy.
+    """
+    with usable(path, "The list of files at Google", "delete it, and clips are uploaded again"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+            connection.execute(table)
+            yield connection

@@ -13,15 +13,14 @@ A short life stands in for deleting: an early end is said not to be paid back. I
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from aurelia.errors import AureliaError
 from aurelia.models.google_faults import typed
-from aurelia.models.google_files import REQUEST_SECONDS
-from aurelia.models.kept import usable
+from aurelia.models.google_files import REQUEST_SECONDS, opened
 
 LIFETIME = 300.0
 _MARGIN = 45.0
@@ -116,10 +115,5 @@ class Heads:
             ).fetchone()
         return str(row[0]) if row else None
 
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        with usable(self._path, "The list of files at Google", "delete it, and clips are uploaded again"):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=60)) as connection, connection:
-                connection.execute(_TABLE)
-                yield connection
+    def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._path, _TABLE)
