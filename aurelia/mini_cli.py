@@ -38,12 +38,13 @@ def render(
     seed: Seed = 0,
     first: First = 0,
     each: Each = 4,
+    dances: Annotated[int, typer.Option(min=0, help="Dances with four tracks each (DM-Match), behind the others.")] = 0,
     debug: Debug = False,
 ) -> None:
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
     from aurelia.mini.render import render
 
-    made = render(out, questions, seed, first, each, _tell)
+    made = render(out, questions, seed, first, each, _tell, dances)
     where = f"{made.file.name}, media in {made.media.name}"
     sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {where}\n")
 
@@ -57,6 +58,7 @@ def study(
     ablated: Annotated[int, typer.Option(min=0, help="Questions of the tables over T and tau (0: none).")] = 200,
     reliant: Annotated[int, typer.Option(min=0, help="Questions of the table of senses (0: none).")] = 200,
     first: First = 0,
+    mixed: Annotated[int, typer.Option(min=0, help="Questions of the table of mixed agents (0: none).")] = 200,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: Debug = False,
 ) -> None:
@@ -66,7 +68,7 @@ def study(
     from aurelia.mini.loops import Study
     from aurelia.mini.study import study
 
-    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first)
+    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first, mixed)
     sys.stdout.write(asyncio.run(study(how)))
 
 

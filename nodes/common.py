@@ -82,9 +82,12 @@ def with_fallback(request: Request, context: Context, text: str | None = None) -
     return replace(request, fallback=replace(request, spec=spec, text=text or request.text, fields=fields))
 
 
-def in_domain(target: str, question: str, clip: MediaRef) -> bool | None:
-    """Whether clip and question are of the one world that the target knows; None for a target of any."""
-    return staged(question, clip) if target_for(target).domain == "stage" else None
+def in_domain(target: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
+    """Whether clip and question are of the one world that the target knows; None for a target of any.
+
+    That world has no separate sound tracks.
+    """
+    return not tracks and staged(question, clip) if target_for(target).domain == "stage" else None
 
 
 def choices_text(choices: list[str]) -> str:

@@ -69,7 +69,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "leaks": None,
         "score": None,
         "stop_reason": None,
-        "target_in_domain": in_domain(context.target, question, clip),
+        "target_in_domain": in_domain(context.target, question, clip, tracks),
     }
 
 

@@ -46,7 +46,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         "leaks": leaks,
         "score": state["iterations"][iteration - 1]["score"] if iteration else None,
         "stop_reason": stop_reason(state, context),
-        "target_in_domain": in_domain(context.target, state["question"], state["clip"]),
+        "target_in_domain": in_domain(context.target, state["question"], state["clip"], state["tracks"]),
         # A thread may be gone on with, or forked, with another target than it began with.
         "models": {**state["models"], "target": context.target},
         "usage": said.usage,
@@ -112,7 +112,7 @@ async def ask_target(state: Known, reasoning: Reasoning | None, context: Context
     instead = context.target_fallback and _prompt(target_for(context.target_fallback), state, given)
     said = await desk.say(with_fallback(request, context, instead))
     # A fork may have chosen another target than the run began with, so it is looked at again.
-    if in_domain(context.target, state["question"], state["clip"]) is False:
+    if in_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
         said.notes.append(
             f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
         )

@@ -1,7 +1,8 @@
 """`aurelia mini render`: questions about the mini world as a benchmark, with their clips as mp4 files.
 
-As many of every number of hops; one question in twenty is a caption, one asks what is odd. Dialogues and the choice of
-an audio track (DM-Match) are left out: the mini target was never shown either. It asks nothing of a model.
+As many of every number of hops; one question in twenty is a caption, one asks what is odd. Dances
+(DM-Match) stand behind them where they are wanted; dialogues are left out: the mini target was never shown either. It
+asks nothing of a model.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aurelia.bench.record import Column, Reason, Record, Source, write_records
-from aurelia.mini import examples, scene, world
+from aurelia.mini import dance, examples, scene, world
 from aurelia.mini.examples import Example
 from aurelia.models.offline.stage import Asked
 
@@ -106,7 +107,13 @@ def record(number: int, one: Posed) -> Record:
 
 
 def render(
-    out: Path, count: int, seed: int = 0, first: int = 0, each: int = EACH, tell: Callable[[str], None] = lambda _: None
+    out: Path,
+    count: int,
+    seed: int = 0,
+    first: int = 0,
+    each: int = EACH,
+    tell: Callable[[str], None] = lambda _: None,
+    dances: int = 0,
 ) -> Rendered:
     """Writes the benchmark and its clips; a clip that is there already is kept.
 
@@ -117,13 +124,17 @@ def render(
         first: seed of the first clip.
         each: questions a clip.
         tell: called with a line now and then.
+        dances: how many dances with four tracks each stand behind the questions.
     """
     found = posed(count, seed, first, each)
     media = out / CLIPS
     seeds = sorted({one.seed for one in found})
     write_clips(media, seeds, tell)
-    write_records((record(number, one) for number, one in enumerate(found)), out / BENCHMARK)
-    return Rendered(out / BENCHMARK, media, len(found), len(seeds))
+    danced = range(first, first + dances)
+    dance.write(media, danced, tell)
+    records = [*(record(number, one) for number, one in enumerate(found)), *map(dance.record, danced)]
+    write_records(records, out / BENCHMARK)
+    return Rendered(out / BENCHMARK, media, len(records), len(seeds) + dances)
 
 
 def write_clips(media: Path, seeds: Iterable[int], tell: Callable[[str], None]) -> None:

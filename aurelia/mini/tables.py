@@ -31,11 +31,12 @@ def compared(title: str, arms: Arms, records: Sequence[Record], first: str, *not
     for name, values in arms.items():
         both = [record for record in records if record.id in values and record.id in arms[first]]
         if both:
-            rows.append([name, str(len(both)), *_against(values, arms[first], both, same=name == first)])
+            rows.append([name, str(len(both)), *against(values, arms[first], both, same=name == first)])
     return table(title, heads, rows, *notes)
 
 
-def _against(values: Values, first: Values, both: Sequence[Record], *, same: bool) -> list[str]:
+def against(values: Values, first: Values, both: Sequence[Record], *, same: bool) -> list[str]:
+    """Four cells: accuracy, points over `first`, gained and lost, and p; "–" for the last three of `first` itself."""
     clips = [record.video for record in both]
     mine, theirs = [values[record.id] for record in both], [first[record.id] for record in both]
     found = accuracy(mine, clips, draws=DRAWS)

@@ -58,7 +58,7 @@ def gather(fields: Mapping[str, Any], store: Any) -> Evidence:
         if key in _memory:
             _memory.move_to_end(key)
             return _memory[key]
-    evidence = _measured(clip, tracks, float(fields.get("duration") or 0.0), store)
+    evidence = measured(clip, tracks, float(fields.get("duration") or 0.0), store)
     with _lock:
         _memory[key] = evidence
         while len(_memory) > REMEMBERED:
@@ -66,16 +66,31 @@ def gather(fields: Mapping[str, Any], store: Any) -> Evidence:
     return evidence
 
 
-def _measured(clip: Any, tracks: list[Any], duration: float, store: Any) -> Evidence:
+def measured(
+    clip: Any, tracks: list[Any], duration: float, store: Any, rate: int = RATE, fps: float = FRAMES_A_SECOND
+) -> Evidence:
+    """The evidence of a clip, measured now.
+
+    Args:
+        clip: reference of the video, or None.
+        tracks: references of separate sound tracks; without any the clip's own sound is heard.
+        duration: of the clip, seconds; 0: what the reference says.
+        store: the clip store the media are read from.
+        rate: at which it listens, Hz.
+        fps: frames a second that it looks at.
+
+    Raises:
+        MediaError: the clip cannot be read.
+    """
     seconds = duration or (float(clip["duration"]) if clip else 0.0)
     video = VideoEvidence(float("inf"))
     if clip:
-        frames = store.frames(clip, [], max(1, min(int(seconds * FRAMES_A_SECOND), MOST_FRAMES)))
+        frames = store.frames(clip, [], max(1, min(int(seconds * fps), MOST_FRAMES)))
         video = watch(frames.times, frames.images, seconds)
     heard = tracks or ([clip] if clip and clip["has_audio"] else [])
-    return Evidence(seconds, tuple(_listened(ref, store) for ref in heard), video)
+    return Evidence(seconds, tuple(_listened(ref, store, rate) for ref in heard), video)
 
 
-def _listened(ref: Any, store: Any) -> AudioEvidence:
-    parts = store.audio(ref, [], RATE)
+def _listened(ref: Any, store: Any, rate: int) -> AudioEvidence:
+    parts = store.audio(ref, [], rate)
     return listen(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)

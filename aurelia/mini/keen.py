@@ -1,0 +1,98 @@
+"""Two unlike measuring agents for the study's mixture (Table 4): one hears finely, the other sees finely.
+
+`keen:ears` hears as `offline:measure` does and sees coarsely; `keen:eyes` the other way round. Each is so as generator
+and as evaluator; the other roles look at no clip or are not for them. They measure with the offline agents' code.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, get_args
+
+from pydantic import PrivateAttr
+
+from aurelia.errors import InputError
+from aurelia.models.offline import critic
+from aurelia.models.offline.chat import MeasuringChat
+from aurelia.perception.critic_evidence import Evidence
+from aurelia.perception.events import Observation
+from state.schema import MediaRef, Window
+
+Keen = Literal["ears", "eyes"]
+KEEN: tuple[Keen, ...] = get_args(Keen)
+
+
+class Senses(NamedTuple):
+    """How finely an agent senses at best.
+
+    Attributes:
+        frames, samples: of one look as generator.
+        fps, rate: frames a second, and Hz, as evaluator.
+    """
+
+    frames: int
+    samples: int
+    fps: float
+    rate: int
+
+
+_ALL = 10**9
+SENSES: dict[Keen, Senses] = {
+    "ears": Senses(frames=4, samples=_ALL, fps=1.5, rate=critic.RATE),
+    "eyes": Senses(frames=_ALL, samples=8000, fps=critic.FRAMES_A_SECOND, rate=2000),
+}
+_REMEMBERED = 16
+
+
+class KeenChat(MeasuringChat):
+    """A measuring model with one fine and one coarse sense.
+
+    Attributes:
+        keen: the fine one.
+    """
+
+    keen: Keen
+    _known: OrderedDict[tuple[str, ...], Evidence] = PrivateAttr(default_factory=OrderedDict)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {**super()._identifying_params, "keen": self.keen, **SENSES[self.keen]._asdict()}
+
+    def _merged(
+        self, fields: Mapping[str, Any], looks: list[list[Window]], track: MediaRef | None, shared_by: int
+    ) -> Observation:
+        senses = SENSES[self.keen]
+        frames = min(senses.frames, int(fields.get("frames") or 16))
+        samples = min(senses.samples, int(fields.get("samples") or 48000))
+        return super()._merged({**fields, "frames": frames, "samples": samples}, looks, track, shared_by)
+
+    def _reply(self, fields: Mapping[str, Any]) -> Any:
+        if fields["role"] != "evaluator":
+            return super()._reply(fields)
+        return critic.assess(str(fields.get("caption") or ""), self._evidence(fields))
+
+    def _evidence(self, fields: Mapping[str, Any]) -> Evidence:
+        """What this agent's senses make of a clip; the latest clips are remembered."""
+        clip, tracks, senses = fields["clip"], list(fields.get("tracks") or []), SENSES[self.keen]
+        key = tuple(str(ref["id"]) for ref in [clip, *tracks])
+        with self._lock:
+            if key not in self._known:
+                seconds = float(fields.get("duration") or 0.0)
+                found = critic.measured(clip, tracks, seconds, self.store, senses.rate, senses.fps)
+                self._known[key] = found
+                while len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+            return self._known[key]
+
+
+def keen(name: str, store: Any) -> KeenChat:
+    """The model `keen:name`.
+
+    Raises:
+        InputError: there is no such agent.
+    """
+    for one in KEEN:
+        if one == name:
+            return KeenChat(store=store, keen=one)
+    raise InputError(f"There is no keen:{name}: use one of {', '.join(KEEN)}.")
