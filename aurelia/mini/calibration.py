@@ -72,7 +72,7 @@ def error(found: Sequence[Scored], worth: str) -> float:
 
 
 def calibrated(title: str, found: Sequence[Scored], *notes: str) -> str:
-    """The table: a row for each band of scores that occurs, and the calibration errors; a note where nothing is scored."""
+    """The table: a row for each band of scores that occurs, and the calibration errors."""
     rows = []
     for low, high in BANDS:
         band = [one for one in found if low <= one.score <= high]

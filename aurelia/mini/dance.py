@@ -1,4 +1,4 @@
-"""Dances of the mini world (DM-Match): a shape that jumps at beats, silent, and four tracks of which one fits its jumps.
+"""Dances of the mini world (DM-Match): a shape that jumps at beats, silent, and four tracks of which one fits.
 
 All four tracks strike in one rhythm, each with a voice of its own: the right one at the jumps, the others at another
 tempo, half a beat late, or in another rhythm of as many strikes. Truth and media come from a seed; nothing is asked of

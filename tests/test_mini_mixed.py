@@ -1,0 +1,84 @@
+"""Two unlike measuring agents, alone and mixed, through the real runner; and what their scores are worth."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from aurelia.bench.record import Record, read_records
+from aurelia.bench.runfile import RunFile
+from aurelia.errors import InputError
+from aurelia.media import ClipStore
+from aurelia.mini import render, scene, world
+from aurelia.mini.calibration import Scored, best_attempts, calibrated, error
+from aurelia.mini.keen import SENSES, keen
+from aurelia.mini.loops import Runs, Study
+from aurelia.mini.mixed import mixed
+from aurelia.models.offline.chat import MeasuringChat
+from state.schema import MediaRef
+
+SEED = 500_000
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory, session_store: ClipStore) -> MediaRef:
+    path = tmp_path_factory.mktemp("keen") / "clip.mp4"
+    scene.write(world.staged(world.draw(SEED, odd=0)), path)
+    return session_store.admit(str(path))
+
+
+def test_each_agent_is_coarse_in_one_sense(clip: MediaRef, session_store: ClipStore) -> None:
+    fields = {"clip": clip, "tracks": [], "frames": 16, "samples": 48000, "duration": clip["duration"]}
+    whole = MeasuringChat(store=session_store)._observe(fields, [[]])
+    ears, eyes = (keen(name, session_store)._observe(fields, [[]]) for name in ("ears", "eyes"))
+    assert ears.sounds == whole.sounds and ears.frame_gap > 3 * whole.frame_gap
+    assert eyes.motions == whole.motions and eyes.rate == SENSES["eyes"].samples // 4 - 1 < whole.rate
+    heard, seen = (keen(name, session_store)._evidence(fields) for name in ("ears", "eyes"))
+    assert heard.video.gap > 3 * seen.video.gap
+    assert heard.tracks != seen.tracks
+
+
+def test_the_agents_are_told_apart(session_store: ClipStore) -> None:
+    models = [keen(name, session_store) for name in ("ears", "eyes")]
+    assert models[0]._identifying_params != models[1]._identifying_params
+    with pytest.raises(InputError, match="no keen:nose"):
+        keen("nose", session_store)
+
+
+async def test_four_pairings_are_run_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
+    made = render.render(tmp_path, 2, first=SEED)
+    records, how = list(read_records(made.file)), Study(tmp_path, 2, "offline:measure", first=SEED)
+    told = await mixed(how, records, made.media)
+    rows = re.findall(r"^\| (hears|sees) finely \| (hears|sees) finely \| 2 \| .* \|$", told, re.MULTILINE)
+    assert rows == [("hears", "hears"), ("hears", "sees"), ("sees", "hears"), ("sees", "sees")]
+    assert told.count("| – | – | – |") == 1
+    runs = run_of(tmp_path / "mixed-eyes-eyes.run")
+    assert all(found.result and found.result["models"]["generator"] == "keen:eyes" for found in runs.loops.values())
+    found = best_attempts(records, runs)
+    assert len(found) == 2 and {one.target for one in found} <= {0.0, 1.0}
+    assert all(one.findings == 1.0 for one in found if one.agents == 1.0)
+
+
+def run_of(path: Path) -> Runs:
+    with RunFile.open(path) as run:
+        return Runs({}, {found.record: found for found in run.outcomes("aurelia")})
+
+
+def test_the_error_is_how_far_scores_lie_from_what_they_promise() -> None:
+    sure = [Scored(10, 1.0, 1.0, 0.0), Scored(10, 1.0, 0.5, 1.0)]
+    unsure = [Scored(2, 0.0, 0.25, 0.0), Scored(6, 1.0, 0.6, 0.0)]
+    assert error(sure, "agents") == 0.0 and error(sure, "target") == pytest.approx(0.5)
+    assert error([*sure, *unsure], "agents") == pytest.approx((0.2 + 0.4) / 4)
+    told = calibrated("Worth", [*sure, *unsure])
+    assert "| 1–4 | 1 | 0.0 | 25.0 | 0.0 |" in told and "| 10 | 2 | 100.0 | 75.0 | 50.0 |" in told
+    assert "points | 4 | 15.0 | " in told and "| 8 |" not in told
+    assert "Nothing was scored." in calibrated("Worth", [])
+
+
+def test_what_has_no_score_is_left_out() -> None:
+    assert best_attempts([Record.model_validate(SILENT)], Runs({}, {})) == []
+
+
+SILENT = {"id": "mini/0", "column": "av-geoiq", "video": "0.mp4", "question": "Who?", "answers": ["bell"]}
+SILENT |= {"source": {"dataset": "aurelia-mini"}}  # type: ignore[dict-item]
