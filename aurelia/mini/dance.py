@@ -77,10 +77,13 @@ def draw(seed: int) -> Dance:
     count = int((SECONDS - 0.3 - first - beat) / beat)
     known = _rhythms(count)
     rhythm = known[int(rng.integers(len(known)))]
-    faster = float(rng.uniform(1.25, 1.4)) ** (1 if rng.random() < 0.5 else -1)
+    faster = float(rng.uniform(1.25, 1.4))
+    slower = _times(rhythm, first, beat * faster)
+    # Cut off at the clip's end, a slower track would be told by its number of strikes.
+    whole = slower[-1] + beat / 2 < SECONDS
     struck = {
         "none": _times(rhythm, first, beat),
-        "other tempo": _times(rhythm, first, beat / faster),
+        "other tempo": slower if whole and rng.random() < 0.5 else _times(rhythm, first, beat / faster),
         "late": tuple(round(time + beat / 2, 3) for time in _times(rhythm, first, beat)),
         "other rhythm": _times(_other(rhythm, known, rng), first, beat),
     }
@@ -89,8 +92,7 @@ def draw(seed: int) -> Dance:
     for at, number in zip(order, voices, strict=True):
         voice, low, high = _VOICES[int(number)]
         fault = FAULTS[int(at)]
-        times = tuple(time for time in struck[fault] if time + beat / 2 < SECONDS)
-        tracks.append(Track(fault, times, voice, round(float(rng.uniform(low, high)), 1)))
+        tracks.append(Track(fault, struck[fault], voice, round(float(rng.uniform(low, high)), 1)))
     place = round(float(rng.uniform(0.3, 0.7)), 2)
     colour, form = COLOURS[int(rng.integers(len(COLOURS)))], FORMS[int(rng.integers(len(FORMS)))]
     return Dance(seed, round(beat, 3), struck["none"], tuple(tracks), place, colour, form)
