@@ -38,7 +38,7 @@ async def study(how: Study) -> str:
     plans: dict[str, Any] = {name: best for name, found in runs.loops.items() if (best := best_of(found))}
     how.tell("controls")
     asked = {mode: [Given(r, plans[r.id], mode) for r in records if r.id in plans] for mode in GIVEN}  # type: ignore[arg-type]
-    asked |= controls(records, plans, how.seed)
+    asked |= controls(records[: how.controlled], plans, how.seed)
     given = await ask_all(asked, how.target, house, how.out / "controls.ledger", how.concurrency)
     arms = {**runs.values(records), **{name: arm.values for name, arm in given.items()}}
     parts = [_headline(arms, records, plans)]
