@@ -212,10 +212,12 @@ def _listen(opened: Any, stream: Any, track: Track, facts: Facts, target: Path) 
     parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
     # A codec fills its last block; what the container does not count is padding, no sound.
     length = track.seconds if heard - track.seconds < PRIMING else heard
-    samples = np.clip(np.concatenate(parts)[: round(length * RATE)], -1.0, 1.0)
+    samples = np.concatenate(parts)[: round(length * RATE)]
+    parts.clear()
+    np.clip(samples, -1.0, 1.0, out=samples)
     lead = round((start - facts["origin"]) * RATE)
     samples = np.concatenate([np.zeros(lead, np.float32), samples]) if lead > 0 else samples[-lead:]
-    np.save(target, samples.astype(np.float32))
+    np.save(target, samples.astype(np.float32, copy=False))
     facts["audio_channels"] = stream.codec_context.channels
     facts["audio_seconds"] = round(length, 6)
     facts["samples"] = len(samples)
