@@ -9,7 +9,7 @@ from aurelia.media.ingest import RATE
 
 Samples = npt.NDArray[np.float32]
 BLOCK = 1 << 20
-"""Samples that are transformed at once; what is longer goes in blocks, so that memory is bounded and time grows evenly."""
+"""Samples that are transformed at once; longer sound goes in blocks: memory is bounded, and time grows evenly."""
 MARGIN = 2048
 """Samples, at the lower rate, of its neighbours that each block is filtered with: what is farther off is not heard."""
 STEEPEST = 80
