@@ -1,12 +1,14 @@
 """Long sound is resampled in blocks: the same sound as in one piece, in memory that does not grow with it."""
 
 import tracemalloc
+import wave
 
 import numpy as np
 import pytest
 
-from aurelia.media import sound
+from aurelia.media import ingest, sound
 from aurelia.media.sound import BLOCK, resampled
+from aurelia.media.source import Source
 
 LONG = 3 * BLOCK + 4567
 
@@ -53,3 +55,22 @@ def test_memory_does_not_grow_with_the_length(rate):
         taken.append(peak - made.nbytes - (samples.nbytes // 10 if rate < 200 else 0))
     short, long = taken
     assert long < short + BLOCK and long < 100 * BLOCK
+
+
+def test_packets_of_one_sample_are_brought_to_another_rate_together(tmp_path, monkeypatch):
+    path, tone = tmp_path / "slow.wav", (np.sin(np.arange(4800) * 0.3) * 20000).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8)
+        file.writeframes(tone.tobytes())
+    asked, made = [], ingest._mono
+    monkeypatch.setattr(ingest, "_mono", lambda *given: asked.append(given) or made(*given))
+    status = path.stat()
+    stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    ingest.ingest(Source(str(path), stamp, "wav"), str(tmp_path), 3600.0, False)
+    found = np.load(tmp_path / "audio.npy")
+    assert len(found) == 600 * 16000
+    assert np.abs(found[1000:-20000:2000] - np.interp(np.arange(1000, len(found) - 20000, 2000) / 2000,
+                  np.arange(4800), tone / 32768)).max() < 0.05  # fmt: skip
+    assert len(asked) <= 4800 // ingest.GATHERED + 2

@@ -31,6 +31,8 @@ from aurelia.settings import Settings
 ROUND = 200
 """Clips after which the cache is emptied, which otherwise would be measured instead."""
 WORKERS = 2
+LONGEST = 10.0
+"""Seconds in which each mutant has to end; one that does not is kept."""
 
 
 def looked_at(store: ClipStore, path: Path, use: Any) -> None:
@@ -145,7 +147,7 @@ class _Attack:
         except Exception as error:
             end, wrong = str(error)[:300], wrong_with(error, self.folder)
         tell(ended=number, seconds=time.monotonic() - began, kind=made.kind, error=end, wrong=wrong)
-        if not wrong:
+        if not wrong and time.monotonic() - began < LONGEST:
             path.unlink()
 
 
