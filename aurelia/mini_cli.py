@@ -55,6 +55,7 @@ def study(
     questions: Questions = 1000,
     target: Annotated[str, typer.Option(metavar="PROVIDER:MODEL", help="The target.")] = "transformers:mini",
     seed: Seed = 0,
+    controlled: Annotated[int, typer.Option(min=1, help="Questions that the controls are asked on.")] = 500,
     ablated: Annotated[int, typer.Option(min=0, help="Questions of the tables over T and tau (0: none).")] = 200,
     reliant: Annotated[int, typer.Option(min=0, help="Questions of the table of senses (0: none).")] = 200,
     first: First = 0,
@@ -68,7 +69,7 @@ def study(
     from aurelia.mini.loops import Study
     from aurelia.mini.study import study
 
-    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first, mixed)
+    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first, controlled, mixed)
     sys.stdout.write(asyncio.run(study(how)))
 
 
@@ -92,17 +93,22 @@ def recovery(
 
 @app.command()
 def card(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A checkpoint of the mini target.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Checkpoints of the mini target.")],
     questions: Questions = 1000,
     first: First = 0,
     debug: Debug = False,
 ) -> None:
-    """Ask a checkpoint in every way and with every control, straight from the scenes, as its model card shows it."""
-    from aurelia.mini.card import gains, measured, table
+    """Ask checkpoints in every way and with every control, straight from the scenes, as the model card shows it.
+
+    Of several, for instance of several seeds, it shows the spread.
+    """
+    from aurelia.mini.card import gains, measured, spread, table
     from aurelia.mini.evaluate import items
 
-    known, found = items(questions, first), measured(folder, questions, first, _tell)
-    sys.stdout.write(f"{table(known, found)}\n\n{gains(known, found)}\n")
+    known = items(questions, first)
+    found = [measured(folder, questions, first, _tell) for folder in folders]
+    several = len(found) > 1
+    sys.stdout.write(f"{spread(found)}\n" if several else f"{table(known, found[0])}\n\n{gains(known, found[0])}\n")
 
 
 def _tell(line: object) -> None:

@@ -4,6 +4,7 @@ Explicit > environment > default, resolved once by `Settings.from_environment`; 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ MAX_MEDIA = 2 * GIB
 MAX_STORE = 50 * GIB
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+"""A model of the hub, as ORGANISATION/MODEL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Settings:
         decode_bytes: memory limit of a decoding child process, in bytes.
         decode_workers: decoding child processes at once.
         trace_sheet: whether a run's trace gets the contact sheet of its clip, which then leaves this machine.
+        trusted_code: models (whole folders, hub ids) whose own Python code is run; only the operator names them.
     """
 
     home: Path
@@ -45,6 +49,7 @@ class Settings:
     decode_bytes: int = 4 * GIB
     decode_workers: int = 2
     trace_sheet: bool = False
+    trusted_code: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, *, local: bool, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -54,10 +59,11 @@ class Settings:
             local: True for a person at a command line, who without AURELIA_MEDIA_ROOTS may read any local file; False
                 for the served graph, which then reads only its own media folder.
             environment: the variables to read (default: the process's own): AURELIA_HOME, AURELIA_MEDIA_ROOTS (a path
-                list), AURELIA_MAX_MEDIA_MB, AURELIA_MAX_STORE_MB, AURELIA_TRACE_SHEET, XDG_DATA_HOME.
+                list), AURELIA_MAX_MEDIA_MB, AURELIA_MAX_STORE_MB, AURELIA_TRACE_SHEET,
+                AURELIA_TRUST_MODEL_CODE (a list of folders and hub ids, parted as paths are), XDG_DATA_HOME.
 
         Raises:
-            InputError: a number is none, or a switch is neither on nor off.
+            InputError: a number is none, a switch is neither on nor off, or what is trusted names no model.
         """
         env = os.environ if environment is None else environment
         data = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
@@ -72,6 +78,7 @@ class Settings:
             max_store_bytes=_megabytes(env, "AURELIA_MAX_STORE_MB", MAX_STORE),
             decode_workers=1 if local else 2,
             trace_sheet=switched_on(env, "AURELIA_TRACE_SHEET"),
+            trusted_code=_trusted(env, "AURELIA_TRUST_MODEL_CODE"),
         )
 
     @property
@@ -100,6 +107,17 @@ def switched_on(env: Mapping[str, str], name: str) -> bool:
     if said not in _YES + _NO:
         raise InputError(f"{name} is {said[:20]!r}: write true or false.")
     return said in _YES
+
+
+def _trusted(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    named = [part.strip() for part in env.get(name, "").split(os.pathsep) if part.strip()]
+    for part in named:
+        if not Path(part).expanduser().is_absolute() and not HUB_ID.fullmatch(part):
+            raise InputError(
+                f"{name} has {part[:40]!r}: name each model whose code may run, by its whole folder (from / or ~)"
+                " or its id of the hub (ORGANISATION/MODEL)."
+            )
+    return tuple(named)
 
 
 def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:

@@ -48,6 +48,7 @@ _BOUNDARY = re.compile(
     r"(?:answer|correct))\b)",
     re.IGNORECASE,
 )
+_HEADING = re.compile(r"(?:Final )?Answer:")
 _DENIAL = re.compile(
     r"\b(?:not|no(?! doubt)|never|nobody|nothing|none|neither|nor|without(?! (?:a |any )?doubt)|cannot|\w+n't|"
     r"rather than|instead of|rul\w+ out|eliminat\w+|exclud\w+|unlike|except|lack\w*|absent|incorrect|wrong)\b",
@@ -178,7 +179,9 @@ def said(found: Iterable[Mention]) -> set[int]:
 
 
 def denies(text: str, at: int) -> bool:
-    """Whether the clause before a place in the text denies what follows there."""
+    """Whether the clause before a place in the text denies what follows there; a heading begins a clause of its own."""
+    if _HEADING.match(text, at):
+        return False
     opened = max((match.end() for match in _BOUNDARY.finditer(text, 0, at)), default=0)
     return bool(_DENIAL.search(text, opened, at))
 

@@ -20,6 +20,7 @@ ANIMALS = ["a dog", "a cat", "a hot dog"]
         ("It is a cat that is heard.", "a cat"),
         ("It is a hot dog.", "a hot dog"),
         ("A dog barks first.", "a dog"),
+        ("1. none 2. nothing Answer: a cat", "a cat"),
         ("A bird sings.", None),
         ("a dog or a cat", None),
         ("unknown", None),

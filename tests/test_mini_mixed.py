@@ -53,7 +53,7 @@ async def test_four_pairings_are_run_and_scored(tmp_path: Path, monkeypatch: pyt
     rows = re.findall(r"^\| (hears|sees) finely \| (hears|sees) finely \| 2 \| .* \|$", told, re.MULTILINE)
     assert rows == [("hears", "hears"), ("hears", "sees"), ("sees", "hears"), ("sees", "sees")]
     assert told.count("| – | – | – |") == 1
-    runs = run_of(tmp_path / "mixed-eyes-eyes.run")
+    runs = run_of(tmp_path / "mixed-0-eyes-eyes.run")
     assert all(found.result and found.result["models"]["generator"] == "keen:eyes" for found in runs.loops.values())
     found = best_attempts(records, runs)
     assert len(found) == 2 and {one.target for one in found} <= {0.0, 1.0}

@@ -43,7 +43,7 @@ def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     teller = Teller(store, weights.spec, reader_of(weights).senses)
     posed = examples.posed(examples.by_hops()[2][5], world.draw(SEED, odd=0).table, np.random.default_rng(0))
     assert posed is not None
-    prompt = examples.prompt(posed.question, posed.choices, "steps", posed.hops)
+    prompt = examples.prompt(posed.question, posed.choices, "steps", examples.reasoning(posed.hops))
     fields = {"role": "target", "clip": store.admit(str(tmp_path / "clip.mp4")), "tracks": [], "frames": 16}
     engine = engine_of(weights, place())
     return engine, engine.encode(teller.told(compose(prompt, fields, sees_clip=True)), teller), prompt

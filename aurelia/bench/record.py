@@ -58,6 +58,12 @@ class Source(_Part):
     row: int | None = Field(default=None, ge=0, description="Its place in the annotation file, from 0.")
 
 
+def after(history: Iterable[tuple[str, str]], question: str) -> str:
+    """A question as it is put after a dialogue of (question, answer) pairs; itself where there is none."""
+    said = "\n".join(f"Q: {asked}\nA: {answer}" for asked, answer in history)
+    return f"The dialogue about this clip so far:\n{said}\nThe question now: {question}" if said else question
+
+
 class Record(_Part):
     """One question of the benchmark.
 
@@ -105,10 +111,7 @@ class Record(_Part):
 
     def asked(self) -> str:
         """The question as it is put to a model: the dialogue so far, if any, before it."""
-        if not self.history:
-            return self.question
-        said = "\n".join(f"Q: {turn.question}\nA: {turn.answer}" for turn in self.history)
-        return f"The dialogue about this clip so far:\n{said}\nThe question now: {self.question}"
+        return after(((turn.question, turn.answer) for turn in self.history), self.question)
 
     @property
     def right(self) -> frozenset[int]:

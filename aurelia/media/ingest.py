@@ -21,6 +21,8 @@ from aurelia.media.survey import Track, check_promise, decoded_stamps, demux
 
 RATE = 16000
 _SENSES = {"video": "a picture", "audio": "sound"}
+GATHERED = 1024
+"""Samples that are brought to another rate together: packets of one sample each would take many times as long."""
 PRIMING = 0.1
 """Seconds by which sound may start before the picture as a mere artefact of its codec."""
 
@@ -190,7 +192,7 @@ def _index(path: str, demuxer: str, track: Track) -> tuple[npt.NDArray[np.float6
 def _listen(opened: Any, stream: Any, track: Track, facts: Facts, target: Path) -> None:
     """Decode the sound to mono at 16 kHz and place it on the clip's time line."""
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
-    parts: list[npt.NDArray[np.float32]] = []
+    waiting, parts = av.AudioFifo(), list[npt.NDArray[np.float32]]()
     start, heard, lost = math.nan, 0.0, 0
     opened.seek(0)
     for number, packet in enumerate(opened.demux(stream)):
@@ -203,19 +205,26 @@ def _listen(opened: Any, stream: Any, track: Track, facts: Facts, target: Path) 
         for frame in frames:
             start = float(frame.time or 0.0) if math.isnan(start) else start
             heard += frame.samples / frame.sample_rate
-            parts += _mono(resampler, frame)
+            frame.pts = None
+            waiting.write(frame)
+            if waiting.samples >= GATHERED:
+                parts += _mono(resampler, waiting.read())
+    if waiting.samples:
+        parts += _mono(resampler, waiting.read())
     if lost or not parts or track.seconds - heard > PRIMING:
         raise Damaged(
             f"is damaged: of {track.seconds:.1f} s of sound {heard:.1f} s decode ({lost} packets do not); "
             "download or convert it again"
         )
-    parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
+    parts += _mono(resampler, None)
     # A codec fills its last block; what the container does not count is padding, no sound.
     length = track.seconds if heard - track.seconds < PRIMING else heard
-    samples = np.clip(np.concatenate(parts)[: round(length * RATE)], -1.0, 1.0)
+    samples = np.concatenate(parts)[: round(length * RATE)]
+    parts.clear()
+    np.clip(samples, -1.0, 1.0, out=samples)
     lead = round((start - facts["origin"]) * RATE)
     samples = np.concatenate([np.zeros(lead, np.float32), samples]) if lead > 0 else samples[-lead:]
-    np.save(target, samples.astype(np.float32))
+    np.save(target, samples.astype(np.float32, copy=False))
     facts["audio_channels"] = stream.codec_context.channels
     facts["audio_seconds"] = round(length, 6)
     facts["samples"] = len(samples)
@@ -223,5 +232,4 @@ def _listen(opened: Any, stream: Any, track: Track, facts: Facts, target: Path) 
 
 
 def _mono(resampler: Any, frame: Any) -> list[npt.NDArray[np.float32]]:
-    frame.pts = None
     return [part.to_ndarray()[0] for part in resampler.resample(frame)]

@@ -101,6 +101,17 @@ def table(known: Sequence[Item], found: dict[str, Marks]) -> str:
     return "\n".join(lines)
 
 
+def spread(found: Sequence[dict[str, Marks]]) -> str:
+    """Every way over several checkpoints in Markdown: percent right of each, mean and standard deviation."""
+    names_ = list(found[0])
+    lines = [f"| checkpoint | {' | '.join(names_)} |", "|---" * (1 + len(names_)) + "|"]
+    rights = np.array([[100 * marks[name].mean() for name in names_] for marks in found])
+    rows = {**{str(number): row for number, row in enumerate(rights, 1)}, "mean": rights.mean(0)}
+    rows["standard deviation"] = rights.std(0, ddof=1)
+    lines += [f"| {name} | {' | '.join(f'{cell:.1f}' for cell in row)} |" for name, row in rows.items()]
+    return "\n".join(lines)
+
+
 def gains(known: Sequence[Item], found: dict[str, Marks]) -> str:
     """What one way changes over another, paired, with a 95 % interval that draws whole clips, and McNemar's p."""
     clips = [str(item.seed) for item in known]

@@ -94,6 +94,7 @@ def phrases() -> list[str]:
     said += [f"The clip's picture as {FRAMES} frames, each after its time:"]
     said += [_at((frame + 0.5) * world.SECONDS / FRAMES) for frame in range(FRAMES)]
     said += [_heard(part) for part in range(round(world.SECONDS / PART_SECONDS))]
+    said += ["The dialogue about this clip so far:", "The question now:", "Q:", "A:"]
     said += ["Question:", "Suggested answer:", "Answer:", "system", "user", "assistant"]
     return said + [f"{number}." for number in range(1, 9)] + [f"{letter}." for letter in "ABCDEF"]
 

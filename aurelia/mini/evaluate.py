@@ -128,7 +128,10 @@ def ask(
     asked = []
     for number, item in enumerate(known):
         hops = plans[number] if plans else item.example.hops
-        prompt = examples.prompt(item.example.question, item.example.choices, way, hops)
+        given = examples.reasoning(hops)
+        if way == "full" and not plans:
+            given = examples.justified(item.example, world.draw(item.seed), np.random.default_rng(item.seed))
+        prompt = examples.prompt(item.example.put, item.example.choices, way, given)
         asked.append((item.seed + 1000 if blind else item.seed, prompt))
     replies = asker.answers(asked, 12 if way in ("direct", "steps+answers", "full") else TOKENS)
     return Measured(np.array([right(item, reply) for item, reply in zip(known, replies, strict=True)]), replies)

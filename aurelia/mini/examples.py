@@ -10,13 +10,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 import prompts
+from aurelia.bench.record import after
+from aurelia.mini import cues, world
 from aurelia.mini.checkpoint import OWN
-from aurelia.models.offline.stage import Asked, One, Table, names, worded
-from aurelia.models.offline.stage_agent import told
+from aurelia.models.offline.stage import RANKS, Asked, One, Table, follow_up, names, worded
+from aurelia.models.offline.stage_agent import reason, told
 from aurelia.models.offline.stage_chain import Hop, Missing, chain, compositions, options
 from nodes.common import choices_text
 from nodes.target import injected, injected_text
-from state.context import Inject
 from state.schema import Reasoning
 from targets import rows
 
@@ -28,13 +29,19 @@ OWN_HOPS = 2
 
 
 class Example(NamedTuple):
-    """One question on one clip."""
+    """One question on one clip; `history` is the dialogue before it, as (question, answer) pairs."""
 
     asked: Asked
     question: str
     choices: list[str]
     answer: str
     hops: list[Hop]
+    history: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def put(self) -> str:
+        """The question as it is put to a model, after its dialogue."""
+        return after(self.history, self.question)
 
 
 def hops_of(asked: Asked) -> int:
@@ -75,6 +82,23 @@ def posed(asked: Asked, table: Table, rng: np.random.Generator, tries: int = 6) 
     return None
 
 
+def followed(example: Example, table: Table, rng: np.random.Generator) -> Example | None:
+    """The question as a follow-up: an instrument was asked for before, and is "it" now; None where none is named."""
+    it, start = follow_up(example.asked), example.asked.one.start
+    before = [Asked("instrument", One(who)) for who in (*RANKS, *names().spots) if _is(who, start, table)]
+    if it is None or not before:
+        return None
+    earlier = before[int(rng.integers(len(before)))]
+    return example._replace(question=it, history=((worded(earlier), start),))
+
+
+def _is(who: str, instrument: str, table: Table) -> bool:
+    try:
+        return chain(Asked("instrument", One(who)), table)[-1].value == instrument
+    except Missing:
+        return False
+
+
 def _named(one: One, rng: np.random.Generator) -> One:
     known = names()
     for kind in (known.instruments, known.spots):
@@ -112,24 +136,28 @@ def by_spot(table: Table) -> str:
     return ", ".join(parts)
 
 
-def prompt(question: str, choices: list[str], way: Way, hops: list[Hop]) -> str:
+def prompt(question: str, choices: list[str], way: Way, given: Reasoning) -> str:
     """The target's prompt, as `nodes.target` fills it."""
     row = rows()["mini"]
     before = ""
-    if way not in ("direct", "own"):
-        mode: Inject = "steps" if way == "steps" else "steps+answers" if way == "steps+answers" else "full"
-        before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(injected(reasoning(hops), mode)))
+    if way != "direct" and way != "own":
+        before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(injected(given, way)))
     asked = f"{question} {OWN}" if way == "own" else question
     form = row.choice if choices else row.short
     return prompts.fill("target", reasoning=before, question=asked, choices=choices_text(choices), form=form)
 
 
 def reasoning(hops: list[Hop]) -> Reasoning:
-    """A chain as a reasoning."""
+    """A chain as a reasoning, without justifications."""
     steps: list[Any] = [
         {"step": hop.text, "justification": "", "answer": hop.value, "modality": hop.modality} for hop in hops
     ]
-    return {"steps": steps, "answer": hops[-1].value}
+    return {"steps": steps, "answer": hops[-1].value if hops else ""}
+
+
+def justified(example: Example, clip: world.Clip, rng: np.random.Generator) -> Reasoning:
+    """The true reasoning in the measuring agents' words, with cues as they justify their steps."""
+    return reason(example.asked, clip.table, cues.observed(clip, rng), example.choices)
 
 
 def reply(example: Example, way: Way) -> str:
@@ -137,5 +165,5 @@ def reply(example: Example, way: Way) -> str:
     if way in ("steps", "own"):
         said = [f"{hop.via} {hop.value}".strip() for hop in example.hops]
         found = " ".join(f"{number}. {words}" for number, words in enumerate(said, 1))
-        return f"{found} Answer: {example.answer}"
+        return f"{found}\nAnswer: {example.answer}"
     return f"Answer: {example.answer}"

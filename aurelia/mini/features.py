@@ -13,7 +13,7 @@ from PIL import Image
 
 from aurelia.mini import scene as scenes
 from aurelia.mini import world
-from aurelia.models.offline.stage import Table, Turn, names
+from aurelia.models.offline.stage import names
 
 FRAMES = 4
 LINES = 28
@@ -27,9 +27,9 @@ FLOOR = 10 ** (scenes.FLOOR / 20)
 
 
 class Batch(NamedTuple):
-    """Clips of a training step: their truth, images uint8[B, FRAMES, H, W, 3] and sound float32[B, parts, samples]."""
+    """Clips of a training step as drawn, images uint8[B, FRAMES, H, W, 3] and sound float32[B, parts, samples]."""
 
-    tables: list[Table]
+    clips: list[world.Clip]
     images: npt.NDArray[np.uint8]
     sound: npt.NDArray[np.float32]
 
@@ -57,19 +57,15 @@ class Parts:
         first: npt.NDArray[np.float32] = heard(scene)[0]
         return first
 
-    def _clip(self, odd: float) -> tuple[Table, npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    def _clip(self, odd: float) -> tuple[world.Clip, npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         rng = self.rng
         clip = world.draw(int(rng.integers(FIRST_OF_TRAINING, 2**31)), odd)
         sound = rng.standard_normal((len(clip.turns), int(RATE * PART_SECONDS))).astype(np.float32) * (FLOOR / 3**0.5)
-        turns = []
         for number, turn in enumerate(clip.turns):
-            # A clip's loudness hangs on the recording too; which of its turns is the loudest does not.
-            level = turn.level
-            turns.append(Turn(turn.instrument, turn.spot, level))
             if turn.instrument is not None:
                 known = self.turns[turn.instrument]
-                sound[number] += known[int(rng.integers(len(known)))] * 10 ** ((level - REFERENCE) / 20)
-        return tuple(turns), self._images(clip), sound
+                sound[number] += known[int(rng.integers(len(known)))] * 10 ** ((turn.level - REFERENCE) / 20)
+        return clip, self._images(clip), sound
 
     def _images(self, clip: world.Clip) -> npt.NDArray[np.uint8]:
         rows = []

@@ -9,8 +9,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
-from pydantic import PrivateAttr
-
 from aurelia.errors import InputError
 from aurelia.models.offline import critic
 from aurelia.models.offline.chat import MeasuringChat
@@ -41,7 +39,9 @@ SENSES: dict[Keen, Senses] = {
     "ears": Senses(frames=4, samples=_ALL, fps=1.5, rate=critic.RATE),
     "eyes": Senses(frames=_ALL, samples=8000, fps=critic.FRAMES_A_SECOND, rate=2000),
 }
-_REMEMBERED = 16
+_REMEMBERED = 32
+_memory: OrderedDict[tuple[str, ...], Evidence] = OrderedDict()
+_lock = threading.Lock()
 
 
 class KeenChat(MeasuringChat):
@@ -52,8 +52,6 @@ class KeenChat(MeasuringChat):
     """
 
     keen: Keen
-    _known: OrderedDict[tuple[str, ...], Evidence] = PrivateAttr(default_factory=OrderedDict)
-    _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
@@ -73,17 +71,16 @@ class KeenChat(MeasuringChat):
         return critic.assess(str(fields.get("caption") or ""), self._evidence(fields))
 
     def _evidence(self, fields: Mapping[str, Any]) -> Evidence:
-        """What this agent's senses make of a clip; the latest clips are remembered."""
+        """What this agent's senses make of a clip; the latest clips are remembered in this process."""
         clip, tracks, senses = fields["clip"], list(fields.get("tracks") or []), SENSES[self.keen]
-        key = tuple(str(ref["id"]) for ref in [clip, *tracks])
-        with self._lock:
-            if key not in self._known:
+        key = (self.keen, *(str(ref["id"]) for ref in [clip, *tracks]))
+        with _lock:
+            if key not in _memory:
                 seconds = float(fields.get("duration") or 0.0)
-                found = critic.measured(clip, tracks, seconds, self.store, senses.rate, senses.fps)
-                self._known[key] = found
-                while len(self._known) > _REMEMBERED:
-                    self._known.popitem(last=False)
-            return self._known[key]
+                _memory[key] = critic.measured(clip, tracks, seconds, self.store, senses.rate, senses.fps)
+                while len(_memory) > _REMEMBERED:
+                    _memory.popitem(last=False)
+            return _memory[key]
 
 
 def keen(name: str, store: Any) -> KeenChat:

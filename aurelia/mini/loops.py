@@ -28,6 +28,7 @@ class Study(NamedTuple):
         ablated: how many of the questions the tables over T and tau rest on (0: no such tables).
         reliant: how many of them modality reliance rests on (0: no such table).
         first: seed of the first clip; from 0 on they are for tests.
+        controlled: how many of the questions the controls are asked on (None: all).
         mixed: how many of the questions the table of two mixed agents rests on (0: no such table).
     """
 
@@ -40,6 +41,7 @@ class Study(NamedTuple):
     ablated: int = 0
     reliant: int = 0
     first: int = 0
+    controlled: int | None = None
     mixed: int = 0
 
     def context(self, **more: Any) -> Context:

@@ -17,6 +17,8 @@ from aurelia.mini.loops import AGENTS, STEPS, Runs, Study, looped
 from aurelia.mini.tables import against, table
 
 Pair = tuple[Keen, Keen]
+AT_ONCE = 48
+"""Questions that go through all pairings before the next ones: what was measured in their clips is still remembered."""
 TOLD = {"ears": "hears finely", "eyes": "sees finely"}
 
 
@@ -29,15 +31,16 @@ async def mixed(how: Study, records: Sequence[Record], media: Path) -> str:
         media: the folder of their clips.
     """
     asked = [record for record in records if record.choices]
-    file = how.out / "mixed.jsonl"
-    write_records(asked, file)
     house = replace(how.house(media), providers={"keen": keen})
-    found: dict[Pair, Runs] = {}
-    for generator, evaluator in product(KEEN, KEEN):
-        how.tell(f"mixed agents: the generator {TOLD[generator]}, the evaluator {TOLD[evaluator]}")
-        context = how.context(generator=f"keen:{generator}", evaluator=f"keen:{evaluator}", inject="steps+answers")
-        run = how.out / f"mixed-{generator}-{evaluator}.run"
-        found[generator, evaluator] = await looped(how, file, run, house, context, "aurelia")
+    found: dict[Pair, Runs] = {pair: Runs({}, {}) for pair in product(KEEN, KEEN)}
+    for first in range(0, len(asked), AT_ONCE):
+        file = how.out / f"mixed-{first}.jsonl"
+        write_records(asked[first : first + AT_ONCE], file)
+        how.tell(f"mixed agents: questions from {first + 1} on, of {len(asked)}")
+        for (generator, evaluator), runs in found.items():
+            context = how.context(generator=f"keen:{generator}", evaluator=f"keen:{evaluator}", inject="steps+answers")
+            run = file.with_name(f"{file.stem}-{generator}-{evaluator}.run")
+            runs.loops.update((await looped(how, file, run, house, context, "aurelia")).loops)
     return told(asked, found)
 
 

@@ -1,8 +1,8 @@
 """`aurelia mini render`: questions about the mini world as a benchmark, with their clips as mp4 files.
 
-As many of every number of hops; one question in twenty is a caption, one asks what is odd. Dances
-(DM-Match) stand behind them where they are wanted; dialogues are left out: the mini target was never shown either. It
-asks nothing of a model.
+As many of every number of hops; one question in twenty is a caption, one asks what is odd, and one follows up on a
+dialogue. Dances with four audio tracks (DM-Match) stand behind them where they are wanted: the mini target was never
+shown any. It asks nothing of a model.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aurelia.bench.record import Column, Reason, Record, Source, write_records
+from aurelia.bench.record import Column, Reason, Record, Source, Turn, write_records
 from aurelia.mini import dance, examples, scene, world
 from aurelia.mini.examples import Example
-from aurelia.models.offline.stage import Asked
+from aurelia.models.offline.stage import Asked, follow_up
 
 BENCHMARK, CLIPS = "mini.jsonl", "clips"
 EACH = 4
 """Questions a clip."""
 _ROUND = 20
-_CAPTION, _ODD = 6, 12
+_CAPTION, _ODD, _TALK = 6, 12, 18
 _COLUMNS: dict[str, Column] = {
     "instrument": "music-avqa", "spot": "music-avqa", "left": "music-avqa", "before": "music-avqa",
     "after": "music-avqa", "order": "av-compositional", "odd": "av-meme", "caption": "av-captioning",
@@ -61,7 +61,10 @@ def posed(count: int, seed: int = 0, first: int = 0, each: int = EACH) -> list[P
         number = len(found)
         clip_seed = first + number // each
         composition = _composition(number, known, rng)
-        example = examples.posed(composition, world.draw(clip_seed).table, rng)
+        table = world.draw(clip_seed).table
+        example = examples.posed(composition, table, rng)
+        if example is not None and number % _ROUND == _TALK:
+            example = examples.followed(example, table, rng)
         if example is not None:
             found.append(Posed(clip_seed, composition, example))
     return found
@@ -72,6 +75,8 @@ def _composition(number: int, known: dict[int, list[Asked]], rng: np.random.Gene
     if number % _ROUND in (_CAPTION, _ODD):
         return Asked("caption" if number % _ROUND == _CAPTION else "odd")
     asked = [one for one in known[1 + number % examples.MOST_HOPS] if one.kind not in ("caption", "odd")]
+    if number % _ROUND == _TALK:
+        asked = [one for one in asked if follow_up(one)]
     return asked[int(rng.integers(len(asked)))]
 
 
@@ -93,11 +98,12 @@ def record(number: int, one: Posed) -> Record:
     reasons = [Reason(text=f"{hop.text} {hop.value}", modality=hop.modality) for hop in example.hops]
     return Record(
         id=f"mini/{one.seed}/{number}",
-        column=_COLUMNS.get(example.asked.kind, "av-geoiq"),
+        column="avsd" if example.history else _COLUMNS.get(example.asked.kind, "av-geoiq"),
         category=f"{len(example.hops)} hops, {examples.group(one.composition)}",
         kinds=[example.asked.kind],
         video=video_of(one.seed),
         question=example.question,
+        history=[Turn(question=asked, answer=answer) for asked, answer in example.history],
         choices=example.choices,
         answers=[example.answer],
         reasoning=reasons,

@@ -41,7 +41,7 @@ async def study(how: Study) -> str:
     plans: dict[str, Any] = {name: best for name, found in runs.loops.items() if (best := best_of(found))}
     how.tell("controls")
     asked = {mode: [Given(r, plans[r.id], mode) for r in records if r.id in plans] for mode in GIVEN}  # type: ignore[arg-type]
-    asked |= controls(records, plans, how.seed)
+    asked |= controls(records[: how.controlled], plans, how.seed)
     given = await ask_all(asked, how.target, house, how.out / "controls.ledger", how.concurrency)
     arms = {**runs.values(records), **{name: arm.values for name, arm in given.items()}}
     parts = [_headline(arms, records, plans), calibrated(_CALIBRATED, best_attempts(records, runs), "Best attempts.")]
@@ -115,8 +115,8 @@ def _about(how: Study, questions: int, clips: int, runs: Runs) -> str:
     return (
         f"# A study of {how.target} on the mini world\n\n{questions} questions on {clips} clips from {how.first} on;"
         f" seed {how.seed} of the draw; agents offline:measure, T = 3, tau = 8; {failed} answers failed. Intervals draw"
-        " whole clips; p is McNemar's exact. Not asked here: choosing a track (DM-Match; left to the"
-        " measuring target) and dialogues, which the target was never shown."
+        " whole clips; p is McNemar's exact. Not asked here: choosing a track (DM-Match), which is"
+        " left to the measuring target."
     )
 
 

@@ -23,7 +23,11 @@ from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Table
 from aurelia.models.offline.stage_agent import told as turn_by_turn
 
-WAYS: dict[examples.Way, float] = {"direct": 0.3, "own": 0.07, "steps": 0.5, "steps+answers": 0.09, "full": 0.04}
+WAYS: dict[examples.Way, float] = {"direct": 0.31, "own": 0.07, "steps": 0.52, "steps+answers": 0.1}
+FULL_EVERY, FULL = 16, 2
+"""Every so many steps all clips have this many questions in `full`: five times as long, they would pad every batch."""
+TALKS = 0.3
+"""How often a question on a named instrument is a follow-up in a dialogue."""
 SCHEDULE = (
     (0.0, (0.9, 0.1, 0.0, 0.0, 0.0)),
     (0.35, (0.7, 0.25, 0.05, 0.0, 0.0)),
@@ -45,7 +49,19 @@ WEIGHT = 4.0
 
 
 class Settings(NamedTuple):
-    """How it is trained."""
+    """How it is trained.
+
+    Attributes:
+        minutes: how long.
+        clips, questions: of a step, in each process.
+        rate: the highest learning rate, after `warm` steps.
+        seed: of weights and clips.
+        cores: processes.
+        turns: of every instrument that training clips are put together from.
+        texts: questions that the tokenizer is made from.
+        begin: a checkpoint to go on from (None: random weights).
+        start: where on the schedule it begins, 0..1.
+    """
 
     minutes: float = 60
     clips: int = 4
@@ -54,6 +70,8 @@ class Settings(NamedTuple):
     seed: int = 0
     cores: int = 2
     warm: int = 200
+    turns: int = 300
+    texts: int = 3000
     begin: Path | None = None
     start: float = 0.0
 
@@ -63,15 +81,18 @@ def corpus(count: int = 3000) -> Iterator[str]:
     rng = np.random.default_rng(1)
     known = examples.by_hops()
     for number in range(count):
-        table = world.draw(FIRST_OF_TRAINING + number).table
+        clip = world.draw(FIRST_OF_TRAINING + number)
+        table = clip.table
         hops = known[int(rng.choice(list(known)))]
         posed = examples.posed(hops[int(rng.integers(len(hops)))], table, rng)
         yield from (said for question, drill in DRILLS.items() for said in (question, drill(table)))
         if posed is None:
             continue
         for way in WAYS:
-            yield examples.prompt(posed.question, posed.choices, way, posed.hops)
+            yield examples.prompt(posed.put, posed.choices, way, examples.reasoning(posed.hops))
             yield examples.reply(posed, way)
+        if number % 10 == 0:
+            yield examples.prompt(posed.put, posed.choices, "full", examples.justified(posed, clip, rng))
 
 
 class Teacher:
@@ -87,19 +108,35 @@ class Teacher:
         rng = self.rng
         share = 0.8 * (1 - done) ** 8 + 0.06
         found = [
-            (examples.prompt(question, [], "direct", []), f"Answer: {drill(table)}")
+            (examples.prompt(question, [], "direct", examples.reasoning([])), f"Answer: {drill(table)}")
             for question, drill in DRILLS.items()
             if rng.random() < share
         ]
         ways, odds = list(WAYS), list(WAYS.values())
         while len(found) < count:
             way = ways[int(rng.choice(len(ways), p=odds))]
+            posed, choices = self._posed(table, way, done)
+            prompt = examples.prompt(posed.put, choices, way, examples.reasoning(posed.hops))
+            found.append((prompt, examples.reply(posed, way)))
+        return found
+
+    def full(self, clip: world.Clip, done: float) -> list[tuple[str, str]]:
+        """FULL prompts with justified reasonings, and their replies."""
+        found = []
+        for _ in range(FULL):
+            posed, choices = self._posed(clip.table, "full", done)
+            given = examples.justified(posed, clip, self.rng)
+            found.append((examples.prompt(posed.put, choices, "full", given), examples.reply(posed, "full")))
+        return found
+
+    def _posed(self, table: Table, way: examples.Way, done: float) -> tuple[examples.Example, list[str]]:
+        """A question to be asked in one way, and the choices that are shown with it."""
+        rng = self.rng
+        while True:
             posed = examples.posed(self._composition(way, done), table, rng)
             if posed is not None and posed.choices:
-                choices = posed.choices if rng.random() < CHOICES else []
-                prompt = examples.prompt(posed.question, choices, way, posed.hops)
-                found.append((prompt, examples.reply(posed, way)))
-        return found
+                talk = examples.followed(posed, table, rng) if rng.random() < TALKS else None
+                return talk or posed, posed.choices if rng.random() < CHOICES else []
 
     def _composition(self, way: examples.Way, done: float) -> Asked:
         rng = self.rng
@@ -119,7 +156,7 @@ def train(folder: Path, settings: Settings, say: Any = print) -> Path:
     processes: Any = torch.multiprocessing
 
     if settings.begin is None:
-        words = checkpoint.tokenizer(corpus())
+        words = checkpoint.tokenizer(corpus(settings.texts))
         checkpoint.save(folder, checkpoint.model(words, settings.seed), words)
     else:
         checkpoint.save(folder, *_loaded(settings.begin))
@@ -141,7 +178,8 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     slots = Slots()
     model.model.language_model.config._attn_implementation = slots.name
     seed = settings.seed * settings.cores + rank
-    packer, teacher, listener, parts = Packer(words, model), Teacher(seed), checkpoint.listener(), Parts(seed)
+    packer, teacher, listener = Packer(words, model), Teacher(seed), checkpoint.listener()
+    parts = Parts(seed, settings.turns)
     heavy, optimizer = _values(words), _optimizer(model, settings.rate)
     if settings.begin is None:
         first = Parts(settings.seed, turns=8).batch(32)
@@ -152,7 +190,11 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
         while done < 1:
             batch = parts.batch(settings.clips)
             place = settings.start + (1 - settings.start) * done
-            rows = [teacher.pairs(table, settings.questions, place) for table in batch.tables]
+            full = step % FULL_EVERY == FULL_EVERY - 1
+            rows = [
+                teacher.full(clip, place) if full else teacher.pairs(clip.table, settings.questions, place)
+                for clip in batch.clips
+            ]
             packed = packer.pack(rows)
             slots.ends = packed.ends
             loss = _loss(model, packed, batch.images, mels(batch.sound, listener), heavy, told)

@@ -1,7 +1,8 @@
 """`transformers:PATH_OR_ID`: open weights on this machine as a chat model for any role.
 
-A folder, or the id of a model that was downloaded from the hub; nothing is downloaded and no code of a checkpoint is
-run. Replies are greedy. The form of a reply is asked for in the prompt only; the weights cost nothing.
+A folder, or the id of a model that was downloaded from the hub; nothing is downloaded, and no code of a checkpoint is
+run but where the operator named it (AURELIA_TRUST_MODEL_CODE). Replies are greedy. The form of a reply is asked for in
+the prompt only; the weights cost nothing.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from pydantic import Field, PrivateAttr
 from aurelia.errors import InputError
 from aurelia.media import ClipStore
 from aurelia.models.capabilities import lacking
-from aurelia.models.local_load import Reader, engine_of, reader_of
+from aurelia.models.local_load import Reader, engine_of, reader_of, runs_code
 from aurelia.models.local_parts import Teller
 from aurelia.models.local_setup import Place, place
 from aurelia.models.local_weights import Weights, find
@@ -128,7 +129,7 @@ class LocalChat(BaseChatModel):
             response_metadata={
                 "cost_usd": 0.0,
                 "media_uploads": 0,
-                "notes": told.notes,
+                "notes": [*told.notes, *([runs_code(self.weights)] if self.weights.trusted else [])],
                 "finish_reason": "length" if said.cut else "stop",
                 "local": {
                     "device": self.here.device,
@@ -153,4 +154,5 @@ def make(name: str, store: ClipStore) -> LocalChat:
     lacks = lacking("transformers")
     if lacks:
         raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
-    return LocalChat(weights=find(name, any_folder=store.settings.any_file), here=place(), store=store)
+    weights = find(name, any_folder=store.settings.any_file, trusted=store.settings.trusted_code)
+    return LocalChat(weights=weights, here=place(), store=store)

@@ -1,11 +1,15 @@
-"""Loads open weights once per process: every role, and every desk, that names the same weights shares one model."""
+"""Loads open weights once per process: every role, and every desk, that names the same weights shares one model.
 
+No code of a checkpoint is run, but that of a model which the operator named (AURELIA_TRUST_MODEL_CODE), said aloud.
+"""
+
+import sys
 import threading
 from typing import Any, NamedTuple
 
 from aurelia.errors import InputError, ModelError
 from aurelia.models.local_engine import Engine
-from aurelia.models.local_processor import Senses, load_processor, senses_of
+from aurelia.models.local_processor import Senses, kept_here, load_processor, senses_of
 from aurelia.models.local_setup import Place, cache_bytes, torch_dtype
 from aurelia.models.local_weights import Weights
 from aurelia.models.local_writer import Writer
@@ -13,6 +17,8 @@ from aurelia.models.local_writer import Writer
 _lock = threading.Lock()
 _readers: "dict[str, Reader]" = {}
 _engines: dict[tuple[str, Place], Engine] = {}
+_OWN_MAKERS = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM")
+"""Under which of these a folder's own code may offer its model."""
 
 
 class Reader(NamedTuple):
@@ -31,11 +37,21 @@ def reader_of(weights: Weights) -> Reader:
     """
     with _lock:
         if weights.fingerprint not in _readers:
+            if weights.trusted:
+                sys.stderr.write(f"aurelia: WARNING: {runs_code(weights)}\n")
             config = _configured(weights)
             processor = load_processor(weights)
             senses = senses_of(weights, processor, config)
             _readers[weights.fingerprint] = Reader(processor, senses, Writer(weights.spec, processor, senses))
         return _readers[weights.fingerprint]
+
+
+def runs_code(weights: Weights) -> str:
+    """What a person has to know of a model whose own code is run."""
+    return (
+        f"{weights.spec} runs Python code of its own with all rights of this process, because the operator's"
+        " AURELIA_TRUST_MODEL_CODE names it."
+    )
 
 
 def engine_of(weights: Weights, here: Place) -> Engine:
@@ -71,13 +87,23 @@ def _configured(weights: Weights) -> Any:
     from transformers import AutoConfig, AutoModelForMultimodalLM
 
     try:
-        config = AutoConfig.from_pretrained(weights.folder, trust_remote_code=False, local_files_only=True)
+        config = AutoConfig.from_pretrained(weights.folder, **kept_here(weights))
     except (ValueError, KeyError, OSError, TypeError) as fault:
         raise InputError(_unknown(weights)) from fault
+    except Exception as fault:
+        if not weights.trusted:
+            raise
+        raise InputError(_broken(weights, fault)) from fault
     config = getattr(config, "thinker_config", config)
-    if type(config) not in AutoModelForMultimodalLM._model_mapping:
+    if not _own_maker(weights, config) and type(config) not in AutoModelForMultimodalLM._model_mapping:
         raise InputError(_unknown(weights))
     return config
+
+
+def _own_maker(weights: Weights, config: Any) -> str | None:
+    """Under which name the folder's own code offers its model, where it may."""
+    offered = getattr(config, "auto_map", None) or {}
+    return next((name for name in _OWN_MAKERS if name in offered), None) if weights.trusted else None
 
 
 def _unknown(weights: Weights) -> str:
@@ -89,23 +115,22 @@ def _unknown(weights: Weights) -> str:
 
 def _loaded(weights: Weights, here: Place) -> Any:
     import torch
-    from transformers import AutoModelForMultimodalLM, GenerationConfig
+    import transformers
     from transformers.utils import logging
 
     noise: Any = logging
-    settings: Any = GenerationConfig
     config = _configured(weights)
+    maker: Any = getattr(transformers, _own_maker(weights, config) or "AutoModelForMultimodalLM")
     if here.threads is not None:
         torch.set_num_threads(here.threads)
     bars = noise.is_progress_bar_enabled()
     noise.disable_progress_bar()
     try:
-        model, found = AutoModelForMultimodalLM.from_pretrained(
+        model, found = maker.from_pretrained(
             weights.folder,
             config=config,
             dtype=torch_dtype(here),
-            trust_remote_code=False,
-            local_files_only=True,
+            **kept_here(weights),
             use_safetensors=True,
             output_loading_info=True,
         )
@@ -113,26 +138,36 @@ def _loaded(weights: Weights, here: Place) -> Any:
         if found["missing_keys"]:
             raise ValueError(f"its weights lack {len(found['missing_keys'])} tensors of the model")
         model = model.to(here.device).eval()
+        # Sampling settings of the checkpoint would only be warned about: replies are greedy.
+        model.generation_config = _greedy(model.generation_config)
     except (torch.OutOfMemoryError, MemoryError):
         raise ModelError(
             f"{weights.spec} does not fit into the memory of {here.device}: set AURELIA_LOCAL_DTYPE=bfloat16, choose"
             " another AURELIA_LOCAL_DEVICE, or take a smaller model."
         ) from None
     except Exception as fault:
-        said = " ".join(str(fault).split())[:200].replace(str(weights.folder), weights.spec)
-        raise InputError(f"{weights.spec} cannot be loaded ({type(fault).__name__}: {said}).") from fault
+        raise InputError(_broken(weights, fault)) from fault
     finally:
         if bars:
             noise.enable_progress_bar()
-    # Sampling settings of the checkpoint would only be warned about: replies are greedy.
-    known = model.generation_config
-    model.generation_config = settings(
+    return model
+
+
+def _broken(weights: Weights, fault: Exception) -> str:
+    said = " ".join(str(fault).split())[:200].replace(str(weights.folder), weights.spec)
+    return f"{weights.spec} cannot be loaded ({type(fault).__name__}: {said})."
+
+
+def _greedy(known: Any) -> Any:
+    from transformers import GenerationConfig
+
+    settings: Any = GenerationConfig
+    return settings(
         eos_token_id=known.eos_token_id,
         bos_token_id=known.bos_token_id,
         pad_token_id=known.pad_token_id if known.pad_token_id is not None else _first(known.eos_token_id),
         repetition_penalty=known.repetition_penalty,
     )
-    return model
 
 
 def _first(tokens: Any) -> Any:

@@ -11,9 +11,13 @@ from aurelia.errors import InputError
 from aurelia.models.capabilities import Family, Sees, family
 from aurelia.models.local_weights import Weights
 
-# Left out, transformers would ask at the terminal whether to run a folder's code.
-_NO_CODE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 _NAMING = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
+
+
+def kept_here(weights: Weights) -> dict[str, Any]:
+    """What every loader of transformers is told: nothing is downloaded, and whether the folder's own code runs."""
+    # Left out, transformers would ask at the terminal whether to run it.
+    return {"trust_remote_code": weights.trusted, "local_files_only": True}
 
 
 class Senses(NamedTuple):
@@ -55,14 +59,14 @@ def load_processor(weights: Weights) -> Any:
 
     auto: Any = AutoProcessor
     try:
-        return auto.from_pretrained(weights.folder, **_NO_CODE)
+        return auto.from_pretrained(weights.folder, **kept_here(weights))
     except (ImportError, RuntimeError) as fault:
         if "torchvision" not in str(fault).lower():
             raise _unusable(weights, fault) from fault
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as fault:
         raise _unusable(weights, fault) from fault
     try:
-        return _without_video(weights.folder)
+        return _without_video(weights)
     except (ImportError, RuntimeError, OSError, ValueError, TypeError, KeyError, AttributeError) as fault:
         raise _unusable(weights, fault) from fault
 
@@ -114,17 +118,18 @@ def _ears(processor: Any) -> Any:
     return getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
 
 
-def _without_video(folder: Path) -> Any:
+def _without_video(weights: Weights) -> Any:
     """The family's processor put together from its parts, without the video processor."""
     from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 
-    kind = _kind(folder)
+    folder, told = weights.folder, kept_here(weights)
+    kind = _kind(folder, told)
     makers = {"tokenizer": AutoTokenizer, "image_processor": AutoImageProcessor}
     found, _ = kind.get_processor_dict(folder)
     parts = []
     for name in kind.get_attributes():
         maker: Any = makers.get(name, AutoFeatureExtractor)
-        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **_NO_CODE))
+        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **told))
 
     class Bare(kind):  # type: ignore[misc, valid-type]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
@@ -138,7 +143,7 @@ def _without_video(folder: Path) -> Any:
     return Bare.from_args_and_dict(parts, found)
 
 
-def _kind(folder: Path) -> Any:
+def _kind(folder: Path, told: dict[str, Any]) -> Any:
     """The processor's class, as one of the checkpoint's files names it."""
     import transformers
 
@@ -150,7 +155,7 @@ def _kind(folder: Path) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **_NO_CODE))]
+    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **told))]
 
 
 def _unusable(weights: Weights, fault: Exception) -> InputError:

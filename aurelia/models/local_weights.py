@@ -3,15 +3,14 @@
 import hashlib
 import json
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia.errors import InputError
+from aurelia.settings import HUB_ID
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL_BYTES = 1_000_000
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _FOLDERS = "AURELIA_LOCAL_MODELS"
@@ -28,12 +27,14 @@ class Weights(NamedTuple):
         config: its config.json.
         fingerprint: SHA-256 (hex) of what decides its replies: small files by content, weights by size and time, or by
             the hub's own revision.
+        trusted: whether the operator lets it run Python code of its own.
     """
 
     spec: str
     folder: Path
     config: dict[str, Any]
     fingerprint: str
+    trusted: bool = False
 
     @property
     def model_type(self) -> str:
@@ -41,12 +42,13 @@ class Weights(NamedTuple):
         return str(self.config["model_type"])
 
 
-def find(name: str, *, any_folder: bool = True) -> Weights:
+def find(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> Weights:
     """The weights `name`: a folder, or the id of a model that was downloaded from the hub.
 
     Args:
         name: what stands behind `transformers:`.
         any_folder: whether any folder may be named; else only one below those of AURELIA_LOCAL_MODELS.
+        trusted: the models whose own code may run: whole folders, and ids of the hub.
 
     Raises:
         InputError: they are not there, not complete, or not in a form that is loaded; the message says what to do.
@@ -56,15 +58,16 @@ def find(name: str, *, any_folder: bool = True) -> Weights:
     path = Path(name).expanduser()
     if path.is_dir() and (any_folder or _allowed(path)):
         spec = f"transformers:{path.resolve().name}"
-        return _checked(spec, path.resolve(), "give the folder of a model")
-    if not _HUB_ID.fullmatch(name):
+        own = path.resolve() in [Path(one).expanduser().resolve() for one in trusted if not HUB_ID.fullmatch(one)]
+        return _checked(spec, path.resolve(), "give the folder of a model", own)
+    if not HUB_ID.fullmatch(name):
         where = "" if any_folder else f" below the folders of {_FOLDERS}"
         raise InputError(f"There is no folder {path.name!r}{where}, and that is no id of the hub (ORGANISATION/MODEL).")
     spec, remedy = f"transformers:{name}", f"hf download {name}"
     folder = _snapshot(name)
     if folder is None:
         raise InputError(f"The weights of {spec} are not on this machine: {remedy}")
-    return _checked(spec, folder, remedy)
+    return _checked(spec, folder, remedy, name in trusted)
 
 
 def lacking_weights(name: str) -> list[str]:
@@ -72,7 +75,7 @@ def lacking_weights(name: str) -> list[str]:
     try:
         find(name)
     except InputError as fault:
-        if _HUB_ID.fullmatch(name) and not Path(name).expanduser().is_dir():
+        if HUB_ID.fullmatch(name) and not Path(name).expanduser().is_dir():
             return [f"the weights (hf download {name})"]
         return [f"usable weights ({fault})"]
     except ImportError:
@@ -95,7 +98,7 @@ def _snapshot(name: str) -> Path | None:
         return None
 
 
-def _checked(spec: str, folder: Path, remedy: str) -> Weights:
+def _checked(spec: str, folder: Path, remedy: str, trusted: bool = False) -> Weights:
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         model_type = config["model_type"]
@@ -109,7 +112,7 @@ def _checked(spec: str, folder: Path, remedy: str) -> Weights:
         missing.append(_PROCESSORS[-1])
     if missing or not model_type:
         raise InputError(f"{spec} is not complete, {missing[0]} is missing: {remedy}")
-    return Weights(spec, folder, config, _fingerprint(folder))
+    return Weights(spec, folder, config, _fingerprint(folder, trusted), trusted)
 
 
 def _weight_files(folder: Path, spec: str) -> list[str]:
@@ -125,19 +128,19 @@ def _weight_files(folder: Path, spec: str) -> list[str]:
     return ["model.safetensors"]
 
 
-def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
+def _fingerprint(folder: Path, trusted: bool) -> str:
+    digest = hashlib.sha256(b"with its code" if trusted else b"")
     # A snapshot of the hub's cache is named by its commit: it never changes.
     if folder.parent.name == "snapshots":
         digest.update(f"{folder.parent.parent.name}@{folder.name}".encode())
         return digest.hexdigest()
-    for file in _files(folder):
+    for file in _files(folder, trusted):
         facts = file.stat()
         digest.update(f"{file.relative_to(folder)}\0{facts.st_size}\0".encode())
         digest.update(file.read_bytes() if facts.st_size < _SMALL_BYTES else str(facts.st_mtime_ns).encode())
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    kinds = {".json", ".jinja", ".txt", ".model", ".safetensors"}
+def _files(folder: Path, trusted: bool) -> Iterator[Path]:
+    kinds = {".json", ".jinja", ".txt", ".model", ".safetensors", *([".py"] if trusted else [])}
     return (file for file in sorted(folder.iterdir()) if file.is_file() and file.suffix in kinds)

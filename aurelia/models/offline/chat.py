@@ -18,7 +18,6 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import PrivateAttr
 
 from aurelia.errors import InputError, ModelError
 from aurelia.models.offline.feedback import advise
@@ -64,6 +63,9 @@ class _Looks:
         return observed
 
 
+_looks = _Looks()
+
+
 class MeasuringChat(BaseChatModel):
     """All roles offline, by measurement.
 
@@ -72,7 +74,6 @@ class MeasuringChat(BaseChatModel):
     """
 
     store: Any
-    _looks: _Looks = PrivateAttr(default_factory=_Looks)
 
     @property
     def _llm_type(self) -> str:
@@ -154,7 +155,7 @@ class MeasuringChat(BaseChatModel):
         for windows in looks:
             spans = tuple((float(w["start"]), float(w["end"])) for w in windows)
             key = (clip["id"], track["id"] if track else "", spans, frames, samples)
-            seen.append(self._looks.get(key, lambda w=windows: look(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
+            seen.append(_looks.get(key, lambda w=windows: look(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
         return merge(seen) if len(seen) > 1 else seen[0]
 
 

@@ -106,9 +106,25 @@ def worded(asked: Asked) -> str:
     return _READ[asked.kind].format(phrase(asked.one))
 
 
+_DIALOGUE = re.compile(r"The dialogue about this clip so far: .* A: (\w+) The question now: (.*)")
+
+
+def follow_up(asked: Asked) -> str | None:
+    """The words of a question that is asked after an instrument was named; None where it is not about one by name."""
+    start = asked.one.start
+    if start not in names().instruments or asked.other is not None or asked.kind in _PLAIN:
+        return None
+    return re.sub(rf"\bthe {start}\b", "it", worded(asked))
+
+
 def understood(question: str) -> Asked | None:
-    """The question that these words ask; None when they are none of the stage's. A dialogue before it is resolved."""
+    """The question that these words ask; None when they are none of the stage's.
+
+    "It" in a question after a dialogue is what the dialogue's last answer names.
+    """
     said = " ".join(question.split())
+    if (talk := _DIALOGUE.fullmatch(said)) and talk[1] in names().instruments:
+        said = re.sub(r"\bit\b", f"the {talk[1]}", talk[2])
     for kind, words in _PLAIN.items():
         if said == words:
             return Asked(kind)

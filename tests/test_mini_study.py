@@ -1,0 +1,55 @@
+"""The mini world's commands, end to end at the smallest size: training, card, study and recovery."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aurelia.bench.record import read_records
+from aurelia.mini.card import measured, spread
+from aurelia.mini.evaluate import VALIDATION
+from aurelia.mini.loops import Study
+from aurelia.mini.recovery import recovery
+from aurelia.mini.study import study
+from aurelia.mini.train import Settings, train
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of its own."""
+    monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
+
+
+def test_training_leaves_a_checkpoint_that_can_be_asked(tmp_path: Path) -> None:
+    told: list[str] = []
+    least = Settings(minutes=0.001, clips=1, questions=2, cores=1, turns=2, texts=100)
+    folder = train(tmp_path / "ck", least, told.append)
+    found = measured(folder, 2, VALIDATION)
+    assert set(found) >= {"zero-shot", "own steps", "steps", "steps, blind", "corrupted"}
+    assert all(marks.shape == (2,) for marks in found.values())
+
+
+def test_the_spread_over_checkpoints() -> None:
+    right, wrong = np.array([True, True]), np.array([True, False])
+    told = spread([{"steps": right}, {"steps": wrong}]).splitlines()
+    assert told[2:] == ["| 1 | 100.0 |", "| 2 | 50.0 |", "| mean | 75.0 |", "| standard deviation | 35.4 |"]
+
+
+async def test_a_study_asks_every_arm_once_and_is_gone_on_with(tmp_path: Path) -> None:
+    how = Study(tmp_path / "study", 4, "transformers:mini", first=VALIDATION, ablated=1, reliant=1)
+    text = await study(how)
+    for arm in ("zero-shot", "steps", "own steps", "blind, steps", "full"):
+        assert f"| {arm} | " in text
+    assert "Over T (tau = 10)" in text and "no sound" in text
+    kept = (tmp_path / "study" / "controls.ledger").stat().st_mtime_ns
+    assert await study(how) == text
+    assert (tmp_path / "study" / "controls.ledger").stat().st_mtime_ns == kept
+    assert len(list(read_records(tmp_path / "study" / "mini.jsonl"))) == 4
+
+
+async def test_recovery_tells_noticed_from_mended(tmp_path: Path) -> None:
+    text = await recovery(Study(tmp_path, 1, "offline:measure", first=VALIDATION))
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    found = {(row[0], row[1].split(":")[0]): row[2:] for row in rows[1:]}
+    assert found["measuring", "a missed event"][2:] == ["100", "100"]
+    assert found["caption only", "a missed event"][2] == "0"
