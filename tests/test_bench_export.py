@@ -68,6 +68,33 @@ def test_the_three_forms_say_the_same(ran: Path, tmp_path: Path) -> None:
     assert (lines[4]["state"], lines[4]["answer"], lines[4]["error"]) == ("failed", None, "no answer")
 
 
+@pytest.mark.parametrize(
+    ("said", "cell"),
+    [
+        ('=HYPERLINK("http://x")', '\'=HYPERLINK("http://x")'), ("+1+cmd", "'+1+cmd"), ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"), ("\n=1", "'\n=1"), ("-", "'-"),
+        ("-1\n=2", "'-1\n=2"), ("-1.5", "-1.5"), ("+3,5", "+3,5"), ("a=b", "a=b"), ("'=1", "'=1"), ("7 - 2", "7 - 2"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_a_spreadsheet_would_calculate_becomes_text(said: str, cell: str) -> None:
+    assert export._as_text(said) == cell
+
+
+async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Path) -> None:
+    settings, said = Settings(home=tmp_path / "home", media_roots=(duet.parent,)), '=HYPERLINK("http://x")'
+    model = player(target=lambda fields, messages: said)
+    place = Bench(tmp_path, model, settings, ClipStore(settings), duet.parent)
+    await place.run([line(1, question="@SUM(1)", answers=[said])], max_iterations=1)
+    for form in ("jsonl", "csv", "parquet"):
+        export.table(place.out, tmp_path / f"x.{form}")
+    kept = json.loads((tmp_path / "x.jsonl").read_text().splitlines()[0])
+    assert (kept["answer"], kept["answers"]) == (said, [said])
+    assert parquet.read_table(tmp_path / "x.parquet").to_pylist()[0]["answer"] == said
+    first = read_csv(tmp_path / "x.csv")[0]
+    assert (first["answer"], first["question"]) == (f"'{said}", f"'{kept['question']}")
+    assert kept["question"].startswith("@") and first["score"] == str(kept["score"])
+
+
 def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_path: Path) -> None:
     assert export.training(ran, tmp_path / "t.jsonl") == 1
     example = json.loads((tmp_path / "t.jsonl").read_text())

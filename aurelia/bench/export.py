@@ -6,6 +6,7 @@ run file are not in the table either.
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -30,6 +31,8 @@ FIELDS: dict[str, type] = {
 """The columns of a table. `reasoning` is the best attempt's; `leaks` what its steps say of the answer (empty: nothing,
 null: not looked for); `marks` are scores by metric; the rest as in the run."""
 _BATCH = 500
+_FORMULA = re.compile(r"(?!([+-]?\d+([.,]\d+)?)?\Z)[=+\-@\t\r\n]")
+"""How a text begins that a spreadsheet would calculate; plain numbers do not count."""
 
 
 def table(run: Path, out: Path, form: Form | None = None) -> int:
@@ -38,7 +41,8 @@ def table(run: Path, out: Path, form: Form | None = None) -> int:
     Args:
         run: the run file.
         out: the file to write.
-        form: its form; by default what its name ends with.
+        form: its form; by default what its name ends with. CSV is for spreadsheets: a text that they would take for a
+            formula gets a ' before it there. The other two hold every text as it was said.
 
     Raises:
         InputError: the run or the file cannot be used, or the form is unknown or lacks its package.
@@ -174,9 +178,14 @@ def _csv(rows: Iterator[dict[str, Any]], part: Path) -> int:
         writer = csv.DictWriter(file, list(FIELDS))
         writer.writeheader()
         for row in rows:
-            writer.writerow(_flat(row, (list, dict)))
+            writer.writerow({name: _as_text(value) for name, value in _flat(row, (list, dict)).items()})
             count += 1
     return count
+
+
+def _as_text(value: Any) -> Any:
+    """The cell, so that a spreadsheet shows a text and calculates nothing."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def _parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:

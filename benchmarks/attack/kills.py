@@ -78,7 +78,7 @@ def bench(place: Place, kills: int, until: float, dice: random.Random) -> list[R
         if status == 0:
             break
         tally.kills += status == signal.SIGKILL
-        tally.ends.update([] if status == signal.SIGKILL else [f"status {status}"])
+        tally.ends.update([] if status == signal.SIGKILL else [ended(status, place.folder / "x.run.log")])
         tally.ends.update(failed(out))
     place.run("x.run")
     paid, calls = stored(out), len(place.server.sent)
@@ -86,6 +86,12 @@ def bench(place: Place, kills: int, until: float, dice: random.Random) -> list[R
     place.run("undisturbed.run")
     same = plain(out) == plain(place.folder / "undisturbed.run") and len(place.server.sent) - calls == len(paid)
     return tally.rows("one benchmark run", kills, calls - len(paid), tally.kills * AT_ONCE, same)
+
+
+def ended(status: int, log: Path) -> str:
+    """How a life ended, with its last word."""
+    said = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return f"status {status} ({said[-1][:300] if said else 'not a word'})"
 
 
 def failed(out: Path) -> list[str]:
@@ -148,7 +154,7 @@ def threads(place: Place, where: str, kills: int, until: float, dice: random.Ran
                 tally.file(Path(where))
             tally.kills += status == signal.SIGKILL
             if status not in (0, signal.SIGKILL):
-                tally.ends.update([f"status {status}"])
+                tally.ends.update([ended(status, place.folder / f"{thread}.log")])
                 break
         if status == 0:
             # All of it is in the ledger by now: another thread comes to the same end, and asks for nothing.
