@@ -39,12 +39,13 @@ def render(
     first: First = 0,
     each: Each = 4,
     dances: Annotated[int, typer.Option(min=0, help="Dances with four tracks each (DM-Match), behind the others.")] = 0,
+    talks: Annotated[int, typer.Option(min=0, help="Follow-ups on a dialogue, behind the others.")] = 0,
     debug: Debug = False,
 ) -> None:
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
     from aurelia.mini.render import render
 
-    made = render(out, questions, seed, first, each, _tell, dances)
+    made = render(out, questions, seed, first, each, _tell, dances, talks)
     where = f"{made.file.name}, media in {made.media.name}"
     sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {where}\n")
 

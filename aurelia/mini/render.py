@@ -1,8 +1,8 @@
 """`aurelia mini render`: questions about the mini world as a benchmark, with their clips as mp4 files.
 
-As many of every number of hops; one question in twenty is a caption, one asks what is odd, and one follows up on a
-dialogue. Dances with four audio tracks (DM-Match) stand behind them where they are wanted: the mini target was never
-shown any. It asks nothing of a model.
+As many of every number of hops; one question in twenty is a caption, one asks what is odd. Follow-ups on a dialogue and
+dances with four audio tracks (DM-Match) stand behind them where they are wanted: the mini target that comes with the
+project was never shown any. It asks nothing of a model.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ BENCHMARK, CLIPS = "mini.jsonl", "clips"
 EACH = 4
 """Questions a clip."""
 _ROUND = 20
-_CAPTION, _ODD, _TALK = 6, 12, 18
+_CAPTION, _ODD = 6, 12
 _COLUMNS: dict[str, Column] = {
     "instrument": "music-avqa", "spot": "music-avqa", "left": "music-avqa", "before": "music-avqa",
     "after": "music-avqa", "order": "av-compositional", "odd": "av-meme", "caption": "av-captioning",
@@ -46,7 +46,7 @@ class Rendered(NamedTuple):
     clips: int
 
 
-def posed(count: int, seed: int = 0, first: int = 0, each: int = EACH) -> list[Posed]:
+def posed(count: int, seed: int = 0, first: int = 0, each: int = EACH, *, talk: bool = False) -> list[Posed]:
     """Questions on the clips with the seeds from `first` on.
 
     Args:
@@ -54,29 +54,30 @@ def posed(count: int, seed: int = 0, first: int = 0, each: int = EACH) -> list[P
         seed: of the draw of the questions.
         first: seed of the first clip; from 0 on they are for tests, from `evaluate.VALIDATION` on for decisions.
         each: questions a clip.
+        talk: whether they follow up on a dialogue.
     """
-    rng = np.random.default_rng([seed, 7])
+    rng = np.random.default_rng([seed, 8 if talk else 7])
     known, found = examples.by_hops(), list[Posed]()
+    if talk:
+        known = {hops: [one for one in asked if follow_up(one)] for hops, asked in known.items()}
     while len(found) < count:
         number = len(found)
         clip_seed = first + number // each
-        composition = _composition(number, known, rng)
+        composition = _composition(number, known, rng, plain=talk)
         table = world.draw(clip_seed).table
         example = examples.posed(composition, table, rng)
-        if example is not None and number % _ROUND == _TALK:
+        if example is not None and talk:
             example = examples.followed(example, table, rng)
         if example is not None:
             found.append(Posed(clip_seed, composition, example))
     return found
 
 
-def _composition(number: int, known: dict[int, list[Asked]], rng: np.random.Generator) -> Asked:
+def _composition(number: int, known: dict[int, list[Asked]], rng: np.random.Generator, *, plain: bool) -> Asked:
     """The composition that comes at a place: its number of hops by the place, the composition itself by chance."""
-    if number % _ROUND in (_CAPTION, _ODD):
+    if not plain and number % _ROUND in (_CAPTION, _ODD):
         return Asked("caption" if number % _ROUND == _CAPTION else "odd")
     asked = [one for one in known[1 + number % examples.MOST_HOPS] if one.kind not in ("caption", "odd")]
-    if number % _ROUND == _TALK:
-        asked = [one for one in asked if follow_up(one)]
     return asked[int(rng.integers(len(asked)))]
 
 
@@ -120,6 +121,7 @@ def render(
     each: int = EACH,
     tell: Callable[[str], None] = lambda _: None,
     dances: int = 0,
+    talks: int = 0,
 ) -> Rendered:
     """Writes the benchmark and its clips; a clip that is there already is kept.
 
@@ -131,8 +133,9 @@ def render(
         each: questions a clip.
         tell: called with a line now and then.
         dances: how many dances with four tracks each stand behind the questions.
+        talks: how many follow-ups on a dialogue stand behind the questions.
     """
-    found = posed(count, seed, first, each)
+    found = posed(count, seed, first, each) + posed(talks, seed, first, each, talk=True)
     media = out / CLIPS
     seeds = sorted({one.seed for one in found})
     write_clips(media, seeds, tell)
