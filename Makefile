@@ -40,7 +40,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
 effect: $(READY)
-	$(BIN)/python -m aurelia mini study --out build/effect --questions 100 --ablated 24 --reliant 24
+	$(BIN)/python -m aurelia mini study --out build/effect --questions 100 --controlled 60 --ablated 24 \
+	  --reliant 24 --mixed 12
 	$(BIN)/python -m aurelia mini recovery --out build/effect --clips 6
 
 attack: $(READY)
