@@ -1,7 +1,7 @@
 """`make attack`: hostile clips, paths and text, failing providers and machines; fails where a bound is broken.
 
-Each area is a module of this folder with `attack(minutes, seed) -> list[Row]`, which stops when its time is used up; those
-that count trials take how many as well.
+Each area is a module of this folder with `attack(minutes, seed) -> list[Row]`, which stops when its time is used up;
+those that count trials take how many as well.
 """
 
 import argparse
