@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from aurelia.errors import AureliaError, InputError, StorageError
 from aurelia.models.kept import unusable
 
+_PARTS = {"id", "channel_values", "channel_versions", "versions_seen"}
 _FOLDER = re.compile(r'"/[^"]*"')
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -31,6 +33,31 @@ class _Plain(JsonPlusSerializer):
         except (ValueError, TypeError, KeyError, NotImplementedError) as fault:
             said = type(fault).__name__
             raise StorageError(f"What is kept of a thread is damaged ({said}): start another with --thread.") from None
+
+
+class _Checked(BaseCheckpointSaver[Any]):
+    """Gives no state out that lacks a part, which LangGraph would stumble over."""
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        found = await super().aget_tuple(config)
+        return found and _with_all_parts(found)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        async for found in super().alist(config, filter=filter, before=before, limit=limit):
+            yield _with_all_parts(found)
+
+
+def _with_all_parts(found: CheckpointTuple) -> CheckpointTuple:
+    if not isinstance(found.checkpoint, dict) or not found.checkpoint.keys() >= _PARTS:
+        raise StorageError("What is kept of a thread is damaged (it lacks parts): start another with --thread.")
+    return found
 
 
 def plain_data() -> JsonPlusSerializer:
@@ -73,11 +100,14 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+    class Saver(_Checked, AsyncSqliteSaver):
+        pass
+
     try:
         connection = await aiosqlite.connect(_placed(path), timeout=60)
     except (OSError, sqlite3.Error) as fault:
         raise _unusable(path.name, fault) from None
-    saver = AsyncSqliteSaver(connection, serde=plain_data())
+    saver = Saver(connection, serde=plain_data())
     try:
         try:
             await saver.setup()
@@ -116,7 +146,11 @@ async def _postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     except ImportError:
         raise InputError("A PostgreSQL URL needs a package: pip install -e '.[postgres]'.") from None
-    opening = AsyncPostgresSaver.from_conn_string(url, serde=plain_data())
+
+    class Saver(_Checked, AsyncPostgresSaver):
+        pass
+
+    opening = Saver.from_conn_string(url, serde=plain_data())
     try:
         saver = await opening.__aenter__()
     except psycopg.Error as fault:

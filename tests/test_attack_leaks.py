@@ -2,10 +2,12 @@
 
 import base64
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import DUET
+from postgres_stage import NoDatabase, started
 
 from aurelia.mini.scene import Scene, write
 
@@ -25,6 +27,33 @@ async def test_a_planted_thread_runs_nothing(tmp_path: Path) -> None:
     write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
     row = await planted.threads(tmp_path)
     assert row.holds, row
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    try:
+        with started() as url:
+            yield url
+    except NoDatabase as why:
+        pytest.skip(str(why))
+
+
+@pytest.mark.enable_socket
+async def test_a_thread_planted_in_postgres_runs_nothing(postgres: str, tmp_path: Path) -> None:
+    write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
+    row = await planted.threads_in_postgres(tmp_path, postgres)
+    assert row.holds, row
+
+
+@pytest.mark.enable_socket
+async def test_a_reader_that_unpickles_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+    write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
+    pickled = planted.checkpoints(tmp_path / "mark")[:1]
+    monkeypatch.setattr(planted, "checkpoints", lambda mark: pickled)
+    monkeypatch.setattr("graph.keep.plain_data", lambda: JsonPlusSerializer(pickle_fallback=True))
+    assert not (await planted.threads(tmp_path)).holds
 
 
 def test_a_planted_model_folder_runs_nothing(tiny_omni: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

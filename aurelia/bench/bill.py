@@ -1,6 +1,5 @@
 """What the calls of a run took, by role and model, read from the call ledger in its run file. It only reads."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -9,6 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 from aurelia.bench.database import told
+from aurelia.models.kept import read_back
 from state.schema import NO_USAGE, Usage, add_usage
 
 
@@ -71,7 +71,7 @@ def tables_of(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]
 
 def total(usages: Iterable[str]) -> Usage:
     """The sum of bills that are stored as JSON; older ones may know less."""
-    bills: Iterable[Usage] = ({**NO_USAGE, "cost_usd": None, **json.loads(text)} for text in usages)
+    bills: Iterable[Usage] = ({**NO_USAGE, "cost_usd": None, **read_back(text)} for text in usages)
     return reduce(add_usage, bills, NO_USAGE)
 
 

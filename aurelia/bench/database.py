@@ -1,6 +1,5 @@
 """The SQLite side of a run file: its tables, how it is opened, and SQLite's complaints as errors of ours."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aurelia.errors import InputError
-from aurelia.models.kept import usable
+from aurelia.models.kept import read_back, usable
 
 FORMAT = 1
 TABLES = """
@@ -49,7 +48,7 @@ def format_of(path: Path) -> Any:
         if not tables:
             return None
         row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-        return json.loads(row[0]) if row else None
+        return read_back(row[0]) if row else None
 
 
 @contextmanager

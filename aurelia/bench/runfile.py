@@ -16,6 +16,7 @@ from aurelia.bench.bill import BILLED, tables_of, total
 from aurelia.bench.database import FORMAT, TABLES, connected, format_of, told
 from aurelia.bench.record import Record
 from aurelia.errors import InputError
+from aurelia.models.kept import read_back
 from state.schema import Usage
 
 Arm = Literal["zero_shot", "aurelia"]
@@ -177,7 +178,7 @@ class RunFile:
         Those of the latest session are `limit` (null: none) and `left_out` (questions without their media).
         """
         with told(self.path):
-            return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
+            return {key: read_back(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
 
     def store_meta(self, key: str, value: Any) -> None:
         """Lays down one JSON value."""
@@ -212,9 +213,8 @@ class RunFile:
         with told(self.path):
             for row in self._connection.execute(query, (arm, state, rollout)):
                 known = dict(zip(_FIELDS, row, strict=True))
-                known["result"] = json.loads(known["result"]) if known["result"] else None
-                known["usage"] = json.loads(known["usage"])
-                yield Outcome(**known)
+                result, usage = known["result"], read_back(known["usage"])
+                yield Outcome(**{**known, "result": read_back(result) if result else None, "usage": usage})
 
     def standings(self, rollout: int | None = None) -> Iterator[Standing]:
         """All outcomes so far in short, in no particular order."""

@@ -3,10 +3,12 @@
 It opens nothing.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from aurelia.errors import StorageError
 
@@ -42,6 +44,28 @@ def unusable(fault: Exception, path: Path, what: str, damaged: str) -> StorageEr
         remedy = "make room on its disk, and check that it may be written"
         return StorageError(f"{what} {path.name!r} cannot be used ({said}): {remedy}.")
     return StorageError(f"{what} {path.name!r} is damaged ({_short(fault)}): {damaged}.")
+
+
+def read_back(text: Any) -> Any:
+    """What a column of ours holds as JSON.
+
+    Raises:
+        ValueError: it is no JSON any more, or nothing at all, which a damaged row can hold where none may be.
+    """
+    if not isinstance(text, str):
+        raise ValueError("a text in it is missing")
+    return json.loads(text)
+
+
+def whole(connection: sqlite3.Connection) -> None:
+    """Has SQLite look through the file: a damaged index may hide what is stored, and no reading would tell.
+
+    Raises:
+        sqlite3.Error, ValueError: it is damaged.
+    """
+    (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        raise ValueError(str(said).splitlines()[-1])
 
 
 def _short(fault: Exception) -> str:

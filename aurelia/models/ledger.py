@@ -27,7 +27,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from aurelia.errors import ModelError
 from aurelia.legible import fit, keyless
 from aurelia.models.faults import as_model_error
-from aurelia.models.kept import usable
+from aurelia.models.kept import read_back, usable, whole
 from aurelia.models.providers import shown
 from state.schema import NO_USAGE, Usage, add_usage
 
@@ -87,6 +87,7 @@ class Ledger:
         self._gate = gate
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
+        self._looked_through = False
         self._guard = threading.Lock()
         self._settled: dict[str, set[str]] = {}
         self._told: dict[str, set[str]] = {}
@@ -151,18 +152,25 @@ class Ledger:
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
         """Does work on the file in the ledger's own thread, in turn; once begun or queued, it is done in any case."""
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments))
+        done = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        # Whoever was cancelled meanwhile does not hear of a failure, and asyncio would print it as nobody's.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+        return await asyncio.shield(done)
 
     def _find(self, key: str, run: str) -> Reply | None:
         with self._guard, self._usable():
             row = self._open().execute("SELECT reply, usage, run FROM calls WHERE key = ?", (key,)).fetchone()
             if row is None:
+                # What damage hides would be paid for again: the first call that a process pays for waits for a look.
+                if not self._looked_through:
+                    whole(self._open())
+                    self._looked_through = True
                 return None
             message = AIMessage.model_validate_json(row[0])
             if row[2] != run or key in self._settled.get(run, ()):
                 return Reply(message, NO_USAGE, key)
             # A row of an older ledger may know less of its bill.
-            usage: Usage = {**NO_USAGE, **json.loads(row[1])}
+            usage: Usage = {**NO_USAGE, **read_back(row[1])}
         return Reply(message, add_usage(self._owed(key, run), usage), key)
 
     def _owed(self, key: str, run: str) -> Usage:
@@ -171,7 +179,7 @@ class Ledger:
             return NO_USAGE
         with self._guard, self._usable():
             rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
-            return reduce(add_usage, (json.loads(text) for (text,) in rows), NO_USAGE)
+            return reduce(add_usage, (read_back(text) for (text,) in rows), NO_USAGE)
 
     def settle(self, run: str, *replies: Reply) -> None:
         """Notes that these replies are on the run's bill: the same request again in that run costs nothing.
@@ -216,7 +224,7 @@ class Ledger:
             except sqlite3.Error:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._looked_through = connection, False
         return self._connection
 
     def close(self) -> None:

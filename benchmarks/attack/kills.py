@@ -193,11 +193,11 @@ def all_kills(folder: Path, questions: int, kills: int, minutes: float, seed: in
     return rows
 
 
-def attack(minutes: float, seed: int) -> list[Row]:
+def attack(minutes: float, seed: int, trials: int = KILLS) -> list[Row]:
     """Kills for most of the time; then what a machine can do to the files, and damaged ones."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         # A life takes about two seconds, the end and the run that nobody disturbs as long as twenty.
-        rows = all_kills(Path(name), 90, KILLS, minutes * 0.6, seed)
+        rows = all_kills(Path(name), 120, trials, minutes * 0.6, seed)
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         rows += machine.faults(Path(name), minutes * 0.1)
     with tempfile.TemporaryDirectory(dir="/tmp") as name:

@@ -26,9 +26,11 @@ from urllib.parse import quote
 
 import planted
 from conftest import DUET, no_wait
+from postgres_stage import NoDatabase, started
 from row import Row
 from scripted import reasoning, verdict
-from serving import LANGGRAPH, started
+from serving import LANGGRAPH
+from serving import started as serving
 from trace_sink import listening
 from wire_openai import VARIABLES, Fault, WireOpenAI
 
@@ -236,7 +238,7 @@ def served(folder: Path, seed: int, questions: int) -> Row:
     settings |= {"LANGSMITH_TRACING": "false", "AURELIA_TOKENS": f"alice:{TOKEN}", "AURELIA_MODELS": "compatible:*"}
     context = {**dict.fromkeys(ROLES, SPEC), "when_deaf": "evidence", "frames": 2, "max_iterations": 2}
     try:
-        with started(home, **settings) as at:
+        with serving(home, **settings) as at:
             for number in range(questions):
                 asked = {"video": "duet.mp4", "question": f"What is heard ({number})?"}
                 body = {"assistant_id": "aurelia", "input": asked, "context": context}
@@ -272,6 +274,11 @@ def attack(minutes: float, seed: int) -> list[Row]:
         write(Scene.model_validate(DUET), folder / "duet.mp4")
         rows += [served(folder, seed, 12)] if LANGGRAPH.exists() else []
         rows.append(asyncio.run(planted.threads(folder)))
+        try:
+            with started() as url:
+                rows.append(asyncio.run(planted.threads_in_postgres(folder, url)))
+        except NoDatabase as why:
+            print(f"leaks: {why}", file=sys.stderr)
         return [*rows, planted.folders(tiny_qwen_omni.write(folder / "tiny"), folder)]
 
 

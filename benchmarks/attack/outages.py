@@ -34,7 +34,7 @@ from aurelia.models.ledger import TRIES
 from aurelia.settings import Settings
 from state.context import ROLES, make_context
 
-QUESTIONS, BATCH, CLIPS, AT_ONCE, ATTEMPTS = 500, 50, 10, 8, 2
+QUESTIONS, BATCH, CLIPS, AT_ONCE, ATTEMPTS = 1000, 50, 10, 8, 2
 SECONDS = 3.0
 SCALE = 1000.0
 GOOGLE_SPEC, OWN_SPEC, DEAD_SPEC = f"google_genai:{MODEL}", "compatible:omni", "openai:gpt-4o"
@@ -292,7 +292,7 @@ def storm(folder: Path, questions: int, unheard: int, seed: int, until: float = 
     return [*rows(runs), Row("providers", what, str(answers), str(wanted), answers == wanted)]
 
 
-def attack(minutes: float, seed: int) -> list[Row]:
-    """1,000 questions, or as many as are answered in the time."""
+def attack(minutes: float, seed: int, trials: int = QUESTIONS) -> list[Row]:
+    """1,000 questions, half of them with each provider, or as many as are answered in the time."""
     with tempfile.TemporaryDirectory() as name:
-        return storm(Path(name), QUESTIONS, 20, seed, time.monotonic() + minutes * 54)
+        return storm(Path(name), -(-trials // 2), 20, seed, time.monotonic() + minutes * 54)

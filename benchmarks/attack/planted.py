@@ -65,40 +65,94 @@ def checkpoints(mark: Path) -> list[tuple[str, bytes]]:
     ]
 
 
+class _Victim:
+    """Somebody who keeps a thread, reads it and goes on with it."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings(home=folder / "planted", any_file=True)
+        self.asked: Any = {"video": str(folder / "duet.mp4"), "question": "What is heard?"}
+        self.context = make_context(dict.fromkeys(ROLES, "scripted:one"))
+        model = scripted(target=[ValueError("gone"), "an answer"])
+        self.desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=ClipStore(settings))
+        self.mark, self.ran, self.tried = folder / "mark", 0, 0
+
+    async def begin(self, where: str | Path) -> None:
+        """Asks in a thread, which stays unfinished."""
+        async with kept(where) as keep:
+            with contextlib.suppress(AureliaError):
+                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+
+    async def go_on(self, where: str | Path) -> None:
+        """Reads the thread that something was planted in, and goes on with it."""
+        self.tried += 1
+        async with kept(where) as keep:
+            # What is read may be nonsense now, which is no fault of the reader's.
+            with contextlib.suppress(Exception):
+                await told(build_graph(desk=self.desk, checkpointer=keep), THREAD)
+            with contextlib.suppress(Exception):
+                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+        self.ran += self.mark.exists()
+        self.mark.unlink(missing_ok=True)
+
+    def row(self, kind: str) -> Row:
+        """How often something ran."""
+        what = f"threads kept in {kind} with planted objects (pickle, msgpack, JSON), of {self.tried}: code that ran"
+        return Row("secrets", f"{what} when they were read", str(self.ran), "0", self.ran == 0 < self.tried)
+
+
 async def threads(folder: Path) -> Row:
     """Plants each value for the state and for what is still to be written of a kept thread, then reads and goes on."""
-    mark, ran, tried = folder / "mark", 0, 0
-    clip = str(folder / "duet.mp4")
-    settings = Settings(home=folder / "planted", any_file=True)
-    asked: Any = {"video": clip, "question": "What is heard?"}
-    context = make_context(dict.fromkeys(ROLES, "scripted:one"))
-    model = scripted(target=[ValueError("gone"), "an answer"])
-    desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=ClipStore(settings))
-    base = folder / "threads.sqlite"
-    async with kept(base) as keep:
-        with contextlib.suppress(AureliaError):
-            await ask(asked, context, desk=desk, thread=THREAD, keep=keep)
-    for kind, data in checkpoints(mark):
+    victim, base = _Victim(folder), folder / "threads.sqlite"
+    await victim.begin(base)
+    for kind, data in checkpoints(victim.mark):
         for column in ("UPDATE checkpoints SET type = ?, checkpoint = ?", "UPDATE writes SET type = ?, value = ?"):
-            where = folder / f"threads {tried}.sqlite"
+            where = folder / f"threads {victim.tried}.sqlite"
             with (
                 contextlib.closing(sqlite3.connect(base)) as source,
                 contextlib.closing(sqlite3.connect(where)) as connection,
                 connection,
             ):
                 source.backup(connection)
-                connection.execute(column, (kind, data))
-            tried += 1
-            async with kept(where) as keep:
-                # What is read may be nonsense now, which is no fault of the reader's.
-                with contextlib.suppress(Exception):
-                    await told(build_graph(desk=desk, checkpointer=keep), THREAD)
-                with contextlib.suppress(Exception):
-                    await ask(asked, context, desk=desk, thread=THREAD, keep=keep)
-            ran += mark.exists()
-            mark.unlink(missing_ok=True)
-    what = f"kept threads with planted objects (pickle, msgpack, JSON), of {tried}: code that ran when they were read"
-    return Row("secrets", what, str(ran), "0", ran == 0)
+                _changed(connection.execute(column, (kind, data)).rowcount)
+            await victim.go_on(where)
+    return victim.row("SQLite")
+
+
+async def threads_in_postgres(folder: Path, url: str) -> Row:
+    """The same in a PostgreSQL database, where a state lies in blobs, and its plain values in JSON beside them."""
+    import psycopg
+
+    victim = _Victim(folder)
+    await victim.begin(url)
+    with psycopg.connect(url, autocommit=True) as database:
+        for table in _TABLES:
+            database.execute(f"CREATE TABLE kept_{table} AS TABLE {table}")
+        for kind, data in checkpoints(victim.mark):
+            given = {"kind": kind, "data": data, "json": data.decode() if kind == "json" else None}
+            for statement in _STATEMENTS[: None if kind == "json" else 2]:
+                for table in _TABLES:
+                    database.execute(f"TRUNCATE {table}")
+                    database.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+                _changed(database.execute(statement, given).rowcount)
+                await victim.go_on(url)
+    return victim.row("PostgreSQL")
+
+
+_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
+_STATEMENTS = (
+    "UPDATE checkpoint_blobs SET type = %(kind)s, blob = %(data)s",
+    "UPDATE checkpoint_writes SET type = %(kind)s, blob = %(data)s",
+    "UPDATE checkpoints SET metadata = %(json)s",
+    """UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{channel_values}', (
+    SELECT jsonb_object_agg(name, %(json)s::jsonb)
+    FROM jsonb_object_keys(checkpoint -> 'channel_versions') AS name))""",
+)
+"""Where each value is planted; the last two hold JSON alone."""
+
+
+def _changed(rows: int) -> None:
+    if rows < 1:
+        raise RuntimeError("nothing was planted: there is no such row")
 
 
 def _named(file: str, **more: Any) -> Callable[[Path], None]:
