@@ -60,7 +60,7 @@ def study(
     ablated: Annotated[int, typer.Option(min=0, help="Questions of the tables over T and tau (0: none).")] = 200,
     reliant: Annotated[int, typer.Option(min=0, help="Questions of the table of senses (0: none).")] = 200,
     first: First = 0,
-    mixed: Annotated[int, typer.Option(min=0, help="Questions of the table of mixed agents (0: none).")] = 200,
+    mixed: Annotated[int, typer.Option(min=0, help="Questions of the table of mixed agents (0: none).")] = 96,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: Debug = False,
 ) -> None:

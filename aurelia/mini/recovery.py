@@ -58,12 +58,13 @@ async def recovery(how: Study) -> str:
         how.tell(f"clips {first + 1} to {first + len(part)} of {len(records)}")
         for critic, plant in found:
             found[critic, plant] += await _looped(how, file, part, house, critic, plant)
-    rows = [[critic, TOLD[plant], *_counted(ones)] for (critic, plant), ones in found.items()]
+    rows = [[critic, TOLD[plant], *_counted(ones, plant)] for (critic, plant), ones in found.items()]
     heads = ["critic", "planted in the first look", "clips", "first score", "noticed, %", "mended by T = 3, %"]
     text = table(
         "Recovery from a wrong fact in the first attempt", heads, rows,
-        f"Noticed: the first attempt's score is below tau = {TAU} (with nothing wrong: a false alarm). Mended: the best"
-        " attempt's measurements no longer hold the wrong fact. Clips: those where it made the first attempt wrong.",
+        f"Noticed: the first attempt's score is below tau = {TAU}. Mended: the best attempt's measurements no longer"
+        " hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those where the"
+        " first attempt is right, so that what is noticed is a false alarm.",
         "The caption-only critic sees no clip and scores how well the caption is made.",
     ) + "\n"  # fmt: skip
     (how.out / "recovery.md").write_text(text, encoding="utf-8")
@@ -116,9 +117,15 @@ def _right(plant: Plant, seen: Observation, seed: int) -> bool:
     return [turn.instrument for turn in table_] == [turn.instrument for turn in clip.table]
 
 
-def _counted(found: list[Recovered]) -> list[str]:
-    """The figures of one row, over the clips whose first attempt is wrong; of all clips where nothing is planted."""
-    wrong = [one for one in found if one.wrong] or found
-    scores = [one.score for one in wrong if one.score is not None]
-    share = [100 * sum(values) / len(wrong) for values in ([o.noticed for o in wrong], [o.mended for o in wrong])]
-    return [str(len(wrong)), f"{sum(scores) / max(1, len(scores)):.2f}", f"{share[0]:.0f}", f"{share[1]:.0f}"]
+def _counted(found: list[Recovered], plant: Plant) -> list[str]:
+    """The figures of one row, over the clips whose first attempt is wrong; is right, where nothing is planted."""
+    counted = [one for one in found if one.wrong != (plant == "none")]
+    if not counted:
+        return ["0", "–", "–", "–"]
+    scores = [one.score for one in counted if one.score is not None]
+    noticed, mended = (
+        f"{100 * sum(values) / len(counted):.0f}"
+        for values in ([one.noticed for one in counted], [one.mended for one in counted])
+    )
+    score = f"{sum(scores) / len(scores):.2f}" if scores else "–"
+    return [str(len(counted)), score, noticed, "–" if plant == "none" else mended]
