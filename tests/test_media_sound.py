@@ -5,10 +5,13 @@ import wave
 
 import numpy as np
 import pytest
+from clips import film
 
-from aurelia.media import ingest, sound
+from aurelia.errors import MediaError
+from aurelia.media import ClipStore, ingest, sound
 from aurelia.media.sound import BLOCK, resampled
 from aurelia.media.source import Source
+from aurelia.settings import Settings
 
 LONG = 3 * BLOCK + 4567
 
@@ -74,3 +77,14 @@ def test_packets_of_one_sample_are_brought_to_another_rate_together(tmp_path, mo
     assert np.abs(found[1000:-20000:2000] - np.interp(np.arange(1000, len(found) - 20000, 2000) / 2000,
                   np.arange(4800), tone / 32768)).max() < 0.05  # fmt: skip
     assert len(asked) <= 4800 // ingest.GATHERED + 2
+
+
+def test_sound_that_decodes_to_hours_it_does_not_declare_is_refused(tmp_path):
+    sounding = {"sound_seconds": 0.4, "codec": "mpeg4", "sound_codec": "pcm_s16le"}
+    path = film(tmp_path / "a.avi", seconds=0.4, fps=10, size=(64, 48), **sounding)
+    content = path.read_bytes()
+    format_at = content.index(b"strf", content.index(b"auds")) + 8
+    # Samples a second, in the sound's WAVEFORMATEX: every frame of it lasts a quarter of an hour now.
+    path.write_bytes(content[: format_at + 4] + (1).to_bytes(4, "little") + content[format_at + 8 :])
+    with pytest.raises(MediaError, match="a.avi decodes to far more sound than it says that it holds"):
+        ClipStore(Settings(home=tmp_path / "home", any_file=True)).admit(path)

@@ -205,6 +205,8 @@ def _listen(opened: Any, stream: Any, track: Track, facts: Facts, target: Path) 
         for frame in frames:
             start = float(frame.time or 0.0) if math.isnan(start) else start
             heard += frame.samples / frame.sample_rate
+            if heard > 2 * track.seconds + 10:
+                raise Damaged("decodes to far more sound than it says that it holds; download or convert it again")
             frame.pts = None
             waiting.write(frame)
             if waiting.samples >= GATHERED:
