@@ -12,6 +12,7 @@ from langchain_core.messages import HumanMessage
 from aurelia.errors import ModelError
 from aurelia.media import ClipStore
 from aurelia.mini.scene import Scene, write
+from aurelia.models.offline import chat as offline
 from aurelia.models.offline.chat import MeasuringChat, fingerprint
 from aurelia.models.offline.feedback import advise
 from aurelia.models.offline.generator import generate
@@ -112,8 +113,11 @@ def test_a_separate_track_replaces_the_sound_of_the_clip(chat: tuple[MeasuringCh
     assert json.loads(model.invoke([asked]).text)["answer"] == "0"
 
 
-def test_the_same_look_is_taken_once(chat: tuple[MeasuringChat, MediaRef]) -> None:
+def test_the_same_look_is_taken_once_for_all_models(
+    chat: tuple[MeasuringChat, MediaRef], monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, clip = chat
+    monkeypatch.setattr(offline, "_looks", offline._Looks())
 
     class Counting:
         def __init__(self, store: Any) -> None:
@@ -127,9 +131,8 @@ def test_the_same_look_is_taken_once(chat: tuple[MeasuringChat, MediaRef]) -> No
             return self.store.audio(ref, windows, rate)
 
     counting = Counting(model.store)
-    fresh = MeasuringChat(store=counting)
     for role in ("generator", "target", "generator"):
-        fresh.invoke([request(role, clip)])
+        MeasuringChat(store=counting).invoke([request(role, clip)])
     assert counting.calls == 1
 
 
