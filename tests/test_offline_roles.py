@@ -17,6 +17,7 @@ from aurelia.models.offline.chat import MeasuringChat, fingerprint
 from aurelia.models.offline.feedback import advise
 from aurelia.models.offline.generator import generate
 from aurelia.models.offline.inventory import coalesced
+from aurelia.models.offline.memory import Memory
 from aurelia.models.offline.summarizer import summarize
 from aurelia.models.offline.target import answer, planned
 from aurelia.perception.events import Observation, Sound
@@ -117,7 +118,7 @@ def test_the_same_look_is_taken_once_for_all_models(
     chat: tuple[MeasuringChat, MediaRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, clip = chat
-    monkeypatch.setattr(offline, "_looks", offline._Looks())
+    monkeypatch.setattr(offline, "_looks", Memory(8))
 
     class Counting:
         def __init__(self, store: Any) -> None:

@@ -4,14 +4,13 @@
 and as evaluator; the other roles look at no clip or are not for them. They measure with the offline agents' code.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from aurelia.errors import InputError
 from aurelia.models.offline import critic
 from aurelia.models.offline.chat import MeasuringChat
+from aurelia.models.offline.memory import Memory
 from aurelia.perception.critic_evidence import Evidence
 from aurelia.perception.events import Observation
 from state.schema import MediaRef, Window
@@ -40,8 +39,7 @@ SENSES: dict[Keen, Senses] = {
     "eyes": Senses(frames=_ALL, samples=8000, fps=critic.FRAMES_A_SECOND, rate=2000),
 }
 _REMEMBERED = 32
-_memory: OrderedDict[tuple[str, ...], Evidence] = OrderedDict()
-_lock = threading.Lock()
+_memory: Memory[Evidence] = Memory(_REMEMBERED)
 
 
 class KeenChat(MeasuringChat):
@@ -74,13 +72,8 @@ class KeenChat(MeasuringChat):
         """What this agent's senses make of a clip; the latest clips are remembered in this process."""
         clip, tracks, senses = fields["clip"], list(fields.get("tracks") or []), SENSES[self.keen]
         key = (self.keen, *(str(ref["id"]) for ref in [clip, *tracks]))
-        with _lock:
-            if key not in _memory:
-                seconds = float(fields.get("duration") or 0.0)
-                _memory[key] = critic.measured(clip, tracks, seconds, self.store, senses.rate, senses.fps)
-                while len(_memory) > _REMEMBERED:
-                    _memory.popitem(last=False)
-            return _memory[key]
+        seconds = float(fields.get("duration") or 0.0)
+        return _memory.get(key, lambda: critic.measured(clip, tracks, seconds, self.store, senses.rate, senses.fps))
 
 
 def keen(name: str, store: Any) -> KeenChat:

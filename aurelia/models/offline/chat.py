@@ -7,9 +7,7 @@ answers, and refuses a message that carries no request.
 import hashlib
 import json
 import string
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -22,6 +20,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from aurelia.errors import InputError, ModelError
 from aurelia.models.offline.feedback import advise
 from aurelia.models.offline.generator import generate
+from aurelia.models.offline.memory import Memory
 from aurelia.models.offline.summarizer import summarize
 from aurelia.models.offline.target import answer
 from aurelia.perception.events import Observation
@@ -29,7 +28,6 @@ from state.schema import MediaRef, Window
 
 _KEPT_LOOKS = 64
 _MEASURING = ("aurelia.perception", "aurelia.models.offline")
-_Key = tuple[str, str, tuple[tuple[float, float], ...], int, int]
 
 
 @cache
@@ -43,27 +41,8 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-class _Looks:
-    """The latest looks of this process, by clip, track, windows and budget; safe to share between threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[_Key, Observation] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: _Key, measure: Callable[[], Observation]) -> Observation:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        observed = measure()
-        with self._lock:
-            self._kept[key] = observed
-            while len(self._kept) > _KEPT_LOOKS:
-                self._kept.popitem(last=False)
-        return observed
-
-
-_looks = _Looks()
+_looks: Memory[Observation] = Memory(_KEPT_LOOKS)
+"""The latest looks of this process, by clip, track, windows and budget."""
 
 
 class MeasuringChat(BaseChatModel):

@@ -4,14 +4,13 @@ It hears and sees with other algorithms than the Generator, so that the two do n
 objects, people and feelings are beyond it: they are set aside, not scored.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from aurelia.models.offline.critic_checks import Checker
 from aurelia.models.offline.critic_readers import parse
 from aurelia.models.offline.critic_score import judge, left_out
+from aurelia.models.offline.memory import Memory
 from aurelia.perception.critic_audio import listen
 from aurelia.perception.critic_evidence import AudioEvidence, Evidence, VideoEvidence
 from aurelia.perception.critic_video import watch
@@ -20,8 +19,7 @@ RATE = 16000
 FRAMES_A_SECOND, MOST_FRAMES = 12, 480
 REMEMBERED = 16
 
-_memory: OrderedDict[tuple[str, ...], Evidence] = OrderedDict()
-_lock = threading.Lock()
+_memory: Memory[Evidence] = Memory(REMEMBERED)
 
 
 def evaluate(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
@@ -54,16 +52,7 @@ def gather(fields: Mapping[str, Any], store: Any) -> Evidence:
     """The evidence of a clip with its sound tracks, measured once per process and then remembered."""
     clip, tracks = fields.get("clip"), list(fields.get("tracks") or [])
     key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
-    with _lock:
-        if key in _memory:
-            _memory.move_to_end(key)
-            return _memory[key]
-    evidence = measured(clip, tracks, float(fields.get("duration") or 0.0), store)
-    with _lock:
-        _memory[key] = evidence
-        while len(_memory) > REMEMBERED:
-            _memory.popitem(last=False)
-    return evidence
+    return _memory.get(key, lambda: measured(clip, tracks, float(fields.get("duration") or 0.0), store))
 
 
 def measured(
