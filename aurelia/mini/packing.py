@@ -122,14 +122,14 @@ class Slots:
         shares = query.shape[1] // key.shape[1]
         if shares > 1:
             key, value = key.repeat_interleave(shares, 1), value.repeat_interleave(shares, 1)
-        size = self.ends[0]
-        whole = (x[:, :, :size] for x in (query, key, value))
+        sizes = [end - start for start, end in zip([0, *self.ends], self.ends, strict=False)]
+        asking, keys, values = (x.split(sizes, 2) for x in (query, key, value))
         mixed: Any = torch.nn.functional.scaled_dot_product_attention
-        parts = [mixed(*whole, is_causal=True)]
-        for start, end in zip(self.ends, self.ends[1:], strict=False):
-            seen = torch.ones(end - start, size + end - start, dtype=torch.bool).tril(size)
-            keys, values = (torch.cat([x[:, :, :size], x[:, :, start:end]], 2) for x in (key, value))
-            parts.append(mixed(query[:, :, start:end], keys, values, attn_mask=seen))
+        parts = [mixed(asking[0], keys[0], values[0], is_causal=True)]
+        for own, *pair in zip(asking[1:], keys[1:], values[1:], strict=True):
+            seen = torch.ones(own.shape[2], sizes[0] + own.shape[2], dtype=torch.bool).tril(sizes[0])
+            both = [torch.cat([head, part], 2) for head, part in zip((keys[0], values[0]), pair, strict=True)]
+            parts.append(mixed(own, *both, attn_mask=seen))
         return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
 
 

@@ -18,13 +18,14 @@ from torch import distributed
 
 from aurelia.mini import checkpoint, examples, world
 from aurelia.mini.features import FIRST_OF_TRAINING, Parts, mels
+from aurelia.mini.muon import Muon
 from aurelia.mini.packing import Packer, Slots, calibrate, embedded
 from aurelia.mini.towers import quick_towers
 from aurelia.models.offline.stage import Asked, Table
 from aurelia.models.offline.stage_agent import told as turn_by_turn
 
 WAYS: dict[examples.Way, float] = {"direct": 0.31, "own": 0.07, "steps": 0.52, "steps+answers": 0.1}
-FULL_EVERY, FULL = 16, 2
+FULL_EVERY, FULL = 20, 2
 """Every so many steps all clips have this many questions in `full`: five times as long, they would pad every batch."""
 TALKS = 0.3
 """How often a question on a named instrument is a follow-up in a dialogue."""
@@ -46,6 +47,9 @@ CHOICES = 0.6
 """How often the choices stand in the prompt."""
 WEIGHT = 4.0
 """How much more a finding or an answer counts in the loss than the words around it."""
+DECAY = 0.02
+WHOLE = 0.06
+"""How often the whole clip is asked for: a caption, or what is odd; neither with steps of its own."""
 
 
 class Settings(NamedTuple):
@@ -106,7 +110,7 @@ class Teacher:
     def pairs(self, table: Table, count: int, done: float) -> list[tuple[str, str]]:
         """Prompts and replies on one clip; `done` is how far training has come, 0..1."""
         rng = self.rng
-        share = 0.8 * (1 - done) ** 8 + 0.06
+        share = 0.8 * (1 - done) ** 4 + 0.06
         found = [
             (examples.prompt(question, [], "direct", examples.reasoning([])), f"Answer: {drill(table)}")
             for question, drill in DRILLS.items()
@@ -134,12 +138,14 @@ class Teacher:
         rng = self.rng
         while True:
             posed = examples.posed(self._composition(way, done), table, rng)
-            if posed is not None and posed.choices:
+            if posed is not None:
                 talk = examples.followed(posed, table, rng) if rng.random() < TALKS else None
                 return talk or posed, posed.choices if rng.random() < CHOICES else []
 
     def _composition(self, way: examples.Way, done: float) -> Asked:
         rng = self.rng
+        if way != "own" and rng.random() < WHOLE:
+            return Asked("caption" if rng.random() < 0.5 else "odd")
         most = examples.OWN_HOPS if way == "own" else examples.MOST_HOPS
         points = [point for point, _ in SCHEDULE]
         odds = np.array([np.interp(done, points, [shares[n] for _, shares in SCHEDULE]) for n in range(most)])
@@ -180,7 +186,7 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     seed = settings.seed * settings.cores + rank
     packer, teacher, listener = Packer(words, model), Teacher(seed), checkpoint.listener()
     parts = Parts(seed, settings.turns)
-    heavy, optimizer = _values(words), _optimizer(model, settings.rate)
+    heavy, optimizers = _values(words), _optimizers(model, settings.rate)
     if settings.begin is None:
         first = Parts(settings.seed, turns=8).batch(32)
         with quick_towers():
@@ -198,14 +204,15 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
             packed = packer.pack(rows)
             slots.ends = packed.ends
             loss = _loss(model, packed, batch.images, mels(batch.sound, listener), heavy, told)
-            optimizer.zero_grad(set_to_none=True)
+            model.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             _average(model, settings.cores)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             scale = min(1, (step + 1) / settings.warm) * (0.97 * 0.5 * (1 + np.cos(np.pi * done)) + 0.03)
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate * scale
-            optimizer.step()
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.rate * scale
+                optimizer.step()
             step += 1
             done = _agreed((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
             if rank == 0 and step % 100 == 0:
@@ -215,11 +222,17 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     distributed.destroy_process_group()
 
 
-def _optimizer(model: Any, rate: float) -> torch.optim.Optimizer:
-    wide = [p for p in model.parameters() if p.ndim >= 2]
-    flat = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": wide, "weight_decay": 0.02}, {"params": flat, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+def _optimizers(model: Any, rate: float) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the matrices within the layers, AdamW for embeddings, convolutions, norms and biases."""
+    known = dict(model.named_parameters())
+    inner = {name for name, p in known.items() if p.ndim == 2 and "embed" not in name}
+    wide = [p for name, p in known.items() if name not in inner and p.ndim >= 2]
+    flat = [p for p in known.values() if p.ndim < 2]
+    groups = [{"params": wide, "weight_decay": DECAY}, {"params": flat, "weight_decay": 0.0}]
+    return (
+        Muon([known[name] for name in sorted(inner)], lr=rate, weight_decay=DECAY),
+        torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98)),
+    )
 
 
 def _loaded(folder: Path) -> tuple[Any, Any]:
