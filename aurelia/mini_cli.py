@@ -19,7 +19,7 @@ Each = Annotated[int, typer.Option(min=1, max=20, help="Questions a clip.")]
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the checkpoint into.")],
-    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 150.0,
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and clips.")] = 0,
     cores: Annotated[int, typer.Option(min=1, max=64, help="Processes at once.")] = 2,
     debug: Debug = False,
@@ -61,6 +61,7 @@ def study(
     reliant: Annotated[int, typer.Option(min=0, help="Questions of the table of senses (0: none).")] = 200,
     first: First = 0,
     mixed: Annotated[int, typer.Option(min=0, help="Questions of the table of mixed agents (0: none).")] = 96,
+    talks: Annotated[int, typer.Option(min=0, help="Follow-ups on a dialogue, beside the questions.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: Debug = False,
 ) -> None:
@@ -70,7 +71,7 @@ def study(
     from aurelia.mini.loops import Study
     from aurelia.mini.study import study
 
-    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first, controlled, mixed)
+    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first, controlled, mixed, talks)
     sys.stdout.write(asyncio.run(study(how)))
 
 

@@ -36,7 +36,7 @@ def test_the_spread_over_checkpoints() -> None:
 
 
 async def test_a_study_asks_every_arm_once_and_is_gone_on_with(tmp_path: Path) -> None:
-    how = Study(tmp_path / "study", 4, "transformers:mini", first=VALIDATION, ablated=1, reliant=1)
+    how = Study(tmp_path / "study", 4, "transformers:mini", first=VALIDATION, ablated=1, reliant=1, talks=2)
     text = await study(how)
     for arm in ("zero-shot", "steps", "own steps", "blind, steps", "full"):
         assert f"| {arm} | " in text
@@ -44,7 +44,9 @@ async def test_a_study_asks_every_arm_once_and_is_gone_on_with(tmp_path: Path) -
     kept = (tmp_path / "study" / "controls.ledger").stat().st_mtime_ns
     assert await study(how) == text
     assert (tmp_path / "study" / "controls.ledger").stat().st_mtime_ns == kept
-    assert len(list(read_records(tmp_path / "study" / "mini.jsonl"))) == 4
+    assert len(list(read_records(tmp_path / "study" / "mini.jsonl"))) == 6
+    rows = {line.split(" | ")[0]: line.split(" | ")[1] for line in text.splitlines() if line.startswith("| ")}
+    assert rows["| avsd"] == "2" and rows["| zero-shot"] == "4"
 
 
 async def test_recovery_tells_noticed_from_mended(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Study(NamedTuple):
         first: seed of the first clip; from 0 on they are for tests.
         controlled: how many of the questions the controls are asked on (None: all).
         mixed: how many of the questions the table of two mixed agents rests on (0: no such table).
+        talks: how many follow-ups on a dialogue are asked beside them, in every arm but the controls.
     """
 
     out: Path
@@ -43,6 +44,7 @@ class Study(NamedTuple):
     first: int = 0
     controlled: int | None = None
     mixed: int = 0
+    talks: int = 0
 
     def context(self, **more: Any) -> Context:
         """The settings of a question: the offline agents around the target."""

@@ -23,6 +23,7 @@ from aurelia.mini.tables import compared, group_of, hops_of, parted, table
 MOST = 5
 COARSE = {"samples": 8000, "frames": 4}
 """Looks so coarse that the agents' first one often errs: for the tables over T and tau."""
+_TASKS = "Captions: share of turns told rightly. Follow-ups on a dialogue (avsd) are counted here alone."
 _CALIBRATED = "What the score is worth"
 GIVEN = ("steps+answers", "full")
 
@@ -33,7 +34,7 @@ async def study(how: Study) -> str:
     Raises:
         InputError: the target or a setting cannot be used.
     """
-    made = render(how.out, how.questions, how.seed, how.first, tell=how.tell)
+    made = render(how.out, how.questions, how.seed, how.first, tell=how.tell, talks=how.talks)
     house = how.house(made.media)
     records = list(read_records(made.file))
     how.tell("the loop and zero-shot")
@@ -41,7 +42,7 @@ async def study(how: Study) -> str:
     plans: dict[str, Any] = {name: best for name, found in runs.loops.items() if (best := best_of(found))}
     how.tell("controls")
     asked = {mode: [Given(r, plans[r.id], mode) for r in records if r.id in plans] for mode in GIVEN}  # type: ignore[arg-type]
-    asked |= controls(records[: how.controlled], plans, how.seed)
+    asked |= controls(records[: how.questions][: how.controlled], plans, how.seed)
     given = await ask_all(asked, how.target, house, how.out / "controls.ledger", how.concurrency)
     arms = {**runs.values(records), **{name: arm.values for name, arm in given.items()}}
     parts = [_headline(arms, records, plans), calibrated(_CALIBRATED, best_attempts(records, runs), "Best attempts.")]
@@ -61,7 +62,7 @@ async def study(how: Study) -> str:
 
 def _headline(arms: dict[str, Values], records: list[Record], plans: Plans) -> str:
     """The arms against zero-shot, by part, and again without the records whose steps tell something."""
-    told = [record for record in records if record.choices]
+    told = [record for record in records if record.choices and not record.history]
     safe = [record for record in told if record.id in plans and not leaks(record, plans[record.id])]
     shown = {name: arms[name] for name in arms if not name.startswith(("blind, steps+", "corrupted"))}
     new = [record for record in told if group_of(record) != "trained"]
@@ -71,7 +72,7 @@ def _headline(arms: dict[str, Values], records: list[Record], plans: Plans) -> s
             f"Again, without the {len(told) - len(safe)} questions whose steps name an option or a measured value",
             arms, safe, ALONE,
         ) if safe else "",
-        parted("By task", shown, records, lambda record: record.column, "Captions: share of turns told rightly."),
+        parted("By task", shown, records, lambda record: record.column, _TASKS),
         parted("By number of hops", shown, told, hops_of),
         parted("By what the target was trained on (never: not in any way)", shown, told, group_of),
         parted("Never or only with steps trained, by hops", shown, new, hops_of),
