@@ -59,4 +59,5 @@ def test_the_tables_figures() -> None:
 def test_a_caption_is_worth_its_true_turns() -> None:
     true = record(9, column="av-captioning", choices=[], answers=["bell at one, then drum at two"])
     assert value_of(true, "Answer: bell at one, then drum at three") == 0.5
+    assert value_of(true, "1. bell, drum 2. one, two\nAnswer: bell at one, then drum at two") == 1.0
     assert value_of(true, None) == 0.0 and value_of(RECORDS[0], "Answer: bell") == 1.0

@@ -42,10 +42,13 @@ class Arm(NamedTuple):
 
 
 def value_of(record: Record, answer: str | None) -> float:
-    """What an answer is worth, 0..1; a caption by the share of its turns that are told rightly, in their places."""
+    """What an answer is worth, 0..1; a caption by the share of its turns that are told rightly, in their places.
+
+    Of a caption that stands behind steps, what follows the last "Answer:" counts.
+    """
     if mark := by_rule(record, answer):
         return mark.value or 0.0
-    true, said = (text.removeprefix("Answer:").strip().split(", then ") for text in (record.answers[0], answer or ""))
+    true, said = (text.rpartition("Answer:")[2].strip().split(", then ") for text in (record.answers[0], answer or ""))
     return sum(a == b for a, b in zip(true, said, strict=False)) / len(true)
 
 
