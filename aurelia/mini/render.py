@@ -2,7 +2,7 @@
 
 As many of every number of hops; one question in twenty is a caption, one asks what is odd. Follow-ups on a dialogue and
 dances with four audio tracks (DM-Match) stand behind them where they are wanted: the mini target that comes with the
-project was never shown any. It asks nothing of a model.
+project was never shown a dance. It asks nothing of a model.
 """
 
 import hashlib
