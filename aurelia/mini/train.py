@@ -49,7 +49,7 @@ WEIGHT = 4.0
 """How much more a finding or an answer counts in the loss than the words around it."""
 DECAY = 0.02
 WHOLE = 0.06
-"""How often the whole clip is asked for: a caption, or what is odd; neither with steps of its own."""
+"""How often the whole clip is asked for, a caption or what is odd, beside what the draw of chains brings."""
 
 
 class Settings(NamedTuple):
