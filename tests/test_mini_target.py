@@ -13,8 +13,8 @@ from aurelia.media import ClipStore
 from aurelia.mini import checkpoint, examples, features, world
 from aurelia.mini.packing import Packed, Packer, Slots, embedded, patches
 from aurelia.mini.scene import write
+from aurelia.mini.teacher import corpus
 from aurelia.mini.towers import quick_towers
-from aurelia.mini.train import corpus
 from aurelia.models.local_load import engine_of, reader_of
 from aurelia.models.local_parts import Teller
 from aurelia.models.local_setup import place

@@ -1,11 +1,10 @@
 """`aurelia mini train`: trains the mini target from scratch on clips that never repeat, on one or two cores.
 
-The learning rate falls along a cosine over the minutes given. Longer chains come in as training goes on.
+The learning rate falls along a cosine over the minutes given. What is asked is `aurelia.mini.teacher`'s.
 """
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,40 +15,16 @@ import torch.multiprocessing
 import torch.nn.functional as F
 from torch import distributed
 
-from aurelia.mini import checkpoint, examples, world
-from aurelia.mini.features import FIRST_OF_TRAINING, Parts, mels
+from aurelia.mini import checkpoint
+from aurelia.mini.features import Parts, mels
 from aurelia.mini.muon import Muon
 from aurelia.mini.packing import Packer, Slots, calibrate, embedded
+from aurelia.mini.teacher import FULL_EVERY, Teacher, corpus
 from aurelia.mini.towers import quick_towers
-from aurelia.models.offline.stage import Asked, Table
-from aurelia.models.offline.stage_agent import told as turn_by_turn
 
-WAYS: dict[examples.Way, float] = {"direct": 0.31, "own": 0.07, "steps": 0.52, "steps+answers": 0.1}
-FULL_EVERY, FULL = 20, 2
-"""Every so many steps all clips have this many questions in `full`: five times as long, they would pad every batch."""
-TALKS = 0.3
-"""How often a question on a named instrument is a follow-up in a dialogue."""
-SCHEDULE = (
-    (0.0, (0.9, 0.1, 0.0, 0.0, 0.0)),
-    (0.35, (0.7, 0.25, 0.05, 0.0, 0.0)),
-    (0.6, (0.25, 0.25, 0.2, 0.15, 0.15)),
-    (1.0, (0.2, 0.2, 0.2, 0.2, 0.2)),
-)
-"""Shares of questions of one to five hops along the schedule: single hops first, or chains are never learned."""
-DRILLS: dict[str, Callable[[Table], str]] = {
-    "What happens, turn by turn?": turn_by_turn,
-    "Order the instruments by loudness.": examples.loudness,
-    "Find the instruments.": examples.by_instrument,
-    "Find the spots.": examples.by_spot,
-}
-"""Dense lookups: what is learned from them soonest, and needed by every chain."""
-CHOICES = 0.6
-"""How often the choices stand in the prompt."""
 WEIGHT = 4.0
 """How much more a finding or an answer counts in the loss than the words around it."""
 DECAY = 0.02
-WHOLE = 0.06
-"""How often the whole clip is asked for, a caption or what is odd, beside what the draw of chains brings."""
 
 
 class Settings(NamedTuple):
@@ -63,8 +38,6 @@ class Settings(NamedTuple):
         cores: processes.
         turns: of every instrument that training clips are put together from.
         texts: questions that the tokenizer is made from.
-        begin: a checkpoint to go on from (None: random weights).
-        start: where on the schedule it begins, 0..1.
     """
 
     minutes: float = 60
@@ -76,96 +49,14 @@ class Settings(NamedTuple):
     warm: int = 200
     turns: int = 300
     texts: int = 3000
-    begin: Path | None = None
-    start: float = 0.0
-
-
-def corpus(count: int = 3000) -> Iterator[str]:
-    """Text for the tokenizer."""
-    rng = np.random.default_rng(1)
-    known = examples.by_hops()
-    for number in range(count):
-        clip = world.draw(FIRST_OF_TRAINING + number)
-        table = clip.table
-        hops = known[int(rng.choice(list(known)))]
-        posed = examples.posed(hops[int(rng.integers(len(hops)))], table, rng)
-        yield from (said for question, drill in DRILLS.items() for said in (question, drill(table)))
-        if posed is None:
-            continue
-        for way in WAYS:
-            yield examples.prompt(posed.put, posed.choices, way, examples.reasoning(posed.hops))
-            yield examples.reply(posed, way)
-        if number % 10 == 0:
-            yield examples.prompt(posed.put, posed.choices, "full", examples.justified(posed, clip, rng))
-
-
-class Teacher:
-    """Draws the questions of a clip."""
-
-    def __init__(self, seed: int) -> None:
-        """Begins a run of draws."""
-        self.rng = np.random.default_rng([seed, 2])
-        self.known = examples.by_hops()
-
-    def pairs(self, table: Table, count: int, done: float) -> list[tuple[str, str]]:
-        """Prompts and replies on one clip; `done` is how far training has come, 0..1."""
-        rng = self.rng
-        share = 0.8 * (1 - done) ** 4 + 0.06
-        found = [
-            (examples.prompt(question, [], "direct", examples.reasoning([])), f"Answer: {drill(table)}")
-            for question, drill in DRILLS.items()
-            if rng.random() < share
-        ]
-        ways, odds = list(WAYS), list(WAYS.values())
-        while len(found) < count:
-            way = ways[int(rng.choice(len(ways), p=odds))]
-            posed, choices = self._posed(table, way, done)
-            prompt = examples.prompt(posed.put, choices, way, examples.reasoning(posed.hops))
-            found.append((prompt, examples.reply(posed, way)))
-        return found
-
-    def full(self, clip: world.Clip, done: float) -> list[tuple[str, str]]:
-        """FULL prompts with justified reasonings, and their replies."""
-        found = []
-        for _ in range(FULL):
-            posed, choices = self._posed(clip.table, "full", done)
-            given = examples.justified(posed, clip, self.rng)
-            found.append((examples.prompt(posed.put, choices, "full", given), examples.reply(posed, "full")))
-        return found
-
-    def _posed(self, table: Table, way: examples.Way, done: float) -> tuple[examples.Example, list[str]]:
-        """A question to be asked in one way, and the choices that are shown with it."""
-        rng = self.rng
-        while True:
-            posed = examples.posed(self._composition(way, done), table, rng)
-            if posed is not None:
-                talk = examples.followed(posed, table, rng) if rng.random() < TALKS else None
-                return talk or posed, posed.choices if rng.random() < CHOICES else []
-
-    def _composition(self, way: examples.Way, done: float) -> Asked:
-        rng = self.rng
-        if way != "own" and rng.random() < WHOLE:
-            return Asked("caption" if rng.random() < 0.5 else "odd")
-        most = examples.OWN_HOPS if way == "own" else examples.MOST_HOPS
-        points = [point for point, _ in SCHEDULE]
-        odds = np.array([np.interp(done, points, [shares[n] for _, shares in SCHEDULE]) for n in range(most)])
-        while True:
-            known = self.known[1 + int(rng.choice(most, p=odds / odds.sum()))]
-            asked = known[int(rng.integers(len(known)))]
-            group = examples.group(asked)
-            if group == "trained" or (group == "steps" and way not in ("direct", "own")):
-                return asked
 
 
 def train(folder: Path, settings: Settings, say: Any = print) -> Path:
     """Trains a checkpoint into `folder`, on one process a core; `say` is told how it goes."""
     processes: Any = torch.multiprocessing
 
-    if settings.begin is None:
-        words = checkpoint.tokenizer(corpus(settings.texts))
-        checkpoint.save(folder, checkpoint.model(words, settings.seed), words)
-    else:
-        checkpoint.save(folder, *_loaded(settings.begin))
+    words = checkpoint.tokenizer(corpus(settings.texts))
+    checkpoint.save(folder, checkpoint.model(words, settings.seed), words)
     with tempfile.TemporaryDirectory() as meeting:
         where = f"file://{meeting}/meeting"
         if settings.cores == 1:
@@ -187,18 +78,16 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
     packer, teacher, listener = Packer(words, model), Teacher(seed), checkpoint.listener()
     parts = Parts(seed, settings.turns)
     heavy, optimizers = _values(words), _optimizers(model, settings.rate)
-    if settings.begin is None:
-        first = Parts(settings.seed, turns=8).batch(32)
-        with quick_towers():
-            calibrate(model, first.images, mels(first.sound, listener))
+    first = Parts(settings.seed, turns=8).batch(32)
+    with quick_towers():
+        calibrate(model, first.images, mels(first.sound, listener))
     began, step, done, told = time.monotonic(), 0, 0.0, Told()
     with quick_towers():
         while done < 1:
             batch = parts.batch(settings.clips)
-            place = settings.start + (1 - settings.start) * done
             full = step % FULL_EVERY == FULL_EVERY - 1
             rows = [
-                teacher.full(clip, place) if full else teacher.pairs(clip.table, settings.questions, place)
+                teacher.full(clip, done) if full else teacher.pairs(clip.table, settings.questions, done)
                 for clip in batch.clips
             ]
             packed = packer.pack(rows)
