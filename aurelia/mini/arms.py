@@ -16,6 +16,7 @@ from aurelia.bench.runledger import RunLedger
 from aurelia.bench.runner import House
 from aurelia.bench.score import by_rule
 from aurelia.errors import MediaError, ModelError
+from aurelia.mini import examples
 from aurelia.models.desk import Desk
 from nodes.prepare import check
 from nodes.target import ask_target
@@ -48,7 +49,7 @@ def value_of(record: Record, answer: str | None) -> float:
     """
     if mark := by_rule(record, answer):
         return mark.value or 0.0
-    true, said = (text.rpartition("Answer:")[2].strip().split(", then ") for text in (record.answers[0], answer or ""))
+    true, said = (examples.answer_of(text).split(", then ") for text in (record.answers[0], answer or ""))
     return sum(a == b for a, b in zip(true, said, strict=False)) / len(true)
 
 

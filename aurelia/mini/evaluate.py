@@ -111,7 +111,7 @@ class Asker:
 
 def right(item: Item, reply: str) -> bool:
     """Whether a reply's answer is the true one."""
-    return reply.rpartition("Answer:")[2].strip() == item.example.answer
+    return examples.answer_of(reply) == item.example.answer
 
 
 class Measured(NamedTuple):

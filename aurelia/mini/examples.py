@@ -167,3 +167,8 @@ def reply(example: Example, way: Way) -> str:
         found = " ".join(f"{number}. {words}" for number, words in enumerate(said, 1))
         return f"{found}\nAnswer: {example.answer}"
     return f"Answer: {example.answer}"
+
+
+def answer_of(reply: str) -> str:
+    """The answer in a reply of that form: what follows its last "Answer:", or all of it."""
+    return reply.rpartition("Answer:")[2].strip()
