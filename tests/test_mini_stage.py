@@ -13,7 +13,7 @@ from aurelia.mini import examples, render, scene, world
 from aurelia.mini.planted import PLANTS, Plant, planted, plausibility, spoiled
 from aurelia.models.offline import inventory
 from aurelia.models.offline.chat import MeasuringChat
-from aurelia.models.offline.stage import Asked, One, worded
+from aurelia.models.offline.stage import Asked, One, understood, worded
 from aurelia.models.offline.stage_agent import answer, asked_of
 from aurelia.models.offline.stage_chain import chain
 from aurelia.models.offline.stage_table import staged
@@ -126,3 +126,10 @@ def test_a_caption_is_as_plausible_with_a_wrong_fact(seen: Observation) -> None:
 def test_an_unknown_plant_is_refused(session_store: ClipStore) -> None:
     with pytest.raises(InputError, match="no plant"):
         planted("nonsense", session_store)
+
+
+def test_a_follow_up_is_understood_as_the_question_it_stands_for() -> None:
+    posed = render.posed(10, first=SEED, talk=True)
+    for one in posed:
+        assert one.example.history and " it" in one.example.question
+        assert understood(one.example.put) == one.example.asked
