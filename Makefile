@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)
-	@AURELIA_HOME=$(DEMO)/home $(BIN)/python -m aurelia.mini.demo $(DEMO)
+	@AURELIA_HOME=$(DEMO)/home $(BIN)/python -m aurelia_offline.demo $(DEMO)
 
 test: $(READY)
 	$(BIN)/ruff check .

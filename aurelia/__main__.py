@@ -1,5 +1,5 @@
 """`python -m aurelia` is the command line."""
 
-from aurelia.cli import main
+from aurelia.cli.main import main
 
 main()

@@ -25,11 +25,11 @@ from google.genai import types
 from media import SCENE
 from scripted import verdict
 
-from aurelia.media import ClipStore
-from aurelia.mini.scene import parse, write
-from aurelia.models.desk import Desk
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.media import ClipStore
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import parse, write
 from state.context import ROLES, make_context
 
 CLIP_BYTES = 10_000_000

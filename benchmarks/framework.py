@@ -21,11 +21,11 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from scripted import scripted, verdict
 from trace_sink import Sink, listening
 
-from aurelia.media import ClipStore
-from aurelia.mini.demo import CHOICES, QUESTION, SCENE
-from aurelia.mini.scene import parse, write
-from aurelia.models.desk import Desk
-from aurelia.settings import Settings
+from aurelia_core.media import ClipStore
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
+from aurelia_offline.demo import CHOICES, QUESTION, SCENE
+from aurelia_offline.world.scene import parse, write
 from graph.build import build_graph
 from graph.sender import sender
 from state.context import Context, make_context

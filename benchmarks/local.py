@@ -25,15 +25,15 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from scripted import DEFAULTS, verdict
 
-from aurelia.mini.scene import Scene, write
-from aurelia.models import local_load
-from aurelia.models.desk import Desk
-from aurelia.models.local_chat import LocalChat
-from aurelia.models.local_engine import Engine
-from aurelia.models.local_setup import cache_bytes, place
-from aurelia.models.local_weights import find
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.models.client import Desk
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.chat import LocalChat
+from aurelia_core.models.local.engine import Engine
+from aurelia_core.models.local.setup import cache_bytes, place
+from aurelia_core.models.local.weights import find
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import Scene, write
 from state.context import ROLES, make_context
 
 REPLY_TOKENS = 16

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from aurelia.media import ClipStore
-from aurelia.mini.scene import parse, write
-from aurelia.settings import Settings
-from state.schema import MediaRef, Window
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from aurelia_core.types import MediaRef, Window
+from aurelia_offline.world.scene import parse, write
 
 ATTEMPTS = 3
 CALLS = 2 * ATTEMPTS + 1

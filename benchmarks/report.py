@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from bench_made import made_run
 from browser import browser, lacking, open_question, visit
 
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.run_file import RunFile
 from aurelia.report.build import build
 from aurelia.report.rows import read_rows
 

@@ -24,13 +24,13 @@ from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr
 from scripted import ScriptedChat, reasoning, verdict
 
-from aurelia.bench.limits import BURST_SECONDS
-from aurelia.bench.plan import Plan
+from aurelia.bench.rate_limits import BURST_SECONDS
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.errors import ModelError
-from aurelia.mini.demo import SCENE
-from aurelia.mini.scene import parse, write
-from aurelia.settings import Settings
+from aurelia_core.errors import ModelError
+from aurelia_core.settings import Settings
+from aurelia_offline.demo import SCENE
+from aurelia_offline.world.scene import parse, write
 from state.context import ROLES, make_context
 
 AT_ONCE = 64

@@ -26,9 +26,9 @@ from guidance import questions_of, scene_of
 from rich.console import Console
 from rich.text import Text
 
-from aurelia.mini.demo import CHOICES, QUESTION, SCENE
-from aurelia.mini.scene import parse, write
-from aurelia.show_trace import WIDTH as TRACE_WIDTH
+from aurelia.cli.trace_view import WIDTH as TRACE_WIDTH
+from aurelia_offline.demo import CHOICES, QUESTION, SCENE
+from aurelia_offline.world.scene import parse, write
 
 ROOT = Path(__file__).parent.parent
 WIDTH = 100

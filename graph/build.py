@@ -8,12 +8,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer, TracePolicy
 
-from aurelia.models.desk import Desk
-from aurelia.models.providers import Provider
-from aurelia.settings import Settings
-from graph.observe import observed
-from graph.route import after_evaluator, after_prepare, after_review
+from aurelia_core.models.client import Desk
+from aurelia_core.models.registry import Provider
+from aurelia_core.settings import Settings
+from graph.routing import after_evaluator, after_prepare, after_review
 from graph.trace import brief, outcome
+from graph.tracing import observed
 from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import advise

@@ -1,6 +1,6 @@
 """The LangSmith client of this project: what it sends holds no media, no keys and no folders, and says things once.
 
-It decides what leaves the machine, not what is traced: spans come from LangGraph, marks on them from `graph.observe`.
+It decides what leaves the machine, not what is traced: spans come from LangGraph, marks on them from `graph.tracing`.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any
 import langsmith
 from langsmith.utils import tracing_is_enabled
 
-from aurelia.legible import MASK, keys
-from graph.route import ROUTERS
+from aurelia_core.sanitize import MASK, keys
+from graph.routing import ROUTERS
 from graph.trace import brief
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")

@@ -1,6 +1,6 @@
 """What a LangGraph server loads (`langgraph.json`): the graphs, with their traces sent as `graph.sender` decides."""
 
-from aurelia.models.desk import Desk
+from aurelia_core.models.client import Desk
 from graph.build import build_graph, build_zero_shot
 from graph.sender import configure
 

@@ -5,11 +5,12 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 import prompts
-from aurelia.errors import ModelError
-from aurelia.models.desk import Answer, Desk, Request
-from nodes.common import base_fields, emit, media_fields, settings_of
+from aurelia_core.errors import ModelError
+from aurelia_core.models.client import Answer, Desk, Request
+from aurelia_core.types import Sense, add_usage
+from nodes.requests import base_fields, emit, media_fields, settings_of
 from state.context import Context
-from state.schema import Judged, Known, Sense, Update, add_usage
+from state.schema import Judged, Known, Update
 
 _SENSED: dict[Sense, tuple[str, str]] = {"sound": ("hear", "heard"), "picture": ("see", "seen")}
 

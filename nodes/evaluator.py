@@ -3,10 +3,10 @@
 from langgraph.runtime import Runtime
 
 import prompts
-from aurelia.errors import ModelError
-from aurelia.models.desk import Answer, Desk, Request
-from aurelia.models.structured import VerdictReply
-from nodes.common import base_fields, emit, failed, inside, media_fields, part, recorded, settings_of, with_fallback
+from aurelia_core.errors import ModelError
+from aurelia_core.models.client import Answer, Desk, Request
+from aurelia_core.models.replies import VerdictReply
+from nodes.requests import base_fields, emit, failed, inside, media_fields, part, recorded, settings_of, with_fallback
 from state.context import Context
 from state.schema import Judged, Update
 

@@ -3,11 +3,12 @@
 from langgraph.runtime import Runtime
 
 import prompts
-from aurelia.errors import ModelError
-from aurelia.models.desk import Desk, Request
-from aurelia.models.messages import about
-from aurelia.models.structured import FeedbackReply
-from nodes.common import (
+from aurelia_core.errors import ModelError
+from aurelia_core.models.client import Desk, Request
+from aurelia_core.models.messages import about
+from aurelia_core.models.replies import FeedbackReply
+from aurelia_core.types import NO_USAGE
+from nodes.requests import (
     base_fields,
     choices_text,
     emit,
@@ -19,7 +20,7 @@ from nodes.common import (
     with_fallback,
 )
 from state.context import Context
-from state.schema import NO_USAGE, Attempt, Loop, Update
+from state.schema import Attempt, Loop, Update
 
 
 async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:

@@ -3,10 +3,10 @@
 from langgraph.runtime import Runtime
 
 import prompts
-from aurelia.errors import ModelError
-from aurelia.models.desk import Desk, Request
-from aurelia.models.structured import ReasoningReply
-from nodes.common import (
+from aurelia_core.errors import ModelError
+from aurelia_core.models.client import Desk, Request
+from aurelia_core.models.replies import ReasoningReply
+from nodes.requests import (
     base_fields,
     choices_text,
     failed,
@@ -17,9 +17,9 @@ from nodes.common import (
     settings_of,
     with_fallback,
 )
+from state.attempts import best_iteration, scores_of
 from state.context import Context
 from state.schema import Attempt, Loop, Update
-from state.select import best_iteration, scores_of
 
 
 async def generate(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:

@@ -6,13 +6,15 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from aurelia.choices import LETTERS
-from aurelia.errors import InputError
-from aurelia.legible import legible
-from aurelia.models.desk import Desk
-from nodes.common import emit, in_domain, media_fields, recorded, settings_of
+from aurelia_core.answers.multiple_choice import LETTERS
+from aurelia_core.errors import InputError
+from aurelia_core.models.client import Desk
+from aurelia_core.sanitize import legible
+from aurelia_core.types import MediaRef, Role
+from nodes.requests import emit, media_fields, recorded, settings_of
 from state.context import ROLES, Context
-from state.schema import Input, MediaRef, Role, Update
+from state.schema import Input, Update
+from targets import in_domain
 
 MOST_TRACKS = 8
 LONGEST_TEXT = 10_000

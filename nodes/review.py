@@ -12,13 +12,13 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from aurelia.errors import InputError
-from aurelia.models.structured import ReasoningReply, Text, WindowReply
-from nodes.common import emit, inside, settings_of
+from aurelia_core.errors import InputError
+from aurelia_core.models.replies import ReasoningReply, Text, WindowReply
+from nodes.requests import emit, inside, settings_of
+from state.attempts import best_iteration, over_budget, scores_of, stop_reason
 from state.context import Context
 from state.events import ReviewEvent
 from state.schema import Ended, Update
-from state.select import best_iteration, over_budget, scores_of, stop_reason
 
 MORE_ATTEMPTS = 3
 """How many attempts beyond `max_iterations` a person may ask for."""

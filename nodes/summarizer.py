@@ -3,11 +3,11 @@
 from langgraph.runtime import Runtime
 
 import prompts
-from aurelia.errors import ModelError
-from aurelia.models.desk import Desk, Request
-from aurelia.models.messages import about
-from aurelia.models.structured import CaptionReply
-from nodes.common import base_fields, failed, part, reasoning_text, settings_of, with_fallback
+from aurelia_core.errors import ModelError
+from aurelia_core.models.client import Desk, Request
+from aurelia_core.models.messages import about
+from aurelia_core.models.replies import CaptionReply
+from nodes.requests import base_fields, failed, part, reasoning_text, settings_of, with_fallback
 from state.context import Context
 from state.schema import Loop, Update
 

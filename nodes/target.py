@@ -3,15 +3,16 @@
 from langgraph.runtime import Runtime
 
 import prompts
-from aurelia.choices import choose
-from aurelia.errors import AureliaError, ModelError
-from aurelia.leaks import leaked
-from aurelia.models.desk import Answer, Desk, Request
-from nodes.common import base_fields, choices_text, emit, in_domain, media_fields, settings_of, with_fallback
+from aurelia_core.answers.answer_leaks import leaked
+from aurelia_core.answers.multiple_choice import choose
+from aurelia_core.errors import AureliaError, ModelError
+from aurelia_core.models.client import Answer, Desk, Request
+from aurelia_core.types import NO_USAGE
+from nodes.requests import base_fields, choices_text, emit, media_fields, settings_of, with_fallback
+from state.attempts import best_iteration, scores_of, stop_reason
 from state.context import Context, Inject
-from state.schema import NO_USAGE, Ended, Known, Reasoning, Update
-from state.select import best_iteration, scores_of, stop_reason
-from targets import Target, target_for
+from state.schema import Ended, Known, Reasoning, Update
+from targets import Target, in_domain, target_for
 
 
 async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from importlib.resources import files
 
-from aurelia.errors import InputError
+from aurelia_core.errors import InputError
 
 _AGENTS = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
 NAMES = (*_AGENTS, "judge", "judge_choice")

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aurelia.errors import InputError
-from state.names import nearest
-from state.schema import Role
+from aurelia_core.errors import InputError
+from aurelia_core.suggestions import nearest
+from aurelia_core.types import Role
 
 Inject = Literal["steps", "steps+answers", "full"]
 PromptCache = Literal["implicit", "explicit"]

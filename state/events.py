@@ -7,7 +7,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from state.schema import MediaRef, Sense, Window
+from aurelia_core.types import MediaRef, Sense, Window
 
 Action = Literal["accept", "edit", "again"]
 

@@ -8,36 +8,9 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-Modality = Literal["audio", "visual", "both", "knowledge"]
+from aurelia_core.types import NO_USAGE, MediaRef, Modality, Role, Sense, Usage, Window, add_usage
+
 StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget"]
-Role = Literal["generator", "summarizer", "evaluator", "feedback", "target"]
-Sense = Literal["sound", "picture"]
-
-
-class Window(TypedDict):
-    """A stretch of the clip, in seconds from its start, start < end."""
-
-    start: float
-    end: float
-
-
-class MediaRef(TypedDict):
-    """A media file by content: `id` is the SHA-256 (hex) of the file; what is null does not apply.
-
-    `duration` is the picture's for a video and the sound's for an audio file; seconds, pixels, frames a second.
-    `audio_seconds` is the length of the sound, which may differ from the picture's.
-    """
-
-    id: str
-    name: str
-    bytes: int
-    duration: float
-    width: int | None
-    height: int | None
-    fps: float | None
-    has_audio: bool
-    audio_channels: int | None
-    audio_seconds: float | None
 
 
 class Step(TypedDict):
@@ -54,21 +27,6 @@ class Reasoning(TypedDict):
 
     steps: list[Step]
     answer: str
-
-
-class Usage(TypedDict):
-    """What calls cost; `cost_usd` is null when the price of a call is not known.
-
-    `calls` counts the replies that were billed, also those that were then refused and asked for again.
-    `cached_tokens` are those of `input_tokens` that the provider had in its cache.
-    """
-
-    calls: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    media_uploads: int
 
 
 class Attempt(TypedDict):
@@ -94,31 +52,6 @@ class Attempt(TypedDict):
     fallbacks: list[Role]
     feedback_seconds: float
     feedback_usage: Usage
-
-
-NO_USAGE: Usage = {
-    "calls": 0,
-    "input_tokens": 0,
-    "cached_tokens": 0,
-    "output_tokens": 0,
-    "cost_usd": 0.0,
-    "media_uploads": 0,
-}
-
-
-def add_usage(total: Usage | None, more: Usage | None) -> Usage:
-    """The sum of two bills; an unknown price makes the sum's unknown. `more` None starts a new bill."""
-    if total is None or more is None:
-        return more or NO_USAGE
-    known = total["cost_usd"] is not None and more["cost_usd"] is not None
-    return {
-        "calls": total["calls"] + more["calls"],
-        "input_tokens": total["input_tokens"] + more["input_tokens"],
-        "cached_tokens": total["cached_tokens"] + more["cached_tokens"],
-        "output_tokens": total["output_tokens"] + more["output_tokens"],
-        "cost_usd": (total["cost_usd"] or 0.0) + (more["cost_usd"] or 0.0) if known else None,
-        "media_uploads": total["media_uploads"] + more["media_uploads"],
-    }
 
 
 def new_attempt(iteration: int) -> Attempt:
@@ -270,7 +203,7 @@ class Ended(Loop, Standing):
 
 
 class Output(TypedDict):
-    """What a run answers; null is what does not apply. `leaks`: what the steps say of the answer (`aurelia.leaks`)."""
+    """What a run answers; null is what does not apply. `leaks`: what the steps say of the answer (`aurelia_core.answers.answer_leaks`)."""
 
     answer: str | None
     choice: str | None

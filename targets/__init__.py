@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from aurelia.errors import InputError
+from aurelia_core import plugins
+from aurelia_core.errors import InputError
+from aurelia_core.types import MediaRef
 
 State = Literal["works here", "needs a key", "needs weights", "needs its own environment", "no public weights"]
 Run = Literal["provider", "native", "worker"]
@@ -62,9 +64,11 @@ class Target(BaseModel):
     )
     short: Line = Field(description="What it is told about the form of a free answer.")
     choice: Line = Field(description="What it is told about the form of an answer that is one of several choices.")
-    domain: Literal["stage"] | None = Field(
+    domain: str | None = Field(
         default=None,
-        description="The one world of clips and questions that it knows (stage: the mini world); null: any.",
+        max_length=60,
+        description="The only world of clips and questions that it knows; its package decides what belongs to it."
+        " null: any clip and question.",
     )
     run: Run = Field(
         default="provider",
@@ -120,8 +124,38 @@ class Target(BaseModel):
 
 @lru_cache
 def rows() -> dict[str, Target]:
-    """Every row by the name of its file; InputError as `read_rows`."""
-    return read_rows(files("targets"))
+    """Every row by the name of its file: those of this folder and those that installed packages add.
+
+    Raises:
+        InputError: a row cannot be read, or two packages have a row of the same name.
+    """
+    found = read_rows(files("targets"))
+    for name in _packages():
+        added = read_rows(files(name))
+        if both := sorted(found.keys() & added.keys()):
+            raise InputError(
+                f"The target row {both[0]!r} of the package {name} has the name of another row: rename it."
+            )
+        found |= added
+    return found
+
+
+def _packages() -> list[str]:
+    return [entry.value for entry in plugins.entry_points("aurelia.targets").values()]
+
+
+def in_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
+    """Whether clip and question belong to the one world that the target `spec` knows; None for a target of any world.
+
+    The package that adds the row decides it by its function `in_domain(domain, question, clip, tracks)`.
+    """
+    row = target_for(spec)
+    if row.domain is None:
+        return None
+    for entry in plugins.entry_points("aurelia.targets").values():
+        if row in read_rows(files(entry.value)).values():
+            return bool(plugins.load("aurelia.targets", entry.name).in_domain(row.domain, question, clip, tracks))
+    return None
 
 
 def read_rows(folder: Traversable) -> dict[str, Target]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from aurelia.errors import InputError
+from aurelia_core.errors import InputError
 from targets import Target, rows, target_for
 
 EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.record import COLUMNS, Record, Source, Turn
-from aurelia.bench.runfile import Mark, Outcome, RunFile
-from state.schema import NO_USAGE, Usage, new_attempt
+from aurelia.bench.records import COLUMNS, Record, Source, Turn
+from aurelia.bench.run_file import Mark, Outcome, RunFile
+from aurelia_core.types import NO_USAGE, Usage
+from state.schema import new_attempt
 
 WORDS = ["the", "drum", "left", "struck", "while", "second", "cello", "answers", "softly", "behind", "singer", "red"]
 CATEGORIES = ["Musical Performances", "Dynamic Scene", "Compositional", "Meme and Humor", "Language"]

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from conftest import no_wait
 from scripted import ScriptedChat, reasoning, scripted
 
-from aurelia.bench.plan import Plan
-from aurelia.bench.runfile import Outcome, RunFile
+from aurelia.bench.run_file import Outcome, RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.media import ClipStore
-from aurelia.settings import Settings
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 from state.context import ROLES, make_context
 
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import pytest
 from scripted import ScriptedChat
 
-from aurelia.media import ClipStore
-from aurelia.mini.scene import Scene, write
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.settings import Settings
+from aurelia.run.ask import ask
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import Scene, write
 from graph.build import AureliaGraph, build_graph
-from graph.run import ask
 from state.context import make_context
 
 pytest_plugins = ["google_stage", "openai_stage"]

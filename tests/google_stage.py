@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from wire_google import KEY, MODEL, Gemini
 
-from aurelia.media import ClipStore
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
 from state.context import make_context
 
 SPEC = f"google_genai:{MODEL}"

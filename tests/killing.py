@@ -21,15 +21,15 @@ from benching import line, write_lines
 from scripted import reasoning, verdict
 from wire_openai import VARIABLES, Sent, WireOpenAI, role_of
 
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.run_file import RunFile
 
 AT_ONCE = 4
 SETTINGS = {"frames": 2, "max_iterations": 2, "threshold": 8}
 ZYGOTE = """
 import json, os, resource, sys
-import aurelia.bench.progress, aurelia.bench.runner, aurelia.bench.interrupts, aurelia.models.openai_make
-import aurelia.models.openai_chat, aurelia.models.encode
-from aurelia.cli import main
+import aurelia.bench.progress, aurelia.bench.runner, aurelia.bench.interrupts, aurelia_core.models.openai.factory
+import aurelia_core.models.openai.chat, aurelia_core.models.media_encoding
+from aurelia.cli.main import main
 for line in sys.stdin:
     child = os.fork()
     if child == 0:

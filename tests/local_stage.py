@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from aurelia.media import ClipStore
-from aurelia.mini.scene import Scene, write
-from aurelia.models import local_load
-from aurelia.models.local_engine import Encoded, Engine
-from aurelia.models.local_parts import Teller, Told
-from aurelia.models.local_setup import place
-from aurelia.models.local_weights import find
-from aurelia.models.messages import compose
-from state.schema import MediaRef
+from aurelia_core.media import ClipStore
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.content import Teller, Told
+from aurelia_core.models.local.engine import Encoded, Engine
+from aurelia_core.models.local.setup import place
+from aurelia_core.models.local.weights import find
+from aurelia_core.models.messages import compose
+from aurelia_core.types import MediaRef
+from aurelia_offline.world.scene import Scene, write
 
 FRAMES = 4
 

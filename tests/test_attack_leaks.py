@@ -9,7 +9,7 @@ import pytest
 from conftest import DUET
 from postgres_stage import NoDatabase, started
 
-from aurelia.mini.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks" / "attack"))
 
@@ -52,7 +52,7 @@ async def test_a_reader_that_unpickles_is_caught(tmp_path: Path, monkeypatch: py
     write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
     pickled = planted.checkpoints(tmp_path / "mark")[:1]
     monkeypatch.setattr(planted, "checkpoints", lambda mark: pickled)
-    monkeypatch.setattr("graph.keep.plain_data", lambda: JsonPlusSerializer(pickle_fallback=True))
+    monkeypatch.setattr("aurelia.run.checkpointers.plain_data", lambda: JsonPlusSerializer(pickle_fallback=True))
     assert not (await planted.threads(tmp_path)).holds
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import clips
 import pytest
 
-from aurelia.errors import MediaError
-from aurelia.media import ClipStore
-from aurelia.media.frames import WIDEST
-from aurelia.settings import Settings
+from aurelia_core.errors import MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.frames import WIDEST
+from aurelia_core.settings import Settings
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks" / "attack"))
 

@@ -9,18 +9,19 @@ import pytest
 from conftest import no_wait
 from scripted import ScriptedChat, reasoning, scripted, verdict
 
-from aurelia.bench.ablate import Question, ablate, grid
+from aurelia.bench.ablation import Question, ablate, grid
 from aurelia.bench.derive import Setting, derive
-from aurelia.bench.plan import Plan
-from aurelia.bench.record import Record, Source, write_records
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.records import Record, Source, write_records
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.errors import InputError, ModelError
-from aurelia.models.desk import Desk
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.models.client import Desk
+from aurelia_core.types import Usage
 from graph.build import build_graph
-from graph.run import ask
 from state.context import Context, make_context
-from state.schema import Usage, new_attempt
+from state.schema import new_attempt
 
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
 SCORES: dict[str, list[int | None]] = {

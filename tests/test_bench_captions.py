@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurelia.bench.captions import METRICS, caption_scores
-from aurelia.errors import InputError
+from aurelia.bench.caption_metrics import METRICS, caption_scores
+from aurelia_core.errors import InputError
 
 REFERENCES = {
     "a": ["A man plays the guitar on a stage while people clap.", "A guitarist performs and the crowd applauds."],

@@ -15,7 +15,7 @@ from benching import line, write_lines
 from rich.console import Console
 
 from aurelia.bench.progress import Display
-from aurelia.cli import main
+from aurelia.cli.main import main
 
 
 class Home(NamedTuple):

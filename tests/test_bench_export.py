@@ -11,10 +11,10 @@ from pyarrow import parquet
 from scripted import verdict
 
 from aurelia.bench import export
-from aurelia.bench.runfile import Mark, RunFile
-from aurelia.errors import InputError, ModelError
-from aurelia.media import ClipStore
-from aurelia.settings import Settings
+from aurelia.bench.run_file import Mark, RunFile
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 
 
 @pytest.fixture

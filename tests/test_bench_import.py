@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.import_run import Imported, Wanted, import_records
-from aurelia.bench.record import read_records, write_records
-from aurelia.errors import InputError
+from aurelia.bench.importers.run import Imported, Wanted, import_records
+from aurelia.bench.records import read_records, write_records
+from aurelia_core.errors import InputError
 
 MUSIC: dict[str, Any] = {
     "video_id": "00000012",

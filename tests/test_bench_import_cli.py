@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from aurelia.bench.record import read_records, schema
-from aurelia.bench_import_cli import app
-from aurelia.errors import InputError
+from aurelia.bench.records import read_records, schema
+from aurelia.cli.bench_import import app
+from aurelia_core.errors import InputError
 
 HEADER = "id,video,question,answer,category\n"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from killing import AT_ONCE, Place, killer, plain, prompt_of, stored
 
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.run_file import RunFile
 
 pytestmark = pytest.mark.enable_socket
 KILLS = 25

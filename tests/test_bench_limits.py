@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.limits import Traffic
-from aurelia.errors import ModelError, SettingsError
+from aurelia.bench.rate_limits import Traffic
+from aurelia_core.errors import ModelError, SettingsError
 
 
 class Clock(selectors.SelectSelector):

@@ -8,9 +8,9 @@ from bench_made import made_run
 from conftest import no_wait
 from scripted import scripted
 
-from aurelia.bench.marking import mark_run
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.run_file import RunFile
 from aurelia.bench.runner import House
+from aurelia.bench.score_run import mark_run
 from aurelia.report.rows import read_rows
 
 ANSWERS = ["B", "perhaps so", "A bird sings while a drum plays."]

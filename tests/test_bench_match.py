@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurelia.bench.match import matches
+from aurelia_core.answers.open_answer import matches
 
 ROWS = [
     json.loads(line)

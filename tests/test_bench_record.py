@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from aurelia.bench.record import COLUMNS, Record, read_records, schema, write_records
-from aurelia.errors import InputError
+from aurelia.bench.records import COLUMNS, Record, read_records, schema, write_records
+from aurelia_core.errors import InputError
 
 PLAIN = {
     "id": "music-avqa:93:12",

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.record import Record
-from aurelia.bench.runfile import Mark, Outcome, RunFile
-from aurelia.errors import AureliaError, InputError
-from state.schema import NO_USAGE
+from aurelia.bench.records import Record
+from aurelia.bench.run_file import Mark, Outcome, RunFile
+from aurelia_core.errors import AureliaError, InputError
+from aurelia_core.types import NO_USAGE
 
 
 def record(name: str, **more: Any) -> Record:
@@ -85,7 +85,7 @@ def test_a_run_without_calls_has_an_empty_bill(run: RunFile) -> None:
 
 def test_the_seconds_of_every_session_count(run: RunFile, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 103.0, 200.0, 204.5])
-    monkeypatch.setattr("aurelia.bench.runfile.time.time", lambda: next(clock))
+    monkeypatch.setattr("aurelia.bench.run_file.time.time", lambda: next(clock))
     for _ in range(2):
         run.store_outcomes(session=run.begin_session())
     assert run.seconds() == 7.5

@@ -13,11 +13,11 @@ import pytest
 from benching import Bench, line, player
 from scripted import ScriptedChat, reasoning, verdict
 
-from aurelia.bench.plan import Budget, Plan
-from aurelia.bench.runfile import RunFile
-from aurelia.errors import AureliaError, InputError, ModelError, SettingsError
-from aurelia.media import ClipStore
-from aurelia.settings import Settings
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.run_plan import Budget, Plan
+from aurelia_core.errors import AureliaError, InputError, ModelError, SettingsError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 
 ONE = Plan(concurrency=1)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aurelia.bench.record import COLUMNS, Column, Record
-from aurelia.bench.sample import Sampled, Stratum, largest_remainder, paper_composition, sample
-from aurelia.errors import InputError
+from aurelia.bench.records import COLUMNS, Column, Record
+from aurelia.bench.sampling import Sampled, Stratum, largest_remainder, paper_composition, sample
+from aurelia_core.errors import InputError
 
 
 def record(name: str, column: Column, category: str) -> Record:

@@ -9,12 +9,12 @@ import pytest
 from pydantic import ValidationError
 from scripted import Script, ScriptedChat, scripted
 
-from aurelia.bench.record import Record, Source
-from aurelia.bench.score import Judge, score_captions, score_outcome
-from aurelia.errors import ModelError
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.settings import Settings
+from aurelia.bench.records import Record, Source
+from aurelia.bench.scoring import Judge, score_captions, score_outcome
+from aurelia_core.errors import ModelError
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
 
 SOUNDS = ["a dog barking", "a car horn", "a piano"]
 

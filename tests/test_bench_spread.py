@@ -15,12 +15,12 @@ from benching import line, write_lines
 from conftest import DUET, no_wait
 from serving import Started, needs_server, started
 
-from aurelia.bench.plan import Plan
-from aurelia.bench.runfile import Outcome, RunFile
+from aurelia.bench.run_file import Outcome, RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.errors import InputError, ModelError, SettingsError
-from aurelia.mini.scene import Scene, write
-from aurelia.settings import Settings
+from aurelia_core.errors import InputError, ModelError, SettingsError
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import Scene, write
 from state.context import make_context
 
 pytestmark = needs_server
@@ -137,7 +137,7 @@ async def test_a_server_that_is_killed_leaves_its_questions_to_the_other(place: 
 async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_when_it_comes(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aurelia.bench import spread
+    from aurelia.bench import remote_runner as spread
 
     home = place.folder / "late"
     home.mkdir()

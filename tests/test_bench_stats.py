@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, norm
 
-from aurelia.bench.stats import accuracy, mcnemar, paired, relative_gain
-from aurelia.errors import InputError
+from aurelia.bench.statistics import accuracy, mcnemar, paired, relative_gain
+from aurelia_core.errors import InputError
 
 
 def singly(count: int) -> list[str]:

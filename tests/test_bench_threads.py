@@ -16,15 +16,15 @@ from benching import Bench, line, player, write_lines
 from conftest import no_wait
 from scripted import HANG, reasoning, scripted, verdict
 
-from aurelia.bench.plan import Plan
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
 from aurelia.bench.threads import name_of, tag_of, told_there
-from aurelia.errors import AureliaError, InputError
-from aurelia.media import ClipStore
-from aurelia.settings import Settings
+from aurelia.run.checkpointers import kept
+from aurelia_core.errors import AureliaError, InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 from graph.build import build_graph
-from graph.keep import kept
 from state.context import ROLES, make_context
 
 

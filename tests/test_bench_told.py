@@ -12,10 +12,10 @@ import pytest
 from benching import Bench, line, player
 from scripted import reasoning, verdict
 
-from aurelia.bench.told import told
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.settings import Settings
+from aurelia.bench.question_history import told
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from scripted import verdict
 from wire_google import BLOCKED, MODEL, Gemini, error, limited, reply
 from wire_openai import Fault
 
-from aurelia.errors import ModelError
-from aurelia.models.google_prices import cost
-from aurelia.models.ledger import TRIES
-from aurelia.models.providers import BUILT_IN, make_model
-from state.schema import NO_USAGE
+from aurelia_core.errors import ModelError
+from aurelia_core.models.call_ledger import TRIES
+from aurelia_core.models.google.billing import cost
+from aurelia_core.models.registry import make_model, providers
+from aurelia_core.types import NO_USAGE
 
 pytestmark = pytest.mark.enable_socket
 PAID = {"promptTokenCount": 1300, "candidatesTokenCount": 70, "thoughtsTokenCount": 9, "totalTokenCount": 1379}
@@ -83,7 +83,7 @@ async def test_two_providers_and_fallbacks_make_one_bill(gemini: Gemini, place: 
 async def test_a_refused_reply_carries_its_price(gemini: Gemini, session_store: Any, fault: Any) -> None:
     gemini.faults["generate"] = [fault]
     with pytest.raises(ModelError) as told:
-        await make_model(SPEC, session_store, BUILT_IN).ainvoke("Hello")
+        await make_model(SPEC, session_store, providers()).ainvoke("Hello")
     used = told.value.usage or NO_USAGE
     assert bill({**used}) == billed(gemini.billed)
     assert used["cost_usd"] == pytest.approx(cost(MODEL, fault["usageMetadata"])) and used["cost_usd"] > 0
@@ -92,7 +92,7 @@ async def test_a_refused_reply_carries_its_price(gemini: Gemini, session_store: 
 async def test_what_was_not_answered_costs_nothing(gemini: Gemini, session_store: Any) -> None:
     gemini.faults["generate"] = [error(400, "INVALID_ARGUMENT", "Bad.")]
     with pytest.raises(ModelError) as told:
-        await make_model(SPEC, session_store, BUILT_IN).ainvoke("Hello")
+        await make_model(SPEC, session_store, providers()).ainvoke("Hello")
     assert told.value.usage is None
 
 

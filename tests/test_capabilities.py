@@ -9,12 +9,12 @@ import pytest
 from wire_openai import KEY, VARIABLES
 from wire_openai_rules import check_strict
 
-from aurelia.doctor import examine
-from aurelia.errors import InputError
-from aurelia.models.capabilities import capability, cost
-from aurelia.models.reply_schema import response_format, strict_schema
-from aurelia.models.structured import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply
-from aurelia.settings import Settings
+from aurelia.cli.doctor import examine
+from aurelia_core.errors import InputError
+from aurelia_core.models.capabilities import capability, cost
+from aurelia_core.models.openai.reply_schema import response_format, strict_schema
+from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply
+from aurelia_core.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -92,8 +92,8 @@ def test_a_missing_package_ends_in_the_command_that_installs_it(tmp_path: Path) 
         "    if name == 'langchain-openai': raise metadata.PackageNotFoundError(name)\n"
         "    return real(name)\n"
         "metadata.version = version\n"
-        "from aurelia.models.desk import Desk\n"
-        "from aurelia.settings import Settings\n"
+        "from aurelia_core.models.client import Desk\n"
+        "from aurelia_core.settings import Settings\n"
         "from pathlib import Path\n"
         f"desk = Desk(Settings(home=Path({str(tmp_path)!r}), any_file=True))\n"
         "try: desk.model('openai:gpt-4o')\n"

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurelia.bench.extract import UNPARSED, extract
-from aurelia.choices import choose
+from aurelia_core.answers.multiple_choice import choose
 
 DATA = Path(__file__).parent / "data"
 SOUNDS = ["a dog barking", "a car horn", "a piano", "a doorbell"]

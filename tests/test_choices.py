@@ -2,7 +2,7 @@
 
 import pytest
 
-from aurelia.choices import choose
+from aurelia_core.answers.multiple_choice import choose
 
 ANIMALS = ["a dog", "a cat", "a hot dog"]
 

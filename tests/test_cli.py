@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from aurelia.mini.demo import CHOICES, QUESTION, SCENE
-from aurelia.mini.scene import parse, write
+from aurelia_offline.demo import CHOICES, QUESTION, SCENE
+from aurelia_offline.world.scene import parse, write
 
 TOP = {
     "answer", "choice", "zero_shot_answer", "stop_reason", "score", "best_iteration", "best", "leaks", "iterations",

@@ -10,10 +10,10 @@ import pytest
 from langchain_core.messages import HumanMessage
 from scripted import scripted
 
-from aurelia.errors import ModelError, StorageError
-from aurelia.models.kept import read_back, usable
-from aurelia.models.ledger import Call, Ledger
-from graph.keep import kept
+from aurelia.run.checkpointers import kept
+from aurelia_core.errors import ModelError, StorageError
+from aurelia_core.models.call_ledger import Call, Ledger
+from aurelia_core.sqlite import read_back, usable
 
 CONFIG: Any = {"configurable": {"thread_id": "one", "checkpoint_ns": ""}}
 
@@ -54,7 +54,7 @@ async def test_a_reply_that_damage_hides_is_not_paid_for_again(tmp_path: Path) -
 async def test_a_whole_ledger_is_looked_through_once_before_anything_is_paid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aurelia.models import ledger
+    from aurelia_core.models import call_ledger as ledger
 
     looks, whole = [], ledger.whole
     monkeypatch.setattr(ledger, "whole", lambda connection: looks.append(1) or whole(connection))

@@ -12,11 +12,11 @@ from scripted import verdict
 from wire_google import KEY as GOOGLE_KEY
 from wire_google import Gemini, error
 
-from aurelia.doctor import examine
-from aurelia.errors import InputError, ModelError
-from aurelia.models.ledger import TRIES
-from aurelia.settings import Settings
-from graph.run import score
+from aurelia.cli.doctor import examine
+from aurelia.run.ask import score
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.models.call_ledger import TRIES
+from aurelia_core.settings import Settings
 from state.context import Context, make_context
 
 pytestmark = pytest.mark.enable_socket
@@ -45,7 +45,7 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     assert result["usage"]["input_tokens"] > gemini.billed["input"] == 1000
     clip = set_up.desk.store.admit(set_up.clip)
     question: Any = {"video": clip["id"], "question": "How many sounds are there?"}
-    from graph.run import ask
+    from aurelia.run.ask import ask
 
     context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 3, "max_iterations": 1, **DESCRIBED}
     asked = set_up.server.asked

@@ -13,13 +13,13 @@ import pytest
 from bench_made import made_run
 
 from aurelia.bench.export import table
-from aurelia.bench.import_kinds import KINDS
-from aurelia.bench.marking import mark_run
-from aurelia.bench.runfile import RunFile
-from aurelia.errors import InputError
-from aurelia.models.capabilities import Capability
+from aurelia.bench.importers.registry import KINDS
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.score_run import mark_run
 from aurelia.report.build import build
-from aurelia.settings import Settings
+from aurelia_core.errors import InputError
+from aurelia_core.models.capabilities import Capability
+from aurelia_core.settings import Settings
 from targets import read_rows, target_for
 
 PAGE = (Path(__file__).parent.parent / "docs" / "extending.md").read_text(encoding="utf-8")

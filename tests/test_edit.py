@@ -9,7 +9,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from scripted import reasoning, scripted, verdict
 from serving import needs_server, serving
 
-from aurelia.errors import InputError
+from aurelia_core.errors import InputError
 from state.context import make_context
 
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from scripted import ScriptedChat, reasoning, scripted, verdict
 
-from aurelia.show import Progress
-from graph.run import ask
+from aurelia.cli.progress import Progress
+from aurelia.run.ask import ask
 from state.context import Context, make_context
 from state.events import Event
 

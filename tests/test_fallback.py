@@ -13,10 +13,10 @@ from scripted import ScriptedChat, scripted, verdict
 from wire_google import Gemini, error
 from wire_openai import KEY, Fault
 
-from aurelia.errors import InputError, ModelError
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import TRIES
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.models.call_ledger import TRIES
+from aurelia_core.models.client import Desk
 from state.context import ROLES, Context, make_context
 
 pytestmark = pytest.mark.enable_socket

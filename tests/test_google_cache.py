@@ -10,8 +10,8 @@ from openai_stage import AGENTS
 from wire_caches import Caches
 from wire_google import MODEL, Gemini, error, gone
 
-from aurelia.models.google_heads import LIFETIME
-from aurelia.models.google_prices import cache_pays, cost, making_cost
+from aurelia_core.models.google.billing import cache_pays, cost, making_cost
+from aurelia_core.models.google.context_cache import LIFETIME
 from state.context import Context
 
 pytestmark = pytest.mark.enable_socket

@@ -7,18 +7,18 @@ import pytest
 from google_stage import SPEC
 from wire_google import Gemini
 
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.models.google_limits import MOST_FILE_BYTES, row_of, weigh
-from aurelia.models.messages import compose
-from aurelia.models.providers import BUILT_IN, make_model
-from state.schema import MediaRef
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.google.limits import MOST_FILE_BYTES, row_of, weigh
+from aurelia_core.models.messages import compose
+from aurelia_core.models.registry import make_model, providers
+from aurelia_core.types import MediaRef
 
 pytestmark = pytest.mark.enable_socket
 
 
 def model(store: ClipStore, spec: str = SPEC) -> Any:
-    return make_model(spec, store, BUILT_IN)
+    return make_model(spec, store, providers())
 
 
 def fields(clip: MediaRef, *tracks: MediaRef, **changes: Any) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_a_large_picture_whose_sound_is_replaced_goes_as_frames(
 async def test_the_run_ends_before_anything_is_sent(
     gemini: Gemini, play: Any, duet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aurelia.models.google_limits.MOST_FILE_BYTES", 1000)
+    monkeypatch.setattr("aurelia_core.models.google.limits.MOST_FILE_BYTES", 1000)
     with pytest.raises(InputError, match="takes files"):
         await play(duet)
     assert not gemini.calls and not gemini.asked
@@ -90,7 +90,7 @@ async def test_it_is_weighed_before_it_is_sent(
     gemini: Gemini, session_store: ClipStore, clip: MediaRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     narrow = row_of("gemini-2.5-flash").model_copy(update={"request_mb": 0.001})
-    monkeypatch.setattr("aurelia.models.google_chat.row_of", lambda name: narrow)
+    monkeypatch.setattr("aurelia_core.models.google.chat.row_of", lambda name: narrow)
     with pytest.raises(InputError, match="fewer sound tracks, fewer frames or a shorter clip"):
         await model(session_store).ainvoke(compose("What is heard?", fields(clip), sees_clip=True))
     assert gemini.calls["generate"] == 0

@@ -9,42 +9,49 @@ import pytest
 
 import prompts
 from aurelia import profiles
-from aurelia.errors import InputError
+from aurelia_core.errors import InputError
 from state.context import Context
 from targets import rows, target_for
 
 ROOT = Path(__file__).parent.parent
 ORDER = [
     (
-        "aurelia.errors",
-        "aurelia.leaks",
-        "aurelia.legible",
-        "aurelia.settings",
-        "aurelia.wording",
-        "aurelia.choice_names",
-        "aurelia.choices",
+        "aurelia_core.errors",
+        "aurelia_core.answers.answer_leaks",
+        "aurelia_core.sanitize",
+        "aurelia_core.settings",
+        "aurelia_core.answers.tokens",
+        "aurelia_core.answers.options",
+        "aurelia_core.answers.multiple_choice",
         "state",
         "prompts",
     ),
-    ("aurelia.profiles", "aurelia.media"),
-    ("aurelia.perception",),
-    ("aurelia.models",),
+    ("aurelia.profiles", "aurelia_core.media"),
+    ("aurelia_core.signals",),
+    ("aurelia_core.models",),
     ("targets",),
     ("nodes",),
     ("graph",),
     ("aurelia.bench",),
-    ("aurelia.report", "aurelia.mini", "aurelia.server", "aurelia.doctor", "aurelia.show", "aurelia.show_trace"),
-    ("aurelia.options",),
     (
-        "aurelia.bench_cli",
-        "aurelia.bench_import_cli",
-        "aurelia.bench_report_cli",
-        "aurelia.mini_cli",
-        "aurelia.thread_cli",
+        "aurelia.report",
+        "aurelia_offline",
+        "aurelia.server",
+        "aurelia.cli.doctor",
+        "aurelia.cli.progress",
+        "aurelia.cli.trace_view",
     ),
-    ("aurelia.cli", "aurelia.__main__", "aurelia.mini.demo"),
+    ("aurelia.cli.options",),
+    (
+        "aurelia.cli.bench",
+        "aurelia.cli.bench_import",
+        "aurelia.cli.bench_report",
+        "aurelia_offline.cli",
+        "aurelia.cli.threads",
+    ),
+    ("aurelia.cli.main", "aurelia.__main__", "aurelia_offline.demo"),
 ]
-SCENES = ("aurelia.mini.scene", "aurelia.mini.voices")
+SCENES = ("aurelia_offline.world.scene", "aurelia_offline.world.voices")
 
 
 def room(module: str) -> int | None:
@@ -104,7 +111,7 @@ def test_modules_stay_small() -> None:
 )
 def test_help_and_errors_import_nothing_heavy(arguments: list[str]) -> None:
     script = (
-        "import sys; from aurelia.cli import main; sys.argv = ['aurelia', *sys.argv[1:]]\n"
+        "import sys; from aurelia.cli.main import main; sys.argv = ['aurelia', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'transformers', 'langgraph', 'langchain_core', 'librosa'} & sys.modules.keys()\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

@@ -9,8 +9,8 @@ from bench_made import made_run
 from scripted import scripted
 
 from aurelia.bench import export
-from aurelia.leaks import leaked
 from aurelia.report.build import build
+from aurelia_core.answers.answer_leaks import leaked
 
 PAIR = ["the violin", "the trumpet"]
 

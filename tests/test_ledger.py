@@ -17,9 +17,9 @@ from conftest import no_wait
 from langchain_core.messages import AIMessage, HumanMessage
 from scripted import scripted
 
-from aurelia.errors import ModelError, StorageError
-from aurelia.models.ledger import TRIES, Call, Ledger, key_of
-from state.schema import NO_USAGE
+from aurelia_core.errors import ModelError, StorageError
+from aurelia_core.models.call_ledger import TRIES, Call, Ledger, key_of
+from aurelia_core.types import NO_USAGE
 
 FIELDS: dict[str, Any] = {"role": "target", "reasoning": None}
 

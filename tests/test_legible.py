@@ -5,8 +5,8 @@ import json
 import pytest
 
 import prompts
-from aurelia.errors import ModelError
-from aurelia.legible import fit, json_line, keyless, legible, visible
+from aurelia_core.errors import ModelError
+from aurelia_core.sanitize import fit, json_line, keyless, legible, visible
 
 KEY = "sk-not-a-real/key+0123456789"
 

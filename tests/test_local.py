@@ -12,19 +12,19 @@ import torch
 from conftest import no_wait
 from scripted import scripted
 
-from aurelia.errors import InputError, ModelError
-from aurelia.media import ClipStore
-from aurelia.models import local_load
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.models.local_chat import LocalChat
-from aurelia.models.local_engine import Engine
-from aurelia.models.local_setup import DTYPES, described, place
-from aurelia.models.messages import compose
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.chat import LocalChat
+from aurelia_core.models.local.engine import Engine
+from aurelia_core.models.local.setup import DTYPES, described, place
+from aurelia_core.models.messages import compose
+from aurelia_core.settings import Settings
+from aurelia_core.types import MediaRef
 from state.context import ROLES, make_context
-from state.schema import MediaRef
 
 TOKENS = 12
 

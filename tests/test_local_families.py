@@ -18,18 +18,18 @@ from local_stage import FRAMES, Local, changed, clip, local
 from safetensors.torch import load_file
 from transformers import Phi4MultimodalConfig
 
-from aurelia.errors import InputError, ModelError
-from aurelia.media import ClipStore
-from aurelia.models import local_load
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.models.local_chat import make
-from aurelia.models.local_prefix import holds
-from aurelia.models.local_weights import find
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.chat import make
+from aurelia_core.models.local.prefix_cache import holds
+from aurelia_core.models.local.weights import find
+from aurelia_core.settings import Settings
+from aurelia_core.types import MediaRef
 from state.context import make_context
-from state.schema import MediaRef
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "qwen3_omni_moe": tiny_qwen3_omni.write,

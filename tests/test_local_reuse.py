@@ -10,10 +10,10 @@ from clips import tune
 from conftest import DUET
 from local_stage import Local, changed, clip, local
 
-from aurelia.errors import ModelError
-from aurelia.media import ClipStore
-from aurelia.models.local_prefix import Prefixes
-from state.schema import MediaRef
+from aurelia_core.errors import ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.local.prefix_cache import Prefixes
+from aurelia_core.types import MediaRef
 
 CLOSE = 2e-5
 LOOKS: dict[str, Any] = {"looks": [[], [{"start": 0.2, "end": 0.9}, {"start": 1.0, "end": 1.6}]]}

@@ -12,13 +12,13 @@ import pytest
 from clips import film
 from safetensors.torch import load_file, save_file
 
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.models import local_load
-from aurelia.models.desk import Desk
-from aurelia.models.local_weights import find
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.client import Desk
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.weights import find
+from aurelia_core.settings import Settings
 from state.context import ROLES, make_context
 
 CODE = """from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration

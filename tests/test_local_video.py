@@ -14,13 +14,13 @@ from clips import tune
 from conftest import DUET
 from local_stage import Local, changed, clip, local
 
-from aurelia.media import ClipStore
-from aurelia.models import local_load
-from aurelia.models.local_engine import Engine
-from aurelia.models.local_parts import Teller
-from aurelia.models.local_processor import senses_of
-from aurelia.models.local_weights import find
-from aurelia.models.local_writer import Writer
+from aurelia_core.media import ClipStore
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.content import Teller
+from aurelia_core.models.local.engine import Engine
+from aurelia_core.models.local.processor import senses_of
+from aurelia_core.models.local.prompt_writer import Writer
+from aurelia_core.models.local.weights import find
 
 # The family's processor makes numpy read a tensor in a way that numpy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")

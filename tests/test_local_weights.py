@@ -14,19 +14,19 @@ from clips import film
 from local_stage import local
 from transformers import Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
 
-from aurelia.doctor import examine, lines
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.models import local_load
-from aurelia.models.capabilities import Family, family
-from aurelia.models.desk import Desk
-from aurelia.models.local_parts import Teller
-from aurelia.models.local_processor import Senses
-from aurelia.models.local_weights import find, lacking_weights
-from aurelia.models.local_writer import Writer
-from aurelia.models.messages import compose
-from aurelia.settings import Settings
-from state.schema import MediaRef
+from aurelia.cli.doctor import examine, lines
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.capabilities import Family, family
+from aurelia_core.models.client import Desk
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.content import Teller
+from aurelia_core.models.local.processor import Senses
+from aurelia_core.models.local.prompt_writer import Writer
+from aurelia_core.models.local.weights import find, lacking_weights
+from aurelia_core.models.messages import compose
+from aurelia_core.settings import Settings
+from aurelia_core.types import MediaRef
 
 HUB = "Qwen/Qwen2.5-Omni-3B"
 

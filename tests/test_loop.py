@@ -7,7 +7,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from scripted import HANG, scripted, verdict
 
-from aurelia.errors import InputError, ModelError
+from aurelia_core.errors import InputError, ModelError
 from state.context import make_context
 
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")

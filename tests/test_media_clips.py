@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurelia.errors import InputError, MediaError
-from aurelia.media import ClipStore
-from aurelia.media.sampling import clipped, pick
-from aurelia.media.sound import resampled
-from aurelia.settings import Settings
+from aurelia_core.errors import InputError, MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.resampling import resampled
+from aurelia_core.media.sampling import clipped, pick
+from aurelia_core.settings import Settings
 
 EVERYTHING = 10**6
 

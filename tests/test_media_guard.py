@@ -6,10 +6,10 @@ import socket
 import clips
 import pytest
 
-from aurelia.errors import MediaError
-from aurelia.media import ClipStore
-from aurelia.media.guard import demuxer_of, opened, shown
-from aurelia.settings import Settings
+from aurelia_core.errors import MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.guard import demuxer_of, opened, shown
+from aurelia_core.settings import Settings
 
 
 @pytest.fixture

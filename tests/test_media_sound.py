@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from clips import film
 
-from aurelia.errors import MediaError
-from aurelia.media import ClipStore, ingest, sound
-from aurelia.media.sound import BLOCK, resampled
-from aurelia.media.source import Source
-from aurelia.settings import Settings
+from aurelia_core.errors import MediaError
+from aurelia_core.media import ClipStore, ingest
+from aurelia_core.media import resampling as sound
+from aurelia_core.media.resampling import BLOCK, resampled
+from aurelia_core.media.source import Source
+from aurelia_core.settings import Settings
 
 LONG = 3 * BLOCK + 4567
 

@@ -15,13 +15,13 @@ import numpy as np
 import psutil
 import pytest
 
-from aurelia.errors import MediaError
-from aurelia.media import ClipStore
-from aurelia.media.cache import Cache
-from aurelia.media.pool import DecodePool
-from aurelia.media.readers import Wanted, read
-from aurelia.media.source import Source
-from aurelia.settings import GIB, Settings
+from aurelia_core.errors import MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.cache import Cache
+from aurelia_core.media.pool import DecodePool
+from aurelia_core.media.readers import Wanted, read
+from aurelia_core.media.source import Source
+from aurelia_core.settings import GIB, Settings
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = Source("/nowhere", (0, 0, 0, 0, 0), "mov")
@@ -91,9 +91,9 @@ def test_a_program_that_ends_leaves_no_process_and_runs_its_main_module_once(fil
         AURELIA_TEST_MAIN = True
         from pathlib import Path
         import clips
-        from aurelia.media import ClipStore
-        from aurelia.media.pool import pool_for
-        from aurelia.settings import Settings
+        from aurelia_core.media import ClipStore
+        from aurelia_core.media.pool import pool_for
+        from aurelia_core.settings import Settings
         settings = Settings(home=Path({str(tmp_path / "home")!r}), any_file=True)
         print(ClipStore(settings).admit({str(film)!r})["duration"])
         print(pool_for(settings).run("x", 30, clips.whoami, None)[1])
@@ -260,8 +260,8 @@ def test_two_processes_share_the_cache(film, tmp_path):
         import sys
         sys.path.insert(0, {str(ROOT)!r})
         from pathlib import Path
-        from aurelia.media import ClipStore
-        from aurelia.settings import Settings
+        from aurelia_core.media import ClipStore
+        from aurelia_core.settings import Settings
         store = ClipStore(Settings(home=Path({str(tmp_path / "home")!r}), any_file=True))
         ref = store.admit({str(film)!r})
         print(int(store.frames(ref, [], 16).images.sum()), round(float(abs(store.audio(ref)[0].samples).sum()), 3))

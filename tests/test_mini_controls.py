@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from aurelia.bench.record import Record, Source
-from aurelia.mini.arms import value_of
-from aurelia.mini.controls import controls, leaks, other
-from aurelia.mini.tables import chance, compared, group_of, hops_of
+from aurelia.bench.records import Record, Source
+from aurelia_offline.study.arms import value_of
+from aurelia_offline.study.controls import controls, leaks, other
+from aurelia_offline.study.tables import chance, compared, group_of, hops_of
 
 
 def record(number: int, **more: Any) -> Record:

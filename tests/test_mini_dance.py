@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.record import read_records
-from aurelia.media import ClipStore
-from aurelia.mini import dance, render
-from aurelia.models.offline.chat import MeasuringChat
-from aurelia.models.offline.stage import Asked, One, names, worded
-from nodes.common import in_domain
+from aurelia.bench.records import read_records
+from aurelia_core.media import ClipStore
+from aurelia_offline.agents.chat import MeasuringChat
+from aurelia_offline.world import dance, render
+from aurelia_offline.world.stage import Asked, One, names, worded
+from nodes.requests import in_domain
 
 SEED = 500_000
 

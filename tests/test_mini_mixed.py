@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from aurelia.bench.record import Record, read_records
-from aurelia.bench.runfile import RunFile
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.mini import render, scene, world
-from aurelia.mini.calibration import Scored, best_attempts, calibrated, error
-from aurelia.mini.keen import SENSES, keen
-from aurelia.mini.loops import Runs, Study
-from aurelia.mini.mixed import mixed
-from aurelia.models.offline.chat import MeasuringChat
-from state.schema import MediaRef
+from aurelia.bench.records import Record, read_records
+from aurelia.bench.run_file import RunFile
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.types import MediaRef
+from aurelia_offline.agents.chat import MeasuringChat
+from aurelia_offline.study.biased_agents import SENSES, keen
+from aurelia_offline.study.calibration import Scored, best_attempts, calibrated, error
+from aurelia_offline.study.loops import Runs, Study
+from aurelia_offline.study.mixed_agents import mixed
+from aurelia_offline.world import render, scene, world
 
 SEED = 500_000
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aurelia.mini.muon import SIZE, Muon, orthogonal
+from aurelia_offline.training.muon import SIZE, Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 6, 40), (2, 40, 6)])

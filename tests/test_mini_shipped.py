@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import targets
-from aurelia.mini import world
-from aurelia.mini.evaluate import VALIDATION, Asker, ask, items
-from aurelia.mini.scene import write
-from aurelia.models.desk import Desk
-from aurelia.settings import Settings
-from graph.run import ask as run
+from aurelia.run.ask import ask as run
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
+from aurelia_offline.training.evaluate import VALIDATION, Asker, ask, items
+from aurelia_offline.world import world
+from aurelia_offline.world.scene import write
 from state.context import make_context
 
 FOLDER = Path(targets.__file__).parent / "mini"

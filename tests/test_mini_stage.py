@@ -6,20 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aurelia.bench.record import read_records
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.mini import examples, render, scene, world
-from aurelia.mini.planted import PLANTS, Plant, planted, plausibility, spoiled
-from aurelia.models.offline import inventory
-from aurelia.models.offline.chat import MeasuringChat
-from aurelia.models.offline.stage import Asked, One, understood, worded
-from aurelia.models.offline.stage_agent import answer, asked_of
-from aurelia.models.offline.stage_chain import chain
-from aurelia.models.offline.stage_table import staged
-from aurelia.perception.events import Observation
-from aurelia.perception.look import look
-from state.schema import MediaRef
+from aurelia.bench.records import read_records
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.signals.look import look
+from aurelia_core.signals.observation import Observation
+from aurelia_core.types import MediaRef
+from aurelia_offline.agents import inventory
+from aurelia_offline.agents.chat import MeasuringChat
+from aurelia_offline.study.planted_errors import PLANTS, Plant, planted, plausibility, spoiled
+from aurelia_offline.training import examples
+from aurelia_offline.world import render, scene, world
+from aurelia_offline.world.stage import Asked, One, understood, worded
+from aurelia_offline.world.stage_agent import answer, asked_of
+from aurelia_offline.world.stage_chain import chain
+from aurelia_offline.world.stage_table import staged
 
 SEED = 500_000
 

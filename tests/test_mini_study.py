@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aurelia.bench.record import read_records
-from aurelia.mini.card import measured, spread
-from aurelia.mini.evaluate import VALIDATION
-from aurelia.mini.loops import Study
-from aurelia.mini.recovery import recovery
-from aurelia.mini.study import study
-from aurelia.mini.train import Settings, train
+from aurelia.bench.records import read_records
+from aurelia_offline.study.error_recovery import recovery
+from aurelia_offline.study.loops import Study
+from aurelia_offline.study.study import study
+from aurelia_offline.training.card import measured, spread
+from aurelia_offline.training.evaluate import VALIDATION
+from aurelia_offline.training.train import Settings, train
 
 
 @pytest.fixture(autouse=True)

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.mini import checkpoint, examples, features, world
-from aurelia.mini.packing import Packed, Packer, Slots, embedded, patches
-from aurelia.mini.scene import write
-from aurelia.mini.teacher import corpus
-from aurelia.mini.towers import quick_towers
-from aurelia.models.local_load import engine_of, reader_of
-from aurelia.models.local_parts import Teller
-from aurelia.models.local_setup import place
-from aurelia.models.local_weights import find
-from aurelia.models.messages import compose
-from aurelia.settings import Settings
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.local.content import Teller
+from aurelia_core.models.local.loading import engine_of, reader_of
+from aurelia_core.models.local.setup import place
+from aurelia_core.models.local.weights import find
+from aurelia_core.models.messages import compose
+from aurelia_core.settings import Settings
+from aurelia_offline.training import checkpoint, examples, features
+from aurelia_offline.training.packing import Packed, Packer, Slots, embedded, patches
+from aurelia_offline.training.teacher import corpus
+from aurelia_offline.training.towers import quick_towers
+from aurelia_offline.world import world
+from aurelia_offline.world.scene import write
 
 SEED = 7
 

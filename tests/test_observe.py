@@ -17,13 +17,13 @@ from PIL import Image
 from scripted import ScriptedChat, scripted, verdict
 from trace_sink import Sink, listening
 
-from aurelia.doctor import examine, lines
-from aurelia.errors import InputError
-from aurelia.models.desk import Desk
-from aurelia.settings import Settings
+from aurelia.cli.doctor import examine, lines
+from aurelia_core.errors import InputError
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
 from graph.build import build_graph
-from graph.observe import FEEDBACK, SHEET
 from graph.sender import Sender, cleaned, sender
+from graph.tracing import FEEDBACK, SHEET
 from state.context import make_context
 
 KEY = "lsv2-not-a-real-key-0123456789"

@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from aurelia.media import ClipStore
-from aurelia.mini.scene import parse, write
-from aurelia.models.offline.critic import evaluate
-from aurelia.models.offline.critic_match import Fact
-from aurelia.models.offline.critic_score import Omission, strength
-from aurelia.settings import Settings
-from state.schema import MediaRef
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from aurelia_core.types import MediaRef
+from aurelia_offline.critic.evaluate import evaluate
+from aurelia_offline.critic.match import Fact
+from aurelia_offline.critic.score import Omission, strength
+from aurelia_offline.world.scene import parse, write
 
 SCENE: dict[str, Any] = {
     "seconds": 5.0,

@@ -1,8 +1,8 @@
 import pytest
 
-from aurelia.models.offline.critic_claims import Claim
-from aurelia.models.offline.critic_readers import parse
-from aurelia.models.offline.critic_text import END, normalised, times_of
+from aurelia_offline.critic.claims import Claim
+from aurelia_offline.critic.readers import parse
+from aurelia_offline.critic.text import END, normalised, times_of
 
 SUMMARY = (
     "Three sounds are heard: a loud tone of about 440 Hz from 1.0 s to 1.6 s, then a soft noise from 2.2 s to 2.6 s, "

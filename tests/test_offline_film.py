@@ -3,14 +3,14 @@
 import pytest
 from films import ORANGE, Film, shot
 
-from aurelia.media import ClipStore
-from aurelia.models.offline import inventory
-from aurelia.models.offline.critic import evaluate
-from aurelia.models.offline.critic_readers import parse
-from aurelia.perception.events import Sound
-from aurelia.perception.look import look
-from aurelia.perception.rhythm import beat
-from aurelia.settings import Settings
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from aurelia_core.signals.look import look
+from aurelia_core.signals.observation import Sound
+from aurelia_core.signals.rhythm import beat
+from aurelia_offline.agents import inventory
+from aurelia_offline.critic.evaluate import evaluate
+from aurelia_offline.critic.readers import parse
 
 FILMS = {
     "a body moves at the left": Film(),

@@ -2,10 +2,10 @@
 
 import pytest
 
-from aurelia.models.offline.generator import generate
-from aurelia.models.offline.lexicon import phrases
-from aurelia.models.offline.question import parse
-from aurelia.perception.events import Coincidence, Colour, Motion, Observation, Sound, Tempo, Voice
+from aurelia_core.signals.observation import Coincidence, Colour, Motion, Observation, Sound, Tempo, Voice
+from aurelia_offline.agents.generator import generate
+from aurelia_offline.questions.lexicon import phrases
+from aurelia_offline.questions.question import parse
 
 
 def sound(start: float, end: float, level: float, voice: Voice, pitch: float | None = None) -> Sound:

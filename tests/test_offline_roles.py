@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from aurelia.errors import ModelError
-from aurelia.media import ClipStore
-from aurelia.mini.scene import Scene, write
-from aurelia.models.offline import chat as offline
-from aurelia.models.offline.chat import MeasuringChat, fingerprint
-from aurelia.models.offline.feedback import advise
-from aurelia.models.offline.generator import generate
-from aurelia.models.offline.inventory import coalesced
-from aurelia.models.offline.memory import Memory
-from aurelia.models.offline.summarizer import summarize
-from aurelia.models.offline.target import answer, planned
-from aurelia.perception.events import Observation, Sound
-from aurelia.settings import Settings
-from benchmarks.questions import is_right, report, score
-from state.schema import MediaRef, Reasoning, Window
+from aurelia_core.errors import ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from aurelia_core.signals.observation import Observation, Sound
+from aurelia_core.types import MediaRef, Window
+from aurelia_offline.agents import chat as offline
+from aurelia_offline.agents.chat import MeasuringChat, fingerprint
+from aurelia_offline.agents.feedback import advise
+from aurelia_offline.agents.generator import generate
+from aurelia_offline.agents.inventory import coalesced
+from aurelia_offline.agents.memory import Memory
+from aurelia_offline.agents.summarizer import summarize
+from aurelia_offline.agents.target import answer, planned
+from aurelia_offline.world.scene import Scene, write
+from benchmarks.offline.questions import is_right, report, score
+from state.schema import Reasoning
 
 SCENE: dict[str, Any] = {
     "seconds": 4.0,

@@ -10,9 +10,9 @@ from openai_stage import AGENTS, SEEING, WINDOW, head
 from scripted import verdict
 from wire_openai_rules import image, sound
 
-from aurelia.errors import InputError
-from aurelia.mini.scene import Scene, write
-from aurelia.models.desk import Desk
+from aurelia_core.errors import InputError
+from aurelia_core.models.client import Desk
+from aurelia_offline.world.scene import Scene, write
 
 pytestmark = pytest.mark.enable_socket
 

@@ -7,11 +7,11 @@ import pytest
 from openai_stage import Place
 from wire_openai import KEY, Fault
 
-from aurelia.doctor import examine
-from aurelia.errors import InputError, ModelError
-from aurelia.media import ClipStore
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import TRIES, Ledger
+from aurelia.cli.doctor import examine
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import TRIES, Ledger
+from aurelia_core.models.client import Desk
 
 pytestmark = pytest.mark.enable_socket
 

@@ -13,8 +13,8 @@ from scripted import verdict
 from wire_openai import KEY, Fault
 from wire_openai_rules import data_url, sound
 
-from aurelia.errors import InputError, ModelError
-from aurelia.models.desk import Desk
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.models.client import Desk
 
 pytestmark = pytest.mark.enable_socket
 

@@ -11,8 +11,8 @@ from openai_stage import AGENTS
 from scripted import verdict
 from wire_openai import KEY
 
-from aurelia.models.capabilities import capability
-from aurelia.models.messages import compose
+from aurelia_core.models.capabilities import capability
+from aurelia_core.models.messages import compose
 from graph.build import build_graph
 from state.context import make_context
 

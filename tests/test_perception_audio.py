@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from aurelia.mini.scene import Scene, SceneError, render
-from aurelia.perception.audio import floor_of, hear
-from aurelia.perception.events import Sound
-from aurelia.perception.rhythm import beat
+from aurelia_core.signals.observation import Sound
+from aurelia_core.signals.rhythm import beat
+from aurelia_core.signals.sound_events import floor_of, hear
+from aurelia_offline.world.scene import Scene, SceneError, render
 
 Event = tuple[float, float, str, float | None, float]
 

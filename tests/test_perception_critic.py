@@ -3,11 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aurelia.mini.scene import parse, render
-from aurelia.perception.critic_audio import listen
-from aurelia.perception.critic_colour import likely, oklab
-from aurelia.perception.critic_evidence import AudioEvidence, VideoEvidence
-from aurelia.perception.critic_video import watch
+from aurelia_offline.critic.signal_audio import listen
+from aurelia_offline.critic.signal_colour import likely, oklab
+from aurelia_offline.critic.signal_evidence import AudioEvidence, VideoEvidence
+from aurelia_offline.critic.signal_video import watch
+from aurelia_offline.world.scene import parse, render
 
 RATE = 16000
 

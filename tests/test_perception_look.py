@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.mini.scene import Scene, write
-from aurelia.perception.coincide import coincide, overlap
-from aurelia.perception.events import Colour, Motion, Observation, Sound
-from aurelia.perception.look import look, merge
-from aurelia.settings import Settings
-from state.schema import MediaRef, Window
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from aurelia_core.signals.audiovisual_sync import coincide, overlap
+from aurelia_core.signals.look import look, merge
+from aurelia_core.signals.observation import Colour, Motion, Observation, Sound
+from aurelia_core.types import MediaRef, Window
+from aurelia_offline.world.scene import Scene, write
 
 FRAMES, SAMPLES = 16, 48000
 SCENE = {

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from aurelia.mini.scene import RGB, Scene, render
-from aurelia.perception import colours
-from aurelia.perception.video import Seen, see
+from aurelia_core.signals import colours
+from aurelia_core.signals.video import Seen, see
+from aurelia_offline.world.scene import RGB, Scene, render
 
 
 def seen(scene: dict, gap: float = 1 / 12) -> Seen:

@@ -11,16 +11,16 @@ from conftest import no_wait
 from postgres_stage import NoDatabase, started
 from scripted import scripted, verdict
 
-from aurelia.bench.plan import Plan
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
 from aurelia.bench.threads import told_there
-from aurelia.errors import AureliaError, InputError
-from aurelia.media import ClipStore
-from aurelia.settings import Settings
-from graph.history import told
-from graph.keep import kept
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia.run.checkpointers import kept
+from aurelia.run.history import told
+from aurelia_core.errors import AureliaError, InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 from state.context import make_context
 
 pytest.importorskip("langgraph.checkpoint.postgres", reason="needs pip install -e '.[postgres]'")

@@ -13,14 +13,14 @@ from bench_made import made_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurelia.bench.runfile import RunFile
-from aurelia.errors import InputError
-from aurelia.legible import visible
+from aurelia.bench.run_file import RunFile
 from aurelia.report.build import build
 from aurelia.report.measure import measure
-from aurelia.report.paper import TITLES, table1
+from aurelia.report.paper_table1 import TITLES, table1
 from aurelia.report.rows import Case, Side, read_rows
 from aurelia.report.safe import markdown
+from aurelia_core.errors import InputError
+from aurelia_core.sanitize import visible
 
 USED = {"calls": 1, "cost": 0.0, "tokens": 1}
 

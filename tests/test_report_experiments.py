@@ -14,10 +14,10 @@ from bench_made import made_run
 from langsmith import Client
 from typer.testing import CliRunner
 
-from aurelia.bench.runfile import RunFile
-from aurelia.bench_report_cli import app
-from aurelia.errors import AureliaError
-from aurelia.report.experiments import experiments
+from aurelia.bench.run_file import RunFile
+from aurelia.cli.bench_report import app
+from aurelia.report.langsmith_export import experiments
+from aurelia_core.errors import AureliaError
 
 TIME = "2026-01-01T00:00:00+00:00"
 KEY = "not-a-real-key"

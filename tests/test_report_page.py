@@ -11,8 +11,8 @@ import pytest
 from bench_made import made_run
 from browser import browser, lacking, open_question, visit
 
-from aurelia.legible import visible
 from aurelia.report.build import build
+from aurelia_core.sanitize import visible
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
 PAYLOADS = [

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from aurelia.bench.runfile import RunFile
-from aurelia.bench_report_cli import app
-from aurelia.errors import InputError
+from aurelia.bench.run_file import RunFile
+from aurelia.cli.bench_report import app
+from aurelia_core.errors import InputError
 
 QUESTIONS = [
     (
@@ -112,7 +112,7 @@ def test_a_mistake_is_one_line(folder: Path, arguments: list[str], said: str) ->
 
 def test_help_imports_nothing_heavy() -> None:
     script = (
-        "import sys; from aurelia.bench_report_cli import app\n"
+        "import sys; from aurelia.cli.bench_report import app\n"
         "try: app(['recipe', '--help'])\nexcept SystemExit: pass\n"
         "heavy = {'matplotlib', 'jinja2', 'langgraph', 'langchain_core', 'numpy'} & sys.modules.keys()\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

@@ -8,8 +8,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from scripted import reasoning, scripted, verdict
 
-from aurelia.errors import InputError
-from graph.history import told
+from aurelia.run.history import told
+from aurelia_core.errors import InputError
 from nodes.review import MORE_ATTEMPTS, check
 from state.context import make_context
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.mini.scene import RATE, RGB, Scene, SceneError, parse, render, write
-from aurelia.settings import Settings
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import RATE, RGB, Scene, SceneError, parse, render, write
 
 BASE = {"seconds": 2.0, "fps": 24, "width": 160, "height": 120, "background": "grey"}
 SHAPE = {"colour": "red", "shape": "square", "x": 0.25, "y": 0.5, "size": 0.4, "moves": [[0.5, 1.0]]}

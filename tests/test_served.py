@@ -15,13 +15,13 @@ from conftest import no_wait
 from served import PACKAGES, Served
 from wire_openai import VARIABLES
 
-from aurelia.errors import ModelError
-from aurelia.media import ClipStore
-from aurelia.mini.scene import Scene, write
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import Scene, write
 from state.context import ROLES, make_context
 
 LACKING = [name for name in PACKAGES if find_spec(name) is None]

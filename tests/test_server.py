@@ -12,7 +12,7 @@ import pytest
 from conftest import DUET
 from serving import needs_server, serving
 
-from aurelia.mini.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write
 
 pytestmark = needs_server
 

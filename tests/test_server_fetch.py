@@ -13,12 +13,12 @@ from starlette.authentication import AuthCredentials, AuthenticationBackend, Sim
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 
-from aurelia.errors import MediaError
-from aurelia.media import ClipStore
+from aurelia.server.clip_owners import Library
 from aurelia.server.clips import Clips
 from aurelia.server.fetch import fetched, is_public
-from aurelia.server.library import Library
-from aurelia.settings import Settings
+from aurelia_core.errors import MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 
 pytestmark = pytest.mark.enable_socket
 

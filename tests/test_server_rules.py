@@ -10,13 +10,13 @@ import pytest
 from clips import film, tune
 from PIL import Image
 
-from aurelia.errors import InputError, MediaError
-from aurelia.media import ClipStore
-from aurelia.media.sheet import peaks, sheet
-from aurelia.server.access import LOCAL, STUDIO, Access, Refused
-from aurelia.server.checks import NotYours, check_clips, check_keys, check_settings, check_state
-from aurelia.server.library import STALE, Library
-from aurelia.settings import GIB, Settings
+from aurelia.server.clip_owners import STALE, Library
+from aurelia.server.tokens import LOCAL, STUDIO, Access, Refused
+from aurelia.server.validation import NotYours, check_clips, check_keys, check_settings, check_state
+from aurelia_core.errors import InputError, MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.contact_sheet import peaks, sheet
+from aurelia_core.settings import GIB, Settings
 
 ALICE, BOB = "alices-token-of-some-length", "bobs-token-of-some-length"
 HERE = {"client": "127.0.0.1", "host": "localhost:2024"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from aurelia.errors import ReplyError
-from aurelia.models.structured import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply, read
+from aurelia_core.errors import ReplyError
+from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply, read
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from aurelia.errors import InputError
-from aurelia.models.providers import BUILT_IN
+from aurelia_core.errors import InputError
+from aurelia_core.models.registry import providers
 from nodes.target import injected_text
 from state.schema import Reasoning
 from targets import Target, explain, rows, target_for
@@ -50,11 +50,11 @@ def test_a_state_promises_no_more_than_there_is(name: str, row: Target) -> None:
     provider = row.models[0].partition(":")[0]
     public = bool(row.weights or row.weights_elsewhere)
     if row.state == "works here":
-        assert provider in BUILT_IN
+        assert provider in providers()
         # Packages apart: the project's own, which an extra brings.
-        assert [lack for lack in explain.explained(name, BUILT_IN)["lacks"] if "pip install" not in lack] == []
+        assert [lack for lack in explain.explained(name, providers())["lacks"] if "pip install" not in lack] == []
     else:
-        assert explain.explained(name, BUILT_IN)["lacks"]
+        assert explain.explained(name, providers())["lacks"]
     if row.state == "needs a key":
         assert row.key and row.run == "provider"
     if row.state == "needs weights":
@@ -194,7 +194,7 @@ def test_an_unknown_name_is_a_users_mistake() -> None:
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["pandagtp"], ["--help"]])
 def test_the_list_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
-        "import sys; from aurelia.cli import main; sys.argv = ['aurelia', 'targets', *sys.argv[1:]]\n"
+        "import sys; from aurelia.cli.main import main; sys.argv = ['aurelia', 'targets', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'transformers', 'langgraph', 'langchain_core', 'librosa', 'numpy'} & sys.modules.keys()\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

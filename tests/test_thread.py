@@ -12,11 +12,11 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 from scripted import HANG, reasoning, scripted, verdict
 
-from aurelia.errors import InputError, ModelError
-from graph.history import told
-from graph.keep import kept, plain_data
-from graph.run import ask
-from graph.thread import before_verdict
+from aurelia.run.ask import ask
+from aurelia.run.checkpointers import kept, plain_data
+from aurelia.run.history import told
+from aurelia.run.threads import before_verdict
+from aurelia_core.errors import InputError, ModelError
 from state.context import make_context
 
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")

@@ -16,14 +16,14 @@ import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 from scripted import ScriptedChat, scripted
 
-from aurelia.errors import InputError, ModelError
-from aurelia.media import ClipStore
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.models.messages import compose
-from aurelia.models.worker import WorkerChat, host, make
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.models.messages import compose
+from aurelia_core.models.worker.chat import WorkerChat, host, make
+from aurelia_core.settings import Settings
 from state.context import make_context
 
 SCRIPT = """

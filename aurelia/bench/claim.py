@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aurelia.errors import InputError
+from aurelia_core.errors import InputError
 
 
 @contextmanager

@@ -2,17 +2,18 @@
 
 No agent's prompt depends on the threshold or the number of iterations, so the attempts of a run with the largest
 number and no early stop begin with those of every smaller one. Pure: it asks no model; the target's answer to another
-best attempt is `aurelia.bench.ablate`'s business.
+best attempt is `aurelia.bench.ablation`'s business.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aurelia.errors import InputError
+from aurelia_core.errors import InputError
+from aurelia_core.types import NO_USAGE, Usage, add_usage
+from state.attempts import best_iteration, scores_of, stop_reason
 from state.context import Context
-from state.schema import NO_USAGE, Attempt, StopReason, Usage, add_usage
-from state.select import best_iteration, scores_of, stop_reason
+from state.schema import Attempt, StopReason
 
 BUDGETS = ("max_cost_usd", "max_tokens", "max_seconds")
 

@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from aurelia.bench.record import Record
-from aurelia.bench.runfile import Outcome, RunFile
-from aurelia.bench.score import by_rule
-from aurelia.errors import InputError
-from nodes.common import choices_text
+from aurelia.bench.records import Record
+from aurelia.bench.run_file import Outcome, RunFile
+from aurelia.bench.scoring import by_rule
+from aurelia_core.errors import InputError
+from nodes.requests import choices_text
 from state.schema import Reasoning
 
 Form = Literal["jsonl", "csv", "parquet"]

@@ -1,5 +1,5 @@
-"""Reading the choice that a reply names, for scoring: by the rules that the graph has too (`aurelia.choices`)."""
+"""Reading the choice that a reply names, for scoring: by the rules that the graph has too (`aurelia_core.answers.multiple_choice`)."""
 
-from aurelia.choices import UNPARSED, Extracted, extract
+from aurelia_core.answers.multiple_choice import UNPARSED, Extracted, extract
 
 __all__ = ["UNPARSED", "Extracted", "extract"]

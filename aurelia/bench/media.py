@@ -5,11 +5,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from aurelia.bench.record import Record
-from aurelia.errors import MediaError
-from aurelia.media import ClipStore
-from aurelia.media.cache import ID
-from aurelia.media.guard import opened
+from aurelia.bench.records import Record
+from aurelia_core.errors import MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.cache import ID
+from aurelia_core.media.guard import opened
 
 _KEPT = 256
 

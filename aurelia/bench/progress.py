@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from aurelia.legible import visible
+from aurelia_core.sanitize import visible
 
 _LINES = 20
 _NAMES = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}

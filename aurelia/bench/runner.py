@@ -11,22 +11,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench import plan as plans
-from aurelia.bench.asking import Asker, LocalAsker
+from aurelia.bench import run_plan as plans
 from aurelia.bench.claim import claimed
-from aurelia.bench.limits import Traffic
+from aurelia.bench.local_runner import Asker, LocalAsker
 from aurelia.bench.media import missing
-from aurelia.bench.plan import Plan
-from aurelia.bench.record import Record
-from aurelia.bench.runledger import RunLedger
+from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.records import Record
+from aurelia.bench.remote_runner import ServerAsker, connected
+from aurelia.bench.run_ledger import RunLedger
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.session import Session, Tell
-from aurelia.bench.spread import ServerAsker, connected
 from aurelia.bench.threads import Threads, threads_in
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
-from aurelia.models.desk import Desk
-from aurelia.models.providers import Provider
-from aurelia.settings import Settings
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.client import Desk
+from aurelia_core.models.registry import Provider
+from aurelia_core.settings import Settings
 from state.context import Context
 
 _NAMED = 5

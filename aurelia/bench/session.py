@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from aurelia.bench.asking import Asker, Item
-from aurelia.bench.limits import Traffic
+from aurelia.bench.local_runner import Asker, Item
 from aurelia.bench.media import by_clip
-from aurelia.bench.plan import Plan
-from aurelia.bench.record import Record
-from aurelia.bench.runfile import ARMS, Outcome, RunFile
-from aurelia.bench.runledger import RunLedger
-from aurelia.bench.score import by_rule
+from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.records import Record
+from aurelia.bench.run_file import ARMS, Outcome, RunFile
+from aurelia.bench.run_ledger import RunLedger
+from aurelia.bench.run_plan import Plan
+from aurelia.bench.scoring import by_rule
 from aurelia.bench.tally import Tally
 
 Tell = Callable[[dict[str, Any]], None]

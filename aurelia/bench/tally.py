@@ -1,14 +1,14 @@
 """The count while a run goes on: answered, failed, right so far. Sums only, however many questions there are.
 
-Whether an answer is right is told by the rules of `aurelia.bench.score`, as in a report without a judge.
+Whether an answer is right is told by the rules of `aurelia.bench.scoring`, as in a report without a judge.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from aurelia.bench.runfile import Arm, State
-from aurelia.bench.score import Mark
+from aurelia.bench.run_file import Arm, State
+from aurelia.bench.scoring import Mark
 
 
 @dataclass

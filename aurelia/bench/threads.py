@@ -1,7 +1,7 @@
 """A run's questions as kept threads: each arm of each question is one, and goes on in its middle if it was stopped.
 
 The run file stays what a run is gone on with and read from; threads stand beside it, in a SQLite file or a PostgreSQL
-database (`graph.keep`), with every node of every question.
+database (`aurelia.run.checkpointers`), with every node of every question.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from aurelia.bench.runfile import Arm, RunFile
+from aurelia.bench.run_file import Arm, RunFile
+from aurelia.run.checkpointers import kept, kept_in_postgres, there
+from aurelia.run.history import Told, told
+from aurelia.run.threads import LONGEST_NAME
 from graph.build import build_graph
-from graph.history import Told, told
-from graph.keep import kept, kept_in_postgres, there
-from graph.thread import LONGEST_NAME
 
 VARIABLE = "AURELIA_BENCH_CHECKPOINT"
 

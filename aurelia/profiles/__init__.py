@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from aurelia.errors import InputError
+from aurelia_core.errors import InputError
 from state.context import Context, make_context
 
 

@@ -1,6 +1,6 @@
 """An ablation's table and curves: accuracy, score, seconds and cost at every setting (Tables 5 and 6 of the paper).
 
-From the questions of `aurelia.bench.ablate`, or from the cells that were kept in a run file.
+From the questions of `aurelia.bench.ablation`, or from the cells that were kept in a run file.
 """
 
 import csv
@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aurelia.bench.ablate import Question, Told
+from aurelia.bench.ablation import Question, Told
 from aurelia.bench.derive import Setting
-from aurelia.report import figures
-from aurelia.report.figures import Drawn, Point
+from aurelia.report import svg as figures
 from aurelia.report.measure import percent
 from aurelia.report.rows import CORRECT
+from aurelia.report.svg import Drawn, Point
 from aurelia.report.tables import Line, Table, number, ranged
 
 META = "ablation"

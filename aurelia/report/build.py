@@ -6,16 +6,16 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from aurelia.bench.bill import by_role, target_seconds
-from aurelia.bench.runfile import RunFile
-from aurelia.errors import InputError
-from aurelia.media import ClipStore
+from aurelia.bench.costs import by_role, target_seconds
+from aurelia.bench.run_file import RunFile
 from aurelia.report import ablation, markdown, tables
-from aurelia.report.drawn import drawn
 from aurelia.report.html import Packer, page
 from aurelia.report.media import Album
+from aurelia.report.plots import drawn
 from aurelia.report.rows import Case, Row, read_rows
 from aurelia.report.tables import RunFigures
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
 
 Media = Literal["full", "few", "none"]
 FIRST_FEW = 12

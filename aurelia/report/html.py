@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from aurelia.errors import InputError
-from aurelia.legible import visible
-from aurelia.report.paper import ALL_TITLES
+from aurelia.report.paper_table1 import ALL_TITLES
 from aurelia.report.rows import VERDICTS, Row
 from aurelia.report.safe import deep
+from aurelia_core.errors import InputError
+from aurelia_core.sanitize import visible
 
 CHUNK = 40
 LONGEST_LISTED = 300

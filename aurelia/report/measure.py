@@ -1,16 +1,16 @@
 """What a group of questions comes to: accuracy of both arms with intervals, their paired difference, and the counts.
 
-The statistics themselves are `aurelia.bench.stats`.
+The statistics themselves are `aurelia.bench.statistics`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aurelia.bench import stats
-from aurelia.bench.runfile import Arm
-from aurelia.report.figures import Point
+from aurelia.bench import statistics as stats
+from aurelia.bench.run_file import Arm
 from aurelia.report.rows import Case, Side
+from aurelia.report.svg import Point
 
 # Enough for a tenth of a point, and a report of thousands is made of a hundred intervals.
 DRAWS = 2000

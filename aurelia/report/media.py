@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aurelia.errors import AureliaError
-from aurelia.media import ClipStore
-from state.schema import MediaRef
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.types import MediaRef
 
 FRAMES = 8
 HEIGHT = 90

@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.ablate import Question, ablate, context_of
-from aurelia.bench.bill import target_seconds
+from aurelia.bench.ablation import Question, ablate, context_of
+from aurelia.bench.costs import target_seconds
 from aurelia.bench.derive import Setting
-from aurelia.bench.marking import by_rule, mark_run
-from aurelia.bench.plan import Plan
-from aurelia.bench.record import Task, read_records, write_records
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.records import Task, read_records, write_records
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.bench.sample import sample
+from aurelia.bench.sampling import sample
+from aurelia.bench.score_run import by_rule, mark_run
 from aurelia.bench.session import INTERRUPTED
-from aurelia.errors import AureliaError, InputError
 from aurelia.report import ablation, markdown
 from aurelia.report.build import Written, build
-from aurelia.report.figures import Point
+from aurelia.report.svg import Point
+from aurelia_core.errors import AureliaError, InputError
 from state.context import Context
 
 Tell = Callable[[dict[str, Any]], None]

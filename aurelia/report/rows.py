@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
-from aurelia.bench.record import Column, Record
-from aurelia.bench.runfile import Arm, Mark, Outcome, RunFile
+from aurelia.bench.records import Column, Record
+from aurelia.bench.run_file import Arm, Mark, Outcome, RunFile
 
 Verdict = Literal["right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none"]
 VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none")
@@ -50,7 +50,7 @@ class Case:
         best, best_score, stop_reason: of the AURELIA arm.
         modalities: how many steps of the reasoning given rest on what.
         seconds: the loop's own, without the target.
-        leaks: whether the steps given to the target say the answer (`aurelia.leaks`).
+        leaks: whether the steps given to the target say the answer (`aurelia_core.answers.answer_leaks`).
     """
 
     record: str

@@ -1,6 +1,6 @@
 """Text of strangers made safe to show: what a question, a model or a file name says is shown, never obeyed.
 
-It makes invisible and direction-changing characters visible (`aurelia.legible`), and escapes Markdown. HTML is escaped
+It makes invisible and direction-changing characters visible (`aurelia_core.sanitize`), and escapes Markdown. HTML is escaped
 where it is made (by the template, and by `textContent` in the page's script), not here.
 """
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia.legible import visible
+from aurelia_core.sanitize import visible
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 

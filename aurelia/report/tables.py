@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from aurelia.bench.bill import Spent
-from aurelia.bench.captions import METRICS
-from aurelia.bench.runfile import Arm
-from aurelia.report.figures import Point
+from aurelia.bench.caption_metrics import METRICS
+from aurelia.bench.costs import Spent
+from aurelia.bench.run_file import Arm
 from aurelia.report.measure import ArmFigures, Group, groups, measure
-from aurelia.report.paper import ALL_TITLES, SOURCE, TITLES, PaperCell, table1
+from aurelia.report.paper_table1 import ALL_TITLES, SOURCE, TITLES, PaperCell, table1
 from aurelia.report.rows import Case
+from aurelia.report.svg import Point
 
 ARM_NAMES: dict[Arm, str] = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
 NOTHING = "–"

@@ -6,10 +6,10 @@ The server brings its own routes, its authentication in front of all of them, an
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from aurelia.server.access import Access, access
+from aurelia.server.clip_owners import Library
 from aurelia.server.clips import Clips
-from aurelia.server.door import Door
-from aurelia.server.library import Library
+from aurelia.server.middleware import Door
+from aurelia.server.tokens import Access, access
 from graph.serve import desk
 
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from langgraph_sdk import Auth
 
-from aurelia.errors import InputError
-from aurelia.server.access import Refused, access
-from aurelia.server.checks import INPUTS, NotYours, check_clips, check_keys, check_settings, check_state
-from aurelia.server.library import Library
+from aurelia.server.clip_owners import Library
+from aurelia.server.tokens import Refused, access
+from aurelia.server.validation import INPUTS, NotYours, check_clips, check_keys, check_settings, check_state
+from aurelia_core.errors import InputError
 from graph.serve import desk
 
 auth = Auth()

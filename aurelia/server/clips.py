@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from aurelia.errors import InputError, MediaError
-from aurelia.media.sheet import sheet
+from aurelia.server.clip_owners import Clip, Kind, Library
 from aurelia.server.fetch import Resolve, fetched
-from aurelia.server.library import Clip, Kind, Library
+from aurelia_core.errors import InputError, MediaError
+from aurelia_core.media.contact_sheet import sheet
 
 BLOCK = 1 << 20
 IDLE, WHOLE = 60.0, 3600.0

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from aurelia.errors import MediaError
+from aurelia_core.errors import MediaError
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 SECONDS = 30.0

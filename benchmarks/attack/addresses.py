@@ -9,8 +9,8 @@ from typing import Any
 from row import Row
 from witnesses import Server, answer, connections
 
-from aurelia.errors import MediaError
 from aurelia.server.fetch import Resolve, fetched
+from aurelia_core.errors import MediaError
 
 PUBLIC = "93.184.215.14"
 """An address of the public internet; never reached, as connections beyond this machine are stopped."""

@@ -20,11 +20,11 @@ import numpy as np
 from elements import elements, replaced
 from intake import held, looked_at, peak, summary, tell, wrong_with
 
-from aurelia.media import ClipStore
-from aurelia.media.pool import close_all, pool_for
-from aurelia.models.desk import Desk
-from aurelia.settings import GIB, Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.media import ClipStore
+from aurelia_core.media.pool import close_all, pool_for
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import GIB, Settings
 from state.context import make_context
 
 BOMB_BYTES, BOMB_SECONDS = 2 * GIB, 10.0

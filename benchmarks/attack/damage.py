@@ -22,12 +22,12 @@ from machine import QUESTIONS, Site
 from row import Row
 from scripted import scripted
 
-from aurelia.bench.bill import by_role
-from aurelia.bench.plan import Plan
-from aurelia.bench.runfile import RunFile
-from aurelia.errors import AureliaError
-from aurelia.media import ClipStore
-from aurelia.models.ledger import Call, Ledger
+from aurelia.bench.costs import by_role
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.run_plan import Plan
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Call, Ledger
 
 RIGHT, NAMED, CHANGED = "right", "refused by name", "changed unnoticed"
 Read = Callable[[Path], str]

@@ -21,11 +21,11 @@ from row import Row
 from swaps import attack_swaps
 from witnesses import Files, Server, answer
 
-from aurelia.errors import AureliaError
-from aurelia.media import ClipStore
-from aurelia.models.desk import Desk
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
 from state.context import make_context
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -103,7 +103,7 @@ class Stage:
         return _tried(take)
 
     def python(self, name: str) -> Tried:
-        """`graph.run.ask`, with the name as a clip and as a track."""
+        """`aurelia.run.ask.ask`, with the name as a clip and as a track."""
         video: Any = {"video": name, "question": "What is heard?"}
         track: Any = {"video": "good.mp4", "audio": [name], "question": "What is heard?"}
         first = _tried(lambda: asyncio.run(ask(video, self.context, desk=self.desk))["answer"])

@@ -23,10 +23,10 @@ import psutil
 from mutations import mutant
 from seeds import MARK, Seed, seeds
 
-from aurelia.errors import AureliaError
-from aurelia.media import ClipStore
-from aurelia.media.pool import close_all
-from aurelia.settings import Settings
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.pool import close_all
+from aurelia_core.settings import Settings
 
 ROUND = 200
 """Clips after which the cache is emptied, which otherwise would be measured instead."""

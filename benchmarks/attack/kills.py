@@ -24,8 +24,8 @@ from outages import SCENE
 from postgres_stage import NoDatabase, started
 from row import Row
 
-from aurelia.bench.runfile import RunFile
-from aurelia.mini.scene import parse, write
+from aurelia.bench.run_file import RunFile
+from aurelia_offline.world.scene import parse, write
 
 KILLS = 100
 ENOUGH = 20

@@ -35,15 +35,15 @@ from trace_sink import listening
 from wire_openai import VARIABLES, Fault, WireOpenAI
 
 from aurelia.bench import export
-from aurelia.bench.marking import mark_run
-from aurelia.bench.plan import Plan
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.errors import AureliaError
-from aurelia.legible import MASK
-from aurelia.media import ClipStore
-from aurelia.mini.scene import Scene, write
+from aurelia.bench.score_run import mark_run
 from aurelia.report.build import build
-from aurelia.settings import Settings
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.sanitize import MASK
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import Scene, write
 from state.context import ROLES, make_context
 
 KEY = "sk-canary/Zq7+4vJ0wKx2LmN8pRtY5cBd"

@@ -25,18 +25,18 @@ from disks import closed, filled, limited, mounted
 from outages import SCENE
 from row import Row
 
-from aurelia.bench.plan import Plan
-from aurelia.bench.runfile import Outcome, RunFile
+from aurelia.bench.run_file import Outcome, RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.errors import AureliaError
-from aurelia.media import ClipStore
-from aurelia.mini.scene import parse, write
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.settings import Settings
-from graph.history import told
-from graph.keep import kept
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia.run.checkpointers import kept
+from aurelia.run.history import told
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import parse, write
 from state.context import ROLES, make_context
 
 QUESTIONS = 3

@@ -14,8 +14,8 @@ from payloads import TEXTS, steers
 from row import Row
 from serving import LANGGRAPH, started
 
-from aurelia.legible import legible
 from aurelia.report.build import build
+from aurelia_core.sanitize import legible
 
 BAD = [text[:2000] for text in TEXTS]
 SCRIPTS = TEXTS[1:6]

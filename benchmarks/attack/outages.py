@@ -25,13 +25,14 @@ from wire_google import KEY, MODEL, Gemini
 from wire_openai import KEY as OPENAI_KEY
 from wire_openai import VARIABLES, WireOpenAI
 
-from aurelia.bench.plan import Plan
-from aurelia.bench.runfile import RunFile
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.mini.scene import parse, write
-from aurelia.models import google_chat, openai_make
-from aurelia.models.ledger import TRIES
-from aurelia.settings import Settings
+from aurelia_core.models.call_ledger import TRIES
+from aurelia_core.models.google import chat as google_chat
+from aurelia_core.models.openai import factory as openai_make
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import parse, write
 from state.context import ROLES, make_context
 
 QUESTIONS, BATCH, CLIPS, AT_ONCE, ATTEMPTS = 1000, 50, 10, 8, 2
@@ -93,8 +94,8 @@ def scaled(**environment: str) -> Iterator[None]:
             ("google_heads.REQUEST_SECONDS", SECONDS),
             ("openai_make._SECONDS", SECONDS),
         ):
-            stack.enter_context(patch(f"aurelia.models.{name}", value))
-        stack.enter_context(patch("aurelia.bench.limits.LONGEST_PAUSE", 0.01))
+            stack.enter_context(patch(f"aurelia_core.models.{name}", value))
+        stack.enter_context(patch("aurelia.bench.rate_limits.LONGEST_PAUSE", 0.01))
         yield
 
 
@@ -107,7 +108,7 @@ def patient(name: str, store: Any) -> Any:
 
 def dead(name: str, store: Any) -> Any:
     """OpenAI at an address where nobody answers, given up after a moment."""
-    with patch("aurelia.models.openai_make._SECONDS", 0.3):
+    with patch("aurelia_core.models.openai.factory._SECONDS", 0.3):
         return openai_make.make_openai(name, store)
 
 
@@ -195,7 +196,7 @@ def fallen_back(folder: Path, count: int, silent: bool) -> int:
         with (
             nobody(silent) as address,
             scaled(AURELIA_COMPATIBLE_URL=server.url, OPENAI_BASE_URL=address, OPENAI_API_KEY=OPENAI_KEY),
-            patch("aurelia.models.openai_chat._LOOKUP_SECONDS", 0.3),
+            patch("aurelia_core.models.openai.chat._LOOKUP_SECONDS", 0.3),
         ):
             known = {**fallbacks, "when_deaf": "evidence", "max_iterations": 1}
             outcomes = run(folder, f"fallen{silent}.run", range(count), DEAD_SPEC, **known)

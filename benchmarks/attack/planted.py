@@ -15,14 +15,14 @@ import ormsgpack
 from row import Row
 from scripted import scripted
 
-from aurelia.errors import AureliaError
-from aurelia.media import ClipStore
-from aurelia.models.desk import Desk
-from aurelia.settings import Settings
+from aurelia.run.ask import ask
+from aurelia.run.checkpointers import kept
+from aurelia.run.history import told
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
 from graph.build import build_graph
-from graph.history import told
-from graph.keep import kept
-from graph.run import ask
 from state.context import ROLES, make_context
 
 THREAD = "planted"
@@ -227,7 +227,7 @@ def folders(source: Path, folder: Path) -> Row:
 
 async def _loaded(desk: Desk, place: Path, clip: Path) -> bool:
     """Asks a folder's model one question, and says whether that came as far as its weights."""
-    from aurelia.models import local_load
+    from aurelia_core.models.local import loading as local_load
 
     agents = {**dict.fromkeys(ROLES, "offline:measure"), "target": f"transformers:{place}"}
     context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})

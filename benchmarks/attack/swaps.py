@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from row import Row
 
-from aurelia.errors import MediaError
-from aurelia.media import ClipStore
-from aurelia.media.guard import opened
+from aurelia_core.errors import MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.media.guard import opened
 
 if TYPE_CHECKING:
     from doors import Stage

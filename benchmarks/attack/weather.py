@@ -15,7 +15,7 @@ from scripted import reasoning, verdict
 from wire_google import BLOCKED, ROLES, Gemini, error, gone, limited, reply
 from wire_openai import Fault, role_of
 
-from aurelia.models.ledger import TRIES
+from aurelia_core.models.call_ledger import TRIES
 
 SHARE = 0.3
 SHORT = 0.01

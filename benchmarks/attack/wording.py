@@ -22,19 +22,19 @@ from row import Row
 from scripted import ScriptedChat, reasoning, scripted, verdict
 
 import prompts
-from aurelia.errors import AureliaError
-from aurelia.legible import json_line, keyless, visible
-from aurelia.media import ClipStore
-from aurelia.mini.scene import Scene, write
-from aurelia.models.desk import Desk
-from aurelia.models.ledger import Ledger
-from aurelia.settings import Settings
-from aurelia.show import Progress, answer_lines
-from aurelia.show_trace import lines
+from aurelia.cli.progress import Progress, answer_lines
+from aurelia.cli.trace_view import lines
+from aurelia.run.ask import ask, score
+from aurelia.run.checkpointers import kept
+from aurelia.run.history import told
+from aurelia_core.errors import AureliaError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.sanitize import json_line, keyless, visible
+from aurelia_core.settings import Settings
+from aurelia_offline.world.scene import Scene, write
 from graph.build import build_graph
-from graph.history import told
-from graph.keep import kept
-from graph.run import ask, score
 from state.context import ROLES, make_context
 
 REPLIES: dict[str, tuple[str, ...]] = {

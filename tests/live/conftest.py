@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.mini.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write
 from live.scenario import Bill, Live
 
 TRUTH: dict[str, Any] = {

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from aurelia import profiles
-from aurelia.errors import InputError
-from aurelia.models.capabilities import lacking
-from aurelia.models.desk import Desk
-from aurelia.settings import Settings
-from graph.run import ask
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError
+from aurelia_core.models.capabilities import lacking
+from aurelia_core.models.client import Desk
+from aurelia_core.settings import Settings
 from state.context import ROLES
 
 QUESTION = "Which shape moves while the tone is heard?"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.settings import Settings
+from aurelia_core.settings import Settings
 from live.scenario import Live
 
 pytestmark = [pytest.mark.live, pytest.mark.enable_socket, pytest.mark.timeout(7200)]

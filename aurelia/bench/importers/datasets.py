@@ -1,0 +1,187 @@
+"""The rows of published data sets as they really are: MUSIC-AVQA, AVSD, VALOR-32K, Valor32k-AVQA and Daily-Omni.
+
+Each class is one form and says what a row means. Files, ids and media are `import_run`'s.
+"""
+
+import re
+from typing import Any
+
+from pydantic import AliasChoices, Field, model_validator
+
+from aurelia.bench.importers.draft import Draft, Packed, RowModel, Several, distinct, option, unmarked
+from aurelia.bench.records import Reason, Text, Turn
+
+DESCRIBE = "Describe in one sentence what is seen and heard in this clip."
+_BLANK = re.compile(r"<[A-Za-z]+>")
+_UNDISCLOSED = "__UNDISCLOSED__"
+
+
+class MusicRow(RowModel):
+    """MUSIC-AVQA: the answer's key is `anser`; `type` and `templ_values` are lists written as JSON strings."""
+
+    video_id: Text
+    question_id: Text
+    type: Packed
+    question_content: Text
+    templ_values: Packed
+    anser: Text = Field(validation_alias=AliasChoices("anser", "answer"))
+
+    def draft(self) -> Draft:
+        """The question with its placeholders filled in order; underscores become spaces, also in the answer."""
+        blanks = len(_BLANK.findall(self.question_content))
+        if blanks != len(self.templ_values):
+            raise ValueError(f"the question has {blanks} placeholders and templ_values {len(self.templ_values)} values")
+        values = iter(value.replace("_", " ") for value in self.templ_values)
+        return Draft(
+            name=(self.video_id, self.question_id),
+            own=True,
+            item=self.question_id,
+            names={"video_id": self.video_id},
+            kinds=self.type,
+            question=_BLANK.sub(lambda _: next(values), self.question_content),
+            answers=[self.anser.replace("_", " ")],
+        )
+
+
+class _AvsdReason(RowModel):
+    timestamp: list[float] = Field(min_length=2, max_length=2)
+    sentence: Text
+
+
+class _AvsdTurn(RowModel):
+    question: Text
+    answer: Several
+    reason: list[_AvsdReason] = []
+
+
+class AvsdRow(RowModel):
+    """AVSD at DSTC10: one dialogue about a clip; its last turn is the question, with references and timed reasons."""
+
+    image_id: Text
+    dialog: list[_AvsdTurn] = Field(min_length=1)
+
+    def draft(self) -> Draft:
+        """The last turn with the dialogue before it; a reason whose times are reversed has them put in order."""
+        *before, last = self.dialog
+        if _UNDISCLOSED in last.answer:
+            raise ValueError("its last answer is not disclosed in this file: take the file with the references")
+        turned = sum(reason.timestamp != sorted(reason.timestamp) for reason in last.reason)
+        return Draft(
+            name=(self.image_id,),
+            own=True,
+            item=self.image_id,
+            names={"video_id": self.image_id},
+            question=last.question,
+            history=[Turn(question=turn.question, answer=_single(turn)) for turn in before],
+            answers=last.answer,
+            reasoning=[
+                Reason(text=reason.sentence, start=min(reason.timestamp), end=max(reason.timestamp))
+                for reason in last.reason
+            ],
+            notes=["the times of a reason are reversed; they were put in order"] * turned,
+        )
+
+
+def _single(turn: _AvsdTurn) -> str:
+    if len(turn.answer) > 1:
+        raise ValueError("a turn before the last has several answers")
+    return turn.answer[0]
+
+
+class _Clip(RowModel):
+    """A clip of VALOR-32K: the tables name the film and the times apart, the lists name the clip at once."""
+
+    video_id: Text
+    start_time: str = ""
+    end_time: str = ""
+
+    @property
+    def clip(self) -> str:
+        return f"{self.video_id}_{self.start_time}_{self.end_time}" if self.start_time else self.video_id
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {"video_id": self.clip, "start_time": self.start_time, "end_time": self.end_time}
+
+
+class ValorRow(_Clip):
+    """VALOR-32K: a caption of a clip, `desc` in its own lists and `caption` in the tables made from it."""
+
+    desc: Several = Field(validation_alias=AliasChoices("desc", "caption"))
+
+    def draft(self) -> Draft:
+        """A captioning question; several captions of one clip are its references."""
+        captions = [self.desc] if isinstance(self.desc, str) else self.desc
+        return Draft(name=(self.clip,), own=True, item=self.clip, names=self.names, question=DESCRIBE, answers=captions)
+
+
+class ValorQaRow(_Clip):
+    """Valor32k-AVQA: multiple choice; version 1 is a table with `mcq_1` … `mcq_4`, version 2 a list with `options`."""
+
+    question: Text
+    options: list[Text]
+    correct_answer_idx: int = Field(ge=0)
+    rephrased_answers: list[Text] = []
+    modality: Text
+    category: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_table(cls, row: Any) -> Any:
+        if not isinstance(row, dict) or "mcq_1" not in row:
+            return row
+        return {
+            **row,
+            "options": [row.get(f"mcq_{place}", "") for place in range(1, 5)],
+            "correct_answer_idx": row.get("correct_mcq"),
+            "rephrased_answers": [said for place in range(1, 4) if (said := row.get(f"answer_{place}"))],
+            "modality": row.get("mode"),
+            "category": row.get("type"),
+        }
+
+    def draft(self) -> Draft:
+        """A multiple choice; the other wordings of the right answer are its synonyms."""
+        choices = distinct(self.options)
+        if self.correct_answer_idx >= len(choices):
+            raise ValueError(f"the right option is number {self.correct_answer_idx} (from 0) of {len(choices)}")
+        answer = choices[self.correct_answer_idx]
+        others = [said for said in dict.fromkeys(self.rephrased_answers) if said.casefold() != answer.casefold()]
+        return Draft(
+            name=(self.clip,),
+            own=False,
+            item=self.clip,
+            names=self.names,
+            kinds=[self.modality, self.category],
+            question=self.question,
+            choices=choices,
+            answers=[answer],
+            synonyms={answer: others} if others else {},
+        )
+
+
+class DailyRow(RowModel):
+    """Daily-Omni: four choices with their letters; some rows explain the answer (the key is spelt in two ways)."""
+
+    video_id: Text
+    question: Text = Field(validation_alias="Question")
+    choices: list[Text] = Field(validation_alias="Choice")
+    answer: Text = Field(validation_alias="Answer")
+    kind: Text = Field(validation_alias="Type")
+    category: str = Field(default="", validation_alias="video_category")
+    why: str = Field(default="", validation_alias=AliasChoices("Explaination", "Explanation"))
+
+    def draft(self) -> Draft:
+        """A multiple choice, the letters taken off its choices; the film's category is the record's."""
+        choices = distinct(unmarked(self.choices))
+        return Draft(
+            name=(self.video_id,),
+            own=False,
+            item=self.video_id,
+            names={"video_id": self.video_id},
+            category=self.category,
+            kinds=[self.kind],
+            question=self.question,
+            choices=choices,
+            answers=[option(self.answer, choices)],
+            reasoning=[Reason(text=self.why)] if self.why else [],
+        )

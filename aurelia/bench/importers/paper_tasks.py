@@ -1,0 +1,119 @@
+"""Tables of one's own for the tasks whose files are not public: AV-Compositional, AV-Meme, AV-GeoIQ and DM-Match.
+
+All four have the same columns, in CSV (`choice_1`, `choice_2`, …) or JSON (`choices`: a list).
+"""
+
+import re
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from aurelia.bench.importers.draft import Draft, RowModel, distinct, option
+from aurelia.bench.records import Reason, Text
+from aurelia_core.answers.multiple_choice import LETTERS
+
+FITS = "Which of the four audio tracks fits the movements in the video?"
+TRACKS = 4
+_NUMBERED = re.compile(r"(choice|audio|answer)_([1-9]\d?)")
+_LISTS = {"choice": "choices", "audio": "audio", "answer": "answers"}
+
+
+class TableRow(RowModel):
+    """A row of a table: a question about a clip, open or with choices."""
+
+    choice_needed: ClassVar[bool] = False
+
+    id: str = ""
+    video: str = ""
+    video_id: str = ""
+    audio: list[Text] = []
+    question: str = ""
+    choices: list[Text] = []
+    answer: str = ""
+    answers: list[Text] = []
+    synonyms: dict[str, list[Text]] = {}
+    category: str = ""
+    kinds: list[Text] = []
+    reasoning: list[Reason] = []
+    licence: str = ""
+    unused: list[str] = Field(default=[], description="Columns that the row has and nobody reads.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_table(cls, row: Any) -> Any:
+        if not isinstance(row, dict):
+            return row
+        found = {key: value for key, value in row.items() if not _NUMBERED.fullmatch(key) and value not in ("", None)}
+        found |= {_LISTS[stem]: cells for stem in _LISTS if (cells := _numbered(row, stem))}
+        if isinstance(kinds := found.get("kinds"), str):
+            found["kinds"] = [kind.strip() for kind in kinds.split("|") if kind.strip()]
+        if isinstance(audio := found.get("audio"), str):
+            found["audio"] = [audio]
+        if isinstance(said := found.get("reasoning"), str):
+            found["reasoning"] = said = [said]
+        if isinstance(said, list):
+            found["reasoning"] = [{"text": step} if isinstance(step, str) else step for step in said]
+        found["unused"] = sorted(found.keys() - cls.model_fields.keys())
+        return found
+
+    def draft(self) -> Draft:
+        """What the row says; the answer of a multiple choice may be its text or its letter."""
+        if not (self.video or self.video_id):
+            raise ValueError("it names no clip: give video (a path) or video_id")
+        choices = distinct(self.choices) if self.choices or self.choice_needed else []
+        answers = [answer for answer in dict.fromkeys([self.answer, *self.answers]) if answer]
+        if not self.question or not answers:
+            raise ValueError(f"its {'answer' if self.question else 'question'} is empty")
+        stem = self.video_id or self.video.rsplit(".", 1)[0]
+        return Draft(
+            name=(self.id or stem,),
+            own=bool(self.id),
+            item=self.id,
+            video=self.video or None,
+            names={"video": self.video, "video_id": self.video_id, "id": self.id},
+            audio=self.audio,
+            question=self.question,
+            choices=choices,
+            answers=list(dict.fromkeys(option(answer, choices) for answer in answers)) if choices else answers,
+            synonyms=self.synonyms,
+            category=self.category,
+            kinds=self.kinds,
+            reasoning=self.reasoning,
+            licence=self.licence,
+            notes=[f"the column {name!r} is not used" for name in self.unused],
+        )
+
+
+class ChoiceRow(TableRow):
+    """A row that needs choices."""
+
+    choice_needed: ClassVar[bool] = True
+
+
+class MatchRow(TableRow):
+    """A silent dance and four audio tracks; the question and the choices "audio A" … "audio D" go without saying."""
+
+    def draft(self) -> Draft:
+        """The answer may be a letter, a number from 1, or one of the four files."""
+        if len(set(self.audio)) != TRACKS:
+            raise ValueError(f"four different audio files are needed, not {len(set(self.audio))}")
+        named = {track: f"audio {letter}" for track, letter in zip(self.audio, LETTERS, strict=False)}
+        named |= {str(place): f"audio {letter}" for place, letter in enumerate(LETTERS[:TRACKS], 1)}
+        choices = self.choices or list(named.values())[:TRACKS]
+        if len(choices) != TRACKS:
+            raise ValueError(f"four choices are needed for its four audio files, not {len(choices)}")
+        answer = choices[list(named.values()).index(named[self.answer])] if self.answer in named else self.answer
+        row = {"question": self.question or FITS, "choices": choices, "answer": answer}
+        return TableRow.draft(self.model_copy(update=row))
+
+
+def _numbered(row: dict[str, Any], stem: str) -> list[Any]:
+    places = sorted(
+        (int(found[2]), row[key]) for key in row if (found := _NUMBERED.fullmatch(key)) and found[1] == stem
+    )
+    cells = [cell for _, cell in places]
+    while cells and cells[-1] in ("", None):
+        cells.pop()
+    if any(cell in ("", None) for cell in cells):
+        raise ValueError(f"an empty {stem} stands before one that is not")
+    return cells

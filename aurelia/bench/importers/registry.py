@@ -1,0 +1,82 @@
+"""The kinds of annotations that can be imported: what a row is, what column and category it counts for, its licence."""
+
+from dataclasses import dataclass
+
+from aurelia.bench.importers.datasets import AvsdRow, DailyRow, MusicRow, ValorQaRow, ValorRow
+from aurelia.bench.importers.draft import RowModel
+from aurelia.bench.importers.paper_tasks import ChoiceRow, MatchRow, TableRow
+from aurelia.bench.importers.rows import FORMATS
+from aurelia.bench.records import Column
+from aurelia_core import plugins
+from aurelia_core.errors import InputError
+
+OWN = "jsonl"
+"""The kind that holds records already."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of annotations.
+
+    Attributes:
+        row: what its rows are; None for files of records.
+        column: the column of Table 1 that it counts for.
+        dataset: the data set's name.
+        category: the category (Table 2) of a row that names none.
+        licence: of the annotations, as the data set's repository says it.
+        formats: the file suffixes it comes in.
+        under: the key of a JSON object under which its rows stand.
+        pattern: how its clips are named under the media folder.
+        merged: whether rows about one clip are references of one question (captions).
+    """
+
+    row: type[RowModel] | None
+    column: Column
+    dataset: str
+    category: str = ""
+    licence: str = "unknown"
+    formats: tuple[str, ...] = FORMATS
+    under: str | None = None
+    pattern: str = "{video_id}.mp4"
+    merged: bool = False
+
+
+_JSON = (".json", ".jsonl")
+
+KINDS: dict[str, Kind] = {
+    "music-avqa": Kind(MusicRow, "music-avqa", "MUSIC-AVQA", "Musical Performances", "MIT", _JSON),
+    "avsd": Kind(AvsdRow, "avsd", "AVSD", "Dynamic Scene", "MIT", _JSON, under="dialogs"),
+    "valor": Kind(ValorRow, "av-captioning", "VALOR-32K", "Indoor/Kitchen Scenarios", merged=True),
+    "avcomp": Kind(ChoiceRow, "av-compositional", "AV-Compositional", "Compositional"),
+    "geoiq": Kind(TableRow, "av-geoiq", "AV-GeoIQ"),
+    "avmeme": Kind(ChoiceRow, "av-meme", "AV-Meme", "Meme and Humor"),
+    "dmmatch": Kind(MatchRow, "dm-match", "DM-Match", "Dance Performances"),
+    "valor-avqa": Kind(ValorQaRow, "other", "Valor32k-AVQA", licence="CC-BY-NC-4.0"),
+    "daily-omni": Kind(
+        DailyRow,
+        "other",
+        "Daily-Omni",
+        licence="GPL-3.0-only",
+        formats=_JSON,
+        pattern="{video_id}/{video_id}_video.mp4",
+    ),
+    OWN: Kind(None, "other", "", formats=(".jsonl",)),
+}
+"""The built-in kinds."""
+
+
+def find_kind(name: str) -> Kind:
+    """The kind `name`: a built-in one, or one that an installed package adds (entry point `aurelia.datasets`).
+
+    Raises:
+        InputError: there is no such kind, or its package cannot be imported.
+    """
+    if name in KINDS:
+        return KINDS[name]
+    added = plugins.entry_points("aurelia.datasets")
+    if name not in added:
+        raise InputError(f"There is no kind {name!r} of annotations: choose one of {', '.join([*KINDS, *added])}.")
+    found = plugins.load("aurelia.datasets", name)
+    if not isinstance(found, Kind):
+        raise InputError(f"The data set {name!r} of {added[name].module} is no Kind: see docs/extending.md.")
+    return found

@@ -1,0 +1,136 @@
+"""Who asks a run's questions: what a session needs of one, and the one that asks on this machine.
+
+The other one, which hands questions to LangGraph servers, is `aurelia.bench.remote_runner`.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from aurelia.bench.media import Clips
+from aurelia.bench.records import Record
+from aurelia.bench.run_file import Arm, Outcome
+from aurelia.bench.run_ledger import RunLedger
+from aurelia.bench.threads import Threads, lost
+from aurelia.run.ask import ask
+from aurelia_core.answers.multiple_choice import choose
+from aurelia_core.errors import AureliaError, StorageError
+from aurelia_core.models.client import Desk
+from aurelia_core.sanitize import fit
+from aurelia_core.types import NO_USAGE
+from graph.build import build_graph, build_zero_shot
+from state.context import Context
+
+Keep = Callable[[Outcome], Awaitable[None]]
+
+
+class Item(NamedTuple):
+    """One answer that is wanted, and how often it was tried in vain."""
+
+    record: str
+    arm: Arm
+    tries: int
+
+
+class Asker(Protocol):
+    """Asks one question after another, many at once.
+
+    Attributes:
+        at_once: questions that it can use at the same time.
+    """
+
+    at_once: int
+
+    async def ask(self, record: Record, item: Item, keep: Keep) -> None:
+        """Asks, and hands the outcome to `keep`, which stores it; what it raises ends the session."""
+
+    async def close(self) -> None:
+        """Gives back what it holds."""
+
+
+class LocalAsker:
+    """Asks with the graphs of this process, every call through the run's own ledger."""
+
+    def __init__(
+        self, context: Context, desk: Desk, ledger: RunLedger, at_once: int, threads: Threads | None = None
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+            context: the settings of every question; the arms stand for `compare`.
+            desk: models and clips.
+            ledger: the run's.
+            at_once: questions at the same time.
+            threads: where each question is kept as a thread, or None.
+        """
+        self.at_once, self._threads = at_once, threads
+        saver = threads.saver if threads else None
+        self._context, self._desk, self._ledger = context.model_copy(update={"compare": False}), desk, ledger
+        self._graphs = {
+            "aurelia": build_graph(desk=desk, checkpointer=saver),
+            "zero_shot": build_zero_shot(desk, checkpointer=saver),
+        }
+        self._clips = Clips(desk.store)
+
+    async def ask(self, record: Record, item: Item, keep: Keep) -> None:
+        """As `Asker.ask`; a failure of any kind but our own disk's or the threads' is an outcome."""
+        began = time.perf_counter()
+        with self._ledger.account(f"{item.arm}/{record.id}") as account:
+            try:
+                media = await self._clips.media(record)
+                question: Any = {"video": media.video, "audio": media.audio, **asked(record)}
+                graph = self._graphs[item.arm]
+                told = traced(record, item) | {"thread": self._thread(item)}
+                result = await ask(question, self._context, desk=self._desk, graph=graph, **told)
+                known = answered(result, record, item.arm)
+            except StorageError:
+                raise
+            except AureliaError as fault:
+                known = {"state": "failed", "error": str(fault), "usage": account.usage}
+            except Exception as fault:
+                if self._threads and lost(fault):
+                    raise
+                said = fit(f"an unexpected {type(fault).__name__}: {fault}")
+                known = {"state": "failed", "error": said, "usage": account.usage}
+        await keep(outcome(item, self._context.rollout, began, known))
+
+    def _thread(self, item: Item) -> str | None:
+        return self._threads.name(item.record, item.arm, self._context.rollout) if self._threads else None
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+def asked(record: Record) -> Any:
+    """The words of a record's question, as the graph takes them."""
+    return {"question": record.asked(), "choices": list(record.choices)}
+
+
+def traced(record: Record, item: Item) -> Any:
+    """What a question's trace is found by."""
+    return {"tags": [record.task, item.arm], "metadata": {"question": record.id, "task": record.task}}
+
+
+def outcome(item: Item, rollout: int, began: float, known: dict[str, Any]) -> Outcome:
+    """How a try ended.
+
+    Args:
+        item: what was asked.
+        rollout: number of the repetition.
+        began: when, by `time.perf_counter`.
+        known: state and usage, and what else is not null.
+    """
+    told: dict[str, Any] = {"record": item.record, "arm": item.arm, "rollout": rollout, "tries": item.tries + 1}
+    told |= {"answer": None, "choice": None, "result": None, "error": None, "usage": NO_USAGE}
+    return Outcome(**{**told, "seconds": time.perf_counter() - began, "created": time.time(), **known})
+
+
+def answered(result: dict[str, Any], record: Record, arm: Arm) -> dict[str, Any]:
+    """The fields of an outcome that follow from what the graph answered."""
+    found = {"state": "answered", "usage": result["usage"], "seconds": result["seconds"]}
+    if arm == "aurelia":
+        return {**found, "answer": result["answer"], "choice": result["choice"], "result": result}
+    said = result["zero_shot_answer"]
+    named = choose(said, record.choices) if record.choices else None
+    kept = {name: result[name] for name in ("clip", "models", "warnings")}
+    return {**found, "answer": said, "choice": named, "result": kept}

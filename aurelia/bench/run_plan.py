@@ -1,0 +1,212 @@
+"""What a benchmark run is to do, what of it decides the answers, and whether an existing run was made with the same.
+
+It asks nothing and opens no clip.
+"""
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, get_args
+
+import prompts
+from aurelia.bench.records import Record, Task, read_records
+from aurelia.bench.run_file import ARMS, Arm, RunFile
+from aurelia_core.errors import InputError
+from aurelia_core.types import Role
+from state.context import Context
+
+PACKAGES = (
+    "aurelia", "langgraph", "langchain-core", "langchain-openai", "langchain-google-genai", "transformers", "torch",
+    "numpy", "scipy", "librosa", "av", "decord", "pydantic",
+)  # fmt: skip
+_FREE = ("profile", "compare", "rollout")
+"""Settings that may differ: a preset's name decides nothing, the arms say what is compared, a rollout stands apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a whole run may use, all its sessions together; None is no limit. Reached, no new question is begun."""
+
+    cost_usd: float | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a run is carried out.
+
+    Attributes:
+        arms: which of the two answers are wanted.
+        tasks: only questions of these tasks; empty means all.
+        limit: only the first so many of them; may grow from one session to the next.
+        concurrency: answers worked on at once, and calls at once to each provider, at most.
+        rpm: calls a minute at most, by provider.
+        max_tries: how often a question that failed is asked in all, once in each session.
+        require_media: leave out questions whose media are not there, instead of refusing the run.
+        budget: what the run may use.
+    """
+
+    arms: tuple[Arm, ...] = ARMS
+    tasks: tuple[Task, ...] = ()
+    limit: int | None = None
+    concurrency: int = 8
+    rpm: Mapping[str, float] = field(default_factory=dict)
+    max_tries: int = 3
+    require_media: bool = False
+    budget: Budget = Budget()
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be carried out.
+
+        Raises:
+            InputError: an arm is unknown or there is none, or a number is out of bounds.
+        """
+        if not self.arms or set(self.arms) - set(ARMS):
+            raise InputError(f"The arms {', '.join(self.arms) or '(none)'} cannot be run: use {' or '.join(ARMS)}.")
+        numbers: dict[str, float | None] = {
+            "limit": self.limit,
+            "concurrency": self.concurrency,
+            "max_tries": self.max_tries,
+            **{f"rpm of {provider}": rate for provider, rate in self.rpm.items()},
+            "budget in dollars": self.budget.cost_usd,
+            "budget in tokens": self.budget.tokens,
+            "budget in seconds": self.budget.seconds,
+        }
+        for name, number in numbers.items():
+            if number is not None and number <= 0:
+                raise InputError(f"The {name} is {number}: it must be more than 0.")
+
+
+def make_plan(*, arms: str, tasks: Sequence[str], rpm: Sequence[str], **known: Any) -> Plan:
+    """A plan from text as a command line gives it.
+
+    Args:
+        arms: names of arms with commas between.
+        tasks: names of tasks.
+        rpm: entries PROVIDER=N.
+        **known: the other attributes of a plan.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    wanted: Any = {name.strip() for name in arms.split(",") if name.strip()}
+    if unknown := sorted(set(tasks) - set(get_args(Task))):
+        raise InputError(f"There is no task {unknown[0]!r}: use one of {', '.join(get_args(Task))}.")
+    ordered = tuple(arm for arm in ARMS if arm in wanted)
+    if len(ordered) < len(wanted) or not ordered:
+        raise InputError(f"The arms {arms!r} cannot be run: use {' or '.join(ARMS)}, or both with a comma between.")
+    chosen: Any = tuple(sorted(set(tasks)))
+    return Plan(arms=ordered, tasks=chosen, rpm=dict(map(_rate, rpm)), **known)
+
+
+def _rate(entry: str) -> tuple[str, float]:
+    provider, _, number = entry.partition("=")
+    try:
+        return provider, float(number)
+    except ValueError:
+        raise InputError(f"--rpm {entry} cannot be used: write PROVIDER=CALLS_A_MINUTE, as in openai=60.") from None
+
+
+def settings(context: Context, plan: Plan) -> dict[str, Any]:
+    """All settings that decide the answers of a run: those of a question, and which questions are asked."""
+    arms = [arm for arm in ARMS if arm in plan.arms]
+    # A benchmark asks no person, so `review` decides nothing.
+    return {**context.model_dump(mode="json", exclude={"review"}), "arms": arms, "tasks": sorted(plan.tasks)}
+
+
+def specs(context: Context, plan: Plan) -> set[str]:
+    """Every model that the plan's arms may ask, fallbacks and the describer included, as `provider:model`."""
+    roles = models(context, plan)
+    instead = [spec for role, spec in context.fallbacks().items() if role in roles]
+    return {*roles.values(), *instead, *filter(None, [context.describer])}
+
+
+def models(context: Context, plan: Plan) -> dict[Role, str]:
+    """The models that the plan's arms ask, by role."""
+    return {"target": context.target} if plan.arms == ("zero_shot",) else context.models()
+
+
+def read(path: Path, plan: Plan) -> list[Record]:
+    """The records of a file that the plan asks about, in its order.
+
+    Raises:
+        InputError: the file cannot be used, or none is left.
+    """
+    records = [record for record in read_records(path) if not plan.tasks or record.task in plan.tasks]
+    if not records:
+        of = f" of the tasks {', '.join(plan.tasks)}" if plan.tasks else ""
+        raise InputError(f"{path.name} holds no questions{of}: there is nothing to ask.")
+    return records
+
+
+def sha256(records: Iterable[Record]) -> str:
+    """The SHA-256 (hex) of the records' content."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(f"{record.line()}\n".encode())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The versions of what is installed here and may decide an answer."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def opened(path: Path, records: Sequence[Record], context: Context, plan: Plan, media: str | None) -> RunFile:
+    """The run in this file: a new one, or the one that is there, if it was made with the same settings.
+
+    Args:
+        path: the run file.
+        records: the questions.
+        context: the settings of a question.
+        plan: how the run is carried out.
+        media: the name of the media folder.
+
+    Raises:
+        InputError: the run that is there has other settings, prompts or records; the message names the difference.
+    """
+    told: dict[str, Any] = {
+        "settings": settings(context, plan),
+        "prompts": prompts.hashes(),
+        "records_sha256": sha256(records),
+    }
+    if not RunFile.begun(path):
+        known = {**told, "models": models(context, plan), "versions": versions(), "media": media}
+        return RunFile.create(path, records, known)
+    run = RunFile.open(path)
+    changed = differences({key: run.meta.get(key) for key in told}, told)
+    if not changed:
+        return run
+    run.close()
+    raise InputError(
+        f"{path.name} was begun with other settings ({'; '.join(changed)}): go on with those, or name another file."
+    )
+
+
+def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs, each as "key: was -> now"; what may differ is passed over."""
+    found = []
+    for group in now:
+        old, new = was[group], now[group]
+        if not isinstance(new, dict):
+            found += [f"{group}: {_short(old)} -> {_short(new)}"] if old != new else []
+            continue
+        for key in sorted({*new, *(old or {})} - set(_FREE)):
+            before, after = (old or {}).get(key), new.get(key)
+            label = key if group == "settings" else f"{group}.{key}"
+            found += [f"{label}: {_short(before)} -> {_short(after)}"] if before != after else []
+    return found
+
+
+def _short(value: Any) -> str:
+    return str(value)[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -1,0 +1,68 @@
+"""The SQLite side of a run file: its tables, how it is opened, and SQLite's complaints as errors of ours."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from aurelia_core.errors import InputError
+from aurelia_core.sqlite import read_back, usable
+
+FORMAT = 1
+TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS records (position INTEGER NOT NULL, id TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS outcomes (
+    record TEXT NOT NULL, arm TEXT NOT NULL, rollout INTEGER NOT NULL, state TEXT NOT NULL, answer TEXT, choice TEXT,
+    result TEXT, error TEXT, tries INTEGER NOT NULL, seconds REAL NOT NULL, usage TEXT NOT NULL, created REAL NOT NULL,
+    PRIMARY KEY (record, arm, rollout));
+CREATE TABLE IF NOT EXISTS marks (
+    record TEXT NOT NULL, arm TEXT NOT NULL, rollout INTEGER NOT NULL, metric TEXT NOT NULL, value REAL,
+    how TEXT NOT NULL, said TEXT, PRIMARY KEY (record, arm, rollout, metric));
+CREATE TABLE IF NOT EXISTS sessions (number INTEGER PRIMARY KEY, started REAL NOT NULL, last REAL NOT NULL);
+"""
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """A connection that any thread may use, to a file that other processes may read meanwhile (WAL)."""
+    connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def format_of(path: Path) -> Any:
+    """The format of the run in this file, None where there is none yet.
+
+    Raises:
+        InputError: it is the database of something else.
+    """
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and "meta" not in tables:
+            raise InputError(f"{path.name} is no run file but another database: name a file that bench run has made.")
+        if not tables:
+            return None
+        row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+        return read_back(row[0]) if row else None
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """SQLite's complaints as errors of ours, which name the file.
+
+    Raises:
+        InputError: it is the file of something else.
+        StorageError: it cannot be read or written, or is damaged.
+    """
+    with usable(path, "The run file", "go on with a copy of it, or name another file"):
+        try:
+            yield
+        except sqlite3.DatabaseError as fault:
+            if getattr(fault, "sqlite_errorcode", None) != sqlite3.SQLITE_NOTADB:
+                raise
+            raise InputError(f"{path.name} is no run file ({fault}): name one that bench run has made.") from None

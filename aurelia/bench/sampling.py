@@ -1,0 +1,147 @@
+"""A stratified subset of benchmark records: the paper's composition, an even one, or the file's own.
+
+A stratum with too few records gives what it has; nothing is taken from another stratum in its place. It reads no media.
+"""
+
+import csv
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from aurelia.bench.records import COLUMNS, Column, Record
+from aurelia_core.errors import InputError
+
+Composition = Literal["paper", "even", "proportional"]
+_DATA = Path(__file__).parent / "data" / "paper_composition.csv"
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Category:
+    """One of the paper's 17 categories (Table 2): the columns that share it, and its number of questions."""
+
+    name: str
+    columns: frozenset[Column]
+    questions: int
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """How many records of a category were wanted, how many the file had and how many were taken."""
+
+    category: str
+    wanted: int
+    had: int
+    got: int
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The subset in the order of the file, what each stratum gave, and how many records belong to no stratum."""
+
+    records: list[Record]
+    strata: list[Stratum]
+    outside: int
+
+
+@cache
+def paper_composition() -> tuple[Category, ...]:
+    """The paper's categories with their questions, 4,504 in all."""
+    lines = [line for line in _DATA.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return tuple(
+        Category(row["category"], frozenset(map(_column, row["task"].split("|"))), int(row["questions"]))
+        for row in csv.DictReader(lines)
+    )
+
+
+def sample(records: Sequence[Record], size: int | None, seed: int, composition: Composition) -> Sampled:
+    """A subset of `size` records, the same for the same records and seed in whatever order they come.
+
+    The size is divided among the categories by largest remainders, and a category's share among the columns that hold
+    it, in proportion to what each has. A larger size keeps the records of a smaller one where a share has not shrunk.
+
+    Args:
+        records: what is drawn from.
+        size: how many are wanted; None is the paper's 4,504 for its composition and all for `proportional`.
+        seed: any integer.
+        composition: by the paper's Table 2, the same number of each category, or as many as the records have.
+
+    Raises:
+        InputError: the size is missing or below 1.
+    """
+    pools = _pools(records, composition)
+    parts = _weights(pools, composition)
+    size = size if size is not None else _whole(parts, composition)
+    if size < 1:
+        raise InputError(f"--size {size} cannot be used: ask for one record or more.")
+    strata = []
+    taken: set[str] = set()
+    for category, wanted in largest_remainder(parts, size).items():
+        pool = pools.get(category, [])
+        chosen = _drawn(pool, min(wanted, len(pool)), seed)
+        taken |= chosen
+        strata.append(Stratum(category, wanted, len(pool), len(chosen)))
+    outside = len(records) - sum(map(len, pools.values()))
+    return Sampled([record for record in records if record.id in taken], strata, outside)
+
+
+def largest_remainder(weights: Mapping[_Key, int], size: int) -> dict[_Key, int]:
+    """Divides `size` among the keys in proportion to their weights: whole numbers that add up to it.
+
+    Exact; on equal remainders the earlier key comes first. All zero when all weights are.
+    """
+    total = sum(weights.values())
+    if not total:
+        return dict.fromkeys(weights, 0)
+    shares = {key: size * weight // total for key, weight in weights.items()}
+    order = sorted(weights, key=lambda key: -(size * weights[key] % total))
+    for key in order[: size - sum(shares.values())]:
+        shares[key] += 1
+    return shares
+
+
+def _column(task: str) -> Column:
+    for column in COLUMNS:
+        if column == task.strip().lower():
+            return column
+    raise InputError(f"{_DATA.name} names the task {task!r}, which is none of {', '.join(COLUMNS)}.")
+
+
+def _pools(records: Sequence[Record], composition: Composition) -> dict[str, list[Record]]:
+    pools: dict[str, list[Record]] = defaultdict(list)
+    paper = {category.name.casefold(): category for category in paper_composition()}
+    for record in records:
+        if composition != "paper":
+            pools[record.category or record.column].append(record)
+        elif (category := paper.get(record.category.strip().casefold())) and record.column in category.columns:
+            pools[category.name].append(record)
+    return pools
+
+
+def _weights(pools: Mapping[str, list[Record]], composition: Composition) -> dict[str, int]:
+    if composition == "paper":
+        return {category.name: category.questions for category in paper_composition()}
+    return {name: 1 if composition == "even" else len(pools[name]) for name in sorted(pools)}
+
+
+def _whole(parts: Mapping[str, int], composition: Composition) -> int:
+    if composition == "even":
+        raise InputError("--size is needed with an even composition: say how many records you want.")
+    return sum(parts.values())
+
+
+def _drawn(pool: Sequence[Record], size: int, seed: int) -> set[str]:
+    counts = Counter(record.column for record in pool)
+    shares = largest_remainder({column: counts[column] for column in sorted(counts)}, size)
+    ids = {column: [record.id for record in pool if record.column == column] for column in shares}
+    places = {column: sorted(ids[column], key=lambda name: _place(name, seed)) for column in shares}
+    return {name for column, share in shares.items() for name in places[column][:share]}
+
+
+def _place(name: str, seed: int) -> bytes:
+    """A record's place in the draw: it depends on nothing but its id and the seed."""
+    return hashlib.sha256(f"{seed}\n{name}".encode()).digest()

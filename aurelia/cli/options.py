@@ -1,0 +1,55 @@
+"""What the commands have in common: options, and the settings that follow from them. Nothing heavy is imported."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aurelia_core.errors import InputError
+
+if TYPE_CHECKING:
+    from state.context import Context
+
+Profile = Annotated[
+    str,
+    typer.Option(metavar="NAME|FILE.toml", envvar="AURELIA_PROFILE", help="Preset of models and settings."),
+]
+Model = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ROLE=PROVIDER:MODEL",
+        help="Model of one role: generator, summarizer, evaluator, feedback or target.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def context_of(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
+    """The settings that a profile, `ROLE=PROVIDER:MODEL` entries and single options (None: not given) add up to.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    from aurelia.profiles import context_for
+
+    return context_for(profile, {**overrides, **by_role("--model", models)})
+
+
+def by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
+    """The models that the entries `ROLE=PROVIDER:MODEL` of an option name, by role.
+
+    Raises:
+        InputError: an entry is of another form.
+    """
+    from state.context import ROLES
+
+    named: dict[str, str] = {}
+    for entry in entries or []:
+        role, equals, spec = entry.partition("=")
+        if not equals or role not in ROLES:
+            raise InputError(
+                f"{option} {entry!r} cannot be used: write ROLE=PROVIDER:MODEL, ROLE one of {', '.join(ROLES)}."
+            )
+        named[role] = spec
+    return named

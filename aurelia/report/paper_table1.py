@@ -1,0 +1,58 @@
+"""Table 1 of the paper as data: arXiv 2503.23219, ICCV 2025, transcribed in `data/paper_table1.csv`.
+
+Zero-shot cells are printed as "X / Y" there; the printed relative gain is against Y in all but a few cells, so Y is the
+zero-shot figure that ours stand beside. What X means is not known.
+"""
+
+import csv
+from importlib.resources import files
+from typing import NamedTuple
+
+from aurelia.bench.records import Column
+
+SOURCE = "Table 1 of AURELIA (arXiv 2503.23219, ICCV 2025)"
+TITLES: dict[Column, str] = {
+    "music-avqa": "Music-AVQA",
+    "avsd": "AVSD",
+    "av-captioning": "AV-Captioning",
+    "av-compositional": "AV-Compositional",
+    "av-geoiq": "AV-GeoIQ",
+    "av-meme": "AV-Meme",
+    "dm-match": "DM-Match",
+}
+ALL_TITLES: dict[Column, str] = {**TITLES, "other": "other"}
+
+
+class PaperCell(NamedTuple):
+    """One cell, in percent; null where the table has none. `gain` is the relative gain that it prints."""
+
+    zero_shot: float | None
+    aurelia: float | None
+    gain: float | None
+
+
+class PaperRow(NamedTuple):
+    """One model's row; `kind` is open or closed."""
+
+    model: str
+    kind: str
+    cells: dict[Column, PaperCell]
+
+
+def table1() -> list[PaperRow]:
+    """The rows in the paper's order, each with a cell for every column."""
+    columns = {title: column for column, title in TITLES.items()}
+    rows: dict[str, PaperRow] = {}
+    text = files("aurelia.report").joinpath("data/paper_table1.csv").read_text(encoding="utf-8")
+    for line in csv.DictReader(text.splitlines()):
+        row = rows.setdefault(line["model"], PaperRow(line["model"], line["kind"], {}))
+        row.cells[columns[line["column"]]] = PaperCell(
+            _number(line["zero_shot_second"]),
+            _number(line["with_aurelia"]),
+            _number(line["printed_relative_gain_percent"]),
+        )
+    return list(rows.values())
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

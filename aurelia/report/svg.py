@@ -1,0 +1,187 @@
+"""The report's figures, each as one SVG text that takes the page's colour for its ink.
+
+Numbers come in plain; nothing is counted here. Needs matplotlib (its Agg-free SVG writer; no window, no pyplot state).
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aurelia_core.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#010203"
+COLOURS = ("#2f7ec7", "#d9822b", "#3a9d5d", "#9a6fc4", "#c4574f", "#7f8a94")
+SIZE = (6.2, 3.5)
+
+
+class Drawn(NamedTuple):
+    """A figure: its title, what it says in words, and the SVG."""
+
+    title: str
+    note: str
+    svg: str
+
+
+class Point(NamedTuple):
+    """A value with its interval (both ends in the value's unit; null where there is none) and its number of cases."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+class Scale(NamedTuple):
+    """What stands beside an axis, and its two ends."""
+
+    label: str
+    low: float
+    high: float
+
+
+PERCENT = Scale("accuracy, %", 0, 105)
+
+
+def curves(
+    title: str, note: str, x: Sequence[int], label: str, lines: Mapping[str, Sequence[Point]], scale: Scale = PERCENT
+) -> Drawn:
+    """A value over a whole number (iterations, threshold, score), one curve a name, with intervals."""
+    figure, axes = _blank()
+    _lines(axes, x, lines, scale)
+    axes.set_xlabel(label)
+    axes.set_xticks(list(x))
+    _legend(axes)
+    return Drawn(title, note, _svg(figure, title))
+
+
+def with_seconds(
+    title: str, note: str, x: Sequence[int], label: str, lines: Mapping[str, Sequence[Point]], seconds: Sequence[float]
+) -> Drawn:
+    """Accuracy over a setting, with seconds per sample on a second axis (Tables 5 and 6)."""
+    figure, axes = _blank()
+    _lines(axes, x, lines, PERCENT)
+    axes.set_xlabel(label)
+    axes.set_xticks(list(x))
+    other = axes.twinx()
+    other.plot(list(x), list(seconds), color=COLOURS[5], linestyle="--", marker="s", markersize=4, label="seconds")
+    other.set_ylabel("seconds per sample", color=INK)
+    other.set_ylim(bottom=0)
+    _plain(other)
+    handles, names = axes.get_legend_handles_labels()
+    more, more_names = other.get_legend_handles_labels()
+    axes.legend([*handles, *more], [*names, *more_names], frameon=False, fontsize=8, labelcolor=INK)
+    return Drawn(title, note, _svg(figure, title))
+
+
+def bars(title: str, note: str, groups: Mapping[str, Mapping[str, Point]], label: str = "accuracy, %") -> Drawn:
+    """One group of bars a name, one bar a series in it, with intervals."""
+    figure, axes = _blank()
+    series = list(dict.fromkeys(name for group in groups.values() for name in group))
+    wide = 0.8 / max(1, len(series))
+    for at, name in enumerate(series):
+        places = [place + (at - (len(series) - 1) / 2) * wide for place in range(len(groups))]
+        points = [group.get(name, Point(None)) for group in groups.values()]
+        heights = [point.value or 0.0 for point in points]
+        axes.bar(places, heights, wide * 0.92, color=COLOURS[at % len(COLOURS)], label=_short(name))
+        _whiskers(axes, places, points)
+    axes.set_xticks(range(len(groups)), [_short(name) for name in groups], rotation=20, ha="right")
+    axes.set_ylabel(label, color=INK)
+    _legend(axes)
+    return Drawn(title, note, _svg(figure, title))
+
+
+def stacks(title: str, note: str, groups: Mapping[str, Mapping[str, float]], label: str) -> Drawn:
+    """One horizontal bar a name, made of its parts."""
+    figure, axes = _blank()
+    parts = list(dict.fromkeys(part for group in groups.values() for part in group))
+    names = [_short(name) for name in groups]
+    left = [0.0] * len(groups)
+    for at, part in enumerate(parts):
+        values = [group.get(part, 0.0) for group in groups.values()]
+        axes.barh(range(len(groups)), values, left=left, color=COLOURS[at % len(COLOURS)], label=part, height=0.7)
+        left = [before + value for before, value in zip(left, values, strict=True)]
+    axes.set_yticks(range(len(groups)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(label, color=INK)
+    axes.legend(
+        frameon=False, fontsize=8, labelcolor=INK, ncols=len(parts), loc="lower center", bbox_to_anchor=(0.5, 1)
+    )
+    return Drawn(title, note, _svg(figure, title))
+
+
+def _lines(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point]], scale: Scale) -> None:
+    for at, (name, points) in enumerate(lines.items()):
+        colour = COLOURS[at % len(COLOURS)]
+        known = [(place, point) for place, point in zip(x, points, strict=True) if point.value is not None]
+        axes.plot([place for place, _ in known], [point.value or 0.0 for _, point in known], "o-", color=colour,
+                  markersize=5, label=_short(name))  # fmt: skip
+        banded = [(p, q.low, q.high) for p, q in known if q.low is not None and q.high is not None]
+        if banded:
+            places, low, high = zip(*banded, strict=True)
+            axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.set_ylabel(scale.label, color=INK)
+    axes.set_ylim(scale.low, scale.high)
+
+
+def _whiskers(axes: "Axes", places: Sequence[float], points: Sequence[Point]) -> None:
+    for place, point in zip(places, points, strict=True):
+        if point.value is not None and point.low is not None and point.high is not None:
+            axes.plot([place, place], [point.low, point.high], color=INK, linewidth=1)
+
+
+def _legend(axes: "Axes") -> None:
+    if len(axes.get_legend_handles_labels()[1]) > 0:
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 28 else f"{name[:27]}…"
+
+
+def _blank() -> "tuple[Figure, Axes]":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("A report's figures need matplotlib: pip install -e '.[bench]'.") from None
+    figure = Figure(figsize=SIZE, layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.add_subplot()
+    axes.grid(axis="y", color=COLOURS[5], alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    _plain(axes)
+    return figure, axes
+
+
+def _plain(axes: "Axes") -> None:
+    axes.patch.set_alpha(0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.xaxis.label.set_color(INK)
+
+
+def _svg(figure: "Figure", title: str) -> str:
+    """The SVG alone, with ids of its own on a page of several, and the page's ink."""
+    import matplotlib
+
+    out = io.StringIO()
+    # A name from a run file must not be read as mathematics; text stays text, so that it can be searched and scaled.
+    settings: Any = {
+        "text.parse_math": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": title,
+        "font.family": "sans-serif",
+    }
+    with matplotlib.rc_context(settings):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    prefix = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    return re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", text)

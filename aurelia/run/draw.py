@@ -1,0 +1,27 @@
+"""The graph as a picture: Mermaid text, or a PNG drawn on this machine without a web service."""
+
+from pathlib import Path
+
+from aurelia_core.errors import InputError
+from graph.build import build_graph
+
+
+def mermaid() -> str:
+    """The graph as Mermaid text."""
+    return build_graph().get_graph().draw_mermaid()
+
+
+def png(path: Path) -> None:
+    """Draws the graph with Graphviz into the file `path`.
+
+    Raises:
+        InputError: pygraphviz is not installed, or the file cannot be written.
+    """
+    try:
+        import pygraphviz  # noqa: F401
+    except ImportError:
+        raise InputError("Drawing needs pygraphviz: pip install -e '.[draw]'.") from None
+    try:
+        build_graph().get_graph().draw_png(str(path))
+    except OSError as fault:
+        raise InputError(f"The picture {path.name!r} cannot be written: {fault.strerror}.") from None

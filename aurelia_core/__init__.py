@@ -1,0 +1,1 @@
+"""aurelia_core."""

@@ -1,0 +1,17 @@
+"""Clips: references, the guard in front of every path, isolated decoding, and the content-addressed cache."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aurelia_core.media.store import Audio, ClipStore, Frames
+
+__all__ = ["Audio", "ClipStore", "Frames"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported on first use: a decoding child needs only a part of this package."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from aurelia_core.media import store
+
+    return getattr(store, name)

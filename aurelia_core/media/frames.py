@@ -1,0 +1,147 @@
+"""Which decoded frames serve a request, and getting those that the cache lacks: grids, stretches and single frames.
+
+At the usual height whole grids are kept: the entire clip up to 40 s, else a coarse grid over it and fine stretches
+where somebody looks closely. Other heights are kept frame by frame.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aurelia_core.media import sampling
+from aurelia_core.media.cache import Cache
+from aurelia_core.media.ingest import Facts
+from aurelia_core.media.readers import Wanted
+
+HEIGHT = 180
+"""Height at which grids are kept, pixels."""
+WIDEST = 4
+"""Times its asked height that an image may be wide: a header can claim pixels of any shape."""
+CLOSE = 120.0
+"""Total seconds of windows up to which a longer clip is decoded finely."""
+
+Span = tuple[float, float]
+Stretch = tuple[float, float, int]
+Grab = Callable[[Path, Wanted, Stretch | None], int]
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The decoded frames of one clip.
+
+    Attributes:
+        clip: its id.
+        facts: what was surveyed.
+        times, keys: of all its frames.
+        cache: where decoded frames are kept.
+        grab: decodes wanted frames into a file, in a child process.
+    """
+
+    clip: str
+    facts: Facts
+    times: npt.NDArray[np.float64]
+    keys: npt.NDArray[np.bool_]
+    cache: Cache
+    grab: Grab
+
+    def take(self, spans: Sequence[Span], count: int, height: int) -> tuple[npt.NDArray[np.float64], Images]:
+        """At most `count` frames spread over spans: their times, float64[n], and images, uint8[n, H, W, 3]."""
+        blocks = self._blocks(spans, count)
+        grid = np.concatenate([indices for _, indices, _ in blocks])
+        chosen = grid[sampling.pick(self.times[grid], spans, count)]
+        if height != HEIGHT:
+            return self.times[chosen], self._singles(chosen, height)
+        parts = []
+        for entry, indices, stretch in blocks:
+            mine = np.isin(indices, chosen)
+            if mine.any():
+                block = self._block(entry, indices, stretch)
+                parts.append(block if mine.all() else block[mine])
+        return self.times[chosen], parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def size(self, height: int) -> tuple[int, int]:
+        """(width, height) of the images for an asked height: the aspect is kept, nothing is enlarged.
+
+        A picture more than `WIDEST` times as wide as high is made as much lower as it takes to keep that width.
+        """
+        full_width, full_height = self.facts["width"] or 1, self.facts["height"] or 1
+        tall = min(height, full_height)
+        wide = max(1, round(full_width * tall / full_height))
+        if wide <= WIDEST * height:
+            return wide, tall
+        return WIDEST * height, max(1, round(WIDEST * height * full_height / full_width))
+
+    def _blocks(self, spans: Sequence[Span], count: int) -> list[tuple[str, sampling.Indices, Stretch | None]]:
+        """The grids that serve a request: (entry name, frame indices, stretch to verify), in order of time."""
+        duration = self.facts["duration"]
+        if duration <= sampling.WHOLE:
+            return [(f"grid-{HEIGHT}.npy", sampling.grid(self.times, 0.0, duration, sampling.GRID_RATE), None)]
+        total = sum(end - start for start, end in spans)
+        if total > CLOSE or total / count >= duration / sampling.COARSE:
+            return [(f"coarse-{HEIGHT}.npy", sampling.coarse(self.times, self.keys, duration), None)]
+        parts = {int(part) for start, end in spans for part in self._parts(start, end)}
+        return [self._stretch(part) for part in sorted(parts)]
+
+    def _parts(self, start: float, end: float) -> range:
+        last = int(np.ceil(end / sampling.CHUNK - 1e-9))
+        return range(int(start // sampling.CHUNK), max(last, int(start // sampling.CHUNK) + 1))
+
+    def _stretch(self, part: int) -> tuple[str, sampling.Indices, Stretch]:
+        start = part * sampling.CHUNK
+        end = min(start + sampling.CHUNK, self.facts["duration"])
+        inside = int(np.count_nonzero((self.times >= start) & (self.times < end)))
+        origin = self.facts["origin"]
+        indices = sampling.grid(self.times, start, end, sampling.GRID_RATE)
+        # A frame that is still shown when the stretch starts belongs to the stretch before.
+        own = indices[self.times[indices] >= start - 1e-6]
+        return f"fine-{HEIGHT}-{part}.npy", own if len(own) else indices, (start + origin, end + origin, inside)
+
+    def _block(self, entry: str, indices: sampling.Indices, stretch: Stretch | None) -> Images:
+        width, height = self.size(HEIGHT)
+        shape = (len(indices), height, width, 3)
+        found = self.cache.read_array(self.clip, entry, shape, np.uint8)
+        if found is None:
+            with self.cache.lock(self.clip):
+                found = self.cache.read_array(self.clip, entry, shape, np.uint8)
+                return found if found is not None else self._made(entry, indices, HEIGHT, stretch)
+        return found
+
+    def _made(self, entry: str, indices: sampling.Indices, height: int, stretch: Stretch | None) -> Images:
+        """Decode frames and keep them as one entry."""
+        with self.cache.workspace() as folder:
+            made = self._decoded(folder, indices, height, stretch)
+            self.cache.keep(folder / "frames.npy", self.clip, entry)
+        self.cache.trim(self.clip)
+        return made
+
+    def _decoded(self, folder: Path, indices: sampling.Indices, height: int, stretch: Stretch | None) -> Images:
+        width, tall = self.size(height)
+        stamps = [float(time) for time in self.times[indices] + self.facts["origin"]]
+        ordinals = [int(index) for index in indices] if self.facts["ordinal"] else None
+        self.grab(folder / "frames.npy", Wanted(stamps, width, tall, self.facts["rotation"], ordinals), stretch)
+        images: Images = np.load(folder / "frames.npy", mmap_mode="r")
+        return images
+
+    def _singles(self, chosen: sampling.Indices, height: int) -> Images:
+        """Frames kept one by one; those that are missing are decoded in one job."""
+        width, tall = self.size(height)
+        shape = (tall, width, 3)
+
+        def kept(index: int) -> Images | None:
+            return self.cache.read_array(self.clip, f"frame-{height}-{index}.npy", shape, np.uint8)
+
+        with self.cache.lock(self.clip):
+            have = {int(index): kept(int(index)) for index in chosen}
+            missing = np.array([index for index, image in have.items() if image is None], np.int64)
+            if len(missing):
+                with self.cache.workspace() as folder:
+                    for index, image in zip(missing, self._decoded(folder, missing, height, None), strict=True):
+                        have[int(index)] = np.array(image)
+                        np.save(folder / "one.npy", image)
+                        self.cache.keep(folder / "one.npy", self.clip, f"frame-{height}-{index}.npy")
+                self.cache.trim(self.clip)
+        return np.stack([image for image in have.values() if image is not None])

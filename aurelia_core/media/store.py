@@ -1,0 +1,292 @@
+"""The clip store: from a name to a reference, and from a reference to frames and samples.
+
+The only way to a clip's content. Guarding, decoding in child processes and caching meet here; what the content means is
+measured elsewhere (`aurelia_core.signals`). A clip is decoded once: later questions, with any windows, read the cache.
+"""
+
+import hashlib
+import threading
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from aurelia_core.errors import InputError, MediaError
+from aurelia_core.media.admission import VERSION, digest, facts_in, guarded, take_in
+from aurelia_core.media.cache import ID, PATHS, Cache
+from aurelia_core.media.frames import HEIGHT, Shelf, Stretch
+from aurelia_core.media.guard import SOUND_ONLY, Opened, opened, shown
+from aurelia_core.media.ingest import RATE, Facts, grab, ingest
+from aurelia_core.media.pool import pool_for
+from aurelia_core.media.readers import Wanted
+from aurelia_core.media.resampling import resampled
+from aurelia_core.media.sampling import clipped
+from aurelia_core.media.source import Source
+from aurelia_core.settings import Settings
+from aurelia_core.types import MediaRef, Window
+
+Kind = Literal["video", "audio"]
+READERS = ("auto", "decord", "pyav")
+
+
+class Frames(NamedTuple):
+    """Frames of a clip: `times` float64[N], seconds from its start, ascending; `images` uint8[N, H, W, 3], RGB."""
+
+    times: npt.NDArray[np.float64]
+    images: npt.NDArray[np.uint8]
+
+
+class Audio(NamedTuple):
+    """Sound of one window: `samples` float32[n], mono, -1..1, at `rate` Hz, the first one at `start` seconds."""
+
+    samples: npt.NDArray[np.float32]
+    rate: int
+    start: float
+
+
+class ClipStore:
+    """Clips by content: admits files, and gives their frames and samples; synchronous and thread-safe.
+
+    Attributes:
+        decodes: how many decoding jobs this store started so far (a second question on a clip starts none).
+    """
+
+    def __init__(self, settings: Settings, *, copy: bool = False, reader: str = "auto") -> None:
+        """Start nothing yet; child processes are started when something must be decoded.
+
+        Args:
+            settings: the operator's folders and limits.
+            copy: True for a server: an admitted file is copied into `settings.home`/media-store, named by its content,
+                and only the copy is opened from then on.
+            reader: auto, decord or pyav: what decodes pictures.
+
+        Raises:
+            InputError: no such reader.
+        """
+        if reader not in READERS:
+            raise InputError(f"There is no reader {reader!r}; use one of {', '.join(READERS)}")
+        self.settings = settings
+        self.decodes = 0
+        self._copy = copy
+        self._reader = reader
+        self._cache = Cache(settings.cache)
+        self._lock = threading.Lock()
+
+    def admit(self, name: str | Path, kind: Kind = "video") -> MediaRef:
+        """Check a file and say what it holds.
+
+        Args:
+            name: a path, absolute or relative to an allowed root, or the id (64 hex digits) of a clip admitted before.
+            kind: video, or audio for a file of which only the sound counts (a video's sound track is then used).
+
+        Returns:
+            Its reference.
+
+        Raises:
+            MediaError: it may not be read, is damaged, or does not hold what `kind` needs.
+        """
+        text = str(name)
+        if ID.fullmatch(text):
+            return self._known(text, kind)
+        with opened(text, self.settings) as file:
+            if kind == "video" and file.demuxer in SOUND_ONLY:
+                raise _no_picture(shown(text))
+            clip = self._identified(file, shown(text))
+        return self._reference(clip, kind)
+
+    def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = HEIGHT) -> Frames:
+        """At most `count` frames, spread evenly over windows in proportion to their lengths.
+
+        Frames are snapped to a grid of the clip's own frames (up to 12 a second); where the grid has fewer in the
+        windows all of them are given, so a very large `count` gives the whole grid.
+
+        Args:
+            ref: a clip that was admitted.
+            windows: stretches of the clip; none means all of it.
+            count: at least 1.
+            height: of the images in pixels; the aspect is kept and nothing is enlarged.
+
+        Returns:
+            Times and images; the images may be mapped from the cache and are then read-only.
+
+        Raises:
+            InputError: a window outside the clip, or a count or height below 1.
+            MediaError: the clip has no picture, cannot be decoded, or its file changed before it was decoded.
+        """
+        if count < 1 or height < 1:
+            raise InputError(f"{count} frames of height {height} were asked for; both must be at least 1")
+        if ref["width"] is None:
+            raise _no_picture(shown(ref["name"]))
+        spans = clipped(windows, ref["duration"])
+        facts = self._facts(ref["id"], "video")
+        times, images = self._shelf(ref["id"], facts).take(spans, count, height)
+        self._cache.touch(ref["id"])
+        return Frames(times, images)
+
+    def audio(self, ref: MediaRef, windows: Sequence[Window] = (), rate: int = RATE) -> list[Audio]:
+        """The sound of windows, one entry each, in order of time (overlapping windows are merged).
+
+        Args:
+            ref: a clip or sound that was admitted.
+            windows: stretches of the clip; none means all of it.
+            rate: samples a second, 1..16000; below 16000 nothing above half the rate is left (anti-aliased).
+
+        Returns:
+            What there is: less than a window where the sound ends before it, nothing at all ([]) for a silent clip.
+
+        Raises:
+            InputError: a window outside the clip, or a rate outside 1..16000.
+            MediaError: the sound cannot be decoded, or the file changed before it was decoded.
+        """
+        if not 1 <= rate <= RATE:
+            raise InputError(f"A rate of {rate} Hz was asked for; sound is kept at {RATE} Hz")
+        if not ref["has_audio"]:
+            return []
+        kind: Kind = "audio" if ref["width"] is None else "video"
+        whole = max(ref["duration"], ref["audio_seconds"] or 0.0)
+        spans = clipped(windows, whole)
+        samples = self._samples(ref["id"], kind)
+        self._cache.touch(ref["id"])
+        cuts = [samples[round(start * RATE) : round(end * RATE)] for start, end in spans]
+        return [Audio(resampled(cut, rate), rate, start) for cut, (start, _) in zip(cuts, spans, strict=True)]
+
+    def file(self, ref: MediaRef) -> Path:
+        """The clip's own file, checked again, for an adapter that uploads it.
+
+        Raises:
+            MediaError: it is gone, may no longer be read, or its content changed.
+        """
+        return Path(self._source(ref["id"]).path)
+
+    def _known(self, clip: str, kind: Kind) -> MediaRef:
+        if self._cache.read_json(clip, "source.json") is None:
+            raise MediaError(f"No clip with the id {clip[:12]}... was admitted here; give its path")
+        self._source(clip)
+        return self._reference(clip, kind)
+
+    def _identified(self, file: Opened, name: str) -> str:
+        """The content's SHA-256; the file is read only if it was never seen in this state."""
+        entry = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()
+        seen = self._cache.read_json(PATHS, f"{entry}.json")
+        if seen and seen.get("stamp") == asdict(file.stamp) and self._has(str(seen.get("id"))):
+            return str(seen["id"])
+        clip, path, stamp = take_in(file, self.settings.home / "media-store" if self._copy else None)
+        source = {
+            "path": str(path),
+            "stamp": asdict(stamp),
+            "demuxer": file.demuxer,
+            "name": name,
+            "copied": self._copy,
+        }
+        self._cache.write_json(clip, "source.json", source)
+        self._cache.write_json(PATHS, f"{entry}.json", {"id": clip, "stamp": asdict(file.stamp)})
+        return clip
+
+    def _has(self, clip: str) -> bool:
+        """Whether a clip's source is on record and, for a store that copies, is a copy that is still there."""
+        record = self._cache.read_json(clip, "source.json")
+        return record is not None and (not self._copy or (bool(record.get("copied")) and Path(record["path"]).exists()))
+
+    def _source(self, clip: str) -> Source:
+        """The file of a clip, guarded again; read again if its stamp changed."""
+        record = self._cache.read_json(clip, "source.json")
+        if record is None:
+            raise MediaError(f"The clip {clip[:12]}... is not on record any more; give its path again")
+        with opened(str(record["path"]), guarded(self.settings, record)) as file:
+            stamp = file.stamp
+            if asdict(stamp) != record["stamp"]:
+                if digest(file) != clip:
+                    raise MediaError(f"{record['name']} changed since it was admitted; give it again as a new clip")
+                self._cache.write_json(clip, "source.json", {**record, "stamp": asdict(stamp)})
+            found = (stamp.device, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
+            return Source(str(file.path), found, file.demuxer)
+
+    def _reference(self, clip: str, kind: Kind) -> MediaRef:
+        facts = self._facts(clip, kind)
+        record = self._cache.read_json(clip, "source.json") or {}
+        name = str(record.get("name", clip))
+        if kind == "video" and facts["width"] is None:
+            raise _no_picture(name)
+        if kind == "audio" and facts["audio_seconds"] is None:
+            raise MediaError(f"{name} has no sound track; give a file that has one")
+        return MediaRef(
+            id=clip,
+            name=name,
+            bytes=int(record.get("stamp", {}).get("size", 0)),
+            duration=facts["duration"],
+            width=facts["width"],
+            height=facts["height"],
+            fps=facts["fps"],
+            has_audio=facts["audio_seconds"] is not None,
+            audio_channels=facts["audio_channels"],
+            audio_seconds=facts["audio_seconds"],
+        )
+
+    def _facts(self, clip: str, kind: Kind) -> Facts:
+        """The survey of a clip, made at most once."""
+        found = facts_in(self._cache, clip, kind)
+        if found is None:
+            with self._cache.lock(clip):
+                found = facts_in(self._cache, clip, kind) or self._survey(clip, kind)
+        return found
+
+    def _survey(self, clip: str, kind: Kind) -> Facts:
+        with self._cache.workspace() as folder:
+            facts: Facts = self._run(clip, ingest, str(folder), self.settings.max_clip_seconds, kind == "video")
+            for made in ("index.npz", "audio.npy"):
+                if (folder / made).exists():
+                    self._cache.keep(folder / made, clip, f"{kind}-{made}")
+        self._cache.write_json(clip, f"{kind}.json", {"version": VERSION, **facts})
+        self._cache.trim(clip)
+        return facts
+
+    def _run(self, clip: str, job: Callable[..., Any], *args: Any) -> Any:
+        """One decoding job on a clip's file."""
+        source = self._source(clip)
+        name = str((self._cache.read_json(clip, "source.json") or {}).get("name", clip))
+        with self._lock:
+            self.decodes += 1
+        return pool_for(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
+
+    def _samples(self, clip: str, kind: Kind) -> npt.NDArray[np.float32]:
+        facts = self._facts(clip, kind)
+        entry = f"{kind}-audio.npy"
+        found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
+        if found is None:
+            with self._cache.lock(clip):
+                self._survey(clip, kind)
+            found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
+        if found is None:
+            raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
+        return found
+
+    def _shelf(self, clip: str, facts: Facts) -> Shelf:
+        table = self._table(clip)
+        if table is None:
+            with self._cache.lock(clip):
+                facts = self._survey(clip, "video")
+            table = self._table(clip)
+        if table is None:
+            raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
+
+        def take(target: Path, wanted: Wanted, stretch: Stretch | None) -> int:
+            return int(self._run(clip, grab, str(target), wanted, stretch, self._reader))
+
+        return Shelf(clip, facts, table[0], table[1], self._cache, take)
+
+    def _table(self, clip: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None:
+        try:
+            # The file is opened here: numpy would leave it open when it is no archive.
+            place = self._cache.place(clip, "video-index.npz")
+            with place.open("rb") as file, np.load(file, allow_pickle=False) as table:
+                return np.asarray(table["times"], np.float64), np.asarray(table["keys"], np.bool_)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+
+def _no_picture(name: str) -> MediaError:
+    return MediaError(f"{name} has no picture; give a video, and this file with --audio")

@@ -1,0 +1,279 @@
+"""Gemini in any role: `google_genai:MODEL`, native picture and sound, each clip uploaded once per content.
+
+The client library and its wire format stay as they are; this subclass puts media in place of references inside its own
+`_generate`, so that callbacks and traces see references only. It does not retry (the ledger does), does not stream, and
+keeps no context cache of its own unless a run asks for it: Gemini caches a repeated head by itself.
+"""
+
+import contextvars
+import hashlib
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.outputs import ChatResult
+from langchain_google_genai import ChatGoogleGenerativeAI
+from pydantic import PrivateAttr, SecretStr
+
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.google import bill as google_bill
+from aurelia_core.models.google.billing import cache_pays
+from aurelia_core.models.google.content import Carrier, shown
+from aurelia_core.models.google.context_cache import LIFETIME, Heads
+from aurelia_core.models.google.detached import in_thread
+from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, typed
+from aurelia_core.models.google.files import Uploads
+from aurelia_core.models.google.form import reply_form
+from aurelia_core.models.google.limits import refuse_senses, refuse_size, row_of, weigh
+from aurelia_core.models.provider_errors import as_model_error
+from aurelia_core.types import Usage
+
+_NAME = re.compile(r"(models/|tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]*")
+_ANSWER_SECONDS = 300.0
+_LOOKUP_SECONDS = 30.0
+
+
+class _Sent(NamedTuple):
+    """One request on its way: how it is sent, what turns its references into media, and what it says."""
+
+    send: Callable[..., ChatResult]
+    carrier: Carrier
+    messages: list[BaseMessage]
+    fields: Mapping[str, Any]
+
+
+class GeminiChat(ChatGoogleGenerativeAI):
+    """A Gemini model that takes this project's requests; made by `make`."""
+
+    _store: ClipStore = PrivateAttr()
+    _uploads: Uploads = PrivateAttr()
+    _heads: Heads = PrivateAttr()
+    _checked: bool = PrivateAttr(default=False)
+    _checking: Any = PrivateAttr(default_factory=threading.Lock)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """False: it holds a clip store."""
+        return False
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        refuse_senses(self._spec, self.profile, shown(messages))
+        fields: Mapping[str, Any] = messages[-1].additional_kwargs.get("request") or {}
+        send = partial(super()._generate, stop=stop, run_manager=run_manager, **reply_form(fields), **kwargs)
+        sent = _Sent(send, Carrier(self._store, self._uploads), messages, fields)
+        google_bill.forget()
+        try:
+            with typed(self._spec, self._key):
+                self._check()
+                result = self._exchange(sent)
+            check_reply(result, self._spec)
+        except InputError:
+            raise
+        except Exception as fault:
+            failed = as_model_error(fault, self._spec)
+            if isinstance(failed, ModelError):
+                failed.usage = self._bill(sent)
+            if failed is fault:
+                raise
+            raise failed from fault
+        self._state(result, self._bill(sent))
+        if why := self._heads.why_not(self._head(sent)):
+            said = f"{self._spec} was sent the clip whole each time, because Google keeps no cache of it: {why}"
+            result.generations[0].message.response_metadata["notes"] = [said]
+        return result
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        # In a thread: clips are read and uploaded without blocking the loop, and the client's asynchronous connections,
+        # which belong to the loop that opened them, would not survive a second `asyncio.run`.
+        return await in_thread(partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs))
+
+    @property
+    def _spec(self) -> str:
+        return f"google_genai:{self.model}"
+
+    @property
+    def _key(self) -> str:
+        return self.google_api_key.get_secret_value() if self.google_api_key else ""
+
+    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
+        """Refuses, before a run pays for anything, what the model cannot carry.
+
+        Raises:
+            InputError: it cannot carry what the fields hold; the message says what to do.
+        """
+        if not sees_clip:
+            return
+        clip, tracks = fields["clip"], list(fields["tracks"])
+        refuse_senses(self._spec, self.profile, [clip, *tracks])
+        carrier = Carrier(self._store, self._uploads)
+        whole = [clip] if carrier.whole(clip, tracks) else []
+        sounds = tracks or ([clip] if clip["has_audio"] else [])
+        refuse_size(self._spec, row_of(self.model), [*whole, *tracks], sounds, carrier.frames(clip, tracks))
+
+    def look_up(self) -> None:
+        """Asks Google once whether key and model name are good; whatever else it meets, a call will tell better.
+
+        Raises:
+            InputError: the key is not accepted, or there is no such model.
+        """
+        with suppress(ModelError):
+            try:
+                with typed(self._spec, self._key):
+                    self._check()
+            except InputError:
+                raise
+            except Exception as fault:
+                raise as_model_error(fault, self._spec) from None
+
+    def _exchange(self, sent: _Sent) -> ChatResult:
+        """Sends a request; with files uploaded anew, where Google has lost them."""
+        try:
+            return self._with_head(sent)
+        except FileGone:
+            self._uploads.drop(sent.carrier.contents)
+        try:
+            return self._with_head(sent)
+        except FileGone as fault:
+            remedy = "Check that the key's project may use files, and that nothing is due for it."
+            raise ModelError(f"{self._spec} lost a file twice ({fault}). {remedy}") from None
+
+    def _with_head(self, sent: _Sent) -> ChatResult:
+        """Sends a request with its head in a context cache where that is wanted and pays; else, or if lost, whole."""
+        head = self._head(sent)
+        name = head and self._heads.name(head, self.model, lambda: self._head_content(sent))
+        if head and name:
+            try:
+                return self._send(sent, cached=name)
+            except CacheGone:
+                self._heads.drop(head)
+        return self._send(sent)
+
+    def _send(self, sent: _Sent, cached: str | None = None) -> ChatResult:
+        wire: list[BaseMessage] = []
+        for message in sent.messages:
+            if isinstance(message, HumanMessage) and isinstance(message.content, list):
+                content = sent.carrier.content(message.content, sent.fields, headless=cached is not None)
+                weigh(self._spec, row_of(self.model), content)
+                wire.append(HumanMessage(content))
+            # The cache holds the system text already, and Google refuses it beside one.
+            elif cached is None or not isinstance(message, SystemMessage):
+                wire.append(message)
+        google_bill.forget()
+        with typed(self._spec, self._key):
+            result: ChatResult = sent.send(wire, cached_content=cached) if cached else sent.send(wire)
+        return result
+
+    def _head(self, sent: _Sent) -> str | None:
+        """What stands for the request's head in the caches; None where it is not to be cached."""
+        calls = (sent.fields.get("reuse") or {}).get(sent.fields.get("role"), 0)
+        media = shown(sent.messages)
+        if not media or not cache_pays(self.model, calls, LIFETIME):
+            return None
+        said = [message.content for message in sent.messages if isinstance(message, SystemMessage)]
+        parts = [self.model, said, [ref["id"] for ref in media]]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def _head_content(self, sent: _Sent) -> dict[str, Any]:
+        wire = [
+            HumanMessage(sent.carrier.head(message.content)) if isinstance(message.content, list) else message
+            for message in sent.messages[:2]
+        ]
+        ready = self._prepare_request(wire)
+        return {"contents": ready["contents"], "system_instruction": ready["config"].system_instruction}
+
+    def _bill(self, sent: _Sent) -> Usage | None:
+        """What the request cost: the reply, and uploads and a context cache that no other has stated; None: nothing."""
+        told = google_bill.heard()
+        uploads, made = self._uploads.bill(sent.carrier.contents), self._heads.bill(self._head(sent))
+        if told is None and not uploads and not made:
+            return None
+        return google_bill.usage_of(self.model, told, uploads, made)
+
+    def _state(self, result: ChatResult, bill: Usage | None) -> None:
+        """Writes the bill into a reply that can be used."""
+        message: Any = result.generations[0].message
+        if bill is None:
+            return
+        written = bill["output_tokens"]
+        message.usage_metadata = {
+            **(message.usage_metadata or {}),
+            "input_tokens": bill["input_tokens"],
+            "output_tokens": written,
+            "total_tokens": bill["input_tokens"] + written,
+            "input_token_details": {"cache_read": bill["cached_tokens"]},
+        }
+        message.response_metadata["media_uploads"] = bill["media_uploads"]
+        if bill["cost_usd"] is not None:
+            message.response_metadata["cost_usd"] = bill["cost_usd"]
+
+    def _check(self) -> None:
+        """Asks for the model once, so that a wrong key or name is known before anything is uploaded.
+
+        Raises:
+            InputError: the key is not accepted, or there is no such model.
+        """
+        with self._checking:
+            if not self._checked:
+                client: Any = self.client
+                options = {"timeout": int(_LOOKUP_SECONDS * 1000)}
+                client.models.get(model=self.model, config={"http_options": options})
+                self._checked = True
+
+
+def make(name: str, store: ClipStore) -> BaseChatModel:
+    """The Gemini model `name`, for `google_genai:NAME`.
+
+    The key is read from GOOGLE_API_KEY or GEMINI_API_KEY, and another address than Google's from AURELIA_GOOGLE_URL.
+
+    Raises:
+        InputError: there is no key, the name cannot be one, or the model does not answer questions about clips.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be the name of a Gemini model; write for instance gemini-2.5-flash.")
+    row_of(name)
+    key = (os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or "").strip()
+    if not key:
+        raise InputError(f"google_genai:{name} needs a key: set GOOGLE_API_KEY (or GEMINI_API_KEY) in the environment.")
+    address = os.environ.get("AURELIA_GOOGLE_URL") or None
+    settings: dict[str, Any] = {
+        "model": name,
+        "google_api_key": SecretStr(key),
+        "base_url": address,
+        "vertexai": False,
+        # One try: some versions of the library read 0 as their own default of several.
+        "max_retries": 1,
+        "timeout": _ANSWER_SECONDS,
+        "temperature": None,
+        "disable_streaming": True,
+        "client_args": {"event_hooks": {"response": [google_bill.note]}},
+    }
+    model = GeminiChat(**settings)
+    if model.client is None or model.client.vertexai:
+        raise InputError(f"google_genai:{name} speaks to the Gemini API: unset GOOGLE_GENAI_USE_VERTEXAI.")
+    owner = hashlib.sha256(f"{key}\0{address or ''}".encode()).hexdigest()[:32]
+    model._store = store
+    kept = store.settings.home / "google_files.sqlite"
+    model._uploads = Uploads(kept, model.client, owner, model._spec)
+    model._heads = Heads(kept, model.client, owner, model._spec, key)
+    return model

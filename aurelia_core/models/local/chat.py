@@ -1,0 +1,158 @@
+"""`transformers:PATH_OR_ID`: open weights on this machine as a chat model for any role.
+
+A folder, or the id of a model that was downloaded from the hub; nothing is downloaded, and no code of a checkpoint is
+run but where the operator named it (AURELIA_TRUST_MODEL_CODE). Replies are greedy. The form of a reply is asked for in
+the prompt only; the weights cost nothing.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field, PrivateAttr
+
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.capabilities import lacking
+from aurelia_core.models.local.content import Teller
+from aurelia_core.models.local.loading import Reader, engine_of, reader_of, runs_code
+from aurelia_core.models.local.setup import Place, place
+from aurelia_core.models.local.weights import Weights, find
+from aurelia_core.types import Sense
+
+
+class LocalChat(BaseChatModel):
+    """A chat model that runs in this process.
+
+    Attributes:
+        weights: which ones.
+        here: where they run.
+        store: the `aurelia_core.media` ClipStore that the clips of requests are read from.
+    """
+
+    weights: Weights
+    here: Place
+    store: Any = Field(exclude=True, repr=False)
+    _reader: Reader = PrivateAttr()
+    _teller: Teller = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Loads the processor; the weights are loaded when the model is first asked."""
+        self._reader = reader_of(self.weights)
+        self._teller = Teller(self.store, self.weights.spec, self._reader.senses)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """False: a clip store cannot be rebuilt from a trace."""
+        return False
+
+    @property
+    def _llm_type(self) -> str:
+        return "transformers"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """What decides a reply beside the messages: weights, device and precision, limits, and what is shown."""
+        senses = self._reader.senses
+        return {
+            "weights": self.weights.fingerprint,
+            "device": self.here.device.partition(":")[0],
+            "dtype": self.here.dtype,
+            "max_new_tokens": self._most,
+            "do_sample": False,
+            "sees": senses.sees,
+            "hears": senses.hears,
+            "height": senses.row.height,
+        }
+
+    @property
+    def _most(self) -> int:
+        return self.here.tokens or self._reader.senses.row.output
+
+    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
+        """Refuses, before a run begins, what the model cannot carry.
+
+        Raises:
+            InputError: it cannot carry what the fields hold; the message says what to do.
+        """
+        self._teller.refuse(fields, sees_clip)
+
+    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
+        """What of the clip that the fields name the model cannot take: its picture, its sound."""
+        return self._teller.lacks(fields)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._answer(messages, stop, lambda: False)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        left = threading.Event()
+        try:
+            return await asyncio.to_thread(self._answer, messages, stop, left.is_set)
+        except asyncio.CancelledError:
+            # Nobody waits for this answer any more: the thread ends at its next token and lets go of the model.
+            left.set()
+            raise
+
+    def _answer(self, messages: list[BaseMessage], stop: list[str] | None, stopped: Callable[[], bool]) -> ChatResult:
+        told = self._teller.told(messages)
+        engine = engine_of(self.weights, self.here)
+        said = engine.answer(told, self._teller, self._most, stopped)
+        text = said.text
+        for word in stop or []:
+            text = text.partition(word)[0]
+        request = said.request
+        message = AIMessage(
+            text,
+            usage_metadata={
+                "input_tokens": request.length,
+                "output_tokens": said.tokens,
+                "total_tokens": request.length + said.tokens,
+                "input_token_details": {"cache_read": request.cached},
+            },
+            response_metadata={
+                "cost_usd": 0.0,
+                "media_uploads": 0,
+                "notes": [*told.notes, *([runs_code(self.weights)] if self.weights.trusted else [])],
+                "finish_reason": "length" if said.cut else "stop",
+                "local": {
+                    "device": self.here.device,
+                    "dtype": self.here.dtype,
+                    "shown": self._reader.senses.sees,
+                    "weights": self.weights.fingerprint[:12],
+                    "reuse": engine.reuses,
+                    "family": self._reader.senses.row.state,
+                    "media_encoded": request.media,
+                },
+            },
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def make(name: str, store: ClipStore) -> LocalChat:
+    """The weights `name` (a folder or a hub id), run here.
+
+    Raises:
+        InputError: a package, the weights or a file of them is missing, or this transformers cannot run them.
+    """
+    lacks = lacking("transformers")
+    if lacks:
+        raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
+    weights = find(name, any_folder=store.settings.any_file, trusted=store.settings.trusted_code)
+    return LocalChat(weights=weights, here=place(), store=store)

@@ -1,0 +1,77 @@
+"""A clip's pictures and sounds as bytes that providers take: JPEG frames with their times, and WAV. No wire format."""
+
+import io
+import wave
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from aurelia_core.media import ClipStore
+from aurelia_core.types import MediaRef, Window
+
+HEIGHT = 512
+QUALITY = 85
+
+
+class Picture(NamedTuple):
+    """One frame: seconds from the start of the clip, and its JPEG."""
+
+    time: float
+    jpeg: bytes
+
+
+class Wave(NamedTuple):
+    """The sound from `start` to `end` (seconds) as a WAV file: mono, 16 bits."""
+
+    start: float
+    end: float
+    wav: bytes
+
+
+def pictures(store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int) -> list[Picture]:
+    """At most `count` frames spread over the windows ([]: the whole clip), 512 pixels high at most.
+
+    Raises:
+        MediaError: the clip cannot be decoded.
+    """
+    taken = store.frames(clip, windows, count, height=HEIGHT)
+    return [
+        Picture(float(time), _jpeg(np.asarray(image))) for time, image in zip(taken.times, taken.images, strict=True)
+    ]
+
+
+def waves(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list[Wave]:
+    """The sound of the windows ([]: all of it), one file each, at 16 kHz; nothing for a stretch without any.
+
+    Raises:
+        MediaError: the sound cannot be decoded.
+    """
+    # A separate track may be shorter than the picture that the windows were named for.
+    length = max(source["duration"], source["audio_seconds"] or 0.0)
+    inside = [Window(start=w["start"], end=min(w["end"], length)) for w in windows if w["start"] < length]
+    if windows and not inside:
+        return []
+    return [
+        Wave(part.start, part.start + len(part.samples) / part.rate, _wav(part.samples, part.rate))
+        for part in store.audio(source, inside)
+        if len(part.samples)
+    ]
+
+
+def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def _wav(samples: npt.NDArray[np.float32], rate: int) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes((np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+    return file.getvalue()

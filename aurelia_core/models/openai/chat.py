@@ -1,0 +1,204 @@
+"""OpenAI's chat completions, and every server that speaks them, as a chat model for any role.
+
+Chat completions only: the Responses API drops sound without a word. It never retries (the ledger does), never streams
+(a streamed request would go out with references instead of media), and its traces show references.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import openai
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
+from langchain_openai import ChatOpenAI
+from pydantic import Field, PrivateAttr, SecretStr
+
+from aurelia_core.errors import AureliaError, ModelError, SettingsError
+from aurelia_core.models.call_ledger import usage_of
+from aurelia_core.models.capabilities import Price, Structured, cost
+from aurelia_core.models.media_request import seen
+from aurelia_core.models.openai.content import Carrier, Wired, Wirer
+from aurelia_core.models.openai.reply_schema import response_format
+from aurelia_core.models.provider_errors import as_model_error, words
+from aurelia_core.types import Sense
+
+_LOOKUP_SECONDS = 20.0
+_REMEDIES = {
+    "length": "Its output limit left no room for one; choose a model with a larger one.",
+    "content_filter": "Its content filter stopped it; choose another model for this clip or question.",
+}
+
+
+class ChatCompletions(ChatOpenAI):
+    """A chat model behind `/v1/chat/completions`.
+
+    Attributes:
+        clips: the `aurelia_core.media` ClipStore that the clips of requests are read from.
+        carrier: what the model takes of a clip, and in which parts.
+        structured: what its provider can enforce on a reply.
+        price: what its tokens cost.
+        key_name: the environment variable that its key came from, for messages.
+        hosted: whether OpenAI runs it (or stands behind the address): then key and model name are looked up before the
+            first clip goes out, and requests on one clip are marked as belonging together for its prompt cache.
+    """
+
+    clips: Any = Field(exclude=True, repr=False)
+    carrier: Carrier
+    structured: Structured
+    price: Price
+    key_name: str
+    hosted: bool
+    _wirer: Wirer = PrivateAttr()
+    _looked_up: bool = PrivateAttr(default=False)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Makes what keeps the encoded clips."""
+        super().model_post_init(context)
+        self._wirer = Wirer(self.clips, self.carrier)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """False: a clip store cannot be rebuilt from a trace."""
+        return False
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """What decides a reply beside the messages: what is given to the model, and whose server it is on."""
+        address = {} if self.hosted else {"address": self.openai_api_base}
+        told = {"sees": self.carrier.sees, "sound": self.carrier.sound, "structured": self.structured}
+        return {**super()._identifying_params, **told, **address}
+
+    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
+        """Refuses, before a run pays for anything, what the model cannot carry.
+
+        Raises:
+            InputError: it cannot carry what the fields hold; the message says what to do.
+        """
+        self._wirer.refuse(fields, sees_clip)
+
+    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
+        """What of the clip that the fields name the model cannot take: its picture, its sound."""
+        return self._wirer.lacks(seen(fields))
+
+    def look_up(self) -> None:
+        """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
+
+        Raises:
+            InputError: the key is not accepted, or there is no such model.
+        """
+        if self._looked_up or not self.hosted:
+            return
+        try:
+            self.root_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
+            self._looked_up = True
+        except openai.OpenAIError as fault:
+            self._judge_lookup(fault)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        wired = await asyncio.to_thread(self._wirer.wire, messages)
+        try:
+            if not self._looked_up and self.hosted:
+                await self.root_async_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
+        except openai.OpenAIError as fault:
+            self._judge_lookup(fault)
+        self._looked_up = True
+        try:
+            how = {**self._how(messages), **kwargs}
+            result = await super()._agenerate(wired.messages, stop, run_manager, **how)
+        except Exception as fault:
+            raise self._typed(fault) from None
+        return self._billed(result, wired, messages)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        wired = self._wirer.wire(messages)
+        self.look_up()
+        self._looked_up = True
+        try:
+            result = super()._generate(wired.messages, stop, run_manager, **{**self._how(messages), **kwargs})
+        except Exception as fault:
+            raise self._typed(fault) from None
+        return self._billed(result, wired, messages)
+
+    def _how(self, messages: list[BaseMessage]) -> dict[str, Any]:
+        """The form of the reply. In the raw body, since the client's own way raises on a reply that was paid for."""
+        fields = _fields(messages)
+        body: dict[str, Any] = {}
+        if (schema := fields.get("schema")) and (form := response_format(schema, self.structured)):
+            body["response_format"] = form
+        if self.hosted and (clip := fields.get("clip")):
+            body["prompt_cache_key"] = clip["id"][:32]
+        return {"extra_body": body} if body else {}
+
+    def _judge_lookup(self, fault: openai.OpenAIError) -> None:
+        """Ends on a wrong key or an unknown model; whatever else the lookup met, the call itself will tell better."""
+        if isinstance(fault, openai.AuthenticationError):
+            raise self._wrong_key() from None
+        if isinstance(fault, openai.NotFoundError) and fault.code == "model_not_found":
+            raise SettingsError(
+                f"There is no model {self.carrier.spec} for this key (status 404): check the model's name."
+            ) from None
+
+    def _typed(self, fault: Exception) -> AureliaError:
+        """The fault as one of ours; a provider's words are not passed on where they repeat the key."""
+        if isinstance(fault, openai.AuthenticationError):
+            return self._wrong_key()
+        spec = self.carrier.spec
+        if isinstance(fault, json.JSONDecodeError):
+            return ModelError(f"{spec} sent a reply that breaks off or is no JSON; try again later.", transient=True)
+        found = as_model_error(fault, spec)
+        key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
+        if key and key in words(fault) and isinstance(found, ModelError):
+            said = f"{spec} did not answer; what it says holds the key and is not shown here."
+            return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
+        return found
+
+    def _wrong_key(self) -> SettingsError:
+        # The provider's own sentence repeats a part of the key.
+        return SettingsError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
+
+    def _billed(self, result: ChatResult, wired: Wired, messages: list[BaseMessage]) -> ChatResult:
+        message: Any = result.generations[0].message
+        if not message.content and (refusal := message.additional_kwargs.get("refusal")):
+            message.content = refusal
+        ended = str((result.generations[0].generation_info or {}).get("finish_reason") or "none")
+        told = result.llm_output or {}
+        price = cost(self.price, message.usage_metadata, told.get("service_tier"))
+        if price is not None:
+            message.response_metadata["cost_usd"] = price
+        message.response_metadata |= {"media_uploads": wired.media, "notes": wired.notes}
+        if fault := self._no_reply(message.text, ended, _fields(messages)):
+            fault.usage = usage_of(message)
+            raise fault
+        return result
+
+    def _no_reply(self, text: str, ended: str, fields: Mapping[str, Any]) -> ModelError | None:
+        """Why a text is no reply; half of a JSON object shows by itself, and is asked for again."""
+        if not text.strip():
+            said = f"{self.carrier.spec} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
+            return ModelError(said.strip(), transient=ended not in _REMEDIES)
+        if ended == "length" and "schema" not in fields:
+            return ModelError(
+                f"{self.carrier.spec} ended without a whole reply (finish reason length): its output limit cut it off;"
+                " choose a model with a larger one."
+            )
+        return None
+
+
+def _fields(messages: list[BaseMessage]) -> Mapping[str, Any]:
+    """The request that the last message carries as data; {} where it carries none."""
+    return (messages[-1].additional_kwargs.get("request") or {}) if messages else {}

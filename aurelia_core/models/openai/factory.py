@@ -1,0 +1,142 @@
+"""Makes the models `openai:MODEL` and `compatible:MODEL` from the operator's environment. No clip is read here."""
+
+import os
+from typing import Any, NamedTuple, get_args
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr
+
+from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.capabilities import Capability, Sees, Structured, capability, lacking
+
+MEDIA = {
+    "none": ("none", "none"),
+    "images": ("images", "none"),
+    "images+audio": ("images", "audio_url"),
+    "images+input_audio": ("images", "input_audio"),
+    "video": ("video", "none"),
+    "video+audio": ("video", "audio_url"),
+    "video+input_audio": ("video", "input_audio"),
+    "audio": ("none", "audio_url"),
+    "input_audio": ("none", "input_audio"),
+}
+# A model that thinks may take minutes; the ledger tries again what takes longer.
+_SECONDS = 600.0
+_FOREIGN_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
+
+
+class _Server(NamedTuple):
+    """The operator's server: its address, its key (may be empty), what it takes, what it can enforce."""
+
+    url: str
+    key: str
+    sees: Sees
+    sound: str
+    structured: Structured
+
+
+def make_openai(name: str, store: ClipStore) -> BaseChatModel:
+    """`openai:NAME`, with the key of OPENAI_API_KEY (and OPENAI_BASE_URL, where a proxy stands before it).
+
+    Raises:
+        InputError: the package, the key or such a model is missing.
+    """
+    spec = f"openai:{name}"
+    row = capability(spec)
+    _require("openai", spec)
+    key = os.environ["OPENAI_API_KEY"].strip()
+    return _make(spec, name, store, row, sound="input_audio" if row.hears else "none", key=key)
+
+
+def make_compatible(name: str, store: ClipStore) -> BaseChatModel:
+    """`compatible:NAME`, at the operator's address; never with OpenAI's key.
+
+    Raises:
+        InputError: the package or the address is missing, or a variable has a value that cannot be used.
+    """
+    spec = f"compatible:{name}"
+    row = capability(spec)
+    _require("compatible", spec)
+    server = _server(row)
+    row = row.model_copy(update={"sees": server.sees, "structured": server.structured})
+    return _make(spec, name, store, row, sound=server.sound, key=server.key or "no-key", server=server)
+
+
+def _server(row: Capability) -> _Server:
+    env = os.environ
+    url = env["AURELIA_COMPATIBLE_URL"].strip()
+    if not url.startswith(("http://", "https://")):
+        raise InputError("AURELIA_COMPATIBLE_URL is no address: write http://HOST:PORT/v1.")
+    media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
+    if media not in MEDIA:
+        raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(MEDIA)}.")
+    structured: Any = env.get("AURELIA_COMPATIBLE_STRUCTURED", "").strip() or row.structured
+    if structured not in get_args(Structured):
+        known = ", ".join(get_args(Structured))
+        raise InputError(f"AURELIA_COMPATIBLE_STRUCTURED={structured!r} cannot be used: write one of {known}.")
+    sees: Any = MEDIA[media][0]
+    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, MEDIA[media][1], structured)
+
+
+def _require(provider: str, spec: str) -> None:
+    lacks = lacking(provider)
+    if lacks:
+        raise InputError(f"{spec} cannot be asked here: it needs {', '.join(lacks)}.")
+
+
+def _make(
+    spec: str, name: str, store: ClipStore, row: Capability, *, sound: Any, key: str, server: _Server | None = None
+) -> BaseChatModel:
+    from aurelia_core.models.openai.chat import ChatCompletions
+    from aurelia_core.models.openai.content import Carrier
+
+    carrier = Carrier(
+        spec=spec,
+        sees=row.sees,
+        sound=sound,
+        needs_audio=row.needs_audio,
+        most_frames=row.most_frames,
+        audio_seconds=row.audio_seconds,
+        request_mb=row.request_mb,
+    )
+    own: dict[str, Any] = {}
+    if server:
+        own = {"base_url": server.url, "openai_proxy": None, **_clients()}
+    return ChatCompletions(
+        model=name,
+        api_key=SecretStr(key),
+        clips=store,
+        carrier=carrier,
+        structured=row.structured,
+        price=row.price,
+        key_name="AURELIA_COMPATIBLE_KEY" if server else "OPENAI_API_KEY",
+        hosted=server is None,
+        use_responses_api=False,
+        disable_streaming=True,
+        max_retries=0,
+        timeout=_SECONDS,
+        # Kept connections belong to an event loop, and a process may run several, one after the other.
+        default_headers={"Connection": "close"},
+        **own,
+    )
+
+
+def _clients() -> dict[str, Any]:
+    """HTTP clients that follow no redirect, and tell a server of the operator's nothing of an OpenAI account."""
+    import openai
+
+    def strip(request: Any) -> None:
+        for header in _FOREIGN_HEADERS:
+            request.headers.pop(header, None)
+
+    async def strip_too(request: Any) -> None:
+        strip(request)
+
+    return {
+        "http_client": openai.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [strip]}),
+        "http_async_client": openai.DefaultAsyncHttpxClient(
+            follow_redirects=False, event_hooks={"request": [strip_too]}
+        ),
+        "http_socket_options": (),
+    }

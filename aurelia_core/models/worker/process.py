@@ -1,0 +1,194 @@
+"""One child process that answers JSON lines: started when needed, watched, timed out, started again after it died."""
+
+import atexit
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from aurelia_core.errors import ModelError
+
+PROTOCOL = 1
+_WATCH_SECONDS = 1.0
+_NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+
+
+class Process:
+    """A worker process; safe to use from several threads, which take turns.
+
+    Attributes:
+        starts: how often it was started so far.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        log: Path,
+        folder: Path | None,
+        options: dict[str, Any],
+        load_seconds: float,
+    ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            name: what errors call it.
+            command: program and arguments.
+            log: file to which its stderr is written.
+            folder: its working folder.
+            options: given to the script's `load`.
+            load_seconds: time limit of starting and loading.
+        """
+        self.starts = 0
+        self._name = name
+        self._command = command
+        self._log = log
+        self._folder = folder
+        self._options = options
+        self._load_seconds = load_seconds
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        self._number = 0
+        self._turn = threading.Lock()
+        atexit.register(self.stop)
+
+    def ask(self, operation: str, seconds: float, **fields: Any) -> Any:
+        """Asks for one thing, after starting and loading if need be.
+
+        Args:
+            operation: answer, batch or health.
+            seconds: time limit, not counting the load.
+            fields: the operation's arguments.
+
+        Raises:
+            ModelError: it died or ran out of time (transient: it is started anew when asked again), or it refused.
+        """
+        with self._turn:
+            if self._child is None or self._child.poll() is not None:
+                self._start()
+            return self._exchange(operation, seconds, fields)
+
+    def stop(self) -> None:
+        """Ends it and whatever it started."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        if child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+
+    def _start(self) -> None:
+        self.stop()
+        self.starts += 1
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._log.open("ab") as log:
+                self._child = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    cwd=self._folder,
+                    env=_environment(),
+                    start_new_session=True,
+                )
+        except OSError as fault:
+            raise ModelError(f"{self._name} cannot be started ({type(fault).__name__}). {self._remedy()}") from None
+        assert self._child.stdout is not None
+        self._lines = queue.Queue()
+        threading.Thread(target=_read, args=(self._child.stdout, self._lines), daemon=True).start()
+        try:
+            found = self._exchange("load", self._load_seconds, {"options": self._options})
+        except ModelError:
+            self.stop()
+            raise
+        if found["protocol"] != PROTOCOL:
+            self.stop()
+            raise ModelError(
+                f"{self._name} speaks protocol {found['protocol']}, not {PROTOCOL}: use our worker_host.py."
+            )
+
+    def _exchange(self, operation: str, seconds: float, fields: dict[str, Any]) -> Any:
+        self._number += 1
+        self._write({"id": self._number, "op": operation, **fields})
+        reply = self._await(operation, time.monotonic() + seconds, seconds)
+        if not reply["ok"]:
+            raise ModelError(f"{self._name} refused to {operation}: {_brief(str(reply['error']))}. {self._remedy()}")
+        return reply["result"]
+
+    def _write(self, message: dict[str, Any]) -> None:
+        assert self._child is not None and self._child.stdin is not None
+        try:
+            self._child.stdin.write((json.dumps(message) + "\n").encode())
+            self._child.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            raise self._died() from None
+
+    def _await(self, operation: str, deadline: float, seconds: float) -> dict[str, Any]:
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self.stop()
+                raise ModelError(
+                    f"{self._name} did not {operation} within {seconds:g} s and was stopped. {self._remedy()}",
+                    transient=True,
+                )
+            try:
+                line = self._lines.get(timeout=min(left, _WATCH_SECONDS))
+            except queue.Empty:
+                # A child of the worker's own may hold its pipe open after it died, so no end of file tells.
+                if self._child is None or self._child.poll() is not None:
+                    raise self._died() from None
+                continue
+            if line is None or not line.endswith(b"\n"):
+                raise self._died()
+            reply: dict[str, Any] = json.loads(line)
+            if reply["id"] == self._number:
+                return reply
+
+    def _died(self) -> ModelError:
+        """Reaps it and says how it ended."""
+        child = self._child
+        status = None
+        if child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = child.wait(timeout=_WATCH_SECONDS)
+        self.stop()
+        how = (
+            "without a status" if status is None else f"by signal {-status}" if status < 0 else f"with status {status}"
+        )
+        return ModelError(f"{self._name} died {how}. {self._remedy()}", transient=True)
+
+    def _remedy(self) -> str:
+        return f"What it wrote is in workers/{self._log.name} in AURELIA_HOME."
+
+
+def _read(pipe: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:
+    """Hands on every line and, at the end, None."""
+    with pipe:
+        for line in pipe:
+            lines.put(line)
+    lines.put(None)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what would mix two Pythons, and without other services' keys."""
+    return {
+        name: value for name, value in os.environ.items() if name not in _NOT_PASSED and not name.endswith("_API_KEY")
+    }
+
+
+def _brief(text: str) -> str:
+    """One line without absolute paths, which errors do not show."""
+    words = (Path(word).name if word.startswith(("/", "'/", '"/')) else word for word in text.split())
+    return " ".join(words)[:300].rstrip(".")

@@ -1,0 +1,149 @@
+"""The chat model that measures: plays generator, summarizer, evaluator, feedback and target from a request's fields.
+
+It reads the fields that a message carries as data and never the prompt's prose; it holds no weights and no templates of
+answers, and refuses a message that carries no request.
+"""
+
+import hashlib
+import json
+import string
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.signals.observation import Observation
+from aurelia_core.types import MediaRef, Window
+from aurelia_offline.agents.feedback import advise
+from aurelia_offline.agents.generator import generate
+from aurelia_offline.agents.memory import Memory
+from aurelia_offline.agents.summarizer import summarize
+from aurelia_offline.agents.target import answer
+
+_KEPT_LOOKS = 64
+_MEASURING = ("aurelia_core.signals", "aurelia_offline.agents")
+
+
+@cache
+def fingerprint() -> str:
+    """SHA-256 (hex) of the measuring code and its word lists: stored replies hold only for the code that gave them."""
+    digest = hashlib.sha256()
+    for package in _MEASURING:
+        for part in sorted(resources.files(package).iterdir(), key=lambda path: path.name):
+            if part.is_file() and part.name.endswith((".py", ".toml", ".json")):
+                digest.update(part.name.encode() + b"\0" + part.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+_looks: Memory[Observation] = Memory(_KEPT_LOOKS)
+"""The latest looks of this process, by clip, track, windows and budget."""
+
+
+class MeasuringChat(BaseChatModel):
+    """All roles offline, by measurement.
+
+    Attributes:
+        store: the `aurelia_core.media` ClipStore that the clips of requests are read from.
+    """
+
+    store: Any
+
+    @property
+    def _llm_type(self) -> str:
+        return "offline"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": "offline", "measuring_code": fingerprint()}
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        del stop, run_manager, kwargs
+        fields = messages[-1].additional_kwargs.get("request") if messages else None
+        if not isinstance(fields, Mapping) or "role" not in fields:
+            raise ModelError(
+                "the offline model answers only requests of this project's agents (generator, summarizer, evaluator, "
+                "feedback, target), which carry their fields as data; for conversation choose a provider's model"
+            )
+        reply = self._reply(fields)
+        text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
+        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        message = AIMessage(
+            content=text, usage_metadata=usage, response_metadata={"model_name": "offline", "cost_usd": 0.0}
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _reply(self, fields: Mapping[str, Any]) -> Any:
+        match fields["role"]:
+            case "generator":
+                return self._reason(fields)
+            case "summarizer":
+                return summarize(fields)
+            case "evaluator":
+                from aurelia_offline.critic.evaluate import evaluate
+
+                return evaluate(dict(fields), self.store)
+            case "feedback":
+                return advise(fields)
+            case "target":
+                several = len(fields.get("tracks") or []) > 1
+                candidates = (lambda windows: self._candidates(fields, [windows])) if several else None
+                return answer(fields, lambda windows: self._observe(fields, [windows]), candidates)
+        raise ModelError(f"the offline model plays no role named '{fields['role']}'")
+
+    def _reason(self, fields: Mapping[str, Any]) -> Any:
+        looks: list[list[Window]] = list(fields.get("looks") or [[]])
+        before = self._observe(fields, looks[:-1]) if len(looks) > 1 else None
+        tracks = self._candidates(fields, looks) if len(fields.get("tracks") or []) > 1 else None
+        seen = tracks[0][1] if tracks else self._observe(fields, looks)
+        pieces = [self._observe(fields, [each]) for each in looks]
+        return generate(fields, seen, tracks=tracks, before=before, pieces=pieces)
+
+    def _observe(self, fields: Mapping[str, Any], looks: list[list[Window]]) -> Observation:
+        """The looks merged, with the clip's own sound or the one track that replaces it."""
+        tracks = fields.get("tracks") or []
+        return self._merged(fields, looks, tracks[0] if tracks else None, max(1, len(tracks)))
+
+    def _candidates(self, fields: Mapping[str, Any], looks: list[list[Window]]) -> list[tuple[str, Observation]]:
+        """The looks with each candidate track, by its letter; the sample budget is shared between the candidates."""
+        tracks = fields["tracks"]
+        named = zip(string.ascii_uppercase, tracks, strict=False)
+        return [(letter, self._merged(fields, looks, track, len(tracks))) for letter, track in named]
+
+    def _merged(
+        self, fields: Mapping[str, Any], looks: list[list[Window]], track: MediaRef | None, shared_by: int
+    ) -> Observation:
+        from aurelia_core.signals.look import look, merge
+
+        clip: MediaRef | None = fields.get("clip")
+        if clip is None:
+            raise InputError("the offline model measures a clip, and this request carries none: name a video")
+        frames, samples = int(fields.get("frames") or 16), int(fields.get("samples") or 48000) // shared_by
+        seen = []
+        for windows in looks:
+            spans = tuple((float(w["start"]), float(w["end"])) for w in windows)
+            key = (clip["id"], track["id"] if track else "", spans, frames, samples)
+            seen.append(_looks.get(key, lambda w=windows: look(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
+        return merge(seen) if len(seen) > 1 else seen[0]
+
+
+def make(name: str, store: Any) -> MeasuringChat:
+    """The model `offline:name`.
+
+    Raises:
+        InputError: there is none but `measure`.
+    """
+    if name != "measure":
+        raise InputError(f"The offline provider has one model, offline:measure; there is no offline:{name}.")
+    return MeasuringChat(store=store)

@@ -1,0 +1,189 @@
+"""The Reasoning Generator offline: steps for one question, each with its cue and its finding, as measured."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aurelia_core.signals.observation import Observation
+from aurelia_core.types import Modality
+from aurelia_offline.agents import inventory
+from aurelia_offline.answering.answers import final, find
+from aurelia_offline.answering.finding import Finding, event_words, joined, sense
+from aurelia_offline.answering.selection import named, select
+from aurelia_offline.questions.choices import UNKNOWN
+from aurelia_offline.questions.query import Pick, Query
+from aurelia_offline.questions.question import parse
+from aurelia_offline.world import stage_agent
+from state.schema import Reasoning, Step
+
+_WHOLE_CLIP = {"tempo", "steady", "silent", "has_audio", "duration", "background", "unknowable"}
+_PROPERTY = {
+    "count": "how many of them there are",
+    "which": "which it is",
+    "when": "when it starts",
+    "end": "when it ends",
+    "length": "how long it lasts",
+    "level": "how loud it is",
+    "pitch": "its pitch",
+    "voice": "what kind of sound it is",
+    "place": "where in the picture it is",
+    "colour": "what colour it has",
+}
+_WHOLE_TASK = {
+    "tempo": "Measure how fast the beat is from the distances between the onsets.",
+    "steady": "Compare the distances between the onsets: is there a steady beat?",
+    "sync": "Compare the onsets of the motion with the onsets of the sounds.",
+    "lag": "Measure how far the onsets of the motion lie from the onsets of the sounds.",
+    "silent": "Check whether anything rises above the noise floor.",
+    "has_audio": "Check whether the clip carries sound.",
+    "duration": "Measure how long the clip lasts.",
+    "background": "Determine the colour that covers most of the picture and stays still.",
+    "sequence": "Put them in the order of their onsets.",
+    "still": "Compare what is visible with what moves.",
+    "track": "Compare the onsets of the motion with the onsets of each candidate audio.",
+    "unknowable": "Decide whether measuring sound and picture can answer the question.",
+}
+
+
+def generate(
+    fields: Mapping[str, Any],
+    seen: Observation,
+    *,
+    tracks: list[tuple[str, Observation]] | None = None,
+    before: Observation | None = None,
+    pieces: Sequence[Observation] = (),
+) -> Reasoning:
+    """The steps and the final answer for a question.
+
+    Args:
+        fields: the request; `question`, `choices`, `looks` and `iteration` are read.
+        seen: all looks so far, merged.
+        tracks: for candidate audio files, their letters and the clip observed with each.
+        before: the earlier looks, merged, to say what the last one changed.
+        pieces: the single looks.
+    """
+    choices = list(fields.get("choices") or [])
+    if not tracks and (posed := stage_agent.asked_of(fields.get("question") or "", seen)):
+        return stage_agent.reason(*posed, seen, choices)
+    query = parse(fields.get("question") or "", choices, len(tracks or []))
+    found = find(query, seen, tracks, pieces)
+    answer = final(found, choices)
+    steps = [*_inventory(query, seen, _change(fields, seen, before), tracks), *_hops(query, seen)]
+    return Reasoning(steps=[*steps, _conclusion(query, found, answer)], answer=answer)
+
+
+def _step(step: str, justification: str, answer: str, modality: Modality) -> Step:
+    return Step(step=step, justification=justification, answer=answer, modality=modality)
+
+
+def _change(fields: Mapping[str, Any], seen: Observation, before: Observation | None) -> str:
+    """What the last, guided look changed, "" at the first attempt."""
+    looks = fields.get("looks") or []
+    if before is None or len(looks) < 2:
+        return ""
+    where = inventory.between(list(looks[-1])) or "the whole clip"
+    differences = [
+        f"{len(now)} {name} instead of {len(then)}"
+        for name, now, then in (
+            ("sounds", seen.sounds, before.sounds),
+            ("movements", seen.motions, before.motions),
+            ("cuts", seen.cuts, before.cuts),
+            ("flashes", seen.flashes, before.flashes),
+        )
+        if len(now) != len(then)
+    ]
+    changed = joined(differences) or ("finer times and pitches" if seen.sounds != before.sounds else "nothing new")
+    return f" Attempt {len(looks)} looked again {where}: {changed}."
+
+
+def _inventory(
+    query: Query, seen: Observation, change: str, tracks: list[tuple[str, Observation]] | None
+) -> list[Step]:
+    """One step for what is heard, one for what is seen; they name the stretches that hold something."""
+    steps = []
+    named_stretches = query.ask not in _WHOLE_CLIP and query.pick.domain not in {"silence", "background"}
+    ears = "Find out what can be heard in the clip: kind, pitch, loudness and times of the sounds"
+    windows = inventory.between(inventory.stretches(seen, "sound")) if named_stretches else ""
+    heard = inventory.tracks_sentences(tracks) if tracks else inventory.heard(seen)
+    cue = _hearing(seen, several=bool(tracks)) + change
+    steps.append(_step(_with(ears, "listen again", windows), cue, " ".join(heard), "audio"))
+    if seen.seen:
+        eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
+        windows = inventory.between(inventory.stretches(seen, "motion")) if named_stretches else ""
+        cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
+        steps.append(_step(_with(eyes, "look again", windows), cue, " ".join(inventory.visible(seen)), "visual"))
+    return steps
+
+
+def _with(task: str, verb: str, windows: str) -> str:
+    return f"{task}; {verb} {windows}." if windows else f"{task}."
+
+
+def _hearing(seen: Observation, *, several: bool) -> str:
+    if not seen.has_audio:
+        return "The clip carries no sound track."
+    total = sum(end - start for start, end in seen.heard)
+    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.rate // 2} Hz."]
+    levels = [f"{sound.level:.0f}" for sound in seen.sounds[:8]]
+    if levels and not several:
+        parts.append(f"Levels in order of time: {', '.join(levels)} dBFS.")
+    return " ".join(parts)
+
+
+def _chain(query: Query) -> list[Pick]:
+    """The descriptions that have to be found before the question's own, the innermost first."""
+    found: list[Pick] = []
+    inner = query.pick.other
+    while inner is not None:
+        found.append(inner)
+        inner = inner.other
+    if query.other is not None and query.ask not in {"check"}:
+        found.append(query.other)
+    return found[::-1][:2]
+
+
+def _hops(query: Query, seen: Observation) -> list[Step]:
+    """The steps between the inventory and the answer: find the events that the question leans on."""
+    steps = []
+    for pick in _chain(query):
+        chosen = select(pick, seen)
+        answer = joined([event_words(event, seen) for event in chosen.events[:6]]) or UNKNOWN
+        cue = chosen.problem or _why(pick, seen)
+        steps.append(_step(f"Find {named(pick)}.", cue, answer, sense(pick.domain)))
+    return steps
+
+
+def _why(pick: Pick, seen: Observation) -> str:
+    """The comparison that singles an event out."""
+    prop = (pick.rank or "")[:-1]
+    if prop == "level":
+        return f"levels of the sounds: {', '.join(f'{s.level:.0f}' for s in seen.sounds[:10])} dBFS"
+    if prop == "pitch":
+        return f"pitches of the tones: {', '.join(f'{s.pitch:.0f}' for s in seen.sounds[:10] if s.pitch)} Hz"
+    if prop == "length":
+        return f"lengths of the sounds: {', '.join(f'{s.end - s.start:.2f}' for s in seen.sounds[:10])} s"
+    return "by the order of the onsets" if pick.nth is not None else "by kind, colour and place as measured"
+
+
+def _task(query: Query) -> str:
+    """What the last step has to find out, in the question's terms but without its answer."""
+    if query.ask in _WHOLE_TASK:
+        return _WHOLE_TASK[query.ask]
+    about = named(query.pick)
+    if query.pick.relation and (query.pick.other or query.pick.span):
+        where = named(query.pick.other) if query.pick.other else "the stretch that the question names"
+        about = f"{about} {query.pick.relation.replace('_', ' ')} {where}"
+    if query.ask in _PROPERTY:
+        return f"Find {about} and determine {_PROPERTY[query.ask]}."
+    if query.ask in {"compare", "choose", "same", "order", "gap", "relative"} and query.other is not None:
+        return f"Compare {about} with {named(query.other)}."
+    if query.ask == "trend":
+        return f"Compare {'pitch' if (query.prop or '').startswith('pitch') else 'loudness'} from sound to sound."
+    return f"Check {about} against what the question says."
+
+
+def _conclusion(query: Query, found: Finding, answer: str) -> Step:
+    modality: Modality = "knowledge" if query.ask == "unknowable" else found.modality
+    said = found.text if answer in {found.text, UNKNOWN} else f"{answer}: {found.text}"
+    if answer == UNKNOWN and found.text != UNKNOWN:
+        said = f"{UNKNOWN}: {found.text} is measured, and no single choice says that"
+    return _step(_task(query), found.cue, said, modality)

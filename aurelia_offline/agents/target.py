@@ -1,0 +1,64 @@
+"""The target offline: one look at the clip and a direct answer; with a reasoning that look is spent by its plan."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aurelia_core.signals.observation import Observation
+from aurelia_core.types import Window
+from aurelia_offline.agents.inventory import STRETCH, coalesced
+from aurelia_offline.answering.answers import final, find
+from aurelia_offline.questions.choices import UNKNOWN
+from aurelia_offline.questions.question import parse
+from aurelia_offline.world import stage_agent
+from state.schema import Reasoning
+
+_MOST = 8
+
+
+def planned(reasoning: Reasoning | None, duration: float) -> list[Window]:
+    """The stretches that the texts of the steps name, joined, inside the clip; [] when they name none."""
+    texts = [step["step"] for step in reasoning["steps"]] if reasoning else []
+    named = [match for text in texts for match in STRETCH.findall(text)]
+    windows = [Window(start=float(start), end=float(end)) for start, end in named if float(start) < float(end)]
+    return coalesced(windows, duration, most=_MOST, gap=0.05)
+
+
+def answer(
+    fields: Mapping[str, Any],
+    observe: Callable[[list[Window]], Observation],
+    candidates: Callable[[list[Window]], list[tuple[str, Observation]]] | None = None,
+) -> str:
+    """The target's answer in plain text: one of the choices or "unknown", or a short free answer.
+
+    Without a reasoning the one look is spread over the clip. With one, the look is spent in the stretches that the plan
+    names: the plan names all stretches in which something was found, so what lies outside them is taken to be empty.
+    What the look leaves open is read from the reasoning's stated answer where it has one, and the answer says so.
+
+    Args:
+        fields: the request; `question`, `choices`, `reasoning` and `duration` are read.
+        observe: one look at the given windows ([] is the whole clip), within the budget of one look.
+        candidates: for candidate audio files, the same look with each of them.
+    """
+    choices = list(fields.get("choices") or [])
+    windows = planned(fields.get("reasoning"), float(fields["duration"]))
+    tracks = candidates(windows) if candidates else None
+    question = fields.get("question") or ""
+    seen = tracks[0][1] if tracks else observe(windows)
+    if not tracks and (posed := stage_agent.asked_of(question, seen)):
+        said = stage_agent.answer(*posed, choices)
+        return said if said != UNKNOWN else _stated(fields.get("reasoning"), choices) or UNKNOWN
+    found = find(parse(question, choices, len(tracks or [])), seen, tracks, [seen])
+    measured = final(found, choices)
+    if measured != UNKNOWN:
+        return measured
+    return _stated(fields.get("reasoning"), choices) or (UNKNOWN if choices else f"{UNKNOWN}: {found.cue}")
+
+
+def _stated(reasoning: Reasoning | None, choices: list[str]) -> str:
+    """The reasoning's own final answer, where it is given and usable."""
+    said = reasoning["answer"] if reasoning else ""
+    if not said or said.lower().startswith(UNKNOWN):
+        return ""
+    if choices:
+        return said if said in choices else ""
+    return f"{said} (as the reasoning states)"

@@ -1,0 +1,87 @@
+"""Each claim of a caption held against the clip's evidence: facts supported, contradicted or unsure. No scoring."""
+
+from collections.abc import Callable, Sequence
+
+from aurelia_offline.critic.claims import Claim
+from aurelia_offline.critic.desk import Ledger, total
+from aurelia_offline.critic.film import film_facts
+from aurelia_offline.critic.match import Fact
+from aurelia_offline.critic.pictures import PictureChecks
+from aurelia_offline.critic.text import END
+
+MISSED_WEIGHT = 1.6
+
+
+class Checker(PictureChecks):
+    """Holds the claims of one caption against one clip's evidence."""
+
+    def check(self, claims: Sequence[Claim]) -> Ledger:
+        """Check all claims; sounds and motions of one sentence are matched to different events."""
+        for number in sorted({claim.sentence for claim in claims}):
+            own = [claim for claim in claims if claim.sentence == number]
+            self._events([claim for claim in own if claim.kind == "sound" and not claim.negated], "sound")
+            self._events([claim for claim in own if claim.kind == "motion" and not claim.negated], "motion")
+            for claim in own:
+                self.ledger.topics.add(claim.kind)
+                handler = self._handlers().get(claim.kind)
+                if handler is not None:
+                    handler(claim)
+        return self.ledger
+
+    def _handlers(self) -> dict[str, Callable[[Claim], None]]:
+        return {
+            "sound": self._no_sound,
+            "motion": self._no_motion,
+            "sound_count": self._sound_count,
+            "motion_count": self._motion_count,
+            "rank": self._rank,
+            "compare": self._compare,
+            "order": self._order,
+            "silence": self._silence,
+            "tempo": self._tempo,
+            "background": self._background,
+            "colour": self._colour,
+            "cut": self._cut,
+            "flash": self._flash,
+            "sync": self._sync,
+            "duration": self._duration,
+        }
+
+    def _events(self, claims: list[Claim], topic: str) -> None:
+        """Match the descriptions of one sentence to events, each to its own, so that the whole fits best."""
+        claims = [claim for claim in claims if not (topic == "sound" and self.untold(claim.about))]
+        film = self.film
+        if film is not None and topic == "motion":
+            self.ledger.facts += [fact for claim in claims for fact in film_facts(claim.about, film)]
+            return
+        if not claims:
+            return
+        from scipy.optimize import linear_sum_assignment
+
+        fits = [self.fits(claim.about, topic) for claim in claims]
+        count = max((len(row) for row in fits), default=0)
+        used = self.ledger.sounds if topic == "sound" else self.ledger.motions
+        if not count:
+            self.ledger.facts += [self._missed(claim, topic) for claim in claims]
+            return
+        cost = [
+            [-total(row[event]) + 0.01 * event if event < len(row) else 9.0 for event in range(count)] for row in fits
+        ]
+        rows, columns = linear_sum_assignment([*map(list, cost)])
+        matched = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+        for index, claim in enumerate(claims):
+            event = matched.get(index)
+            facts = fits[index][event] if event is not None and event < len(fits[index]) else None
+            if facts is None or (facts and total(facts) <= -0.9 and facts[0].verdict <= -0.9):
+                self.ledger.facts.append(self._missed(claim, topic))
+                continue
+            used.add(event or 0)
+            self.ledger.facts += facts or [Fact(0.6, 0.5, claim.clause)]
+
+    def _missed(self, claim: Claim, topic: str) -> Fact:
+        spans = claim.about.spans
+        window = None
+        if spans:
+            start, end = spans[0]
+            window = (start, end if end is not None and end < END else start + 0.3)
+        return Fact(-1.0, MISSED_WEIGHT, claim.clause, f"no such {topic}", window)

@@ -1,0 +1,85 @@
+"""The offline Evaluator: scores a caption against a clip by measuring it, never knowing the question (section 3.2).
+
+It hears and sees with other algorithms than the Generator, so that the two do not share their mistakes. Names of
+objects, people and feelings are beyond it: they are set aside, not scored.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aurelia_offline.agents.memory import Memory
+from aurelia_offline.critic.checks import Checker
+from aurelia_offline.critic.readers import parse
+from aurelia_offline.critic.score import judge, left_out
+from aurelia_offline.critic.signal_audio import listen
+from aurelia_offline.critic.signal_evidence import AudioEvidence, Evidence, VideoEvidence
+from aurelia_offline.critic.signal_video import watch
+
+RATE = 16000
+FRAMES_A_SECOND, MOST_FRAMES = 12, 480
+REMEMBERED = 16
+
+_memory: Memory[Evidence] = Memory(REMEMBERED)
+
+
+def evaluate(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
+    """Score a caption against its clip.
+
+    Args:
+        fields: the request: clip, tracks, caption, duration, has_audio.
+        store: the clip store the media are read from.
+
+    Returns:
+        score (1..10, or None when nothing in the caption can be checked), justification, and windows (seconds, at most
+        four, inside the clip) where caption and clip disagree or the caption leaves something out.
+
+    Raises:
+        MediaError: the clip cannot be read.
+    """
+    evidence = gather(fields, store)
+    return assess(str(fields.get("caption") or ""), evidence)
+
+
+def assess(caption: str, evidence: Evidence) -> dict[str, Any]:
+    """Score a caption against evidence that is already gathered; returns what `evaluate` does."""
+    parsed = parse(caption)
+    ledger = Checker(evidence).check(parsed.claims)
+    verdict = judge(ledger, left_out(evidence, ledger), parsed.unchecked, evidence.duration)
+    return {"score": verdict.score, "justification": verdict.justification, "windows": verdict.windows}
+
+
+def gather(fields: Mapping[str, Any], store: Any) -> Evidence:
+    """The evidence of a clip with its sound tracks, measured once per process and then remembered."""
+    clip, tracks = fields.get("clip"), list(fields.get("tracks") or [])
+    key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
+    return _memory.get(key, lambda: measured(clip, tracks, float(fields.get("duration") or 0.0), store))
+
+
+def measured(
+    clip: Any, tracks: list[Any], duration: float, store: Any, rate: int = RATE, fps: float = FRAMES_A_SECOND
+) -> Evidence:
+    """The evidence of a clip, measured now.
+
+    Args:
+        clip: reference of the video, or None.
+        tracks: references of separate sound tracks; without any the clip's own sound is heard.
+        duration: of the clip, seconds; 0: what the reference says.
+        store: the clip store the media are read from.
+        rate: at which it listens, Hz.
+        fps: frames a second that it looks at.
+
+    Raises:
+        MediaError: the clip cannot be read.
+    """
+    seconds = duration or (float(clip["duration"]) if clip else 0.0)
+    video = VideoEvidence(float("inf"))
+    if clip:
+        frames = store.frames(clip, [], max(1, min(int(seconds * fps), MOST_FRAMES)))
+        video = watch(frames.times, frames.images, seconds)
+    heard = tracks or ([clip] if clip and clip["has_audio"] else [])
+    return Evidence(seconds, tuple(_listened(ref, store, rate) for ref in heard), video)
+
+
+def _listened(ref: Any, store: Any, rate: int) -> AudioEvidence:
+    parts = store.audio(ref, [], rate)
+    return listen(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)

@@ -1,0 +1,179 @@
+"""How well a description fits what was measured: graded per attribute, from -1 (surely not) to 1 (surely)."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aurelia_offline.critic.claims import Described
+from aurelia_offline.critic.signal_evidence import Heard, Moved
+from aurelia_offline.critic.text import END
+
+START_GOOD, START_BAD = 0.16, 0.3
+LASTING = 0.6
+"""Seconds from which a sound is no stroke, and what is said to start or strike inside it does not."""
+END_GOOD, END_BAD = 0.22, 0.45
+PITCH_GOOD, PITCH_BAD = 0.06, 0.1
+LOW, SHORT = 200.0, 0.15
+"""Hz up to which half of a low sound's energy lies; seconds up to which a sound is short."""
+SURE = 0.45
+"""Confidence from which an event counts as surely there."""
+
+
+class Fact(NamedTuple):
+    """One thing a caption says, held against the clip.
+
+    Attributes:
+        verdict: -1 contradicted .. 1 supported; about 0 is unsure.
+        weight: how much it matters.
+        said: what the caption says, in words.
+        truth: what the clip has instead, in words; may be empty.
+        window: where they meet, seconds, or None for the whole clip.
+    """
+
+    verdict: float
+    weight: float
+    said: str
+    truth: str = ""
+    window: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What loud, soft, high and low mean in one track: the range of its sounds."""
+
+    top: float
+    bottom: float
+    highest: float
+    lowest: float
+
+    @classmethod
+    def of(cls, sounds: tuple[Heard, ...]) -> "Scale":
+        """The scale of these sounds."""
+        levels = [heard.level for heard in sounds if heard.sure >= SURE] or [heard.level for heard in sounds] or [-40.0]
+        pitches = [heard.pitch for heard in sounds if heard.pitch and heard.sure >= SURE] or [440.0]
+        return cls(max(levels), min(levels), max(pitches), min(pitches))
+
+
+def sound_name(heard: Heard) -> str:
+    """What a sound may surely be called: its voice where that is sure, else what of length and height is."""
+    low = heard.brightness < LOW
+    if heard.voice_sure > SURE and not (low and heard.voice != "tone"):
+        return heard.voice
+    return f"{'short ' if heard.end - heard.start < SHORT else ''}{'low ' if low else ''}sound"
+
+
+def grade(distance: float, good: float, bad: float) -> float:
+    """1 up to `good`, -1 from `bad` on, straight between."""
+    return float(min(1.0, max(-1.0, 1 - 2 * (distance - good) / (bad - good))))
+
+
+def sound_facts(about: Described, heard: Heard, scale: Scale) -> list[Fact]:
+    """What a description says of a sound, attribute by attribute."""
+    window = (heard.start, heard.end)
+    end = heard.start + 0.1 if heard.ambient and about.spans and about.spans[0][1] is None else heard.end
+    until = about.spans[0][1] if about.spans else None
+    if until is not None and heard.faded is not None and end - heard.start > LASTING:
+        end = min(end, max(until, heard.faded))
+    facts = [*time_facts(about, heard.start, end, 0.0, "sound")]
+    if about.voices:
+        fits = heard.voice in about.voices
+        verdict = (1.0 if fits else -1.0) * max(0.0, 1.4 * heard.voice_sure - 0.4)
+        if not fits and heard.voice != "tone" and about.voices & {"noise", "click"}:
+            verdict *= _kin(heard)
+        facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {sound_name(heard)}", window))
+    if about.pitch is not None:
+        facts.append(_pitch_fact(about.pitch, heard, window))
+    if about.level is not None:
+        facts.append(_level_fact(about.level, heard, scale, window))
+    if about.height is not None:
+        facts.append(_height_fact(about.height, heard, scale, window))
+    return facts
+
+
+def _kin(heard: Heard) -> float:
+    """How surely a click is no noise and a noise no click: by its length."""
+    return min(1.0, abs(math.log2(max(heard.end - heard.start, 0.01) / 0.12)))
+
+
+def _pitch_fact(pitch: float, heard: Heard, window: tuple[float, float]) -> Fact:
+    said = f"{pitch:.0f} Hz"
+    if heard.pitch is None:
+        return Fact(-0.8 * heard.voice_sure, 1.0, said, "no pitch", window)
+    away = abs(heard.pitch / pitch - 1) if pitch else 1.0
+    return Fact(grade(away, PITCH_GOOD, PITCH_BAD), 1.0, said, f"about {heard.pitch:.0f} Hz", window)
+
+
+def _level_fact(level: str, heard: Heard, scale: Scale, window: tuple[float, float]) -> Fact:
+    """Loud and soft are relative within the clip; alone, by the absolute level."""
+    span = scale.top - scale.bottom
+    if span < 6:
+        verdict = float(min(1, max(-1, (heard.level + 33) / 14)))
+    else:
+        verdict = 2 * (heard.level - scale.bottom) / span - 1
+    verdict = verdict if level == "loud" else -verdict
+    verdict = min(1.0, verdict + 0.35)
+    return Fact(verdict, 0.7, level, f"{heard.level:.0f} dBFS in a clip up to {scale.top:.0f}", window)
+
+
+def _height_fact(height: str, heard: Heard, scale: Scale, window: tuple[float, float]) -> Fact:
+    value = heard.pitch or heard.brightness
+    octaves = math.log2(scale.highest / scale.lowest)
+    absolute = min(1.0, max(-1.0, math.log2(value / 500)))
+    relative = 2 * math.log2(value / scale.lowest) / octaves - 1 if octaves > 0.5 and heard.pitch else absolute
+    verdict = max(absolute, relative) if height == "high" else max(-absolute, -relative)
+    return Fact(float(min(1, verdict + 0.3)), 0.6, height, f"about {value:.0f} Hz", window)
+
+
+def motion_facts(about: Described, moved: Moved, gap: float) -> list[Fact]:
+    """What a description says of a motion, attribute by attribute; `gap` is the spacing of the frames in seconds."""
+    window = (moved.start, moved.end)
+    facts = [*time_facts(about, moved.start, moved.end, min(gap, 0.3), "motion")]
+    if about.colours and moved.colours:
+        fits = bool(set(about.colours) & set(moved.colours))
+        facts.append(Fact(1.0 if fits else -1.0, 1.0, " ".join(about.colours), moved.colours[0], window))
+    for place in about.places:
+        across = place in ("left", "right", "centre")
+        target = {"left": 0.2, "centre": 0.5, "right": 0.8, "top": 0.2, "bottom": 0.8}[place]
+        value = moved.x if across else moved.y
+        distance = max(0.0, (value - target) * (1 if target < 0.5 else -1)) if target != 0.5 else abs(value - 0.5)
+        verdict = grade(distance, 0.14, 0.26) * (1.0 if moved.extent < 0.3 else 0.4)
+        facts.append(Fact(verdict, 1.0, place, f"x {moved.x:.2f}, y {moved.y:.2f}", window))
+    return facts
+
+
+def time_facts(about: Described, start: float, end: float, slack: float, what: str) -> list[Fact]:
+    """How well an event's times fit the described moment, stretch and length."""
+    sudden = about.onset or "click" in about.voices
+    facts = [_span_fact(span, start, end, slack, what, sudden) for span in about.spans[:1]]
+    if about.seconds is not None:
+        off = abs(end - start - about.seconds)
+        facts.append(
+            Fact(grade(off, 0.25 + slack, 0.6 + slack), 0.6, f"{about.seconds:g} s long", f"{end - start:.1f} s")
+        )
+    return facts
+
+
+def _span_fact(
+    span: tuple[float, float | None], start: float, end: float, slack: float, what: str, sudden: bool
+) -> Fact:
+    verdict = span_verdict(span, start, end, slack)
+    if sudden and span[1] is None and span[0] > start + START_BAD + slack and end - start > LASTING:
+        verdict = -1.0
+    said = f"{what} at {span[0]:g} s" if span[1] is None else f"{what} from {span[0]:g} s to {span[1]:g} s"
+    low, high = min(start, span[0]), max(end, span[1] if span[1] is not None and span[1] < END else span[0])
+    truth = f"{what} from {start:.1f} s to {end:.1f} s"
+    return Fact(verdict, 1.2, said, truth, (low, high) if high - low < 3 else (start, end))
+
+
+def span_verdict(span: tuple[float, float | None], start: float, end: float, slack: float) -> float:
+    """How well an event fits a moment (it starts there, or goes on there) or a stretch (it fills it)."""
+    at, until = span
+    if until is None:
+        if start <= at <= end and end - start > 0.4:
+            return max(grade(abs(at - start), START_GOOD + slack, START_BAD + slack), 0.5)
+        away = min(abs(at - start), abs(at - (start + end) / 2))
+        return grade(away, START_GOOD + slack, START_BAD + slack)
+    first = grade(abs(at - start), START_GOOD + slack, START_BAD + slack)
+    last = 1.0 if until >= END else grade(abs(until - end), END_GOOD + slack, END_BAD + slack)
+    overlap = min(end, until) - max(start, at)
+    return min(first, last) if overlap > 0 else -1.0

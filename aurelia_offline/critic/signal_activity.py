@@ -1,0 +1,95 @@
+"""Where and when a textured film stirs: for pictures in which single moving things cannot be told apart.
+
+On a plain, still ground a moving region is one thing with a beginning and an end. Where texture drifts under a camera,
+or a body fills much of the picture, regions merge and break; then only this coarse account of the stir is trusted.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from aurelia_offline.critic.signal_colour import ANCHORS, names
+
+Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+ROWS, COLUMNS = 6, 9
+STEEP = 0.03
+"""Difference in Oklab between neighbouring cells of a textured place."""
+SLIPPING = 0.6
+"""Share of the local steepness by which a place stirs when its texture slips by a fraction of a cell."""
+TEXTURED, WIDE = (0.15, 0.45), (0.3, 0.7)
+"""Shares of the picture, textured and ever stirring, from which it is less clear, and at which it is not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """The stir of a film.
+
+    Attributes:
+        times: seconds of the frames.
+        share: per frame and part of the picture (`ROWS` x `COLUMNS`), the share of it that moves by itself, 0..1.
+        slips: per frame, the share of the picture that stirs at all, its texture's slipping included.
+        colours: names and shares (0..1) of the colours seen where it moves.
+    """
+
+    times: npt.NDArray[np.float64]
+    share: Array
+    slips: Array
+    colours: dict[str, float] = field(default_factory=dict)
+
+    def inside(self, start: float, end: float) -> Mask:
+        """The frames of a stretch, bool[frames]; at least the nearest one."""
+        chosen = (self.times >= start) & (self.times <= end)
+        if not chosen.any():
+            chosen = np.abs(self.times - (start + end) / 2) == np.abs(self.times - (start + end) / 2).min()
+        return np.asarray(chosen, dtype=bool)
+
+
+def steepness(still: Array) -> Array:
+    """Difference of each 2 x 2 block of cells to its neighbours, float32[rows / 2, columns / 2], from Oklab cells."""
+    down = np.abs(np.diff(still, axis=0, append=still[-1:])).max(axis=-1)
+    right = np.abs(np.diff(still, axis=1, append=still[:, -1:])).max(axis=-1)
+    steep = np.maximum(down, right)
+    high, wide = steep.shape[0] // 2 * 2, steep.shape[1] // 2 * 2
+    blocks = steep[:high, :wide].reshape(high // 2, 2, wide // 2, 2)
+    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
+
+
+def clearness(steep: Array, active: Mask) -> float:
+    """How far single moving things can be told apart, 0..1: by texture, and by how much of the picture ever stirs."""
+    textured = float((steep > STEEP).mean())
+    ever = float(active.any(axis=0).mean())
+    doubts = [(value - low) / (high - low) for value, (low, high) in ((textured, TEXTURED), (ever, WIDE))]
+    return float(np.clip(1 - max(doubts[0], min(doubts[1], 2 * doubts[0])), 0.0, 1.0))
+
+
+def activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Mask) -> Activity:
+    """The stir by parts of the picture.
+
+    Args:
+        times: float64[frames], seconds.
+        lab: float32[frames, height, width, 3], Oklab.
+        stir: float32[frames, height / 2, width / 2], dispersion.
+        active: bool of the same shape, where it stirs at all.
+    """
+    steep = np.stack([steepness(frame) for frame in lab])
+    own = active & (stir > SLIPPING * np.maximum(steep, np.median(steep, axis=0)))
+    rows = np.arange(own.shape[1]) * ROWS // own.shape[1]
+    columns = np.arange(own.shape[2]) * COLUMNS // own.shape[2]
+    share = np.zeros((len(own), ROWS, COLUMNS), np.float32)
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            share[:, row, column] = own[:, rows == row][:, :, columns == column].mean(axis=(1, 2))
+    return Activity(times, share, active.mean(axis=(1, 2), dtype=np.float32), _colours(lab, own))
+
+
+def _colours(lab: Array, own: Mask) -> dict[str, float]:
+    counts = np.zeros(len(ANCHORS))
+    for frame, mask in zip(lab, own, strict=True):
+        pixels = frame[: 2 * mask.shape[0] : 2, : 2 * mask.shape[1] : 2][mask]
+        if len(pixels):
+            counts += np.bincount(names(pixels), minlength=len(ANCHORS))
+    total = max(1.0, float(counts.sum()))
+    return {name: float(count) / total for name, count in zip(ANCHORS, counts, strict=True)}

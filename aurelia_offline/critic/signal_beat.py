@@ -1,0 +1,44 @@
+"""The critic's beat: autocorrelation of the strokes, believed only where their spacing is regular."""
+
+import numpy as np
+import numpy.typing as npt
+
+from aurelia_offline.critic.signal_evidence import Beat, Heard
+
+Array = npt.NDArray[np.float64]
+
+
+def beat(sounds: tuple[Heard, ...], times: Array, rise: Array) -> Beat | None:
+    """The beat, by autocorrelation of the envelope's rises; None with fewer than four strokes or no regular spacing.
+
+    Args:
+        sounds: the sounds of the track, in order.
+        times: [frames] seconds.
+        rise: [frames] dB, how sharply energy rises.
+    """
+    if len(sounds) < 4 or len(times) < 50:
+        return None
+    pulse = np.zeros_like(times)
+    for heard in sounds:
+        pulse += np.exp(-0.5 * ((times - heard.start) / 0.02) ** 2)
+    pulse *= 1 + np.clip(rise, 0, 12) / 12
+    pulse -= pulse.mean()
+    full = np.fft.irfft(np.abs(np.fft.rfft(pulse, 2 * len(pulse))) ** 2)[: len(pulse)]
+    lags = np.arange(len(full)) * float(times[1] - times[0])
+    allowed = (lags >= 0.22) & (lags <= min(1.6, lags[-1] / 2))
+    if full[0] <= 0 or not allowed.any():
+        return None
+    norm = full / full[0] * len(full) / (len(full) - np.arange(len(full)))
+    best = norm[allowed].max()
+    strong = np.flatnonzero(allowed & (norm >= 0.75 * best))
+    lag = strong[0]
+    while lag + 1 < len(norm) and norm[lag + 1] > norm[lag]:
+        lag += 1
+    gaps = np.diff([heard.start for heard in sounds])
+    steps = gaps / lags[lag]
+    regular = float(np.mean(np.abs(steps - np.round(steps)) < 0.12) * np.mean((steps > 0.7) & (steps < 1.4)))
+    if best < 0.35 or regular < 0.45:
+        return None
+    steady = gaps[(steps > 0.85) & (steps < 1.15)]
+    period = float(np.mean(steady)) if len(steady) else float(lags[lag])
+    return Beat(60.0 / period, regular)

@@ -1,0 +1,250 @@
+"""From items to descriptions of events: which noun phrase a question is about, and what it stands in relation to."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from aurelia_offline.questions.grammar import Item
+from aurelia_offline.questions.query import Domain, Pick
+
+_EVENT_NOUNS = {"sound", "motion", "cut", "flash", "silence"}
+_RANK_DOMAIN: dict[str, Domain] = {"level": "sound", "pitch": "sound", "extent": "motion"}
+_STARTERS = {"wh", "aux", "exist"}
+
+
+class Clauses(NamedTuple):
+    """The main clause, and the relations it stands in, from the nearest outwards: (relation, items)."""
+
+    main: list[Item]
+    relations: list[tuple[str, list[Item]]]
+
+
+def place_when(items: list[Item]) -> list[Item]:
+    """Reads "when" as the question word or as "while", from what else is asked."""
+    placed: list[Item] = []
+    for at, item in enumerate(items):
+        if item.kind == "wh" and item.value == "when_word":
+            asked = any(other.kind == "wh" and other.value != "when_word" for other in items)
+            before = any(other.kind in {"prop", "aux", "exist", "np", "sync", "still"} for other in items[:at])
+            later_question = any(other.kind in {"wh", "prop", "comma"} for other in items[at + 1 :])
+            aux_next = at + 1 < len(items) and items[at + 1].kind == "aux"
+            is_question = not asked and not before and (aux_next or not later_question)
+            item = Item("wh", "when", item.text) if is_question else Item("rel", "during", item.text)
+        placed.append(item)
+    return placed
+
+
+def split(items: list[Item]) -> Clauses:
+    """Cuts a question at its relations; a clause that leads ("After the cut, ...") goes to the end."""
+    items = [item for item in items if item.text != "?"]
+    if items and items[0].kind == "rel":
+        items = _leading_last(items)
+    main: list[Item] = []
+    relations: list[tuple[str, list[Item]]] = []
+    for item in items:
+        if item.kind == "rel":
+            denied = item.value == "during" and bool(main) and not relations and main[-1].kind == "neg"
+            if denied:
+                main.pop()
+            relations.append(("apart" if denied else item.value, []))
+        elif relations:
+            relations[-1][1].append(item)
+        else:
+            main.append(item)
+    return Clauses(main, [relation for relation in relations if relation[1]])
+
+
+def _leading_last(items: list[Item]) -> list[Item]:
+    seen_phrase = False
+    for at, item in enumerate(items[1:], 1):
+        comma = item.kind == "comma"
+        if seen_phrase and (comma or item.kind in _STARTERS):
+            rest = items[at + 1 :] if comma else items[at:]
+            return [*rest, *items[:at]]
+        seen_phrase = seen_phrase or item.kind in {"np", "bare", "verb", "number"}
+    return items
+
+
+def implied_domain(items: list[Item]) -> Domain:
+    """The kind of event that a clause's verbs speak of."""
+    for item in items:
+        if item.kind == "verb" and item.value == "move":
+            return "motion"
+        if item.kind == "verb" and item.value == "hear":
+            return "sound"
+        if item.kind in {"comp", "trend", "prop"} and item.value.startswith(("level", "pitch")):
+            return "sound"
+    return "any"
+
+
+def _with_domain(pick: Pick, items: list[Item], context: Domain) -> Pick:
+    """The description with its kind of event filled in from its rank, its verb, its colour, or its surroundings."""
+    generic = pick.domain == "motion" and pick.words.endswith(("thing", "things")) and not (pick.colour or pick.place)
+    of_sound = implied_domain(items) == "sound" or _RANK_DOMAIN.get((pick.rank or "")[:-1]) == "sound"
+    if generic and of_sound:
+        return replace(pick, domain="sound")
+    if pick.domain != "any":
+        return pick
+    if pick.rank and pick.rank[:-1] in _RANK_DOMAIN:
+        return replace(pick, domain=_RANK_DOMAIN[pick.rank[:-1]])
+    implied = implied_domain(items)
+    if implied != "any":
+        return replace(pick, domain=implied)
+    if pick.colour or pick.place:
+        return replace(pick, domain="motion")
+    return replace(pick, domain=context)
+
+
+def picks(items: list[Item], context: Domain = "any") -> list[Pick]:
+    """The event descriptions of a clause in order; a place or colour said after a noun belongs to it."""
+    found: list[Pick] = []
+    for item in items:
+        pick = item.pick
+        if item.kind == "np" and item.value in {"clip", "picture", "shot"}:
+            if item.pick.nth is None:
+                continue
+            found.append(replace(pick, domain="clip"))
+        elif item.kind == "np":
+            found.append(pick)
+        elif item.kind == "bare":
+            joined = found and found[-1].domain in {"motion", "any"} and not pick.rank
+            if joined and (pick.place or pick.colour) and not pick.nth:
+                found[-1] = replace(
+                    found[-1], place=pick.place or found[-1].place, colour=pick.colour or found[-1].colour
+                )
+            elif pick != Pick(words=pick.words):
+                found.append(pick)
+    return [_with_domain(pick, items, context) for pick in found]
+
+
+def main_pick(items: list[Item], context: Domain = "any") -> Pick:
+    """The events a clause is about; without a noun, those that its verb implies."""
+    found = picks(items, context)
+    if not found:
+        implied = implied_domain(items)
+        return _timed(Pick(domain=implied if implied != "any" else context), items)
+    first = found[0]
+    for extra in found[1:]:
+        first = _merged(first, extra, _lacks(items, extra))
+    return first if first.relation else _timed(first, items)
+
+
+def _lacks(items: list[Item], pick: Pick) -> bool:
+    """Whether a clause denies a description ("have no movement")."""
+    plain = [item for item in items if item.kind != "exist"]
+    return any(before.kind == "neg" and item.pick.words == pick.words for before, item in pairwise(plain))
+
+
+def _merged(first: Pick, extra: Pick, lacking: bool = False) -> Pick:
+    """One description of two phrases of a clause ("the sound that is heard first", "the moving thing on the left")."""
+    if extra.domain in {first.domain, "any"} or first.domain in {"any", "background", "clip"}:
+        domain = first.domain if first.domain not in {"any", "clip"} else extra.domain
+        return replace(
+            first,
+            domain=domain,
+            voice=first.voice or extra.voice,
+            colour=first.colour or extra.colour,
+            place=first.place or extra.place,
+            rank=first.rank or extra.rank,
+            nth=first.nth if first.nth is not None or first.rank else extra.nth,
+        )
+    if lacking and first.domain in _EVENT_NOUNS and extra.domain in _EVENT_NOUNS and first.relation is None:
+        return replace(first, relation="apart", other=extra)
+    telling = extra.singles_out or extra.voice or extra.colour or extra.domain in {"cut", "flash"}
+    if telling and first.relation is None and extra.domain in _EVENT_NOUNS and first.domain in _EVENT_NOUNS:
+        return replace(first, relation="during", other=extra)
+    return first
+
+
+def _timed(pick: Pick, items: list[Item]) -> Pick:
+    """The description limited to seconds that the clause names: "in the first 2 seconds", "at 3 s"."""
+    if any(item.kind in {"bound", "comp", "same"} for item in items):
+        return pick
+    for at, (item, unit) in enumerate(pairwise(items)):
+        if item.kind == "number" and unit.kind == "unit" and unit.value in {"s", "ms"}:
+            seconds = float(item.value) * (0.001 if unit.value == "ms" else 1.0)
+            edge = items[at - 1].pick.nth if at and items[at - 1].kind == "bare" else None
+            if edge is not None and pick.nth == edge:
+                pick = replace(pick, nth=None)
+            span = {1: (0.0, seconds), -1: (-seconds, 0.0)}.get(edge or 0, (seconds, seconds))
+            return replace(pick, relation="between" if edge else "during", span=span)
+    return pick
+
+
+def _span(items: list[Item]) -> tuple[float, float] | None:
+    """The stretch of seconds that a clause names."""
+    scale = 0.001 if any(item.kind == "unit" and item.value == "ms" for item in items) else 1.0
+    numbers = [float(item.value) * scale for item in items if item.kind == "number"]
+    if not numbers:
+        return None
+    return (min(numbers), max(numbers)) if len(numbers) > 1 else (numbers[0], numbers[0])
+
+
+def _half(items: list[Item]) -> tuple[float, float] | None:
+    for item in items:
+        if item.kind == "half":
+            return {"1": (0.0, 0.5), "2": (0.5, 1.0), "begin": (0.0, 0.0), "finish": (1.0, 1.0)}[item.value]
+    return None
+
+
+def related(pick: Pick, relations: list[tuple[str, list[Item]]]) -> Pick:
+    """The description with the relations of its clauses attached, each to the one before."""
+    if not relations:
+        return pick
+    (relation, items), rest = relations[0], relations[1:]
+    span = _span(items) if not any(item.kind == "np" and item.value in _EVENT_NOUNS for item in items) else None
+    if span is not None:
+        return replace(pick, relation=relation, span=span)
+    if relation == "between":
+        found = picks(items)
+        if len(found) < 2:
+            return replace(pick, relation=None)
+        return replace(pick, relation=relation, other=replace(found[0], relation="until", other=found[1]))
+    half = _half(items)
+    if half is not None:
+        return replace(pick, relation="during", span=half, half=True)
+    if any(item.kind == "mute" for item in items):
+        if relation == "during":
+            return replace(pick, relation="apart", other=Pick(domain="sound", words="any sound"))
+        return replace(pick, relation=relation, other=Pick(domain="silence", words="the silence"))
+    other = related(main_pick(items), rest)
+    if other.domain in {"any", "clip"} and other.nth is None:
+        return replace(pick, relation=None)
+    return replace(pick, relation=relation, other=other)
+
+
+def halved(pick: Pick, items: list[Item]) -> Pick:
+    """The description limited to the part of the clip that the main clause names ("in the first half")."""
+    half = _half(items)
+    return pick if half is None or pick.relation else replace(pick, relation="during", span=half, half=True)
+
+
+def alternatives(items: list[Item]) -> str | None:
+    """The kind of attribute that the clause offers with "or" ("left or right" is place), or None."""
+    for at, item in enumerate(items):
+        if item.kind == "conj" and item.value == "or" and 0 < at < len(items) - 1:
+            kinds = [_attribute(items[at - 1]), _attribute(items[at + 1])]
+            if kinds[1] is not None and (kinds[0] in (kinds[1], None) or at >= 2):
+                return kinds[1]
+    return None
+
+
+def _attribute(item: Item) -> str | None:
+    if item.kind not in {"np", "bare"} or item.pick.singles_out:
+        return None
+    if item.pick.voice:
+        return "voice"
+    if item.pick.colour:
+        return "colour"
+    return "place" if item.pick.place else None
+
+
+def without_alternatives(items: list[Item]) -> list[Item]:
+    """The clause less the attributes that it offers with "or"."""
+    dropped = set()
+    for at, (item, following) in enumerate(pairwise(items)):
+        if following.kind == "conj" and _attribute(item):
+            dropped.add(at)
+        if item.kind in {"conj", "comma"} and _attribute(following):
+            dropped.add(at + 1)
+    return [item for at, item in enumerate(items) if at not in dropped]

@@ -1,0 +1,167 @@
+"""Groups the tokens of a question into items: noun phrases with their modifiers, and everything between them."""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+from aurelia_offline.questions.lexicon import Token
+from aurelia_offline.questions.query import Domain, Pick
+
+_MODIFIERS = {"rank", "ordinal", "colour", "place", "voice", "different"}
+_BREAKING = {"in", "on", "at", "for", "by", "with", "to"}
+_DOMAINS = {
+    "thing": "motion",
+    "outlined": "motion",
+    "one": "any",
+    "noise_word": "sound",
+    "beat": "sound",
+    "shot": "clip",
+}
+_CLAUSE_STARTS = {"det", "colour", "place", "voice", "rank", "ordinal", "noun", "number"}
+_NAMES_A_THING = {"det", "every", "wh", "colour", "ordinal", "rank", "place", "conj", "exist", "world"}
+_THAN = {
+    "longer": "length+",
+    "shorter": "length-",
+    "higher": "pitch+",
+    "lower": "pitch-",
+    "faster": "tempo+",
+    "slower": "tempo-",
+    "fewer": "count-",
+    "less": "count-",
+}
+_ENDINGS_OF_NO_NOUN = ("ing", "ly", "ed")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A noun phrase (`np`), modifiers without a noun (`bare`), or a token that is neither; `pick` for the first two."""
+
+    kind: str
+    value: str
+    text: str
+    pick: Pick = Pick()
+
+
+def _fixed_pick(found: list[Token], noun: Token | None) -> Pick:
+    """The description that modifiers and a noun make."""
+    pick = Pick(words=" ".join([token.text for token in found] + ([noun.text] if noun else [])))
+    for token in found:
+        match token.kind:
+            case "rank":
+                pick = replace(pick, rank=token.value)
+            case "ordinal":
+                pick = replace(pick, nth=int(token.value))
+            case "colour":
+                pick = replace(pick, colour=token.value)
+            case "place":
+                pick = replace(pick, place=token.value)
+            case "voice":
+                pick = replace(pick, voice=token.value)
+            case _:
+                pick = replace(pick, distinct=True)
+    if noun is None:
+        return replace(pick, domain="sound") if pick.voice else pick
+    domain = cast(Domain, _DOMAINS.get(noun.value, noun.value))
+    if domain == "any" and pick.voice:
+        domain = "sound"
+    return replace(pick, domain=domain, outline=noun.value == "outlined")
+
+
+class _Grouping:
+    """The items found so far and the modifiers that wait for their noun."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.waiting: list[Token] = []
+
+    def flush(self) -> None:
+        """Ends a phrase that got no noun."""
+        if self.waiting:
+            pick = _fixed_pick(self.waiting, None)
+            kind = "np" if pick.voice else "bare"
+            self.items.append(Item(kind, "sound" if pick.voice else "", pick.words, pick))
+            self.waiting = []
+
+    def noun(self, token: Token) -> None:
+        """Ends a phrase with its noun; noun upon noun is one phrase ("the flash event")."""
+        pick = _fixed_pick(self.waiting, token)
+        self.waiting = []
+        self.items.append(Item("np", token.value, pick.words, pick))
+
+    def other(self, token: Token) -> None:
+        """Ends a phrase with something that is none of its words."""
+        self.flush()
+        self.items.append(Item(token.kind, token.value, token.text))
+
+
+def _is_verb_last(tokens: list[Token], at: int) -> bool:
+    """Whether "last" means to endure: where a length is asked, told or compared, and no noun follows."""
+    after = tokens[at + 1].kind if at + 1 < len(tokens) else "comma"
+    if at and tokens[at - 1].kind == "det":
+        return False
+    asked = any(token.kind == "wh" and token.value == "how_long" for token in tokens)
+    return after in {"comp", "bound", "number", "same"} or (asked and after not in {"noun", "voice", "colour", "verb"})
+
+
+def _read_again(tokens: list[Token], at: int) -> Token:
+    """A token whose meaning depends on its neighbours."""
+    token = tokens[at]
+    following = next((later for later in tokens[at + 1 :] if later.kind != "filler"), Token("comma", "", ""))
+    if token.text == "last" and _is_verb_last(tokens, at):
+        return Token("verb", "endure", token.text)
+    if token.text == "once" and following.kind not in _CLAUSE_STARTS:
+        return Token("number", "1", token.text)
+    if token.value == "noise_word":
+        return _read_noise(tokens, at)
+    if token.kind == "bound" and token.text.endswith("than") and following.kind != "number":
+        return Token("comp", _THAN.get(token.text.split()[0], "count+"), token.text)
+    if token.text == "as" and any(earlier.kind == "same" for earlier in tokens[:at]):
+        return Token("conj", "and", token.text)
+    if token.text == "say" and all(earlier.kind in {"filler", "aux", "comma"} for earlier in tokens[:at]):
+        return Token("filler", "", token.text)
+    return _read_unknown(tokens, at) if token.kind == "unknown" else token
+
+
+def _read_noise(tokens: list[Token], at: int) -> Token:
+    """The word "noise" beside tones and clicks is a kind of sound; "the noise" is it if the clip has one; else any."""
+    token = tokens[at]
+    if token.text != "noise":
+        return token
+    contrast = any(other.kind == "voice" and other.value != "noise" for other in tokens)
+    counted = any(other.kind == "wh" and other.value == "count" for other in tokens)
+    single = at > 0 and tokens[at - 1].text in {"a", "the"} and not counted
+    return Token("voice", "noise" if contrast else "noise?", token.text) if contrast or single else token
+
+
+def _read_unknown(tokens: list[Token], at: int) -> Token:
+    """A word in no list is a thing this profile does not know where a noun would stand, and ignored elsewhere."""
+    token = tokens[at]
+    before = next((earlier for earlier in reversed(tokens[:at]) if earlier.kind != "filler"), None)
+    noun_place = before is not None and before.kind in _NAMES_A_THING
+    if noun_place and not token.text.endswith(_ENDINGS_OF_NO_NOUN):
+        return Token("world", "unlisted", token.text)
+    return Token("filler", "", token.text)
+
+
+def group(tokens: list[Token]) -> list[Item]:
+    """The items of a question, fillers dropped."""
+    grouping = _Grouping()
+    for at in range(len(tokens)):
+        token = _read_again(tokens, at)
+        if token.kind in _MODIFIERS:
+            grouping.waiting.append(token)
+        elif token.kind == "noun":
+            grouping.noun(token)
+        elif token.kind == "det" or (token.kind == "filler" and token.text in _BREAKING):
+            grouping.flush()
+        elif token.kind != "filler":
+            grouping.other(token)
+    grouping.flush()
+    return [item for item in grouping.items if item.kind != "det"]
+
+
+def noise_is_a_voice(choices: list[str], tokens: list[Token]) -> list[Token]:
+    """Reads "noise" as a kind of sound where the choices contrast it with a tone or a click."""
+    listed = " ".join(choices).lower()
+    if any(word in listed for word in ("tone", "click", "beep", "hiss")):
+        return [Token("voice", "noise", t.text) if t.value == "noise_word" and t.text == "noise" else t for t in tokens]
+    return tokens

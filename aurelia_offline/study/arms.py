@@ -1,0 +1,100 @@
+"""Asks a target many questions, each with a reasoning that is given: the study's controls, outside the loop.
+
+Every call goes through the graph's own target node and a ledger of its own, so that nothing is asked twice. Which
+reasonings are given is `aurelia_offline.study.controls`' business; tables are `aurelia_offline.study.tables`'.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aurelia.bench.media import Clips
+from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.records import Record
+from aurelia.bench.run_ledger import RunLedger
+from aurelia.bench.runner import House
+from aurelia.bench.scoring import by_rule
+from aurelia_core.errors import MediaError, ModelError
+from aurelia_core.models.client import Desk
+from aurelia_offline.training import examples
+from nodes.prepare import check
+from nodes.target import ask_target
+from state.context import Context, Inject
+from state.schema import Known, Reasoning
+
+Values = dict[str, float]
+"""By record id: 1 for a right answer, 0 for a wrong, missing or unreadable one, and shares of a caption between."""
+
+
+class Given(NamedTuple):
+    """One question with the reasoning that the target is given (None: none), and how much of it."""
+
+    record: Record
+    reasoning: Reasoning | None
+    inject: Inject = "steps"
+
+
+class Arm(NamedTuple):
+    """What came of one way of asking: values and answers by record id."""
+
+    values: Values
+    answers: dict[str, str | None]
+
+
+def value_of(record: Record, answer: str | None) -> float:
+    """What an answer is worth, 0..1; a caption by the share of its turns that are told rightly, in their places.
+
+    Of a caption that stands behind steps, what follows the last "Answer:" counts.
+    """
+    if mark := by_rule(record, answer):
+        return mark.value or 0.0
+    true, said = (examples.answer_of(text).split(", then ") for text in (record.answers[0], answer or ""))
+    return sum(a == b for a, b in zip(true, said, strict=False)) / len(true)
+
+
+async def ask_all(
+    arms: Mapping[str, Sequence[Given]], target: str, house: House, ledger: Path, concurrency: int = 4
+) -> dict[str, Arm]:
+    """Every question of every arm.
+
+    Args:
+        arms: the questions by the arm's name.
+        target: `provider:model`.
+        house: what it uses of this machine.
+        ledger: the file that keeps the calls.
+        concurrency: questions, and calls to a provider, at the same time.
+    """
+    store = house.clips()
+    kept = RunLedger(ledger, Traffic(concurrency, {}), sleep=house.sleep)
+    desk = Desk(house.settings, providers=house.providers, store=store, ledger=kept)
+    clips, gate = Clips(store), asyncio.Semaphore(concurrency)
+
+    async def one(name: str, given: Given) -> str | None:
+        async with gate:
+            with kept.account(f"{name}/{given.record.id}"):
+                try:
+                    state = await _state(given.record, desk, clips)
+                    said = await ask_target(state, given.reasoning, Context(target=target, inject=given.inject), desk)
+                except (ModelError, MediaError):
+                    return None
+                return said.value
+
+    try:
+        found: dict[str, Arm] = {}
+        for name, asked in arms.items():
+            answers = await asyncio.gather(*(one(name, given) for given in asked))
+            told = {given.record.id: answer for given, answer in zip(asked, answers, strict=True)}
+            found[name] = Arm({g.record.id: value_of(g.record, told[g.record.id]) for g in asked}, told)
+        return found
+    finally:
+        await kept.apart(kept.close)
+
+
+async def _state(record: Record, desk: Desk, clips: Clips) -> Known:
+    """What the target is told, as the graph's first node prepares it."""
+    media = await clips.media(record)
+    asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}
+    question, choices, _ = check(asked)
+    clip = await asyncio.to_thread(desk.store.admit, media.video)
+    return {"run": "study", "question": question, "choices": choices, "clip": clip, "tracks": []}

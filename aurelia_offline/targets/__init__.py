@@ -1,0 +1,13 @@
+"""The target rows of this package (entry point `aurelia.targets`) and the weights of the miniature beside them."""
+
+from aurelia_core.types import MediaRef
+
+
+def in_domain(domain: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool:
+    """Whether a question and a clip belong to the world `domain` that a row of this package names.
+
+    There is one such world, `stage`; its clips have no separate sound tracks.
+    """
+    from aurelia_offline.world.stage import staged
+
+    return domain == "stage" and not tracks and staged(question, clip)

@@ -1,0 +1,136 @@
+"""The figures of the mini target's model card: every way of asking, and every control, on clips never used before.
+
+Reasonings are written from the truth here (what the target does with a right plan, or with a wrong statement); what it
+does with the agents' reasonings is measured by the study, through files and the graph.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aurelia.bench.statistics import Paired, paired
+from aurelia_offline.training import examples
+from aurelia_offline.training.evaluate import Asker, Item, ask, items, plan_of_another
+from aurelia_offline.world import world
+from aurelia_offline.world.stage import names
+from aurelia_offline.world.stage_chain import Hop, Missing, chain
+
+TASKS = {
+    "spot": "AV-QA", "instrument": "AV-QA", "before": "AV-QA", "after": "AV-QA", "left": "AV-QA",
+    "continent": "AV-GeoIQ", "food": "AV-GeoIQ", "currency": "AV-GeoIQ", "order": "AV-Compositional", "odd": "AV-Meme",
+}  # fmt: skip
+Marks = npt.NDArray[np.bool_]
+
+
+def corrupted(hops: Sequence[Hop], rng: np.random.Generator) -> list[Hop]:
+    """The chain with one finding wrong, and all that follows from it left as it was; the last finding is wrong too."""
+    at = int(rng.integers(len(hops)))
+    return [
+        hop._replace(value=_other(hop, rng)) if number in (at, len(hops) - 1) else hop
+        for number, hop in enumerate(hops)
+    ]
+
+
+def _other(hop: Hop, rng: np.random.Generator) -> str:
+    known = names()
+    kinds = {
+        "instrument": known.instruments, "spot": known.spots, "turn": known.turns, "count": known.counts,
+        "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in known.facts.items()},
+    }  # fmt: skip
+    others = [value for value in kinds.get(hop.kind, []) if value != hop.value]
+    return str(rng.choice(others)) if others else hop.value
+
+
+def of_another_clip(item: Item, rng: np.random.Generator) -> list[Hop]:
+    """What the same question finds on another clip."""
+    while True:
+        try:
+            return chain(item.example.asked, world.draw(int(rng.integers(10**5, 2 * 10**5))).table)
+        except Missing:
+            continue
+
+
+def measured(
+    folder: Path, count: int, first: int = 0, say: Callable[[str], Any] = lambda text: None
+) -> dict[str, Marks]:
+    """Right or wrong, bool[count], for every way of asking, by its name."""
+    asker, known, rng = Asker(folder), items(count, first), np.random.default_rng(4)
+    plans = {
+        "another question's steps": [plan_of_another(item, rng) for item in known],
+        "corrupted": [corrupted(item.example.hops, rng) for item in known],
+        "another clip's answers": [of_another_clip(item, rng) for item in known],
+    }
+    found: dict[str, Marks] = {}
+    for name, way, more in (
+        ("zero-shot", "direct", {}),
+        ("own steps", "own", {}),
+        ("steps", "steps", {}),
+        ("zero-shot, blind", "direct", {"blind": True}),
+        ("steps, blind", "steps", {"blind": True}),
+        ("another question's steps", "steps", {}),
+        ("steps+answers", "steps+answers", {}),
+        ("full", "full", {}),
+        ("corrupted", "steps+answers", {}),
+        ("another clip's answers", "steps+answers", {}),
+    ):
+        given: Any = {**more, "plans": plans.get(name)}
+        found[name] = ask(asker, known, way, **given).right  # type: ignore[arg-type]
+        say(f"{name}: {100 * found[name].mean():.1f} %")
+    return found
+
+
+def table(known: Sequence[Item], found: dict[str, Marks]) -> str:
+    """The card's table in Markdown: a column a way, a row for all, each number of hops, each group and each task."""
+    hops = np.array([len(item.example.hops) for item in known])
+    groups = np.array([examples.group(item.composition) for item in known])
+    tasks = np.array([TASKS[item.example.asked.kind] for item in known])
+    chances = np.array([1 / len(item.example.choices) for item in known])
+    rows: list[tuple[str, Marks]] = [("all", hops > 0)]
+    rows += [(f"{number} hop{'s' * (number > 1)}", hops == number) for number in sorted(set(hops.tolist()))]
+    several = hops > 1
+    words = {"trained": "trained in every way", "steps": "trained with steps only", "never": "never trained"}
+    rows += [(f"2+ hops, {words[name]}", several & (groups == name)) for name in words]
+    rows += [(task, tasks == task) for task in sorted(set(tasks.tolist()))]
+    lines = [f"| questions | n | chance | {' | '.join(found)} |", "|---" * (3 + len(found)) + "|"]
+    for name, chosen in rows:
+        if chosen.any():
+            cells = " | ".join(f"{100 * marks[chosen].mean():.1f}" for marks in found.values())
+            lines.append(f"| {name} | {chosen.sum()} | {100 * chances[chosen].mean():.1f} | {cells} |")
+    return "\n".join(lines)
+
+
+def spread(found: Sequence[dict[str, Marks]]) -> str:
+    """Every way over several checkpoints in Markdown: percent right of each, mean and standard deviation."""
+    names_ = list(found[0])
+    lines = [f"| checkpoint | {' | '.join(names_)} |", "|---" * (1 + len(names_)) + "|"]
+    rights = np.array([[100 * marks[name].mean() for name in names_] for marks in found])
+    rows = {**{str(number): row for number, row in enumerate(rights, 1)}, "mean": rights.mean(0)}
+    rows["standard deviation"] = rights.std(0, ddof=1)
+    lines += [f"| {name} | {' | '.join(f'{cell:.1f}' for cell in row)} |" for name, row in rows.items()]
+    return "\n".join(lines)
+
+
+def gains(known: Sequence[Item], found: dict[str, Marks]) -> str:
+    """What one way changes over another, paired, with a 95 % interval that draws whole clips, and McNemar's p."""
+    clips = [str(item.seed) for item in known]
+    lines = []
+    for better, worse in (
+        ("steps", "zero-shot"),
+        ("steps", "own steps"),
+        ("zero-shot", "zero-shot, blind"),
+        ("steps", "another question's steps"),
+        ("steps, blind", "zero-shot, blind"),
+        ("steps+answers", "zero-shot"),
+        ("corrupted", "zero-shot"),
+    ):
+        change = paired(found[worse].tolist(), found[better].tolist(), clips)
+        lines.append(f"* {better} over {worse}: {_points(change)}, McNemar p = {change.p:.2g}")
+    return "\n".join(lines)
+
+
+def _points(change: Paired) -> str:
+    gain = change.difference
+    return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

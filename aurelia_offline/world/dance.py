@@ -1,0 +1,194 @@
+"""Dances of the mini world (DM-Match): a shape that jumps at beats, silent, and four tracks of which one fits.
+
+All four tracks strike in one rhythm, each with a voice of its own: the right one at the jumps, the others at another
+tempo, half a beat late, or in another rhythm of as many strikes. Truth and media come from a seed; nothing is asked of
+a model here. The mini target was never shown candidate tracks, so these questions are for other targets.
+"""
+
+import string
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from itertools import combinations
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from aurelia.bench.records import Reason, Record, Source
+from aurelia_offline.world import scene
+from aurelia_offline.world.scene import Colour, Scene, Shape, SoundEvent
+from aurelia_offline.world.voices import RATE, Voice
+from aurelia_offline.world.world import COLOURS, FORMS, Form
+
+Fault = Literal["none", "other tempo", "late", "other rhythm"]
+FAULTS: tuple[Fault, ...] = ("none", "other tempo", "late", "other rhythm")
+"""What a track is: the right one, or wrong in one of three ways; every dance has one of each."""
+QUESTION = "Which of the audio tracks fits the moves of the shape?"
+CHOICES = tuple(f"audio {letter}" for letter in string.ascii_uppercase[: len(FAULTS)])
+SECONDS, WIDTH, HEIGHT, FPS = 8.0, 160, 120, 24
+BEAT = 0.8, 1.0
+"""Seconds of the shortest and the longest beat."""
+SHORTEST = 0.12
+"""Seconds of a click."""
+_VOICES: tuple[tuple[Voice, float, float], ...] = (
+    ("click", 80, 150), ("bell", 700, 1300), ("tone", 450, 850), ("reed", 150, 300),
+)  # fmt: skip
+
+
+class Track(NamedTuple):
+    """One candidate track: what is wrong with it, when it strikes (seconds, ascending), and in which voice (Hz)."""
+
+    fault: Fault
+    strikes: tuple[float, ...]
+    voice: Voice
+    pitch: float
+
+
+class Dance(NamedTuple):
+    """One dance.
+
+    Attributes:
+        seed: of all of it.
+        beat: seconds from beat to beat.
+        jumps: when the shape jumps, seconds, ascending; each takes half a beat.
+        tracks: the candidates, A first.
+        place: where the shape stands, as a fraction of the picture's width.
+        colour, form: of the shape.
+    """
+
+    seed: int
+    beat: float
+    jumps: tuple[float, ...]
+    tracks: tuple[Track, ...]
+    place: float
+    colour: Colour
+    form: Form
+
+    @property
+    def right(self) -> int:
+        """The place of the fitting track, from 0."""
+        return next(number for number, track in enumerate(self.tracks) if track.fault == "none")
+
+
+def draw(seed: int) -> Dance:
+    """The dance of a seed."""
+    rng = np.random.default_rng([seed, 20261123])
+    beat, first = float(rng.uniform(*BEAT)), float(rng.uniform(0.2, 0.5))
+    count = int((SECONDS - 0.3 - first - beat) / beat)
+    known = _rhythms(count)
+    rhythm = known[int(rng.integers(len(known)))]
+    faster = float(rng.uniform(1.25, 1.4))
+    slower = _times(rhythm, first, beat * faster)
+    # Cut off at the clip's end, a slower track would be told by its number of strikes.
+    whole = slower[-1] + beat / 2 < SECONDS
+    struck = {
+        "none": _times(rhythm, first, beat),
+        "other tempo": slower if whole and rng.random() < 0.5 else _times(rhythm, first, beat / faster),
+        "late": tuple(round(time + beat / 2, 3) for time in _times(rhythm, first, beat)),
+        "other rhythm": _times(_other(rhythm, known, rng), first, beat),
+    }
+    voices, order = rng.permutation(len(_VOICES)), rng.permutation(len(FAULTS))
+    tracks = []
+    for at, number in zip(order, voices, strict=True):
+        voice, low, high = _VOICES[int(number)]
+        fault = FAULTS[int(at)]
+        tracks.append(Track(fault, struck[fault], voice, round(float(rng.uniform(low, high)), 1)))
+    place = round(float(rng.uniform(0.3, 0.7)), 2)
+    colour, form = COLOURS[int(rng.integers(len(COLOURS)))], FORMS[int(rng.integers(len(FORMS)))]
+    return Dance(seed, round(beat, 3), struck["none"], tuple(tracks), place, colour, form)
+
+
+def _rhythms(count: int) -> list[tuple[int, ...]]:
+    """Every rhythm on `count` beats: the first one is danced, and about two in three of the others."""
+    danced = max(3, round(0.65 * count))
+    return [(0, *others) for others in combinations(range(1, count), danced - 1)]
+
+
+def _other(rhythm: tuple[int, ...], known: list[tuple[int, ...]], rng: np.random.Generator) -> tuple[int, ...]:
+    """A rhythm of as many strikes that has as few of its beats as can be, but for one more."""
+    shared = [len({*rhythm} & {*other}) for other in known]
+    fitting = [other for other, same in zip(known, shared, strict=True) if same <= min(shared) + 1 and other != rhythm]
+    return fitting[int(rng.integers(len(fitting)))]
+
+
+def _times(rhythm: Iterable[int], first: float, beat: float) -> tuple[float, ...]:
+    return tuple(round(first + number * beat, 3) for number in rhythm)
+
+
+def staged(dance: Dance) -> Scene:
+    """The silent picture of a dance."""
+    moves = [(time, round(time + dance.beat / 2, 3)) for time in dance.jumps]
+    shape = Shape(colour=dance.colour, shape=dance.form, x=dance.place, y=0.7, size=0.4, moves=moves, rise=0.2)
+    return Scene(seconds=SECONDS, fps=FPS, width=WIDTH, height=HEIGHT, shapes=[shape], audible=False)
+
+
+def sounding(dance: Dance, track: Track) -> Scene:
+    """One of its tracks, as a scene of which only the sound counts."""
+    long = SHORTEST if track.voice == "click" else dance.beat / 2
+    sounds = [
+        SoundEvent(start=time, end=round(time + long, 3), voice=track.voice, pitch=track.pitch)
+        for time in track.strikes
+    ]
+    return Scene(seconds=SECONDS, fps=FPS, width=WIDTH, height=HEIGHT, sounds=sounds)
+
+
+def names(seed: int) -> tuple[str, list[str]]:
+    """The names of a dance's files: the clip, and its tracks in their order."""
+    return f"dance-{seed}.mp4", [f"dance-{seed}-{choice[-1].lower()}.m4a" for choice in CHOICES]
+
+
+def record(seed: int) -> Record:
+    """A dance as a benchmark record; its reference reasoning tells when the shape jumps and what each track does."""
+    dance, (video, audio) = draw(seed), names(seed)
+    seen = f"The shape jumps at {_told(dance.jumps)}."
+    reasons = [Reason(text=seen, modality="visual")]
+    for choice, track in zip(CHOICES, dance.tracks, strict=True):
+        reasons.append(Reason(text=f"{choice} strikes at {_told(track.strikes)}.", modality="audio"))
+    return Record(
+        id=f"mini/dance/{seed}",
+        column="dm-match",
+        category="Dance Performances",
+        kinds=["dance"],
+        video=video,
+        audio=audio,
+        question=QUESTION,
+        choices=list(CHOICES),
+        answers=[CHOICES[dance.right]],
+        reasoning=reasons,
+        source=Source(dataset="aurelia-mini", split="test" if seed < 500_000 else "validation", row=seed),
+        licence="MIT",
+    )
+
+
+def _told(times: Iterable[float]) -> str:
+    return ", ".join(f"{time:.2f} s" for time in times)
+
+
+def write(media: Path, seeds: Iterable[int], tell: Callable[[str], None] = lambda _: None) -> None:
+    """Renders the clips and tracks of these dances that are not there yet."""
+    media.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        dance, (video, audio) = draw(seed), names(seed)
+        if not (media / video).exists():
+            scene.write(staged(dance), part := media / f"{video}.part")
+            part.replace(media / video)
+        for track, name in zip(dance.tracks, audio, strict=True):
+            if not (media / name).exists():
+                write_track(sounding(dance, track), part := media / f"{name}.part")
+                part.replace(media / name)
+        tell(f"dance {seed} rendered")
+
+
+def write_track(sounds: Scene, path: Path) -> None:
+    """The sound of a scene as an m4a file (AAC mono, 48 kHz); it is replaced."""
+    import av
+
+    samples = scene.render(sounds).samples
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=RATE, layout="mono")
+        stream.bit_rate = 128000
+        for start in range(0, len(samples), 1024):
+            block = av.AudioFrame.from_ndarray(samples[None, start : start + 1024], format="fltp", layout="mono")
+            block.sample_rate, block.pts, block.time_base = RATE, start, Fraction(1, RATE)
+            container.mux(stream.encode(block))
+        container.mux(stream.encode(None))

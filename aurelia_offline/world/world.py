@@ -1,0 +1,117 @@
+"""Clips of the mini world: drawn from a seed, with their truth, as scenes that can be rendered. Nothing is asked here.
+
+Four spots, four turns of a second: in each turn one of four instruments sounds, and the shape at its spot rises and
+bounces. Loudness, pitch, onset, length and beat of each turn differ, and so do the shapes' colours and forms.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from aurelia_offline.world.scene import Colour, Scene, Shape, SoundEvent
+from aurelia_offline.world.stage import Table, Turn, names
+from aurelia_offline.world.voices import Voice
+
+SECONDS = names().clip["seconds"]
+WIDTH, HEIGHT, FPS = (int(names().clip[name]) for name in ("width", "height", "fps"))
+RISE = 0.22
+SIZE = 0.5
+TAG = 0.2
+Form = Literal["circle", "square", "triangle"]
+COLOURS: tuple[Colour, ...] = ("red", "green", "blue", "yellow", "orange", "cyan")
+FORMS: tuple[Form, ...] = ("circle", "square", "triangle")
+
+
+class Played(NamedTuple):
+    """One turn as it is played: times in seconds of the clip, pitch in Hz, level in dBFS; `beats` strikes."""
+
+    instrument: str | None
+    spot: int | None
+    level: float
+    start: float
+    end: float
+    pitch: float
+    beats: int
+
+
+class Clip(NamedTuple):
+    """One clip of the world: its seed and turns, and what stands at each spot from the left."""
+
+    seed: int
+    turns: tuple[Played, ...]
+    colours: tuple[Colour, ...]
+    forms: tuple[Form, ...]
+
+    @property
+    def table(self) -> Table:
+        """The truth about the clip."""
+        return tuple(Turn(turn.instrument, turn.spot, turn.level) for turn in self.turns)
+
+
+def draw(seed: int, odd: float = 0.1) -> Clip:
+    """The clip of a seed; with the chance `odd` one of its turns lacks its sound, or its move."""
+    rng = np.random.default_rng([seed, 20261122])
+    known = names()
+    instruments = [str(name) for name in rng.permutation(known.instruments)]
+    spots = [int(spot) for spot in rng.permutation(len(known.spots))]
+    levels = _levels(rng)
+    turns = []
+    for number, (instrument, spot, level) in enumerate(zip(instruments, spots, levels, strict=True)):
+        start = number + float(rng.uniform(0.0, 0.15))
+        end = number + float(rng.uniform(0.8, 0.98))
+        beats = int(rng.integers(2, 5)) if instrument in ("bell", "drum") else 1
+        turns.append(Played(instrument, spot, level, round(start, 3), round(end, 3), _pitch(instrument, rng), beats))
+    if rng.random() < odd:
+        at = int(rng.integers(len(turns)))
+        mute = rng.random() < 0.5
+        turns[at] = turns[at]._replace(instrument=None) if mute else turns[at]._replace(spot=None)
+    colours = tuple(COLOURS[int(i)] for i in rng.permutation(len(COLOURS))[: len(known.spots)])
+    forms = tuple(FORMS[int(i)] for i in rng.integers(0, len(FORMS), len(known.spots)))
+    return Clip(seed, tuple(turns), colours, forms)
+
+
+def _levels(rng: np.random.Generator) -> list[float]:
+    """Levels of the turns in dBFS: one the loudest, one the softest, 4 to 12 dB and more apart from the others."""
+    loudest = float(rng.uniform(-23, -19))
+    middle = loudest - float(rng.uniform(4, 12))
+    softest = middle - 1.5 - float(rng.uniform(4, 12))
+    levels = [loudest, middle, middle - float(rng.uniform(0, 1.5)), softest]
+    return [round(levels[int(i)], 2) for i in rng.permutation(4)]
+
+
+def _pitch(instrument: str, rng: np.random.Generator) -> float:
+    low, high = {"bell": (700, 1300), "flute": (450, 850), "reed": (150, 300), "drum": (80, 150)}[instrument]
+    return round(float(rng.uniform(low, high)), 1)
+
+
+def staged(clip: Clip) -> Scene:
+    """The clip as a scene. Every spot carries a small mark whose corner tells it from the others."""
+    count = len(clip.colours)
+    shapes = []
+    for spot in range(count):
+        moves = [(turn.start, turn.end) for turn in clip.turns if turn.spot == spot]
+        shapes.append(
+            Shape(colour=clip.colours[spot], shape=clip.forms[spot], x=(spot + 0.5) / count, y=0.7, size=SIZE,
+                  moves=moves, rise=RISE)
+        )  # fmt: skip
+        right, low = spot % 2, spot // 2
+        x = (spot + (1 - TAG / 2 if right else TAG / 2)) / count
+        shapes.append(Shape(colour="magenta", shape="square", x=x, y=1 - TAG / 2 if low else TAG / 2, size=TAG))
+    sounds = [event for turn in clip.turns for event in heard(turn)]
+    return Scene(seconds=SECONDS, fps=FPS, width=WIDTH, height=HEIGHT, shapes=shapes, sounds=sounds)
+
+
+def heard(turn: Played) -> list[SoundEvent]:
+    """What is heard of a turn."""
+    if turn.instrument is None:
+        return []
+    voices: dict[str, Voice] = {"bell": "bell", "flute": "tone", "reed": "reed", "drum": "click"}
+    span = (turn.end - turn.start) / turn.beats
+    length = {"bell": span, "drum": min(span, 0.12)}.get(turn.instrument, span)
+    pitch = None if turn.instrument == "drum" else turn.pitch
+    found = []
+    for beat in range(turn.beats):
+        start = turn.start + span * beat
+        end, voice = min(start + length, turn.end), voices[turn.instrument]
+        found.append(SoundEvent(start=start, end=end, voice=voice, pitch=pitch, level=turn.level))
+    return found
