@@ -37,7 +37,7 @@ live: $(READY)
 	$(BIN)/pytest tests/live --run-live
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 effect: $(READY)
 	$(BIN)/python -m aurelia mini study --out build/effect --questions 100 --controlled 60 --ablated 24 \
@@ -45,10 +45,10 @@ effect: $(READY)
 	$(BIN)/python -m aurelia mini recovery --out build/effect --clips 6
 
 attack: $(READY)
-	$(BIN)/python benchmarks/attack/run.py
+	$(BIN)/python -m benchmarks.attack.run
 
 pictures: $(READY)
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python -m tests.docs.pictures
 
 lock:
 	$(PYTHON) -m venv build/lock

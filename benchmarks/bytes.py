@@ -7,7 +7,6 @@ the clip, and its sound as a file, sent again by every call that sees it. Bodies
 import asyncio
 import io
 import os
-import sys
 import tempfile
 import wave
 from collections.abc import Iterator
@@ -15,22 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
 import numpy as np
-import wire_google
-import wire_openai
 from google import genai
 from google.genai import types
-from media import SCENE
-from scripted import verdict
 
 from aurelia.run.ask import ask
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Desk
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import parse, write
+from benchmarks.media import SCENE
 from state.context import ROLES, make_context
+from tests.support import google_server as wire_google
+from tests.support import openai_server as wire_openai
+from tests.support.scripted import verdict
 
 CLIP_BYTES = 10_000_000
 ATTEMPTS = 5

@@ -6,20 +6,15 @@ every request that carries it.
 
 import asyncio
 import gc
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
 from langchain_core.messages import HumanMessage
 from langchain_core.tracers import LangChainTracer
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from scripted import scripted, verdict
-from trace_sink import Sink, listening
 
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Desk
@@ -29,6 +24,8 @@ from aurelia_offline.world.scene import parse, write
 from graph.build import build_graph
 from graph.sender import sender
 from state.context import Context, make_context
+from tests.support.langsmith_server import Sink, listening
+from tests.support.scripted import scripted, verdict
 
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
 CLIP_BYTES = 10_000_000

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,13 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-import tiny_qwen_omni
 import torch
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
-from scripted import DEFAULTS, verdict
 
 from aurelia.run.ask import ask
 from aurelia_core.models.client import Desk
@@ -35,6 +30,8 @@ from aurelia_core.models.local.weights import find
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
 from state.context import ROLES, make_context
+from tests.support import tiny_qwen_omni
+from tests.support.scripted import DEFAULTS, verdict
 
 REPLY_TOKENS = 16
 PIXELS = 28 * 28 * 1280

@@ -3,19 +3,15 @@
 Beside it, as the baseline, the same page with every question written out in it instead of packed: what it would weigh.
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from bench_made import made_run
-from browser import browser, lacking, open_question, visit
-
 from aurelia.bench.run_file import RunFile
 from aurelia.report.build import build
 from aurelia.report.rows import read_rows
+from tests.support.bench_records import made_run
+from tests.support.browser import browser, lacking, open_question, visit
 
 QUESTIONS = 5000
 ATTEMPTS = 3

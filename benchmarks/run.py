@@ -4,13 +4,10 @@ from pathlib import Path
 
 import bytes as sent
 import critic
-import framework
 import guidance
-import local
-import media
 import questions
-import report
-import throughput
+
+from benchmarks import framework, local, media, report, throughput
 
 
 def main() -> None:

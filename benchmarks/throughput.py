@@ -9,20 +9,16 @@ import asyncio
 import heapq
 import json
 import random
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
 import psutil
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr
-from scripted import ScriptedChat, reasoning, verdict
 
 from aurelia.bench.rate_limits import BURST_SECONDS
 from aurelia.bench.run_plan import Plan
@@ -32,6 +28,7 @@ from aurelia_core.settings import Settings
 from aurelia_offline.demo import SCENE
 from aurelia_offline.world.scene import parse, write
 from state.context import ROLES, make_context
+from tests.support.scripted import ScriptedChat, reasoning, verdict
 
 AT_ONCE = 64
 MEDIAN, SPREAD, FAULTS = 3.0, 0.5, 0.05

@@ -90,7 +90,7 @@ def _environment(row: Target, name: str) -> list[str]:
     return [
         f"an environment of its own{python}, made as {row.upstream} says",
         f"the weights: {where}",
-        "a script with load(options) and answer(model, request) around the makers' code (see targets/worker_host.py)",
+        "a script with load(options) and answer(model, request) around the makers' code (see aurelia_core/models/worker/host.py)",
         f"workers/{name}.toml in AURELIA_HOME: python = that environment's Python, script = that script",
     ]
 

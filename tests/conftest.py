@@ -2,37 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from scripted import ScriptedChat
 
-from aurelia.run.ask import ask
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import Ledger
 from aurelia_core.models.client import Desk
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
-from graph.build import AureliaGraph, build_graph
-from state.context import make_context
+from tests.support.scripted import ScriptedChat
+from tests.support.stage import DUET, Stage, no_wait
 
-pytest_plugins = ["google_stage", "openai_stage"]
-
-DUET: dict[str, Any] = {
-    "seconds": 2.0,
-    "fps": 12,
-    "width": 160,
-    "height": 120,
-    "background": "black",
-    "shapes": [
-        {"colour": "red", "shape": "circle", "x": 0.25, "y": 0.5, "size": 0.3, "moves": [[0.2, 0.7]]},
-        {"colour": "blue", "shape": "square", "x": 0.75, "y": 0.5, "size": 0.3, "moves": [[1.2, 1.8]]},
-    ],
-    "sounds": [
-        {"start": 0.2, "end": 0.7, "voice": "tone", "pitch": 440.0, "level": -14.0},
-        {"start": 1.2, "end": 1.8, "voice": "tone", "pitch": 1200.0, "level": -30.0},
-    ],
-}
+pytest_plugins = ["tests.support.google_fixtures", "tests.support.openai_fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,10 +28,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("live"):
                 item.add_marker(pytest.mark.skip(reason="runs with --run-live (make live)"))
-
-
-async def no_wait(seconds: float) -> None:
-    """Retries at once."""
 
 
 @pytest.fixture(scope="session")
@@ -75,27 +53,9 @@ def session_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
 @pytest.fixture(scope="session")
 def tiny_omni(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Qwen2.5-Omni with random weights, in a folder laid out like a published one."""
-    import tiny_qwen_omni
+    from tests.support import tiny_qwen_omni
 
     return tiny_qwen_omni.write(tmp_path_factory.mktemp("weights") / "tiny-omni")
-
-
-class Stage(NamedTuple):
-    """The real graph around a scripted model."""
-
-    model: ScriptedChat
-    desk: Desk
-    clip: Path
-
-    def graph(self, checkpointer: Any = None) -> AureliaGraph:
-        """The graph at this desk."""
-        return build_graph(desk=self.desk, checkpointer=checkpointer)
-
-    async def ask(self, *, choices: list[str] | None = None, **context: Any) -> dict[str, Any]:
-        """One question through the graph."""
-        roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
-        question: Any = {"video": str(self.clip), "question": "What is heard?", "choices": choices or []}
-        return await ask(question, make_context({**roles, **context}), desk=self.desk)
 
 
 @pytest.fixture

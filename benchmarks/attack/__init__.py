@@ -1,0 +1,1 @@
+"""Hostile clips, paths, text, providers and machines: `python -m benchmarks.attack.run`."""

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from row import Row
-from witnesses import Server, answer, connections
-
 from aurelia.server.fetch import Resolve, fetched
 from aurelia_core.errors import MediaError
+from benchmarks.attack.row import Row
+from benchmarks.attack.witnesses import Server, answer, connections
 
 PUBLIC = "93.184.215.14"
 """An address of the public internet; never reached, as connections beyond this machine are stopped."""

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import av
-import clips
 import numpy as np
-from elements import elements, replaced
-from intake import held, looked_at, peak, summary, tell, wrong_with
 
 from aurelia.run.ask import ask
 from aurelia_core.media import ClipStore
 from aurelia_core.media.pool import close_all, pool_for
 from aurelia_core.models.client import Desk
 from aurelia_core.settings import GIB, Settings
+from benchmarks.attack.elements import elements, replaced
+from benchmarks.attack.intake import held, looked_at, peak, summary, tell, wrong_with
 from state.context import make_context
+from tests.support import clips
 
 BOMB_BYTES, BOMB_SECONDS = 2 * GIB, 10.0
 """Limits of a decoding child while bombs are taken in."""

@@ -15,12 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import machine
 import numpy as np
-from benching import player
-from machine import QUESTIONS, Site
-from row import Row
-from scripted import scripted
 
 from aurelia.bench.costs import by_role
 from aurelia.bench.run_file import RunFile
@@ -28,6 +23,11 @@ from aurelia.bench.run_plan import Plan
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import Call, Ledger
+from benchmarks.attack import machine
+from benchmarks.attack.machine import QUESTIONS, Site
+from benchmarks.attack.row import Row
+from tests.support.bench_runs import player
+from tests.support.scripted import scripted
 
 RIGHT, NAMED, CHANGED = "right", "refused by name", "changed unnoticed"
 Read = Callable[[Path], str]

@@ -14,19 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import clips
-from addresses import attack_addresses
-from lures import files, names
-from row import Row
-from swaps import attack_swaps
-from witnesses import Files, Server, answer
-
 from aurelia.run.ask import ask
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Desk
 from aurelia_core.settings import Settings
+from benchmarks.attack.addresses import attack_addresses
+from benchmarks.attack.lures import files, names
+from benchmarks.attack.row import Row
+from benchmarks.attack.swaps import attack_swaps
+from benchmarks.attack.witnesses import Files, Server, answer
 from state.context import make_context
+from tests.support import clips
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -2,7 +2,7 @@
 
 Each clip goes the way that a question's clip goes: admitted, its frames as perception and as providers take them, its
 sound; every number of it is read. One line of JSON is printed when a clip begins, one when it ends, one at the end.
-With this folder, `tests` and the project on PYTHONPATH, `intake.py FOLDER SEED N 1` does mutant N of a seed again.
+`python -m benchmarks.attack.intake FOLDER SEED N 1` does mutant N of a seed again.
 """
 
 import gc
@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 import psutil
-from mutations import mutant
-from seeds import MARK, Seed, seeds
 
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.pool import close_all
 from aurelia_core.settings import Settings
+from benchmarks.attack.mutations import mutant
+from benchmarks.attack.seeds import MARK, Seed, seeds
 
 ROUND = 200
 """Clips after which the cache is emptied, which otherwise would be measured instead."""

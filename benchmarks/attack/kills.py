@@ -17,15 +17,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import damage
-import machine
-from killing import AT_ONCE, Place, killer, plain, prompt_of, stored
-from outages import SCENE
-from postgres_stage import NoDatabase, started
-from row import Row
-
 from aurelia.bench.run_file import RunFile
 from aurelia_offline.world.scene import parse, write
+from benchmarks.attack import damage, machine
+from benchmarks.attack.outages import SCENE
+from benchmarks.attack.row import Row
+from tests.support.kill_process import AT_ONCE, Place, killer, plain, prompt_of, stored
+from tests.support.postgres import NoDatabase, started
 
 KILLS = 100
 ENOUGH = 20

@@ -24,16 +24,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import planted
-from conftest import DUET, no_wait
-from postgres_stage import NoDatabase, started
-from row import Row
-from scripted import reasoning, verdict
-from serving import LANGGRAPH
-from serving import started as serving
-from trace_sink import listening
-from wire_openai import VARIABLES, Fault, WireOpenAI
-
 from aurelia.bench import export
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
@@ -44,7 +34,16 @@ from aurelia_core.media import ClipStore
 from aurelia_core.sanitize import MASK
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
+from benchmarks.attack import planted
+from benchmarks.attack.row import Row
 from state.context import ROLES, make_context
+from tests.support.langgraph_server import LANGGRAPH
+from tests.support.langgraph_server import started as serving
+from tests.support.langsmith_server import listening
+from tests.support.openai_server import VARIABLES, Fault, WireOpenAI
+from tests.support.postgres import NoDatabase, started
+from tests.support.scripted import reasoning, verdict
+from tests.support.stage import DUET, no_wait
 
 KEY = "sk-canary/Zq7+4vJ0wKx2LmN8pRtY5cBd"
 TRACER = "lsv2-canary-Hs83kdLwq0Zx51mVt7"
@@ -265,7 +264,7 @@ def _posted(url: str, body: Any, token: str) -> bytes:
 
 def attack(minutes: float, seed: int) -> list[Row]:
     """All of it; `minutes` decides how many questions are asked."""
-    import tiny_qwen_omni
+    from tests.support import tiny_qwen_omni
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -7,7 +7,7 @@ import socket
 import struct
 from pathlib import Path
 
-from elements import elements, replaced
+from benchmarks.attack.elements import elements, replaced
 
 _GUESSED = (".m3u8", ".mpd", ".sdp", ".ffconcat")
 """Kinds of text that a library may find in the midst of a file."""

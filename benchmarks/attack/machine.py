@@ -19,12 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from benching import line, player, write_lines
-from conftest import no_wait
-from disks import closed, filled, limited, mounted
-from outages import SCENE
-from row import Row
-
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
@@ -37,7 +31,12 @@ from aurelia_core.models.call_ledger import Ledger
 from aurelia_core.models.client import Desk
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import parse, write
+from benchmarks.attack.disks import closed, filled, limited, mounted
+from benchmarks.attack.outages import SCENE
+from benchmarks.attack.row import Row
 from state.context import ROLES, make_context
+from tests.support.bench_runs import line, player, write_lines
+from tests.support.stage import no_wait
 
 QUESTIONS = 3
 BACK = 3600.0

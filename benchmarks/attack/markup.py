@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from bench_made import made_run
-from browser import browser, lacking, open_question, until, visit
-from payloads import TEXTS, steers
-from row import Row
-from serving import LANGGRAPH, started
-
 from aurelia.report.build import build
 from aurelia_core.sanitize import legible
+from benchmarks.attack.payloads import TEXTS, steers
+from benchmarks.attack.row import Row
+from tests.support.bench_records import made_run
+from tests.support.browser import browser, lacking, open_question, until, visit
+from tests.support.langgraph_server import LANGGRAPH, started
 
 BAD = [text[:2000] for text in TEXTS]
 SCRIPTS = TEXTS[1:6]

@@ -19,18 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from bombs import BOMB_BYTES, BOMB_MAIN_MB, BOMB_SECONDS, write
-from intake import LONGEST
-from row import Row
-from seeds import MARK
+
+from benchmarks.attack.bombs import BOMB_BYTES, BOMB_MAIN_MB, BOMB_SECONDS, write
+from benchmarks.attack.intake import LONGEST
+from benchmarks.attack.row import Row
+from benchmarks.attack.seeds import MARK
 
 MUTANTS = 10_000
 SILENCE = 60.0
 """Seconds without a line after which the process counts as hung."""
 MAIN_MB, CHILD_MB = 1024, 4096
 """Two clips at once, each of the hour that is allowed by default: its sound (230 MB) mapped from disk, and a copy."""
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path("build") / "attack"
 
 
@@ -49,7 +49,7 @@ def mutants(many: int, seconds: float, seed: int) -> list[Row]:
     while first < many and time.monotonic() < until:
         with _folder() as folder:
             given = (str(seed), str(first), str(many - first), f"{until - time.monotonic():.0f}")
-            first = watched("intake.py", folder, given, found, first)
+            first = watched("intake", folder, given, found, first)
             _keep(folder, found)
     return found.rows()
 
@@ -59,7 +59,7 @@ def bombs(seconds: float, names: Sequence[str] = ()) -> list[Row]:
     found = Found()
     with _folder() as folder:
         write(folder, names)
-        watched("bombs.py", folder, (f"{seconds:.0f}",), found, 0)
+        watched("bombs", folder, (f"{seconds:.0f}",), found, 0)
     main, child = found.memory()
     outcome = f"{found.frames} within the limits, {found.refused} refused"
     bound = 3 * BOMB_SECONDS
@@ -190,9 +190,9 @@ class Found:
 
 def watched(script: str, folder: Path, given: tuple[str, ...], found: Found, first: int) -> int:
     """Runs a process to its end, its death or its silence; the number of the first mutant that it did not begin."""
-    command = [sys.executable, str(HERE / script), str(folder), *given]
+    command = [sys.executable, "-m", f"benchmarks.attack.{script}", str(folder), *given]
     began = time.monotonic()
-    known = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE, ROOT / "tests", ROOT)))}
+    known = {**os.environ, "PYTHONPATH": str(ROOT)}
     with (folder / "stderr").open("wb") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=known, start_new_session=True)
     found.finished, last = False, first

@@ -5,8 +5,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from elements import Element, elements, grown, header, sized
-from seeds import MARK, Seed
+from benchmarks.attack.elements import Element, elements, grown, header, sized
+from benchmarks.attack.seeds import MARK, Seed
 
 _ODD = (0, 1, 2, 7, 8, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 1 << 16, 1 << 24, 0x7FFFFFFF, 1 << 31, 0xFFFFFFFE, 0xFFFFFFFF)
 _MEDIA = (b"mdat", b"\xa3", b"data", b"00dc", b"01wb")

@@ -19,12 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from row import Row
-from weather import Weather, gap, over_google, over_openai, total, tries
-from wire_google import KEY, MODEL, Gemini
-from wire_openai import KEY as OPENAI_KEY
-from wire_openai import VARIABLES, WireOpenAI
-
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
@@ -33,7 +27,12 @@ from aurelia_core.models.google import chat as google_chat
 from aurelia_core.models.openai import factory as openai_make
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import parse, write
+from benchmarks.attack.row import Row
+from benchmarks.attack.weather import Weather, gap, over_google, over_openai, total, tries
 from state.context import ROLES, make_context
+from tests.support.google_server import KEY, MODEL, Gemini
+from tests.support.openai_server import KEY as OPENAI_KEY
+from tests.support.openai_server import VARIABLES, WireOpenAI
 
 QUESTIONS, BATCH, CLIPS, AT_ONCE, ATTEMPTS = 1000, 50, 10, 8, 2
 SECONDS = 3.0

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import ormsgpack
-from row import Row
-from scripted import scripted
 
 from aurelia.run.ask import ask
 from aurelia.run.checkpointers import kept
@@ -22,8 +20,10 @@ from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Desk
 from aurelia_core.settings import Settings
+from benchmarks.attack.row import Row
 from graph.build import build_graph
 from state.context import ROLES, make_context
+from tests.support.scripted import scripted
 
 THREAD = "planted"
 

@@ -7,11 +7,8 @@ those that count trials take how many as well.
 import argparse
 import importlib
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests"))
-
-from row import Row
+from benchmarks.attack.row import Row
 
 AREAS = ("mutants", "doors", "wording", "outages", "kills", "leaks")
 COUNTED = ("mutants", "outages", "kills")
@@ -33,7 +30,9 @@ def main() -> None:
     more = () if arguments.trials is None else (arguments.trials,)
     held = True
     for area in arguments.areas or AREAS:
-        rows: list[Row] = importlib.import_module(area).attack(arguments.minutes, arguments.seed, *more)
+        rows: list[Row] = importlib.import_module(f"benchmarks.attack.{area}").attack(
+            arguments.minutes, arguments.seed, *more
+        )
         for row in rows:
             held &= row.holds
             print(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import clips
+from tests.support import clips
 
 MARK = "QZXJ"
 """Stands in every text of the clips, and where mutants name a format; no output may ever hold it."""

@@ -9,14 +9,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from row import Row
-
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.guard import opened
+from benchmarks.attack.row import Row
 
 if TYPE_CHECKING:
-    from doors import Stage
+    from benchmarks.attack.doors import Stage
 
 _EXCHANGE, _HERE = 2, -100
 

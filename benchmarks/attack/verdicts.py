@@ -4,12 +4,11 @@ import random
 import string
 from contextlib import suppress
 
-from payloads import BREAKS, hostile
-from row import Row
-
 from aurelia_core.answers.answer_leaks import leaked
 from aurelia_core.errors import ReplyError
 from aurelia_core.models.replies import VerdictReply, read
+from benchmarks.attack.payloads import BREAKS, hostile
+from benchmarks.attack.row import Row
 
 NUMBERS = (
     "11", "0", "-1", "99", "1e99", "7.5", "10.0000001", '"10/10!!"', '"ten"', '"10 of 10"', '"1_0"', '"\u0661\u0660"',

@@ -11,11 +11,10 @@ import re
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
-from scripted import reasoning, verdict
-from wire_google import BLOCKED, ROLES, Gemini, error, gone, limited, reply
-from wire_openai import Fault, role_of
-
 from aurelia_core.models.call_ledger import TRIES
+from tests.support.google_server import BLOCKED, ROLES, Gemini, error, gone, limited, reply
+from tests.support.openai_server import Fault, role_of
+from tests.support.scripted import reasoning, verdict
 
 SHARE = 0.3
 SHORT = 0.01

@@ -13,13 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import markup
-import verdicts
-from conftest import DUET, no_wait
-from payloads import ORDER, hostile, ordering, steers
 from rich.console import Console
-from row import Row
-from scripted import ScriptedChat, reasoning, scripted, verdict
 
 import prompts
 from aurelia.cli.progress import Progress, answer_lines
@@ -34,8 +28,13 @@ from aurelia_core.models.client import Desk
 from aurelia_core.sanitize import json_line, keyless, visible
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
+from benchmarks.attack import markup, verdicts
+from benchmarks.attack.payloads import ORDER, hostile, ordering, steers
+from benchmarks.attack.row import Row
 from graph.build import build_graph
 from state.context import ROLES, make_context
+from tests.support.scripted import ScriptedChat, reasoning, scripted, verdict
+from tests.support.stage import DUET, no_wait
 
 REPLIES: dict[str, tuple[str, ...]] = {
     "generator": ("raw", "fault", "step", "justification", "answer", "modality"),

@@ -1,0 +1,1 @@
+"""How well the offline agents read questions and judge captions, on rendered clips of known truth."""

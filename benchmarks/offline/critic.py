@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from critic_captions import HELD_OUT
-from critic_changes import Pair, pairs_of
-from critic_scenes import facts_of, scene_of
-
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_offline.critic.evaluate import evaluate
 from aurelia_offline.world.scene import parse, write
+from benchmarks.offline.critic_captions import HELD_OUT
+from benchmarks.offline.critic_changes import Pair, pairs_of
+from benchmarks.offline.critic_scenes import facts_of, scene_of
 
 
 class Scored(NamedTuple):

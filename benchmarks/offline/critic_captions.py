@@ -7,7 +7,7 @@ every time; that form and "the sound pauses" were taught afterwards, the rest wa
 
 from typing import Any
 
-from critic_scenes import Facts
+from benchmarks.offline.critic_scenes import Facts
 
 HELD_OUT = 4
 NAMES = {

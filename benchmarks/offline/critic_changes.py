@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from critic_captions import caption
-from critic_scenes import COLOURS, PLACES, Facts
+from benchmarks.offline.critic_captions import caption
+from benchmarks.offline.critic_scenes import COLOURS, PLACES, Facts
 
 
 class Pair(NamedTuple):

@@ -1,7 +1,8 @@
 """Scores the offline generator on questions about rendered scenes: accuracy per intent, and every failure in full.
 
 The generator gets looks fine enough that neither frames nor samples limit it, so that the score is of the
-understanding and the measuring, not of the budget. Run: `python -m benchmarks.offline.questions SCENES.json QUESTIONS.jsonl`.
+understanding and the measuring, not of the budget. Run:
+`python -m benchmarks.offline.questions SCENES.json QUESTIONS.jsonl`.
 """
 
 import json

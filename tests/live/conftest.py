@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aurelia_offline.world.scene import Scene, write
-from live.scenario import Bill, Live
+from tests.live.scenario import Bill, Live
 
 TRUTH: dict[str, Any] = {
     "seconds": 4.0,

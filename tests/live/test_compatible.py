@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from live.scenario import Live, check_again, check_loop, everyone, needs
+from tests.live.scenario import Live, check_again, check_loop, everyone, needs
 
 pytestmark = [pytest.mark.live, pytest.mark.enable_socket, pytest.mark.timeout(3600)]
 

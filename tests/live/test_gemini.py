@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from live.scenario import DOLLARS, RIGHT, Live, check_again, check_loop, check_wrong_key, everyone, needs
+from tests.live.scenario import DOLLARS, RIGHT, Live, check_again, check_loop, check_wrong_key, everyone, needs
 
 pytestmark = [pytest.mark.live, pytest.mark.enable_socket, pytest.mark.timeout(1800)]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aurelia_core.settings import Settings
-from live.scenario import Live
+from tests.live.scenario import Live
 
 pytestmark = [pytest.mark.live, pytest.mark.enable_socket, pytest.mark.timeout(7200)]
 

@@ -174,8 +174,8 @@ def make(name: str, store: ClipStore) -> WorkerChat:
 
 
 def host() -> Path:
-    """The script that runs inside the worker's environment; a file beside the targets' rows, imported by nobody."""
-    return Path(__file__).parents[2] / "targets" / "worker_host.py"
+    """The script that runs inside the worker's environment; this project never imports it."""
+    return Path(__file__).with_name("host.py")
 
 
 def _blocks(message: BaseMessage) -> list[dict[str, Any]]:

@@ -1,0 +1,125 @@
+"""Runs inside a research repository's own environment and answers for its model: JSON lines on stdin and stdout.
+
+Started as `PYTHON host.py SCRIPT`: PYTHON is that environment's, SCRIPT a file of the operator's with
+`load(options)`, which returns a model; `answer(model, request)`, which returns its text; and, if the model gains by it,
+`batch(model, requests)`, which returns a list of texts. It needs nothing but the standard library of Python 3.8, and
+nothing of this project.
+
+A line in is `{"id": 1, "op": "load" | "answer" | "batch" | "health", ...}`; a line out is `{"id": 1, "ok": true,
+"result": ...}` or `{"id": 1, "ok": false, "error": "..."}`. Whatever the model's code prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+PROTOCOL = 1
+
+
+class Host:
+    """The script's functions and, once loaded, its model."""
+
+    def __init__(self, path: str) -> None:
+        """Runs the script.
+
+        Args:
+            path: the operator's script.
+        """
+        spec = importlib.util.spec_from_file_location("answering_script", path)
+        if spec is None or spec.loader is None:
+            raise ValueError("the script is not a Python file")
+        self._script = importlib.util.module_from_spec(spec)
+        sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+        spec.loader.exec_module(self._script)
+        self._model: Any = None
+        self._loaded = False
+
+    def do(self, message: dict[str, Any]) -> Any:
+        """What one message asks for."""
+        steps = {"load": self._load, "answer": self._answer, "batch": self._batch, "health": self._health}
+        if message.get("op") not in steps:
+            raise ValueError(f"there is no operation {message.get('op')!r}")
+        return steps[message["op"]](message)
+
+    def _load(self, message: dict[str, Any]) -> Any:
+        self._model = self._script.load(message.get("options") or {})
+        self._loaded = True
+        return self._health(message)
+
+    def _health(self, message: dict[str, Any]) -> Any:
+        version = ".".join(map(str, sys.version_info[:3]))
+        return {"protocol": PROTOCOL, "python": version, "loaded": self._loaded}
+
+    def _answer(self, message: dict[str, Any]) -> str:
+        self._must_be_loaded()
+        return _text(self._script.answer(self._model, message["request"]))
+
+    def _batch(self, message: dict[str, Any]) -> list[str]:
+        self._must_be_loaded()
+        requests = message["requests"]
+        if hasattr(self._script, "batch"):
+            said = [_text(one) for one in self._script.batch(self._model, requests)]
+        else:
+            said = [_text(self._script.answer(self._model, request)) for request in requests]
+        if len(said) != len(requests):
+            raise ValueError(f"{len(said)} answers to {len(requests)} requests")
+        return said
+
+    def _must_be_loaded(self) -> None:
+        if not self._loaded:
+            raise ValueError("nothing is loaded yet")
+
+
+def _text(said: Any) -> str:
+    if not isinstance(said, str):
+        raise TypeError(f"the script answered with {type(said).__name__} instead of text")
+    return said
+
+
+def _private_stdout() -> int:
+    """A descriptor for replies alone: the model's own prints, also those of C code, go to stderr from here on."""
+    replies = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return replies
+
+
+def _send(replies: int, reply: dict[str, Any]) -> None:
+    line = (json.dumps(reply) + "\n").encode("utf-8")
+    while line:
+        line = line[os.write(replies, line) :]
+
+
+def _reply(host: Host | None, fault: str, line: bytes) -> dict[str, Any]:
+    number = None
+    try:
+        message = json.loads(line.decode("utf-8"))
+        number = message["id"]
+        if host is None:
+            return {"id": number, "ok": False, "error": fault}
+        return {"id": number, "ok": True, "result": host.do(message)}
+    except Exception as error:
+        traceback.print_exc()
+        return {"id": number, "ok": False, "error": f"{type(error).__name__}: {error}"}
+
+
+def main() -> None:
+    """Answers until stdin ends."""
+    replies = _private_stdout()
+    host, fault = None, ""
+    try:
+        host = Host(sys.argv[1])
+    except Exception as error:
+        traceback.print_exc()
+        fault = f"the script cannot be run: {type(error).__name__}: {error}"
+    for line in sys.stdin.buffer:
+        _send(replies, _reply(host, fault, line))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""A run's answers as a table in three forms, its reasoning as a training set, and how far it is."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+
+from aurelia.bench import export
+from aurelia.bench.run_file import Mark, RunFile
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from tests.support.bench_runs import Bench, line, player
+from tests.support.scripted import verdict
+
+
+@pytest.fixture
+async def ran(tmp_path: Path, duet: Path) -> Path:
+    """A run of three questions with every arm; of the third, the target gives no answer."""
+
+    def target(fields: dict[str, Any], messages: Any) -> Any:
+        if "(3)" in fields["question"]:
+            return ModelError("no answer")
+        return "B. with" if fields["reasoning"] else "ohne"
+
+    def evaluator(fields: dict[str, Any], messages: Any) -> Any:
+        return verdict(9 if "(1)" in fields["caption"] else 4)
+
+    settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
+    place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
+    lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "where"], licence="MIT"), line(3)]
+    await place.run(lines, max_iterations=2)
+    with RunFile.open(place.out) as run:
+        run.store_marks(
+            [Mark("q1", "aurelia", 0, "correct", 1.0, "rule"), Mark("q1", "aurelia", 0, "bleu4", None, "x")]
+        )
+    return place.out
+
+
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_three_forms_say_the_same(ran: Path, tmp_path: Path) -> None:
+    for form in ("jsonl", "csv", "parquet"):
+        assert export.table(ran, tmp_path / f"x.{form}") == 6
+    lines = [json.loads(text) for text in (tmp_path / "x.jsonl").read_text().splitlines()]
+    columns = parquet.read_table(tmp_path / "x.parquet")
+    rows, texts = columns.to_pylist(), read_csv(tmp_path / "x.csv")
+    assert list(lines[0]) == list(rows[0]) == list(texts[0]) == list(export.FIELDS)
+    for whole, row, text in zip(lines, rows, texts, strict=True):
+        for name, kind in export.FIELDS.items():
+            nested = json.dumps(whole[name], ensure_ascii=False) if whole[name] is not None else None
+            assert row[name] == (nested if kind is dict else whole[name])
+            plain = "" if whole[name] is None else str(whole[name])
+            assert text[name] == (nested or "" if kind in (dict, list) else plain)
+    assert [row["arm"] for row in lines] == ["aurelia", "zero_shot"] * 3
+    first = lines[0]
+    assert (first["answer"], first["choice"], first["score"], first["attempts"]) == ("B. with", "with", 9, 1)
+    assert first["marks"] == {"correct": 1.0, "bleu4": None}
+    assert first["reasoning"]["steps"][0]["answer"].endswith("found")
+    assert (lines[1]["answer"], lines[1]["score"], lines[1]["marks"], lines[1]["calls"]) == ("ohne", None, None, 1)
+    assert (lines[2]["attempts"], lines[2]["stop_reason"], lines[2]["calls"]) == (2, "max_iterations", 6)
+    assert (lines[4]["state"], lines[4]["answer"], lines[4]["error"]) == ("failed", None, "no answer")
+
+
+@pytest.mark.parametrize(
+    ("said", "cell"),
+    [
+        ('=HYPERLINK("http://x")', '\'=HYPERLINK("http://x")'), ("+1+cmd", "'+1+cmd"), ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"), ("\n=1", "'\n=1"), ("-", "'-"),
+        ("-1\n=2", "'-1\n=2"), ("-1.5", "-1.5"), ("+3,5", "+3,5"), ("a=b", "a=b"), ("'=1", "'=1"), ("7 - 2", "7 - 2"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_a_spreadsheet_would_calculate_becomes_text(said: str, cell: str) -> None:
+    assert export._as_text(said) == cell
+
+
+async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Path) -> None:
+    settings, said = Settings(home=tmp_path / "home", media_roots=(duet.parent,)), '=HYPERLINK("http://x")'
+    model = player(target=lambda fields, messages: said)
+    place = Bench(tmp_path, model, settings, ClipStore(settings), duet.parent)
+    await place.run([line(1, question="@SUM(1)", answers=[said])], max_iterations=1)
+    for form in ("jsonl", "csv", "parquet"):
+        export.table(place.out, tmp_path / f"x.{form}")
+    kept = json.loads((tmp_path / "x.jsonl").read_text().splitlines()[0])
+    assert (kept["answer"], kept["answers"]) == (said, [said])
+    assert parquet.read_table(tmp_path / "x.parquet").to_pylist()[0]["answer"] == said
+    first = read_csv(tmp_path / "x.csv")[0]
+    assert (first["answer"], first["question"]) == (f"'{said}", f"'{kept['question']}")
+    assert kept["question"].startswith("@") and first["score"] == str(kept["score"])
+
+
+def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_path: Path) -> None:
+    assert export.training(ran, tmp_path / "t.jsonl") == 1
+    example = json.loads((tmp_path / "t.jsonl").read_text())
+    user, assistant = example["messages"]
+    assert user["content"] == [
+        {"type": "video", "video": "duet.mp4"},
+        {"type": "text", "text": "What is heard (1)?\nA. ohne\nB. with"},
+    ]
+    said = assistant["content"][0]["text"].splitlines()
+    assert said[0].startswith("1. Find What is heard (1)?.") and "found" in said[0]
+    assert said[-1] == "Answer: B. with"
+    assert (example["id"], example["score"], example["right"], example["answers"]) == ("q1", 9, True, ["with"])
+    assert (example["generator"], example["licence"]) == ("scripted:one", "unknown")
+    assert export.training(ran, tmp_path / "t.jsonl", 4) == 2
+    second = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[1])
+    assert (second["right"], second["licence"]) == (None, "MIT")
+
+
+def test_status_counts_by_arm(ran: Path) -> None:
+    found = export.status_of(ran)
+    assert (found["questions"], found["answered"], found["failed"]) == (
+        3,
+        {"zero_shot": 2, "aurelia": 2},
+        {"zero_shot": 1, "aurelia": 1},
+    )
+    assert (found["calls"], found["tokens"]) == (4 + 6 + 5 + 2, 15 * 17)
+    assert found["cost_usd"] == pytest.approx(0.17)
+
+
+def test_what_cannot_be_written_leaves_what_is_there(
+    ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept.jsonl"
+    kept.write_text("old")
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match=r"x.dat has no known form: name it .jsonl, .csv or .parquet"):
+        export.table(ran, tmp_path / "x.dat")
+    with pytest.raises(InputError, match="no run file 'none.run'"):
+        export.table(tmp_path / "none.run", kept)
+    monkeypatch.setattr("aurelia.bench.export.json.dumps", broken)
+    with pytest.raises(InputError, match="kept.jsonl cannot be written: No space left on device"):
+        export.table(ran, kept)
+    assert kept.read_text() == "old"
+    assert not list(tmp_path.glob("*.part"))

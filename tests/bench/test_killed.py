@@ -1,0 +1,70 @@
+"""A run that is killed 25 times: nothing stored is paid again, nothing is stored twice, and the end is the same."""
+
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aurelia.bench.run_file import RunFile
+from tests.support.kill_process import AT_ONCE, Place, killer, plain, prompt_of, stored
+
+pytestmark = pytest.mark.enable_socket
+KILLS = 25
+QUESTIONS = 18
+
+
+@pytest.fixture
+def place(tmp_path: Path, duet: Path) -> Iterator[Place]:
+    made = Place(tmp_path, duet, QUESTIONS)
+    yield made
+    made.close()
+
+
+@pytest.mark.timeout(600)
+def test_25_kills_lose_and_repeat_no_more_than_what_was_under_way(place: Place) -> None:
+    dice = random.Random(7)
+    for _ in range(KILLS):
+        paid, before = stored(place.folder / "x.run"), len(place.server.sent)
+        status = place.run("x.run", killer(dice))
+        assert status == signal.SIGKILL, (place.folder / "x.run.log").read_text()[-500:]
+        repeated = paid.keys() & {prompt_of(sent) for sent in place.server.sent[before:]}
+        assert not repeated
+    assert 0 < sum(paid.values()) < len(place.server.sent)
+    assert place.run("x.run") == 0
+    asked = Counter(prompt_of(sent) for sent in place.server.sent)
+    paid = stored(place.folder / "x.run")
+    assert paid.keys() == asked.keys()
+    assert set(paid.values()) == {1}
+    assert len(place.server.sent) - len(paid) <= KILLS * AT_ONCE
+
+    calls = len(place.server.sent)
+    assert place.run("x.run") == 0
+    assert len(place.server.sent) == calls
+    assert place.run("undisturbed.run") == 0
+    assert len(place.server.sent) - calls == len(paid)
+    assert plain(place.folder / "x.run") == plain(place.folder / "undisturbed.run")
+    ends = [(outcome["state"], outcome["tries"]) for outcome in plain(place.folder / "x.run")]
+    assert ends == [("answered", 1)] * 2 * QUESTIONS
+    with RunFile.open(place.folder / "x.run") as run:
+        assert run.bill()["calls"] == len(paid)
+        assert run.reported() == {"compatible:omni": {"model_name": ["omni"]}}
+
+
+def test_ctrl_c_stores_the_calls_under_way_and_says_how_to_go_on(place: Place) -> None:
+    def interrupt(pid: int) -> Callable[[], None]:
+        calls = iter(range(1, 1000))
+        return lambda: os.kill(pid, signal.SIGINT) if next(calls) == 9 else None
+
+    assert os.waitstatus_to_exitcode(place.run("x.run", interrupt)) == 130
+    asked = Counter(prompt_of(sent) for sent in place.server.sent)
+    assert stored(place.folder / "x.run") == asked
+    assert 9 <= sum(asked.values()) < 9 + AT_ONCE
+    said = (place.folder / "x.run.log").read_text()
+    assert "calls under way are stored; Ctrl-C again stops at once." in said
+    assert said.rstrip().endswith("the same command goes on from there.")
+    assert place.run("x.run") == 0
+    assert set(Counter(prompt_of(sent) for sent in place.server.sent).values()) == {1}

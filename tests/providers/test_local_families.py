@@ -1,0 +1,219 @@
+"""The native audio-visual families beside Qwen2.5-Omni, each as a tiny checkpoint in every role of the real graph."""
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import Phi4MultimodalConfig
+
+from aurelia.run.ask import ask
+from aurelia_core.errors import InputError, ModelError
+from aurelia_core.media import ClipStore
+from aurelia_core.models.call_ledger import Ledger
+from aurelia_core.models.client import Desk
+from aurelia_core.models.local import loading as local_load
+from aurelia_core.models.local.chat import make
+from aurelia_core.models.local.prefix_cache import holds
+from aurelia_core.models.local.weights import find
+from aurelia_core.settings import Settings
+from aurelia_core.types import MediaRef
+from state.context import make_context
+from tests.support import tiny_gemma4, tiny_nemotron, tiny_phi4, tiny_qwen3_omni
+from tests.support.local_fixtures import FRAMES, Local, changed, clip, local
+from tests.support.stage import DUET, no_wait
+
+WRITERS: dict[str, Callable[[Path], Path]] = {
+    "qwen3_omni_moe": tiny_qwen3_omni.write,
+    "gemma4": tiny_gemma4.write,
+    "phi4_multimodal": tiny_phi4.write,
+    "nemotron_h_omni": tiny_nemotron.write,
+}
+# transformers has no image processor for these that works without torchvision.
+NEED_TORCHVISION = ("phi4_multimodal", "nemotron_h_omni")
+TORCHVISION = importlib.util.find_spec("torchvision") is not None
+TOKENS = 12
+TOLERANCE, LOOK_TOLERANCE = 1e-4, 1e-2
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes a family's checkpoint once."""
+    made: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in made:
+            made[name] = WRITERS[name](tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return folder
+
+
+class Family(NamedTuple):
+    """A family's checkpoint, loaded."""
+
+    name: str
+    folder: Path
+    local: Local
+
+
+@pytest.fixture(scope="session")
+def clips(session_store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> dict[str, MediaRef]:
+    """The duet, the same picture with another sound, and another picture with the same sound."""
+    folder = tmp_path_factory.mktemp("clips")
+    scenes = {
+        "duet": DUET,
+        "sound": changed(DUET, "sounds", 0, pitch=150.0, level=-8.0),
+        "picture": changed(DUET, "shapes", 0, colour="green", size=0.5),
+    }
+    return {name: clip(session_store, folder / f"{name}.mp4", scene) for name, scene in scenes.items()}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One thread of the CPU, which is fastest for models so small, and short replies; nothing stays loaded."""
+    monkeypatch.setenv("AURELIA_LOCAL_DEVICE", "cpu")
+    monkeypatch.setenv("AURELIA_LOCAL_THREADS", "1")
+    monkeypatch.setenv("AURELIA_LOCAL_TOKENS", str(TOKENS))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    local_load.forget()
+
+
+@pytest.fixture(params=WRITERS)
+def family(
+    request: pytest.FixtureRequest, checkpoint: Callable[[str], Path], session_store: ClipStore, small: None
+) -> Family:
+    """Each family in turn, loaded anew."""
+    name = request.param
+    if name in NEED_TORCHVISION and not TORCHVISION:
+        pytest.skip(f"transformers cannot prepare pictures for {name} without torchvision, which is not installed")
+    return Family(name, checkpoint(name), local(checkpoint(name), session_store))
+
+
+async def test_one_model_plays_every_role_in_the_real_graph(
+    family: Family, settings: Settings, session_store: ClipStore, duet: Path
+) -> None:
+    names = ("generator", "summarizer", "evaluator", "feedback", "target")
+    roles = dict.fromkeys(names, f"transformers:{family.folder}")
+    desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger, sleep=no_wait))
+    question: Any = {"video": str(duet), "question": "What is heard?", "choices": []}
+    result = await ask(question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), desk=desk)
+    desk.close()
+    # Random weights write no JSON: the loop ends honestly, and the target answers all the same.
+    assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
+    assert "asked twice" in result["iterations"][0]["error"]
+    assert result["answer"] and result["zero_shot_answer"] == result["answer"]
+    assert result["usage"]["cost_usd"] == 0
+    prefixes = family.local.engine.prefixes
+    assert (prefixes.made, prefixes.used) == (1, 2)
+
+
+def test_sound_and_picture_each_change_what_is_said(family: Family, clips: dict[str, MediaRef]) -> None:
+    first, *others = (family.local.logits(family.local.told(clips[name], "What is heard?"), tokens=1) for name in clips)
+    for name, other in zip(("sound", "picture"), others, strict=True):
+        assert (first - other).abs().max() > 10 * TOLERANCE, f"{family.name} takes no notice of another {name}"
+
+
+def test_a_kept_clip_gives_the_same_answers(family: Family, clips: dict[str, MediaRef]) -> None:
+    here, engine = family.local, family.local.engine
+    assert engine.reuses
+    longer = "Which shape moves first, and where does it stand? Name its colour. " * 4
+    for name, text in (("duet", "What is heard?"), ("sound", "What is heard?"), ("duet", longer)):
+        told = here.told(clips[name], text)
+        assert (here.logits(told) - here.logits(told, reuse=False)).abs().max() < TOLERANCE
+        assert here.said(told).text == here.whole(told)
+    assert (engine.prefixes.made, engine.prefixes.used) == (2, 4)
+
+
+def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[str, MediaRef]) -> None:
+    here = family.local
+    told = here.told(clips["duet"], "What is heard?", looks=[[{"start": 0.5, "end": 1.5}]])
+    first, again, whole = here.logits(told), here.logits(told), here.logits(told, reuse=False)
+    assert (first - again).abs().max() < TOLERANCE
+    assert (here.engine.prefixes.made, here.engine.prefixes.used) == (1, 1)
+    # Sounds of two lengths that are encoded at once are padded to one, which changes their ends; and a video processor
+    # takes one frame rate for all videos of a request.
+    if local_load.reader_of(find(str(family.folder))).senses.sees == "images":
+        assert (first - whole).abs().max() < LOOK_TOLERANCE
+    plain = here.logits(here.told(clips["duet"], "What is heard?"))
+    assert (first - plain).abs().max() > 2 * LOOK_TOLERANCE
+
+
+def test_a_member_of_a_family_without_an_audio_tower_is_deaf(
+    checkpoint: Callable[[str], Path], session_store: ClipStore, clips: dict[str, MediaRef], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(checkpoint("gemma4"), tmp_path / "large")
+    config = json.loads((folder / "config.json").read_text("utf-8")) | {"audio_config": None}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    fields = {"clip": clips["duet"], "tracks": [], "frames": FRAMES, "when_deaf": "error"}
+    with pytest.raises(InputError, match=r"^transformers:large does not hear, and this clip has sound"):
+        make(str(folder), session_store).refuse(fields, sees_clip=True)
+
+
+@pytest.mark.skipif(TORCHVISION, reason="torchvision is installed, so that nothing is missing")
+@pytest.mark.parametrize("name", NEED_TORCHVISION)
+def test_a_family_that_needs_torchvision_says_so(
+    name: str, checkpoint: Callable[[str], Path], session_store: ClipStore
+) -> None:
+    with pytest.raises(InputError, match=r"^The processor of transformers:\w+ cannot be loaded .*: pip install torch"):
+        make(str(checkpoint(name)), session_store)
+
+
+def test_the_talker_is_not_loaded_and_the_thinker_is(
+    checkpoint: Callable[[str], Path], session_store: ClipStore
+) -> None:
+    chat = make(str(checkpoint("qwen3_omni_moe")), session_store)
+    model = local_load.engine_of(chat.weights, chat.here).model
+    saved = load_file(checkpoint("qwen3_omni_moe") / "model.safetensors")
+    assert any(name.startswith("talker.") for name in saved)
+    assert sum(value.numel() for value in model.parameters()) < sum(value.numel() for value in saved.values())
+    assert torch.equal(model.lm_head.weight, saved["thinker.lm_head.weight"])
+
+
+_OPENS = "assistant\n<think>\n"
+_MAY_OPEN = "assistant\n' + ('<think>\n' if enable_thinking is not defined or enable_thinking else '') + '"
+
+
+@pytest.mark.parametrize(("opening", "always"), [(_OPENS, True), (_MAY_OPEN, False)], ids=["always", "may"])
+def test_thoughts_are_switched_off_or_taken_off_the_reply(
+    checkpoint: Callable[[str], Path],
+    session_store: ClipStore,
+    tmp_path: Path,
+    opening: str,
+    always: bool,
+) -> None:
+    folder = shutil.copytree(checkpoint("qwen3_omni_moe"), tmp_path / "thinker")
+    template = folder / "chat_template.jinja"
+    plain = template.read_text("utf-8")
+    template.write_text(plain.replace("assistant\n", opening), "utf-8")
+    assert template.read_text("utf-8") != plain
+    chat = make(str(folder), session_store)
+    if not always:
+        assert chat.invoke("Hello.").text
+        return
+    writer = local_load.reader_of(chat.weights).writer
+    assert writer.text(writer.tokens("A blue square?</think> A red circle.")) == "A red circle."
+    with pytest.raises(ModelError, match="still thinking after 12 tokens: raise AURELIA_LOCAL_TOKENS"):
+        chat.invoke("Hello.")
+
+
+def test_a_kept_clip_is_left_alone_where_a_longer_text_turns_its_positions() -> None:
+    config = Phi4MultimodalConfig(original_max_position_embeddings=2000)
+    assert holds(config, 1500, 2000) and holds(config, 2001, 2500)
+    assert not holds(config, 2000, 2001)
+
+
+@pytest.mark.parametrize("family", ["gemma4"], indirect=True)
+def test_such_a_request_is_encoded_whole(family: Family, clips: dict[str, MediaRef]) -> None:
+    told = family.local.told(clips["duet"], "What is heard?")
+    length = family.local.encoded(told, reuse=True).length
+    family.local.engine.model.config.get_text_config().original_max_position_embeddings = length
+    assert family.local.encoded(told, reuse=True).cached > 0
+    assert family.local.engine.encode(told, family.local.teller, TOKENS).cached == 0

@@ -1,0 +1,141 @@
+"""Replies to multiple-choice questions, most of them from public threads on reading such replies: none may be misread.
+
+`choice_replies.jsonl` was collected before the rules were written, `choice_replies_later.jsonl` after. Each row has a
+reply, choices, the place of the right reading (null: nothing can be read) and its source: the thread or file that shows
+the reply or, with `form`, one that describes its form; "own" where it was made up for the test.
+"""
+
+import json
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurelia.bench.extract import UNPARSED, extract
+from aurelia_core.answers.multiple_choice import choose
+
+DATA = Path(__file__).parents[1] / "data"
+SOUNDS = ["a dog barking", "a car horn", "a piano", "a doorbell"]
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "most_unread"), [("choice_replies.jsonl", 237, 2), ("choice_replies_later.jsonl", 115, 9)]
+)
+def test_no_reply_is_read_wrongly_and_few_are_left_unread(name: str, size: int, most_unread: int) -> None:
+    found = [(row, extract(row["reply"], row["choices"])) for row in rows(name)]
+    wrong = [(row["reply"], got) for row, got in found if got.index not in (None, row["index"])]
+    unread = [row["reply"] for row, got in found if got.index is None and row["index"] is not None]
+    assert len(found) == size
+    assert wrong == []
+    assert len(unread) <= most_unread, unread
+
+
+def test_every_row_says_where_it_is_from() -> None:
+    every = rows("choice_replies.jsonl") + rows("choice_replies_later.jsonl")
+    assert all(row["source"].startswith("https://") or row["source"] == "own" for row in every)
+    assert sum(row["source"] != "own" for row in every) > 240
+    assert len({(row["reply"], tuple(row["choices"])) for row in every}) == len(every)
+
+
+@pytest.mark.parametrize(
+    ("reply", "how"),
+    [
+        ('{"answer": "B"}', "json"),
+        ("(B)", "whole"),
+        ("A car horn.", "whole"),
+        ("I hear it twice, so the answer is B.", "stated"),
+        (r"\boxed{\text{B}}", "stated"),
+        ("B. It is heard twice.", "led"),
+        ("It is heard twice.\n\n(B) a car horn", "line"),
+        ("It is heard twice, it must be B.", "closing"),
+        ("A piano would last. Therefore a car horn is what is heard.", "concluded"),
+        ("You hear a car horn, not a piano.", "mentioned"),
+    ],
+)
+def test_each_rule_says_its_name(reply: str, how: str) -> None:
+    assert (extract(reply, SOUNDS).index, extract(reply, SOUNDS).how) == (1, how)
+
+
+def test_what_is_unread_says_so() -> None:
+    assert extract("A bird sings.", SOUNDS).how == UNPARSED
+    assert extract("B", []).index is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The answer is B.\n\nWait, it is C.",
+        "The answer is B. Actually it's C.",
+        "Answer: A. Just kidding, B.",
+        "B. On second thought, C.",
+        "The answer is B, no, wait, C.",
+    ],
+)
+def test_what_is_taken_back_is_not_read(reply: str) -> None:
+    assert choose(reply, SOUNDS) is None
+
+
+FRAMES = [
+    "{L}",
+    "({L})",
+    "{L}.",
+    "{L}. {t}",
+    "({L}) {t}",
+    "The answer is {L}.",
+    "The correct answer is ({L}) {t}.",
+    "**Answer: {L}**",
+    "Final answer: {L}\n",
+    "\\boxed{{{L}}}",
+    "<think>It is {O}. The answer is {O}.</think>\n{L}",
+    "I considered {O}, but the answer is {L}.",
+    '{{"answer": "{L}"}}',
+    "{t}",
+    "{T}.",
+    "The answer is {t}.",
+]
+SILENT = [
+    "",
+    "The answer is",
+    "{L} and {O}",
+    "The answer is {L} or {O}.",
+    "It is not {L}.",
+    "I do not think that the answer is {L}.",
+    "{t} and {o}",
+    "Neither {t} nor {o} can be heard.",
+    "<think>The answer is {L}.",
+    "I'm sorry, I cannot hear the clip.",
+]
+
+
+def said(frame: str, choices: list[str], at: int, other: int) -> str:
+    text, letters = choices[at], string.ascii_uppercase
+    return frame.format(L=letters[at], O=letters[other], t=text, T=text.capitalize(), o=choices[other])
+
+
+places = st.permutations(range(4))
+
+
+@given(places, st.sampled_from(FRAMES))
+def test_an_answer_in_any_frame_is_read(order: list[int], frame: str) -> None:
+    choices = [SOUNDS[place] for place in order]
+    reply = said(frame, choices, order[0], order[1])
+    assert choose(reply, choices) == choices[order[0]], reply
+
+
+@given(places, st.sampled_from(SILENT))
+def test_what_names_no_one_choice_is_not_guessed(order: list[int], frame: str) -> None:
+    reply = said(frame, SOUNDS, order[0], order[1])
+    assert choose(reply, SOUNDS) is None, reply
+
+
+@given(st.text(max_size=200), st.lists(st.text(min_size=1, max_size=20), max_size=6))
+def test_no_reply_breaks_the_reading(reply: str, choices: list[str]) -> None:
+    index = extract(reply, choices).index
+    assert index is None or 0 <= index < len(choices)

@@ -1,0 +1,87 @@
+"""The custom events of real runs: each is of a known kind and carries what its type says, no more and no less."""
+
+from typing import Any, get_args
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import TypeAdapter
+from rich.console import Console
+
+from aurelia.cli.progress import Progress
+from aurelia.run.ask import ask
+from state.context import Context, make_context
+from state.events import Event
+from tests.support.scripted import ScriptedChat, reasoning, scripted, verdict
+from tests.support.stage import Stage
+
+ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
+KINDS = {get_args(kind.__annotations__["event"])[0]: kind for kind in get_args(Event)}
+
+
+def check(event: dict[str, Any]) -> str:
+    """The event's kind, if it is exactly what the kind's type says."""
+    kind = KINDS[event["event"]]
+    assert event.keys() == kind.__annotations__.keys()
+    assert TypeAdapter(kind).validate_python(event, strict=True) == event
+    return str(event["event"])
+
+
+async def events_of(at: Stage, *answers: Any, **context: Any) -> list[dict[str, Any]]:
+    """The events of a run; a person gives the answers, the same thread is asked again when they run out."""
+    seen: list[Any] = []
+    left = list(answers)
+
+    async def person(pause: Any) -> Any:
+        return left.pop(0)
+
+    settings = make_context({**ROLES, "review": "reasoning" if answers else "none", **context})
+    question: Any = {"video": str(at.clip), "question": "What is heard?"}
+    graph = at.graph(InMemorySaver())
+    await ask(question, settings, desk=at.desk, graph=graph, thread="one", reviewer=person, on_event=seen.append)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("model", "answers", "expected"),
+    [
+        (scripted(evaluator=[verdict(3), verdict(9)]), [], ["clip", "attempt", "feedback", "attempt", "target"]),
+        (
+            scripted(),
+            [{"action": "again", "feedback": "More.", "windows": [{"start": 0, "end": 1}]}, {"action": "accept"}],
+            ["clip", "attempt", "review", "attempt", "review", "target"],
+        ),
+        (
+            scripted(),
+            [{"action": "edit", "reasoning": reasoning("mine")}],
+            ["clip", "attempt", "review", "target"],
+        ),
+        (scripted(generator=[ValueError("gone")]), [], ["clip", *["attempt"] * 5, "target"]),
+    ],
+)
+async def test_events_are_what_their_types_say(
+    stage: Any, model: ScriptedChat, answers: list[Any], expected: list[str]
+) -> None:
+    events = await events_of(stage(model), *answers)
+    assert [check(event) for event in events] == expected
+    progress = Progress(Context(), console := Console(record=True, width=200, force_terminal=False))
+    for event in events:
+        progress.event(event)  # type: ignore[arg-type]
+    assert console.export_text().count("Attempt") == expected.count("attempt")
+
+
+def test_a_check_that_an_event_is_exact_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        check({"event": "target", "best_iteration": 1, "edited": False, "reasoning": {}})
+    with pytest.raises(KeyError):
+        check({"event": "token", "text": "x"})
+
+
+def test_every_kind_of_event_is_shown() -> None:
+    console = Console(record=True, width=200)
+    progress = Progress(Context(), console)
+    progress.event({"event": "resumed", "thread": "mine", "iterations": 2, "next": ["feedback"]})
+    progress.event({"event": "described", "sense": "sound", "by": "google_genai:x", "text": "a bell"})
+    progress.event({"event": "target", "best_iteration": None, "edited": False})
+    shown = console.export_text()
+    for text in ("mine goes on after 2 attempts: feedback", "the sound, by google_genai:x", "without reasoning"):
+        assert text in shown
