@@ -6,7 +6,7 @@ for a model or provider that failed.
 
 from typing import TYPE_CHECKING
 
-from aurelia_core.sanitize import fit
+from aurelia_core.sanitize import sanitize_json
 
 if TYPE_CHECKING:
     from aurelia_core.types import Usage
@@ -19,7 +19,7 @@ class AureliaError(RuntimeError):
 
     def __init__(self, *said: object) -> None:
         """Whatever is quoted in the message is legible, and holds none of this process's keys."""
-        super().__init__(*map(fit, said))
+        super().__init__(*map(sanitize_json, said))
 
 
 class InputError(AureliaError):

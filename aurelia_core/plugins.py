@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from aurelia_core.errors import InputError
 
-Group = Literal["aurelia.providers", "aurelia.targets", "aurelia.datasets", "aurelia.commands"]
+EntryPointGroup = Literal["aurelia.providers", "aurelia.targets", "aurelia.datasets", "aurelia.commands"]
 
 
 @cache
-def entry_points(group: Group) -> dict[str, metadata.EntryPoint]:
+def entry_points(group: EntryPointGroup) -> dict[str, metadata.EntryPoint]:
     """The entry points of a group by name, in alphabetical order.
 
     Raises:
@@ -31,7 +31,7 @@ def entry_points(group: Group) -> dict[str, metadata.EntryPoint]:
     return found
 
 
-def load(group: Group, name: str) -> Any:
+def load_entry_point(group: EntryPointGroup, name: str) -> Any:
     """The object that the entry point `name` of a group stands for.
 
     Raises:
@@ -49,6 +49,6 @@ def load(group: Group, name: str) -> Any:
         raise InputError(_broken(group, entry, f"{type(fault).__name__}: {fault}")) from fault
 
 
-def _broken(group: Group, entry: metadata.EntryPoint, fault: str) -> str:
+def _broken(group: EntryPointGroup, entry: metadata.EntryPoint, fault: str) -> str:
     package = entry.dist.name if entry.dist else entry.module
     return f"The package {package!r} adds {entry.name!r} to {group}, but it cannot be imported ({fault})."

@@ -18,10 +18,10 @@ _HIDDEN = re.compile(
 )
 _SECRET = re.compile(r"(?i)(API_KEY|COMPATIBLE_KEY|TOKENS?|SECRET|PASSWORD)$")
 _SHORTEST_SECRET = 8
-MASK = "[key]"
+REDACTED = "[key]"
 
 
-def legible(text: str) -> str:
+def clean_text(text: str) -> str:
     r"""The text as it may be kept: line ends are `\n`, other control characters spaces, half surrogate pairs U+FFFD."""
     if text.isprintable():
         return text
@@ -29,7 +29,7 @@ def legible(text: str) -> str:
     return _HALF.sub("\ufffd", plain)
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """The text with control, direction-changing, invisible and unpaired characters written out, as in `[U+202E]`.
 
     Line breaks and tabs stay; letters of any script stay, and their direction is left to the page.
@@ -39,14 +39,14 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", text.replace("\r\n", "\n"))
 
 
-def json_line(value: Any, indent: int | None = None) -> str:
+def dump_visible_json(value: Any, indent: int | None = None) -> str:
     """The value as JSON in the letters of its language, with every hidden character in it escaped."""
     return _HIDDEN.sub(
         lambda found: json.dumps(found.group())[1:-1], json.dumps(value, ensure_ascii=False, indent=indent)
     )
 
 
-def keys() -> list[str]:
+def environment_secrets() -> list[str]:
     """The keys, tokens and passwords in this process's environment, longest first, also as an address writes them."""
     named = [value.strip() for name, value in os.environ.items() if _SECRET.search(name)]
     found = {form for value in named for one in (value, *_parts(value)) for form in (one, quote(one, safe=""))}
@@ -58,25 +58,25 @@ def _parts(value: str) -> list[str]:
     return [part.partition(":")[2].strip() for part in value.split(",")]
 
 
-def keyless(text: str) -> str:
+def redact(text: str) -> str:
     """The text with this process's keys masked: a provider may quote the one that it was sent."""
-    return _masked(text, keys())
+    return _redact(text, environment_secrets())
 
 
-def fit(value: Any) -> Any:
+def sanitize_json(value: Any) -> Any:
     """The same JSON value with every text in it, keys included, legible and without our keys."""
-    return _fit(value, keys())
+    return _sanitize_json(value, environment_secrets())
 
 
-def _fit(value: Any, secrets: list[str]) -> Any:
+def _sanitize_json(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, str):
-        return _masked(legible(value), secrets)
+        return _redact(clean_text(value), secrets)
     if isinstance(value, Mapping):
-        return {_fit(name, secrets): _fit(part, secrets) for name, part in value.items()}
-    return [_fit(part, secrets) for part in value] if isinstance(value, list | tuple) else value
+        return {_sanitize_json(name, secrets): _sanitize_json(part, secrets) for name, part in value.items()}
+    return [_sanitize_json(part, secrets) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _masked(text: str, secrets: list[str]) -> str:
+def _redact(text: str, secrets: list[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, MASK)
+        text = text.replace(secret, REDACTED)
     return text

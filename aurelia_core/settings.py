@@ -12,12 +12,12 @@ from pathlib import Path
 from aurelia_core.errors import InputError
 
 GIB = 1024**3
-MB = 10**6
-MAX_MEDIA = 2 * GIB
-MAX_STORE = 50 * GIB
+_MB = 10**6
+_MAX_MEDIA_BYTES = 2 * GIB
+_MAX_STORE_BYTES = 50 * GIB
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_MODEL_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 """A model of the hub, as ORGANISATION/MODEL."""
 
 
@@ -42,8 +42,8 @@ class Settings:
     home: Path
     media_roots: tuple[Path, ...] = ()
     any_file: bool = False
-    max_media_bytes: int = MAX_MEDIA
-    max_store_bytes: int = MAX_STORE
+    max_media_bytes: int = _MAX_MEDIA_BYTES
+    max_store_bytes: int = _MAX_STORE_BYTES
     max_clip_seconds: float = 3600.0
     decode_seconds: float = 120.0
     decode_bytes: int = 4 * GIB
@@ -74,10 +74,10 @@ class Settings:
             home=home,
             media_roots=roots,
             any_file=local and not named,
-            max_media_bytes=_megabytes(env, "AURELIA_MAX_MEDIA_MB", MAX_MEDIA),
-            max_store_bytes=_megabytes(env, "AURELIA_MAX_STORE_MB", MAX_STORE),
+            max_media_bytes=_megabytes(env, "AURELIA_MAX_MEDIA_MB", _MAX_MEDIA_BYTES),
+            max_store_bytes=_megabytes(env, "AURELIA_MAX_STORE_MB", _MAX_STORE_BYTES),
             decode_workers=1 if local else 2,
-            trace_sheet=switched_on(env, "AURELIA_TRACE_SHEET"),
+            trace_sheet=is_switched_on(env, "AURELIA_TRACE_SHEET"),
             trusted_code=_trusted(env, "AURELIA_TRUST_MODEL_CODE"),
         )
 
@@ -97,7 +97,7 @@ class Settings:
         return self.home / "ledger.sqlite"
 
 
-def switched_on(env: Mapping[str, str], name: str) -> bool:
+def is_switched_on(env: Mapping[str, str], name: str) -> bool:
     """Whether a variable is switched on; unset, it is off.
 
     Raises:
@@ -112,7 +112,7 @@ def switched_on(env: Mapping[str, str], name: str) -> bool:
 def _trusted(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     named = [part.strip() for part in env.get(name, "").split(os.pathsep) if part.strip()]
     for part in named:
-        if not Path(part).expanduser().is_absolute() and not HUB_ID.fullmatch(part):
+        if not Path(part).expanduser().is_absolute() and not HUB_MODEL_ID.fullmatch(part):
             raise InputError(
                 f"{name} has {part[:40]!r}: name each model whose code may run, by its whole folder (from / or ~)"
                 " or its id of the hub (ORGANISATION/MODEL)."
@@ -126,4 +126,4 @@ def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
         return default
     if not text.isdecimal() or int(text) == 0:
         raise InputError(f"{name} is {text[:20]!r}: give a whole number of megabytes, at least 1.")
-    return int(text) * MB
+    return int(text) * _MB

@@ -16,7 +16,7 @@ _GARBLED = "Could not decode to UTF-8"
 
 
 @contextmanager
-def usable(path: Path, what: str, damaged: str) -> Iterator[None]:
+def storage_errors(path: Path, what: str, damaged: str) -> Iterator[None]:
     """What is done within with a file of ours is done, or told as an error of ours.
 
     Args:
@@ -31,10 +31,10 @@ def usable(path: Path, what: str, damaged: str) -> Iterator[None]:
         yield
     # What is stored as JSON and no longer is any raises a ValueError.
     except (sqlite3.Error, OSError, ValueError) as fault:
-        raise unusable(fault, path, what, damaged) from None
+        raise as_storage_error(fault, path, what, damaged) from None
 
 
-def unusable(fault: Exception, path: Path, what: str, damaged: str) -> StorageError:
+def as_storage_error(fault: Exception, path: Path, what: str, damaged: str) -> StorageError:
     """The error for what SQLite, the system or a reader said of a file of ours; arguments as those of `usable`."""
     if str(fault).startswith(_GARBLED):
         # SQLite's sentence goes on with the text itself.
@@ -46,7 +46,7 @@ def unusable(fault: Exception, path: Path, what: str, damaged: str) -> StorageEr
     return StorageError(f"{what} {path.name!r} is damaged ({_short(fault)}): {damaged}.")
 
 
-def read_back(text: Any) -> Any:
+def parse_stored_json(text: Any) -> Any:
     """What a column of ours holds as JSON.
 
     Raises:
@@ -57,7 +57,7 @@ def read_back(text: Any) -> Any:
     return json.loads(text)
 
 
-def whole(connection: sqlite3.Connection) -> None:
+def check_integrity(connection: sqlite3.Connection) -> None:
     """Has SQLite look through the file: a damaged index may hide what is stored, and no reading would tell.
 
     Raises:

@@ -7,14 +7,14 @@ from typing import Any
 from aurelia_core.errors import InputError
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def suggest_name(name: str, known: Iterable[str]) -> str:
     """What to say of an unknown name: the known one that is nearest, or all of them."""
     names = list(known)
     close = get_close_matches(name.casefold(), names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
 
 
-def only_known(values: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+def reject_unknown_names(values: Mapping[str, Any], known: Iterable[str], what: str) -> None:
     """Refuses what would be dropped unseen.
 
     Args:
@@ -28,4 +28,4 @@ def only_known(values: Mapping[str, Any], known: Iterable[str], what: str) -> No
     names = list(known)
     for name in values:
         if name not in names:
-            raise InputError(f"{what} has no {name!r}: {nearest(str(name), names)}")
+            raise InputError(f"{what} has no {name!r}: {suggest_name(str(name), names)}")

@@ -61,7 +61,7 @@ def _ask(clip: Path, question: str, choices: Sequence[str], *more: str) -> None:
     arguments += more
     sys.stderr.write(f"$ aurelia {shlex.join(arguments)}\n\n")
     sys.stderr.flush()
-    from aurelia.cli.main import main as cli
+    from aurelia.cli import main as cli
 
     sys.argv = ["aurelia", *arguments]
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import langsmith
 from langsmith.utils import tracing_is_enabled
 
-from aurelia_core.sanitize import MASK, keys
+from aurelia_core.sanitize import REDACTED, environment_secrets
 from graph.routing import ROUTERS
 from graph.trace import brief
 
@@ -74,7 +74,7 @@ def sender(**options: Any) -> Sender:
     Args:
         options: further arguments of `langsmith.Client`.
     """
-    secrets = keys()
+    secrets = environment_secrets()
     made = Sender(anonymizer=partial(cleaned, secrets=secrets), omit_traced_runtime_info=True, **options)
     made.secrets = secrets
     return made
@@ -107,5 +107,5 @@ def cleaned(value: Any, secrets: list[str] | None = None) -> Any:
 
 def _masked(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, MASK)
+        text = text.replace(secret, REDACTED)
     return _PATH.sub("[folder]/", _BASE64.sub("[base64]", text))

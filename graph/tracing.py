@@ -78,9 +78,9 @@ def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context)
 
 def _attach(root: RunTree, desk: Desk, clip: MediaRef) -> None:
     """Lays the clip's contact sheet beside the run; it is sent when the run ends."""
-    from aurelia_core.media.contact_sheet import sheet
+    from aurelia_core.media.contact_sheet import render_contact_sheet
 
-    attached: Any = {**(root.attachments or {}), SHEET: ("image/jpeg", sheet(desk.store, clip))}
+    attached: Any = {**(root.attachments or {}), SHEET: ("image/jpeg", render_contact_sheet(desk.store, clip))}
     root.attachments = attached
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from aurelia_core.answers.multiple_choice import LETTERS
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import Desk
-from aurelia_core.sanitize import legible
+from aurelia_core.sanitize import clean_text
 from aurelia_core.types import MediaRef, Role
 from nodes.requests import emit, media_fields, recorded, settings_of
 from state.context import ROLES, Context
@@ -83,8 +83,8 @@ def check(state: Input) -> tuple[str, list[str], list[str]]:
     """
     question = _text(state.get("question"), "The question")
     choices = [_text(choice, f"Choice {number}") for number, choice in enumerate(_list(state.get("choices")), 1)]
-    if len(choices) == 1 or len(choices) > len(LETTERS):
-        raise InputError(f"There are {len(choices)} choices: give none, or 2 to {len(LETTERS)}.")
+    if len(choices) == 1 or len(choices) > len(CHOICE_LETTERS):
+        raise InputError(f"There are {len(choices)} choices: give none, or 2 to {len(CHOICE_LETTERS)}.")
     if len({choice.casefold() for choice in choices}) < len(choices):
         raise InputError("Two of the choices are the same: give each once.")
     audio = [_text(name, "The name of a sound track") for name in _list(state.get("audio"))]
@@ -105,4 +105,4 @@ def _text(value: Any, what: str) -> str:
         raise InputError(f"{what} is empty: give it as text.")
     if len(value) > LONGEST_TEXT:
         raise InputError(f"{what} has {len(value)} characters: at most {LONGEST_TEXT} are read.")
-    return legible(value).strip()
+    return clean_text(value).strip()

@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from aurelia_core.answers.multiple_choice import LETTERS
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, Request
 from aurelia_core.models.replies import WindowReply
@@ -83,7 +83,9 @@ def with_fallback(request: Request, context: Context, text: str | None = None) -
 
 def choices_text(choices: list[str]) -> str:
     """The choices with letters, each on one line of its own, whatever it holds; empty without choices."""
-    return "".join(f"{letter}. {' '.join(choice.split())}\n" for letter, choice in zip(LETTERS, choices, strict=False))
+    return "".join(
+        f"{letter}. {' '.join(choice.split())}\n" for letter, choice in zip(CHOICE_LETTERS, choices, strict=False)
+    )
 
 
 def reasoning_text(reasoning: Reasoning) -> str:

@@ -3,8 +3,8 @@
 from langgraph.runtime import Runtime
 
 import prompts
-from aurelia_core.answers.answer_leaks import leaked
-from aurelia_core.answers.multiple_choice import choose
+from aurelia_core.answers.answer_leaks import find_answer_leaks
+from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, ModelError
 from aurelia_core.models.client import Answer, Desk, Request
 from aurelia_core.types import NO_USAGE
@@ -31,7 +31,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     said = await ask_target(state, best, context, desk)
     leaks = None
     if best and context.inject == "steps":
-        leaks = leaked([step["step"] for step in best["steps"]], state["choices"], best["answer"])
+        leaks = find_answer_leaks([step["step"] for step in best["steps"]], state["choices"], best["answer"])
     warnings = list(said.notes)
     if leaks:
         warnings.append(f"A leak: the steps that the target was given already say {', '.join(map(repr, leaks))}.")
@@ -41,7 +41,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
     return {
         "answer": said.value,
-        "choice": choose(said.value, state["choices"]) if state["choices"] else None,
+        "choice": extract_choice_text(said.value, state["choices"]) if state["choices"] else None,
         "best": best,
         "best_iteration": iteration,
         "leaks": leaks,

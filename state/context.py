@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aurelia_core.errors import InputError
-from aurelia_core.suggestions import nearest
+from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import Role
 
 Inject = Literal["steps", "steps+answers", "full"]
@@ -190,5 +190,5 @@ def make_context(values: dict[str, object]) -> Context:
 def _said(where: tuple[int | str, ...], kind: str, fault: str) -> str:
     name = ".".join(map(str, where))
     if kind == "extra_forbidden":
-        return f"{name}: there is no such setting; {nearest(name, Context.model_fields)}"
+        return f"{name}: there is no such setting; {suggest_name(name, Context.model_fields)}"
     return f"{name}: {fault}"

@@ -154,7 +154,9 @@ def in_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) 
         return None
     for entry in plugins.entry_points("aurelia.targets").values():
         if row in read_rows(files(entry.value)).values():
-            return bool(plugins.load("aurelia.targets", entry.name).in_domain(row.domain, question, clip, tracks))
+            return bool(
+                plugins.load_entry_point("aurelia.targets", entry.name).in_domain(row.domain, question, clip, tracks)
+            )
     return None
 
 

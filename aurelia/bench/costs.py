@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 from aurelia.bench.run_schema import told
-from aurelia_core.sqlite import read_back
+from aurelia_core.sqlite import parse_stored_json
 from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 
@@ -71,7 +71,7 @@ def tables_of(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]
 
 def total(usages: Iterable[str]) -> Usage:
     """The sum of bills that are stored as JSON; older ones may know less."""
-    bills: Iterable[Usage] = ({**NO_USAGE, "cost_usd": None, **read_back(text)} for text in usages)
+    bills: Iterable[Usage] = ({**NO_USAGE, "cost_usd": None, **parse_stored_json(text)} for text in usages)
     return reduce(add_usage, bills, NO_USAGE)
 
 

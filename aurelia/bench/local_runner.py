@@ -13,10 +13,10 @@ from aurelia.bench.run_file import Arm, Outcome
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.threads import Threads, lost
 from aurelia.run.ask import ask
-from aurelia_core.answers.multiple_choice import choose
+from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, StorageError
 from aurelia_core.models.client import Desk
-from aurelia_core.sanitize import fit
+from aurelia_core.sanitize import sanitize_json
 from aurelia_core.types import NO_USAGE
 from graph.build import build_graph, build_zero_shot
 from state.context import Context
@@ -90,7 +90,7 @@ class LocalAsker:
             except Exception as fault:
                 if self._threads and lost(fault):
                     raise
-                said = fit(f"an unexpected {type(fault).__name__}: {fault}")
+                said = sanitize_json(f"an unexpected {type(fault).__name__}: {fault}")
                 known = {"state": "failed", "error": said, "usage": account.usage}
         await keep(outcome(item, self._context.rollout, began, known))
 
@@ -131,6 +131,6 @@ def answered(result: dict[str, Any], record: Record, arm: Arm) -> dict[str, Any]
     if arm == "aurelia":
         return {**found, "answer": result["answer"], "choice": result["choice"], "result": result}
     said = result["zero_shot_answer"]
-    named = choose(said, record.choices) if record.choices else None
+    named = extract_choice_text(said, record.choices) if record.choices else None
     kept = {name: result[name] for name in ("clip", "models", "warnings")}
     return {**found, "answer": said, "choice": named, "result": kept}

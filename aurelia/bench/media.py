@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from aurelia.bench.records import Record
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.cache import ID
-from aurelia_core.media.guard import opened
+from aurelia_core.media.cache import CLIP_ID_PATTERN
+from aurelia_core.media.guard import open_media_file
 
 _KEPT = 256
 
@@ -23,10 +23,10 @@ def missing(records: Iterable[Record], store: ClipStore) -> dict[str, str]:
 def _refusal(name: str, store: ClipStore) -> str | None:
     reference: Any = {"id": name}
     try:
-        if ID.fullmatch(name):
+        if CLIP_ID_PATTERN.fullmatch(name):
             store.file(reference)
         else:
-            with opened(name, store.settings):
+            with open_media_file(name, store.settings):
                 pass
     except MediaError as fault:
         return str(fault)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 
 _LINES = 20
 _NAMES = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
@@ -77,7 +77,7 @@ class Display:
             self._say(f"What failed is asked again by the same command{tried}. The last error: {event['last_error']}")
 
     def _say(self, text: str) -> None:
-        self._bar.console.print(visible(text), soft_wrap=True, markup=False)
+        self._bar.console.print(escape_invisible(text), soft_wrap=True, markup=False)
 
 
 def _accuracy(event: dict[str, Any]) -> str:

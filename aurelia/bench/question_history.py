@@ -12,7 +12,7 @@ from aurelia.bench.derive import as_last
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.run.history import Node, Told
 from aurelia_core.errors import InputError
-from aurelia_core.suggestions import nearest
+from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import add_usage
 from state.schema import Attempt
 
@@ -30,7 +30,7 @@ def told(path: Path, record: str) -> Told:
     with RunFile.open(path) as run:
         ids = [one.id for one in run.records()]
         if record not in ids:
-            near = nearest(record, ids) if len(ids) < 10_000 else "check its id"
+            near = suggest_name(record, ids) if len(ids) < 10_000 else "check its id"
             raise InputError(f"{path.name} holds no record {record!r}; {near}"[:300])
         asked = run.record(record)
         found = {outcome.arm: outcome for outcome in run.outcomes() if outcome.record == record}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from aurelia_core.answers.tokens import key
+from aurelia_core.answers.tokens import comparison_key
 from aurelia_core.errors import InputError
 from aurelia_core.types import Modality
 
@@ -116,9 +116,14 @@ class Record(_Part):
     @property
     def right(self) -> frozenset[int]:
         """The places of the right options, from 0; empty for an open question."""
-        texts, keys = {text.casefold().strip() for text in self.answers}, {key(text) for text in self.answers}
+        texts, keys = (
+            {text.casefold().strip() for text in self.answers},
+            {comparison_key(text) for text in self.answers},
+        )
         exact = {place for place, choice in enumerate(self.choices) if choice.casefold().strip() in texts}
-        return frozenset(exact or {place for place, choice in enumerate(self.choices) if key(choice) in keys})
+        return frozenset(
+            exact or {place for place, choice in enumerate(self.choices) if comparison_key(choice) in keys}
+        )
 
     @model_validator(mode="after")
     def _answered_by_a_choice(self) -> "Record":

@@ -16,7 +16,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import APIStatusError
 
 from aurelia_core.errors import AureliaError, InputError, MediaError, ModelError, SettingsError
-from aurelia_core.sanitize import fit
+from aurelia_core.sanitize import sanitize_json
 
 CONNECT, SILENT = 10.0, 600.0
 """Seconds to connect, and that a server may say nothing (one that works on a run says so every few seconds)."""
@@ -126,7 +126,7 @@ class Served:
         """
         run = {"assistant_id": graph, "input": question, "context": context, "config": config}
         with self._told():
-            output = fit(await self._client.http.post("/runs/wait", json={**run, "on_disconnect": "cancel"}))
+            output = sanitize_json(await self._client.http.post("/runs/wait", json={**run, "on_disconnect": "cancel"}))
         fault = output.get("__error__") if isinstance(output, dict) else None
         if isinstance(fault, dict):
             kind, said = str(fault.get("error")), str(fault.get("message"))

@@ -16,7 +16,7 @@ from aurelia.bench.costs import BILLED, tables_of, total
 from aurelia.bench.records import Record
 from aurelia.bench.run_schema import FORMAT, TABLES, connected, format_of, told
 from aurelia_core.errors import InputError
-from aurelia_core.sqlite import read_back
+from aurelia_core.sqlite import parse_stored_json
 from aurelia_core.types import Usage
 
 Arm = Literal["zero_shot", "aurelia"]
@@ -178,7 +178,9 @@ class RunFile:
         Those of the latest session are `limit` (null: none) and `left_out` (questions without their media).
         """
         with told(self.path):
-            return {key: read_back(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
+            return {
+                key: parse_stored_json(value) for key, value in self._connection.execute("SELECT key, value FROM meta")
+            }
 
     def store_meta(self, key: str, value: Any) -> None:
         """Lays down one JSON value."""
@@ -213,8 +215,8 @@ class RunFile:
         with told(self.path):
             for row in self._connection.execute(query, (arm, state, rollout)):
                 known = dict(zip(_FIELDS, row, strict=True))
-                result, usage = known["result"], read_back(known["usage"])
-                yield Outcome(**{**known, "result": read_back(result) if result else None, "usage": usage})
+                result, usage = known["result"], parse_stored_json(known["usage"])
+                yield Outcome(**{**known, "result": parse_stored_json(result) if result else None, "usage": usage})
 
     def standings(self, rollout: int | None = None) -> Iterator[Standing]:
         """All outcomes so far in short, in no particular order."""

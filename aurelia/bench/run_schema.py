@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aurelia_core.errors import InputError
-from aurelia_core.sqlite import read_back, usable
+from aurelia_core.sqlite import parse_stored_json, storage_errors
 
 FORMAT = 1
 TABLES = """
@@ -48,7 +48,7 @@ def format_of(path: Path) -> Any:
         if not tables:
             return None
         row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-        return read_back(row[0]) if row else None
+        return parse_stored_json(row[0]) if row else None
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def told(path: Path) -> Iterator[None]:
         InputError: it is the file of something else.
         StorageError: it cannot be read or written, or is damaged.
     """
-    with usable(path, "The run file", "go on with a copy of it, or name another file"):
+    with storage_errors(path, "The run file", "go on with a copy of it, or name another file"):
         try:
             yield
         except sqlite3.DatabaseError as fault:

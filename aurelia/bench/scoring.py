@@ -11,10 +11,10 @@ from pydantic import create_model
 
 import prompts
 from aurelia.bench.caption_metrics import METRICS, caption_scores
-from aurelia.bench.extract import extract
+from aurelia.bench.extract import extract_choice
 from aurelia.bench.records import Record
-from aurelia_core.answers.multiple_choice import LETTERS, UNPARSED
-from aurelia_core.answers.open_answer import matches
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED
+from aurelia_core.answers.open_answer import match_open_answer
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Desk, Request
 from aurelia_core.models.replies import Reply
@@ -75,7 +75,7 @@ class Judge:
         Raises:
             ModelError: the judge did not answer, or not in the form asked for.
         """
-        letters = LETTERS[: len(choices)]
+        letters = CHOICE_LETTERS[: len(choices)]
         fields: dict[str, Any] = {"choice": (Literal[(*letters, NONE)], ...), "reason": (str, "")}
         schema: type[Any] = create_model("ChoiceVerdict", __base__=Reply, **fields)
         text = prompts.fill("judge_choice", question=question, choices=choices_text(list(choices)), reply=reply)
@@ -154,14 +154,14 @@ def score_captions(records: Sequence[Record], answers: Mapping[str, str]) -> dic
 
 
 def _choice_by_rule(record: Record, answer: str) -> Mark:
-    found = extract(answer, record.choices)
+    found = extract_choice(answer, record.choices)
     if found.index is None:
         return Mark("correct", None, UNPARSED, "No rule reads a choice.")
     return Mark("correct", float(found.index in record.right), "rule", f"{found.how}: {record.choices[found.index]}")
 
 
 def _open_by_rule(record: Record, answer: str) -> Mark:
-    found = matches(answer, record.answers, record.synonyms)
+    found = match_open_answer(answer, record.answers, record.synonyms)
     if found.correct is None:
         return Mark("correct", None, UNPARSED, "No rule decides.")
     return Mark("correct", float(found.correct), "rule", found.how)

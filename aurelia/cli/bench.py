@@ -11,7 +11,7 @@ from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import Debug, Json, Model, Profile, context_of
 from aurelia_core.errors import AureliaError, InputError
-from aurelia_core.sanitize import json_line, visible
+from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read what came out.")
@@ -130,7 +130,7 @@ def status(run: Run, as_json: Json = False, debug: Debug = False) -> None:
         _print_json(found)
         return
     for key, value in found.items():
-        shown = json_line(value) if isinstance(value, dict) else visible(str(value))
+        shown = dump_visible_json(value) if isinstance(value, dict) else escape_invisible(str(value))
         sys.stdout.write(f"{key:<12}{shown}\n")
 
 
@@ -162,5 +162,5 @@ def export(
 
 
 def _print_json(event: dict[str, Any]) -> None:
-    sys.stdout.write(json_line(event) + "\n")
+    sys.stdout.write(dump_visible_json(event) + "\n")
     sys.stdout.flush()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aurelia_core.errors import InputError
-from aurelia_core.sanitize import json_line, visible
+from aurelia_core.sanitize import dump_visible_json, escape_invisible
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -121,7 +121,7 @@ def _distinct(records: Iterable[Any]) -> list[Any]:
 
 def _tell(lines: Iterable[str], report: Path | None, account: dict[str, Any]) -> None:
     for line in lines:
-        sys.stderr.write(f"{visible(line)}\n")
+        sys.stderr.write(f"{escape_invisible(line)}\n")
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(f"{json_line(account, indent=2)}\n", encoding="utf-8")
+        report.write_text(f"{dump_visible_json(account, indent=2)}\n", encoding="utf-8")

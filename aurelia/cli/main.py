@@ -17,7 +17,7 @@ from aurelia.cli.options import Debug, Json, Model, Profile, by_role, context_of
 from aurelia.cli.threads import Checkpoint, Keeping, Thread, trace
 from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
-from aurelia_core.sanitize import json_line, keyless, visible
+from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
 from aurelia_core.settings import Settings
 
 app = typer.Typer(
@@ -95,7 +95,7 @@ def ask(
     asked |= {"question": question, "choices": choice or []}
     result = asyncio.run(keeping.ask(asked, context, media.desk(), progress))
     progress.result(result)
-    _print(json_line(result) if as_json else answer_lines(result))
+    _print(dump_visible_json(result) if as_json else answer_lines(result))
 
 
 @app.command()
@@ -117,11 +117,11 @@ def score(
 
     verdict = asyncio.run(run(media.clip, media.tracks, caption.strip(), context, media.desk()))
     if as_json:
-        _print(json_line(verdict))
+        _print(dump_visible_json(verdict))
     elif verdict["score"] is None:
         raise AureliaError(f"{context.evaluator} gives no score: {verdict['justification']}")
     else:
-        typer.echo(visible(verdict["justification"]), err=True)
+        typer.echo(escape_invisible(verdict["justification"]), err=True)
         _print(str(verdict["score"]))
 
 
@@ -137,7 +137,7 @@ def doctor(
     from aurelia.cli.doctor import examine, lines
 
     found = examine(Settings.from_environment(local=True), ask=ask)
-    _print(json_line(found) if as_json else lines(found))
+    _print(dump_visible_json(found) if as_json else lines(found))
 
 
 @app.command()
@@ -151,13 +151,13 @@ def targets(
 
     if name is None:
         found = explain.listed()
-        _print(json_line(found) if as_json else explain.list_lines(found))
+        _print(dump_visible_json(found) if as_json else explain.list_lines(found))
         return
     explain.find(name)
     from aurelia_core.models.registry import providers
 
     row = explain.explained(name, providers())
-    _print(json_line(row) if as_json else explain.lines(row))
+    _print(dump_visible_json(row) if as_json else explain.lines(row))
 
 
 @app.command()
@@ -189,7 +189,7 @@ def add_commands(arguments: Sequence[str]) -> None:
     for name in plugins.entry_points("aurelia.commands"):
         if name in own or named not in (None, name):
             continue
-        command = plugins.load("aurelia.commands", name)
+        command = plugins.load_entry_point("aurelia.commands", name)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
@@ -243,5 +243,5 @@ def _explain(fault: Exception) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"aurelia: {' '.join(visible(keyless(message)).split())}\n")
+    sys.stderr.write(f"aurelia: {' '.join(escape_invisible(redact(message)).split())}\n")
     sys.exit(status)

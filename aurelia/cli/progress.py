@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 from state.context import Context
 from state.events import (
     AttemptEvent,
@@ -134,7 +134,7 @@ class Progress:
             self._line("", f"   {step['answer']} ({step['justification']})", "dim")
 
     def _line(self, label: str, text: str, style: str) -> None:
-        text = visible(text)
+        text = escape_invisible(text)
         if not self._console.is_terminal:
             self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)), soft_wrap=True)
             return
@@ -147,4 +147,4 @@ class Progress:
 
 def answer_lines(result: dict[str, Any]) -> str:
     """What goes to stdout without --json: the answer alone."""
-    return visible(str(result["answer"]))
+    return escape_invisible(str(result["answer"]))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aurelia_core.errors import InputError
-from aurelia_core.sanitize import json_line, visible
+from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def trace(
     told = _of_thread(thread, checkpoint) if record is None else _of_record(thread, record, checkpoint)
     from aurelia.cli.trace_view import lines
 
-    sys.stdout.write((json_line(told) if as_json else lines(told)) + "\n")
+    sys.stdout.write((dump_visible_json(told) if as_json else lines(told)) + "\n")
 
 
 def _of_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class _AtTerminal:
                     check(decided, pause)
                     return decided
             except InputError as fault:
-                typer.echo(visible(str(fault)), err=True)
+                typer.echo(escape_invisible(str(fault)), err=True)
 
     def _answer(self, before: str) -> dict[str, Any] | None:
         """One answer; None when an edit changed nothing."""
@@ -207,7 +207,7 @@ def _windows(text: str) -> list[dict[str, float]]:
 
 
 def _as_text(reasoning: Mapping[str, Any]) -> str:
-    return json_line(reasoning, indent=2) + "\n"
+    return dump_visible_json(reasoning, indent=2) + "\n"
 
 
 def _in_editor(text: str) -> str:

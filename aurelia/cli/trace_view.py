@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 
 WIDTH = 110
 
@@ -20,7 +20,7 @@ def lines(told: Mapping[str, Any]) -> str:
     shown += [f"Note: {warning}" for warning in told["warnings"]]
     if told["elsewhere"]:
         shown.append(f"{told['elsewhere']} checkpoints more: earlier questions, or forks.")
-    return "\n".join(_cut(visible(line)) for line in shown)
+    return "\n".join(_cut(escape_invisible(line)) for line in shown)
 
 
 def _head(told: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from aurelia.report.paper_table1 import ALL_TITLES
 from aurelia.report.rows import VERDICTS, Row
 from aurelia.report.safe import deep
 from aurelia_core.errors import InputError
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 
 CHUNK = 40
 LONGEST_LISTED = 300
@@ -121,7 +121,7 @@ def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str
     meta = {
         "columns": list(ALL_TITLES.values()),
         "categories": packer.categories,
-        "names": [visible(name) for name in content["names"]],
+        "names": [escape_invisible(name) for name in content["names"]],
         "marks": VERDICTS,
         "chunk": CHUNK,
     }
@@ -132,7 +132,7 @@ def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str
         **shown,
         figures=figures,
         columns=list(ALL_TITLES.values()),
-        categories=[visible(name) for name in packer.categories],
+        categories=[escape_invisible(name) for name in packer.categories],
         meta=Markup(_json(meta)),
         chunks=blocks,
         script=Markup(script),

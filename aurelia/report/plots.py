@@ -8,7 +8,7 @@ from aurelia.report.paper_table1 import ALL_TITLES
 from aurelia.report.rows import Case
 from aurelia.report.svg import Drawn, Point, Scale
 from aurelia.report.tables import ARM_NAMES, RunFigures
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 
 SCORE = Scale("score", 0, 10.5)
 MODALITIES = ("audio", "visual", "both", "knowledge")
@@ -20,7 +20,7 @@ def drawn(runs: Sequence[RunFigures]) -> list[Drawn]:
     if len(runs) > 1:
         found.append(combinations(runs))
     for run in runs:
-        tail = f", {visible(run.name)}" if len(runs) > 1 else ""
+        tail = f", {escape_invisible(run.name)}" if len(runs) > 1 else ""
         found += [calibration(run, tail), progress(run, tail), modalities(run, tail)]
     return [figure for figure in found if figure is not None]
 
@@ -36,14 +36,15 @@ def by_column(runs: Sequence[RunFigures]) -> Drawn | None:
         }
         for column in dict.fromkeys(case.column for case in runs[0].cases)
     }
-    note = f"{visible(runs[0].name)}: percent right, with 95 % intervals."
+    note = f"{escape_invisible(runs[0].name)}: percent right, with 95 % intervals."
     return figures.bars("Accuracy by column", note, found)
 
 
 def combinations(runs: Sequence[RunFigures]) -> Drawn:
     """Runs side by side: the paper's Table 4 (agents of one maker against a mixture)."""
     found = {
-        visible(run.name): {title: accuracy_of(run.cases, arm) for arm, title in ARM_NAMES.items()} for run in runs
+        escape_invisible(run.name): {title: accuracy_of(run.cases, arm) for arm, title in ARM_NAMES.items()}
+        for run in runs
     }
     note = "One group a run, over all its questions; who played which role stands under Runs."
     return figures.bars("Runs compared (Table 4)", note, found)

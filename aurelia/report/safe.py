@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
@@ -16,12 +16,12 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 def deep(value: Any) -> Any:
     """The same JSON value with every text in it, keys included, made visible."""
     if isinstance(value, str):
-        return visible(value)
+        return escape_invisible(value)
     if isinstance(value, Mapping):
-        return {visible(str(name)): deep(part) for name, part in value.items()}
+        return {escape_invisible(str(name)): deep(part) for name, part in value.items()}
     return [deep(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def markdown(text: str) -> str:
     """The text as one line that Markdown shows as it is: no markup, no table cell of its own, no HTML."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(visible(text).split()))
+    return _MARKDOWN.sub(r"\\\1", " ".join(escape_invisible(text).split()))

@@ -12,8 +12,8 @@ from langgraph.types import Command
 from aurelia.run.threads import Reviewer, resumed, stopped, thread_config
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import Desk
-from aurelia_core.sanitize import fit
-from aurelia_core.suggestions import only_known
+from aurelia_core.sanitize import sanitize_json
+from aurelia_core.suggestions import reject_unknown_names
 from aurelia_core.types import MediaRef, add_usage
 from graph.build import AureliaGraph, build_graph
 from graph.sender import configure
@@ -80,8 +80,11 @@ async def ask(
         ModelError: the target did not answer.
     """
     began = time.perf_counter()
-    only_known(question, Input.__annotations__, "A question")
-    question = {**question, **fit({name: question[name] for name in ("question", "choices") if name in question})}
+    reject_unknown_names(question, Input.__annotations__, "A question")
+    question = {
+        **question,
+        **sanitize_json({name: question[name] for name in ("question", "choices") if name in question}),
+    }
     configure()
     desk = desk or (None if graph else Desk())
     graph = graph or build_graph(desk=desk, checkpointer=keep)

@@ -17,7 +17,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from aurelia_core.errors import AureliaError, InputError, StorageError
-from aurelia_core.sqlite import unusable
+from aurelia_core.sqlite import as_storage_error
 
 _PARTS = {"id", "channel_values", "channel_versions", "versions_seen"}
 _FOLDER = re.compile(r'"/[^"]*"')
@@ -116,7 +116,7 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         yield saver
     except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as fault:
         # Its disk fills up, or it turns out to be damaged, in the middle of a run.
-        raise unusable(fault, path, "The threads file", "name another with --checkpoint") from None
+        raise as_storage_error(fault, path, "The threads file", "name another with --checkpoint") from None
     finally:
         # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close; with
         # the saver's own lock in hand no other one begins meanwhile.

@@ -19,8 +19,8 @@ from typing import Any, Literal, NamedTuple
 
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.cache import ID
-from aurelia_core.media.guard import SOUND_ONLY, demuxer_of, shown
+from aurelia_core.media.cache import CLIP_ID_PATTERN
+from aurelia_core.media.guard import AUDIO_ONLY_DEMUXERS, detect_demuxer, display_name
 from aurelia_core.types import MediaRef
 
 Kind = Literal["video", "audio"]
@@ -80,18 +80,18 @@ class Library:
         Raises:
             MediaError: it is no clip, is damaged, too long or too large, or does not hold what `kind` needs.
         """
-        label = shown(name) if name else "The upload"
+        label = display_name(name) if name else "The upload"
         with file.open("rb") as opened:
-            sound = demuxer_of(opened.read(4096), label) in SOUND_ONLY
+            sound = detect_demuxer(opened.read(4096), label) in AUDIO_ONLY_DEMUXERS
         kind = kind or ("audio" if sound else "video")
         ref = self._admitted(file, kind, label)
-        record = {"name": shown(name) if name else ref["name"], "kind": kind}
+        record = {"name": display_name(name) if name else ref["name"], "kind": kind}
         self._write(self._owners / ref["id"], f"{owner}.json", record)
         return Clip({**ref, "name": str(record["name"])}, kind)
 
     def allowed(self, clip: str, owner: str) -> bool:
         """Whether somebody may use a clip by its id: its givers may, and all may where it is the operator's own."""
-        if not ID.fullmatch(clip):
+        if not CLIP_ID_PATTERN.fullmatch(clip):
             return False
         return self._record(clip, owner) is not None or not _files(self._owners / clip)
 

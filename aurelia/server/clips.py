@@ -17,7 +17,7 @@ from starlette.routing import Route
 from aurelia.server.clip_owners import Clip, Kind, Library
 from aurelia.server.fetch import Resolve, fetched
 from aurelia_core.errors import InputError, MediaError
-from aurelia_core.media.contact_sheet import sheet
+from aurelia_core.media.contact_sheet import render_contact_sheet
 
 BLOCK = 1 << 20
 IDLE, WHOLE = 60.0, 3600.0
@@ -111,7 +111,7 @@ class Clips:
         """
         clip = await self._found(request)
         try:
-            made = await asyncio.to_thread(sheet, self._library.store, clip.ref)
+            made = await asyncio.to_thread(render_contact_sheet, self._library.store, clip.ref)
         except InputError as fault:
             raise HTTPException(422, str(fault)) from None
         return Response(made, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})

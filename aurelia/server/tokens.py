@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from aurelia_core.errors import AureliaError, InputError
-from aurelia_core.settings import switched_on
+from aurelia_core.settings import is_switched_on
 
 STUDIO_ORIGIN = "https://smith.langchain.com"
 LOCAL, STUDIO = "local", "studio"
@@ -65,7 +65,7 @@ class Access:
         tokens = _digests(pairs)
         models = _listed(env.get("AURELIA_MODELS", "")) or ([_FREE] if tokens else [])
         pages, clips = _origins(env, "AURELIA_ORIGINS", STUDIO_ORIGIN), _origins(env, "AURELIA_CLIP_ORIGINS", "")
-        return cls(tokens, switched_on(env, "AURELIA_STUDIO"), pages, tuple(models), clips)
+        return cls(tokens, is_switched_on(env, "AURELIA_STUDIO"), pages, tuple(models), clips)
 
     def owner(self, client: str | None, host: str, authorization: str | None) -> str:
         """The name of whoever sends a request.

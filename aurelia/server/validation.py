@@ -12,7 +12,7 @@ from typing import Any
 
 from aurelia.server.clip_owners import Kind, Library
 from aurelia_core.errors import InputError
-from aurelia_core.media.cache import ID
+from aurelia_core.media.cache import CLIP_ID_PATTERN
 from state.context import Context, make_context
 from state.schema import Input, State
 
@@ -112,7 +112,11 @@ def _own(given: Any) -> Any:
 
 def _check_names(part: Any, owner: str, library: Library) -> None:
     for name in part if isinstance(part, list) else [part]:
-        if isinstance(name, str) and ID.fullmatch(name.strip()) and not library.allowed(name.strip(), owner):
+        if (
+            isinstance(name, str)
+            and CLIP_ID_PATTERN.fullmatch(name.strip())
+            and not library.allowed(name.strip(), owner)
+        ):
             raise _missing(name)
 
 

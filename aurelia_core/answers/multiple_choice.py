@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aurelia_core.answers.options import LETTERS, NOUNS, Options
-from aurelia_core.answers.tokens import denies, given_in_json, key, spoken
+from aurelia_core.answers.options import CHOICE_LETTERS, CHOICE_NOUNS, ChoiceNames
+from aurelia_core.answers.tokens import comparison_key, is_negated, parse_json_answer, strip_reply_markup
 
-__all__ = ["LETTERS", "UNPARSED", "Extracted", "choose", "extract"]
+__all__ = ["CHOICE_LETTERS", "UNPARSED", "ExtractedChoice", "extract_choice_text", "extract_choice"]
 UNPARSED: Final = "unparsed"
 # A reply that states more answers than this enumerates them; it does not correct itself.
-MOST_CHANGES = 2
+_MAX_CHANGES = 2
 
-_LETTER = re.compile(rf"[^\w+#-]*(?:(?i:{'|'.join(NOUNS)})[^\w+#-]+(?=[A-Z]))?([A-Za-z])[^\w+#-]*")
+_LETTER = re.compile(rf"[^\w+#-]*(?:(?i:{'|'.join(CHOICE_NOUNS)})[^\w+#-]+(?=[A-Z]))?([A-Za-z])[^\w+#-]*")
 _FILLER = (
     r"(?:(?:i think|i believe|i'd say|i would say|probably|likely|most likely|clearly|definitely|actually|therefore|"
     r"thus|so|that|it's|it is|it was|it would be|this is|that is|the|letter|number|correct|best|right|seems to be|is|"
-    rf"{'|'.join(NOUNS)})[\s:]+)*"
+    rf"{'|'.join(CHOICE_NOUNS)})[\s:]+)*"
 )
 _AFTER = (
     r"(?:[)\]}>】》\"']+|(?=\s*(?:$|[.;:!?](?!\w)|[,/&(]|[-–—](?!\w)|\n|[^\x00-\x7F]|"
@@ -72,20 +72,20 @@ _THEREFORE = re.compile(r"\b(?:therefore|so|thus|hence|overall|in conclusion|fin
 
 
 @dataclass(frozen=True, slots=True)
-class Extracted:
+class ExtractedChoice:
     """What a reply chose: the place of the choice (from 0), or None; and the rule that found it, or "unparsed"."""
 
     index: int | None
     how: str
 
 
-def choose(answer: str, choices: Sequence[str]) -> str | None:
+def extract_choice_text(answer: str, choices: Sequence[str]) -> str | None:
     """The choice that `answer` names, or None when it names none or several (see `extract`)."""
-    index = extract(answer, choices).index
+    index = extract_choice(answer, choices).index
     return None if index is None else choices[index]
 
 
-def extract(reply: str, choices: Sequence[str]) -> Extracted:
+def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
     r"""Reads which choice a reply names.
 
     The choices are taken to be shown with the letters A, B, C …, or with the letters they begin with ("A. left"). What
@@ -106,10 +106,10 @@ def extract(reply: str, choices: Sequence[str]) -> Extracted:
         reply: what a model said.
         choices: the choices; of identical ones the first stands for all.
     """
-    options = Options(tuple(choices))
-    if (given := given_in_json(reply)) is not None:
+    options = ChoiceNames(tuple(choices))
+    if (given := parse_json_answer(reply)) is not None:
         index = _read(given.answer, options).index if given.answer is not None else None
-        return Extracted(index, "json" if index is not None else UNPARSED)
+        return ExtractedChoice(index, "json" if index is not None else UNPARSED)
     return _read(reply, options)
 
 
@@ -122,32 +122,32 @@ class _Outcome:
     denied: int | None = None
 
 
-def _read(reply: str, options: Options) -> Extracted:
-    text = spoken(reply)
+def _read(reply: str, options: ChoiceNames) -> ExtractedChoice:
+    text = strip_reply_markup(reply)
     for how, rule in (("whole", _whole), ("stated", _stated), ("led", _led), ("line", _line)):
         outcome = rule(text, options)
         if outcome.index is not None:
-            return Extracted(outcome.index, how)
+            return ExtractedChoice(outcome.index, how)
         if outcome.final:
-            return Extracted(None, UNPARSED)
+            return ExtractedChoice(None, UNPARSED)
     *before, last = _sentences(text) or [""]
-    if (closing := _CLOSING.search(last)) and not denies(last, closing.start(1)):
+    if (closing := _CLOSING.search(last)) and not is_negated(last, closing.start(1)):
         index = options.by_letter(closing[1])
         if index is not None and options.by_text(closing[1]) in (None, index):
-            return Extracted(index, "closing")
+            return ExtractedChoice(index, "closing")
     if _THEREFORE.match(last) and len(named := options.named(last)) == 1:
-        return Extracted(named.pop(), "concluded")
+        return ExtractedChoice(named.pop(), "concluded")
     cut_off = bool(before) and not re.search(r"[.!?。！？)\"'”]$", last)
     if not cut_off and len(named := options.named(text)) == 1:
-        return Extracted(named.pop(), "mentioned")
-    return Extracted(None, UNPARSED)
+        return ExtractedChoice(named.pop(), "mentioned")
+    return ExtractedChoice(None, UNPARSED)
 
 
 def _sentences(text: str) -> list[str]:
     return [part.strip() for part in re.split(r"(?<=[.!?。！？])\s+|\n+", text) if part.strip()]
 
 
-def _whole(text: str, options: Options) -> _Outcome:
+def _whole(text: str, options: ChoiceNames) -> _Outcome:
     """A text that is nothing but one choice: its letter, its words, both, or its number."""
     by_text = options.as_written(text)
     marked = _MARKED.fullmatch(text)
@@ -161,7 +161,7 @@ def _whole(text: str, options: Options) -> _Outcome:
         return _Outcome(final=True)
     if (index := by_letter if by_letter is not None else by_text) is not None:
         return _Outcome(index)
-    return _Outcome(options.numbered.get(key(text)))
+    return _Outcome(options.numbered.get(comparison_key(text)))
 
 
 def _only_letter(text: str) -> re.Match[str] | None:
@@ -172,7 +172,7 @@ def _only_letter(text: str) -> re.Match[str] | None:
     return re.compile(r"([A-Za-z])").match(text, head.start("letter"))
 
 
-def _stated(text: str, options: Options) -> _Outcome:
+def _stated(text: str, options: ChoiceNames) -> _Outcome:
     """The last statement of an answer that can be read, unless it is taken back after it."""
     outcome, ended = _Outcome(), 0
     said_so: set[int] = set()
@@ -182,12 +182,12 @@ def _stated(text: str, options: Options) -> _Outcome:
             said_so |= {found.index} if found.index is not None else set()
         elif found.denied is not None and found.denied == outcome.index:
             outcome = _Outcome(final=True)
-    if outcome.index is not None and (len(said_so) > MOST_CHANGES or _TAKEN_BACK.search(text, ended)):
+    if outcome.index is not None and (len(said_so) > _MAX_CHANGES or _TAKEN_BACK.search(text, ended)):
         return _Outcome(final=True)
     return outcome
 
 
-def _statements(text: str, options: Options) -> Iterator[tuple[int, _Outcome]]:
+def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, _Outcome]]:
     """Every statement of an answer, with where it begins to say it."""
     cues = [(cue.start(), cue) for cue in _CUES.finditer(text)]
     for at, cue in sorted(
@@ -201,11 +201,11 @@ def _statements(text: str, options: Options) -> Iterator[tuple[int, _Outcome]]:
             outcome = _payload(text[cue.end() :].lstrip().split("\n")[0], options)
         opened = max(text.rfind(mark, 0, at) for mark in ".!?\n")
         supposed = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", text[opened + 1 : at])
-        denied = denies(text, at) and not cue[0].casefold().startswith("leav")
+        denied = is_negated(text, at) and not cue[0].casefold().startswith("leav")
         yield cue.end(), _Outcome(denied=outcome.index) if denied or supposed else outcome
 
 
-def _payload(payload: str, options: Options) -> _Outcome:
+def _payload(payload: str, options: ChoiceNames) -> _Outcome:
     """What follows "the answer is": a letter with its text, if any, or a choice's text within the first sentence."""
     head = _HEAD.match(payload)
     index = options.by_letter(head["letter"]) if head else None
@@ -223,7 +223,7 @@ def _payload(payload: str, options: Options) -> _Outcome:
     return _Outcome(named.pop()) if len(named) == 1 else _Outcome(final=len(named) > 1)
 
 
-def _lettered(head: re.Match[str], rest: str, index: int, options: Options) -> _Outcome:
+def _lettered(head: re.Match[str], rest: str, index: int, options: ChoiceNames) -> _Outcome:
     if head["not"] or _WRONG.match(rest):
         return _Outcome(denied=index)
     others = [match[1] for match in (_JOINED.match(rest),) if match]
@@ -233,9 +233,9 @@ def _lettered(head: re.Match[str], rest: str, index: int, options: Options) -> _
     return _agreed(head["letter"], rest, index, options)
 
 
-def _agreed(letter: str, rest: str, index: int, options: Options) -> _Outcome:
+def _agreed(letter: str, rest: str, index: int, options: ChoiceNames) -> _Outcome:
     """The lettered choice, unless the text after the letter, or the letter as a text, is another choice."""
-    words = key(rest)
+    words = comparison_key(rest)
     begins = [place for place, sought in enumerate(options.keys) if sought and words[: len(sought)] == sought]
     if index in begins:
         return _Outcome(index)
@@ -243,13 +243,13 @@ def _agreed(letter: str, rest: str, index: int, options: Options) -> _Outcome:
     return _Outcome(final=True) if begins or other not in (None, index) else _Outcome(index)
 
 
-def _led(text: str, options: Options) -> _Outcome:
+def _led(text: str, options: ChoiceNames) -> _Outcome:
     led = _LED.match(text)
     index = options.by_letter(led[1]) if led else None
     if not led or index is None or _TAKEN_BACK.search(text) or (led[1].islower() and led[2] not in (".", ")")):
         return _Outcome()
     rest = text[led.end() :]
-    own, words = options.keys[index], key(rest)
+    own, words = options.keys[index], comparison_key(rest)
     if own and words[: len(own)] == own:
         elsewhere = {letter for line in text.splitlines()[1:] for letter in (_LED.match(line) or ["", ""])[1]}
         return _Outcome() if elsewhere & set(options.letters) - {led[1].upper()} else _Outcome(index)
@@ -260,7 +260,7 @@ def _led(text: str, options: Options) -> _Outcome:
     return _agreed(led[1], rest, index, options)
 
 
-def _line(text: str, options: Options) -> _Outcome:
+def _line(text: str, options: ChoiceNames) -> _Outcome:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     read = [_whole(line, options).index for line in lines]
     found = set(read) - {None}

@@ -14,16 +14,16 @@ from typing import NamedTuple
 
 from aurelia_core.answers.multiple_choice import UNPARSED
 from aurelia_core.answers.tokens import (
-    Key,
+    ComparisonKey,
     Mention,
-    denies,
-    given_in_json,
+    asserted,
+    comparison_key,
+    find_mentions,
+    is_negated,
     is_number,
-    key,
-    mentions,
-    said,
-    spoken,
-    tokens,
+    parse_json_answer,
+    strip_reply_markup,
+    tokenize_text,
 )
 
 _STATED = re.compile(r"\banswers?\s*(?:is|:)\s*(?=\S)", re.IGNORECASE)
@@ -52,24 +52,26 @@ _PLAIN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class OpenAnswerMatch:
     """Whether the reply gives a reference answer (None: it cannot be told), and by which rule, or "unparsed"."""
 
     correct: bool | None
     how: str
 
 
-_UNDECIDED = Matched(None, UNPARSED)
+_UNDECIDED = OpenAnswerMatch(None, UNPARSED)
 
 
 class _Group(NamedTuple):
     """What counts as right, and what is another answer of the same closed kind (empty: the kind is open)."""
 
-    right: list[Key]
-    other: list[Key]
+    right: list[ComparisonKey]
+    other: list[ComparisonKey]
 
 
-def matches(reply: str, answers: Sequence[str], synonyms: Mapping[str, Sequence[str]] | None = None) -> Matched:
+def match_open_answer(
+    reply: str, answers: Sequence[str], synonyms: Mapping[str, Sequence[str]] | None = None
+) -> OpenAnswerMatch:
     """Compares a reply with the reference answers of an open question.
 
     The rules, in this order (each is the `how` of what it decides):
@@ -86,9 +88,9 @@ def matches(reply: str, answers: Sequence[str], synonyms: Mapping[str, Sequence[
         synonyms: other words that count, by reference answer.
     """
     text, group = _stated(reply), _group(answers, synonyms or {})
-    found = _form(key(text))
+    found = _form(comparison_key(text))
     if found and found in group.right:
-        return Matched(True, "equal")
+        return OpenAnswerMatch(True, "equal")
     if set(group.right) <= {("yes",), ("no",)}:
         return _polar(text, group)
     if all(len(right) == 1 and is_number(right[0]) for right in group.right):
@@ -98,30 +100,32 @@ def matches(reply: str, answers: Sequence[str], synonyms: Mapping[str, Sequence[
 
 def _stated(reply: str) -> str:
     """What was said; where it says "the answer is", the sentence that follows."""
-    given = given_in_json(reply)
-    text = spoken(reply if given is None else given.answer or "")
-    stated = [match for match in _STATED.finditer(text) if not denies(text, match.start())]
+    given = parse_json_answer(reply)
+    text = strip_reply_markup(reply if given is None else given.answer or "")
+    stated = [match for match in _STATED.finditer(text) if not is_negated(text, match.start())]
     return re.split(r"(?<=[.!?])\s|\n", text[stated[-1].end() :])[0].strip() if stated else text
 
 
 def _group(answers: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> _Group:
     groups, known = _closed()
-    right = {_form(key(answer)) for answer in answers}
-    given = {_form(key(name)): words for name, words in synonyms.items()}
+    right = {_form(comparison_key(answer)) for answer in answers}
+    given = {_form(comparison_key(name)): words for name, words in synonyms.items()}
     other = {name for names in groups if right & names for name in names} - right
-    right |= {_form(key(word)) for answer in right for word in (*given.get(answer, ()), *known.get(answer, ()))}
-    other |= {_form(key(word)) for name in other for word in known.get(name, ())}
+    right |= {
+        _form(comparison_key(word)) for answer in right for word in (*given.get(answer, ()), *known.get(answer, ()))
+    }
+    other |= {_form(comparison_key(word)) for name in other for word in known.get(name, ())}
     return _Group(sorted(right - {()}), sorted(other - right))
 
 
 @lru_cache
-def _closed() -> tuple[list[frozenset[Key]], dict[Key, list[str]]]:
+def _closed() -> tuple[list[frozenset[ComparisonKey]], dict[ComparisonKey, list[str]]]:
     found = tomllib.loads(files("aurelia_core.answers").joinpath("answers.toml").read_text(encoding="utf-8"))
-    groups = [frozenset(_form(key(name)) for name in names) for names in found["groups"].values()]
-    return groups, {_form(key(name)): words for name, words in found["synonyms"].items()}
+    groups = [frozenset(_form(comparison_key(name)) for name in names) for names in found["groups"].values()]
+    return groups, {_form(comparison_key(name)): words for name, words in found["synonyms"].items()}
 
 
-def _form(words: Key) -> Key:
+def _form(words: ComparisonKey) -> ComparisonKey:
     return tuple(_singular(word) for word in words)
 
 
@@ -129,35 +133,35 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s")) else word
 
 
-def _polar(text: str, group: _Group) -> Matched:
+def _polar(text: str, group: _Group) -> OpenAnswerMatch:
     begins = _BEGINS.match(text)
     side = "" if begins is None else "yes" if begins["yes"] else "no"
     if begins is None or _CONTRARY[side].search(text, begins.end()):
         return _UNDECIDED
-    return Matched((side,) in group.right, "polar")
+    return OpenAnswerMatch((side,) in group.right, "polar")
 
 
-def _number(text: str, found: Key, group: _Group) -> Matched:
+def _number(text: str, found: ComparisonKey, group: _Group) -> OpenAnswerMatch:
     if found == ("none",):
-        return Matched(("0",) in group.right, "number")
-    numbers = [word.text for word in tokens(text) if is_number(word.text)]
-    keys: list[Key] = [(number,) for number in dict.fromkeys(numbers)]
-    seen = mentions(text, keys)
-    stood_by = said(seen)
+        return OpenAnswerMatch(("0",) in group.right, "number")
+    numbers = [word.text for word in tokenize_text(text) if is_number(word.text)]
+    keys: list[ComparisonKey] = [(number,) for number in dict.fromkeys(numbers)]
+    seen = find_mentions(text, keys)
+    stood_by = asserted(seen)
     if len(stood_by) != 1 or len(seen) != len(numbers) or _OPEN.search(text):
         return _UNDECIDED
-    return Matched(keys[stood_by.pop()] in group.right, "number")
+    return OpenAnswerMatch(keys[stood_by.pop()] in group.right, "number")
 
 
-def _named(text: str, group: _Group) -> Matched:
-    seen = mentions(text, [*group.right, *group.other], _singular)
-    stood_by = said(seen)
+def _named(text: str, group: _Group) -> OpenAnswerMatch:
+    seen = find_mentions(text, [*group.right, *group.other], _singular)
+    stood_by = asserted(seen)
     right = {which for which in stood_by if which < len(group.right)}
     if not stood_by or _OPEN.search(_without(text, seen)) or not all(_alone(text, mention) for mention in seen):
         return _UNDECIDED
     if right == stood_by and (group.other or all(_plain(text, mention) for mention in seen)):
-        return Matched(True, "named")
-    return _UNDECIDED if right or len(stood_by) > 1 else Matched(False, "other")
+        return OpenAnswerMatch(True, "named")
+    return _UNDECIDED if right or len(stood_by) > 1 else OpenAnswerMatch(False, "other")
 
 
 def _without(text: str, seen: list[Mention]) -> str:

@@ -4,18 +4,18 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from aurelia_core.answers.tokens import Key, is_number, key, mentions, said, tokens
+from aurelia_core.answers.tokens import ComparisonKey, asserted, comparison_key, find_mentions, is_number, tokenize_text
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-LISTED = ("option", "choice")
-NOUNS = (*LISTED, "answer", "audio", "track", "clip", "sound", "candidate", "music", "song", "soundtrack")
+CHOICE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_OPTION_NOUNS = ("option", "choice")
+CHOICE_NOUNS = (*_OPTION_NOUNS, "answer", "audio", "track", "clip", "sound", "candidate", "music", "song", "soundtrack")
 _MARK = re.compile(r"^\s*\(?([A-Za-z])[.):]\s+")
 _PAIR = re.compile(r"(?<!\S)\d+ (?:(?:and|or|to) )?\d+(?!\S)")
 _EITHER = -1
 
 
 @dataclass(frozen=True)
-class Options:
+class ChoiceNames:
     """The choices of one question, by all that they can be called."""
 
     choices: tuple[str, ...]
@@ -29,32 +29,34 @@ class Options:
     def letters(self) -> list[str]:
         """The letter of each choice: its own where all have one, else from A on."""
         marks = [match[1].upper() if (match := _MARK.match(choice)) else "" for choice in self.choices]
-        return marks if all(marks) and len(set(marks)) == len(marks) else list(LETTERS[: len(self.choices)])
+        return marks if all(marks) and len(set(marks)) == len(marks) else list(CHOICE_LETTERS[: len(self.choices)])
 
     @cached_property
-    def keys(self) -> list[Key]:
+    def keys(self) -> list[ComparisonKey]:
         """The key of each choice; empty where another text has the same or an identical choice stands before."""
-        keys = [key(text) for text in self.bare]
+        keys = [comparison_key(text) for text in self.bare]
         texts = [text.casefold().strip() for text in self.bare]
         clash = {one for one in keys if len({t for k, t in zip(keys, texts, strict=True) if k == one}) > 1}
         return [() if k in clash or k in keys[:place] else k for place, k in enumerate(keys)]
 
     @cached_property
-    def numbered(self) -> dict[Key, int]:
+    def numbered(self) -> dict[ComparisonKey, int]:
         """Further names of the choices by number, where a number can mean one thing only."""
         last = [k[-1] if k else "" for k in self.keys]
         if all(is_number(number) for number in last):
             return self._tracks(last) if all(len(k) == 2 for k in self.keys) else {}
         places = range(1, len(self.keys) + 1)
-        return {name: at - 1 for at in places for noun in LISTED for name in ((noun, str(at)), (f"{at}th", noun))}
+        return {
+            name: at - 1 for at in places for noun in _OPTION_NOUNS for name in ((noun, str(at)), (f"{at}th", noun))
+        }
 
-    def _tracks(self, numbers: list[str]) -> dict[Key, int]:
-        names: dict[Key, int] = {}
-        nouns = {*NOUNS, "1", *(k[0] for k in self.keys)}
+    def _tracks(self, numbers: list[str]) -> dict[ComparisonKey, int]:
+        names: dict[ComparisonKey, int] = {}
+        nouns = {*CHOICE_NOUNS, "1", *(k[0] for k in self.keys)}
         for place, number in enumerate(numbers):
             in_order = number == str(place + 1)
             names[(number,)] = place
-            names |= {(noun, number): place for noun in nouns if in_order or noun not in LISTED}
+            names |= {(noun, number): place for noun in nouns if in_order or noun not in _OPTION_NOUNS}
             names |= {(f"{number}th", noun): place for noun in nouns if in_order} | (
                 {(f"{number}th",): place} if in_order else {}
             )
@@ -62,7 +64,7 @@ class Options:
 
     def by_text(self, text: str) -> int | None:
         """The choice that is `text`, as written or by its key."""
-        found = key(text)
+        found = comparison_key(text)
         by_key = self.keys.index(found) if found and found in self.keys else None
         return by_key if (place := self.as_written(text)) is None else place
 
@@ -80,12 +82,18 @@ class Options:
 
     def named(self, text: str) -> set[int]:
         """The choices whose texts (or numbered names) `text` stands by."""
-        if self.numbered and len(self.keys[0]) == 2 and _PAIR.search(" ".join(token.text for token in tokens(text))):
+        if (
+            self.numbered
+            and len(self.keys[0]) == 2
+            and _PAIR.search(" ".join(token.text for token in tokenize_text(text)))
+        ):
             return set()
         aliases = {name: place for name, place in self.numbered.items() if len(name) > 1 and name not in self.keys}
         # "Option 2" where the choices are numbers is either the second or the one that reads 2.
-        aliases |= {(noun, k[0]): _EITHER for noun in LISTED for k in self.keys if len(k) == 1 and is_number(k[0])}
+        aliases |= {
+            (noun, k[0]): _EITHER for noun in _OPTION_NOUNS for k in self.keys if len(k) == 1 and is_number(k[0])
+        }
         places = [*range(len(self.keys)), *aliases.values()]
-        found = mentions(text, [*self.keys, *aliases])
-        named = said(mention._replace(which=places[mention.which]) for mention in found)
+        found = find_mentions(text, [*self.keys, *aliases])
+        named = asserted(mention._replace(which=places[mention.which]) for mention in found)
         return set() if _EITHER in named else named

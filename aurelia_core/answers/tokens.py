@@ -9,9 +9,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-LONGEST_SPOKEN = 20_000
-MOST_MENTIONS = 200
-ARTICLES = frozenset({"a", "an", "the"})
+MAX_REPLY_CHARS = 20_000
+_MAX_MENTIONS = 200
+_ARTICLES = frozenset({"a", "an", "the"})
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(r"^.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
 _TAGGED = re.compile(
@@ -62,11 +62,11 @@ _DENIED_AFTER = re.compile(
 _FENCE = re.compile(r"^```\w*\s*(.*?)\s*```$", re.DOTALL)
 _ANSWER_NAMES = ("answer", "final_answer", "choice", "option", "prediction", "label")
 
-Key = tuple[str, ...]
-Status = Literal["said", "denied", "unsure"]
+ComparisonKey = tuple[str, ...]
+MentionStatus = Literal["said", "denied", "unsure"]
 
 
-class Token(NamedTuple):
+class TextToken(NamedTuple):
     """One word or number, and where it stands in the text (characters, end exclusive)."""
 
     text: str
@@ -80,16 +80,16 @@ class Mention(NamedTuple):
     which: int
     start: int
     end: int
-    status: Status
+    status: MentionStatus
 
 
-class Given(NamedTuple):
+class JsonAnswer(NamedTuple):
     """The answer in a reply that is a JSON object; None where it holds none, or several."""
 
     answer: str | None
 
 
-def given_in_json(reply: str) -> Given | None:
+def parse_json_answer(reply: str) -> JsonAnswer | None:
     """The answer of a reply that is one JSON object, in a code fence or not; None when the reply is no such object."""
     text = reply.strip()
     text = match[1] if (match := _FENCE.match(text)) else text
@@ -101,11 +101,11 @@ def given_in_json(reply: str) -> Given | None:
         return None
     values = [found[name] for name in found if name.casefold() in _ANSWER_NAMES]
     if len(values) != 1 or not isinstance(values[0], str | int) or isinstance(values[0], bool):
-        return Given(None)
-    return Given(str(values[0]))
+        return JsonAnswer(None)
+    return JsonAnswer(str(values[0]))
 
 
-def spoken(reply: str) -> str:
+def strip_reply_markup(reply: str) -> str:
     """What a reply says to its reader: without thinking, tags, emphasis and the dress of LaTeX.
 
     Thinking that never ends leaves nothing: the reply was cut off before it began; and so does what goes on for more
@@ -116,12 +116,12 @@ def spoken(reply: str) -> str:
         text = "".join(tagged[-1])
     for pattern, instead in _DRESS:
         text = pattern.sub(instead, text)
-    return text.strip() if len(text) <= LONGEST_SPOKEN else ""
+    return text.strip() if len(text) <= MAX_REPLY_CHARS else ""
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize_text(text: str) -> list[TextToken]:
     """The words and numbers of a text: lower case, number words as digits ("twenty-two" is 22), "third" as "3th"."""
-    found: list[Token] = []
+    found: list[TextToken] = []
     for match in _TOKEN.finditer(text):
         word = match[0].casefold().lstrip("+")
         if ordinal := _ORDINAL.fullmatch(word):
@@ -129,19 +129,19 @@ def tokens(text: str) -> list[Token]:
         elif word in _NUMBERS:
             unit = _NUMBERS[word]
             if 0 < unit < 10 and found and text[found[-1].start : found[-1].end].casefold() in _TENS:
-                found[-1] = Token(str(int(found[-1].text) + unit), found[-1].start, match.end())
+                found[-1] = TextToken(str(int(found[-1].text) + unit), found[-1].start, match.end())
                 continue
             word = str(unit)
         else:
             word = f"{_NTH[word]}th" if word in _NTH else re.sub(r"(?<=\d),(?=\d{3})", "", word)
-        found.append(Token(word, match.start(), match.end()))
+        found.append(TextToken(word, match.start(), match.end()))
     return found
 
 
-def key(text: str) -> Key:
+def comparison_key(text: str) -> ComparisonKey:
     """A text for comparison: its tokens without articles; those of a text that is nothing else stay."""
-    words = tuple(token.text for token in tokens(spoken(text)))
-    return tuple(word for word in words if word not in ARTICLES) or words
+    words = tuple(token.text for token in tokenize_text(strip_reply_markup(text)))
+    return tuple(word for word in words if word not in _ARTICLES) or words
 
 
 def is_number(word: str) -> bool:
@@ -149,7 +149,7 @@ def is_number(word: str) -> bool:
     return bool(_NUMBER.fullmatch(word))
 
 
-def mentions(text: str, keys: Sequence[Key], form: Callable[[str], str] = str) -> list[Mention]:
+def find_mentions(text: str, keys: Sequence[ComparisonKey], form: Callable[[str], str] = str) -> list[Mention]:
     """Where a text names each of several phrases, longer ones before shorter ones within them.
 
     A phrase is denied where its clause denies it ("not the guitar", "the guitar is silent"), and unsure where a denial
@@ -161,15 +161,15 @@ def mentions(text: str, keys: Sequence[Key], form: Callable[[str], str] = str) -
         keys: the phrases; empty ones are never found.
         form: what a word is compared by; the phrases have that form already.
     """
-    words = [token._replace(text=form(token.text)) for token in tokens(text) if token.text not in ARTICLES]
+    words = [token._replace(text=form(token.text)) for token in tokenize_text(text) if token.text not in _ARTICLES]
     places = sorted(_places(words, keys), key=lambda place: place[1])
-    if len(places) > MOST_MENTIONS:
+    if len(places) > _MAX_MENTIONS:
         return [Mention(*place, "unsure") for place in places]
     starts = [start for _, start, _ in places]
     return [Mention(which, start, end, _status(text, start, end, starts)) for which, start, end in places]
 
 
-def said(found: Iterable[Mention]) -> set[int]:
+def asserted(found: Iterable[Mention]) -> set[int]:
     """The phrases that are stood by, when no mention is unsure and none is said as well as denied; else nothing."""
     found = list(found)
     if any(mention.status == "unsure" for mention in found):
@@ -178,7 +178,7 @@ def said(found: Iterable[Mention]) -> set[int]:
     return set() if by["said"] & by["denied"] else by["said"]
 
 
-def denies(text: str, at: int) -> bool:
+def is_negated(text: str, at: int) -> bool:
     """Whether the clause before a place in the text denies what follows there; a heading begins a clause of its own."""
     if _HEADING.match(text, at):
         return False
@@ -186,7 +186,7 @@ def denies(text: str, at: int) -> bool:
     return bool(_DENIAL.search(text, opened, at))
 
 
-def _places(words: list[Token], keys: Sequence[Key]) -> list[tuple[int, int, int]]:
+def _places(words: list[TextToken], keys: Sequence[ComparisonKey]) -> list[tuple[int, int, int]]:
     taken: set[int] = set()
     places = []
     for which in sorted(range(len(keys)), key=lambda which: -len(keys[which])):
@@ -200,7 +200,7 @@ def _places(words: list[Token], keys: Sequence[Key]) -> list[tuple[int, int, int
     return places
 
 
-def _whole(words: list[Token], span: range) -> bool:
+def _whole(words: list[TextToken], span: range) -> bool:
     """Whether words are a mention: not a number within a longer or vaguer one, not a "no" or "right" in passing."""
     first, last = words[span[0]].text, words[span[-1]].text
     after = words[span[-1] + 1] if span[-1] + 1 < len(words) else None
@@ -217,7 +217,7 @@ def _whole(words: list[Token], span: range) -> bool:
     return True
 
 
-def _status(text: str, start: int, end: int, starts: list[int]) -> Status:
+def _status(text: str, start: int, end: int, starts: list[int]) -> MentionStatus:
     opened = max((match.end() for match in _BOUNDARY.finditer(text, 0, start)), default=0)
     ending = re.compile(r"[.!?](?=\s|$)|\n").search(text, end)
     if ending and ending[0] == "?":

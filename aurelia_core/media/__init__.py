@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aurelia_core.media.store import Audio, ClipStore, Frames
+    from aurelia_core.media.store import AudioSegment, ClipStore, Frames
 
-__all__ = ["Audio", "ClipStore", "Frames"]
+__all__ = ["AudioSegment", "ClipStore", "Frames"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,25 +9,25 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from aurelia_core.errors import MediaError
-from aurelia_core.media.cache import Cache
-from aurelia_core.media.guard import Opened, Stamp
-from aurelia_core.media.ingest import Facts
+from aurelia_core.media.cache import ClipCache
+from aurelia_core.media.guard import FileStamp, GuardedFile
+from aurelia_core.media.ingest import ClipFacts
 from aurelia_core.settings import Settings
 
-VERSION = 1
+PROBE_VERSION = 1
 """Of what a survey records; an older record is made again."""
-BLOCK = 1 << 20
+_READ_BLOCK_BYTES = 1 << 20
 
 
-class Taken(NamedTuple):
+class StoredFile(NamedTuple):
     """A file on record: SHA-256 (hex) of its content, where it is opened from now on, and that file's stamp."""
 
     clip: str
     path: Path
-    stamp: Stamp
+    stamp: FileStamp
 
 
-def digest(file: Opened) -> str:
+def hash_file(file: GuardedFile) -> str:
     """SHA-256 (hex) of an open file."""
     sha = hashlib.sha256()
     for block in _blocks(file.fd):
@@ -35,7 +35,7 @@ def digest(file: Opened) -> str:
     return sha.hexdigest()
 
 
-def take_in(file: Opened, store: Path | None) -> Taken:
+def copy_into_store(file: GuardedFile, store: Path | None) -> StoredFile:
     """Read a file once: for its digest, and into a content-addressed store if one is given.
 
     Args:
@@ -46,9 +46,9 @@ def take_in(file: Opened, store: Path | None) -> Taken:
         MediaError: the file changed while it was read, or the store cannot be written.
     """
     if store is None:
-        clip = digest(file)
+        clip = hash_file(file)
         _unchanged(file)
-        return Taken(clip, file.path, file.stamp)
+        return StoredFile(clip, file.path, file.stamp)
     try:
         store.mkdir(parents=True, exist_ok=True)
         handle, made = tempfile.mkstemp(prefix=".taking-", dir=store)
@@ -67,31 +67,31 @@ def take_in(file: Opened, store: Path | None) -> Taken:
             raise
     except OSError as error:
         raise MediaError(f"The media store cannot be written ({error.strerror}); make room on its disk") from error
-    return Taken(sha.hexdigest(), place, Stamp.of(os.stat(place)))
+    return StoredFile(sha.hexdigest(), place, FileStamp.of(os.stat(place)))
 
 
-def guarded(settings: Settings, record: Mapping[str, Any]) -> Settings:
+def settings_for_record(settings: Settings, record: Mapping[str, Any]) -> Settings:
     """The limits under which a file on record is opened again: a copy of ours lies in the store and nowhere else."""
     if not record.get("copied"):
         return settings
     return replace(settings, any_file=False, media_roots=(settings.home / "media-store",))
 
 
-def facts_in(cache: Cache, clip: str, kind: str) -> Facts | None:
+def read_cached_facts(cache: ClipCache, clip: str, kind: str) -> ClipFacts | None:
     """What an earlier survey found, or None."""
     record = cache.read_json(clip, f"{kind}.json")
-    if record is None or record.pop("version", None) != VERSION or set(record) != set(Facts.__annotations__):
+    if record is None or record.pop("version", None) != PROBE_VERSION or set(record) != set(ClipFacts.__annotations__):
         return None
-    return cast(Facts, record)
+    return cast(ClipFacts, record)
 
 
 def _blocks(fd: int) -> Iterator[bytes]:
     offset = 0
-    while block := os.pread(fd, BLOCK, offset):
+    while block := os.pread(fd, _READ_BLOCK_BYTES, offset):
         yield block
         offset += len(block)
 
 
-def _unchanged(file: Opened) -> None:
-    if Stamp.of(os.fstat(file.fd)) != file.stamp:
+def _unchanged(file: GuardedFile) -> None:
+    if FileStamp.of(os.fstat(file.fd)) != file.stamp:
         raise MediaError(f"{file.path.name} changed while it was read; give it again when nothing writes to it")

@@ -23,19 +23,19 @@ import numpy.typing as npt
 from aurelia_core.errors import MediaError, StorageError
 from aurelia_core.settings import GIB
 
-LIMIT = 4 * GIB
+_DEFAULT_LIMIT_BYTES = 4 * GIB
 """Bytes that decoded clips may take."""
-STALE = 3600.0
+_STALE_SECONDS = 3600.0
 """Seconds after which another process's unfinished work is taken for abandoned."""
-ID = re.compile(r"[0-9a-f]{64}")
-PATHS = "paths"
+CLIP_ID_PATTERN = re.compile(r"[0-9a-f]{64}")
+PATHS_FOLDER = "paths"
 """Where it stands which files were seen: the one folder that is no clip's."""
 
 
-class Cache:
+class ClipCache:
     """A folder of decoded clips, safe for threads and for several processes."""
 
-    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
+    def __init__(self, folder: Path, limit: int = _DEFAULT_LIMIT_BYTES) -> None:
         """Use a folder; it is made at the first write."""
         self.folder = folder
         self.limit = limit
@@ -48,7 +48,7 @@ class Cache:
         Raises:
             MediaError: `clip` is no id (a reference that somebody made up).
         """
-        if clip != PATHS and not ID.fullmatch(clip):
+        if clip != PATHS_FOLDER and not CLIP_ID_PATTERN.fullmatch(clip):
             raise MediaError(f"{clip[:12]!r} is no id of a clip; give the clip again")
         return self.folder / clip / entry
 
@@ -75,7 +75,7 @@ class Cache:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError as error:
-            raise unwritable(error.strerror or str(error)) from error
+            raise cache_write_error(error.strerror or str(error)) from error
 
     def keep(self, made: Path, clip: str, entry: str) -> None:
         """Move a finished file into its place, replacing what is there."""
@@ -117,10 +117,10 @@ class Cache:
         """Drop decoded frames and sound of the least recently used clips until the rest fits; `spare` stays."""
         clips = []
         for entry in _scan(self.folder):
-            if ID.fullmatch(entry.name):
+            if CLIP_ID_PATTERN.fullmatch(entry.name):
                 arrays = [file for file in _scan(Path(entry.path)) if file.name.endswith(".npy")]
                 clips.append((_used(entry), entry.name, arrays, sum(_size(file) for file in arrays)))
-            elif entry.name.startswith(".making-") and time.time() - _used(entry) > STALE:
+            elif entry.name.startswith(".making-") and time.time() - _used(entry) > _STALE_SECONDS:
                 shutil.rmtree(entry.path, ignore_errors=True)
         total = sum(size for *_, size in clips)
         for _, clip, arrays, size in sorted(clips, key=lambda item: item[0]):
@@ -132,7 +132,7 @@ class Cache:
                     Path(file.path).unlink(missing_ok=True)
 
 
-def unwritable(said: str) -> StorageError:
+def cache_write_error(said: str) -> StorageError:
     """The error of a cache that cannot be written, for what the system said."""
     return StorageError(f"The cache cannot be written ({said}): make room on its disk, or set AURELIA_HOME elsewhere.")
 

@@ -9,16 +9,16 @@ from PIL import Image, ImageDraw, ImageFont
 from aurelia_core.media.store import ClipStore
 from aurelia_core.types import MediaRef
 
-FRAMES = 12
-COLUMNS = 4
-HEIGHT, WIDEST = 180, 400
-WAVE_WIDTH, WAVE_HEIGHT = 640, 120
-RATE = 4000
+_FRAME_COUNT = 12
+_COLUMN_COUNT = 4
+_FRAME_HEIGHT, _MAX_FRAME_WIDTH = 180, 400
+_WAVE_WIDTH, _WAVE_HEIGHT = 640, 120
+_WAVE_SAMPLE_RATE = 4000
 _GROUND, _INK, _WAVE, _LINE = (24, 24, 27), (228, 228, 231), (94, 234, 212), (63, 63, 70)
 _MARGIN, _LABEL = 8, 18
 
 
-def sheet(store: ClipStore, ref: MediaRef) -> bytes:
+def render_contact_sheet(store: ClipStore, ref: MediaRef) -> bytes:
     """The contact sheet of a clip as JPEG.
 
     Args:
@@ -30,7 +30,7 @@ def sheet(store: ClipStore, ref: MediaRef) -> bytes:
     """
     parts = [_frames(store, ref)] if ref["width"] is not None else []
     if ref["has_audio"]:
-        parts.append(_wave(store, ref, max([WAVE_WIDTH, *(part.width for part in parts)])))
+        parts.append(_wave(store, ref, max([_WAVE_WIDTH, *(part.width for part in parts)])))
     width = max(part.width for part in parts) + 2 * _MARGIN
     height = sum(part.height + _MARGIN for part in parts) + _MARGIN
     page = Image.new("RGB", (width, height), _GROUND)
@@ -43,7 +43,7 @@ def sheet(store: ClipStore, ref: MediaRef) -> bytes:
     return made.getvalue()
 
 
-def peaks(samples: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
+def waveform_peaks(samples: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
     """The largest magnitude in each of so many equal stretches, float32[columns], 0..1; fewer samples leave zeros."""
     found = np.zeros(columns, np.float32)
     edges = np.linspace(0, len(samples), columns + 1).astype(int)
@@ -54,12 +54,12 @@ def peaks(samples: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.floa
 
 
 def _frames(store: ClipStore, ref: MediaRef) -> Image.Image:
-    times, images = store.frames(ref, [], FRAMES, HEIGHT)
+    times, images = store.frames(ref, [], _FRAME_COUNT, _FRAME_HEIGHT)
     pictures = [Image.fromarray(np.asarray(image)) for image in images]
     for picture in pictures:
-        picture.thumbnail((WIDEST, HEIGHT))
+        picture.thumbnail((_MAX_FRAME_WIDTH, _FRAME_HEIGHT))
     wide, tall = pictures[0].size
-    columns = min(COLUMNS, len(times))
+    columns = min(_COLUMN_COUNT, len(times))
     rows = -(-len(times) // columns)
     page = Image.new("RGB", (columns * (wide + _MARGIN) - _MARGIN, rows * (tall + _LABEL)), _GROUND)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default()
@@ -72,14 +72,16 @@ def _frames(store: ClipStore, ref: MediaRef) -> Image.Image:
 
 def _wave(store: ClipStore, ref: MediaRef, width: int) -> Image.Image:
     seconds = max(ref["duration"], ref["audio_seconds"] or 0.0)
-    page = Image.new("RGB", (width, WAVE_HEIGHT + _LABEL), _GROUND)
-    draw, font, middle = ImageDraw.Draw(page), ImageFont.load_default(), WAVE_HEIGHT // 2
+    page = Image.new("RGB", (width, _WAVE_HEIGHT + _LABEL), _GROUND)
+    draw, font, middle = ImageDraw.Draw(page), ImageFont.load_default(), _WAVE_HEIGHT // 2
     for mark in range(5):
         text, left = f"{seconds * mark / 4:.1f} s", mark * (width - 1) // 4
-        draw.line([(left, 0), (left, WAVE_HEIGHT)], _LINE)
-        draw.text((min(left, width - 8 * len(text)), WAVE_HEIGHT + 2), text, _INK, font)
-    samples = np.concatenate([part.samples for part in store.audio(ref, [], RATE)] or [np.zeros(1, np.float32)])
-    found = peaks(samples, min(width, max(1, round(len(samples) / RATE / seconds * width))))
+        draw.line([(left, 0), (left, _WAVE_HEIGHT)], _LINE)
+        draw.text((min(left, width - 8 * len(text)), _WAVE_HEIGHT + 2), text, _INK, font)
+    samples = np.concatenate(
+        [part.samples for part in store.audio(ref, [], _WAVE_SAMPLE_RATE)] or [np.zeros(1, np.float32)]
+    )
+    found = waveform_peaks(samples, min(width, max(1, round(len(samples) / _WAVE_SAMPLE_RATE / seconds * width))))
     loudest = float(found.max())
     for column, peak in enumerate(found / loudest if loudest else found):
         draw.line([(column, middle - peak * (middle - 1)), (column, middle + peak * (middle - 1))], _WAVE)

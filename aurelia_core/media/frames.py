@@ -12,25 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 from aurelia_core.media import sampling
-from aurelia_core.media.cache import Cache
-from aurelia_core.media.ingest import Facts
-from aurelia_core.media.readers import Wanted
+from aurelia_core.media.cache import ClipCache
+from aurelia_core.media.ingest import ClipFacts
+from aurelia_core.media.readers import FrameRequest
 
-HEIGHT = 180
+GRID_HEIGHT = 180
 """Height at which grids are kept, pixels."""
-WIDEST = 4
+MAX_ASPECT_RATIO = 4
 """Times its asked height that an image may be wide: a header can claim pixels of any shape."""
-CLOSE = 120.0
+_FINE_WINDOW_SECONDS = 120.0
 """Total seconds of windows up to which a longer clip is decoded finely."""
 
 Span = tuple[float, float]
-Stretch = tuple[float, float, int]
-Grab = Callable[[Path, Wanted, Stretch | None], int]
+FrameRange = tuple[float, float, int]
+FrameDecoder = Callable[[Path, FrameRequest, FrameRange | None], int]
 Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class FrameIndex:
     """The decoded frames of one clip.
 
     Attributes:
@@ -42,18 +42,18 @@ class Shelf:
     """
 
     clip: str
-    facts: Facts
+    facts: ClipFacts
     times: npt.NDArray[np.float64]
     keys: npt.NDArray[np.bool_]
-    cache: Cache
-    grab: Grab
+    cache: ClipCache
+    grab: FrameDecoder
 
     def take(self, spans: Sequence[Span], count: int, height: int) -> tuple[npt.NDArray[np.float64], Images]:
         """At most `count` frames spread over spans: their times, float64[n], and images, uint8[n, H, W, 3]."""
         blocks = self._blocks(spans, count)
         grid = np.concatenate([indices for _, indices, _ in blocks])
-        chosen = grid[sampling.pick(self.times[grid], spans, count)]
-        if height != HEIGHT:
+        chosen = grid[sampling.pick_frames(self.times[grid], spans, count)]
+        if height != GRID_HEIGHT:
             return self.times[chosen], self._singles(chosen, height)
         parts = []
         for entry, indices, stretch in blocks:
@@ -71,46 +71,50 @@ class Shelf:
         full_width, full_height = self.facts["width"] or 1, self.facts["height"] or 1
         tall = min(height, full_height)
         wide = max(1, round(full_width * tall / full_height))
-        if wide <= WIDEST * height:
+        if wide <= MAX_ASPECT_RATIO * height:
             return wide, tall
-        return WIDEST * height, max(1, round(WIDEST * height * full_height / full_width))
+        return MAX_ASPECT_RATIO * height, max(1, round(MAX_ASPECT_RATIO * height * full_height / full_width))
 
-    def _blocks(self, spans: Sequence[Span], count: int) -> list[tuple[str, sampling.Indices, Stretch | None]]:
+    def _blocks(self, spans: Sequence[Span], count: int) -> list[tuple[str, sampling.FrameIndices, FrameRange | None]]:
         """The grids that serve a request: (entry name, frame indices, stretch to verify), in order of time."""
         duration = self.facts["duration"]
-        if duration <= sampling.WHOLE:
-            return [(f"grid-{HEIGHT}.npy", sampling.grid(self.times, 0.0, duration, sampling.GRID_RATE), None)]
+        if duration <= sampling.FULL_GRID_SECONDS:
+            return [
+                (f"grid-{GRID_HEIGHT}.npy", sampling.grid_indices(self.times, 0.0, duration, sampling.GRID_RATE), None)
+            ]
         total = sum(end - start for start, end in spans)
-        if total > CLOSE or total / count >= duration / sampling.COARSE:
-            return [(f"coarse-{HEIGHT}.npy", sampling.coarse(self.times, self.keys, duration), None)]
+        if total > _FINE_WINDOW_SECONDS or total / count >= duration / sampling.COARSE_GRID_FRAMES:
+            return [(f"coarse-{GRID_HEIGHT}.npy", sampling.coarse_grid_indices(self.times, self.keys, duration), None)]
         parts = {int(part) for start, end in spans for part in self._parts(start, end)}
         return [self._stretch(part) for part in sorted(parts)]
 
     def _parts(self, start: float, end: float) -> range:
-        last = int(np.ceil(end / sampling.CHUNK - 1e-9))
-        return range(int(start // sampling.CHUNK), max(last, int(start // sampling.CHUNK) + 1))
+        last = int(np.ceil(end / sampling.FRAME_RANGE_SECONDS - 1e-9))
+        return range(
+            int(start // sampling.FRAME_RANGE_SECONDS), max(last, int(start // sampling.FRAME_RANGE_SECONDS) + 1)
+        )
 
-    def _stretch(self, part: int) -> tuple[str, sampling.Indices, Stretch]:
-        start = part * sampling.CHUNK
-        end = min(start + sampling.CHUNK, self.facts["duration"])
+    def _stretch(self, part: int) -> tuple[str, sampling.FrameIndices, FrameRange]:
+        start = part * sampling.FRAME_RANGE_SECONDS
+        end = min(start + sampling.FRAME_RANGE_SECONDS, self.facts["duration"])
         inside = int(np.count_nonzero((self.times >= start) & (self.times < end)))
         origin = self.facts["origin"]
-        indices = sampling.grid(self.times, start, end, sampling.GRID_RATE)
+        indices = sampling.grid_indices(self.times, start, end, sampling.GRID_RATE)
         # A frame that is still shown when the stretch starts belongs to the stretch before.
         own = indices[self.times[indices] >= start - 1e-6]
-        return f"fine-{HEIGHT}-{part}.npy", own if len(own) else indices, (start + origin, end + origin, inside)
+        return f"fine-{GRID_HEIGHT}-{part}.npy", own if len(own) else indices, (start + origin, end + origin, inside)
 
-    def _block(self, entry: str, indices: sampling.Indices, stretch: Stretch | None) -> Images:
-        width, height = self.size(HEIGHT)
+    def _block(self, entry: str, indices: sampling.FrameIndices, stretch: FrameRange | None) -> Images:
+        width, height = self.size(GRID_HEIGHT)
         shape = (len(indices), height, width, 3)
         found = self.cache.read_array(self.clip, entry, shape, np.uint8)
         if found is None:
             with self.cache.lock(self.clip):
                 found = self.cache.read_array(self.clip, entry, shape, np.uint8)
-                return found if found is not None else self._made(entry, indices, HEIGHT, stretch)
+                return found if found is not None else self._made(entry, indices, GRID_HEIGHT, stretch)
         return found
 
-    def _made(self, entry: str, indices: sampling.Indices, height: int, stretch: Stretch | None) -> Images:
+    def _made(self, entry: str, indices: sampling.FrameIndices, height: int, stretch: FrameRange | None) -> Images:
         """Decode frames and keep them as one entry."""
         with self.cache.workspace() as folder:
             made = self._decoded(folder, indices, height, stretch)
@@ -118,15 +122,15 @@ class Shelf:
         self.cache.trim(self.clip)
         return made
 
-    def _decoded(self, folder: Path, indices: sampling.Indices, height: int, stretch: Stretch | None) -> Images:
+    def _decoded(self, folder: Path, indices: sampling.FrameIndices, height: int, stretch: FrameRange | None) -> Images:
         width, tall = self.size(height)
         stamps = [float(time) for time in self.times[indices] + self.facts["origin"]]
         ordinals = [int(index) for index in indices] if self.facts["ordinal"] else None
-        self.grab(folder / "frames.npy", Wanted(stamps, width, tall, self.facts["rotation"], ordinals), stretch)
+        self.grab(folder / "frames.npy", FrameRequest(stamps, width, tall, self.facts["rotation"], ordinals), stretch)
         images: Images = np.load(folder / "frames.npy", mmap_mode="r")
         return images
 
-    def _singles(self, chosen: sampling.Indices, height: int) -> Images:
+    def _singles(self, chosen: sampling.FrameIndices, height: int) -> Images:
         """Frames kept one by one; those that are missing are decoded in one job."""
         width, tall = self.size(height)
         shape = (tall, width, 3)

@@ -17,7 +17,7 @@ from pathlib import Path
 from aurelia_core.errors import MediaError
 from aurelia_core.settings import Settings
 
-SOUND_ONLY = frozenset({"wav", "mp3", "flac", "ogg"})
+AUDIO_ONLY_DEMUXERS = frozenset({"wav", "mp3", "flac", "ogg"})
 """Demuxers of containers that hold no picture that we read."""
 
 _MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
@@ -29,7 +29,7 @@ _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileStamp:
     """What identifies one state of one file without reading it: a difference means that it must be read again."""
 
     device: int
@@ -39,13 +39,13 @@ class Stamp:
     ctime_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> "Stamp":
+    def of(cls, status: os.stat_result) -> "FileStamp":
         """The stamp in a stat result."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class GuardedFile:
     """A file that passed the guard, open for reading: what is decoded must carry the same stamp.
 
     Attributes:
@@ -57,11 +57,11 @@ class Opened:
 
     fd: int
     path: Path
-    stamp: Stamp
+    stamp: FileStamp
     demuxer: str
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """A file's name as messages may show it: no folders, nothing unprintable, at most 80 characters."""
     base = re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name
     clean = "".join(char if char.isprintable() else "?" for char in base)
@@ -69,7 +69,7 @@ def shown(name: str) -> str:
 
 
 @contextmanager
-def opened(name: str, settings: Settings) -> Iterator[Opened]:
+def open_media_file(name: str, settings: Settings) -> Iterator[GuardedFile]:
     """Open a media file after all checks.
 
     Args:
@@ -83,15 +83,15 @@ def opened(name: str, settings: Settings) -> Iterator[Opened]:
         MediaError: the file is missing, not allowed, not a regular file, too large, or no known container.
     """
     path = _resolved(name, settings)
-    fd = _open(path, shown(name))
+    fd = _open(path, display_name(name))
     try:
-        yield _checked(fd, path, shown(name), settings)
+        yield _checked(fd, path, display_name(name), settings)
     finally:
         os.close(fd)
 
 
 def _resolved(name: str, settings: Settings) -> Path:
-    label = shown(name)
+    label = display_name(name)
     if _URL.match(name):
         raise MediaError(f"{label} is a URL; only local files are read: download it first and give its path")
     if not name or "\0" in name:
@@ -163,11 +163,11 @@ def _regular(status: os.stat_result, label: str) -> None:
         raise MediaError(f"{label} is {kind}; give a media file")
 
 
-def _checked(fd: int, path: Path, label: str, settings: Settings) -> Opened:
+def _checked(fd: int, path: Path, label: str, settings: Settings) -> GuardedFile:
     status = os.fstat(fd)
     _regular(status, label)
     try:
-        same = path.resolve() == path and Stamp.of(os.stat(path)) == Stamp.of(status)
+        same = path.resolve() == path and FileStamp.of(os.stat(path)) == FileStamp.of(status)
     except OSError:
         # A link that is swapped while it is read.
         same = False
@@ -180,10 +180,10 @@ def _checked(fd: int, path: Path, label: str, settings: Settings) -> Opened:
             f"{label} has {status.st_size / 1e6:.0f} MB, more than the {settings.max_media_bytes / 1e6:.0f} MB "
             "that are allowed; cut or compress it"
         )
-    return Opened(fd, path, Stamp.of(status), demuxer_of(os.pread(fd, 4096, 0), label))
+    return GuardedFile(fd, path, FileStamp.of(status), detect_demuxer(os.pread(fd, 4096, 0), label))
 
 
-def demuxer_of(head: bytes, label: str) -> str:
+def detect_demuxer(head: bytes, label: str) -> str:
     """The FFmpeg demuxer for a file that starts like this.
 
     Args:

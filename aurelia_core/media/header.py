@@ -7,11 +7,11 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-HEAD = 1 << 24
+_MAX_HEADER_BYTES = 1 << 24
 """Bytes of a movie header that are looked at."""
 
 
-class Promise(NamedTuple):
+class ContainerHeader(NamedTuple):
     """What a header declares.
 
     Attributes:
@@ -32,19 +32,19 @@ def has_index(path: str, demuxer: str) -> bool:
     return demuxer != "mov" or bool(_box(path, b"moov"))
 
 
-def promise(path: str, demuxer: str) -> Promise:
+def read_container_header(path: str, demuxer: str) -> ContainerHeader:
     """What the header of a file declares, beyond what FFmpeg tells faithfully."""
     if demuxer == "mov":
         movie = _box(path, b"moov")
         lengths = [_seconds(movie, at) for box in (b"mvhd", b"mdhd") for at in _places(movie, box)]
-        return Promise(max((length for length in lengths if length is not None), default=None), exact=False)
+        return ContainerHeader(max((length for length in lengths if length is not None), default=None), exact=False)
     if demuxer == "wav":
-        return Promise(_wave_seconds(_head(path)))
+        return ContainerHeader(_wave_seconds(_head(path)))
     if demuxer == "avi":
-        return Promise(_avi_seconds(_head(path)), guessed=True)
+        return ContainerHeader(_avi_seconds(_head(path)), guessed=True)
     if demuxer == "mp3":
-        return Promise(guessed=not _counts_its_frames(path))
-    return Promise(ended=demuxer != "ogg" or _ends_properly(path))
+        return ContainerHeader(guessed=not _counts_its_frames(path))
+    return ContainerHeader(ended=demuxer != "ogg" or _ends_properly(path))
 
 
 def _ends_properly(path: str) -> bool:
@@ -105,7 +105,7 @@ def _box(path: str, wanted: bytes) -> bytes:
                 wide = file.read(8)
                 size, used = (struct.unpack(">Q", wide)[0], 16) if len(wide) == 8 else (0, 16)
             if kind == wanted:
-                return file.read(min(size - used, HEAD) if size else HEAD)
+                return file.read(min(size - used, _MAX_HEADER_BYTES) if size else _MAX_HEADER_BYTES)
             if size < used:
                 break
             file.seek(size - used, 1)

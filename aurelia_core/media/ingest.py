@@ -14,20 +14,27 @@ import numpy as np
 import numpy.typing as npt
 
 from aurelia_core.media import readers
-from aurelia_core.media.header import has_index, promise
-from aurelia_core.media.probe import Track, check_promise, decoded_stamps, demux
-from aurelia_core.media.sampling import WHOLE
-from aurelia_core.media.source import Damaged, Source, container, held, picture_stream, sound_stream
+from aurelia_core.media.header import has_index, read_container_header
+from aurelia_core.media.probe import StreamPackets, check_against_header, decode_timestamps, read_packets
+from aurelia_core.media.sampling import FULL_GRID_SECONDS
+from aurelia_core.media.source import (
+    Damaged,
+    DecodeSource,
+    find_audio_stream,
+    find_video_stream,
+    open_container,
+    open_verified,
+)
 
-RATE = 16000
+STORED_SAMPLE_RATE = 16000
 _SENSES = {"video": "a picture", "audio": "sound"}
-GATHERED = 1024
+RESAMPLE_BATCH_SAMPLES = 1024
 """Samples that are brought to another rate together: packets of one sample each would take many times as long."""
-PRIMING = 0.1
+_PRIMING_SECONDS = 0.1
 """Seconds by which sound may start before the picture as a mere artefact of its codec."""
 
 
-class Facts(TypedDict):
+class ClipFacts(TypedDict):
     """What a clip holds; seconds, pixels, frames a second. `origin` is the container's time of the clip's 0 s.
 
     `ordinal` says that the container has no time stamps of its own (avi): frames are found by counting.
@@ -45,7 +52,7 @@ class Facts(TypedDict):
     samples: int
 
 
-def ingest(source: Source, folder: str, long: float, pictures: bool) -> Facts:
+def ingest(source: DecodeSource, folder: str, long: float, pictures: bool) -> ClipFacts:
     """Survey a clip and decode its sound.
 
     Args:
@@ -59,16 +66,16 @@ def ingest(source: Source, folder: str, long: float, pictures: bool) -> Facts:
     Raises:
         Damaged: it is not what its container promises, or cannot be decoded.
     """
-    with held(source) as path, _opened(path, source.demuxer) as opened:
-        picture, sound = picture_stream(opened), sound_stream(opened)
+    with open_verified(source) as path, _opened(path, source.demuxer) as opened:
+        picture, sound = find_video_stream(opened), find_audio_stream(opened)
         used = [stream for stream in (picture, sound) if stream is not None]
         if sound is None and not (pictures and picture is not None):
             raise Damaged("has no sound track; give a file that has one")
         for stream in used:
             if stream.codec_context is None:
                 raise Damaged(f"has {_SENSES[stream.type]} in a format that nothing here decodes; convert it to mp4")
-        tracks = demux(opened, used, source.demuxer)
-        check_promise(opened, list(tracks.values()), promise(path, source.demuxer), long)
+        tracks = read_packets(opened, used, source.demuxer)
+        check_against_header(opened, list(tracks.values()), read_container_header(path, source.demuxer), long)
         heard = tracks[sound.index] if sound is not None and tracks[sound.index].stamps else None
         seen = tracks[picture.index] if picture is not None and pictures else None
         facts = _picture_facts(opened, picture, seen) if seen is not None else _no_picture()
@@ -80,7 +87,7 @@ def ingest(source: Source, folder: str, long: float, pictures: bool) -> Facts:
         elif heard is not None:
             facts["origin"] = heard.start
         if heard is not None:
-            _listen(opened, sound, heard, facts, Path(folder) / "audio.npy")
+            _decode_audio(opened, sound, heard, facts, Path(folder) / "audio.npy")
         return facts
 
 
@@ -91,8 +98,12 @@ def _reserve(target: str) -> None:
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
-def grab(
-    source: Source, target: str, wanted: readers.Wanted, stretch: tuple[float, float, int] | None, reader: str
+def decode_frames(
+    source: DecodeSource,
+    target: str,
+    wanted: readers.FrameRequest,
+    stretch: tuple[float, float, int] | None,
+    reader: str,
 ) -> int:
     """Decode frames into one .npy file, uint8[n, height, width, 3].
 
@@ -109,16 +120,16 @@ def grab(
     Raises:
         Damaged: a frame is missing or damaged.
     """
-    with held(source) as path:
+    with open_verified(source) as path:
         if stretch is not None:
-            found = decoded_stamps(path, source.demuxer, stretch[0], stretch[1])
+            found = decode_timestamps(path, source.demuxer, stretch[0], stretch[1])
             if len(found) < stretch[2]:
                 raise Damaged(f"is damaged: {stretch[2] - len(found)} of {stretch[2]} frames do not decode")
         shape = (len(wanted.times), wanted.height, wanted.width, 3)
         images = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
         _reserve(target)
         count = 0
-        for picture in readers.read(path, source.demuxer, wanted, reader):
+        for picture in readers.read_frames(path, source.demuxer, wanted, reader):
             images[count] = picture
             count += 1
         images.flush()
@@ -130,11 +141,11 @@ def grab(
 def _opened(path: str, demuxer: str) -> AbstractContextManager[Any]:
     if not has_index(path, demuxer):
         raise Damaged("was not finished or is cut short: it has no index (moov); record, download or convert it again")
-    return container(path, demuxer)
+    return open_container(path, demuxer)
 
 
-def _no_picture() -> Facts:
-    return Facts(
+def _no_picture() -> ClipFacts:
+    return ClipFacts(
         duration=0.0,
         origin=0.0,
         width=None,
@@ -148,7 +159,7 @@ def _no_picture() -> Facts:
     )
 
 
-def _picture_facts(opened: Any, stream: Any, track: Track) -> Facts:
+def _picture_facts(opened: Any, stream: Any, track: StreamPackets) -> ClipFacts:
     """Size, rotation and rate, from the first frame that decodes."""
     opened.seek(0)
     try:
@@ -166,19 +177,19 @@ def _picture_facts(opened: Any, stream: Any, track: Track) -> Facts:
     return facts
 
 
-def _origin(seen: Track, heard: Track | None) -> float:
+def _origin(seen: StreamPackets, heard: StreamPackets | None) -> float:
     """The clip starts with its picture, unless real sound came before."""
-    early = heard is not None and heard.start < seen.start - PRIMING
+    early = heard is not None and heard.start < seen.start - _PRIMING_SECONDS
     return heard.start if early and heard is not None else seen.start
 
 
-def _index(path: str, demuxer: str, track: Track) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _index(path: str, demuxer: str, track: StreamPackets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Time stamps and key flags of all frames; a short clip is decoded to know them for certain."""
     order = np.argsort(track.stamps, kind="stable")
     times, keys = np.array(track.stamps)[order], np.array(track.keys)[order]
-    if track.seconds > WHOLE:
+    if track.seconds > FULL_GRID_SECONDS:
         return times, keys
-    found = decoded_stamps(path, demuxer)
+    found = decode_timestamps(path, demuxer)
     if len(found) < track.packets:
         raise Damaged(
             f"is damaged: {track.packets - len(found)} of {track.packets} frames do not decode; "
@@ -189,9 +200,9 @@ def _index(path: str, demuxer: str, track: Track) -> tuple[npt.NDArray[np.float6
     return found, np.isin(found, times[keys])
 
 
-def _listen(opened: Any, stream: Any, track: Track, facts: Facts, target: Path) -> None:
+def _decode_audio(opened: Any, stream: Any, track: StreamPackets, facts: ClipFacts, target: Path) -> None:
     """Decode the sound to mono at 16 kHz and place it on the clip's time line."""
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=STORED_SAMPLE_RATE)
     waiting, parts = av.AudioFifo(), list[npt.NDArray[np.float32]]()
     start, heard, lost = math.nan, 0.0, 0
     opened.seek(0)
@@ -209,22 +220,22 @@ def _listen(opened: Any, stream: Any, track: Track, facts: Facts, target: Path) 
                 raise Damaged("decodes to far more sound than it says that it holds; download or convert it again")
             frame.pts = None
             waiting.write(frame)
-            if waiting.samples >= GATHERED:
+            if waiting.samples >= RESAMPLE_BATCH_SAMPLES:
                 parts += _mono(resampler, waiting.read())
     if waiting.samples:
         parts += _mono(resampler, waiting.read())
-    if lost or not parts or track.seconds - heard > PRIMING:
+    if lost or not parts or track.seconds - heard > _PRIMING_SECONDS:
         raise Damaged(
             f"is damaged: of {track.seconds:.1f} s of sound {heard:.1f} s decode ({lost} packets do not); "
             "download or convert it again"
         )
     parts += _mono(resampler, None)
     # A codec fills its last block; what the container does not count is padding, no sound.
-    length = track.seconds if heard - track.seconds < PRIMING else heard
-    samples = np.concatenate(parts)[: round(length * RATE)]
+    length = track.seconds if heard - track.seconds < _PRIMING_SECONDS else heard
+    samples = np.concatenate(parts)[: round(length * STORED_SAMPLE_RATE)]
     parts.clear()
     np.clip(samples, -1.0, 1.0, out=samples)
-    lead = round((start - facts["origin"]) * RATE)
+    lead = round((start - facts["origin"]) * STORED_SAMPLE_RATE)
     samples = np.concatenate([np.zeros(lead, np.float32), samples]) if lead > 0 else samples[-lead:]
     np.save(target, samples.astype(np.float32, copy=False))
     facts["audio_channels"] = stream.codec_context.channels

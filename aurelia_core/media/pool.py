@@ -19,18 +19,18 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from aurelia_core.errors import MediaError
-from aurelia_core.media.cache import unwritable
+from aurelia_core.media.cache import cache_write_error
 from aurelia_core.settings import GIB, Settings
 
-Result = TypeVar("Result")
-JOBS_A_CHILD = 200
+_Result = TypeVar("_Result")
+_MAX_JOBS_PER_CHILD = 200
 """Jobs after which a child is replaced, against memory that a library never gives back."""
 
 _pools: dict[tuple[int, int, int], "DecodePool"] = {}
 _lock = threading.Lock()
 
 
-def pool_for(settings: Settings) -> "DecodePool":
+def shared_decode_pool(settings: Settings) -> "DecodePool":
     """The process-wide pool for these limits; made on first use."""
     key = (os.getpid(), settings.decode_workers, settings.decode_bytes)
     with _lock:
@@ -40,7 +40,7 @@ def pool_for(settings: Settings) -> "DecodePool":
 
 
 @atexit.register
-def close_all() -> None:
+def close_decode_pools() -> None:
     """End every decoding child; a later job starts new ones."""
     with _lock:
         pools = [pool for key, pool in _pools.items() if key[0] == os.getpid()]
@@ -64,7 +64,7 @@ class DecodePool:
         self._pool: ProcessPool | None = None
         self._lock = threading.Lock()
 
-    def run(self, name: str, seconds: float, job: Callable[..., Result], *args: Any) -> Result:
+    def run(self, name: str, seconds: float, job: Callable[..., _Result], *args: Any) -> _Result:
         """Run one job in a child and wait for it.
 
         Args:
@@ -80,7 +80,7 @@ class DecodePool:
         from aurelia_core.media.source import Changed, Damaged, Unwritten
 
         try:
-            result: Result = self._schedule(job, args, seconds).result()
+            result: _Result = self._schedule(job, args, seconds).result()
         except Expired as error:
             raise MediaError(
                 f"{name} took longer than the {seconds:g} s that decoding may take and was given up; "
@@ -99,7 +99,7 @@ class DecodePool:
         except Damaged as error:
             raise MediaError(f"{name} {error}") from error
         except Unwritten as error:
-            raise unwritable(str(error)) from error
+            raise cache_write_error(str(error)) from error
         except Changed as error:
             raise MediaError(f"{name} changed or moved since it was admitted; give it again") from error
         return result
@@ -117,7 +117,7 @@ class DecodePool:
             if self._pool is None or not self._pool.active:
                 self._pool = ProcessPool(
                     max_workers=self._workers,
-                    max_tasks=JOBS_A_CHILD,
+                    max_tasks=_MAX_JOBS_PER_CHILD,
                     initializer=_limit,
                     initargs=(self._memory,),
                     context=_context(),
@@ -144,7 +144,7 @@ def _limit(memory: int) -> None:
         pass
 
 
-def _job(job: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+def _job(job: Callable[..., _Result], args: tuple[Any, ...]) -> _Result:
     """In the child: run a job; only errors that the parent knows go back."""
     from aurelia_core.media.source import Changed, Damaged, Unwritten
 

@@ -13,15 +13,15 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.media.header import Promise
-from aurelia_core.media.source import Damaged, container, picture_stream
+from aurelia_core.media.header import ContainerHeader
+from aurelia_core.media.source import Damaged, find_video_stream, open_container
 
-PLACEHOLDER = 8
+_PLACEHOLDER_BYTES = 8
 """Video packets up to this many bytes stand for 'the same picture again' and need not decode to a frame."""
 
 
 @dataclass(slots=True)
-class Track:
+class StreamPackets:
     """One stream as its packets tell it; times in seconds as the container counts.
 
     Attributes:
@@ -59,16 +59,16 @@ class Track:
         self.start, self.end = min(self.start, time), max(self.end, time + length)
         self.stamps.append(time)
         self.keys.append(bool(packet.is_keyframe))
-        self.packets += packet.size > PLACEHOLDER
+        self.packets += packet.size > _PLACEHOLDER_BYTES
 
 
-def demux(opened: Any, streams: list[Any], demuxer: str) -> dict[int, Track]:
+def read_packets(opened: Any, streams: list[Any], demuxer: str) -> dict[int, StreamPackets]:
     """Read every packet of some streams without decoding; by stream index.
 
     An avi stores no time stamps: FFmpeg's guesses are wrong as soon as frames are stored out of order, and only the
     slots in which its packets lie (dts) are to be trusted.
     """
-    tracks = {stream.index: Track(_promised(stream)) for stream in streams}
+    tracks = {stream.index: StreamPackets(_promised(stream)) for stream in streams}
     usual = {stream.index: _frame_seconds(stream) for stream in streams}
     try:
         for packet in opened.demux(streams):
@@ -83,7 +83,7 @@ def demux(opened: Any, streams: list[Any], demuxer: str) -> dict[int, Track]:
     return tracks
 
 
-def check_promise(opened: Any, tracks: list[Track], header: Promise, long: float) -> None:
+def check_against_header(opened: Any, tracks: list[StreamPackets], header: ContainerHeader, long: float) -> None:
     """Compare what was read with what is declared.
 
     Args:
@@ -122,7 +122,9 @@ def check_promise(opened: Any, tracks: list[Track], header: Promise, long: float
         )
 
 
-def decoded_stamps(path: str, demuxer: str, start: float = -math.inf, end: float = math.inf) -> npt.NDArray[np.float64]:
+def decode_timestamps(
+    path: str, demuxer: str, start: float = -math.inf, end: float = math.inf
+) -> npt.NDArray[np.float64]:
     """Decode a stretch only to see that it decodes.
 
     Args:
@@ -138,8 +140,8 @@ def decoded_stamps(path: str, demuxer: str, start: float = -math.inf, end: float
         Damaged: a frame is damaged.
     """
     stamps: list[float] = []
-    with container(path, demuxer) as opened:
-        stream = picture_stream(opened)
+    with open_container(path, demuxer) as opened:
+        stream = find_video_stream(opened)
         if stream is None:
             raise Damaged("has no picture")
         stream.codec_context.thread_count = 1

@@ -11,12 +11,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.media.source import Damaged, container, picture_stream, problem
+from aurelia_core.media.source import Damaged, ffmpeg_reason, find_video_stream, open_container
 
-Picture = npt.NDArray[np.uint8]
-SLACK = 0.002
+_Image = npt.NDArray[np.uint8]
+_TIMESTAMP_TOLERANCE = 0.002
 """Seconds by which two libraries may round the same time stamp differently."""
-JUMP = 4.0
+_SEEK_GAP_SECONDS = 4.0
 """Seconds to the next wanted frame beyond which seeking is cheaper than decoding on."""
 
 
@@ -25,7 +25,7 @@ class Unsupported(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FrameRequest:
     """Which frames, and how large.
 
     Attributes:
@@ -42,7 +42,7 @@ class Wanted:
     ordinals: Sequence[int] | None = None
 
 
-def read(path: str, demuxer: str, wanted: Wanted, reader: str = "auto") -> Iterator[Picture]:
+def read_frames(path: str, demuxer: str, wanted: FrameRequest, reader: str = "auto") -> Iterator[_Image]:
     """The wanted frames in order, uint8[height, width, 3] RGB, with decord ("auto", "decord") or PyAV ("pyav").
 
     Raises:
@@ -63,7 +63,7 @@ def read(path: str, demuxer: str, wanted: Wanted, reader: str = "auto") -> Itera
     yield from _pyav(path, demuxer, wanted)
 
 
-def _decord(path: str, wanted: Wanted) -> Iterator[Picture]:
+def _decord(path: str, wanted: FrameRequest) -> Iterator[_Image]:
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
@@ -93,14 +93,14 @@ def _nearest(stamps: npt.NDArray[np.float64], times: Sequence[float]) -> list[in
     right = np.clip(np.searchsorted(stamps, times), 0, len(stamps) - 1)
     left = np.maximum(right - 1, 0)
     best = np.where(np.abs(stamps[left] - times) <= np.abs(stamps[right] - times), left, right)
-    if np.abs(stamps[best] - times).max(initial=0.0) > SLACK:
+    if np.abs(stamps[best] - times).max(initial=0.0) > _TIMESTAMP_TOLERANCE:
         raise Unsupported("time stamps")
     return [int(index) for index in best]
 
 
-def _pyav(path: str, demuxer: str, wanted: Wanted) -> Iterator[Picture]:
-    with container(path, demuxer) as opened:
-        stream = picture_stream(opened)
+def _pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[_Image]:
+    with open_container(path, demuxer) as opened:
+        stream = find_video_stream(opened)
         if stream is None:
             raise Damaged("has no picture")
         stream.codec_context.thread_count = 1
@@ -110,19 +110,19 @@ def _pyav(path: str, demuxer: str, wanted: Wanted) -> Iterator[Picture]:
         done = 0
         while done < len(wanted.times):
             for frame, time in _forward(opened, stream, wanted.times[done]):
-                if time > wanted.times[done] + SLACK:
+                if time > wanted.times[done] + _TIMESTAMP_TOLERANCE:
                     raise _missing(wanted.times[done])
-                if time < wanted.times[done] - SLACK:
+                if time < wanted.times[done] - _TIMESTAMP_TOLERANCE:
                     continue
                 yield _upright(frame, wanted)
                 done += 1
-                if done == len(wanted.times) or wanted.times[done] - time > JUMP:
+                if done == len(wanted.times) or wanted.times[done] - time > _SEEK_GAP_SECONDS:
                     break
             else:
                 raise _missing(wanted.times[done])
 
 
-def _counted(opened: Any, stream: Any, wanted: Wanted, ordinals: Sequence[int]) -> Iterator[Picture]:
+def _counted(opened: Any, stream: Any, wanted: FrameRequest, ordinals: Sequence[int]) -> Iterator[_Image]:
     """Frames by their numbers in the order in which they are shown."""
     todo = set(ordinals)
     try:
@@ -132,7 +132,7 @@ def _counted(opened: Any, stream: Any, wanted: Wanted, ordinals: Sequence[int]) 
             if number == ordinals[-1]:
                 return
     except av.FFmpegError as error:
-        raise Damaged(f"cannot be decoded ({problem(error)}); convert or download it again") from error
+        raise Damaged(f"cannot be decoded ({ffmpeg_reason(error)}); convert or download it again") from error
     raise _missing(wanted.times[-1])
 
 
@@ -151,11 +151,11 @@ def _forward(opened: Any, stream: Any, time: float) -> Iterator[tuple[Any, float
         raise MemoryError from error
     except av.FFmpegError as error:
         raise Damaged(
-            f"cannot be decoded after {time:.1f} s ({problem(error)}); convert or download it again"
+            f"cannot be decoded after {time:.1f} s ({ffmpeg_reason(error)}); convert or download it again"
         ) from error
 
 
-def _upright(frame: Any, wanted: Wanted) -> Picture:
+def _upright(frame: Any, wanted: FrameRequest) -> _Image:
     turns = wanted.rotation // 90 % 4
     width, height = (wanted.height, wanted.width) if turns % 2 else (wanted.width, wanted.height)
     picture = frame.to_ndarray(width=width, height=height, format="rgb24", interpolation="BICUBIC")

@@ -5,18 +5,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.media.ingest import RATE
+from aurelia_core.media.ingest import STORED_SAMPLE_RATE
 
 Samples = npt.NDArray[np.float32]
-BLOCK = 1 << 20
+MAX_BLOCK_SAMPLES = 1 << 20
 """Samples that are transformed at once; longer sound goes in blocks: memory is bounded, and time grows evenly."""
-MARGIN = 2048
+_BLOCK_MARGIN = 2048
 """Samples, at the lower rate, of its neighbours that each block is filtered with: what is farther off is not heard."""
-STEEPEST = 80
+_MAX_STEP_RATIO = 80
 """How many times lower a rate may be for long sound to get there in one step, which bounds a block's margins."""
 
 
-def resampled(samples: Samples, rate: int) -> Samples:
+def downsample(samples: Samples, rate: int) -> Samples:
     """Sound at 16 kHz brought to a lower rate, with nothing left above half of it.
 
     Args:
@@ -26,10 +26,10 @@ def resampled(samples: Samples, rate: int) -> Samples:
     Returns:
         float32[round(n * rate / 16000)], -1..1.
     """
-    count, given = round(len(samples) * rate / RATE), RATE
-    if rate == RATE or count == 0:
+    count, given = round(len(samples) * rate / STORED_SAMPLE_RATE), STORED_SAMPLE_RATE
+    if rate == STORED_SAMPLE_RATE or count == 0:
         return np.array(samples[:count], np.float32)
-    while len(samples) > BLOCK and given > STEEPEST * rate:
+    while len(samples) > MAX_BLOCK_SAMPLES and given > _MAX_STEP_RATIO * rate:
         samples, given = _lowered(samples, given, given // 10, -(-len(samples) // 10)), given // 10
     made = _lowered(samples, given, rate, count)
     return np.clip(made, -1.0, 1.0, out=made)
@@ -40,9 +40,9 @@ def _lowered(samples: Samples, given: int, rate: int, count: int) -> Samples:
     # A Fourier filter of all that is heard together is the sharpest. Lengths are whole periods of both rates, so that
     # samples fall exactly on their times; mirrored edges keep the two ends from ringing into each other.
     step = given // math.gcd(rate, given)
-    edge = 4 * given // rate + given // 10 if len(samples) <= BLOCK else MARGIN * given // rate
+    edge = 4 * given // rate + given // 10 if len(samples) <= MAX_BLOCK_SAMPLES else _BLOCK_MARGIN * given // rate
     edge = -(-edge // step) * step
-    length = step * _smooth(-(-(min(len(samples), BLOCK) + 2 * edge) // step))
+    length = step * _smooth(-(-(min(len(samples), MAX_BLOCK_SAMPLES) + 2 * edge) // step))
     made, first, each = (size * rate // given for size in (length, edge, length - 2 * edge))
     # A roll-off over the last tenth of the band: a brick wall would ring around every click.
     band = np.clip(10.0 * (1.0 - np.arange(made // 2 + 1) / (made / 2)), 0.0, 1.0) * (rate / given)

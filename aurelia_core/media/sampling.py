@@ -12,20 +12,20 @@ import numpy.typing as npt
 from aurelia_core.errors import InputError
 from aurelia_core.types import Window
 
-Times = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+_Times = npt.NDArray[np.float64]
+FrameIndices = npt.NDArray[np.int64]
 
 GRID_RATE = 12.0
 """Densest grid, frames a second."""
-WHOLE = 40.0
+FULL_GRID_SECONDS = 40.0
 """Clips up to this many seconds are kept as one grid."""
-CHUNK = 20.0
+FRAME_RANGE_SECONDS = 20.0
 """Longer clips are kept in stretches of this many seconds, decoded where somebody looks closely."""
-COARSE = 480
+COARSE_GRID_FRAMES = 480
 """Frames of the grid over the whole of a longer clip."""
 
 
-def clipped(windows: Sequence[Window], duration: float) -> list[tuple[float, float]]:
+def normalize_windows(windows: Sequence[Window], duration: float) -> list[tuple[float, float]]:
     """Windows as (start, end) inside 0..duration, ascending, overlaps merged; none given means the whole clip.
 
     Raises:
@@ -44,7 +44,7 @@ def clipped(windows: Sequence[Window], duration: float) -> list[tuple[float, flo
     return spans
 
 
-def spread(spans: Sequence[tuple[float, float]], count: int) -> Times:
+def spread_times(spans: Sequence[tuple[float, float]], count: int) -> _Times:
     """`count` times spread evenly over spans, in proportion to their lengths, each in the middle of its share."""
     lengths = np.array([end - start for start, end in spans])
     ends = np.cumsum(lengths)
@@ -54,7 +54,7 @@ def spread(spans: Sequence[tuple[float, float]], count: int) -> Times:
     return np.asarray(starts[which] + along - (ends - lengths)[which], np.float64)
 
 
-def grid(times: Times, start: float, end: float, rate: float) -> Indices:
+def grid_indices(times: _Times, start: float, end: float, rate: float) -> FrameIndices:
     """Indices of the frames shown at start, start + 1/rate, ... below end; ascending, each once, at least one."""
     ticks = start + np.arange(max(1, int(np.ceil((end - start) * rate - 1e-6)))) / rate
     # A hair later, so that a tick which falls on a frame's own time takes that frame in spite of rounding.
@@ -62,10 +62,10 @@ def grid(times: Times, start: float, end: float, rate: float) -> Indices:
     return np.unique(np.clip(shown, 0, len(times) - 1)).astype(np.int64)
 
 
-def coarse(times: Times, keys: npt.NDArray[np.bool_], duration: float) -> Indices:
+def coarse_grid_indices(times: _Times, keys: npt.NDArray[np.bool_], duration: float) -> FrameIndices:
     """The grid over all of a long clip; a key frame within half a step replaces a frame that costs more to decode."""
-    rate = min(GRID_RATE, COARSE / duration)
-    chosen = grid(times, 0.0, duration, rate)
+    rate = min(GRID_RATE, COARSE_GRID_FRAMES / duration)
+    chosen = grid_indices(times, 0.0, duration, rate)
     key = np.flatnonzero(keys)
     if not len(key):
         return chosen
@@ -76,7 +76,7 @@ def coarse(times: Times, keys: npt.NDArray[np.bool_], duration: float) -> Indice
     return np.unique(np.where(np.abs(times[nearest] - times[chosen]) <= 0.5 / rate, nearest, chosen)).astype(np.int64)
 
 
-def pick(times: Times, spans: Sequence[tuple[float, float]], count: int) -> Indices:
+def pick_frames(times: _Times, spans: Sequence[tuple[float, float]], count: int) -> FrameIndices:
     """Positions in `times` of at most `count` frames spread over spans: in a span, or what is shown in its middle.
 
     Args:
@@ -87,10 +87,10 @@ def pick(times: Times, spans: Sequence[tuple[float, float]], count: int) -> Indi
     Returns:
         Ascending positions, each once, int64[1..count].
     """
-    inside: Indices = np.unique(np.concatenate([_within(times, low, high) for low, high in spans]))
+    inside: FrameIndices = np.unique(np.concatenate([_within(times, low, high) for low, high in spans]))
     if len(inside) <= count:
         return inside
-    wanted = spread(spans, count)
+    wanted = spread_times(spans, count)
     right = np.clip(np.searchsorted(times[inside], wanted), 0, len(inside) - 1)
     left = np.maximum(right - 1, 0)
     closer = np.abs(times[inside[left]] - wanted) <= np.abs(times[inside[right]] - wanted)
@@ -98,11 +98,11 @@ def pick(times: Times, spans: Sequence[tuple[float, float]], count: int) -> Indi
     if len(chosen) < count:
         # Two wanted times fell on one frame: spread over ranks instead, which are as even as the grid is.
         chosen = ((np.arange(count) + 0.5) * (len(inside) / count)).astype(np.int64)
-    picked: Indices = inside[chosen]
+    picked: FrameIndices = inside[chosen]
     return picked
 
 
-def _within(times: Times, low: float, high: float) -> Indices:
+def _within(times: _Times, low: float, high: float) -> FrameIndices:
     """Positions in one span; in a span between two frames, the one that is shown in its middle."""
     inside = np.flatnonzero((times >= low - 1e-6) & (times < high))
     if len(inside):

@@ -26,7 +26,7 @@ class Changed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DecodeSource:
     """What a child needs to open a clip: `stamp` is (device, inode, size, mtime_ns, ctime_ns)."""
 
     path: str
@@ -35,7 +35,7 @@ class Source:
 
 
 @contextmanager
-def held(source: Source) -> Iterator[str]:
+def open_verified(source: DecodeSource) -> Iterator[str]:
     """Open the file once, compare it with the stamp, and give a path that can only mean this open file.
 
     Raises:
@@ -57,7 +57,7 @@ def held(source: Source) -> Iterator[str]:
 
 
 @contextmanager
-def container(path: str, demuxer: str) -> Iterator[Any]:
+def open_container(path: str, demuxer: str) -> Iterator[Any]:
     """The opened container (av.container.InputContainer); FFmpeg may follow no reference to any other place.
 
     Raises:
@@ -71,19 +71,21 @@ def container(path: str, demuxer: str) -> Iterator[Any]:
     except av.error.MemoryError as error:
         raise MemoryError from error
     except (av.FFmpegError, ValueError) as error:
-        raise Damaged(f"cannot be opened as a clip ({problem(error)}); it is damaged or was not finished") from error
+        raise Damaged(
+            f"cannot be opened as a clip ({ffmpeg_reason(error)}); it is damaged or was not finished"
+        ) from error
     try:
         yield opened
     finally:
         opened.close()
 
 
-def problem(error: Exception) -> str:
+def ffmpeg_reason(error: Exception) -> str:
     """FFmpeg's own words, without the path."""
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
-def picture_stream(opened: Any) -> Any | None:
+def find_video_stream(opened: Any) -> Any | None:
     """The video stream, or None; an embedded cover picture is none."""
     for stream in opened.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
@@ -91,6 +93,6 @@ def picture_stream(opened: Any) -> Any | None:
     return None
 
 
-def sound_stream(opened: Any) -> Any | None:
+def find_audio_stream(opened: Any) -> Any | None:
     """The first audio stream, or None."""
     return next(iter(opened.streams.audio), None)

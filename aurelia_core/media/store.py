@@ -16,21 +16,27 @@ import numpy as np
 import numpy.typing as npt
 
 from aurelia_core.errors import InputError, MediaError
-from aurelia_core.media.admission import VERSION, digest, facts_in, guarded, take_in
-from aurelia_core.media.cache import ID, PATHS, Cache
-from aurelia_core.media.frames import HEIGHT, Shelf, Stretch
-from aurelia_core.media.guard import SOUND_ONLY, Opened, opened, shown
-from aurelia_core.media.ingest import RATE, Facts, grab, ingest
-from aurelia_core.media.pool import pool_for
-from aurelia_core.media.readers import Wanted
-from aurelia_core.media.resampling import resampled
-from aurelia_core.media.sampling import clipped
-from aurelia_core.media.source import Source
+from aurelia_core.media.admission import (
+    PROBE_VERSION,
+    copy_into_store,
+    hash_file,
+    read_cached_facts,
+    settings_for_record,
+)
+from aurelia_core.media.cache import CLIP_ID_PATTERN, PATHS_FOLDER, ClipCache
+from aurelia_core.media.frames import GRID_HEIGHT, FrameIndex, FrameRange
+from aurelia_core.media.guard import AUDIO_ONLY_DEMUXERS, GuardedFile, display_name, open_media_file
+from aurelia_core.media.ingest import STORED_SAMPLE_RATE, ClipFacts, decode_frames, ingest
+from aurelia_core.media.pool import shared_decode_pool
+from aurelia_core.media.readers import FrameRequest
+from aurelia_core.media.resampling import downsample
+from aurelia_core.media.sampling import normalize_windows
+from aurelia_core.media.source import DecodeSource
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef, Window
 
-Kind = Literal["video", "audio"]
-READERS = ("auto", "decord", "pyav")
+MediaKind = Literal["video", "audio"]
+_READERS = ("auto", "decord", "pyav")
 
 
 class Frames(NamedTuple):
@@ -40,7 +46,7 @@ class Frames(NamedTuple):
     images: npt.NDArray[np.uint8]
 
 
-class Audio(NamedTuple):
+class AudioSegment(NamedTuple):
     """Sound of one window: `samples` float32[n], mono, -1..1, at `rate` Hz, the first one at `start` seconds."""
 
     samples: npt.NDArray[np.float32]
@@ -67,16 +73,16 @@ class ClipStore:
         Raises:
             InputError: no such reader.
         """
-        if reader not in READERS:
-            raise InputError(f"There is no reader {reader!r}; use one of {', '.join(READERS)}")
+        if reader not in _READERS:
+            raise InputError(f"There is no reader {reader!r}; use one of {', '.join(_READERS)}")
         self.settings = settings
         self.decodes = 0
         self._copy = copy
         self._reader = reader
-        self._cache = Cache(settings.cache)
+        self._cache = ClipCache(settings.cache)
         self._lock = threading.Lock()
 
-    def admit(self, name: str | Path, kind: Kind = "video") -> MediaRef:
+    def admit(self, name: str | Path, kind: MediaKind = "video") -> MediaRef:
         """Check a file and say what it holds.
 
         Args:
@@ -90,15 +96,15 @@ class ClipStore:
             MediaError: it may not be read, is damaged, or does not hold what `kind` needs.
         """
         text = str(name)
-        if ID.fullmatch(text):
+        if CLIP_ID_PATTERN.fullmatch(text):
             return self._known(text, kind)
-        with opened(text, self.settings) as file:
-            if kind == "video" and file.demuxer in SOUND_ONLY:
-                raise _no_picture(shown(text))
-            clip = self._identified(file, shown(text))
+        with open_media_file(text, self.settings) as file:
+            if kind == "video" and file.demuxer in AUDIO_ONLY_DEMUXERS:
+                raise _no_picture(display_name(text))
+            clip = self._identified(file, display_name(text))
         return self._reference(clip, kind)
 
-    def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = HEIGHT) -> Frames:
+    def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = GRID_HEIGHT) -> Frames:
         """At most `count` frames, spread evenly over windows in proportion to their lengths.
 
         Frames are snapped to a grid of the clip's own frames (up to 12 a second); where the grid has fewer in the
@@ -120,14 +126,16 @@ class ClipStore:
         if count < 1 or height < 1:
             raise InputError(f"{count} frames of height {height} were asked for; both must be at least 1")
         if ref["width"] is None:
-            raise _no_picture(shown(ref["name"]))
-        spans = clipped(windows, ref["duration"])
+            raise _no_picture(display_name(ref["name"]))
+        spans = normalize_windows(windows, ref["duration"])
         facts = self._facts(ref["id"], "video")
         times, images = self._shelf(ref["id"], facts).take(spans, count, height)
         self._cache.touch(ref["id"])
         return Frames(times, images)
 
-    def audio(self, ref: MediaRef, windows: Sequence[Window] = (), rate: int = RATE) -> list[Audio]:
+    def audio(
+        self, ref: MediaRef, windows: Sequence[Window] = (), rate: int = STORED_SAMPLE_RATE
+    ) -> list[AudioSegment]:
         """The sound of windows, one entry each, in order of time (overlapping windows are merged).
 
         Args:
@@ -142,17 +150,17 @@ class ClipStore:
             InputError: a window outside the clip, or a rate outside 1..16000.
             MediaError: the sound cannot be decoded, or the file changed before it was decoded.
         """
-        if not 1 <= rate <= RATE:
-            raise InputError(f"A rate of {rate} Hz was asked for; sound is kept at {RATE} Hz")
+        if not 1 <= rate <= STORED_SAMPLE_RATE:
+            raise InputError(f"A rate of {rate} Hz was asked for; sound is kept at {STORED_SAMPLE_RATE} Hz")
         if not ref["has_audio"]:
             return []
-        kind: Kind = "audio" if ref["width"] is None else "video"
+        kind: MediaKind = "audio" if ref["width"] is None else "video"
         whole = max(ref["duration"], ref["audio_seconds"] or 0.0)
-        spans = clipped(windows, whole)
+        spans = normalize_windows(windows, whole)
         samples = self._samples(ref["id"], kind)
         self._cache.touch(ref["id"])
-        cuts = [samples[round(start * RATE) : round(end * RATE)] for start, end in spans]
-        return [Audio(resampled(cut, rate), rate, start) for cut, (start, _) in zip(cuts, spans, strict=True)]
+        cuts = [samples[round(start * STORED_SAMPLE_RATE) : round(end * STORED_SAMPLE_RATE)] for start, end in spans]
+        return [AudioSegment(downsample(cut, rate), rate, start) for cut, (start, _) in zip(cuts, spans, strict=True)]
 
     def file(self, ref: MediaRef) -> Path:
         """The clip's own file, checked again, for an adapter that uploads it.
@@ -162,19 +170,19 @@ class ClipStore:
         """
         return Path(self._source(ref["id"]).path)
 
-    def _known(self, clip: str, kind: Kind) -> MediaRef:
+    def _known(self, clip: str, kind: MediaKind) -> MediaRef:
         if self._cache.read_json(clip, "source.json") is None:
             raise MediaError(f"No clip with the id {clip[:12]}... was admitted here; give its path")
         self._source(clip)
         return self._reference(clip, kind)
 
-    def _identified(self, file: Opened, name: str) -> str:
+    def _identified(self, file: GuardedFile, name: str) -> str:
         """The content's SHA-256; the file is read only if it was never seen in this state."""
         entry = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()
-        seen = self._cache.read_json(PATHS, f"{entry}.json")
+        seen = self._cache.read_json(PATHS_FOLDER, f"{entry}.json")
         if seen and seen.get("stamp") == asdict(file.stamp) and self._has(str(seen.get("id"))):
             return str(seen["id"])
-        clip, path, stamp = take_in(file, self.settings.home / "media-store" if self._copy else None)
+        clip, path, stamp = copy_into_store(file, self.settings.home / "media-store" if self._copy else None)
         source = {
             "path": str(path),
             "stamp": asdict(stamp),
@@ -183,7 +191,7 @@ class ClipStore:
             "copied": self._copy,
         }
         self._cache.write_json(clip, "source.json", source)
-        self._cache.write_json(PATHS, f"{entry}.json", {"id": clip, "stamp": asdict(file.stamp)})
+        self._cache.write_json(PATHS_FOLDER, f"{entry}.json", {"id": clip, "stamp": asdict(file.stamp)})
         return clip
 
     def _has(self, clip: str) -> bool:
@@ -191,21 +199,21 @@ class ClipStore:
         record = self._cache.read_json(clip, "source.json")
         return record is not None and (not self._copy or (bool(record.get("copied")) and Path(record["path"]).exists()))
 
-    def _source(self, clip: str) -> Source:
+    def _source(self, clip: str) -> DecodeSource:
         """The file of a clip, guarded again; read again if its stamp changed."""
         record = self._cache.read_json(clip, "source.json")
         if record is None:
             raise MediaError(f"The clip {clip[:12]}... is not on record any more; give its path again")
-        with opened(str(record["path"]), guarded(self.settings, record)) as file:
+        with open_media_file(str(record["path"]), settings_for_record(self.settings, record)) as file:
             stamp = file.stamp
             if asdict(stamp) != record["stamp"]:
-                if digest(file) != clip:
+                if hash_file(file) != clip:
                     raise MediaError(f"{record['name']} changed since it was admitted; give it again as a new clip")
                 self._cache.write_json(clip, "source.json", {**record, "stamp": asdict(stamp)})
             found = (stamp.device, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
-            return Source(str(file.path), found, file.demuxer)
+            return DecodeSource(str(file.path), found, file.demuxer)
 
-    def _reference(self, clip: str, kind: Kind) -> MediaRef:
+    def _reference(self, clip: str, kind: MediaKind) -> MediaRef:
         facts = self._facts(clip, kind)
         record = self._cache.read_json(clip, "source.json") or {}
         name = str(record.get("name", clip))
@@ -226,21 +234,21 @@ class ClipStore:
             audio_seconds=facts["audio_seconds"],
         )
 
-    def _facts(self, clip: str, kind: Kind) -> Facts:
+    def _facts(self, clip: str, kind: MediaKind) -> ClipFacts:
         """The survey of a clip, made at most once."""
-        found = facts_in(self._cache, clip, kind)
+        found = read_cached_facts(self._cache, clip, kind)
         if found is None:
             with self._cache.lock(clip):
-                found = facts_in(self._cache, clip, kind) or self._survey(clip, kind)
+                found = read_cached_facts(self._cache, clip, kind) or self._survey(clip, kind)
         return found
 
-    def _survey(self, clip: str, kind: Kind) -> Facts:
+    def _survey(self, clip: str, kind: MediaKind) -> ClipFacts:
         with self._cache.workspace() as folder:
-            facts: Facts = self._run(clip, ingest, str(folder), self.settings.max_clip_seconds, kind == "video")
+            facts: ClipFacts = self._run(clip, ingest, str(folder), self.settings.max_clip_seconds, kind == "video")
             for made in ("index.npz", "audio.npy"):
                 if (folder / made).exists():
                     self._cache.keep(folder / made, clip, f"{kind}-{made}")
-        self._cache.write_json(clip, f"{kind}.json", {"version": VERSION, **facts})
+        self._cache.write_json(clip, f"{kind}.json", {"version": PROBE_VERSION, **facts})
         self._cache.trim(clip)
         return facts
 
@@ -250,9 +258,9 @@ class ClipStore:
         name = str((self._cache.read_json(clip, "source.json") or {}).get("name", clip))
         with self._lock:
             self.decodes += 1
-        return pool_for(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
+        return shared_decode_pool(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
 
-    def _samples(self, clip: str, kind: Kind) -> npt.NDArray[np.float32]:
+    def _samples(self, clip: str, kind: MediaKind) -> npt.NDArray[np.float32]:
         facts = self._facts(clip, kind)
         entry = f"{kind}-audio.npy"
         found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
@@ -264,7 +272,7 @@ class ClipStore:
             raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
         return found
 
-    def _shelf(self, clip: str, facts: Facts) -> Shelf:
+    def _shelf(self, clip: str, facts: ClipFacts) -> FrameIndex:
         table = self._table(clip)
         if table is None:
             with self._cache.lock(clip):
@@ -273,10 +281,10 @@ class ClipStore:
         if table is None:
             raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
 
-        def take(target: Path, wanted: Wanted, stretch: Stretch | None) -> int:
-            return int(self._run(clip, grab, str(target), wanted, stretch, self._reader))
+        def take(target: Path, wanted: FrameRequest, stretch: FrameRange | None) -> int:
+            return int(self._run(clip, decode_frames, str(target), wanted, stretch, self._reader))
 
-        return Shelf(clip, facts, table[0], table[1], self._cache, take)
+        return FrameIndex(clip, facts, table[0], table[1], self._cache, take)
 
     def _table(self, clip: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None:
         try:

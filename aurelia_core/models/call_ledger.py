@@ -27,8 +27,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from aurelia_core.errors import ModelError
 from aurelia_core.models.provider_errors import as_model_error
 from aurelia_core.models.registry import shown
-from aurelia_core.sanitize import fit, keyless
-from aurelia_core.sqlite import read_back, usable, whole
+from aurelia_core.sanitize import redact, sanitize_json
+from aurelia_core.sqlite import check_integrity, parse_stored_json, storage_errors
 from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 T = TypeVar("T")
@@ -148,7 +148,9 @@ class Ledger:
 
     def _usable(self) -> AbstractContextManager[None]:
         """What is done with the file within fails with an error that names it."""
-        return usable(self._path, "The call ledger", "move it away, and what it holds is asked and paid for again")
+        return storage_errors(
+            self._path, "The call ledger", "move it away, and what it holds is asked and paid for again"
+        )
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
         """Does work on the file in the ledger's own thread, in turn; once begun or queued, it is done in any case."""
@@ -163,14 +165,14 @@ class Ledger:
             if row is None:
                 # What damage hides would be paid for again: the first call that a process pays for waits for a look.
                 if not self._looked_through:
-                    whole(self._open())
+                    check_integrity(self._open())
                     self._looked_through = True
                 return None
             message = AIMessage.model_validate_json(row[0])
             if row[2] != run or key in self._settled.get(run, ()):
                 return Reply(message, NO_USAGE, key)
             # A row of an older ledger may know less of its bill.
-            usage: Usage = {**NO_USAGE, **read_back(row[1])}
+            usage: Usage = {**NO_USAGE, **parse_stored_json(row[1])}
         return Reply(message, add_usage(self._owed(key, run), usage), key)
 
     def _owed(self, key: str, run: str) -> Usage:
@@ -179,7 +181,7 @@ class Ledger:
             return NO_USAGE
         with self._guard, self._usable():
             rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
-            return reduce(add_usage, (read_back(text) for (text,) in rows), NO_USAGE)
+            return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
 
     def settle(self, run: str, *replies: Reply) -> None:
         """Notes that these replies are on the run's bill: the same request again in that run costs nothing.
@@ -261,9 +263,9 @@ async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
         message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
         # A log of the chain would show what the provider said, which may quote the key.
-        raise as_model_error(fault, shown(call.spec)) from (fault if keyless(str(fault)) == str(fault) else None)
+        raise as_model_error(fault, shown(call.spec)) from (fault if redact(str(fault)) == str(fault) else None)
     said = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata")}
-    return message.model_copy(update=fit(said))
+    return message.model_copy(update=sanitize_json(said))
 
 
 def _worth_another_try(fault: BaseException) -> bool:

@@ -6,8 +6,8 @@ A listing of `aurelia_core.signals` at its finest, the same text for the same cl
 from collections.abc import Sequence
 
 from aurelia_core.media import ClipStore
-from aurelia_core.signals.look import FULL_RATE, look
-from aurelia_core.signals.observation import Motion, Observation, Sound, place
+from aurelia_core.signals.look import MAX_SAMPLE_RATE, observe_clip
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_core.types import MediaRef, Window
 
 MOST_LINES = 120
@@ -23,8 +23,8 @@ def sound_evidence(store: ClipStore, clip: MediaRef, track: MediaRef | None) -> 
         MediaError: the sound cannot be decoded.
     """
     seconds = (track or clip)["audio_seconds"] or (track or clip)["duration"]
-    samples = min(_MOST_SAMPLES, int(seconds * FULL_RATE) + FULL_RATE)
-    seen = look(store, clip, track, [], _FEWEST_FRAMES, samples)
+    samples = min(_MOST_SAMPLES, int(seconds * MAX_SAMPLE_RATE) + MAX_SAMPLE_RATE)
+    seen = observe_clip(store, clip, track, [], _FEWEST_FRAMES, samples)
     if not seen.heard:
         return "The sound is too long to be measured."
     lines = [f"Measured in the sound, listened to at {seen.rate} samples a second:"]
@@ -42,7 +42,7 @@ def picture_evidence(store: ClipStore, clip: MediaRef, windows: Sequence[Window]
     Raises:
         MediaError: the picture cannot be decoded.
     """
-    seen = look(store, clip, None, windows, frames, 1)
+    seen = observe_clip(store, clip, None, windows, frames, 1)
     lines = [f"Measured in the picture, from {frames} frames at most (times to within {seen.frame_gap:.2f} s):"]
     lines += _listed([_motion(motion) for motion in seen.motions], "no movement")
     return "\n".join([*lines, *_scenery(seen)])
@@ -63,7 +63,7 @@ def _listed(lines: list[str], none: str) -> list[str]:
     return [f"- {line}" for line in lines[:MOST_LINES] or [none]] + more
 
 
-def _sound(sound: Sound) -> str:
+def _sound(sound: DetectedSound) -> str:
     pitch = f", {sound.pitch:.0f} Hz" if sound.pitch else ""
     return f"{sound.start:.2f}-{sound.end:.2f} s: {sound.voice}{pitch}, {sound.level:.1f} dBFS"
 
@@ -71,6 +71,6 @@ def _sound(sound: Sound) -> str:
 def _motion(motion: Motion) -> str:
     what = motion.colour or "something of several colours"
     return (
-        f"{motion.start:.2f}-{motion.end:.2f} s: {what} moves, {place(motion.x, motion.y)},"
+        f"{motion.start:.2f}-{motion.end:.2f} s: {what} moves, {describe_position(motion.x, motion.y)},"
         f" {motion.extent:.1%} of the picture"
     )

@@ -46,7 +46,7 @@ def _from_package(provider: str) -> Provider:
 
     def make(name: str, store: "ClipStore") -> "BaseChatModel":
         try:
-            built: Provider = plugins.load("aurelia.providers", provider)
+            built: Provider = plugins.load_entry_point("aurelia.providers", provider)
         except ModuleNotFoundError as fault:
             raise InputError(
                 f"The model {provider}:{name} needs a package that is not installed: {fault.name}."

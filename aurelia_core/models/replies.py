@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from aurelia_core.errors import ReplyError
-from aurelia_core.sanitize import legible
+from aurelia_core.sanitize import clean_text
 from aurelia_core.types import Modality
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
@@ -39,7 +39,7 @@ def _whole_score(value: object) -> object:
 
 
 def _legible(value: object) -> object:
-    return legible(value) if isinstance(value, str) else value
+    return clean_text(value) if isinstance(value, str) else value
 
 
 Said = Annotated[str, BeforeValidator(_legible)]

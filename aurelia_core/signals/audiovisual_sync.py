@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.signals.observation import Coincidence, Motion, Sound
+from aurelia_core.signals.observation import AudiovisualSync, DetectedSound, Motion
 
 Vector = npt.NDArray[np.float64]
 
-FARTHEST = 1.0
+_MAX_LAG_SECONDS = 1.0
 """Seconds of lag that are tried."""
 
 
-def coincide(motions: Sequence[Motion], sounds: Sequence[Sound], gap: float = 0.0) -> Coincidence | None:
+def estimate_sync(
+    motions: Sequence[Motion], sounds: Sequence[DetectedSound], gap: float = 0.0
+) -> AudiovisualSync | None:
     """The lag at which most onsets of motion fall on onsets of sound, and how well they then agree.
 
     The strength is the harmonic mean of the shares of motions and of sounds that find a partner, weakened by the
@@ -34,12 +36,12 @@ def coincide(motions: Sequence[Motion], sounds: Sequence[Sound], gap: float = 0.
         return None
     tolerance = max(0.1, 0.6 * gap) if np.isfinite(gap) else 0.5
     differences = (seen[:, None] - heard[None, :]).ravel()
-    lags = np.concatenate([[0.0], differences[np.abs(differences) <= FARTHEST]])
+    lags = np.concatenate([[0.0], differences[np.abs(differences) <= _MAX_LAG_SECONDS]])
     found = [_at(float(lag), seen, heard, tolerance) for lag in lags]
     return max(found, key=lambda c: (round(c.strength - 0.02 * abs(c.lag), 2), -abs(c.lag)))
 
 
-def overlap(motions: Sequence[Motion], sounds: Sequence[Sound]) -> float:
+def activity_overlap(motions: Sequence[Motion], sounds: Sequence[DetectedSound]) -> float:
     """The share of the time with motion or sound that has both, 0..1: tells apart sound tracks for one picture."""
     step = 0.02
     ends = [motion.end for motion in motions] + [sound.end for sound in sounds]
@@ -65,7 +67,7 @@ def _onsets(events: Sequence[tuple[float, float]]) -> Vector:
     return np.array(kept)
 
 
-def _at(lag: float, seen: Vector, heard: Vector, tolerance: float) -> Coincidence:
+def _at(lag: float, seen: Vector, heard: Vector, tolerance: float) -> AudiovisualSync:
     """How well the onsets agree when motion is taken to come `lag` seconds after sound."""
     free = list(range(len(heard)))
     found: list[float] = []
@@ -77,10 +79,10 @@ def _at(lag: float, seen: Vector, heard: Vector, tolerance: float) -> Coincidenc
             free.remove(nearest)
             found.append(float(onset - heard[nearest]))
     if not found:
-        return Coincidence(0.0, 0.0)
+        return AudiovisualSync(0.0, 0.0)
     share = 2 * len(found) / (len(seen) + len(heard))
     scatter = float(np.std(found)) / tolerance
     middle = float(np.median(found))
     excess = max(0.0, abs(middle) - tolerance)
-    chance = 1.0 if len(found) >= 3 else max(0.0, 1 - excess / FARTHEST * 2)
-    return Coincidence(round(middle, 3), round(share * max(0.0, 1 - 0.4 * scatter) * chance, 3))
+    chance = 1.0 if len(found) >= 3 else max(0.0, 1 - excess / _MAX_LAG_SECONDS * 2)
+    return AudiovisualSync(round(middle, 3), round(share * max(0.0, 1 - 0.4 * scatter) * chance, 3))

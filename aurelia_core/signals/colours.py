@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-NAMES = (
+COLOUR_NAMES = (
     "black", "white", "grey", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "magenta", "pink", "brown",
 )  # fmt: skip
 """Every name that `name` gives; `indices` gives positions in this tuple."""
@@ -13,16 +13,16 @@ _HUES = ((14.0, "red"), (43.0, "orange"), (70.0, "yellow"), (165.0, "green"), (1
 """Upper ends of the hue ranges in degrees, ascending."""
 
 
-def name(rgb: npt.ArrayLike) -> str:
+def classify_colour(rgb: npt.ArrayLike) -> str:
     """The name of one colour.
 
     Args:
         rgb: three numbers, 0..255.
     """
-    return NAMES[int(indices(np.asarray(rgb, np.float32)[None])[0])]
+    return COLOUR_NAMES[int(colour_indices(np.asarray(rgb, np.float32)[None])[0])]
 
 
-def indices(rgb: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+def colour_indices(rgb: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
     """The colours of many pixels as positions in `NAMES`.
 
     Args:
@@ -36,22 +36,22 @@ def indices(rgb: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray
     spread = high - low
     hue = _hue(value, high, spread)
     bounds = np.array([end for end, _ in _HUES], np.float32)
-    labels = np.array([NAMES.index(label) for _, label in _HUES], np.int8)
+    labels = np.array([COLOUR_NAMES.index(label) for _, label in _HUES], np.int8)
     named = labels[np.minimum(np.searchsorted(bounds, hue, side="right"), len(labels) - 1)]
     strength = spread / np.maximum(high, 1.0)
-    warm = np.isin(named, [NAMES.index("red"), NAMES.index("orange")])
-    rosy = np.isin(named, [NAMES.index("red"), NAMES.index("magenta")])
-    named[warm & (named == NAMES.index("orange")) & (high < 165)] = NAMES.index("brown")
-    named[warm & (high < 110) & (strength < 0.72)] = NAMES.index("brown")
-    named[rosy & (high > 190) & (low > 85) & (strength < 0.62)] = NAMES.index("pink")
+    warm = np.isin(named, [COLOUR_NAMES.index("red"), COLOUR_NAMES.index("orange")])
+    rosy = np.isin(named, [COLOUR_NAMES.index("red"), COLOUR_NAMES.index("magenta")])
+    named[warm & (named == COLOUR_NAMES.index("orange")) & (high < 165)] = COLOUR_NAMES.index("brown")
+    named[warm & (high < 110) & (strength < 0.72)] = COLOUR_NAMES.index("brown")
+    named[rosy & (high > 190) & (low > 85) & (strength < 0.62)] = COLOUR_NAMES.index("pink")
     grey = (spread < 28) | (strength < 0.16)
-    named[grey] = NAMES.index("grey")
-    named[grey & (low > 205)] = NAMES.index("white")
-    named[(high < 48) | (grey & (high < 60))] = NAMES.index("black")
+    named[grey] = COLOUR_NAMES.index("grey")
+    named[grey & (low > 205)] = COLOUR_NAMES.index("white")
+    named[(high < 48) | (grey & (high < 60))] = COLOUR_NAMES.index("black")
     return named
 
 
-def shares(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+def colour_shares(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Share of the pixels that bear each name.
 
     Args:
@@ -60,8 +60,8 @@ def shares(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     Returns:
         float64[len(NAMES)], summing to 1 (all zero without pixels).
     """
-    found = indices(rgb).ravel()
-    counts: npt.NDArray[np.float64] = np.bincount(found, minlength=len(NAMES)).astype(np.float64)
+    found = colour_indices(rgb).ravel()
+    counts: npt.NDArray[np.float64] = np.bincount(found, minlength=len(COLOUR_NAMES)).astype(np.float64)
     return np.asarray(counts / max(1.0, float(counts.sum())), np.float64)
 
 

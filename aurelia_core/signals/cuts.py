@@ -9,20 +9,20 @@ from scipy.ndimage import median_filter
 Images = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float64]
 
-FLASH = 24.0
+_FLASH_LEVELS = 24.0
 """Grey levels of 255 by which a flash outshines the frames around it."""
-CHANGED = 30
+_PIXEL_CHANGE_LEVELS = 30
 """Levels of 255 in any channel by which a pixel counts as changed."""
 
 
-class Shots(NamedTuple):
+class CutsAndFlashes(NamedTuple):
     """Flash frames (bool[N]) and the indices of the first frame after each cut."""
 
     flashing: npt.NDArray[np.bool_]
     cuts: list[int]
 
 
-def shots(images: Images) -> Shots:
+def detect_cuts_and_flashes(images: Images) -> CutsAndFlashes:
     """Find flashes and cuts.
 
     Args:
@@ -31,7 +31,7 @@ def shots(images: Images) -> Shots:
     flashing = _flashes(images)
     calm = np.flatnonzero(~flashing)
     cuts = [int(calm[i + 1]) for i in _cuts(images[calm])]
-    return Shots(flashing, cuts)
+    return CutsAndFlashes(flashing, cuts)
 
 
 def _flashes(images: Images) -> npt.NDArray[np.bool_]:
@@ -44,11 +44,11 @@ def _flashes(images: Images) -> npt.NDArray[np.bool_]:
     blank = (images.min(axis=(1, 2, 3)) > 225) & (images.std(axis=(1, 2, 3)) < 6)
     usual = median_filter(light, size=5, mode="mirror") if count >= 5 else np.full(count, float(np.median(light)))
     rare = median_filter(blank.astype(np.uint8), size=5, mode="mirror") == 0 if count >= 5 else np.zeros(count, bool)
-    found: npt.NDArray[np.bool_] = (light - usual > FLASH) | (blank & rare)
+    found: npt.NDArray[np.bool_] = (light - usual > _FLASH_LEVELS) | (blank & rare)
     for first, last in _spans(found):
         before, after = light[max(0, first - 1)], light[min(count - 1, last)]
         inside = light[first:last].min()
-        rises = blank[first:last].all() or inside - max(before, after) > FLASH
+        rises = blank[first:last].all() or inside - max(before, after) > _FLASH_LEVELS
         if last - first > 2 or not rises or found.all():
             found[first:last] = False
     return found
@@ -64,7 +64,7 @@ def _cuts(images: Images) -> list[int]:
     if len(images) < 2:
         return []
     small = images[:, ::4, ::4].astype(np.int16)
-    changed = (np.abs(np.diff(small, axis=0)).max(axis=-1) > CHANGED).mean(axis=(1, 2))
+    changed = (np.abs(np.diff(small, axis=0)).max(axis=-1) > _PIXEL_CHANGE_LEVELS).mean(axis=(1, 2))
     palette = _histograms(small)
     shift = 0.5 * np.abs(np.diff(palette, axis=0)).sum(axis=1)
     found = []

@@ -10,17 +10,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.signals.audiovisual_sync import coincide
-from aurelia_core.signals.merge import blend, merge
-from aurelia_core.signals.observation import Colour, Observation
-from aurelia_core.signals.rhythm import beat
-from aurelia_core.signals.sound_events import LOWEST_RATE, Heard, floor_of, hear
-from aurelia_core.signals.video import Seen, see
+from aurelia_core.signals.audiovisual_sync import estimate_sync
+from aurelia_core.signals.merge import blend_colours, merge_observations
+from aurelia_core.signals.observation import ColourShare, Observation
+from aurelia_core.signals.rhythm import estimate_tempo
+from aurelia_core.signals.sound_events import MIN_SAMPLE_RATE, AudioAnalysis, analyze_audio, estimate_noise_floor
+from aurelia_core.signals.video import VideoAnalysis, analyze_frames
 from aurelia_core.types import MediaRef, Window
 
-__all__ = ["look", "merge"]
+__all__ = ["observe_clip", "merge_observations"]
 
-FULL_RATE = 16000
+MAX_SAMPLE_RATE = 16000
 Span = tuple[float, float]
 
 
@@ -40,20 +40,20 @@ class _Audio(Protocol):
     def start(self) -> float: ...
 
 
-class Store(Protocol):
+class ClipSource(Protocol):
     """What a look needs of `aurelia_core.media.ClipStore`."""
 
     def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180) -> _Frames:
         """`count` frames spread over the windows in proportion to their lengths."""
         ...
 
-    def audio(self, ref: MediaRef, windows: Sequence[Window], rate: int = FULL_RATE) -> Sequence[_Audio]:
+    def audio(self, ref: MediaRef, windows: Sequence[Window], rate: int = MAX_SAMPLE_RATE) -> Sequence[_Audio]:
         """Mono samples of each window."""
         ...
 
 
-def look(
-    store: Store, clip: MediaRef, track: MediaRef | None, windows: Sequence[Window], frames: int, samples: int
+def observe_clip(
+    store: ClipSource, clip: MediaRef, track: MediaRef | None, windows: Sequence[Window], frames: int, samples: int
 ) -> Observation:
     """Look at and listen to some windows of a clip.
 
@@ -77,7 +77,7 @@ def look(
     has_audio = track is not None or clip["has_audio"]
     listened = _audible(spans if windows else [], source) if has_audio else []
     sounds, rate = _hear(store, source, listened, samples) if listened else ([], 0)
-    heard = tuple(listened) if rate >= LOWEST_RATE else ()
+    heard = tuple(listened) if rate >= MIN_SAMPLE_RATE else ()
     found = tuple(sorted((s for part in sounds for s in part.sounds), key=lambda s: s.start))
     motions = tuple(sorted((m for piece in pieces for m in piece.motions), key=lambda m: m.start))
     return Observation(
@@ -93,8 +93,8 @@ def look(
         colours=_colours(pieces, spans),
         cuts=tuple(sorted(cut for piece in pieces for cut in piece.cuts)),
         flashes=tuple(sorted(flash for piece in pieces for flash in piece.flashes)),
-        tempo=beat(found),
-        coincidence=coincide(motions, found, gap),
+        tempo=estimate_tempo(found),
+        coincidence=estimate_sync(motions, found, gap),
         drift=max((piece.drift for piece in pieces), default=0.0),
     )
 
@@ -121,32 +121,32 @@ def _audible(spans: Sequence[Span], source: MediaRef) -> list[Span]:
     return [(start, min(end, length)) for start, end in spans if min(end, length) - start > 0.03]
 
 
-def _see(store: Store, clip: MediaRef, spans: Sequence[Span], frames: int) -> tuple[list[Seen], float]:
+def _see(store: ClipSource, clip: MediaRef, spans: Sequence[Span], frames: int) -> tuple[list[VideoAnalysis], float]:
     """What is seen in each span, and the widest spacing of frames (infinite without frames)."""
     taken = store.frames(clip, [Window(start=a, end=b) for a, b in spans], frames)
     times = np.asarray(taken.times, np.float64)
-    pieces: list[Seen] = []
+    pieces: list[VideoAnalysis] = []
     widest = 0.0
     apart = np.array([[max(start - time, time - end, 0.0) for start, end in spans] for time in times])
     nearest = apart.argmin(axis=1) if len(times) else np.empty(0, int)
     for number, (start, end) in enumerate(spans):
         inside = nearest == number
         chosen = times[inside]
-        pieces.append(see(chosen, taken.images[inside]))
+        pieces.append(analyze_frames(chosen, taken.images[inside]))
         widest = max(widest, float(np.diff(chosen).max()) if len(chosen) > 1 else end - start)
     return pieces, round(widest, 4) if len(times) else float("inf")
 
 
-def _hear(store: Store, source: MediaRef, spans: Sequence[Span], samples: int) -> tuple[list[Heard], int]:
+def _hear(store: ClipSource, source: MediaRef, spans: Sequence[Span], samples: int) -> tuple[list[AudioAnalysis], int]:
     """What is heard in each span, and the sampling rate that the budget allows."""
     total = sum(end - start for start, end in spans)
-    rate = max(1, min(FULL_RATE, int((samples - len(spans)) / total)))
-    if rate < LOWEST_RATE:
+    rate = max(1, min(MAX_SAMPLE_RATE, int((samples - len(spans)) / total)))
+    if rate < MIN_SAMPLE_RATE:
         return [], rate
     parts = store.audio(source, [Window(start=a, end=b) for a, b in spans], rate)
-    floor = floor_of(np.concatenate([part.samples for part in parts]), rate)
-    return [hear(part.samples, part.rate, part.start, floor) for part in parts], rate
+    floor = estimate_noise_floor(np.concatenate([part.samples for part in parts]), rate)
+    return [analyze_audio(part.samples, part.rate, part.start, floor) for part in parts], rate
 
 
-def _colours(pieces: Sequence[Seen], spans: Sequence[Span]) -> tuple[Colour, ...]:
-    return blend([(piece.colours, end - start) for piece, (start, end) in zip(pieces, spans, strict=True)])
+def _colours(pieces: Sequence[VideoAnalysis], spans: Sequence[Span]) -> tuple[ColourShare, ...]:
+    return blend_colours([(piece.colours, end - start) for piece, (start, end) in zip(pieces, spans, strict=True)])

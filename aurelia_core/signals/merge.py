@@ -8,20 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from aurelia_core.errors import InputError
-from aurelia_core.signals.audiovisual_sync import coincide
-from aurelia_core.signals.motion import continues, joined
-from aurelia_core.signals.observation import Colour, Motion, Observation, Sound
-from aurelia_core.signals.rhythm import beat
+from aurelia_core.signals.audiovisual_sync import estimate_sync
+from aurelia_core.signals.motion import is_same_motion, join_motions
+from aurelia_core.signals.observation import ColourShare, DetectedSound, Motion, Observation
+from aurelia_core.signals.rhythm import estimate_tempo
 
 Span = tuple[float, float]
 
-SLOP = 0.05
+_EDGE_SLACK_SECONDS = 0.05
 """Seconds from a window's edge within which a sound is taken to be cut by it."""
-SEAM = 0.012
+_SEAM_SECONDS = 0.012
 """Seconds from an edge within which nothing was heard to end: two pieces there are one, though it changed its kind."""
-REMNANT = 0.12
+_REMNANT_SECONDS = 0.12
 """Seconds: what sticks out of a closer look's window by less, and does not go on inside, is inexactness."""
-LEAST_SILENCE = 0.3
+_MIN_SILENCE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Piece:
     gap: float
 
 
-def merge(observations: Sequence[Observation]) -> Observation:
+def merge_observations(observations: Sequence[Observation]) -> Observation:
     """Put several looks at one clip together.
 
     Args:
@@ -72,16 +72,16 @@ def merge(observations: Sequence[Observation]) -> Observation:
         sounds=sounds,
         silences=_silences(hearing, sounds),
         motions=motions,
-        colours=blend([(part.look.colours, sum(b - a for a, b in part.left)) for part in seeing if part.left]),
+        colours=blend_colours([(part.look.colours, sum(b - a for a, b in part.left)) for part in seeing if part.left]),
         cuts=_cuts(seeing),
         flashes=_moments([flash for o in observations for flash in o.flashes], 0.12),
-        tempo=beat(sounds),
-        coincidence=coincide(motions, sounds, gap),
+        tempo=estimate_tempo(sounds),
+        coincidence=estimate_sync(motions, sounds, gap),
         drift=max(o.drift for o in observations),
     )
 
 
-def blend(parts: Sequence[tuple[Sequence[Colour], float]]) -> tuple[Colour, ...]:
+def blend_colours(parts: Sequence[tuple[Sequence[ColourShare], float]]) -> tuple[ColourShare, ...]:
     """The colours of several stretches together, each weighted by its seconds; one of them is the background."""
     total = sum(weight for colours, weight in parts if colours)
     share: dict[str, float] = {}
@@ -93,7 +93,7 @@ def blend(parts: Sequence[tuple[Sequence[Colour], float]]) -> tuple[Colour, ...]
                 ground[colour.name] = ground.get(colour.name, 0.0) + colour.share * weight
     widest = max(ground, key=lambda name: ground[name], default=None)
     order = sorted(share, key=lambda name: -share[name])
-    return tuple(Colour(name, round(share[name], 4), name == widest) for name in order)
+    return tuple(ColourShare(name, round(share[name], 4), name == widest) for name in order)
 
 
 def _ordered(looks: Sequence[tuple[float, tuple[Span, ...], Observation]]) -> list[_Part]:
@@ -130,19 +130,19 @@ def _edges(parts: Sequence[_Part], spans: Iterable[Span]) -> list[float]:
     return sorted({edge for part in parts for span in part.finer for edge in span} | {e for s in spans for e in s})
 
 
-def _sounds(parts: Sequence[_Part]) -> tuple[Sound, ...]:
-    found: list[Sound] = []
-    remnants: list[Sound] = []
+def _sounds(parts: Sequence[_Part]) -> tuple[DetectedSound, ...]:
+    found: list[DetectedSound] = []
+    remnants: list[DetectedSound] = []
     for part in parts:
         for sound in part.look.sounds:
             pieces = _without((sound.start, sound.end), part.finer)
             whole = pieces == [(sound.start, sound.end)]
             for start, end in pieces:
                 piece = replace(sound, start=start, end=end)
-                (found if whole or end - start >= REMNANT else remnants).append(piece)
+                (found if whole or end - start >= _REMNANT_SECONDS else remnants).append(piece)
     edges = _edges(parts, (span for part in parts for span in part.look.heard))
     found = [*found, *(r for r in remnants if any(_same_sound(*pair, edges) for s in found for pair in _pair(r, s)))]
-    result: list[Sound] = []
+    result: list[DetectedSound] = []
     for sound in sorted(found, key=lambda s: s.start):
         earlier = next((s for s in result if _same_sound(s, sound, edges)), None)
         if earlier is None:
@@ -152,17 +152,22 @@ def _sounds(parts: Sequence[_Part]) -> tuple[Sound, ...]:
     return tuple(sorted(result, key=lambda s: s.start))
 
 
-def _pair(a: Sound, b: Sound) -> list[tuple[Sound, Sound]]:
+def _pair(a: DetectedSound, b: DetectedSound) -> list[tuple[DetectedSound, DetectedSound]]:
     return [(a, b)] if a.start < b.start else [(b, a)]
 
 
-def _same_sound(first: Sound, second: Sound, edges: Sequence[float]) -> bool:
+def _same_sound(first: DetectedSound, second: DetectedSound, edges: Sequence[float]) -> bool:
     """Whether an edge cut one sound in two: both touch it, and they are alike as far as short pieces can tell."""
-    if not any(abs(first.end - edge) <= SLOP and abs(second.start - edge) <= SLOP for edge in edges):
+    if not any(
+        abs(first.end - edge) <= _EDGE_SLACK_SECONDS and abs(second.start - edge) <= _EDGE_SLACK_SECONDS
+        for edge in edges
+    ):
         return False
     if min(first.end - first.start, second.end - second.start) < 0.15:
         return True
-    seamless = any(abs(first.end - edge) <= SEAM and abs(second.start - edge) <= SEAM for edge in edges)
+    seamless = any(
+        abs(first.end - edge) <= _SEAM_SECONDS and abs(second.start - edge) <= _SEAM_SECONDS for edge in edges
+    )
     if seamless and not (first.harmonic and second.harmonic):
         return True
     if first.voice != second.voice:
@@ -170,7 +175,7 @@ def _same_sound(first: Sound, second: Sound, edges: Sequence[float]) -> bool:
     return not (first.pitch and second.pitch) or abs(first.pitch / second.pitch - 1) < 0.06
 
 
-def _one_sound(first: Sound, second: Sound) -> Sound:
+def _one_sound(first: DetectedSound, second: DetectedSound) -> DetectedSound:
     """Two pieces as one sound; its kind is that of the longer piece, its loudness that of both."""
     lengths = (first.end - first.start, second.end - second.start)
     longer = first if lengths[0] >= lengths[1] else second
@@ -187,7 +192,7 @@ def _one_sound(first: Sound, second: Sound) -> Sound:
     )
 
 
-def _silences(parts: Sequence[_Part], sounds: Sequence[Sound]) -> tuple[Span, ...]:
+def _silences(parts: Sequence[_Part], sounds: Sequence[DetectedSound]) -> tuple[Span, ...]:
     """Silence piece by piece, joined where only an edge, or a stretch too short to be called silent, lies between."""
     pieces = sorted(p for part in parts for span in part.look.silences for p in _without(span, part.finer))
     whole: list[Span] = []
@@ -196,11 +201,11 @@ def _silences(parts: Sequence[_Part], sounds: Sequence[Sound]) -> tuple[Span, ..
             whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
         else:
             whole.append((start, end))
-    return tuple((a, b) for a, b in whole if b - a >= LEAST_SILENCE)
+    return tuple((a, b) for a, b in whole if b - a >= _MIN_SILENCE_SECONDS)
 
 
-def _quiet(end: float, start: float, sounds: Sequence[Sound]) -> bool:
-    return start - end < LEAST_SILENCE and not any(s.end > end + 1e-3 and s.start < start - 1e-3 for s in sounds)
+def _quiet(end: float, start: float, sounds: Sequence[DetectedSound]) -> bool:
+    return start - end < _MIN_SILENCE_SECONDS and not any(s.end > end + 1e-3 and s.start < start - 1e-3 for s in sounds)
 
 
 def _motions(parts: Sequence[_Part]) -> tuple[Motion, ...]:
@@ -216,14 +221,14 @@ def _motions(parts: Sequence[_Part]) -> tuple[Motion, ...]:
         else:
             earlier = result[number]
             result[number] = _Piece(
-                joined(earlier.motion, piece.motion), earlier.whole or piece.whole, min(earlier.gap, piece.gap)
+                join_motions(earlier.motion, piece.motion), earlier.whole or piece.whole, min(earlier.gap, piece.gap)
             )
     kept = [piece.motion for piece in result if piece.whole or not _explained(piece, closer)]
     return tuple(sorted(kept, key=lambda m: m.start))
 
 
 def _pieces(part: _Part) -> list[_Piece]:
-    gap = part.look.frame_gap if math.isfinite(part.look.frame_gap) else REMNANT
+    gap = part.look.frame_gap if math.isfinite(part.look.frame_gap) else _REMNANT_SECONDS
     found = []
     for motion in part.look.motions:
         for start, end in _without((motion.start, motion.end), part.finer):
@@ -238,7 +243,7 @@ def _goes_on(first: _Piece, second: _Piece, edges: Sequence[float]) -> bool:
     touching = any(
         abs(first.motion.end - edge) <= reach[0] and abs(second.motion.start - edge) <= reach[1] for edge in edges
     )
-    return touching and continues(first.motion, second.motion)
+    return touching and is_same_motion(first.motion, second.motion)
 
 
 def _explained(piece: _Piece, closer: Sequence[Motion]) -> bool:
@@ -247,11 +252,11 @@ def _explained(piece: _Piece, closer: Sequence[Motion]) -> bool:
     Of a sliver the colour is enough: where a few coarse frames put it is no better known.
     """
     motion = piece.motion
-    if motion.end - motion.start > max(REMNANT, piece.gap):
+    if motion.end - motion.start > max(_REMNANT_SECONDS, piece.gap):
         return False
     near = [m for m in closer if m.start <= motion.end + piece.gap and m.end >= motion.start - piece.gap]
-    sliver = motion.end - motion.start <= REMNANT and motion.colour is not None
-    return any(continues(m, motion) or (sliver and m.colour == motion.colour) for m in near)
+    sliver = motion.end - motion.start <= _REMNANT_SECONDS and motion.colour is not None
+    return any(is_same_motion(m, motion) or (sliver and m.colour == motion.colour) for m in near)
 
 
 def _cuts(parts: Sequence[_Part]) -> tuple[float, ...]:

@@ -11,28 +11,28 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from aurelia_core.signals import colours
-from aurelia_core.signals.blocks import CHANGED, changed, shrunk
-from aurelia_core.signals.camera_motion import drifts, texture
+from aurelia_core.signals.blocks import BLOCK_CHANGE_LEVELS, block_means, detect_changed_blocks
+from aurelia_core.signals.camera_motion import estimate_camera_shifts, is_textured
 from aurelia_core.signals.observation import Motion
 
 Images = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Vector = npt.NDArray[np.float64]
 
-REACH = 0.035
+_JOIN_REACH = 0.035
 """Fraction of the height by which changed spots are joined into one region."""
-SMALLEST = 0.0008
+_MIN_REGION_SHARE = 0.0008
 """Share of the picture below which a region is taken for noise."""
-PAUSE = 0.17
+MAX_PAUSE_SECONDS = 0.17
 """Seconds of stillness that do not yet end a motion: a bounce stands still at its turning points."""
-MOST = 12
-APART, APART_IN_FILM = 0.8, 0.4
+_MAX_MOTIONS = 12
+_COLOUR_DISTANCE, _COLOUR_DISTANCE_IN_FILM = 0.8, 0.4
 """Fraction of the largest difference that tells a body's colour: in texture the extremes are only its edges."""
-FILM_LEAST, FILM_SHARE = 0.01, 0.15
+_FILM_MIN_EXTENT, _FILM_MIN_SHARE = 0.01, 0.15
 """Least share of the picture, and of the widest motion's extent, that counts as motion in a filmed picture."""
 
 
-class Moving(NamedTuple):
+class ShotMotion(NamedTuple):
     """The motions of one shot, how often each block changed (float64[rows, columns], 0..1), and the picture's drift.
 
     The drift is the way that the picture as a whole goes, as under a moving camera, as a fraction of its height.
@@ -51,35 +51,41 @@ class _Track:
     masks: list[Mask] = field(default_factory=list)
 
 
-def moving(times: Vector, images: Images) -> Moving:
+def detect_motions(times: Vector, images: Images) -> ShotMotion:
     """The motions inside one shot.
 
     Args:
         times: float64[N], seconds, ascending.
         images: uint8[N, H, W, 3] RGB.
     """
-    small = shrunk(images)
+    small = block_means(images)
     if len(small) < 2:
-        return Moving([], np.zeros(small.shape[1:3]))
-    drift = drifts(images)
-    masks = changed(small, images, drift)
+        return ShotMotion([], np.zeros(small.shape[1:3]))
+    drift = estimate_camera_shifts(images)
+    masks = detect_changed_blocks(small, images, drift)
     tracks = _bodies(_join(_follow(masks, times), small, times), small, times)
-    found = [_motion(track, times, small, APART_IN_FILM if drift.any() else APART) for track in tracks]
+    found = [
+        _motion(track, times, small, _COLOUR_DISTANCE_IN_FILM if drift.any() else _COLOUR_DISTANCE) for track in tracks
+    ]
     widest = max((motion.extent for motion in found), default=0.0)
     drifted = float(np.hypot(drift[:, 0], drift[:, 1]).sum()) / images.shape[1]
-    least = max(FILM_LEAST, FILM_SHARE * widest) if drift.any() or texture(images) else min(0.006, 0.02 * widest)
+    least = (
+        max(_FILM_MIN_EXTENT, _FILM_MIN_SHARE * widest)
+        if drift.any() or is_textured(images)
+        else min(0.006, 0.02 * widest)
+    )
     clear = [motion for motion in found if motion.extent >= least]
-    motions = sorted(clear, key=lambda m: -m.extent * (m.end - m.start))[:MOST]
-    return Moving(sorted(motions, key=lambda m: m.start), masks.mean(axis=0), drifted)
+    motions = sorted(clear, key=lambda m: -m.extent * (m.end - m.start))[:_MAX_MOTIONS]
+    return ShotMotion(sorted(motions, key=lambda m: m.start), masks.mean(axis=0), drifted)
 
 
-def continues(first: Motion, second: Motion) -> bool:
+def is_same_motion(first: Motion, second: Motion) -> bool:
     """Whether two motions are one that something cut in two: in one place, and of no two colours."""
     near = np.hypot(first.x - second.x, first.y - second.y) < 0.12
     return bool(near) and (first.colour is None or second.colour is None or first.colour == second.colour)
 
 
-def joined(first: Motion, second: Motion) -> Motion:
+def join_motions(first: Motion, second: Motion) -> Motion:
     """Two pieces of one motion; its place is the mean, weighted by time and extent."""
     weights = [max(m.end - m.start, 0.01) * max(m.extent, 1e-4) for m in (first, second)]
     return Motion(
@@ -95,12 +101,12 @@ def joined(first: Motion, second: Motion) -> Motion:
 
 def _regions(mask: Mask) -> list[Mask]:
     """The connected regions of one pair of frames, spots that lie close together joined, largest first."""
-    reach = max(1, round(REACH * mask.shape[0]))
+    reach = max(1, round(_JOIN_REACH * mask.shape[0]))
     grown = ndimage.binary_dilation(mask, iterations=reach)
     labels, count = ndimage.label(grown)
     sizes = ndimage.sum_labels(mask, labels, np.arange(1, count + 1)) if count else np.empty(0)
-    least = max(2.0, SMALLEST * mask.size)
-    order = [int(i) for i in np.argsort(sizes)[::-1][:MOST] if sizes[i] >= least]
+    least = max(2.0, _MIN_REGION_SHARE * mask.size)
+    order = [int(i) for i in np.argsort(sizes)[::-1][:_MAX_MOTIONS] if sizes[i] >= least]
     return [mask & (labels == i + 1) for i in order]
 
 
@@ -126,7 +132,7 @@ def _follow(masks: Mask, times: Vector) -> list[_Track]:
 
 def _alive(track: _Track, pair: int, times: Vector) -> bool:
     last = track.pairs[-1]
-    return last >= pair - 1 or float(times[pair] - times[last + 1]) <= PAUSE
+    return last >= pair - 1 or float(times[pair] - times[last + 1]) <= MAX_PAUSE_SECONDS
 
 
 def _join(tracks: list[_Track], small: npt.NDArray[np.float32], times: Vector) -> list[_Track]:
@@ -155,9 +161,9 @@ def _same_rest(a: _Track, b: _Track, small: npt.NDArray[np.float32], times: Vect
     if both.sum() < 0.3 * min(union_a.sum(), union_b.sum()):
         return False
     rest, again = small[a.pairs[0]][both], small[b.pairs[-1] + 1][both]
-    if np.abs(rest - again).max(axis=-1).mean() > CHANGED / 2:
+    if np.abs(rest - again).max(axis=-1).mean() > BLOCK_CHANGE_LEVELS / 2:
         return False
-    return all(np.abs(small[i][both] - rest).max(axis=-1).mean() > CHANGED for i in range(last, first + 1))
+    return all(np.abs(small[i][both] - rest).max(axis=-1).mean() > BLOCK_CHANGE_LEVELS for i in range(last, first + 1))
 
 
 def _bodies(tracks: list[_Track], small: npt.NDArray[np.float32], times: Vector) -> list[_Track]:
@@ -176,7 +182,7 @@ def _together(a: _Track, b: _Track, times: Vector) -> bool:
     """Whether two tracks overlap in time, or one follows the other after no more than a pause."""
     first, second = sorted((a, b), key=lambda t: t.pairs[0])
     ends, begins = first.pairs[-1] + 1, second.pairs[0]
-    return begins <= ends or float(times[begins] - times[ends]) <= PAUSE
+    return begins <= ends or float(times[begins] - times[ends]) <= MAX_PAUSE_SECONDS
 
 
 def _one_body(a: _Track, b: _Track, small: npt.NDArray[np.float32]) -> bool:
@@ -199,8 +205,8 @@ def _one_body(a: _Track, b: _Track, small: npt.NDArray[np.float32]) -> bool:
     for frame in (small[b.pairs[0]], small[b.pairs[0] + 1]):
         line, ground = frame[rows, columns], _ground(frame, union)
         inner = line[1:-1] if len(line) > 3 else line
-        plain = np.abs(inner - np.median(inner, axis=0)).max() < CHANGED
-        if plain and np.abs(np.median(inner, axis=0) - ground).max() > CHANGED:
+        plain = np.abs(inner - np.median(inner, axis=0)).max() < BLOCK_CHANGE_LEVELS
+        if plain and np.abs(np.median(inner, axis=0) - ground).max() > BLOCK_CHANGE_LEVELS:
             return True
     return False
 
@@ -266,14 +272,14 @@ def _colour(track: _Track, small: npt.NDArray[np.float32], least: float) -> str 
     `least` is the fraction of the largest difference from which a pixel counts.
     """
     union = _union(track)
-    votes = np.zeros(len(colours.NAMES))
+    votes = np.zeros(len(colours.COLOUR_NAMES))
     for pair, mask in zip(track.pairs, track.masks, strict=True):
         for frame in (small[pair], small[pair + 1]):
             pixels = frame[mask]
             apart = np.abs(pixels - _ground(frame, union)).max(axis=-1)
-            pixels = pixels[apart > max(CHANGED, least * float(np.percentile(apart, 95)))]
+            pixels = pixels[apart > max(BLOCK_CHANGE_LEVELS, least * float(np.percentile(apart, 95)))]
             if len(pixels):
-                votes += np.bincount(colours.indices(pixels), minlength=len(votes))
+                votes += np.bincount(colours.colour_indices(pixels), minlength=len(votes))
     if votes.sum() < 8 or votes.max() < 0.6 * votes.sum():
         return None
-    return colours.NAMES[int(np.argmax(votes))]
+    return colours.COLOUR_NAMES[int(np.argmax(votes))]

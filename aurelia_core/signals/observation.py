@@ -7,15 +7,15 @@ confidences are 0..1.
 from dataclasses import dataclass
 from typing import Literal
 
-Voice = Literal["tone", "noise", "click"]
+SoundClass = Literal["tone", "noise", "click"]
 
-LOW = 250.0
+_LOW_HZ = 250.0
 """Hz."""
-HALF_TONAL = 0.6
+_HALF_TONAL = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class DetectedSound:
     """One sound event.
 
     Attributes:
@@ -34,7 +34,7 @@ class Sound:
     start: float
     end: float
     level: float
-    voice: Voice
+    voice: SoundClass
     pitch: float | None
     harmonic: bool
     attack: float
@@ -47,12 +47,12 @@ class Sound:
     @property
     def low(self) -> bool:
         """Whether most of it is so low that an unpitched sound is a thump or a rumble, no click and no hiss."""
-        return self.middle is not None and self.middle < LOW
+        return self.middle is not None and self.middle < _LOW_HZ
 
     @property
-    def kind(self) -> Voice | None:
+    def kind(self) -> SoundClass | None:
         """The voice where a listener would call it that; None for unpitched sounds that are low, or half tonal."""
-        unlike = self.low or self.tonal > HALF_TONAL
+        unlike = self.low or self.tonal > _HALF_TONAL
         return None if self.voice != "tone" and unlike else self.voice
 
 
@@ -78,7 +78,7 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True)
-class Colour:
+class ColourShare:
     """A colour and the share of the picture it covers (0..1); `background` for the widest one that stays still."""
 
     name: str
@@ -95,7 +95,7 @@ class Tempo:
 
 
 @dataclass(frozen=True, slots=True)
-class Coincidence:
+class AudiovisualSync:
     """How the onsets of motion and sound agree: `lag` seconds (motion after sound is positive), `strength` 0..1."""
 
     lag: float
@@ -122,24 +122,24 @@ class Observation:
     heard: tuple[tuple[float, float], ...]
     frame_gap: float
     rate: int
-    sounds: tuple[Sound, ...]
+    sounds: tuple[DetectedSound, ...]
     silences: tuple[tuple[float, float], ...]
     motions: tuple[Motion, ...]
-    colours: tuple[Colour, ...]
+    colours: tuple[ColourShare, ...]
     cuts: tuple[float, ...]
     flashes: tuple[float, ...]
     tempo: Tempo | None
-    coincidence: Coincidence | None
+    coincidence: AudiovisualSync | None
     drift: float = 0.0
 
 
-BROAD = 0.08
+_BROAD_EXTENT = 0.08
 """Share of the picture from which a thing is so broad that its half of the picture is its place."""
 
 
-def place(x: float, y: float, extent: float = 0.0) -> str:
+def describe_position(x: float, y: float, extent: float = 0.0) -> str:
     """The place in plain words: left, centre or right, with top or bottom where it is clearly so."""
-    edge = 0.42 if extent >= BROAD else 0.36
+    edge = 0.42 if extent >= _BROAD_EXTENT else 0.36
     across = "left" if x < edge else "right" if x > 1 - edge else "centre"
     down = "top" if y < 0.3 else "bottom" if y > 0.7 else ""
     return across if not down else down if across == "centre" else f"{down} {across}"

@@ -13,22 +13,22 @@ from scipy.signal import find_peaks
 Samples = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 
-FRAME = 0.12
+_TONALITY_FRAME_SECONDS = 0.12
 """Seconds of one spectrum for tonality: resolves harmonics 65 Hz apart, and follows a voice that glides."""
-PART = 0.12
+_PART_SECONDS = 0.12
 """Seconds of the parts of a sound whose partials are compared."""
-KEPT, MOSTLY = 0.5, 0.75
+_STEADY_ENERGY_SHARE, _STEADY_PART_SHARE = 0.5, 0.75
 """Share of a part's energy, beyond chance, that must lie at the sound's partials, and share of the parts with it."""
-LONG = 0.3
+_PITCH_WINDOW_SECONDS = 0.3
 """Seconds of the spectrum from which the pitch is read."""
-PROMINENT = 15.0
+_PROMINENCE_DB = 15.0
 """dB above the local median that noise reaches less than once in a spectrum of some thousand bins."""
-LOWEST = 45.0
+_MIN_PITCH_HZ = 45.0
 """Hz; below it hum and rumble rule, and no pitch is claimed."""
-MULTIPLES = 12
+_MAX_MULTIPLES = 12
 
 
-class Tone(NamedTuple):
+class ToneAnalysis(NamedTuple):
     """The tonal side of a sound.
 
     Attributes:
@@ -47,7 +47,7 @@ class _Peaks(NamedTuple):
     amplitude: Vector
 
 
-def tone(samples: Samples, rate: int) -> Tone:
+def analyze_tone(samples: Samples, rate: int) -> ToneAnalysis:
     """The tonality and pitch of one sound event.
 
     Args:
@@ -55,16 +55,16 @@ def tone(samples: Samples, rate: int) -> Tone:
         rate: sampling rate, Hz.
     """
     if len(samples) < 48:
-        return Tone(0.0, None, False)
-    body = loudest(samples, rate, LONG)
+        return ToneAnalysis(0.0, None, False)
+    body = loudest_stretch(samples, rate, _PITCH_WINDOW_SECONDS)
     share = _tonal_share(body, rate)
     peaks = _peaks(body, rate)
     if not len(peaks.frequency):
-        return Tone(share, None, False)
-    return Tone(share, *_fundamental(peaks, rate / len(body)))
+        return ToneAnalysis(share, None, False)
+    return ToneAnalysis(share, *_fundamental(peaks, rate / len(body)))
 
 
-def loudest(samples: Samples, rate: int, seconds: float) -> Samples:
+def loudest_stretch(samples: Samples, rate: int, seconds: float) -> Samples:
     """The loudest stretch of the given length (or all of a shorter event)."""
     length = int(seconds * rate)
     if len(samples) <= length:
@@ -86,12 +86,12 @@ def _prominent(power: Vector, padding: int) -> npt.NDArray[np.intp]:
     around = min(25 * padding, (len(power) // 2) * 2 - 1)
     local = median_filter(decibels, size=max(3, around), mode="nearest")
     found = find_peaks(np.concatenate([[-400.0], decibels, [-400.0]]))[0] - 1
-    standing: npt.NDArray[np.intp] = found[decibels[found] > local[found] + PROMINENT]
+    standing: npt.NDArray[np.intp] = found[decibels[found] > local[found] + _PROMINENCE_DB]
     return standing
 
 
 def _tonal_share(body: Samples, rate: int) -> float:
-    length = max(48, min(len(body), int(FRAME * rate)))
+    length = max(48, min(len(body), int(_TONALITY_FRAME_SECONDS * rate)))
     total = inside = 0.0
     for first in range(0, len(body) - length + 1, max(1, length // 2)):
         power = _power(body[first : first + length], 1)
@@ -110,7 +110,7 @@ def _peaks(body: Samples, rate: int) -> _Peaks:
     step = rate / (len(body) * padding)
     decibels = 10 * np.log10(power)
     index = _prominent(power, padding)
-    index = index[(index > 0) & (index < len(power) - 1) & (index * step >= LOWEST)]
+    index = index[(index > 0) & (index < len(power) - 1) & (index * step >= _MIN_PITCH_HZ)]
     if not len(index):
         return _Peaks(np.empty(0), np.empty(0))
     index = index[decibels[index] > decibels[index].max() - 30]
@@ -122,7 +122,7 @@ def _peaks(body: Samples, rate: int) -> _Peaks:
 def _fundamental(peaks: _Peaks, resolution: float) -> tuple[float, bool]:
     """The pitch that explains the partials with the fewest gaps, else the lowest strong partial."""
     strongest = peaks.frequency[np.argsort(peaks.amplitude)[::-1][:6]]
-    candidates = sorted({float(f / k) for f in strongest for k in (1, 2, 3, 4) if f / k >= LOWEST}, reverse=True)
+    candidates = sorted({float(f / k) for f in strongest for k in (1, 2, 3, 4) if f / k >= _MIN_PITCH_HZ}, reverse=True)
     best, best_score = None, 0.0
     for candidate in candidates:
         explained, missing = _fit(peaks, candidate, resolution)
@@ -150,19 +150,19 @@ def _fit(peaks: _Peaks, pitch: float, resolution: float) -> tuple[float, float]:
     if not near.any():
         return 0.0, 1.0
     present = set(number[near].astype(int))
-    expected = min(MULTIPLES, max(present))
+    expected = min(_MAX_MULTIPLES, max(present))
     return explained, 1 - len([k for k in range(1, expected + 1) if k in present]) / expected
 
 
-def steady(samples: Samples, rate: int) -> bool:
+def has_steady_partials(samples: Samples, rate: int) -> bool:
     """Whether a lasting sound keeps its partials: what has them for a moment only has no pitch as a whole.
 
     Sounds too short to be divided count as steady. Stretches that have faded by 20 dB do not vote.
     """
-    length = int(PART * rate)
+    length = int(_PART_SECONDS * rate)
     if len(samples) < 3 * length:
         return True
-    partials = _peaks(loudest(samples, rate, LONG), rate).frequency
+    partials = _peaks(loudest_stretch(samples, rate, _PITCH_WINDOW_SECONDS), rate).frequency
     if not len(partials):
         return False
     parts = [samples[first : first + length] for first in range(0, len(samples) - length + 1, length)]
@@ -176,7 +176,7 @@ def steady(samples: Samples, rate: int) -> bool:
         frequency = np.arange(len(power)) * rate / length
         apart = np.abs(frequency[:, None] - partials[None, :]).min(axis=1)
         inside = apart < near + 0.01 * frequency
-        covered = float(inside[frequency >= LOWEST].mean())
+        covered = float(inside[frequency >= _MIN_PITCH_HZ].mean())
         share = float(power[inside].sum() / power.sum())
-        votes.append((share - covered) / max(1e-6, 1 - covered) > KEPT)
-    return float(np.mean(votes)) >= MOSTLY
+        votes.append((share - covered) / max(1e-6, 1 - covered) > _STEADY_ENERGY_SHARE)
+    return float(np.mean(votes)) >= _STEADY_PART_SHARE

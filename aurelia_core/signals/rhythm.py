@@ -5,21 +5,21 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.signals.observation import Sound, Tempo
+from aurelia_core.signals.observation import DetectedSound, Tempo
 
 Vector = npt.NDArray[np.float64]
 
-FASTEST, SLOWEST = 0.2, 2.0
+_MIN_BEAT_SECONDS, _MAX_BEAT_SECONDS = 0.2, 2.0
 """Seconds between beats: 300 to 30 beats a minute."""
-LEAST = 4
+_MIN_ONSETS = 4
 """Onsets; three are two intervals, which may be equal by chance."""
-UNEVEN, MOSTLY = 0.12, 0.6
+_MAX_UNEVENNESS, _MIN_EVEN_SHARE = 0.12, 0.6
 """Fraction of a beat by which a gap may differ from it, and share of the gaps that must not differ by more."""
-STEADY = 0.55
+_MIN_STRENGTH = 0.55
 """Strength below which no tempo is claimed."""
 
 
-def beat(sounds: Sequence[Sound]) -> Tempo | None:
+def estimate_tempo(sounds: Sequence[DetectedSound]) -> Tempo | None:
     """The steadiest beat among all onsets, or among those of one voice.
 
     Args:
@@ -32,15 +32,15 @@ def beat(sounds: Sequence[Sound]) -> Tempo | None:
 
 
 def _steadiest(onsets: Vector) -> Tempo | None:
-    if len(onsets) < LEAST:
+    if len(onsets) < _MIN_ONSETS:
         return None
     gaps = np.diff(onsets)
     best: Tempo | None = None
     for period in sorted({float(g) for g in gaps} | {float(np.median(gaps))}, reverse=True):
-        if not FASTEST <= period <= SLOWEST:
+        if not _MIN_BEAT_SECONDS <= period <= _MAX_BEAT_SECONDS:
             continue
         tempo = _fit(onsets, period)
-        if tempo.strength >= STEADY and (best is None or tempo.strength > best.strength + 0.02):
+        if tempo.strength >= _MIN_STRENGTH and (best is None or tempo.strength > best.strength + 0.02):
             best = tempo
     return best
 
@@ -57,8 +57,10 @@ def _fit(onsets: Vector, period: float) -> Tempo:
     if len(np.unique(number)) < len(number):
         return Tempo(0.0, 0.0)
     steps, gaps = np.diff(number), np.diff(onsets)
-    even = (steps == 1) & (np.abs(gaps / period - 1) < UNEVEN)
-    if even.mean() < MOSTLY or (len(onsets) == LEAST and np.any(np.abs(gaps / period - steps) > UNEVEN)):
+    even = (steps == 1) & (np.abs(gaps / period - 1) < _MAX_UNEVENNESS)
+    if even.mean() < _MIN_EVEN_SHARE or (
+        len(onsets) == _MIN_ONSETS and np.any(np.abs(gaps / period - steps) > _MAX_UNEVENNESS)
+    ):
         return Tempo(round(60 / period, 1), 0.0)
     near = float(np.mean(np.clip(1 - apart / 0.2, 0, 1)))
     filled = len(onsets) / (float(number[-1] - number[0]) + 1)

@@ -10,42 +10,42 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
-from aurelia_core.signals.observation import Sound, Voice
-from aurelia_core.signals.pitch import Tone, steady, tone
+from aurelia_core.signals.observation import DetectedSound, SoundClass
+from aurelia_core.signals.pitch import ToneAnalysis, analyze_tone, has_steady_partials
 
 Samples = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 Span = tuple[float, float]
 
-HOP = 0.005
-FRAME = 0.02
-SILENT = -55.0
+_HOP_SECONDS = 0.005
+_FRAME_SECONDS = 0.02
+_SILENCE_DBFS = -55.0
 """dBFS: a stretch is called silent only below it, however loud the recording's floor is."""
-LEAST_SILENCE = 0.3
-FAINTEST = -65.0
+_MIN_SILENCE_SECONDS = 0.3
+_MIN_EVENT_DBFS = -65.0
 """dBFS: what stays below it is taken for noise of recording and coding, though a codec may leave holes far below."""
-CLICK = 0.12
+_MAX_CLICK_SECONDS = 0.12
 """Seconds: an unpitched sound is a click when shorter, noise when longer."""
-LOUD_FLOOR = -42.0
+_LOUD_FLOOR_DBFS = -42.0
 """dBFS: a floor above it is a lasting sound of its own, not a background."""
-PERIODS = 8
+_MIN_PERIODS = 8
 """Fewest periods that sound like a pitch; fewer are a thump."""
-PITCHED = 12.0
+_MIN_PITCHED_DB = 12.0
 """Decibels over the floor below which no pitch is claimed: what lies beneath may have its own."""
-BELOW = 0.6
+_MIN_MEDIAN_RATIO = 0.6
 """Fraction of a pitch below which half of the energy lies when the pitch is not this sound's own."""
-LASTING = 6.0
+_MIN_ABOVE_FLOOR_DB = 6.0
 """Decibels over the floor below which a sound is that floor itself."""
-EVEN = 6.0
+_MAX_FLOOR_RANGE_DB = 6.0
 """Decibels over which a floor that is a sound of its own may range."""
-LOWEST_RATE = 200
+MIN_SAMPLE_RATE = 200
 """Hz: below it nothing is claimed about sound."""
 
 
-class Heard(NamedTuple):
+class AudioAnalysis(NamedTuple):
     """Sound events by onset, and stretches of silence (at least 0.3 s), in seconds."""
 
-    sounds: tuple[Sound, ...]
+    sounds: tuple[DetectedSound, ...]
     silences: tuple[Span, ...]
 
 
@@ -57,7 +57,7 @@ class _Envelope(NamedTuple):
     floor: float
 
 
-def hear(samples: Samples, rate: int, start: float = 0.0, floor: float | None = None) -> Heard:
+def analyze_audio(samples: Samples, rate: int, start: float = 0.0, floor: float | None = None) -> AudioAnalysis:
     """The sound events and silences of a stretch of audio.
 
     Args:
@@ -66,20 +66,20 @@ def hear(samples: Samples, rate: int, start: float = 0.0, floor: float | None = 
         start: time of the first sample in the clip, seconds.
         floor: level of the background in dBFS where it is known from more of the recording; else from these samples.
     """
-    if rate < LOWEST_RATE or len(samples) < 0.03 * rate:
-        return Heard((), ())
+    if rate < MIN_SAMPLE_RATE or len(samples) < 0.03 * rate:
+        return AudioAnalysis((), ())
     samples = np.asarray(samples - np.mean(samples), np.float32)
     envelope = _envelope(samples, rate, floor)
     spans = [part for run in _runs(envelope) for part in _split(run, envelope, samples, rate)]
     spans = _with_lasting(spans, envelope, samples, rate)
     sounds = [sound for span in spans if (sound := _describe(span, envelope, samples, rate, start))]
     sounds.sort(key=lambda sound: sound.start)
-    return Heard(tuple(sounds), _silences(envelope, spans, len(samples) / rate, start))
+    return AudioAnalysis(tuple(sounds), _silences(envelope, spans, len(samples) / rate, start))
 
 
-def floor_of(samples: Samples, rate: int) -> float:
+def estimate_noise_floor(samples: Samples, rate: int) -> float:
     """The level of the background in dBFS: the quietest stretches, and what joins them without a step."""
-    if rate < LOWEST_RATE or len(samples) < 0.03 * rate:
+    if rate < MIN_SAMPLE_RATE or len(samples) < 0.03 * rate:
         return 0.0
     return _envelope(np.asarray(samples - np.mean(samples), np.float32), rate, None).floor
 
@@ -87,8 +87,8 @@ def floor_of(samples: Samples, rate: int) -> float:
 def _envelope(samples: Samples, rate: int, floor: float | None) -> _Envelope:
     import librosa
 
-    hop = max(1, round(rate * HOP))
-    frame = max(16, round(rate * FRAME))
+    hop = max(1, round(rate * _HOP_SECONDS))
+    frame = max(16, round(rate * _FRAME_SECONDS))
     root = librosa.feature.rms(y=samples, frame_length=frame, hop_length=hop)[0].astype(np.float64)
     level = 20 * np.log10(root + 1e-5)
     if floor is None:
@@ -112,11 +112,11 @@ def _floor(level: Vector) -> float:
 def _runs(envelope: _Envelope) -> list[tuple[int, int]]:
     """Stretches (first, last + 1) that reach well above the floor, from where they leave it to where they return."""
     level, floor = envelope.level, envelope.floor
-    keep = _closed(level > max(floor + 6, FAINTEST), max(1, round(0.03 / envelope.hop)))
+    keep = _closed(level > max(floor + 6, _MIN_EVENT_DBFS), max(1, round(0.03 / envelope.hop)))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], keep.astype(np.int8), [0]])))
     runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
     least = max(2, round(0.015 / envelope.hop))
-    return [(a, b) for a, b in runs if b - a >= least and level[a:b].max() > max(floor + 9.5, FAINTEST + 4)]
+    return [(a, b) for a, b in runs if b - a >= least and level[a:b].max() > max(floor + 9.5, _MIN_EVENT_DBFS + 4)]
 
 
 def _closed(mask: npt.NDArray[np.bool_], gap: int) -> npt.NDArray[np.bool_]:
@@ -132,7 +132,7 @@ def _split(run: tuple[int, int], envelope: _Envelope, samples: Samples, rate: in
     first, last = run
     if (last - first) * envelope.hop < 0.12:
         return [run]
-    hop = max(1, round(rate * HOP))
+    hop = max(1, round(rate * _HOP_SECONDS))
     at = sorted(
         _strikes(envelope, first, last) + _changes(samples[first * hop : last * hop], rate, envelope.hop, first)
     )
@@ -161,7 +161,7 @@ def _changes(samples: Samples, rate: int, hop: float, offset: int) -> list[int]:
     """Frames at which the spectrum before and after differ sharply and lastingly (a note follows without a gap)."""
     import librosa
 
-    step = max(1, round(rate * HOP))
+    step = max(1, round(rate * _HOP_SECONDS))
     size = max(32, round(rate * 0.04))
     power = np.abs(librosa.stft(samples, n_fft=size, hop_length=step)) ** 2
     bands = np.sqrt(_bands(power))
@@ -197,8 +197,8 @@ def _with_lasting(
     """Add the floor itself as a sound where it is no background: loud, or tonal with nothing else above it."""
     whole = (0, len(envelope.level))
     low, middle = np.percentile(envelope.level, [3, 40])
-    loud = envelope.floor > LOUD_FLOOR and middle - low < EVEN
-    tonal = not spans and envelope.floor > -64 and tone(samples, rate).share > 0.7
+    loud = envelope.floor > _LOUD_FLOOR_DBFS and middle - low < _MAX_FLOOR_RANGE_DB
+    tonal = not spans and envelope.floor > -64 and analyze_tone(samples, rate).share > 0.7
     if not loud and not tonal:
         return spans
     return [*spans, whole] if spans else _split(whole, envelope, samples, rate)
@@ -215,29 +215,31 @@ def _trim(span: tuple[int, int], envelope: _Envelope) -> tuple[int, int]:
     return first + head, last - (tail if tail <= smear else 0)
 
 
-def _describe(span: tuple[int, int], envelope: _Envelope, samples: Samples, rate: int, start: float) -> Sound | None:
+def _describe(
+    span: tuple[int, int], envelope: _Envelope, samples: Samples, rate: int, start: float
+) -> DetectedSound | None:
     import librosa
 
-    hop = max(1, round(rate * HOP))
+    hop = max(1, round(rate * _HOP_SECONDS))
     span = _trim(span, envelope)
     begin, end = _edges(span, envelope, len(samples) / rate)
     part = samples[int(begin * rate) : max(int(begin * rate) + 8, int(end * rate))]
     level = envelope.level[span[0] : span[1]]
     if not len(part) or not len(level):
         return None
-    kind = tone(part, rate)
+    kind = analyze_tone(part, rate)
     above = float(level.max() - envelope.floor)
-    beneath = envelope.floor > SILENT - 10 and LASTING < above < PITCHED
+    beneath = envelope.floor > _SILENCE_DBFS - 10 and _MIN_ABOVE_FLOOR_DB < above < _MIN_PITCHED_DB
     middle = _middle(part, rate)
-    carried = kind.pitch is None or middle > BELOW * kind.pitch
-    pitched = carried and not beneath and steady(part, rate)
+    carried = kind.pitch is None or middle > _MIN_MEDIAN_RATIO * kind.pitch
+    pitched = carried and not beneath and has_steady_partials(part, rate)
     voice = _voice(kind if pitched else kind._replace(pitch=None), end - begin, _sounding(part, rate))
     peak = int(np.argmax(level))
     fallen = np.flatnonzero(level[peak:] < level[peak] - 20)
     size = min(1024, 2 ** int(np.log2(len(part))))
     centroid = librosa.feature.spectral_centroid(y=part, sr=rate, n_fft=size, hop_length=max(1, size // 2))[0]
     sure = float(np.clip((above - 4) / 20, 0.1, 1.0)) * min(1.0, 0.4 + rate / 8000)
-    return Sound(
+    return DetectedSound(
         start=round(start + begin, 3),
         end=round(start + end, 3),
         level=round(10 * float(np.log10(np.mean(part.astype(np.float64) ** 2) + 1e-10)), 1),
@@ -255,16 +257,16 @@ def _describe(span: tuple[int, int], envelope: _Envelope, samples: Samples, rate
 
 def _edges(span: tuple[int, int], envelope: _Envelope, length: float) -> Span:
     """Onset and end in seconds; half an analysis frame of smear is taken off, more where the sound stands higher."""
-    smear = FRAME / 2
+    smear = _FRAME_SECONDS / 2
     begin = span[0] * envelope.hop + (smear * 0.8 if span[0] > 0 else 0.0)
     end = (span[1] - 1) * envelope.hop - (smear * 0.8 if span[1] < len(envelope.level) else -envelope.hop)
     return begin, min(length, max(end, begin + 0.005))
 
 
-def _voice(kind: Tone, seconds: float, sounding: float) -> Voice:
-    if kind.pitch is not None and kind.share > 0.55 and sounding * kind.pitch > PERIODS:
+def _voice(kind: ToneAnalysis, seconds: float, sounding: float) -> SoundClass:
+    if kind.pitch is not None and kind.share > 0.55 and sounding * kind.pitch > _MIN_PERIODS:
         return "tone"
-    return "click" if seconds < CLICK else "noise"
+    return "click" if seconds < _MAX_CLICK_SECONDS else "noise"
 
 
 def _sounding(part: Samples, rate: int) -> float:
@@ -283,7 +285,7 @@ def _middle(part: Samples, rate: int) -> float:
 
 
 def _silences(envelope: _Envelope, spans: list[tuple[int, int]], length: float, start: float) -> tuple[Span, ...]:
-    quiet = envelope.level < SILENT
+    quiet = envelope.level < _SILENCE_DBFS
     for first, last in spans:
         quiet[first:last] = False
     quiet = _closed(quiet, max(1, round(0.01 / envelope.hop)))
@@ -291,6 +293,6 @@ def _silences(envelope: _Envelope, spans: list[tuple[int, int]], length: float, 
     found = []
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         begin, end = first * envelope.hop, min(length, last * envelope.hop)
-        if end - begin >= LEAST_SILENCE:
+        if end - begin >= _MIN_SILENCE_SECONDS:
             found.append((round(start + begin, 3), round(start + end, 3)))
     return tuple(found)

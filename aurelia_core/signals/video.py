@@ -6,25 +6,25 @@ import numpy as np
 import numpy.typing as npt
 
 from aurelia_core.signals import colours
-from aurelia_core.signals.cuts import shots
-from aurelia_core.signals.motion import PAUSE, continues, joined, moving
-from aurelia_core.signals.observation import Colour, Motion
+from aurelia_core.signals.cuts import detect_cuts_and_flashes
+from aurelia_core.signals.motion import MAX_PAUSE_SECONDS, detect_motions, is_same_motion, join_motions
+from aurelia_core.signals.observation import ColourShare, Motion
 
-LEAST_SHARE = 0.004
+_MIN_COLOUR_SHARE = 0.004
 """A colour that covers less of the picture is not reported."""
 
 
-class Seen(NamedTuple):
+class VideoAnalysis(NamedTuple):
     """Motions by start, colours by share, the times of cuts and of flashes in seconds, and the picture's drift."""
 
     motions: tuple[Motion, ...]
-    colours: tuple[Colour, ...]
+    colours: tuple[ColourShare, ...]
     cuts: tuple[float, ...]
     flashes: tuple[float, ...]
     drift: float = 0.0
 
 
-def see(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> Seen:
+def analyze_frames(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> VideoAnalysis:
     """What changes and what stays in one run of frames.
 
     Args:
@@ -32,8 +32,8 @@ def see(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> Seen:
         images: uint8[N, H, W, 3] RGB.
     """
     if not len(images):
-        return Seen((), (), (), ())
-    whole = shots(images)
+        return VideoAnalysis((), (), (), ())
+    whole = detect_cuts_and_flashes(images)
     calm = ~whole.flashing
     edges = [0, *whole.cuts, len(images)]
     motions: list[Motion] = []
@@ -42,12 +42,12 @@ def see(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> Seen:
     still: list[npt.NDArray[np.bool_]] = []
     for first, last in zip(edges[:-1], edges[1:], strict=True):
         inside = np.flatnonzero(calm[first:last]) + first
-        part = moving(times[inside], images[inside])
+        part = detect_motions(times[inside], images[inside])
         drift += part.drift
         motions = _across(motions, part.motions, last_seen, times[inside])
         last_seen = times[inside][-1] if len(inside) else last_seen
         still += [part.activity == 0] * len(inside)
-    return Seen(
+    return VideoAnalysis(
         motions=tuple(sorted(motions, key=lambda m: m.start)),
         colours=_colours(images[calm], still),
         cuts=tuple(_between(times, calm, cut) for cut in whole.cuts),
@@ -60,12 +60,14 @@ def _across(before: list[Motion], after: list[Motion], last: float, times: npt.N
     """All motions so far; one that lasts until a cut is joined with one in its place that goes on after it."""
     found = list(before)
     for motion in after:
-        starts = motion.start <= times[0] + PAUSE
-        cut = next((m for m in before if starts and m.end >= last - PAUSE and continues(m, motion)), None)
+        starts = motion.start <= times[0] + MAX_PAUSE_SECONDS
+        cut = next(
+            (m for m in before if starts and m.end >= last - MAX_PAUSE_SECONDS and is_same_motion(m, motion)), None
+        )
         if cut is None or cut not in found:
             found.append(motion)
         else:
-            found[found.index(cut)] = joined(cut, motion)
+            found[found.index(cut)] = join_motions(cut, motion)
     return found
 
 
@@ -82,18 +84,18 @@ def _flash_times(times: npt.NDArray[np.float64], flashing: npt.NDArray[np.bool_]
     return tuple(round(float(time), 3) for time in times[first])
 
 
-def _colours(images: npt.NDArray[np.uint8], still: list[npt.NDArray[np.bool_]]) -> tuple[Colour, ...]:
+def _colours(images: npt.NDArray[np.uint8], still: list[npt.NDArray[np.bool_]]) -> tuple[ColourShare, ...]:
     """The colours of the picture over all frames; the background is the widest where nothing moves."""
     if not len(images):
         return ()
     small = images[:, ::3, ::3]
-    found = colours.indices(small)
-    share = np.bincount(found.ravel(), minlength=len(colours.NAMES)) / found.size
-    quiet = np.zeros(len(colours.NAMES))
+    found = colours.colour_indices(small)
+    share = np.bincount(found.ravel(), minlength=len(colours.COLOUR_NAMES)) / found.size
+    quiet = np.zeros(len(colours.COLOUR_NAMES))
     for frame, calm in zip(found, still, strict=True):
         rows = np.minimum(np.arange(frame.shape[0]) * calm.shape[0] // frame.shape[0], calm.shape[0] - 1)
         columns = np.minimum(np.arange(frame.shape[1]) * calm.shape[1] // frame.shape[1], calm.shape[1] - 1)
         quiet += np.bincount(frame[calm[np.ix_(rows, columns)]], minlength=len(quiet))
     widest = int(np.argmax(quiet)) if quiet.any() else int(np.argmax(share))
-    order = [int(i) for i in np.argsort(share)[::-1] if share[i] >= LEAST_SHARE]
-    return tuple(Colour(colours.NAMES[i], round(float(share[i]), 4), i == widest) for i in order)
+    order = [int(i) for i in np.argsort(share)[::-1] if share[i] >= _MIN_COLOUR_SHARE]
+    return tuple(ColourShare(colours.COLOUR_NAMES[i], round(float(share[i]), 4), i == widest) for i in order)

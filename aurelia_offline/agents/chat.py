@@ -124,7 +124,7 @@ class MeasuringChat(BaseChatModel):
     def _merged(
         self, fields: Mapping[str, Any], looks: list[list[Window]], track: MediaRef | None, shared_by: int
     ) -> Observation:
-        from aurelia_core.signals.look import look, merge
+        from aurelia_core.signals.look import merge_observations, observe_clip
 
         clip: MediaRef | None = fields.get("clip")
         if clip is None:
@@ -134,8 +134,8 @@ class MeasuringChat(BaseChatModel):
         for windows in looks:
             spans = tuple((float(w["start"]), float(w["end"])) for w in windows)
             key = (clip["id"], track["id"] if track else "", spans, frames, samples)
-            seen.append(_looks.get(key, lambda w=windows: look(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
-        return merge(seen) if len(seen) > 1 else seen[0]
+            seen.append(_looks.get(key, lambda w=windows: observe_clip(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
+        return merge_observations(seen) if len(seen) > 1 else seen[0]
 
 
 def make(name: str, store: Any) -> MeasuringChat:

@@ -2,7 +2,7 @@
 
 import re
 
-from aurelia_core.signals.observation import Motion, Observation, place
+from aurelia_core.signals.observation import Motion, Observation, describe_position
 from aurelia_core.types import Window
 from aurelia_offline.answering.clip_answers import grounds
 from aurelia_offline.answering.finding import WIDE, article, joined, motion_words, seconds, sound_name, sound_words
@@ -82,7 +82,10 @@ def _moving(seen: Observation) -> list[str]:
     groups: dict[tuple[str | None, str], list[Motion]] = {}
     for motion in seen.motions:
         groups.setdefault(
-            ("", "") if motion.extent >= WIDE else (motion.colour, place(motion.x, motion.y, motion.extent)), []
+            ("", "")
+            if motion.extent >= WIDE
+            else (motion.colour, describe_position(motion.x, motion.y, motion.extent)),
+            [],
         ).append(motion)
     kept = sorted(groups.values(), key=lambda group: -sum(m.end - m.start for m in group))[:_LISTED_MOTIONS]
     told = []

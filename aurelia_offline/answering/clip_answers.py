@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from aurelia_core.signals.audiovisual_sync import overlap
-from aurelia_core.signals.observation import Observation, Sound, place
+from aurelia_core.signals.audiovisual_sync import activity_overlap
+from aurelia_core.signals.observation import DetectedSound, Observation, describe_position
 from aurelia_offline.answering.finding import Finding, boolean, joined, motion_words, seconds, stretch, unknown
 from aurelia_offline.answering.selection import goes_on, select
 from aurelia_offline.questions.choices import Value
@@ -160,7 +160,7 @@ def still(query: Query, seen: Observation) -> Finding:
     moving = {motion.colour for motion in seen.motions}
     cue = joined([motion_words(motion) for motion in seen.motions[:8]]) or "nothing moves"
     if query.prop == "place":
-        sides = {place(motion.x, 0.5) for motion in seen.motions}
+        sides = {describe_position(motion.x, 0.5) for motion in seen.motions}
         rest = [side for side in ("left", "right") if side not in sides]
         return _left_over("place", rest, cue) if seen.motions else unknown("nothing moves at all", "visual")
     shown = [c.name for c in seen.colours if not c.background and c.name not in moving]
@@ -180,7 +180,7 @@ def trend(query: Query, seen: Observation) -> Finding:
     wanted = (query.prop or "")[len(prop) :]
     if prop == "tempo":
         return _pace(query, wanted, seen)
-    sounds = [e.source for e in select(query.pick, seen).events if isinstance(e.source, Sound)]
+    sounds = [e.source for e in select(query.pick, seen).events if isinstance(e.source, DetectedSound)]
     measured = [(s.start, s.level if prop == "level" else s.pitch) for s in sounds]
     series = [value for _, value in measured if value is not None]
     if len(series) < 2:
@@ -254,4 +254,4 @@ def _fit(seen: Observation) -> float:
     meeting = seen.coincidence
     near = max(0.2, 0.6 * seen.frame_gap) if isfinite(seen.frame_gap) else 0.2
     onsets = meeting.strength if meeting is not None and abs(meeting.lag) <= near else 0.0
-    return (onsets + overlap(seen.motions, seen.sounds)) / 2
+    return (onsets + activity_overlap(seen.motions, seen.sounds)) / 2

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from aurelia_core.signals.observation import Motion, Observation, Sound
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import Modality
 from aurelia_offline.answering.finding import (
     Finding,
@@ -123,7 +123,7 @@ def _equal(first: Event, second: Event, prop: str) -> bool | None:
     if prop in {"level", "pitch", "length"}:
         a, b = measure(first, prop), measure(second, prop)
         return None if a is None or b is None else tied(a, b, prop)
-    if isinstance(first.source, Sound) and isinstance(second.source, Sound):
+    if isinstance(first.source, DetectedSound) and isinstance(second.source, DetectedSound):
         return sound_name(first.source) == sound_name(second.source)
     if isinstance(first.source, Motion) and isinstance(second.source, Motion):
         if prop == "colour":
@@ -185,7 +185,7 @@ def sequence(query: Query, seen: Observation) -> Finding:
 
 
 def _kind_of(event: Event) -> str | None:
-    if isinstance(event.source, Sound):
+    if isinstance(event.source, DetectedSound):
         return sound_name(event.source)
     return event.source.colour if isinstance(event.source, Motion) else None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aurelia_core.signals.observation import Motion, Observation, Sound, place
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_core.types import Modality, Window
 from aurelia_offline.answering.selection import Event, ordinal
 from aurelia_offline.questions.choices import UNKNOWN, Value
@@ -68,7 +68,7 @@ def loudness(level: float, levels: list[float]) -> str:
     return "loud" if level >= middle else "soft"
 
 
-def sound_name(sound: Sound) -> str:
+def sound_name(sound: DetectedSound) -> str:
     """What a sound may be called: its voice, or what is sure of one that a listener would not call by it."""
     if sound.kind is not None:
         return sound.kind
@@ -76,7 +76,7 @@ def sound_name(sound: Sound) -> str:
     return f"short {low}sound" if sound.voice == "click" else f"{low}sound of unclear pitch"
 
 
-def sound_words(sound: Sound, levels: list[float]) -> str:
+def sound_words(sound: DetectedSound, levels: list[float]) -> str:
     """A sound in words: "a loud tone of about 440 Hz from 1.0 s to 1.6 s"."""
     kind = " ".join(part for part in (loudness(sound.level, levels), sound_name(sound)) if part)
     pitch = f" of about {sound.pitch:.0f} Hz" if sound.pitch is not None else ""
@@ -94,12 +94,12 @@ def motion_words(motion: Motion) -> str:
     if motion.extent >= WIDE:
         return f"a large part of the picture moves {when}"
     what = article(f"{motion.colour} shape") if motion.colour else "something"
-    return f"{what} moves at the {place(motion.x, motion.y, motion.extent)} {when}"
+    return f"{what} moves at the {describe_position(motion.x, motion.y, motion.extent)} {when}"
 
 
 def event_words(event: Event, seen: Observation) -> str:
     """An event in words, whatever its kind."""
-    if isinstance(event.source, Sound):
+    if isinstance(event.source, DetectedSound):
         return sound_words(event.source, [sound.level for sound in seen.sounds])
     if isinstance(event.source, Motion):
         return motion_words(event.source)

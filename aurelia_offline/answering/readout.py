@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from aurelia_core.signals.observation import Motion, Observation, Sound, place
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_offline.answering.finding import (
     WIDE,
     Finding,
@@ -78,8 +78,11 @@ def _different(found: tuple[Event, ...]) -> int:
     for event in found:
         source = event.source
         if isinstance(source, Motion):
-            key: tuple[object, ...] = (source.colour, place(source.x, source.y) if source.colour is None else "")
-        elif isinstance(source, Sound):
+            key: tuple[object, ...] = (
+                source.colour,
+                describe_position(source.x, source.y) if source.colour is None else "",
+            )
+        elif isinstance(source, DetectedSound):
             key = (source.voice, round(source.pitch / 12) if source.pitch else None)
         else:
             key = (event.start,)
@@ -95,30 +98,30 @@ def _values(event: Event, ask: str, seen: Observation) -> list[Value]:
         "when": lambda: Value("seconds", event.start),
         "end": lambda: Value("seconds", event.end),
         "length": lambda: Value("seconds", event.end - event.start),
-        "level": lambda: Value("level", source.level) if isinstance(source, Sound) else None,
-        "pitch": lambda: Value("hertz", source.pitch) if isinstance(source, Sound) and source.pitch else None,
-        "voice": lambda: _voice(source) if isinstance(source, Sound) else None,
+        "level": lambda: Value("level", source.level) if isinstance(source, DetectedSound) else None,
+        "pitch": lambda: Value("hertz", source.pitch) if isinstance(source, DetectedSound) and source.pitch else None,
+        "voice": lambda: _voice(source) if isinstance(source, DetectedSound) else None,
         "colour": lambda: Value("colour", source.colour) if isinstance(source, Motion) and source.colour else None,
         "place": lambda: _where(source) if isinstance(source, Motion) else None,
     }
     if ask != "which":
         value = readers[ask]() if ask in readers else None
         return [value] if value is not None else []
-    if isinstance(source, Sound) and goes_on("sound", seen):
+    if isinstance(source, DetectedSound) and goes_on("sound", seen):
         return [v for v in (readers[name]() for name in ("voice", "pitch", "when")) if v is not None]
-    order = position(event, events("sound" if isinstance(source, Sound) else "motion", seen))
+    order = position(event, events("sound" if isinstance(source, DetectedSound) else "motion", seen))
     wanted = ("voice", "colour", "place", "pitch", "when")
     return [v for v in (*(readers[name]() for name in wanted), order) if v is not None]
 
 
-def _voice(sound: Sound) -> Value:
+def _voice(sound: DetectedSound) -> Value:
     """The kind of a sound; of one that is no plain tone, noise or click only the words for it."""
     return Value("voice", sound.kind) if sound.kind else Value("phrase", sound_name(sound))
 
 
 def _where(motion: Motion) -> Value | None:
     """The place of a motion; none when it takes up much of the picture."""
-    return Value("place", place(motion.x, motion.y, motion.extent)) if motion.extent < WIDE else None
+    return Value("place", describe_position(motion.x, motion.y, motion.extent)) if motion.extent < WIDE else None
 
 
 def _text(value: Value) -> str:
@@ -135,8 +138,8 @@ def _text(value: Value) -> str:
 
 def _free_text(event: Event, ask: str, values: list[Value], seen: Observation) -> str:
     if ask == "which":
-        among = events("sound" if isinstance(event.source, Sound) else "motion", seen)
-        uncounted = isinstance(event.source, Sound) and goes_on("sound", seen)
+        among = events("sound" if isinstance(event.source, DetectedSound) else "motion", seen)
+        uncounted = isinstance(event.source, DetectedSound) and goes_on("sound", seen)
         which = "" if uncounted else position_words(event, among)
         return event_words(event, seen) + (f", {which}" if which else "")
     return _text(values[0])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from aurelia_core.signals.observation import Motion, Observation, Sound, place
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_offline.questions.query import Pick
 
 _TIES = {"level": 1.0, "length": 0.05, "start": 0.02, "extent": 0.005}
@@ -21,7 +21,7 @@ class Event(NamedTuple):
 
     start: float
     end: float
-    source: Sound | Motion | None = None
+    source: DetectedSound | Motion | None = None
 
 
 class Selection(NamedTuple):
@@ -81,14 +81,14 @@ def _covered(spans: list[Span]) -> float:
 
 def slack(event: Event, seen: Observation) -> float:
     """How far off an event's times may be, seconds: half a frame gap for what is seen."""
-    if isinstance(event.source, Sound):
+    if isinstance(event.source, DetectedSound):
         return _SOUND_SLACK
     return min(0.5, seen.frame_gap / 2) + 0.02
 
 
 def _fits(event: Event, pick: Pick) -> bool:
     source = event.source
-    if pick.voice is not None and not (isinstance(source, Sound) and source.kind == pick.voice.rstrip("?")):
+    if pick.voice is not None and not (isinstance(source, DetectedSound) and source.kind == pick.voice.rstrip("?")):
         return False
     if pick.colour is not None and not (isinstance(source, Motion) and source.colour == pick.colour):
         return False
@@ -96,7 +96,7 @@ def _fits(event: Event, pick: Pick) -> bool:
 
 
 def _is_at(motion: Motion, where: str) -> bool:
-    measured = place(motion.x, motion.y)
+    measured = describe_position(motion.x, motion.y)
     if where in measured:
         return True
     sides = {"left": motion.x < 0.5, "right": motion.x > 0.5, "top": motion.y < 0.4, "bottom": motion.y > 0.6}
@@ -110,7 +110,7 @@ def measure(event: Event, prop: str) -> float | None:
         return event.start
     if prop == "length":
         return event.end - event.start
-    if isinstance(source, Sound):
+    if isinstance(source, DetectedSound):
         return {"level": source.level, "pitch": source.pitch}.get(prop)
     return source.extent if isinstance(source, Motion) and prop == "extent" else None
 

@@ -5,7 +5,7 @@ Units as in `events`: seconds from the start of the clip, fractions of the pictu
 
 from dataclasses import dataclass, field
 
-from aurelia_core.signals.observation import Voice
+from aurelia_core.signals.observation import SoundClass
 from aurelia_offline.critic.signal_activity import Activity
 
 
@@ -28,7 +28,7 @@ class Heard:
     start: float
     end: float
     level: float
-    voice: Voice
+    voice: SoundClass
     pitch: float | None
     brightness: float
     sure: float

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.signals.observation import Voice
+from aurelia_core.signals.observation import SoundClass
 
 Array = npt.NDArray[np.float64]
 
@@ -21,7 +21,7 @@ FEWEST_PERIODS = 8
 class Nature(NamedTuple):
     """A sound's voice with its confidence 0..1, pitch in Hz (None unless a tone) and median frequency in Hz."""
 
-    voice: Voice
+    voice: SoundClass
     sure: float
     pitch: float | None
     brightness: float
@@ -53,7 +53,7 @@ def character(part: Array, rate: int) -> Nature:
     waves = pitch * _sounding(part, rate) if pitch >= LOWEST_HZ else 0.0
     if tonal >= edge and waves >= FEWEST_PERIODS and _kept(part, rate, peaks):
         return Nature("tone", float(np.clip((tonal - edge) / 0.2 + 0.4, 0, 1)), pitch, brightness)
-    voice: Voice = "click" if seconds < CLICK_SECONDS else "noise"
+    voice: SoundClass = "click" if seconds < CLICK_SECONDS else "noise"
     return Nature(voice, float(np.clip((edge - tonal) / 0.2 + 0.2, 0, 1)), None, brightness)
 
 

@@ -18,8 +18,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from aurelia_core.errors import InputError
-from aurelia_core.signals.look import merge
-from aurelia_core.signals.observation import Motion, Observation, Sound
+from aurelia_core.signals.look import merge_observations
+from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
 
@@ -55,11 +55,11 @@ def spoiled(seen: Observation, plant: Plant) -> Observation:
     return replace(seen, motions=_swapped(seen.motions, first))
 
 
-def _turn(event: Sound | Motion) -> int:
+def _turn(event: DetectedSound | Motion) -> int:
     return int((event.start + event.end) / 2)
 
 
-def _shifted(sound: Sound, first: int) -> Sound:
+def _shifted(sound: DetectedSound, first: int) -> DetectedSound:
     """The sound a second later in the turn `first`, a second earlier in the next one."""
     by = {first: 1.0, first + 1: -1.0}.get(_turn(sound), 0.0)
     return replace(sound, start=round(sound.start + by, 3), end=round(sound.end + by, 3))
@@ -93,7 +93,7 @@ class PlantedChat(MeasuringChat):
     def _merged(self, fields: Any, looks: list[list[Window]], track: MediaRef | None, shared_by: int) -> Observation:
         seen = [super(PlantedChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
         told = [one if windows else spoiled(one, self.plant) for one, windows in zip(seen, looks, strict=True)]
-        return merge(told) if len(told) > 1 else told[0]
+        return merge_observations(told) if len(told) > 1 else told[0]
 
 
 def planted(name: str, store: Any) -> PlantedChat:

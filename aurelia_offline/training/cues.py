@@ -5,11 +5,11 @@ Figures, controls and tests of the loop never use it: there the agents measure t
 
 import numpy as np
 
-from aurelia_core.signals.observation import Colour, Motion, Observation, Sound, Voice
+from aurelia_core.signals.observation import ColourShare, DetectedSound, Motion, Observation, SoundClass
 from aurelia_offline.world import world
 
-_VOICES: dict[str, Voice] = {"bell": "tone", "flute": "tone", "reed": "tone", "drum": "click"}
-_GROUND = (Colour("black", 0.7, background=True),)
+_VOICES: dict[str, SoundClass] = {"bell": "tone", "flute": "tone", "reed": "tone", "drum": "click"}
+_GROUND = (ColourShare("black", 0.7, background=True),)
 _HALF_A_FRAME = 0.1
 _LEAST_SILENCE = 0.3
 
@@ -25,19 +25,19 @@ def observed(clip: world.Clip, rng: np.random.Generator) -> Observation:
     )  # fmt: skip
 
 
-def _sounds(turn: world.Played, rng: np.random.Generator) -> list[Sound]:
+def _sounds(turn: world.Played, rng: np.random.Generator) -> list[DetectedSound]:
     found = []
     for event in world.heard(turn):
         start, pitch = max(0.0, event.start + rng.normal(0, 0.02)), event.pitch
         found.append(
-            Sound(start=start, end=max(start + 0.05, event.end + rng.normal(0, 0.02)), level=event.level,
+            DetectedSound(start=start, end=max(start + 0.05, event.end + rng.normal(0, 0.02)), level=event.level,
                   voice=_VOICES[str(turn.instrument)], pitch=pitch, harmonic=turn.instrument != "bell", attack=0.02,
                   decay=0.1, brightness=2 * (pitch or 2000.0), confidence=1.0)
         )  # fmt: skip
     return found
 
 
-def _silences(sounds: tuple[Sound, ...]) -> tuple[tuple[float, float], ...]:
+def _silences(sounds: tuple[DetectedSound, ...]) -> tuple[tuple[float, float], ...]:
     edges = [0.0, *(time for sound in sounds for time in (sound.start, sound.end)), world.SECONDS]
     gaps = zip(edges[::2], edges[1::2], strict=True)
     return tuple((start, end) for start, end in gaps if end - start >= _LEAST_SILENCE)

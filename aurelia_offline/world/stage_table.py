@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from aurelia_core.signals.observation import Observation, Sound
+from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_offline.answering.finding import WIDE
 from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.world.stage import Table, Turn, names
@@ -54,11 +54,11 @@ def _within(begin: float, end: float, start: float) -> bool:
     return _shared(begin, end, start) > min(0.5 * (end - begin), 0.4)
 
 
-def _energy(sound: Sound) -> float:
+def _energy(sound: DetectedSound) -> float:
     return (sound.end - sound.start) * 10 ** (sound.level / 10)
 
 
-def _instrument(sounds: Sequence[Sound]) -> str:
+def _instrument(sounds: Sequence[DetectedSound]) -> str:
     """The instrument whose timbre most of the turn's energy has; a pure tone that is struck again is a bell's.
 
     A look at a low rate cuts a bell's overtones off.
@@ -71,7 +71,7 @@ def _instrument(sounds: Sequence[Sound]) -> str:
     return "bell" if most == "flute" and sum(sound.pitch is not None for sound in sounds) > 1 else most
 
 
-def _timbre(sound: Sound) -> str:
+def _timbre(sound: DetectedSound) -> str:
     """A drum has no pitch; of pitched sounds a reed is low and full, a flute pure, a bell out of tune."""
     if sound.pitch is None:
         return "drum" if sound.voice == "click" else UNKNOWN
@@ -83,7 +83,7 @@ def _timbre(sound: Sound) -> str:
     return UNKNOWN if sound.harmonic else "bell"
 
 
-def _level(sounds: Sequence[Sound], instrument: str | None) -> float:
+def _level(sounds: Sequence[DetectedSound], instrument: str | None) -> float:
     """Loudness of a turn over the time that its strikes are played in, dBFS; of a drum also above what was heard."""
     energy = sum(_energy(sound) * (_WHOLE_BAND / sound.brightness if instrument == "drum" else 1) for sound in sounds)
     starts = sorted(sound.start for sound in sounds)

@@ -19,7 +19,7 @@ import numpy as np
 
 from aurelia.run.ask import ask
 from aurelia_core.media import ClipStore
-from aurelia_core.media.pool import close_all, pool_for
+from aurelia_core.media.pool import close_decode_pools, shared_decode_pool
 from aurelia_core.models.client import Desk
 from aurelia_core.settings import GIB, Settings
 from benchmarks.attack.elements import elements, replaced
@@ -233,8 +233,8 @@ def main() -> None:
     settings = Settings(home=folder / "home", media_roots=(folder / "clips",), **limits)
     store = ClipStore(settings)
     # What a program opens once is no leak.
-    pool_for(settings).run("nothing", BOMB_SECONDS, clips.whoami, None)
-    close_all()
+    shared_decode_pool(settings).run("nothing", BOMB_SECONDS, clips.whoami, None)
+    close_decode_pools()
     before = held()
     for path in sorted((folder / "clips").iterdir()):
         number = int(path.name[1:].partition(".")[0])
@@ -252,7 +252,7 @@ def main() -> None:
             end, wrong = str(error)[:300], wrong_with(error, folder)
         most = peak() >> 20
         tell(ended=number, seconds=seconds, kind=path.name, error=end, wrong=wrong, megabytes=most)
-    close_all()
+    close_decode_pools()
     summary(before, [path.name for path in settings.cache.glob(".making-*")])
 
 

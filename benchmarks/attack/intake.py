@@ -23,7 +23,7 @@ import psutil
 
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.pool import close_all
+from aurelia_core.media.pool import close_decode_pools
 from aurelia_core.settings import Settings
 from benchmarks.attack.mutations import mutant
 from benchmarks.attack.seeds import MARK, Seed, seeds
@@ -165,14 +165,14 @@ def main() -> None:
     threading.excepthook = _ended
     attack = _Attack(folder, seed)
     attack.whole()
-    close_all()
+    close_decode_pools()
     before = held()
     left: list[str] = []
     for start in range(first, first + many, ROUND):
         attack.round(range(start, min(start + ROUND, first + many)), until)
         left += [path.name for path in attack.cached.glob(".making-*")]
         shutil.rmtree(attack.cached, ignore_errors=True)
-    close_all()
+    close_decode_pools()
     summary(before, left)
 
 

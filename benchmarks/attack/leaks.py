@@ -31,7 +31,7 @@ from aurelia.bench.score_run import mark_run
 from aurelia.report.build import build
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.sanitize import MASK
+from aurelia_core.sanitize import REDACTED
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
 from benchmarks.attack import planted
@@ -214,7 +214,7 @@ def runs(folder: Path, seed: int, questions: int, *, shell: bool) -> Row:
         server.close()
     found = holders(folder)
     files = [path for path in folder.rglob("*") if path.is_file()]
-    masked = sum(path.read_bytes().count(MASK.encode()) for path in files)
+    masked = sum(path.read_bytes().count(REDACTED.encode()) for path in files)
     size = sum(path.stat().st_size for path in files) / 1e6
     what = (
         f"keys in what {questions} questions and {commands} commands left, {server.asked} calls to a provider that"

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from aurelia.report.build import build
-from aurelia_core.sanitize import legible
+from aurelia_core.sanitize import clean_text
 from benchmarks.attack.payloads import TEXTS, steers
 from benchmarks.attack.row import Row
 from tests.support.bench_records import made_run
@@ -55,9 +55,9 @@ def report(driver: Any, folder: Path, seed: int, questions: int) -> Row:
 
     def soil(number: int, parts: dict[str, Any]) -> None:
         bad = BAD[number % len(BAD)] if number < len(BAD) else dice.choice(BAD)
-        parts["record"] = _soiled(parts["record"], legible(bad))
-        parts["result"] = _soiled(parts["result"], bad) | {"answer": f"answer {legible(bad)}"}
-        parts |= {name: f"{parts[name]} {legible(bad)}" for name in ("zero", "said", "how")}
+        parts["record"] = _soiled(parts["record"], clean_text(bad))
+        parts["result"] = _soiled(parts["result"], bad) | {"answer": f"answer {clean_text(bad)}"}
+        parts |= {name: f"{parts[name]} {clean_text(bad)}" for name in ("zero", "said", "how")}
 
     run = made_run(folder / "<img src=x onerror=window.hacked=1> run", questions, seed=seed, change=soil)
     page = build([run], folder / "report").html

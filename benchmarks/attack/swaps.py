@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.guard import opened
+from aurelia_core.media.guard import open_media_file
 from benchmarks.attack.row import Row
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _tries(stage: "Stage", name: str, inode: int, digest: str, seconds: float, m
             if tries % 50 == 0:
                 wrong += store.admit(name)["id"] != digest
             else:
-                with opened(name, stage.settings) as file:
+                with open_media_file(name, stage.settings) as file:
                     wrong += os.fstat(file.fd).st_ino != inode
             let_in += 1
         except MediaError:

@@ -4,7 +4,7 @@ import random
 import string
 from contextlib import suppress
 
-from aurelia_core.answers.answer_leaks import leaked
+from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.errors import ReplyError
 from aurelia_core.models.replies import VerdictReply, read
 from benchmarks.attack.payloads import BREAKS, hostile
@@ -90,7 +90,7 @@ def _found(dice: random.Random, count: int) -> Row:
             dice.randrange(3), dice.choice(NAMING).format(dice.choice((named, named.upper(), f"the  {named}")))
         )
         given = choices if dice.random() < 0.5 else []
-        found += leaked(steps, given, named) != []
+        found += find_answer_leaks(steps, given, named) != []
     what = f"steps that name the answer, noticed as a leak, of {count}"
     return Row("text", what, str(found), str(count), found == count)
 
@@ -102,7 +102,7 @@ def _kept(dice: random.Random, count: int) -> Row:
         choices = _choices(dice)
         noise = "".join(letter for letter in hostile(dice)[:500] if letter not in string.ascii_letters + string.digits)
         steps = [*dice.sample(NEUTRAL, 2), f"Compare {', '.join(choices)} {noise[:100]}"]
-        false += leaked(steps, choices, dice.choice(choices)) != []
+        false += find_answer_leaks(steps, choices, dice.choice(choices)) != []
     return Row(
         "text",
         f"steps that name no choice more than another, taken for a leak, of {count}",

@@ -25,7 +25,7 @@ from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import Ledger
 from aurelia_core.models.client import Desk
-from aurelia_core.sanitize import json_line, keyless, visible
+from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
 from benchmarks.attack import markup, verdicts
@@ -146,10 +146,10 @@ async def question(at: Place, number: int, dice: random.Random, tally: Tally, ke
         progress = Progress(settings, Console(file=screen, width=120, highlight=False))
         made = await ask(given, settings, desk=at.desk, on_event=progress.event, thread=thread, keep=keep)
         progress.result(made)
-        tally.show(answer_lines(made) + json_line(made))
+        tally.show(answer_lines(made) + dump_visible_json(made))
         tally.ends["answer"] += 1
     except AureliaError as fault:
-        tally.show(visible(keyless(str(fault))))
+        tally.show(escape_invisible(redact(str(fault))))
         tally.ends["typed"] += 1
     except Exception as fault:
         tally.ends["other"] += 1

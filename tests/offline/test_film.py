@@ -4,9 +4,9 @@ import pytest
 
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_core.signals.look import look
-from aurelia_core.signals.observation import Sound
-from aurelia_core.signals.rhythm import beat
+from aurelia_core.signals.look import observe_clip
+from aurelia_core.signals.observation import DetectedSound
+from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_offline.agents import inventory
 from aurelia_offline.critic.evaluate import evaluate
 from aurelia_offline.critic.readers import parse
@@ -52,7 +52,7 @@ def colour(film):
 @pytest.mark.parametrize("windows", WINDOWS, ids=["all", "early", "late"])
 def test_the_generator_sees_the_body_and_not_the_camera(store, filmed, windows):
     film, clip = filmed
-    seen = look(store, clip, None, windows, 16, 48000)
+    seen = observe_clip(store, clip, None, windows, 16, 48000)
     assert seen.cuts == () and seen.flashes == ()
     if film.moves is None:
         assert seen.motions == ()
@@ -69,7 +69,7 @@ def test_the_generator_sees_the_body_and_not_the_camera(store, filmed, windows):
 @pytest.mark.parametrize("windows", WINDOWS, ids=["all", "early", "late"])
 def test_the_generator_hears_no_click_pitch_or_beat_where_there_is_none(store, filmed, windows):
     film, clip = filmed
-    seen = look(store, clip, None, windows, 16, 48000)
+    seen = observe_clip(store, clip, None, windows, 16, 48000)
     assert seen.tempo is None
     onsets = [time for time in (film.thump, film.swell) if time is not None]
     for sound in seen.sounds:
@@ -120,24 +120,24 @@ def test_the_critic_marks_down_what_is_false(store, filmed):
 
 def test_a_low_or_half_tonal_sound_is_no_click_and_no_noise(store, filmed):
     film, clip = filmed
-    seen = look(store, clip, None, [], 16, 48000)
+    seen = observe_clip(store, clip, None, [], 16, 48000)
     told = " ".join([*inventory.heard(seen), *inventory.visible(seen)])
     for never in (" click", " noise", "beats per minute", "large part of the picture", "There is a cut"):
         assert never not in told
 
 
 def sounds_at(*onsets):
-    return [Sound(at, at + 0.1, -20.0, "tone", 440.0, True, 0.01, 0.05, 440.0, 1.0) for at in onsets]
+    return [DetectedSound(at, at + 0.1, -20.0, "tone", 440.0, True, 0.01, 0.05, 440.0, 1.0) for at in onsets]
 
 
 @pytest.mark.parametrize("onsets", [(0.4, 1.3, 2.5, 3.3), (0.5, 1.4, 2.6, 3.4, 5.0), (1.0, 1.7, 3.1, 3.6)])
 def test_irregular_sounds_have_no_tempo(onsets):
-    assert beat(sounds_at(*onsets)) is None
+    assert estimate_tempo(sounds_at(*onsets)) is None
 
 
 @pytest.mark.parametrize("onsets", [(0.5, 1.0, 1.5, 2.0), (0.5, 1.0, 1.5, 2.5, 3.0)])
 def test_regular_sounds_have_one(onsets):
-    tempo = beat(sounds_at(*onsets))
+    tempo = estimate_tempo(sounds_at(*onsets))
     assert tempo is not None and tempo.bpm == pytest.approx(120, rel=0.01)
 
 

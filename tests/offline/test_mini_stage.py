@@ -9,7 +9,7 @@ import pytest
 from aurelia.bench.records import read_records
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.signals.look import look
+from aurelia_core.signals.look import observe_clip
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef
 from aurelia_offline.agents import inventory
@@ -34,7 +34,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory, session_store: ClipStore) -> 
 
 @pytest.fixture(scope="module")
 def seen(clip: MediaRef, session_store: ClipStore) -> Observation:
-    return look(session_store, clip, None, [], 16, 48000)
+    return observe_clip(session_store, clip, None, [], 16, 48000)
 
 
 def cells(seen: Observation) -> list[tuple[str | None, int | None]]:
@@ -80,7 +80,7 @@ def test_the_generators_steps_are_the_chains_hops(clip: MediaRef, session_store:
     assert [step["step"] for step in reasoning["steps"]] == [hop.text for hop in chain(asked)]
     assert [step["answer"] for step in reasoning["steps"]] == [hop.value for hop in example.hops]
     assert reasoning["answer"] == example.answer
-    told = inventory.heard(look(session_store, clip, None, [], 16, 48000), 12)[0]
+    told = inventory.heard(observe_clip(session_store, clip, None, [], 16, 48000), 12)[0]
     assert told in reasoning["steps"][0]["justification"]
     assert model._reply(fields(clip, "target", asked, example.choices)) == example.answer
 

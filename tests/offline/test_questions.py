@@ -2,14 +2,22 @@
 
 import pytest
 
-from aurelia_core.signals.observation import Coincidence, Colour, Motion, Observation, Sound, Tempo, Voice
+from aurelia_core.signals.observation import (
+    AudiovisualSync,
+    ColourShare,
+    DetectedSound,
+    Motion,
+    Observation,
+    SoundClass,
+    Tempo,
+)
 from aurelia_offline.agents.generator import generate
 from aurelia_offline.questions.lexicon import phrases
 from aurelia_offline.questions.question import parse
 
 
-def sound(start: float, end: float, level: float, voice: Voice, pitch: float | None = None) -> Sound:
-    return Sound(start, end, level, voice, pitch, pitch is not None, 0.01, 0.1, 2000.0, 0.9)
+def sound(start: float, end: float, level: float, voice: SoundClass, pitch: float | None = None) -> DetectedSound:
+    return DetectedSound(start, end, level, voice, pitch, pitch is not None, 0.01, 0.1, 2000.0, 0.9)
 
 
 def motion(start: float, end: float, x: float, colour: str, y: float = 0.5) -> Motion:
@@ -41,9 +49,12 @@ DUET = observed(
     sounds=(sound(1.0, 1.6, -24, "tone", 440.0), sound(2.5, 3.1, -15, "tone", 660.0), sound(4.0, 4.5, -30, "noise")),
     silences=((0.0, 1.0), (1.6, 2.5), (3.1, 4.0), (4.5, 6.0)),
     motions=(motion(1.0, 1.6, 0.2, "red"), motion(2.5, 3.1, 0.8, "green"), motion(4.0, 4.5, 0.2, "red")),
-    colours=(Colour("black", 0.85, True), *(Colour(name, 0.04, False) for name in ("red", "green", "yellow"))),
+    colours=(
+        ColourShare("black", 0.85, True),
+        *(ColourShare(name, 0.04, False) for name in ("red", "green", "yellow")),
+    ),
     flashes=(5.3,),
-    coincidence=Coincidence(0.01, 0.9),
+    coincidence=AudiovisualSync(0.01, 0.9),
 )
 CUT = observed(
     5.0,
@@ -55,25 +66,25 @@ CUT = observed(
     ),
     silences=((0.0, 0.6), (1.0, 1.6), (1.65, 3.0), (4.1, 5.0)),
     motions=tuple(motion(a, b, 0.8, "blue", 0.25) for a, b in ((0.6, 1.0), (1.6, 2.0), (3.6, 4.1))),
-    colours=(Colour("white", 0.5, True), Colour("grey", 0.4, False), Colour("blue", 0.05, False)),
+    colours=(ColourShare("white", 0.5, True), ColourShare("grey", 0.4, False), ColourShare("blue", 0.05, False)),
     cuts=(2.5,),
-    coincidence=Coincidence(0.0, 0.7),
+    coincidence=AudiovisualSync(0.0, 0.7),
 )
 MUTE = observed(
     6.0,
     has_audio=False,
     heard=(),
     rate=0,
-    colours=(Colour("blue", 0.9, True), Colour("yellow", 0.07, False)),
+    colours=(ColourShare("blue", 0.9, True), ColourShare("yellow", 0.07, False)),
 )
 BEAT = observed(
     6.0,
     sounds=tuple(sound(0.5 * i, 0.5 * i + 0.05, -18, "click") for i in range(1, 9)),
     silences=((0.0, 0.5), (4.05, 6.0)),
     motions=tuple(motion(0.5 * i, 0.5 * i + 0.2, 0.5, "white") for i in range(1, 9)),
-    colours=(Colour("black", 0.95, True), Colour("white", 0.05, False)),
+    colours=(ColourShare("black", 0.95, True), ColourShare("white", 0.05, False)),
     tempo=Tempo(120.0, 0.97),
-    coincidence=Coincidence(0.0, 0.95),
+    coincidence=AudiovisualSync(0.0, 0.95),
 )
 
 DUET_QUESTIONS = [
@@ -325,7 +336,7 @@ def test_one_among_the_choices_of_a_count_is_a_number() -> None:
 
 
 def test_the_background_before_a_cut_needs_a_look_on_that_side() -> None:
-    before = observed(5.0, seen=((0.0, 2.4),), colours=(Colour("white", 0.9, True),))
+    before = observed(5.0, seen=((0.0, 2.4),), colours=(ColourShare("white", 0.9, True),))
     fields = {"question": "What is the background before the cut?", "choices": ["white", "grey"]}
     assert generate(fields, CUT)["answer"] == "unknown"
     assert "between 0.0 s and 2.5 s" in generate(fields, CUT)["steps"][-1]["justification"]
@@ -333,7 +344,7 @@ def test_the_background_before_a_cut_needs_a_look_on_that_side() -> None:
 
 
 def test_candidate_tracks_are_told_apart_by_their_coincidence_with_the_motion() -> None:
-    tracks = [("A", observed(6.0, coincidence=Coincidence(0.4, 0.3))), ("B", DUET)]
+    tracks = [("A", observed(6.0, coincidence=AudiovisualSync(0.4, 0.3))), ("B", DUET)]
     fields = {"question": "Which audio fits the movement?", "choices": ["Audio A", "Audio B"]}
     assert generate(fields, DUET, tracks=tracks)["answer"] == "Audio B"
     equal = [("A", DUET), ("B", DUET)]

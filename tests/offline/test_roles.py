@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_core.signals.observation import Observation, Sound
+from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents import chat as offline
 from aurelia_offline.agents.chat import MeasuringChat, fingerprint
@@ -200,7 +200,7 @@ def test_feedback_sends_an_open_question_where_its_answer_lies() -> None:
     assert advice["windows"] == [{"start": 0.0, "end": 2.5}]
 
 
-def quiet(duration: float = 6.0, sounds: tuple[Sound, ...] = ()) -> Observation:
+def quiet(duration: float = 6.0, sounds: tuple[DetectedSound, ...] = ()) -> Observation:
     whole = ((0.0, duration),)
     silences = () if sounds else whole
     return Observation(duration, True, whole, whole, 0.1, 16000, sounds, silences, (), (), (), (), None, None)
@@ -258,8 +258,8 @@ def test_the_benchmark_scores_whole_words_and_whole_choices(tmp_path: Path) -> N
 
 
 def test_candidate_tracks_are_told_apart_in_what_is_heard() -> None:
-    beep = Sound(1.0, 1.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
-    later = Sound(3.0, 3.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
+    beep = DetectedSound(1.0, 1.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
+    later = DetectedSound(3.0, 3.5, -20.0, "tone", 440.0, True, 0.01, 0.1, 440.0, 0.9)
     one = replace(quiet(sounds=(beep,)), silences=((0.0, 0.9), (1.6, 6.0)))
     two = replace(quiet(sounds=(beep, later)), silences=((0.0, 0.9), (1.6, 2.9), (3.6, 6.0)))
     tracks = [("A", one), ("B", two)]

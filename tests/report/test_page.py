@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aurelia.report.build import build
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
 from tests.support.browser import browser, lacking, open_question, visit
 
@@ -87,7 +87,7 @@ def test_no_text_is_obeyed(driver: Any, attacked: Path, tmp_path: Path, policed:
         if number != 4:
             names += ["answer", "warning", "stop", "caption", "critique", "feedback", "error", "step", "justification"]
             names += ["modality", "suggested"]
-        assert [name for name in names if f"{name} {visible(bad)}" not in shown] == []
+        assert [name for name in names if f"{name} {escape_invisible(bad)}" not in shown] == []
     state = driver.execute_script(
         "return [window.hacked ?? null, document.querySelectorAll('iframe, img[src=x], [onload], [onerror]').length,"
         " document.scripts.length - document.querySelectorAll('script[type=\"application/json\"]').length,"

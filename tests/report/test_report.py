@@ -19,7 +19,7 @@ from aurelia.report.paper_table1 import TITLES, table1
 from aurelia.report.rows import Case, Side, read_rows
 from aurelia.report.safe import markdown
 from aurelia_core.errors import InputError
-from aurelia_core.sanitize import visible
+from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
 
 USED = {"calls": 1, "cost": 0.0, "tokens": 1}
@@ -171,7 +171,7 @@ def test_a_report_of_nothing_or_of_another_file_is_refused(tmp_path: Path) -> No
 
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_no_hidden_character_is_left_and_markdown_is_one_inert_line(text: str) -> None:
-    shown = visible(text)
+    shown = escape_invisible(text)
     assert not re.search(
         "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\ufeff\ud800-\udfff]", shown
     )
@@ -182,5 +182,5 @@ def test_no_hidden_character_is_left_and_markdown_is_one_inert_line(text: str) -
 
 
 def test_letters_of_every_script_stay() -> None:
-    assert visible("שלום Ünïcode 日本 👩‍🎤 a\tb\n") == "שלום Ünïcode 日本 👩‍🎤 a\tb\n"
-    assert visible("a\u202eb\x00") == "a[U+202E]b[U+0000]"
+    assert escape_invisible("שלום Ünïcode 日本 👩‍🎤 a\tb\n") == "שלום Ünïcode 日本 👩‍🎤 a\tb\n"
+    assert escape_invisible("a\u202eb\x00") == "a[U+202E]b[U+0000]"

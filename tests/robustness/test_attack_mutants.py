@@ -6,7 +6,7 @@ import pytest
 
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.frames import WIDEST
+from aurelia_core.media.frames import MAX_ASPECT_RATIO
 from aurelia_core.settings import Settings
 from benchmarks.attack import mutants
 from benchmarks.attack.bombs import BOMBS, QUICK
@@ -63,7 +63,7 @@ def test_pixels_of_an_absurd_shape_cost_no_more_than_a_wide_picture(store: ClipS
     assert ref["width"] is not None and ref["height"] is not None and ref["width"] > 60 * ref["height"]
     for height in (180, 100):
         images = store.frames(ref, [], 4, height=height).images
-        assert images.shape[2] == WIDEST * height and 1 <= images.shape[1] < height
+        assert images.shape[2] == MAX_ASPECT_RATIO * height and 1 <= images.shape[1] < height
 
 
 def test_a_title_in_another_alphabet_does_not_stop_a_clip(store: ClipStore, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 from aurelia.run.checkpointers import kept
 from aurelia_core.errors import ModelError, StorageError
 from aurelia_core.models.call_ledger import Call, Ledger
-from aurelia_core.sqlite import read_back, usable
+from aurelia_core.sqlite import parse_stored_json, storage_errors
 from tests.support.scripted import scripted
 
 CONFIG: Any = {"configurable": {"thread_id": "one", "checkpoint_ns": ""}}
@@ -56,7 +56,7 @@ async def test_a_whole_ledger_is_looked_through_once_before_anything_is_paid(
 ) -> None:
     from aurelia_core.models import call_ledger as ledger
 
-    looks, whole = [], ledger.whole
+    looks, whole = [], ledger.check_integrity
     monkeypatch.setattr(ledger, "whole", lambda connection: looks.append(1) or whole(connection))
     await asked(tmp_path / "ledger.sqlite", scripted(target=lambda fields, messages: "paid"), 3)
     assert len(looks) == 1
@@ -81,10 +81,10 @@ async def test_a_state_that_lacks_parts_is_refused(tmp_path: Path, missing: str 
 
 
 def test_a_text_that_is_missing_is_damage(tmp_path: Path) -> None:
-    assert read_back('{"a": 1}') == {"a": 1}
+    assert parse_stored_json('{"a": 1}') == {"a": 1}
     for text in (None, 3, "{"):
         with (
             pytest.raises(StorageError, match="The run file 'x.run' is damaged .*: go on"),
-            usable(tmp_path / "x.run", "The run file", "go on"),
+            storage_errors(tmp_path / "x.run", "The run file", "go on"),
         ):
-            read_back(text)
+            parse_stored_json(text)

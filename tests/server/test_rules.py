@@ -14,7 +14,7 @@ from aurelia.server.tokens import LOCAL, STUDIO, Access, Refused
 from aurelia.server.validation import NotYours, check_clips, check_keys, check_settings, check_state
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.contact_sheet import peaks, sheet
+from aurelia_core.media.contact_sheet import render_contact_sheet, waveform_peaks
 from aurelia_core.settings import GIB, Settings
 from tests.support.clips import film, tune
 
@@ -213,13 +213,13 @@ def test_a_sound_is_no_video_unless_it_is_said_so(library: Library, tmp_path: Pa
 
 def test_peaks_are_the_largest_of_each_stretch() -> None:
     samples = np.array([0.1, -0.5, 0.2, 0.0, 0.3, -0.3], np.float32)
-    assert peaks(samples, 3).tolist() == pytest.approx([0.5, 0.2, 0.3])
-    assert peaks(samples[:1], 4).sum() == pytest.approx(0.1)
+    assert waveform_peaks(samples, 3).tolist() == pytest.approx([0.5, 0.2, 0.3])
+    assert waveform_peaks(samples[:1], 4).sum() == pytest.approx(0.1)
 
 
 def test_a_sheet_of_a_very_wide_silent_clip_stays_small(library: Library, tmp_path: Path) -> None:
     clip = given(library, film(tmp_path / "wide.mp4", size=(1920, 64), seconds=0.5).read_bytes())
-    page = Image.open(io.BytesIO(sheet(library.store, clip.ref)))
+    page = Image.open(io.BytesIO(render_contact_sheet(library.store, clip.ref)))
     assert page.width <= 4 * 408 + 16
     assert page.height < 200
 

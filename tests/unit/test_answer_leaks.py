@@ -8,7 +8,7 @@ import pytest
 
 from aurelia.bench import export
 from aurelia.report.build import build
-from aurelia_core.answers.answer_leaks import leaked
+from aurelia_core.answers.answer_leaks import find_answer_leaks
 from tests.support.bench_records import made_run
 from tests.support.scripted import scripted
 
@@ -34,7 +34,7 @@ PAIR = ["the violin", "the trumpet"]
     ],
 )
 def test_a_step_leaks_when_it_prefers_an_answer(step: str, choices: list[str], answer: str, found: list[str]) -> None:
-    assert leaked(["Listen to the whole clip.", step], choices, answer) == found
+    assert find_answer_leaks(["Listen to the whole clip.", step], choices, answer) == found
 
 
 def telling(step: str) -> Any:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurelia.bench.extract import UNPARSED, extract
-from aurelia_core.answers.multiple_choice import choose
+from aurelia.bench.extract import UNPARSED, extract_choice
+from aurelia_core.answers.multiple_choice import extract_choice_text
 
 DATA = Path(__file__).parents[1] / "data"
 SOUNDS = ["a dog barking", "a car horn", "a piano", "a doorbell"]
@@ -29,7 +29,7 @@ def rows(name: str) -> list[dict[str, Any]]:
     ("name", "size", "most_unread"), [("choice_replies.jsonl", 237, 2), ("choice_replies_later.jsonl", 115, 9)]
 )
 def test_no_reply_is_read_wrongly_and_few_are_left_unread(name: str, size: int, most_unread: int) -> None:
-    found = [(row, extract(row["reply"], row["choices"])) for row in rows(name)]
+    found = [(row, extract_choice(row["reply"], row["choices"])) for row in rows(name)]
     wrong = [(row["reply"], got) for row, got in found if got.index not in (None, row["index"])]
     unread = [row["reply"] for row, got in found if got.index is None and row["index"] is not None]
     assert len(found) == size
@@ -60,12 +60,12 @@ def test_every_row_says_where_it_is_from() -> None:
     ],
 )
 def test_each_rule_says_its_name(reply: str, how: str) -> None:
-    assert (extract(reply, SOUNDS).index, extract(reply, SOUNDS).how) == (1, how)
+    assert (extract_choice(reply, SOUNDS).index, extract_choice(reply, SOUNDS).how) == (1, how)
 
 
 def test_what_is_unread_says_so() -> None:
-    assert extract("A bird sings.", SOUNDS).how == UNPARSED
-    assert extract("B", []).index is None
+    assert extract_choice("A bird sings.", SOUNDS).how == UNPARSED
+    assert extract_choice("B", []).index is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_is_unread_says_so() -> None:
     ],
 )
 def test_what_is_taken_back_is_not_read(reply: str) -> None:
-    assert choose(reply, SOUNDS) is None
+    assert extract_choice_text(reply, SOUNDS) is None
 
 
 FRAMES = [
@@ -126,16 +126,16 @@ places = st.permutations(range(4))
 def test_an_answer_in_any_frame_is_read(order: list[int], frame: str) -> None:
     choices = [SOUNDS[place] for place in order]
     reply = said(frame, choices, order[0], order[1])
-    assert choose(reply, choices) == choices[order[0]], reply
+    assert extract_choice_text(reply, choices) == choices[order[0]], reply
 
 
 @given(places, st.sampled_from(SILENT))
 def test_what_names_no_one_choice_is_not_guessed(order: list[int], frame: str) -> None:
     reply = said(frame, SOUNDS, order[0], order[1])
-    assert choose(reply, SOUNDS) is None, reply
+    assert extract_choice_text(reply, SOUNDS) is None, reply
 
 
 @given(st.text(max_size=200), st.lists(st.text(min_size=1, max_size=20), max_size=6))
 def test_no_reply_breaks_the_reading(reply: str, choices: list[str]) -> None:
-    index = extract(reply, choices).index
+    index = extract_choice(reply, choices).index
     assert index is None or 0 <= index < len(choices)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.resampling import resampled
-from aurelia_core.media.sampling import clipped, pick
+from aurelia_core.media.resampling import downsample
+from aurelia_core.media.sampling import normalize_windows, pick_frames
 from aurelia_core.settings import Settings
 from tests.support import clips
 
@@ -324,7 +324,7 @@ def test_a_long_clip_is_coarse_as_a_whole_and_fine_in_a_window(store, tmp_path):
 @pytest.mark.parametrize(("rate", "pitch"), [(1600, 300), (4800, 2000), (12000, 5000), (1333, 220)])
 def test_resampling_keeps_what_is_below_the_band_and_its_time(rate, pitch):
     times = np.arange(48000) / 16000
-    made = resampled(np.sin(2 * np.pi * pitch * times).astype(np.float32), rate)
+    made = downsample(np.sin(2 * np.pi * pitch * times).astype(np.float32), rate)
     assert len(made) == round(3 * rate)
     wanted = np.sin(2 * np.pi * pitch * np.arange(len(made)) / rate)
     inner = slice(rate // 10, -rate // 10)
@@ -334,7 +334,7 @@ def test_resampling_keeps_what_is_below_the_band_and_its_time(rate, pitch):
 @pytest.mark.parametrize("count", [0, 1, 5, 161, 16000])
 @pytest.mark.parametrize("rate", [1, 1333, 8000, 15999, 16000])
 def test_resampling_takes_any_length(rate, count):
-    made = resampled(np.full(count, 0.5, np.float32), rate)
+    made = downsample(np.full(count, 0.5, np.float32), rate)
     assert made.dtype == np.float32 and len(made) == round(count * rate / 16000)
     assert np.abs(made - 0.5).max(initial=0.0) < 1e-3
 
@@ -346,8 +346,8 @@ def test_resampling_takes_any_length(rate, count):
 )
 def test_picking_never_leaves_the_budget_nor_the_order(gaps, windows, count):
     times = np.cumsum([0.0, *gaps])
-    spans = clipped([{"start": start, "end": start + length} for start, length in windows], 12.0)
-    chosen = pick(times, spans, count)
+    spans = normalize_windows([{"start": start, "end": start + length} for start, length in windows], 12.0)
+    chosen = pick_frames(times, spans, count)
     inside = [index for index, time in enumerate(times) if any(low <= time < high for low, high in spans)]
     assert 1 <= len(chosen) <= count and (np.diff(chosen) > 0).all()
     assert len(chosen) >= min(count, len(inside))

@@ -7,7 +7,7 @@ import pytest
 
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.guard import demuxer_of, opened, shown
+from aurelia_core.media.guard import detect_demuxer, display_name, open_media_file
 from aurelia_core.settings import Settings
 from tests.support import clips
 
@@ -31,7 +31,7 @@ def open_house(tmp_path):
 
 
 def refusal(name, settings):
-    with pytest.raises(MediaError) as caught, opened(str(name), settings):
+    with pytest.raises(MediaError) as caught, open_media_file(str(name), settings):
         pass
     message = str(caught.value)
     parent = os.path.dirname(str(name))
@@ -40,7 +40,7 @@ def refusal(name, settings):
 
 
 def test_a_relative_name_is_looked_up_in_the_roots(strict, root):
-    with opened("tone.wav", strict) as file:
+    with open_media_file("tone.wav", strict) as file:
         assert file.path == root / "tone.wav"
         assert file.demuxer == "wav"
         assert file.stamp.size == (root / "tone.wav").stat().st_size
@@ -48,7 +48,7 @@ def test_a_relative_name_is_looked_up_in_the_roots(strict, root):
 
 def test_a_relative_name_is_looked_up_here_when_any_file_may_be_read(open_house, root, monkeypatch):
     monkeypatch.chdir(root)
-    with opened("tone.wav", open_house) as file:
+    with open_media_file("tone.wav", open_house) as file:
         assert file.path == root / "tone.wav"
 
 
@@ -65,9 +65,9 @@ def test_a_link_out_of_the_roots_is_refused_unless_any_file_may_be_read(strict, 
     (root / "link.wav").symlink_to(target)
     (root / "inner.wav").symlink_to(root / "tone.wav")
     assert "outside the folders" in refusal("link.wav", strict)
-    with opened("inner.wav", strict) as file:
+    with open_media_file("inner.wav", strict) as file:
         assert file.path == root / "tone.wav"
-    with opened(str(root / "link.wav"), open_house) as file:
+    with open_media_file(str(root / "link.wav"), open_house) as file:
         assert file.path == target
 
 
@@ -148,7 +148,7 @@ def test_a_file_beyond_the_size_limit_is_refused(tmp_path, root):
     ],
 )
 def test_containers_are_known_by_their_first_bytes(head, demuxer):
-    assert demuxer_of(head.ljust(64, b"\0"), "x") == demuxer
+    assert detect_demuxer(head.ljust(64, b"\0"), "x") == demuxer
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,13 @@ def test_containers_are_known_by_their_first_bytes(head, demuxer):
 )
 def test_other_files_are_no_clips(head):
     with pytest.raises(MediaError, match="no known clip"):
-        demuxer_of(head, "x")
+        detect_demuxer(head, "x")
 
 
 def test_names_are_shown_without_folders_and_without_control_characters():
-    assert shown("/srv/secret/clip.mp4") == "clip.mp4"
-    assert shown("a\nb\x1b[31m.mp4") == "a?b?[31m.mp4"
-    assert len(shown("x" * 500)) == 80
+    assert display_name("/srv/secret/clip.mp4") == "clip.mp4"
+    assert display_name("a\nb\x1b[31m.mp4") == "a?b?[31m.mp4"
+    assert len(display_name("x" * 500)) == 80
 
 
 def test_spaces_and_other_alphabets(tmp_path):

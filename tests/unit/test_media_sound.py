@@ -9,12 +9,12 @@ import pytest
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore, ingest
 from aurelia_core.media import resampling as sound
-from aurelia_core.media.resampling import BLOCK, resampled
-from aurelia_core.media.source import Source
+from aurelia_core.media.resampling import MAX_BLOCK_SAMPLES, downsample
+from aurelia_core.media.source import DecodeSource
 from aurelia_core.settings import Settings
 from tests.support.clips import film
 
-LONG = 3 * BLOCK + 4567
+LONG = 3 * MAX_BLOCK_SAMPLES + 4567
 
 
 def heard(kind: str) -> sound.Samples:
@@ -29,9 +29,9 @@ def heard(kind: str) -> sound.Samples:
 @pytest.mark.parametrize("rate", [200, 1333, 1600, 4000, 8000, 15999])
 def test_long_sound_in_blocks_is_what_it_is_in_one_piece(kind, rate, monkeypatch):
     samples = heard(kind)
-    made = resampled(samples, rate)
+    made = downsample(samples, rate)
     monkeypatch.setattr(sound, "BLOCK", 2 * LONG)
-    wanted = resampled(samples, rate)
+    wanted = downsample(samples, rate)
     assert made.shape == wanted.shape and made.dtype == np.float32
     assert np.abs(made - wanted).max() < 2e-3
     assert np.sqrt(np.mean((made - wanted) ** 2)) < 2e-5
@@ -40,7 +40,7 @@ def test_long_sound_in_blocks_is_what_it_is_in_one_piece(kind, rate, monkeypatch
 @pytest.mark.parametrize("rate", [1, 37, 160])
 def test_a_rate_far_below_is_reached_in_steps(rate):
     slow = np.sin(2 * np.pi * 0.1 * rate * np.arange(LONG) / 16000).astype(np.float32)
-    made = resampled(slow, rate)
+    made = downsample(slow, rate)
     assert len(made) == round(LONG * rate / 16000)
     inner = slice(10, -10)
     assert np.abs(made - np.sin(2 * np.pi * 0.1 * np.arange(len(made))))[inner].max() < 2e-2
@@ -50,15 +50,15 @@ def test_a_rate_far_below_is_reached_in_steps(rate):
 def test_memory_does_not_grow_with_the_length(rate):
     taken = []
     for many in (3, 12):
-        samples = np.zeros(many * BLOCK, np.float32)
+        samples = np.zeros(many * MAX_BLOCK_SAMPLES, np.float32)
         tracemalloc.start()
-        made = resampled(samples, rate)
+        made = downsample(samples, rate)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         # What a first step leaves of sound that goes lower in steps is a tenth of it.
         taken.append(peak - made.nbytes - (samples.nbytes // 10 if rate < 200 else 0))
     short, long = taken
-    assert long < short + BLOCK and long < 100 * BLOCK
+    assert long < short + MAX_BLOCK_SAMPLES and long < 100 * MAX_BLOCK_SAMPLES
 
 
 def test_packets_of_one_sample_are_brought_to_another_rate_together(tmp_path, monkeypatch):
@@ -72,12 +72,12 @@ def test_packets_of_one_sample_are_brought_to_another_rate_together(tmp_path, mo
     monkeypatch.setattr(ingest, "_mono", lambda *given: asked.append(given) or made(*given))
     status = path.stat()
     stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    ingest.ingest(Source(str(path), stamp, "wav"), str(tmp_path), 3600.0, False)
+    ingest.ingest(DecodeSource(str(path), stamp, "wav"), str(tmp_path), 3600.0, False)
     found = np.load(tmp_path / "audio.npy")
     assert len(found) == 600 * 16000
     assert np.abs(found[1000:-20000:2000] - np.interp(np.arange(1000, len(found) - 20000, 2000) / 2000,
                   np.arange(4800), tone / 32768)).max() < 0.05  # fmt: skip
-    assert len(asked) <= 4800 // ingest.GATHERED + 2
+    assert len(asked) <= 4800 // ingest.RESAMPLE_BATCH_SAMPLES + 2
 
 
 def test_sound_that_decodes_to_hours_it_does_not_declare_is_refused(tmp_path):

@@ -9,7 +9,6 @@ import textwrap
 import threading
 import time
 from pathlib import Path
-
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,15 @@ import pytest
 
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
-from aurelia_core.media.cache import Cache
+from aurelia_core.media.cache import ClipCache
 from aurelia_core.media.pool import DecodePool
-from aurelia_core.media.readers import Wanted, read
-from aurelia_core.media.source import Source
+from aurelia_core.media.readers import FrameRequest, read_frames
+from aurelia_core.media.source import DecodeSource
 from aurelia_core.settings import GIB, Settings
 from tests.support import clips
 
 ROOT = Path(__file__).parents[2]
-NOWHERE = Source("/nowhere", (0, 0, 0, 0, 0), "mov")
+NOWHERE = DecodeSource("/nowhere", (0, 0, 0, 0, 0), "mov")
 ALL = 10**6
 
 
@@ -159,11 +158,11 @@ def test_decord_and_pyav_agree(film, tmp_path):
 
 def test_without_decord_pyav_reads(film, monkeypatch):
     monkeypatch.setitem(sys.modules, "decord", None)
-    wanted = Wanted([0.0, 0.5, 1.0], 160, 120, 0)
-    pictures = list(read(str(film), "mov", wanted))
+    wanted = FrameRequest([0.0, 0.5, 1.0], 160, 120, 0)
+    pictures = list(read_frames(str(film), "mov", wanted))
     assert [round(int(np.argmax(picture[100, :, 0] > 150)) / 8) for picture in pictures] == [0, 12, 5]
     with pytest.raises(ImportError):
-        next(read(str(film), "mov", wanted, "decord"))
+        next(read_frames(str(film), "mov", wanted, "decord"))
 
 
 @pytest.mark.parametrize("spoil", ["grid-180.npy", "video-audio.npy", "video.json", "video-index.npz"])
@@ -283,7 +282,7 @@ def test_two_processes_share_the_cache(film, tmp_path):
 
 
 def test_the_least_recently_used_clips_give_way(tmp_path):
-    cache = Cache(tmp_path / "cache", limit=3000)
+    cache = ClipCache(tmp_path / "cache", limit=3000)
     for number, name in enumerate("abc"):
         clip = name * 64
         with cache.workspace() as folder:

@@ -6,20 +6,20 @@ import pytest
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.sanitize import fit, json_line, keyless, legible, visible
+from aurelia_core.sanitize import clean_text, dump_visible_json, escape_invisible, redact, sanitize_json
 
 KEY = "sk-not-a-real/key+0123456789"
 
 
 def test_control_characters_and_half_letters_do_not_stay() -> None:
-    assert legible("a\r\nb\rc\x00d\x1b[31m\x9be\ud800f\tg\u05d0\u202e") == "a\nb\nc d [31m e\ufffdf\tg\u05d0\u202e"
-    assert fit({"a\x00": ["\ud800", 1, None, ("b\x07",)]}) == {"a ": ["\ufffd", 1, None, ["b "]]}
+    assert clean_text("a\r\nb\rc\x00d\x1b[31m\x9be\ud800f\tg\u05d0\u202e") == "a\nb\nc d [31m e\ufffdf\tg\u05d0\u202e"
+    assert sanitize_json({"a\x00": ["\ud800", 1, None, ("b\x07",)]}) == {"a ": ["\ufffd", 1, None, ["b "]]}
 
 
 def test_what_hides_is_written_out_and_json_stays_the_same_value() -> None:
-    assert visible("a\u202eb\x1b\ufeff") == "a[U+202E]b[U+001B][U+FEFF]"
+    assert escape_invisible("a\u202eb\x1b\ufeff") == "a[U+202E]b[U+001B][U+FEFF]"
     value = {"a": "\u00e9\u202e\x9b\U000e0041\x00\ud800"}
-    line = json_line(value)
+    line = dump_visible_json(value)
     assert json.loads(line) == value
     assert "\u00e9" in line and line.isprintable()
 
@@ -29,7 +29,7 @@ def test_keys_are_masked_wherever_something_quotes_them(monkeypatch: pytest.Monk
     monkeypatch.setenv("AURELIA_TOKENS", "alice:0123456789abcdef, bob:fedcba9876543210")
     monkeypatch.setenv("SHORT_TOKEN", "abc")
     said = f"refused {KEY} and sk-not-a-real%2Fkey%2B0123456789 and fedcba9876543210 abc"
-    assert keyless(said) == "refused [key] and [key] and [key] abc"
+    assert redact(said) == "refused [key] and [key] and [key] abc"
     assert str(ModelError(f"It said: {KEY}\x1b[2J", transient=True)) == "It said: [key] [2J"
 
 

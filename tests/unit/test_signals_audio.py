@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from aurelia_core.signals.observation import Sound
-from aurelia_core.signals.rhythm import beat
-from aurelia_core.signals.sound_events import floor_of, hear
+from aurelia_core.signals.observation import DetectedSound
+from aurelia_core.signals.rhythm import estimate_tempo
+from aurelia_core.signals.sound_events import analyze_audio, estimate_noise_floor
 from aurelia_offline.world.scene import Scene, SceneError, render
 
 Event = tuple[float, float, str, float | None, float]
@@ -18,7 +18,7 @@ def heard(events: list[Event], rate: int = 16000, seconds: float = 6.0):
     keys = ("start", "end", "voice", "pitch", "level")
     scene = Scene.model_validate({"seconds": seconds, "sounds": [dict(zip(keys, e, strict=True)) for e in events]})
     samples = resample_poly(render(scene).samples, rate, 48000).astype(np.float32)
-    return hear(samples, rate, 0.0)
+    return analyze_audio(samples, rate, 0.0)
 
 
 def kind(voice: str) -> str:
@@ -77,7 +77,7 @@ def test_a_slow_swell_is_one_sound_with_a_long_attack() -> None:
     time = np.arange(5 * 16000) / 16000
     swell = np.interp(time, [0.0, 1.0, 2.5, 4.0, 5.0], [0.0, 0.0, 0.2, 0.0, 0.0])
     noise = 1e-4 * np.random.default_rng(0).standard_normal(len(time))
-    found = hear((swell * np.sin(2 * np.pi * 300 * time) + noise).astype(np.float32), 16000, 0.0)
+    found = analyze_audio((swell * np.sin(2 * np.pi * 300 * time) + noise).astype(np.float32), 16000, 0.0)
     assert len(found.sounds) == 1
     assert found.sounds[0].attack > 1.0
     assert found.sounds[0].decay > 1.0
@@ -105,8 +105,8 @@ def test_silences_lie_between_sounds_and_last_at_least_three_tenths() -> None:
 def test_nothing_above_half_the_rate_is_heard_and_nothing_is_claimed_at_tiny_rates() -> None:
     assert [round(s.pitch or 0) for s in heard([(1.0, 1.6, "tone", 3000.0, -20.0)], 8000).sounds] == [3000]
     assert heard([(1.0, 1.6, "tone", 3000.0, -20.0)], 1600).sounds == ()
-    assert hear(np.ones(500, np.float32), 100, 0.0) == ((), ())
-    assert hear(np.zeros(0, np.float32), 16000, 0.0) == ((), ())
+    assert analyze_audio(np.ones(500, np.float32), 100, 0.0) == ((), ())
+    assert analyze_audio(np.zeros(0, np.float32), 16000, 0.0) == ((), ())
 
 
 def test_times_count_from_the_start_given() -> None:
@@ -119,14 +119,14 @@ def test_times_count_from_the_start_given() -> None:
         1,
         3,
     ).astype(np.float32)
-    assert hear(samples, 16000, 10.0).sounds[0].start == pytest.approx(10.5, abs=0.02)
-    assert floor_of(samples, 16000) < -65
+    assert analyze_audio(samples, 16000, 10.0).sounds[0].start == pytest.approx(10.5, abs=0.02)
+    assert estimate_noise_floor(samples, 16000) < -65
 
 
 @pytest.mark.parametrize("period", [0.3, 0.5, 0.8])
 def test_a_beat_of_clicks_has_its_tempo(period: float) -> None:
     sounds = heard([(0.5 + period * i, 0.55 + period * i, "click", None, -18.0) for i in range(6)]).sounds
-    tempo = beat(sounds)
+    tempo = estimate_tempo(sounds)
     assert len(sounds) == 6
     assert tempo is not None
     assert tempo.bpm == pytest.approx(60 / period, rel=0.02)
@@ -136,13 +136,13 @@ def test_a_beat_of_clicks_has_its_tempo(period: float) -> None:
 def test_uneven_clicks_have_no_tempo() -> None:
     sounds = heard([(t, t + 0.05, "click", None, -20.0) for t in (0.3, 0.9, 2.1, 2.5, 4.4)]).sounds
     assert len(sounds) == 5
-    assert beat(sounds) is None
-    assert beat(sounds[:3]) is None
+    assert estimate_tempo(sounds) is None
+    assert estimate_tempo(sounds[:3]) is None
 
 
 def test_a_beat_among_other_sounds() -> None:
     clicks: list[Event] = [(0.5 + 0.6 * i, 0.55 + 0.6 * i, "click", None, -18.0) for i in range(8)]
-    tempo = beat(heard([*clicks, (5.2, 5.9, "tone", 500.0, -20.0)]).sounds)
+    tempo = estimate_tempo(heard([*clicks, (5.2, 5.9, "tone", 500.0, -20.0)]).sounds)
     assert tempo is not None
     assert tempo.bpm == pytest.approx(100, rel=0.02)
 
@@ -172,7 +172,7 @@ def test_random_scenes_are_heard_whole() -> None:
             continue
         true, found = true + len(events), found + len(sounds)
         for event in events:
-            near: list[Sound] = [s for s in sounds if abs(s.start - event[0]) < 0.05]
+            near: list[DetectedSound] = [s for s in sounds if abs(s.start - event[0]) < 0.05]
             matched += len(near) == 1
             kinds += bool(near) and near[0].voice == kind(event[2])
             if near and event[3]:

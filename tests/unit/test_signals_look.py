@@ -8,9 +8,9 @@ import pytest
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_core.signals.audiovisual_sync import coincide, overlap
-from aurelia_core.signals.look import look, merge
-from aurelia_core.signals.observation import Colour, Motion, Observation, Sound
+from aurelia_core.signals.audiovisual_sync import activity_overlap, estimate_sync
+from aurelia_core.signals.look import merge_observations, observe_clip
+from aurelia_core.signals.observation import ColourShare, DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.world.scene import Scene, write
 
@@ -53,7 +53,7 @@ class Clip:
         self.store, self.ref = store, ref
 
     def look(self, *spans: tuple[float, float], samples: int = SAMPLES) -> Observation:
-        return look(self.store, self.ref, None, [Window(start=a, end=b) for a, b in spans], FRAMES, samples)
+        return observe_clip(self.store, self.ref, None, [Window(start=a, end=b) for a, b in spans], FRAMES, samples)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_look_at_everything_is_coarse_and_says_so(clip: Clip) -> None:
 
 def test_a_closer_look_hears_what_the_coarse_one_could_not(clip: Clip) -> None:
     coarse, fine = clip.look(), clip.look((3.6, 5.4))
-    both = merge([coarse, fine])
+    both = merge_observations([coarse, fine])
     assert fine.rate == 16000
     assert fine.frame_gap < 0.2
     assert [round(s.pitch or 0, -1) for s in both.sounds] == [330, 5200]
@@ -97,7 +97,7 @@ def test_no_look_exceeds_its_budget(clip: Clip, spans: tuple[tuple[float, float]
 
 
 def test_a_sound_cut_by_windows_is_one_sound_again(clip: Clip) -> None:
-    halves = merge([clip.look((0.0, 1.4)), clip.look((1.4, 3.0))])
+    halves = merge_observations([clip.look((0.0, 1.4)), clip.look((1.4, 3.0))])
     assert len(halves.sounds) == 1
     assert (halves.sounds[0].start, halves.sounds[0].end) == pytest.approx((1.0, 1.8), abs=0.03)
     assert len(halves.motions) == 1
@@ -106,7 +106,7 @@ def test_a_sound_cut_by_windows_is_one_sound_again(clip: Clip) -> None:
 
 
 def test_a_closer_look_inside_a_sound_leaves_it_one(clip: Clip) -> None:
-    both = merge([clip.look(), clip.look((1.2, 1.6))])
+    both = merge_observations([clip.look(), clip.look((1.2, 1.6))])
     assert [round(s.pitch or 0, -1) for s in both.sounds] == [330]
     assert (both.sounds[0].start, both.sounds[0].end) == pytest.approx((1.0, 1.8), abs=0.04)
     assert sum(m.colour == "red" for m in both.motions) == 1
@@ -114,13 +114,13 @@ def test_a_closer_look_inside_a_sound_leaves_it_one(clip: Clip) -> None:
 
 def test_the_order_of_looks_does_not_matter(clip: Clip) -> None:
     coarse, fine = clip.look(), clip.look((3.6, 5.4))
-    assert merge([coarse, fine]) == merge([fine, coarse])
-    assert merge([coarse]) == coarse
-    assert merge([coarse, coarse]).sounds == coarse.sounds
+    assert merge_observations([coarse, fine]) == merge_observations([fine, coarse])
+    assert merge_observations([coarse]) == coarse
+    assert merge_observations([coarse, coarse]).sounds == coarse.sounds
 
 
 def test_motion_and_sound_that_begin_together_coincide(clip: Clip) -> None:
-    found = merge([clip.look((0.5, 2.5)), clip.look((3.5, 5.5))]).coincidence
+    found = merge_observations([clip.look((0.5, 2.5)), clip.look((3.5, 5.5))]).coincidence
     assert found is not None
     assert abs(found.lag) < 0.1
     assert found.strength > 0.8
@@ -136,7 +136,7 @@ def test_without_a_sound_track(tmp_path: Path) -> None:
     scene = {**SCENE, "sounds": [], "audible": False, "seconds": 5.2}
     write(Scene.model_validate(scene), tmp_path / "mute.mp4")
     store = ClipStore(Settings(home=tmp_path / "home", any_file=True))
-    found = look(store, store.admit(tmp_path / "mute.mp4"), None, [], FRAMES, SAMPLES)
+    found = observe_clip(store, store.admit(tmp_path / "mute.mp4"), None, [], FRAMES, SAMPLES)
     assert not found.has_audio
     assert (found.heard, found.rate, found.sounds, found.silences, found.coincidence) == ((), 0, (), (), None)
     assert found.motions
@@ -144,11 +144,11 @@ def test_without_a_sound_track(tmp_path: Path) -> None:
 
 def test_nothing_to_merge() -> None:
     with pytest.raises(InputError, match="look at the clip first"):
-        merge([])
+        merge_observations([])
 
 
-def sound(start: float, end: float, pitch: float = 440.0) -> Sound:
-    return Sound(start, end, -20.0, "tone", pitch, True, 0.01, 0.1, pitch, 1.0)
+def sound(start: float, end: float, pitch: float = 440.0) -> DetectedSound:
+    return DetectedSound(start, end, -20.0, "tone", pitch, True, 0.01, 0.1, pitch, 1.0)
 
 
 def motion(start: float, end: float, x: float = 0.5) -> Motion:
@@ -164,7 +164,7 @@ def observation(**changes) -> Observation:
 def test_a_closer_look_unsays_what_it_does_not_find() -> None:
     coarse = observation(sounds=(sound(1, 2), sound(5, 6)), motions=(motion(1, 2), motion(5, 6)), cuts=(5.5,))
     fine = observation(seen=((4.0, 7.0),), heard=((4.0, 7.0),), frame_gap=0.1, rate=16000)
-    both = merge([coarse, fine])
+    both = merge_observations([coarse, fine])
     assert both.sounds == (sound(1, 2),)
     assert both.motions == (motion(1, 2),)
     assert both.cuts == ()
@@ -173,47 +173,53 @@ def test_a_closer_look_unsays_what_it_does_not_find() -> None:
 def test_two_notes_that_meet_at_an_edge_stay_two() -> None:
     left = observation(seen=((0.0, 5.0),), heard=((0.0, 5.0),), sounds=(sound(4, 5, 440),))
     right = observation(seen=((5.0, 9.0),), heard=((5.0, 9.0),), sounds=(sound(5, 6, 660),))
-    assert [s.pitch for s in merge([left, right]).sounds] == [440, 660]
+    assert [s.pitch for s in merge_observations([left, right]).sounds] == [440, 660]
 
 
 def test_a_cut_that_only_the_coarse_look_could_see_stays() -> None:
     coarse = observation(cuts=(5.0,), frame_gap=1.0)
     fine = observation(seen=((4.9, 7.0),), heard=(), frame_gap=0.1)
-    assert merge([coarse, fine]).cuts == pytest.approx((4.7,), abs=0.05)
+    assert merge_observations([coarse, fine]).cuts == pytest.approx((4.7,), abs=0.05)
 
 
 def test_a_flash_once_seen_is_not_unseen() -> None:
     fine = observation(seen=((4.0, 7.0),), heard=(), frame_gap=0.1)
-    assert merge([observation(flashes=(5.0,)), fine, replace(fine, flashes=(5.04, 6.5))]).flashes == (5.0, 6.5)
+    assert merge_observations([observation(flashes=(5.0,)), fine, replace(fine, flashes=(5.04, 6.5))]).flashes == (
+        5.0,
+        6.5,
+    )
 
 
 def test_colours_are_weighed_by_time() -> None:
-    black, white = Colour("black", 1.0, True), Colour("white", 1.0, True)
+    black, white = ColourShare("black", 1.0, True), ColourShare("white", 1.0, True)
     coarse = observation(colours=(black,))
     fine = observation(seen=((0.0, 2.0),), heard=(), frame_gap=0.1, colours=(white,))
-    assert merge([coarse, fine]).colours == (Colour("black", 0.8, True), Colour("white", 0.2, False))
+    assert merge_observations([coarse, fine]).colours == (
+        ColourShare("black", 0.8, True),
+        ColourShare("white", 0.2, False),
+    )
 
 
 def test_a_short_remnant_of_silence_joins_its_neighbours() -> None:
     coarse = observation(silences=((0.0, 4.0),), sounds=(sound(4, 5),))
     fine = observation(seen=(), heard=((2.0, 2.2),), rate=16000)
-    assert merge([coarse, fine]).silences == ((0.0, 4.0),)
+    assert merge_observations([coarse, fine]).silences == ((0.0, 4.0),)
 
 
 def test_a_constant_lag_is_found_and_a_chance_one_is_weak() -> None:
     sounds = [sound(t, t + 0.1) for t in (1.0, 2.3, 3.1, 4.9)]
-    late = coincide([motion(s.start + 0.3, s.end + 0.4) for s in sounds], sounds, 0.1)
+    late = estimate_sync([motion(s.start + 0.3, s.end + 0.4) for s in sounds], sounds, 0.1)
     assert late is not None
     assert late.lag == pytest.approx(0.3, abs=0.01)
     assert late.strength > 0.9
-    alone = coincide([motion(1.6, 2.0)], [sound(1.0, 1.4)], 0.1)
+    alone = estimate_sync([motion(1.6, 2.0)], [sound(1.0, 1.4)], 0.1)
     assert alone is not None
     assert alone.strength < 0.2
-    assert coincide([], sounds) is None
+    assert estimate_sync([], sounds) is None
 
 
 def test_overlap_prefers_the_track_that_fits() -> None:
     motions = [motion(1, 2), motion(4, 5)]
-    assert overlap(motions, [sound(1, 2), sound(4, 5)]) == 1.0
-    assert overlap(motions, [sound(2, 3), sound(4, 5)]) == pytest.approx(1 / 3, abs=0.03)
-    assert overlap(motions, []) == 0.0
+    assert activity_overlap(motions, [sound(1, 2), sound(4, 5)]) == 1.0
+    assert activity_overlap(motions, [sound(2, 3), sound(4, 5)]) == pytest.approx(1 / 3, abs=0.03)
+    assert activity_overlap(motions, []) == 0.0

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from aurelia_core.signals import colours
-from aurelia_core.signals.video import Seen, see
+from aurelia_core.signals.video import VideoAnalysis, analyze_frames
 from aurelia_offline.world.scene import RGB, Scene, render
 
 
-def seen(scene: dict, gap: float = 1 / 12) -> Seen:
+def seen(scene: dict, gap: float = 1 / 12) -> VideoAnalysis:
     parsed = Scene.model_validate({"seconds": 6.0, **scene})
     frames = list(render(parsed).frames)
     index = np.unique(np.round(np.arange(0, parsed.seconds - 1e-6, gap) * parsed.fps).astype(int))
     index = index[index < len(frames)]
-    return see(index / parsed.fps, np.stack([frames[i] for i in index]))
+    return analyze_frames(index / parsed.fps, np.stack([frames[i] for i in index]))
 
 
 def shape(colour: str, x: float = 0.5, y: float = 0.5, *moves: tuple[float, float], kind: str = "circle") -> dict:
@@ -64,7 +64,7 @@ def test_a_still_picture_shows_nothing() -> None:
 def test_codec_noise_is_no_motion() -> None:
     noise = np.random.default_rng(1).normal(0, 4, (20, 120, 160, 3))
     images = np.clip(np.array([90, 120, 60]) + noise, 0, 255).astype(np.uint8)
-    assert see(np.arange(20) / 10, images).motions == ()
+    assert analyze_frames(np.arange(20) / 10, images).motions == ()
 
 
 @pytest.mark.parametrize("gap", [1 / 12, 0.4])
@@ -90,7 +90,7 @@ def test_a_body_of_many_colours_has_no_colour() -> None:
     images = np.full((12, 120, 160, 3), 128, np.uint8)
     for i, image in enumerate(images):
         image[40:80, 20 + 4 * i : 60 + 4 * i] = np.kron(body[::8, ::8], np.ones((8, 8, 1), np.uint8))
-    found = see(np.arange(12) / 10, images)
+    found = analyze_frames(np.arange(12) / 10, images)
     assert len(found.motions) == 1
     assert found.motions[0].colour is None
     assert found.motions[0].y == pytest.approx(0.5, abs=0.05)
@@ -98,13 +98,13 @@ def test_a_body_of_many_colours_has_no_colour() -> None:
 
 def test_few_frames() -> None:
     images = np.zeros((1, 90, 120, 3), np.uint8)
-    assert see(np.zeros(0), images[:0]) == ((), (), (), (), 0.0)
-    assert see(np.zeros(1), images).colours[0].name == "black"
+    assert analyze_frames(np.zeros(0), images[:0]) == ((), (), (), (), 0.0)
+    assert analyze_frames(np.zeros(1), images).colours[0].name == "black"
 
 
 @pytest.mark.parametrize("name", sorted(RGB))
 def test_colours_of_the_scenes_have_their_names(name: str) -> None:
-    assert colours.name(RGB[name]) == name
+    assert colours.classify_colour(RGB[name]) == name
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_colours_of_the_scenes_have_their_names(name: str) -> None:
     [((255, 192, 203), "pink"), ((139, 69, 19), "brown"), ((0, 0, 128), "blue"), ((135, 206, 235), "blue")],
 )
 def test_other_colours(rgb: tuple[int, int, int], name: str) -> None:
-    assert colours.name(rgb) == name
+    assert colours.classify_colour(rgb) == name
 
 
 def test_shares_sum_to_one() -> None:
     picture = np.zeros((10, 10, 3), np.uint8)
     picture[:, 5:] = 255
-    found = dict(zip(colours.NAMES, colours.shares(picture), strict=True))
+    found = dict(zip(colours.COLOUR_NAMES, colours.colour_shares(picture), strict=True))
     assert found["black"] == found["white"] == 0.5
     assert sum(found.values()) == pytest.approx(1.0)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from aurelia.bench.records import Reason, Text, Turn
-from aurelia_core.answers.multiple_choice import LETTERS
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 
 _LETTER = re.compile(r"^\(?([A-Za-z])\s*[.):]?$")
 _MARKED = re.compile(r"^\s*\(?([A-Z])[.):]\s+(?=\S)")
@@ -85,7 +85,7 @@ def option(answer: str, choices: Sequence[str]) -> str:
     for choice in choices:
         if choice.casefold() == answer.casefold():
             return choice
-    if (letter := _LETTER.match(answer)) and (place := LETTERS.index(letter[1].upper())) < len(choices):
+    if (letter := _LETTER.match(answer)) and (place := CHOICE_LETTERS.index(letter[1].upper())) < len(choices):
         return choices[place]
     raise ValueError(f"the answer {answer!r} is none of the {len(choices)} choices")
 
@@ -93,7 +93,7 @@ def option(answer: str, choices: Sequence[str]) -> str:
 def unmarked(choices: Sequence[str]) -> list[str]:
     """The choices without "A. ", "B. " … before them, where each has its own letter."""
     marks = [_MARKED.match(choice) for choice in choices]
-    if all(mark and mark[1] == letter for mark, letter in zip(marks, LETTERS, strict=False)):
+    if all(mark and mark[1] == letter for mark, letter in zip(marks, CHOICE_LETTERS, strict=False)):
         return [choice[mark.end() :].strip() for choice, mark in zip(choices, marks, strict=True) if mark]
     return [choice.strip() for choice in choices]
 

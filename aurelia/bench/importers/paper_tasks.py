@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from aurelia.bench.importers.draft import Draft, RowModel, distinct, option
 from aurelia.bench.records import Reason, Text
-from aurelia_core.answers.multiple_choice import LETTERS
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 
 FITS = "Which of the four audio tracks fits the movements in the video?"
 TRACKS = 4
@@ -97,8 +97,8 @@ class MatchRow(TableRow):
         """The answer may be a letter, a number from 1, or one of the four files."""
         if len(set(self.audio)) != TRACKS:
             raise ValueError(f"four different audio files are needed, not {len(set(self.audio))}")
-        named = {track: f"audio {letter}" for track, letter in zip(self.audio, LETTERS, strict=False)}
-        named |= {str(place): f"audio {letter}" for place, letter in enumerate(LETTERS[:TRACKS], 1)}
+        named = {track: f"audio {letter}" for track, letter in zip(self.audio, CHOICE_LETTERS, strict=False)}
+        named |= {str(place): f"audio {letter}" for place, letter in enumerate(CHOICE_LETTERS[:TRACKS], 1)}
         choices = self.choices or list(named.values())[:TRACKS]
         if len(choices) != TRACKS:
             raise ValueError(f"four choices are needed for its four audio files, not {len(choices)}")

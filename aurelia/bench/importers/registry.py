@@ -76,7 +76,7 @@ def find_kind(name: str) -> Kind:
     added = plugins.entry_points("aurelia.datasets")
     if name not in added:
         raise InputError(f"There is no kind {name!r} of annotations: choose one of {', '.join([*KINDS, *added])}.")
-    found = plugins.load("aurelia.datasets", name)
+    found = plugins.load_entry_point("aurelia.datasets", name)
     if not isinstance(found, Kind):
         raise InputError(f"The data set {name!r} of {added[name].module} is no Kind: see docs/extending.md.")
     return found

@@ -16,7 +16,7 @@ from langchain_core.messages import BaseMessage
 from PIL import Image
 
 from aurelia_core.media import ClipStore
-from aurelia_core.media.guard import demuxer_of
+from aurelia_core.media.guard import detect_demuxer
 from aurelia_core.models.google.files import Uploads
 from aurelia_core.models.messages import CANDIDATES
 from aurelia_core.types import MediaRef, Window
@@ -173,7 +173,7 @@ class Carrier:
         path = self._store.file(ref)
         with path.open("rb") as file:
             head = file.read(4096)
-        demuxer = demuxer_of(head, ref["name"])
+        demuxer = detect_demuxer(head, ref["name"])
         mime = _SOUNDS.get(demuxer) if ref["width"] is None else _video_mime(demuxer, head)
         return Whole(path, mime, path.stat().st_size) if mime else None
 

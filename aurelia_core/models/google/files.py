@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.sqlite import usable
+from aurelia_core.sqlite import storage_errors
 
 REQUEST_SECONDS = 600.0
 _LONGEST_PROCESSING = 900.0
@@ -160,7 +160,7 @@ def opened(path: Path, table: str) -> Iterator[sqlite3.Connection]:
     Raises:
         StorageError: it cannot be used; the message names it and the remedy.
     """
-    with usable(path, "The list of files at Google", "delete it, and clips are uploaded again"):
+    with storage_errors(path, "The list of files at Google", "delete it, and clips are uploaded again"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
             connection.execute(table)

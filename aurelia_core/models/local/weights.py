@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aurelia_core import plugins
 from aurelia_core.errors import InputError
-from aurelia_core.settings import HUB_ID
+from aurelia_core.settings import HUB_MODEL_ID
 
 _SMALL_BYTES = 1_000_000
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
@@ -57,9 +57,9 @@ def find(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> 
     path = Path(name).expanduser()
     if path.is_dir() and (any_folder or _allowed(path)):
         spec = f"transformers:{path.resolve().name}"
-        own = path.resolve() in [Path(one).expanduser().resolve() for one in trusted if not HUB_ID.fullmatch(one)]
+        own = path.resolve() in [Path(one).expanduser().resolve() for one in trusted if not HUB_MODEL_ID.fullmatch(one)]
         return _checked(spec, path.resolve(), "give the folder of a model", own)
-    if not HUB_ID.fullmatch(name):
+    if not HUB_MODEL_ID.fullmatch(name):
         where = "" if any_folder else f" below the folders of {_FOLDERS}"
         raise InputError(f"There is no folder {path.name!r}{where}, and that is no id of the hub (ORGANISATION/MODEL).")
     spec, remedy = f"transformers:{name}", f"hf download {name}"
@@ -74,7 +74,7 @@ def lacking_weights(name: str) -> list[str]:
     try:
         find(name)
     except InputError as fault:
-        if HUB_ID.fullmatch(name) and not Path(name).expanduser().is_dir():
+        if HUB_MODEL_ID.fullmatch(name) and not Path(name).expanduser().is_dir():
             return [f"the weights (hf download {name})"]
         return [f"usable weights ({fault})"]
     except ImportError:
