@@ -20,7 +20,7 @@ from google.genai import types
 
 from aurelia.run.ask import ask
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import parse, write
 from benchmarks.media import SCENE
@@ -54,7 +54,7 @@ def question(home: Path, clip: Path, spec: str) -> dict[str, Any]:
     """One question whose attempts are never accepted, `spec` in every role, without the zero-shot answer."""
     context = make_context({**dict.fromkeys(ROLES, spec), "threshold": 10, "max_iterations": ATTEMPTS,
                             "compare": False, "when_deaf": "evidence"})  # fmt: skip
-    desk = Desk(Settings(home=home, any_file=True))
+    desk = ModelClient(Settings(home=home, any_file=True))
     try:
         asked: Any = {"video": str(clip), "question": "Which sound is the loudest?"}
         return asyncio.run(ask(asked, context, desk=desk))

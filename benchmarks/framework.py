@@ -17,12 +17,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
 from aurelia_offline.world.scene import parse, write
 from graph.build import build_graph
-from graph.sender import sender
+from graph.sender import make_trace_client
 from state.context import Context, make_context
 from tests.support.langsmith_server import Sink, listening
 from tests.support.scripted import scripted, verdict
@@ -36,7 +36,7 @@ async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
     settings = Settings(home=folder / "home", any_file=True)
     store = ClipStore(settings)
     model = scripted(evaluator=[verdict(3)])
-    desk = Desk(settings, store=store, providers={"scripted": lambda name, store: model})
+    desk = ModelClient(settings, store=store, providers={"scripted": lambda name, store: model})
     graph = build_graph(desk=desk, checkpointer=InMemorySaver())
     question: Any = {"video": str(clip), "question": "What is heard?"}
 
@@ -68,7 +68,9 @@ async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
 async def sizes(folder: Path, clip: Path, iterations: int) -> None:
     """Growth of a checkpoint per iteration and size of a question's trace, offline profile, never accepted."""
     never = scripted(evaluator=[verdict(3, justification="The clip holds something else near 1.0 s. " * 8)])
-    desk = Desk(Settings(home=folder / "offline", any_file=True), providers={"stubborn": lambda name, store: never})
+    desk = ModelClient(
+        Settings(home=folder / "offline", any_file=True), providers={"stubborn": lambda name, store: never}
+    )
     saver = InMemorySaver()
     graph = build_graph(desk=desk, checkpointer=saver)
     context = Context(threshold=10, max_iterations=iterations, evaluator="stubborn:one")
@@ -76,7 +78,7 @@ async def sizes(folder: Path, clip: Path, iterations: int) -> None:
     admitted = await asyncio.to_thread(desk.store.admit, str(clip))
     question: Any = {"video": admitted["id"], "question": QUESTION, "choices": list(CHOICES)}
     with listening() as (sink, address):
-        teller = sender(api_url=address, api_key="none")
+        teller = make_trace_client(api_url=address, api_key="none")
         await graph.ainvoke(question, {**config, "callbacks": [LangChainTracer(client=teller)]}, context=context)
         teller.flush(timeout=60)
         teller.cleanup()

@@ -21,12 +21,12 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 
 from aurelia.run.ask import ask
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
-from aurelia_core.models.local.engine import Engine
-from aurelia_core.models.local.setup import cache_bytes, place
-from aurelia_core.models.local.weights import find
+from aurelia_core.models.local.engine import InferenceEngine
+from aurelia_core.models.local.setup import cache_bytes, choose_placement
+from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
 from state.context import ROLES, make_context
@@ -132,25 +132,25 @@ def three_b(folder: Path) -> None:
     """Puts a model of the 3B shape, made on the GPU, in the place of the tiny one in the folder."""
     from transformers import Qwen2_5OmniThinkerForConditionalGeneration
 
-    weights, here = find(str(folder)), place()
-    reader = local_load.reader_of(weights)
+    weights, here = find_weights(str(folder)), choose_placement()
+    reader = local_load.load_reader(weights)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device(here.device):
         made = Qwen2_5OmniThinkerForConditionalGeneration(tiny_qwen_omni.config(reader.processor.tokenizer, THREE_B))
     torch.set_default_dtype(torch.float32)
-    engine = Engine(weights.spec, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
+    engine = InferenceEngine(weights.spec, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
     local_load._engines[weights.fingerprint, here] = engine
 
 
 async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     """One question with the model in all roles, with kept encodings or without."""
     meter = Meter()
-    found, here = find(str(weights)), place()
-    engine = local_load.engine_of(found, here)
+    found, here = find_weights(str(weights)), choose_placement()
+    engine = local_load.load_engine(found, here)
     engine.prefixes.clear()
     engine.reuses = reuse
     settings = Settings(home=folder, any_file=True)
-    desk = Desk(
+    desk = ModelClient(
         settings, providers={"played": lambda name, store: Played(weights=found, here=here, store=store, meter=meter)}
     )
     stop = meter.watch(engine.model)
@@ -161,7 +161,7 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     return meter
 
 
-def report(with_reuse: Meter, without: Meter, engine: Engine) -> None:
+def report(with_reuse: Meter, without: Meter, engine: InferenceEngine) -> None:
     """Prints ratio, speed, memory and, on a known GPU, the share of its peak."""
     parameters = sum(parameter.numel() for parameter in engine.model.parameters())
     same = "the same" if with_reuse.said == without.said else "ANOTHER"
@@ -191,7 +191,7 @@ def report(with_reuse: Meter, without: Meter, engine: Engine) -> None:
 def main() -> None:
     """Prints what reuse saves, tokens a second and memory."""
     os.environ["AURELIA_LOCAL_TOKENS"] = str(REPLY_TOKENS)
-    gpu = place().device.startswith("cuda")
+    gpu = choose_placement().device.startswith("cuda")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(Scene.model_validate(CLIP), folder / "clip.mp4")
@@ -202,8 +202,8 @@ def main() -> None:
             asyncio.run(run(folder / "warm", weights, folder / "clip.mp4", reuse=False))
         without = asyncio.run(run(folder / "without", weights, folder / "clip.mp4", reuse=False))
         with_reuse = asyncio.run(run(folder / "with", weights, folder / "clip.mp4", reuse=True))
-        report(with_reuse, without, local_load.engine_of(find(str(weights)), place()))
-    local_load.forget()
+        report(with_reuse, without, local_load.load_engine(find_weights(str(weights)), choose_placement()))
+    local_load.unload_all()
 
 
 if __name__ == "__main__":

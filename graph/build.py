@@ -8,22 +8,22 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer, TracePolicy
 
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
 from graph.routing import after_evaluator, after_prepare, after_review
-from graph.trace import brief, outcome
-from graph.tracing import observed
+from graph.trace import node_input, node_output
+from graph.tracing import traced
 from nodes.describer import describe
 from nodes.evaluator import evaluate
-from nodes.feedback import advise
+from nodes.feedback import give_feedback
 from nodes.generator import generate
 from nodes.prepare import prepare
 from nodes.review import review
 from nodes.summarizer import summarize
-from nodes.target import answer, answer_alone, answer_zero_shot
+from nodes.target import answer_alone, answer_with_reasoning, answer_zero_shot
 from state.context import Context
-from state.schema import Ended, Input, Judged, Known, Loop, Output, State
+from state.schema import ClipState, EvaluatorState, Input, LoopState, Output, State, TargetState
 
 AureliaGraph = CompiledStateGraph[State, Context, Input, Output]
 
@@ -31,7 +31,7 @@ AureliaGraph = CompiledStateGraph[State, Context, Input, Output]
 def build_graph(
     settings: Settings | None = None,
     *,
-    desk: Desk | None = None,
+    desk: ModelClient | None = None,
     providers: Mapping[str, Provider] | None = None,
     checkpointer: Checkpointer = None,
 ) -> AureliaGraph:
@@ -47,24 +47,24 @@ def build_graph(
         providers: further model providers by name, beside the built-in ones.
         checkpointer: where runs are kept between nodes (a LangGraph server brings its own).
     """
-    desk = desk or Desk(settings, providers=providers)
+    desk = desk or ModelClient(settings, providers=providers)
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
     )
-    shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
+    shown = TracePolicy(process_inputs=node_input, process_outputs=node_output)
     agents: list[tuple[str, Any, Any]] = [
         ("prepare", prepare, Input),
-        ("describer", describe, Known),
-        ("reasoning_generator", generate, Loop),
-        ("summarizer", summarize, Loop),
-        ("evaluator", evaluate, Judged),
-        ("feedback", advise, Loop),
-        ("target_model", answer, Ended),
-        ("zero_shot", answer_zero_shot, Known),
+        ("describer", describe, ClipState),
+        ("reasoning_generator", generate, LoopState),
+        ("summarizer", summarize, LoopState),
+        ("evaluator", evaluate, EvaluatorState),
+        ("feedback", give_feedback, LoopState),
+        ("target_model", answer_with_reasoning, TargetState),
+        ("zero_shot", answer_zero_shot, ClipState),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, observed(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
-    builder.add_node("review", observed(review), input_schema=Ended, trace_policy=shown)
+        builder.add_node(name, traced(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
+    builder.add_node("review", traced(review), input_schema=TargetState, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
     builder.add_edge("describer", "reasoning_generator")
@@ -78,19 +78,19 @@ def build_graph(
     return builder.compile(checkpointer=checkpointer, name="aurelia")
 
 
-def build_zero_shot(desk: Desk, checkpointer: Checkpointer = None) -> AureliaGraph:
+def build_zero_shot(desk: ModelClient, checkpointer: Checkpointer = None) -> AureliaGraph:
     """The target alone, for runs that want no more: prepare, a describer where one is named, then the answer."""
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
     )
-    shown = TracePolicy(process_inputs=brief, process_outputs=outcome)
+    shown = TracePolicy(process_inputs=node_input, process_outputs=node_output)
     agents: list[tuple[str, Any, Any]] = [
         ("prepare", partial(prepare, roles=("target",)), Input),
-        ("describer", describe, Known),
-        ("zero_shot", answer_alone, Known),
+        ("describer", describe, ClipState),
+        ("zero_shot", answer_alone, ClipState),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, observed(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, traced(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges(
         "prepare", after_prepare, {"describer": "describer", "reasoning_generator": "zero_shot"}

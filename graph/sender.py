@@ -13,7 +13,7 @@ from langsmith.utils import tracing_is_enabled
 
 from aurelia_core.sanitize import REDACTED, environment_secrets
 from graph.routing import ROUTERS
-from graph.trace import brief
+from graph.trace import node_input
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")
 _PATH = re.compile(r"(?<![\w/.:<])/(?:[\w.~@+-]+/)+(?=[\w.~@+-])")
@@ -29,7 +29,7 @@ _NOISE = (
 _OF_THE_CLIENT = ("runtime", "options", "batch_size")
 
 
-class Sender(langsmith.Client):
+class TraceClient(langsmith.Client):
     """Sends each span's input once, when it begins, and its metadata once, when it ends (the whole run's at both).
 
     Attributes:
@@ -40,7 +40,7 @@ class Sender(langsmith.Client):
 
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **more: Any) -> None:
         """Opens a span."""
-        inputs = brief(inputs) if name in ROUTERS else inputs
+        inputs = node_input(inputs) if name in ROUTERS else inputs
         more |= {"serialized": None, "events": None, "extra": None if more.get("parent_run_id") else more.get("extra")}
         if not more.get("outputs"):
             more.pop("outputs", None)
@@ -57,30 +57,30 @@ class Sender(langsmith.Client):
         super().update_run(run_id, **{**more, "inputs": None, "events": None, "extra": extra})
 
 
-def configure() -> None:
+def configure_tracing() -> None:
     """Makes every trace of this process go through a Sender, when tracing is on; may be called again."""
     if tracing_is_enabled() and not _Configured.client:
-        _Configured.client = sender()
+        _Configured.client = make_trace_client()
         langsmith.configure(client=_Configured.client)
 
 
 class _Configured:
-    client: Sender | None = None
+    client: TraceClient | None = None
 
 
-def sender(**options: Any) -> Sender:
+def make_trace_client(**options: Any) -> TraceClient:
     """A client that sends what `cleaned` lets through, and none of the keys in this process's environment.
 
     Args:
         options: further arguments of `langsmith.Client`.
     """
     secrets = environment_secrets()
-    made = Sender(anonymizer=partial(cleaned, secrets=secrets), omit_traced_runtime_info=True, **options)
+    made = TraceClient(anonymizer=partial(clean_span, secrets=secrets), omit_traced_runtime_info=True, **options)
     made.secrets = secrets
     return made
 
 
-def cleaned(value: Any, secrets: list[str] | None = None) -> Any:
+def clean_span(value: Any, secrets: list[str] | None = None) -> Any:
     """What a span holds as it may leave the machine: messages by role and content, clips by id, the rest as it is.
 
     In every text the folders of absolute paths, long base64 and secrets are replaced by a mark.
@@ -92,17 +92,17 @@ def cleaned(value: Any, secrets: list[str] | None = None) -> Any:
     if isinstance(value, str):
         return _masked(value, secrets or [])
     if isinstance(value, list):
-        return [cleaned(part, secrets) for part in value]
+        return [clean_span(part, secrets) for part in value]
     if not isinstance(value, dict):
         return value
     if value.get("lc") == 1 and "content" in value.get("kwargs", {}):
         said = value["kwargs"]
-        return {"role": said.get("type", "system"), "content": cleaned(said["content"], secrets)}
+        return {"role": said.get("type", "system"), "content": clean_span(said["content"], secrets)}
     if isinstance(generations := value.get("generations"), list):
-        return {"generations": [[cleaned(one.get("message"), secrets) for one in many] for many in generations]}
+        return {"generations": [[clean_span(one.get("message"), secrets) for one in many] for many in generations]}
     if value.get("type") == "clip" and isinstance(clip := value.get("clip"), dict):
         return {"type": "clip", "clip": clip.get("id")}
-    return {name: cleaned(part, secrets) for name, part in value.items() if name not in _NOISE}
+    return {name: clean_span(part, secrets) for name, part in value.items() if name not in _NOISE}
 
 
 def _masked(text: str, secrets: Sequence[str]) -> str:

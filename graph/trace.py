@@ -6,7 +6,7 @@ _SHOWN_BELOW = ("best", "iterations", "usage", "described", "settings")
 _OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "described", "settings")
 
 
-def brief(state: Any) -> Any:
+def node_input(state: Any) -> Any:
     """A node's input without what the run's own span says, the attempts by their number and scores."""
     if not isinstance(state, dict):
         return state
@@ -18,7 +18,7 @@ def brief(state: Any) -> Any:
     return shown
 
 
-def outcome(update: Any) -> Any:
+def node_output(update: Any) -> Any:
     """A node's output without the texts that its model's span shows in full; the run's output has them all."""
     if not isinstance(update, dict):
         return update

@@ -18,20 +18,20 @@ from langsmith.run_trees import RunTree
 from langsmith.utils import LangSmithNotFoundError
 
 import prompts
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.types import MediaRef
-from nodes.requests import settings_of
+from nodes.requests import context_of
 from state.context import Context
 from state.schema import Update
 
 Node = Callable[[Any, Runtime[Context]], Awaitable[Update]]
-FEEDBACK = "evaluator_score"
-SHEET = "contact_sheet"
-GRAPHS = ("aurelia", "zero_shot")
+FEEDBACK_KEY = "evaluator_score"
+SHEET_ATTACHMENT = "contact_sheet"
+GRAPH_NAMES = ("aurelia", "zero_shot")
 _AT_THE_END = ("score", "best_iteration", "stop_reason", "choice")
 
 
-def observed(node: Node, desk: Desk | None = None) -> Any:
+def traced(node: Node, desk: ModelClient | None = None) -> Any:
     """The node, which also tells its own span and the run's what came of it; a fault of tracing spoils nothing.
 
     Args:
@@ -45,7 +45,7 @@ def observed(node: Node, desk: Desk | None = None) -> Any:
         if span := langsmith.get_current_run_tree():
             try:
                 root = _root(span)
-                await asyncio.to_thread(_tell, span, root, update, settings_of(runtime))
+                await asyncio.to_thread(_tell, span, root, update, context_of(runtime))
                 if root and desk and (clip := update.get("clip")) and desk.settings.trace_sheet:
                     await asyncio.to_thread(_attach, root, desk, clip)
             except Exception as fault:
@@ -66,21 +66,26 @@ def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context)
         span.add_metadata({name: value for name, value in told.items() if value is not None})
         _rate(span, span.id, attempt.get("score"), f"attempt {attempt['iteration']}")
     if root and (clip := update.get("clip")):
-        if root.name in GRAPHS:
+        if root.name in GRAPH_NAMES:
             root.name = run_name(root.name, update.get("question"))
         root.add_tags([context.profile])
         settings = context.model_dump(exclude_none=True, exclude=set(map(str, context.models())))
-        root.add_metadata({"clip": clip["id"], "models": context.models(), **settings, "prompts": prompts.hashes()})
+        root.add_metadata(
+            {"clip": clip["id"], "models": context.models(), **settings, "prompts": prompts.prompt_hashes()}
+        )
     if root and update.get("stop_reason"):
         root.add_metadata({name: update.get(name) for name in _AT_THE_END})
         _rate(span, root.id, update.get("score"), f"best of all, attempt {update.get('best_iteration')}")
 
 
-def _attach(root: RunTree, desk: Desk, clip: MediaRef) -> None:
+def _attach(root: RunTree, desk: ModelClient, clip: MediaRef) -> None:
     """Lays the clip's contact sheet beside the run; it is sent when the run ends."""
     from aurelia_core.media.contact_sheet import render_contact_sheet
 
-    attached: Any = {**(root.attachments or {}), SHEET: ("image/jpeg", render_contact_sheet(desk.store, clip))}
+    attached: Any = {
+        **(root.attachments or {}),
+        SHEET_ATTACHMENT: ("image/jpeg", render_contact_sheet(desk.store, clip)),
+    }
     root.attachments = attached
 
 
@@ -90,7 +95,7 @@ def _rate(span: RunTree, run: Any, score: int | None, comment: str) -> None:
     project = span.session_id or _project(span.client, span.session_name or "default")
     span.client.create_feedback(
         run,
-        FEEDBACK,
+        FEEDBACK_KEY,
         score=score,
         trace_id=span.trace_id,
         session_id=project,

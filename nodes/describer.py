@@ -6,22 +6,22 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Answer, Desk, Request
+from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.types import Sense, add_usage
-from nodes.requests import base_fields, emit, media_fields, settings_of
+from nodes.requests import base_fields, context_of, emit, media_fields
 from state.context import Context
-from state.schema import Judged, Known, Update
+from state.schema import ClipState, EvaluatorState, Update
 
 _SENSED: dict[Sense, tuple[str, str]] = {"sound": ("hear", "heard"), "picture": ("see", "seen")}
 
 
-async def describe(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
+async def describe(state: ClipState, runtime: Runtime[Context], desk: ModelClient) -> Update:
     """Describes what some model of the run cannot take; the same text serves all roles, attempts and questions.
 
     Raises:
         ModelError: the describing model did not answer.
     """
-    context = settings_of(runtime)
+    context = context_of(runtime)
     update: Update = {"described": {}}
     for sense, answer in (await descriptions(state, context, desk)).items():
         update["described"][sense] = answer.value
@@ -31,7 +31,9 @@ async def describe(state: Known, runtime: Runtime[Context], desk: Desk) -> Updat
     return update
 
 
-async def descriptions(state: Known | Judged, context: Context, desk: Desk) -> dict[Sense, Answer[str]]:
+async def descriptions(
+    state: ClipState | EvaluatorState, context: Context, desk: ModelClient
+) -> dict[Sense, Answer[str]]:
     """What the run's describer writes of each part of the clip that some model of the run cannot take; {} without one.
 
     Raises:
@@ -45,14 +47,14 @@ async def descriptions(state: Known | Judged, context: Context, desk: Desk) -> d
 
 
 async def _described(
-    sense: Sense, fields: dict[str, Any], state: Known | Judged, context: Context, desk: Desk
+    sense: Sense, fields: dict[str, Any], state: ClipState | EvaluatorState, context: Context, desk: ModelClient
 ) -> Answer[str]:
     verb, sensed = _SENSED[sense]
     told = base_fields("describer", state) | fields | {"when_deaf": "error", "only": sense}
     if sense == "sound":
         # How many frames other roles are shown decides nothing here: the same description serves them all.
         del told["frames"]
-    text = prompts.fill("describe", verb=verb, sensed=sensed)
+    text = prompts.fill_prompt("describe", verb=verb, sensed=sensed)
     try:
         return await desk.say(
             Request("describer", context.describer or "", text, told, state["run"], context.rollout, sees_clip=True)

@@ -4,28 +4,28 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Desk, Request
-from aurelia_core.models.messages import about
+from aurelia_core.models.client import ModelClient, Request
+from aurelia_core.models.messages import clip_facts
 from aurelia_core.models.replies import FeedbackReply
 from aurelia_core.types import NO_USAGE
 from nodes.requests import (
+    attempt_update,
     base_fields,
     choices_text,
+    clamp_windows,
+    context_of,
     emit,
-    inside,
-    looks,
-    part,
     reasoning_text,
-    settings_of,
+    windows_by_attempt,
     with_fallback,
 )
 from state.context import Context
-from state.schema import Attempt, Loop, Update
+from state.schema import Attempt, LoopState, Update
 
 
-async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
+async def give_feedback(state: LoopState, runtime: Runtime[Context], desk: ModelClient) -> Update:
     """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
-    context, attempt = settings_of(runtime), state["iterations"][-1]
+    context, attempt = context_of(runtime), state["iterations"][-1]
     if attempt["reasoning"] is None:
         return {}
     request = Request(
@@ -34,7 +34,7 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
         _text(state, attempt),
         base_fields("feedback", state)
         | {name: state[name] for name in ("question", "choices")}
-        | {"looks": looks(state["iterations"][:-1]), "frames": context.frames, "samples": context.samples}
+        | {"looks": windows_by_attempt(state["iterations"][:-1]), "frames": context.frames, "samples": context.samples}
         | {name: attempt[name] for name in ("iteration", "reasoning", "caption", "score", "critique", "doubts")},
         state["run"],
         context.rollout,
@@ -49,20 +49,20 @@ async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
             "usage": usage,
             "warnings": [f"There is no feedback on attempt {attempt['iteration']}: {fault}"],
         }
-    windows = inside(answer.value.windows, state["clip"]["duration"])
+    windows = clamp_windows(answer.value.windows, state["clip"]["duration"])
     iteration, said = attempt["iteration"], answer.value.feedback
     emit(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
-    return part("feedback", iteration, answer, feedback=said, windows=windows, **bill)
+    return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
 
-def _text(state: Loop, attempt: Attempt) -> str:
+def _text(state: LoopState, attempt: Attempt) -> str:
     reasoning = attempt["reasoning"]
-    return prompts.fill(
+    return prompts.fill_prompt(
         "feedback",
         question=state["question"],
         choices=choices_text(state["choices"]),
-        clip=about(state["clip"], state["tracks"]),
+        clip=clip_facts(state["clip"], state["tracks"]),
         iteration=str(attempt["iteration"]),
         reasoning=reasoning_text(reasoning) if reasoning else "(none)",
         caption=attempt["caption"] or "(none)",

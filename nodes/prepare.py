@@ -8,20 +8,24 @@ from langgraph.runtime import Runtime
 
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import MediaRef, Role
-from nodes.requests import emit, media_fields, recorded, settings_of
+from nodes.requests import changed_settings, context_of, emit, media_fields
 from state.context import ROLES, Context
 from state.schema import Input, Update
 from targets import in_domain
 
-MOST_TRACKS = 8
-LONGEST_TEXT = 10_000
-UNKEPT = "A run with a review pauses, so it needs a thread that is kept: give a checkpointer and a thread's name."
+MAX_TRACKS = 8
+MAX_TEXT_CHARS = 10_000
+REVIEW_NEEDS_THREAD = (
+    "A run with a review pauses, so it needs a thread that is kept: give a checkpointer and a thread's name."
+)
 
 
-async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tuple[Role, ...] = ROLES) -> Update:
+async def prepare(
+    state: Input, runtime: Runtime[Context], desk: ModelClient, roles: tuple[Role, ...] = ROLES
+) -> Update:
     """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
 
     Args:
@@ -35,10 +39,10 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
             is missing, its key wrong, or it cannot carry the clip.
         MediaError: a file cannot.
     """
-    question, choices, audio = check(state)
-    context = settings_of(runtime)
+    question, choices, audio = check_question(state)
+    context = context_of(runtime)
     if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
-        raise InputError(UNKEPT)
+        raise InputError(REVIEW_NEEDS_THREAD)
     clip = await asyncio.to_thread(desk.store.admit, state["video"])
     tracks: list[MediaRef] = []
     for name in audio:
@@ -56,7 +60,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "tracks": tracks,
         "described": {},
         "models": models,
-        "settings": recorded(context),
+        "settings": changed_settings(context),
         "iterations": None,
         "asked": None,
         "edited": None,
@@ -75,7 +79,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
     }
 
 
-def check(state: Input) -> tuple[str, list[str], list[str]]:
+def check_question(state: Input) -> tuple[str, list[str], list[str]]:
     """The question, the choices and the names of separate tracks, as they may be used.
 
     Raises:
@@ -88,8 +92,8 @@ def check(state: Input) -> tuple[str, list[str], list[str]]:
     if len({choice.casefold() for choice in choices}) < len(choices):
         raise InputError("Two of the choices are the same: give each once.")
     audio = [_text(name, "The name of a sound track") for name in _list(state.get("audio"))]
-    if len(audio) > MOST_TRACKS:
-        raise InputError(f"There are {len(audio)} sound tracks: give at most {MOST_TRACKS}.")
+    if len(audio) > MAX_TRACKS:
+        raise InputError(f"There are {len(audio)} sound tracks: give at most {MAX_TRACKS}.")
     _text(state.get("video"), "The name of the video")
     return question, choices, audio
 
@@ -103,6 +107,6 @@ def _list(value: Any) -> list[Any]:
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{what} is empty: give it as text.")
-    if len(value) > LONGEST_TEXT:
-        raise InputError(f"{what} has {len(value)} characters: at most {LONGEST_TEXT} are read.")
+    if len(value) > MAX_TEXT_CHARS:
+        raise InputError(f"{what} has {len(value)} characters: at most {MAX_TEXT_CHARS} are read.")
     return clean_text(value).strip()

@@ -13,18 +13,18 @@ from aurelia_core.models.replies import WindowReply
 from aurelia_core.types import NO_USAGE, MediaRef, Role, Sense, Window
 from state.context import Context
 from state.events import Event
-from state.schema import Attempt, Judged, Known, Reasoning, Update
+from state.schema import Attempt, ClipState, EvaluatorState, Reasoning, Update
 
-MOST_WINDOWS = 4
-SHORTEST_WINDOW = 0.1
+MAX_WINDOWS = 4
+MIN_WINDOW_SECONDS = 0.1
 
 
-def settings_of(runtime: Runtime[Context]) -> Context:
+def context_of(runtime: Runtime[Context]) -> Context:
     """The run's settings; the defaults when the graph was called without any."""
     return runtime.context or Context()
 
 
-def recorded(context: Context) -> dict[str, Any]:
+def changed_settings(context: Context) -> dict[str, Any]:
     """The settings as a thread keeps them: what differs from the defaults.
 
     They decide where a thread goes on whose state a person writes, which no run does (`graph.routing`).
@@ -37,7 +37,7 @@ def emit(runtime: Runtime[Context], event: Event) -> None:
     runtime.stream_writer(event)
 
 
-def base_fields(role: Role | Literal["describer"], state: Known | Judged) -> dict[str, Any]:
+def base_fields(role: Role | Literal["describer"], state: ClipState | EvaluatorState) -> dict[str, Any]:
     """The fields of every request: who is asked, and what all are told of the clip."""
     clip, tracks = state["clip"], state["tracks"]
     return {
@@ -47,7 +47,7 @@ def base_fields(role: Role | Literal["describer"], state: Known | Judged) -> dic
     }
 
 
-class Media(TypedDict):
+class ClipMedia(TypedDict):
     """What a run is about: the clip and its separate sound tracks."""
 
     clip: MediaRef
@@ -55,7 +55,7 @@ class Media(TypedDict):
     described: NotRequired[dict[Sense, str]]
 
 
-def media_fields(state: Media, context: Context) -> dict[str, Any]:
+def media_fields(state: ClipMedia, context: Context) -> dict[str, Any]:
     """The fields of a request whose role sees the clip: the same for all of them, as the clip's head must be."""
     fields: dict[str, Any] = {
         "clip": state["clip"],
@@ -97,22 +97,22 @@ def reasoning_text(reasoning: Reasoning) -> str:
     return "\n".join([*steps, f"Final answer: {reasoning['answer']}"])
 
 
-def looks(attempts: list[Attempt]) -> list[list[Window]]:
+def windows_by_attempt(attempts: list[Attempt]) -> list[list[Window]]:
     """Where each attempt looks, the next one included: the first at the whole clip ([]), later ones where told to."""
     return [[], *(attempt["windows"] for attempt in attempts)]
 
 
-def inside(windows: list[WindowReply], duration: float) -> list[Window]:
+def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
     """The windows that a model named, put inside the clip; empty ones are dropped, four are kept at most."""
     kept: list[Window] = []
     for window in windows:
         start, end = max(0.0, window.start), min(duration, window.end)
-        if end - start >= min(SHORTEST_WINDOW, duration / 2):
+        if end - start >= min(MIN_WINDOW_SECONDS, duration / 2):
             kept.append({"start": round(start, 3), "end": round(end, 3)})
-    return kept[:MOST_WINDOWS]
+    return kept[:MAX_WINDOWS]
 
 
-def part(role: Role, iteration: int, answer: Answer[Any], **known: Any) -> Update:
+def attempt_update(role: Role, iteration: int, answer: Answer[Any], **known: Any) -> Update:
     """The delta of an agent that answered: what it found out for this attempt, its cost, and what it could not take."""
     attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
     if answer.by_fallback:
@@ -121,7 +121,7 @@ def part(role: Role, iteration: int, answer: Answer[Any], **known: Any) -> Updat
     return {**update, "warnings": answer.notes} if answer.notes else update
 
 
-def failed(iteration: int, role: Role, fault: ModelError) -> Update:
+def failed_attempt(iteration: int, role: Role, fault: ModelError) -> Update:
     """The delta of an agent that failed: the attempt stays unscored and says why; the loop goes on."""
     usage = fault.usage or NO_USAGE
     return {

@@ -6,16 +6,16 @@ import prompts
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, ModelError
-from aurelia_core.models.client import Answer, Desk, Request
+from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.types import NO_USAGE
-from nodes.requests import base_fields, choices_text, emit, media_fields, settings_of, with_fallback
-from state.attempts import best_iteration, scores_of, stop_reason
+from nodes.requests import base_fields, choices_text, context_of, emit, media_fields, with_fallback
+from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context, Inject
-from state.schema import Ended, Known, Reasoning, Update
-from targets import Target, in_domain, target_for
+from state.schema import ClipState, Reasoning, TargetState, Update
+from targets import Target, find_target, in_domain
 
 
-async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
+async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], desk: ModelClient) -> Update:
     """The target's answer with the best reasoning; without any when no attempt could be scored.
 
     A reasoning that a person has edited stands for the best one; nobody has scored it, so it has no score and is no
@@ -24,8 +24,8 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     Raises:
         ModelError: the target did not answer.
     """
-    context, edited = settings_of(runtime), state.get("edited")
-    iteration = None if edited else best_iteration(scores_of(state["iterations"]))
+    context, edited = context_of(runtime), state.get("edited")
+    iteration = None if edited else best_iteration(attempt_scores(state["iterations"]))
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
     emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
     said = await ask_target(state, best, context, desk)
@@ -55,7 +55,7 @@ async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
     }
 
 
-async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
+async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], desk: ModelClient) -> Update:
     """The target's answer without reasoning; a failure is a warning and spoils nothing else."""
     try:
         return await answer_alone(state, runtime, desk)
@@ -64,17 +64,17 @@ async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) 
         return {"usage": spent or NO_USAGE, "warnings": [f"There is no zero-shot answer: {fault}"]}
 
 
-async def answer_alone(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
+async def answer_alone(state: ClipState, runtime: Runtime[Context], desk: ModelClient) -> Update:
     """The target's answer without reasoning, when nothing else is asked.
 
     Raises:
         ModelError: the target did not answer.
     """
-    said = await ask_target(state, None, settings_of(runtime), desk)
+    said = await ask_target(state, None, context_of(runtime), desk)
     return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
 
 
-def injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
+def select_injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
     """What `mode` lets through: the steps alone (as in the paper), also their answers, or everything."""
     if mode == "full":
         return reasoning
@@ -98,19 +98,19 @@ def injected_text(reasoning: Reasoning) -> str:
     return "\n".join(" ".join(line.split()) for line in lines)
 
 
-async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
+async def ask_target(state: ClipState, reasoning: Reasoning | None, context: Context, desk: ModelClient) -> Answer[str]:
     """What the target says with a reasoning before its prompt, or with none.
 
     Raises:
         ModelError: the target did not answer.
     """
-    given = injected(reasoning, context.inject) if reasoning else None
+    given = select_injected(reasoning, context.inject) if reasoning else None
     fields = base_fields("target", state) | media_fields(state, context)
     fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
     fields |= {"samples": context.samples}
-    text = _prompt(target_for(context.target), state, given)
+    text = _prompt(find_target(context.target), state, given)
     request = Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
-    instead = context.target_fallback and _prompt(target_for(context.target_fallback), state, given)
+    instead = context.target_fallback and _prompt(find_target(context.target_fallback), state, given)
     said = await desk.say(with_fallback(request, context, instead))
     # A fork may have chosen another target than the run began with, so it is looked at again.
     if in_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
@@ -120,9 +120,9 @@ async def ask_target(state: Known, reasoning: Reasoning | None, context: Context
     return said
 
 
-def _prompt(row: Target, state: Known, given: Reasoning | None) -> str:
+def _prompt(row: Target, state: ClipState, given: Reasoning | None) -> str:
     before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(given)) if given else ""
-    return prompts.fill(
+    return prompts.fill_prompt(
         "target",
         reasoning=before,
         question=state["question"],

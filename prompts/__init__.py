@@ -12,34 +12,34 @@ from importlib.resources import files
 from aurelia_core.errors import InputError
 
 _AGENTS = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
-NAMES = (*_AGENTS, "judge", "judge_choice")
+PROMPT_NAMES = (*_AGENTS, "judge", "judge_choice")
 _PLACEHOLDER = re.compile(r"(^> )?\{\{(\w+)\}\}", re.MULTILINE)
 
 
 @lru_cache
-def load(name: str) -> str:
+def load_prompt(name: str) -> str:
     """The text of `prompts/<name>.md`."""
     return files("prompts").joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
 
 
-def fill(name: str, **values: str) -> str:
+def fill_prompt(name: str, **values: str) -> str:
     """The prompt with its placeholders replaced, in one pass: `{{…}}` inside a user's text stays as it is.
 
     Raises:
         InputError: a placeholder has no value, or a value has no placeholder.
     """
-    text = load(name)
+    text = load_prompt(name)
     wanted = {name for _, name in _PLACEHOLDER.findall(text)}
     if wanted != set(values):
         raise InputError(f"prompts/{name}.md has the placeholders {sorted(wanted)}, but is given {sorted(values)}.")
-    return _PLACEHOLDER.sub(lambda match: quoted(values[match[2]]) if match[1] else values[match[2]], text)
+    return _PLACEHOLDER.sub(lambda match: quote_lines(values[match[2]]) if match[1] else values[match[2]], text)
 
 
-def quoted(text: str) -> str:
+def quote_lines(text: str) -> str:
     """The text with every line of it, however it is ended, after `> `; empty without any."""
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
 
 
-def hashes() -> dict[str, str]:
+def prompt_hashes() -> dict[str, str]:
     """The first 12 hex digits of each prompt's SHA-256, for a run's metadata."""
-    return {name: hashlib.sha256(load(name).encode()).hexdigest()[:12] for name in NAMES}
+    return {name: hashlib.sha256(load_prompt(name).encode()).hexdigest()[:12] for name in PROMPT_NAMES}

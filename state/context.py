@@ -12,7 +12,7 @@ Inject = Literal["steps", "steps+answers", "full"]
 PromptCache = Literal["implicit", "explicit"]
 Review = Literal["none", "reasoning"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
-SPEC = r"^[a-z_]+:\S+$"
+MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
 _WHEN_DEAF = r"^(error|evidence|describe:[a-z_]+:\S+)$"
@@ -35,31 +35,31 @@ class Context(BaseModel):
     profile: str = Field(default="offline", title="Profile", description="Name of the preset these settings came from.")
     generator: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=MODEL_ID_PATTERN,
         title="Reasoning Generator",
         description="Model (provider:model) that writes the reasoning steps.",
     )
     summarizer: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=MODEL_ID_PATTERN,
         title="Summarizer",
         description="Model that turns the reasoning into a caption; it sees no media.",
     )
     evaluator: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=MODEL_ID_PATTERN,
         title="Evaluator",
         description="Model that scores the caption against the clip, 1 to 10.",
     )
     feedback: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=MODEL_ID_PATTERN,
         title="Feedback",
         description="Model that tells the generator what to look at next.",
     )
     target: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=MODEL_ID_PATTERN,
         title="Target model",
         description="The frozen audio-visual LLM whose answer is wanted.",
     )

@@ -95,7 +95,7 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
     return [merged[iteration] for iteration in sorted(merged)]
 
 
-def add_new(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
+def append_new(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
     """Reducer: appends what is not there yet; None starts anew."""
     return [] if new is None else list(dict.fromkeys([*(old or []), *new]))
 
@@ -146,7 +146,7 @@ class Update(TypedDict, total=False):
     settings: dict[str, Any]
 
 
-class Known(TypedDict):
+class ClipState(TypedDict):
     """What every agent is told; `run` names who pays, `described` is what was written for models that lack a sense."""
 
     run: str
@@ -157,14 +157,14 @@ class Known(TypedDict):
     described: NotRequired[dict[Sense, str]]
 
 
-class Loop(Known):
+class LoopState(ClipState):
     """What the agents of the loop see beside that: the attempts so far; `asked` are those that a person asked for."""
 
     iterations: Annotated[list[Attempt], merge_attempts]
-    asked: Annotated[list[int], add_new]
+    asked: Annotated[list[int], append_new]
 
 
-class Judged(TypedDict):
+class EvaluatorState(TypedDict):
     """What the evaluator sees: clip and attempts (of which it reads the caption), not the question (section 3.2)."""
 
     run: str
@@ -174,7 +174,7 @@ class Judged(TypedDict):
     iterations: Annotated[list[Attempt], merge_attempts]
 
 
-class Standing(TypedDict):
+class Progress(TypedDict):
     """What decides whether the loop ends: the attempts, of which their scores count, and what they took."""
 
     iterations: Annotated[list[Attempt], merge_attempts]
@@ -182,20 +182,20 @@ class Standing(TypedDict):
     usage: Annotated[Usage, add_usage]
 
 
-class Prepared(Known):
+class PrepareRouterState(ClipState):
     """What the router sees after prepare; `settings` are those that differ from the defaults."""
 
     settings: NotRequired[dict[str, Any]]
 
 
-class Routed(Standing):
+class EvaluatorRouterState(Progress):
     """What the router sees at the end of an attempt: beside that, the attempts that a person asked for after it."""
 
-    asked: Annotated[list[int], add_new]
+    asked: Annotated[list[int], append_new]
     settings: NotRequired[dict[str, Any]]
 
 
-class Ended(Loop, Standing):
+class TargetState(LoopState, Progress):
     """What the target node and a reviewer see when the loop has ended; `edited` is a person's reasoning."""
 
     edited: NotRequired[Reasoning | None]
@@ -218,7 +218,7 @@ class Output(TypedDict):
     clip: MediaRef
     models: dict[Role, str]
     usage: Annotated[Usage, add_usage]
-    warnings: Annotated[list[str], add_new]
+    warnings: Annotated[list[str], append_new]
 
 
 class State(Input, Output):
@@ -228,6 +228,6 @@ class State(Input, Output):
     tracks: list[MediaRef]
     described: dict[Sense, str]
     settings: dict[str, Any]
-    asked: Annotated[list[int], add_new]
+    asked: Annotated[list[int], append_new]
     edited: Reasoning | None
     seconds: Annotated[float, add_seconds]

@@ -16,11 +16,13 @@ from aurelia_core import plugins
 from aurelia_core.errors import InputError
 from aurelia_core.types import MediaRef
 
-State = Literal["works here", "needs a key", "needs weights", "needs its own environment", "no public weights"]
-Run = Literal["provider", "native", "worker"]
-Name = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
-Hub = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+TargetReadiness = Literal[
+    "works here", "needs a key", "needs weights", "needs its own environment", "no public weights"
+]
+RunKind = Literal["provider", "native", "worker"]
+ModelPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
+HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class Target(BaseModel):
@@ -30,7 +32,7 @@ class Target(BaseModel):
 
     title: str = Field(min_length=1, max_length=60, description="Its name in tables; a paper row's as printed there.")
     paper_row: bool = Field(default=False, description="Whether it is a row of the paper's Table 1.")
-    models: list[Name] = Field(
+    models: list[ModelPattern] = Field(
         min_length=1,
         max_length=20,
         description="The `provider:model` names it stands for, first one that can be written as it is; a trailing `*`"
@@ -62,20 +64,20 @@ class Target(BaseModel):
         max_length=600,
         description="Text put before the question, with `{{reasoning}}` where the injected reasoning stands.",
     )
-    short: Line = Field(description="What it is told about the form of a free answer.")
-    choice: Line = Field(description="What it is told about the form of an answer that is one of several choices.")
+    short: ShortText = Field(description="What it is told about the form of a free answer.")
+    choice: ShortText = Field(description="What it is told about the form of an answer that is one of several choices.")
     domain: str | None = Field(
         default=None,
         max_length=60,
         description="The only world of clips and questions that it knows; its package decides what belongs to it."
         " null: any clip and question.",
     )
-    run: Run = Field(
+    run: RunKind = Field(
         default="provider",
         description="provider: a service or code of ours; native: weights in this process; worker: a process with an"
         " environment of its own.",
     )
-    state: State | None = Field(
+    state: TargetReadiness | None = Field(
         default=None, description="What stands between a user and an answer; null only for the row of any model."
     )
     key: str | None = Field(
@@ -87,10 +89,12 @@ class Target(BaseModel):
     upstream: str | None = Field(
         default=None, pattern=r"^https://\S+$", description="The makers' repository, with the branch where it matters."
     )
-    weights: list[Hub] = Field(default=[], max_length=10, description="Names of its weights on the Hugging Face hub.")
-    weights_elsewhere: Line | None = Field(default=None, description="Where its weights are, when not on the hub.")
-    licence_code: Line | None = Field(default=None, description="Licence of the makers' code; null: not confirmed.")
-    licence_weights: Line | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
+    weights: list[HubId] = Field(default=[], max_length=10, description="Names of its weights on the Hugging Face hub.")
+    weights_elsewhere: ShortText | None = Field(default=None, description="Where its weights are, when not on the hub.")
+    licence_code: ShortText | None = Field(
+        default=None, description="Licence of the makers' code; null: not confirmed."
+    )
+    licence_weights: ShortText | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
     notes: str = Field(default="", max_length=1500, description="What a user should know, and what is unconfirmed.")
 
     @model_validator(mode="after")
@@ -123,15 +127,15 @@ class Target(BaseModel):
 
 
 @lru_cache
-def rows() -> dict[str, Target]:
+def target_rows() -> dict[str, Target]:
     """Every row by the name of its file: those of this folder and those that installed packages add.
 
     Raises:
         InputError: a row cannot be read, or two packages have a row of the same name.
     """
-    found = read_rows(files("targets"))
+    found = read_target_rows(files("targets"))
     for name in _packages():
-        added = read_rows(files(name))
+        added = read_target_rows(files(name))
         if both := sorted(found.keys() & added.keys()):
             raise InputError(
                 f"The target row {both[0]!r} of the package {name} has the name of another row: rename it."
@@ -149,18 +153,18 @@ def in_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) 
 
     The package that adds the row decides it by its function `in_domain(domain, question, clip, tracks)`.
     """
-    row = target_for(spec)
+    row = find_target(spec)
     if row.domain is None:
         return None
     for entry in plugins.entry_points("aurelia.targets").values():
-        if row in read_rows(files(entry.value)).values():
+        if row in read_target_rows(files(entry.value)).values():
             return bool(
                 plugins.load_entry_point("aurelia.targets", entry.name).in_domain(row.domain, question, clip, tracks)
             )
     return None
 
 
-def read_rows(folder: Traversable) -> dict[str, Target]:
+def read_target_rows(folder: Traversable) -> dict[str, Target]:
     """The rows of a folder, each checked, by the name of its file.
 
     Raises:
@@ -176,6 +180,6 @@ def read_rows(folder: Traversable) -> dict[str, Target]:
     return found
 
 
-def target_for(spec: str) -> Target:
+def find_target(spec: str) -> Target:
     """The row that describes the model `spec` most exactly; `default` when no other names it."""
-    return max(rows().values(), key=lambda row: row.fit(spec))
+    return max(target_rows().values(), key=lambda row: row.fit(spec))

@@ -8,30 +8,30 @@ from difflib import get_close_matches
 from typing import Any
 
 from aurelia_core.errors import InputError
-from targets import Target, rows, target_for
+from targets import Target, find_target, target_rows
 
 EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
 
 
-def listed() -> list[dict[str, Any]]:
+def list_targets() -> list[dict[str, Any]]:
     """Every row as `name`, `title`, `state`, `run` and `paper_row`: those of the paper first, then by name."""
-    order = sorted(rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
+    order = sorted(target_rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
     return [{"name": name, **row.model_dump(include={"title", "state", "run", "paper_row"})} for name, row in order]
 
 
-def find(name: str) -> tuple[str, Target]:
+def find_target_row(name: str) -> tuple[str, Target]:
     """The row with this name, this title, or, for a `provider:model`, the row that describes it.
 
     Raises:
         InputError: there is none; the message names the nearest.
     """
-    known = rows()
+    known = target_rows()
     wanted = name.strip().casefold()
     for key, row in known.items():
         if wanted in (key, row.title.casefold()):
             return key, row
     if ":" in wanted:
-        found = target_for(name.strip())
+        found = find_target(name.strip())
         return next((key, row) for key, row in known.items() if row is found)
     spoken = {row.title.casefold(): key for key, row in known.items()}
     near = get_close_matches(wanted, [*known, *spoken], n=5, cutoff=0.5)
@@ -40,7 +40,7 @@ def find(name: str) -> tuple[str, Target]:
     raise InputError(f"There is no target {name!r}: {hint}")
 
 
-def explained(name: str, providers: Iterable[str]) -> dict[str, Any]:
+def explain_target(name: str, providers: Iterable[str]) -> dict[str, Any]:
     """One row in full.
 
     Args:
@@ -51,7 +51,7 @@ def explained(name: str, providers: Iterable[str]) -> dict[str, Any]:
         the row's fields, and `name`, `spec` (the model to write; null when the row is that of any model), `command`
         (null when nothing can be run), `lacks` (what has to be done first, in order; empty when it works as it is).
     """
-    key, row = find(name)
+    key, row = find_target_row(name)
     spec = name.strip() if ":" in name else None if row.models == ["*"] else row.models[0]
     written = spec or "PROVIDER:MODEL"
     asks = f'aurelia ask --video CLIP --question "..." --model target={written}'
@@ -95,7 +95,7 @@ def _environment(row: Target, name: str) -> list[str]:
     ]
 
 
-def list_lines(found: list[dict[str, Any]]) -> str:
+def render_target_list(found: list[dict[str, Any]]) -> str:
     """The rows as a table for a terminal."""
     wide = max(len(row["name"]) for row in found) + 2
     named = max(len(row["title"]) for row in found) + 2
@@ -106,7 +106,7 @@ def list_lines(found: list[dict[str, Any]]) -> str:
     return "\n".join([*text, "", "aurelia targets NAME explains one."])
 
 
-def lines(row: dict[str, Any]) -> str:
+def render_target(row: dict[str, Any]) -> str:
     """One row for a terminal."""
     unknown = "not confirmed"
     paper = ", a row of the paper's Table 1" if row["paper_row"] else ""

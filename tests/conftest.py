@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
 from tests.support.scripted import ScriptedChat
@@ -61,11 +61,13 @@ def tiny_omni(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stage(settings: Settings, session_store: ClipStore, duet: Path) -> Iterator[Any]:
     """Makes a Stage for a script."""
-    desks: list[Desk] = []
+    desks: list[ModelClient] = []
 
     def make(model: ScriptedChat, ledger: Path | None = None) -> Stage:
-        book = Ledger(ledger or settings.ledger, sleep=no_wait)
-        desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger=book)
+        book = CallLedger(ledger or settings.ledger, sleep=no_wait)
+        desk = ModelClient(
+            settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger=book
+        )
         desks.append(desk)
         return Stage(model, desk, duet)
 

@@ -20,11 +20,11 @@ from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.runner import House
 from aurelia_core.errors import InputError, MediaError, ModelError
-from aurelia_core.models.client import Desk
-from nodes.prepare import check
+from aurelia_core.models.client import ModelClient
+from nodes.prepare import check_question
 from nodes.target import ask_target
 from state.context import Context, Inject, make_context
-from state.schema import Attempt, Known
+from state.schema import Attempt, ClipState
 
 Score = Callable[[Record, str], Awaitable[Sequence["Scored"]]]
 Key = tuple[str, int | None]
@@ -122,7 +122,7 @@ async def ablate(
         if not any(loop and loop.result for _, _, loop, _ in rows):
             raise InputError(f"{path.name} holds no answer with AURELIA: run that arm first.")
         ledger = RunLedger(path, Traffic(concurrency, {}), sleep=house.sleep)
-        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+        desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger)
         asking = _Asking(context, desk, ledger, Clips(store), score)
         gate = asyncio.Semaphore(concurrency)
 
@@ -155,7 +155,7 @@ class _Asking:
     """Asks about other best attempts than the run's own, and scores."""
 
     context: Context
-    desk: Desk
+    desk: ModelClient
     ledger: RunLedger
     clips: Clips
     score: Score
@@ -194,11 +194,11 @@ class _Asking:
                 return Told(None, str(fault))
         return await self._scored(record, said.value)
 
-    async def _state(self, record: Record) -> Known:
+    async def _state(self, record: Record) -> ClipState:
         """What the target is told, as the graph's first node prepares it."""
         media = await self.clips.media(record)
         asked: Any = {"video": media.video, "audio": media.audio, "question": record.asked(), "choices": record.choices}
-        question, choices, audio = check(asked)
+        question, choices, audio = check_question(asked)
         clip = await asyncio.to_thread(self.desk.store.admit, media.video)
         tracks = [await asyncio.to_thread(self.desk.store.admit, name, kind="audio") for name in audio]
         return {"run": "ablate", "question": question, "choices": choices, "clip": clip, "tracks": tracks}

@@ -11,7 +11,7 @@ from typing import Any
 
 from aurelia_core.errors import InputError
 from aurelia_core.types import NO_USAGE, Usage, add_usage
-from state.attempts import best_iteration, scores_of, stop_reason
+from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context
 from state.schema import Attempt, StopReason
 
@@ -69,7 +69,7 @@ def derive(attempts: Sequence[Attempt], setting: Setting) -> Derived:
         InputError: the loop would have gone on after the run's last attempt.
     """
     context = Context(max_iterations=setting.max_iterations, threshold=setting.threshold)
-    scores = scores_of(attempts)
+    scores = attempt_scores(attempts)
     for count in range(1, len(scores) + 1):
         reason = stop_reason({"iterations": [*attempts[:count]], "seconds": 0.0, "usage": NO_USAGE}, context)
         if reason is not None:

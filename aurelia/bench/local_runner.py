@@ -15,7 +15,7 @@ from aurelia.bench.threads import Threads, lost
 from aurelia.run.ask import ask
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, StorageError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import sanitize_json
 from aurelia_core.types import NO_USAGE
 from graph.build import build_graph, build_zero_shot
@@ -52,7 +52,7 @@ class LocalAsker:
     """Asks with the graphs of this process, every call through the run's own ledger."""
 
     def __init__(
-        self, context: Context, desk: Desk, ledger: RunLedger, at_once: int, threads: Threads | None = None
+        self, context: Context, desk: ModelClient, ledger: RunLedger, at_once: int, threads: Threads | None = None
     ) -> None:
         """Asks nothing yet.
 

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from aurelia.bench.rate_limits import Traffic
 from aurelia.bench.run_schema import told
 from aurelia_core.errors import ModelError
-from aurelia_core.models.call_ledger import Call, Ledger, Reply
+from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
 from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 
@@ -31,7 +31,7 @@ class Account:
 _PAYING: ContextVar[Account] = ContextVar("paying")
 
 
-class RunLedger(Ledger):
+class RunLedger(CallLedger):
     """A ledger in a run file.
 
     Attributes:
@@ -62,7 +62,7 @@ class RunLedger(Ledger):
             _PAYING.reset(token)
             self.forget(payer)
 
-    async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
+    async def call(self, call: ModelCall, config: RunnableConfig | None = None) -> LedgerReply:
         """As the ledger's, in the name of the payer."""
         account = _PAYING.get()
         try:
@@ -73,7 +73,7 @@ class RunLedger(Ledger):
         account.usage = add_usage(account.usage, reply.usage)
         return reply
 
-    def settle(self, run: str, *replies: Reply) -> None:
+    def settle(self, run: str, *replies: LedgerReply) -> None:
         """As the ledger's, in the name of the payer."""
         super().settle(_PAYING.get().payer, *replies)
 

@@ -177,7 +177,7 @@ def opened(path: Path, records: Sequence[Record], context: Context, plan: Plan, 
     """
     told: dict[str, Any] = {
         "settings": settings(context, plan),
-        "prompts": prompts.hashes(),
+        "prompts": prompts.prompt_hashes(),
         "records_sha256": sha256(records),
     }
     if not RunFile.begun(path):

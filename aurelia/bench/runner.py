@@ -24,7 +24,7 @@ from aurelia.bench.session import Session, Tell
 from aurelia.bench.threads import Threads, threads_in
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
 from state.context import Context
@@ -143,7 +143,7 @@ async def _asker(
     if context.review != "none":
         raise InputError('A benchmark waits for nobody: take review = "reasoning" out of the profile.')
     if not house.servers:
-        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
+        desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger)
         await asyncio.to_thread(_make_models, desk, context, plan)
         return LocalAsker(context, desk, ledger, plan.concurrency, threads)
     if plan.rpm:
@@ -174,7 +174,7 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
     return there[: plan.limit], len(wanted) - len(there)
 
 
-def _make_models(desk: Desk, context: Context, plan: Plan) -> None:
+def _make_models(desk: ModelClient, context: Context, plan: Plan) -> None:
     specs = plans.specs(context, plan)
     for spec in specs:
         desk.model(spec)

@@ -16,7 +16,7 @@ from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.runner import House
 from aurelia.bench.scoring import CAPTIONING, Judge, score_captions, score_outcome
 from aurelia.bench.scoring import Mark as Scored
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 
 Score = Callable[[Record, str], Awaitable[Sequence[Scored]]]
 BATCH = 200
@@ -49,7 +49,7 @@ async def mark_run(path: Path, *, house: House | None = None, judge: str | None 
         if judge is None or house is None:
             return await _mark(run, by_rule, False, concurrency)
         ledger = RunLedger(path, Traffic(concurrency, {}), sleep=house.sleep)
-        desk = Desk(house.settings, providers=house.providers, store=house.store, ledger=ledger)
+        desk = ModelClient(house.settings, providers=house.providers, store=house.store, ledger=ledger)
         desk.model(judge)
         asked = Judge(desk, judge)
 

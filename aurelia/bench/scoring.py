@@ -16,8 +16,8 @@ from aurelia.bench.records import Record
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED
 from aurelia_core.answers.open_answer import match_open_answer
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Desk, Request
-from aurelia_core.models.replies import Reply
+from aurelia_core.models.client import ModelClient, Request
+from aurelia_core.models.replies import ModelReply
 from nodes.requests import choices_text
 
 NONE = "none"
@@ -48,7 +48,7 @@ class Mark:
         return None if self.value is None else self.value == 1
 
 
-class Verdict(Reply):
+class Verdict(ModelReply):
     """The judge's word on an open answer; null: it commits to nothing."""
 
     correct: bool | None
@@ -65,7 +65,7 @@ class Judge:
         run: names the run that pays.
     """
 
-    desk: Desk
+    desk: ModelClient
     spec: str
     run: str = "judge"
 
@@ -77,8 +77,8 @@ class Judge:
         """
         letters = CHOICE_LETTERS[: len(choices)]
         fields: dict[str, Any] = {"choice": (Literal[(*letters, NONE)], ...), "reason": (str, "")}
-        schema: type[Any] = create_model("ChoiceVerdict", __base__=Reply, **fields)
-        text = prompts.fill("judge_choice", question=question, choices=choices_text(list(choices)), reply=reply)
+        schema: type[Any] = create_model("ChoiceVerdict", __base__=ModelReply, **fields)
+        text = prompts.fill_prompt("judge_choice", question=question, choices=choices_text(list(choices)), reply=reply)
         verdict = (await self.desk.ask(self._request(text, question, reply, choices=list(choices)), schema)).value
         return (None if verdict.choice == NONE else letters.index(verdict.choice)), verdict.reason
 
@@ -89,7 +89,7 @@ class Judge:
             ModelError: the judge did not answer, or not in the form asked for.
         """
         references = "\n".join(f"* {answer}" for answer in answers)
-        text = prompts.fill("judge", question=question, references=references, reply=reply)
+        text = prompts.fill_prompt("judge", question=question, references=references, reply=reply)
         request = self._request(text, question, reply, answers=list(answers))
         return (await self.desk.ask(request, Verdict)).value
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aurelia import profiles
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
 
@@ -46,11 +46,11 @@ def examine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         "media_roots": None if settings.any_file else len(settings.media_roots),
         "local": _local(),
         "traces": _traces(settings),
-        "profiles": [_profile(name, Desk(settings) if ask else None) for name in profiles.names()],
+        "profiles": [_profile(name, ModelClient(settings) if ask else None) for name in profiles.names()],
     }
 
 
-def _profile(name: str, desk: Desk | None) -> dict[str, Any]:
+def _profile(name: str, desk: ModelClient | None) -> dict[str, Any]:
     values = profiles.read(name)
     context = make_context({key: value for key, value in values.items() if key != "description"})
     models = context.models()
@@ -63,14 +63,14 @@ def _profile(name: str, desk: Desk | None) -> dict[str, Any]:
 
 def _lacks(spec: str) -> list[str]:
     """What has to be there before the model `spec` can be asked."""
-    from aurelia_core.models.capabilities import lacking
+    from aurelia_core.models.capabilities import missing_requirements
     from aurelia_core.models.registry import providers
 
     provider = spec.partition(":")[0]
     if provider not in providers():
         return [f"a provider named {provider!r}"]
     needed = ("numpy", "scipy", "librosa", "av") if provider == "offline" else ()
-    lacks = [f"the package {name}" for name in needed if _version(name) is None] + lacking(provider)
+    lacks = [f"the package {name}" for name in needed if _version(name) is None] + missing_requirements(provider)
     if provider == "transformers" and _version("huggingface_hub"):
         from aurelia_core.models.local.weights import lacking_weights
 
@@ -78,7 +78,7 @@ def _lacks(spec: str) -> list[str]:
     return lacks
 
 
-def _refused(spec: str, desk: Desk) -> str | None:
+def _refused(spec: str, desk: ModelClient) -> str | None:
     """What the model's provider has against its key or its name; None when nothing, or when it does not answer."""
     try:
         if look_up := getattr(desk.model(spec), "look_up", None):
@@ -92,11 +92,11 @@ def _local() -> str | None:
     """Where local weights would run and how a clip would be shown to them; null without their packages."""
     if _version("torch") is None or _version("transformers") is None:
         return None
-    from aurelia_core.models.local.setup import described, place
+    from aurelia_core.models.local.setup import choose_placement, describe_placement
 
     film = "as video where the family takes it, else as frames" if _version("torchvision") else "as frames with times"
     try:
-        return f"{described(place())}; clips are shown {film}"
+        return f"{describe_placement(choose_placement())}; clips are shown {film}"
     except InputError as fault:
         return str(fault)
 

@@ -150,14 +150,14 @@ def targets(
     from targets import explain
 
     if name is None:
-        found = explain.listed()
-        _print(dump_visible_json(found) if as_json else explain.list_lines(found))
+        found = explain.list_targets()
+        _print(dump_visible_json(found) if as_json else explain.render_target_list(found))
         return
-    explain.find(name)
+    explain.find_target_row(name)
     from aurelia_core.models.registry import providers
 
-    row = explain.explained(name, providers())
-    _print(dump_visible_json(row) if as_json else explain.lines(row))
+    row = explain.explain_target(name, providers())
+    _print(dump_visible_json(row) if as_json else explain.render_target(row))
 
 
 @app.command()
@@ -207,9 +207,9 @@ class _Media:
         self.tracks = [self._store.admit(name, kind="audio") for name in audio or []]
 
     def desk(self) -> Any:
-        from aurelia_core.models.client import Desk
+        from aurelia_core.models.client import ModelClient
 
-        return Desk(Settings.from_environment(local=True), store=self._store)
+        return ModelClient(Settings.from_environment(local=True), store=self._store)
 
 
 def _print(text: str) -> None:

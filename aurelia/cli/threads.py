@@ -25,7 +25,7 @@ from aurelia_core.settings import Settings
 
 if TYPE_CHECKING:
     from aurelia.cli.progress import Progress
-    from aurelia_core.models.client import Desk
+    from aurelia_core.models.client import ModelClient
     from state.context import Context
 
 VARIABLE = "AURELIA_CHECKPOINT"
@@ -68,7 +68,7 @@ class Keeping:
             raise InputError("--checkpoint says where a thread is kept: name the thread with --thread.")
         return cls(thread or (f"review-{uuid.uuid4().hex[:8]}" if review else None), where, review)
 
-    async def ask(self, question: Any, context: "Context", desk: "Desk", progress: "Progress") -> dict[str, Any]:
+    async def ask(self, question: Any, context: "Context", desk: "ModelClient", progress: "Progress") -> dict[str, Any]:
         """Answers the question, kept in the thread if there is one."""
         from aurelia.run.ask import ask
 
@@ -147,7 +147,7 @@ class _AtTerminal:
         self._draft = ""
 
     async def __call__(self, pause: Mapping[str, Any]) -> dict[str, Any]:
-        from nodes.review import check
+        from nodes.review import check_review_answer
 
         self._progress.pause(pause)
         self._draft = _as_text(pause["reasoning"] or EMPTY)
@@ -156,7 +156,7 @@ class _AtTerminal:
                 # It holds up the event loop on purpose: nothing else runs meanwhile.
                 decided = self._answer(_as_text(pause["reasoning"] or {}))
                 if decided is not None:
-                    check(decided, pause)
+                    check_review_answer(decided, pause)
                     return decided
             except InputError as fault:
                 typer.echo(escape_invisible(str(fault)), err=True)

@@ -11,18 +11,18 @@ from langgraph.types import Command
 
 from aurelia.run.threads import Reviewer, resumed, stopped, thread_config
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import sanitize_json
 from aurelia_core.suggestions import reject_unknown_names
 from aurelia_core.types import MediaRef, add_usage
 from graph.build import AureliaGraph, build_graph
-from graph.sender import configure
+from graph.sender import configure_tracing
 from graph.tracing import run_name
 from nodes.describer import descriptions
-from nodes.evaluator import judge
+from nodes.evaluator import judge_caption
 from state.context import Context
 from state.events import Event
-from state.schema import Input, Judged
+from state.schema import EvaluatorState, Input
 
 CLIP_KEYS = ("id", "duration", "width", "height", "fps", "has_audio", "audio_channels", "audio_seconds")
 RESULT_KEYS = (
@@ -48,7 +48,7 @@ async def ask(
     question: Input,
     context: Context,
     *,
-    desk: Desk | None = None,
+    desk: ModelClient | None = None,
     graph: AureliaGraph | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     tags: Sequence[str] = (),
@@ -85,8 +85,8 @@ async def ask(
         **question,
         **sanitize_json({name: question[name] for name in ("question", "choices") if name in question}),
     }
-    configure()
-    desk = desk or (None if graph else Desk())
+    configure_tracing()
+    desk = desk or (None if graph else ModelClient())
     graph = graph or build_graph(desk=desk, checkpointer=keep)
     config: Any = {
         "run_name": run_name("aurelia", question.get("question")),
@@ -132,7 +132,9 @@ def result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
     return {**found, "clip": {name: output["clip"][name] for name in CLIP_KEYS}, "seconds": seconds}
 
 
-async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: Context, desk: Desk) -> dict[str, Any]:
+async def score(
+    clip: MediaRef, tracks: list[MediaRef], caption: str, context: Context, desk: ModelClient
+) -> dict[str, Any]:
     """What the evaluator alone says of a caption: score (null when nothing can be checked), justification, windows.
 
     Its bill stands beside that, and in `warnings` what was put in place of what it could not take.
@@ -140,12 +142,12 @@ async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: C
     Raises:
         ModelError: the evaluator, or the describer that it needs, did not answer.
     """
-    state: Judged = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
+    state: EvaluatorState = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
     others = {"generator": context.evaluator, "generator_fallback": ""}
     others |= {"target": context.evaluator, "target_fallback": ""}
     alone = context.model_copy(update=others)
     described = await descriptions(state, alone, desk)
     state["described"] = {sense: answer.value for sense, answer in described.items()}
-    verdict = await judge(state, caption, context, desk)
+    verdict = await judge_caption(state, caption, context, desk)
     usage = reduce(add_usage, (answer.usage for answer in described.values()), verdict.usage)
     return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": usage, "warnings": verdict.notes}

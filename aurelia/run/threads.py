@@ -10,9 +10,9 @@ from langgraph.checkpoint.base import id as ids
 from langgraph.types import StateSnapshot
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from graph.build import AureliaGraph
-from nodes.prepare import check
+from nodes.prepare import check_question
 from state.events import ResumedEvent
 from state.schema import Input
 
@@ -34,7 +34,7 @@ def thread_config(graph: AureliaGraph, thread: str) -> RunnableConfig:
     return {"configurable": {"thread_id": thread}}
 
 
-async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: Desk | None) -> StateSnapshot | None:
+async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: ModelClient | None) -> StateSnapshot | None:
     """The state that a thread was stopped in, if that was in the middle of this very question; else None.
 
     Args:
@@ -51,7 +51,7 @@ async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: Desk 
     _come_after(state)
     if not state.next or state.next[0] in ("__start__", "prepare") or not held.get("run"):
         return None
-    text, choices, audio = check(question)
+    text, choices, audio = check_question(question)
     same = held["question"] == text and held["choices"] == choices
     if desk is None:
         same = same and (held["video"], held.get("audio") or []) == (question["video"], audio)

@@ -14,18 +14,18 @@ from langchain_core.messages import AIMessage, AnyMessage
 import prompts
 from aurelia_core.errors import InputError, ModelError, ReplyError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Call, Ledger
-from aurelia_core.models.call_ledger import Reply as Paid
-from aurelia_core.models.messages import RequestMessage, compose
-from aurelia_core.models.registry import Provider, make_model, shown
+from aurelia_core.models.call_ledger import CallLedger, ModelCall
+from aurelia_core.models.call_ledger import LedgerReply as Paid
+from aurelia_core.models.messages import RequestMessage, compose_messages
+from aurelia_core.models.registry import Provider, make_model, model_display_name
 from aurelia_core.models.registry import providers as known_providers
-from aurelia_core.models.replies import LONGEST_REPLY, Reply, read
+from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply
 from aurelia_core.settings import Settings
 from aurelia_core.types import NO_USAGE, Role, Sense, Usage, add_usage
 
-R = TypeVar("R", bound=Reply)
-V = TypeVar("V")
-SEEING: tuple[Role, ...] = ("generator", "evaluator", "target")
+_Reply = TypeVar("_Reply", bound=ModelReply)
+_Value = TypeVar("_Value")
+ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[V]):
+class Answer(Generic[_Value]):
     """A usable answer.
 
     Attributes:
@@ -65,14 +65,14 @@ class Answer(Generic[V]):
         by_fallback: whether the fallback gave it.
     """
 
-    value: V
+    value: _Value
     usage: Usage
     seconds: float
     notes: list[str] = field(default_factory=list)
     by_fallback: bool = False
 
 
-class Desk:
+class ModelClient:
     """The models, the clip store and the ledger of one process, each made when first needed."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Desk:
         *,
         providers: Mapping[str, Provider] | None = None,
         store: ClipStore | None = None,
-        ledger: Ledger | None = None,
+        ledger: CallLedger | None = None,
     ) -> None:
         """Opens nothing.
 
@@ -112,10 +112,10 @@ class Desk:
         return self._store
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> CallLedger:
         """The call ledger."""
         if self._ledger is None:
-            self._ledger = Ledger(self.settings.ledger)
+            self._ledger = CallLedger(self.settings.ledger)
         return self._ledger
 
     def model(self, spec: str) -> BaseChatModel:
@@ -143,7 +143,7 @@ class Desk:
         specs = [spec for _, spec in asked]
         for role, spec in asked:
             if refuse := getattr(self.model(spec), "refuse", None):
-                refuse(fields, role in SEEING)
+                refuse(fields, role in ROLES_WITH_CLIP)
         for sense in self.lacking(asked, fields) if describer else []:
             specs.append(self._able(describer or "", sense, fields))
         for spec in dict.fromkeys(specs):
@@ -156,7 +156,7 @@ class Desk:
         Raises:
             InputError: there is no such model.
         """
-        models = [self.model(spec) for role, spec in asked if role in SEEING]
+        models = [self.model(spec) for role, spec in asked if role in ROLES_WITH_CLIP]
         missed = {sense for model in models if (lacks := getattr(model, "lacks", None)) for sense in lacks(fields)}
         senses: tuple[Sense, ...] = ("sound", "picture")
         return [sense for sense in senses if sense in missed]
@@ -183,7 +183,7 @@ class Desk:
         """
         return await self._or_fallback(request, self._say)
 
-    async def ask(self, request: Request, schema: type[R]) -> Answer[R]:
+    async def ask(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
         """Asks for an answer that satisfies `schema`; one that does not is sent back once with what is wrong.
 
         The JSON schema rides in the request's fields, for an adapter whose provider can enforce one.
@@ -194,7 +194,9 @@ class Desk:
         """
         return await self._or_fallback(request, lambda one: self._ask(one, schema))
 
-    async def _or_fallback(self, request: Request, once: Callable[[Request], Awaitable[Answer[V]]]) -> Answer[V]:
+    async def _or_fallback(
+        self, request: Request, once: Callable[[Request], Awaitable[Answer[_Value]]]
+    ) -> Answer[_Value]:
         began = time.perf_counter()
         try:
             return await once(request)
@@ -208,47 +210,47 @@ class Desk:
         except ModelError as fault:
             told = ModelError(f"{failed} Its fallback failed too: {fault}")
             raise _having_spent(add_usage(spent, fault.usage or NO_USAGE), told) from fault
-        who = f"{shown(instead.spec)} answered as {request.role} in the place of {shown(request.spec)}"
+        who = f"{model_display_name(instead.spec)} answered as {request.role} in the place of {model_display_name(request.spec)}"
         note = f"{who}, which failed: {failed}"
         usage, seconds = add_usage(spent, answer.usage), time.perf_counter() - began
         return replace(answer, usage=usage, seconds=seconds, notes=[note, *answer.notes], by_fallback=True)
 
     async def _say(self, request: Request) -> Answer[str]:
         began = time.perf_counter()
-        reply = await self._call(request, compose(request.text, request.fields, sees_clip=request.sees_clip))
+        reply = await self._call(request, compose_messages(request.text, request.fields, sees_clip=request.sees_clip))
         self.ledger.settle(request.run, reply)
         if not (text := reply.message.text.strip()):
             raise _having_spent(
-                reply.usage, ReplyError(f"{shown(request.spec)} answered with nothing as {request.role}.")
+                reply.usage, ReplyError(f"{model_display_name(request.spec)} answered with nothing as {request.role}.")
             )
-        if len(text) > LONGEST_REPLY:
-            said = f"{shown(request.spec)} answered with {len(text)} characters as {request.role}"
-            raise _having_spent(reply.usage, ReplyError(f"{said}: at most {LONGEST_REPLY} are read."))
+        if len(text) > MAX_REPLY_BYTES:
+            said = f"{model_display_name(request.spec)} answered with {len(text)} characters as {request.role}"
+            raise _having_spent(reply.usage, ReplyError(f"{said}: at most {MAX_REPLY_BYTES} are read."))
         return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
 
-    async def _ask(self, request: Request, schema: type[R]) -> Answer[R]:
+    async def _ask(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
         began = time.perf_counter()
         request = replace(request, fields={**request.fields, "schema": json.loads(_schema_text(schema))})
-        messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
+        messages = compose_messages(request.text, request.fields, sees_clip=request.sees_clip)
         first = await self._call(request, messages)
         try:
-            value = read(first.message.text, schema)
+            value = parse_reply(first.message.text, schema)
             self.ledger.settle(request.run, first)
             return Answer(value, first.usage, time.perf_counter() - began, _notes(first))
         except ReplyError as fault:
-            again = RequestMessage(prompts.fill("again", fault=str(fault)), request.fields)
+            again = RequestMessage(prompts.fill_prompt("again", fault=str(fault)), request.fields)
         second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first)
         self.ledger.settle(request.run, first, second)
         usage = add_usage(first.usage, second.usage)
         try:
-            return Answer(read(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
+            return Answer(parse_reply(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
         except ReplyError as fault:
-            said = f"{shown(request.spec)} gave no usable reply as {request.role}, asked twice: {fault}"
+            said = f"{model_display_name(request.spec)} gave no usable reply as {request.role}, asked twice: {fault}"
             raise _having_spent(usage, ReplyError(said)) from None
 
     async def _call(self, request: Request, messages: list[AnyMessage], spent: Paid | None = None) -> Paid:
         model = await asyncio.to_thread(self.model, request.spec)
-        call = Call(model, request.spec, request.role, request.run, request.rollout, messages)
+        call = ModelCall(model, request.spec, request.role, request.run, request.rollout, messages)
         try:
             return await self.ledger.call(call, {"tags": [request.role], "metadata": {"model": request.spec}})
         except ModelError as fault:
@@ -264,7 +266,7 @@ class Desk:
 
 
 @cache
-def _schema_text(schema: type[Reply]) -> str:
+def _schema_text(schema: type[ModelReply]) -> str:
     # Making a schema takes milliseconds, reading its text does not.
     return json.dumps(schema.model_json_schema())
 

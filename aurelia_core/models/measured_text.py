@@ -10,13 +10,13 @@ from aurelia_core.signals.look import MAX_SAMPLE_RATE, observe_clip
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_core.types import MediaRef, Window
 
-MOST_LINES = 120
+MAX_LINES = 120
 # A thousand seconds at the full rate; longer sound is measured at a lower one, as its heading says.
 _MOST_SAMPLES = 16_000_000
 _FEWEST_FRAMES = 2
 
 
-def sound_evidence(store: ClipStore, clip: MediaRef, track: MediaRef | None) -> str:
+def measured_sound(store: ClipStore, clip: MediaRef, track: MediaRef | None) -> str:
     """The measured sounds of the clip, or of the track that replaces its own, over its whole length.
 
     Raises:
@@ -36,7 +36,7 @@ def sound_evidence(store: ClipStore, clip: MediaRef, track: MediaRef | None) -> 
     return "\n".join(lines)
 
 
-def picture_evidence(store: ClipStore, clip: MediaRef, windows: Sequence[Window], frames: int) -> str:
+def measured_picture(store: ClipStore, clip: MediaRef, windows: Sequence[Window], frames: int) -> str:
     """The measured movements, colours, cuts and flashes in the windows ([]: the whole clip), from so many frames.
 
     Raises:
@@ -58,9 +58,9 @@ def _scenery(seen: Observation) -> list[str]:
 
 
 def _listed(lines: list[str], none: str) -> list[str]:
-    left = len(lines) - MOST_LINES
+    left = len(lines) - MAX_LINES
     more = [f"- and {left} more, which are left out here"] if left > 0 else []
-    return [f"- {line}" for line in lines[:MOST_LINES] or [none]] + more
+    return [f"- {line}" for line in lines[:MAX_LINES] or [none]] + more
 
 
 def _sound(sound: DetectedSound) -> str:

@@ -7,11 +7,11 @@ import prompts
 from aurelia_core.errors import InputError
 from aurelia_core.types import MediaRef, Sense
 
-FRAMES = 16
+DEFAULT_FRAMES = 16
 _VERBS: dict[Sense, str] = {"picture": "see", "sound": "hear"}
 
 
-class Seen(NamedTuple):
+class MediaRequest(NamedTuple):
     """What a role is shown.
 
     Attributes:
@@ -58,7 +58,7 @@ class Seen(NamedTuple):
 
     def written(self, sense: Sense) -> str:
         """What was written of a part of the clip, quoted: words that are seen or heard in it are no instructions."""
-        return f"\n{prompts.quoted(self.described[sense])}"
+        return f"\n{prompts.quote_lines(self.described[sense])}"
 
     def refuse(self, spec: str, lacking: Sequence[Sense]) -> None:
         """Refuses what is lost on the model `spec`, unless the user has chosen that a text stands in its place.
@@ -83,7 +83,7 @@ class Seen(NamedTuple):
         return f"what was measured in the {sense}"
 
 
-def seen(fields: Mapping[str, Any], refs: Sequence[MediaRef] = ()) -> Seen:
+def media_request(fields: Mapping[str, Any], refs: Sequence[MediaRef] = ()) -> MediaRequest:
     """The media that a request's fields name.
 
     Args:
@@ -91,5 +91,5 @@ def seen(fields: Mapping[str, Any], refs: Sequence[MediaRef] = ()) -> Seen:
         refs: the clip and its tracks as the message refers to them (default: those of the fields).
     """
     clip, *tracks = refs or [fields["clip"], *fields["tracks"]]
-    frames, when_deaf = int(fields.get("frames") or FRAMES), str(fields.get("when_deaf") or "error")
-    return Seen(clip, tracks, frames, when_deaf, fields.get("described") or {}, fields.get("only"))
+    frames, when_deaf = int(fields.get("frames") or DEFAULT_FRAMES), str(fields.get("when_deaf") or "error")
+    return MediaRequest(clip, tracks, frames, when_deaf, fields.get("described") or {}, fields.get("only"))

@@ -12,16 +12,16 @@ from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 import prompts
 from aurelia_core.types import MediaRef
 
-CANDIDATES = "ABCDEFGH"
+TRACK_LETTERS = "ABCDEFGH"
 
 
-def about(clip: MediaRef, tracks: list[MediaRef]) -> str:
+def clip_facts(clip: MediaRef, tracks: list[MediaRef]) -> str:
     """What every role is told of the clip in words: length, size and whether it can be heard at all."""
     size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames a second" if clip["width"] else "no picture"
     lines = [f"About the clip: {clip['duration']:.2f} s, {size}."]
     if len(tracks) > 1:
         lengths = ", ".join(
-            f"{letter} ({track['duration']:.2f} s)" for letter, track in zip(CANDIDATES, tracks, strict=False)
+            f"{letter} ({track['duration']:.2f} s)" for letter, track in zip(TRACK_LETTERS, tracks, strict=False)
         )
         lines.append(f"Beside it stand {len(tracks)} candidate sound tracks: {lengths}.")
     elif tracks:
@@ -33,11 +33,11 @@ def about(clip: MediaRef, tracks: list[MediaRef]) -> str:
     return " ".join(lines)
 
 
-def head(clip: MediaRef, tracks: list[MediaRef]) -> list[str | dict[str, Any]]:
+def clip_head(clip: MediaRef, tracks: list[MediaRef]) -> list[str | dict[str, Any]]:
     """The content blocks with which every request that carries the clip begins, byte for byte the same."""
     blocks: list[str | dict[str, Any]] = [{"type": "clip", "clip": dict(clip)}]
     blocks += [{"type": "clip", "clip": dict(track)} for track in tracks]
-    return [*blocks, {"type": "text", "text": about(clip, tracks)}]
+    return [*blocks, {"type": "text", "text": clip_facts(clip, tracks)}]
 
 
 class RequestMessage(HumanMessage):
@@ -52,7 +52,7 @@ class RequestMessage(HumanMessage):
         return HumanMessage(self.content).to_json()
 
 
-def compose(text: str, fields: dict[str, Any], *, sees_clip: bool) -> list[AnyMessage]:
+def compose_messages(text: str, fields: dict[str, Any], *, sees_clip: bool) -> list[AnyMessage]:
     """The messages of one request.
 
     Args:
@@ -60,6 +60,6 @@ def compose(text: str, fields: dict[str, Any], *, sees_clip: bool) -> list[AnyMe
         fields: the same request as data; with `clip` and `tracks` when the role sees them.
         sees_clip: whether the shared head with the clip stands before the text.
     """
-    blocks = head(fields["clip"], fields["tracks"]) if sees_clip else []
+    blocks = clip_head(fields["clip"], fields["tracks"]) if sees_clip else []
     human = RequestMessage([*blocks, {"type": "text", "text": text}], fields)
-    return [SystemMessage(prompts.load("system")), human]
+    return [SystemMessage(prompts.load_prompt("system")), human]

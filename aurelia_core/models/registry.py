@@ -33,11 +33,11 @@ def _lazy(module: str, factory: str, extra: str = "") -> Provider:
 
 
 BUILT_IN: Mapping[str, Provider] = {
-    "google_genai": _lazy("google.chat", "make", "google"),
+    "google_genai": _lazy("google.chat", "make_gemini", "google"),
     "openai": _lazy("openai.factory", "make_openai", "openai"),
     "compatible": _lazy("openai.factory", "make_compatible", "openai"),
-    "transformers": _lazy("local.chat", "make", "local"),
-    "worker": _lazy("worker.chat", "make"),
+    "transformers": _lazy("local.chat", "make_local", "local"),
+    "worker": _lazy("worker.chat", "make_worker"),
 }
 
 
@@ -62,7 +62,7 @@ def providers() -> dict[str, Provider]:
     return {**added, **BUILT_IN}
 
 
-def shown(spec: str) -> str:
+def model_display_name(spec: str) -> str:
     """The model's name for messages: of one that is a folder on this machine, the last part of its path."""
     provider, _, name = spec.partition(":")
     return f"{provider}:{Path(name).name}" if Path(name).is_absolute() else spec

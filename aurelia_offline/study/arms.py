@@ -16,12 +16,12 @@ from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.runner import House
 from aurelia.bench.scoring import by_rule
 from aurelia_core.errors import MediaError, ModelError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_offline.training import examples
-from nodes.prepare import check
+from nodes.prepare import check_question
 from nodes.target import ask_target
 from state.context import Context, Inject
-from state.schema import Known, Reasoning
+from state.schema import ClipState, Reasoning
 
 Values = dict[str, float]
 """By record id: 1 for a right answer, 0 for a wrong, missing or unreadable one, and shares of a caption between."""
@@ -67,7 +67,7 @@ async def ask_all(
     """
     store = house.clips()
     kept = RunLedger(ledger, Traffic(concurrency, {}), sleep=house.sleep)
-    desk = Desk(house.settings, providers=house.providers, store=store, ledger=kept)
+    desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=kept)
     clips, gate = Clips(store), asyncio.Semaphore(concurrency)
 
     async def one(name: str, given: Given) -> str | None:
@@ -91,10 +91,10 @@ async def ask_all(
         await kept.apart(kept.close)
 
 
-async def _state(record: Record, desk: Desk, clips: Clips) -> Known:
+async def _state(record: Record, desk: ModelClient, clips: Clips) -> ClipState:
     """What the target is told, as the graph's first node prepares it."""
     media = await clips.media(record)
     asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}
-    question, choices, _ = check(asked)
+    question, choices, _ = check_question(asked)
     clip = await asyncio.to_thread(desk.store.admit, media.video)
     return {"run": "study", "question": question, "choices": choices, "clip": clip, "tracks": []}

@@ -24,7 +24,7 @@ from aurelia_offline.world.stage import Asked, worded
 from aurelia_offline.world.stage_agent import told
 from aurelia_offline.world.stage_chain import chain
 from aurelia_offline.world.stage_table import staged
-from nodes.requests import looks
+from nodes.requests import windows_by_attempt
 
 CRITICS = {"measuring": "offline:measure", "caption only": "plausible:text"}
 MOST, TAU = 3, 8
@@ -98,7 +98,7 @@ def _recovered(one: Record, found: Outcome, model: PlantedChat, frames: int, sam
     fields: dict[str, Any] = {"clip": model.store.admit(one.video), "frames": frames, "samples": samples}
     first = _right(model.plant, model._observe(fields, [[]]), seed)
     best = found.result["best_iteration"]
-    seen = model._observe(fields, looks(attempts)[: best or 1])
+    seen = model._observe(fields, windows_by_attempt(attempts)[: best or 1])
     score = attempts[0]["score"]
     return Recovered(
         score, not first, score is None or score < TAU, best is not None and _right(model.plant, seen, seed)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import prompts
-from aurelia_core.models.local.content import Told
-from aurelia_core.models.local.processor import Senses
-from aurelia_core.models.messages import about
+from aurelia_core.models.local.content import ChatRequest
+from aurelia_core.models.local.processor import ModelSenses
+from aurelia_core.models.messages import clip_facts
 from aurelia_offline.training.features import FRAMES, LINES, PART_SECONDS, RATE
 from aurelia_offline.world import world
-from targets import rows
+from targets import target_rows
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_pad|>"]
 NAMED = {
@@ -67,24 +67,24 @@ def blocks() -> list[dict[str, str]]:
     return said
 
 
-def told(text: str) -> Told:
+def told(text: str) -> ChatRequest:
     """A request that shows a clip of the world and says `text`, taken apart."""
-    from aurelia_core.models.local.content import NOTHING
-    from aurelia_core.models.media_request import seen
+    from aurelia_core.models.local.content import NO_PARTS
+    from aurelia_core.models.media_request import media_request
 
     clip: Any = facts()
-    shown = seen({"clip": clip, "tracks": [], "frames": FRAMES})
-    return Told(prompts.load("system"), shown, about(clip, []), NOTHING, [("user", text)], [])
+    shown = media_request({"clip": clip, "tracks": [], "frames": FRAMES})
+    return ChatRequest(prompts.load_prompt("system"), shown, clip_facts(clip, []), NO_PARTS, [("user", text)], [])
 
 
 def phrases() -> list[str]:
     """What is said in the same words again and again, one token each."""
-    row = rows()["mini"]
+    row = target_rows()["mini"]
     clip: Any = facts()
     before, _, _ = row.reasoning.lstrip().partition("{{reasoning}}")
     said = [
-        *_sentences(prompts.load("system")),
-        about(clip, []),
+        *_sentences(prompts.load_prompt("system")),
+        clip_facts(clip, []),
         before.strip(),
         row.short,
         row.choice,
@@ -177,11 +177,11 @@ def save(folder: Path, made: Any, words: Any, dtype: Any = None) -> Path:
     return folder
 
 
-def senses() -> Senses:
+def senses() -> ModelSenses:
     """How the checkpoint is shown a clip."""
-    from aurelia_core.models.capabilities import Family
+    from aurelia_core.models.capabilities import WeightsFamily
 
-    return Senses("images", True, False, RATE, PART_SECONDS, Family(sees="images", height=LINES))
+    return ModelSenses("images", True, False, RATE, PART_SECONDS, WeightsFamily(sees="images", height=LINES))
 
 
 def _at(seconds: float) -> str:

@@ -18,9 +18,9 @@ from aurelia_offline.world.stage import RANKS, Asked, One, Table, follow_up, nam
 from aurelia_offline.world.stage_agent import reason, told
 from aurelia_offline.world.stage_chain import Hop, Missing, chain, compositions, options
 from nodes.requests import choices_text
-from nodes.target import injected, injected_text
+from nodes.target import injected_text, select_injected
 from state.schema import Reasoning
-from targets import rows
+from targets import target_rows
 
 Way = Literal["direct", "own", "steps", "steps+answers", "full"]
 Group = Literal["trained", "steps", "never"]
@@ -139,13 +139,13 @@ def by_spot(table: Table) -> str:
 
 def prompt(question: str, choices: list[str], way: Way, given: Reasoning) -> str:
     """The target's prompt, as `nodes.target` fills it."""
-    row = rows()["mini"]
+    row = target_rows()["mini"]
     before = ""
     if way != "direct" and way != "own":
-        before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(injected(given, way)))
+        before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(select_injected(given, way)))
     asked = f"{question} {OWN}" if way == "own" else question
     form = row.choice if choices else row.short
-    return prompts.fill("target", reasoning=before, question=asked, choices=choices_text(choices), form=form)
+    return prompts.fill_prompt("target", reasoning=before, question=asked, choices=choices_text(choices), form=form)
 
 
 def reasoning(hops: list[Hop]) -> Reasoning:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from aurelia_core.models.local.prompt_writer import Writer
+from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_offline.training import checkpoint
 from aurelia_offline.training.features import FRAMES, LINES, PART_SECONDS, RATE
 from aurelia_offline.world import world
@@ -42,7 +42,7 @@ class Packer:
     def __init__(self, words: Any, model: Any) -> None:
         """Reads head and positions from the checkpoint's own template and model."""
         self.words = words
-        writer = Writer("transformers:mini", _Template(words), checkpoint.senses())
+        writer = PromptWriter("transformers:mini", _Template(words), checkpoint.senses())
         whole = writer.whole(checkpoint.told(SEGMENT), checkpoint.blocks())
         head, _, tail = whole.partition(SEGMENT)
         self.head = self._media(words(head)["input_ids"])

@@ -22,7 +22,7 @@ from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Call, Ledger
+from aurelia_core.models.call_ledger import CallLedger, ModelCall
 from benchmarks.attack import machine
 from benchmarks.attack.machine import QUESTIONS, Site
 from benchmarks.attack.row import Row
@@ -121,7 +121,7 @@ def ledger(at: Site, parts: int, dice: random.Random, until: float) -> Row:
 
     def all_of(model: Any) -> list[str]:
         async def ask() -> list[str]:
-            book = Ledger(path)
+            book = CallLedger(path)
             try:
                 return [(await book.call(_call(model, number))).message.text for number in range(30)]
             finally:
@@ -143,12 +143,12 @@ def ledger(at: Site, parts: int, dice: random.Random, until: float) -> Row:
     return trials(path, parts, dice, until, read).row("call ledger damaged")
 
 
-def _call(model: Any, number: int) -> Call:
+def _call(model: Any, number: int) -> ModelCall:
     from langchain_core.messages import HumanMessage
 
     fields = {"role": "target", "reasoning": None}
     message = HumanMessage(f"{number} " * 200, additional_kwargs={"request": fields})
-    return Call(model, "scripted:one", "target", "run", 0, [message])
+    return ModelCall(model, "scripted:one", "target", "run", 0, [message])
 
 
 def threads(at: Site, parts: int, dice: random.Random, until: float) -> Row:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from aurelia.run.ask import ask
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from benchmarks.attack.addresses import attack_addresses
 from benchmarks.attack.lures import files, names
@@ -69,7 +69,7 @@ class Stage:
         self.settings = Settings(home=folder / "home", media_roots=(self.root,), decode_workers=1)
         self.witness = Files([self.outside])
         self.context = make_context({"profile": "offline"})
-        self.desk = Desk(self.settings, store=ClipStore(self.settings))
+        self.desk = ModelClient(self.settings, store=ClipStore(self.settings))
 
     def __enter__(self) -> "Stage":
         """Is ready."""

@@ -27,8 +27,8 @@ from aurelia.run.checkpointers import kept
 from aurelia.run.history import told
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import parse, write
 from benchmarks.attack.disks import closed, filled, limited, mounted
@@ -69,8 +69,8 @@ class Site(NamedTuple):
         return asyncio.run(self._ask(model, threads, ledger or self.settings.ledger, context))
 
     async def _ask(self, model: Any, threads: Path, ledger: Path, context: dict[str, Any]) -> dict[str, Any]:
-        book = Ledger(ledger, sleep=no_wait)
-        desk = Desk(self.settings, providers={"scripted": lambda name, clips: model}, ledger=book)
+        book = CallLedger(ledger, sleep=no_wait)
+        desk = ModelClient(self.settings, providers={"scripted": lambda name, clips: model}, ledger=book)
         known = make_context({**dict.fromkeys(ROLES, "scripted:one"), **context})
         question: Any = {"video": "duet.mp4", "question": "What is heard?"}
         try:

@@ -22,7 +22,7 @@ from unittest.mock import patch
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia_core.models.call_ledger import TRIES
+from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.models.google import chat as google_chat
 from aurelia_core.models.openai import factory as openai_make
 from aurelia_core.settings import Settings
@@ -88,10 +88,10 @@ def scaled(**environment: str) -> Iterator[None]:
         known = {name: value for name, value in os.environ.items() if name not in names}
         stack.enter_context(patch.dict(os.environ, {**known, **environment}, clear=True))
         for name, value in (
-            ("google_chat._ANSWER_SECONDS", SECONDS),
-            ("google_files.REQUEST_SECONDS", SECONDS),
-            ("google_heads.REQUEST_SECONDS", SECONDS),
-            ("openai_make._SECONDS", SECONDS),
+            ("google.chat._ANSWER_SECONDS", SECONDS),
+            ("google.files.REQUEST_SECONDS", SECONDS),
+            ("google.context_cache.REQUEST_SECONDS", SECONDS),
+            ("openai.factory._SECONDS", SECONDS),
         ):
             stack.enter_context(patch(f"aurelia_core.models.{name}", value))
         stack.enter_context(patch("aurelia.bench.rate_limits.LONGEST_PAUSE", 0.01))
@@ -100,7 +100,7 @@ def scaled(**environment: str) -> Iterator[None]:
 
 def patient(name: str, store: Any) -> Any:
     """Gemini whose waits for a file are scaled down."""
-    model: Any = google_chat.make(name, store)
+    model: Any = google_chat.make_gemini(name, store)
     model._uploads.sleep = lambda seconds: time.sleep(seconds / SCALE)
     return model
 
@@ -266,7 +266,7 @@ def rows(runs: list[Found]) -> list[Row]:
         row(f"answers (two a question, {asked // 2} questions) neither given nor a stored, typed failure",
             f"{len(wrong)} ({answered} answered, {asked - answered} failed)", "0", not wrong),
         row("scores that no evaluator gave", str(len(lies)), "0", not lies),
-        row(f"tries of one call, at most, of {len(calls)} calls", str(most), str(TRIES), most <= TRIES),
+        row(f"tries of one call, at most, of {len(calls)} calls", str(most), str(MAX_TRIES), most <= MAX_TRIES),
         row("requests of one try (a lost file or cache is put back), at most", str(sends), "4", sends <= 4),
         row(f"times that one call was asked in {ATTEMPTS} attempts, at most", str(again), str(ATTEMPTS),
             again <= ATTEMPTS),

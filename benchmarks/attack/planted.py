@@ -18,7 +18,7 @@ from aurelia.run.checkpointers import kept
 from aurelia.run.history import told
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from benchmarks.attack.row import Row
 from graph.build import build_graph
@@ -73,7 +73,7 @@ class _Victim:
         self.asked: Any = {"video": str(folder / "duet.mp4"), "question": "What is heard?"}
         self.context = make_context(dict.fromkeys(ROLES, "scripted:one"))
         model = scripted(target=[ValueError("gone"), "an answer"])
-        self.desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=ClipStore(settings))
+        self.desk = ModelClient(settings, providers={"scripted": lambda name, store: model}, store=ClipStore(settings))
         self.mark, self.ran, self.tried = folder / "mark", 0, 0
 
     async def begin(self, where: str | Path) -> None:
@@ -211,7 +211,7 @@ def folders(source: Path, folder: Path) -> Row:
         template = place / "chat_template.jinja"
         if template.is_file():
             template.write_text(template.read_text("utf-8").replace("MARK", str(mark)), "utf-8")
-        loaded += asyncio.run(_loaded(Desk(settings, store=ClipStore(settings)), place, folder / "duet.mp4"))
+        loaded += asyncio.run(_loaded(ModelClient(settings, store=ClipStore(settings)), place, folder / "duet.mp4"))
         if mark.exists():
             ran.append(name)
             mark.unlink()
@@ -225,7 +225,7 @@ def folders(source: Path, folder: Path) -> Row:
     )
 
 
-async def _loaded(desk: Desk, place: Path, clip: Path) -> bool:
+async def _loaded(desk: ModelClient, place: Path, clip: Path) -> bool:
     """Asks a folder's model one question, and says whether that came as far as its weights."""
     from aurelia_core.models.local import loading as local_load
 
@@ -237,4 +237,4 @@ async def _loaded(desk: Desk, place: Path, clip: Path) -> bool:
         return bool(local_load._engines)
     finally:
         desk.close()
-        local_load.forget()
+        local_load.unload_all()

@@ -23,8 +23,8 @@ from aurelia.run.checkpointers import kept
 from aurelia.run.history import told
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
@@ -51,7 +51,7 @@ TRUE = "Two tones are heard; a red circle moves, then a blue square."
 class Place(NamedTuple):
     """A desk at which one scripted model plays every role, a clip, and a folder for what is kept."""
 
-    desk: Desk
+    desk: ModelClient
     model: ScriptedChat
     clip: Path
     folder: Path
@@ -93,9 +93,11 @@ def place(folder: Path) -> Place:
     if not clip.exists():
         write(Scene.model_validate(DUET), clip)
     settings, model = Settings(home=folder / "home", any_file=True), scripted()
-    book = Ledger(settings.ledger, sleep=no_wait)
+    book = CallLedger(settings.ledger, sleep=no_wait)
     providers = {"scripted": lambda name, store: model}
-    return Place(Desk(settings, providers=providers, store=ClipStore(settings), ledger=book), model, clip, folder)
+    return Place(
+        ModelClient(settings, providers=providers, store=ClipStore(settings), ledger=book), model, clip, folder
+    )
 
 
 def _said(role: str, part: str, text: str) -> Callable[..., Any]:
@@ -187,8 +189,8 @@ def judged(seed: int, count: int) -> Row:
     dice, escaped = random.Random(seed), 0
     for _ in range(count):
         text = ordering(dice, "a bell")
-        told = [prompts.fill("judge", question=text, references=text, reply=text)]
-        told.append(prompts.fill("judge_choice", question=text, choices=text, reply=text))
+        told = [prompts.fill_prompt("judge", question=text, references=text, reply=text)]
+        told.append(prompts.fill_prompt("judge_choice", question=text, choices=text, reply=text))
         escaped += sum(ORDER in line and not line.startswith(">") for one in told for line in one.splitlines())
     return Row(
         "text", f"orders in {count} answers that left the quotation before a judge", str(escaped), "0", escaped == 0

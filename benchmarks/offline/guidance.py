@@ -17,7 +17,7 @@ from langchain_core.messages import HumanMessage
 
 from aurelia.run.ask import ask
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import parse, write
 from graph.build import build_graph
@@ -73,7 +73,7 @@ def even_windows(total: float) -> list[dict[str, float]]:
     return [{"start": i * step + (step - length) / 2, "end": i * step + (step + length) / 2} for i in range(4)]
 
 
-def unguided(desk: Desk, clip: Any, question: str, choices: list[str]) -> str:
+def unguided(desk: ModelClient, clip: Any, question: str, choices: list[str]) -> str:
     """The generator's answer after a first look and a second one that nothing guides."""
     context = Context()
     fields = {"role": "generator", "question": question, "choices": choices, "clip": clip, "tracks": []}
@@ -87,7 +87,7 @@ def unguided(desk: Desk, clip: Any, question: str, choices: list[str]) -> str:
 async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
     """Right or wrong for every question, by way of answering."""
     settings = Settings(home=folder / "home", any_file=True)
-    desk = Desk(settings, store=ClipStore(settings))
+    desk = ModelClient(settings, store=ClipStore(settings))
     graph = build_graph(desk=desk)
     right: dict[str, list[bool]] = {name: [] for name in ("one look", "two looks", "generator", "AURELIA")}
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):

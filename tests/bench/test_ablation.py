@@ -15,7 +15,7 @@ from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
 from aurelia.run.ask import ask
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Usage
 from graph.build import build_graph
 from state.context import Context, make_context
@@ -108,7 +108,7 @@ def billed(usage: Usage) -> list[int]:
 async def test_every_setting_of_the_grid_equals_a_real_run_there(made: Made, duet: Path, tmp_path: Path) -> None:
     found = {question.record.id: question for question in await ablate(made.run, GRID, made.house, by_length)}
     assert len(GRID) == 50 and found.keys() == SCORES.keys()
-    desk = Desk(made.house.settings, providers=made.house.providers, store=made.house.clips())
+    desk = ModelClient(made.house.settings, providers=made.house.providers, store=made.house.clips())
     graph = build_graph(desk=desk)
     for setting in GRID:
         real = context(threshold=setting.threshold, max_iterations=setting.max_iterations, compare=False)

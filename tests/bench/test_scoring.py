@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from aurelia.bench.records import Record, Source
 from aurelia.bench.scoring import Judge, score_captions, score_outcome
 from aurelia_core.errors import ModelError
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from tests.support.scripted import Script, ScriptedChat, scripted
 
@@ -27,12 +27,12 @@ def record(**known: Any) -> Record:
 
 @pytest.fixture
 def court(settings: Settings, tmp_path: Path) -> Iterator[Any]:
-    desks: list[Desk] = []
+    desks: list[ModelClient] = []
 
     def judge(said: Script) -> tuple[Judge, ScriptedChat]:
         chat = scripted(judge=said)
-        desk = Desk(
-            settings, providers={"scripted": lambda name, store: chat}, ledger=Ledger(tmp_path / "calls.sqlite")
+        desk = ModelClient(
+            settings, providers={"scripted": lambda name, store: chat}, ledger=CallLedger(tmp_path / "calls.sqlite")
         )
         desks.append(desk)
         return Judge(desk, "scripted:judge"), chat

@@ -19,7 +19,7 @@ from aurelia.report.build import build
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import Capability
 from aurelia_core.settings import Settings
-from targets import read_rows, target_for
+from targets import find_target, read_target_rows
 from tests.support.bench_records import made_run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -65,14 +65,14 @@ def test_a_capability_row_can_be_used() -> None:
 
 def test_a_target_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "studio_omni.toml").write_text(FILES["targets/studio_omni.toml"], encoding="utf-8")
-    (name, row), *more = read_rows(tmp_path).items()
+    (name, row), *more = read_target_rows(tmp_path).items()
     assert name == "studio_omni" and not more
     exact, alike = row.fit("compatible:studio-omni-7b"), row.fit("compatible:studio-omni-72b")
-    assert exact > alike > target_for("compatible:studio-omni-72b").fit("compatible:studio-omni-72b")
+    assert exact > alike > find_target("compatible:studio-omni-72b").fit("compatible:studio-omni-72b")
     assert row.fit("compatible:other") == 0
     (tmp_path / "bad.toml").write_text('title = "x"', encoding="utf-8")
     with pytest.raises(InputError, match=r"targets/bad\.toml"):
-        read_rows(tmp_path)
+        read_target_rows(tmp_path)
 
 
 def test_a_kind_is_one_class_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

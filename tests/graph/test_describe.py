@@ -10,7 +10,7 @@ import pytest
 from aurelia.cli.doctor import examine
 from aurelia.run.ask import score
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.models.call_ledger import TRIES
+from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.settings import Settings
 from state.context import Context, make_context
 from tests.support.google_fixtures import SPEC
@@ -153,7 +153,7 @@ async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(g
     set_up = place()
     with pytest.raises(ModelError, match="sound could not be described for the models that do not hear: google_genai"):
         await set_up.ask(**DESCRIBED)
-    assert (gemini.calls["generate"], set_up.server.asked) == (TRIES, 0)
+    assert (gemini.calls["generate"], set_up.server.asked) == (MAX_TRIES, 0)
 
 
 @pytest.mark.parametrize(

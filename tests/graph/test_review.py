@@ -9,7 +9,7 @@ from langgraph.types import Command
 
 from aurelia.run.history import told
 from aurelia_core.errors import InputError
-from nodes.review import MORE_ATTEMPTS, check
+from nodes.review import MORE_ATTEMPTS, check_review_answer
 from state.context import make_context
 from tests.support.scripted import reasoning, scripted, verdict
 
@@ -149,7 +149,7 @@ async def test_an_answer_that_cannot_be_used_is_said_and_the_pause_stays(
     run = Run(stage(scripted()))
     pause = paused(await run.start())
     with pytest.raises(InputError, match=said):
-        check(bad, pause)
+        check_review_answer(bad, pause)
     before = dict(run.model.said)
     for _ in range(2):
         with pytest.raises(InputError, match=said):

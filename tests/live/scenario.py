@@ -13,8 +13,8 @@ import pytest
 from aurelia import profiles
 from aurelia.run.ask import ask
 from aurelia_core.errors import InputError
-from aurelia_core.models.capabilities import lacking
-from aurelia_core.models.client import Desk
+from aurelia_core.models.capabilities import missing_requirements
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import ROLES
 
@@ -47,7 +47,7 @@ class Live:
 
     def __init__(self, clip: Path, home: Path, bills: list[Bill]) -> None:
         self.settings = Settings(home=home, any_file=True)
-        self.clip, self.bills, self.desks = clip, bills, list[Desk]()
+        self.clip, self.bills, self.desks = clip, bills, list[ModelClient]()
 
     def close(self) -> None:
         for desk in self.desks:
@@ -56,7 +56,7 @@ class Live:
     def ask(self, what: str, profile: str = "offline", **context: Any) -> dict[str, Any]:
         """The result; at most two attempts."""
         known = {"threshold": 10, "max_iterations": 2, "frames": 8, "max_tokens": TOKENS, **context}
-        self.desks.append(Desk(self.settings))
+        self.desks.append(ModelClient(self.settings))
         question: Any = {"video": str(self.clip), "question": QUESTION, "choices": CHOICES}
         result = asyncio.run(ask(question, profiles.context_for(profile, known), desk=self.desks[-1]))
         self.bills.append(Bill(what, result))
@@ -71,7 +71,7 @@ class Live:
 
 def needs(provider: str) -> None:
     """Skips, naming what this machine lacks."""
-    if lacks := lacking(provider):
+    if lacks := missing_requirements(provider):
         pytest.skip(f"{provider} lacks {', '.join(lacks)}")
 
 

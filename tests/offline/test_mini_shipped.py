@@ -8,7 +8,7 @@ import torch
 
 import targets
 from aurelia.run.ask import ask as run
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.training.evaluate import VALIDATION, Asker, ask, items
 from aurelia_offline.world import world
@@ -40,7 +40,7 @@ def test_a_plan_helps_it(asker: Asker) -> None:
 
 async def test_it_says_when_a_clip_is_not_of_its_world(tmp_path: Path, duet: Path) -> None:
     write(world.staged(world.draw(VALIDATION, odd=0)), tmp_path / "mini.mp4")
-    desk = Desk(Settings(home=tmp_path / "home", media_roots=(tmp_path, duet.parent)))
+    desk = ModelClient(Settings(home=tmp_path / "home", media_roots=(tmp_path, duet.parent)))
     context = make_context({"target": "transformers:mini", "max_iterations": 1})
     asked: Any = {
         "video": str(tmp_path / "mini.mp4"),

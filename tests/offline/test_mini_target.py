@@ -10,11 +10,11 @@ import torch
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.loading import engine_of, reader_of
-from aurelia_core.models.local.setup import place
-from aurelia_core.models.local.weights import find
-from aurelia_core.models.messages import compose
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.loading import load_engine, load_reader
+from aurelia_core.models.local.setup import choose_placement
+from aurelia_core.models.local.weights import find_weights
+from aurelia_core.models.messages import compose_messages
 from aurelia_core.settings import Settings
 from aurelia_offline.training import checkpoint, examples, features
 from aurelia_offline.training.packing import Packed, Packer, Slots, embedded, patches
@@ -40,14 +40,14 @@ def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     monkeypatch.setenv("AURELIA_LOCAL_CACHE_MB", "0")
     write(world.staged(world.draw(SEED, odd=0)), tmp_path / "clip.mp4")
     store = ClipStore(Settings.from_environment(local=True))
-    weights = find(str(folder))
-    teller = Teller(store, weights.spec, reader_of(weights).senses)
+    weights = find_weights(str(folder))
+    teller = RequestConverter(store, weights.spec, load_reader(weights).senses)
     posed = examples.posed(examples.by_hops()[2][5], world.draw(SEED, odd=0).table, np.random.default_rng(0))
     assert posed is not None
     prompt = examples.prompt(posed.question, posed.choices, "steps", examples.reasoning(posed.hops))
     fields = {"role": "target", "clip": store.admit(str(tmp_path / "clip.mp4")), "tracks": [], "frames": 16}
-    engine = engine_of(weights, place())
-    return engine, engine.encode(teller.told(compose(prompt, fields, sees_clip=True)), teller), prompt
+    engine = load_engine(weights, choose_placement())
+    return engine, engine.encode(teller.told(compose_messages(prompt, fields, sees_clip=True)), teller), prompt
 
 
 def drawn(seed: int) -> tuple[Any, Any]:
@@ -115,7 +115,7 @@ def test_a_checkpoint_says_how_clips_are_shown(folder: Path, tmp_path: Path) -> 
 
     own = copytree(folder, tmp_path / "own")
     (own / "clip.json").write_text(json.dumps({"sees": "images", "frames": 2, "height": 28}))
-    assert reader_of(find(str(own))).senses.row.frames == 2
+    assert load_reader(find_weights(str(own))).senses.row.frames == 2
     (own / "clip.json").write_text(json.dumps({"frames": 0}))
     with pytest.raises(InputError, match=r"clip.json of transformers:own cannot be used"):
-        reader_of(find(str(own)))
+        load_reader(find_weights(str(own)))

@@ -15,12 +15,12 @@ from transformers import Phi4MultimodalConfig
 from aurelia.run.ask import ask
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
-from aurelia_core.models.local.chat import make
-from aurelia_core.models.local.prefix_cache import holds
-from aurelia_core.models.local.weights import find
+from aurelia_core.models.local.chat import make_local
+from aurelia_core.models.local.prefix_cache import cache_bytes_of
+from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from state.context import make_context
@@ -83,7 +83,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
-    local_load.forget()
+    local_load.unload_all()
 
 
 @pytest.fixture(params=WRITERS)
@@ -102,7 +102,7 @@ async def test_one_model_plays_every_role_in_the_real_graph(
 ) -> None:
     names = ("generator", "summarizer", "evaluator", "feedback", "target")
     roles = dict.fromkeys(names, f"transformers:{family.folder}")
-    desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger, sleep=no_wait))
+    desk = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger, sleep=no_wait))
     question: Any = {"video": str(duet), "question": "What is heard?", "choices": []}
     result = await ask(question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), desk=desk)
     desk.close()
@@ -140,7 +140,7 @@ def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[s
     assert (here.engine.prefixes.made, here.engine.prefixes.used) == (1, 1)
     # Sounds of two lengths that are encoded at once are padded to one, which changes their ends; and a video processor
     # takes one frame rate for all videos of a request.
-    if local_load.reader_of(find(str(family.folder))).senses.sees == "images":
+    if local_load.load_reader(find_weights(str(family.folder))).senses.sees == "images":
         assert (first - whole).abs().max() < LOOK_TOLERANCE
     plain = here.logits(here.told(clips["duet"], "What is heard?"))
     assert (first - plain).abs().max() > 2 * LOOK_TOLERANCE
@@ -154,7 +154,7 @@ def test_a_member_of_a_family_without_an_audio_tower_is_deaf(
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     fields = {"clip": clips["duet"], "tracks": [], "frames": FRAMES, "when_deaf": "error"}
     with pytest.raises(InputError, match=r"^transformers:large does not hear, and this clip has sound"):
-        make(str(folder), session_store).refuse(fields, sees_clip=True)
+        make_local(str(folder), session_store).refuse(fields, sees_clip=True)
 
 
 @pytest.mark.skipif(TORCHVISION, reason="torchvision is installed, so that nothing is missing")
@@ -163,14 +163,14 @@ def test_a_family_that_needs_torchvision_says_so(
     name: str, checkpoint: Callable[[str], Path], session_store: ClipStore
 ) -> None:
     with pytest.raises(InputError, match=r"^The processor of transformers:\w+ cannot be loaded .*: pip install torch"):
-        make(str(checkpoint(name)), session_store)
+        make_local(str(checkpoint(name)), session_store)
 
 
 def test_the_talker_is_not_loaded_and_the_thinker_is(
     checkpoint: Callable[[str], Path], session_store: ClipStore
 ) -> None:
-    chat = make(str(checkpoint("qwen3_omni_moe")), session_store)
-    model = local_load.engine_of(chat.weights, chat.here).model
+    chat = make_local(str(checkpoint("qwen3_omni_moe")), session_store)
+    model = local_load.load_engine(chat.weights, chat.here).model
     saved = load_file(checkpoint("qwen3_omni_moe") / "model.safetensors")
     assert any(name.startswith("talker.") for name in saved)
     assert sum(value.numel() for value in model.parameters()) < sum(value.numel() for value in saved.values())
@@ -194,11 +194,11 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
     plain = template.read_text("utf-8")
     template.write_text(plain.replace("assistant\n", opening), "utf-8")
     assert template.read_text("utf-8") != plain
-    chat = make(str(folder), session_store)
+    chat = make_local(str(folder), session_store)
     if not always:
         assert chat.invoke("Hello.").text
         return
-    writer = local_load.reader_of(chat.weights).writer
+    writer = local_load.load_reader(chat.weights).writer
     assert writer.text(writer.tokens("A blue square?</think> A red circle.")) == "A red circle."
     with pytest.raises(ModelError, match="still thinking after 12 tokens: raise AURELIA_LOCAL_TOKENS"):
         chat.invoke("Hello.")
@@ -206,8 +206,8 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
 
 def test_a_kept_clip_is_left_alone_where_a_longer_text_turns_its_positions() -> None:
     config = Phi4MultimodalConfig(original_max_position_embeddings=2000)
-    assert holds(config, 1500, 2000) and holds(config, 2001, 2500)
-    assert not holds(config, 2000, 2001)
+    assert cache_bytes_of(config, 1500, 2000) and cache_bytes_of(config, 2001, 2500)
+    assert not cache_bytes_of(config, 2000, 2001)
 
 
 @pytest.mark.parametrize("family", ["gemma4"], indirect=True)

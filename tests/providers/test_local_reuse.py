@@ -9,7 +9,7 @@ import torch
 
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.local.prefix_cache import Prefixes
+from aurelia_core.models.local.prefix_cache import PrefixCache
 from aurelia_core.types import MediaRef
 from tests.support.clips import tune
 from tests.support.local_fixtures import Local, changed, clip, local
@@ -139,7 +139,7 @@ def test_the_least_recently_used_clip_is_dropped_by_size(
 
 
 def test_a_clip_too_large_to_keep_is_answered_all_the_same(model: Local, duet_clip: MediaRef) -> None:
-    model.engine.prefixes = Prefixes(1000)
+    model.engine.prefixes = PrefixCache(1000)
     told = model.told(duet_clip, "Say.")
     said = model.said(told)
     assert said.text == model.whole(told)

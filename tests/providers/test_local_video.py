@@ -13,11 +13,11 @@ import torch
 
 from aurelia_core.media import ClipStore
 from aurelia_core.models.local import loading as local_load
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.engine import Engine
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.engine import InferenceEngine
 from aurelia_core.models.local.processor import senses_of
-from aurelia_core.models.local.prompt_writer import Writer
-from aurelia_core.models.local.weights import find
+from aurelia_core.models.local.prompt_writer import PromptWriter
+from aurelia_core.models.local.weights import find_weights
 from tests.support.clips import tune
 from tests.support.local_fixtures import Local, changed, clip, local
 from tests.support.stage import DUET
@@ -62,13 +62,16 @@ def films() -> Films:
 def model(tiny_omni: Path, session_store: ClipStore, films: Films, monkeypatch: pytest.MonkeyPatch) -> Local:
     monkeypatch.setenv("AURELIA_LOCAL_DEVICE", "cpu")
     monkeypatch.delenv("AURELIA_LOCAL_DTYPE", raising=False)
-    base, weights = local(tiny_omni, session_store), find(str(tiny_omni))
-    processor = local_load.reader_of(weights).processor
+    base, weights = local(tiny_omni, session_store), find_weights(str(tiny_omni))
+    processor = local_load.load_reader(weights).processor
     monkeypatch.setattr(processor, "video_processor", films)
     senses = senses_of(weights, processor)
     assert (senses.sees, senses.hears, senses.interleaved) == ("video", True, True)
-    writer, teller = Writer(weights.spec, processor, senses), Teller(session_store, weights.spec, senses)
-    engine = Engine(weights.spec, base.engine.model, writer, reuses=True, cache_bytes=2**28)
+    writer, teller = (
+        PromptWriter(weights.spec, processor, senses),
+        RequestConverter(session_store, weights.spec, senses),
+    )
+    engine = InferenceEngine(weights.spec, base.engine.model, writer, reuses=True, cache_bytes=2**28)
     return Local(engine, teller, session_store, base.words)
 
 

@@ -14,14 +14,14 @@ from transformers import Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
 from aurelia.cli.doctor import examine, lines
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import Family, family
-from aurelia_core.models.client import Desk
+from aurelia_core.models.capabilities import WeightsFamily, find_family
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.processor import Senses
-from aurelia_core.models.local.prompt_writer import Writer
-from aurelia_core.models.local.weights import find, lacking_weights
-from aurelia_core.models.messages import compose
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.processor import ModelSenses
+from aurelia_core.models.local.prompt_writer import PromptWriter
+from aurelia_core.models.local.weights import find_weights, lacking_weights
+from aurelia_core.models.messages import compose_messages
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from tests.support import tiny_qwen_omni
@@ -51,12 +51,12 @@ def copy(tiny_omni: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(settings: Settings, session_store: ClipStore) -> Iterator[Desk]:
-    yield Desk(settings, store=session_store)
-    local_load.forget()
+def desk(settings: Settings, session_store: ClipStore) -> Iterator[ModelClient]:
+    yield ModelClient(settings, store=session_store)
+    local_load.unload_all()
 
 
-def refused(desk: Desk, name: Any) -> str:
+def refused(desk: ModelClient, name: Any) -> str:
     with pytest.raises(InputError) as raised:
         desk.model(f"transformers:{name}")
     said = str(raised.value)
@@ -64,7 +64,7 @@ def refused(desk: Desk, name: Any) -> str:
     return said
 
 
-def test_weights_that_are_not_there_come_with_the_command_that_gets_them(desk: Desk) -> None:
+def test_weights_that_are_not_there_come_with_the_command_that_gets_them(desk: ModelClient) -> None:
     assert refused(desk, HUB) == f"The weights of transformers:{HUB} are not on this machine: hf download {HUB}"
     assert "There is no folder 'nowhere'" in refused(desk, "/tmp/nowhere")
     assert lacking_weights(HUB) == [f"the weights (hf download {HUB})"]
@@ -76,7 +76,7 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
     shutil.copytree(tiny_omni, folder / "snapshots" / commit)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(commit)
-    first = find(HUB)
+    first = find_weights(HUB)
     assert (first.spec, first.folder.name, first.model_type) == (f"transformers:{HUB}", commit, "qwen2_5_omni_thinker")
     assert lacking_weights(HUB) == []
     (folder / "snapshots" / commit / "model.safetensors").unlink()
@@ -108,7 +108,7 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
         (lambda folder: (folder / "chat_template.jinja").unlink(), "transformers:spoilt has no chat template"),
     ],
 )
-def test_what_is_no_usable_model_is_named(desk: Desk, copy: Path, spoil: Any, said: str) -> None:
+def test_what_is_no_usable_model_is_named(desk: ModelClient, copy: Path, spoil: Any, said: str) -> None:
     spoil(copy)
     assert said in refused(desk, copy)
 
@@ -122,20 +122,20 @@ def test_weights_that_do_not_fit_their_config_fail_with_a_name(copy: Path, sessi
 def test_a_server_reads_folders_only_below_those_that_are_allowed(
     tmp_path: Path, tiny_omni: Path, session_store: ClipStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = Desk(Settings(home=tmp_path / "served", media_roots=(tmp_path,)), store=None)
+    served = ModelClient(Settings(home=tmp_path / "served", media_roots=(tmp_path,)), store=None)
     assert "There is no folder 'tiny-omni' below the folders of AURELIA_LOCAL_MODELS" in refused(served, tiny_omni)
     monkeypatch.setenv("AURELIA_LOCAL_MODELS", str(tiny_omni.parent))
     assert served.model(f"transformers:{tiny_omni}")
 
 
 def test_changed_weights_are_another_model(copy: Path) -> None:
-    first = find(str(copy)).fingerprint
-    assert find(str(copy)).fingerprint == first
+    first = find_weights(str(copy)).fingerprint
+    assert find_weights(str(copy)).fingerprint == first
     template = copy / "chat_template.jinja"
     template.write_text(template.read_text() + " ")
-    second = find(str(copy)).fingerprint
+    second = find_weights(str(copy)).fingerprint
     tiny_qwen_omni.write(copy, seed=1)
-    assert len({first, second, find(str(copy)).fingerprint}) == 3
+    assert len({first, second, find_weights(str(copy)).fingerprint}) == 3
 
 
 def test_of_a_model_that_also_speaks_only_what_writes_is_loaded(
@@ -157,8 +157,10 @@ def test_of_a_model_that_also_speaks_only_what_writes_is_loaded(
 
 def heard_by(
     store: ClipStore, hears: bool, seconds: float | None = None, sees: Any = "images", rate: int = 16000
-) -> Teller:
-    return Teller(store, "transformers:other", Senses(sees, hears, False, rate, seconds, Family(most_frames=8)))
+) -> RequestConverter:
+    return RequestConverter(
+        store, "transformers:other", ModelSenses(sees, hears, False, rate, seconds, WeightsFamily(most_frames=8))
+    )
 
 
 def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_store: ClipStore, duet: Path) -> None:
@@ -168,7 +170,7 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
         deaf.refuse(fields, True)
     deaf.refuse(fields, False)
     fields["when_deaf"] = "evidence"
-    told = deaf.told(compose("What?", fields, sees_clip=True))
+    told = deaf.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip
     shown = deaf.head(told.clip)
     assert "440 Hz" in "".join(block.get("text", "") for block in shown.blocks)
@@ -178,7 +180,7 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
     with pytest.raises(InputError, match="takes 8 images in one request, and this one has 16"):
         deaf.refuse({**fields, "frames": 16}, True)
     blind = heard_by(session_store, True, sees="none")
-    told = blind.told(compose("What?", fields, sees_clip=True))
+    told = blind.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip and "red" in blind.head(told.clip).blocks[0]["text"]
 
 
@@ -188,7 +190,7 @@ def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_s
     assert deaf.lacks(fields) == ["sound"]
     assert heard_by(session_store, True).lacks(fields) == []
     fields |= {"described": {"sound": "A horn, twice."}, "looks": [[], [{"start": 0.5, "end": 1.0}]]}
-    told = deaf.told(compose("What?", fields, sees_clip=True))
+    told = deaf.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip
     shown = "".join(block.get("text", "") for block in [*deaf.head(told.clip).blocks, *told.look.blocks])
     assert shown.count("A horn, twice.") == 1
@@ -196,7 +198,7 @@ def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_s
     assert told.notes == ["transformers:other does not hear: what openai:ear wrote of the sound stood in its place."]
     asked = {**fields, "when_deaf": "error", "described": {}, "looks": [[]], "only": "sound"}
     hearing = heard_by(session_store, True)
-    told = hearing.told(compose("What is heard?", asked, sees_clip=True))
+    told = hearing.told(compose_messages("What is heard?", asked, sees_clip=True))
     assert told.clip
     only = hearing.head(told.clip)
     assert (len(only.images), len(only.sounds)) == (0, 1)
@@ -205,7 +207,7 @@ def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_s
 def test_sound_is_cut_into_parts_that_the_model_takes_at_its_rate(session_store: ClipStore, duet: Path) -> None:
     ref = session_store.admit(duet)
     teller = heard_by(session_store, True, 0.75, rate=8000)
-    told = teller.told(compose("What?", {"clip": ref, "tracks": [], "frames": 4}, sees_clip=True))
+    told = teller.told(compose_messages("What?", {"clip": ref, "tracks": [], "frames": 4}, sees_clip=True))
     assert told.clip
     shown = teller.head(told.clip)
     assert [len(part) for part in shown.sounds[:2]] == [6000, 6000]
@@ -235,10 +237,15 @@ NO_SYSTEM = (
 
 def test_a_model_without_a_system_role_reads_it_first(copy: Path, session_store: ClipStore, duet: Path) -> None:
     (copy / "chat_template.jinja").write_text(NO_SYSTEM)
-    weights = find(str(copy))
-    reader = local_load.reader_of(weights)
-    writer, teller = Writer(weights.spec, reader.processor, reader.senses), Teller(session_store, "x", reader.senses)
-    told = teller.told(compose("Say.", {"clip": session_store.admit(duet), "tracks": [], "frames": 2}, sees_clip=True))
+    weights = find_weights(str(copy))
+    reader = local_load.load_reader(weights)
+    writer, teller = (
+        PromptWriter(weights.spec, reader.processor, reader.senses),
+        RequestConverter(session_store, "x", reader.senses),
+    )
+    told = teller.told(
+        compose_messages("Say.", {"clip": session_store.admit(duet), "tracks": [], "frames": 2}, sees_clip=True)
+    )
     text = writer.whole(told, [{"type": "image"}])
     assert text.startswith("<|im_start|>user\nYou take part in answering") and text.count("You take part") == 1
     assert text.startswith(writer.head(told, [{"type": "image"}]))
@@ -247,11 +254,11 @@ def test_a_model_without_a_system_role_reads_it_first(copy: Path, session_store:
 
 def test_the_table_knows_the_native_families_and_says_what_was_tried() -> None:
     known = ("qwen2_5_omni", "qwen3_omni_moe", "gemma4", "phi4_multimodal", "nemotron_h_omni")
-    rows = [family(name) for name in known]
+    rows = [find_family(name) for name in known]
     assert all(row and row.hears and row.sees != "none" for row in rows)
-    assert family("qwen2_5_omni_thinker") == family("qwen2_5_omni")
+    assert find_family("qwen2_5_omni_thinker") == find_family("qwen2_5_omni")
     assert rows[0] and (rows[0].state, rows[0].reuse) == ("tested", True)
-    assert family("brand_new_omni") is None
+    assert find_family("brand_new_omni") is None
 
 
 def test_doctor_says_where_weights_run_and_what_profiles_lack(

@@ -15,8 +15,8 @@ import pytest
 from aurelia.run.ask import ask
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write
 from state.context import ROLES, make_context
@@ -51,13 +51,15 @@ def server(process: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
 
 
 @pytest.fixture
-def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterator[Desk]:
-    made = Desk(settings, store=session_store, ledger=Ledger(settings.ledger, sleep=no_wait))
+def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterator[ModelClient]:
+    made = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger, sleep=no_wait))
     yield made
     made.close()
 
 
-async def run(desk: Desk, clip: Path, model: str = "sees", on_event: Any = lambda event: None, **more: Any) -> Any:
+async def run(
+    desk: ModelClient, clip: Path, model: str = "sees", on_event: Any = lambda event: None, **more: Any
+) -> Any:
     settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "when_deaf": "evidence", "frames": 4, **more}
     question: Any = {"video": str(clip), "question": "What is heard?"}
     return await ask(question, make_context({"max_iterations": 1, **settings}), desk=desk, on_event=on_event)
@@ -72,7 +74,7 @@ def moving(path: Path, colour: str, pitch: float) -> Path:
     return path
 
 
-async def test_rubbish_is_no_score_and_the_answer_is_the_servers(desk: Desk, duet: Path) -> None:
+async def test_rubbish_is_no_score_and_the_answer_is_the_servers(desk: ModelClient, duet: Path) -> None:
     result = await run(desk, duet, max_iterations=2)
     assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
     assert len(result["iterations"]) == 2
@@ -85,7 +87,7 @@ async def test_rubbish_is_no_score_and_the_answer_is_the_servers(desk: Desk, due
     assert 0 < used["output_tokens"] < 5 * 100
 
 
-async def test_every_frame_counts_in_the_servers_own_tokens(desk: Desk, duet: Path) -> None:
+async def test_every_frame_counts_in_the_servers_own_tokens(desk: ModelClient, duet: Path) -> None:
     read = {}
     for frames in (4, 7):
         result = await run(desk, duet, frames=frames, generator="offline:measure", summarizer="offline:measure",
@@ -96,10 +98,12 @@ async def test_every_frame_counts_in_the_servers_own_tokens(desk: Desk, duet: Pa
     assert read[7] - read[4] == 3 * A_FRAME
 
 
-async def test_the_reply_comes_from_the_pixels(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_reply_comes_from_the_pixels(
+    desk: ModelClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clips = [moving(tmp_path / f"{colour}.mp4", colour, 440.0) for colour in ("red", "white")]
     said = [(await run(desk, clip, compare=False))["answer"] for clip in clips]
-    again = Desk(desk.settings, store=desk.store, ledger=Ledger(tmp_path / "again", sleep=no_wait))
+    again = ModelClient(desk.settings, store=desk.store, ledger=CallLedger(tmp_path / "again", sleep=no_wait))
     assert said[0] != said[1]
     assert (await run(again, clips[0], compare=False))["answer"] == said[0]
     again.close()
@@ -107,7 +111,7 @@ async def test_the_reply_comes_from_the_pixels(desk: Desk, tmp_path: Path, monke
 
 @pytest.mark.parametrize("media", ["input_audio", "audio"])
 async def test_sound_is_heard_in_both_wire_forms(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: str
+    desk: ModelClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: str
 ) -> None:
     monkeypatch.setenv("AURELIA_COMPATIBLE_MEDIA", media)
     low, high = (moving(tmp_path / f"{pitch:.0f}.mp4", "red", pitch) for pitch in (200.0, 3000.0))
@@ -121,21 +125,21 @@ async def test_sound_is_heard_in_both_wire_forms(
     assert said[0] != said[1]
 
 
-async def test_the_servers_own_words_reach_the_user(desk: Desk, duet: Path) -> None:
+async def test_the_servers_own_words_reach_the_user(desk: ModelClient, duet: Path) -> None:
     with pytest.raises(ModelError, match="Unexpected fields in the request") as told:
         model: Any = desk.model("compatible:sees")
         await model.ainvoke("x", extra_body={"frobnicate": 1})
     assert "\n" not in str(told.value) and not told.value.transient
 
 
-async def test_an_unknown_model_is_one_line(desk: Desk, duet: Path) -> None:
+async def test_an_unknown_model_is_one_line(desk: ModelClient, duet: Path) -> None:
     with pytest.raises(ModelError, match=r"compatible:nothing did not answer \(status 500") as told:
         await run(desk, duet, "nothing")
     assert "\n" not in str(told.value)
 
 
 async def test_a_server_that_is_killed_ends_in_a_typed_error_and_the_run_goes_on_later(
-    desk: Desk, server: Served, duet: Path
+    desk: ModelClient, server: Served, duet: Path
 ) -> None:
     def event(told: dict[str, Any]) -> None:
         if "iteration" in json.dumps(told):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_offline.world.scene import Scene, write
 from tests.support.openai_fixtures import AGENTS, SEEING, WINDOW, head
 from tests.support.openai_server_rules import image, sound
@@ -121,7 +121,7 @@ async def test_what_the_target_cannot_carry_is_said_before_the_loop_is_paid_for(
     with pytest.raises(InputError, match="openai:gpt-4o does not hear"):
         await set_up.ask(**agents, when_deaf="error")
     monkeypatch.delenv("OPENAI_API_KEY")
-    desk = Desk(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
+    desk = ModelClient(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
     with pytest.raises(InputError, match="it needs the variable OPENAI_API_KEY"):
         await set_up._replace(desk=desk).ask(**agents, summarizer="offline:measure", feedback="offline:measure")
     assert set_up.server.asked == 0 and not set_up.ledger.exists()

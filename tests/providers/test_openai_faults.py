@@ -8,8 +8,8 @@ import pytest
 from aurelia.cli.doctor import examine
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import TRIES, Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import MAX_TRIES, CallLedger
+from aurelia_core.models.client import ModelClient
 from tests.support.openai_fixtures import Place
 from tests.support.openai_server import KEY, Fault
 
@@ -38,7 +38,9 @@ async def test_the_wait_that_is_asked_for_is_waited_for(place: Any, session_stor
         waits.append(seconds)
 
     made = place()
-    desk = Desk(made.desk.settings, store=session_store, ledger=Ledger(made.ledger.with_name("two"), sleep=sleep))
+    desk = ModelClient(
+        made.desk.settings, store=session_store, ledger=CallLedger(made.ledger.with_name("two"), sleep=sleep)
+    )
     made.server.faults.append(Fault(429, {"Retry-After": "7"}))
     await Place(made.server, desk, made.clip, made.ledger).ask(max_iterations=1, compare=False)
     desk.close()
@@ -50,7 +52,7 @@ async def test_a_fault_that_stays_is_given_up(place: Any) -> None:
     set_up.server.faults.extend([Fault(503)] * 99)
     with pytest.raises(ModelError, match=r"openai:gpt-4o did not answer \(status 503"):
         await set_up.ask(max_iterations=1, compare=False)
-    assert set_up.server.asked == 2 * TRIES
+    assert set_up.server.asked == 2 * MAX_TRIES
 
 
 @pytest.mark.parametrize(

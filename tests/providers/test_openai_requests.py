@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from tests.support.openai_fixtures import SEEING, WINDOW, head
 from tests.support.openai_server import KEY, Fault
 from tests.support.openai_server_rules import data_url, sound
@@ -51,7 +51,7 @@ async def test_a_server_of_ones_own_may_have_a_key(compatible: Any, monkeypatch:
     with pytest.raises(InputError, match="check AURELIA_COMPATIBLE_KEY"):
         await set_up.ask("compatible:omni")
     monkeypatch.setenv("AURELIA_COMPATIBLE_KEY", "local-key")
-    desk = Desk(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
+    desk = ModelClient(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
     result = await set_up._replace(desk=desk).ask("compatible:omni", when_deaf="error", max_iterations=1)
     assert result["answer"] == "an answer"
     sent = set_up.server.by("target")[0]

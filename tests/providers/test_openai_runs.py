@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
-from aurelia_core.models.capabilities import capability
-from aurelia_core.models.messages import compose
+from aurelia_core.models.capabilities import find_capability
+from aurelia_core.models.messages import compose_messages
 from graph.build import build_graph
 from state.context import make_context
 from tests.support.openai_fixtures import AGENTS
@@ -27,7 +27,7 @@ async def test_the_bill_counts_cached_tokens_at_their_price(place: Any) -> None:
     connection.close()
     due, cached = 0.0, 0
     for spec, reply in rows:
-        used, price = reply["usage_metadata"], capability(spec).price
+        used, price = reply["usage_metadata"], find_capability(spec).price
         hit = used["input_token_details"]["cache_read"]
         cached += hit
         due += (used["input_tokens"] - hit) * (price.input or 0) + hit * (price.cached or 0)
@@ -96,7 +96,7 @@ def test_a_synchronous_call_carries_the_same(place: Any) -> None:
     model = set_up.desk.model("openai:gpt-4o")
     clip = set_up.desk.store.admit(set_up.clip)
     fields = {"role": "target", "clip": clip, "tracks": [], "frames": 4, "when_deaf": "evidence"}
-    messages = compose("What is heard?", fields, sees_clip=True)
+    messages = compose_messages("What is heard?", fields, sees_clip=True)
     reply = model.invoke(messages)
     assert reply.text == "an answer" and reply.response_metadata["media_uploads"] == 1
     assert asyncio.run(model.ainvoke(messages)).text == "an answer"

@@ -9,8 +9,8 @@ import pytest
 
 from aurelia.run.ask import ask
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
 from tests.support.google_server import KEY, MODEL, Gemini
@@ -47,14 +47,14 @@ def small(duet: Path) -> bytes:
 @pytest.fixture
 def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterator[Ask]:
     """Asks one question through the graph with Gemini in every role; each call is a process of its own."""
-    desks: list[Desk] = []
+    desks: list[ModelClient] = []
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    def make() -> Desk:
-        desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger, sleep=sleep))
+    def make() -> ModelClient:
+        desk = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger, sleep=sleep))
         desks.append(desk)
         fast(desk.model(SPEC))
         return desk

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia.run.ask import ask
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from graph.build import AureliaGraph, build_graph
 from state.context import make_context
 from tests.support.scripted import ScriptedChat
@@ -34,7 +34,7 @@ class Stage(NamedTuple):
     """The real graph around a scripted model."""
 
     model: ScriptedChat
-    desk: Desk
+    desk: ModelClient
     clip: Path
 
     def graph(self, checkpointer: Any = None) -> AureliaGraph:

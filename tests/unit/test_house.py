@@ -11,7 +11,7 @@ import prompts
 from aurelia import profiles
 from aurelia_core.errors import InputError
 from state.context import Context
-from targets import rows, target_for
+from targets import find_target, target_rows
 
 ROOT = Path(__file__).parents[2]
 ORDER = [
@@ -121,26 +121,26 @@ def test_help_and_errors_import_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_every_prompt_is_there_and_hashed() -> None:
-    assert {path.stem for path in (ROOT / "prompts").glob("*.md")} == set(prompts.NAMES)
-    hashes = prompts.hashes()
-    assert len(set(hashes.values())) == len(prompts.NAMES)
+    assert {path.stem for path in (ROOT / "prompts").glob("*.md")} == set(prompts.PROMPT_NAMES)
+    hashes = prompts.prompt_hashes()
+    assert len(set(hashes.values())) == len(prompts.PROMPT_NAMES)
 
 
 def test_a_users_braces_are_not_placeholders() -> None:
-    filled = prompts.fill("evaluator", caption="{{score}} {caption} %s {{caption}}")
+    filled = prompts.fill_prompt("evaluator", caption="{{score}} {caption} %s {{caption}}")
     assert "{{score}} {caption} %s {{caption}}" in filled
 
 
 @pytest.mark.parametrize("values", [{}, {"caption": "x", "question": "y"}])
 def test_a_prompt_wants_exactly_its_placeholders(values: dict[str, str]) -> None:
     with pytest.raises(InputError, match="placeholders"):
-        prompts.fill("evaluator", **values)
+        prompts.fill_prompt("evaluator", **values)
 
 
 def test_every_target_row_is_valid_and_found() -> None:
-    assert {"default", "offline"} <= rows().keys()
-    assert target_for("offline:measure").title == "the offline measuring target"
-    assert target_for("anything:else") == rows()["default"]
+    assert {"default", "offline"} <= target_rows().keys()
+    assert find_target("offline:measure").title == "the offline measuring target"
+    assert find_target("anything:else") == target_rows()["default"]
 
 
 @pytest.mark.parametrize("name", profiles.names())

@@ -30,7 +30,7 @@ def heard(kind: str) -> sound.Samples:
 def test_long_sound_in_blocks_is_what_it_is_in_one_piece(kind, rate, monkeypatch):
     samples = heard(kind)
     made = downsample(samples, rate)
-    monkeypatch.setattr(sound, "BLOCK", 2 * LONG)
+    monkeypatch.setattr(sound, "MAX_BLOCK_SAMPLES", 2 * LONG)
     wanted = downsample(samples, rate)
     assert made.shape == wanted.shape and made.dtype == np.float32
     assert np.abs(made - wanted).max() < 2e-3

@@ -10,14 +10,14 @@ from typing import Any
 
 import httpx
 
-from aurelia_core.models.google.billing import cost, making_cost
-from aurelia_core.models.google.context_cache import LIFETIME
+from aurelia_core.models.google.billing import cache_storage_cost, gemini_call_cost
+from aurelia_core.models.google.context_cache import CACHE_LIFETIME_SECONDS
 from aurelia_core.types import Usage
 
 _heard = threading.local()
 
 
-def note(response: httpx.Response) -> None:
+def record_response(response: httpx.Response) -> None:
     """Keeps the counts of a reply for the thread that asked for it; a hook of the HTTP client."""
     if response.is_success and response.request.url.path.endswith(":generateContent"):
         response.read()
@@ -27,18 +27,18 @@ def note(response: httpx.Response) -> None:
             _heard.usage = None
 
 
-def forget() -> None:
+def reset_usage() -> None:
     """Forgets what was heard, before another request of this thread."""
     _heard.usage = None
 
 
-def heard() -> Mapping[str, Any] | None:
+def recorded_responses() -> Mapping[str, Any] | None:
     """Google's `usageMetadata` of this thread's latest reply; None when there was no reply, or it told none."""
     found: Mapping[str, Any] | None = getattr(_heard, "usage", None)
     return found or None
 
 
-def usage_of(model: str, reply: Mapping[str, Any] | None, media_uploads: int, made: int) -> Usage:
+def response_usage(model: str, reply: Mapping[str, Any] | None, media_uploads: int, made: int) -> Usage:
     """The bill of one request from Google's own counts.
 
     Args:
@@ -48,7 +48,7 @@ def usage_of(model: str, reply: Mapping[str, Any] | None, media_uploads: int, ma
         made: tokens that were read to make a context cache, and that no other bill has stated.
     """
     told = reply or {}
-    call, making = cost(model, told), making_cost(model, made, LIFETIME, told)
+    call, making = gemini_call_cost(model, told), cache_storage_cost(model, made, CACHE_LIFETIME_SECONDS, told)
     return {
         "calls": int(reply is not None),
         "input_tokens": _count(told, "promptTokenCount") + _count(told, "toolUsePromptTokenCount") + made,

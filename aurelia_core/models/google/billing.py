@@ -12,7 +12,7 @@ _MILLION = 1e6
 _CALLS_THAT_PAY = 3
 
 
-class Price(NamedTuple):
+class GooglePrice(NamedTuple):
     """Dollars per million tokens.
 
     Attributes:
@@ -32,7 +32,7 @@ class Price(NamedTuple):
     storage: float | None
 
 
-def price(model: str, prompt_tokens: int = 0, day: date | None = None) -> Price | None:
+def find_price(model: str, prompt_tokens: int = 0, day: date | None = None) -> GooglePrice | None:
     """The price of a model, or None when it is not known.
 
     Args:
@@ -47,17 +47,17 @@ def price(model: str, prompt_tokens: int = 0, day: date | None = None) -> Price 
             each, sound = known["input"], known.get("audio", known["input"])
             cached = known.get("cached", each)
             cached_sound = known.get("cached_audio", cached if "cached" in known else sound)
-            return Price(each, known["output"], sound, cached, cached_sound, row.get("storage"))
+            return GooglePrice(each, known["output"], sound, cached, cached_sound, row.get("storage"))
     return None
 
 
-def cost(model: str, usage: Mapping[str, Any]) -> float | None:
+def gemini_call_cost(model: str, usage: Mapping[str, Any]) -> float | None:
     """Dollars for a call with this `usageMetadata`, or None when the price is not known.
 
     Thoughts are written tokens; cached tokens are counted in the prompt's, and so are those of sound.
     """
     prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
-    known = price(model, prompt)
+    known = find_price(model, prompt)
     if known is None:
         return None
     cached, cached_sound = _count(usage, "cachedContentTokenCount"), _sound(usage, "cacheTokensDetails")
@@ -69,7 +69,7 @@ def cost(model: str, usage: Mapping[str, Any]) -> float | None:
     return dollars / _MILLION
 
 
-def making_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any]) -> float | None:
+def cache_storage_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any]) -> float | None:
     """Dollars for making an explicit cache and keeping it; None when a price is not known.
 
     Making it reads its tokens once at the full price (as Google's documentation of context caching has it), and it is
@@ -83,7 +83,7 @@ def making_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any
     """
     if not tokens:
         return 0.0
-    known = price(model, tokens)
+    known = find_price(model, tokens)
     if known is None or known.storage is None:
         return None
     sound = min(tokens, _sound(usage, "cacheTokensDetails"))
@@ -91,7 +91,7 @@ def making_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any
     return (read + tokens * known.storage * seconds / 3600) / _MILLION
 
 
-def cache_pays(model: str, calls: int, seconds: float) -> bool:
+def cache_is_worthwhile(model: str, calls: int, seconds: float) -> bool:
     """Whether an explicit cache costs less than sending its content anew in so many calls, none of them hit otherwise.
 
     Args:
@@ -99,7 +99,7 @@ def cache_pays(model: str, calls: int, seconds: float) -> bool:
         calls: how many are sure to come.
         seconds: the cache's lifetime.
     """
-    known = price(model)
+    known = find_price(model)
     if known is None or known.storage is None:
         return calls >= _CALLS_THAT_PAY
     return calls * (known.input - known.cached) > known.input + known.storage * seconds / 3600

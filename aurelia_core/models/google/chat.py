@@ -26,14 +26,14 @@ from pydantic import PrivateAttr, SecretStr
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.google import bill as google_bill
-from aurelia_core.models.google.billing import cache_pays
-from aurelia_core.models.google.content import Carrier, shown
-from aurelia_core.models.google.context_cache import LIFETIME, Heads
-from aurelia_core.models.google.detached import in_thread
-from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, typed
-from aurelia_core.models.google.files import Uploads
-from aurelia_core.models.google.form import reply_form
-from aurelia_core.models.google.limits import refuse_senses, refuse_size, row_of, weigh
+from aurelia_core.models.google.billing import cache_is_worthwhile
+from aurelia_core.models.google.content import GeminiContentBuilder, referenced_media
+from aurelia_core.models.google.context_cache import CACHE_LIFETIME_SECONDS, ContextCaches
+from aurelia_core.models.google.detached import run_in_daemon_thread
+from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, typed_errors
+from aurelia_core.models.google.files import FileUploads
+from aurelia_core.models.google.form import reply_settings
+from aurelia_core.models.google.limits import check_modalities, check_request_size, check_size, gemini_capability
 from aurelia_core.models.provider_errors import as_model_error
 from aurelia_core.types import Usage
 
@@ -46,7 +46,7 @@ class _Sent(NamedTuple):
     """One request on its way: how it is sent, what turns its references into media, and what it says."""
 
     send: Callable[..., ChatResult]
-    carrier: Carrier
+    carrier: GeminiContentBuilder
     messages: list[BaseMessage]
     fields: Mapping[str, Any]
 
@@ -55,8 +55,8 @@ class GeminiChat(ChatGoogleGenerativeAI):
     """A Gemini model that takes this project's requests; made by `make`."""
 
     _store: ClipStore = PrivateAttr()
-    _uploads: Uploads = PrivateAttr()
-    _heads: Heads = PrivateAttr()
+    _uploads: FileUploads = PrivateAttr()
+    _heads: ContextCaches = PrivateAttr()
     _checked: bool = PrivateAttr(default=False)
     _checking: Any = PrivateAttr(default_factory=threading.Lock)
 
@@ -72,13 +72,13 @@ class GeminiChat(ChatGoogleGenerativeAI):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        refuse_senses(self._spec, self.profile, shown(messages))
+        check_modalities(self._spec, self.profile, referenced_media(messages))
         fields: Mapping[str, Any] = messages[-1].additional_kwargs.get("request") or {}
-        send = partial(super()._generate, stop=stop, run_manager=run_manager, **reply_form(fields), **kwargs)
-        sent = _Sent(send, Carrier(self._store, self._uploads), messages, fields)
-        google_bill.forget()
+        send = partial(super()._generate, stop=stop, run_manager=run_manager, **reply_settings(fields), **kwargs)
+        sent = _Sent(send, GeminiContentBuilder(self._store, self._uploads), messages, fields)
+        google_bill.reset_usage()
         try:
-            with typed(self._spec, self._key):
+            with typed_errors(self._spec, self._key):
                 self._check()
                 result = self._exchange(sent)
             check_reply(result, self._spec)
@@ -106,7 +106,9 @@ class GeminiChat(ChatGoogleGenerativeAI):
     ) -> ChatResult:
         # In a thread: clips are read and uploaded without blocking the loop, and the client's asynchronous connections,
         # which belong to the loop that opened them, would not survive a second `asyncio.run`.
-        return await in_thread(partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs))
+        return await run_in_daemon_thread(
+            partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs)
+        )
 
     @property
     def _spec(self) -> str:
@@ -125,11 +127,11 @@ class GeminiChat(ChatGoogleGenerativeAI):
         if not sees_clip:
             return
         clip, tracks = fields["clip"], list(fields["tracks"])
-        refuse_senses(self._spec, self.profile, [clip, *tracks])
-        carrier = Carrier(self._store, self._uploads)
+        check_modalities(self._spec, self.profile, [clip, *tracks])
+        carrier = GeminiContentBuilder(self._store, self._uploads)
         whole = [clip] if carrier.whole(clip, tracks) else []
         sounds = tracks or ([clip] if clip["has_audio"] else [])
-        refuse_size(self._spec, row_of(self.model), [*whole, *tracks], sounds, carrier.frames(clip, tracks))
+        check_size(self._spec, gemini_capability(self.model), [*whole, *tracks], sounds, carrier.frames(clip, tracks))
 
     def look_up(self) -> None:
         """Asks Google once whether key and model name are good; whatever else it meets, a call will tell better.
@@ -139,7 +141,7 @@ class GeminiChat(ChatGoogleGenerativeAI):
         """
         with suppress(ModelError):
             try:
-                with typed(self._spec, self._key):
+                with typed_errors(self._spec, self._key):
                     self._check()
             except InputError:
                 raise
@@ -174,21 +176,21 @@ class GeminiChat(ChatGoogleGenerativeAI):
         for message in sent.messages:
             if isinstance(message, HumanMessage) and isinstance(message.content, list):
                 content = sent.carrier.content(message.content, sent.fields, headless=cached is not None)
-                weigh(self._spec, row_of(self.model), content)
+                check_request_size(self._spec, gemini_capability(self.model), content)
                 wire.append(HumanMessage(content))
             # The cache holds the system text already, and Google refuses it beside one.
             elif cached is None or not isinstance(message, SystemMessage):
                 wire.append(message)
-        google_bill.forget()
-        with typed(self._spec, self._key):
+        google_bill.reset_usage()
+        with typed_errors(self._spec, self._key):
             result: ChatResult = sent.send(wire, cached_content=cached) if cached else sent.send(wire)
         return result
 
     def _head(self, sent: _Sent) -> str | None:
         """What stands for the request's head in the caches; None where it is not to be cached."""
         calls = (sent.fields.get("reuse") or {}).get(sent.fields.get("role"), 0)
-        media = shown(sent.messages)
-        if not media or not cache_pays(self.model, calls, LIFETIME):
+        media = referenced_media(sent.messages)
+        if not media or not cache_is_worthwhile(self.model, calls, CACHE_LIFETIME_SECONDS):
             return None
         said = [message.content for message in sent.messages if isinstance(message, SystemMessage)]
         parts = [self.model, said, [ref["id"] for ref in media]]
@@ -204,11 +206,11 @@ class GeminiChat(ChatGoogleGenerativeAI):
 
     def _bill(self, sent: _Sent) -> Usage | None:
         """What the request cost: the reply, and uploads and a context cache that no other has stated; None: nothing."""
-        told = google_bill.heard()
+        told = google_bill.recorded_responses()
         uploads, made = self._uploads.bill(sent.carrier.contents), self._heads.bill(self._head(sent))
         if told is None and not uploads and not made:
             return None
-        return google_bill.usage_of(self.model, told, uploads, made)
+        return google_bill.response_usage(self.model, told, uploads, made)
 
     def _state(self, result: ChatResult, bill: Usage | None) -> None:
         """Writes the bill into a reply that can be used."""
@@ -241,7 +243,7 @@ class GeminiChat(ChatGoogleGenerativeAI):
                 self._checked = True
 
 
-def make(name: str, store: ClipStore) -> BaseChatModel:
+def make_gemini(name: str, store: ClipStore) -> BaseChatModel:
     """The Gemini model `name`, for `google_genai:NAME`.
 
     The key is read from GOOGLE_API_KEY or GEMINI_API_KEY, and another address than Google's from AURELIA_GOOGLE_URL.
@@ -251,7 +253,7 @@ def make(name: str, store: ClipStore) -> BaseChatModel:
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be the name of a Gemini model; write for instance gemini-2.5-flash.")
-    row_of(name)
+    gemini_capability(name)
     key = (os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or "").strip()
     if not key:
         raise InputError(f"google_genai:{name} needs a key: set GOOGLE_API_KEY (or GEMINI_API_KEY) in the environment.")
@@ -266,7 +268,7 @@ def make(name: str, store: ClipStore) -> BaseChatModel:
         "timeout": _ANSWER_SECONDS,
         "temperature": None,
         "disable_streaming": True,
-        "client_args": {"event_hooks": {"response": [google_bill.note]}},
+        "client_args": {"event_hooks": {"response": [google_bill.record_response]}},
     }
     model = GeminiChat(**settings)
     if model.client is None or model.client.vertexai:
@@ -274,6 +276,6 @@ def make(name: str, store: ClipStore) -> BaseChatModel:
     owner = hashlib.sha256(f"{key}\0{address or ''}".encode()).hexdigest()[:32]
     model._store = store
     kept = store.settings.home / "google_files.sqlite"
-    model._uploads = Uploads(kept, model.client, owner, model._spec)
-    model._heads = Heads(kept, model.client, owner, model._spec, key)
+    model._uploads = FileUploads(kept, model.client, owner, model._spec)
+    model._heads = ContextCaches(kept, model.client, owner, model._spec, key)
     return model

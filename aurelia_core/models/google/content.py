@@ -17,11 +17,11 @@ from PIL import Image
 
 from aurelia_core.media import ClipStore
 from aurelia_core.media.guard import detect_demuxer
-from aurelia_core.models.google.files import Uploads
-from aurelia_core.models.messages import CANDIDATES
+from aurelia_core.models.google.files import FileUploads
+from aurelia_core.models.messages import TRACK_LETTERS
 from aurelia_core.types import MediaRef, Window
 
-INLINE = 1_000_000
+MAX_INLINE_BYTES = 1_000_000
 """Bytes up to which a file travels inside the request; larger ones are uploaded once."""
 
 _SHORT_CLIP_FRAMES = 16
@@ -32,10 +32,10 @@ _LONGEST_CUT = 60.0
 _RATE = 16_000
 _SOUNDS = {"wav": "audio/wav", "mp3": "audio/mp3", "flac": "audio/flac", "ogg": "audio/ogg"}
 
-Block = str | dict[str, Any]
+GeminiBlock = str | dict[str, Any]
 
 
-class Whole(NamedTuple):
+class WholeFile(NamedTuple):
     """A file as Gemini may be given it."""
 
     path: Path
@@ -43,20 +43,22 @@ class Whole(NamedTuple):
     size: int
 
 
-class Carrier:
+class GeminiContentBuilder:
     """Turns one request's clip references into Gemini's parts.
 
     Attributes:
         contents: the ids of what was sent as uploaded files.
     """
 
-    def __init__(self, store: ClipStore, uploads: Uploads) -> None:
+    def __init__(self, store: ClipStore, uploads: FileUploads) -> None:
         """Reads nothing yet."""
         self._store = store
         self._uploads = uploads
         self.contents: list[str] = []
 
-    def content(self, blocks: Sequence[Block], fields: Mapping[str, Any], *, headless: bool = False) -> list[Block]:
+    def content(
+        self, blocks: Sequence[GeminiBlock], fields: Mapping[str, Any], *, headless: bool = False
+    ) -> list[GeminiBlock]:
         """The blocks of one message with media in place of references; others are left as they are.
 
         Args:
@@ -65,7 +67,7 @@ class Carrier:
             fields: the request, of which the latest `looks` and `frames` are read.
             headless: leaves out the head, because it lies in a context cache.
         """
-        refs = references(blocks)
+        refs = block_references(blocks)
         if not refs:
             return list(blocks)
         clip, tracks = refs[0], refs[1:]
@@ -74,14 +76,14 @@ class Carrier:
         closer = self._closer(clip, tracks, whole, looks[-1], int(fields.get("frames") or _SHORT_CLIP_FRAMES))
         return [*([] if headless else self.head(blocks)), *closer, *blocks[-1:]]
 
-    def head(self, blocks: Sequence[Block]) -> list[Block]:
+    def head(self, blocks: Sequence[GeminiBlock]) -> list[GeminiBlock]:
         """What all requests on the clip begin with: its media, and what every role is told of it."""
-        refs = references(blocks)
+        refs = block_references(blocks)
         clip, tracks = refs[0], refs[1:]
         texts = [block for block in blocks if not (isinstance(block, dict) and "clip" in block)]
         return [*self._clip(clip, tracks, self.whole(clip, tracks)), *self._tracks(tracks), *texts[:-1]]
 
-    def whole(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> Whole | None:
+    def whole(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> WholeFile | None:
         """The clip's file if it travels whole: with separate tracks its own sound must not come along."""
         return None if tracks and clip["has_audio"] else self._whole(clip)
 
@@ -91,7 +93,7 @@ class Carrier:
             return math.ceil(_head_fps(clip["duration"]) * clip["duration"])
         return min(_MOST_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"])))
 
-    def _clip(self, clip: MediaRef, tracks: list[MediaRef], whole: Whole | None) -> Iterator[Block]:
+    def _clip(self, clip: MediaRef, tracks: list[MediaRef], whole: WholeFile | None) -> Iterator[GeminiBlock]:
         if whole:
             yield {**self._file(clip, whole), "video_metadata": {"fps": _head_fps(clip["duration"])}}
             return
@@ -101,15 +103,15 @@ class Carrier:
         if clip["has_audio"] and not tracks:
             yield self._sound(clip)
 
-    def _tracks(self, tracks: list[MediaRef]) -> Iterator[Block]:
-        for letter, track in zip(CANDIDATES, tracks, strict=False):
+    def _tracks(self, tracks: list[MediaRef]) -> Iterator[GeminiBlock]:
+        for letter, track in zip(TRACK_LETTERS, tracks, strict=False):
             yield _text(f"Sound track {letter}:" if len(tracks) > 1 else "The sound track:")
             whole = self._whole(track)
             yield self._file(track, whole) if whole else self._sound(track)
 
     def _closer(
-        self, clip: MediaRef, tracks: list[MediaRef], whole: Whole | None, windows: list[Window], frames: int
-    ) -> Iterator[Block]:
+        self, clip: MediaRef, tracks: list[MediaRef], whole: WholeFile | None, windows: list[Window], frames: int
+    ) -> Iterator[GeminiBlock]:
         length = sum(window["end"] - window["start"] for window in windows)
         for window in windows:
             shown = f"from {window['start']:.2f} to {window['end']:.2f} s"
@@ -122,10 +124,10 @@ class Carrier:
                 yield from self._stills(clip, [window], max(2, frames // len(windows)))
                 if clip["has_audio"] and not tracks:
                     yield self._cut(clip, window, f"The clip's sound {shown}")
-            for letter, track in zip(CANDIDATES, tracks, strict=False):
+            for letter, track in zip(TRACK_LETTERS, tracks, strict=False):
                 yield self._cut(track, window, f"Sound track {letter if len(tracks) > 1 else ''} {shown}")
 
-    def _cut(self, ref: MediaRef, window: Window, title: str) -> Block:
+    def _cut(self, ref: MediaRef, window: Window, title: str) -> GeminiBlock:
         title = " ".join(title.split())
         end = min(window["end"], ref["audio_seconds"] or ref["duration"])
         if end <= window["start"]:
@@ -134,7 +136,7 @@ class Carrier:
             return _text(f"{title}: listen to it again, above.")
         return _media("audio/wav", self._wav(ref, [{"start": window["start"], "end": end}]))
 
-    def _stills(self, clip: MediaRef, windows: list[Window], count: int) -> Iterator[Block]:
+    def _stills(self, clip: MediaRef, windows: list[Window], count: int) -> Iterator[GeminiBlock]:
         frames = self._store.frames(clip, windows, count, height=512)
         for time, image in zip(frames.times, frames.images, strict=True):
             packed = io.BytesIO()
@@ -142,14 +144,14 @@ class Carrier:
             yield _text(f"at {time:.2f} s")
             yield _media("image/jpeg", packed.getvalue())
 
-    def _file(self, ref: MediaRef, whole: Whole) -> dict[str, Any]:
-        if whole.size <= INLINE:
+    def _file(self, ref: MediaRef, whole: WholeFile) -> dict[str, Any]:
+        if whole.size <= MAX_INLINE_BYTES:
             return _media(whole.mime, whole.path.read_bytes())
         return self._uploaded(ref["id"], whole.mime, lambda: whole.path.open("rb"))
 
     def _sound(self, ref: MediaRef) -> dict[str, Any]:
         """The sound of a file that also holds a picture, or that Gemini does not read: 16 kHz, mono, as it hears."""
-        if (ref["audio_seconds"] or ref["duration"]) * 2 * _RATE <= INLINE:
+        if (ref["audio_seconds"] or ref["duration"]) * 2 * _RATE <= MAX_INLINE_BYTES:
             return _media("audio/wav", self._wav(ref, []))
         return self._uploaded(f"{ref['id']}:wav", "audio/wav", lambda: io.BytesIO(self._wav(ref, [])))
 
@@ -168,22 +170,24 @@ class Carrier:
                 file.writeframes((np.clip(piece.samples, -1.0, 1.0) * 32767).astype("<i2").tobytes())
         return packed.getvalue()
 
-    def _whole(self, ref: MediaRef) -> Whole | None:
+    def _whole(self, ref: MediaRef) -> WholeFile | None:
         """The reference's own file, or None where Gemini would not read it, or would see what it is only to hear."""
         path = self._store.file(ref)
         with path.open("rb") as file:
             head = file.read(4096)
         demuxer = detect_demuxer(head, ref["name"])
         mime = _SOUNDS.get(demuxer) if ref["width"] is None else _video_mime(demuxer, head)
-        return Whole(path, mime, path.stat().st_size) if mime else None
+        return WholeFile(path, mime, path.stat().st_size) if mime else None
 
 
-def shown(messages: Sequence[BaseMessage]) -> list[MediaRef]:
+def referenced_media(messages: Sequence[BaseMessage]) -> list[MediaRef]:
     """The media that these messages refer to."""
-    return [ref for message in messages if isinstance(message.content, list) for ref in references(message.content)]
+    return [
+        ref for message in messages if isinstance(message.content, list) for ref in block_references(message.content)
+    ]
 
 
-def references(blocks: Sequence[Block]) -> list[MediaRef]:
+def block_references(blocks: Sequence[GeminiBlock]) -> list[MediaRef]:
     """The clip and the separate tracks that a message refers to."""
     return [block["clip"] for block in blocks if isinstance(block, dict) and "clip" in block]
 

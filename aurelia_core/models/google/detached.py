@@ -8,7 +8,7 @@ from contextlib import suppress
 from langchain_core.outputs import ChatResult
 
 
-async def in_thread(call: Callable[[], ChatResult]) -> ChatResult:
+async def run_in_daemon_thread(call: Callable[[], ChatResult]) -> ChatResult:
     """The call's result, from a thread that does not keep an interrupted program alive until the model has answered."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[ChatResult] = loop.create_future()

@@ -10,7 +10,7 @@ from google.genai.errors import APIError, UnknownApiResponseError
 from langchain_core.outputs import ChatResult
 
 from aurelia_core.errors import AureliaError, ModelError, SettingsError
-from aurelia_core.models.provider_errors import TRANSIENT
+from aurelia_core.models.provider_errors import TRANSIENT_STATUSES
 
 _LONGEST_MESSAGE = 300
 _BAD_KEY = ("API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "CONSUMER_INVALID", "CONSUMER_SUSPENDED")
@@ -32,7 +32,7 @@ class CacheGone(Exception):
 
 
 @contextmanager
-def typed(spec: str, key: str) -> Iterator[None]:
+def typed_errors(spec: str, key: str) -> Iterator[None]:
     """Turns what the client raises into this project's errors; what is not Google's answer passes unchanged.
 
     Args:
@@ -73,7 +73,7 @@ def _error(answer: APIError, spec: str, key: str) -> Exception:
         return _limited(answer, spec, said)
     if code == 413 or "exceeds the maximum number of tokens" in said or "payload size exceeds" in said:
         return ModelError(f"{spec} was given too much ({code}: {said}). Use a shorter clip.")
-    transient = code in TRANSIENT
+    transient = code in TRANSIENT_STATUSES
     remedy = "It was tried several times; try again later." if transient else "See its message, or use another model."
     return ModelError(
         f"{spec} did not answer (status {code}: {said}). {remedy}",

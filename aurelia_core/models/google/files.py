@@ -25,7 +25,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS handles (
     PRIMARY KEY (owner, content))"""
 
 
-class Handle(NamedTuple):
+class UploadedFile(NamedTuple):
     """A file at Google."""
 
     name: str
@@ -34,7 +34,7 @@ class Handle(NamedTuple):
     expires: float
 
 
-class Uploads:
+class FileUploads:
     """The uploaded files of one key; safe to share between threads."""
 
     def __init__(self, path: Path, client: Any, owner: str, spec: str) -> None:
@@ -56,7 +56,7 @@ class Uploads:
         self._under_way: dict[str, threading.Lock] = {}
         self.sleep: Callable[[float], None] = time.sleep
 
-    def handle(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> Handle:
+    def handle(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> UploadedFile:
         """The handle of a content that Google has and has processed; uploads it only if there is none.
 
         Args:
@@ -92,7 +92,7 @@ class Uploads:
         with self._guard:
             return sum(self._unbilled.pop(content, 0) for content in set(contents))
 
-    def _upload(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> Handle:
+    def _upload(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> UploadedFile:
         # An open file rather than its path: the client would send the file's name along.
         with opened() as file:
             try:
@@ -103,9 +103,9 @@ class Uploads:
         with self._guard:
             self._unbilled[content] += 1
         expires = made.expiration_time.timestamp() if made.expiration_time else time.time() + _LIFETIME
-        return Handle(made.name, made.uri, made.mime_type or mime, expires)
+        return UploadedFile(made.name, made.uri, made.mime_type or mime, expires)
 
-    def _is_ready(self, handle: Handle) -> bool:
+    def _is_ready(self, handle: UploadedFile) -> bool:
         """Waits until Google has processed the file; False if it has none of that name. Asked once per process."""
         waited, pause = 0.0, 0.5
         while handle.name not in self._ready:
@@ -124,7 +124,7 @@ class Uploads:
                 waited, pause = waited + pause, min(5.0, pause * 2)
         return True
 
-    def _state(self, handle: Handle) -> str | None:
+    def _state(self, handle: UploadedFile) -> str | None:
         from google.genai.errors import ClientError
 
         try:
@@ -136,25 +136,25 @@ class Uploads:
             raise
         return str(found.state.name) if found.state else "PROCESSING"
 
-    def _find(self, content: str) -> Handle | None:
+    def _find(self, content: str) -> UploadedFile | None:
         with self._opened() as connection:
             row = connection.execute(
                 "SELECT name, uri, mime, expires FROM handles WHERE owner = ? AND content = ? AND expires > ?",
                 (self._owner, content, time.time() + _MARGIN),
             ).fetchone()
-        return Handle(*row) if row else None
+        return UploadedFile(*row) if row else None
 
-    def _keep(self, content: str, handle: Handle) -> None:
+    def _keep(self, content: str, handle: UploadedFile) -> None:
         with self._opened() as connection:
             connection.execute("DELETE FROM handles WHERE expires < ?", (time.time(),))
             connection.execute("INSERT OR REPLACE INTO handles VALUES (?,?,?,?,?,?)", (self._owner, content, *handle))
 
     def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
-        return opened(self._path, _TABLE)
+        return make_files_client(self._path, _TABLE)
 
 
 @contextmanager
-def opened(path: Path, table: str) -> Iterator[sqlite3.Connection]:
+def make_files_client(path: Path, table: str) -> Iterator[sqlite3.Connection]:
     """The file of what lies at Google, with that table in it; what is done within is one transaction.
 
     Raises:

@@ -10,7 +10,7 @@ _PLAIN = frozenset(
 _NAMED = ("properties", "$defs")
 
 
-def reply_form(fields: Mapping[str, Any]) -> dict[str, Any]:
+def reply_settings(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that hold the reply to the request's schema; none for plain text."""
     if not fields.get("schema"):
         return {}

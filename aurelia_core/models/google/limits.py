@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.capabilities import Capability, capability
+from aurelia_core.models.capabilities import Capability, find_capability
 from aurelia_core.types import MediaRef
 
-MOST_FILE_BYTES = 2_000_000_000
+MAX_FILE_BYTES = 2_000_000_000
 """The largest file that Google's file store takes."""
 
 # Google counts 258 tokens for a frame at the usual resolution (newer models fewer), and 32 for a second of sound.
@@ -18,16 +18,16 @@ _FRAME_TOKENS = 258
 _SOUND_TOKENS = 32
 
 
-def row_of(model: str) -> Capability:
+def gemini_capability(model: str) -> Capability:
     """What the model can carry.
 
     Raises:
         InputError: it is no model for questions about clips; the message says which is.
     """
-    return capability(f"google_genai:{model.removeprefix('models/')}")
+    return find_capability(f"google_genai:{model.removeprefix('models/')}")
 
 
-def refuse_senses(spec: str, profile: Mapping[str, Any] | None, media: Sequence[MediaRef]) -> None:
+def check_modalities(spec: str, profile: Mapping[str, Any] | None, media: Sequence[MediaRef]) -> None:
     """Refuses a clip of which the model cannot take a part at all.
 
     Raises:
@@ -41,7 +41,7 @@ def refuse_senses(spec: str, profile: Mapping[str, Any] | None, media: Sequence[
             raise InputError(f"{spec} cannot take {sense}. {remedy}")
 
 
-def refuse_size(spec: str, row: Capability, whole: Sequence[MediaRef], sounds: Sequence[MediaRef], frames: int) -> None:
+def check_size(spec: str, row: Capability, whole: Sequence[MediaRef], sounds: Sequence[MediaRef], frames: int) -> None:
     """Refuses what is too large or too long.
 
     Args:
@@ -55,9 +55,9 @@ def refuse_size(spec: str, row: Capability, whole: Sequence[MediaRef], sounds: S
         InputError: a file is larger than Google's store takes, or the clip is longer than the model can take.
     """
     for ref in whole:
-        if ref["bytes"] > MOST_FILE_BYTES:
+        if ref["bytes"] > MAX_FILE_BYTES:
             raise InputError(
-                f"{spec} takes files of {MOST_FILE_BYTES / 1e9:.0f} GB, and {ref['name']!r} has"
+                f"{spec} takes files of {MAX_FILE_BYTES / 1e9:.0f} GB, and {ref['name']!r} has"
                 f" {ref['bytes'] / 1e9:.2f} GB: give a shorter clip, or one in a smaller format."
             )
     seconds = sum(ref["audio_seconds"] or ref["duration"] for ref in sounds)
@@ -73,7 +73,7 @@ def refuse_size(spec: str, row: Capability, whole: Sequence[MediaRef], sounds: S
         )
 
 
-def weigh(spec: str, row: Capability, blocks: Sequence[Any]) -> None:
+def check_request_size(spec: str, row: Capability, blocks: Sequence[Any]) -> None:
     """Refuses a message whose media, as they travel inside the request, weigh too much.
 
     Raises:

@@ -18,11 +18,11 @@ from pydantic import Field, PrivateAttr
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import lacking
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.loading import Reader, engine_of, reader_of, runs_code
-from aurelia_core.models.local.setup import Place, place
-from aurelia_core.models.local.weights import Weights, find
+from aurelia_core.models.capabilities import missing_requirements
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.loading import LoadedProcessor, load_engine, load_reader, runs_own_code
+from aurelia_core.models.local.setup import Placement, choose_placement
+from aurelia_core.models.local.weights import Weights, find_weights
 from aurelia_core.types import Sense
 
 
@@ -36,15 +36,15 @@ class LocalChat(BaseChatModel):
     """
 
     weights: Weights
-    here: Place
+    here: Placement
     store: Any = Field(exclude=True, repr=False)
-    _reader: Reader = PrivateAttr()
-    _teller: Teller = PrivateAttr()
+    _reader: LoadedProcessor = PrivateAttr()
+    _teller: RequestConverter = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Loads the processor; the weights are loaded when the model is first asked."""
-        self._reader = reader_of(self.weights)
-        self._teller = Teller(self.store, self.weights.spec, self._reader.senses)
+        self._reader = load_reader(self.weights)
+        self._teller = RequestConverter(self.store, self.weights.spec, self._reader.senses)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -112,7 +112,7 @@ class LocalChat(BaseChatModel):
 
     def _answer(self, messages: list[BaseMessage], stop: list[str] | None, stopped: Callable[[], bool]) -> ChatResult:
         told = self._teller.told(messages)
-        engine = engine_of(self.weights, self.here)
+        engine = load_engine(self.weights, self.here)
         said = engine.answer(told, self._teller, self._most, stopped)
         text = said.text
         for word in stop or []:
@@ -129,7 +129,7 @@ class LocalChat(BaseChatModel):
             response_metadata={
                 "cost_usd": 0.0,
                 "media_uploads": 0,
-                "notes": [*told.notes, *([runs_code(self.weights)] if self.weights.trusted else [])],
+                "notes": [*told.notes, *([runs_own_code(self.weights)] if self.weights.trusted else [])],
                 "finish_reason": "length" if said.cut else "stop",
                 "local": {
                     "device": self.here.device,
@@ -145,14 +145,14 @@ class LocalChat(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def make(name: str, store: ClipStore) -> LocalChat:
+def make_local(name: str, store: ClipStore) -> LocalChat:
     """The weights `name` (a folder or a hub id), run here.
 
     Raises:
         InputError: a package, the weights or a file of them is missing, or this transformers cannot run them.
     """
-    lacks = lacking("transformers")
+    lacks = missing_requirements("transformers")
     if lacks:
         raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
-    weights = find(name, any_folder=store.settings.any_file, trusted=store.settings.trusted_code)
-    return LocalChat(weights=weights, here=place(), store=store)
+    weights = find_weights(name, any_folder=store.settings.any_file, trusted=store.settings.trusted_code)
+    return LocalChat(weights=weights, here=choose_placement(), store=store)

@@ -14,19 +14,19 @@ from PIL import Image
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.local.processor import Senses
-from aurelia_core.models.measured_text import picture_evidence, sound_evidence
-from aurelia_core.models.media_request import Seen, seen
-from aurelia_core.models.messages import CANDIDATES
+from aurelia_core.models.local.processor import ModelSenses
+from aurelia_core.models.measured_text import measured_picture, measured_sound
+from aurelia_core.models.media_request import MediaRequest, media_request
+from aurelia_core.models.messages import TRACK_LETTERS
 from aurelia_core.types import MediaRef, Sense, Window
 
-Block = dict[str, str]
+ContentBlock = dict[str, str]
 Samples = npt.NDArray[np.float32]
 # A stretch of sound shorter than this is nothing that an encoder could hear.
 _SHORTEST_SECONDS = 0.05
 
 
-class Film(NamedTuple):
+class VideoClip(NamedTuple):
     """Frames for a video processor.
 
     Attributes:
@@ -40,13 +40,13 @@ class Film(NamedTuple):
     sound: Samples | None
 
 
-class Shown(NamedTuple):
+class MediaParts(NamedTuple):
     """Template blocks and the media that they stand for, each kind in its order."""
 
-    blocks: list[Block]
+    blocks: list[ContentBlock]
     images: list[Image.Image]
     sounds: list[Samples]
-    films: list[Film]
+    films: list[VideoClip]
 
     @property
     def media(self) -> int:
@@ -54,10 +54,10 @@ class Shown(NamedTuple):
         return len(self.images) + len(self.sounds) + len(self.films)
 
 
-NOTHING = Shown([], [], [], [])
+NO_PARTS = MediaParts([], [], [], [])
 
 
-class Told(NamedTuple):
+class ChatRequest(NamedTuple):
     """One request, taken apart.
 
     Attributes:
@@ -70,17 +70,17 @@ class Told(NamedTuple):
     """
 
     system: str
-    clip: Seen | None
+    clip: MediaRequest | None
     about: str
-    look: Shown
+    look: MediaParts
     turns: list[tuple[str, str]]
     notes: list[str]
 
 
-class Teller:
+class RequestConverter:
     """Takes requests apart and decodes what they refer to."""
 
-    def __init__(self, store: ClipStore, spec: str, senses: Senses) -> None:
+    def __init__(self, store: ClipStore, spec: str, senses: ModelSenses) -> None:
         """Reads nothing yet."""
         self._store = store
         self._spec = spec
@@ -93,13 +93,13 @@ class Teller:
             InputError: the model cannot carry it; the message says what to do.
         """
         if sees_clip:
-            self._check(seen(fields), [])
+            self._check(media_request(fields), [])
 
     def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
         """What of the clip that the fields name the model cannot take."""
-        return self._lacking(seen(fields))
+        return self._lacking(media_request(fields))
 
-    def told(self, messages: Sequence[BaseMessage]) -> Told:
+    def told(self, messages: Sequence[BaseMessage]) -> ChatRequest:
         """The request as turns; the clip's head is decoded only when somebody asks for it (`head`).
 
         Raises:
@@ -108,30 +108,30 @@ class Teller:
         """
         fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
         system = "\n\n".join(message.text for message in messages if message.type == "system")
-        clip, about, look, turns = None, "", NOTHING, []
+        clip, about, look, turns = None, "", NO_PARTS, []
         for message in messages:
             texts = [block["text"] for block in _blocks(message) if block["type"] == "text"]
             refs = [block["clip"] for block in _blocks(message) if block["type"] == "clip"]
             if refs:
-                clip = seen(fields, refs)
+                clip = media_request(fields, refs)
                 windows = list((fields.get("looks") or [[]])[-1])
                 self._check(clip, windows)
                 about, texts = "\n".join(texts[:-1]), texts[-1:]
-                look = self._look(clip, windows) if windows else NOTHING
+                look = self._look(clip, windows) if windows else NO_PARTS
             if message.type != "system":
                 turns.append(("assistant" if message.type == "ai" else "user", "\n".join(texts)))
         notes = clip.notes(self._spec, self._lacking(clip)) if clip else []
-        return Told(system, clip, about, look, turns, notes)
+        return ChatRequest(system, clip, about, look, turns, notes)
 
-    def head(self, clip: Seen) -> Shown:
+    def head(self, clip: MediaRequest) -> MediaParts:
         """The whole clip as the model is shown it.
 
         Raises:
             MediaError: it cannot be decoded.
         """
-        return joined([self._picture(clip, [], self._most(clip)), *self._sounds(clip, [])])
+        return join_parts([self._picture(clip, [], self._most(clip)), *self._sounds(clip, [])])
 
-    def _look(self, clip: Seen, windows: list[Window]) -> Shown:
+    def _look(self, clip: MediaRequest, windows: list[Window]) -> MediaParts:
         share = max(1, self._most(clip) // len(windows))
         parts = []
         for window in windows:
@@ -141,31 +141,31 @@ class Teller:
             if self._senses.sees != "none" or "picture" not in clip.described:
                 parts.append(self._picture(clip, [window], share))
             parts += self._sounds(clip, [window]) if self._senses.hears else []
-        return joined([*parts, _said("\n\n")])
+        return join_parts([*parts, _said("\n\n")])
 
-    def _most(self, clip: Seen) -> int:
+    def _most(self, clip: MediaRequest) -> int:
         return min(clip.frames, self._senses.row.frames or clip.frames)
 
-    def _picture(self, clip: Seen, windows: list[Window], count: int) -> Shown:
+    def _picture(self, clip: MediaRequest, windows: list[Window], count: int) -> MediaParts:
         sees = self._senses.sees
         if not clip.visible:
-            return NOTHING
+            return NO_PARTS
         if sees == "none":
-            text = clip.stand_in("picture", lambda: picture_evidence(self._store, clip.clip, windows, max(2, count)))
+            text = clip.stand_in("picture", lambda: measured_picture(self._store, clip.clip, windows, max(2, count)))
             return _said(f"The picture cannot be given to you; this stands in its place. {text}\n")
         taken = self._store.frames(clip.clip, windows, count, height=self._senses.row.height)
         times = [float(time) for time in taken.times]
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]
-            film = Film(np.asarray(taken.images), seconds, self._inside(clip, windows, seconds))
+            film = VideoClip(np.asarray(taken.images), seconds, self._inside(clip, windows, seconds))
             name = "The clip" if film.sound is None else "The clip with its sound"
-            return Shown([_text(f"{name}: "), {"type": "video"}, _text("\n")], [], [], [film])
+            return MediaParts([_text(f"{name}: "), {"type": "video"}, _text("\n")], [], [], [film])
         blocks = [_text(f"The clip's picture as {len(times)} frames, each after its time:\n")]
         for time in times:
             blocks += [_text(f"at {time:.2f} s: "), {"type": "image"}, _text("\n")]
-        return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
+        return MediaParts(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
 
-    def _inside(self, clip: Seen, windows: list[Window], seconds: float) -> Samples | None:
+    def _inside(self, clip: MediaRequest, windows: list[Window], seconds: float) -> Samples | None:
         """The sound that goes into the video; None when it stands beside it."""
         if not self._goes_inside(clip):
             return None
@@ -173,13 +173,13 @@ class Teller:
         # Silence where the sound track has ended: a model takes sound in all of a request's videos, or in none.
         return heard[0][1] if heard else np.zeros(int(seconds * self._senses.rate), np.float32)
 
-    def _goes_inside(self, clip: Seen) -> bool:
+    def _goes_inside(self, clip: MediaRequest) -> bool:
         senses = self._senses
         if not senses.interleaved or clip.tracks or not clip.sounding or not clip.visible:
             return False
         return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
 
-    def _sounds(self, clip: Seen, windows: list[Window]) -> list[Shown]:
+    def _sounds(self, clip: MediaRequest, windows: list[Window]) -> list[MediaParts]:
         if self._goes_inside(clip):
             return []
         if not self._senses.hears and clip.sounding and "sound" in clip.described:
@@ -188,15 +188,15 @@ class Teller:
         for number, source in enumerate(clip.sounding):
             name = "The clip's sound"
             if clip.tracks:
-                name = "The sound track" if len(clip.tracks) == 1 else f"Candidate sound track {CANDIDATES[number]}"
+                name = "The sound track" if len(clip.tracks) == 1 else f"Candidate sound track {TRACK_LETTERS[number]}"
             if not self._senses.hears:
-                text = sound_evidence(self._store, clip.clip, source if clip.tracks else None)
+                text = measured_sound(self._store, clip.clip, source if clip.tracks else None)
                 found.append(_said(f"{name} cannot be given to you; this stands in its place. {text}\n"))
                 continue
             for start, samples in self._heard(source, windows):
                 end = start + len(samples) / self._senses.rate
                 blocks = [_text(f"{name}, {start:.2f}-{end:.2f} s: "), {"type": "audio"}, _text("\n")]
-                found.append(Shown(blocks, [], [samples], []))
+                found.append(MediaParts(blocks, [], [samples], []))
         return found
 
     def _heard(self, source: MediaRef, windows: list[Window]) -> list[tuple[float, Samples]]:
@@ -208,7 +208,7 @@ class Teller:
         rate, longest = self._senses.rate, self._senses.part_seconds
         parts = []
         for sound in self._store.audio(source, inside):
-            samples = resampled(sound.samples, sound.rate, rate)
+            samples = resample_to(sound.samples, sound.rate, rate)
             step = int(longest * rate) if longest else max(1, len(samples))
             for first in range(0, len(samples), step):
                 piece = samples[first : first + step]
@@ -216,7 +216,7 @@ class Teller:
                     parts.append((sound.start + first / rate, piece))
         return parts
 
-    def _check(self, clip: Seen, windows: list[Window]) -> None:
+    def _check(self, clip: MediaRequest, windows: list[Window]) -> None:
         senses, row = self._senses, self._senses.row
         clip.refuse(self._spec, self._lacking(clip))
         most = self._most(clip)
@@ -227,11 +227,11 @@ class Teller:
                 " lower frames in the settings."
             )
 
-    def _lacking(self, clip: Seen) -> list[Sense]:
+    def _lacking(self, clip: MediaRequest) -> list[Sense]:
         return clip.lacking(sees=self._senses.sees != "none", hears=self._senses.hears)
 
 
-def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
+def resample_to(samples: Samples, rate: int, wanted: int) -> Samples:
     """Sound at another rate (samples a second)."""
     if rate == wanted or not len(samples):
         return samples
@@ -246,9 +246,9 @@ def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
     return [block if isinstance(block, dict) else _text(block) for block in message.content]
 
 
-def joined(parts: Sequence[Shown]) -> Shown:
+def join_parts(parts: Sequence[MediaParts]) -> MediaParts:
     """Several parts as one."""
-    return Shown(
+    return MediaParts(
         [block for part in parts for block in part.blocks],
         [image for part in parts for image in part.images],
         [sound for part in parts for sound in part.sounds],
@@ -256,9 +256,9 @@ def joined(parts: Sequence[Shown]) -> Shown:
     )
 
 
-def _said(text: str) -> Shown:
-    return Shown([_text(text)], [], [], [])
+def _said(text: str) -> MediaParts:
+    return MediaParts([_text(text)], [], [], [])
 
 
-def _text(text: str) -> Block:
+def _text(text: str) -> ContentBlock:
     return {"type": "text", "text": text}

@@ -8,28 +8,28 @@ import threading
 from typing import Any, NamedTuple
 
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.models.local.engine import Engine
-from aurelia_core.models.local.processor import Senses, kept_here, load_processor, senses_of
-from aurelia_core.models.local.prompt_writer import Writer
-from aurelia_core.models.local.setup import Place, cache_bytes, torch_dtype
+from aurelia_core.models.local.engine import InferenceEngine
+from aurelia_core.models.local.processor import ModelSenses, load_options, load_processor, senses_of
+from aurelia_core.models.local.prompt_writer import PromptWriter
+from aurelia_core.models.local.setup import Placement, cache_bytes, torch_dtype
 from aurelia_core.models.local.weights import Weights
 
 _lock = threading.Lock()
-_readers: "dict[str, Reader]" = {}
-_engines: dict[tuple[str, Place], Engine] = {}
+_readers: "dict[str, LoadedProcessor]" = {}
+_engines: dict[tuple[str, Placement], InferenceEngine] = {}
 _OWN_MAKERS = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM")
 """Under which of these a folder's own code may offer its model."""
 
 
-class Reader(NamedTuple):
+class LoadedProcessor(NamedTuple):
     """What is known of a model before its weights are loaded: its processor, its senses, its way of writing."""
 
     processor: Any
-    senses: Senses
-    writer: Writer
+    senses: ModelSenses
+    writer: PromptWriter
 
 
-def reader_of(weights: Weights) -> Reader:
+def load_reader(weights: Weights) -> LoadedProcessor:
     """The model's processor, loaded once.
 
     Raises:
@@ -38,15 +38,17 @@ def reader_of(weights: Weights) -> Reader:
     with _lock:
         if weights.fingerprint not in _readers:
             if weights.trusted:
-                sys.stderr.write(f"aurelia: WARNING: {runs_code(weights)}\n")
+                sys.stderr.write(f"aurelia: WARNING: {runs_own_code(weights)}\n")
             config = _configured(weights)
             processor = load_processor(weights)
             senses = senses_of(weights, processor, config)
-            _readers[weights.fingerprint] = Reader(processor, senses, Writer(weights.spec, processor, senses))
+            _readers[weights.fingerprint] = LoadedProcessor(
+                processor, senses, PromptWriter(weights.spec, processor, senses)
+            )
         return _readers[weights.fingerprint]
 
 
-def runs_code(weights: Weights) -> str:
+def runs_own_code(weights: Weights) -> str:
     """What a person has to know of a model whose own code is run."""
     return (
         f"{weights.spec} runs Python code of its own with all rights of this process, because the operator's"
@@ -54,19 +56,19 @@ def runs_code(weights: Weights) -> str:
     )
 
 
-def engine_of(weights: Weights, here: Place) -> Engine:
+def load_engine(weights: Weights, here: Placement) -> InferenceEngine:
     """The loaded model, loaded once.
 
     Raises:
         InputError: the architecture is not known, or the weights do not fit it.
         ModelError: it does not fit into memory.
     """
-    reader = reader_of(weights)
+    reader = load_reader(weights)
     with _lock:
         key = (weights.fingerprint, here)
         if key not in _engines:
             model = _loaded(weights, here)
-            _engines[key] = Engine(
+            _engines[key] = InferenceEngine(
                 weights.spec,
                 model,
                 reader.writer,
@@ -76,7 +78,7 @@ def engine_of(weights: Weights, here: Place) -> Engine:
         return _engines[key]
 
 
-def forget() -> None:
+def unload_all() -> None:
     """Lets go of every loaded model that nobody else holds; processors stay."""
     with _lock:
         _engines.clear()
@@ -87,7 +89,7 @@ def _configured(weights: Weights) -> Any:
     from transformers import AutoConfig, AutoModelForMultimodalLM
 
     try:
-        config = AutoConfig.from_pretrained(weights.folder, **kept_here(weights))
+        config = AutoConfig.from_pretrained(weights.folder, **load_options(weights))
     except (ValueError, KeyError, OSError, TypeError) as fault:
         raise InputError(_unknown(weights)) from fault
     except Exception as fault:
@@ -113,7 +115,7 @@ def _unknown(weights: Weights) -> str:
     )
 
 
-def _loaded(weights: Weights, here: Place) -> Any:
+def _loaded(weights: Weights, here: Placement) -> Any:
     import torch
     import transformers
     from transformers.utils import logging
@@ -130,7 +132,7 @@ def _loaded(weights: Weights, here: Place) -> Any:
             weights.folder,
             config=config,
             dtype=torch_dtype(here),
-            **kept_here(weights),
+            **load_options(weights),
             use_safetensors=True,
             output_loading_info=True,
         )

@@ -14,7 +14,7 @@ _CPU_CACHE_MB = 2048
 _GPU_SHARE = 0.25
 
 
-class Place(NamedTuple):
+class Placement(NamedTuple):
     """Where a model runs.
 
     Attributes:
@@ -32,7 +32,7 @@ class Place(NamedTuple):
     tokens: int | None
 
 
-def place() -> Place:
+def choose_placement() -> Placement:
     """The operator's choice (AURELIA_LOCAL_*), or what this machine offers: cuda before mps before cpu.
 
     Raises:
@@ -44,7 +44,7 @@ def place() -> Place:
         dtype = _usual(device)
     if dtype not in DTYPES:
         raise InputError(f"AURELIA_LOCAL_DTYPE={dtype!r} cannot be used: write auto or one of {', '.join(DTYPES)}.")
-    return Place(
+    return Placement(
         device,
         dtype,
         _number("AURELIA_LOCAL_THREADS", 1),
@@ -53,7 +53,7 @@ def place() -> Place:
     )
 
 
-def described(here: Place) -> str:
+def describe_placement(here: Placement) -> str:
     """The place in words, for the doctor."""
     kept = "a quarter of its free memory" if here.cache_mb is None else f"{here.cache_mb} MB"
     if here.cache_mb is None and here.device == "cpu":
@@ -61,7 +61,7 @@ def described(here: Place) -> str:
     return f"{here.device}, {here.dtype}, {kept} of kept clips"
 
 
-def cache_bytes(here: Place) -> int:
+def cache_bytes(here: Placement) -> int:
     """Most bytes of keys and values that are kept, once the model is loaded."""
     if here.cache_mb is not None:
         return here.cache_mb * _MIB
@@ -73,7 +73,7 @@ def cache_bytes(here: Place) -> int:
     return int(free * _GPU_SHARE)
 
 
-def torch_dtype(here: Place) -> "torch.dtype":
+def torch_dtype(here: Placement) -> "torch.dtype":
     """The dtype as torch has it."""
     import torch
 

@@ -41,7 +41,7 @@ class Weights(NamedTuple):
         return str(self.config["model_type"])
 
 
-def find(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> Weights:
+def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> Weights:
     """The weights `name`: a folder, or the id of a model that was downloaded from the hub.
 
     Args:
@@ -72,7 +72,7 @@ def find(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> 
 def lacking_weights(name: str) -> list[str]:
     """What is missing of the weights `name`, in words for the doctor; [] when they are there."""
     try:
-        find(name)
+        find_weights(name)
     except InputError as fault:
         if HUB_MODEL_ID.fullmatch(name) and not Path(name).expanduser().is_dir():
             return [f"the weights (hf download {name})"]

@@ -5,19 +5,19 @@ import mimetypes
 from pathlib import Path
 from typing import Any, Literal
 
-from aurelia_core.models.media_encoding import Picture, Wave
+from aurelia_core.models.media_encoding import EncodedAudio, EncodedFrame
 from aurelia_core.types import MediaRef
 
-Part = dict[str, Any]
-Sound = Literal["none", "input_audio", "audio_url"]
+WirePart = dict[str, Any]
+SoundForm = Literal["none", "input_audio", "audio_url"]
 
 
-def text_part(text: str) -> Part:
+def text_part(text: str) -> WirePart:
     """Text."""
     return {"type": "text", "text": text}
 
 
-def frame_parts(taken: list[Picture]) -> list[Part]:
+def frame_parts(taken: list[EncodedFrame]) -> list[WirePart]:
     """Each frame after its time."""
     parts = []
     for picture in taken:
@@ -26,14 +26,14 @@ def frame_parts(taken: list[Picture]) -> list[Part]:
     return parts
 
 
-def audio_part(wave: Wave, kind: Sound) -> Part:
+def audio_part(wave: EncodedAudio, kind: SoundForm) -> WirePart:
     """Sound as WAV, in the part that the server takes."""
     if kind == "audio_url":
         return {"type": "audio_url", "audio_url": {"url": _data_url("audio/wav", wave.wav)}}
     return {"type": "input_audio", "input_audio": {"data": base64.b64encode(wave.wav).decode(), "format": "wav"}}
 
 
-def video_part(file: Path, clip: MediaRef) -> Part:
+def video_part(file: Path, clip: MediaRef) -> WirePart:
     """The clip's own file."""
     # Containers whose type this Python does not know by their ending (mkv before 3.13) go as mp4; servers look inside.
     kind = mimetypes.guess_type(clip["name"])[0] or "video/mp4"
@@ -44,7 +44,7 @@ def _data_url(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def payload(part: Part) -> str:
+def part_payload(part: WirePart) -> str:
     """What of a part weighs: its text, its address or its data."""
     body = part[part["type"]]
     return body if isinstance(body, str) else str(body.get("url") or body.get("data") or "")

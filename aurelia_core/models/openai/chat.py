@@ -17,12 +17,12 @@ from langchain_openai import ChatOpenAI
 from pydantic import Field, PrivateAttr, SecretStr
 
 from aurelia_core.errors import AureliaError, ModelError, SettingsError
-from aurelia_core.models.call_ledger import usage_of
-from aurelia_core.models.capabilities import Price, Structured, cost
-from aurelia_core.models.media_request import seen
-from aurelia_core.models.openai.content import Carrier, Wired, Wirer
+from aurelia_core.models.call_ledger import message_usage
+from aurelia_core.models.capabilities import Structured, TokenPrice, call_cost
+from aurelia_core.models.media_request import media_request
+from aurelia_core.models.openai.content import ContentBuilder, MediaLimits, WireMessages
 from aurelia_core.models.openai.reply_schema import response_format
-from aurelia_core.models.provider_errors import as_model_error, words
+from aurelia_core.models.provider_errors import as_model_error, error_words
 from aurelia_core.types import Sense
 
 _LOOKUP_SECONDS = 20.0
@@ -46,18 +46,18 @@ class ChatCompletions(ChatOpenAI):
     """
 
     clips: Any = Field(exclude=True, repr=False)
-    carrier: Carrier
+    carrier: MediaLimits
     structured: Structured
-    price: Price
+    price: TokenPrice
     key_name: str
     hosted: bool
-    _wirer: Wirer = PrivateAttr()
+    _wirer: ContentBuilder = PrivateAttr()
     _looked_up: bool = PrivateAttr(default=False)
 
     def model_post_init(self, context: Any, /) -> None:
         """Makes what keeps the encoded clips."""
         super().model_post_init(context)
-        self._wirer = Wirer(self.clips, self.carrier)
+        self._wirer = ContentBuilder(self.clips, self.carrier)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -81,7 +81,7 @@ class ChatCompletions(ChatOpenAI):
 
     def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
         """What of the clip that the fields name the model cannot take: its picture, its sound."""
-        return self._wirer.lacks(seen(fields))
+        return self._wirer.lacks(media_request(fields))
 
     def look_up(self) -> None:
         """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
@@ -162,7 +162,7 @@ class ChatCompletions(ChatOpenAI):
             return ModelError(f"{spec} sent a reply that breaks off or is no JSON; try again later.", transient=True)
         found = as_model_error(fault, spec)
         key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
-        if key and key in words(fault) and isinstance(found, ModelError):
+        if key and key in error_words(fault) and isinstance(found, ModelError):
             said = f"{spec} did not answer; what it says holds the key and is not shown here."
             return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
         return found
@@ -171,18 +171,18 @@ class ChatCompletions(ChatOpenAI):
         # The provider's own sentence repeats a part of the key.
         return SettingsError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
 
-    def _billed(self, result: ChatResult, wired: Wired, messages: list[BaseMessage]) -> ChatResult:
+    def _billed(self, result: ChatResult, wired: WireMessages, messages: list[BaseMessage]) -> ChatResult:
         message: Any = result.generations[0].message
         if not message.content and (refusal := message.additional_kwargs.get("refusal")):
             message.content = refusal
         ended = str((result.generations[0].generation_info or {}).get("finish_reason") or "none")
         told = result.llm_output or {}
-        price = cost(self.price, message.usage_metadata, told.get("service_tier"))
+        price = call_cost(self.price, message.usage_metadata, told.get("service_tier"))
         if price is not None:
             message.response_metadata["cost_usd"] = price
         message.response_metadata |= {"media_uploads": wired.media, "notes": wired.notes}
         if fault := self._no_reply(message.text, ended, _fields(messages)):
-            fault.usage = usage_of(message)
+            fault.usage = message_usage(message)
             raise fault
         return result
 

@@ -15,18 +15,26 @@ from pydantic import BaseModel, ConfigDict
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.capabilities import Sees
-from aurelia_core.models.measured_text import picture_evidence, sound_evidence
-from aurelia_core.models.media_encoding import pictures, waves
-from aurelia_core.models.media_request import Seen
-from aurelia_core.models.media_request import seen as seen_by
-from aurelia_core.models.messages import CANDIDATES
-from aurelia_core.models.openai.blocks import Part, Sound, audio_part, frame_parts, payload, text_part, video_part
+from aurelia_core.models.measured_text import measured_picture, measured_sound
+from aurelia_core.models.media_encoding import encode_audio, encode_frames
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.media_request import media_request as seen_by
+from aurelia_core.models.messages import TRACK_LETTERS
+from aurelia_core.models.openai.blocks import (
+    SoundForm,
+    WirePart,
+    audio_part,
+    frame_parts,
+    part_payload,
+    text_part,
+    video_part,
+)
 from aurelia_core.types import MediaRef, Sense, Window
 
 _KEPT_HEADS = 4
 
 
-class Carrier(BaseModel):
+class MediaLimits(BaseModel):
     """What the model `spec` is given, and in which parts.
 
     Attributes:
@@ -41,14 +49,14 @@ class Carrier(BaseModel):
 
     spec: str
     sees: Sees
-    sound: Sound
+    sound: SoundForm
     needs_audio: bool = False
     most_frames: int | None = None
     audio_seconds: float | None = None
     request_mb: float | None = None
 
 
-class Wired(NamedTuple):
+class WireMessages(NamedTuple):
     """Messages as they go out, how many media files they carry, and what was put in place of what (for the result)."""
 
     messages: list[BaseMessage]
@@ -56,17 +64,17 @@ class Wired(NamedTuple):
     notes: list[str]
 
 
-class Wirer:
+class ContentBuilder:
     """Puts the media of requests into parts; keeps the latest heads, so that a clip is encoded once for all roles."""
 
-    def __init__(self, store: ClipStore, carrier: Carrier) -> None:
+    def __init__(self, store: ClipStore, carrier: MediaLimits) -> None:
         """Reads nothing yet."""
         self._store = store
         self._carrier = carrier
-        self._heads: OrderedDict[tuple[Any, ...], list[Part]] = OrderedDict()
+        self._heads: OrderedDict[tuple[Any, ...], list[WirePart]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wire(self, messages: Sequence[BaseMessage]) -> Wired:
+    def wire(self, messages: Sequence[BaseMessage]) -> WireMessages:
         """The messages with every clip reference replaced by what the model takes.
 
         Raises:
@@ -74,7 +82,7 @@ class Wirer:
             MediaError: the clip cannot be read.
         """
         fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
-        seen: Seen | None = None
+        seen: MediaRequest | None = None
         out: list[BaseMessage] = []
         for message in messages:
             refs = _references(message)
@@ -83,7 +91,7 @@ class Wirer:
                 message = HumanMessage(self._content(message, seen, _closer(fields)))
             out.append(message)
         self._check_heard(seen)
-        return Wired(out, self._carried(seen), self._notes(seen))
+        return WireMessages(out, self._carried(seen), self._notes(seen))
 
     def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
         """Refuses what the model cannot carry, from a request's fields alone: before a run pays for anything.
@@ -96,18 +104,18 @@ class Wirer:
             self._check(seen, [])
         self._check_heard(seen)
 
-    def lacks(self, seen: Seen) -> list[Sense]:
+    def lacks(self, seen: MediaRequest) -> list[Sense]:
         """What of the media the model cannot take."""
         return seen.lacking(sees=self._carrier.sees != "none", hears=self._carrier.sound != "none")
 
-    def _check_heard(self, seen: Seen | None) -> None:
+    def _check_heard(self, seen: MediaRequest | None) -> None:
         if self._carrier.needs_audio and not (seen and seen.sounding):
             raise InputError(
                 f"{self._carrier.spec} answers only requests that carry sound, and this one has none: give the clip"
                 " a sound track, and roles that hear nothing (summarizer, feedback) another model."
             )
 
-    def _content(self, message: BaseMessage, seen: Seen, closer: list[Window]) -> list[str | dict[str, Any]]:
+    def _content(self, message: BaseMessage, seen: MediaRequest, closer: list[Window]) -> list[str | dict[str, Any]]:
         self._check(seen, closer)
         with self._lock:
             head = self._heads.get(seen.key)
@@ -122,7 +130,7 @@ class Wirer:
         texts = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
         return [*head, *texts[:-1], *look, *texts[-1:]]
 
-    def _check(self, seen: Seen, closer: list[Window]) -> None:
+    def _check(self, seen: MediaRequest, closer: list[Window]) -> None:
         """Refuses what the model cannot carry, before anything is decoded."""
         carrier = self._carrier
         seen.refuse(carrier.spec, self.lacks(seen))
@@ -139,64 +147,64 @@ class Wirer:
                 " give a shorter clip."
             )
 
-    def _weigh(self, parts: list[Part]) -> None:
+    def _weigh(self, parts: list[WirePart]) -> None:
         limit = self._carrier.request_mb
-        weight = sum(len(payload(part)) for part in parts) / 1e6
+        weight = sum(len(part_payload(part)) for part in parts) / 1e6
         if limit is not None and weight > limit:
             raise InputError(
                 f"{self._carrier.spec} takes requests of {limit:.0f} MB, and this clip makes one of {weight:.0f} MB:"
                 " give it fewer frames or a shorter clip."
             )
 
-    def _pictures(self, seen: Seen, windows: list[Window]) -> list[Part]:
+    def _pictures(self, seen: MediaRequest, windows: list[Window]) -> list[WirePart]:
         sees = self._carrier.sees
         if not seen.visible:
             return []
         if sees == "video":
             return [text_part("The clip:"), video_part(self._store.file(seen.clip), seen.clip)]
         if sees == "none":
-            text = seen.stand_in("picture", lambda: picture_evidence(self._store, seen.clip, windows, seen.frames))
+            text = seen.stand_in("picture", lambda: measured_picture(self._store, seen.clip, windows, seen.frames))
             return [text_part(f"The picture cannot be given to you; this stands in its place. {text}")]
-        taken = pictures(self._store, seen.clip, windows, seen.frames)
+        taken = encode_frames(self._store, seen.clip, windows, seen.frames)
         return [text_part(f"The clip's picture as {len(taken)} frames, each after its time:"), *frame_parts(taken)]
 
-    def _sounds(self, seen: Seen, windows: list[Window]) -> Iterator[Part]:
+    def _sounds(self, seen: MediaRequest, windows: list[Window]) -> Iterator[WirePart]:
         if self._carrier.sound == "none" and seen.sounding and "sound" in seen.described:
             yield text_part(f"The sound cannot be given to you; this stands in its place. {seen.written('sound')}")
             return
         for number, source in enumerate(seen.sounding):
             name = "The clip's sound"
             if seen.tracks:
-                name = "The sound track" if len(seen.tracks) == 1 else f"Candidate sound track {CANDIDATES[number]}"
+                name = "The sound track" if len(seen.tracks) == 1 else f"Candidate sound track {TRACK_LETTERS[number]}"
             if self._carrier.sound == "none":
-                text = sound_evidence(self._store, seen.clip, source if seen.tracks else None)
+                text = measured_sound(self._store, seen.clip, source if seen.tracks else None)
                 yield text_part(f"{name} cannot be given to you; this stands in its place. {text}")
                 continue
-            for wave in waves(self._store, source, windows):
+            for wave in encode_audio(self._store, source, windows):
                 yield text_part(f"{name}, {wave.start:.2f}-{wave.end:.2f} s:")
                 yield audio_part(wave, self._carrier.sound)
 
-    def _look(self, seen: Seen, window: Window, looks: int) -> list[Part]:
+    def _look(self, seen: MediaRequest, window: Window, looks: int) -> list[WirePart]:
         stretch, share = f"{window['start']:.2f}-{window['end']:.2f} s", _share(seen, [window] * looks)
         parts = [text_part(f"A closer look at {stretch} of the clip:")]
         if self._carrier.sees == "none":
             if "picture" in seen.described:
                 # What was written of the picture already stands whole in the head.
                 return [] if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
-            parts.append(text_part(picture_evidence(self._store, seen.clip, [window], max(2, share))))
+            parts.append(text_part(measured_picture(self._store, seen.clip, [window], max(2, share))))
         else:
-            parts += frame_parts(pictures(self._store, seen.clip, [window], share))
+            parts += frame_parts(encode_frames(self._store, seen.clip, [window], share))
         # What was measured of the sound already stands whole, at its finest, in the head.
         return parts if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
 
-    def _carried(self, seen: Seen | None) -> int:
+    def _carried(self, seen: MediaRequest | None) -> int:
         if seen is None:
             return 0
         sees, hears = self._carrier.sees != "none" and seen.visible, self._carrier.sound != "none"
         own = sees or (hears and not seen.tracks and seen.clip["has_audio"])
         return int(own) + (len(seen.tracks) if hears else 0)
 
-    def _notes(self, seen: Seen | None) -> list[str]:
+    def _notes(self, seen: MediaRequest | None) -> list[str]:
         return seen.notes(self._carrier.spec, self.lacks(seen)) if seen else []
 
 
@@ -211,5 +219,5 @@ def _closer(fields: Mapping[str, Any]) -> list[Window]:
     return list(looks[-1])
 
 
-def _share(seen: Seen, windows: list[Window]) -> int:
+def _share(seen: MediaRequest, windows: list[Window]) -> int:
     return max(1, seen.frames // max(1, len(windows)))

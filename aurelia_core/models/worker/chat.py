@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.worker.process import Process
+from aurelia_core.models.worker.process import WorkerProcess
 
 _NAME = re.compile(r"[a-z0-9_]{1,60}")
 _PASSED = ("role", "question", "choices", "frames", "duration", "has_audio", "schema")
 
 
-class Setup(BaseModel):
+class WorkerSetup(BaseModel):
     """How one worker is started: the fields of `workers/ROW.toml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,15 +49,15 @@ class WorkerChat(BaseChatModel):
     """
 
     row: str
-    setup: Setup
+    setup: WorkerSetup
     store: Any
-    _process: Process = PrivateAttr()
+    _process: WorkerProcess = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Prepares the process; nothing is started yet."""
         log = self.store.settings.home / "workers" / f"{self.row}.log"
-        command = [str(self.setup.python), str(host()), str(self.setup.script)]
-        self._process = Process(
+        command = [str(self.setup.python), str(host_script()), str(self.setup.script)]
+        self._process = WorkerProcess(
             f"worker:{self.row}",
             command,
             log=log,
@@ -145,7 +145,7 @@ class WorkerChat(BaseChatModel):
         }
 
 
-def make(name: str, store: ClipStore) -> WorkerChat:
+def make_worker(name: str, store: ClipStore) -> WorkerChat:
     """The worker `name`, as the operator set it up.
 
     Raises:
@@ -156,7 +156,7 @@ def make(name: str, store: ClipStore) -> WorkerChat:
     file = store.settings.home / "workers" / f"{name}.toml"
     shown = f"workers/{name}.toml"
     try:
-        setup = Setup.model_validate(tomllib.loads(file.read_text("utf-8")))
+        setup = WorkerSetup.model_validate(tomllib.loads(file.read_text("utf-8")))
     except FileNotFoundError:
         raise InputError(
             f"worker:{name} is not set up: there is no {shown} in AURELIA_HOME. aurelia targets {name} says what the "
@@ -173,7 +173,7 @@ def make(name: str, store: ClipStore) -> WorkerChat:
     return WorkerChat(row=name, setup=setup, store=store)
 
 
-def host() -> Path:
+def host_script() -> Path:
     """The script that runs inside the worker's environment; this project never imports it."""
     return Path(__file__).with_name("host.py")
 

@@ -19,7 +19,7 @@ _WATCH_SECONDS = 1.0
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
-class Process:
+class WorkerProcess:
     """A worker process; safe to use from several threads, which take turns.
 
     Attributes:
