@@ -28,7 +28,7 @@ class CachedPrefix:
         bytes: size of the cache.
     """
 
-    blocks: "list[ContentBlock]"
+    blocks: "list[dict[str, Any]]"
     plain: list[int]
     tokens: "torch.Tensor"
     kinds: "dict[str, torch.Tensor]"
