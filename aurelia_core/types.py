@@ -1,4 +1,4 @@
-"""The shared words of the toolkit: a clip, a stretch of it, a role, and what calls cost. Plain JSON, no behaviour."""
+"""The records that every storey shares: a clip, a window of it, a reasoning, a role, and what calls cost. Plain JSON."""
 
 from typing import Literal
 
@@ -33,6 +33,22 @@ class MediaRef(TypedDict):
     has_audio: bool
     audio_channels: int | None
     audio_seconds: float | None
+
+
+class Step(TypedDict):
+    """One reasoning step (section 3.1): what to find out, the answer, and the cue that justifies it."""
+
+    step: str
+    justification: str
+    answer: str
+    modality: Modality
+
+
+class Reasoning(TypedDict):
+    """r = R(v, a, q): the steps and the generator's own final answer."""
+
+    steps: list[Step]
+    answer: str
 
 
 class Usage(TypedDict):

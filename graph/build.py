@@ -63,7 +63,7 @@ def build_graph(
         ("zero_shot", answer_zero_shot, ClipState),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, traced(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, traced(partial(node, client=desk), desk), input_schema=reads, trace_policy=shown)
     builder.add_node("review", traced(review), input_schema=TargetState, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
@@ -90,7 +90,7 @@ def build_zero_shot(desk: ModelClient, checkpointer: Checkpointer = None) -> Aur
         ("zero_shot", answer_alone, ClipState),
     ]
     for name, node, reads in agents:
-        builder.add_node(name, traced(partial(node, desk=desk), desk), input_schema=reads, trace_policy=shown)
+        builder.add_node(name, traced(partial(node, client=desk), desk), input_schema=reads, trace_policy=shown)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges(
         "prepare", after_prepare, {"describer": "describer", "reasoning_generator": "zero_shot"}

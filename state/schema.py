@@ -8,25 +8,9 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from aurelia_core.types import NO_USAGE, MediaRef, Modality, Role, Sense, Usage, Window, add_usage
+from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
 StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget"]
-
-
-class Step(TypedDict):
-    """One reasoning step (section 3.1): what to find out, the answer, and the cue that justifies it."""
-
-    step: str
-    justification: str
-    answer: str
-    modality: Modality
-
-
-class Reasoning(TypedDict):
-    """r = R(v, a, q): the steps and the generator's own final answer."""
-
-    steps: list[Step]
-    answer: str
 
 
 class Attempt(TypedDict):
