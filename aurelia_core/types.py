@@ -5,7 +5,8 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 Modality = Literal["audio", "visual", "both", "knowledge"]
-Role = Literal["generator", "summarizer", "evaluator", "feedback", "target"]
+Role = str
+"""Who is asked: generator, summarizer, evaluator, feedback, target, or an agent that was added to the graph."""
 Sense = Literal["sound", "picture"]
 
 

@@ -47,6 +47,8 @@ async def prepare(
     tracks: list[MediaRef] = []
     for name in audio:
         tracks.append(await asyncio.to_thread(client.store.admit, name, kind="audio"))
+    if unknown := sorted(set(context.agents) - set(roles)):
+        raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
     media = media_request({"clip": clip, "tracks": tracks}, context)
     models = {role: spec for role, spec in context.models().items() if role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]

@@ -59,13 +59,13 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
 async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """The target's answer without reasoning; a failure is a warning and spoils nothing else."""
     try:
-        return await answer_alone(state, runtime, client)
+        return await answer_zero_shot_alone(state, runtime, client)
     except AureliaError as fault:
         spent = fault.usage if isinstance(fault, ModelError) else None
         return {"usage": spent or NO_USAGE, "warnings": [f"There is no zero-shot answer: {fault}"]}
 
 
-async def answer_alone(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
+async def answer_zero_shot_alone(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """The target's answer without reasoning, when nothing else is asked.
 
     Raises:

@@ -11,8 +11,9 @@ from importlib.resources import files
 
 from aurelia_core.errors import InputError
 
-_AGENTS = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
-PROMPT_NAMES = (*_AGENTS, "judge", "judge_choice")
+PROMPT_NAMES = tuple(
+    sorted(one.name.removesuffix(".md") for one in files("prompts").iterdir() if one.name.endswith(".md"))
+)
 _PLACEHOLDER = re.compile(r"(^> )?\{\{(\w+)\}\}", re.MULTILINE)
 
 

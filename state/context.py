@@ -79,6 +79,12 @@ class Context(BaseModel):
     evaluator_fallback: str = _fallback("Evaluator")
     feedback_fallback: str = _fallback("Feedback")
     target_fallback: str = _fallback("Target model")
+    agents: dict[Role, str] = Field(
+        default={},
+        title="Further agents",
+        description="Model (provider:model) of each agent that was added to the graph, by its role; an agent that is"
+        " not named uses the model of Feedback.",
+    )
     threshold: int = Field(
         default=8,
         ge=1,
@@ -173,9 +179,13 @@ class Context(BaseModel):
                 warnings.warn(f"The setting {old!r} is now named {new!r}.", FutureWarning, stacklevel=2)
         return with_current_names(values)
 
+    def model_of(self, role: Role) -> str:
+        """The model of a role, `provider:model`, also of an agent that was added to the graph."""
+        return str(getattr(self, role)) if role in ROLES else self.agents.get(role, self.feedback)
+
     def models(self) -> dict[Role, str]:
         """The model of each role, as `provider:model`."""
-        return {role: getattr(self, role) for role in ROLES}
+        return {role: self.model_of(role) for role in (*ROLES, *self.agents)}
 
     def fallbacks(self) -> dict[Role, str]:
         """The fallback of each role that has one, as `provider:model`."""

@@ -130,7 +130,7 @@ async def test_a_description_stays_with_its_run_when_it_is_stopped(gemini: Gemin
     from graph.build import build_graph
 
     set_up = place()
-    graph = build_graph(desk=set_up.desk, checkpointer=InMemorySaver())
+    graph = build_graph(client=set_up.desk, checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "one"}}
     context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 4, "max_iterations": 1, **DESCRIBED})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}

@@ -62,7 +62,7 @@ async def test_keys_and_media_stay_out_of_bodies_ledger_and_traces(place: Any) -
     recorder = Recorder()
     context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "unsupported_modality": "evidence", "frames": 4})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    await build_graph(desk=set_up.desk).ainvoke(question, {"callbacks": [recorder]}, context=context)
+    await build_graph(client=set_up.desk).ainvoke(question, {"callbacks": [recorder]}, context=context)
     assert all(KEY not in json.dumps(sent.body) for sent in set_up.server.sent)
     set_up.desk.close()
     kept = b"".join(file.read_bytes() for file in set_up.ledger.parent.glob("ledger.sqlite*")).decode("latin-1")
@@ -77,7 +77,7 @@ async def test_a_streamed_run_sends_the_media_too(place: Any) -> None:
     set_up = place()
     context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "unsupported_modality": "evidence", "frames": 4})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    graph = build_graph(desk=set_up.desk)
+    graph = build_graph(client=set_up.desk)
     async for _ in graph.astream(question, context=context, stream_mode="messages"):
         pass
     assert set_up.server.refused == []
