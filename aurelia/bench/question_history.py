@@ -10,14 +10,14 @@ from typing import Any
 
 from aurelia.bench.derive import as_last
 from aurelia.bench.run_file import Outcome, RunFile
-from aurelia.run.history import Node, Told
+from aurelia.run.history import NodeTrace, ThreadTrace
 from aurelia_core.errors import InputError
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import add_usage
 from state.schema import Attempt
 
 
-def told(path: Path, record: str) -> Told:
+def told(path: Path, record: str) -> ThreadTrace:
     """Reads a question's latest repetition, both arms.
 
     Args:
@@ -64,7 +64,7 @@ def told(path: Path, record: str) -> Told:
     }
 
 
-def _attempt(attempt: Attempt) -> list[Node]:
+def _attempt(attempt: Attempt) -> list[NodeTrace]:
     number, reasoning = attempt["iteration"], attempt["reasoning"]
     said = [
         ("reasoning_generator", "; ".join(step["step"] for step in reasoning["steps"]) if reasoning else None),
@@ -82,13 +82,13 @@ def _attempt(attempt: Attempt) -> list[Node]:
     return nodes
 
 
-def _answer(outcome: Outcome) -> Node:
+def _answer(outcome: Outcome) -> NodeTrace:
     node = _node("target_model" if outcome.arm == "aurelia" else "zero_shot", None, outcome.answer or outcome.error)
     node["state"] = "done" if outcome.state == "answered" else "failed"
     return node
 
 
-def _node(name: str, attempt: int | None, text: str | None) -> Node:
+def _node(name: str, attempt: int | None, text: str | None) -> NodeTrace:
     return {
         "node": name,
         "attempt": attempt,
