@@ -10,7 +10,7 @@ from aurelia.server.clip_owners import ClipOwners
 from aurelia.server.clips import ClipRoutes
 from aurelia.server.middleware import RequestGuard
 from aurelia.server.tokens import AccessRules, access_rules
-from graph.serve import desk
+from graph.serve import client
 
 
 def make_app(rules: AccessRules, library: ClipOwners) -> Starlette:
@@ -24,4 +24,4 @@ def make_app(rules: AccessRules, library: ClipOwners) -> Starlette:
     return Starlette(routes=routes, middleware=[Middleware(RequestGuard, access=rules, library=library)])
 
 
-app = make_app(access_rules(), ClipOwners(desk.store))
+app = make_app(access_rules(), ClipOwners(client.store))

@@ -13,7 +13,7 @@ from aurelia.server.clip_owners import ClipOwners
 from aurelia.server.tokens import AccessDenied, access_rules
 from aurelia.server.validation import INPUT_KEYS, ClipNotFound, check_clips, check_keys, check_settings, check_state
 from aurelia_core.errors import InputError
-from graph.serve import desk
+from graph.serve import client
 
 auth = Auth()
 _PROXIED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}
@@ -94,7 +94,7 @@ async def _check_request(owner: str, given: Any, settings: Any, command: Any) ->
         check_keys("input", given, INPUT_KEYS)
         check_settings(settings, access_rules().models)
         check_state((command or {}).get("update"))
-        await asyncio.to_thread(check_clips, [given, command], owner, ClipOwners(desk.store))
+        await asyncio.to_thread(check_clips, [given, command], owner, ClipOwners(client.store))
     except ClipNotFound as fault:
         raise Auth.exceptions.HTTPException(status_code=404, detail=str(fault)) from None
     except InputError as fault:

@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_core.types import Window
+from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import STRETCH, between, coalesced
-from state.schema import Reasoning
 
 _MOST = 4
 _PAD = 0.1

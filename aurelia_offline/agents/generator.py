@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import Modality
+from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
 from aurelia_offline.answering.answers import final, find
 from aurelia_offline.answering.finding import Finding, event_words, joined, sense
@@ -13,7 +13,6 @@ from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.query import Pick, Query
 from aurelia_offline.questions.question import parse
 from aurelia_offline.world import stage_agent
-from state.schema import Reasoning, Step
 
 _WHOLE_CLIP = {"tempo", "steady", "silent", "has_audio", "duration", "background", "unknowable"}
 _PROPERTY = {

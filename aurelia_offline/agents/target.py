@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import Window
+from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import STRETCH, coalesced
 from aurelia_offline.answering.answers import final, find
 from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.question import parse
 from aurelia_offline.world import stage_agent
-from state.schema import Reasoning
 
 _MOST = 8
 

@@ -12,9 +12,9 @@ from typing import Any
 import prompts
 from aurelia_core.models.local.content import ChatRequest
 from aurelia_core.models.local.processor import ModelSenses
-from aurelia_core.models.messages import clip_facts
 from aurelia_offline.training.features import FRAMES, LINES, PART_SECONDS, RATE
 from aurelia_offline.world import world
+from prompts.render import TEXTS
 from targets import target_rows
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_pad|>"]
@@ -59,7 +59,7 @@ def facts() -> dict[str, Any]:
 
 def blocks() -> list[dict[str, str]]:
     """The head's blocks, as `aurelia_core.models.local.content` writes them (a test compares the two)."""
-    said: list[dict[str, str]] = [_text(f"The clip's picture as {FRAMES} frames, each after its time:\n")]
+    said: list[dict[str, str]] = [_text(f"{TEXTS.frames_heading(FRAMES)}\n")]
     for frame in range(FRAMES):
         said += [_text(_at((frame + 0.5) * world.SECONDS / FRAMES)), {"type": "image"}, _text("\n")]
     for part in range(round(world.SECONDS / PART_SECONDS)):
@@ -70,11 +70,13 @@ def blocks() -> list[dict[str, str]]:
 def told(text: str) -> ChatRequest:
     """A request that shows a clip of the world and says `text`, taken apart."""
     from aurelia_core.models.local.content import NO_PARTS
-    from aurelia_core.models.media_request import media_request
+    from aurelia_core.models.media_request import MediaRequest
 
     clip: Any = facts()
-    shown = media_request({"clip": clip, "tracks": [], "frames": FRAMES})
-    return ChatRequest(prompts.load_prompt("system"), shown, clip_facts(clip, []), NO_PARTS, [("user", text)], [])
+    shown = MediaRequest(clip=clip, frames=FRAMES)
+    return ChatRequest(
+        prompts.load_prompt("system"), shown, TEXTS.clip_facts(clip, []), NO_PARTS, [("user", text)], [], TEXTS
+    )
 
 
 def phrases() -> list[str]:
@@ -84,14 +86,14 @@ def phrases() -> list[str]:
     before, _, _ = row.reasoning.lstrip().partition("{{reasoning}}")
     said = [
         *_sentences(prompts.load_prompt("system")),
-        clip_facts(clip, []),
+        TEXTS.clip_facts(clip, []),
         before.strip(),
         row.short,
         row.choice,
         OWN,
         "Finding:",
     ]
-    said += [f"The clip's picture as {FRAMES} frames, each after its time:"]
+    said += [TEXTS.frames_heading(FRAMES)]
     said += [_at((frame + 0.5) * world.SECONDS / FRAMES) for frame in range(FRAMES)]
     said += [_heard(part) for part in range(round(world.SECONDS / PART_SECONDS))]
     said += ["The dialogue about this clip so far:", "The question now:", "Q:", "A:"]

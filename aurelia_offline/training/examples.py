@@ -11,15 +11,15 @@ import numpy as np
 
 import prompts
 from aurelia.bench.records import after
+from aurelia_core.types import Reasoning
 from aurelia_offline.training import cues
 from aurelia_offline.training.checkpoint import OWN
 from aurelia_offline.world import world
 from aurelia_offline.world.stage import RANKS, Asked, One, Table, follow_up, names, worded
 from aurelia_offline.world.stage_agent import reason, told
 from aurelia_offline.world.stage_chain import Hop, Missing, chain, compositions, options
-from nodes.requests import choices_text
-from nodes.target import injected_text, select_injected
-from state.schema import Reasoning
+from nodes.target import select_injected
+from prompts.render import choices_text, injected_text
 from targets import target_rows
 
 Way = Literal["direct", "own", "steps", "steps+answers", "full"]

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from functools import cache
 
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import Modality
+from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
 from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.world.stage import RANKS, Asked, One, Table, names, phrase, understood
 from aurelia_offline.world.stage_chain import ODD, Hop, Missing, chain
 from aurelia_offline.world.stage_table import staged
-from state.schema import Reasoning, Step
 
 _LISTED = 12
 """Sounds of a clip, strike by strike."""

@@ -88,7 +88,7 @@ class _Victim:
         async with open_checkpointer(where) as keep:
             # What is read may be nonsense now, which is no fault of the reader's.
             with contextlib.suppress(Exception):
-                await read_thread(build_graph(desk=self.desk, checkpointer=keep), THREAD)
+                await read_thread(build_graph(client=self.desk, checkpointer=keep), THREAD)
             with contextlib.suppress(Exception):
                 await answer_question(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
         self.ran += self.mark.exists()

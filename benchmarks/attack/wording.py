@@ -159,7 +159,9 @@ async def question(at: Place, number: int, dice: random.Random, tally: Tally, ke
     tally.show(screen.getvalue())
     if part != "thread" and settings is not None:
         tally.show(
-            render_trace(await read_thread(build_graph(desk=at.desk, checkpointer=keep), thread)) if tally.ends else ""
+            render_trace(await read_thread(build_graph(client=at.desk, checkpointer=keep), thread))
+            if tally.ends
+            else ""
         )
     _prompts(at, part, tally)
 
