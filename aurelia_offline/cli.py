@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurelia.cli.options import Debug
+from aurelia.cli.options import DebugOption
 
 app = typer.Typer(no_args_is_help=True, help="The mini world: render it, train its target, measure what the loop does.")
 
@@ -22,7 +22,7 @@ def train(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and clips.")] = 0,
     cores: Annotated[int, typer.Option(min=1, max=64, help="Processes at once.")] = 2,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Train the mini target from scratch, on clips that never repeat."""
     from aurelia_offline.training.train import Settings, train
@@ -40,7 +40,7 @@ def render(
     each: Each = 4,
     dances: Annotated[int, typer.Option(min=0, help="Dances with four tracks each (DM-Match), behind the others.")] = 0,
     talks: Annotated[int, typer.Option(min=0, help="Follow-ups on a dialogue, behind the others.")] = 0,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
     from aurelia_offline.world.render import render
@@ -63,7 +63,7 @@ def study(
     mixed: Annotated[int, typer.Option(min=0, help="Questions of the table of mixed agents (0: none).")] = 96,
     talks: Annotated[int, typer.Option(min=0, help="Follow-ups on a dialogue, beside the questions.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Measure what the loop does for a target: every arm and control through the real graph, as Markdown tables."""
     import asyncio
@@ -81,7 +81,7 @@ def recovery(
     clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 100,
     first: First = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Plant a wrong fact in the first attempt: how often does the loop notice it, and mend it?"""
     import asyncio
@@ -98,7 +98,7 @@ def card(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Checkpoints of the mini target.")],
     questions: Questions = 1000,
     first: First = 0,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Ask checkpoints in every way and with every control, straight from the scenes, as the model card shows it.
 

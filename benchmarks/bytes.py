@@ -18,7 +18,7 @@ import numpy as np
 from google import genai
 from google.genai import types
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
@@ -57,7 +57,7 @@ def question(home: Path, clip: Path, spec: str) -> dict[str, Any]:
     desk = ModelClient(Settings(home=home, any_file=True))
     try:
         asked: Any = {"video": str(clip), "question": "Which sound is the loudest?"}
-        return asyncio.run(ask(asked, context, desk=desk))
+        return asyncio.run(answer_question(asked, context, desk=desk))
     finally:
         desk.close()
 

@@ -20,7 +20,7 @@ import torch
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
@@ -155,7 +155,9 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     )
     stop = meter.watch(engine.model)
     question: Any = {"video": str(clip), "question": "What is heard while the circle moves?", "choices": []}
-    await ask(question, make_context({**dict.fromkeys(ROLES, "played:one"), "max_iterations": 3}), desk=desk)
+    await answer_question(
+        question, make_context({**dict.fromkeys(ROLES, "played:one"), "max_iterations": 3}), desk=desk
+    )
     stop()
     desk.close()
     return meter

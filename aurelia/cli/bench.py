@@ -9,27 +9,27 @@ import typer
 
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
-from aurelia.cli.options import Debug, Json, Model, Profile, context_of
+from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read what came out.")
-app.add_typer(bench_import_cli.app)
-app.add_typer(bench_report_cli.app)
+bench_app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read what came out.")
+bench_app.add_typer(bench_import_cli.import_app)
+bench_app.add_typer(bench_report_cli.report_app)
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run file that bench run has made.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run file that bench run has made.")]
 
 
-@app.command()
-def run(
+@bench_app.command("run")
+def run_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The questions: benchmark records, one a line (JSONL).")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="The run file; one that exists is gone on with.")],
     media: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the media; nothing outside it is read.")
     ] = None,
-    profile: Profile = "offline",
-    model: Model = None,
+    profile: ProfileOption = "offline",
+    model: ModelOption = None,
     threshold: Annotated[int | None, typer.Option(min=1, max=10, help="Score at which the loop ends.")] = None,
     max_iterations: Annotated[int | None, typer.Option(min=1, max=10, help="Attempts at most.")] = None,
     full: Annotated[
@@ -76,11 +76,11 @@ def run(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every event as one JSON object a line.")] = False,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Ask a benchmark's questions, with and without AURELIA; what is stored already is not asked or paid again."""
     overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
-    context = context_of(profile, model, {**overrides, "early_stop": False if full else None})
+    context = context_from_options(profile, model, {**overrides, "early_stop": False if full else None})
     from aurelia.bench.run_plan import Budget, make_plan
 
     plan = make_plan(
@@ -104,14 +104,14 @@ def run(
         return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
 
     if as_json:
-        _judge(carry_out(_print_json), out)
+        _check_outcome(carry_out(_print_json), out)
         return
     with Display() as display:
         end = carry_out(display.event)
-    _judge(end, out)
+    _check_outcome(end, out)
 
 
-def _judge(end: dict[str, Any], out: Path) -> None:
+def _check_outcome(end: dict[str, Any], out: Path) -> None:
     from aurelia.bench.session import INTERRUPTED
 
     if end["stopped_by"] == INTERRUPTED:
@@ -120,8 +120,8 @@ def _judge(end: dict[str, Any], out: Path) -> None:
         raise AureliaError(f"Nothing in {out.name} could be answered; the last error: {end['last_error']}")
 
 
-@app.command()
-def status(run: Run, as_json: Json = False, debug: Debug = False) -> None:
+@bench_app.command("status")
+def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
     """Show how far a run is: answers by arm, cost and tokens so far."""
     from aurelia.bench.export import status_of
 
@@ -134,9 +134,9 @@ def status(run: Run, as_json: Json = False, debug: Debug = False) -> None:
         sys.stdout.write(f"{key:<12}{shown}\n")
 
 
-@app.command()
-def export(
-    run: Run,
+@bench_app.command("export")
+def export_command(
+    run: RunArgument,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
     form: Annotated[
         Literal["jsonl", "csv", "parquet"] | None, typer.Option("--format", help="Its form (default: by its ending).")
@@ -147,7 +147,7 @@ def export(
     min_score: Annotated[
         int | None, typer.Option(min=1, max=10, help="With --training: lowest score (default: the run's threshold).")
     ] = None,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Write a run's answers as a table, or its reasoning as a training set."""
     from aurelia.bench import export as exporting

@@ -10,7 +10,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
 
-PACKAGES = {
+_PACKAGES = {
     "langgraph": "the graph",
     "langsmith": "traces",
     "decord": "video decoding (PyAV stands in where it has no wheel)",
@@ -27,7 +27,7 @@ PACKAGES = {
 }
 
 
-def examine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
+def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
     """Looks at this machine.
 
     Args:
@@ -42,26 +42,30 @@ def examine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
     """
     return {
         "python": platform.python_version(),
-        "packages": [{"name": name, "version": _version(name), "for": why} for name, why in PACKAGES.items()],
+        "packages": [
+            {"name": name, "version": _installed_version(name), "for": why} for name, why in _PACKAGES.items()
+        ],
         "media_roots": None if settings.any_file else len(settings.media_roots),
-        "local": _local(),
-        "traces": _traces(settings),
-        "profiles": [_profile(name, ModelClient(settings) if ask else None) for name in profiles.names()],
+        "local": _describe_local_weights(),
+        "traces": _describe_tracing(settings),
+        "profiles": [
+            _examine_profile(name, ModelClient(settings) if ask else None) for name in profiles.profile_names()
+        ],
     }
 
 
-def _profile(name: str, desk: ModelClient | None) -> dict[str, Any]:
-    values = profiles.read(name)
+def _examine_profile(name: str, desk: ModelClient | None) -> dict[str, Any]:
+    values = profiles.read_profile(name)
     context = make_context({key: value for key, value in values.items() if key != "description"})
     models = context.models()
     specs = [*models.values(), *context.fallbacks().values(), *filter(None, [context.describer])]
-    lacks = sorted({lack for spec in specs for lack in _lacks(spec)})
+    lacks = sorted({lack for spec in specs for lack in _missing_requirements(spec)})
     if desk and not lacks:
-        lacks = sorted({fault for spec in specs if (fault := _refused(spec, desk))})
+        lacks = sorted({fault for spec in specs if (fault := _provider_refusal(spec, desk))})
     return {"name": name, "description": values.get("description", ""), "models": models, "lacks": lacks}
 
 
-def _lacks(spec: str) -> list[str]:
+def _missing_requirements(spec: str) -> list[str]:
     """What has to be there before the model `spec` can be asked."""
     from aurelia_core.models.capabilities import missing_requirements
     from aurelia_core.models.registry import providers
@@ -70,15 +74,17 @@ def _lacks(spec: str) -> list[str]:
     if provider not in providers():
         return [f"a provider named {provider!r}"]
     needed = ("numpy", "scipy", "librosa", "av") if provider == "offline" else ()
-    lacks = [f"the package {name}" for name in needed if _version(name) is None] + missing_requirements(provider)
-    if provider == "transformers" and _version("huggingface_hub"):
+    lacks = [f"the package {name}" for name in needed if _installed_version(name) is None] + missing_requirements(
+        provider
+    )
+    if provider == "transformers" and _installed_version("huggingface_hub"):
         from aurelia_core.models.local.weights import lacking_weights
 
         lacks += lacking_weights(spec.partition(":")[2])
     return lacks
 
 
-def _refused(spec: str, desk: ModelClient) -> str | None:
+def _provider_refusal(spec: str, desk: ModelClient) -> str | None:
     """What the model's provider has against its key or its name; None when nothing, or when it does not answer."""
     try:
         if look_up := getattr(desk.model(spec), "look_up", None):
@@ -88,20 +94,24 @@ def _refused(spec: str, desk: ModelClient) -> str | None:
     return None
 
 
-def _local() -> str | None:
+def _describe_local_weights() -> str | None:
     """Where local weights would run and how a clip would be shown to them; null without their packages."""
-    if _version("torch") is None or _version("transformers") is None:
+    if _installed_version("torch") is None or _installed_version("transformers") is None:
         return None
     from aurelia_core.models.local.setup import choose_placement, describe_placement
 
-    film = "as video where the family takes it, else as frames" if _version("torchvision") else "as frames with times"
+    film = (
+        "as video where the family takes it, else as frames"
+        if _installed_version("torchvision")
+        else "as frames with times"
+    )
     try:
         return f"{describe_placement(choose_placement())}; clips are shown {film}"
     except InputError as fault:
         return str(fault)
 
 
-def _traces(settings: Settings) -> str:
+def _describe_tracing(settings: Settings) -> str:
     """Whether runs are traced, where to, and whether with media."""
     from langsmith.utils import get_tracer_project, tracing_is_enabled
 
@@ -111,14 +121,14 @@ def _traces(settings: Settings) -> str:
     return f"to the LangSmith project {get_tracer_project()!r}, {media}"
 
 
-def _version(name: str) -> str | None:
+def _installed_version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def lines(found: dict[str, Any]) -> str:
+def render_findings(found: dict[str, Any]) -> str:
     """The findings as text."""
     text = [f"Python {found['python']}", "", "Packages"]
     for package in found["packages"]:

@@ -13,30 +13,37 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from aurelia.cli import bench as bench_cli
-from aurelia.cli.options import Debug, Json, Model, Profile, by_role, context_of
-from aurelia.cli.threads import Checkpoint, Keeping, Thread, trace
+from aurelia.cli.options import (
+    DebugOption,
+    JsonOption,
+    ModelOption,
+    ProfileOption,
+    context_from_options,
+    models_by_role,
+)
+from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
 from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
 from aurelia_core.settings import Settings
 
-app = typer.Typer(
+main_app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="AURELIA: better answers from a frozen audio-visual model, by reasoning that is checked against the clip.",
 )
-app.add_typer(bench_cli.app, name="bench")
+main_app.add_typer(bench_cli.bench_app, name="bench")
 
 _INTERRUPTED = 130
 
-Video = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
-Audio = Annotated[
+VideoOption = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
+AudioOption = Annotated[
     list[str] | None,
     typer.Option(metavar="PATH", help="A separate sound track; several are candidates to choose from."),
 ]
-Fallback = Annotated[
+FallbackOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="ROLE=PROVIDER:MODEL", help="Model that is asked instead when that role's model fails for good."
@@ -44,17 +51,17 @@ Fallback = Annotated[
 ]
 
 
-@app.command()
-def ask(
-    video: Video,
+@main_app.command("ask")
+def ask_command(
+    video: VideoOption,
     question: Annotated[str, typer.Option(metavar="TEXT", help="The question, in ordinary words.")],
-    audio: Audio = None,
+    audio: AudioOption = None,
     choice: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; give it once for each.")
     ] = None,
-    profile: Profile = "offline",
-    model: Model = None,
-    fallback: Fallback = None,
+    profile: ProfileOption = "offline",
+    model: ModelOption = None,
+    fallback: FallbackOption = None,
     threshold: Annotated[
         int | None,
         typer.Option(min=1, max=10, help="Score at which the loop ends (8 unless the profile says otherwise)."),
@@ -72,10 +79,10 @@ def ask(
     review: Annotated[
         bool, typer.Option("--review", help="Accept, edit or send back the reasoning before the target has it.")
     ] = False,
-    thread: Thread = None,
-    checkpoint: Checkpoint = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    thread: ThreadOption = None,
+    checkpoint: CheckpointOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Answer a question about a clip, with and without AURELIA."""
     overrides: dict[str, Any] = {
@@ -84,36 +91,36 @@ def ask(
         "inject": inject,
         "compare": compare,
     }
-    overrides |= {f"{role}_fallback": spec for role, spec in by_role("--fallback", fallback).items()}
-    keeping = Keeping.of(thread, checkpoint, review)
-    context = context_of(profile, model, {**overrides, "review": "reasoning" if review else None})
-    media = _Media(video, audio)
-    from aurelia.cli.progress import Progress, answer_lines
+    overrides |= {f"{role}_fallback": spec for role, spec in models_by_role("--fallback", fallback).items()}
+    keeping = ThreadChoice.of(thread, checkpoint, review)
+    context = context_from_options(profile, model, {**overrides, "review": "reasoning" if review else None})
+    media = _AdmittedMedia(video, audio)
+    from aurelia.cli.progress import ProgressPrinter, render_answer
 
-    progress = Progress(context)
+    progress = ProgressPrinter(context)
     asked: Any = {"video": media.clip["id"], "audio": [track["id"] for track in media.tracks]}
     asked |= {"question": question, "choices": choice or []}
     result = asyncio.run(keeping.ask(asked, context, media.desk(), progress))
     progress.result(result)
-    _print(dump_visible_json(result) if as_json else answer_lines(result))
+    _print(dump_visible_json(result) if as_json else render_answer(result))
 
 
-@app.command()
-def score(
-    video: Video,
+@main_app.command("score")
+def score_command(
+    video: VideoOption,
     caption: Annotated[str, typer.Option(metavar="TEXT", help="What is claimed to be seen and heard.")],
-    audio: Audio = None,
-    profile: Profile = "offline",
-    model: Model = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    audio: AudioOption = None,
+    profile: ProfileOption = "offline",
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Score a caption against a clip, 1 to 10: the evaluator alone."""
-    context = context_of(profile, model, {})
+    context = context_from_options(profile, model, {})
     if not caption.strip():
         raise InputError("The caption is empty: say what is claimed to be seen and heard.")
-    media = _Media(video, audio)
-    from aurelia.run.ask import score as run
+    media = _AdmittedMedia(video, audio)
+    from aurelia.run.ask import score_caption as run
 
     verdict = asyncio.run(run(media.clip, media.tracks, caption.strip(), context, media.desk()))
     if as_json:
@@ -125,26 +132,26 @@ def score(
         _print(str(verdict["score"]))
 
 
-@app.command()
-def doctor(
+@main_app.command("doctor")
+def doctor_command(
     ask: Annotated[
         bool, typer.Option(help="Also ask providers whether key and model names are good; costs nothing.")
     ] = True,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Show what is installed, which profiles can run here, and what each lacks."""
-    from aurelia.cli.doctor import examine, lines
+    from aurelia.cli.doctor import examine_machine, render_findings
 
-    found = examine(Settings.from_environment(local=True), ask=ask)
-    _print(dump_visible_json(found) if as_json else lines(found))
+    found = examine_machine(Settings.from_environment(local=True), ask=ask)
+    _print(dump_visible_json(found) if as_json else render_findings(found))
 
 
-@app.command()
-def targets(
+@main_app.command("targets")
+def targets_command(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One target to explain in full.")] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """List the known target models, or explain one: what it takes, how it is run, what is missing."""
     from targets import explain
@@ -160,22 +167,22 @@ def targets(
     _print(dump_visible_json(row) if as_json else explain.render_target(row))
 
 
-@app.command()
-def graph(
+@main_app.command("graph")
+def graph_command(
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this PNG file instead.")] = None,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Print the graph as Mermaid text, or draw it as a picture on this machine."""
     from aurelia.run import draw
 
     if png is None:
-        _print(draw.mermaid())
+        _print(draw.render_mermaid())
     else:
-        draw.png(png)
+        draw.draw_png(png)
         typer.echo(f"Drawn into {png}.", err=True)
 
 
-app.command()(trace)
+main_app.command("trace")(trace_command)
 
 
 def add_commands(arguments: Sequence[str]) -> None:
@@ -183,20 +190,20 @@ def add_commands(arguments: Sequence[str]) -> None:
 
     A package is imported only when its command is named, or when all commands are listed.
     """
-    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    own |= {str(group.name) for group in app.registered_groups}
+    own = {command.name or command.callback.__name__ for command in main_app.registered_commands if command.callback}
+    own |= {str(group.name) for group in main_app.registered_groups}
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name in plugins.entry_points("aurelia.commands"):
         if name in own or named not in (None, name):
             continue
         command = plugins.load_entry_point("aurelia.commands", name)
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+            main_app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            main_app.command(name)(command)
 
 
-class _Media:
+class _AdmittedMedia:
     """The named media, admitted before anything heavy is imported."""
 
     def __init__(self, video: str, audio: Sequence[str] | None) -> None:
@@ -222,26 +229,26 @@ def main() -> None:
     try:
         add_commands(sys.argv[1:])
         # Typer hands an interrupt back as a status and says nothing of it.
-        if (status := app(standalone_mode=False)) == _INTERRUPTED:
+        if (status := main_app(standalone_mode=False)) == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(status)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped; what was answered is kept, and the same command goes on from there.", _INTERRUPTED)
+        _exit("stopped; what was answered is kept, and the same command goes on from there.", _INTERRUPTED)
     except Exception as fault:
         if debug:
             raise
-        _explain(fault)
+        _exit_with_error(fault)
 
 
-def _explain(fault: Exception) -> NoReturn:
+def _exit_with_error(fault: Exception) -> NoReturn:
     if isinstance(fault, AureliaError):
-        _fail(str(fault), fault.exit_status)
+        _exit(str(fault), fault.exit_status)
     if isinstance(fault, typer.TyperException):
         said = getattr(fault, "format_message", lambda: str(fault))()
-        _fail(f"{said} See aurelia --help.", getattr(fault, "exit_code", 2))
-    _fail(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug to see where.", 1)
+        _exit(f"{said} See aurelia --help.", getattr(fault, "exit_code", 2))
+    _exit(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug to see where.", 1)
 
 
-def _fail(message: str, status: int) -> NoReturn:
+def _exit(message: str, status: int) -> NoReturn:
     sys.stderr.write(f"aurelia: {' '.join(escape_invisible(redact(message)).split())}\n")
     sys.exit(status)

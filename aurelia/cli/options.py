@@ -10,33 +10,33 @@ from aurelia_core.errors import InputError
 if TYPE_CHECKING:
     from state.context import Context
 
-Profile = Annotated[
+ProfileOption = Annotated[
     str,
     typer.Option(metavar="NAME|FILE.toml", envvar="AURELIA_PROFILE", help="Preset of models and settings."),
 ]
-Model = Annotated[
+ModelOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="ROLE=PROVIDER:MODEL",
         help="Model of one role: generator, summarizer, evaluator, feedback or target.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def context_of(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
+def context_from_options(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
     """The settings that a profile, `ROLE=PROVIDER:MODEL` entries and single options (None: not given) add up to.
 
     Raises:
         InputError: one of them cannot be used.
     """
-    from aurelia.profiles import context_for
+    from aurelia.profiles import context_from_profile
 
-    return context_for(profile, {**overrides, **by_role("--model", models)})
+    return context_from_profile(profile, {**overrides, **models_by_role("--model", models)})
 
 
-def by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
+def models_by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
     """The models that the entries `ROLE=PROVIDER:MODEL` of an option name, by role.
 
     Raises:

@@ -21,10 +21,10 @@ from state.events import (
     TargetEvent,
 )
 
-NO_REASONING = "answers without reasoning"
+_NO_REASONING = "answers without reasoning"
 
 
-class Progress:
+class ProgressPrinter:
     """Writes a run's events to stderr as they come."""
 
     def __init__(self, context: Context, console: Console | None = None) -> None:
@@ -89,7 +89,7 @@ class Progress:
     def _target(self, event: TargetEvent) -> None:
         which = "the edited reasoning" if event["edited"] else f"the reasoning of attempt {event['best_iteration']}"
         given = event["edited"] or event["best_iteration"]
-        self._line("Target", f"answers with {which} ({self._context.inject})" if given else NO_REASONING, "cyan")
+        self._line("Target", f"answers with {which} ({self._context.inject})" if given else _NO_REASONING, "cyan")
 
     def result(self, result: dict[str, Any]) -> None:
         """Shows the chosen reasoning, the zero-shot answer and what went wrong."""
@@ -145,6 +145,6 @@ class Progress:
         self._console.print(grid)
 
 
-def answer_lines(result: dict[str, Any]) -> str:
+def render_answer(result: dict[str, Any]) -> str:
     """What goes to stdout without --json: the answer alone."""
     return escape_invisible(str(result["answer"]))

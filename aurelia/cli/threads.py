@@ -24,31 +24,31 @@ from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 
 if TYPE_CHECKING:
-    from aurelia.cli.progress import Progress
+    from aurelia.cli.progress import ProgressPrinter
     from aurelia_core.models.client import ModelClient
     from state.context import Context
 
-VARIABLE = "AURELIA_CHECKPOINT"
-Thread = Annotated[
+CHECKPOINT_VARIABLE = "AURELIA_CHECKPOINT"
+ThreadOption = Annotated[
     str | None,
     typer.Option("--thread", metavar="ID", help="Keep the run under this name; a stopped one goes on where it was."),
 ]
-Checkpoint = Annotated[
+CheckpointOption = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|URL",
-        envvar=VARIABLE,
+        envvar=CHECKPOINT_VARIABLE,
         help="Where threads are kept: a SQLite file or a postgresql:// URL (default: in the home).",
     ),
 ]
-EMPTY = {
+_EMPTY_REASONING = {
     "steps": [{"step": "What to find out.", "justification": "", "answer": "", "modality": "both"}],
     "answer": "",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class ThreadChoice:
     """Which thread a run is kept in, where, and whether a person is asked."""
 
     thread: str | None
@@ -56,7 +56,7 @@ class Keeping:
     review: bool
 
     @classmethod
-    def of(cls, thread: str | None, where: str | None, review: bool) -> "Keeping":
+    def of(cls, thread: str | None, where: str | None, review: bool) -> "ThreadChoice":
         """What the options say; a review without a thread gets one of its own.
 
         Raises:
@@ -64,64 +64,66 @@ class Keeping:
         """
         if review and not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise InputError("--review asks at a terminal, and this is none: leave it out, or run it in one.")
-        if where not in (None, os.environ.get(VARIABLE)) and thread is None and not review:
+        if where not in (None, os.environ.get(CHECKPOINT_VARIABLE)) and thread is None and not review:
             raise InputError("--checkpoint says where a thread is kept: name the thread with --thread.")
         return cls(thread or (f"review-{uuid.uuid4().hex[:8]}" if review else None), where, review)
 
-    async def ask(self, question: Any, context: "Context", desk: "ModelClient", progress: "Progress") -> dict[str, Any]:
+    async def ask(
+        self, question: Any, context: "Context", desk: "ModelClient", progress: "ProgressPrinter"
+    ) -> dict[str, Any]:
         """Answers the question, kept in the thread if there is one."""
-        from aurelia.run.ask import ask
+        from aurelia.run.ask import answer_question
 
         if self.thread is None:
-            return await ask(question, context, desk=desk, on_event=progress.event)
-        from aurelia.run.checkpointers import kept
+            return await answer_question(question, context, desk=desk, on_event=progress.event)
+        from aurelia.run.checkpointers import open_checkpointer
 
         if self.review:
             progress.note("Thread", f"{self.thread} (stopped, it goes on with --thread {shlex.quote(self.thread)})")
-        async with kept(self.where or desk.settings.threads) as saver:
-            return await ask(
+        async with open_checkpointer(self.where or desk.settings.threads) as saver:
+            return await answer_question(
                 question,
                 context,
                 desk=desk,
                 on_event=progress.event,
                 thread=self.thread,
                 keep=saver,
-                reviewer=_AtTerminal(progress) if self.review else None,
+                reviewer=_TerminalReviewer(progress) if self.review else None,
             )
 
 
-def trace(
+def trace_command(
     thread: Annotated[
         str, typer.Argument(metavar="THREAD|RUN", help="The name that a run was kept under, or a benchmark's run file.")
     ],
     record: Annotated[
         str | None, typer.Argument(metavar="RECORD", help="With a run file: the id of the question.")
     ] = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: CheckpointOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Show what a kept run did, node by node, as a trace would; nothing leaves this machine."""
-    told = _of_thread(thread, checkpoint) if record is None else _of_record(thread, record, checkpoint)
-    from aurelia.cli.trace_view import lines
+    told = _trace_thread(thread, checkpoint) if record is None else _trace_record(thread, record, checkpoint)
+    from aurelia.cli.trace_view import render_trace
 
-    sys.stdout.write((dump_visible_json(told) if as_json else lines(told)) + "\n")
+    sys.stdout.write((dump_visible_json(told) if as_json else render_trace(told)) + "\n")
 
 
-def _of_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
+def _trace_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
     where = checkpoint or str(Settings.from_environment(local=True).threads)
     if "://" not in where and not Path(where).expanduser().exists():
         raise InputError(f"There is no thread {thread!r}: none is kept here yet (aurelia ask --thread keeps one).")
-    return asyncio.run(_told(thread, where))
+    return asyncio.run(_read_thread(thread, where))
 
 
-def _of_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
+def _trace_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
     """The question's thread where the run kept one, else what its run file knows."""
     from aurelia.bench.question_history import told
     from aurelia.bench.threads import VARIABLE as OF_RUNS
     from aurelia.bench.threads import told_there
 
-    path, named = Path(run).expanduser(), checkpoint != os.environ.get(VARIABLE)
+    path, named = Path(run).expanduser(), checkpoint != os.environ.get(CHECKPOINT_VARIABLE)
     where = checkpoint if named else os.environ.get(OF_RUNS)
     if where and (found := asyncio.run(told_there(path, record, where))):
         return dict(found)
@@ -130,19 +132,19 @@ def _of_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
     return dict(told(path, record))
 
 
-async def _told(thread: str, where: str) -> dict[str, Any]:
-    from aurelia.run.checkpointers import kept
-    from aurelia.run.history import told
+async def _read_thread(thread: str, where: str) -> dict[str, Any]:
+    from aurelia.run.checkpointers import open_checkpointer
+    from aurelia.run.history import read_thread
     from graph.build import build_graph
 
-    async with kept(where) as saver:
-        return dict(await told(build_graph(checkpointer=saver), thread))
+    async with open_checkpointer(where) as saver:
+        return dict(await read_thread(build_graph(checkpointer=saver), thread))
 
 
-class _AtTerminal:
+class _TerminalReviewer:
     """Asks the person at the terminal, again until the answer can be used; what they have edited is not lost."""
 
-    def __init__(self, progress: "Progress") -> None:
+    def __init__(self, progress: "ProgressPrinter") -> None:
         self._progress = progress
         self._draft = ""
 
@@ -150,11 +152,11 @@ class _AtTerminal:
         from nodes.review import check_review_answer
 
         self._progress.pause(pause)
-        self._draft = _as_text(pause["reasoning"] or EMPTY)
+        self._draft = _as_json_text(pause["reasoning"] or _EMPTY_REASONING)
         while True:
             try:
                 # It holds up the event loop on purpose: nothing else runs meanwhile.
-                decided = self._answer(_as_text(pause["reasoning"] or {}))
+                decided = self._answer(_as_json_text(pause["reasoning"] or {}))
                 if decided is not None:
                     check_review_answer(decided, pause)
                     return decided
@@ -163,21 +165,21 @@ class _AtTerminal:
 
     def _answer(self, before: str) -> dict[str, Any] | None:
         """One answer; None when an edit changed nothing."""
-        said = _typed("Accept, edit, or try again? [a/e/t]")
+        said = _prompt("Accept, edit, or try again? [a/e/t]")
         match said.casefold():
             case "" | "a" | "accept":
                 return {"action": "accept"}
             case "e" | "edit":
-                self._draft = _in_editor(self._draft)
-                return _edited(before, self._draft)
+                self._draft = _edit_text(self._draft)
+                return _edit_decision(before, self._draft)
             case "t" | "again" | "try again":
-                feedback = _typed("What should it look or listen for?")
-                looks = _typed("Where, in seconds (1.5-3, 7-8; empty: everywhere)")
-                return {"action": "again", "feedback": feedback, "windows": _windows(looks)}
+                feedback = _prompt("What should it look or listen for?")
+                looks = _prompt("Where, in seconds (1.5-3, 7-8; empty: everywhere)")
+                return {"action": "again", "feedback": feedback, "windows": _parse_windows(looks)}
         raise InputError(f"{said!r} is no answer: type a (accept), e (edit) or t (try again).")
 
 
-def _typed(prompt: str) -> str:
+def _prompt(prompt: str) -> str:
     """What the person types, without a letter on stdout; Ctrl-C ends it at once, also inside an event loop.
 
     Raises:
@@ -195,7 +197,7 @@ def _typed(prompt: str) -> str:
     return line.strip()
 
 
-def _windows(text: str) -> list[dict[str, float]]:
+def _parse_windows(text: str) -> list[dict[str, float]]:
     windows = []
     for part in filter(None, (part.strip() for part in text.replace(";", ",").split(","))):
         start, dash, end = part.partition("-")
@@ -206,11 +208,11 @@ def _windows(text: str) -> list[dict[str, float]]:
     return windows
 
 
-def _as_text(reasoning: Mapping[str, Any]) -> str:
+def _as_json_text(reasoning: Mapping[str, Any]) -> str:
     return dump_visible_json(reasoning, indent=2) + "\n"
 
 
-def _in_editor(text: str) -> str:
+def _edit_text(text: str) -> str:
     """The text as the person's editor leaves it."""
     command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory(prefix="aurelia-") as folder:
@@ -224,7 +226,7 @@ def _in_editor(text: str) -> str:
         return text if ended else path.read_text(encoding="utf-8")
 
 
-def _edited(before: str, after: str) -> dict[str, Any] | None:
+def _edit_decision(before: str, after: str) -> dict[str, Any] | None:
     if after.strip() == before.strip():
         typer.echo("Nothing was changed.", err=True)
         return None

@@ -1,14 +1,14 @@
-"""How a kept thread reads in a terminal: what came of it, then a line a node. No logic; `aurelia.run.history` reads it."""
+"""Render a stored thread for the terminal: its outcome, then one line per node."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from aurelia_core.sanitize import escape_invisible
 
-WIDTH = 110
+TRACE_WIDTH = 110
 
 
-def lines(told: Mapping[str, Any]) -> str:
+def render_trace(told: Mapping[str, Any]) -> str:
     """A thread as a tree, each line cut at WIDTH letters.
 
     Args:
@@ -16,14 +16,14 @@ def lines(told: Mapping[str, Any]) -> str:
     """
     nodes = told["nodes"]
     marks = ["├─"] * (len(nodes) - 1) + ["└─"] if nodes else []
-    shown = [*_head(told), *(f"{mark} {_node(node)}" for mark, node in zip(marks, nodes, strict=True))]
+    shown = [*_header(told), *(f"{mark} {_node(node)}" for mark, node in zip(marks, nodes, strict=True))]
     shown += [f"Note: {warning}" for warning in told["warnings"]]
     if told["elsewhere"]:
         shown.append(f"{told['elsewhere']} checkpoints more: earlier questions, or forks.")
     return "\n".join(_cut(escape_invisible(line)) for line in shown)
 
 
-def _head(told: Mapping[str, Any]) -> list[str]:
+def _header(told: Mapping[str, Any]) -> list[str]:
     clip = f"  [{told['clip'][:12]}]" if told["clip"] else ""
     choices = f"  ({' | '.join(told['choices'])})" if told["choices"] else ""
     models = ", ".join(f"{spec} ({', '.join(roles)})" for spec, roles in _by_model(told["models"]).items())
@@ -36,7 +36,7 @@ def _head(told: Mapping[str, Any]) -> list[str]:
 
 def _outcome(told: Mapping[str, Any]) -> str:
     if told["stands"] != "done":
-        return f"{told['stands']}, after {_counted(told['attempts'], 'attempt')}"
+        return f"{told['stands']}, after {_count(told['attempts'], 'attempt')}"
     best = f"attempt {told['best_iteration']}, {told['score']}/10" if told["best_iteration"] else "no scored reasoning"
     beside = f"; zero-shot: {told['zero_shot_answer']}" if told["zero_shot_answer"] else ""
     return f"answer: {told['answer']} ({best}, stopped by {told['stop_reason']}){beside}"
@@ -53,10 +53,10 @@ def _bill(usage: Mapping[str, Any] | None) -> str:
     if not usage or not usage["calls"]:
         return "nothing paid"
     cost = "unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
-    return f"{_counted(usage['calls'], 'call')}, cost {cost}"
+    return f"{_count(usage['calls'], 'call')}, cost {cost}"
 
 
-def _counted(number: int, what: str) -> str:
+def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
@@ -70,4 +70,4 @@ def _node(node: Mapping[str, Any]) -> str:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+    return line if len(line) <= TRACE_WIDTH else f"{line[: TRACE_WIDTH - 1]}…"

@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
-from aurelia.run.threads import Reviewer, resumed, stopped, thread_config
+from aurelia.run.threads import Reviewer, find_stopped_run, resumed_event, thread_config
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import sanitize_json
@@ -43,7 +43,7 @@ RESULT_KEYS = (
 )
 
 
-async def ask(
+async def answer_question(
     question: Input,
     context: Context,
     *,
@@ -95,19 +95,19 @@ async def ask(
     given: Any = question
     if thread is not None:
         config |= thread_config(graph, thread)
-        if state := await stopped(graph, thread, question, desk):
+        if state := await find_stopped_run(graph, thread, question, desk):
             given = None
-            on_event(resumed(thread, state))
+            on_event(resumed_event(thread, state))
     while True:
-        final = await _stream(graph, given, config, context, on_event)
+        final = await _run_to_pause(graph, given, config, context, on_event)
         if not (pauses := final.get("__interrupt__")):
-            return result(final, time.perf_counter() - began)
+            return make_result(final, time.perf_counter() - began)
         if reviewer is None:
             raise InputError(f"The run waits for a person's review in thread {thread!r}: give a reviewer to go on.")
         given = Command(resume=await reviewer(pauses[0].value))
 
 
-async def _stream(
+async def _run_to_pause(
     graph: AureliaGraph, given: Any, config: Any, context: Context, on_event: Callable[[Event], None]
 ) -> dict[str, Any]:
     """Runs the graph to its end or to a pause; the last state."""
@@ -125,13 +125,13 @@ async def _stream(
     return final
 
 
-def result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
+def make_result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
     """The graph's output as the result that users get: every key there, the clip without names."""
     found = {name: output.get(name) for name in RESULT_KEYS}
     return {**found, "clip": {name: output["clip"][name] for name in CLIP_KEYS}, "seconds": seconds}
 
 
-async def score(
+async def score_caption(
     clip: MediaRef, tracks: list[MediaRef], caption: str, context: Context, desk: ModelClient
 ) -> dict[str, Any]:
     """What the evaluator alone says of a caption: score (null when nothing can be checked), justification, windows.

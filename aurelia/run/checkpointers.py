@@ -21,10 +21,10 @@ from aurelia_core.sqlite import as_storage_error
 
 _PARTS = {"id", "channel_values", "channel_versions", "versions_seen"}
 _FOLDER = re.compile(r'"/[^"]*"')
-POSTGRES = ("postgresql://", "postgres://")
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
-class _Plain(JsonPlusSerializer):
+class _PlainDataSerializer(JsonPlusSerializer):
     """Says in our words what it cannot read back."""
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
@@ -35,12 +35,12 @@ class _Plain(JsonPlusSerializer):
             raise StorageError(f"What is kept of a thread is damaged ({said}): start another with --thread.") from None
 
 
-class _Checked(BaseCheckpointSaver[Any]):
+class _CheckedSaver(BaseCheckpointSaver[Any]):
     """Gives no state out that lacks a part, which LangGraph would stumble over."""
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         found = await super().aget_tuple(config)
-        return found and _with_all_parts(found)
+        return found and _checked_tuple(found)
 
     async def alist(
         self,
@@ -51,30 +51,30 @@ class _Checked(BaseCheckpointSaver[Any]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         async for found in super().alist(config, filter=filter, before=before, limit=limit):
-            yield _with_all_parts(found)
+            yield _checked_tuple(found)
 
 
-def _with_all_parts(found: CheckpointTuple) -> CheckpointTuple:
+def _checked_tuple(found: CheckpointTuple) -> CheckpointTuple:
     if not isinstance(found.checkpoint, dict) or not found.checkpoint.keys() >= _PARTS:
         raise StorageError("What is kept of a thread is damaged (it lacks parts): start another with --thread.")
     return found
 
 
-def plain_data() -> JsonPlusSerializer:
+def plain_data_serializer() -> JsonPlusSerializer:
     """A serializer that makes no object of what it reads but those that LangGraph itself lists as safe.
 
     The state of a run is JSON; whoever can write to the file or the database must not be able to run code by it.
     """
-    return _Plain(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+    return _PlainDataSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
 
 
-def there(where: str) -> bool:
+def checkpoint_exists(where: str) -> bool:
     """Whether a thread may be looked for there without making anything: in a database, or a file that exists."""
-    return where.startswith(POSTGRES) or Path(where.removeprefix("sqlite:///")).expanduser().exists()
+    return where.startswith(POSTGRES_SCHEMES) or Path(where.removeprefix("sqlite:///")).expanduser().exists()
 
 
 @asynccontextmanager
-async def kept(where: str | Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def open_checkpointer(where: str | Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """Opens a checkpointer, and makes its tables if need be.
 
     Args:
@@ -85,34 +85,34 @@ async def kept(where: str | Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         AureliaError: the database refuses its tables, or goes away while it is in use.
     """
     text = str(where)
-    if text.startswith(POSTGRES):
-        opened = _postgres(text)
+    if text.startswith(POSTGRES_SCHEMES):
+        opened = _open_postgres(text)
     elif "://" in text and not text.startswith("sqlite:///"):
         raise InputError("Threads are kept in a SQLite file or at a postgresql:// URL: give one of these.")
     else:
-        opened = _sqlite(Path(text.removeprefix("sqlite:///")))
+        opened = _open_sqlite(Path(text.removeprefix("sqlite:///")))
     async with opened as saver:
         yield saver
 
 
 @asynccontextmanager
-async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def _open_sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    class Saver(_Checked, AsyncSqliteSaver):
+    class Saver(_CheckedSaver, AsyncSqliteSaver):
         pass
 
     try:
-        connection = await aiosqlite.connect(_placed(path), timeout=60)
+        connection = await aiosqlite.connect(_create_file(path), timeout=60)
     except (OSError, sqlite3.Error) as fault:
-        raise _unusable(path.name, fault) from None
-    saver = Saver(connection, serde=plain_data())
+        raise _file_error(path.name, fault) from None
+    saver = Saver(connection, serde=plain_data_serializer())
     try:
         try:
             await saver.setup()
         except sqlite3.Error as fault:
-            raise _unusable(path.name, fault) from None
+            raise _file_error(path.name, fault) from None
         yield saver
     except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as fault:
         # Its disk fills up, or it turns out to be damaged, in the middle of a run.
@@ -126,7 +126,7 @@ async def _sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
             await connection.close()
 
 
-def _placed(path: Path) -> Path:
+def _create_file(path: Path) -> Path:
     path = path.expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     # A connection of aiosqlite's that cannot be opened leaves its thread behind.
@@ -134,38 +134,38 @@ def _placed(path: Path) -> Path:
     return path
 
 
-def _unusable(name: str, fault: Exception) -> InputError:
+def _file_error(name: str, fault: Exception) -> InputError:
     said = fault.strerror if isinstance(fault, OSError) else fault
     return InputError(f"Threads cannot be kept in {name!r}: {said}. Name another file with --checkpoint.")
 
 
 @asynccontextmanager
-async def _postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def _open_postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     try:
         import psycopg
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     except ImportError:
         raise InputError("A PostgreSQL URL needs a package: pip install -e '.[postgres]'.") from None
 
-    class Saver(_Checked, AsyncPostgresSaver):
+    class Saver(_CheckedSaver, AsyncPostgresSaver):
         pass
 
-    opening = Saver.from_conn_string(url, serde=plain_data())
+    opening = Saver.from_conn_string(url, serde=plain_data_serializer())
     try:
         saver = await opening.__aenter__()
     except psycopg.Error as fault:
-        raise InputError(_unreachable(url, fault)) from None
+        raise InputError(_postgres_message(url, fault)) from None
     try:
         await saver.setup()
         yield saver
     except psycopg.Error as fault:
         # Also when it goes away in the middle of a run.
-        raise AureliaError(_unreachable(url, fault)) from None
+        raise AureliaError(_postgres_message(url, fault)) from None
     finally:
         await opening.__aexit__(None, None, None)
 
 
-def kept_in_postgres(fault: Exception) -> bool:
+def is_postgres_error(fault: Exception) -> bool:
     """Whether a PostgreSQL database has failed, of the threads that are kept there."""
     try:
         import psycopg
@@ -174,7 +174,7 @@ def kept_in_postgres(fault: Exception) -> bool:
     return isinstance(fault, psycopg.Error)
 
 
-def _unreachable(url: str, fault: Exception) -> str:
+def _postgres_message(url: str, fault: Exception) -> str:
     """What the database said, unless that quotes a URL that it could not read; never the password nor a folder."""
     try:
         secret = urlsplit(url).password

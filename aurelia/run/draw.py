@@ -6,12 +6,12 @@ from aurelia_core.errors import InputError
 from graph.build import build_graph
 
 
-def mermaid() -> str:
+def render_mermaid() -> str:
     """The graph as Mermaid text."""
     return build_graph().get_graph().draw_mermaid()
 
 
-def png(path: Path) -> None:
+def draw_png(path: Path) -> None:
     """Draws the graph with Graphviz into the file `path`.
 
     Raises:

@@ -18,7 +18,7 @@ from graph.build import AGENTS, AureliaGraph
 _AGENTS = {agent.node: agent for agent in AGENTS}
 
 
-class Node(TypedDict):
+class NodeTrace(TypedDict):
     """One run of one node.
 
     `seconds` are its calls' own, as the result counts them, where it has them; else the time until its checkpoint,
@@ -35,7 +35,7 @@ class Node(TypedDict):
     usage: Usage | None
 
 
-class Told(TypedDict):
+class ThreadTrace(TypedDict):
     """A thread's last question: what came of it, and its nodes in order; `elsewhere` counts checkpoints off the line.
 
     `stands` is done, waiting for a review, or stopped before (or failed in) the nodes named.
@@ -56,11 +56,11 @@ class Told(TypedDict):
     stop_reason: str | None
     usage: Usage | None
     warnings: list[str]
-    nodes: list[Node]
+    nodes: list[NodeTrace]
     elsewhere: int
 
 
-async def told(graph: AureliaGraph, thread: str) -> Told:
+async def read_thread(graph: AureliaGraph, thread: str) -> ThreadTrace:
     """Reads a thread.
 
     Raises:
@@ -69,11 +69,11 @@ async def told(graph: AureliaGraph, thread: str) -> Told:
     states = [state async for state in graph.aget_state_history(thread_config(graph, thread))]
     if not states:
         raise InputError(f"There is no thread {thread!r} here: aurelia ask --thread {thread} keeps one.")
-    line = _line(states)
+    line = _checkpoint_line(states)
     values: Any = line[-1].values
     return {
         "thread": thread,
-        "stands": _stands(line[-1]),
+        "stands": _status(line[-1]),
         "question": values.get("question"),
         "choices": values.get("choices") or [],
         "clip": (values.get("clip") or {}).get("id"),
@@ -87,31 +87,33 @@ async def told(graph: AureliaGraph, thread: str) -> Told:
         "stop_reason": values.get("stop_reason"),
         "usage": values.get("usage"),
         "warnings": values.get("warnings") or [],
-        "nodes": [node for place, state in enumerate(line) for node in _nodes(state, _time(line, place + 1))],
+        "nodes": [
+            node for place, state in enumerate(line) for node in _node_traces(state, _created_at(line, place + 1))
+        ],
         "elsewhere": len(states) - len(line),
     }
 
 
-def _line(states: list[StateSnapshot]) -> list[StateSnapshot]:
+def _checkpoint_line(states: list[StateSnapshot]) -> list[StateSnapshot]:
     """From the newest checkpoint back to the question that it belongs to, in order of time."""
-    by_id = {_id(state.config): state for state in states}
+    by_id = {_checkpoint_id(state.config): state for state in states}
     line = [states[0]]
     while "__start__" not in line[-1].next and line[-1].parent_config:
-        line.append(by_id[_id(line[-1].parent_config)])
+        line.append(by_id[_checkpoint_id(line[-1].parent_config)])
     return line[::-1]
 
 
-def _id(config: Any) -> str:
+def _checkpoint_id(config: Any) -> str:
     return str(config["configurable"]["checkpoint_id"])
 
 
-def _time(line: list[StateSnapshot], place: int) -> datetime | None:
+def _created_at(line: list[StateSnapshot], place: int) -> datetime | None:
     made = line[place].created_at if place < len(line) else None
     return datetime.fromisoformat(made) if made else None
 
 
-def _stands(last: StateSnapshot) -> str:
-    failed = [task.name for task in last.tasks if _fault(task)]
+def _status(last: StateSnapshot) -> str:
+    failed = [task.name for task in last.tasks if _task_error(task)]
     if failed:
         return f"failed in {', '.join(failed)}"
     if last.interrupts:
@@ -119,18 +121,18 @@ def _stands(last: StateSnapshot) -> str:
     return f"stopped before {', '.join(last.next)}" if last.next else "done"
 
 
-def _nodes(state: StateSnapshot, ended: datetime | None) -> list[Node]:
+def _node_traces(state: StateSnapshot, ended: datetime | None) -> list[NodeTrace]:
     began = datetime.fromisoformat(state.created_at) if state.created_at else None
     took = (ended - began).total_seconds() if began and ended else None
-    return [_node(task, state, took) for task in state.tasks if task.name != "__start__"]
+    return [_node_trace(task, state, took) for task in state.tasks if task.name != "__start__"]
 
 
-def _node(task: PregelTask, state: StateSnapshot, took: float | None) -> Node:
+def _node_trace(task: PregelTask, state: StateSnapshot, took: float | None) -> NodeTrace:
     update: Mapping[str, Any] = task.result if isinstance(task.result, Mapping) else {}
     part = (update.get("iterations") or [{}])[0]
     own = part.get("seconds", update.get("seconds"))
     done = took is not None or bool(update)
-    fault = _fault(task)
+    fault = _task_error(task)
     waits = "failed" if fault else "waiting" if task.interrupts else "due"
     return {
         "node": task.name,
@@ -143,7 +145,7 @@ def _node(task: PregelTask, state: StateSnapshot, took: float | None) -> Node:
     }
 
 
-def _fault(task: PregelTask) -> str | None:
+def _task_error(task: PregelTask) -> str | None:
     """Why a node failed; one that was stopped, by Ctrl-C or because another one failed, did not fail itself."""
     said = str(task.error) if task.error else ""
     return None if said.startswith("CancelledError") else said or None
@@ -162,12 +164,12 @@ def _text(node: str, update: Mapping[str, Any], part: Mapping[str, Any]) -> str 
     if part.get("error"):
         return str(part["error"])
     if node == "review":
-        return _decided(update, part)
+        return _review_text(update, part)
     agent = _AGENTS.get(node)
     return agent.text({**update, **part}) if agent else None
 
 
-def _decided(update: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:
+def _review_text(update: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:
     if update.get("edited"):
         return "edited"
     return f"try again: {part['feedback']}" if part else "accepted"

@@ -16,7 +16,7 @@ from nodes.prepare import check_question
 from state.events import ResumedEvent
 from state.schema import Input
 
-LONGEST_NAME = 200
+MAX_THREAD_NAME = 200
 Reviewer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Shown what a run pauses with, answers what a person decided (`nodes.review`)."""
 
@@ -27,14 +27,16 @@ def thread_config(graph: AureliaGraph, thread: str) -> RunnableConfig:
     Raises:
         InputError: its name cannot be used, or nothing keeps the graph's threads.
     """
-    if not thread.strip() or len(thread) > LONGEST_NAME or not thread.isprintable():
-        raise InputError(f"A thread's name is a text of 1 to {LONGEST_NAME} letters: give it another.")
+    if not thread.strip() or len(thread) > MAX_THREAD_NAME or not thread.isprintable():
+        raise InputError(f"A thread's name is a text of 1 to {MAX_THREAD_NAME} letters: give it another.")
     if graph.checkpointer is None:
         raise InputError(f"Thread {thread!r} cannot be kept: give a checkpointer with it.")
     return {"configurable": {"thread_id": thread}}
 
 
-async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: ModelClient | None) -> StateSnapshot | None:
+async def find_stopped_run(
+    graph: AureliaGraph, thread: str, question: Input, desk: ModelClient | None
+) -> StateSnapshot | None:
     """The state that a thread was stopped in, if that was in the middle of this very question; else None.
 
     Args:
@@ -48,7 +50,7 @@ async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: Model
     """
     state = await graph.aget_state(thread_config(graph, thread))
     held: Any = state.values
-    _come_after(state)
+    _advance_clock_past(state)
     if not state.next or state.next[0] in ("__start__", "prepare") or not held.get("run"):
         return None
     text, choices, audio = check_question(question)
@@ -68,7 +70,7 @@ async def stopped(graph: AureliaGraph, thread: str, question: Input, desk: Model
     return state
 
 
-def _come_after(state: StateSnapshot) -> None:
+def _advance_clock_past(state: StateSnapshot) -> None:
     """Sees to it that what is kept next stands behind this state, also where the clock has gone back since.
 
     A checkpoint's id is a time (UUID 6), and the latest id is where a thread stands.
@@ -80,13 +82,13 @@ def _come_after(state: StateSnapshot) -> None:
         clock._last_v6_timestamp = max(clock._last_v6_timestamp or 0, time)
 
 
-def resumed(thread: str, state: StateSnapshot) -> ResumedEvent:
+def resumed_event(thread: str, state: StateSnapshot) -> ResumedEvent:
     """The event that a thread goes on."""
     done = len(state.values["iterations"])
     return {"event": "resumed", "thread": thread, "iterations": done, "next": list(state.next)}
 
 
-async def before_verdict(graph: AureliaGraph, thread: str, attempt: int) -> RunnableConfig:
+async def config_before_verdict(graph: AureliaGraph, thread: str, attempt: int) -> RunnableConfig:
     """Where to fork a thread so that `attempt` is weighed anew: `graph.ainvoke(None, config, context=...)`.
 
     The router decides with the threshold of that context, and the target is that context's; all that came before is

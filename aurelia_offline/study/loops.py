@@ -8,7 +8,7 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import make_plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.profiles import context_for
+from aurelia.profiles import context_from_profile
 from aurelia_core.settings import Settings
 from aurelia_offline.study.arms import Values, value_of
 from state.context import Context
@@ -48,7 +48,7 @@ class Study(NamedTuple):
 
     def context(self, **more: Any) -> Context:
         """The settings of a question: the offline agents around the target."""
-        return context_for("offline", {"target": self.target, "max_iterations": 3, **more})
+        return context_from_profile("offline", {"target": self.target, "max_iterations": 3, **more})
 
     def house(self, media: Path) -> House:
         """This machine, with the clips of a folder."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import ormsgpack
 
-from aurelia.run.ask import ask
-from aurelia.run.checkpointers import kept
-from aurelia.run.history import told
+from aurelia.run.ask import answer_question
+from aurelia.run.checkpointers import open_checkpointer
+from aurelia.run.history import read_thread
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
@@ -78,19 +78,19 @@ class _Victim:
 
     async def begin(self, where: str | Path) -> None:
         """Asks in a thread, which stays unfinished."""
-        async with kept(where) as keep:
+        async with open_checkpointer(where) as keep:
             with contextlib.suppress(AureliaError):
-                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
 
     async def go_on(self, where: str | Path) -> None:
         """Reads the thread that something was planted in, and goes on with it."""
         self.tried += 1
-        async with kept(where) as keep:
+        async with open_checkpointer(where) as keep:
             # What is read may be nonsense now, which is no fault of the reader's.
             with contextlib.suppress(Exception):
-                await told(build_graph(client=self.desk, checkpointer=keep), THREAD)
+                await read_thread(build_graph(client=self.desk, checkpointer=keep), THREAD)
             with contextlib.suppress(Exception):
-                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
         self.ran += self.mark.exists()
         self.mark.unlink(missing_ok=True)
 
@@ -233,7 +233,7 @@ async def _loaded(desk: ModelClient, place: Path, clip: Path) -> bool:
     context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
     try:
         with contextlib.suppress(AureliaError):
-            await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+            await answer_question({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
         return bool(local_load._engines)
     finally:
         desk.close()

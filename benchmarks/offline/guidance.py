@@ -15,7 +15,7 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
@@ -97,7 +97,7 @@ async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
         clip = desk.store.admit(str(path))
         for text, choices, truth in questions_of(scene):
             asked: Any = {"video": clip["id"], "question": text, "choices": choices}
-            result = await ask(asked, Context(max_iterations=3), graph=graph)
+            result = await answer_question(asked, Context(max_iterations=3), graph=graph)
             right["one look"].append(result["zero_shot_answer"] == truth)
             right["two looks"].append(unguided(desk, clip, text, choices) == truth)
             right["generator"].append(bool(result["best"]) and result["best"]["answer"] == truth)

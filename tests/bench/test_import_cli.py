@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from aurelia.bench.records import read_records, schema
-from aurelia.cli.bench_import import app
+from aurelia.cli.bench_import import import_app
 from aurelia_core.errors import InputError
 
 HEADER = "id,video,question,answer,category\n"
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def bench(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(import_app, list(arguments))
 
 
 def geo(*more: str) -> Result:

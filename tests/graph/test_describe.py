@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from aurelia.cli.doctor import examine
-from aurelia.run.ask import score
+from aurelia.cli.doctor import examine_machine
+from aurelia.run.ask import score_caption
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.settings import Settings
@@ -45,11 +45,11 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     assert result["usage"]["input_tokens"] > gemini.billed["input"] == 1000
     clip = set_up.desk.store.admit(set_up.clip)
     question: Any = {"video": clip["id"], "question": "How many sounds are there?"}
-    from aurelia.run.ask import ask
+    from aurelia.run.ask import answer_question
 
     context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 3, "max_iterations": 1, **DESCRIBED}
     asked = set_up.server.asked
-    again = await ask(question, make_context(context), desk=set_up.desk)
+    again = await answer_question(question, make_context(context), desk=set_up.desk)
     assert len(gemini.asked) == 1
     assert again["usage"]["calls"] == set_up.server.asked - asked
     assert QUOTED in set_up.server.by("target")[-1].text
@@ -143,7 +143,7 @@ async def test_a_caption_is_scored_with_the_description(gemini: Gemini, place: A
     set_up = place()
     clip = set_up.desk.store.admit(set_up.clip)
     context = Context(evaluator="openai:gpt-4o", unsupported_modality=DESCRIBED["unsupported_modality"])
-    found = await score(clip, [], "Two tones are heard.", context, set_up.desk)
+    found = await score_caption(clip, [], "Two tones are heard.", context, set_up.desk)
     assert (found["score"], found["usage"]["calls"]) == (9, 2)
     assert QUOTED in set_up.server.sent[0].text
 
@@ -189,11 +189,11 @@ async def test_a_wrong_key_of_the_describer_is_said_first(
 def test_the_doctor_asks_for_the_describers_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     from aurelia import profiles
 
-    known = profiles.read
-    monkeypatch.setattr(profiles, "read", lambda name: {**known(name), **DESCRIBED})
+    known = profiles.read_profile
+    monkeypatch.setattr(profiles, "read_profile", lambda name: {**known(name), **DESCRIBED})
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
-    found = {profile["name"]: profile["lacks"] for profile in examine(settings)["profiles"]}
+    found = {profile["name"]: profile["lacks"] for profile in examine_machine(settings)["profiles"]}
     assert found["offline"] == ["the variable GOOGLE_API_KEY or GEMINI_API_KEY"]
 
 

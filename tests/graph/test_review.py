@@ -7,7 +7,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from aurelia.run.history import told
+from aurelia.run.history import read_thread
 from aurelia_core.errors import InputError
 from nodes.review import MORE_ATTEMPTS, check_review_answer
 from state.context import make_context
@@ -33,7 +33,7 @@ class Run:
 
     async def ran(self) -> Counter[str]:
         """How often each node ran: the ledger would hide a node that ran again."""
-        return Counter(node["node"] for node in (await told(self.graph, "one"))["nodes"])
+        return Counter(node["node"] for node in (await read_thread(self.graph, "one"))["nodes"])
 
     async def go(self, given: Any) -> dict[str, Any]:
         return dict(await self.graph.ainvoke(given, CONFIG, context=self.context))

@@ -14,7 +14,7 @@ import pytest
 from langchain_core.tracers import LangChainTracer
 from PIL import Image
 
-from aurelia.cli.doctor import examine, lines
+from aurelia.cli.doctor import examine_machine, render_findings
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
@@ -139,9 +139,9 @@ def test_the_doctor_says_whether_runs_are_traced(
     monkeypatch.setenv("LANGSMITH_TRACING", tracing)
     monkeypatch.setenv("LANGSMITH_PROJECT", "mine")
     get_env_var.cache_clear()
-    found = examine(replace(settings, trace_sheet=sheet))
+    found = examine_machine(replace(settings, trace_sheet=sheet))
     get_env_var.cache_clear()
-    assert found["traces"].startswith(said) and f"Traces: {said}" in lines(found)
+    assert found["traces"].startswith(said) and f"Traces: {said}" in render_findings(found)
 
 
 @pytest.mark.parametrize(("said", "on"), [("", False), ("true", True), ("0", False), ("On", True)])

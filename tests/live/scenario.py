@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from aurelia import profiles
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import missing_requirements
 from aurelia_core.models.client import ModelClient
@@ -58,7 +58,9 @@ class Live:
         known = {"threshold": 10, "max_iterations": 2, "frames": 8, "max_tokens": TOKENS, **context}
         self.desks.append(ModelClient(self.settings))
         question: Any = {"video": str(self.clip), "question": QUESTION, "choices": CHOICES}
-        result = asyncio.run(ask(question, profiles.context_for(profile, known), desk=self.desks[-1]))
+        result = asyncio.run(
+            answer_question(question, profiles.context_from_profile(profile, known), desk=self.desks[-1])
+        )
         self.bills.append(Bill(what, result))
         return result
 

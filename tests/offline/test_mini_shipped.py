@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import targets
-from aurelia.run.ask import ask as run
+from aurelia.run.ask import answer_question as run
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.training.evaluate import VALIDATION, Asker, ask, items

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
@@ -61,7 +61,9 @@ def engine() -> InferenceEngine:
 
 async def run(desk: ModelClient, clip: Path, models: dict[str, str], **settings: Any) -> dict[str, Any]:
     question: Any = {"video": str(clip), "question": "What is heard?", "choices": ["a bell", "a horn"]}
-    return await ask(question, make_context({**models, "frames": 4, "max_iterations": 3, **settings}), desk=desk)
+    return await answer_question(
+        question, make_context({**models, "frames": 4, "max_iterations": 3, **settings}), desk=desk
+    )
 
 
 async def test_one_model_in_all_roles_ends_honestly_with_one_encoding_of_the_clip(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
@@ -88,7 +88,7 @@ async def answered(own: Path, tmp_path: Path, *trusted: str) -> Any:
     desk = ModelClient(settings, store=ClipStore(settings))
     try:
         context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
-        return await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+        return await answer_question({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
     finally:
         desk.close()
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
 
-from aurelia.cli.doctor import examine, lines
+from aurelia.cli.doctor import examine_machine, render_findings
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.capabilities import WeightsFamily, find_family
@@ -267,10 +267,10 @@ def test_the_table_knows_the_native_families_and_says_what_was_tried() -> None:
 def test_doctor_says_where_weights_run_and_what_profiles_lack(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = examine(settings)
+    found = examine_machine(settings)
     lacks = {profile["name"]: profile["lacks"] for profile in found["profiles"]}
     assert lacks["local"] == ["the weights (hf download Qwen/Qwen2.5-Omni-7B)"]
     assert "the weights (hf download google/gemma-4-E4B-it)" in lacks["open-agents"]
-    assert "Local weights: cpu, float32, 2048 MB of kept clips; clips are shown " in lines(found)
+    assert "Local weights: cpu, float32, 2048 MB of kept clips; clips are shown " in render_findings(found)
     monkeypatch.setenv("AURELIA_LOCAL_DTYPE", "int2")
-    assert "AURELIA_LOCAL_DTYPE='int2' cannot be used" in lines(examine(settings))
+    assert "AURELIA_LOCAL_DTYPE='int2' cannot be used" in render_findings(examine_machine(settings))

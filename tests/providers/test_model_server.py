@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
@@ -62,7 +62,9 @@ async def run(
 ) -> Any:
     settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "unsupported_modality": "evidence", "frames": 4, **more}
     question: Any = {"video": str(clip), "question": "What is heard?"}
-    return await ask(question, make_context({"max_iterations": 1, **settings}), desk=desk, on_event=on_event)
+    return await answer_question(
+        question, make_context({"max_iterations": 1, **settings}), desk=desk, on_event=on_event
+    )
 
 
 def moving(path: Path, colour: str, pitch: float) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.cli.doctor import examine
+from aurelia.cli.doctor import examine_machine
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import MAX_TRIES, CallLedger
@@ -86,7 +86,7 @@ async def test_the_doctor_asks_whether_the_key_is_good(place: Any, monkeypatch: 
     set_up = place()
 
     def lacks(ask: bool) -> Any:
-        found = examine(set_up.desk.settings, ask=ask)["profiles"]
+        found = examine_machine(set_up.desk.settings, ask=ask)["profiles"]
         return next(profile["lacks"] for profile in found if profile["name"] == "openai")
 
     assert await asyncio.to_thread(lacks, True) == []

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
@@ -247,10 +247,10 @@ async def test_the_ledger_asks_again_after_a_death_in_the_graph(worker: Any, due
     context = make_context({**roles, "target": "worker:mine", "compare": False})
     question: Any = {"video": str(duet), "question": "Will it die once?", "choices": []}
     try:
-        result = await ask(question, context, desk=desk)
+        result = await answer_question(question, context, desk=desk)
         assert result["answer"].startswith("worker says:")
         assert desk.model("worker:mine")._process.starts == 2  # type: ignore[attr-defined]
-        again = await ask(question, context, desk=desk)
+        again = await answer_question(question, context, desk=desk)
         assert (again["answer"], again["usage"]["calls"]) == (result["answer"], 0)
     finally:
         desk.model("worker:mine").close()  # type: ignore[attr-defined]

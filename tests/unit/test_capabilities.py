@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.cli.doctor import examine
+from aurelia.cli.doctor import examine_machine
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import call_cost, find_capability
 from aurelia_core.models.openai.reply_schema import response_format, strict_schema
@@ -79,7 +79,7 @@ def test_a_schema_that_cannot_be_strict_goes_as_it_is() -> None:
 
 def test_doctor_names_what_a_profile_lacks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks() -> dict[str, list[str]]:
-        return {profile["name"]: profile["lacks"] for profile in examine(settings)["profiles"]}
+        return {profile["name"]: profile["lacks"] for profile in examine_machine(settings)["profiles"]}
 
     assert lacks()["openai"] == ["the variable OPENAI_API_KEY"]
     assert lacks()["compatible"] == ["the variable AURELIA_COMPATIBLE_URL"]

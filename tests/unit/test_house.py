@@ -102,16 +102,16 @@ def test_every_target_row_is_valid_and_found() -> None:
     assert find_target("anything:else") == target_rows()["default"]
 
 
-@pytest.mark.parametrize("name", profiles.names())
+@pytest.mark.parametrize("name", profiles.profile_names())
 def test_every_profile_is_a_documented_context(name: str) -> None:
-    assert profiles.read(name)["description"]
-    assert profiles.context_for(name, {}).profile == name
+    assert profiles.read_profile(name)["description"]
+    assert profiles.context_from_profile(name, {}).profile == name
 
 
 def test_a_profile_file_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('threshold = 6\ninject = "full"\n')
-    context = profiles.context_for(str(path), {"threshold": None, "max_iterations": 2})
+    context = profiles.context_from_profile(str(path), {"threshold": None, "max_iterations": 2})
     assert (context.profile, context.threshold, context.inject, context.max_iterations) == ("mine", 6, "full", 2)
 
 
@@ -123,12 +123,12 @@ def test_a_bad_profile_names_its_fault(tmp_path: Path, text: str, said: str) -> 
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=said):
-        profiles.context_for(str(path), {})
+        profiles.context_from_profile(str(path), {})
 
 
 def test_an_unknown_profile_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="offline"):
-        profiles.read("nowhere")
+        profiles.read_profile("nowhere")
 
 
 def test_every_setting_is_described_and_titled() -> None:
