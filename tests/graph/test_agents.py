@@ -14,7 +14,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 import prompts
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question as ask
 from aurelia.run.history import read_thread
 from aurelia_core.errors import InputError
 from graph.build import AGENTS, ROLES, build_graph
@@ -92,7 +92,7 @@ def test_an_agent_is_added_with_three_files(tmp_path: Path) -> None:
 import asyncio, json, sys
 from pathlib import Path
 from langgraph.checkpoint.memory import InMemorySaver
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question as ask
 from aurelia.run.history import read_thread
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
