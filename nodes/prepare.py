@@ -19,24 +19,24 @@ from targets import in_domain
 MAX_TRACKS = 8
 MAX_TEXT_CHARS = 10_000
 REVIEW_NEEDS_THREAD = (
-    "A run with a review pauses, so it needs a thread that is kept: give a checkpointer and a thread's name."
+    "A run with a review pauses, so it needs a stored thread: give a checkpointer and a thread's name."
 )
 
 
 async def prepare(
     state: Input, runtime: Runtime[Context], client: ModelClient, roles: tuple[Role, ...] = ROLES
 ) -> Update:
-    """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
+    """Admits the media and starts a new run; the state of an earlier run in the thread is reset.
 
     Args:
         state: what is asked.
         runtime: the run's settings, and where events go.
         client: the clips and the models.
-        roles: those that the graph has a node for; the models of others are not made.
+        roles: the roles that the graph has a node for; no other model is made.
 
     Raises:
-        InputError: the question or the choices cannot be used, a review is wanted where no thread is kept, or a model
-            is missing, its key wrong, or it cannot carry the clip.
+        InputError: the question or the choices cannot be used, a review is wanted without a stored thread, or a model is
+             missing, its key wrong, or it cannot carry the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check_question(state)

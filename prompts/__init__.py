@@ -1,7 +1,7 @@
 """Prompts as Markdown files: loading, filling and hashing them. Placeholders are `{{name}}`.
 
-Where a placeholder stands after `> `, every line of its value is quoted so: whatever a user, a model or a clip says,
-it cannot end the quotation, and the system prompt says that what is quoted is never an instruction.
+A placeholder after `> ` is quoted line by line: whatever a user, a model or a clip says, it cannot end the quotation,
+and the system prompt says that quoted text is never an instruction.
 """
 
 import hashlib

@@ -34,7 +34,7 @@ def _fallback(title: str) -> Any:
         default="",
         pattern=_SPEC_OR_NONE,
         title=f"{title}: fallback",
-        description="Model that is asked instead when that one fails for good; empty: none.",
+        description="Model that is asked when that one fails permanently; empty: none.",
     )
 
 
@@ -116,7 +116,7 @@ class Context(BaseModel):
         default="none",
         title="Review by a person",
         description="reasoning: when the loop ends, the run pauses, so that a person accepts the best reasoning, edits"
-        " it or asks for another attempt before the target is given it. It needs a thread that is kept.",
+        " it or asks for another attempt before the target is given it. It needs a stored thread.",
     )
     frames: int = Field(
         default=16, ge=2, le=256, title="Frames per look", description="Frames that one look at the clip may use."
@@ -131,10 +131,10 @@ class Context(BaseModel):
     unsupported_modality: str = Field(
         default="error",
         pattern=_UNSUPPORTED_MODALITY,
-        title="When a model cannot hear (or see)",
-        description="What becomes of sound or picture that a model cannot take: error, or as text in its place what is"
-        " measured in it (evidence) or what a model that can writes of it (describe:provider:model, asked once per"
-        " clip); the result's warnings say so.",
+        title="If a model cannot hear (or see)",
+        description="What is done with sound or picture that a model cannot take: error; evidence: text with what is"
+        " measured in it; describe:provider:model: a description by a model that can, asked once per clip. The result's warnings"
+        " say so.",
         examples=["error", "evidence", "describe:google_genai:gemini-2.5-flash"],
     )
     prompt_cache: PromptCache = Field(

@@ -1,6 +1,6 @@
-"""The custom events of a run, small and typed: what happened, never the whole state, and no media.
+"""The custom events of a run, small and typed, without media. A run streams them in the mode `custom`.
 
-A run streams them in the mode `custom`; the command line's progress is made of them and of nothing else.
+The command line's progress shows these events and nothing else.
 """
 
 from typing import Literal
@@ -21,7 +21,7 @@ class ClipEvent(TypedDict):
 
 
 class DescribedEvent(TypedDict):
-    """A model has written what others cannot hear or see."""
+    """A model has described a sense that others cannot take."""
 
     event: Literal["described"]
     sense: Sense
@@ -41,7 +41,7 @@ class AttemptEvent(TypedDict):
 
 
 class FeedbackEvent(TypedDict):
-    """What the next attempt is asked to attend to, and where (seconds)."""
+    """The guidance for the next attempt, and the windows to look at (seconds)."""
 
     event: Literal["feedback"]
     iteration: int
@@ -50,7 +50,7 @@ class FeedbackEvent(TypedDict):
 
 
 class ReviewEvent(TypedDict):
-    """What a person decided on the reasoning of attempt `best_iteration` (null: there was none)."""
+    """A person's decision about the reasoning of attempt `best_iteration` (null: there was none)."""
 
     event: Literal["review"]
     action: Action
@@ -60,7 +60,7 @@ class ReviewEvent(TypedDict):
 
 
 class TargetEvent(TypedDict):
-    """The target is asked: with the reasoning of attempt `best_iteration`, with an edited one, or (null) without."""
+    """The target is asked with the reasoning of attempt `best_iteration`, with an edited one, or without (null)."""
 
     event: Literal["target"]
     best_iteration: int | None
@@ -68,7 +68,7 @@ class TargetEvent(TypedDict):
 
 
 class ResumedEvent(TypedDict):
-    """A kept thread goes on after so many attempts, before the nodes named."""
+    """A stored thread resumes after `iterations` attempts, before the nodes `next`."""
 
     event: Literal["resumed"]
     thread: str

@@ -1,7 +1,7 @@
-"""The registry of targets: one data file a row or family, saying how it wants its prompt and how it is run.
+"""The registry of targets: one TOML file a row or family, with the form of its prompt and how it is run.
 
-A target needs no row: a model without one is asked in the way of `default.toml`. A field that could not be confirmed
-from the maker's own pages is null, and `notes` says so. Nothing here runs a model.
+A model without a row is asked as `default.toml` says. A field that could not be confirmed from the maker's own pages is
+null, and `notes` says so. Nothing here runs a model. Installed packages add rows (entry point `aurelia.targets`).
 """
 
 import tomllib
@@ -26,7 +26,7 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class Target(BaseModel):
-    """How one target model, or a family of them, is asked and run."""
+    """How one target model, or a family of models, is asked and run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,8 +35,7 @@ class Target(BaseModel):
     models: list[ModelPattern] = Field(
         min_length=1,
         max_length=20,
-        description="The `provider:model` names it stands for, first one that can be written as it is; a trailing `*`"
-        " stands for any ending.",
+        description="The `provider:model` names it describes; the first one is complete; a trailing `*` is any ending.",
     )
     modalities: list[Literal["video", "image", "audio"]] = Field(
         default=[], description="What it takes beside text; image without video: frames, or a single picture."
@@ -62,10 +61,10 @@ class Target(BaseModel):
     reasoning: str = Field(
         pattern=r"\{\{reasoning\}\}",
         max_length=600,
-        description="Text put before the question, with `{{reasoning}}` where the injected reasoning stands.",
+        description="Text before the question, with `{{reasoning}}` in place of the injected reasoning.",
     )
-    short: ShortText = Field(description="What it is told about the form of a free answer.")
-    choice: ShortText = Field(description="What it is told about the form of an answer that is one of several choices.")
+    short: ShortText = Field(description="Instruction on the form of a free answer.")
+    choice: ShortText = Field(description="Instruction on the form of an answer that is one of several choices.")
     domain: str | None = Field(
         default=None,
         max_length=60,
@@ -74,11 +73,11 @@ class Target(BaseModel):
     )
     run: RunKind = Field(
         default="provider",
-        description="provider: a service or code of ours; native: weights in this process; worker: a process with an"
-        " environment of its own.",
+        description="provider: a service or code of this project; native: weights in this process; worker: a process"
+        " with an environment of its own.",
     )
     state: TargetReadiness | None = Field(
-        default=None, description="What stands between a user and an answer; null only for the row of any model."
+        default=None, description="What a user needs before an answer; null only for the row of any model."
     )
     key: str | None = Field(
         default=None, pattern=r"^[A-Z_]+$", description="Environment variable from which its provider takes the key."
