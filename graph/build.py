@@ -1,6 +1,6 @@
 """The nodes and edges of AURELIA as one compiled LangGraph graph: the figure of the paper, and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, NoReturn, cast
 
@@ -123,9 +123,9 @@ def build_graph(
 def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> AureliaGraph:
     """The target alone: prepare, a describer where the settings name one, then the answer."""
     agents = (
-        Agent("prepare", partial(prepare, roles=("target",)), Input),
+        Agent("prepare", prepare, Input),
         Agent("describer", describe, ClipState),
-        Agent("zero_shot", answer_zero_shot_alone, ClipState),
+        Agent("zero_shot", answer_zero_shot_alone, ClipState, "target"),
     )
     builder = _with_nodes(agents, client)
     builder.add_edge(START, "prepare")
@@ -140,11 +140,15 @@ def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> A
 _POLICY = TracePolicy(process_inputs=node_input, process_outputs=node_output)
 
 
-def _with_nodes(agents: Iterable[Agent], client: ModelClient) -> StateGraph[State, Context, Input, Output]:
+def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[State, Context, Input, Output]:
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
     )
+    roles = tuple(agent.role for agent in agents if agent.role)
     for agent in agents:
-        node = traced(partial(agent.run, client=client), client)
+        run = partial(agent.run, client=client)
+        if agent.run is prepare:
+            run = partial(run, roles=roles)
+        node = traced(run, client)
         builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_POLICY)
     return builder

@@ -15,6 +15,7 @@ from nodes.requests import (
     clip_fields,
     context_of,
     emit,
+    failed_note,
     windows_by_attempt,
 )
 from prompts.render import TEXTS, choices_text, reasoning_text
@@ -45,12 +46,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
     try:
         answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
-        usage = fault.usage or NO_USAGE
-        return {
-            "iterations": [{"iteration": attempt["iteration"], "usage": usage, "feedback_usage": usage}],
-            "usage": usage,
-            "warnings": [f"There is no feedback on attempt {attempt['iteration']}: {fault}"],
-        }
+        return failed_note(attempt["iteration"], "feedback", fault, feedback_usage=fault.usage or NO_USAGE)
     windows = clamp_windows(answer.value.windows, state["clip"]["duration"])
     iteration, said = attempt["iteration"], answer.value.feedback
     emit(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})

@@ -50,7 +50,7 @@ async def prepare(
     if unknown := sorted(set(context.agents) - set(roles)):
         raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
     media = media_request({"clip": clip, "tracks": tracks}, context)
-    models = {role: spec for role, spec in context.models().items() if role in roles}
+    models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     await asyncio.to_thread(client.preflight, [*models.items(), *instead], media, context.describer)
     emit(runtime, {"event": "clip", "clip": clip, "tracks": tracks})

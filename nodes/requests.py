@@ -139,3 +139,13 @@ def failed_attempt(iteration: int, role: str, fault: ModelError) -> Update:
         "usage": usage,
         "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}"],
     }
+
+
+def failed_note(iteration: int, role: str, fault: ModelError, **known: Any) -> Update:
+    """The update of an agent that failed and that the attempt can do without: its cost, and a warning."""
+    usage = fault.usage or NO_USAGE
+    return {
+        "iterations": [{"iteration": iteration, "usage": usage, **known}],
+        "usage": usage,
+        "warnings": [f"There is no {role} on attempt {iteration}: {fault}"],
+    }

@@ -23,7 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the live tests out unless they are asked for."""
+    """Marks the tests of the offline package, and leaves the live tests out unless they are asked for."""
+    for item in items:
+        if "offline" in item.path.relative_to(Path(__file__).parent).parts:
+            item.add_marker(pytest.mark.offline)
     if not config.getoption("--run-live"):
         for item in items:
             if item.get_closest_marker("live"):

@@ -38,7 +38,7 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     said = f"The sound cannot be given to you; this stands in its place. \n{QUOTED}"
     assert all(sent.text.count(said) == 1 and "Measured in the sound" not in sent.text for sent in seeing)
     assert all("a soft, higher tone" not in sent.text for sent in set_up.server.sent if sent.role not in SEEING)
-    warned = f"openai:gpt-4o does not hear: what {SPEC} wrote of the sound stood in its place."
+    warned = f"openai:gpt-4o does not hear: it was given the description of the sound by {SPEC} instead."
     assert result["warnings"] == [warned]
     own = sum(len(set_up.server.by(role)) for role in AGENTS)
     assert result["usage"]["calls"] == own + 1
@@ -91,7 +91,7 @@ async def test_models_of_one_provider_see_and_hear_for_each_other(place: Any) ->
     assert len(described[0].of("input_audio")) == 1 and described[0].of("image_url") == []
     assert "cannot be given to you" not in described[0].text
     assert result["warnings"] == [
-        f"openai:gpt-4o does not hear: what {listener} wrote of the sound stood in its place."
+        f"openai:gpt-4o does not hear: it was given the description of the sound by {listener} instead."
     ]
 
 
@@ -105,7 +105,7 @@ async def test_what_a_model_cannot_see_is_described_too(gemini: Gemini, place: A
     assert "The picture cannot be given to you; this stands in its place. \n> saw it" in target.text
     assert len(target.of("input_audio")) == 1 and "heard it" not in target.text
     assert "heard it" in evaluator.text and "saw it" not in evaluator.text
-    assert f"{blind} does not see: what {SPEC} wrote of the picture stood in its place." in result["warnings"]
+    assert f"{blind} does not see: it was given the description of the picture by {SPEC} instead." in result["warnings"]
 
 
 async def test_candidate_tracks_are_described_in_one_text(gemini: Gemini, place: Any, duet: Path) -> None:
@@ -151,7 +151,9 @@ async def test_a_caption_is_scored_with_the_description(gemini: Gemini, place: A
 async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(gemini: Gemini, place: Any) -> None:
     gemini.faults["generate"] = [error(500, "INTERNAL", "An internal error has occurred.")] * 9
     set_up = place()
-    with pytest.raises(ModelError, match="sound could not be described for the models that do not hear: google_genai"):
+    with pytest.raises(
+        ModelError, match="sound could not be described for the models that cannot take it: google_genai"
+    ):
         await set_up.ask(**DESCRIBED)
     assert (gemini.calls["generate"], set_up.server.asked) == (MAX_TRIES, 0)
 
@@ -159,7 +161,7 @@ async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(g
 @pytest.mark.parametrize(
     ("describer", "said"),
     [
-        ("offline:measure", 'say unsupported_modality = "evidence"'),
+        ("offline:measure", 'set unsupported_modality = "evidence"'),
         ("openai:gpt-4o", "openai:gpt-4o cannot describe the sound, because it does not take it"),
         ("nowhere:x", "There is no model 'nowhere:x'"),
         ("google_genai:gemini-0-none", "Google has no such model"),

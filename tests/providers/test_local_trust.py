@@ -71,7 +71,8 @@ def with_code(folder: Path, mark: Path, kind: str) -> Path:
 
 @pytest.fixture
 def own(tiny_omni: Path, tmp_path: Path, mark: Path) -> Path:
-    """A checkpoint of an architecture that only its own code knows."""
+    """A checkpoint of an architecture that only its own code knows; no other model is loaded."""
+    local_load.unload_all()
     folder = Path(shutil.copytree(tiny_omni, tmp_path / "own-omni"))
     weights = folder / "model.safetensors"
     # transformers renames old checkpoints' tensors only for architectures that it knows.

@@ -173,16 +173,16 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
     fields["when_deaf"] = "evidence"
     told = deaf.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip
-    shown = deaf.head(told.clip)
+    shown = deaf.head(told)
     assert "440 Hz" in "".join(block.get("text", "") for block in shown.blocks)
     assert (len(shown.images), shown.sounds, told.notes) == (
-        4, [], ["transformers:other does not hear: what was measured in the sound stood in its place."]
+        4, [], ["transformers:other does not hear: it was given what was measured in the sound instead."]
     )  # fmt: skip
     with pytest.raises(InputError, match="takes 8 images in one request, and this one has 16"):
         deaf.check_clip(MediaRequest.parse({**fields, "frames": 16}), sees_clip=True)
     blind = heard_by(session_store, True, sees="none")
     told = blind.told(compose_messages("What?", fields, sees_clip=True))
-    assert told.clip and "red" in blind.head(told.clip).blocks[0]["text"]
+    assert told.clip and "red" in blind.head(told).blocks[0]["text"]
 
 
 def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_store: ClipStore, duet: Path) -> None:
@@ -193,15 +193,17 @@ def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_s
     fields |= {"described": {"sound": "A horn, twice."}, "looks": [[], [{"start": 0.5, "end": 1.0}]]}
     told = deaf.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip
-    shown = "".join(block.get("text", "") for block in [*deaf.head(told.clip).blocks, *told.look.blocks])
+    shown = "".join(block.get("text", "") for block in [*deaf.head(told).blocks, *told.look.blocks])
     assert shown.count("A horn, twice.") == 1
     assert "Hz" not in shown
-    assert told.notes == ["transformers:other does not hear: what openai:ear wrote of the sound stood in its place."]
+    assert told.notes == [
+        "transformers:other does not hear: it was given the description of the sound by openai:ear instead."
+    ]
     asked = {**fields, "when_deaf": "error", "described": {}, "looks": [[]], "only": "sound"}
     hearing = heard_by(session_store, True)
     told = hearing.told(compose_messages("What is heard?", asked, sees_clip=True))
     assert told.clip
-    only = hearing.head(told.clip)
+    only = hearing.head(told)
     assert (len(only.images), len(only.sounds)) == (0, 1)
 
 
@@ -210,7 +212,7 @@ def test_sound_is_cut_into_parts_that_the_model_takes_at_its_rate(session_store:
     teller = heard_by(session_store, True, 0.75, rate=8000)
     told = teller.told(compose_messages("What?", {"clip": ref, "tracks": [], "frames": 4}, sees_clip=True))
     assert told.clip
-    shown = teller.head(told.clip)
+    shown = teller.head(told)
     assert [len(part) for part in shown.sounds[:2]] == [6000, 6000]
     assert sum(map(len, shown.sounds)) == pytest.approx(16_000, abs=400)
     assert "0.75-1.50 s: " in "".join(block.get("text", "") for block in shown.blocks)
@@ -222,7 +224,7 @@ def test_a_silent_clip_is_shown_without_sound(session_store: ClipStore, tmp_path
     ref: MediaRef = session_store.admit(film(tmp_path / "silent.mp4"))
     model = local(tiny_omni, session_store)
     told = model.told(ref, "Say.")
-    head = model.teller.head(told.clip)
+    head = model.teller.head(told)
     assert not head.sounds and all(shown.sound is None for shown in head.films)
     assert model.encoded(told, reuse=True).media == len(head.images) + len(head.films) > 0
     assert "It has no sound track" in told.about

@@ -121,7 +121,8 @@ async def test_sound_is_heard_in_both_wire_forms(
     for clip in (low, high):
         result = await run(desk, clip, "hears", compare=False)
         assert (
-            "compatible:hears does not see: what was measured in the picture stood in its place." in result["warnings"]
+            "compatible:hears does not see: it was given what was measured in the picture instead."
+            in result["warnings"]
         )
         said.append(result["answer"])
     assert said[0] != said[1]

@@ -102,7 +102,7 @@ async def test_measured_sound_stands_in_for_sound_and_the_result_says_so_once(pl
     assert "this stands in its place" in text
     assert "0.20-0.70 s: tone, 440 Hz" in text
     assert "tone, 1200 Hz" in text
-    said = "openai:gpt-4o does not hear: what was measured in the sound stood in its place."
+    said = "openai:gpt-4o does not hear: it was given what was measured in the sound instead."
     assert result["warnings"].count(said) == 1
 
 

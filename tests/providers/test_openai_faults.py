@@ -28,7 +28,7 @@ async def test_passing_faults_are_tried_again_by_the_ledger_alone(place: Any, fa
     assert result["answer"] == "an answer"
     assert set_up.tries()[0] == 3
     assert set_up.server.asked == 4 + 2
-    assert result["warnings"] == ["openai:gpt-4o does not hear: what was measured in the sound stood in its place."]
+    assert result["warnings"] == ["openai:gpt-4o does not hear: it was given what was measured in the sound instead."]
 
 
 async def test_the_wait_that_is_asked_for_is_waited_for(place: Any, session_store: ClipStore) -> None:

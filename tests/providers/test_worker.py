@@ -216,7 +216,7 @@ def test_a_refusal_is_not_tried_again_and_shows_no_path(worker: Any, setup: Any,
 def test_a_request_carries_text_files_and_fields(worker: Any, duet: Path) -> None:
     mine = worker()
     clip = mine.store.admit(str(duet))
-    fields: dict[str, Any] = {"role": "target", "question": "What is heard?", "choices": [], "frames": 8}
+    fields: dict[str, Any] = {"role": "generator", "question": "What is heard?", "choices": [], "frames": 8}
     fields |= {"clip": clip, "tracks": [], "looks": [[], [{"start": 0.5, "end": 1.0}]], "reasoning": None}
     found = json.loads(said_all(mine, compose_messages("A request: what is heard?", fields, sees_clip=True)))
     assert Path(found["video"]) == duet
@@ -224,7 +224,7 @@ def test_a_request_carries_text_files_and_fields(worker: Any, duet: Path) -> Non
     assert found["windows"] == [{"start": 0.5, "end": 1.0}]
     assert found["text"].startswith("About the clip") and found["text"].endswith("A request: what is heard?")
     assert found["system"]
-    assert (found["role"], found["question"], found["frames"]) == ("target", "What is heard?", 8)
+    assert (found["role"], found["question"], found["frames"]) == ("generator", "What is heard?", 8)
     assert not {"clip", "reasoning"} & found.keys()
 
 

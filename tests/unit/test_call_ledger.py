@@ -223,9 +223,9 @@ async def test_a_row_holds_the_request_and_the_reply(ledger: CallLedger, tmp_pat
 def test_a_reply_survives_the_death_of_its_process(tmp_path: Path) -> None:
     script = f"""
 import asyncio, os, sys
-from tests.unit.test_call_ledger import Ledger, Path, call, scripted
+from tests.unit.test_call_ledger import CallLedger, Path, call, scripted
 async def main():
-    reply = await Ledger(Path({str(tmp_path / "l.sqlite")!r})).call(call(scripted(target=[sys.argv[1]])))
+    reply = await CallLedger(Path({str(tmp_path / "l.sqlite")!r})).call(call(scripted(target=[sys.argv[1]])))
     sys.stdout.write(reply.message.text); sys.stdout.flush()
     os._exit(9)
 asyncio.run(main())
