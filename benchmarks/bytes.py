@@ -57,7 +57,7 @@ def question(home: Path, clip: Path, spec: str) -> dict[str, Any]:
     desk = ModelClient(Settings(home=home, any_file=True))
     try:
         asked: Any = {"video": str(clip), "question": "Which sound is the loudest?"}
-        return asyncio.run(answer_question(asked, context, desk=desk))
+        return asyncio.run(answer_question(asked, context, client=desk))
     finally:
         desk.close()
 

@@ -156,7 +156,7 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     stop = meter.watch(engine.model)
     question: Any = {"video": str(clip), "question": "What is heard while the circle moves?", "choices": []}
     await answer_question(
-        question, make_context({**dict.fromkeys(ROLES, "played:one"), "max_iterations": 3}), desk=desk
+        question, make_context({**dict.fromkeys(ROLES, "played:one"), "max_iterations": 3}), client=desk
     )
     stop()
     desk.close()

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer, TracePolicy
 
+from aurelia_core.background_loop import run_sync
+from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
@@ -24,7 +26,29 @@ from nodes.target import answer_with_reasoning, answer_zero_shot, answer_zero_sh
 from state.context import Context
 from state.schema import ClipState, EvaluatorState, Input, LoopState, Output, State, TargetState
 
-AureliaGraph = CompiledStateGraph[State, Context, Input, Output]
+
+class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
+    """The compiled graph. Its nodes are asynchronous; `invoke` runs them on an event loop of its own thread."""
+
+    @classmethod
+    def of(cls, graph: CompiledStateGraph[State, Context, Input, Output]) -> "AureliaGraph":
+        """Turn what `StateGraph.compile` made into this class."""
+        graph.__class__ = cls
+        return cast("AureliaGraph", graph)
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the graph as `ainvoke` does, from synchronous code."""
+        return run_sync(self.ainvoke(*args, **kwargs))
+
+    def stream(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not available: the graph streams asynchronously.
+
+        Raises:
+            InputError: always; it names the calls to use instead.
+        """
+        raise InputError(
+            "This graph streams asynchronously: use graph.astream(...), or graph.invoke(...) for the result."
+        )
 
 
 class Agent(NamedTuple):
@@ -93,7 +117,7 @@ def build_graph(
     builder.add_conditional_edges("review", after_review, ["reasoning_generator", "target_model"])
     builder.add_edge("target_model", END)
     builder.add_edge("zero_shot", END)
-    return builder.compile(checkpointer=checkpointer, name="aurelia")
+    return AureliaGraph.of(builder.compile(checkpointer=checkpointer, name="aurelia"))
 
 
 def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> AureliaGraph:
@@ -110,7 +134,7 @@ def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> A
     )
     builder.add_edge("describer", "zero_shot")
     builder.add_edge("zero_shot", END)
-    return builder.compile(checkpointer=checkpointer, name="zero_shot")
+    return AureliaGraph.of(builder.compile(checkpointer=checkpointer, name="zero_shot"))
 
 
 _POLICY = TracePolicy(process_inputs=node_input, process_outputs=node_output)

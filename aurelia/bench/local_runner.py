@@ -81,7 +81,7 @@ class LocalAsker:
                 question: Any = {"video": media.video, "audio": media.audio, **asked(record)}
                 graph = self._graphs[item.arm]
                 told = traced(record, item) | {"thread": self._thread(item)}
-                result = await answer_question(question, self._context, desk=self._desk, graph=graph, **told)
+                result = await answer_question(question, self._context, client=self._desk, graph=graph, **told)
                 known = answered(result, record, item.arm)
             except StorageError:
                 raise

@@ -16,7 +16,7 @@ from aurelia.bench.rate_limits import Traffic
 from aurelia.bench.records import Record
 from aurelia.bench.remote_client import Gone, Served
 from aurelia.bench.run_ledger import RunLedger
-from aurelia.run.ask import make_result
+from aurelia.run.result import make_result
 from aurelia_core.errors import AureliaError, MediaError, ModelError, SettingsError
 from aurelia_core.media import ClipStore
 from aurelia_core.types import MediaRef, add_usage

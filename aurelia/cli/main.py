@@ -22,6 +22,7 @@ from aurelia.cli.options import (
     models_by_role,
 )
 from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
+from aurelia.shadowing import check_packages
 from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
@@ -227,6 +228,7 @@ def main() -> None:
     """Runs the command line; an error is one line on stderr and an exit status, a traceback only with --debug."""
     debug = "--debug" in sys.argv[1:]
     try:
+        check_packages()
         add_commands(sys.argv[1:])
         # Typer hands an interrupt back as a status and says nothing of it.
         if (status := main_app(standalone_mode=False)) == _INTERRUPTED:

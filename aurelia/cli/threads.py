@@ -75,7 +75,7 @@ class ThreadChoice:
         from aurelia.run.ask import answer_question
 
         if self.thread is None:
-            return await answer_question(question, context, desk=desk, on_event=progress.event)
+            return await answer_question(question, context, client=desk, on_event=progress.event)
         from aurelia.run.checkpointers import open_checkpointer
 
         if self.review:
@@ -84,10 +84,10 @@ class ThreadChoice:
             return await answer_question(
                 question,
                 context,
-                desk=desk,
+                client=desk,
                 on_event=progress.event,
                 thread=self.thread,
-                keep=saver,
+                checkpointer=saver,
                 reviewer=_TerminalReviewer(progress) if self.review else None,
             )
 

@@ -214,7 +214,7 @@ def _asked(store: ClipStore, settings: Settings, path: Path) -> None:
     question: Any = {"video": str(path), "question": "How many sounds are heard?"}
     desk = ModelClient(settings, store=store)
     try:
-        asyncio.run(answer_question(question, make_context({"profile": "offline"}), desk=desk))
+        asyncio.run(answer_question(question, make_context({"profile": "offline"}), client=desk))
     finally:
         desk.ledger.close()
 

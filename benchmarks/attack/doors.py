@@ -105,8 +105,8 @@ class Stage:
         """`aurelia.run.ask.ask`, with the name as a clip and as a track."""
         video: Any = {"video": name, "question": "What is heard?"}
         track: Any = {"video": "good.mp4", "audio": [name], "question": "What is heard?"}
-        first = _tried(lambda: asyncio.run(answer_question(video, self.context, desk=self.desk))["answer"])
-        second = _tried(lambda: asyncio.run(answer_question(track, self.context, desk=self.desk))["answer"])
+        first = _tried(lambda: asyncio.run(answer_question(video, self.context, client=self.desk))["answer"])
+        second = _tried(lambda: asyncio.run(answer_question(track, self.context, client=self.desk))["answer"])
         return first if first.typed < second.typed or not first.error else second
 
     def command_line(self, name: str) -> Tried:

@@ -75,7 +75,7 @@ class Site(NamedTuple):
         question: Any = {"video": "duet.mp4", "question": "What is heard?"}
         try:
             async with open_checkpointer(threads) as saver:
-                return await answer_question(question, known, desk=desk, thread="one", keep=saver)
+                return await answer_question(question, known, client=desk, thread="one", checkpointer=saver)
         finally:
             desk.close()
 

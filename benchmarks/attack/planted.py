@@ -80,7 +80,7 @@ class _Victim:
         """Asks in a thread, which stays unfinished."""
         async with open_checkpointer(where) as keep:
             with contextlib.suppress(AureliaError):
-                await answer_question(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, client=self.desk, thread=THREAD, checkpointer=keep)
 
     async def go_on(self, where: str | Path) -> None:
         """Reads the thread that something was planted in, and goes on with it."""
@@ -90,7 +90,7 @@ class _Victim:
             with contextlib.suppress(Exception):
                 await read_thread(build_graph(client=self.desk, checkpointer=keep), THREAD)
             with contextlib.suppress(Exception):
-                await answer_question(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, client=self.desk, thread=THREAD, checkpointer=keep)
         self.ran += self.mark.exists()
         self.mark.unlink(missing_ok=True)
 
@@ -233,7 +233,7 @@ async def _loaded(desk: ModelClient, place: Path, clip: Path) -> bool:
     context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
     try:
         with contextlib.suppress(AureliaError):
-            await answer_question({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+            await answer_question({"video": str(clip), "question": "What is heard?"}, context, client=desk)
         return bool(local_load._engines)
     finally:
         desk.close()

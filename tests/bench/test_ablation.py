@@ -113,7 +113,7 @@ async def test_every_setting_of_the_grid_equals_a_real_run_there(made: Made, due
     for setting in GRID:
         real = context(threshold=setting.threshold, max_iterations=setting.max_iterations, compare=False)
         for name, question in found.items():
-            result = await answer_question({"video": str(duet), "question": f"{name}?"}, real, desk=desk, graph=graph)
+            result = await answer_question({"video": str(duet), "question": f"{name}?"}, real, client=desk, graph=graph)
             at = question.at(setting)
             assert at, name
             end, told = at

@@ -49,7 +49,7 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
 
     context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 3, "max_iterations": 1, **DESCRIBED}
     asked = set_up.server.asked
-    again = await answer_question(question, make_context(context), desk=set_up.desk)
+    again = await answer_question(question, make_context(context), client=set_up.desk)
     assert len(gemini.asked) == 1
     assert again["usage"]["calls"] == set_up.server.asked - asked
     assert QUOTED in set_up.server.by("target")[-1].text

@@ -43,14 +43,14 @@ async def test_a_run_that_waits_goes_on_in_postgres(stage: Any, database: str, t
     context = make_context({**ROLES, "review": "reasoning"})
     async with open_checkpointer(database) as saver:
         with pytest.raises(InputError, match="waits for a person"):
-            await answer_question(question, context, desk=first.desk, thread="one", keep=saver)
+            await answer_question(question, context, client=first.desk, thread="one", checkpointer=saver)
 
     async def accepts(pause: Any) -> Any:
         return {"action": "accept"}
 
     second = stage(scripted(), ledger=tmp_path / "another.sqlite")
     async with open_checkpointer(database) as saver:
-        result = await answer_question(question, context, desk=second.desk, thread="one", keep=saver, reviewer=accepts)
+        result = await answer_question(question, context, client=second.desk, thread="one", checkpointer=saver, reviewer=accepts)
         seen = await read_thread(second.graph(saver), "one")
     assert (result["answer"], result["zero_shot_answer"], result["score"]) == ("with", "without", 9)
     assert dict(second.model.said) == {"target": 1}
@@ -81,7 +81,7 @@ async def test_a_database_that_goes_away_is_said_in_a_line(stage: Any, database:
     with pytest.raises(AureliaError, match="PostgreSQL database cannot be used: the connection is closed"):
         async with open_checkpointer(database) as saver:
             await cast(Any, saver).conn.close()
-            await answer_question(question, make_context(ROLES), desk=at.desk, thread="two", keep=saver)
+            await answer_question(question, make_context(ROLES), client=at.desk, thread="two", checkpointer=saver)
 
 
 async def benched(folder: Path, clip: Path, model: Any, where: str, tell: Any = lambda event: None) -> list[Any]:

@@ -34,9 +34,9 @@ async def in_thread(at: Any, where: Path, *, text: str = "What is heard?", revie
         result = await answer_question(
             question(at, text),
             settings,
-            desk=at.desk,
+            client=at.desk,
             thread="one",
-            keep=saver,
+            checkpointer=saver,
             reviewer=reviewer,
             on_event=events.append,
         )
@@ -103,13 +103,13 @@ async def test_a_review_is_asked_for_and_taken_up_again_in_another_process(stage
 async def test_a_threads_name_can_be_read(stage: Any, name: str) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="thread's name"):
-        await answer_question(question(at), make_context(ROLES), desk=at.desk, thread=name, keep=InMemorySaver())
+        await answer_question(question(at), make_context(ROLES), client=at.desk, thread=name, checkpointer=InMemorySaver())
 
 
 async def test_a_thread_without_a_checkpointer_is_refused(stage: Any) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="Thread 'one' cannot be kept"):
-        await answer_question(question(at), make_context(ROLES), desk=at.desk, thread="one")
+        await answer_question(question(at), make_context(ROLES), client=at.desk, thread="one")
     with pytest.raises(InputError, match="a thread that is kept"):
         await at.ask(review="reasoning")
 
@@ -117,9 +117,9 @@ async def test_a_thread_without_a_checkpointer_is_refused(stage: Any) -> None:
 async def test_an_unknown_key_of_a_question_is_refused_with_the_nearest(stage: Any) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="no 'choice': did you mean 'choices'"):
-        await answer_question({**question(at), "choice": ["a", "b"]}, make_context(ROLES), desk=at.desk)
+        await answer_question({**question(at), "choice": ["a", "b"]}, make_context(ROLES), client=at.desk)
     with pytest.raises(InputError, match="no 'zzz': there are video, question, audio, choices"):
-        await answer_question({**question(at), "zzz": 1}, make_context(ROLES), desk=at.desk)
+        await answer_question({**question(at), "zzz": 1}, make_context(ROLES), client=at.desk)
     with pytest.raises(InputError, match="treshold: there is no such setting; did you mean 'threshold'"):
         make_context({"treshold": 3})
     assert not at.model.said

@@ -59,7 +59,7 @@ class Live:
         self.desks.append(ModelClient(self.settings))
         question: Any = {"video": str(self.clip), "question": QUESTION, "choices": CHOICES}
         result = asyncio.run(
-            answer_question(question, profiles.context_from_profile(profile, known), desk=self.desks[-1])
+            answer_question(question, profiles.context_from_profile(profile, known), client=self.desks[-1])
         )
         self.bills.append(Bill(what, result))
         return result

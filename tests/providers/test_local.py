@@ -62,7 +62,7 @@ def engine() -> InferenceEngine:
 async def run(desk: ModelClient, clip: Path, models: dict[str, str], **settings: Any) -> dict[str, Any]:
     question: Any = {"video": str(clip), "question": "What is heard?", "choices": ["a bell", "a horn"]}
     return await answer_question(
-        question, make_context({**models, "frames": 4, "max_iterations": 3, **settings}), desk=desk
+        question, make_context({**models, "frames": 4, "max_iterations": 3, **settings}), client=desk
     )
 
 

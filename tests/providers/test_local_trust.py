@@ -89,7 +89,7 @@ async def answered(own: Path, tmp_path: Path, *trusted: str) -> Any:
     desk = ModelClient(settings, store=ClipStore(settings))
     try:
         context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
-        return await answer_question({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+        return await answer_question({"video": str(clip), "question": "What is heard?"}, context, client=desk)
     finally:
         desk.close()
 

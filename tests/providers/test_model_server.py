@@ -63,7 +63,7 @@ async def run(
     settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "unsupported_modality": "evidence", "frames": 4, **more}
     question: Any = {"video": str(clip), "question": "What is heard?"}
     return await answer_question(
-        question, make_context({"max_iterations": 1, **settings}), desk=desk, on_event=on_event
+        question, make_context({"max_iterations": 1, **settings}), client=desk, on_event=on_event
     )
 
 

@@ -247,10 +247,10 @@ async def test_the_ledger_asks_again_after_a_death_in_the_graph(worker: Any, due
     context = make_context({**roles, "target": "worker:mine", "compare": False})
     question: Any = {"video": str(duet), "question": "Will it die once?", "choices": []}
     try:
-        result = await answer_question(question, context, desk=desk)
+        result = await answer_question(question, context, client=desk)
         assert result["answer"].startswith("worker says:")
         assert desk.model("worker:mine")._process.starts == 2  # type: ignore[attr-defined]
-        again = await answer_question(question, context, desk=desk)
+        again = await answer_question(question, context, client=desk)
         assert (again["answer"], again["usage"]["calls"]) == (result["answer"], 0)
     finally:
         desk.model("worker:mine").close()  # type: ignore[attr-defined]

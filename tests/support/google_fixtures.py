@@ -63,7 +63,7 @@ def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterat
         desk = make()
         roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), SPEC)
         question: Any = {"video": str(clip), "question": "What is heard?", "audio": audio or []}
-        return await answer_question(question, make_context({**roles, "max_iterations": 5, **context}), desk=desk)
+        return await answer_question(question, make_context({**roles, "max_iterations": 5, **context}), client=desk)
 
     run.waits = waits  # type: ignore[attr-defined]
     run.desks = desks  # type: ignore[attr-defined]

@@ -39,7 +39,7 @@ class Place(NamedTuple):
         question["audio"] = context.pop("audio", [])
         roles = dict.fromkeys(AGENTS, model)
         known = {**roles, "unsupported_modality": "evidence", "frames": 4, **context}
-        return await answer_question(question, make_context(known), desk=self.desk)
+        return await answer_question(question, make_context(known), client=self.desk)
 
     def tries(self) -> list[int]:
         with sqlite3.connect(self.ledger) as connection:

@@ -45,4 +45,4 @@ class Stage(NamedTuple):
         """One question through the graph."""
         roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
         question: Any = {"video": str(self.clip), "question": "What is heard?", "choices": choices or []}
-        return await answer_question(question, make_context({**roles, **context}), desk=self.desk)
+        return await answer_question(question, make_context({**roles, **context}), client=self.desk)

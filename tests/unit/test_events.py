@@ -38,7 +38,7 @@ async def events_of(at: Stage, *answers: Any, **context: Any) -> list[dict[str, 
     question: Any = {"video": str(at.clip), "question": "What is heard?"}
     graph = at.graph(InMemorySaver())
     await answer_question(
-        question, settings, desk=at.desk, graph=graph, thread="one", reviewer=person, on_event=seen.append
+        question, settings, client=at.desk, graph=graph, thread="one", reviewer=person, on_event=seen.append
     )
     return seen
 
