@@ -92,11 +92,11 @@ def test_a_program_that_ends_leaves_no_process_and_runs_its_main_module_once(fil
         from pathlib import Path
         from tests.support import clips
         from aurelia_core.media import ClipStore
-        from aurelia_core.media.pool import pool_for
+        from aurelia_core.media.pool import shared_decode_pool
         from aurelia_core.settings import Settings
         settings = Settings(home=Path({str(tmp_path / "home")!r}), any_file=True)
         print(ClipStore(settings).admit({str(film)!r})["duration"])
-        print(pool_for(settings).run("x", 30, clips.whoami, None)[1])
+        print(shared_decode_pool(settings).run("x", 30, clips.whoami, None)[1])
         print(*[child.pid for child in psutil.Process().children(recursive=True)])
         """)
     )
