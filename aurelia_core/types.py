@@ -7,6 +7,8 @@ from typing_extensions import TypedDict
 Modality = Literal["audio", "visual", "both", "knowledge"]
 Role = Literal["generator", "summarizer", "evaluator", "feedback", "target"]
 Sense = Literal["sound", "picture"]
+Span = tuple[float, float]
+"""A stretch of the clip as (start, end), in seconds from its start."""
 
 
 class Window(TypedDict):
