@@ -11,9 +11,8 @@ from pydantic import create_model
 
 import prompts
 from aurelia.bench.caption_metrics import METRICS, caption_scores
-from aurelia.bench.extract import extract_choice
 from aurelia.bench.records import Record
-from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED, extract_choice
 from aurelia_core.answers.open_answer import match_open_answer
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient, Request
