@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_offline.critic.signal_colour import ANCHORS, names
+from aurelia_offline.critic.signal_colour import COLOUR_ANCHORS, nearest_anchors
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 ROWS, COLUMNS = 6, 9
-STEEP = 0.03
+STEEP_DIFFERENCE = 0.03
 """Difference in Oklab between neighbouring cells of a textured place."""
-SLIPPING = 0.6
+_SLIPPING_SHARE = 0.6
 """Share of the local steepness by which a place stirs when its texture slips by a fraction of a cell."""
-TEXTURED, WIDE = (0.15, 0.45), (0.3, 0.7)
+TEXTURED_SHARES, _STIRRING_SHARES = (0.15, 0.45), (0.3, 0.7)
 """Shares of the picture, textured and ever stirring, from which it is less clear, and at which it is not at all."""
 
 
@@ -59,13 +59,15 @@ def steepness(still: Array) -> Array:
 
 def clearness(steep: Array, active: Mask) -> float:
     """How far single moving things can be told apart, 0..1: by texture, and by how much of the picture ever stirs."""
-    textured = float((steep > STEEP).mean())
+    textured = float((steep > STEEP_DIFFERENCE).mean())
     ever = float(active.any(axis=0).mean())
-    doubts = [(value - low) / (high - low) for value, (low, high) in ((textured, TEXTURED), (ever, WIDE))]
+    doubts = [
+        (value - low) / (high - low) for value, (low, high) in ((textured, TEXTURED_SHARES), (ever, _STIRRING_SHARES))
+    ]
     return float(np.clip(1 - max(doubts[0], min(doubts[1], 2 * doubts[0])), 0.0, 1.0))
 
 
-def activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Mask) -> Activity:
+def measure_activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Mask) -> Activity:
     """The stir by parts of the picture.
 
     Args:
@@ -75,7 +77,7 @@ def activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Ma
         active: bool of the same shape, where it stirs at all.
     """
     steep = np.stack([steepness(frame) for frame in lab])
-    own = active & (stir > SLIPPING * np.maximum(steep, np.median(steep, axis=0)))
+    own = active & (stir > _SLIPPING_SHARE * np.maximum(steep, np.median(steep, axis=0)))
     rows = np.arange(own.shape[1]) * ROWS // own.shape[1]
     columns = np.arange(own.shape[2]) * COLUMNS // own.shape[2]
     share = np.zeros((len(own), ROWS, COLUMNS), np.float32)
@@ -86,10 +88,10 @@ def activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Ma
 
 
 def _colours(lab: Array, own: Mask) -> dict[str, float]:
-    counts = np.zeros(len(ANCHORS))
+    counts = np.zeros(len(COLOUR_ANCHORS))
     for frame, mask in zip(lab, own, strict=True):
         pixels = frame[: 2 * mask.shape[0] : 2, : 2 * mask.shape[1] : 2][mask]
         if len(pixels):
-            counts += np.bincount(names(pixels), minlength=len(ANCHORS))
+            counts += np.bincount(nearest_anchors(pixels), minlength=len(COLOUR_ANCHORS))
     total = max(1.0, float(counts.sum()))
-    return {name: float(count) / total for name, count in zip(ANCHORS, counts, strict=True)}
+    return {name: float(count) / total for name, count in zip(COLOUR_ANCHORS, counts, strict=True)}

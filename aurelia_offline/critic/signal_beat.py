@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_offline.critic.signal_evidence import Beat, Heard
+from aurelia_offline.critic.evidence import Beat, HeardSound
 
 Array = npt.NDArray[np.float64]
 
 
-def beat(sounds: tuple[Heard, ...], times: Array, rise: Array) -> Beat | None:
+def find_beat(sounds: tuple[HeardSound, ...], times: Array, rise: Array) -> Beat | None:
     """The beat, by autocorrelation of the envelope's rises; None with fewer than four strokes or no regular spacing.
 
     Args:

@@ -51,7 +51,7 @@ ORDER = [
     ),
     ("aurelia.cli.main", "aurelia.__main__", "aurelia_offline.demo"),
 ]
-SCENES = ("aurelia_offline.world.scene", "aurelia_offline.world.voices")
+SCENES = ("aurelia_offline.world.scene", "aurelia_offline.world.synth")
 
 
 def room(module: str) -> int | None:

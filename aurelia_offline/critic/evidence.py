@@ -10,7 +10,7 @@ from aurelia_offline.critic.signal_activity import Activity
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardSound:
     """A sound the critic heard.
 
     Attributes:
@@ -51,13 +51,13 @@ class AudioEvidence:
     """What is in a sound track. `silences` are stretches of at least 0.25 s in which nothing rises over the floor."""
 
     seconds: float
-    sounds: tuple[Heard, ...] = ()
+    sounds: tuple[HeardSound, ...] = ()
     silences: tuple[tuple[float, float], ...] = ()
     beat: Beat | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class SeenMotion:
     """Something the critic saw moving: when, where its middle is, how much of the picture, which colour, how sure."""
 
     start: float
@@ -96,7 +96,7 @@ class VideoEvidence:
 
     gap: float
     shots: tuple[Shot, ...] = ()
-    motions: tuple[Moved, ...] = ()
+    motions: tuple[SeenMotion, ...] = ()
     flashes: tuple[float, ...] = ()
     clear: float = 1.0
     activity: Activity | None = None
