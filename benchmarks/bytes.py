@@ -53,7 +53,7 @@ def environment(**values: str) -> Iterator[None]:
 def question(home: Path, clip: Path, spec: str) -> dict[str, Any]:
     """One question whose attempts are never accepted, `spec` in every role, without the zero-shot answer."""
     context = make_context({**dict.fromkeys(ROLES, spec), "threshold": 10, "max_iterations": ATTEMPTS,
-                            "compare": False, "when_deaf": "evidence"})  # fmt: skip
+                            "compare": False, "unsupported_modality": "evidence"})  # fmt: skip
     desk = ModelClient(Settings(home=home, any_file=True))
     try:
         asked: Any = {"video": str(clip), "question": "Which sound is the loudest?"}

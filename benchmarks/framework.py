@@ -22,7 +22,7 @@ from aurelia_core.settings import Settings
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
 from aurelia_offline.world.scene import parse_scene, write_scene
 from graph.build import build_graph
-from graph.sender import make_trace_client
+from graph.tracing import make_trace_client
 from state.context import Context, make_context
 from tests.support.langsmith_server import Sink, listening
 from tests.support.scripted import scripted, verdict
@@ -37,7 +37,7 @@ async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
     store = ClipStore(settings)
     model = scripted(evaluator=[verdict(3)])
     desk = ModelClient(settings, store=store, providers={"scripted": lambda name, store: model})
-    graph = build_graph(desk=desk, checkpointer=InMemorySaver())
+    graph = build_graph(client=desk, checkpointer=InMemorySaver())
     question: Any = {"video": str(clip), "question": "What is heard?"}
 
     async def once(number: int) -> float:
@@ -72,7 +72,7 @@ async def sizes(folder: Path, clip: Path, iterations: int) -> None:
         Settings(home=folder / "offline", any_file=True), providers={"stubborn": lambda name, store: never}
     )
     saver = InMemorySaver()
-    graph = build_graph(desk=desk, checkpointer=saver)
+    graph = build_graph(client=desk, checkpointer=saver)
     context = Context(threshold=10, max_iterations=iterations, evaluator="stubborn:one")
     config: Any = {"configurable": {"thread_id": "one"}}
     admitted = await asyncio.to_thread(desk.store.admit, str(clip))

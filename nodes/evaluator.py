@@ -4,30 +4,30 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Answer, ModelClient, Request
+from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.replies import VerdictReply
+from aurelia_core.models.requests import EvaluatorRequest
 from nodes.requests import (
     attempt_update,
-    base_fields,
+    build_request,
     changed_settings,
     clamp_windows,
     context_of,
     emit,
     failed_attempt,
-    media_fields,
-    with_fallback,
+    seen_clip_fields,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
 
 
-async def evaluate(state: EvaluatorState, runtime: Runtime[Context], desk: ModelClient) -> Update:
+async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Scores the last attempt's caption and reports the attempt; whether that is enough is the router's business."""
     context, attempt = context_of(runtime), state["iterations"][-1]
     update: Update = {}
     if attempt["caption"] is not None:
         try:
-            verdict = await judge_caption(state, attempt["caption"], context, desk)
+            verdict = await judge_caption(state, attempt["caption"], context, client)
             update = _scored(attempt["iteration"], verdict, state["clip"]["duration"])
         except ModelError as fault:
             update = failed_attempt(attempt["iteration"], "evaluator", fault)
@@ -47,17 +47,17 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], desk: Model
 
 
 async def judge_caption(
-    state: EvaluatorState, caption: str, context: Context, desk: ModelClient
+    state: EvaluatorState, caption: str, context: Context, client: ModelClient
 ) -> Answer[VerdictReply]:
     """The evaluator's verdict on any caption.
 
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    fields = base_fields("evaluator", state) | media_fields(state, context) | {"caption": caption}
     text = prompts.fill_prompt("evaluator", caption=caption)
-    request = Request("evaluator", context.evaluator, text, fields, state["run"], context.rollout, sees_clip=True)
-    return await desk.ask(with_fallback(request, context), VerdictReply)
+    fields = EvaluatorRequest(**seen_clip_fields(state, context), caption=caption)
+    request = build_request(state, context, context.evaluator, text, fields)
+    return await client.complete_structured(request, VerdictReply)
 
 
 def _scored(iteration: int, verdict: Answer[VerdictReply], duration: float) -> Update:

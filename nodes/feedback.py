@@ -4,44 +4,46 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import ModelClient, Request
-from aurelia_core.models.messages import clip_facts
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import FeedbackReply
+from aurelia_core.models.requests import FeedbackRequest
 from aurelia_core.types import NO_USAGE
 from nodes.requests import (
     attempt_update,
-    base_fields,
-    choices_text,
+    build_request,
     clamp_windows,
+    clip_fields,
     context_of,
     emit,
-    reasoning_text,
     windows_by_attempt,
-    with_fallback,
 )
+from prompts.render import TEXTS, choices_text, reasoning_text
 from state.context import Context
 from state.schema import Attempt, LoopState, Update
 
 
-async def give_feedback(state: LoopState, runtime: Runtime[Context], desk: ModelClient) -> Update:
+async def give_feedback(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
     context, attempt = context_of(runtime), state["iterations"][-1]
     if attempt["reasoning"] is None:
         return {}
-    request = Request(
-        "feedback",
-        context.feedback,
-        _text(state, attempt),
-        base_fields("feedback", state)
-        | {name: state[name] for name in ("question", "choices")}
-        | {"looks": windows_by_attempt(state["iterations"][:-1]), "frames": context.frames, "samples": context.samples}
-        | {name: attempt[name] for name in ("iteration", "reasoning", "caption", "score", "critique", "doubts")},
-        state["run"],
-        context.rollout,
-        sees_clip=False,
+    fields = FeedbackRequest(
+        **clip_fields(state),
+        question=state["question"],
+        choices=state["choices"],
+        looks=windows_by_attempt(state["iterations"][:-1]),
+        frames=context.frames,
+        samples=context.samples,
+        iteration=attempt["iteration"],
+        reasoning=attempt["reasoning"],
+        caption=attempt["caption"],
+        score=attempt["score"],
+        critique=attempt["critique"],
+        doubts=attempt["doubts"],
     )
+    request = build_request(state, context, context.feedback, _text(state, attempt), fields)
     try:
-        answer = await desk.ask(with_fallback(request, context), FeedbackReply)
+        answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
         usage = fault.usage or NO_USAGE
         return {
@@ -62,7 +64,7 @@ def _text(state: LoopState, attempt: Attempt) -> str:
         "feedback",
         question=state["question"],
         choices=choices_text(state["choices"]),
-        clip=clip_facts(state["clip"], state["tracks"]),
+        clip=TEXTS.clip_facts(state["clip"], state["tracks"]),
         iteration=str(attempt["iteration"]),
         reasoning=reasoning_text(reasoning) if reasoning else "(none)",
         caption=attempt["caption"] or "(none)",

@@ -11,7 +11,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import MediaRef, Role
-from nodes.requests import changed_settings, context_of, emit, media_fields
+from nodes.requests import changed_settings, context_of, emit, media_request
 from state.context import ROLES, Context
 from state.schema import Input, Update
 from targets import in_domain
@@ -24,14 +24,14 @@ REVIEW_NEEDS_THREAD = (
 
 
 async def prepare(
-    state: Input, runtime: Runtime[Context], desk: ModelClient, roles: tuple[Role, ...] = ROLES
+    state: Input, runtime: Runtime[Context], client: ModelClient, roles: tuple[Role, ...] = ROLES
 ) -> Update:
     """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
 
     Args:
         state: what is asked.
         runtime: the run's settings, and where events go.
-        desk: the clips and the models.
+        client: the clips and the models.
         roles: those that the graph has a node for; the models of others are not made.
 
     Raises:
@@ -43,14 +43,16 @@ async def prepare(
     context = context_of(runtime)
     if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
         raise InputError(REVIEW_NEEDS_THREAD)
-    clip = await asyncio.to_thread(desk.store.admit, state["video"])
+    clip = await asyncio.to_thread(client.store.admit, state["video"])
     tracks: list[MediaRef] = []
     for name in audio:
-        tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
-    fields = media_fields({"clip": clip, "tracks": tracks}, context)
+        tracks.append(await asyncio.to_thread(client.store.admit, name, kind="audio"))
+    if unknown := sorted(set(context.agents) - set(roles)):
+        raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
+    media = media_request({"clip": clip, "tracks": tracks}, context)
     models = {role: spec for role, spec in context.models().items() if role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
-    await asyncio.to_thread(desk.ready, [*models.items(), *instead], fields, context.describer)
+    await asyncio.to_thread(client.preflight, [*models.items(), *instead], media, context.describer)
     emit(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,

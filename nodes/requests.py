@@ -1,19 +1,22 @@
-"""What the nodes share: the run's settings, a request's fields, reasoning and choices as text, a failed attempt."""
+"""What the nodes share: settings, events, requests with their fallback, and the update of an attempt."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, NotRequired
+from typing import Any, NotRequired
 
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, Request
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.replies import WindowReply
+from aurelia_core.models.requests import ClipRequest, RoleRequest
 from aurelia_core.types import NO_USAGE, MediaRef, Role, Sense, Window
+from prompts.render import TEXTS
 from state.context import Context
 from state.events import Event
-from state.schema import Attempt, ClipState, EvaluatorState, Reasoning, Update
+from state.schema import Attempt, ClipState, EvaluatorState, Update
 
 MAX_WINDOWS = 4
 MIN_WINDOW_SECONDS = 0.1
@@ -37,64 +40,71 @@ def emit(runtime: Runtime[Context], event: Event) -> None:
     runtime.stream_writer(event)
 
 
-def base_fields(role: Role | Literal["describer"], state: ClipState | EvaluatorState) -> dict[str, Any]:
-    """The fields of every request: who is asked, and what all are told of the clip."""
-    clip, tracks = state["clip"], state["tracks"]
-    return {
-        "role": role,
-        "duration": clip["duration"],
-        "has_audio": clip["has_audio"] or bool(tracks),
-    }
-
-
 class ClipMedia(TypedDict):
-    """What a run is about: the clip and its separate sound tracks."""
+    """The clip of a run and its separate sound tracks."""
 
     clip: MediaRef
     tracks: list[MediaRef]
     described: NotRequired[dict[Sense, str]]
 
 
-def media_fields(state: ClipMedia, context: Context) -> dict[str, Any]:
-    """The fields of a request whose role sees the clip: the same for all of them, as the clip's head must be."""
-    fields: dict[str, Any] = {
-        "clip": state["clip"],
-        "tracks": state["tracks"],
-        "frames": context.frames,
-        "when_deaf": context.when_deaf,
-    }
-    if described := state.get("described"):
-        fields["described"] = described
-    if context.prompt_cache == "explicit":
-        fields["reuse"] = context.sure_calls()
-    return fields
+class ClipFields(TypedDict):
+    """The fields of every request about a clip."""
+
+    duration: float
+    has_audio: bool
 
 
-def with_fallback(request: Request, context: Context, text: str | None = None) -> Request:
-    """The request with its role's fallback behind it, if it has one, asked with `text` (default: the same)."""
-    if request.role == "describer" or request.role == "judge":
-        return request
-    spec = context.fallbacks().get(request.role)
-    if spec is None:
-        return request
-    fields = {name: value for name, value in request.fields.items() if name != "reuse"}
-    return replace(request, fallback=replace(request, spec=spec, text=text or request.text, fields=fields))
+class SeenClipFields(ClipFields):
+    """The fields of every request whose role sees the clip: the same for all roles, as the clip's head must be."""
+
+    media: MediaRequest
+    reuse: Mapping[Role, int] | None
 
 
-def choices_text(choices: list[str]) -> str:
-    """The choices with letters, each on one line of its own, whatever it holds; empty without choices."""
-    return "".join(
-        f"{letter}. {' '.join(choice.split())}\n" for letter, choice in zip(CHOICE_LETTERS, choices, strict=False)
+def clip_fields(state: ClipState | EvaluatorState) -> ClipFields:
+    """What every role knows about the clip."""
+    clip = state["clip"]
+    return {"duration": clip["duration"], "has_audio": clip["has_audio"] or bool(state["tracks"])}
+
+
+def media_request(state: ClipMedia, context: Context) -> MediaRequest:
+    """The clip as every role that sees it is shown it."""
+    return MediaRequest(
+        clip=state["clip"],
+        tracks=state["tracks"],
+        frames=context.frames,
+        unsupported_modality=context.unsupported_modality,
+        described=state.get("described") or {},
     )
 
 
-def reasoning_text(reasoning: Reasoning) -> str:
-    """A reasoning in full, as the summarizer and feedback read it."""
-    steps = [
-        f"{number}. {step['step']} [{step['modality']}]\n   cue: {step['justification']}\n   finding: {step['answer']}"
-        for number, step in enumerate(reasoning["steps"], 1)
-    ]
-    return "\n".join([*steps, f"Final answer: {reasoning['answer']}"])
+def seen_clip_fields(state: ClipState | EvaluatorState, context: Context) -> SeenClipFields:
+    """The fields of a request whose role sees the clip."""
+    reuse = context.sure_calls() if context.prompt_cache == "explicit" else None
+    return {**clip_fields(state), "media": media_request(state, context), "reuse": reuse}
+
+
+def build_request(
+    state: ClipState | EvaluatorState, context: Context, model_id: str, text: str, fields: RoleRequest
+) -> Request:
+    """One call of this run, with the fallback of its role behind it."""
+    request = Request(
+        model_id=model_id, text=text, fields=fields, texts=TEXTS, run=state["run"], rollout=context.rollout
+    )
+    return with_fallback(request, context)
+
+
+def with_fallback(request: Request, context: Context, text: str | None = None) -> Request:
+    """The request with its role's fallback behind it, if there is one, asked with `text` (default: the same)."""
+    fallback = next((model for role, model in context.fallbacks().items() if role == request.role), None)
+    if fallback is None:
+        return request
+    fields = request.fields
+    if isinstance(fields, ClipRequest):
+        fields = replace(fields, reuse=None)
+    instead = replace(request, model_id=fallback, text=text or request.text, fields=fields)
+    return replace(request, fallback=instead)
 
 
 def windows_by_attempt(attempts: list[Attempt]) -> list[list[Window]]:
@@ -112,7 +122,7 @@ def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
     return kept[:MAX_WINDOWS]
 
 
-def attempt_update(role: Role, iteration: int, answer: Answer[Any], **known: Any) -> Update:
+def attempt_update(role: str, iteration: int, answer: Answer[Any], **known: Any) -> Update:
     """The delta of an agent that answered: what it found out for this attempt, its cost, and what it could not take."""
     attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
     if answer.by_fallback:
@@ -121,7 +131,7 @@ def attempt_update(role: Role, iteration: int, answer: Answer[Any], **known: Any
     return {**update, "warnings": answer.notes} if answer.notes else update
 
 
-def failed_attempt(iteration: int, role: Role, fault: ModelError) -> Update:
+def failed_attempt(iteration: int, role: str, fault: ModelError) -> Update:
     """The delta of an agent that failed: the attempt stays unscored and says why; the loop goes on."""
     usage = fault.usage or NO_USAGE
     return {

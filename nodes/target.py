@@ -2,20 +2,21 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, ModelError
 from aurelia_core.models.client import Answer, ModelClient, Request
-from aurelia_core.types import NO_USAGE
-from nodes.requests import base_fields, choices_text, context_of, emit, media_fields, with_fallback
+from aurelia_core.models.requests import TargetRequest
+from aurelia_core.types import NO_USAGE, Reasoning
+from nodes.requests import context_of, emit, seen_clip_fields, with_fallback
+from prompts.render import TEXTS, target_prompt
 from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context, Inject
-from state.schema import ClipState, Reasoning, TargetState, Update
-from targets import Target, find_target, in_domain
+from state.schema import ClipState, TargetState, Update
+from targets import find_target, in_domain
 
 
-async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], desk: ModelClient) -> Update:
+async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """The target's answer with the best reasoning; without any when no attempt could be scored.
 
     A reasoning that a person has edited stands for the best one; nobody has scored it, so it has no score and is no
@@ -28,7 +29,7 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], d
     iteration = None if edited else best_iteration(attempt_scores(state["iterations"]))
     best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
     emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
-    said = await ask_target(state, best, context, desk)
+    said = await ask_target(state, best, context, client)
     leaks = None
     if best and context.inject == "steps":
         leaks = find_answer_leaks([step["step"] for step in best["steps"]], state["choices"], best["answer"])
@@ -55,22 +56,22 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], d
     }
 
 
-async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], desk: ModelClient) -> Update:
+async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """The target's answer without reasoning; a failure is a warning and spoils nothing else."""
     try:
-        return await answer_alone(state, runtime, desk)
+        return await answer_zero_shot_alone(state, runtime, client)
     except AureliaError as fault:
         spent = fault.usage if isinstance(fault, ModelError) else None
         return {"usage": spent or NO_USAGE, "warnings": [f"There is no zero-shot answer: {fault}"]}
 
 
-async def answer_alone(state: ClipState, runtime: Runtime[Context], desk: ModelClient) -> Update:
+async def answer_zero_shot_alone(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """The target's answer without reasoning, when nothing else is asked.
 
     Raises:
         ModelError: the target did not answer.
     """
-    said = await ask_target(state, None, context_of(runtime), desk)
+    said = await ask_target(state, None, context_of(runtime), client)
     return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
 
 
@@ -87,45 +88,37 @@ def select_injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
     }
 
 
-def injected_text(reasoning: Reasoning) -> str:
-    """The injected reasoning as text, one step a line; what was not let through leaves no trace."""
-    lines = []
-    for number, step in enumerate(reasoning["steps"], 1):
-        finding = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
-        lines.append(f"{number}. {step['step']}" + (f" Finding: {finding}" if finding else ""))
-    lines += [f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else []
-    # A line of its own could pass for another step, or for the question.
-    return "\n".join(" ".join(line.split()) for line in lines)
-
-
-async def ask_target(state: ClipState, reasoning: Reasoning | None, context: Context, desk: ModelClient) -> Answer[str]:
+async def ask_target(
+    state: ClipState, reasoning: Reasoning | None, context: Context, client: ModelClient
+) -> Answer[str]:
     """What the target says with a reasoning before its prompt, or with none.
 
     Raises:
         ModelError: the target did not answer.
     """
     given = select_injected(reasoning, context.inject) if reasoning else None
-    fields = base_fields("target", state) | media_fields(state, context)
-    fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
-    fields |= {"samples": context.samples}
-    text = _prompt(find_target(context.target), state, given)
-    request = Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
-    instead = context.target_fallback and _prompt(find_target(context.target_fallback), state, given)
-    said = await desk.say(with_fallback(request, context, instead))
+    fields = TargetRequest(
+        **seen_clip_fields(state, context),
+        question=state["question"],
+        choices=state["choices"],
+        reasoning=given,
+        samples=context.samples,
+    )
+    request = Request(
+        model_id=context.target,
+        text=target_prompt(find_target(context.target), state["question"], state["choices"], given),
+        fields=fields,
+        texts=TEXTS,
+        run=state["run"],
+        rollout=context.rollout,
+    )
+    instead = context.target_fallback and target_prompt(
+        find_target(context.target_fallback), state["question"], state["choices"], given
+    )
+    said = await client.complete(with_fallback(request, context, instead))
     # A fork may have chosen another target than the run began with, so it is looked at again.
     if in_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
         said.notes.append(
             f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
         )
     return said
-
-
-def _prompt(row: Target, state: ClipState, given: Reasoning | None) -> str:
-    before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(given)) if given else ""
-    return prompts.fill_prompt(
-        "target",
-        reasoning=before,
-        question=state["question"],
-        choices=choices_text(state["choices"]),
-        form=row.choice if state["choices"] else row.short,
-    )

@@ -11,8 +11,9 @@ from importlib.resources import files
 
 from aurelia_core.errors import InputError
 
-_AGENTS = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
-PROMPT_NAMES = (*_AGENTS, "judge", "judge_choice")
+PROMPT_NAMES = tuple(
+    sorted(one.name.removesuffix(".md") for one in files("prompts").iterdir() if one.name.endswith(".md"))
+)
 _PLACEHOLDER = re.compile(r"(^> )?\{\{(\w+)\}\}", re.MULTILINE)
 
 
@@ -41,5 +42,14 @@ def quote_lines(text: str) -> str:
 
 
 def prompt_hashes() -> dict[str, str]:
-    """The first 12 hex digits of each prompt's SHA-256, for a run's metadata."""
-    return {name: hashlib.sha256(load_prompt(name).encode()).hexdigest()[:12] for name in PROMPT_NAMES}
+    """The first 12 hex digits of the SHA-256 of every text that a model reads, for a run's metadata.
+
+    One entry a Markdown file, `render` for the texts of `prompts/render.py`, `schemas` for the forms of replies.
+    """
+    from aurelia_core.models.replies import reply_schemas
+    from prompts.specimen import specimen
+
+    texts = {name: load_prompt(name) for name in PROMPT_NAMES}
+    texts["render"] = "\n".join(specimen())
+    texts["schemas"] = reply_schemas()
+    return {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()}

@@ -1,8 +1,10 @@
 """Every setting of a run, bounded and described: Studio's form, the command line's options, a profile's keys."""
 
+import warnings
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurelia_core.errors import InputError
 from aurelia_core.suggestions import suggest_name
@@ -15,7 +17,16 @@ ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "
 MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
-_WHEN_DEAF = r"^(error|evidence|describe:[a-z_]+:\S+)$"
+_UNSUPPORTED_MODALITY = r"^(error|evidence|describe:[a-z_]+:\S+)$"
+
+
+RENAMED = {"when_deaf": "unsupported_modality"}
+"""Settings that had another name in the last release: old name -> name."""
+
+
+def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings under their current names, for those of an old run file, thread or profile."""
+    return {RENAMED.get(name, name): value for name, value in values.items()}
 
 
 def _fallback(title: str) -> Any:
@@ -68,6 +79,12 @@ class Context(BaseModel):
     evaluator_fallback: str = _fallback("Evaluator")
     feedback_fallback: str = _fallback("Feedback")
     target_fallback: str = _fallback("Target model")
+    agents: dict[Role, str] = Field(
+        default={},
+        title="Further agents",
+        description="Model (provider:model) of each agent that was added to the graph, by its role; an agent that is"
+        " not named uses the model of Feedback.",
+    )
     threshold: int = Field(
         default=8,
         ge=1,
@@ -111,9 +128,9 @@ class Context(BaseModel):
         title="Audio samples per look",
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
     )
-    when_deaf: str = Field(
+    unsupported_modality: str = Field(
         default="error",
-        pattern=_WHEN_DEAF,
+        pattern=_UNSUPPORTED_MODALITY,
         title="When a model cannot hear (or see)",
         description="What becomes of sound or picture that a model cannot take: error, or as text in its place what is"
         " measured in it (evidence) or what a model that can writes of it (describe:provider:model, asked once per"
@@ -151,9 +168,24 @@ class Context(BaseModel):
         description="Number of the independent repetition; a new number pays for new replies.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_names(cls, values: Any) -> Any:
+        """Accepts the names of the last release, with a notice."""
+        if not isinstance(values, Mapping):
+            return values
+        for old, new in RENAMED.items():
+            if old in values:
+                warnings.warn(f"The setting {old!r} is now named {new!r}.", FutureWarning, stacklevel=2)
+        return with_current_names(values)
+
+    def model_of(self, role: Role) -> str:
+        """The model of a role, `provider:model`, also of an agent that was added to the graph."""
+        return str(getattr(self, role)) if role in ROLES else self.agents.get(role, self.feedback)
+
     def models(self) -> dict[Role, str]:
         """The model of each role, as `provider:model`."""
-        return {role: getattr(self, role) for role in ROLES}
+        return {role: self.model_of(role) for role in (*ROLES, *self.agents)}
 
     def fallbacks(self) -> dict[Role, str]:
         """The fallback of each role that has one, as `provider:model`."""
@@ -163,7 +195,11 @@ class Context(BaseModel):
     @property
     def describer(self) -> str | None:
         """The model that writes what others cannot hear or see, `provider:model`; None without one."""
-        return self.when_deaf.removeprefix(_DESCRIBE) if self.when_deaf.startswith(_DESCRIBE) else None
+        return (
+            self.unsupported_modality.removeprefix(_DESCRIBE)
+            if self.unsupported_modality.startswith(_DESCRIBE)
+            else None
+        )
 
     def sure_calls(self) -> dict[Role, int]:
         """For each role that sees the clip, how many calls on the clip its model is sure to get from its call on."""

@@ -8,25 +8,9 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from aurelia_core.types import NO_USAGE, MediaRef, Modality, Role, Sense, Usage, Window, add_usage
+from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
 StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget"]
-
-
-class Step(TypedDict):
-    """One reasoning step (section 3.1): what to find out, the answer, and the cue that justifies it."""
-
-    step: str
-    justification: str
-    answer: str
-    modality: Modality
-
-
-class Reasoning(TypedDict):
-    """r = R(v, a, q): the steps and the generator's own final answer."""
-
-    steps: list[Step]
-    answer: str
 
 
 class Attempt(TypedDict):
@@ -35,7 +19,7 @@ class Attempt(TypedDict):
     `critique` and `doubts` are the evaluator's reasons and the stretches where it disagrees; `feedback` and `windows`
     are what was asked after this attempt, and where the next one is to look more closely; `seconds` and `usage` are
     those of its agents' calls, `feedback_seconds` and `feedback_usage` the part of them that this attempt would not
-    have had as the last one; `fallbacks` are the roles whose fallback model answered.
+    have had as the last one; `fallbacks` are the roles whose fallback model answered; `notes` what agents wrote that were added to the graph.
     """
 
     iteration: int
@@ -50,6 +34,7 @@ class Attempt(TypedDict):
     seconds: float
     usage: Usage
     fallbacks: list[Role]
+    notes: NotRequired[dict[Role, str]]
     feedback_seconds: float
     feedback_usage: Usage
 
@@ -85,11 +70,13 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
     for part in new:
         known = merged.get(part["iteration"]) or new_attempt(part["iteration"])
         laid: Any = {**known, **part}
-        if part.keys() >= Attempt.__annotations__.keys():
+        if part.keys() >= Attempt.__required_keys__:
             merged[part["iteration"]] = laid
             continue
         laid["seconds"] = known["seconds"] + part.get("seconds", 0.0)
         laid["usage"] = add_usage(known["usage"], part.get("usage", NO_USAGE))
+        if "notes" in part:
+            laid["notes"] = {**known.get("notes", {}), **part["notes"]}
         laid["fallbacks"] = list(dict.fromkeys([*known.get("fallbacks", []), *part.get("fallbacks", [])]))
         merged[part["iteration"]] = laid
     return [merged[iteration] for iteration in sorted(merged)]

@@ -135,7 +135,7 @@ async def ablate(
         try:
             return await asyncio.gather(*(one(*row) for row in rows))
         finally:
-            await ledger.apart(ledger.close)
+            await ledger.run_in_writer_thread(ledger.close)
 
 
 def _rows(run: RunFile) -> Iterator[tuple[Record, int, Outcome | None, Outcome | None]]:

@@ -17,8 +17,8 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.scoring import by_rule
 from aurelia_core.errors import InputError
-from nodes.requests import choices_text
-from state.schema import Reasoning
+from aurelia_core.types import Reasoning
+from prompts.render import choices_text
 
 Form = Literal["jsonl", "csv", "parquet"]
 FIELDS: dict[str, type] = {

@@ -67,7 +67,7 @@ class LocalAsker:
         saver = threads.saver if threads else None
         self._context, self._desk, self._ledger = context.model_copy(update={"compare": False}), desk, ledger
         self._graphs = {
-            "aurelia": build_graph(desk=desk, checkpointer=saver),
+            "aurelia": build_graph(client=desk, checkpointer=saver),
             "zero_shot": build_zero_shot(desk, checkpointer=saver),
         }
         self._clips = Clips(desk.store)

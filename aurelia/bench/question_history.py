@@ -14,6 +14,7 @@ from aurelia.run.history import Node, Told
 from aurelia_core.errors import InputError
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import add_usage
+from graph.build import AGENTS
 from state.schema import Attempt
 
 
@@ -65,14 +66,11 @@ def told(path: Path, record: str) -> Told:
 
 
 def _attempt(attempt: Attempt) -> list[Node]:
-    number, reasoning = attempt["iteration"], attempt["reasoning"]
-    said = [
-        ("reasoning_generator", "; ".join(step["step"] for step in reasoning["steps"]) if reasoning else None),
-        ("summarizer", attempt["caption"]),
-        ("evaluator", attempt["critique"] or attempt["error"]),
-        ("feedback", attempt["feedback"]),
-    ]
-    nodes = [_node(name, number, text) for name, text in said if text or name == "evaluator"]
+    nodes = []
+    for agent in AGENTS:
+        text = agent.text(attempt)
+        if agent.in_attempt and (text or agent.node == "evaluator"):
+            nodes.append(_node(agent.node, attempt["iteration"], text))
     for node in nodes:
         if node["node"] == "evaluator":
             bare = as_last(attempt)

@@ -60,7 +60,7 @@ class RunLedger(CallLedger):
             yield account
         finally:
             _PAYING.reset(token)
-            self.forget(payer)
+            self.forget_run(payer)
 
     async def call(self, call: ModelCall, config: RunnableConfig | None = None) -> LedgerReply:
         """As the ledger's, in the name of the payer."""
@@ -73,11 +73,11 @@ class RunLedger(CallLedger):
         account.usage = add_usage(account.usage, reply.usage)
         return reply
 
-    def settle(self, run: str, *replies: LedgerReply) -> None:
+    def mark_billed(self, run: str, *replies: LedgerReply) -> None:
         """As the ledger's, in the name of the payer."""
-        super().settle(_PAYING.get().payer, *replies)
+        super().mark_billed(_PAYING.get().payer, *replies)
 
-    def _spend(self, usage: Usage) -> None:
+    def _on_spent(self, usage: Usage) -> None:
         self.spent = add_usage(self.spent, usage)
 
     def _usable(self) -> AbstractContextManager[None]:

@@ -16,7 +16,8 @@ from aurelia.bench.records import Record, Task, read_records
 from aurelia.bench.run_file import ARMS, Arm, RunFile
 from aurelia_core.errors import InputError
 from aurelia_core.types import Role
-from state.context import Context
+from state.context import Context, with_current_names
+from targets import find_target
 
 PACKAGES = (
     "aurelia", "langgraph", "langchain-core", "langchain-openai", "langchain-google-genai", "transformers", "torch",
@@ -178,19 +179,38 @@ def opened(path: Path, records: Sequence[Record], context: Context, plan: Plan, 
     told: dict[str, Any] = {
         "settings": settings(context, plan),
         "prompts": prompts.prompt_hashes(),
+        "target_rows": target_row_hashes(context),
         "records_sha256": sha256(records),
     }
     if not RunFile.begun(path):
         known = {**told, "models": models(context, plan), "versions": versions(), "media": media}
         return RunFile.create(path, records, known)
     run = RunFile.open(path)
-    changed = differences({key: run.meta.get(key) for key in told}, told)
+    changed = differences(_recorded(run.meta, told), told)
     if not changed:
         return run
     run.close()
     raise InputError(
         f"{path.name} was begun with other settings ({'; '.join(changed)}): go on with those, or name another file."
     )
+
+
+def target_row_hashes(context: Context) -> dict[str, str]:
+    """The first 12 hex digits of the SHA-256 of the target row of each target model: how that model is asked."""
+    model_ids = [context.target, context.target_fallback]
+    rows = {model_id: find_target(model_id).model_dump_json() for model_id in model_ids if model_id}
+    return {model_id: hashlib.sha256(row.encode()).hexdigest()[:12] for model_id, row in rows.items()}
+
+
+def _recorded(meta: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What an existing run was made with, in today's form. What an older version did not record counts as unchanged."""
+    found: dict[str, Any] = {}
+    for group, value in now.items():
+        found[group] = meta.get(group, value)
+        if isinstance(value, dict) and group != "settings":
+            found[group] = {**value, **found[group]}
+    found["settings"] = {**Context().model_dump(mode="json"), **with_current_names(found["settings"])}
+    return found
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

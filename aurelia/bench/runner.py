@@ -121,7 +121,7 @@ async def run_bench(
         asker = await _asker(context, plan, house, store, ledger, traffic, threads, tell)
         held.push_async_callback(asker.close)
         run = held.enter_context(plans.opened(out, records, context, plan, media))
-        held.push_async_callback(ledger.apart, ledger.close)
+        held.push_async_callback(ledger.run_in_writer_thread, ledger.close)
         ledger.spent = run.bill()
         if threads:
             threads.belong(run)

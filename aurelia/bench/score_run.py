@@ -60,7 +60,7 @@ async def mark_run(path: Path, *, house: House | None = None, judge: str | None 
         try:
             return await _mark(run, by_judge, True, concurrency)
         finally:
-            await ledger.apart(ledger.close)
+            await ledger.run_in_writer_thread(ledger.close)
 
 
 async def _mark(run: RunFile, score: Score, judged: bool, concurrency: int) -> int:

@@ -18,7 +18,8 @@ from aurelia_core.answers.open_answer import match_open_answer
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient, Request
 from aurelia_core.models.replies import ModelReply
-from nodes.requests import choices_text
+from aurelia_core.models.requests import JudgeRequest
+from prompts.render import TEXTS, choices_text
 
 NONE = "none"
 CAPTIONING = "av-captioning"
@@ -79,7 +80,11 @@ class Judge:
         fields: dict[str, Any] = {"choice": (Literal[(*letters, NONE)], ...), "reason": (str, "")}
         schema: type[Any] = create_model("ChoiceVerdict", __base__=ModelReply, **fields)
         text = prompts.fill_prompt("judge_choice", question=question, choices=choices_text(list(choices)), reply=reply)
-        verdict = (await self.desk.ask(self._request(text, question, reply, choices=list(choices)), schema)).value
+        verdict = (
+            await self.desk.complete_structured(
+                self._request(text, JudgeRequest(question=question, reply=reply, choices=list(choices))), schema
+            )
+        ).value
         return (None if verdict.choice == NONE else letters.index(verdict.choice)), verdict.reason
 
     async def open(self, question: str, answers: Sequence[str], reply: str) -> Verdict:
@@ -90,12 +95,11 @@ class Judge:
         """
         references = "\n".join(f"* {answer}" for answer in answers)
         text = prompts.fill_prompt("judge", question=question, references=references, reply=reply)
-        request = self._request(text, question, reply, answers=list(answers))
-        return (await self.desk.ask(request, Verdict)).value
+        request = self._request(text, JudgeRequest(question=question, reply=reply, answers=list(answers)))
+        return (await self.desk.complete_structured(request, Verdict)).value
 
-    def _request(self, text: str, question: str, reply: str, **more: Any) -> Request:
-        fields = {"role": "judge", "question": question, "reply": reply, **more}
-        return Request("judge", self.spec, text, fields, self.run, 0, sees_clip=False)
+    def _request(self, text: str, fields: JudgeRequest) -> Request:
+        return Request(model_id=self.spec, text=text, fields=fields, texts=TEXTS, run=self.run)
 
 
 async def score_outcome(record: Record, answer: str | None, *, judge: Judge | None = None) -> list[Mark]:

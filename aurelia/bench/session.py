@@ -143,7 +143,7 @@ class Session:
                 # Ctrl-C reaches the decoding processes too: what fails now says nothing about the question.
                 return
             self._last_error = outcome.error
-        await self._ledger.apart(partial(self._run.store_outcomes, outcome, session=self._number))
+        await self._ledger.run_in_writer_thread(partial(self._run.store_outcomes, outcome, session=self._number))
         mark = by_rule(record, outcome.answer) if outcome.answer is not None else None
         self._tally.add(outcome.arm, outcome.state, mark)
         self._done += 1

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aurelia_core.sanitize import escape_invisible
+from aurelia_core.types import Reasoning
 from state.context import Context
 from state.events import (
     AttemptEvent,
@@ -19,7 +20,6 @@ from state.events import (
     ReviewEvent,
     TargetEvent,
 )
-from state.schema import Reasoning
 
 NO_REASONING = "answers without reasoning"
 

@@ -16,8 +16,7 @@ from aurelia_core.sanitize import sanitize_json
 from aurelia_core.suggestions import reject_unknown_names
 from aurelia_core.types import MediaRef, add_usage
 from graph.build import AureliaGraph, build_graph
-from graph.sender import configure_tracing
-from graph.tracing import run_name
+from graph.tracing import configure_tracing, run_name
 from nodes.describer import descriptions
 from nodes.evaluator import judge_caption
 from state.context import Context
@@ -87,7 +86,7 @@ async def ask(
     }
     configure_tracing()
     desk = desk or (None if graph else ModelClient())
-    graph = graph or build_graph(desk=desk, checkpointer=keep)
+    graph = graph or build_graph(client=desk, checkpointer=keep)
     config: Any = {
         "run_name": run_name("aurelia", question.get("question")),
         "tags": [*tags],

@@ -13,7 +13,9 @@ from typing_extensions import TypedDict
 from aurelia.run.threads import thread_config
 from aurelia_core.errors import InputError
 from aurelia_core.types import Role, Usage
-from graph.build import AureliaGraph
+from graph.build import AGENTS, AureliaGraph
+
+_AGENTS = {agent.node: agent for agent in AGENTS}
 
 
 class Node(TypedDict):
@@ -151,27 +153,18 @@ def _attempt(node: str, state: StateSnapshot) -> int | None:
     made = len(state.values.get("iterations") or [])
     if node == "reasoning_generator":
         return made + 1
-    return made if node in ("summarizer", "evaluator", "feedback", "review") else None
+    in_attempt = node == "review" or (node in _AGENTS and _AGENTS[node].in_attempt)
+    return made if in_attempt else None
 
 
 def _text(node: str, update: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:
-    """What a node has to say for itself, in its own words."""
+    """The words of a node."""
     if part.get("error"):
         return str(part["error"])
-    match node:
-        case "reasoning_generator":
-            return "; ".join(step["step"] for step in (part.get("reasoning") or {}).get("steps", []))
-        case "summarizer":
-            return part.get("caption")
-        case "evaluator":
-            return part.get("critique")
-        case "feedback":
-            return part.get("feedback")
-        case "review":
-            return _decided(update, part)
-        case "describer":
-            return "; ".join((update.get("described") or {}).values())
-    return update.get("answer") or update.get("zero_shot_answer")
+    if node == "review":
+        return _decided(update, part)
+    agent = _AGENTS.get(node)
+    return agent.text({**update, **part}) if agent else None
 
 
 def _decided(update: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:

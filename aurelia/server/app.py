@@ -10,7 +10,7 @@ from aurelia.server.clip_owners import Library
 from aurelia.server.clips import Clips
 from aurelia.server.middleware import Door
 from aurelia.server.tokens import Access, access
-from graph.serve import desk
+from graph.serve import client as desk
 
 
 def make_app(rules: Access, library: Library) -> Starlette:

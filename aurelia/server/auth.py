@@ -13,7 +13,7 @@ from aurelia.server.clip_owners import Library
 from aurelia.server.tokens import Refused, access
 from aurelia.server.validation import INPUTS, NotYours, check_clips, check_keys, check_settings, check_state
 from aurelia_core.errors import InputError
-from graph.serve import desk
+from graph.serve import client as desk
 
 auth = Auth()
 _PROXIED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}

@@ -89,8 +89,8 @@ class CallLedger:
         self._connection: sqlite3.Connection | None = None
         self._looked_through = False
         self._guard = threading.Lock()
-        self._settled: dict[str, set[str]] = {}
-        self._told: dict[str, set[str]] = {}
+        self._billed: dict[str, set[str]] = {}
+        self._reported: dict[str, set[str]] = {}
         self._under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def call(self, call: ModelCall, config: RunnableConfig | None = None) -> LedgerReply:
@@ -105,12 +105,12 @@ class CallLedger:
         key = call_key(call)
         lock = self._under_way.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
-            stored = await self.apart(self._find, key, call.run)
+            stored = await self.run_in_writer_thread(self._find, key, call.run)
             return stored or await self._pay(key, call, config)
 
     async def _pay(self, key: str, call: ModelCall, config: RunnableConfig | None) -> LedgerReply:
         began = time.perf_counter()
-        tries, spent = 0, await self.apart(self._owed, key, call.run)
+        tries, spent = 0, await self.run_in_writer_thread(self._unreported_usage, key, call.run)
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_attempt(MAX_TRIES),
@@ -127,23 +127,23 @@ class CallLedger:
                     except ModelError as fault:
                         if fault.usage:
                             spent = add_usage(spent, fault.usage)
-                            await self._lost(key, call, fault.usage)
+                            await self._store_unanswered(key, call, fault.usage)
                         raise
         except ModelError as fault:
             fault.usage = spent
-            self._told.setdefault(call.run, set()).add(key)
+            self._reported.setdefault(call.run, set()).add(key)
             raise
         usage = message_usage(message)
-        await self.apart(self._store, key, call, message, usage, tries, time.perf_counter() - began)
-        self._spend(usage)
+        await self.run_in_writer_thread(self._store, key, call, message, usage, tries, time.perf_counter() - began)
+        self._on_spent(usage)
         return LedgerReply(message, add_usage(spent, usage), key)
 
-    async def _lost(self, key: str, call: ModelCall, usage: Usage) -> None:
+    async def _store_unanswered(self, key: str, call: ModelCall, usage: Usage) -> None:
         row = (key, time.time(), call.run, call.role, call.spec, json.dumps(usage))
-        await self.apart(self._write, "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._spend(usage)
+        await self.run_in_writer_thread(self._write, "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._on_spent(usage)
 
-    def _spend(self, usage: Usage) -> None:
+    def _on_spent(self, usage: Usage) -> None:
         """Is told of everything that is spent, once it is stored."""
 
     def _usable(self) -> AbstractContextManager[None]:
@@ -152,7 +152,7 @@ class CallLedger:
             self._path, "The call ledger", "move it away, and what it holds is asked and paid for again"
         )
 
-    async def apart(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+    async def run_in_writer_thread(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         """Does work on the file in the ledger's own thread, in turn; once begun or queued, it is done in any case."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
         # Whoever was cancelled meanwhile does not hear of a failure, and asyncio would print it as nobody's.
@@ -169,31 +169,31 @@ class CallLedger:
                     self._looked_through = True
                 return None
             message = AIMessage.model_validate_json(row[0])
-            if row[2] != run or key in self._settled.get(run, ()):
+            if row[2] != run or key in self._billed.get(run, ()):
                 return LedgerReply(message, NO_USAGE, key)
             # A row of an older ledger may know less of its bill.
             usage: Usage = {**NO_USAGE, **parse_stored_json(row[1])}
-        return LedgerReply(message, add_usage(self._owed(key, run), usage), key)
+        return LedgerReply(message, add_usage(self._unreported_usage(key, run), usage), key)
 
-    def _owed(self, key: str, run: str) -> Usage:
+    def _unreported_usage(self, key: str, run: str) -> Usage:
         """What earlier tries of this call cost that run, where it was stopped before it was told."""
-        if key in self._told.get(run, ()):
+        if key in self._reported.get(run, ()):
             return NO_USAGE
         with self._guard, self._usable():
             rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
             return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
 
-    def settle(self, run: str, *replies: LedgerReply) -> None:
+    def mark_billed(self, run: str, *replies: LedgerReply) -> None:
         """Notes that these replies are on the run's bill: the same request again in that run costs nothing.
 
         A reply that was paid for but never used, because its run was stopped, stays to be settled when it goes on.
         """
-        self._settled.setdefault(run, set()).update(reply.key for reply in replies)
+        self._billed.setdefault(run, set()).update(reply.key for reply in replies)
 
-    def forget(self, run: str) -> None:
+    def forget_run(self, run: str) -> None:
         """Drops what was noted for a run that has ended."""
-        self._settled.pop(run, None)
-        self._told.pop(run, None)
+        self._billed.pop(run, None)
+        self._reported.pop(run, None)
 
     def _store(self, key: str, call: ModelCall, message: AIMessage, usage: Usage, tries: int, seconds: float) -> None:
         row = (

@@ -100,6 +100,12 @@ class FeedbackReply(ModelReply):
 _Reply = TypeVar("_Reply", bound=ModelReply)
 
 
+def reply_schemas() -> str:
+    """The JSON schemas of all agents' replies: a model reads them, so they are part of a run's fingerprint."""
+    kinds = (ReasoningReply, CaptionReply, VerdictReply, FeedbackReply)
+    return json.dumps([kind.model_json_schema() for kind in kinds], sort_keys=True)
+
+
 def parse_reply(text: str, schema: type[_Reply]) -> _Reply:
     """Reads a reply: the last JSON object in the text that satisfies the schema.
 

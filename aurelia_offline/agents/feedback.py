@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_core.types import Window
+from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows, windows_text
-from state.schema import Reasoning
 
 _MAX_WINDOWS = 4
 _PAD_SECONDS = 0.1

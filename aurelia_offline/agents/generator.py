@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import Modality
+from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
 from aurelia_offline.answering.answers import final_answer, find_answer
 from aurelia_offline.answering.finding import Finding, domain_modality, event_words, join_words
@@ -13,7 +13,6 @@ from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.query import Pick, Query
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
-from state.schema import Reasoning, Step
 
 _WHOLE_CLIP_ASKS = {"tempo", "steady", "silent", "has_audio", "duration", "background", "unknowable"}
 _PROPERTY_WORDS = {

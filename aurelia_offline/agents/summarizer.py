@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aurelia_core.types import Reasoning
 from aurelia_offline.world.stage_agent import bare_findings
-from state.schema import Reasoning
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _MAX_SENTENCES = 12

@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import Window
+from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows
 from aurelia_offline.answering.answers import final_answer, find_answer
 from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
-from state.schema import Reasoning
 
 _MAX_WINDOWS = 8
 

@@ -17,11 +17,12 @@ from aurelia.bench.runner import House
 from aurelia.bench.scoring import by_rule
 from aurelia_core.errors import MediaError, ModelError
 from aurelia_core.models.client import ModelClient
+from aurelia_core.types import Reasoning
 from aurelia_offline.training import examples
 from nodes.prepare import check_question
 from nodes.target import ask_target
 from state.context import Context, Inject
-from state.schema import ClipState, Reasoning
+from state.schema import ClipState
 
 ValuesById = dict[str, float]
 """By record id: 1 for a right answer, 0 for a wrong, missing or unreadable one, and shares of a caption between."""
@@ -88,7 +89,7 @@ async def ask_conditions(
             found[name] = ConditionResult({g.record.id: answer_value(g.record, told[g.record.id]) for g in asked}, told)
         return found
     finally:
-        await kept.apart(kept.close)
+        await kept.run_in_writer_thread(kept.close)
 
 
 async def _clip_state(record: Record, desk: ModelClient, clips: Clips) -> ClipState:

@@ -12,9 +12,9 @@ from typing import Any
 import prompts
 from aurelia_core.models.local.content import ChatRequest
 from aurelia_core.models.local.processor import ModelSenses
-from aurelia_core.models.messages import clip_facts
 from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
+from prompts.render import TEXTS
 from targets import target_rows
 
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_pad|>"]
@@ -59,7 +59,7 @@ def world_clip_facts() -> dict[str, Any]:
 
 def head_blocks() -> list[dict[str, str]]:
     """The head's blocks, as `aurelia_core.models.local.content` writes them (a test compares the two)."""
-    said: list[dict[str, str]] = [_text_block(f"The clip's picture as {FRAME_COUNT} frames, each after its time:\n")]
+    said: list[dict[str, str]] = [_text_block(f"{TEXTS.frames_heading(FRAME_COUNT)}\n")]
     for frame in range(FRAME_COUNT):
         said += [
             _text_block(_time_label((frame + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT)),
@@ -74,11 +74,13 @@ def head_blocks() -> list[dict[str, str]]:
 def make_request(text: str) -> ChatRequest:
     """A request that shows a clip of the world and says `text`, taken apart."""
     from aurelia_core.models.local.content import NO_PARTS
-    from aurelia_core.models.media_request import media_request
+    from aurelia_core.models.media_request import MediaRequest
 
     clip: Any = world_clip_facts()
-    shown = media_request({"clip": clip, "tracks": [], "frames": FRAME_COUNT})
-    return ChatRequest(prompts.load_prompt("system"), shown, clip_facts(clip, []), NO_PARTS, [("user", text)], [])
+    shown = MediaRequest(clip=clip, frames=FRAME_COUNT)
+    return ChatRequest(
+        prompts.load_prompt("system"), shown, TEXTS.clip_facts(clip, []), NO_PARTS, [("user", text)], [], TEXTS
+    )
 
 
 def single_token_phrases() -> list[str]:
@@ -88,14 +90,14 @@ def single_token_phrases() -> list[str]:
     before, _, _ = row.reasoning.lstrip().partition("{{reasoning}}")
     said = [
         *_sentences(prompts.load_prompt("system")),
-        clip_facts(clip, []),
+        TEXTS.clip_facts(clip, []),
         before.strip(),
         row.short,
         row.choice,
         OWN_STEPS_REQUEST,
         "Finding:",
     ]
-    said += [f"The clip's picture as {FRAME_COUNT} frames, each after its time:"]
+    said += [TEXTS.frames_heading(FRAME_COUNT)]
     said += [_time_label((frame + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT) for frame in range(FRAME_COUNT)]
     said += [_sound_label(part) for part in range(round(mini_world.CLIP_SECONDS / SOUND_PART_SECONDS))]
     said += ["The dialogue about this clip so far:", "The question now:", "Q:", "A:"]

@@ -11,6 +11,7 @@ import numpy as np
 
 import prompts
 from aurelia.bench.records import after
+from aurelia_core.types import Reasoning
 from aurelia_offline.training import simulated_looks
 from aurelia_offline.training.checkpoint import OWN_STEPS_REQUEST
 from aurelia_offline.world import mini_world
@@ -31,9 +32,8 @@ from aurelia_offline.world.stage_chain import (
     question_chain,
     question_compositions,
 )
-from nodes.requests import choices_text
-from nodes.target import injected_text, select_injected
-from state.schema import Reasoning
+from nodes.target import select_injected
+from prompts.render import choices_text, injected_text
 from targets import target_rows
 
 PromptMode = Literal["direct", "own", "steps", "steps+answers", "full"]

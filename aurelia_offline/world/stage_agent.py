@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import Modality
+from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
 from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.world.stage import (
@@ -21,7 +21,6 @@ from aurelia_offline.world.stage import (
 )
 from aurelia_offline.world.stage_chain import ODD_FINDINGS, Hop, MissingReferent, question_chain
 from aurelia_offline.world.stage_table import measure_table
-from state.schema import Reasoning, Step
 
 _MAX_LISTED_SOUNDS = 12
 """Sounds of a clip, strike by strike."""

@@ -151,7 +151,9 @@ async def _benchmark(folder: Path, questions: int) -> None:
     file, out = folder / "bench.jsonl", folder / "x.run"
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     house = House(settings, None, {}, ClipStore(settings), no_wait)
-    context = make_context({**dict.fromkeys(ROLES, SPEC), "when_deaf": "evidence", "frames": 2, "max_iterations": 2})
+    context = make_context(
+        {**dict.fromkeys(ROLES, SPEC), "unsupported_modality": "evidence", "frames": 2, "max_iterations": 2}
+    )
     events: list[Any] = []
     await run_bench(file, out, context, Plan(), house, tell=events.append)
     (folder / "events").write_text(json.dumps(events))
@@ -167,7 +169,12 @@ def _commands(folder: Path, home: Path) -> int:
     """Questions at the command line, kept in threads, with a good key, a wrong one and --debug; says how many."""
     (folder / "evil.toml").write_text(
         "\n".join(
-            [*(f'{role} = "{SPEC}"' for role in ROLES), 'when_deaf = "evidence"', "frames = 2", "max_iterations = 2"]
+            [
+                *(f'{role} = "{SPEC}"' for role in ROLES),
+                'unsupported_modality = "evidence"',
+                "frames = 2",
+                "max_iterations = 2",
+            ]
         )
     )
     ask = [
@@ -235,7 +242,7 @@ def served(folder: Path, seed: int, questions: int) -> Row:
         if name != "AURELIA_HOME"
     }
     settings |= {"LANGSMITH_TRACING": "false", "AURELIA_TOKENS": f"alice:{TOKEN}", "AURELIA_MODELS": "compatible:*"}
-    context = {**dict.fromkeys(ROLES, SPEC), "when_deaf": "evidence", "frames": 2, "max_iterations": 2}
+    context = {**dict.fromkeys(ROLES, SPEC), "unsupported_modality": "evidence", "frames": 2, "max_iterations": 2}
     try:
         with serving(home, **settings) as at:
             for number in range(questions):

@@ -197,7 +197,7 @@ def fallen_back(folder: Path, count: int, silent: bool) -> int:
             scaled(AURELIA_COMPATIBLE_URL=server.url, OPENAI_BASE_URL=address, OPENAI_API_KEY=OPENAI_KEY),
             patch("aurelia_core.models.openai.chat._LOOKUP_SECONDS", 0.3),
         ):
-            known = {**fallbacks, "when_deaf": "evidence", "max_iterations": 1}
+            known = {**fallbacks, "unsupported_modality": "evidence", "max_iterations": 1}
             outcomes = run(folder, f"fallen{silent}.run", range(count), DEAD_SPEC, **known)
         # A busy machine may need longer to be refused than is waited for.
         kinds = ("TimeoutError",) if silent else ("ConnectionError", "TimeoutError")

@@ -88,7 +88,7 @@ class _Victim:
         async with kept(where) as keep:
             # What is read may be nonsense now, which is no fault of the reader's.
             with contextlib.suppress(Exception):
-                await told(build_graph(desk=self.desk, checkpointer=keep), THREAD)
+                await told(build_graph(client=self.desk, checkpointer=keep), THREAD)
             with contextlib.suppress(Exception):
                 await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
         self.ran += self.mark.exists()

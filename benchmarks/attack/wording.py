@@ -158,7 +158,7 @@ async def question(at: Place, number: int, dice: random.Random, tally: Tally, ke
         tally.faults.append(f"{type(fault).__name__} from {part} of {role}: {str(fault)[:80]!a}")
     tally.show(screen.getvalue())
     if part != "thread" and settings is not None:
-        tally.show(lines(await told(build_graph(desk=at.desk, checkpointer=keep), thread)) if tally.ends else "")
+        tally.show(lines(await told(build_graph(client=at.desk, checkpointer=keep), thread)) if tally.ends else "")
     _prompts(at, part, tally)
 
 

@@ -88,7 +88,7 @@ async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
     """Right or wrong for every question, by way of answering."""
     settings = Settings(home=folder / "home", any_file=True)
     desk = ModelClient(settings, store=ClipStore(settings))
-    graph = build_graph(desk=desk)
+    graph = build_graph(client=desk)
     right: dict[str, list[bool]] = {name: [] for name in ("one look", "two looks", "generator", "AURELIA")}
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
         scene = scene_of(seed)

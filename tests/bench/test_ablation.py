@@ -109,7 +109,7 @@ async def test_every_setting_of_the_grid_equals_a_real_run_there(made: Made, due
     found = {question.record.id: question for question in await ablate(made.run, GRID, made.house, by_length)}
     assert len(GRID) == 50 and found.keys() == SCORES.keys()
     desk = ModelClient(made.house.settings, providers=made.house.providers, store=made.house.clips())
-    graph = build_graph(desk=desk)
+    graph = build_graph(client=desk)
     for setting in GRID:
         real = context(threshold=setting.threshold, max_iterations=setting.max_iterations, compare=False)
         for name, question in found.items():

@@ -1,4 +1,4 @@
-"""`when_deaf = "describe:SPEC"`: a model that hears (or sees) writes what others cannot take; once, and billed."""
+"""`unsupported_modality = "describe:SPEC"`: a model that hears (or sees) writes what others cannot take; once, and billed."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ from tests.support.scripted import verdict
 pytestmark = pytest.mark.enable_socket
 HEARD = "0.20-0.70 s: a loud tone\n1.20-1.80 s: a soft, higher tone"
 QUOTED = "\n".join(f"> {line}" for line in HEARD.splitlines())
-DESCRIBED = {"when_deaf": f"describe:{SPEC}"}
+DESCRIBED = {"unsupported_modality": f"describe:{SPEC}"}
 SEEING = ("generator", "evaluator", "target")
 
 
@@ -85,7 +85,7 @@ async def test_another_rollout_has_a_description_of_its_own(gemini: Gemini, plac
 async def test_models_of_one_provider_see_and_hear_for_each_other(place: Any) -> None:
     set_up = place(target=lambda body: "seen or heard")
     listener = "openai:gpt-4o-audio-preview"
-    result = await set_up.ask(max_iterations=1, when_deaf=f"describe:{listener}")
+    result = await set_up.ask(max_iterations=1, unsupported_modality=f"describe:{listener}")
     described = [sent for sent in set_up.server.sent if "You are the Describer" in sent.text]
     assert len(described) == 1
     assert len(described[0].of("input_audio")) == 1 and described[0].of("image_url") == []
@@ -130,7 +130,7 @@ async def test_a_description_stays_with_its_run_when_it_is_stopped(gemini: Gemin
     from graph.build import build_graph
 
     set_up = place()
-    graph = build_graph(desk=set_up.desk, checkpointer=InMemorySaver())
+    graph = build_graph(client=set_up.desk, checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "one"}}
     context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 4, "max_iterations": 1, **DESCRIBED})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
@@ -142,7 +142,7 @@ async def test_a_description_stays_with_its_run_when_it_is_stopped(gemini: Gemin
 async def test_a_caption_is_scored_with_the_description(gemini: Gemini, place: Any) -> None:
     set_up = place()
     clip = set_up.desk.store.admit(set_up.clip)
-    context = Context(evaluator="openai:gpt-4o", when_deaf=DESCRIBED["when_deaf"])
+    context = Context(evaluator="openai:gpt-4o", unsupported_modality=DESCRIBED["unsupported_modality"])
     found = await score(clip, [], "Two tones are heard.", context, set_up.desk)
     assert (found["score"], found["usage"]["calls"]) == (9, 2)
     assert QUOTED in set_up.server.sent[0].text
@@ -159,7 +159,7 @@ async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(g
 @pytest.mark.parametrize(
     ("describer", "said"),
     [
-        ("offline:measure", 'say when_deaf = "evidence"'),
+        ("offline:measure", 'say unsupported_modality = "evidence"'),
         ("openai:gpt-4o", "openai:gpt-4o cannot describe the sound, because it does not take it"),
         ("nowhere:x", "There is no model 'nowhere:x'"),
         ("google_genai:gemini-0-none", "Google has no such model"),
@@ -170,7 +170,7 @@ async def test_a_describer_that_cannot_is_refused_before_anything_is_paid(
 ) -> None:
     set_up = place()
     with pytest.raises(InputError, match=said):
-        await set_up.ask(when_deaf=f"describe:{describer}")
+        await set_up.ask(unsupported_modality=f"describe:{describer}")
     assert set_up.server.asked == gemini.calls["generate"] == 0
 
 
@@ -197,14 +197,14 @@ def test_the_doctor_asks_for_the_describers_key(settings: Settings, monkeypatch:
 
 @pytest.mark.parametrize("value", ["describe", "describe:", "describe:gemini", "guess", "describe:google_genai:a b"])
 def test_what_is_neither_word_nor_model_is_refused(value: str) -> None:
-    with pytest.raises(InputError, match="when_deaf"):
-        make_context({"when_deaf": value})
+    with pytest.raises(InputError, match="unsupported_modality"):
+        make_context({"unsupported_modality": value})
 
 
 def test_the_form_shows_one_line_of_text_with_examples() -> None:
-    shown = Context.model_json_schema()["properties"]["when_deaf"]
+    shown = Context.model_json_schema()["properties"]["unsupported_modality"]
     assert shown["type"] == "string" and "describe:" in " ".join(shown["examples"])
-    assert Context(when_deaf="evidence").describer is None
+    assert Context(unsupported_modality="evidence").describer is None
     assert Context(**DESCRIBED).describer == SPEC
 
 

@@ -87,7 +87,7 @@ async def test_a_whole_attempt_that_is_written_back_is_not_billed_twice(stage: A
 
 async def test_a_question_is_reworded_after_prepare_and_a_describer_is_still_asked(stage: Any) -> None:
     model = scripted(describer=["a tone"])
-    edited = Edited(stage(model), when_deaf="describe:scripted:one")
+    edited = Edited(stage(model), unsupported_modality="describe:scripted:one")
     await edited.run()
     state = await edited.before("describer", 0)
     fork = await edited.graph.aupdate_state(state.config, {"question": "What is seen?"}, as_node="prepare")

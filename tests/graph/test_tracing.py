@@ -19,8 +19,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from graph.build import build_graph
-from graph.sender import TraceClient, clean_span, make_trace_client
-from graph.tracing import FEEDBACK_KEY, SHEET_ATTACHMENT
+from graph.tracing import FEEDBACK_KEY, SHEET_ATTACHMENT, TraceClient, clean_span, make_trace_client
 from state.context import make_context
 from tests.support.langsmith_server import Sink, listening
 from tests.support.scripted import ScriptedChat, scripted, verdict
@@ -49,7 +48,7 @@ def traced(stage: Callable[[ScriptedChat], Stage], monkeypatch: pytest.MonkeyPat
                 )
             config: Any = {"callbacks": [LangChainTracer(client=teller)], **({"run_name": name} if name else {})}
             asked: Any = {"video": str(at.clip), "question": question}
-            await build_graph(desk=desk).ainvoke(asked, config, context=make_context({**ROLES, **context}))
+            await build_graph(client=desk).ainvoke(asked, config, context=make_context({**ROLES, **context}))
             teller.flush(timeout=20)
             return sink
 

@@ -14,7 +14,6 @@ from aurelia_core.models.local.content import RequestConverter
 from aurelia_core.models.local.loading import load_engine, load_reader
 from aurelia_core.models.local.setup import choose_placement
 from aurelia_core.models.local.weights import find_weights
-from aurelia_core.models.messages import compose_messages
 from aurelia_core.settings import Settings
 from aurelia_offline.training import checkpoint, examples, features
 from aurelia_offline.training.encoders import fast_encoders
@@ -22,6 +21,7 @@ from aurelia_offline.training.packing import PackedBatch, SegmentPacker, SlotAtt
 from aurelia_offline.training.question_sampler import tokenizer_corpus
 from aurelia_offline.world import mini_world
 from aurelia_offline.world.scene import write_scene
+from tests.support.requests import compose_messages
 
 SEED = 7
 

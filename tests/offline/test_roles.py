@@ -13,7 +13,7 @@ from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.signals.observation import DetectedSound, Observation
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.types import MediaRef, Reasoning, Window
 from aurelia_offline.agents import chat as offline
 from aurelia_offline.agents.chat import MeasuringChat, fingerprint
 from aurelia_offline.agents.feedback import advise
@@ -24,7 +24,6 @@ from aurelia_offline.agents.summarizer import summarize_reasoning
 from aurelia_offline.agents.target import answer_as_target, plan_windows
 from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.offline.questions import is_right, report, score
-from state.schema import Reasoning
 
 SCENE: dict[str, Any] = {
     "seconds": 4.0,

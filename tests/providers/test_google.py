@@ -21,11 +21,13 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.models.google.billing import find_price, gemini_call_cost
-from aurelia_core.models.messages import compose_messages
 from aurelia_core.models.registry import make_model, providers
+from aurelia_core.models.requests import parse_request
 from aurelia_core.settings import Settings
+from prompts.render import TEXTS
 from tests.support.google_fixtures import SPEC, Ask
 from tests.support.google_server import BLOCKED, KEY, MODEL, Gemini, error, gone, limited, reply
+from tests.support.requests import compose_messages
 
 pytestmark = pytest.mark.enable_socket
 
@@ -33,7 +35,16 @@ pytestmark = pytest.mark.enable_socket
 async def say(desk: ModelClient, clip: Path, rollout: int = 0) -> Answer[str]:
     """One question to the target alone, through the ledger."""
     fields = {"role": "target", "clip": desk.store.admit(clip), "tracks": []}
-    return await desk.say(Request("target", SPEC, "What is heard?", fields, "run", rollout, sees_clip=True))
+    return await desk.complete(
+        Request(
+            model_id=SPEC,
+            text="What is heard?",
+            fields=parse_request(fields),
+            texts=TEXTS,
+            run="run",
+            rollout=rollout,
+        )
+    )
 
 
 def parts(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,11 +8,12 @@ import pytest
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.google.limits import MAX_FILE_BYTES, check_request_size, gemini_capability
-from aurelia_core.models.messages import compose_messages
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.registry import make_model, providers
 from aurelia_core.types import MediaRef
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import Gemini
+from tests.support.requests import compose_messages
 
 pytestmark = pytest.mark.enable_socket
 
@@ -32,8 +33,8 @@ def clip(session_store: ClipStore, duet: Path) -> MediaRef:
 
 
 def test_an_ordinary_clip_is_taken(gemini: Gemini, session_store: ClipStore, clip: MediaRef) -> None:
-    model(session_store).refuse(fields(clip), True)
-    model(session_store).refuse(fields(clip, clip, clip), True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip)), sees_clip=True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, clip, clip)), sees_clip=True)
     assert not gemini.calls
 
 
@@ -49,24 +50,26 @@ def test_what_is_too_much_is_said_with_its_limit(
     gemini: Gemini, session_store: ClipStore, clip: MediaRef, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        model(session_store).refuse(fields(clip, **changes), True)
-    model(session_store).refuse(fields(clip, **changes), False)
+        model(session_store).check_clip(MediaRequest.parse(fields(clip, **changes)), sees_clip=True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, **changes)), sees_clip=False)
     assert not gemini.calls
 
 
 def test_the_sound_of_all_tracks_counts(gemini: Gemini, session_store: ClipStore, clip: MediaRef) -> None:
     long: Any = {**clip, "audio_seconds": 12_000.0}
-    model(session_store).refuse(fields(clip, long), True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, long)), sees_clip=True)
     with pytest.raises(InputError, match="fewer sound tracks"):
-        model(session_store).refuse(fields(clip, long, long, long), True)
+        model(session_store).check_clip(MediaRequest.parse(fields(clip, long, long, long)), sees_clip=True)
 
 
 def test_a_large_picture_whose_sound_is_replaced_goes_as_frames(
     gemini: Gemini, session_store: ClipStore, clip: MediaRef
 ) -> None:
-    model(session_store).refuse(fields(clip, clip, bytes=MAX_FILE_BYTES + 1), True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, clip, bytes=MAX_FILE_BYTES + 1)), sees_clip=True)
     with pytest.raises(InputError, match="takes files"):
-        model(session_store).refuse(fields(clip, {**clip, "bytes": MAX_FILE_BYTES + 1}), True)
+        model(session_store).check_clip(
+            MediaRequest.parse(fields(clip, {**clip, "bytes": MAX_FILE_BYTES + 1})), sees_clip=True
+        )
 
 
 async def test_the_run_ends_before_anything_is_sent(

@@ -19,10 +19,10 @@ from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
 from aurelia_core.models.local.engine import InferenceEngine
 from aurelia_core.models.local.setup import DTYPES, choose_placement, describe_placement
-from aurelia_core.models.messages import compose_messages
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from state.context import ROLES, make_context
+from tests.support.requests import compose_messages
 from tests.support.scripted import scripted
 from tests.support.stage import no_wait
 

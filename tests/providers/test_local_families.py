@@ -21,6 +21,7 @@ from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import make_local
 from aurelia_core.models.local.prefix_cache import cache_bytes_of
 from aurelia_core.models.local.weights import find_weights
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from state.context import make_context
@@ -154,7 +155,7 @@ def test_a_member_of_a_family_without_an_audio_tower_is_deaf(
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     fields = {"clip": clips["duet"], "tracks": [], "frames": FRAMES, "when_deaf": "error"}
     with pytest.raises(InputError, match=r"^transformers:large does not hear, and this clip has sound"):
-        make_local(str(folder), session_store).refuse(fields, sees_clip=True)
+        make_local(str(folder), session_store).check_clip(MediaRequest.parse(fields), sees_clip=True)
 
 
 @pytest.mark.skipif(TORCHVISION, reason="torchvision is installed, so that nothing is missing")

@@ -21,12 +21,13 @@ from aurelia_core.models.local.content import RequestConverter
 from aurelia_core.models.local.processor import ModelSenses
 from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_core.models.local.weights import find_weights, lacking_weights
-from aurelia_core.models.messages import compose_messages
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from tests.support import tiny_qwen_omni
 from tests.support.clips import film
 from tests.support.local_fixtures import local
+from tests.support.requests import compose_messages
 
 HUB = "Qwen/Qwen2.5-Omni-3B"
 
@@ -166,9 +167,9 @@ def heard_by(
 def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_store: ClipStore, duet: Path) -> None:
     deaf, ref = heard_by(session_store, False), session_store.admit(duet)
     fields: dict[str, Any] = {"clip": ref, "tracks": [], "frames": 4, "when_deaf": "error"}
-    with pytest.raises(InputError, match='transformers:other does not hear.*when_deaf = "evidence"'):
-        deaf.refuse(fields, True)
-    deaf.refuse(fields, False)
+    with pytest.raises(InputError, match='transformers:other does not hear.*unsupported_modality = "evidence"'):
+        deaf.check_clip(MediaRequest.parse(fields), sees_clip=True)
+    deaf.check_clip(MediaRequest.parse(fields), sees_clip=False)
     fields["when_deaf"] = "evidence"
     told = deaf.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip
@@ -178,7 +179,7 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
         4, [], ["transformers:other does not hear: what was measured in the sound stood in its place."]
     )  # fmt: skip
     with pytest.raises(InputError, match="takes 8 images in one request, and this one has 16"):
-        deaf.refuse({**fields, "frames": 16}, True)
+        deaf.check_clip(MediaRequest.parse({**fields, "frames": 16}), sees_clip=True)
     blind = heard_by(session_store, True, sees="none")
     told = blind.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip and "red" in blind.head(told.clip).blocks[0]["text"]
@@ -187,8 +188,8 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
 def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_store: ClipStore, duet: Path) -> None:
     deaf, ref = heard_by(session_store, False), session_store.admit(duet)
     fields: dict[str, Any] = {"clip": ref, "tracks": [], "frames": 4, "when_deaf": "describe:openai:ear"}
-    assert deaf.lacks(fields) == ["sound"]
-    assert heard_by(session_store, True).lacks(fields) == []
+    assert deaf.missing_modalities(MediaRequest.parse(fields)) == ["sound"]
+    assert heard_by(session_store, True).missing_modalities(MediaRequest.parse(fields)) == []
     fields |= {"described": {"sound": "A horn, twice."}, "looks": [[], [{"start": 0.5, "end": 1.0}]]}
     told = deaf.told(compose_messages("What?", fields, sees_clip=True))
     assert told.clip

@@ -60,7 +60,7 @@ def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterat
 async def run(
     desk: ModelClient, clip: Path, model: str = "sees", on_event: Any = lambda event: None, **more: Any
 ) -> Any:
-    settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "when_deaf": "evidence", "frames": 4, **more}
+    settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "unsupported_modality": "evidence", "frames": 4, **more}
     question: Any = {"video": str(clip), "question": "What is heard?"}
     return await ask(question, make_context({"max_iterations": 1, **settings}), desk=desk, on_event=on_event)
 
@@ -157,7 +157,7 @@ async def test_a_server_that_is_killed_ends_in_a_typed_error_and_the_run_goes_on
 def test_the_command_line_in_front_of_it(server: Served, duet: Path, tmp_path: Path) -> None:
     models = [part for role in ROLES for part in ("--model", f"{role}=compatible:sees")]
     profile = tmp_path / "mine.toml"
-    profile.write_text('when_deaf = "evidence"\nframes = 2\n')
+    profile.write_text('unsupported_modality = "evidence"\nframes = 2\n')
     known = {**os.environ, "AURELIA_HOME": str(tmp_path / "home")}
     arguments = ["ask", "--video", str(duet), "--question", "What is heard?", "--profile", str(profile), "--json"]
     ended = subprocess.run(

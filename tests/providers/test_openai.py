@@ -108,8 +108,10 @@ async def test_measured_sound_stands_in_for_sound_and_the_result_says_so_once(pl
 
 async def test_sound_that_a_model_cannot_hear_is_an_error_unless_the_user_chose(place: Any) -> None:
     set_up = place()
-    with pytest.raises(InputError, match=r"openai:gpt-4o does not hear, and this clip has sound: .*when_deaf"):
-        await set_up.ask(when_deaf="error")
+    with pytest.raises(
+        InputError, match=r"openai:gpt-4o does not hear, and this clip has sound: .*unsupported_modality"
+    ):
+        await set_up.ask(unsupported_modality="error")
     assert set_up.server.asked == set_up.server.lookups == 0
 
 
@@ -119,7 +121,7 @@ async def test_what_the_target_cannot_carry_is_said_before_the_loop_is_paid_for(
     set_up = place()
     agents = dict.fromkeys(("generator", "evaluator"), "offline:measure")
     with pytest.raises(InputError, match="openai:gpt-4o does not hear"):
-        await set_up.ask(**agents, when_deaf="error")
+        await set_up.ask(**agents, unsupported_modality="error")
     monkeypatch.delenv("OPENAI_API_KEY")
     desk = ModelClient(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
     with pytest.raises(InputError, match="it needs the variable OPENAI_API_KEY"):
@@ -132,7 +134,7 @@ async def test_a_silent_clip_needs_no_choice(place: Any, tmp_path: Path) -> None
     shape = {"colour": "red", "shape": "circle", "x": 0.5, "y": 0.5, "size": 0.3, "moves": [[0.2, 0.7]]}
     write_scene(Scene.model_validate({"seconds": 1.0, "audible": False, "shapes": [shape]}), silent)
     set_up = place()
-    result = await set_up.ask(video=str(silent), when_deaf="error")
+    result = await set_up.ask(video=str(silent), unsupported_modality="error")
     assert (result["clip"]["has_audio"], result["warnings"]) == (False, [])
 
 
@@ -149,7 +151,7 @@ async def test_a_model_that_hears_is_given_the_sound_itself(place: Any) -> None:
     assert "The picture cannot be given to you" in sent.text and "red moves, left" in sent.text
     assert any("does not see" in warning for warning in result["warnings"])
     with pytest.raises(InputError, match="does not see, and this clip has picture"):
-        await set_up.ask(target="openai:gpt-4o-audio-preview", when_deaf="error", generator="offline:measure",
+        await set_up.ask(target="openai:gpt-4o-audio-preview", unsupported_modality="error", generator="offline:measure",
                          evaluator="offline:measure")  # fmt: skip
 
 

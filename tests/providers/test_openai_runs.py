@@ -9,11 +9,11 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from aurelia_core.models.capabilities import find_capability
-from aurelia_core.models.messages import compose_messages
 from graph.build import build_graph
 from state.context import make_context
 from tests.support.openai_fixtures import AGENTS
 from tests.support.openai_server import KEY
+from tests.support.requests import compose_messages
 from tests.support.scripted import verdict
 
 pytestmark = pytest.mark.enable_socket
@@ -60,9 +60,9 @@ class Recorder(BaseCallbackHandler):
 async def test_keys_and_media_stay_out_of_bodies_ledger_and_traces(place: Any) -> None:
     set_up = place()
     recorder = Recorder()
-    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "when_deaf": "evidence", "frames": 4})
+    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "unsupported_modality": "evidence", "frames": 4})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    await build_graph(desk=set_up.desk).ainvoke(question, {"callbacks": [recorder]}, context=context)
+    await build_graph(client=set_up.desk).ainvoke(question, {"callbacks": [recorder]}, context=context)
     assert all(KEY not in json.dumps(sent.body) for sent in set_up.server.sent)
     set_up.desk.close()
     kept = b"".join(file.read_bytes() for file in set_up.ledger.parent.glob("ledger.sqlite*")).decode("latin-1")
@@ -75,9 +75,9 @@ async def test_keys_and_media_stay_out_of_bodies_ledger_and_traces(place: Any) -
 
 async def test_a_streamed_run_sends_the_media_too(place: Any) -> None:
     set_up = place()
-    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "when_deaf": "evidence", "frames": 4})
+    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "unsupported_modality": "evidence", "frames": 4})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    graph = build_graph(desk=set_up.desk)
+    graph = build_graph(client=set_up.desk)
     async for _ in graph.astream(question, context=context, stream_mode="messages"):
         pass
     assert set_up.server.refused == []

@@ -20,10 +20,10 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
-from aurelia_core.models.messages import compose_messages
 from aurelia_core.models.worker.chat import WorkerChat, host_script, make_worker
 from aurelia_core.settings import Settings
 from state.context import make_context
+from tests.support.requests import compose_messages
 from tests.support.scripted import ScriptedChat, scripted
 
 SCRIPT = """

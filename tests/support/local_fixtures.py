@@ -12,9 +12,9 @@ from aurelia_core.models.local.content import ChatRequest, RequestConverter
 from aurelia_core.models.local.engine import EncodedPrompt, InferenceEngine
 from aurelia_core.models.local.setup import choose_placement
 from aurelia_core.models.local.weights import find_weights
-from aurelia_core.models.messages import compose_messages
 from aurelia_core.types import MediaRef
 from aurelia_offline.world.scene import Scene, write_scene
+from tests.support.requests import compose_messages
 
 FRAMES = 4
 

@@ -38,7 +38,7 @@ class Place(NamedTuple):
         question: Any = {"video": context.pop("video", str(self.clip)), "question": "What is heard?"}
         question["audio"] = context.pop("audio", [])
         roles = dict.fromkeys(AGENTS, model)
-        known = {**roles, "when_deaf": "evidence", "frames": 4, **context}
+        known = {**roles, "unsupported_modality": "evidence", "frames": 4, **context}
         return await ask(question, make_context(known), desk=self.desk)
 
     def tries(self) -> list[int]:

@@ -39,7 +39,7 @@ class Stage(NamedTuple):
 
     def graph(self, checkpointer: Any = None) -> AureliaGraph:
         """The graph at this desk."""
-        return build_graph(desk=self.desk, checkpointer=checkpointer)
+        return build_graph(client=self.desk, checkpointer=checkpointer)
 
     async def ask(self, *, choices: list[str] | None = None, **context: Any) -> dict[str, Any]:
         """One question through the graph."""

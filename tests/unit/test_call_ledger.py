@@ -58,7 +58,7 @@ async def test_the_same_call_is_paid_once_and_free_for_another_run(ledger: CallL
     assert [reply.message.text for reply in (first, again, other)] == ["one"] * 3
     assert [reply.usage["calls"] for reply in (first, again, other)] == [1, 1, 0]
     assert model.said["target"] == 1
-    ledger.settle("r1", again)
+    ledger.mark_billed("r1", again)
     assert (await ledger.call(call(model))).usage["calls"] == 0
 
 

@@ -77,7 +77,7 @@ async def test_two_providers_and_fallbacks_make_one_bill(gemini: Gemini, place: 
     fallbacks = {f"{role}_fallback": SPEC for role in AGENTS}
     # The describer is asked first, and must not meet a fault of the loop.
     gemini.faults["generate"].insert(0, None)
-    result = await set_up.ask(threshold=10, max_iterations=3, when_deaf=f"describe:{SPEC}", **fallbacks)
+    result = await set_up.ask(threshold=10, max_iterations=3, unsupported_modality=f"describe:{SPEC}", **fallbacks)
     assert bill(result["usage"]) == billed(gemini.billed + set_up.server.billed)
 
 

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.registry import providers
-from nodes.target import injected_text
-from state.schema import Reasoning
+from aurelia_core.types import Reasoning
+from prompts.render import injected_text
 from targets import Target, explain, find_target, target_rows
 
 PAPER = [

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.base import ClipModel
 from aurelia_core.models.google import bill as google_bill
 from aurelia_core.models.google.billing import cache_is_worthwhile
 from aurelia_core.models.google.content import GeminiContentBuilder, referenced_media
@@ -34,7 +35,10 @@ from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, 
 from aurelia_core.models.google.files import FileUploads
 from aurelia_core.models.google.form import reply_settings
 from aurelia_core.models.google.limits import check_modalities, check_request_size, check_size, gemini_capability
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.provider_errors import as_model_error
+from aurelia_core.models.request_texts import texts_of
+from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
 from aurelia_core.types import Usage
 
 _NAME = re.compile(r"(models/|tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -48,10 +52,10 @@ class _Sent(NamedTuple):
     send: Callable[..., ChatResult]
     carrier: GeminiContentBuilder
     messages: list[BaseMessage]
-    fields: Mapping[str, Any]
+    request: RoleRequest
 
 
-class GeminiChat(ChatGoogleGenerativeAI):
+class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
     """A Gemini model that takes this project's requests; made by `make`."""
 
     _store: ClipStore = PrivateAttr()
@@ -73,9 +77,11 @@ class GeminiChat(ChatGoogleGenerativeAI):
         **kwargs: Any,
     ) -> ChatResult:
         check_modalities(self._spec, self.profile, referenced_media(messages))
-        fields: Mapping[str, Any] = messages[-1].additional_kwargs.get("request") or {}
-        send = partial(super()._generate, stop=stop, run_manager=run_manager, **reply_settings(fields), **kwargs)
-        sent = _Sent(send, GeminiContentBuilder(self._store, self._uploads), messages, fields)
+        request = request_of(messages)
+        send = partial(
+            super()._generate, stop=stop, run_manager=run_manager, **reply_settings(request.schema), **kwargs
+        )
+        sent = _Sent(send, GeminiContentBuilder(self._store, self._uploads), messages, request)
         google_bill.reset_usage()
         try:
             with typed_errors(self._spec, self._key):
@@ -118,22 +124,18 @@ class GeminiChat(ChatGoogleGenerativeAI):
     def _key(self) -> str:
         return self.google_api_key.get_secret_value() if self.google_api_key else ""
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
-        """Refuses, before a run pays for anything, what the model cannot carry.
-
-        Raises:
-            InputError: it cannot carry what the fields hold; the message says what to do.
-        """
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
+        """Refuses, before a run pays for anything, what the model cannot carry."""
         if not sees_clip:
             return
-        clip, tracks = fields["clip"], list(fields["tracks"])
+        clip, tracks = media.clip, list(media.tracks)
         check_modalities(self._spec, self.profile, [clip, *tracks])
         carrier = GeminiContentBuilder(self._store, self._uploads)
         whole = [clip] if carrier.whole(clip, tracks) else []
         sounds = tracks or ([clip] if clip["has_audio"] else [])
         check_size(self._spec, gemini_capability(self.model), [*whole, *tracks], sounds, carrier.frames(clip, tracks))
 
-    def look_up(self) -> None:
+    def check_credentials(self) -> None:
         """Asks Google once whether key and model name are good; whatever else it meets, a call will tell better.
 
         Raises:
@@ -175,7 +177,9 @@ class GeminiChat(ChatGoogleGenerativeAI):
         wire: list[BaseMessage] = []
         for message in sent.messages:
             if isinstance(message, HumanMessage) and isinstance(message.content, list):
-                content = sent.carrier.content(message.content, sent.fields, headless=cached is not None)
+                content = sent.carrier.content(
+                    message.content, sent.request, texts_of(sent.messages), headless=cached is not None
+                )
                 check_request_size(self._spec, gemini_capability(self.model), content)
                 wire.append(HumanMessage(content))
             # The cache holds the system text already, and Google refuses it beside one.
@@ -188,7 +192,9 @@ class GeminiChat(ChatGoogleGenerativeAI):
 
     def _head(self, sent: _Sent) -> str | None:
         """What stands for the request's head in the caches; None where it is not to be cached."""
-        calls = (sent.fields.get("reuse") or {}).get(sent.fields.get("role"), 0)
+        calls = 0
+        if isinstance(sent.request, ClipRequest) and sent.request.reuse:
+            calls = next((calls for role, calls in sent.request.reuse.items() if role == sent.request.role), 0)
         media = referenced_media(sent.messages)
         if not media or not cache_is_worthwhile(self.model, calls, CACHE_LIFETIME_SECONDS):
             return None
@@ -198,7 +204,9 @@ class GeminiChat(ChatGoogleGenerativeAI):
 
     def _head_content(self, sent: _Sent) -> dict[str, Any]:
         wire = [
-            HumanMessage(sent.carrier.head(message.content)) if isinstance(message.content, list) else message
+            HumanMessage(sent.carrier.head(message.content, texts_of(sent.messages)))
+            if isinstance(message.content, list)
+            else message
             for message in sent.messages[:2]
         ]
         ready = self._prepare_request(wire)

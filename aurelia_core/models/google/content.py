@@ -7,7 +7,7 @@ windows of the latest attempt come after it, before the role's text. It sends no
 import io
 import math
 import wave
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -18,7 +18,8 @@ from PIL import Image
 from aurelia_core.media import ClipStore
 from aurelia_core.media.guard import detect_demuxer
 from aurelia_core.models.google.files import FileUploads
-from aurelia_core.models.messages import TRACK_LETTERS
+from aurelia_core.models.request_texts import RequestTexts
+from aurelia_core.models.requests import ClipRequest, RoleRequest
 from aurelia_core.types import MediaRef, Window
 
 MAX_INLINE_BYTES = 1_000_000
@@ -57,14 +58,20 @@ class GeminiContentBuilder:
         self.contents: list[str] = []
 
     def content(
-        self, blocks: Sequence[GeminiBlock], fields: Mapping[str, Any], *, headless: bool = False
+        self,
+        blocks: Sequence[GeminiBlock],
+        request: RoleRequest,
+        texts: RequestTexts,
+        *,
+        headless: bool = False,
     ) -> list[GeminiBlock]:
         """The blocks of one message with media in place of references; others are left as they are.
 
         Args:
             blocks: a message's content; the first reference is the clip, the others its separate tracks, and the last
                 block is the role's text.
-            fields: the request, of which the latest `looks` and `frames` are read.
+            request: the request, of which the closer look and the number of frames are read.
+            texts: the words around the media.
             headless: leaves out the head, because it lies in a context cache.
         """
         refs = block_references(blocks)
@@ -72,16 +79,21 @@ class GeminiContentBuilder:
             return list(blocks)
         clip, tracks = refs[0], refs[1:]
         whole = self.whole(clip, tracks)
-        looks = fields.get("looks") or [[]]
-        closer = self._closer(clip, tracks, whole, looks[-1], int(fields.get("frames") or _SHORT_CLIP_FRAMES))
-        return [*([] if headless else self.head(blocks)), *closer, *blocks[-1:]]
+        frames = _SHORT_CLIP_FRAMES
+        if isinstance(request, ClipRequest) and request.media:
+            frames = request.media.frame_count
+        windows = list(request.closer_look)
+        closer = self._closer(clip, tracks, whole, windows, frames, texts)
+        head = [] if headless else self.head(blocks, texts)
+        return [*head, *closer, *blocks[-1:]]
 
-    def head(self, blocks: Sequence[GeminiBlock]) -> list[GeminiBlock]:
+    def head(self, blocks: Sequence[GeminiBlock], request_texts: RequestTexts) -> list[GeminiBlock]:
         """What all requests on the clip begin with: its media, and what every role is told of it."""
         refs = block_references(blocks)
         clip, tracks = refs[0], refs[1:]
         texts = [block for block in blocks if not (isinstance(block, dict) and "clip" in block)]
-        return [*self._clip(clip, tracks, self.whole(clip, tracks)), *self._tracks(tracks), *texts[:-1]]
+        media = [*self._clip(clip, tracks, request_texts), *self._tracks(tracks, request_texts)]
+        return [*media, *texts[:-1]]
 
     def whole(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> WholeFile | None:
         """The clip's file if it travels whole: with separate tracks its own sound must not come along."""
@@ -93,55 +105,60 @@ class GeminiContentBuilder:
             return math.ceil(_head_fps(clip["duration"]) * clip["duration"])
         return min(_MOST_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"])))
 
-    def _clip(self, clip: MediaRef, tracks: list[MediaRef], whole: WholeFile | None) -> Iterator[GeminiBlock]:
+    def _clip(self, clip: MediaRef, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[GeminiBlock]:
+        whole = self.whole(clip, tracks)
         if whole:
             yield {**self._file(clip, whole), "video_metadata": {"fps": _head_fps(clip["duration"])}}
             return
         # A clip whose own sound does not count must not bring it along: its picture goes as frames. One whose container
         # Gemini does not read goes as frames and sound.
-        yield from self._stills(clip, [], self.frames(clip, tracks))
+        yield from self._stills(clip, [], self.frames(clip, tracks), texts)
         if clip["has_audio"] and not tracks:
             yield self._sound(clip)
 
-    def _tracks(self, tracks: list[MediaRef]) -> Iterator[GeminiBlock]:
-        for letter, track in zip(TRACK_LETTERS, tracks, strict=False):
-            yield _text(f"Sound track {letter}:" if len(tracks) > 1 else "The sound track:")
+    def _tracks(self, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[GeminiBlock]:
+        for number, track in enumerate(tracks):
+            yield _text(texts.track_heading(number, len(tracks)))
             whole = self._whole(track)
             yield self._file(track, whole) if whole else self._sound(track)
 
     def _closer(
-        self, clip: MediaRef, tracks: list[MediaRef], whole: WholeFile | None, windows: list[Window], frames: int
+        self,
+        clip: MediaRef,
+        tracks: list[MediaRef],
+        whole: WholeFile | None,
+        windows: list[Window],
+        frames: int,
+        texts: RequestTexts,
     ) -> Iterator[GeminiBlock]:
         length = sum(window["end"] - window["start"] for window in windows)
         for window in windows:
-            shown = f"from {window['start']:.2f} to {window['end']:.2f} s"
-            yield _text(f"A closer look at the clip {shown}:")
+            yield _text(texts.file_look(window))
             if whole:
                 cut = {"start_offset": f"{window['start']:.3f}s", "end_offset": f"{window['end']:.3f}s"}
                 fps = min(_MOST_FPS, max(frames / length, _head_fps(clip["duration"])))
                 yield {**self._file(clip, whole), "video_metadata": {**cut, "fps": round(fps, 3)}}
             else:
-                yield from self._stills(clip, [window], max(2, frames // len(windows)))
+                yield from self._stills(clip, [window], max(2, frames // len(windows)), texts)
                 if clip["has_audio"] and not tracks:
-                    yield self._cut(clip, window, f"The clip's sound {shown}")
-            for letter, track in zip(TRACK_LETTERS, tracks, strict=False):
-                yield self._cut(track, window, f"Sound track {letter if len(tracks) > 1 else ''} {shown}")
+                    yield self._cut(clip, window, texts.sound_cut(None, 0, window), texts)
+            for number, track in enumerate(tracks):
+                yield self._cut(track, window, texts.sound_cut(number, len(tracks), window), texts)
 
-    def _cut(self, ref: MediaRef, window: Window, title: str) -> GeminiBlock:
-        title = " ".join(title.split())
+    def _cut(self, ref: MediaRef, window: Window, title: str, texts: RequestTexts) -> GeminiBlock:
         end = min(window["end"], ref["audio_seconds"] or ref["duration"])
         if end <= window["start"]:
-            return _text(f"{title}: it has ended before.")
+            return _text(texts.sound_cut_ended(title))
         if end - window["start"] > _LONGEST_CUT:
-            return _text(f"{title}: listen to it again, above.")
+            return _text(texts.sound_cut_long(title))
         return _media("audio/wav", self._wav(ref, [{"start": window["start"], "end": end}]))
 
-    def _stills(self, clip: MediaRef, windows: list[Window], count: int) -> Iterator[GeminiBlock]:
+    def _stills(self, clip: MediaRef, windows: list[Window], count: int, texts: RequestTexts) -> Iterator[GeminiBlock]:
         frames = self._store.frames(clip, windows, count, height=512)
         for time, image in zip(frames.times, frames.images, strict=True):
             packed = io.BytesIO()
             Image.fromarray(np.asarray(image)).save(packed, "JPEG", quality=85)
-            yield _text(f"at {time:.2f} s")
+            yield _text(texts.frame_time(float(time)))
             yield _media("image/jpeg", packed.getvalue())
 
     def _file(self, ref: MediaRef, whole: WholeFile) -> dict[str, Any]:

@@ -10,18 +10,18 @@ _PLAIN = frozenset(
 _NAMED = ("properties", "$defs")
 
 
-def reply_settings(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that hold the reply to the request's schema; none for plain text."""
-    if not fields.get("schema"):
+def reply_settings(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings that make the provider enforce the schema; none for plain text."""
+    if not schema:
         return {}
-    return {"response_mime_type": "application/json", "response_json_schema": _understood(fields["schema"])}
+    return {"response_mime_type": "application/json", "response_json_schema": _understood(schema)}
 
 
 def _understood(schema: Any) -> Any:
     """The schema with the keywords that Gemini knows; the reply is validated against the whole one all the same."""
     if isinstance(schema, list):
         return [_understood(part) for part in schema]
-    if not isinstance(schema, dict):
+    if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
         return {"$ref": schema["$ref"]}

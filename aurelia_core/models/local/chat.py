@@ -7,7 +7,7 @@ the prompt only; the weights cost nothing.
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -18,15 +18,17 @@ from pydantic import Field, PrivateAttr
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.base import ClipModel
 from aurelia_core.models.capabilities import missing_requirements
 from aurelia_core.models.local.content import RequestConverter
 from aurelia_core.models.local.loading import LoadedProcessor, load_engine, load_reader, runs_own_code
 from aurelia_core.models.local.setup import Placement, choose_placement
 from aurelia_core.models.local.weights import Weights, find_weights
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Sense
 
 
-class LocalChat(BaseChatModel):
+class LocalChat(ClipModel, BaseChatModel):
     """A chat model that runs in this process.
 
     Attributes:
@@ -74,17 +76,13 @@ class LocalChat(BaseChatModel):
     def _most(self) -> int:
         return self.here.tokens or self._reader.senses.row.output
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
-        """Refuses, before a run begins, what the model cannot carry.
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
+        """Refuses, before a run begins, what the model cannot carry."""
+        self._teller.check_clip(media, sees_clip=sees_clip)
 
-        Raises:
-            InputError: it cannot carry what the fields hold; the message says what to do.
-        """
-        self._teller.refuse(fields, sees_clip)
-
-    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
-        """What of the clip that the fields name the model cannot take: its picture, its sound."""
-        return self._teller.lacks(fields)
+    def missing_modalities(self, media: MediaRequest) -> list[Sense]:
+        """Which of the clip's senses the model cannot take: picture, sound."""
+        return self._teller.missing_modalities(media)
 
     def _generate(
         self,

@@ -15,7 +15,6 @@ from aurelia_core.errors import AureliaError, ModelError
 from aurelia_core.models.local.content import NO_PARTS, ChatRequest, MediaParts, RequestConverter, join_parts
 from aurelia_core.models.local.prefix_cache import CachedPrefix, PrefixCache, cache_bytes_of, compact_cache, copy_cache
 from aurelia_core.models.local.prompt_writer import ModelInputs, PromptWriter
-from aurelia_core.models.media_request import MediaRequest
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -109,10 +108,10 @@ class InferenceEngine:
         if told.clip is None:
             return self._plainly(self._writer.inputs(self._writer.whole(told, []), NO_PARTS), NO_PARTS)
         if self.reuses:
-            reused = self._with_prefix(told, told.clip, teller, most)
+            reused = self._with_prefix(told, teller, most)
             if reused:
                 return reused
-        head = teller.head(told.clip)
+        head = teller.head(told)
         shown = join_parts([head, told.look])
         return self._plainly(self._writer.inputs(self._writer.whole(told, head.blocks), shown), shown)
 
@@ -161,13 +160,11 @@ class InferenceEngine:
             raise ModelError(f"{self._spec} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
         return Generated(text, len(reply), cut, encoded)
 
-    def _with_prefix(
-        self, told: ChatRequest, clip: MediaRequest, teller: RequestConverter, most: int
-    ) -> EncodedPrompt | None:
+    def _with_prefix(self, told: ChatRequest, teller: RequestConverter, most: int) -> EncodedPrompt | None:
         """The request behind its kept head; None where the two cannot be told apart."""
         key = _key(told)
         kept = self.prefixes.get(key)
-        head = None if kept else teller.head(clip)
+        head = None if kept else teller.head(told)
         blocks = kept.blocks if kept else head.blocks if head else []
         opening, text = self._writer.head(told, blocks), self._writer.whole(told, blocks)
         plain_head, plain = self._writer.tokens(opening), self._writer.tokens(text)
@@ -175,7 +172,7 @@ class InferenceEngine:
             kept = None
         new = kept is None
         if kept is None:
-            kept = self._prefill(opening, head or teller.head(clip), plain_head, _common(plain_head, plain))
+            kept = self._prefill(opening, head or teller.head(told), plain_head, _common(plain_head, plain))
             if kept is None:
                 return None
             self.prefixes.made += 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aurelia_core.models.media_encoding import EncodedAudio, EncodedFrame
+from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.types import MediaRef
 
 WirePart = dict[str, Any]
@@ -17,11 +18,11 @@ def text_part(text: str) -> WirePart:
     return {"type": "text", "text": text}
 
 
-def frame_parts(taken: list[EncodedFrame]) -> list[WirePart]:
+def frame_parts(taken: list[EncodedFrame], texts: RequestTexts) -> list[WirePart]:
     """Each frame after its time."""
     parts = []
     for picture in taken:
-        parts.append(text_part(f"at {picture.time:.2f} s"))
+        parts.append(text_part(texts.frame_time(picture.time)))
         parts.append({"type": "image_url", "image_url": {"url": _data_url("image/jpeg", picture.jpeg)}})
     return parts
 

@@ -6,7 +6,6 @@ Chat completions only: the Responses API drops sound without a word. It never re
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import openai
@@ -17,12 +16,14 @@ from langchain_openai import ChatOpenAI
 from pydantic import Field, PrivateAttr, SecretStr
 
 from aurelia_core.errors import AureliaError, ModelError, SettingsError
+from aurelia_core.models.base import ClipModel
 from aurelia_core.models.call_ledger import message_usage
 from aurelia_core.models.capabilities import Structured, TokenPrice, call_cost
-from aurelia_core.models.media_request import media_request
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.openai.content import ContentBuilder, MediaLimits, WireMessages
 from aurelia_core.models.openai.reply_schema import response_format
 from aurelia_core.models.provider_errors import as_model_error, error_words
+from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
 from aurelia_core.types import Sense
 
 _LOOKUP_SECONDS = 20.0
@@ -32,7 +33,7 @@ _REMEDIES = {
 }
 
 
-class ChatCompletions(ChatOpenAI):
+class ChatCompletions(ClipModel, ChatOpenAI):
     """A chat model behind `/v1/chat/completions`.
 
     Attributes:
@@ -71,19 +72,15 @@ class ChatCompletions(ChatOpenAI):
         told = {"sees": self.carrier.sees, "sound": self.carrier.sound, "structured": self.structured}
         return {**super()._identifying_params, **told, **address}
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
-        """Refuses, before a run pays for anything, what the model cannot carry.
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
+        """Refuses, before a run pays for anything, what the model cannot carry."""
+        self._wirer.check_clip(media, sees_clip=sees_clip)
 
-        Raises:
-            InputError: it cannot carry what the fields hold; the message says what to do.
-        """
-        self._wirer.refuse(fields, sees_clip)
+    def missing_modalities(self, media: MediaRequest) -> list[Sense]:
+        """Which of the clip's senses the model cannot take: picture, sound."""
+        return self._wirer.missing_modalities(media)
 
-    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
-        """What of the clip that the fields name the model cannot take: its picture, its sound."""
-        return self._wirer.lacks(media_request(fields))
-
-    def look_up(self) -> None:
+    def check_credentials(self) -> None:
         """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
 
         Raises:
@@ -126,7 +123,7 @@ class ChatCompletions(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         wired = self._wirer.wire(messages)
-        self.look_up()
+        self.check_credentials()
         self._looked_up = True
         try:
             result = super()._generate(wired.messages, stop, run_manager, **{**self._how(messages), **kwargs})
@@ -136,12 +133,12 @@ class ChatCompletions(ChatOpenAI):
 
     def _how(self, messages: list[BaseMessage]) -> dict[str, Any]:
         """The form of the reply. In the raw body, since the client's own way raises on a reply that was paid for."""
-        fields = _fields(messages)
+        request = request_of(messages)
         body: dict[str, Any] = {}
-        if (schema := fields.get("schema")) and (form := response_format(schema, self.structured)):
+        if request.schema and (form := response_format(request.schema, self.structured)):
             body["response_format"] = form
-        if self.hosted and (clip := fields.get("clip")):
-            body["prompt_cache_key"] = clip["id"][:32]
+        if self.hosted and isinstance(request, ClipRequest) and request.media:
+            body["prompt_cache_key"] = request.media.clip["id"][:32]
         return {"extra_body": body} if body else {}
 
     def _judge_lookup(self, fault: openai.OpenAIError) -> None:
@@ -181,24 +178,19 @@ class ChatCompletions(ChatOpenAI):
         if price is not None:
             message.response_metadata["cost_usd"] = price
         message.response_metadata |= {"media_uploads": wired.media, "notes": wired.notes}
-        if fault := self._no_reply(message.text, ended, _fields(messages)):
+        if fault := self._no_reply(message.text, ended, request_of(messages)):
             fault.usage = message_usage(message)
             raise fault
         return result
 
-    def _no_reply(self, text: str, ended: str, fields: Mapping[str, Any]) -> ModelError | None:
+    def _no_reply(self, text: str, ended: str, request: RoleRequest) -> ModelError | None:
         """Why a text is no reply; half of a JSON object shows by itself, and is asked for again."""
         if not text.strip():
             said = f"{self.carrier.spec} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
             return ModelError(said.strip(), transient=ended not in _REMEDIES)
-        if ended == "length" and "schema" not in fields:
+        if ended == "length" and request.schema is None:
             return ModelError(
                 f"{self.carrier.spec} ended without a whole reply (finish reason length): its output limit cut it off;"
                 " choose a model with a larger one."
             )
         return None
-
-
-def _fields(messages: list[BaseMessage]) -> Mapping[str, Any]:
-    """The request that the last message carries as data; {} where it carries none."""
-    return (messages[-1].additional_kwargs.get("request") or {}) if messages else {}

@@ -6,7 +6,7 @@ every role and attempt, so that a provider's prompt cache can hit. A closer look
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -18,8 +18,6 @@ from aurelia_core.models.capabilities import Sees
 from aurelia_core.models.measured_text import measured_picture, measured_sound
 from aurelia_core.models.media_encoding import encode_audio, encode_frames
 from aurelia_core.models.media_request import MediaRequest
-from aurelia_core.models.media_request import media_request as seen_by
-from aurelia_core.models.messages import TRACK_LETTERS
 from aurelia_core.models.openai.blocks import (
     SoundForm,
     WirePart,
@@ -29,7 +27,9 @@ from aurelia_core.models.openai.blocks import (
     text_part,
     video_part,
 )
-from aurelia_core.types import MediaRef, Sense, Window
+from aurelia_core.models.request_texts import RequestTexts, texts_of
+from aurelia_core.models.requests import ClipRequest, request_of
+from aurelia_core.types import Sense, Window
 
 _KEPT_HEADS = 4
 
@@ -81,32 +81,30 @@ class ContentBuilder:
             InputError: the model cannot carry what the request holds; the message says what to do.
             MediaError: the clip cannot be read.
         """
-        fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
+        request = request_of(messages)
         seen: MediaRequest | None = None
         out: list[BaseMessage] = []
         for message in messages:
-            refs = _references(message)
-            if refs:
-                seen = seen_by(fields, refs)
-                message = HumanMessage(self._content(message, seen, _closer(fields)))
+            if _has_clip(message) and isinstance(request, ClipRequest) and request.media:
+                seen = request.media
+                message = HumanMessage(self._content(message, seen, list(request.closer_look), texts_of(messages)))
             out.append(message)
         self._check_heard(seen)
         return WireMessages(out, self._carried(seen), self._notes(seen))
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
-        """Refuses what the model cannot carry, from a request's fields alone: before a run pays for anything.
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
+        """Refuses what the model cannot carry, before a run pays for anything.
 
         Raises:
             InputError: the model cannot carry it; the message says what to do.
         """
-        seen = seen_by(fields) if sees_clip else None
-        if seen:
-            self._check(seen, [])
-        self._check_heard(seen)
+        if sees_clip:
+            self._check(media, [])
+        self._check_heard(media if sees_clip else None)
 
-    def lacks(self, seen: MediaRequest) -> list[Sense]:
-        """What of the media the model cannot take."""
-        return seen.lacking(sees=self._carrier.sees != "none", hears=self._carrier.sound != "none")
+    def missing_modalities(self, seen: MediaRequest) -> list[Sense]:
+        """Which of the clip's senses the model cannot take."""
+        return seen.missing_modalities(sees=self._carrier.sees != "none", hears=self._carrier.sound != "none")
 
     def _check_heard(self, seen: MediaRequest | None) -> None:
         if self._carrier.needs_audio and not (seen and seen.sounding):
@@ -115,26 +113,28 @@ class ContentBuilder:
                 " a sound track, and roles that hear nothing (summarizer, feedback) another model."
             )
 
-    def _content(self, message: BaseMessage, seen: MediaRequest, closer: list[Window]) -> list[str | dict[str, Any]]:
+    def _content(
+        self, message: BaseMessage, seen: MediaRequest, closer: list[Window], texts: RequestTexts
+    ) -> list[str | dict[str, Any]]:
         self._check(seen, closer)
         with self._lock:
             head = self._heads.get(seen.key)
         if head is None:
-            head = [*self._pictures(seen, []), *self._sounds(seen, [])]
+            head = [*self._pictures(seen, [], texts), *self._sounds(seen, [], texts)]
             with self._lock:
                 self._heads[seen.key] = head
                 while len(self._heads) > _KEPT_HEADS:
                     self._heads.popitem(last=False)
-        look = [part for window in closer for part in self._look(seen, window, len(closer))]
+        look = [part for window in closer for part in self._look(seen, window, len(closer), texts)]
         self._weigh([*head, *look])
-        texts = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
-        return [*head, *texts[:-1], *look, *texts[-1:]]
+        words = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
+        return [*head, *words[:-1], *look, *words[-1:]]
 
     def _check(self, seen: MediaRequest, closer: list[Window]) -> None:
         """Refuses what the model cannot carry, before anything is decoded."""
         carrier = self._carrier
-        seen.refuse(carrier.spec, self.lacks(seen))
-        count = (seen.frames if carrier.sees == "images" else 0) + (_share(seen, closer) * len(closer))
+        seen.check(carrier.spec, self.missing_modalities(seen))
+        count = (seen.frame_count if carrier.sees == "images" else 0) + (_share(seen, closer) * len(closer))
         if carrier.sees != "none" and carrier.most_frames is not None and count > carrier.most_frames:
             raise InputError(
                 f"{carrier.spec} takes {carrier.most_frames} images in one request, and this one has {count}:"
@@ -156,46 +156,48 @@ class ContentBuilder:
                 " give it fewer frames or a shorter clip."
             )
 
-    def _pictures(self, seen: MediaRequest, windows: list[Window]) -> list[WirePart]:
+    def _pictures(self, seen: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[WirePart]:
         sees = self._carrier.sees
         if not seen.visible:
             return []
         if sees == "video":
-            return [text_part("The clip:"), video_part(self._store.file(seen.clip), seen.clip)]
+            heading = text_part(texts.video_heading(with_sound=False))
+            return [heading, video_part(self._store.file(seen.clip), seen.clip)]
         if sees == "none":
-            text = seen.stand_in("picture", lambda: measured_picture(self._store, seen.clip, windows, seen.frames))
-            return [text_part(f"The picture cannot be given to you; this stands in its place. {text}")]
-        taken = encode_frames(self._store, seen.clip, windows, seen.frames)
-        return [text_part(f"The clip's picture as {len(taken)} frames, each after its time:"), *frame_parts(taken)]
+            text = seen.stand_in(
+                "picture", lambda: measured_picture(self._store, seen.clip, windows, seen.frame_count, texts)
+            )
+            return [text_part(texts.replacement(texts.sense_name("picture"), text))]
+        taken = encode_frames(self._store, seen.clip, windows, seen.frame_count)
+        return [text_part(texts.frames_heading(len(taken))), *frame_parts(taken, texts)]
 
-    def _sounds(self, seen: MediaRequest, windows: list[Window]) -> Iterator[WirePart]:
-        if self._carrier.sound == "none" and seen.sounding and "sound" in seen.described:
-            yield text_part(f"The sound cannot be given to you; this stands in its place. {seen.written('sound')}")
+    def _sounds(self, seen: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[WirePart]:
+        deaf = self._carrier.sound == "none"
+        if deaf and seen.sounding and "sound" in seen.described:
+            yield text_part(texts.replacement(texts.sense_name("sound"), seen.described_text("sound")))
             return
         for number, source in enumerate(seen.sounding):
-            name = "The clip's sound"
-            if seen.tracks:
-                name = "The sound track" if len(seen.tracks) == 1 else f"Candidate sound track {TRACK_LETTERS[number]}"
-            if self._carrier.sound == "none":
-                text = measured_sound(self._store, seen.clip, source if seen.tracks else None)
-                yield text_part(f"{name} cannot be given to you; this stands in its place. {text}")
+            name = texts.sound_name(number if seen.tracks else None, len(seen.tracks))
+            if deaf:
+                text = measured_sound(self._store, seen.clip, source if seen.tracks else None, texts)
+                yield text_part(texts.replacement(name, text))
                 continue
             for wave in encode_audio(self._store, source, windows):
-                yield text_part(f"{name}, {wave.start:.2f}-{wave.end:.2f} s:")
+                yield text_part(texts.sound_heading(name, wave.start, wave.end))
                 yield audio_part(wave, self._carrier.sound)
 
-    def _look(self, seen: MediaRequest, window: Window, looks: int) -> list[WirePart]:
-        stretch, share = f"{window['start']:.2f}-{window['end']:.2f} s", _share(seen, [window] * looks)
-        parts = [text_part(f"A closer look at {stretch} of the clip:")]
-        if self._carrier.sees == "none":
-            if "picture" in seen.described:
-                # What was written of the picture already stands whole in the head.
-                return [] if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
-            parts.append(text_part(measured_picture(self._store, seen.clip, [window], max(2, share))))
-        else:
-            parts += frame_parts(encode_frames(self._store, seen.clip, [window], share))
-        # What was measured of the sound already stands whole, at its finest, in the head.
-        return parts if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
+    def _look(self, seen: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[WirePart]:
+        share = _share(seen, [window] * looks)
+        parts = [text_part(texts.closer_look(window))]
+        # What was measured in the sound stands whole, at its finest, in the head already.
+        sounds = [] if self._carrier.sound == "none" else list(self._sounds(seen, [window], texts))
+        if self._carrier.sees != "none":
+            return [*parts, *frame_parts(encode_frames(self._store, seen.clip, [window], share), texts), *sounds]
+        if "picture" in seen.described:
+            # The description of the picture stands whole in the head already.
+            return [*parts, *sounds] if sounds or self._carrier.sound != "none" else []
+        parts.append(text_part(measured_picture(self._store, seen.clip, [window], max(2, share), texts)))
+        return [*parts, *sounds]
 
     def _carried(self, seen: MediaRequest | None) -> int:
         if seen is None:
@@ -205,19 +207,13 @@ class ContentBuilder:
         return int(own) + (len(seen.tracks) if hears else 0)
 
     def _notes(self, seen: MediaRequest | None) -> list[str]:
-        return seen.notes(self._carrier.spec, self.lacks(seen)) if seen else []
+        return seen.notes(self._carrier.spec, self.missing_modalities(seen)) if seen else []
 
 
-def _references(message: BaseMessage) -> list[MediaRef]:
+def _has_clip(message: BaseMessage) -> bool:
     blocks = message.content if isinstance(message.content, list) else []
-    return [block["clip"] for block in blocks if isinstance(block, dict) and block.get("type") == "clip"]
-
-
-def _closer(fields: Mapping[str, Any]) -> list[Window]:
-    """The windows of the latest attempt; [] for a role or an attempt that looks at everything."""
-    looks = fields.get("looks") or [[]]
-    return list(looks[-1])
+    return any(isinstance(block, dict) and block.get("type") == "clip" for block in blocks)
 
 
 def _share(seen: MediaRequest, windows: list[Window]) -> int:
-    return max(1, seen.frames // max(1, len(windows)))
+    return max(1, seen.frame_count // max(1, len(windows)))

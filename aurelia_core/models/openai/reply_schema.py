@@ -1,5 +1,6 @@
 """The JSON schema of a reply in the form that providers enforce. It neither validates nor repairs replies."""
 
+from collections.abc import Mapping
 from typing import Any
 
 # What OpenAI's strict mode takes; bounds and defaults are left to our own validation of the reply.
@@ -7,7 +8,7 @@ _KEPT = frozenset({"type", "enum", "const", "anyOf", "items", "properties", "$re
 _OPEN = ("oneOf", "allOf", "not", "patternProperties", "prefixItems", "if")
 
 
-def response_format(schema: dict[str, Any], mode: str) -> dict[str, Any] | None:
+def response_format(schema: Mapping[str, Any], mode: str) -> dict[str, Any] | None:
     """OpenAI's `response_format` for a reply.
 
     Args:
@@ -26,7 +27,7 @@ def response_format(schema: dict[str, Any], mode: str) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": named}
 
 
-def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
+def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """The schema with every property required, nothing else admitted, and no bounds; None where it cannot be so."""
     try:
         strict = _strict(schema)

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.base import ClipModel
+from aurelia_core.models.requests import request_of
 from aurelia_core.models.worker.process import WorkerProcess
 
 _NAME = re.compile(r"[a-z0-9_]{1,60}")
@@ -39,7 +41,7 @@ class WorkerSetup(BaseModel):
     answer_seconds: float = Field(default=300.0, gt=0, le=86_400, description="Time limit of one answer.")
 
 
-class WorkerChat(BaseChatModel):
+class WorkerChat(ClipModel, BaseChatModel):
     """A chat model that asks a worker process.
 
     Attributes:
@@ -134,13 +136,12 @@ class WorkerChat(BaseChatModel):
         fields = messages[-1].additional_kwargs.get("request", {})
         clips = [block["clip"] for message in messages for block in _blocks(message) if block["type"] == "clip"]
         files = [str(self.store.file(clip)) for clip in clips]
-        looks = fields.get("looks") or [[]]
         return {
             "system": "\n".join(_text(message) for message in messages if message.type == "system"),
             "text": "\n\n".join(_text(message) for message in messages if message.type != "system"),
             "video": files[0] if files else None,
             "audio": files[1:],
-            "windows": looks[-1],
+            "windows": list(request_of(messages).closer_look),
             **{name: fields[name] for name in _PASSED if name in fields},
         }
 
