@@ -10,7 +10,6 @@ from aurelia_offline.answering.finding import (
     join_words,
     motion_words,
     seconds_text,
-    stretch,
     unknown_finding,
     yes_no_finding,
 )
@@ -241,7 +240,7 @@ def answer_order(query: Query, seen: Observation) -> Finding:
     word = "at the same time" if abs(a.start - b.start) < 0.1 else "before" if a.start < b.start else "after"
     relation = {"before": "before", "after": "after"}.get(word, "during")
     cue = f"the one starts at {seconds_text(a.start)}, the other at {seconds_text(b.start)}"
-    return Finding((Value("rel", relation), Value("phrase", word)), word, cue, "both", (stretch(a), stretch(b)))
+    return Finding((Value("rel", relation), Value("phrase", word)), word, cue, "both")
 
 
 def choose_track(found: list[tuple[str, Observation]]) -> Finding:

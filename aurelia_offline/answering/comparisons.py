@@ -10,7 +10,6 @@ from aurelia_offline.answering.finding import (
     event_words,
     position_value,
     sound_name,
-    stretch,
     unknown_finding,
     yes_no_finding,
 )
@@ -63,16 +62,15 @@ def answer_compare(query: Query, seen: Observation) -> Finding:
     if first is None or second is None:
         return unknown_finding(missing or absent, _modality(query))
     cue = f"{event_words(first, seen)}; {event_words(second, seen)}"
-    windows = (stretch(first), stretch(second))
     if query.prop == "together":
         others = select_events(other, seen).events
         answer = any(min(first.end, each.end) - max(first.start, each.start) > -0.06 for each in others)
-        return yes_no_finding(answer != query.negated, cue, _modality(query), windows)
+        return yes_no_finding(answer != query.negated, cue, _modality(query))
     a, b = _pick_property(query.pick, prop, seen), _pick_property(other, prop, seen)
     if a is None or b is None:
         return unknown_finding(f"{cue}: this could not be measured of both", _modality(query))
     exceeds = not is_tied(a, b, prop) and (a > b) == up and a != b
-    return yes_no_finding(exceeds != query.negated, cue, _modality(query), windows)
+    return yes_no_finding(exceeds != query.negated, cue, _modality(query))
 
 
 def answer_choose(query: Query, seen: Observation) -> Finding:
@@ -92,9 +90,7 @@ def answer_choose(query: Query, seen: Observation) -> Finding:
         return unknown_finding(f"{cue}: the difference is too small to measure", _modality(query))
     winner = parties[0] if (a > b) == up else parties[1]
     event = select_events(winner, seen).events[0]
-    return Finding(
-        tuple(_winner_values(winner, event, seen)), pick_text(winner), cue, _modality(query), (stretch(event),)
-    )
+    return Finding(tuple(_winner_values(winner, event, seen)), pick_text(winner), cue, _modality(query))
 
 
 def _winner_values(pick: Pick, event: MeasuredEvent, seen: Observation) -> list[Value]:
@@ -123,7 +119,7 @@ def answer_same(query: Query, seen: Observation) -> Finding:
     equal = _is_equal(first, second, query.prop or "event")
     if equal is None:
         return unknown_finding(f"{cue}: this could not be measured of both", _modality(query))
-    return yes_no_finding(equal != query.negated, cue, _modality(query), (stretch(first), stretch(second)))
+    return yes_no_finding(equal != query.negated, cue, _modality(query))
 
 
 def _is_equal(first: MeasuredEvent, second: MeasuredEvent, prop: str) -> bool | None:
@@ -165,7 +161,7 @@ def answer_bound(query: Query, seen: Observation) -> Finding:
         "least": number >= limit,
         "most": number <= limit,
     }.get(query.bound or "exact", abs(number - limit) <= room)
-    return yes_no_finding(answer != query.negated, found.cue, found.modality, found.windows)
+    return yes_no_finding(answer != query.negated, found.cue, found.modality)
 
 
 def answer_gap(query: Query, seen: Observation) -> Finding:
@@ -178,7 +174,7 @@ def answer_gap(query: Query, seen: Observation) -> Finding:
     between = late.start - (early.end if query.prop == "end" else early.start)
     cue = f"{event_words(early, seen)}; {event_words(late, seen)}"
     text = f"{max(0.0, between):.1f} s"
-    return Finding((Value("seconds", max(0.0, between)),), text, cue, _modality(query), (stretch(early), stretch(late)))
+    return Finding((Value("seconds", max(0.0, between)),), text, cue, _modality(query))
 
 
 def answer_sequence(query: Query, seen: Observation) -> Finding:
@@ -223,4 +219,4 @@ def answer_relative(query: Query, seen: Observation) -> Finding:
     more = a > b
     word = _COMPARATIVES[prop][0 if more else 1]
     value = Value("comp", f"{prop}{'+' if more else '-'}")
-    return Finding((value,), word, cue, _modality(query), (stretch(first), stretch(second)))
+    return Finding((value,), word, cue, _modality(query))

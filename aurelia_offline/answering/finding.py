@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
-from aurelia_core.types import Modality, Window
+from aurelia_core.types import Modality
 from aurelia_offline.answering.selection import MeasuredEvent, ordinal_word
 from aurelia_offline.questions.choices import UNKNOWN, Value
 
@@ -20,14 +20,12 @@ class Finding:
         text: the answer in plain words, "unknown" when there is none.
         cue: the times and numbers that support it, or why it is unknown.
         modality: which sense the cue comes from.
-        windows: where the cue lies, seconds.
     """
 
     values: tuple[Value, ...]
     text: str
     cue: str
     modality: Modality = "both"
-    windows: tuple[Window, ...] = ()
 
 
 def unknown_finding(cue: str, modality: Modality = "both") -> Finding:
@@ -35,14 +33,9 @@ def unknown_finding(cue: str, modality: Modality = "both") -> Finding:
     return Finding((), UNKNOWN, cue, modality)
 
 
-def yes_no_finding(answer: bool, cue: str, modality: Modality, windows: tuple[Window, ...] = ()) -> Finding:
+def yes_no_finding(answer: bool, cue: str, modality: Modality) -> Finding:
     """Yes or no."""
-    return Finding((Value("bool", answer),), "yes" if answer else "no", cue, modality, windows)
-
-
-def stretch(event: MeasuredEvent) -> Window:
-    """The event's stretch with a little air around it, so that a look there has its onset and its end."""
-    return Window(start=max(0.0, round(event.start - 0.15, 2)), end=round(event.end + 0.15, 2))
+    return Finding((Value("bool", answer),), "yes" if answer else "no", cue, modality)
 
 
 def seconds_text(time: float) -> str:

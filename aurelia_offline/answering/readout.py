@@ -14,7 +14,6 @@ from aurelia_offline.answering.finding import (
     position_words,
     seconds_text,
     sound_name,
-    stretch,
     unknown_finding,
     yes_no_finding,
 )
@@ -82,9 +81,7 @@ def answer_count(query: Query, seen: Observation) -> Finding:
     number = _count_different(found) if pick.distinct else len(found)
     listed = join_words([event_words(event, seen) for event in found[:12]]) or f"{pick_text(pick)} was not found"
     cue = f"{listed}{limits_text(pick.domain, seen)}"
-    return Finding(
-        (Value("number", number),), str(number), cue, domain_modality(pick.domain), tuple(map(stretch, found))
-    )
+    return Finding((Value("number", number),), str(number), cue, domain_modality(pick.domain))
 
 
 def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
@@ -194,7 +191,7 @@ def answer_property(query: Query, seen: Observation) -> Finding:
         if pick.other is not None and domain_modality(pick.other.domain) != domain_modality(pick.domain)
         else domain_modality(pick.domain)
     )
-    return Finding(shared, join_words(texts), cue, modality, tuple(map(stretch, found)))
+    return Finding(shared, join_words(texts), cue, modality)
 
 
 def _lasts_to_the_end(event: MeasuredEvent, seen: Observation) -> bool:
@@ -244,10 +241,7 @@ def answer_exists(query: Query, seen: Observation) -> Finding:
     there = bool(chosen.events) != query.negated
     cue = join_words([event_words(event, seen) for event in chosen.events[:6]])
     cue = cue or f"{pick_text(query.pick)} was not found"
-    windows = tuple(map(stretch, chosen.events))
-    return yes_no_finding(
-        there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain), windows
-    )
+    return yes_no_finding(there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain))
 
 
 def _find_ongoing(pick: Pick, seen: Observation) -> tuple[MeasuredEvent, ...]:
@@ -272,4 +266,4 @@ def answer_check(query: Query, seen: Observation) -> Finding:
         )
     said = str(found.values[0].data)
     true = claimed in said.split() if prop == "place" else claimed == said
-    return yes_no_finding(true != query.negated, found.cue, found.modality, found.windows)
+    return yes_no_finding(true != query.negated, found.cue, found.modality)

@@ -193,9 +193,10 @@ def _select_by_relation(
     first, last = anchors[0], anchors[-1]
     point = len(anchors) == 1 and first.start == first.end
     if relation in {"after", "right_after"}:
-        edge = first.end if len(anchors) == 1 else first.end
         later = tuple(
-            e for e in found if e.start >= edge - time_slack(e, seen) and e not in anchors and e.start > first.start
+            e
+            for e in found
+            if e.start >= first.end - time_slack(e, seen) and e not in anchors and e.start > first.start
         )
         return later[:1] if relation == "right_after" else later
     if relation in {"before", "right_before"}:

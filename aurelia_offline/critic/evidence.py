@@ -39,21 +39,12 @@ class HeardSound:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """A pulse: beats per minute and how regular it is, 0..1."""
-
-    bpm: float
-    regularity: float
-
-
-@dataclass(frozen=True, slots=True)
 class AudioEvidence:
-    """What is in a sound track. `silences` are stretches of at least 0.25 s in which nothing rises over the floor."""
+    """What is in a sound track: its length in seconds, its sounds in order, and its beat in beats per minute."""
 
     seconds: float
     sounds: tuple[HeardSound, ...] = ()
-    silences: tuple[tuple[float, float], ...] = ()
-    beat: Beat | None = None
+    bpm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

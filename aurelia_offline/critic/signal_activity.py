@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from aurelia_offline.critic.arrays import BoolMask, LabArray
 from aurelia_offline.critic.signal_colour import COLOUR_ANCHORS, nearest_anchors
-
-Array = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 ROWS, COLUMNS = 6, 9
 STEEP_DIFFERENCE = 0.03
@@ -35,11 +33,11 @@ class Activity:
     """
 
     times: npt.NDArray[np.float64]
-    share: Array
-    slips: Array
+    share: LabArray
+    slips: LabArray
     colours: dict[str, float] = field(default_factory=dict)
 
-    def inside(self, start: float, end: float) -> Mask:
+    def inside(self, start: float, end: float) -> BoolMask:
         """The frames of a stretch, bool[frames]; at least the nearest one."""
         chosen = (self.times >= start) & (self.times <= end)
         if not chosen.any():
@@ -47,7 +45,7 @@ class Activity:
         return np.asarray(chosen, dtype=bool)
 
 
-def steepness(still: Array) -> Array:
+def steepness(still: LabArray) -> LabArray:
     """Difference of each 2 x 2 block of cells to its neighbours, float32[rows / 2, columns / 2], from Oklab cells."""
     down = np.abs(np.diff(still, axis=0, append=still[-1:])).max(axis=-1)
     right = np.abs(np.diff(still, axis=1, append=still[:, -1:])).max(axis=-1)
@@ -57,7 +55,7 @@ def steepness(still: Array) -> Array:
     return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 
-def clearness(steep: Array, active: Mask) -> float:
+def clearness(steep: LabArray, active: BoolMask) -> float:
     """How far single moving things can be told apart, 0..1: by texture, and by how much of the picture ever stirs."""
     textured = float((steep > STEEP_DIFFERENCE).mean())
     ever = float(active.any(axis=0).mean())
@@ -67,7 +65,7 @@ def clearness(steep: Array, active: Mask) -> float:
     return float(np.clip(1 - max(doubts[0], min(doubts[1], 2 * doubts[0])), 0.0, 1.0))
 
 
-def measure_activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Mask) -> Activity:
+def measure_activity(times: npt.NDArray[np.float64], lab: LabArray, stir: LabArray, active: BoolMask) -> Activity:
     """The stir by parts of the picture.
 
     Args:
@@ -87,7 +85,7 @@ def measure_activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, ac
     return Activity(times, share, active.mean(axis=(1, 2), dtype=np.float32), _colours(lab, own))
 
 
-def _colours(lab: Array, own: Mask) -> dict[str, float]:
+def _colours(lab: LabArray, own: BoolMask) -> dict[str, float]:
     counts = np.zeros(len(COLOUR_ANCHORS))
     for frame, mask in zip(lab, own, strict=True):
         pixels = frame[: 2 * mask.shape[0] : 2, : 2 * mask.shape[1] : 2][mask]

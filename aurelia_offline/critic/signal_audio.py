@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from aurelia_offline.critic.arrays import FloatArray
 from aurelia_offline.critic.evidence import AudioEvidence, HeardSound
 from aurelia_offline.critic.signal_beat import find_beat
 from aurelia_offline.critic.signal_pitch import classify_sound
-
-Array = npt.NDArray[np.float64]
 
 _HOP_SECONDS = 0.005
 _WINDOW_SECONDS = 0.032
@@ -31,18 +30,17 @@ _STRONG_SPLIT_DB = 15.0
 _FADED_AWAY_DB, _SWELL_DB = 20.0, 12.0
 _BRIDGE_SECONDS = 0.06
 _MIN_SOUND_SECONDS = 0.012
-_MIN_SILENCE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class _Bands:
     """Band envelopes: `power` [bands, frames], mean square; `times` [frames], the middle of each window."""
 
-    power: Array
-    times: Array
+    power: FloatArray
+    times: FloatArray
 
     @property
-    def total(self) -> Array:
+    def total(self) -> FloatArray:
         """The level of all bands together, dBFS, float64[frames]."""
         return np.asarray(10 * np.log10(self.power.sum(axis=0) + 1e-12), dtype=np.float64)
 
@@ -55,7 +53,7 @@ def listen_to_track(samples: npt.NDArray[np.float32], rate: int) -> AudioEvidenc
         rate: samples a second, Hz.
 
     Returns:
-        Its sounds in order, its silences and its beat.
+        Its sounds in order, and its beat.
     """
     seconds = len(samples) / rate
     if len(samples) < 4 * _WINDOW_SECONDS * rate:
@@ -68,14 +66,14 @@ def listen_to_track(samples: npt.NDArray[np.float32], rate: int) -> AudioEvidenc
     spans = [part for span in gated for part in _split_at_rises(span, rise, bands)]
     sounds = [heard for span in spans if (heard := _measure_sound(wave, rate, bands, span, rise)) is not None]
     sounds = _rejoin_fadings(sounds)
-    pulse = find_beat(tuple(sounds), bands.times, rise)
+    bpm = find_beat(tuple(sounds), bands.times, rise)
     if ambient:
         below = _measure_ambience(wave, rate, alone=not sounds)
         sounds = [below, *(_doubt_in_ambience(heard, below.level) for heard in sounds)]
-    return AudioEvidence(seconds, tuple(sounds), _silences(sounds, seconds), pulse)
+    return AudioEvidence(seconds, tuple(sounds), bpm)
 
 
-def _filter_bank(wave: Array, rate: int) -> _Bands:
+def _filter_bank(wave: FloatArray, rate: int) -> _Bands:
     from scipy.signal import ShortTimeFFT
     from scipy.signal.windows import hann
 
@@ -144,13 +142,13 @@ def _join_across_dips(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]
     return joined
 
 
-def _smooth(power: Array, frames: int) -> Array:
+def _smooth(power: FloatArray, frames: int) -> FloatArray:
     from scipy.ndimage import uniform_filter1d
 
     return np.asarray(uniform_filter1d(power, frames, axis=-1), dtype=np.float64)
 
 
-def _energy_rise(bands: _Bands) -> Array:
+def _energy_rise(bands: _Bands) -> FloatArray:
     """Per frame, how many dB the bands that carry the sound just after rose over their lowest just before."""
     from scipy.ndimage import minimum_filter1d
 
@@ -164,7 +162,7 @@ def _energy_rise(bands: _Bands) -> Array:
     return np.asarray((weight * (after - before)).sum(axis=0) / weight.sum(axis=0), dtype=np.float64)
 
 
-def _split_at_rises(span: tuple[int, int], rise: Array, bands: _Bands) -> list[tuple[int, int]]:
+def _split_at_rises(span: tuple[int, int], rise: FloatArray, bands: _Bands) -> list[tuple[int, int]]:
     """Divide a span where a second sound starts inside the first: same gate, new energy."""
     from scipy.signal import find_peaks
 
@@ -183,7 +181,9 @@ def _split_at_rises(span: tuple[int, int], rise: Array, bands: _Bands) -> list[t
     return list(zip(marks, [*marks[1:], last], strict=True))
 
 
-def _measure_sound(wave: Array, rate: int, bands: _Bands, span: tuple[int, int], rise: Array) -> HeardSound | None:
+def _measure_sound(
+    wave: FloatArray, rate: int, bands: _Bands, span: tuple[int, int], rise: FloatArray
+) -> HeardSound | None:
     first, last = span
     total = bands.total[first:last]
     top = total.max()
@@ -231,7 +231,7 @@ def _doubt_in_ambience(heard: HeardSound, ambient_level: float) -> HeardSound:
     return replace(heard, sure=heard.sure * float(np.clip((heard.level - ambient_level - 3) / 9, 0.05, 1.0)))
 
 
-def _measure_ambience(wave: Array, rate: int, *, alone: bool) -> HeardSound:
+def _measure_ambience(wave: FloatArray, rate: int, *, alone: bool) -> HeardSound:
     """What fills a track that is never silent, as one sound of its whole length; doubtful beside others."""
     cells = wave[: len(wave) // 800 * 800].reshape(-1, 800)
     power = (cells**2).mean(axis=1)
@@ -245,7 +245,7 @@ def _measure_ambience(wave: Array, rate: int, *, alone: bool) -> HeardSound:
     )
 
 
-def _sharpen_edges(wave: Array, rate: int, start: float, end: float) -> tuple[float, float]:
+def _sharpen_edges(wave: FloatArray, rate: int, start: float, end: float) -> tuple[float, float]:
     """Move the edges of an event, known to a window's width, to where its short-time level passes its half (-14 dB)."""
     margin = _WINDOW_SECONDS / 2
     first, last = max(0, int((start - margin) * rate)), min(len(wave), int((end + margin) * rate))
@@ -258,10 +258,3 @@ def _sharpen_edges(wave: Array, rate: int, start: float, end: float) -> tuple[fl
     strong = np.flatnonzero(energy > energy.max() * 10**-1.4)
     weak = np.flatnonzero(energy > energy.max() * 10**-2.6)
     return (first + float(strong[0]) * cell) / rate, (first + float(weak[-1] + 1) * cell) / rate
-
-
-def _silences(sounds: Iterable[HeardSound], seconds: float) -> tuple[tuple[float, float], ...]:
-    edges = [0.0, *(edge for heard in sounds for edge in (heard.start, heard.end)), seconds]
-    latest = np.maximum.accumulate(edges)
-    pairs = zip(latest[::2], latest[1::2], strict=True)
-    return tuple((float(a), float(b)) for a, b in pairs if b - a >= _MIN_SILENCE_SECONDS)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+from aurelia_offline.critic.arrays import LabArray
 
 COLOUR_ANCHORS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "black": ((0, 0, 0), (22, 22, 22)),
@@ -37,7 +37,7 @@ _LINEAR_LIGHT = np.where(_SRGB_CODES <= 0.04045, _SRGB_CODES / 12.92, ((_SRGB_CO
 )
 
 
-def oklab(rgb: npt.NDArray[np.uint8]) -> Array:
+def oklab(rgb: npt.NDArray[np.uint8]) -> LabArray:
     """Oklab (L 0..1, a, b about -0.4..0.4), float32[..., 3], of sRGB bytes uint8[..., 3].
 
     A little light is added first: without it the cube root turns the noise of a dark picture into large differences.
@@ -50,7 +50,7 @@ _ANCHOR_NAMES = tuple(name for name, anchors in COLOUR_ANCHORS.items() for _ in 
 _ANCHOR_POINTS = oklab(np.array([anchor for anchors in COLOUR_ANCHORS.values() for anchor in anchors], np.uint8))
 
 
-def nearest_anchors(lab: Array) -> npt.NDArray[np.int_]:
+def nearest_anchors(lab: LabArray) -> npt.NDArray[np.int_]:
     """Index into `ANCHORS` of the name of each colour, int[...], of Oklab colours float32[..., 3]."""
     flat = lab.reshape(-1, 3)
     scale = np.array([0.7, 1.4, 1.4], np.float32)
@@ -62,7 +62,7 @@ def nearest_anchors(lab: Array) -> npt.NDArray[np.int_]:
     return np.asarray(found.reshape(lab.shape[:-1]), dtype=np.int_)
 
 
-def likely_names(lab: Array) -> tuple[str, ...]:
+def likely_names(lab: LabArray) -> tuple[str, ...]:
     """The name of one Oklab colour float32[3], and after it every other name that is nearly as near."""
     scale = np.array([0.7, 1.4, 1.4], np.float32)
     distance = np.sqrt((((_ANCHOR_POINTS - lab) * scale) ** 2).sum(axis=1))

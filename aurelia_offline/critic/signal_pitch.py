@@ -3,11 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from aurelia_core.signals.observation import SoundClass
-
-Array = npt.NDArray[np.float64]
+from aurelia_offline.critic.arrays import FloatArray
 
 _CLICK_SECONDS = 0.12
 _LOWEST_HZ, _HIGHEST_HZ = 45.0, 7600.0
@@ -28,12 +26,12 @@ class SoundNature(NamedTuple):
 
 
 class _Peaks(NamedTuple):
-    frequency: Array
-    power: Array
+    frequency: FloatArray
+    power: FloatArray
     share: float
 
 
-def classify_sound(part: Array, rate: int) -> SoundNature:
+def classify_sound(part: FloatArray, rate: int) -> SoundNature:
     """Judge one event.
 
     Args:
@@ -57,7 +55,7 @@ def classify_sound(part: Array, rate: int) -> SoundNature:
     return SoundNature(voice, float(np.clip((edge - tonal) / 0.2 + 0.2, 0, 1)), None, brightness)
 
 
-def _keeps_pitch(part: Array, rate: int, peaks: _Peaks) -> bool:
+def _keeps_pitch(part: FloatArray, rate: int, peaks: _Peaks) -> bool:
     """Whether the strongest frequency of most later stretches is among the sound's own: a glide has no one pitch."""
     length = int(_PART_SECONDS * rate)
     parts = [part[first : first + length] for first in range(0, len(part) - length + 1, length)]
@@ -74,20 +72,20 @@ def _keeps_pitch(part: Array, rate: int, peaks: _Peaks) -> bool:
     return float(np.mean(votes)) >= 0.6
 
 
-def _sounding_seconds(part: Array, rate: int) -> float:
+def _sounding_seconds(part: FloatArray, rate: int) -> float:
     """Seconds for which a sound stays within 15 dB of its loudest 10 ms."""
     cell = max(1, rate // 100)
     power = (part[: max(1, len(part) // cell) * cell].reshape(-1, min(cell, len(part))) ** 2).mean(axis=1)
     return float(np.sum(power > power.max() * 10**-1.5)) * cell / rate
 
 
-def _steady_part(part: Array, rate: int) -> Array:
+def _steady_part(part: FloatArray, rate: int) -> FloatArray:
     """The stretch of at most 0.35 s that follows the attack: what of the sound is steady."""
     skip = int(min(0.015, 0.1 * len(part) / rate) * rate)
     return part[skip : skip + int(0.35 * rate)]
 
 
-def _spectrum(body: Array, rate: int) -> tuple[Array, Array]:
+def _spectrum(body: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
     size = max(4096, 1 << (2 * len(body) - 1).bit_length())
     power = np.abs(np.fft.rfft(body * np.hanning(len(body)), size)) ** 2
     frequency = np.fft.rfftfreq(size, 1 / rate)
@@ -95,7 +93,7 @@ def _spectrum(body: Array, rate: int) -> tuple[Array, Array]:
     return power + 1e-20, np.asarray(frequency, dtype=np.float64)
 
 
-def _peaks(spectrum: Array, frequency: Array, width: float) -> _Peaks:
+def _peaks(spectrum: FloatArray, frequency: FloatArray, width: float) -> _Peaks:
     """The at most 12 strongest peaks, and the share of all energy within two resolution widths of the first eight."""
     from scipy.signal import find_peaks
 
@@ -115,7 +113,7 @@ def _peaks(spectrum: Array, frequency: Array, width: float) -> _Peaks:
     return _Peaks(frequency[order], spectrum[order], corrected)
 
 
-def _autocorrelation(body: Array, rate: int) -> tuple[float, float]:
+def _autocorrelation(body: FloatArray, rate: int) -> tuple[float, float]:
     """Clarity 0..1 and frequency in Hz of the shortest lag at which the sound repeats itself about as well as ever."""
     size = 1 << (2 * len(body) - 1).bit_length()
     window = np.hanning(len(body))
@@ -135,7 +133,7 @@ def _autocorrelation(body: Array, rate: int) -> tuple[float, float]:
     return float(np.clip(height, 0, 1)), float(rate / place)
 
 
-def _parabola_peak(curve: Array, top: int) -> tuple[float, float]:
+def _parabola_peak(curve: FloatArray, top: int) -> tuple[float, float]:
     """Place and height of the summit of the parabola through a maximum and its two neighbours."""
     left, middle, right = curve[top - 1], curve[top], curve[top + 1]
     bend = left - 2 * middle + right

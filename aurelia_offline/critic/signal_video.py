@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from aurelia_offline.critic.arrays import BoolMask, LabArray
 from aurelia_offline.critic.evidence import SeenMotion, Shot, VideoEvidence
 from aurelia_offline.critic.signal_activity import (
     STEEP_DIFFERENCE,
@@ -19,9 +20,6 @@ from aurelia_offline.critic.signal_activity import (
     steepness,
 )
 from aurelia_offline.critic.signal_colour import COLOUR_ANCHORS, likely_names, nearest_anchors, oklab
-
-Array = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 _CUT_DISTANCE = 0.3
 """Share of the picture that must change its colour class between two frames of a cut."""
@@ -38,7 +36,7 @@ _MAX_MOTIONS = 12
 class _Film:
     """Small frames in Oklab [frames, height, width, 3] and their times [frames] in seconds."""
 
-    lab: Array
+    lab: LabArray
     times: npt.NDArray[np.float64]
 
     @property
@@ -95,7 +93,7 @@ def _measure_clearness(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, 
     return clear, measure_activity(film.times[calm], lab, stir, active) if clear < 1 else None
 
 
-def _active_cells(stir: Array) -> Mask:
+def _active_cells(stir: LabArray) -> BoolMask:
     return np.asarray(stir > max(_STIR_DISPERSION, 4 * float(np.median(stir))), dtype=bool)
 
 
@@ -118,7 +116,7 @@ def _still_shots(images: npt.NDArray[np.uint8], duration: float) -> tuple[Shot, 
     return (_measure_shot(film, np.arange(len(images)), (0.0, duration)),)
 
 
-def _flash_frames(film: _Film) -> Mask:
+def _flash_frames(film: _Film) -> BoolMask:
     """Frames far lighter than the frames before and after, for at most a quarter of a second: bool[frames]."""
     middle = np.median(film.lab[:, ::2, ::2].reshape(len(film.times), -1, 3), axis=1)
     white = (middle[:, 0] > _FLASH_LIGHT) & (np.hypot(middle[:, 1], middle[:, 2]) < 0.03)
@@ -131,7 +129,7 @@ def _flash_frames(film: _Film) -> Mask:
     return flashed
 
 
-def _cut_frames(film: _Film, flashed: Mask) -> list[int]:
+def _cut_frames(film: _Film, flashed: BoolMask) -> list[int]:
     """Frames that begin a new shot: the colour histogram changes at once, and stays changed."""
     clear = np.flatnonzero(~flashed)
     cells = np.floor(film.lab[clear] / np.array([0.2, 0.1, 0.1], np.float32)).astype(np.int64) + 8
@@ -215,7 +213,7 @@ def _is_one_body(one: SeenMotion, other: SeenMotion) -> bool:
     return overlap > 0.7 * shorter and colours and abs(one.x - other.x) < 0.1 and abs(one.y - other.y) < 0.32
 
 
-def _dispersion(lab: Array) -> Array:
+def _dispersion(lab: LabArray) -> LabArray:
     """Dispersion of each cell over a frame and its two neighbours, averaged over 2 x 2 cells: [frames, h, w]."""
     padded = np.concatenate([lab[:1], lab, lab[-1:]])
     mean = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
@@ -226,7 +224,7 @@ def _dispersion(lab: Array) -> Array:
     return np.asarray(blocks.mean(axis=(2, 4)), dtype=np.float32)
 
 
-def _close_gaps(active: Mask, hold: int) -> Mask:
+def _close_gaps(active: BoolMask, hold: int) -> BoolMask:
     """Close gaps in time and in space, so that one thing's motion is one connected tube: bool[frames, h, w]."""
     from scipy.ndimage import maximum_filter, minimum_filter1d
 
@@ -234,7 +232,7 @@ def _close_gaps(active: Mask, hold: int) -> Mask:
     return np.asarray(minimum_filter1d(wide, 2 * hold + 1, axis=0, mode="nearest") > 0)
 
 
-def _measure_motion(film: _Film, tube: Mask, shot: Shot, still: Array) -> SeenMotion | None:
+def _measure_motion(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) -> SeenMotion | None:
     if not tube.any():
         return None
     frames = np.flatnonzero(tube.any(axis=(1, 2)))
@@ -258,7 +256,7 @@ def _motion_edges(times: npt.NDArray[np.float64], first: int, last: int, gap: fl
     return round(start, 3), round(max(end, start + 0.5 * gap), 3)
 
 
-def _moving_colours(film: _Film, tube: Mask, shot: Shot, still: Array) -> tuple[str, ...]:
+def _moving_colours(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) -> tuple[str, ...]:
     """Names of what moves in a tube: the commonest colour there that is not the ground it moves over."""
     fine = tube.any(axis=0).repeat(2, axis=0).repeat(2, axis=1)
     high, wide = min(fine.shape[0], still.shape[0]), min(fine.shape[1], still.shape[1])
@@ -280,7 +278,7 @@ def _moving_colours(film: _Film, tube: Mask, shot: Shot, still: Array) -> tuple[
     return tuple(dict.fromkeys([list(COLOUR_ANCHORS)[top], *likely_names(np.median(apart[named == top], axis=0))]))
 
 
-def _ring_around(area: Mask) -> Mask:
+def _ring_around(area: BoolMask) -> BoolMask:
     from scipy.ndimage import binary_dilation
 
     near = binary_dilation(area, iterations=2)

@@ -164,19 +164,19 @@ class SoundChecks(BaseChecks):
 
     def _tempo(self, claim: Claim) -> None:
         track = self.track(claim.about)
-        pulse = track.beat if track else None
+        bpm = track.bpm if track else None
         if self.untold(claim.about):
             return
-        if pulse is None:
+        if bpm is None:
             self.say(-0.8, claim, "no steady beat")
             return
-        truth = f"about {pulse.bpm:.0f} beats a minute"
+        truth = f"about {bpm:.0f} beats a minute"
         if track and claim.about.track in (None, 0):
             self.ledger.sounds |= set(range(len(track.sounds)))
         if claim.number is not None:
-            self.say(grade(abs(pulse.bpm / claim.number - 1), 0.06, 0.12), claim, truth, 1.3)
+            self.say(grade(abs(bpm / claim.number - 1), 0.06, 0.12), claim, truth, 1.3)
         elif claim.word in ("fast", "slow"):
-            verdict = max(-1.0, min(1.0, (pulse.bpm - 100) / 40)) * (1 if claim.word == "fast" else -1)
+            verdict = max(-1.0, min(1.0, (bpm - 100) / 40)) * (1 if claim.word == "fast" else -1)
             self.say(min(1.0, verdict + 0.3), claim, truth, 0.8)
         else:
             self.say(1.0, claim, truth)

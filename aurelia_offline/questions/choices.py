@@ -134,11 +134,8 @@ def _fitting_choices(value: Value, choices: list[str]) -> list[str]:
     if value.kind in _NUMERIC_KINDS:
         return _numeric_fit(value, choices)
     if value.kind == "letter":
-        named = {"track": value.data, "audio": value.data, "candidate": value.data}
         plain = {choice: split_words(choice) for choice in choices}
-        return [
-            c for c, said in plain.items() if str(value.data).lower() in said or _has_letter(c, str(named["track"]))
-        ]
+        return [c for c, said in plain.items() if str(value.data).lower() in said or _has_letter(c, str(value.data))]
     if value.kind == "sequence":
         return [choice for choice in choices if _read_sequence(choice) == value.data]
     if value.kind == "trendword":

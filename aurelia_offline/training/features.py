@@ -94,7 +94,7 @@ def _render_cells() -> dict[tuple[int, str, str, int], npt.NDArray[np.uint8]]:
         for form in mini_world.SHAPE_FORMS:
             for lift in range(LIFT_STEPS + 1):
                 height = mini_world.BOUNCE_RISE + scenes.BOUNCE_HEIGHT * (lift - 0.5) / LIFT_STEPS if lift else 0.0
-                clip = mini_world.WorldClip(0, (), (colour,) * 4, (form,) * 4)
+                clip = mini_world.WorldClip((), (colour,) * 4, (form,) * 4)
                 scene = mini_world.clip_scene(clip)
                 shapes = [
                     s.model_copy(update={"y": s.y - (height if s.size == mini_world.SHAPE_SIZE else 0)})

@@ -48,7 +48,6 @@ class Dance(NamedTuple):
     """One dance.
 
     Attributes:
-        seed: of all of it.
         beat: seconds from beat to beat.
         jumps: when the shape jumps, seconds, ascending; each takes half a beat.
         tracks: the candidates, A first.
@@ -56,7 +55,6 @@ class Dance(NamedTuple):
         colour, form: of the shape.
     """
 
-    seed: int
     beat: float
     jumps: tuple[float, ...]
     tracks: tuple[DanceTrack, ...]
@@ -98,7 +96,7 @@ def draw_dance(seed: int) -> Dance:
         SHAPE_COLOURS[int(rng.integers(len(SHAPE_COLOURS)))],
         SHAPE_FORMS[int(rng.integers(len(SHAPE_FORMS)))],
     )
-    return Dance(seed, round(beat, 3), struck["none"], tuple(tracks), place, colour, form)
+    return Dance(round(beat, 3), struck["none"], tuple(tracks), place, colour, form)
 
 
 def _list_rhythms(count: int) -> list[tuple[int, ...]]:

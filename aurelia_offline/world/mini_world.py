@@ -35,9 +35,8 @@ class PlayedTurn(NamedTuple):
 
 
 class WorldClip(NamedTuple):
-    """One clip of the world: its seed and turns, and what stands at each spot from the left."""
+    """One clip of the world: its turns, and what stands at each spot from the left."""
 
-    seed: int
     turns: tuple[PlayedTurn, ...]
     colours: tuple[Colour, ...]
     forms: tuple[ShapeForm, ...]
@@ -69,7 +68,7 @@ def draw_clip(seed: int, odd: float = 0.1) -> WorldClip:
         turns[at] = turns[at]._replace(instrument=None) if mute else turns[at]._replace(spot=None)
     colours = tuple(SHAPE_COLOURS[int(i)] for i in rng.permutation(len(SHAPE_COLOURS))[: len(known.spots)])
     forms = tuple(SHAPE_FORMS[int(i)] for i in rng.integers(0, len(SHAPE_FORMS), len(known.spots)))
-    return WorldClip(seed, tuple(turns), colours, forms)
+    return WorldClip(tuple(turns), colours, forms)
 
 
 def _draw_levels(rng: np.random.Generator) -> list[float]:

@@ -14,7 +14,6 @@ from typing import Literal, NamedTuple
 from aurelia_core.types import MediaRef
 
 Relation = Literal["right", "left", "after", "before"]
-Modality = Literal["audio", "visual", "both", "knowledge"]
 RANKS = ("loudest", "softest", "first", "last")
 RELATIONS: tuple[Relation, ...] = ("right", "left", "after", "before")
 

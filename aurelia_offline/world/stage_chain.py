@@ -5,10 +5,10 @@ from functools import cache
 from itertools import product
 from typing import Literal, NamedTuple
 
+from aurelia_core.types import Modality
 from aurelia_offline.world.stage import (
     RANKS,
     RELATIONS,
-    Modality,
     Referent,
     Relation,
     StageQuestion,
