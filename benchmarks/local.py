@@ -28,7 +28,7 @@ from aurelia_core.models.local.engine import InferenceEngine
 from aurelia_core.models.local.setup import cache_bytes, choose_placement
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from state.context import ROLES, make_context
 from tests.support import tiny_qwen_omni
 from tests.support.scripted import DEFAULTS, verdict
@@ -196,7 +196,7 @@ def main() -> None:
     gpu = choose_placement().device.startswith("cuda")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(Scene.model_validate(CLIP), folder / "clip.mp4")
+        write_scene(Scene.model_validate(CLIP), folder / "clip.mp4")
         sizes = tiny_qwen_omni.SIZES if gpu else MIDDLE
         weights = tiny_qwen_omni.write(folder / "weights", sizes=sizes, pixels=PIXELS)
         if gpu:

@@ -35,8 +35,8 @@ async def prepare(
         roles: the roles that the graph has a node for; no other model is made.
 
     Raises:
-        InputError: the question or the choices cannot be used, a review is wanted without a stored thread, or a model is
-             missing, its key wrong, or it cannot carry the clip.
+        InputError: the question or the choices cannot be used, a review is wanted without a stored thread, or a model
+            is missing, its key wrong, or it cannot carry the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check_question(state)

@@ -133,8 +133,8 @@ class Context(BaseModel):
         pattern=_UNSUPPORTED_MODALITY,
         title="If a model cannot hear (or see)",
         description="What is done with sound or picture that a model cannot take: error; evidence: text with what is"
-        " measured in it; describe:provider:model: a description by a model that can, asked once per clip. The result's warnings"
-        " say so.",
+        " measured in it; describe:provider:model: a description by a model that can, asked once"
+        " per clip. The result's warnings say so.",
         examples=["error", "evidence", "describe:google_genai:gemini-2.5-flash"],
     )
     prompt_cache: PromptCache = Field(

@@ -9,7 +9,7 @@ import pytest
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.openai_fixtures import AGENTS, SEEING, WINDOW, head
 from tests.support.openai_server_rules import image, sound
 from tests.support.scripted import verdict
@@ -132,7 +132,7 @@ async def test_what_the_target_cannot_carry_is_said_before_the_loop_is_paid_for(
 async def test_a_silent_clip_needs_no_choice(place: Any, tmp_path: Path) -> None:
     silent = tmp_path / "silent.mp4"
     shape = {"colour": "red", "shape": "circle", "x": 0.5, "y": 0.5, "size": 0.3, "moves": [[0.2, 0.7]]}
-    write(Scene.model_validate({"seconds": 1.0, "audible": False, "shapes": [shape]}), silent)
+    write_scene(Scene.model_validate({"seconds": 1.0, "audible": False, "shapes": [shape]}), silent)
     set_up = place()
     result = await set_up.ask(video=str(silent), unsupported_modality="error")
     assert (result["clip"]["has_audio"], result["warnings"]) == (False, [])
@@ -165,7 +165,7 @@ async def test_candidate_tracks_are_named_and_replace_the_clips_own_sound(
 ) -> None:
     other = tmp_path / "other.mp4"
     tone = {"start": 0.1, "end": 0.6, "voice": "tone", "pitch": 700.0, "level": -14.0}
-    write(Scene.model_validate({"seconds": 1.0, "fps": 12, "width": 64, "height": 48, "sounds": [tone]}), other)
+    write_scene(Scene.model_validate({"seconds": 1.0, "fps": 12, "width": 64, "height": 48, "sounds": [tone]}), other)
     set_up = place()
     await set_up.ask(target="openai:gpt-4o-audio-preview", audio=[str(duet), str(other)])
     sent = set_up.server.by("target")[0]

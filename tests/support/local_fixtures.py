@@ -13,7 +13,7 @@ from aurelia_core.models.local.engine import EncodedPrompt, InferenceEngine
 from aurelia_core.models.local.setup import choose_placement
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.types import MediaRef
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.requests import compose_messages
 
 FRAMES = 4
@@ -67,7 +67,7 @@ def local(folder: Path, store: ClipStore) -> Local:
 
 def clip(store: ClipStore, path: Path, scene: dict[str, Any]) -> MediaRef:
     """The scene as a clip of the store."""
-    write(Scene.model_validate(scene), path)
+    write_scene(Scene.model_validate(scene), path)
     return store.admit(path)
 
 
