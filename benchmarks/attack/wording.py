@@ -146,7 +146,9 @@ async def question(at: Place, number: int, dice: random.Random, tally: Tally, ke
     try:
         settings = make_context(context)
         progress = ProgressPrinter(settings, Console(file=screen, width=120, highlight=False))
-        made = await answer_question(given, settings, client=at.desk, on_event=progress.event, thread=thread, checkpointer=keep)
+        made = await answer_question(
+            given, settings, client=at.desk, on_event=progress.event, thread=thread, checkpointer=keep
+        )
         progress.result(made)
         tally.show(render_answer(made) + dump_visible_json(made))
         tally.ends["answer"] += 1

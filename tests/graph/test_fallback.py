@@ -67,7 +67,9 @@ async def both(set_up: Any, other: ScriptedChat, **context: Any) -> dict[str, An
     providers = {"scripted": lambda name, store: set_up.model, "other": lambda name, store: other}
     desk = ModelClient(set_up.desk.settings, providers=providers, store=set_up.desk.store, ledger=set_up.desk.ledger)
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    return await answer_question(question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), client=desk)
+    return await answer_question(
+        question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), client=desk
+    )
 
 
 async def test_a_reply_that_stays_out_of_form_is_a_failure_too(stage: Any) -> None:

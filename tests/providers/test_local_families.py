@@ -105,7 +105,9 @@ async def test_one_model_plays_every_role_in_the_real_graph(
     roles = dict.fromkeys(names, f"transformers:{family.folder}")
     desk = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger, sleep=no_wait))
     question: Any = {"video": str(duet), "question": "What is heard?", "choices": []}
-    result = await answer_question(question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), client=desk)
+    result = await answer_question(
+        question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), client=desk
+    )
     desk.close()
     # Random weights write no JSON: the loop ends honestly, and the target answers all the same.
     assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
