@@ -93,15 +93,16 @@ def run_command(
         require_media=require_media,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
-    from aurelia.bench.interrupts import run_interruptibly
     from aurelia.bench.progress import ProgressDisplay
-    from aurelia.bench.runner import RunResources, run_bench
+    from aurelia.bench.runner import RunResources, run_bench, run_interruptibly
 
     settings = Settings.from_environment(local=True)
-    house = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
+    resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
-    def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        return run_interruptibly(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
+    def carry_out(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        return run_interruptibly(
+            lambda stop: run_bench(file, out, context, plan, resources, on_event=on_event, interrupted=stop)
+        )
 
     if as_json:
         _check_outcome(carry_out(_print_json), out)

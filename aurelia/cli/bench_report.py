@@ -47,11 +47,11 @@ def report_command(
     from aurelia.bench.score_run import score_run_file
     from aurelia.report.build import build_report
 
-    house = _resources(media)
+    resources = _resources(media)
     for path in runs:
-        count = asyncio.run(score_run_file(path, house=house, judge=judge, concurrency=concurrency))
+        count = asyncio.run(score_run_file(path, resources=resources, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
-    written = build_report(runs, out, media=embed, store=house.clips() if embed != "none" else None)
+    written = build_report(runs, out, media=embed, store=resources.clip_store() if embed != "none" else None)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
@@ -70,7 +70,7 @@ def ablate_command(
 ) -> None:
     """Read every smaller setting off one run that went on to its cap; only the target is asked again."""
     caps, taus = _parse_numbers(iterations, "--iterations"), _parse_numbers(thresholds, "--thresholds")
-    house = _resources(media)
+    resources = _resources(media)
     from aurelia.bench.ablation import run_context as settings_of
     from aurelia.bench.ablation import setting_grid
     from aurelia.bench.run_file import RunFile
@@ -78,7 +78,7 @@ def ablate_command(
 
     with RunFile.open(run) as opened:
         given: Any = inject or [settings_of(opened).inject]
-    cells = asyncio.run(write_ablation(run, setting_grid(caps, taus, given), house, out, concurrency=concurrency))
+    cells = asyncio.run(write_ablation(run, setting_grid(caps, taus, given), resources, out, concurrency=concurrency))
     typer.echo(f"{len(cells)} settings written to {out.name}/ablation.md, .csv and .json.", err=True)
 
 
@@ -169,15 +169,15 @@ def mixture_command(
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
-    from aurelia.bench.interrupts import run_interruptibly
     from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.run_plan import Plan
+    from aurelia.bench.runner import run_interruptibly
     from aurelia.report.recipes import RecipeInput
 
-    house, plan = _resources(media), Plan(concurrency=concurrency)
+    resources, plan = _resources(media), Plan(concurrency=concurrency)
     with ProgressDisplay() as display:
         written = run_interruptibly(
-            lambda stop: recipe(RecipeInput(file, out, house, plan, display.event, stop, judge))
+            lambda stop: recipe(RecipeInput(file, out, resources, plan, display.event, stop, judge))
         )
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 

@@ -40,7 +40,7 @@ def asked_attempts(questions: Iterable[GridQuestion], runs: RunOutcomes) -> list
     """The attempts of a run that are the best at some T or tau, each once, and what the target said to it then."""
     found = []
     for question in questions:
-        told = {number: said.answer for (_, number), said in question.told.items() if number}
+        told = {number: said.answer for (_, number), said in question.answers.items() if number}
         result = runs.loops[question.record.id].result or {"iterations": []}
         for attempt in result["iterations"]:
             if attempt["score"] is not None and attempt["iteration"] in told:

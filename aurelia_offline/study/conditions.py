@@ -66,7 +66,7 @@ async def ask_conditions(
         ledger: the file that keeps the calls.
         concurrency: questions, and calls to a provider, at the same time.
     """
-    store = house.clips()
+    store = house.clip_store()
     kept = RunLedger(ledger, RateLimiter(concurrency, {}), sleep=house.sleep)
     desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=kept)
     clips, gate = ClipAdmitter(store), asyncio.Semaphore(concurrency)
@@ -94,8 +94,8 @@ async def ask_conditions(
 
 async def _clip_state(record: Record, desk: ModelClient, clips: ClipAdmitter) -> ClipState:
     """What the target is told, as the graph's first node prepares it."""
-    media = await clips.media(record)
-    asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}
+    media = await clips.admit(record)
+    asked: Any = {"video": media.video, "audio": [], "question": record.full_question(), "choices": record.choices}
     question, choices, _ = check_question(asked)
     clip = await asyncio.to_thread(desk.store.admit, media.video)
     return {"run": "study", "question": question, "choices": choices, "clip": clip, "tracks": []}

@@ -89,7 +89,7 @@ async def _run_batch(
     context = how.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
     out = file.with_name(f"{file.stem}-{plant}-{_CRITICS[critic].partition(':')[0]}.run")
     runs = await run_loops(how, file, out, house, context, "aurelia")
-    model = make_planted_agent(plant, house.clips())
+    model = make_planted_agent(plant, house.clip_store())
     return [_judge_recovery(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
 
 
