@@ -185,7 +185,7 @@ async def test_without_any_reasoning_a_person_may_write_one(stage: Any) -> None:
 
 async def test_a_review_needs_a_thread_that_is_kept(stage: Any) -> None:
     at = stage(scripted())
-    with pytest.raises(InputError, match="a thread that is kept"):
+    with pytest.raises(InputError, match="a stored thread"):
         await at.graph().ainvoke(
             {"video": str(at.clip), "question": "What is heard?"},
             context=make_context({**ROLES, "review": "reasoning"}),

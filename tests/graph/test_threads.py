@@ -112,7 +112,7 @@ async def test_a_thread_without_a_checkpointer_is_refused(stage: Any) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="Thread 'one' cannot be kept"):
         await answer_question(question(at), make_context(ROLES), client=at.desk, thread="one")
-    with pytest.raises(InputError, match="a thread that is kept"):
+    with pytest.raises(InputError, match="a stored thread"):
         await at.ask(review="reasoning")
 
 

@@ -77,6 +77,7 @@ def test_a_schema_that_cannot_be_strict_goes_as_it_is() -> None:
     assert response_format(free, "none") is None
 
 
+@pytest.mark.slow
 def test_doctor_names_what_a_profile_lacks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks() -> dict[str, list[str]]:
         return {profile["name"]: profile["lacks"] for profile in examine_machine(settings)["profiles"]}
