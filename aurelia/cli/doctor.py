@@ -86,9 +86,10 @@ def _missing_requirements(spec: str) -> list[str]:
 
 def _provider_refusal(spec: str, desk: ModelClient) -> str | None:
     """What the model's provider has against its key or its name; None when nothing, or when it does not answer."""
+    from aurelia_core.models.base import clip_model
+
     try:
-        if look_up := getattr(desk.model(spec), "look_up", None):
-            look_up()
+        clip_model(desk.model(spec)).check_credentials()
     except InputError as fault:
         return f"a key and a name that are accepted: {fault}"
     return None

@@ -13,10 +13,10 @@ from state.context import Context
 from state.events import (
     AttemptEvent,
     ClipEvent,
-    DescribedEvent,
+    DescriptionEvent,
     Event,
     FeedbackEvent,
-    ResumedEvent,
+    ResumeEvent,
     ReviewEvent,
     TargetEvent,
 )
@@ -50,7 +50,7 @@ class ProgressPrinter:
         }
         writers[event["event"]](event)
 
-    def _resumed(self, event: ResumedEvent) -> None:
+    def _resumed(self, event: ResumeEvent) -> None:
         done = f"{event['iterations']} attempt{'s' if event['iterations'] != 1 else ''}"
         self._line("Thread", f"{event['thread']} goes on after {done}: {', '.join(event['next'])}", "cyan")
 
@@ -63,7 +63,7 @@ class ProgressPrinter:
         size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames/s"
         self._line("Clip", f"{clip['duration']:.2f} s, {size}, {sound}  [{clip['id'][:12]}]", "cyan")
 
-    def _described(self, event: DescribedEvent) -> None:
+    def _described(self, event: DescriptionEvent) -> None:
         self._line("Described", f"the {event['sense']}, by {event['by']}", "cyan")
         for line in event["text"].splitlines():
             self._line("", line, "dim")
