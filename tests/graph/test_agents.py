@@ -41,7 +41,7 @@ async def test_every_agent_has_words_in_the_history_and_a_place_on_the_bill(stag
     graph = at.graph(InMemorySaver())
     roles = dict.fromkeys(CONTEXT_ROLES, "scripted:one")
     question: Any = {"video": str(at.clip), "question": "What is heard?"}
-    await ask(question, make_context(roles), desk=at.desk, graph=graph, thread="t")
+    await ask(question, make_context(roles), client=at.desk, graph=graph, thread="t")
     history = await read_thread(graph, "t")
     said = {node["node"] for node in history["nodes"] if node["text"]}
     asked = {agent.node for agent in AGENTS} - NO_MODEL - {"describer"}
@@ -107,7 +107,7 @@ client = ModelClient(Settings(home=home, any_file=True), providers={"scripted": 
 graph = build_graph(client=client, checkpointer=InMemorySaver())
 question = {"video": str(film(home / "clip.mp4", seconds=1.0)), "question": "What is heard?"}
 context = make_context({**dict.fromkeys(ROLES, "scripted:one"), "agents": {"critic": "scripted:two"}})
-result = asyncio.run(ask(question, context, desk=client, graph=graph, thread="t"))
+result = asyncio.run(ask(question, context, client=client, graph=graph, thread="t"))
 history = asyncio.run(read_thread(graph, "t"))
 bill = client.ledger._open().execute("SELECT role, spec FROM calls WHERE role = 'critic'").fetchall()
 client.close()
