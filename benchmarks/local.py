@@ -149,7 +149,7 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     engine = local_load.engine_of(found, here)
     engine.prefixes.clear()
     engine.reuses = reuse
-    settings = Settings(home=folder, any_file=True)
+    settings = Settings(home=folder, allow_any_file=True)
     desk = Desk(
         settings, providers={"played": lambda name, store: Played(weights=found, here=here, store=store, meter=meter)}
     )

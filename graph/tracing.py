@@ -1,7 +1,7 @@
 """What LangSmith is told beside the spans: attempt and score on each node, and the evaluator's score as feedback.
 
 Without tracing it does nothing at all. What may leave the machine is decided in `graph.sender`; a contact sheet of the
-clip goes along where the operator wants it (`Settings.trace_sheet`), and never otherwise.
+clip goes along where the operator wants it (`Settings.trace_contact_sheet`), and never otherwise.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ def observed(node: Node, desk: Desk | None = None) -> Any:
             try:
                 root = _root(span)
                 await asyncio.to_thread(_tell, span, root, update, settings_of(runtime))
-                if root and desk and (clip := update.get("clip")) and desk.settings.trace_sheet:
+                if root and desk and (clip := update.get("clip")) and desk.settings.trace_contact_sheet:
                     await asyncio.to_thread(_attach, root, desk, clip)
             except Exception as fault:
                 logging.getLogger(__name__).warning("The trace lacks what a node has to say: %s", fault)

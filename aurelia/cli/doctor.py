@@ -43,7 +43,7 @@ def examine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "packages": [{"name": name, "version": _version(name), "for": why} for name, why in PACKAGES.items()],
-        "media_roots": None if settings.any_file else len(settings.media_roots),
+        "media_roots": None if settings.allow_any_file else len(settings.media_roots),
         "local": _local(),
         "traces": _traces(settings),
         "profiles": [_profile(name, Desk(settings) if ask else None) for name in profiles.names()],
@@ -107,7 +107,7 @@ def _traces(settings: Settings) -> str:
 
     if not tracing_is_enabled():
         return "off (LANGSMITH_TRACING); aurelia trace shows a kept run without them"
-    media = "with a contact sheet of each clip" if settings.trace_sheet else "without media"
+    media = "with a contact sheet of each clip" if settings.trace_contact_sheet else "without media"
     return f"to the LangSmith project {get_tracer_project()!r}, {media}"
 
 

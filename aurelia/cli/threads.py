@@ -78,7 +78,7 @@ class Keeping:
 
         if self.review:
             progress.note("Thread", f"{self.thread} (stopped, it goes on with --thread {shlex.quote(self.thread)})")
-        async with kept(self.where or desk.settings.threads) as saver:
+        async with kept(self.where or desk.settings.threads_file) as saver:
             return await ask(
                 question,
                 context,
@@ -109,7 +109,7 @@ def trace(
 
 
 def _of_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
-    where = checkpoint or str(Settings.from_environment(local=True).threads)
+    where = checkpoint or str(Settings.from_environment(local=True).threads_file)
     if "://" not in where and not Path(where).expanduser().exists():
         raise InputError(f"There is no thread {thread!r}: none is kept here yet (aurelia ask --thread keeps one).")
     return asyncio.run(_told(thread, where))

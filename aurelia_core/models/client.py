@@ -108,14 +108,14 @@ class Desk:
     def store(self) -> ClipStore:
         """The clips."""
         if self._store is None:
-            self._store = ClipStore(self.settings, copy=not self.settings.any_file)
+            self._store = ClipStore(self.settings, copy=not self.settings.allow_any_file)
         return self._store
 
     @property
     def ledger(self) -> Ledger:
         """The call ledger."""
         if self._ledger is None:
-            self._ledger = Ledger(self.settings.ledger)
+            self._ledger = Ledger(self.settings.ledger_file)
         return self._ledger
 
     def model(self, spec: str) -> BaseChatModel:

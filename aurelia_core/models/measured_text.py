@@ -25,9 +25,9 @@ def sound_evidence(store: ClipStore, clip: MediaRef, track: MediaRef | None) -> 
     seconds = (track or clip)["audio_seconds"] or (track or clip)["duration"]
     samples = min(_MOST_SAMPLES, int(seconds * MAX_SAMPLE_RATE) + MAX_SAMPLE_RATE)
     seen = observe_clip(store, clip, track, [], _FEWEST_FRAMES, samples)
-    if not seen.heard:
+    if not seen.audio_spans:
         return "The sound is too long to be measured."
-    lines = [f"Measured in the sound, listened to at {seen.rate} samples a second:"]
+    lines = [f"Measured in the sound, listened to at {seen.sample_rate} samples a second:"]
     lines += _listed([_sound(sound) for sound in seen.sounds], "no separate sound")
     if seen.silences:
         lines.append("Silence: " + ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in seen.silences))
@@ -65,7 +65,7 @@ def _listed(lines: list[str], none: str) -> list[str]:
 
 def _sound(sound: DetectedSound) -> str:
     pitch = f", {sound.pitch:.0f} Hz" if sound.pitch else ""
-    return f"{sound.start:.2f}-{sound.end:.2f} s: {sound.voice}{pitch}, {sound.level:.1f} dBFS"
+    return f"{sound.start:.2f}-{sound.end:.2f} s: {sound.sound_class}{pitch}, {sound.level:.1f} dBFS"
 
 
 def _motion(motion: Motion) -> str:

@@ -106,7 +106,7 @@ def _inventory(
     heard = inventory.tracks_sentences(tracks) if tracks else inventory.heard(seen)
     cue = _hearing(seen, several=bool(tracks)) + change
     steps.append(_step(_with(ears, "listen again", windows), cue, " ".join(heard), "audio"))
-    if seen.seen:
+    if seen.video_spans:
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
         windows = inventory.between(inventory.stretches(seen, "motion")) if named_stretches else ""
         cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
@@ -121,8 +121,8 @@ def _with(task: str, verb: str, windows: str) -> str:
 def _hearing(seen: Observation, *, several: bool) -> str:
     if not seen.has_audio:
         return "The clip carries no sound track."
-    total = sum(end - start for start, end in seen.heard)
-    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.rate // 2} Hz."]
+    total = sum(end - start for start, end in seen.audio_spans)
+    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.sample_rate // 2} Hz."]
     levels = [f"{sound.level:.0f}" for sound in seen.sounds[:8]]
     if levels and not several:
         parts.append(f"Levels in order of time: {', '.join(levels)} dBFS.")

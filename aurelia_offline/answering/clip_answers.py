@@ -39,7 +39,7 @@ def steady(query: Query, seen: Observation) -> Finding:
 
 def sync(query: Query, seen: Observation) -> Finding:
     """Whether motion and sound start together; `query.value` 0 asks for the opposite."""
-    meeting = seen.coincidence
+    meeting = seen.sync
     if meeting is None:
         return unknown("sound and motion have no onsets that could be compared")
     if goes_on("sound", seen) or goes_on("motion", seen):
@@ -57,7 +57,7 @@ def sync(query: Query, seen: Observation) -> Finding:
 def lag(query: Query, seen: Observation) -> Finding:
     """How far motion and sound lie apart, seconds."""
     del query
-    meeting = seen.coincidence
+    meeting = seen.sync
     if meeting is None or meeting.strength < _IN_STEP_STRENGTH:
         return unknown("sound and motion have no common rhythm that a lag could be measured by")
     later = "motion after sound" if meeting.lag >= 0 else "sound after motion"
@@ -72,7 +72,7 @@ def silent(query: Query, seen: Observation) -> Finding:
 
 
 def _silent_share(seen: Observation) -> float:
-    heard = sum(end - start for start, end in seen.heard)
+    heard = sum(end - start for start, end in seen.audio_spans)
     return sum(end - start for start, end in seen.silences) / heard if heard else 1.0
 
 
@@ -101,7 +101,7 @@ def background(query: Query, seen: Observation, pieces: Sequence[Observation] = 
         span = _asked_span(query, seen)
         if span is None:
             return unknown("the moment that the question names was not found", "visual")
-        fitting = [piece for piece in pieces if piece.seen and _within(piece, span)]
+        fitting = [piece for piece in pieces if piece.video_spans and _within(piece, span)]
         if not fitting:
             return unknown(f"no look lay wholly between {seconds(span[0])} and {seconds(span[1])}", "visual")
         inside = fitting[0]
@@ -152,7 +152,7 @@ def _asked_span(query: Query, seen: Observation) -> tuple[float, float] | None:
 
 
 def _within(piece: Observation, span: tuple[float, float]) -> bool:
-    return all(span[0] - 0.1 <= start and end <= span[1] + 0.1 for start, end in piece.seen)
+    return all(span[0] - 0.1 <= start and end <= span[1] + 0.1 for start, end in piece.video_spans)
 
 
 def still(query: Query, seen: Observation) -> Finding:
@@ -234,7 +234,7 @@ def order(query: Query, seen: Observation) -> Finding:
 
 def candidates(found: list[tuple[str, Observation]]) -> Finding:
     """Which candidate audio fits the motion (DM-Match): the letter of the one whose times clearly fit best."""
-    scored = [(letter, _fit(seen), seen.coincidence) for letter, seen in found]
+    scored = [(letter, _fit(seen), seen.sync) for letter, seen in found]
     ranked = sorted(scored, key=lambda each: each[1], reverse=True)
     cue = "; ".join(
         f"audio {letter}: fit {fit:.2f}" + (f", onsets {meeting.lag:+.2f} s apart" if meeting else ", no common onsets")
@@ -251,7 +251,7 @@ def candidates(found: list[tuple[str, Observation]]) -> Finding:
 
 def _fit(seen: Observation) -> float:
     """How well sound and motion go together, 0..1: by their onsets, and by the time that they share."""
-    meeting = seen.coincidence
+    meeting = seen.sync
     near = max(0.2, 0.6 * seen.frame_gap) if isfinite(seen.frame_gap) else 0.2
     onsets = meeting.strength if meeting is not None and abs(meeting.lag) <= near else 0.0
     return (onsets + activity_overlap(seen.motions, seen.sounds)) / 2

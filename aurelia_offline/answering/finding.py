@@ -70,10 +70,10 @@ def loudness(level: float, levels: list[float]) -> str:
 
 def sound_name(sound: DetectedSound) -> str:
     """What a sound may be called: its voice, or what is sure of one that a listener would not call by it."""
-    if sound.kind is not None:
-        return sound.kind
-    low = "low " if sound.low else ""
-    return f"short {low}sound" if sound.voice == "click" else f"{low}sound of unclear pitch"
+    if sound.perceived_class is not None:
+        return sound.perceived_class
+    low = "low " if sound.is_low else ""
+    return f"short {low}sound" if sound.sound_class == "click" else f"{low}sound of unclear pitch"
 
 
 def sound_words(sound: DetectedSound, levels: list[float]) -> str:
@@ -82,7 +82,7 @@ def sound_words(sound: DetectedSound, levels: list[float]) -> str:
     pitch = f" of about {sound.pitch:.0f} Hz" if sound.pitch is not None else ""
     when = (
         f"at {seconds(sound.start)}"
-        if sound.voice == "click"
+        if sound.sound_class == "click"
         else f"from {seconds(sound.start)} to {seconds(sound.end)}"
     )
     return f"{article(kind)}{pitch} {when}"

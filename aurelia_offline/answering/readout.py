@@ -28,9 +28,9 @@ def blind(query: Query, seen: Observation) -> str:
     domain = query.pick.domain
     if domain in {"sound"} and not seen.has_audio:
         return "the clip has no sound track"
-    if domain in {"sound", "silence"} and seen.has_audio and not seen.heard:
+    if domain in {"sound", "silence"} and seen.has_audio and not seen.audio_spans:
         return "nothing was listened to"
-    if domain in {"motion", "cut", "flash", "background"} and not seen.seen:
+    if domain in {"motion", "cut", "flash", "background"} and not seen.video_spans:
         return "no frame was looked at"
     return ""
 
@@ -38,8 +38,8 @@ def blind(query: Query, seen: Observation) -> str:
 def limits(domain: str, seen: Observation) -> str:
     """How finely the looks saw and heard, where that matters for what was not found."""
     notes = []
-    if domain in {"sound", "any"} and seen.has_audio and 0 < seen.rate < 8000:
-        notes.append(f"nothing above {seen.rate // 2} Hz could be heard")
+    if domain in {"sound", "any"} and seen.has_audio and 0 < seen.sample_rate < 8000:
+        notes.append(f"nothing above {seen.sample_rate // 2} Hz could be heard")
     if domain in {"motion", "cut", "flash", "any"} and seen.frame_gap > 0.25:
         notes.append(f"the frames lie up to {seen.frame_gap:.1f} s apart")
     return f" ({'; '.join(notes)})" if notes else ""
@@ -83,7 +83,7 @@ def _different(found: tuple[Event, ...]) -> int:
                 describe_position(source.x, source.y) if source.colour is None else "",
             )
         elif isinstance(source, DetectedSound):
-            key = (source.voice, round(source.pitch / 12) if source.pitch else None)
+            key = (source.sound_class, round(source.pitch / 12) if source.pitch else None)
         else:
             key = (event.start,)
         if key not in kinds:
@@ -116,7 +116,7 @@ def _values(event: Event, ask: str, seen: Observation) -> list[Value]:
 
 def _voice(sound: DetectedSound) -> Value:
     """The kind of a sound; of one that is no plain tone, noise or click only the words for it."""
-    return Value("voice", sound.kind) if sound.kind else Value("phrase", sound_name(sound))
+    return Value("voice", sound.perceived_class) if sound.perceived_class else Value("phrase", sound_name(sound))
 
 
 def _where(motion: Motion) -> Value | None:

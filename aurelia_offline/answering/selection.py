@@ -53,9 +53,11 @@ def goes_on(domain: str, seen: Observation) -> bool:
     """
     if domain == "motion":
         spans = [(motion.start, motion.end) for motion in seen.motions]
-        return bool(seen.seen) and _covered(spans) > _MOSTLY * sum(end - start for start, end in seen.seen)
+        return bool(seen.video_spans) and _covered(spans) > _MOSTLY * sum(
+            end - start for start, end in seen.video_spans
+        )
     sounds = [(sound.start, sound.end) for sound in seen.sounds]
-    return any(_murmurs(span, sounds, seen.silences) for span in seen.heard)
+    return any(_murmurs(span, sounds, seen.silences) for span in seen.audio_spans)
 
 
 def _murmurs(span: Span, sounds: list[Span], silences: Sequence[Span]) -> bool:
@@ -88,7 +90,9 @@ def slack(event: Event, seen: Observation) -> float:
 
 def _fits(event: Event, pick: Pick) -> bool:
     source = event.source
-    if pick.voice is not None and not (isinstance(source, DetectedSound) and source.kind == pick.voice.rstrip("?")):
+    if pick.voice is not None and not (
+        isinstance(source, DetectedSound) and source.perceived_class == pick.voice.rstrip("?")
+    ):
         return False
     if pick.colour is not None and not (isinstance(source, Motion) and source.colour == pick.colour):
         return False
@@ -218,7 +222,7 @@ def select(pick: Pick, seen: Observation, alone: bool = False) -> Selection:
         seen: what was measured.
         alone: leave its relation aside.
     """
-    if pick.voice == "noise?" and not any(sound.kind == "noise" for sound in seen.sounds):
+    if pick.voice == "noise?" and not any(sound.perceived_class == "noise" for sound in seen.sounds):
         pick = replace(pick, voice=None)
     found = tuple(event for event in events(pick.domain, seen) if _fits(event, pick))
     if pick.outline and len({e.source.colour for e in found if isinstance(e.source, Motion)}) > 1:

@@ -40,7 +40,7 @@ def _known(turn: Turn) -> bool:
 
 def _turn(seen: Observation, start: float) -> Turn:
     sounds = [sound for sound in seen.sounds if _within(sound.start, sound.end, start)]
-    listened = sum(_shared(a, b, start) for a, b in seen.heard) > TURN / 2
+    listened = sum(_shared(a, b, start) for a, b in seen.audio_spans) > TURN / 2
     instrument = _instrument(sounds) if sounds else None if listened else UNKNOWN
     return Turn(instrument, _spot(seen, start), _level(sounds, instrument) if sounds else _SILENT)
 
@@ -74,7 +74,7 @@ def _instrument(sounds: Sequence[DetectedSound]) -> str:
 def _timbre(sound: DetectedSound) -> str:
     """A drum has no pitch; of pitched sounds a reed is low and full, a flute pure, a bell out of tune."""
     if sound.pitch is None:
-        return "drum" if sound.voice == "click" else UNKNOWN
+        return "drum" if sound.sound_class == "click" else UNKNOWN
     fullness = sound.brightness / sound.pitch
     if sound.harmonic and (fullness > _FULL or sound.pitch < _LOW):
         return "reed"

@@ -54,7 +54,7 @@ def test_a_clip_of_another_length_is_none_of_the_stage(seen: Observation) -> Non
 
 
 def test_what_cannot_be_measured_is_unknown(seen: Observation) -> None:
-    blank = replace(seen, sounds=(), heard=())
+    blank = replace(seen, sounds=(), audio_spans=())
     asked, table = asked_of(worded(Asked("food", One("loudest"))), blank) or pytest.fail(
         "it is a question of the stage"
     )

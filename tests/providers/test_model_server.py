@@ -52,7 +52,7 @@ def server(process: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
 
 @pytest.fixture
 def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterator[Desk]:
-    made = Desk(settings, store=session_store, ledger=Ledger(settings.ledger, sleep=no_wait))
+    made = Desk(settings, store=session_store, ledger=Ledger(settings.ledger_file, sleep=no_wait))
     yield made
     made.close()
 

@@ -54,7 +54,7 @@ def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterat
         waits.append(seconds)
 
     def make() -> Desk:
-        desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger, sleep=sleep))
+        desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger_file, sleep=sleep))
         desks.append(desk)
         fast(desk.model(SPEC))
         return desk

@@ -154,5 +154,5 @@ def make(name: str, store: ClipStore) -> LocalChat:
     lacks = lacking("transformers")
     if lacks:
         raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
-    weights = find(name, any_folder=store.settings.any_file, trusted=store.settings.trusted_code)
+    weights = find(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
     return LocalChat(weights=weights, here=place(), store=store)

@@ -153,7 +153,7 @@ class Wirer:
         if not seen.visible:
             return []
         if sees == "video":
-            return [text_part("The clip:"), video_part(self._store.file(seen.clip), seen.clip)]
+            return [text_part("The clip:"), video_part(self._store.verified_path(seen.clip), seen.clip)]
         if sees == "none":
             text = seen.stand_in("picture", lambda: picture_evidence(self._store, seen.clip, windows, seen.frames))
             return [text_part(f"The picture cannot be given to you; this stands in its place. {text}")]
