@@ -160,14 +160,14 @@ def _choice_by_rule(record: Record, answer: str) -> Mark:
     found = extract_choice(answer, record.choices)
     if found.index is None:
         return Mark("correct", None, UNPARSED, "No rule reads a choice.")
-    return Mark("correct", float(found.index in record.right), "rule", f"{found.how}: {record.choices[found.index]}")
+    return Mark("correct", float(found.index in record.right), "rule", f"{found.rule}: {record.choices[found.index]}")
 
 
 def _open_by_rule(record: Record, answer: str) -> Mark:
     found = match_open_answer(answer, record.answers, record.synonyms)
     if found.correct is None:
         return Mark("correct", None, UNPARSED, "No rule decides.")
-    return Mark("correct", float(found.correct), "rule", found.how)
+    return Mark("correct", float(found.correct), "rule", found.rule)
 
 
 async def _choice_by_judge(record: Record, answer: str, judge: Judge) -> Mark:

@@ -86,7 +86,7 @@ class ThreadChoice:
         if self.review:
             progress.note("Thread", f"{self.thread} (resume it with --thread {shlex.quote(self.thread)})")
             reviewer = _TerminalReviewer(progress)
-        async with open_checkpointer(self.checkpoint or client.settings.threads) as checkpointer:
+        async with open_checkpointer(self.checkpoint or client.settings.threads_file) as checkpointer:
             return await answer_question(
                 question,
                 context,
@@ -116,7 +116,7 @@ def trace_command(
 
 
 def _trace_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
-    storage = checkpoint or str(Settings.from_environment(local=True).threads)
+    storage = checkpoint or str(Settings.from_environment(local=True).threads_file)
     if "://" not in storage and not Path(storage).expanduser().exists():
         raise InputError(f"There is no thread {thread!r}: none is stored here yet (aurelia ask --thread stores one).")
     return asyncio.run(_read_thread(thread, storage))

@@ -112,14 +112,14 @@ def _describe_motions(seen: Observation) -> list[str]:
 
 def _describe_stillness(seen: Observation) -> list[str]:
     """That nothing moves, where the frames lie close enough together and the picture as a whole stays in place."""
-    if seen.drift > 0:
+    if seen.camera_drift > 0:
         return ["The picture as a whole shifts."]
     return ["Nothing moves in the picture."] if seen.frame_gap <= _FINE_FRAME_GAP else []
 
 
 def describe_picture(seen: Observation) -> list[str]:
     """Sentences on motion, background, cuts and flashes."""
-    if not seen.seen:
+    if not seen.video_spans:
         return []
     told = _describe_motions(seen) or _describe_stillness(seen)
     names = background_colours(seen)

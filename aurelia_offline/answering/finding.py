@@ -63,10 +63,10 @@ def loudness_word(level: float, levels: list[float]) -> str:
 
 def sound_name(sound: DetectedSound) -> str:
     """What a sound may be called: its voice, or what is sure of one that a listener would not call by it."""
-    if sound.kind is not None:
-        return sound.kind
-    low = "low " if sound.low else ""
-    return f"short {low}sound" if sound.voice == "click" else f"{low}sound of unclear pitch"
+    if sound.perceived_class is not None:
+        return sound.perceived_class
+    low = "low " if sound.is_low else ""
+    return f"short {low}sound" if sound.sound_class == "click" else f"{low}sound of unclear pitch"
 
 
 def sound_words(sound: DetectedSound, levels: list[float]) -> str:
@@ -75,7 +75,7 @@ def sound_words(sound: DetectedSound, levels: list[float]) -> str:
     pitch = f" of about {sound.pitch:.0f} Hz" if sound.pitch is not None else ""
     when = (
         f"at {seconds_text(sound.start)}"
-        if sound.voice == "click"
+        if sound.sound_class == "click"
         else f"from {seconds_text(sound.start)} to {seconds_text(sound.end)}"
     )
     return f"{with_article(kind)}{pitch} {when}"

@@ -19,9 +19,9 @@ def simulate_observation(clip: mini_world.WorldClip, rng: np.random.Generator) -
     spans = ((0.0, mini_world.CLIP_SECONDS),)
     sounds = tuple(sound for turn in clip.turns for sound in _simulate_sounds(turn, rng))
     return Observation(
-        duration=mini_world.CLIP_SECONDS, has_audio=True, seen=spans, heard=spans, frame_gap=0.25, rate=16_000, sounds=sounds,
+        duration=mini_world.CLIP_SECONDS, has_audio=True, video_spans=spans, audio_spans=spans, frame_gap=0.25, sample_rate=16_000, sounds=sounds,
         silences=_find_silences(sounds), motions=tuple(_simulate_motions(clip, rng)), colours=_BACKGROUND, cuts=(), flashes=(),
-        tempo=None, coincidence=None,
+        tempo=None, sync=None,
     )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def _simulate_sounds(turn: mini_world.PlayedTurn, rng: np.random.Generator) -> l
         start, pitch = max(0.0, event.start + rng.normal(0, 0.02)), event.pitch
         found.append(
             DetectedSound(start=start, end=max(start + 0.05, event.end + rng.normal(0, 0.02)), level=event.level,
-                  voice=_SOUND_CLASSES[str(turn.instrument)], pitch=pitch, harmonic=turn.instrument != "bell", attack=0.02,
+                  sound_class=_SOUND_CLASSES[str(turn.instrument)], pitch=pitch, harmonic=turn.instrument != "bell", attack=0.02,
                   decay=0.1, brightness=2 * (pitch or 2000.0), confidence=1.0)
         )  # fmt: skip
     return found

@@ -40,7 +40,7 @@ def _is_measured(turn: StageTurn) -> bool:
 
 def _measure_turn(seen: Observation, start: float) -> StageTurn:
     sounds = [sound for sound in seen.sounds if _belongs_to_turn(sound.start, sound.end, start)]
-    listened = sum(_overlap_seconds(a, b, start) for a, b in seen.heard) > _TURN_SECONDS / 2
+    listened = sum(_overlap_seconds(a, b, start) for a, b in seen.audio_spans) > _TURN_SECONDS / 2
     instrument = _identify_instrument(sounds) if sounds else None if listened else UNKNOWN
     return StageTurn(
         instrument, _moving_spot(seen, start), _turn_level(sounds, instrument) if sounds else _SILENT_LEVEL
@@ -76,7 +76,7 @@ def _identify_instrument(sounds: Sequence[DetectedSound]) -> str:
 def _identify_timbre(sound: DetectedSound) -> str:
     """A drum has no pitch; of pitched sounds a reed is low and full, a flute pure, a bell out of tune."""
     if sound.pitch is None:
-        return "drum" if sound.voice == "click" else UNKNOWN
+        return "drum" if sound.sound_class == "click" else UNKNOWN
     fullness = sound.brightness / sound.pitch
     if sound.harmonic and (fullness > _FULL_TIMBRE or sound.pitch < _LOW_PITCH_HZ):
         return "reed"
