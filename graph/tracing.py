@@ -98,7 +98,7 @@ def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
 
     Args:
         node: the node.
-        client: has the clips; with `trace_sheet` in its settings a trace gets a contact sheet (default: none).
+        client: has the clips; with `trace_contact_sheet` in its settings a trace gets a contact sheet (default: none).
     """
 
     @wraps(node)
