@@ -8,7 +8,7 @@ import hashlib
 import json
 import string
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -141,9 +141,8 @@ class MeasuringChat(BaseChatModel):
         for windows in looks:
             spans = tuple((float(w["start"]), float(w["end"])) for w in windows)
             key = (clip["id"], track["id"] if track else "", spans, frames, samples)
-            seen.append(
-                _recent_looks.get(key, lambda w=windows: observe_clip(self.store, clip, track, w, frames, samples))
-            )  # type: ignore[misc]
+            look = partial(observe_clip, self.store, clip, track, windows, frames, samples)
+            seen.append(_recent_looks.get(key, look))
         return merge_observations(seen) if len(seen) > 1 else seen[0]
 
 

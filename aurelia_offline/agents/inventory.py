@@ -29,7 +29,9 @@ _FINE_FRAME_GAP = 0.5
 
 def _number_word(number: int) -> str:
     """The number as a word up to twelve, in digits beyond."""
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+    if number < len(_NUMBERS):
+        return _NUMBERS[number]
+    return str(number)
 
 
 def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
@@ -47,7 +49,9 @@ def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
     if len(sounds) == 1:
         return f"One sound is heard: {listed}."
     lead = f"{_number_word(len(sounds))} sounds are heard"
-    return f"{lead}: {listed}." if len(kept) == len(sounds) else f"{lead}, the loudest of them: {listed}."
+    if len(kept) == len(sounds):
+        return f"{lead}: {listed}."
+    return f"{lead}, the loudest of them: {listed}."
 
 
 def describe_tracks(tracks: list[tuple[str, Observation]]) -> list[str]:
@@ -114,7 +118,9 @@ def _describe_stillness(seen: Observation) -> list[str]:
     """That nothing moves, where the frames lie close enough together and the picture as a whole stays in place."""
     if seen.drift > 0:
         return ["The picture as a whole shifts."]
-    return ["Nothing moves in the picture."] if seen.frame_gap <= _FINE_FRAME_GAP else []
+    if seen.frame_gap <= _FINE_FRAME_GAP:
+        return ["Nothing moves in the picture."]
+    return []
 
 
 def describe_picture(seen: Observation) -> list[str]:

@@ -64,4 +64,6 @@ def final_answer(found: Finding, choices: list[str]) -> str:
     """The final answer: one of the choices in its exact text, or "unknown"; without choices the finding in words."""
     if not choices:
         return found.text
-    return choose_answer(list(found.values), choices) if found.values else UNKNOWN
+    if found.values:
+        return choose_answer(list(found.values), choices)
+    return UNKNOWN

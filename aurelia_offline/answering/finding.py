@@ -45,7 +45,11 @@ def seconds_text(time: float) -> str:
 
 def join_words(parts: list[str]) -> str:
     """A list for people: "a, b and c"."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+    if len(parts) == 1:
+        return parts[0]
+    if parts:
+        return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return ""
 
 
 def with_article(phrase: str) -> str:
@@ -58,26 +62,33 @@ def loudness_word(level: float, levels: list[float]) -> str:
     if len(levels) < 2 or max(levels) - min(levels) < 3.0:
         return ""
     middle = (max(levels) + min(levels)) / 2
-    return "loud" if level >= middle else "soft"
+    if level >= middle:
+        return "loud"
+    return "soft"
 
 
 def sound_name(sound: DetectedSound) -> str:
     """What a sound may be called: its voice, or what is sure of one that a listener would not call by it."""
     if sound.kind is not None:
         return sound.kind
-    low = "low " if sound.low else ""
-    return f"short {low}sound" if sound.voice == "click" else f"{low}sound of unclear pitch"
+    low = ""
+    if sound.low:
+        low = "low "
+    if sound.voice == "click":
+        return f"short {low}sound"
+    return f"{low}sound of unclear pitch"
 
 
 def sound_words(sound: DetectedSound, levels: list[float]) -> str:
     """A sound in words: "a loud tone of about 440 Hz from 1.0 s to 1.6 s"."""
     kind = " ".join(part for part in (loudness_word(sound.level, levels), sound_name(sound)) if part)
-    pitch = f" of about {sound.pitch:.0f} Hz" if sound.pitch is not None else ""
-    when = (
-        f"at {seconds_text(sound.start)}"
-        if sound.voice == "click"
-        else f"from {seconds_text(sound.start)} to {seconds_text(sound.end)}"
-    )
+    pitch = ""
+    if sound.pitch is not None:
+        pitch = f" of about {sound.pitch:.0f} Hz"
+    if sound.voice == "click":
+        when = f"at {seconds_text(sound.start)}"
+    else:
+        when = f"from {seconds_text(sound.start)} to {seconds_text(sound.end)}"
     return f"{with_article(kind)}{pitch} {when}"
 
 
@@ -86,7 +97,9 @@ def motion_words(motion: Motion) -> str:
     when = f"from {seconds_text(motion.start)} to {seconds_text(motion.end)}"
     if motion.extent >= WIDE_EXTENT:
         return f"a large part of the picture moves {when}"
-    what = with_article(f"{motion.colour} shape") if motion.colour else "something"
+    what = "something"
+    if motion.colour:
+        what = with_article(f"{motion.colour} shape")
     return f"{what} moves at the {describe_position(motion.x, motion.y, motion.extent)} {when}"
 
 
@@ -105,14 +118,20 @@ def domain_modality(domain: str) -> Modality:
     """The sense that tells of a kind of event."""
     if domain in {"sound", "silence"}:
         return "audio"
-    return "both" if domain in {"any", "track"} else "visual"
+    if domain in {"any", "track"}:
+        return "both"
+    return "visual"
 
 
 def position_value(event: MeasuredEvent, among: tuple[MeasuredEvent, ...]) -> Value | None:
     """The event's position among its kind, or None when it is not among them."""
-    return Value("ordinal", among.index(event) + 1) if event in among else None
+    if event in among:
+        return Value("ordinal", among.index(event) + 1)
+    return None
 
 
 def position_words(event: MeasuredEvent, among: tuple[MeasuredEvent, ...]) -> str:
     """The position in words ("the second of 3")."""
-    return f"the {ordinal_word(among.index(event) + 1)} of {len(among)}" if event in among and len(among) > 1 else ""
+    if event in among and len(among) > 1:
+        return f"the {ordinal_word(among.index(event) + 1)} of {len(among)}"
+    return ""

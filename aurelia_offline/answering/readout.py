@@ -48,7 +48,9 @@ def limits_text(domain: str, seen: Observation) -> str:
         notes.append(f"nothing above {seen.rate // 2} Hz could be heard")
     if domain in {"motion", "cut", "flash", "any"} and seen.frame_gap > 0.25:
         notes.append(f"the frames lie up to {seen.frame_gap:.1f} s apart")
-    return f" ({'; '.join(notes)})" if notes else ""
+    if notes:
+        return f" ({'; '.join(notes)})"
+    return ""
 
 
 def _nothing_found(query: Query, seen: Observation) -> Finding:
@@ -78,7 +80,9 @@ def answer_count(query: Query, seen: Observation) -> Finding:
             "sound goes on without a pause; what single sounds it consists of cannot be counted", "audio"
         )
     found = chosen.events
-    number = _count_different(found) if pick.distinct else len(found)
+    number = len(found)
+    if pick.distinct:
+        number = _count_different(found)
     listed = join_words([event_words(event, seen) for event in found[:12]]) or f"{pick_text(pick)} was not found"
     cue = f"{listed}{limits_text(pick.domain, seen)}"
     return Finding((Value("number", number),), str(number), cue, domain_modality(pick.domain))
@@ -116,8 +120,12 @@ def _event_values(event: MeasuredEvent, ask: str, seen: Observation) -> list[Val
         "place": lambda: _place_value(source) if isinstance(source, Motion) else None,
     }
     if ask != "which":
-        value = readers[ask]() if ask in readers else None
-        return [value] if value is not None else []
+        value = None
+        if ask in readers:
+            value = readers[ask]()
+        if value is not None:
+            return [value]
+        return []
     if isinstance(source, DetectedSound) and is_continuous("sound", seen):
         return [v for v in (readers[name]() for name in ("voice", "pitch", "when")) if v is not None]
     order = position_value(event, list_events("sound" if isinstance(source, DetectedSound) else "motion", seen))
@@ -127,12 +135,16 @@ def _event_values(event: MeasuredEvent, ask: str, seen: Observation) -> list[Val
 
 def _voice_value(sound: DetectedSound) -> Value:
     """The kind of a sound; of one that is no plain tone, noise or click only the words for it."""
-    return Value("voice", sound.kind) if sound.kind else Value("phrase", sound_name(sound))
+    if sound.kind:
+        return Value("voice", sound.kind)
+    return Value("phrase", sound_name(sound))
 
 
 def _place_value(motion: Motion) -> Value | None:
     """The place of a motion; none when it takes up much of the picture."""
-    return Value("place", describe_position(motion.x, motion.y, motion.extent)) if motion.extent < WIDE_EXTENT else None
+    if motion.extent < WIDE_EXTENT:
+        return Value("place", describe_position(motion.x, motion.y, motion.extent))
+    return None
 
 
 def _value_text(value: Value) -> str:
@@ -151,7 +163,9 @@ def _free_text(event: MeasuredEvent, ask: str, values: list[Value], seen: Observ
     if ask == "which":
         among = list_events("sound" if isinstance(event.source, DetectedSound) else "motion", seen)
         uncounted = isinstance(event.source, DetectedSound) and is_continuous("sound", seen)
-        which = "" if uncounted else position_words(event, among)
+        which = ""
+        if not uncounted:
+            which = position_words(event, among)
         return event_words(event, seen) + (f", {which}" if which else "")
     return _value_text(values[0])
 
@@ -186,11 +200,9 @@ def answer_property(query: Query, seen: Observation) -> Finding:
         )
     texts = list(dict.fromkeys(_free_text(event, query.ask, values, seen) for event, values in told))
     shared = tuple(value for value in told[0][1] if all(_holds_value(value, values) for _, values in told))
-    modality = (
-        "both"
-        if pick.other is not None and domain_modality(pick.other.domain) != domain_modality(pick.domain)
-        else domain_modality(pick.domain)
-    )
+    modality = domain_modality(pick.domain)
+    if pick.other is not None and domain_modality(pick.other.domain) != modality:
+        modality = "both"
     return Finding(shared, join_words(texts), cue, modality)
 
 
@@ -224,7 +236,9 @@ def _pick_clearest(found: tuple[MeasuredEvent, ...], query: Query, seen: Observa
     clear = _time_distance(ranked[1], anchors[0]) - _time_distance(ranked[0], anchors[0]) > max(
         0.15, min(0.5, seen.frame_gap / 2)
     )
-    return tuple(ranked[:1]) if clear else found
+    if clear:
+        return tuple(ranked[:1])
+    return found
 
 
 def _time_distance(event: MeasuredEvent, anchor: MeasuredEvent) -> float:
@@ -236,10 +250,9 @@ def answer_exists(query: Query, seen: Observation) -> Finding:
     chosen = select_events(query.pick, seen)
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
-    goes_beyond = () if chosen.events else _find_ongoing(query.pick, seen)
-    chosen = chosen._replace(events=chosen.events or goes_beyond)
-    there = bool(chosen.events) != query.negated
-    cue = join_words([event_words(event, seen) for event in chosen.events[:6]])
+    found = chosen.events or _find_ongoing(query.pick, seen)
+    there = bool(found) != query.negated
+    cue = join_words([event_words(event, seen) for event in found[:6]])
     cue = cue or f"{pick_text(query.pick)} was not found"
     return yes_no_finding(there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain))
 
@@ -259,11 +272,11 @@ def answer_check(query: Query, seen: Observation) -> Finding:
     found = answer_property(replace(query, ask=prop), seen)  # type: ignore[arg-type]
     claimed = getattr(query.other, prop)
     if not found.values:
-        return (
-            found
-            if found.text == "unknown"
-            else unknown_finding(f"several fit and they differ: {found.cue}", found.modality)
-        )
+        if found.text == "unknown":
+            return found
+        return unknown_finding(f"several fit and they differ: {found.cue}", found.modality)
     said = str(found.values[0].data)
-    true = claimed in said.split() if prop == "place" else claimed == said
+    true = claimed == said
+    if prop == "place":
+        true = claimed in said.split()
     return yes_no_finding(true != query.negated, found.cue, found.modality)

@@ -112,7 +112,9 @@ def event_property(event: MeasuredEvent, prop: str) -> float | None:
         return event.end - event.start
     if isinstance(source, DetectedSound):
         return {"level": source.level, "pitch": source.pitch}.get(prop)
-    return source.extent if isinstance(source, Motion) and prop == "extent" else None
+    if isinstance(source, Motion) and prop == "extent":
+        return source.extent
+    return None
 
 
 def is_tied(first: float, second: float, prop: str) -> bool:
@@ -130,7 +132,9 @@ def _select_extreme(found: Iterable[MeasuredEvent], rank: str, nth: int = 1) -> 
     measured.sort(key=lambda pair: pair[0], reverse=up)
     if not measured:
         return Selection((), f"nothing found has a {_PROPERTY_NAMES.get(prop, prop)} that could be measured")
-    at = nth - 1 if nth > 0 else len(measured) + nth
+    at = len(measured) + nth
+    if nth > 0:
+        at = nth - 1
     if not 0 <= at < len(measured):
         return Selection((), f"only {len(measured)} of them were found")
     neighbours = [measured[i][0] for i in (at - 1, at + 1) if 0 <= i < len(measured)]
@@ -160,8 +164,12 @@ def _overlap(event: MeasuredEvent, start: float, end: float, room: float) -> flo
 def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:
     """Those that stand in the described relation to a stretch or to other events."""
     if pick.span is not None:
-        scale = seen.duration if pick.half else 1.0
-        shift = seen.duration if pick.span[0] < 0 else 0.0
+        scale = 1.0
+        if pick.half:
+            scale = seen.duration
+        shift = 0.0
+        if pick.span[0] < 0:
+            shift = seen.duration
         anchors: tuple[MeasuredEvent, ...] = (
             MeasuredEvent(pick.span[0] * scale + shift, pick.span[1] * scale + shift),
         )
@@ -198,11 +206,17 @@ def _select_by_relation(
             for e in found
             if e.start >= first.end - time_slack(e, seen) and e not in anchors and e.start > first.start
         )
-        return later[:1] if relation == "right_after" else later
+        if relation == "right_after":
+            return later[:1]
+        return later
     if relation in {"before", "right_before"}:
-        edge = first.start if point or len(anchors) == 1 else last.start
+        edge = last.start
+        if point or len(anchors) == 1:
+            edge = first.start
         earlier = tuple(e for e in found if e.start < edge - 0.02 and e not in anchors)
-        return earlier[-1:] if relation == "right_before" else earlier
+        if relation == "right_before":
+            return earlier[-1:]
+        return earlier
     if relation == "between" or not found:
         low, high = first.start, first.end
         return tuple(e for e in found if low <= e.start <= high)
@@ -232,18 +246,29 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
             return related
         found = related.events
     if pick.rank is not None and found:
-        ranked = (
-            _select_most_active(found, pick.rank)
-            if pick.rank[:-1] == "count"
-            else _select_extreme(found, pick.rank, pick.nth or 1)
-        )
+        ranked = _select_ranked(found, pick.rank, pick.nth or 1)
         if ranked.problem:
             return ranked
         found = ranked.events
     if pick.nth is not None and pick.rank is None:
-        at = pick.nth - 1 if pick.nth > 0 else len(found) + pick.nth
-        found = (found[at],) if 0 <= at < len(found) else ()
+        found = _select_nth(found, pick.nth)
     return Selection(found)
+
+
+def _select_ranked(found: tuple[MeasuredEvent, ...], rank: str, nth: int) -> Selection:
+    if rank[:-1] == "count":
+        return _select_most_active(found, rank)
+    return _select_extreme(found, rank, nth)
+
+
+def _select_nth(found: tuple[MeasuredEvent, ...], nth: int) -> tuple[MeasuredEvent, ...]:
+    """The event at a position, from 1, or from the end if negative; empty if there is none."""
+    at = nth - 1
+    if nth < 0:
+        at = len(found) + nth
+    if not 0 <= at < len(found):
+        return ()
+    return (found[at],)
 
 
 _RANK_WORDS = {

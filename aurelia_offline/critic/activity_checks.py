@@ -23,7 +23,9 @@ def activity_facts(about: Description, film: Activity) -> list[Fact]:
     frames = film.inside(*span)
     share = film.share[frames]
     lasting = moving_share(film, span)
-    said = f"motion from {span[0]:g} s to {span[1]:g} s" if about.spans else "motion"
+    said = "motion"
+    if about.spans:
+        said = f"motion from {span[0]:g} s to {span[1]:g} s"
     facts = [Fact(min(_SUPPORTED_VERDICT, grade(1 - lasting, 0.45, 0.95)), 1.2, said, "hardly any motion", span)]
     total = share.sum(axis=0)
     for place in about.places if lasting > 0.3 else ():
@@ -32,7 +34,12 @@ def activity_facts(about: Description, film: Activity) -> list[Fact]:
         facts.append(Fact(min(_SUPPORTED_VERDICT, grade(-there, -0.4, -0.12)), 1.0, place, "motion elsewhere", span))
     for colour in about.colours if lasting > 0.3 else ():
         seen = film.colours.get(colour, 0.0)
-        verdict = _SUPPORTED_VERDICT if seen > 0.12 else -1.0 if seen < 0.01 else 0.0
+        if seen > 0.12:
+            verdict = _SUPPORTED_VERDICT
+        elif seen < 0.01:
+            verdict = -1.0
+        else:
+            verdict = 0.0
         facts.append(Fact(verdict, 1.0, colour, f"nothing {colour} that moves", span))
     return facts
 
@@ -49,7 +56,9 @@ def stillness_verdict(about: Description, film: Activity) -> float:
     if lasting > 0.3:
         return -1.0
     slipping = float((film.slips[film.inside(*span)] > 0.02).mean())
-    return 0.8 if lasting < 0.03 and slipping < 0.1 else 0.0
+    if lasting < 0.03 and slipping < 0.1:
+        return 0.8
+    return 0.0
 
 
 def _described_span(about: Description, film: Activity) -> tuple[float, float]:

@@ -39,12 +39,16 @@ class BaseChecks:
     def sounds(self, about: Description) -> tuple[HeardSound, ...]:
         """The sounds of that track."""
         track = self.track(about)
-        return track.sounds if track else _NO_SOUNDS
+        if track:
+            return track.sounds
+        return _NO_SOUNDS
 
     @property
     def film(self) -> Activity | None:
         """The stir of the picture, where single moving things in it cannot be told apart; else None."""
-        return self.evidence.video.activity if self.evidence.video.clear < CLEAR_PICTURE else None
+        if self.evidence.video.clear < CLEAR_PICTURE:
+            return self.evidence.video.activity
+        return None
 
     def untold(self, about: Description) -> bool:
         """Whether several tracks are there and the caption does not say which it means."""
@@ -78,11 +82,9 @@ class BaseChecks:
 
 def _limit_by_confidence(facts: list[Fact], heard: HeardSound) -> list[Fact]:
     """The facts of a sound; one that is hardly there bears nothing out, and stands against what is said of it."""
-    return (
-        facts
-        if heard.sure >= _FAINTEST_CONFIDENCE
-        else [fact._replace(verdict=min(fact.verdict, -1.0)) for fact in facts]
-    )
+    if heard.sure >= _FAINTEST_CONFIDENCE:
+        return facts
+    return [fact._replace(verdict=min(fact.verdict, -1.0)) for fact in facts]
 
 
 def weighted_total(facts: Sequence[Fact]) -> float:

@@ -56,7 +56,9 @@ def parse_caption(caption: str) -> ParsedCaption:
             )
             if topic == "colour" and before == "motion" and clause.link and not _VERB.search(clause.text):
                 topic = "motion"
-            found = _read_clause(topic, clause.text, number, lexicon) if topic else []
+            found = []
+            if topic:
+                found = _read_clause(topic, clause.text, number, lexicon)
             if found and made and clause.link == "until":
                 made[-1] = _end_at_event(made[-1], found[0])
             elif found and made and clause.link and found[0].kind in ("sound", "motion"):
@@ -83,7 +85,9 @@ def _topic_of(clause: str, lexicon: WordList) -> str | None:
         return "background"
     if sound:
         return "sound"
-    return "colour" if lexicon.all("colours", clause) else None
+    if lexicon.all("colours", clause):
+        return "colour"
+    return None
 
 
 def _names_two_senses(clause: str, lexicon: WordList) -> bool:
@@ -130,7 +134,9 @@ def read_description(clause: str, topic: Literal["sound", "motion"], lexicon: Wo
 def _read_clause(topic: str, clause: str, sentence: int, lexicon: WordList) -> list[Claim]:
     base = Claim("sound", clause, sentence, negated=lexicon.has("negations.words", TIME_PATTERN.sub(" ", clause)))
     reader = _READERS.get(topic)
-    return reader(base, lexicon) if reader else []
+    if reader:
+        return reader(base, lexicon)
+    return []
 
 
 def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
@@ -166,7 +172,9 @@ def _count(clause: str, nouns: str = r"sounds?|tones?|notes?|beeps?|noises?|clic
         return 2.0
     found = re.search(rf"\b(\d+) (?:[a-z-]+ ){{0,3}}?(?:{nouns}|times|things?|in all|in total|of them)\b", bare)
     found = found or re.search(r"\b(?:are|is|were|hears?|exactly) (\d+)(?: of them)?$", bare)
-    return float(found[1]) if found else None
+    if found:
+        return float(found[1])
+    return None
 
 
 def _silence(base: Claim, lexicon: WordList) -> list[Claim]:
@@ -177,7 +185,9 @@ def _silence(base: Claim, lexicon: WordList) -> list[Claim]:
 def _tempo(base: Claim, lexicon: WordList) -> list[Claim]:
     found = _BPM.search(base.clause)
     pace = lexicon.all("pace", base.clause)
-    steady = "steady" if re.search(r"\b(?:steady|regular|even|constant)\b", base.clause) else None
+    steady = None
+    if re.search(r"\b(?:steady|regular|even|constant)\b", base.clause):
+        steady = "steady"
     return [replace(base, kind="tempo", number=float(found[1]) if found else None, word=pace[0] if pace else steady)]
 
 
@@ -265,7 +275,9 @@ def _read_order(made: list[Claim], later: Claim, link: str) -> list[Claim]:
     if together and first.topic == second.topic:
         return []
     clause = f"{earlier.clause} {link} {later.clause}"
-    kind: ClaimKind = "sync" if together else "order"
+    kind: ClaimKind = "order"
+    if together:
+        kind = "sync"
     return [replace(later, kind=kind, clause=clause, about=first, other=second)]
 
 

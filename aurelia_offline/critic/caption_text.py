@@ -124,7 +124,9 @@ def normalize_caption(caption: str) -> str:
     text = caption.lower().replace("’", "'").replace("–", "-").replace("—", ", ")
     text = re.sub(r"\s+", " ", text)
     for word, number in _word_data()["numbers"].items():
-        only = rf"(?= (?:{_ONE_OF_WHAT}))" if word == "one" else ""
+        only = ""
+        if word == "one":
+            only = rf"(?= (?:{_ONE_OF_WHAT}))"
         text = re.sub(rf"(?<![\w-]){word}(?![\w])(?! of (?:the|them|these)){only}", str(number), text)
     text = re.sub(r"\b(\d+) (?:(?:of the )?)(?=one\b)", r"\1 ", text)
     text = re.sub(r"\bseconds? (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 seconds", text)
@@ -158,7 +160,8 @@ def _split_sentence(sentence: str) -> list[Clause]:
         piece = sentence[start:stop].strip(" ,")
         start = after
         if not piece:
-            link = kind if kind in _ORDERING_LINKS else link
+            if kind in _ORDERING_LINKS:
+                link = kind
             continue
         leaning = bool(_LEANING.match(piece)) or not caption_words().speaks(piece)
         if leaning and link in ("", "comma"):

@@ -60,7 +60,9 @@ class ClaimChecker(PictureChecks):
 
         fits = [self.fits(claim.about, topic) for claim in claims]
         count = max((len(row) for row in fits), default=0)
-        used = self.ledger.sounds if topic == "sound" else self.ledger.motions
+        used = self.ledger.motions
+        if topic == "sound":
+            used = self.ledger.sounds
         if not count:
             self.ledger.facts += [self._missed(claim, topic) for claim in claims]
             return
@@ -72,7 +74,9 @@ class ClaimChecker(PictureChecks):
         matched = dict(zip(rows.tolist(), columns.tolist(), strict=True))
         for index, claim in enumerate(claims):
             event = matched.get(index)
-            facts = fits[index][event] if event is not None and event < len(fits[index]) else None
+            facts = None
+            if event is not None and event < len(fits[index]):
+                facts = fits[index][event]
             if facts is None or (facts and weighted_total(facts) <= -0.9 and facts[0].verdict <= -0.9):
                 self.ledger.facts.append(self._missed(claim, topic))
                 continue

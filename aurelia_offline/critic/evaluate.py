@@ -87,4 +87,6 @@ def measure_evidence(
 
 def _listen_to(ref: Any, store: Any, rate: int) -> AudioEvidence:
     parts = store.audio(ref, [], rate)
-    return listen_to_track(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)
+    if parts:
+        return listen_to_track(parts[0].samples, parts[0].rate)
+    return AudioEvidence(0.0)

@@ -112,4 +112,6 @@ class Evidence:
     @property
     def audio(self) -> AudioEvidence | None:
         """The sound track, when there is exactly one."""
-        return self.tracks[0] if len(self.tracks) == 1 else None
+        if len(self.tracks) == 1:
+            return self.tracks[0]
+        return None

@@ -74,8 +74,12 @@ def grade(distance: float, good: float, bad: float) -> float:
 def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> list[Fact]:
     """What a description says of a sound, attribute by attribute."""
     window = (heard.start, heard.end)
-    end = heard.start + 0.1 if heard.ambient and about.spans and about.spans[0][1] is None else heard.end
-    until = about.spans[0][1] if about.spans else None
+    end = heard.end
+    if heard.ambient and about.spans and about.spans[0][1] is None:
+        end = heard.start + 0.1
+    until = None
+    if about.spans:
+        until = about.spans[0][1]
     if until is not None and heard.faded is not None and end - heard.start > _LASTING_SECONDS:
         end = min(end, max(until, heard.faded))
     facts = [*_time_facts(about, heard.start, end, 0.0, "sound")]
@@ -103,7 +107,9 @@ def _pitch_fact(pitch: float, heard: HeardSound, window: tuple[float, float]) ->
     said = f"{pitch:.0f} Hz"
     if heard.pitch is None:
         return Fact(-0.8 * heard.voice_sure, 1.0, said, "no pitch", window)
-    away = abs(heard.pitch / pitch - 1) if pitch else 1.0
+    away = 1.0
+    if pitch:
+        away = abs(heard.pitch / pitch - 1)
     return Fact(grade(away, _PITCH_GOOD, _PITCH_BAD), 1.0, said, f"about {heard.pitch:.0f} Hz", window)
 
 
@@ -114,7 +120,8 @@ def _level_fact(level: str, heard: HeardSound, scale: TrackScale, window: tuple[
         verdict = float(min(1, max(-1, (heard.level + 33) / 14)))
     else:
         verdict = 2 * (heard.level - scale.bottom) / span - 1
-    verdict = verdict if level == "loud" else -verdict
+    if level != "loud":
+        verdict = -verdict
     verdict = min(1.0, verdict + 0.35)
     return Fact(verdict, 0.7, level, f"{heard.level:.0f} dBFS in a clip up to {scale.top:.0f}", window)
 
@@ -123,8 +130,12 @@ def _height_fact(height: str, heard: HeardSound, scale: TrackScale, window: tupl
     value = heard.pitch or heard.brightness
     octaves = math.log2(scale.highest / scale.lowest)
     absolute = min(1.0, max(-1.0, math.log2(value / 500)))
-    relative = 2 * math.log2(value / scale.lowest) / octaves - 1 if octaves > 0.5 and heard.pitch else absolute
-    verdict = max(absolute, relative) if height == "high" else max(-absolute, -relative)
+    relative = absolute
+    if octaves > 0.5 and heard.pitch:
+        relative = 2 * math.log2(value / scale.lowest) / octaves - 1
+    verdict = max(-absolute, -relative)
+    if height == "high":
+        verdict = max(absolute, relative)
     return Fact(float(min(1, verdict + 0.3)), 0.6, height, f"about {value:.0f} Hz", window)
 
 
@@ -138,8 +149,12 @@ def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact
     for place in about.places:
         across = place in ("left", "right", "centre")
         target = {"left": 0.2, "centre": 0.5, "right": 0.8, "top": 0.2, "bottom": 0.8}[place]
-        value = moved.x if across else moved.y
-        distance = max(0.0, (value - target) * (1 if target < 0.5 else -1)) if target != 0.5 else abs(value - 0.5)
+        value = moved.y
+        if across:
+            value = moved.x
+        distance = abs(value - 0.5)
+        if target != 0.5:
+            distance = max(0.0, (value - target) * (1 if target < 0.5 else -1))
         verdict = grade(distance, 0.14, 0.26) * (1.0 if moved.extent < 0.3 else 0.4)
         facts.append(Fact(verdict, 1.0, place, f"x {moved.x:.2f}, y {moved.y:.2f}", window))
     return facts
@@ -163,7 +178,9 @@ def _span_fact(
     verdict = _span_verdict(span, start, end, slack)
     if sudden and span[1] is None and span[0] > start + _START_BAD + slack and end - start > _LASTING_SECONDS:
         verdict = -1.0
-    said = f"{what} at {span[0]:g} s" if span[1] is None else f"{what} from {span[0]:g} s to {span[1]:g} s"
+    said = f"{what} at {span[0]:g} s"
+    if span[1] is not None:
+        said = f"{what} from {span[0]:g} s to {span[1]:g} s"
     low, high = min(start, span[0]), max(end, span[1] if span[1] is not None and span[1] < CLIP_END else span[0])
     truth = f"{what} from {start:.1f} s to {end:.1f} s"
     return Fact(verdict, 1.2, said, truth, (low, high) if high - low < 3 else (start, end))
@@ -178,6 +195,10 @@ def _span_verdict(span: tuple[float, float | None], start: float, end: float, sl
         away = min(abs(at - start), abs(at - (start + end) / 2))
         return grade(away, _START_GOOD + slack, _START_BAD + slack)
     first = grade(abs(at - start), _START_GOOD + slack, _START_BAD + slack)
-    last = 1.0 if until >= CLIP_END else grade(abs(until - end), _END_GOOD + slack, _END_BAD + slack)
+    last = 1.0
+    if not (until >= CLIP_END):
+        last = grade(abs(until - end), _END_GOOD + slack, _END_BAD + slack)
     overlap = min(end, until) - max(start, at)
-    return min(first, last) if overlap > 0 else -1.0
+    if overlap > 0:
+        return min(first, last)
+    return -1.0

@@ -18,7 +18,9 @@ class PictureChecks(SoundChecks):
             return
         about, gap = claim.about, self.evidence.video.gap
         if self.film is not None:
-            verdict = stillness_verdict(about, self.film) if not (about.places or about.colours) else 0.0
+            verdict = 0.0
+            if not (about.places or about.colours):
+                verdict = stillness_verdict(about, self.film)
             self.say(-verdict, claim, "motion", 1.6)
             return
         found = [
@@ -28,8 +30,12 @@ class PictureChecks(SoundChecks):
         ]
         bare = replace(about, spans=(), seconds=None)
         found = [moved for moved in found if all(fact.verdict > 0 for fact in motion_facts(bare, moved, gap))]
-        window = (found[0].start, found[0].end) if found else None
-        truth = f"motion from {found[0].start:.1f} s to {found[0].end:.1f} s" if found else ""
+        window = None
+        if found:
+            window = (found[0].start, found[0].end)
+        truth = ""
+        if found:
+            truth = f"motion from {found[0].start:.1f} s to {found[0].end:.1f} s"
         self.say(1.0 if found else -1.0, claim, truth, 1.6, window)
 
     def _motion_count(self, claim: Claim) -> None:
@@ -51,12 +57,16 @@ class PictureChecks(SoundChecks):
         if not shots or not claim.about.colours:
             return
         for start, end in claim.about.spans[:1]:
-            middle = start + 0.3 if end is None else (start + min(end, self.evidence.duration)) / 2
+            middle = start + 0.3
+            if end is not None:
+                middle = (start + min(end, self.evidence.duration)) / 2
             shots = [shot for shot in shots if shot.start <= middle < shot.end] or shots
         for colour in claim.about.colours:
             shot = max(shots, key=lambda shot, colour=colour: (colour in shot.background[:3]) + shot.plain)  # type: ignore[misc]
             known = colour in shot.background
-            verdict = 1.0 if known else -min(1.0, max(0.0, 3 * shot.plain - 0.7)) * (shot.colours.get(colour, 0) < 0.25)
+            verdict = 1.0
+            if not known:
+                verdict = -min(1.0, max(0.0, 3 * shot.plain - 0.7)) * (shot.colours.get(colour, 0) < 0.25)
             self.say(verdict, claim, f"{shot.background[0]}", 1.2, (shot.start, shot.end) if len(shots) > 1 else None)
 
     def _colour(self, claim: Claim) -> None:
@@ -79,8 +89,12 @@ class PictureChecks(SoundChecks):
         gap = self.evidence.video.gap
         if gap == float("inf"):
             return
-        truth = f"{what} at " + ", ".join(f"{time:.1f} s" for time in times) if times else f"no {what}"
-        window = (times[0] - 0.2, times[0] + 0.2) if times else None
+        truth = f"no {what}"
+        if times:
+            truth = f"{what} at " + ", ".join(f"{time:.1f} s" for time in times)
+        window = None
+        if times:
+            window = (times[0] - 0.2, times[0] + 0.2)
         if claim.number is not None and not (claim.number == 0 and claim.negated):
             self.say(1.0 if claim.number == len(times) else -1.0, replace(claim, negated=False), truth, 1.3, window)
         elif not claim.about.spans or claim.negated:
@@ -101,11 +115,13 @@ class PictureChecks(SoundChecks):
             return []
         if about.topic == "sound" and about.rank:
             index = self._ranked(about.rank, about)
-            return [] if index is None else [(self.sounds(about)[index].start, self.sounds(about)[index].end)]
+            if index is None:
+                return []
+            return [(self.sounds(about)[index].start, self.sounds(about)[index].end)]
         fits = self.fits(bare, about.topic)
-        events: Sequence[HeardSound | SeenMotion] = (
-            self.sounds(about) if about.topic == "sound" else self.evidence.video.motions
-        )
+        events: Sequence[HeardSound | SeenMotion] = self.evidence.video.motions
+        if about.topic == "sound":
+            events = self.sounds(about)
         return [
             (event.start, event.end)
             for event, facts in zip(events, fits, strict=True)

@@ -60,7 +60,9 @@ def make_verdict(
         return CaptionVerdict(None, _nothing_checked(ledger, unchecked), [])
     value = caption_strength(ledger.facts, omissions)
     clean = not wrong and sum(omission.weight for omission in omissions) < 0.3
-    score = 10 if clean else max(1, min(9, round(value)))
+    score = 10
+    if not clean:
+        score = max(1, min(9, round(value)))
     spots = [fact.window for fact in wrong if fact.window] + [omission.window for omission in omissions]
     return CaptionVerdict(
         score, _justification(supported, wrong, omissions, unchecked), _doubt_windows(spots, duration)
@@ -146,22 +148,28 @@ def _size_weight(moved: SeenMotion, largest: float) -> float:
 
 
 def _sound_text(heard: HeardSound) -> str:
-    pitch = f" of about {heard.pitch:.0f} Hz" if heard.pitch and heard.voice_sure > 0.5 else ""
+    pitch = ""
+    if heard.pitch and heard.voice_sure > 0.5:
+        pitch = f" of about {heard.pitch:.0f} Hz"
     return f"a {heard_sound_name(heard)}{pitch}"
 
 
 def _motion_text(moved: SeenMotion) -> str:
-    return f"motion of something {moved.colours[0]}" if moved.colours else "motion"
+    if moved.colours:
+        return f"motion of something {moved.colours[0]}"
+    return "motion"
 
 
 def _near_text(window: tuple[float, float] | None) -> str:
-    return f" near {max(0.0, window[0]):.1f} s" if window else ""
+    if window:
+        return f" near {max(0.0, window[0]):.1f} s"
+    return ""
 
 
 def _when_text(window: tuple[float, float]) -> str:
-    return (
-        _near_text(window) if window[1] - window[0] < 1 else f" from {max(0.0, window[0]):.1f} s to {window[1]:.1f} s"
-    )
+    if window[1] - window[0] < 1:
+        return _near_text(window)
+    return f" from {max(0.0, window[0]):.1f} s to {window[1]:.1f} s"
 
 
 def _justification(
@@ -188,7 +196,9 @@ def _justification(
 def _nothing_checked(ledger: CheckResults, unchecked: int) -> str:
     if ledger.facts:
         return "What the caption says was measured, but too unsurely to confirm or deny any of it."
-    what = f"{unchecked} of its parts name" if unchecked != 1 else "it names"
+    what = "it names"
+    if unchecked != 1:
+        what = f"{unchecked} of its parts name"
     return f"Nothing in this caption can be checked by measuring: {what} no sound, time, motion, colour or cut."
 
 

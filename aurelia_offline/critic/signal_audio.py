@@ -238,8 +238,12 @@ def _measure_ambience(wave: FloatArray, rate: int, *, alone: bool) -> HeardSound
     calm = cells[power <= np.percentile(power, 50)].ravel()
     nature = classify_sound(calm, rate)
     level = float(10 * np.log10(np.mean(calm**2) + 1e-12))
-    sure = 0.9 if alone else 0.3
-    voice_sure = nature.sure if alone else 0.3 * nature.sure
+    sure = 0.3
+    if alone:
+        sure = 0.9
+    voice_sure = nature.sure
+    if not alone:
+        voice_sure = 0.3 * nature.sure
     return HeardSound(
         0.0, len(wave) / rate, level, nature.voice, nature.pitch, nature.brightness, sure, voice_sure, ambient=True
     )

@@ -38,5 +38,7 @@ def find_beat(sounds: tuple[HeardSound, ...], times: FloatArray, rise: FloatArra
     if best < 0.35 or regular < 0.45:
         return None
     steady = gaps[(steps > 0.85) & (steps < 1.15)]
-    period = float(np.mean(steady)) if len(steady) else float(lags[lag])
+    period = float(lags[lag])
+    if len(steady):
+        period = float(np.mean(steady))
     return 60.0 / period

@@ -46,12 +46,20 @@ def classify_sound(part: FloatArray, rate: int) -> SoundNature:
     clarity, period_pitch = _autocorrelation(body, rate)
     tonal = peaks.share
     seconds = len(part) / rate
-    edge = 0.62 if seconds > _CLICK_SECONDS else 0.75
-    pitch = _fundamental(period_pitch if clarity > 0.8 else None, peaks) if len(peaks.frequency) else 0.0
-    waves = pitch * _sounding_seconds(part, rate) if pitch >= _LOWEST_HZ else 0.0
+    edge = 0.75
+    if seconds > _CLICK_SECONDS:
+        edge = 0.62
+    pitch = 0.0
+    if len(peaks.frequency):
+        pitch = _fundamental(period_pitch if clarity > 0.8 else None, peaks)
+    waves = 0.0
+    if pitch >= _LOWEST_HZ:
+        waves = pitch * _sounding_seconds(part, rate)
     if tonal >= edge and waves >= _MIN_PERIODS and _keeps_pitch(part, rate, peaks):
         return SoundNature("tone", float(np.clip((tonal - edge) / 0.2 + 0.4, 0, 1)), pitch, brightness)
-    voice: SoundClass = "click" if seconds < _CLICK_SECONDS else "noise"
+    voice: SoundClass = "noise"
+    if seconds < _CLICK_SECONDS:
+        voice = "click"
     return SoundNature(voice, float(np.clip((edge - tonal) / 0.2 + 0.2, 0, 1)), None, brightness)
 
 
@@ -109,7 +117,9 @@ def _peaks(spectrum: FloatArray, frequency: FloatArray, width: float) -> _Peaks:
     held = max(float(near[low : high + 1].sum()), 1.0)
     coverage = held / max(float(high - low + 1), 12 * width / step, held)
     share = float(spectrum[near].sum() / spectrum.sum())
-    corrected = (share - coverage) / max(1e-6, 1 - coverage) if coverage < 0.95 else 0.0
+    corrected = 0.0
+    if coverage < 0.95:
+        corrected = (share - coverage) / max(1e-6, 1 - coverage)
     return _Peaks(frequency[order], spectrum[order], corrected)
 
 
@@ -137,7 +147,9 @@ def _parabola_peak(curve: FloatArray, top: int) -> tuple[float, float]:
     """Place and height of the summit of the parabola through a maximum and its two neighbours."""
     left, middle, right = curve[top - 1], curve[top], curve[top + 1]
     bend = left - 2 * middle + right
-    shift = 0.0 if abs(bend) < 1e-12 else 0.5 * (left - right) / bend
+    shift = 0.0
+    if not (abs(bend) < 1e-12):
+        shift = 0.5 * (left - right) / bend
     return top + shift, float(middle - 0.25 * (left - right) * shift)
 
 
@@ -155,4 +167,6 @@ def _fundamental(period_pitch: float | None, peaks: _Peaks) -> float:
         return float(peaks.frequency[near][np.argmax(peaks.power[near])])
     orders = peaks.frequency / period_pitch
     whole = {int(round(order)) for order in orders if abs(order - round(order)) < 0.03}
-    return period_pitch if any(order + 1 in whole for order in whole) else lowest
+    if any(order + 1 in whole for order in whole):
+        return period_pitch
+    return lowest

@@ -141,7 +141,9 @@ def _cut_frames(film: _Film, flashed: BoolMask) -> list[int]:
         step = 0.5 * float(np.abs(soft[place] - soft[place - 1]).sum())
         ahead = soft[min(place + 2, len(soft) - 1)]
         lasting = 0.5 * float(np.abs(ahead - soft[max(0, place - 3)]).sum())
-        usual = 0.5 * float(np.abs(soft[place - 1] - soft[max(0, place - 2)]).sum()) if place > 1 else 0.0
+        usual = 0.0
+        if place > 1:
+            usual = 0.5 * float(np.abs(soft[place - 1] - soft[max(0, place - 2)]).sum())
         changed = np.abs(film.lab[clear[place]] - film.lab[clear[place - 1]]).max(axis=-1) > 0.06
         if step > _CUT_DISTANCE and lasting > _CUT_DISTANCE and step > 2 * usual and changed.mean() > 0.45:
             marks.append(int(clear[place]))
@@ -263,7 +265,9 @@ def _moving_colours(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) ->
     fine = fine[:high, :wide]
     ground = nearest_anchors(still[:high, :wide])
     around = _ring_around(fine)
-    behind = int(np.bincount(ground[around], minlength=len(COLOUR_ANCHORS)).argmax()) if around.any() else -1
+    behind = -1
+    if around.any():
+        behind = int(np.bincount(ground[around], minlength=len(COLOUR_ANCHORS)).argmax())
     frames = np.flatnonzero(tube.any(axis=(1, 2)))[:40]
     pixels = film.lab[frames, :high, :wide][:, fine].reshape(-1, 3)
     middle = np.median(still[:high, :wide][around & (ground == behind)], axis=0) if around.any() else pixels[0]

@@ -29,7 +29,9 @@ class SoundChecks(BaseChecks):
             for heard in sounds
             if weighted_total(sound_facts(claim.about, heard, TrackScale.of(tuple(sounds)))) > 0.3
         ]
-        window = (found[0].start, found[0].end) if found else None
+        window = None
+        if found:
+            window = (found[0].start, found[0].end)
         self.say(1.0 if found else -1.0, claim, "there is one" if found else "", window=window)
 
     def _sound_count(self, claim: Claim) -> None:
@@ -49,8 +51,15 @@ class SoundChecks(BaseChecks):
     def _count(self, claim: Claim, surely: int, perhaps: int, what: str) -> None:
         number = int(claim.number or 0)
         low, high = min(surely, perhaps), max(surely, perhaps)
-        right = high >= number if claim.least else low <= number <= high
-        verdict = 1.0 if right and low == high else 0.7 if right else -1.0
+        right = low <= number <= high
+        if claim.least:
+            right = high >= number
+        if right and low == high:
+            verdict = 1.0
+        elif right:
+            verdict = 0.7
+        else:
+            verdict = -1.0
         self.say(verdict, claim, f"{surely} {what}", 1.3)
 
     def _ranked(self, rank: str, about: Description) -> int | None:
@@ -58,12 +67,19 @@ class SoundChecks(BaseChecks):
         sounds = [(index, heard) for index, heard in enumerate(self.sounds(about)) if heard.sure >= SURE_CONFIDENCE]
         if about.voices and rank in (*ORDINAL_RANKS, "last"):
             rest = [pair for pair in sounds if pair[1].voice in about.voices]
-            sounds = rest if rank not in (*ORDINAL_RANKS, "last") else sounds
+            if rank not in (*ORDINAL_RANKS, "last"):
+                sounds = rest
         if rank in ORDINAL_RANKS or rank == "last":
-            place = ORDINAL_RANKS.index(rank) if rank in ORDINAL_RANKS else len(sounds) - 1
-            return sounds[place][0] if 0 <= place < len(sounds) else None
+            place = len(sounds) - 1
+            if rank in ORDINAL_RANKS:
+                place = ORDINAL_RANKS.index(rank)
+            if 0 <= place < len(sounds):
+                return sounds[place][0]
+            return None
         values = [(_rank_value(rank, heard), index) for index, heard in sounds if _rank_value(rank, heard) is not None]
-        return max(values, key=lambda pair: pair[0] or 0.0)[1] if values else None
+        if values:
+            return max(values, key=lambda pair: pair[0] or 0.0)[1]
+        return None
 
     def _rank(self, claim: Claim) -> None:
         about, rank = claim.about, claim.about.rank
@@ -92,7 +108,12 @@ class SoundChecks(BaseChecks):
         for other in others[:1]:
             same = self._ranked(other, replace(claim.about, voices=frozenset()))
             close = same is not None and _is_close_call(other, rank, sounds[index], sounds[same])
-            verdict = 1.0 if same == index else -0.2 if close or same is None else -1.0
+            if same == index:
+                verdict = 1.0
+            elif close or same is None:
+                verdict = -0.2
+            else:
+                verdict = -1.0
             self.say(verdict, claim, "another sound is", 1.4, (sounds[index].start, sounds[index].end))
 
     def _nearly(self, about: Description, rank: str, index: int, facts: list[Fact]) -> list[Fact]:
@@ -103,7 +124,9 @@ class SoundChecks(BaseChecks):
             value = _rank_value(rank, heard)
             fitting = sound_facts(about, heard, TrackScale.of(sounds))
             if value is not None and heard is not sounds[index] and weighted_total(fitting) > weighted_total(facts):
-                room = 6.0 if heard.voice != sounds[index].voice else 2.0
+                room = 2.0
+                if heard.voice != sounds[index].voice:
+                    room = 6.0
                 limit = {"loudest": room, "softest": room, "highest": 0.03, "lowest": 0.03}.get(rank, 0.12)
                 if top - value < limit:
                     return [fact._replace(verdict=min(0.3, fact.verdict)) for fact in fitting]
@@ -126,7 +149,9 @@ class SoundChecks(BaseChecks):
             return self._ranked(about.rank, about)
         sounds = self.sounds(about)
         sums = [weighted_total(sound_facts(about, heard, TrackScale.of(sounds))) * heard.sure for heard in sounds]
-        return max(range(len(sums)), key=sums.__getitem__) if sums and max(sums) > 0.2 else None
+        if sums and max(sums) > 0.2:
+            return max(range(len(sums)), key=sums.__getitem__)
+        return None
 
     def _silence(self, claim: Claim) -> None:
         if self.untold(claim.about):
@@ -144,9 +169,13 @@ class SoundChecks(BaseChecks):
         if not spans and not claim.about.spans:
             heard_s = sum(heard.end - heard.start for heard in sure)
             partly = claim.word == "partly" or bool(_NEARLY.search(claim.clause))
-            verdict = -1.0 if heard_s > (0.5 * track.seconds if partly else 0.02) else 1.0
+            verdict = 1.0
+            if heard_s > (0.5 * track.seconds if partly else 0.02):
+                verdict = -1.0
             if claim.negated:
-                verdict = -1.0 if sure else 1.0
+                verdict = 1.0
+                if sure:
+                    verdict = -1.0
             self.say(verdict, claim, f"{len(sure)} sounds" if sure else "nothing is heard", 1.6)
             return
         for start, end in spans:
@@ -158,13 +187,19 @@ class SoundChecks(BaseChecks):
         if _NEARLY.search(claim.clause):
             verdict = grade(inside / max(end - start, 0.1), 0.15, 0.4)
         else:
-            verdict = -1.0 if brief else grade(inside, 0.2, 0.4)
-        truth = f"a sound at {brief[0].start:.1f} s" if brief else f"{inside:.1f} s of sound"
+            verdict = -1.0
+            if not brief:
+                verdict = grade(inside, 0.2, 0.4)
+        truth = f"{inside:.1f} s of sound"
+        if brief:
+            truth = f"a sound at {brief[0].start:.1f} s"
         self.say(verdict, claim, truth, 1.2, (start, end))
 
     def _tempo(self, claim: Claim) -> None:
         track = self.track(claim.about)
-        bpm = track.bpm if track else None
+        bpm = None
+        if track:
+            bpm = track.bpm
         if self.untold(claim.about):
             return
         if bpm is None:
@@ -203,8 +238,14 @@ def _matches_description(about: Description, heard: HeardSound, sounds: tuple[He
 def _rank_value(rank: str, heard: HeardSound) -> float | None:
     """The number by which a rank picks its sound, the more the higher the rank; pitches in natural logarithms."""
     if rank in ("highest", "lowest"):
-        value = math.log(heard.pitch) if heard.pitch else None
-        return None if value is None else value if rank == "highest" else -value
+        value = None
+        if heard.pitch:
+            value = math.log(heard.pitch)
+        if value is None:
+            return None
+        if rank == "highest":
+            return value
+        return -value
     length = heard.end - heard.start
     table = {"loudest": heard.level, "softest": -heard.level, "longest": length, "shortest": -length}
     return table.get(rank)

@@ -40,8 +40,12 @@ def _read_numbers(found: list[Token]) -> list[tuple[float, str | None]]:
     values = []
     for at, token in enumerate(found):
         if token.kind == "number":
-            following = found[at + 1] if at + 1 < len(found) else None
-            unit = following.value if following is not None and following.kind == "unit" else None
+            following = None
+            if at + 1 < len(found):
+                following = found[at + 1]
+            unit = None
+            if following is not None and following.kind == "unit":
+                unit = following.value
             values.append((float(token.value) * _UNIT_SCALES.get(unit or "", 1.0), _UNIT_OF.get(unit or "")))
     return values
 
@@ -75,7 +79,9 @@ def _plain(text: str) -> str:
 
 def _read_yes_no(text: str) -> bool | None:
     plain = _plain(text)
-    first = plain.split(" ")[0] if plain else ""
+    first = ""
+    if plain:
+        first = plain.split(" ")[0]
     if plain in _YES or first in {"yes", "true"}:
         return True
     if plain in _NO or first in {"no", "false"} and len(plain.split()) < 4:
@@ -119,13 +125,17 @@ def _numeric_fit(value: Value, choices: list[str]) -> list[str]:
     if inside or not exact:
         return inside
     exact.sort()
-    tolerance = 0.0 if value.kind == "number" else max(_TOLERANCES[value.kind], 0.05 * abs(number))
+    tolerance = 0.0
+    if value.kind != "number":
+        tolerance = max(_TOLERANCES[value.kind], 0.05 * abs(number))
     if len(exact) > 1:
         gap = exact[1][0] - exact[0][0]
         near = exact[0][0] <= tolerance and (gap > exact[0][0] or tolerance == 0.0)
     else:
         near = exact[0][0] <= tolerance
-    return [exact[0][1]] if near else []
+    if near:
+        return [exact[0][1]]
+    return []
 
 
 def _fitting_choices(value: Value, choices: list[str]) -> list[str]:

@@ -29,7 +29,9 @@ def resolve_when(items: list[PhraseItem]) -> list[PhraseItem]:
             later_question = any(other.kind in {"wh", "prop", "comma"} for other in items[at + 1 :])
             aux_next = at + 1 < len(items) and items[at + 1].kind == "aux"
             is_question = not asked and not before and (aux_next or not later_question)
-            item = PhraseItem("wh", "when", item.text) if is_question else PhraseItem("rel", "during", item.text)
+            item = PhraseItem("rel", "during", item.text)
+            if is_question:
+                item = PhraseItem("wh", "when", item.text)
         placed.append(item)
     return placed
 
@@ -59,7 +61,9 @@ def _move_leading_clause(items: list[PhraseItem]) -> list[PhraseItem]:
     for at, item in enumerate(items[1:], 1):
         comma = item.kind == "comma"
         if seen_phrase and (comma or item.kind in _STARTERS):
-            rest = items[at + 1 :] if comma else items[at:]
+            rest = items[at:]
+            if comma:
+                rest = items[at + 1 :]
             return [*rest, *items[:at]]
         seen_phrase = seen_phrase or item.kind in {"np", "bare", "verb", "number"}
     return items
@@ -126,7 +130,9 @@ def main_pick(items: list[PhraseItem], context: Domain = "any") -> Pick:
     first = found[0]
     for extra in found[1:]:
         first = _merge_picks(first, extra, _is_denied(items, extra))
-    return first if first.relation else _with_seconds(first, items)
+    if first.relation:
+        return first
+    return _with_seconds(first, items)
 
 
 def _is_denied(items: list[PhraseItem], pick: Pick) -> bool:
@@ -138,7 +144,9 @@ def _is_denied(items: list[PhraseItem], pick: Pick) -> bool:
 def _merge_picks(first: Pick, extra: Pick, lacking: bool = False) -> Pick:
     """One description of two phrases of a clause ("the sound that is heard first", "the moving thing on the left")."""
     if extra.domain in {first.domain, "any"} or first.domain in {"any", "background", "clip"}:
-        domain = first.domain if first.domain not in {"any", "clip"} else extra.domain
+        domain = extra.domain
+        if first.domain not in {"any", "clip"}:
+            domain = first.domain
         return replace(
             first,
             domain=domain,
@@ -163,7 +171,9 @@ def _with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
     for at, (item, unit) in enumerate(pairwise(items)):
         if item.kind == "number" and unit.kind == "unit" and unit.value in {"s", "ms"}:
             seconds = float(item.value) * (0.001 if unit.value == "ms" else 1.0)
-            edge = items[at - 1].pick.nth if at and items[at - 1].kind == "bare" else None
+            edge = None
+            if at and items[at - 1].kind == "bare":
+                edge = items[at - 1].pick.nth
             if edge is not None and pick.nth == edge:
                 pick = replace(pick, nth=None)
             span = {1: (0.0, seconds), -1: (-seconds, 0.0)}.get(edge or 0, (seconds, seconds))
@@ -173,11 +183,15 @@ def _with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
 
 def _read_span(items: list[PhraseItem]) -> tuple[float, float] | None:
     """The stretch of seconds that a clause names."""
-    scale = 0.001 if any(item.kind == "unit" and item.value == "ms" for item in items) else 1.0
+    scale = 1.0
+    if any(item.kind == "unit" and item.value == "ms" for item in items):
+        scale = 0.001
     numbers = [float(item.value) * scale for item in items if item.kind == "number"]
     if not numbers:
         return None
-    return (min(numbers), max(numbers)) if len(numbers) > 1 else (numbers[0], numbers[0])
+    if len(numbers) > 1:
+        return (min(numbers), max(numbers))
+    return (numbers[0], numbers[0])
 
 
 def _read_half(items: list[PhraseItem]) -> tuple[float, float] | None:
@@ -192,7 +206,9 @@ def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) ->
     if not relations:
         return pick
     (relation, items), rest = relations[0], relations[1:]
-    span = _read_span(items) if not any(item.kind == "np" and item.value in _EVENT_NOUNS for item in items) else None
+    span = None
+    if not any(item.kind == "np" and item.value in _EVENT_NOUNS for item in items):
+        span = _read_span(items)
     if span is not None:
         return replace(pick, relation=relation, span=span)
     if relation == "between":
@@ -216,7 +232,9 @@ def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) ->
 def with_half(pick: Pick, items: list[PhraseItem]) -> Pick:
     """The description limited to the part of the clip that the main clause names ("in the first half")."""
     half = _read_half(items)
-    return pick if half is None or pick.relation else replace(pick, relation="during", span=half, half=True)
+    if half is None or pick.relation:
+        return pick
+    return replace(pick, relation="during", span=half, half=True)
 
 
 def offered_attribute(items: list[PhraseItem]) -> str | None:
@@ -236,7 +254,9 @@ def _attribute(item: PhraseItem) -> str | None:
         return "voice"
     if item.pick.colour:
         return "colour"
-    return "place" if item.pick.place else None
+    if item.pick.place:
+        return "place"
+    return None
 
 
 def drop_alternatives(items: list[PhraseItem]) -> list[PhraseItem]:

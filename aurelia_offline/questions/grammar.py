@@ -59,7 +59,9 @@ def _make_pick(found: list[Token], noun: Token | None) -> Pick:
             case _:
                 pick = replace(pick, distinct=True)
     if noun is None:
-        return replace(pick, domain="sound") if pick.voice else pick
+        if pick.voice:
+            return replace(pick, domain="sound")
+        return pick
     domain = cast(Domain, _DOMAINS.get(noun.value, noun.value))
     if domain == "any" and pick.voice:
         domain = "sound"
@@ -77,7 +79,9 @@ class _Grouping:
         """Ends a phrase that got no noun."""
         if self.waiting:
             pick = _make_pick(self.waiting, None)
-            kind = "np" if pick.voice else "bare"
+            kind = "bare"
+            if pick.voice:
+                kind = "np"
             self.items.append(PhraseItem(kind, "sound" if pick.voice else "", pick.words, pick))
             self.waiting = []
 
@@ -95,7 +99,9 @@ class _Grouping:
 
 def _is_verb_last(tokens: list[Token], at: int) -> bool:
     """Whether "last" means to endure: where a length is asked, told or compared, and no noun follows."""
-    after = tokens[at + 1].kind if at + 1 < len(tokens) else "comma"
+    after = "comma"
+    if at + 1 < len(tokens):
+        after = tokens[at + 1].kind
     if at and tokens[at - 1].kind == "det":
         return False
     asked = any(token.kind == "wh" and token.value == "how_long" for token in tokens)
@@ -118,7 +124,9 @@ def _read_again(tokens: list[Token], at: int) -> Token:
         return Token("conj", "and", token.text)
     if token.text == "say" and all(earlier.kind in {"filler", "aux", "comma"} for earlier in tokens[:at]):
         return Token("filler", "", token.text)
-    return _read_unknown(tokens, at) if token.kind == "unknown" else token
+    if token.kind == "unknown":
+        return _read_unknown(tokens, at)
+    return token
 
 
 def _read_noise(tokens: list[Token], at: int) -> Token:
@@ -129,7 +137,9 @@ def _read_noise(tokens: list[Token], at: int) -> Token:
     contrast = any(other.kind == "voice" and other.value != "noise" for other in tokens)
     counted = any(other.kind == "wh" and other.value == "count" for other in tokens)
     single = at > 0 and tokens[at - 1].text in {"a", "the"} and not counted
-    return Token("voice", "noise" if contrast else "noise?", token.text) if contrast or single else token
+    if contrast or single:
+        return Token("voice", "noise" if contrast else "noise?", token.text)
+    return token
 
 
 def _read_unknown(tokens: list[Token], at: int) -> Token:

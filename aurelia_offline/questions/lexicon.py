@@ -129,7 +129,9 @@ def tokenize(text: str) -> list[Token]:
         if word[0].isdigit():
             token: Token | None = Token("number", word, word)
         elif word in {",", ";", ":", ".", "!", "?", "/"}:
-            token = Token("conj", "or", word) if word == "/" else Token("comma", word, word)
+            token = Token("comma", word, word)
+            if word == "/":
+                token = Token("conj", "or", word)
         elif _is_unit(found, word):
             token = Token("unit", _units()[(word,)], word)
         else:

@@ -76,10 +76,14 @@ def read_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         return None
     comp = next((item for item in cut.main if item.kind == "comp"), None)
     rank = next((item for item in cut.main if item.kind == "bare"), None)
-    prop = comp.value if comp else None
+    prop = None
+    if comp:
+        prop = comp.value
     items = [item for item in cut.main if item is not comp]
     if prop is None and rank is not None and rank.pick.nth in (1, -1):
-        prop = "start-" if rank.pick.nth == 1 else "start+"
+        prop = "start+"
+        if rank.pick.nth == 1:
+            prop = "start-"
         items = [item for item in items if item is not rank]
     elif prop is None and rank is not None and rank.pick.rank:
         prop = rank.pick.rank
@@ -96,4 +100,6 @@ def _compared_picks(items: list[PhraseItem]) -> list[Pick]:
     named = [item for item in items if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
     found = [clauses.read_picks([item], context)[0] for item in named if clauses.read_picks([item], context)]
     telling = [p for p in found if p.singles_out or p.voice or p.colour or p.place]
-    return telling if len(telling) >= 2 else found
+    if len(telling) >= 2:
+        return telling
+    return found

@@ -96,26 +96,21 @@ def _refuse_outlines(query: Query) -> Query:
 def _common_kinds(choices: list[str]) -> set[str]:
     readings = [answer_kinds(choice) for choice in choices if choice.strip()]
     useful = [kinds for kinds in readings if kinds]
-    return set.intersection(*useful) if len(useful) >= 2 else set()
+    if len(useful) >= 2:
+        return set.intersection(*useful)
+    return set()
 
 
-def _main_pick(cut: Clauses, items: list[PhraseItem] | None = None) -> Pick:
-    main = cut.main if items is None else items
+def _main_pick(cut: Clauses, main: list[PhraseItem]) -> Pick:
     pick = clauses.main_pick(main)
     return clauses.with_half(clauses.with_relations(pick, cut.relations), main)
 
 
 def _read_track_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     del kinds
-    about = (
-        has_item(all_items(cut), "np", "track") or has_item(all_items(cut), "sync") or has_item(all_items(cut), "wh")
-    )
-    if (
-        tracks > 1
-        and about
-        and not asks_yes_no(cut)
-        and (has_item(all_items(cut), "np", "track") or has_item(all_items(cut), "sync"))
-    ):
+    items = all_items(cut)
+    about_tracks = has_item(items, "np", "track") or has_item(items, "sync")
+    if tracks > 1 and about_tracks and not asks_yes_no(cut):
         return Query("track", Pick(domain="track", words="the candidate tracks"))
     return None
 
@@ -125,7 +120,7 @@ def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query |
     offered = clauses.offered_attribute(cut.main)
     if not asks_yes_no(cut) or (offered is not None and "bool" not in kinds):
         return None
-    return read_yes_no(cut, _main_pick(cut))
+    return read_yes_no(cut, _main_pick(cut, cut.main))
 
 
 def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
@@ -174,11 +169,9 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
     )
     if ask == "count" and pick.domain == "motion" and things and not moving and pick.relation is None:
         return "only what moves is counted; how many shapes stay still is not measured"
-    return (
-        "how something goes on is not described, only measured"
-        if ask == "which" and has_item(main, "wh", "how")
-        else ""
-    )
+    if ask == "which" and has_item(main, "wh", "how"):
+        return "how something goes on is not described, only measured"
+    return ""
 
 
 def _infer_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
@@ -186,14 +179,21 @@ def _infer_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
     if pick.other is not None and pick.other.domain in {"sound", "motion"} and pick.relation != "during":
         return replace(pick, domain=pick.other.domain)
     heard = pick.singles_out or has_item(main, "wh", "count")
-    return replace(pick, domain="sound") if heard and has_item(main, "verb", "happen") and ask != "which" else pick
+    if heard and has_item(main, "verb", "happen") and ask != "which":
+        return replace(pick, domain="sound")
+    return pick
 
 
 def _count_pick(pick: Pick, main: list[PhraseItem]) -> Pick:
     """Counting shapes counts different ones; counting times counts events."""
     times = any(item.kind == "wh" and ("times" in item.text or "often" in item.text) for item in main)
     shapes = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
-    wanted = "colour" if has_item(main, "prop", "colour") else "pitch" if has_item(main, "prop", "pitch") else None
+    if has_item(main, "prop", "colour"):
+        wanted = "colour"
+    elif has_item(main, "prop", "pitch"):
+        wanted = "pitch"
+    else:
+        wanted = None
     if wanted == "pitch":
         pick = replace(pick, domain="sound", distinct=True)
     elif wanted == "colour" or (shapes and not times and pick.domain == "motion"):
@@ -209,10 +209,14 @@ def _asked_property(main: list[PhraseItem], kinds: set[str], offered: str | None
     prop = next((item.value for item in main if item.kind == "prop" and item.value in _PROP_ASK), None)
     if by_word in _WH_ASK and by_word != "how_fast":
         ask = _WH_ASK[by_word]
-        return "end" if ask == "when" and has_item(main, "verb", "end") else ask
+        if ask == "when" and has_item(main, "verb", "end"):
+            return "end"
+        return ask
     if prop is not None and not (prop == "time" and has_item(main, "verb", "happen")):
         ask = _PROP_ASK[prop]
-        return "end" if ask == "when" and has_item(main, "verb", "end") else ask
+        if ask == "when" and has_item(main, "verb", "end"):
+            return "end"
+        return ask
     for kind in (offered, *sorted(kinds)):
         if kind in _CHOICE_ASK:
             return _CHOICE_ASK[kind]

@@ -40,7 +40,9 @@ def read_whole_clip(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         p.singles_out for p in clauses.read_picks(items)
     )
     if (has_item(items, "sync") and not about_one) or _asks_together(cut):
-        value = 0.0 if has_item(items, "sync", "no", "lag") else 1.0
+        value = 1.0
+        if has_item(items, "sync", "no", "lag"):
+            value = 0.0
         return Query("sync", Pick(words="sound and motion"), value=value, negated=negated, yes_no=asks_yes_no(cut))
     if has_item(items, "audio"):
         which = next(item.value for item in items if item.kind == "audio")
@@ -113,7 +115,9 @@ def read_trend(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         return None
     said = list_values(" ".join(item.text for item in found), "trendword")
     alone = len(said) == 1 and asks_yes_no(cut) and not has_item(cut.main, "conj", "or")
-    prop = "pitch" if found[0].value == "pitch" or has_item(cut.main, "prop", "pitch") else "level"
+    prop = "level"
+    if found[0].value == "pitch" or has_item(cut.main, "prop", "pitch"):
+        prop = "pitch"
     if has_item(cut.main, "prop", "level"):
         prop = "level"
     pick = clauses.main_pick(cut.main)

@@ -77,7 +77,9 @@ def calibration_table(title: str, found: Sequence[ScoredAttempt], *notes: str) -
     for low, high in _SCORE_BANDS:
         band = [one for one in found if low <= one.score <= high]
         if band:
-            name = str(low) if low == high else f"{low}–{high}"
+            name = f"{low}–{high}"
+            if low == high:
+                name = str(low)
             rows.append(
                 [name, str(len(band)), *(f"{100 * fmean(column):.1f}" for column in [*zip(*band, strict=True)][1:])]
             )

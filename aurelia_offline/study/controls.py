@@ -62,7 +62,9 @@ def _plan_of_another(
         found for other in records if len((found := plans[other.id])["steps"]) == len(mine)
         and [step["step"] for step in found["steps"]] != mine
     ]  # fmt: skip
-    return fitting[int(rng.integers(len(fitting)))] if fitting else None
+    if fitting:
+        return fitting[int(rng.integers(len(fitting)))]
+    return None
 
 
 def _corrupt_plan(record: Record, plan: Reasoning, rng: np.random.Generator) -> Reasoning:

@@ -139,5 +139,7 @@ def _row_figures(found: list[_RecoveryOutcome], plant: PlantedError) -> list[str
         f"{100 * sum(values) / len(counted):.0f}"
         for values in ([one.noticed for one in counted], [one.mended for one in counted])
     )
-    score = f"{sum(scores) / len(scores):.2f}" if scores else "–"
+    score = "–"
+    if scores:
+        score = f"{sum(scores) / len(scores):.2f}"
     return [str(len(counted)), score, noticed, "–" if plant == "none" else mended]

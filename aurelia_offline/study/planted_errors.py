@@ -46,7 +46,9 @@ def plant_error(seen: Observation, plant: PlantedError) -> Observation:
     if plant == "count":
         struck = [number for number in turns if sum(_turn_of(sound) == number for sound in seen.sounds) > 1]
         last = [max(i for i, s in enumerate(seen.sounds) if _turn_of(s) == number) for number in struck]
-        gone = int(rng.choice(last)) if last else -1
+        gone = -1
+        if last:
+            gone = int(rng.choice(last))
         return replace(seen, sounds=tuple(sound for i, sound in enumerate(seen.sounds) if i != gone))
     first = int(rng.integers(0, 3))
     if plant == "order":
@@ -93,7 +95,9 @@ class PlantedErrorChat(MeasuringChat):
     def _merged(self, fields: Any, looks: list[list[Window]], track: MediaRef | None, shared_by: int) -> Observation:
         seen = [super(PlantedErrorChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
         told = [one if windows else plant_error(one, self.plant) for one, windows in zip(seen, looks, strict=True)]
-        return merge_observations(told) if len(told) > 1 else told[0]
+        if len(told) > 1:
+            return merge_observations(told)
+        return told[0]
 
 
 def make_planted_agent(name: str, store: Any) -> PlantedErrorChat:
@@ -141,7 +145,9 @@ def plausibility_score(caption: str) -> int:
     heard = next((part for part in sentences if re.match(r"\w+ sounds are heard: ", part)), "")
     numbers = ("two", "three", "four", "five", "six", "seven", "eight")
     listed = {word: number for number, word in enumerate(numbers, 2)}
-    said = listed.get(heard.split(" ")[0].lower()) if heard else None
+    said = None
+    if heard:
+        said = listed.get(heard.split(" ")[0].lower())
     starts = [float(time) for time in re.findall(r"(?:from|at) (\d+\.\d) s", heard)]
     checks = [
         len(sentences) > 1 and all(part[0].isupper() and part[-1] in ".!?" for part in sentences),

@@ -65,7 +65,9 @@ def parts_table(
 
 def _mean(values: ValuesById, records: Sequence[Record]) -> str:
     known = [values[record.id] for record in records if record.id in values]
-    return f"{100 * sum(known) / len(known):.1f}" if known else "–"
+    if known:
+        return f"{100 * sum(known) / len(known):.1f}"
+    return "–"
 
 
 def chance_accuracy(records: Sequence[Record]) -> float:

@@ -52,9 +52,15 @@ CLIP_SETTINGS = {"sees": "images", "height": FRAME_HEIGHT, "frames": FRAME_COUNT
 def world_clip_facts() -> dict[str, Any]:
     """What the intake says of every clip of the world."""
     return {
-        "id": "", "name": "", "duration": mini_world.CLIP_SECONDS, "width": mini_world.CLIP_WIDTH, "height": mini_world.CLIP_HEIGHT,
-        "fps": float(mini_world.CLIP_FPS), "has_audio": True, "audio_seconds": mini_world.CLIP_SECONDS,
-    }  # fmt: skip
+        "id": "",
+        "name": "",
+        "duration": mini_world.CLIP_SECONDS,
+        "width": mini_world.CLIP_WIDTH,
+        "height": mini_world.CLIP_HEIGHT,
+        "fps": float(mini_world.CLIP_FPS),
+        "has_audio": True,
+        "audio_seconds": mini_world.CLIP_SECONDS,
+    }
 
 
 def head_blocks() -> list[dict[str, str]]:
@@ -138,9 +144,13 @@ def make_feature_extractor() -> Any:
 
     kind: Any = WhisperFeatureExtractor
     return kind(
-        feature_size=MEL_BANDS, sampling_rate=MODEL_RATE, hop_length=HOP_SAMPLES, n_fft=FFT_SAMPLES, chunk_length=int(SOUND_PART_SECONDS),
+        feature_size=MEL_BANDS,
+        sampling_rate=MODEL_RATE,
+        hop_length=HOP_SAMPLES,
+        n_fft=FFT_SAMPLES,
+        chunk_length=int(SOUND_PART_SECONDS),
         return_attention_mask=True,
-    )  # fmt: skip
+    )
 
 
 def make_thinker(words: Any, seed: int) -> Any:

@@ -139,7 +139,9 @@ def ask_checkpoint(
     """Every question in one way; `blind` shows another clip, `plans` replaces the plans."""
     asked = []
     for number, item in enumerate(known):
-        hops = plans[number] if plans else item.example.hops
+        hops = item.example.hops
+        if plans:
+            hops = plans[number]
         given = examples.chain_reasoning(hops)
         if way == "full" and not plans:
             given = examples.justified_reasoning(

@@ -69,7 +69,11 @@ def training_group(asked: StageQuestion) -> TrainingGroup:
     if count_hops(asked) < 2 or asked.kind in ("odd", "caption"):
         return "trained"
     share = int(hashlib.sha256(question_text(asked).encode()).hexdigest(), 16) % 100
-    return "never" if share < 20 else "steps" if share < 35 else "trained"
+    if share < 20:
+        return "never"
+    if share < 35:
+        return "steps"
+    return "trained"
 
 
 def compositions_by_hops() -> dict[int, list[StageQuestion]]:
@@ -91,8 +95,12 @@ def make_example(asked: StageQuestion, table: TurnTable, rng: np.random.Generato
             hops = question_chain(named, table)
         except MissingReferent:
             continue
-        choices = [str(choice) for choice in rng.permutation(answer_options(named))] if answer_options(named) else []
-        answer = hops[-1].value if named.kind != "caption" else describe_turns(table)
+        choices = []
+        if answer_options(named):
+            choices = [str(choice) for choice in rng.permutation(answer_options(named))]
+        answer = hops[-1].value
+        if named.kind == "caption":
+            answer = describe_turns(table)
         return Example(named, question_text(named), choices, answer, hops)
     return None
 
@@ -139,7 +147,9 @@ def list_by_instrument(table: TurnTable) -> str:
     parts = []
     for name in known.instruments:
         number, spot = found.get(name, (None, None))
-        where = "nowhere" if spot is None else known.spots[spot]
+        where = "nowhere"
+        if spot is not None:
+            where = known.spots[spot]
         parts.append(f"{name} none" if number is None else f"{name} {known.turns[number]} {where}")
     return ", ".join(parts)
 
@@ -161,8 +171,12 @@ def target_prompt(question: str, choices: list[str], way: PromptMode, given: Rea
     before = ""
     if way != "direct" and way != "own":
         before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(select_injected(given, way)))
-    asked = f"{question} {OWN_STEPS_REQUEST}" if way == "own" else question
-    form = row.choice if choices else row.short
+    asked = question
+    if way == "own":
+        asked = f"{question} {OWN_STEPS_REQUEST}"
+    form = row.short
+    if choices:
+        form = row.choice
     return prompts.fill_prompt("target", reasoning=before, question=asked, choices=choices_text(choices), form=form)
 
 

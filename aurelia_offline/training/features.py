@@ -93,7 +93,9 @@ def _render_cells() -> dict[tuple[int, str, str, int], npt.NDArray[np.uint8]]:
     for colour in mini_world.SHAPE_COLOURS:
         for form in mini_world.SHAPE_FORMS:
             for lift in range(LIFT_STEPS + 1):
-                height = mini_world.BOUNCE_RISE + scenes.BOUNCE_HEIGHT * (lift - 0.5) / LIFT_STEPS if lift else 0.0
+                height = 0.0
+                if lift:
+                    height = mini_world.BOUNCE_RISE + scenes.BOUNCE_HEIGHT * (lift - 0.5) / LIFT_STEPS
                 clip = mini_world.WorldClip((), (colour,) * 4, (form,) * 4)
                 scene = mini_world.clip_scene(clip)
                 shapes = [

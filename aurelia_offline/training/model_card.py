@@ -47,7 +47,9 @@ def _other_value(hop: Hop, rng: np.random.Generator) -> str:
         "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in known.facts.items()},
     }  # fmt: skip
     others = [value for value in kinds.get(hop.kind, []) if value != hop.value]
-    return str(rng.choice(others)) if others else hop.value
+    if others:
+        return str(rng.choice(others))
+    return hop.value
 
 
 def chain_on_another_clip(item: EvaluationItem, rng: np.random.Generator) -> list[Hop]:

@@ -19,12 +19,16 @@ def orthogonalize(stack: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Matrices [N, rows, columns] with the same singular vectors and singular values of about 0.7 to 1.2."""
     a, b, c = NEWTON_SCHULZ_COEFFICIENTS
     tall = stack.shape[1] > stack.shape[2]
-    found: torch.Tensor = stack.transpose(1, 2) if tall else stack
+    found: torch.Tensor = stack
+    if tall:
+        found = stack.transpose(1, 2)
     found = found / (found.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = found @ found.transpose(1, 2)
         found = a * found + (b * gram + c * gram @ gram) @ found
-    return found.transpose(1, 2) if tall else found
+    if tall:
+        return found.transpose(1, 2)
+    return found
 
 
 class Muon(torch.optim.Optimizer):

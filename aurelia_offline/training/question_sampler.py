@@ -98,14 +98,18 @@ class QuestionSampler:
         while True:
             posed = examples.make_example(self._composition(way, done), table, rng)
             if posed is not None:
-                talk = examples.as_follow_up(posed, table, rng) if rng.random() < FOLLOW_UP_SHARE else None
+                talk = None
+                if rng.random() < FOLLOW_UP_SHARE:
+                    talk = examples.as_follow_up(posed, table, rng)
                 return talk or posed, posed.choices if rng.random() < CHOICES_SHARE else []
 
     def _composition(self, way: examples.PromptMode, done: float) -> StageQuestion:
         rng = self.rng
         if way != "own" and rng.random() < WHOLE_CLIP_SHARE:
             return StageQuestion("caption" if rng.random() < 0.5 else "odd")
-        most = examples.MAX_OWN_HOPS if way == "own" else examples.MAX_HOPS
+        most = examples.MAX_HOPS
+        if way == "own":
+            most = examples.MAX_OWN_HOPS
         points = [point for point, _ in HOP_SCHEDULE]
         odds = np.array([np.interp(done, points, [shares[n] for _, shares in HOP_SCHEDULE]) for n in range(most)])
         while True:

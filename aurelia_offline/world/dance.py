@@ -125,7 +125,9 @@ def dance_scene(dance: Dance) -> Scene:
 
 def track_scene(dance: Dance, track: DanceTrack) -> Scene:
     """One of its tracks, as a scene of which only the sound counts."""
-    long = _STRIKE_SECONDS if track.voice == "click" else dance.beat / 2
+    long = _STRIKE_SECONDS
+    if track.voice != "click":
+        long = dance.beat / 2
     sounds = [
         SoundEvent(start=time, end=round(time + long, 3), voice=track.voice, pitch=track.pitch)
         for time in track.strikes

@@ -58,14 +58,19 @@ def draw_clip(seed: int, odd: float = 0.1) -> WorldClip:
     for number, (instrument, spot, level) in enumerate(zip(instruments, spots, levels, strict=True)):
         start = number + float(rng.uniform(0.0, 0.15))
         end = number + float(rng.uniform(0.8, 0.98))
-        beats = int(rng.integers(2, 5)) if instrument in ("bell", "drum") else 1
+        beats = 1
+        if instrument in ("bell", "drum"):
+            beats = int(rng.integers(2, 5))
         turns.append(
             PlayedTurn(instrument, spot, level, round(start, 3), round(end, 3), _draw_pitch(instrument, rng), beats)
         )
     if rng.random() < odd:
         at = int(rng.integers(len(turns)))
         mute = rng.random() < 0.5
-        turns[at] = turns[at]._replace(instrument=None) if mute else turns[at]._replace(spot=None)
+        if mute:
+            turns[at] = turns[at]._replace(instrument=None)
+        else:
+            turns[at] = turns[at]._replace(spot=None)
     colours = tuple(SHAPE_COLOURS[int(i)] for i in rng.permutation(len(SHAPE_COLOURS))[: len(known.spots)])
     forms = tuple(SHAPE_FORMS[int(i)] for i in rng.integers(0, len(SHAPE_FORMS), len(known.spots)))
     return WorldClip(tuple(turns), colours, forms)
@@ -111,7 +116,9 @@ def turn_sounds(turn: PlayedTurn) -> list[SoundEvent]:
     voices: dict[str, Voice] = {"bell": "bell", "flute": "tone", "reed": "reed", "drum": "click"}
     span = (turn.end - turn.start) / turn.beats
     length = {"bell": span, "drum": min(span, 0.12)}.get(turn.instrument, span)
-    pitch = None if turn.instrument == "drum" else turn.pitch
+    pitch: float | None = turn.pitch
+    if turn.instrument == "drum":
+        pitch = None
     found = []
     for beat in range(turn.beats):
         start = turn.start + span * beat

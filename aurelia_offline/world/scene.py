@@ -173,7 +173,9 @@ def write_scene(scene: Scene, path: Path | str) -> None:
         video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast", "threads": "2"})
         video.width, video.height, video.pix_fmt = scene.width, scene.height, "yuv420p"
         video.time_base = video.codec_context.time_base = 1 / rate
-        sound = container.add_stream("aac", rate=RENDER_RATE, layout="mono") if scene.audible else None
+        sound = None
+        if scene.audible:
+            sound = container.add_stream("aac", rate=RENDER_RATE, layout="mono")
         if sound is not None:
             sound.bit_rate = 192000
         heard = 0
@@ -202,7 +204,9 @@ def _render_frames(scene: Scene) -> Iterator[FrameImage]:
 def _flash_frames(time: float, fps: float) -> tuple[int, ...]:
     """Frames that a flash whitens: one, and at 20 frames a second and more two, so that a 12 Hz grid cannot miss it."""
     first = math.ceil(time * fps - 1e-6)
-    return (first, first + 1) if fps >= 20 else (first,)
+    if fps >= 20:
+        return (first, first + 1)
+    return (first,)
 
 
 def draw_frame(scene: Scene, time: float) -> FrameImage:

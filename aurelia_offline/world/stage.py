@@ -69,7 +69,9 @@ class StageQuestion(NamedTuple):
 
 def referent_text(one: Referent) -> str:
     """Who is meant, in words."""
-    said = f"the {one.start} instrument" if one.start in RANKS else f"the {one.start}"
+    said = f"the {one.start}"
+    if one.start in RANKS:
+        said = f"the {one.start} instrument"
     if one.start in stage_names().spots:
         said = f"the instrument at spot {one.start}"
     for relation in one.path:

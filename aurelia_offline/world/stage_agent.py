@@ -29,8 +29,12 @@ _MAX_LISTED_SOUNDS = 12
 def read_stage_question(question: str, seen: Observation) -> tuple[StageQuestion, TurnTable] | None:
     """What a question asks of the stage with the table measured in the clip; None for any other question or clip."""
     asked = parse_stage_question(question)
-    table = measure_table(seen) if asked else None
-    return (asked, table) if asked and table else None
+    table = None
+    if asked:
+        table = measure_table(seen)
+    if asked and table:
+        return (asked, table)
+    return None
 
 
 def stage_reasoning(asked: StageQuestion, table: TurnTable, seen: Observation, choices: Sequence[str]) -> Reasoning:
@@ -49,7 +53,9 @@ def stage_reasoning(asked: StageQuestion, table: TurnTable, seen: Observation, c
     hops = find_hops(asked, table)
     sensed = next((number for number, hop in enumerate(hops) if hop.modality != "knowledge"), None)
     for number, hop in enumerate(hops):
-        modality = "both" if sensed is None and number == 0 else hop.modality
+        modality = hop.modality
+        if sensed is None and number == 0:
+            modality = "both"
         cue = _evidence_text("both" if number == (sensed or 0) else modality, seen)
         steps.append(Step(step=hop.text, justification=cue, answer=hop.value, modality=modality))
     return Reasoning(steps=steps, answer=stage_answer(asked, table, choices))
@@ -61,7 +67,11 @@ def stage_answer(asked: StageQuestion, table: TurnTable, choices: Sequence[str])
         return describe_turns(table)
     value = find_hops(asked, table)[-1].value
     fitting = [choice for choice in choices if choice.casefold().strip() == value.casefold()]
-    return (fitting[0] if fitting else UNKNOWN) if choices else value
+    if choices:
+        if fitting:
+            return fitting[0]
+        return UNKNOWN
+    return value
 
 
 def find_hops(asked: StageQuestion, table: TurnTable) -> list[Hop]:
@@ -88,7 +98,9 @@ def describe_turns(table: TurnTable) -> str:
 
 def _evidence_text(modality: Modality, seen: Observation) -> str:
     """What can be heard or seen that a finding rests on, in sentences that can be checked against the clip."""
-    said = inventory.describe_audio(seen, _MAX_LISTED_SOUNDS) if modality in ("audio", "both") else []
+    said = []
+    if modality in ("audio", "both"):
+        said = inventory.describe_audio(seen, _MAX_LISTED_SOUNDS)
     if modality in ("visual", "both"):
         said += inventory.describe_picture(seen)
     return " ".join(said) or "This is known of the instrument."

@@ -56,8 +56,10 @@ class _ChainWalk:
     def put(
         self, text: str, value: Callable[[TurnTable], str], kind: str, modality: Modality, via: Sequence[int] = ()
     ) -> None:
-        said = value(self.table) if self.table is not None else ""
-        turns = " ".join(stage_names().turns[turn] for turn in via) if self.table is not None else ""
+        said, turns = "", ""
+        if self.table is not None:
+            said = value(self.table)
+            turns = " ".join(stage_names().turns[turn] for turn in via)
         self.hops.append(Hop(text, said, kind, modality, turns))
         self.name = "it"
 
@@ -85,30 +87,40 @@ class _ChainWalk:
 
     def _spot(self, table: TurnTable) -> str:
         spot = table[self.turn].spot
-        return stage_names().spots[spot] if spot is not None else _require_value(None)
+        if spot is not None:
+            return stage_names().spots[spot]
+        return _require_value(None)
 
     def to_spot(self) -> None:
         if self.at != "spot":
-            of = f"the spot of {self.name}" if self.at == "name" else "its spot"
+            of = "its spot"
+            if self.at == "name":
+                of = f"the spot of {self.name}"
             self.put(f"Find {of}.", self._spot, "spot", "both", [self.turn])
             self.at = "spot"
 
     def to_instrument(self) -> None:
         if self.at == "spot":
-            where = f"at {self.name}" if self.name != "it" else "there"
+            where = "there"
+            if self.name != "it":
+                where = f"at {self.name}"
             self.put(f"Find the instrument {where}.", self._instrument, "instrument", "both", [self.turn])
             self.at = "instrument"
 
     def move(self, relation: Relation) -> None:
         if relation in ("right", "left"):
             self.to_spot()
-            step = 1 if relation == "right" else -1
+            step = -1
+            if relation == "right":
+                step = 1
             self._go(
                 lambda table: _require_one(
                     i for i, t in enumerate(table) if t.spot == (table[self.turn].spot or 0) + step
                 )
             )
-            of = f"the spot to the {relation} of {self.name}" if self.name != "it" else f"the spot to its {relation}"
+            of = f"the spot to its {relation}"
+            if self.name != "it":
+                of = f"the spot to the {relation} of {self.name}"
             self.put(f"Find {of}.", self._spot, "spot", "visual")
             return
         self.to_instrument()
@@ -135,7 +147,9 @@ class _ChainWalk:
 
     def the_turn(self) -> None:
         self.to_instrument()
-        of = f"the turn of {self.name}" if self.at == "name" else "its turn"
+        of = "its turn"
+        if self.at == "name":
+            of = f"the turn of {self.name}"
         self.put(f"Find {of}.", lambda table: stage_names().turns[self.turn], "turn", "audio")
 
 
@@ -180,7 +194,9 @@ def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list
     if asked.kind in ("before", "after"):
         walk.the_turn()
         turn = walk.turn
-        many = turn if asked.kind == "before" else len(known.turns) - 1 - turn
+        many = turn
+        if asked.kind != "before":
+            many = len(known.turns) - 1 - turn
         walk.put(f"Count the turns {asked.kind} it.", lambda _: known.counts[many], "count", "audio")
     elif asked.kind == "left" and asked.other is not None:
         walk.to_spot()
@@ -200,7 +216,9 @@ def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list
         walk.who(asked.other)
         walk.the_turn()
         _require_different(table, first, walk.turn)
-        earlier = asked.one if first < walk.turn else asked.other
+        earlier = asked.other
+        if first < walk.turn:
+            earlier = asked.one
         walk.put("Compare the turns.", lambda _: referent_text(earlier), "one", "audio")
     else:
         walk.read(asked.kind)
@@ -211,7 +229,9 @@ def _find_oddity(table: TurnTable) -> str:
     """What does not belong together: mute (a move without a sound), still (a sound without a move), or none."""
     if any(turn.instrument is None for turn in table):
         return "mute"
-    return "still" if any(turn.spot is None for turn in table) else "none"
+    if any(turn.spot is None for turn in table):
+        return "still"
+    return "none"
 
 
 def answer_options(asked: StageQuestion) -> list[str]:
@@ -228,7 +248,9 @@ def answer_options(asked: StageQuestion) -> list[str]:
         "odd": list(ODD_FINDINGS.values()),
         "caption": [],
     }
-    return fixed[asked.kind] if asked.kind in fixed else list(known.facts[asked.kind].values())
+    if asked.kind in fixed:
+        return fixed[asked.kind]
+    return list(known.facts[asked.kind].values())
 
 
 @cache
@@ -302,6 +324,10 @@ def _ranked_turn(table: TurnTable, rank: str) -> int:
     if not sounding:
         raise MissingReferent
     if rank in ("first", "last"):
-        return sounding[0] if rank == "first" else sounding[-1]
+        if rank == "first":
+            return sounding[0]
+        return sounding[-1]
     by_level = sorted(sounding, key=lambda i: table[i].level)
-    return by_level[-1] if rank == "loudest" else by_level[0]
+    if rank == "loudest":
+        return by_level[-1]
+    return by_level[0]

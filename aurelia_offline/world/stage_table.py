@@ -31,7 +31,9 @@ def measure_table(seen: Observation) -> TurnTable | None:
     if abs(seen.duration - count * _TURN_SECONDS) > _LENGTH_TOLERANCE:
         return None
     table = tuple(_measure_turn(seen, number * _TURN_SECONDS) for number in range(count))
-    return table if any(_is_measured(turn) for turn in table) else None
+    if any(_is_measured(turn) for turn in table):
+        return table
+    return None
 
 
 def _is_measured(turn: StageTurn) -> bool:
@@ -41,7 +43,12 @@ def _is_measured(turn: StageTurn) -> bool:
 def _measure_turn(seen: Observation, start: float) -> StageTurn:
     sounds = [sound for sound in seen.sounds if _belongs_to_turn(sound.start, sound.end, start)]
     listened = sum(_overlap_seconds(a, b, start) for a, b in seen.heard) > _TURN_SECONDS / 2
-    instrument = _identify_instrument(sounds) if sounds else None if listened else UNKNOWN
+    if sounds:
+        instrument = _identify_instrument(sounds)
+    elif listened:
+        instrument = None
+    else:
+        instrument = UNKNOWN
     return StageTurn(
         instrument, _moving_spot(seen, start), _turn_level(sounds, instrument) if sounds else _SILENT_LEVEL
     )
@@ -70,19 +77,25 @@ def _identify_instrument(sounds: Sequence[DetectedSound]) -> str:
         name = _identify_timbre(sound)
         shares[name] = shares.get(name, 0.0) + _energy(sound)
     most = max(shares, key=lambda name: shares[name])
-    return "bell" if most == "flute" and sum(sound.pitch is not None for sound in sounds) > 1 else most
+    if most == "flute" and sum(sound.pitch is not None for sound in sounds) > 1:
+        return "bell"
+    return most
 
 
 def _identify_timbre(sound: DetectedSound) -> str:
     """A drum has no pitch; of pitched sounds a reed is low and full, a flute pure, a bell out of tune."""
     if sound.pitch is None:
-        return "drum" if sound.voice == "click" else UNKNOWN
+        if sound.voice == "click":
+            return "drum"
+        return UNKNOWN
     fullness = sound.brightness / sound.pitch
     if sound.harmonic and (fullness > _FULL_TIMBRE or sound.pitch < _LOW_PITCH_HZ):
         return "reed"
     if fullness < _PURE_TIMBRE:
         return "flute"
-    return UNKNOWN if sound.harmonic else "bell"
+    if sound.harmonic:
+        return UNKNOWN
+    return "bell"
 
 
 def _turn_level(sounds: Sequence[DetectedSound], instrument: str | None) -> float:
@@ -106,4 +119,6 @@ def _moving_spot(seen: Observation, start: float) -> int | None:
         if motion.extent < WIDE_EXTENT:
             moved[min(count - 1, int(motion.x * count))] += _overlap_seconds(motion.start, motion.end, start)
     most = max(moved)
-    return moved.index(most) if most > max(_MIN_MOTION_SECONDS, 0.6 * min(seen.frame_gap, _TURN_SECONDS)) else None
+    if most > max(_MIN_MOTION_SECONDS, 0.6 * min(seen.frame_gap, _TURN_SECONDS)):
+        return moved.index(most)
+    return None
