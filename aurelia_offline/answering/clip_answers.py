@@ -1,4 +1,4 @@
-"""Answers about the clip as a whole: beat, sync, silence, sound at all, background, stillness, order, rise and fall."""
+"""Answers about the clip as a whole: beat, sync, silence, sound track, background, stillness, order, trends."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -47,7 +47,7 @@ def answer_steady(query: Query, seen: Observation) -> Finding:
 
 
 def answer_sync(query: Query, seen: Observation) -> Finding:
-    """Whether motion and sound start together; `query.value` 0 asks for the opposite."""
+    """Whether motion and sound start together; with `query.value` 0 the question asks for the opposite."""
     meeting = seen.coincidence
     if meeting is None:
         return unknown_finding("sound and motion have no onsets that could be compared")
@@ -66,7 +66,7 @@ def answer_sync(query: Query, seen: Observation) -> Finding:
 
 
 def answer_lag(query: Query, seen: Observation) -> Finding:
-    """How far motion and sound lie apart, seconds."""
+    """The time between motion and sound, in seconds."""
     del query
     meeting = seen.coincidence
     if meeting is None or meeting.strength < _IN_STEP_STRENGTH:
@@ -78,7 +78,7 @@ def answer_lag(query: Query, seen: Observation) -> Finding:
 
 
 def answer_silent(query: Query, seen: Observation) -> Finding:
-    """Whether nothing at all is heard."""
+    """Whether the clip is silent."""
     quiet = not seen.has_audio or not seen.sounds and _silent_share(seen) > _NEARLY_ALL
     cue = "the clip has no sound track"
     if seen.has_audio:
@@ -94,7 +94,7 @@ def _silent_share(seen: Observation) -> float:
 
 
 def answer_has_audio(query: Query, seen: Observation) -> Finding:
-    """Whether the clip has a sound track, or with "sound" whether anything is heard on it."""
+    """Whether the clip has a sound track, or, for the word "sound", whether the track contains sound."""
     if query.pick.words == "track" or not seen.has_audio:
         cue = "the clip has no sound track"
         if seen.has_audio:
@@ -114,7 +114,7 @@ def answer_duration(query: Query, seen: Observation) -> Finding:
 
 
 def answer_background(query: Query, seen: Observation, pieces: Sequence[Observation] = ()) -> Finding:
-    """The colour of the background; before or after a cut by a look that lies wholly on that side of it."""
+    """The colour of the background; before or after a cut, from a look entirely on that side of the cut."""
     asked, inside = query.pick, seen
     if asked.relation and seen.cuts:
         span = _background_span(query, seen)
@@ -139,7 +139,7 @@ def answer_background(query: Query, seen: Observation, pieces: Sequence[Observat
 
 
 def background_colours(seen: Observation) -> list[str]:
-    """The background's colours: one that covers much of the picture and more than any other; with cuts perhaps two."""
+    """The colours of the background: the one that covers most of the picture; with cuts, possibly several."""
     ground = next((colour for colour in seen.colours if colour.background), None)
     if ground is None or ground.share < _MIN_BACKGROUND_SHARE:
         return []
@@ -154,7 +154,7 @@ def background_colours(seen: Observation) -> list[str]:
 
 
 def _background_span(query: Query, seen: Observation) -> tuple[float, float] | None:
-    """The stretch in which the background is asked for, up to the cuts around it."""
+    """The time span of the question about the background, up to the cuts around it."""
     pick = query.pick
     if pick.other is not None:
         chosen = select_events(pick.other, seen).events
@@ -187,7 +187,7 @@ def _lies_within(piece: Observation, span: tuple[float, float]) -> bool:
 
 
 def answer_still(query: Query, seen: Observation) -> Finding:
-    """Which colour, or which side, never moves."""
+    """The colour, or the side, that never moves."""
     moving = {motion.colour for motion in seen.motions}
     cue = join_words([motion_words(motion) for motion in seen.motions[:8]]) or "nothing moves"
     if query.prop == "place":
@@ -265,7 +265,7 @@ def _keeps_rising(series: list[float], prop: str) -> bool:
 
 
 def answer_order(query: Query, seen: Observation) -> Finding:
-    """Before or after: how two events follow each other."""
+    """Whether one event comes before or after another."""
     first, second = select_events(query.pick, seen), select_events(query.other or query.pick, seen)
     if not first.events or not second.events:
         return unknown_finding(first.problem or second.problem or "one of the two was not found")
@@ -282,7 +282,7 @@ def answer_order(query: Query, seen: Observation) -> Finding:
 
 
 def choose_track(found: list[tuple[str, Observation]]) -> Finding:
-    """Which candidate audio fits the motion (DM-Match): the letter of the one whose times clearly fit best."""
+    """The candidate track that fits the motion (DM-Match): the letter of the track whose times fit clearly best."""
     scored = [(letter, _track_fit(seen), seen.coincidence) for letter, seen in found]
     ranked = sorted(scored, key=lambda each: each[1], reverse=True)
     cue = "; ".join(
@@ -299,7 +299,7 @@ def choose_track(found: list[tuple[str, Observation]]) -> Finding:
 
 
 def _track_fit(seen: Observation) -> float:
-    """How well sound and motion go together, 0..1: by their onsets, and by the time that they share."""
+    """How well sound and motion fit, 0..1, by their onsets and their overlap."""
     meeting = seen.coincidence
     near = 0.2
     if isfinite(seen.frame_gap):

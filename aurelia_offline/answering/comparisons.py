@@ -43,7 +43,7 @@ def _first_event(pick: Pick, seen: Observation) -> tuple[MeasuredEvent | None, s
 
 
 def _pick_property(pick: Pick, prop: str, seen: Observation) -> float | None:
-    """A property of a description: of its one event; for several the number of them, the loudest, or the mean."""
+    """A property of the described events: their number, the earliest start, or the mean of another property."""
     found = select_events(pick, seen).events
     if prop == "count":
         return float(len(found))
@@ -98,19 +98,19 @@ def answer_choose(query: Query, seen: Observation) -> Finding:
 
 
 def _winner_values(pick: Pick, event: MeasuredEvent, seen: Observation) -> list[Value]:
-    """The readings of the winner of a comparison: as the question named it first."""
+    """The values that name the winner of a comparison; the question's own words come first."""
     values = []
     if pick.nth is not None:
         values.append(Value("ordinal", pick.nth))
-    for kind, said in (("voice", pick.voice), ("colour", pick.colour), ("place", pick.place)):
-        if said is not None:
-            values.append(Value(kind, said))
+    for kind, named in (("voice", pick.voice), ("colour", pick.colour), ("place", pick.place)):
+        if named is not None:
+            values.append(Value(kind, named))
     order = position_value(event, list_events(pick.domain, seen))
     return [*values, *([order] if order else [])]
 
 
 def answer_same(query: Query, seen: Observation) -> Finding:
-    """Whether two descriptions mean one event, or two events share a property."""
+    """Whether two descriptions mean the same event, or two events have an equal property."""
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(query.other or Pick(), seen)
     if first is None or second is None:
@@ -177,7 +177,7 @@ def answer_bound(query: Query, seen: Observation) -> Finding:
 
 
 def answer_gap(query: Query, seen: Observation) -> Finding:
-    """The seconds between two events: from start to start, or for a pause from the end of the one to the other."""
+    """The seconds between two events: from start to start, or, for a pause, from the end of the first to the second."""
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(query.other or Pick(), seen)
     if first is None or second is None:
@@ -220,7 +220,7 @@ _COMPARATIVES = {
 
 
 def answer_relative(query: Query, seen: Observation) -> Finding:
-    """How the first stands to the second in a property: "louder", "quieter"; unknown when they are equal."""
+    """How the first compares with the second in a property: "louder", "quieter"; unknown if they are equal."""
     prop, other = query.prop or "level", query.other or Pick()
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(other, seen)

@@ -1,4 +1,4 @@
-"""Finds the measured events that a description means. It compares and filters measurements; it measures nothing."""
+"""Selects the measured events that a description means."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ _SOUND_SLACK_SECONDS = 0.06
 
 
 class MeasuredEvent(NamedTuple):
-    """Something measured, with its stretch of the clip; `source` for sounds and motions."""
+    """A measured event with its start and end in seconds; `source` for sounds and motions."""
 
     start: float
     end: float
@@ -25,14 +25,14 @@ class MeasuredEvent(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The events that a description means, in order of time, and what stood in the way, if anything."""
+    """The described events in order of time, and the problem, if any."""
 
     events: tuple[MeasuredEvent, ...]
     problem: str = ""
 
 
 def list_events(domain: str, seen: Observation) -> tuple[MeasuredEvent, ...]:
-    """All events of a kind in an observation, by their start; `any` is what is heard and what moves."""
+    """All events of a kind in an observation, by start; `any` means sounds and motions."""
     sounds = [MeasuredEvent(sound.start, sound.end, sound) for sound in seen.sounds]
     motions = [MeasuredEvent(motion.start, motion.end, motion) for motion in seen.motions]
     found: list[MeasuredEvent] = {
@@ -47,9 +47,9 @@ def list_events(domain: str, seen: Observation) -> tuple[MeasuredEvent, ...]:
 
 
 def is_continuous(domain: str, seen: Observation) -> bool:
-    """Whether sound (or motion) goes on nearly without a pause, so that single events in it are no safe count.
+    """Whether sound (or motion) continues almost without a pause, so that its events cannot be counted reliably.
 
-    Sound does where a stretch holds neither a sound event nor silence, or where events leave no room for either.
+    Sound is continuous if a part is neither a sound event nor silence, or if the events fill almost all of the time.
     """
     if domain == "motion":
         spans = [(motion.start, motion.end) for motion in seen.motions]
@@ -59,7 +59,7 @@ def is_continuous(domain: str, seen: Observation) -> bool:
 
 
 def _holds_murmur(span: _Span, sounds: list[_Span], silences: Sequence[_Span]) -> bool:
-    """Whether one stretch of listening is filled by something that is neither silence nor clear events."""
+    """Whether a listened time span contains something that is neither silence nor clear events."""
     inside = [(max(a, span[0]), min(b, span[1])) for a, b in (*sounds, *silences) if b > span[0] and a < span[1]]
     reached = span[0]
     for start, end in [*sorted(inside), (span[1], span[1])]:
@@ -80,7 +80,7 @@ def _covered_seconds(spans: list[_Span]) -> float:
 
 
 def time_slack(event: MeasuredEvent, seen: Observation) -> float:
-    """How far off an event's times may be, seconds: half a frame gap for what is seen."""
+    """The tolerance of an event's times, in seconds: half a frame gap for visible events."""
     if isinstance(event.source, DetectedSound):
         return _SOUND_SLACK_SECONDS
     return min(0.5, seen.frame_gap / 2) + 0.02
@@ -104,7 +104,7 @@ def _is_at_place(motion: Motion, where: str) -> bool:
 
 
 def event_property(event: MeasuredEvent, prop: str) -> float | None:
-    """A property of an event as a number (dBFS, Hz, seconds, share), or None where it has none."""
+    """A property of an event as a number (dBFS, Hz, seconds, share), or None."""
     source = event.source
     if prop == "start":
         return event.start
@@ -118,7 +118,7 @@ def event_property(event: MeasuredEvent, prop: str) -> float | None:
 
 
 def is_tied(first: float, second: float, prop: str) -> bool:
-    """Whether two measurements are too close to tell apart."""
+    """Whether two measurements are too close to distinguish."""
     if prop == "pitch":
         low, high = sorted((abs(first), abs(second)))
         return low > 0 and high / low < _PITCH_TIE_RATIO
@@ -126,7 +126,7 @@ def is_tied(first: float, second: float, prop: str) -> bool:
 
 
 def _select_extreme(found: Iterable[MeasuredEvent], rank: str, nth: int = 1) -> Selection:
-    """The event that comes nth when they are put in order of a property; ties are told, not broken."""
+    """The nth event in order of a property; a tie is reported as a problem."""
     prop, up = rank[:-1], rank.endswith("+")
     measured = [(value, event) for event in found if (value := event_property(event, prop)) is not None]
     measured.sort(key=lambda pair: pair[0], reverse=up)
@@ -162,7 +162,7 @@ def _overlap(event: MeasuredEvent, start: float, end: float, room: float) -> flo
 
 
 def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:
-    """Those that stand in the described relation to a stretch or to other events."""
+    """The events in the described relation to a time span or to other events."""
     if pick.span is not None:
         scale = 1.0
         if pick.half:
@@ -232,8 +232,8 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
 
     Args:
         pick: the description.
-        seen: what was measured.
-        alone: leave its relation aside.
+        seen: the observation of the clip.
+        alone: whether to ignore the relation of the description.
     """
     if pick.voice == "noise?" and not any(sound.kind == "noise" for sound in seen.sounds):
         pick = replace(pick, voice=None)

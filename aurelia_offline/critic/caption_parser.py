@@ -1,6 +1,6 @@
-"""Ordinary English into claims, clause by clause. It decides nothing about truth (that is `critic_checks`).
+"""Reads captions in ordinary English into claims, clause by clause. `claim_checker` checks the claims.
 
-A clause of which nothing can be measured, such as the name of an object or a feeling, is counted and set aside.
+A clause without anything measurable, such as the name of an object or a feeling, is only counted.
 """
 
 import re
@@ -33,7 +33,7 @@ _CLIP_LENGTH = (
 )
 _FOR = re.compile(r"\b(?:for|lasting|lasts|over)(?: about| roughly)? (\d+(?:\.\d+)?) ?s\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|there|stands?|stays?|remains?|shows?|rests?|sits?|lies)\b")
-"""Without one, "then a blue one at the right" goes on with the verb of the clause before: it moves too."""
+"""Without such a verb, "then a blue one at the right" continues the clause before: it moves too."""
 _ONSET = re.compile(r"\b(?:begins?|beginning|starts?|starting|sets? in)\b")
 _SEVERAL = re.compile(r"\b(?:several|many|multiple|a few|some)\b")
 
@@ -71,7 +71,7 @@ def parse_caption(caption: str) -> ParsedCaption:
 
 
 def _topic_of(clause: str, lexicon: WordList) -> str | None:
-    """The one thing a clause is about, by the words it holds; None when nothing in it can be measured."""
+    """The topic of a clause, from its words; None if nothing in it can be measured."""
     if any(pattern.search(clause) for pattern in _CLIP_LENGTH):
         return "duration"
     for topic in ("sync", "tempo", "cut", "flash", "silence"):
@@ -97,13 +97,13 @@ def _names_two_senses(clause: str, lexicon: WordList) -> bool:
 
 
 def _continues_description(clause: str, lexicon: WordList) -> bool:
-    """Whether a clause without a topic of its own goes on describing what the one before spoke of."""
+    """Whether a clause without its own topic continues the description of the clause before."""
     tables = ("colours", "places", "levels", "heights", "ranks")
     return bool(read_times(clause)) or any(lexicon.all(table, clause) for table in tables)
 
 
 def read_description(clause: str, topic: Literal["sound", "motion"], lexicon: WordList) -> Description:
-    """All that a clause says of one sound or one moving thing."""
+    """The description of one sound or one moving thing in a clause."""
     pitch = _PITCH.search(clause)
     track = _TRACK.search(clause)
     ranks = [rank for rank in lexicon.all("ranks", clause) if not re.search(rf"\b{rank} \d", clause)]
@@ -164,7 +164,7 @@ def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _count(clause: str, nouns: str = r"sounds?|tones?|notes?|beeps?|noises?|clicks?|ticks?|events?") -> float | None:
-    """How many of something a clause counts: "3 separate sounds", "twice", "there are 3"; None when it does not."""
+    """The number in a clause that counts something: "3 separate sounds", "twice", "there are 3"; None if none."""
     bare = TIME_PATTERN.sub(" ", _PITCH.sub(" ", clause))
     if re.search(r"\b(?:once|a single|only a|just a|a lone|a solitary)\b", bare):
         return 1.0
@@ -257,7 +257,7 @@ def _duration(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _end_at_event(claim: Claim, event: Claim) -> Claim:
-    """A claim that holds until an event: up to its start when that is told, else for some of the clip."""
+    """A claim that holds until an event: up to the event's start if that is stated, else for part of the clip."""
     if claim.about.spans or claim.kind not in ("silence", "motion"):
         return claim
     if event.about.spans:
@@ -266,7 +266,7 @@ def _end_at_event(claim: Claim, event: Claim) -> Claim:
 
 
 def _read_order(made: list[Claim], later: Claim, link: str) -> list[Claim]:
-    """The order that "then", "followed by", "before" and "after" state between two clauses, when both tell enough."""
+    """The order claim of "then", "followed by", "before" and "after" between two clauses that describe events."""
     earlier = next((claim for claim in reversed(made) if claim.kind in ("sound", "motion", "rank")), None)
     if earlier is None or later.about.empty or earlier.about.empty or earlier.negated or later.negated:
         return []

@@ -1,4 +1,4 @@
-"""What kind of sound a stretch of samples is, and its pitch: autocorrelation and prominent spectral peaks, no yin."""
+"""The critic's classification of a sound, and its pitch, by autocorrelation and spectral peaks."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,17 @@ from aurelia_offline.critic.arrays import FloatArray
 _CLICK_SECONDS = 0.12
 _LOWEST_HZ, _HIGHEST_HZ = 45.0, 7600.0
 _DEEPEST_HZ = 18.0
-"""What lies below is no sound; between it and `LOWEST_HZ` there is sound, but no pitch."""
+"""Lowest frequency of a sound; between it and `_LOWEST_HZ` a sound has no pitch."""
 _PART_SECONDS = 0.15
 _MIN_PERIODS = 8
-"""A sound of fewer is a thump, however regular its few waves are."""
+"""A sound with fewer periods has no pitch, even if they are regular."""
 
 
 class SoundNature(NamedTuple):
-    """A sound's voice with its confidence 0..1, pitch in Hz (None unless a tone) and median frequency in Hz."""
+    """A sound's voice, its confidence 0..1, pitch in Hz (None unless a tone) and median frequency in Hz."""
 
     voice: SoundClass
-    sure: float
+    confidence: float
     pitch: float | None
     brightness: float
 
@@ -32,7 +32,7 @@ class _Peaks(NamedTuple):
 
 
 def classify_sound(part: FloatArray, rate: int) -> SoundNature:
-    """Judge one event.
+    """Classify one event.
 
     Args:
         part: float64[n], the event's samples.
@@ -64,7 +64,7 @@ def classify_sound(part: FloatArray, rate: int) -> SoundNature:
 
 
 def _keeps_pitch(part: FloatArray, rate: int, peaks: _Peaks) -> bool:
-    """Whether the strongest frequency of most later stretches is among the sound's own: a glide has no one pitch."""
+    """Whether the strongest frequency stays the same over time; a glide has no single pitch."""
     length = int(_PART_SECONDS * rate)
     parts = [part[first : first + length] for first in range(0, len(part) - length + 1, length)]
     loud = max((float(np.mean(each**2)) for each in parts), default=0.0)
@@ -81,14 +81,14 @@ def _keeps_pitch(part: FloatArray, rate: int, peaks: _Peaks) -> bool:
 
 
 def _sounding_seconds(part: FloatArray, rate: int) -> float:
-    """Seconds for which a sound stays within 15 dB of its loudest 10 ms."""
+    """Seconds in which a sound stays within 15 dB of its loudest 10 ms."""
     cell = max(1, rate // 100)
     power = (part[: max(1, len(part) // cell) * cell].reshape(-1, min(cell, len(part))) ** 2).mean(axis=1)
     return float(np.sum(power > power.max() * 10**-1.5)) * cell / rate
 
 
 def _steady_part(part: FloatArray, rate: int) -> FloatArray:
-    """The stretch of at most 0.35 s that follows the attack: what of the sound is steady."""
+    """The steady part of a sound: at most 0.35 s after the attack."""
     skip = int(min(0.015, 0.1 * len(part) / rate) * rate)
     return part[skip : skip + int(0.35 * rate)]
 
@@ -102,7 +102,7 @@ def _spectrum(body: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _peaks(spectrum: FloatArray, frequency: FloatArray, width: float) -> _Peaks:
-    """The at most 12 strongest peaks, and the share of all energy within two resolution widths of the first eight."""
+    """The strongest peaks, at most 12, and the share of energy within two resolution widths of the first eight."""
     from scipy.signal import find_peaks
 
     step = frequency[1]
@@ -124,7 +124,7 @@ def _peaks(spectrum: FloatArray, frequency: FloatArray, width: float) -> _Peaks:
 
 
 def _autocorrelation(body: FloatArray, rate: int) -> tuple[float, float]:
-    """Clarity 0..1 and frequency in Hz of the shortest lag at which the sound repeats itself about as well as ever."""
+    """Clarity 0..1 and frequency in Hz of the shortest lag whose correlation is close to the maximum."""
     size = 1 << (2 * len(body) - 1).bit_length()
     window = np.hanning(len(body))
     raw = np.fft.irfft(np.abs(np.fft.rfft(body * window, size)) ** 2)
@@ -144,7 +144,7 @@ def _autocorrelation(body: FloatArray, rate: int) -> tuple[float, float]:
 
 
 def _parabola_peak(curve: FloatArray, top: int) -> tuple[float, float]:
-    """Place and height of the summit of the parabola through a maximum and its two neighbours."""
+    """Position and height of the peak of the parabola through a maximum and its two neighbours."""
     left, middle, right = curve[top - 1], curve[top], curve[top + 1]
     bend = left - 2 * middle + right
     shift = 0.0
@@ -154,10 +154,10 @@ def _parabola_peak(curve: FloatArray, top: int) -> tuple[float, float]:
 
 
 def _fundamental(period_pitch: float | None, peaks: _Peaks) -> float:
-    """The pitch in Hz: the sound's period where its spectrum bears that out, else its lowest strong peak.
+    """The pitch in Hz: the period of the sound if its spectrum confirms it, else the lowest strong peak.
 
-    An inharmonic sound (a bell) nearly repeats itself at some long lag that is no pitch; a missing fundamental is
-    believed only when two neighbouring overtones stand.
+    An inharmonic sound (a bell) almost repeats itself at some long lag that is not its pitch. A missing fundamental is
+    accepted only with two neighbouring overtones.
     """
     lowest = float(peaks.frequency[peaks.power > peaks.power.max() * 0.03].min())
     if period_pitch is None:

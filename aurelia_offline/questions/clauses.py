@@ -1,4 +1,4 @@
-"""From items to descriptions of events: which noun phrase a question is about, and what it stands in relation to."""
+"""Turns items into descriptions of events: the noun phrase of a question, and its relations to others."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -13,14 +13,14 @@ _STARTERS = {"wh", "aux", "exist"}
 
 
 class Clauses(NamedTuple):
-    """The main clause, and the relations it stands in, from the nearest outwards: (relation, items)."""
+    """The main clause and its relations, the nearest first: (relation, items)."""
 
     main: list[PhraseItem]
     relations: list[tuple[str, list[PhraseItem]]]
 
 
 def resolve_when(items: list[PhraseItem]) -> list[PhraseItem]:
-    """Reads "when" as the question word or as "while", from what else is asked."""
+    """Decide whether "when" is the question word or means "while", from the rest of the question."""
     placed: list[PhraseItem] = []
     for at, item in enumerate(items):
         if item.kind == "wh" and item.value == "when_word":
@@ -37,7 +37,7 @@ def resolve_when(items: list[PhraseItem]) -> list[PhraseItem]:
 
 
 def split_clauses(items: list[PhraseItem]) -> Clauses:
-    """Cuts a question at its relations; a clause that leads ("After the cut, ...") goes to the end."""
+    """Split a question at its relations; a leading clause ("After the cut, ...") moves to the end."""
     items = [item for item in items if item.text != "?"]
     if items and items[0].kind == "rel":
         items = _move_leading_clause(items)
@@ -70,7 +70,7 @@ def _move_leading_clause(items: list[PhraseItem]) -> list[PhraseItem]:
 
 
 def _implied_domain(items: list[PhraseItem]) -> Domain:
-    """The kind of event that a clause's verbs speak of."""
+    """The kind of event that the verbs of a clause imply."""
     for item in items:
         if item.kind == "verb" and item.value == "move":
             return "motion"
@@ -82,7 +82,7 @@ def _implied_domain(items: list[PhraseItem]) -> Domain:
 
 
 def _with_domain(pick: Pick, items: list[PhraseItem], context: Domain) -> Pick:
-    """The description with its kind of event filled in from its rank, its verb, its colour, or its surroundings."""
+    """The description with its kind of event, taken from its rank, verb, colour or context."""
     generic = pick.domain == "motion" and pick.words.endswith(("thing", "things")) and not (pick.colour or pick.place)
     of_sound = _implied_domain(items) == "sound" or _RANK_DOMAIN.get((pick.rank or "")[:-1]) == "sound"
     if generic and of_sound:
@@ -100,7 +100,7 @@ def _with_domain(pick: Pick, items: list[PhraseItem], context: Domain) -> Pick:
 
 
 def read_picks(items: list[PhraseItem], context: Domain = "any") -> list[Pick]:
-    """The event descriptions of a clause in order; a place or colour said after a noun belongs to it."""
+    """The event descriptions of a clause in order; a place or colour after a noun belongs to it."""
     found: list[Pick] = []
     for item in items:
         pick = item.pick
@@ -122,7 +122,7 @@ def read_picks(items: list[PhraseItem], context: Domain = "any") -> list[Pick]:
 
 
 def main_pick(items: list[PhraseItem], context: Domain = "any") -> Pick:
-    """The events a clause is about; without a noun, those that its verb implies."""
+    """The events that a clause is about; without a noun, those that its verb implies."""
     found = read_picks(items, context)
     if not found:
         implied = _implied_domain(items)
@@ -182,7 +182,7 @@ def _with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
 
 
 def _read_span(items: list[PhraseItem]) -> tuple[float, float] | None:
-    """The stretch of seconds that a clause names."""
+    """The time span that a clause names, in seconds, or None."""
     scale = 1.0
     if any(item.kind == "unit" and item.value == "ms" for item in items):
         scale = 0.001
@@ -202,7 +202,7 @@ def _read_half(items: list[PhraseItem]) -> tuple[float, float] | None:
 
 
 def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) -> Pick:
-    """The description with the relations of its clauses attached, each to the one before."""
+    """The description with the relations of its clauses, each attached to the one before."""
     if not relations:
         return pick
     (relation, items), rest = relations[0], relations[1:]
@@ -260,7 +260,7 @@ def _attribute(item: PhraseItem) -> str | None:
 
 
 def drop_alternatives(items: list[PhraseItem]) -> list[PhraseItem]:
-    """The clause less the attributes that it offers with "or"."""
+    """The clause without the attributes that it offers with "or"."""
     dropped = set()
     for at, (item, following) in enumerate(pairwise(items)):
         if following.kind == "conj" and _attribute(item):

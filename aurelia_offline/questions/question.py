@@ -1,4 +1,4 @@
-"""Understands a question in ordinary words: what is asked, about which events. It measures and answers nothing."""
+"""Parses a question in ordinary English into a query: what is asked, about which events."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,12 +56,12 @@ _CHOICE_ASK: dict[str, Ask] = {
 
 
 def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
-    """The question as a query; `unknowable`, with the reason, when measuring cannot answer it.
+    """The question as a query; `unknowable`, with the reason, if measurement cannot answer it.
 
     Args:
-        question: in ordinary words.
-        choices: the answers offered, possibly none.
-        tracks: how many candidate audio files there are to choose from.
+        question: the question in ordinary English.
+        choices: the choices, possibly none.
+        tracks: number of candidate audio files.
     """
     items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
     world = next((item for item in items if item.kind == "world"), None)
@@ -79,7 +79,7 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
 
 
 def _any_sound_as_noun(cut: Clauses) -> Clauses:
-    """Reads "any sound" as some sound event, not as the presence of sound, where a time or a relation follows."""
+    """Read "any sound" as a sound event, not as the presence of sound, if a time or a relation follows."""
     if not cut.relations and not has_item(cut.main, "half", "1", "2", "begin", "finish"):
         return cut
     sound = PhraseItem("np", "sound", "sound", Pick(domain="sound", words="sound"))
@@ -87,7 +87,7 @@ def _any_sound_as_noun(cut: Clauses) -> Clauses:
 
 
 def _refuse_outlines(query: Query) -> Query:
-    """Whether there is a circle, and how many, cannot be told; what the only circle does can."""
+    """Refuse to say whether there is a circle, or how many: outlines are not measured."""
     if query.ask in {"exists", "count", "bound"} and query.pick.outline and not query.pick.colour:
         return Query("unknowable", reason=_NO_OUTLINES)
     return query
@@ -124,7 +124,7 @@ def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query |
 
 
 def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """What, which, where, when, how many, how long: a property of the events that are picked."""
+    """What, which, where, when, how many, how long: a property of the selected events."""
     del tracks
     offered = clauses.offered_attribute(cut.main)
     main = clauses.drop_alternatives(cut.main) if offered else cut.main
@@ -158,7 +158,7 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
 
 
 def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
-    """Why a question that is understood in part must not be answered by that part, or ""."""
+    """Why a question that was understood only in part must not be answered, or ""."""
     if ask == "count" and (has_item(main, "comp") or (has_item(main, "bound") and has_item(main, "number"))):
         return "events are not counted by how they compare with something"
     things = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
@@ -175,7 +175,7 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
 
 
 def _infer_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
-    """The kind of event when only a general verb is said: that of what it is related to, or anything."""
+    """The kind of event if the question has only a general verb: that of the related event, or any."""
     if pick.other is not None and pick.other.domain in {"sound", "motion"} and pick.relation != "during":
         return replace(pick, domain=pick.other.domain)
     heard = pick.singles_out or has_item(main, "wh", "count")
@@ -185,7 +185,7 @@ def _infer_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
 
 
 def _count_pick(pick: Pick, main: list[PhraseItem]) -> Pick:
-    """Counting shapes counts different ones; counting times counts events."""
+    """The pick of a count: shapes are counted as different things, times as events."""
     times = any(item.kind == "wh" and ("times" in item.text or "often" in item.text) for item in main)
     shapes = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
     if has_item(main, "prop", "colour"):
@@ -202,7 +202,7 @@ def _count_pick(pick: Pick, main: list[PhraseItem]) -> Pick:
 
 
 def _asked_property(main: list[PhraseItem], kinds: set[str], offered: str | None) -> Ask:
-    """Which property is asked for, by the question word, the property's name, or the kind of the choices."""
+    """The property in question, from the question word, the property's name, or the kind of the choices."""
     if has_item(main, "prop", "order"):
         return "sequence"
     by_word = next((item.value for item in main if item.kind == "wh" and item.value != "what"), None)

@@ -1,4 +1,4 @@
-"""Understands questions that yes or no answers: existence, comparison, identity, number, and claims about one event."""
+"""Understands yes/no questions: existence, comparison, identity, number, and claims about one event."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ def _first_value(items: list[PhraseItem], kind: str) -> str | None:
 
 
 def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
-    """The query of a question that starts with "is", "does", "are there" and the like; None when it names no event."""
+    """The query of a question that starts with "is", "does", "are there"; None if it names no event."""
     negated = any(item.kind == "neg" for item in cut.main)
     query = (
         _read_mute(cut, subject)
@@ -80,14 +80,14 @@ def _read_same(cut: Clauses) -> Query | None:
 
 
 def _parties(items: list[PhraseItem]) -> list[Pick]:
-    """Two descriptions that a comparison is between, the second of the first one's kind where it says none."""
+    """The descriptions in a comparison; the second has the kind of the first if it states none."""
     named = [item for item in items if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
     context: Domain = next((p.domain for item in named for p in clauses.read_picks([item]) if p.domain != "any"), "any")
     return [pick for item in named for pick in clauses.read_picks([item], context)]
 
 
 def _read_compare(cut: Clauses) -> Query | None:
-    """Reads "Is the first sound louder than the second?"; without a second party, the one before or after it."""
+    """Reads "Is the first sound louder than the second?"."""
     comp = _first_value(cut.main, "comp")
     if comp is None:
         return None
@@ -106,7 +106,7 @@ def _read_compare(cut: Clauses) -> Query | None:
 
 
 def _read_order(cut: Clauses) -> Query | None:
-    """Reads "Does the click come before the tone?"; a bare existence ("is there a sound before") is no comparison."""
+    """Reads "Does the click come before the tone?"; "is there a sound before ..." is not a comparison."""
     if not cut.relations or any(item.kind == "exist" for item in cut.main):
         return None
     relation, items = cut.relations[0]
@@ -122,7 +122,7 @@ def _read_order(cut: Clauses) -> Query | None:
 
 
 def _read_identity(cut: Clauses) -> Query | None:
-    """Reads "Is the loudest sound also the highest?": two descriptions of perhaps one event."""
+    """Reads "Is the loudest sound also the highest?": whether two descriptions mean the same event."""
     found = [pick for pick in _parties(cut.main) if pick.singles_out]
     if len(found) < 2 or cut.relations:
         return None
@@ -148,7 +148,7 @@ def _read_together(cut: Clauses) -> Query | None:
 
 
 def _read_claim(cut: Clauses) -> Query | None:
-    """Reads "Is the loudest sound a tone?": one event and, at the end, what is claimed of it."""
+    """Reads "Is the loudest sound a tone?": an event, and at the end a claim about it."""
     if any(item.kind == "exist" for item in cut.main):
         return None
     main, relations = list(cut.main), [(relation, list(items)) for relation, items in cut.relations]
@@ -168,7 +168,7 @@ def _read_claim(cut: Clauses) -> Query | None:
 
 
 def _ends_in_claim(items: list[PhraseItem]) -> bool:
-    """Whether a clause ends in an attribute that is no part of a description before it."""
+    """Whether a clause ends in an attribute that is not part of an earlier description."""
     if len(items) < 2 or items[-1].kind not in {"bare", "np"} or items[-1].pick.singles_out:
         return False
     last = items[-1].pick

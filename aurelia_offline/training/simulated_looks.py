@@ -1,6 +1,7 @@
-"""What the measuring agents would roughly observe in a clip, written down from its truth: for training on `full` alone.
+"""Simulates what the measuring agents observe in a clip, from the clip's true description.
 
-Figures, controls and tests of the loop never use it: there the agents measure the rendered file.
+Only the training of the prompt mode `full` uses it. Published figures, controls and tests let the agents measure the
+rendered file.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ _MIN_SILENCE_SECONDS = 0.3
 
 
 def simulate_observation(clip: mini_world.WorldClip, rng: np.random.Generator) -> Observation:
-    """An observation of a clip with times that are a little off, as a look's are; `rng` draws by how much."""
+    """An observation of the clip with small errors in all times, as in a real look; `rng` draws the errors."""
     spans = ((0.0, mini_world.CLIP_SECONDS),)
     sounds = tuple(sound for turn in clip.turns for sound in _simulate_sounds(turn, rng))
     return Observation(

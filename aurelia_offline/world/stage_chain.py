@@ -1,4 +1,4 @@
-"""The chain of hops behind a question of the mini world's stage, and what each hop finds on a table of turns."""
+"""The chain of hops behind a question of the mini world, and the finding of each hop in a table of turns."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -22,11 +22,11 @@ class Hop(NamedTuple):
     """One step of a chain.
 
     Attributes:
-        text: what is to be found.
-        value: what was found, by its name; "" without a table.
-        kind: what kind of thing that is.
-        modality: by which sense it is found.
-        via: the turns over which a small model finds it, by name; "" where it needs none.
+        text: the task.
+        value: the finding; "" without a table.
+        kind: the kind of the finding (instrument, spot, turn, ...).
+        modality: the sense that the hop needs.
+        via: the names of the turns that a small model writes down on the way; "" if none.
     """
 
     text: str
@@ -37,14 +37,14 @@ class Hop(NamedTuple):
 
 
 class MissingReferent(Exception):
-    """The clip has no such thing: nothing is to the right of the last spot."""
+    """The clip has nothing that fits, for example to the right of the last spot."""
 
 
 ODD_FINDINGS = {"mute": "a move without a sound", "still": "a sound without a move", "none": "nothing"}
 
 
 class _ChainWalk:
-    """Walks a chain on a table, or without one: then every value is "" and only the texts count."""
+    """Follows a chain through a table. Without a table every value is "" and only the texts matter."""
 
     def __init__(self, table: TurnTable | None) -> None:
         self.table = table
@@ -56,11 +56,11 @@ class _ChainWalk:
     def put(
         self, text: str, value: Callable[[TurnTable], str], kind: str, modality: Modality, via: Sequence[int] = ()
     ) -> None:
-        said, turns = "", ""
+        value_text, turns = "", ""
         if self.table is not None:
-            said = value(self.table)
+            value_text = value(self.table)
             turns = " ".join(stage_names().turns[turn] for turn in via)
-        self.hops.append(Hop(text, said, kind, modality, turns))
+        self.hops.append(Hop(text, value_text, kind, modality, turns))
         self.name = "it"
 
     def begin(self, start: str) -> None:
@@ -154,10 +154,10 @@ class _ChainWalk:
 
 
 def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list[Hop]:
-    """The hops of a question, what each finds on the table beside it; without a table nothing is found.
+    """The hops of a question with their findings in the table; without a table the findings are empty.
 
     Raises:
-        Missing: the table holds no such thing.
+        MissingReferent: the table holds nothing that fits.
     """
     walk = _ChainWalk(table)
     known = stage_names()
@@ -226,7 +226,7 @@ def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list
 
 
 def _find_oddity(table: TurnTable) -> str:
-    """What does not belong together: mute (a move without a sound), still (a sound without a move), or none."""
+    """The oddity of a table: mute (a motion without a sound), still (a sound without a motion), or none."""
     if any(turn.instrument is None for turn in table):
         return "mute"
     if any(turn.spot is None for turn in table):
@@ -255,7 +255,7 @@ def answer_options(asked: StageQuestion) -> list[str]:
 
 @cache
 def question_compositions() -> tuple[StageQuestion, ...]:
-    """Every kind of question, with instruments and spots standing for all of their names by the first of them."""
+    """All question forms; the first instrument and the first spot represent all names."""
     starts = (*RANKS, stage_names().instruments[0], stage_names().spots[0])
     reads = ("instrument", "spot", *stage_names().facts, "before", "after")
     paths: list[tuple[Relation, ...]] = [()]
@@ -276,7 +276,7 @@ def question_compositions() -> tuple[StageQuestion, ...]:
 
 
 def _answers_itself(asked: StageQuestion) -> bool:
-    """A question that answers itself: which instrument the bell is, what comes before the first."""
+    """Whether a question answers itself or has no answer: which instrument the bell is, what comes before the first."""
     one = asked.one
     near = one.path[:1]
     if (one.start, *near) in {("first", "before"), ("last", "after")}:
@@ -315,8 +315,8 @@ def _require_different(table: TurnTable | None, first: int, second: int) -> None
 
 
 def _turn_names(found: Iterable[int]) -> str:
-    said = [stage_names().turns[i] for i in found]
-    return ", ".join(said) or "none"
+    value_text = [stage_names().turns[i] for i in found]
+    return ", ".join(value_text) or "none"
 
 
 def _ranked_turn(table: TurnTable, rank: str) -> int:
