@@ -149,7 +149,7 @@ def test_an_unknown_plant_is_refused(session_store: ClipStore) -> None:
 
 
 def test_a_follow_up_is_understood_as_the_question_it_stands_for() -> None:
-    posed = benchmark.draw_questions(10, first=SEED, talk=True)
+    posed = benchmark.draw_questions(10, first=SEED, follow_up=True)
     for one in posed:
         assert one.example.history and " it" in one.example.question
         assert parse_stage_question(one.example.put) == one.example.asked

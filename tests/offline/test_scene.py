@@ -150,7 +150,9 @@ def test_the_written_clip_keeps_picture_and_sound_together(tmp_path):
 
 def test_a_scene_without_sound_track(tmp_path):
     write_scene(parse_scene({**BASE, "audible": False}), tmp_path / "a.mp4")
-    assert ClipStore(Settings(home=tmp_path / "home", allow_any_file=True)).admit(tmp_path / "a.mp4")["has_audio"] is False
+    assert (
+        ClipStore(Settings(home=tmp_path / "home", allow_any_file=True)).admit(tmp_path / "a.mp4")["has_audio"] is False
+    )
 
 
 @pytest.mark.parametrize("name", list(json.loads(SCENES.read_text())))
