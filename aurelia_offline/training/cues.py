@@ -19,8 +19,9 @@ def observed(clip: world.Clip, rng: np.random.Generator) -> Observation:
     spans = ((0.0, world.SECONDS),)
     sounds = tuple(sound for turn in clip.turns for sound in _sounds(turn, rng))
     return Observation(
-        duration=world.SECONDS, has_audio=True, video_spans=spans, audio_spans=spans, frame_gap=0.25, sample_rate=16_000, sounds=sounds,
-        silences=_silences(sounds), motions=tuple(_motions(clip, rng)), colours=_GROUND, cuts=(), flashes=(),
+        duration=world.SECONDS, has_audio=True, video_spans=spans, audio_spans=spans, frame_gap=0.25,
+        sample_rate=16_000, sounds=sounds, silences=_silences(sounds), motions=tuple(_motions(clip, rng)),
+        colours=_GROUND, cuts=(), flashes=(),
         tempo=None, sync=None,
     )  # fmt: skip
 
@@ -31,8 +32,8 @@ def _sounds(turn: world.Played, rng: np.random.Generator) -> list[DetectedSound]
         start, pitch = max(0.0, event.start + rng.normal(0, 0.02)), event.pitch
         found.append(
             DetectedSound(start=start, end=max(start + 0.05, event.end + rng.normal(0, 0.02)), level=event.level,
-                  sound_class=_VOICES[str(turn.instrument)], pitch=pitch, harmonic=turn.instrument != "bell", attack=0.02,
-                  decay=0.1, brightness=2 * (pitch or 2000.0), confidence=1.0)
+                  sound_class=_VOICES[str(turn.instrument)], pitch=pitch, harmonic=turn.instrument != "bell",
+                  attack=0.02, decay=0.1, brightness=2 * (pitch or 2000.0), confidence=1.0)
         )  # fmt: skip
     return found
 
