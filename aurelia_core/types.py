@@ -8,6 +8,8 @@ Modality = Literal["audio", "visual", "both", "knowledge"]
 Role = str
 """Who is asked: generator, summarizer, evaluator, feedback, target, or an agent that was added to the graph."""
 Sense = Literal["sound", "picture"]
+Span = tuple[float, float]
+"""A stretch of the clip as (start, end), in seconds from its start."""
 
 
 class Window(TypedDict):

@@ -25,9 +25,9 @@ def train(
     debug: DebugOption = False,
 ) -> None:
     """Train the mini target from scratch, on clips that never repeat."""
-    from aurelia_offline.training.train import Settings, train
+    from aurelia_offline.training.train import TrainingSettings, train_checkpoint
 
-    folder = train(out, Settings(minutes=minutes, seed=seed, cores=cores), _tell)
+    folder = train_checkpoint(out, TrainingSettings(minutes=minutes, seed=seed, cores=cores), _print_progress)
     sys.stdout.write(f"{folder}\n")
 
 
@@ -43,9 +43,9 @@ def render(
     debug: DebugOption = False,
 ) -> None:
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
-    from aurelia_offline.world.render import render
+    from aurelia_offline.world.benchmark import write_benchmark
 
-    made = render(out, questions, seed, first, each, _tell, dances, talks)
+    made = write_benchmark(out, questions, seed, first, each, _print_progress, dances, talks)
     where = f"{made.file.name}, media in {made.media.name}"
     sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {where}\n")
 
@@ -68,11 +68,13 @@ def study(
     """Measure what the loop does for a target: every arm and control through the real graph, as Markdown tables."""
     import asyncio
 
-    from aurelia_offline.study.loops import Study
-    from aurelia_offline.study.study import study
+    from aurelia_offline.study.loops import StudySettings
+    from aurelia_offline.study.study import run_study
 
-    how = Study(out, questions, target, seed, concurrency, _tell, ablated, reliant, first, controlled, mixed, talks)
-    sys.stdout.write(asyncio.run(study(how)))
+    how = StudySettings(
+        out, questions, target, seed, concurrency, _print_progress, ablated, reliant, first, controlled, mixed, talks
+    )
+    sys.stdout.write(asyncio.run(run_study(how)))
 
 
 @app.command()
@@ -86,11 +88,11 @@ def recovery(
     """Plant a wrong fact in the first attempt: how often does the loop notice it, and mend it?"""
     import asyncio
 
-    from aurelia_offline.study.error_recovery import recovery
-    from aurelia_offline.study.loops import Study
+    from aurelia_offline.study.error_recovery import run_recovery
+    from aurelia_offline.study.loops import StudySettings
 
-    how = Study(out, clips, "offline:measure", concurrency=concurrency, tell=_tell, first=first)
-    sys.stdout.write(asyncio.run(recovery(how)))
+    how = StudySettings(out, clips, "offline:measure", concurrency=concurrency, tell=_print_progress, first=first)
+    sys.stdout.write(asyncio.run(run_recovery(how)))
 
 
 @app.command()
@@ -104,14 +106,18 @@ def card(
 
     Of several, for instance of several seeds, it shows the spread.
     """
-    from aurelia_offline.training.card import gains, measured, spread, table
-    from aurelia_offline.training.evaluate import items
+    from aurelia_offline.training.evaluate import draw_items
+    from aurelia_offline.training.model_card import accuracy_table, list_gains, measure_checkpoint, spread_table
 
-    known = items(questions, first)
-    found = [measured(folder, questions, first, _tell) for folder in folders]
+    known = draw_items(questions, first)
+    found = [measure_checkpoint(folder, questions, first, _print_progress) for folder in folders]
     several = len(found) > 1
-    sys.stdout.write(f"{spread(found)}\n" if several else f"{table(known, found[0])}\n\n{gains(known, found[0])}\n")
+    sys.stdout.write(
+        f"{spread_table(found)}\n"
+        if several
+        else f"{accuracy_table(known, found[0])}\n\n{list_gains(known, found[0])}\n"
+    )
 
 
-def _tell(line: object) -> None:
+def _print_progress(line: object) -> None:
     typer.echo(str(line), err=True)

@@ -22,7 +22,7 @@ from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.media import SCENE
 from state.context import ROLES, make_context
 from tests.support import google_server as wire_google
@@ -151,7 +151,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
-        write(parse(SCENE), clip)
+        write_scene(parse_scene(SCENE), clip)
         padding = CLIP_BYTES - clip.stat().st_size
         with clip.open("ab") as file:
             file.write(padding.to_bytes(4, "big") + b"free" + os.urandom(padding - 8))

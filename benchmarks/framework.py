@@ -20,7 +20,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from graph.build import build_graph
 from graph.tracing import make_trace_client
 from state.context import Context, make_context
@@ -114,7 +114,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
-        write(parse(SCENE), clip)
+        write_scene(parse_scene(SCENE), clip)
         asyncio.run(node_cost(folder, clip))
         with clip.open("ab") as file:
             file.write(CLIP_BYTES.to_bytes(4, "big") + b"free" + bytes(CLIP_BYTES - 8))

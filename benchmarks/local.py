@@ -25,10 +25,10 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
 from aurelia_core.models.local.engine import InferenceEngine
-from aurelia_core.models.local.setup import cache_bytes, choose_placement
+from aurelia_core.models.local.loading import cache_bytes, choose_placement
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from state.context import ROLES, make_context
 from tests.support import tiny_qwen_omni
 from tests.support.scripted import DEFAULTS, verdict
@@ -138,7 +138,7 @@ def three_b(folder: Path) -> None:
     with torch.device(here.device):
         made = Qwen2_5OmniThinkerForConditionalGeneration(tiny_qwen_omni.config(reader.processor.tokenizer, THREE_B))
     torch.set_default_dtype(torch.float32)
-    engine = InferenceEngine(weights.spec, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
+    engine = InferenceEngine(weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
     local_load._engines[weights.fingerprint, here] = engine
 
 
@@ -196,7 +196,7 @@ def main() -> None:
     gpu = choose_placement().device.startswith("cuda")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(Scene.model_validate(CLIP), folder / "clip.mp4")
+        write_scene(Scene.model_validate(CLIP), folder / "clip.mp4")
         sizes = tiny_qwen_omni.SIZES if gpu else MIDDLE
         weights = tiny_qwen_omni.write(folder / "weights", sizes=sizes, pixels=PIXELS)
         if gpu:

@@ -10,7 +10,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.scripted import ScriptedChat
 from tests.support.stage import DUET, Stage, no_wait
 
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def duet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds: a red circle (left) with a loud 440 Hz tone, then a blue square (right) with a soft high one."""
     path = tmp_path_factory.mktemp("clips") / "duet.mp4"
-    write(Scene.model_validate(DUET), path)
+    write_scene(Scene.model_validate(DUET), path)
     return path
 
 

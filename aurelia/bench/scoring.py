@@ -11,15 +11,14 @@ from pydantic import create_model
 
 import prompts
 from aurelia.bench.caption_metrics import METRICS, caption_scores
-from aurelia.bench.extract import extract_choice
 from aurelia.bench.records import Record
-from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED, extract_choice
 from aurelia_core.answers.open_answer import match_open_answer
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient, Request
 from aurelia_core.models.replies import ModelReply
 from aurelia_core.models.requests import JudgeRequest
-from prompts.render import TEXTS, choices_text
+from prompts.render import PROMPT_TEXTS, choices_text
 
 NONE = "none"
 CAPTIONING = "av-captioning"
@@ -99,7 +98,7 @@ class Judge:
         return (await self.desk.complete_structured(request, Verdict)).value
 
     def _request(self, text: str, fields: JudgeRequest) -> Request:
-        return Request(model_id=self.spec, text=text, fields=fields, texts=TEXTS, run=self.run)
+        return Request(model_id=self.spec, text=text, fields=fields, texts=PROMPT_TEXTS, run=self.run)
 
 
 async def score_outcome(record: Record, answer: str | None, *, judge: Judge | None = None) -> list[Mark]:

@@ -95,6 +95,7 @@ def _missing_requirements(model_id: str) -> list[str]:
 
 def _provider_refusal(model_id: str, client: ModelClient) -> str | None:
     """Why the provider refuses the key or the model's name; None if it accepts both, or does not answer."""
+
     try:
         clip_model(client.model(model_id)).check_credentials()
     except InputError as fault:
@@ -106,7 +107,7 @@ def _describe_local_weights() -> str | None:
     """Where local weights would run, and how they receive a clip; None without their packages."""
     if _installed_version("torch") is None or _installed_version("transformers") is None:
         return None
-    from aurelia_core.models.local.setup import choose_placement, describe_placement
+    from aurelia_core.models.local.loading import choose_placement, describe_placement
 
     form = "as frames with times"
     if _installed_version("torchvision"):

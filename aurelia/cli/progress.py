@@ -14,10 +14,10 @@ from state.context import Context
 from state.events import (
     AttemptEvent,
     ClipEvent,
-    DescribedEvent,
+    DescriptionEvent,
     Event,
     FeedbackEvent,
-    ResumedEvent,
+    ResumeEvent,
     ReviewEvent,
     TargetEvent,
 )
@@ -51,7 +51,7 @@ class ProgressPrinter:
         }
         writers[event["event"]](event)
 
-    def _resumed(self, event: ResumedEvent) -> None:
+    def _resumed(self, event: ResumeEvent) -> None:
         done = count_noun(event["iterations"], "attempt")
         self._line("Thread", f"{event['thread']} is resumed after {done}: {', '.join(event['next'])}", "cyan")
 
@@ -65,7 +65,7 @@ class ProgressPrinter:
         size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames/s"
         self._line("Clip", f"{clip['duration']:.2f} s, {size}, {sound}  [{clip['id'][:12]}]", "cyan")
 
-    def _described(self, event: DescribedEvent) -> None:
+    def _described(self, event: DescriptionEvent) -> None:
         self._line("Described", f"the {event['sense']}, by {event['by']}", "cyan")
         for line in event["text"].splitlines():
             self._line("", line, "dim")

@@ -13,7 +13,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from graph.build import AureliaGraph
 from nodes.prepare import check_question
-from state.events import ResumedEvent
+from state.events import ResumeEvent
 from state.schema import Input
 
 MAX_THREAD_NAME = 200
@@ -82,7 +82,7 @@ def _advance_clock_past(state: StateSnapshot) -> None:
         clock._last_v6_timestamp = max(clock._last_v6_timestamp or 0, time)
 
 
-def resumed_event(thread: str, state: StateSnapshot) -> ResumedEvent:
+def resumed_event(thread: str, state: StateSnapshot) -> ResumeEvent:
     """The event that the run of a thread is resumed."""
     done = len(state.values["iterations"])
     return {"event": "resumed", "thread": thread, "iterations": done, "next": list(state.next)}

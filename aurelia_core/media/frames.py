@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import FrameIndices, Images, Mask, Vector
 from aurelia_core.media import sampling
 from aurelia_core.media.cache import ClipCache
 from aurelia_core.media.ingest import ClipFacts
 from aurelia_core.media.readers import FrameRequest
+from aurelia_core.types import Span
 
 GRID_HEIGHT = 180
 """Height at which grids are kept, pixels."""
@@ -23,10 +24,8 @@ MAX_ASPECT_RATIO = 4
 _FINE_WINDOW_SECONDS = 120.0
 """Total seconds of windows up to which a longer clip is decoded finely."""
 
-Span = tuple[float, float]
 FrameRange = tuple[float, float, int]
 FrameDecoder = Callable[[Path, FrameRequest, FrameRange | None], int]
-Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,12 @@ class FrameIndex:
 
     clip: str
     facts: ClipFacts
-    times: npt.NDArray[np.float64]
-    keys: npt.NDArray[np.bool_]
+    times: Vector
+    keys: Mask
     cache: ClipCache
     grab: FrameDecoder
 
-    def take(self, spans: Sequence[Span], count: int, height: int) -> tuple[npt.NDArray[np.float64], Images]:
+    def take(self, spans: Sequence[Span], count: int, height: int) -> tuple[Vector, Images]:
         """At most `count` frames spread over spans: their times, float64[n], and images, uint8[n, H, W, 3]."""
         blocks = self._blocks(spans, count)
         grid = np.concatenate([indices for _, indices, _ in blocks])
@@ -75,7 +74,7 @@ class FrameIndex:
             return wide, tall
         return MAX_ASPECT_RATIO * height, max(1, round(MAX_ASPECT_RATIO * height * full_height / full_width))
 
-    def _blocks(self, spans: Sequence[Span], count: int) -> list[tuple[str, sampling.FrameIndices, FrameRange | None]]:
+    def _blocks(self, spans: Sequence[Span], count: int) -> list[tuple[str, FrameIndices, FrameRange | None]]:
         """The grids that serve a request: (entry name, frame indices, stretch to verify), in order of time."""
         duration = self.facts["duration"]
         if duration <= sampling.FULL_GRID_SECONDS:
@@ -94,7 +93,7 @@ class FrameIndex:
             int(start // sampling.FRAME_RANGE_SECONDS), max(last, int(start // sampling.FRAME_RANGE_SECONDS) + 1)
         )
 
-    def _stretch(self, part: int) -> tuple[str, sampling.FrameIndices, FrameRange]:
+    def _stretch(self, part: int) -> tuple[str, FrameIndices, FrameRange]:
         start = part * sampling.FRAME_RANGE_SECONDS
         end = min(start + sampling.FRAME_RANGE_SECONDS, self.facts["duration"])
         inside = int(np.count_nonzero((self.times >= start) & (self.times < end)))
@@ -104,7 +103,7 @@ class FrameIndex:
         own = indices[self.times[indices] >= start - 1e-6]
         return f"fine-{GRID_HEIGHT}-{part}.npy", own if len(own) else indices, (start + origin, end + origin, inside)
 
-    def _block(self, entry: str, indices: sampling.FrameIndices, stretch: FrameRange | None) -> Images:
+    def _block(self, entry: str, indices: FrameIndices, stretch: FrameRange | None) -> Images:
         width, height = self.size(GRID_HEIGHT)
         shape = (len(indices), height, width, 3)
         found = self.cache.read_array(self.clip, entry, shape, np.uint8)
@@ -114,7 +113,7 @@ class FrameIndex:
                 return found if found is not None else self._made(entry, indices, GRID_HEIGHT, stretch)
         return found
 
-    def _made(self, entry: str, indices: sampling.FrameIndices, height: int, stretch: FrameRange | None) -> Images:
+    def _made(self, entry: str, indices: FrameIndices, height: int, stretch: FrameRange | None) -> Images:
         """Decode frames and keep them as one entry."""
         with self.cache.workspace() as folder:
             made = self._decoded(folder, indices, height, stretch)
@@ -122,7 +121,7 @@ class FrameIndex:
         self.cache.trim(self.clip)
         return made
 
-    def _decoded(self, folder: Path, indices: sampling.FrameIndices, height: int, stretch: FrameRange | None) -> Images:
+    def _decoded(self, folder: Path, indices: FrameIndices, height: int, stretch: FrameRange | None) -> Images:
         width, tall = self.size(height)
         stamps = [float(time) for time in self.times[indices] + self.facts["origin"]]
         ordinals = [int(index) for index in indices] if self.facts["ordinal"] else None
@@ -130,7 +129,7 @@ class FrameIndex:
         images: Images = np.load(folder / "frames.npy", mmap_mode="r")
         return images
 
-    def _singles(self, chosen: sampling.FrameIndices, height: int) -> Images:
+    def _singles(self, chosen: FrameIndices, height: int) -> Images:
         """Frames kept one by one; those that are missing are decoded in one job."""
         width, tall = self.size(height)
         shape = (tall, width, 3)

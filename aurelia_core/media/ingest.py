@@ -11,8 +11,8 @@ from typing import Any, TypedDict
 
 import av
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Mask, Samples, Vector
 from aurelia_core.media import readers
 from aurelia_core.media.header import has_index, read_container_header
 from aurelia_core.media.probe import StreamPackets, check_against_header, decode_timestamps, read_packets
@@ -183,7 +183,7 @@ def _origin(seen: StreamPackets, heard: StreamPackets | None) -> float:
     return heard.start if early and heard is not None else seen.start
 
 
-def _index(path: str, demuxer: str, track: StreamPackets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _index(path: str, demuxer: str, track: StreamPackets) -> tuple[Vector, Mask]:
     """Time stamps and key flags of all frames; a short clip is decoded to know them for certain."""
     order = np.argsort(track.stamps, kind="stable")
     times, keys = np.array(track.stamps)[order], np.array(track.keys)[order]
@@ -203,7 +203,7 @@ def _index(path: str, demuxer: str, track: StreamPackets) -> tuple[npt.NDArray[n
 def _decode_audio(opened: Any, stream: Any, track: StreamPackets, facts: ClipFacts, target: Path) -> None:
     """Decode the sound to mono at 16 kHz and place it on the clip's time line."""
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=STORED_SAMPLE_RATE)
-    waiting, parts = av.AudioFifo(), list[npt.NDArray[np.float32]]()
+    waiting, parts = av.AudioFifo(), list[Samples]()
     start, heard, lost = math.nan, 0.0, 0
     opened.seek(0)
     for number, packet in enumerate(opened.demux(stream)):
@@ -244,5 +244,5 @@ def _decode_audio(opened: Any, stream: Any, track: StreamPackets, facts: ClipFac
     facts["duration"] = facts["duration"] or round(length, 6)
 
 
-def _mono(resampler: Any, frame: Any) -> list[npt.NDArray[np.float32]]:
+def _mono(resampler: Any, frame: Any) -> list[Samples]:
     return [part.to_ndarray()[0] for part in resampler.resample(frame)]

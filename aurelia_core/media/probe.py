@@ -11,8 +11,8 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Vector
 from aurelia_core.media.header import ContainerHeader
 from aurelia_core.media.source import Damaged, find_video_stream, open_container
 
@@ -122,9 +122,7 @@ def check_against_header(opened: Any, tracks: list[StreamPackets], header: Conta
         )
 
 
-def decode_timestamps(
-    path: str, demuxer: str, start: float = -math.inf, end: float = math.inf
-) -> npt.NDArray[np.float64]:
+def decode_timestamps(path: str, demuxer: str, start: float = -math.inf, end: float = math.inf) -> Vector:
     """Decode a stretch only to see that it decodes.
 
     Args:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Images, Mask, Samples, Vector
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media.admission import (
     PROBE_VERSION,
@@ -42,14 +42,14 @@ _READERS = ("auto", "decord", "pyav")
 class Frames(NamedTuple):
     """Frames of a clip: `times` float64[N], seconds from its start, ascending; `images` uint8[N, H, W, 3], RGB."""
 
-    times: npt.NDArray[np.float64]
-    images: npt.NDArray[np.uint8]
+    times: Vector
+    images: Images
 
 
 class AudioSegment(NamedTuple):
     """Sound of one window: `samples` float32[n], mono, -1..1, at `rate` Hz, the first one at `start` seconds."""
 
-    samples: npt.NDArray[np.float32]
+    samples: Samples
     rate: int
     start: float
 
@@ -260,7 +260,7 @@ class ClipStore:
             self.decodes += 1
         return shared_decode_pool(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
 
-    def _samples(self, clip: str, kind: MediaKind) -> npt.NDArray[np.float32]:
+    def _samples(self, clip: str, kind: MediaKind) -> Samples:
         facts = self._facts(clip, kind)
         entry = f"{kind}-audio.npy"
         found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
@@ -286,7 +286,7 @@ class ClipStore:
 
         return FrameIndex(clip, facts, table[0], table[1], self._cache, take)
 
-    def _table(self, clip: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None:
+    def _table(self, clip: str) -> tuple[Vector, Mask] | None:
         try:
             # The file is opened here: numpy would leave it open when it is no archive.
             place = self._cache.place(clip, "video-index.npz")

@@ -12,8 +12,7 @@ from aurelia_core.signals.audiovisual_sync import estimate_sync
 from aurelia_core.signals.motion import is_same_motion, join_motions
 from aurelia_core.signals.observation import ColourShare, DetectedSound, Motion, Observation
 from aurelia_core.signals.rhythm import estimate_tempo
-
-Span = tuple[float, float]
+from aurelia_core.types import Span
 
 _EDGE_SLACK_SECONDS = 0.05
 """Seconds from a window's edge within which a sound is taken to be cut by it."""

@@ -7,6 +7,8 @@ confidences are 0..1.
 from dataclasses import dataclass
 from typing import Literal
 
+from aurelia_core.types import Span
+
 SoundClass = Literal["tone", "noise", "click"]
 
 _LOW_HZ = 250.0
@@ -118,12 +120,12 @@ class Observation:
 
     duration: float
     has_audio: bool
-    seen: tuple[tuple[float, float], ...]
-    heard: tuple[tuple[float, float], ...]
+    seen: tuple[Span, ...]
+    heard: tuple[Span, ...]
     frame_gap: float
     rate: int
     sounds: tuple[DetectedSound, ...]
-    silences: tuple[tuple[float, float], ...]
+    silences: tuple[Span, ...]
     motions: tuple[Motion, ...]
     colours: tuple[ColourShare, ...]
     cuts: tuple[float, ...]

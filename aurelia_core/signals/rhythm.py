@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Vector
 from aurelia_core.signals.observation import DetectedSound, Tempo
-
-Vector = npt.NDArray[np.float64]
 
 _MIN_BEAT_SECONDS, _MAX_BEAT_SECONDS = 0.2, 2.0
 """Seconds between beats: 300 to 30 beats a minute."""

@@ -8,7 +8,7 @@ import hashlib
 import json
 import string
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -21,27 +21,34 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.feedback import advise
-from aurelia_offline.agents.generator import generate
-from aurelia_offline.agents.memory import Memory
-from aurelia_offline.agents.summarizer import summarize
-from aurelia_offline.agents.target import answer
+from aurelia_offline.agents.generator import generate_reasoning
+from aurelia_offline.agents.recent_cache import RecentCache
+from aurelia_offline.agents.summarizer import summarize_reasoning
+from aurelia_offline.agents.target import answer_as_target
 
-_KEPT_LOOKS = 64
-_MEASURING = ("aurelia_core.signals", "aurelia_offline.agents")
+_MAX_REMEMBERED_LOOKS = 64
+_MEASURING_PACKAGES = (
+    "aurelia_core.signals",
+    "aurelia_offline.agents",
+    "aurelia_offline.answering",
+    "aurelia_offline.critic",
+    "aurelia_offline.questions",
+    "aurelia_offline.world",
+)
 
 
 @cache
 def fingerprint() -> str:
     """SHA-256 (hex) of the measuring code and its word lists: stored replies hold only for the code that gave them."""
     digest = hashlib.sha256()
-    for package in _MEASURING:
+    for package in _MEASURING_PACKAGES:
         for part in sorted(resources.files(package).iterdir(), key=lambda path: path.name):
             if part.is_file() and part.name.endswith((".py", ".toml", ".json")):
                 digest.update(part.name.encode() + b"\0" + part.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-_looks: Memory[Observation] = Memory(_KEPT_LOOKS)
+_recent_looks: RecentCache[Observation] = RecentCache(_MAX_REMEMBERED_LOOKS)
 """The latest looks of this process, by clip, track, windows and budget."""
 
 
@@ -89,17 +96,17 @@ class MeasuringChat(BaseChatModel):
             case "generator":
                 return self._reason(fields)
             case "summarizer":
-                return summarize(fields)
+                return summarize_reasoning(fields)
             case "evaluator":
-                from aurelia_offline.critic.evaluate import evaluate
+                from aurelia_offline.critic.evaluate import evaluate_caption
 
-                return evaluate(dict(fields), self.store)
+                return evaluate_caption(dict(fields), self.store)
             case "feedback":
                 return advise(fields)
             case "target":
                 several = len(fields.get("tracks") or []) > 1
                 candidates = (lambda windows: self._candidates(fields, [windows])) if several else None
-                return answer(fields, lambda windows: self._observe(fields, [windows]), candidates)
+                return answer_as_target(fields, lambda windows: self._observe(fields, [windows]), candidates)
         raise ModelError(f"the offline model plays no role named '{fields['role']}'")
 
     def _reason(self, fields: Mapping[str, Any]) -> Any:
@@ -108,7 +115,7 @@ class MeasuringChat(BaseChatModel):
         tracks = self._candidates(fields, looks) if len(fields.get("tracks") or []) > 1 else None
         seen = tracks[0][1] if tracks else self._observe(fields, looks)
         pieces = [self._observe(fields, [each]) for each in looks]
-        return generate(fields, seen, tracks=tracks, before=before, pieces=pieces)
+        return generate_reasoning(fields, seen, tracks=tracks, before=before, pieces=pieces)
 
     def _observe(self, fields: Mapping[str, Any], looks: list[list[Window]]) -> Observation:
         """The looks merged, with the clip's own sound or the one track that replaces it."""
@@ -134,7 +141,8 @@ class MeasuringChat(BaseChatModel):
         for windows in looks:
             spans = tuple((float(w["start"]), float(w["end"])) for w in windows)
             key = (clip["id"], track["id"] if track else "", spans, frames, samples)
-            seen.append(_looks.get(key, lambda w=windows: observe_clip(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
+            measure = partial(observe_clip, self.store, clip, track, windows, frames, samples)
+            seen.append(_recent_looks.get(key, measure))
         return merge_observations(seen) if len(seen) > 1 else seen[0]
 
 

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from aurelia_offline.critic.text import Spans
+from aurelia_offline.critic.caption_text import Spans
 
-Kind = Literal[
+ClaimKind = Literal[
     "sound", "sound_count", "rank", "compare", "order", "silence", "tempo", "motion", "motion_count",
     "background", "colour", "cut", "flash", "sync", "duration",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class Description:
     """How a caption describes one sound or one moving thing; what it leaves open is empty or None.
 
     Attributes:
@@ -43,7 +43,7 @@ class Described:
     @property
     def empty(self) -> bool:
         """Whether nothing tells it apart from any other."""
-        return self == Described(self.topic, track=self.track, onset=self.onset)
+        return self == Description(self.topic, track=self.track, onset=self.onset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +61,19 @@ class Claim:
         word: fast, slow or steady of a beat; the rank compared; "partly" of a silence that is not the whole clip's.
     """
 
-    kind: Kind
+    kind: ClaimKind
     clause: str
     sentence: int
     negated: bool = False
-    about: Described = field(default_factory=Described)
-    other: Described | None = None
+    about: Description = field(default_factory=Description)
+    other: Description | None = None
     number: float | None = None
     least: bool = False
     word: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedCaption:
     """The claims of a caption, and how many of its clauses hold nothing that can be measured."""
 
     claims: tuple[Claim, ...]

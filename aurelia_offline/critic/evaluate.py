@@ -7,22 +7,22 @@ objects, people and feelings are beyond it: they are set aside, not scored.
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_offline.agents.memory import Memory
-from aurelia_offline.critic.checks import Checker
-from aurelia_offline.critic.readers import parse
-from aurelia_offline.critic.score import judge, left_out
-from aurelia_offline.critic.signal_audio import listen
-from aurelia_offline.critic.signal_evidence import AudioEvidence, Evidence, VideoEvidence
-from aurelia_offline.critic.signal_video import watch
+from aurelia_offline.agents.recent_cache import RecentCache
+from aurelia_offline.critic.caption_parser import parse_caption
+from aurelia_offline.critic.claim_checker import ClaimChecker
+from aurelia_offline.critic.evidence import AudioEvidence, Evidence, VideoEvidence
+from aurelia_offline.critic.score import find_omissions, make_verdict
+from aurelia_offline.critic.signal_audio import listen_to_track
+from aurelia_offline.critic.signal_video import watch_clip
 
-RATE = 16000
-FRAMES_A_SECOND, MOST_FRAMES = 12, 480
-REMEMBERED = 16
+LISTENING_RATE = 16000
+FRAMES_PER_SECOND, _MAX_FRAMES = 12, 480
+_MAX_REMEMBERED_CLIPS = 16
 
-_memory: Memory[Evidence] = Memory(REMEMBERED)
+_evidence_cache: RecentCache[Evidence] = RecentCache(_MAX_REMEMBERED_CLIPS)
 
 
-def evaluate(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
+def evaluate_caption(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
     """Score a caption against its clip.
 
     Args:
@@ -36,27 +36,32 @@ def evaluate(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
     Raises:
         MediaError: the clip cannot be read.
     """
-    evidence = gather(fields, store)
-    return assess(str(fields.get("caption") or ""), evidence)
+    evidence = gather_evidence(fields, store)
+    return assess_caption(str(fields.get("caption") or ""), evidence)
 
 
-def assess(caption: str, evidence: Evidence) -> dict[str, Any]:
+def assess_caption(caption: str, evidence: Evidence) -> dict[str, Any]:
     """Score a caption against evidence that is already gathered; returns what `evaluate` does."""
-    parsed = parse(caption)
-    ledger = Checker(evidence).check(parsed.claims)
-    verdict = judge(ledger, left_out(evidence, ledger), parsed.unchecked, evidence.duration)
+    parsed = parse_caption(caption)
+    ledger = ClaimChecker(evidence).check(parsed.claims)
+    verdict = make_verdict(ledger, find_omissions(evidence, ledger), parsed.unchecked, evidence.duration)
     return {"score": verdict.score, "justification": verdict.justification, "windows": verdict.windows}
 
 
-def gather(fields: Mapping[str, Any], store: Any) -> Evidence:
+def gather_evidence(fields: Mapping[str, Any], store: Any) -> Evidence:
     """The evidence of a clip with its sound tracks, measured once per process and then remembered."""
     clip, tracks = fields.get("clip"), list(fields.get("tracks") or [])
     key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
-    return _memory.get(key, lambda: measured(clip, tracks, float(fields.get("duration") or 0.0), store))
+    return _evidence_cache.get(key, lambda: measure_evidence(clip, tracks, float(fields.get("duration") or 0.0), store))
 
 
-def measured(
-    clip: Any, tracks: list[Any], duration: float, store: Any, rate: int = RATE, fps: float = FRAMES_A_SECOND
+def measure_evidence(
+    clip: Any,
+    tracks: list[Any],
+    duration: float,
+    store: Any,
+    rate: int = LISTENING_RATE,
+    fps: float = FRAMES_PER_SECOND,
 ) -> Evidence:
     """The evidence of a clip, measured now.
 
@@ -74,12 +79,12 @@ def measured(
     seconds = duration or (float(clip["duration"]) if clip else 0.0)
     video = VideoEvidence(float("inf"))
     if clip:
-        frames = store.frames(clip, [], max(1, min(int(seconds * fps), MOST_FRAMES)))
-        video = watch(frames.times, frames.images, seconds)
+        frames = store.frames(clip, [], max(1, min(int(seconds * fps), _MAX_FRAMES)))
+        video = watch_clip(frames.times, frames.images, seconds)
     heard = tracks or ([clip] if clip and clip["has_audio"] else [])
-    return Evidence(seconds, tuple(_listened(ref, store, rate) for ref in heard), video)
+    return Evidence(seconds, tuple(_listen_to(ref, store, rate) for ref in heard), video)
 
 
-def _listened(ref: Any, store: Any, rate: int) -> AudioEvidence:
+def _listen_to(ref: Any, store: Any, rate: int) -> AudioEvidence:
     parts = store.audio(ref, [], rate)
-    return listen(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)
+    return listen_to_track(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)

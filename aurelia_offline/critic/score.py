@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aurelia_core.types import Window
-from aurelia_offline.critic.desk import Ledger
-from aurelia_offline.critic.film import CLEAR, moving_share
-from aurelia_offline.critic.match import Fact, sound_name
-from aurelia_offline.critic.signal_evidence import Evidence, Heard, Moved, VideoEvidence
+from aurelia_offline.critic.activity_checks import CLEAR_PICTURE, moving_share
+from aurelia_offline.critic.base_checks import CheckResults
+from aurelia_offline.critic.evidence import Evidence, HeardSound, SeenMotion, VideoEvidence
+from aurelia_offline.critic.matching import Fact, heard_sound_name
 
-UNSURE = 0.25
-MOST_WINDOWS = 4
-PAD_SECONDS = 0.25
+_UNSURE_BELOW = 0.25
+_MAX_WINDOWS = 4
+_PAD_SECONDS = 0.25
 
 
 class Omission(NamedTuple):
@@ -33,7 +33,7 @@ class Omission(NamedTuple):
     weight: float
 
 
-class Verdict(NamedTuple):
+class CaptionVerdict(NamedTuple):
     """The Evaluator's reply: score 1..10 or None, its grounds, and where to look again."""
 
     score: int | None
@@ -41,7 +41,9 @@ class Verdict(NamedTuple):
     windows: list[Window]
 
 
-def judge(ledger: Ledger, omissions: Sequence[Omission], unchecked: int, duration: float) -> Verdict:
+def make_verdict(
+    ledger: CheckResults, omissions: Sequence[Omission], unchecked: int, duration: float
+) -> CaptionVerdict:
     """Score a caption.
 
     Args:
@@ -50,29 +52,31 @@ def judge(ledger: Ledger, omissions: Sequence[Omission], unchecked: int, duratio
         unchecked: clauses of which nothing could be measured.
         duration: of the clip, seconds; windows stay inside.
     """
-    supported = [fact for fact in ledger.facts if fact.verdict >= UNSURE]
+    supported = [fact for fact in ledger.facts if fact.verdict >= _UNSURE_BELOW]
     wrong = sorted(
-        (fact for fact in ledger.facts if fact.verdict <= -UNSURE), key=lambda fact: fact.verdict * fact.weight
+        (fact for fact in ledger.facts if fact.verdict <= -_UNSURE_BELOW), key=lambda fact: fact.verdict * fact.weight
     )
     if not supported and not wrong:
-        return Verdict(None, _nothing(ledger, unchecked), [])
-    value = strength(ledger.facts, omissions)
+        return CaptionVerdict(None, _nothing_checked(ledger, unchecked), [])
+    value = caption_strength(ledger.facts, omissions)
     clean = not wrong and sum(omission.weight for omission in omissions) < 0.3
     score = 10 if clean else max(1, min(9, round(value)))
     spots = [fact.window for fact in wrong if fact.window] + [omission.window for omission in omissions]
-    return Verdict(score, _grounds(supported, wrong, omissions, unchecked), _windows(spots, duration))
+    return CaptionVerdict(
+        score, _justification(supported, wrong, omissions, unchecked), _doubt_windows(spots, duration)
+    )
 
 
-def strength(facts: Sequence[Fact], omissions: Sequence[Omission]) -> float:
+def caption_strength(facts: Sequence[Fact], omissions: Sequence[Omission]) -> float:
     """The score before rounding, 1..10, by the map above."""
-    support = sum(fact.verdict * fact.weight for fact in facts if fact.verdict >= UNSURE)
-    against = sum(-fact.verdict * fact.weight for fact in facts if fact.verdict <= -UNSURE)
+    support = sum(fact.verdict * fact.weight for fact in facts if fact.verdict >= _UNSURE_BELOW)
+    against = sum(-fact.verdict * fact.weight for fact in facts if fact.verdict <= -_UNSURE_BELOW)
     missing = 1 - math.exp(-sum(omission.weight for omission in omissions) / 2.5)
     share = (support + 0.5) / (support + 0.5 + against)
     return 1 + 9 * share * math.exp(-0.36 * against - missing)
 
 
-def left_out(evidence: Evidence, ledger: Ledger) -> list[Omission]:
+def find_omissions(evidence: Evidence, ledger: CheckResults) -> list[Omission]:
     """What the clip surely has and the caption does not mention."""
     found: list[Omission] = []
     counted = "sound_count" in ledger.topics or "tempo" in ledger.topics
@@ -84,24 +88,24 @@ def left_out(evidence: Evidence, ledger: Ledger) -> list[Omission]:
         ambient = any(heard.ambient for heard in evidence.audio.sounds)
         found += [
             Omission(
-                _named_sound(h),
+                _sound_text(h),
                 (h.start, h.end),
-                (0.3 if counted else 1.0) * h.sure * (_beside(h, loudest) if ambient else 1.0),
+                (0.3 if counted else 1.0) * h.sure * (_loudness_weight(h, loudest) if ambient else 1.0),
             )
             for _, h in clear
         ]
-    return sorted([*found, *_unseen(evidence.video, ledger)], key=lambda omission: -omission.weight)
+    return sorted([*found, *_picture_omissions(evidence.video, ledger)], key=lambda omission: -omission.weight)
 
 
-def _unseen(video: VideoEvidence, ledger: Ledger) -> list[Omission]:
+def _picture_omissions(video: VideoEvidence, ledger: CheckResults) -> list[Omission]:
     """What the picture surely holds and the caption does not mention."""
     found: list[Omission] = []
-    if video.activity is not None and video.clear < CLEAR:
+    if video.activity is not None and video.clear < CLEAR_PICTURE:
         first, last = float(video.activity.times[0]), float(video.activity.times[-1])
         if not ledger.topics & {"motion", "motion_count"} and moving_share(video.activity, (first, last)) > 0.3:
             found.append(Omission("motion", (first, last), 0.5))
     else:
-        found += _unmentioned(video, ledger)
+        found += _motion_omissions(video, ledger)
     if "cut" not in ledger.topics and "background" not in ledger.topics:
         found += [Omission("a cut", (time - 0.1, time + 0.1), 0.6) for time in video.cuts]
     if "flash" not in ledger.topics:
@@ -109,87 +113,92 @@ def _unseen(video: VideoEvidence, ledger: Ledger) -> list[Omission]:
     return found
 
 
-def _unmentioned(video: VideoEvidence, ledger: Ledger) -> list[Omission]:
+def _motion_omissions(video: VideoEvidence, ledger: CheckResults) -> list[Omission]:
     told = "motion_count" in ledger.topics
     largest = max((moved.extent for moved in video.motions), default=1.0)
     named = [moved for i, moved in enumerate(video.motions) if i in ledger.motions]
     moves = [
         moved
         for i, moved in enumerate(video.motions)
-        if moved.sure >= 0.6 and i not in ledger.motions and not any(_one_rise(moved, other) for other in named)
+        if moved.sure >= 0.6 and i not in ledger.motions and not any(_is_same_rise(moved, other) for other in named)
     ]
     return [
-        Omission(_named_motion(m), (m.start, m.end), (0.3 if told else 1.0) * m.sure * _size(m, largest)) for m in moves
+        Omission(_motion_text(m), (m.start, m.end), (0.3 if told else 1.0) * m.sure * _size_weight(m, largest))
+        for m in moves
     ]
 
 
-def _one_rise(moved: Moved, other: Moved) -> bool:
+def _is_same_rise(moved: SeenMotion, other: SeenMotion) -> bool:
     """Whether two motions are one shape that rises or falls: its old place and its new one change above each other."""
     common = min(moved.end, other.end) - max(moved.start, other.start)
     shortest = min(moved.end - moved.start, other.end - other.start)
     return moved.colours == other.colours and abs(moved.x - other.x) < 0.03 and common > 0.8 * shortest
 
 
-def _beside(heard: Heard, loudest: float) -> float:
+def _loudness_weight(heard: HeardSound, loudest: float) -> float:
     """How much a sound matters in an ambience beside the loudest one, 0.3..1."""
     return min(1.0, max(0.3, 1 - (loudest - heard.level - 3) / 12))
 
 
-def _size(moved: Moved, largest: float) -> float:
+def _size_weight(moved: SeenMotion, largest: float) -> float:
     """How much a motion matters beside the largest one of the clip, 0.2..1."""
     return min(1.0, max(0.2, 2 * math.sqrt(moved.extent / largest)))
 
 
-def _named_sound(heard: Heard) -> str:
+def _sound_text(heard: HeardSound) -> str:
     pitch = f" of about {heard.pitch:.0f} Hz" if heard.pitch and heard.voice_sure > 0.5 else ""
-    return f"a {sound_name(heard)}{pitch}"
+    return f"a {heard_sound_name(heard)}{pitch}"
 
 
-def _named_motion(moved: Moved) -> str:
+def _motion_text(moved: SeenMotion) -> str:
     return f"motion of something {moved.colours[0]}" if moved.colours else "motion"
 
 
-def _near(window: tuple[float, float] | None) -> str:
+def _near_text(window: tuple[float, float] | None) -> str:
     return f" near {max(0.0, window[0]):.1f} s" if window else ""
 
 
-def _when(window: tuple[float, float]) -> str:
-    return _near(window) if window[1] - window[0] < 1 else f" from {max(0.0, window[0]):.1f} s to {window[1]:.1f} s"
+def _when_text(window: tuple[float, float]) -> str:
+    return (
+        _near_text(window) if window[1] - window[0] < 1 else f" from {max(0.0, window[0]):.1f} s to {window[1]:.1f} s"
+    )
 
 
-def _grounds(supported: Sequence[Fact], wrong: Sequence[Fact], omissions: Sequence[Omission], unchecked: int) -> str:
+def _justification(
+    supported: Sequence[Fact], wrong: Sequence[Fact], omissions: Sequence[Omission], unchecked: int
+) -> str:
     total = len(supported) + len(wrong)
     first = f"The clip bears out {len(supported)} of the {total} details that can be checked"
     if wrong:
         told = [
-            f'the caption says "{fact.said}" where the clip has {fact.truth or "it otherwise"}{_near(fact.window)}'
+            f'the caption says "{fact.said}" where the clip has {fact.truth or "it otherwise"}{_near_text(fact.window)}'
             for fact in wrong[:3]
         ]
         first += "; but " + ", and ".join(told)
     parts = [first + "."]
     clear = [omission for omission in omissions if omission.weight >= 0.25]
     if clear:
-        named = ", ".join(f"{omission.text}{_when(omission.window)}" for omission in clear[:3])
+        named = ", ".join(f"{omission.text}{_when_text(omission.window)}" for omission in clear[:3])
         parts.append(f"The clip also holds {named}, which the caption leaves out.")
     if unchecked:
         parts.append(f"{unchecked} part{'s' if unchecked > 1 else ''} of the caption cannot be measured.")
     return " ".join(parts)
 
 
-def _nothing(ledger: Ledger, unchecked: int) -> str:
+def _nothing_checked(ledger: CheckResults, unchecked: int) -> str:
     if ledger.facts:
         return "What the caption says was measured, but too unsurely to confirm or deny any of it."
     what = f"{unchecked} of its parts name" if unchecked != 1 else "it names"
     return f"Nothing in this caption can be checked by measuring: {what} no sound, time, motion, colour or cut."
 
 
-def _windows(spots: Sequence[tuple[float, float]], duration: float) -> list[Window]:
+def _doubt_windows(spots: Sequence[tuple[float, float]], duration: float) -> list[Window]:
     """At most four padded windows inside the clip, overlapping ones joined, the gravest first chosen."""
     padded: list[tuple[float, float]] = []
     for start, end in spots:
-        low, high = max(0.0, start - PAD_SECONDS), min(duration, end + PAD_SECONDS)
+        low, high = max(0.0, start - _PAD_SECONDS), min(duration, end + _PAD_SECONDS)
         touching = [span for span in padded if span[0] <= high and low <= span[1]]
-        if high - low < 0.05 or (not touching and len(padded) >= MOST_WINDOWS):
+        if high - low < 0.05 or (not touching and len(padded) >= _MAX_WINDOWS):
             continue
         padded = [span for span in padded if span not in touching]
         padded.append((min([low, *(span[0] for span in touching)]), max([high, *(span[1] for span in touching)])))

@@ -9,17 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_offline.critic.signal_colour import ANCHORS, names
-
-Array = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from aurelia_offline.critic.arrays import BoolMask, LabArray
+from aurelia_offline.critic.signal_colour import COLOUR_ANCHORS, nearest_anchors
 
 ROWS, COLUMNS = 6, 9
-STEEP = 0.03
+STEEP_DIFFERENCE = 0.03
 """Difference in Oklab between neighbouring cells of a textured place."""
-SLIPPING = 0.6
+_SLIPPING_SHARE = 0.6
 """Share of the local steepness by which a place stirs when its texture slips by a fraction of a cell."""
-TEXTURED, WIDE = (0.15, 0.45), (0.3, 0.7)
+TEXTURED_SHARES, _STIRRING_SHARES = (0.15, 0.45), (0.3, 0.7)
 """Shares of the picture, textured and ever stirring, from which it is less clear, and at which it is not at all."""
 
 
@@ -35,11 +33,11 @@ class Activity:
     """
 
     times: npt.NDArray[np.float64]
-    share: Array
-    slips: Array
+    share: LabArray
+    slips: LabArray
     colours: dict[str, float] = field(default_factory=dict)
 
-    def inside(self, start: float, end: float) -> Mask:
+    def inside(self, start: float, end: float) -> BoolMask:
         """The frames of a stretch, bool[frames]; at least the nearest one."""
         chosen = (self.times >= start) & (self.times <= end)
         if not chosen.any():
@@ -47,7 +45,7 @@ class Activity:
         return np.asarray(chosen, dtype=bool)
 
 
-def steepness(still: Array) -> Array:
+def steepness(still: LabArray) -> LabArray:
     """Difference of each 2 x 2 block of cells to its neighbours, float32[rows / 2, columns / 2], from Oklab cells."""
     down = np.abs(np.diff(still, axis=0, append=still[-1:])).max(axis=-1)
     right = np.abs(np.diff(still, axis=1, append=still[:, -1:])).max(axis=-1)
@@ -57,15 +55,17 @@ def steepness(still: Array) -> Array:
     return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 
-def clearness(steep: Array, active: Mask) -> float:
+def clearness(steep: LabArray, active: BoolMask) -> float:
     """How far single moving things can be told apart, 0..1: by texture, and by how much of the picture ever stirs."""
-    textured = float((steep > STEEP).mean())
+    textured = float((steep > STEEP_DIFFERENCE).mean())
     ever = float(active.any(axis=0).mean())
-    doubts = [(value - low) / (high - low) for value, (low, high) in ((textured, TEXTURED), (ever, WIDE))]
+    doubts = [
+        (value - low) / (high - low) for value, (low, high) in ((textured, TEXTURED_SHARES), (ever, _STIRRING_SHARES))
+    ]
     return float(np.clip(1 - max(doubts[0], min(doubts[1], 2 * doubts[0])), 0.0, 1.0))
 
 
-def activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Mask) -> Activity:
+def measure_activity(times: npt.NDArray[np.float64], lab: LabArray, stir: LabArray, active: BoolMask) -> Activity:
     """The stir by parts of the picture.
 
     Args:
@@ -75,7 +75,7 @@ def activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Ma
         active: bool of the same shape, where it stirs at all.
     """
     steep = np.stack([steepness(frame) for frame in lab])
-    own = active & (stir > SLIPPING * np.maximum(steep, np.median(steep, axis=0)))
+    own = active & (stir > _SLIPPING_SHARE * np.maximum(steep, np.median(steep, axis=0)))
     rows = np.arange(own.shape[1]) * ROWS // own.shape[1]
     columns = np.arange(own.shape[2]) * COLUMNS // own.shape[2]
     share = np.zeros((len(own), ROWS, COLUMNS), np.float32)
@@ -85,11 +85,11 @@ def activity(times: npt.NDArray[np.float64], lab: Array, stir: Array, active: Ma
     return Activity(times, share, active.mean(axis=(1, 2), dtype=np.float32), _colours(lab, own))
 
 
-def _colours(lab: Array, own: Mask) -> dict[str, float]:
-    counts = np.zeros(len(ANCHORS))
+def _colours(lab: LabArray, own: BoolMask) -> dict[str, float]:
+    counts = np.zeros(len(COLOUR_ANCHORS))
     for frame, mask in zip(lab, own, strict=True):
         pixels = frame[: 2 * mask.shape[0] : 2, : 2 * mask.shape[1] : 2][mask]
         if len(pixels):
-            counts += np.bincount(names(pixels), minlength=len(ANCHORS))
+            counts += np.bincount(nearest_anchors(pixels), minlength=len(COLOUR_ANCHORS))
     total = max(1.0, float(counts.sum()))
-    return {name: float(count) / total for name, count in zip(ANCHORS, counts, strict=True)}
+    return {name: float(count) / total for name, count in zip(COLOUR_ANCHORS, counts, strict=True)}

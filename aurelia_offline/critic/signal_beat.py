@@ -1,14 +1,12 @@
 """The critic's beat: autocorrelation of the strokes, believed only where their spacing is regular."""
 
 import numpy as np
-import numpy.typing as npt
 
-from aurelia_offline.critic.signal_evidence import Beat, Heard
-
-Array = npt.NDArray[np.float64]
+from aurelia_offline.critic.arrays import FloatArray
+from aurelia_offline.critic.evidence import HeardSound
 
 
-def beat(sounds: tuple[Heard, ...], times: Array, rise: Array) -> Beat | None:
+def find_beat(sounds: tuple[HeardSound, ...], times: FloatArray, rise: FloatArray) -> float | None:
     """The beat, by autocorrelation of the envelope's rises; None with fewer than four strokes or no regular spacing.
 
     Args:
@@ -41,4 +39,4 @@ def beat(sounds: tuple[Heard, ...], times: Array, rise: Array) -> Beat | None:
         return None
     steady = gaps[(steps > 0.85) & (steps < 1.15)]
     period = float(np.mean(steady)) if len(steady) else float(lags[lag])
-    return Beat(60.0 / period, regular)
+    return 60.0 / period

@@ -3,22 +3,20 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from aurelia_core.signals.observation import SoundClass
+from aurelia_offline.critic.arrays import FloatArray
 
-Array = npt.NDArray[np.float64]
-
-CLICK_SECONDS = 0.12
-LOWEST_HZ, HIGHEST_HZ = 45.0, 7600.0
-DEEPEST_HZ = 18.0
+_CLICK_SECONDS = 0.12
+_LOWEST_HZ, _HIGHEST_HZ = 45.0, 7600.0
+_DEEPEST_HZ = 18.0
 """What lies below is no sound; between it and `LOWEST_HZ` there is sound, but no pitch."""
-PART_SECONDS = 0.15
-FEWEST_PERIODS = 8
+_PART_SECONDS = 0.15
+_MIN_PERIODS = 8
 """A sound of fewer is a thump, however regular its few waves are."""
 
 
-class Nature(NamedTuple):
+class SoundNature(NamedTuple):
     """A sound's voice with its confidence 0..1, pitch in Hz (None unless a tone) and median frequency in Hz."""
 
     voice: SoundClass
@@ -28,19 +26,19 @@ class Nature(NamedTuple):
 
 
 class _Peaks(NamedTuple):
-    frequency: Array
-    power: Array
+    frequency: FloatArray
+    power: FloatArray
     share: float
 
 
-def character(part: Array, rate: int) -> Nature:
+def classify_sound(part: FloatArray, rate: int) -> SoundNature:
     """Judge one event.
 
     Args:
         part: float64[n], the event's samples.
         rate: samples a second, Hz.
     """
-    body = _body(part, rate)
+    body = _steady_part(part, rate)
     spectrum, frequency = _spectrum(body, rate)
     peaks = _peaks(spectrum, frequency, rate / len(body))
     total = np.cumsum(spectrum)
@@ -48,18 +46,18 @@ def character(part: Array, rate: int) -> Nature:
     clarity, period_pitch = _autocorrelation(body, rate)
     tonal = peaks.share
     seconds = len(part) / rate
-    edge = 0.62 if seconds > CLICK_SECONDS else 0.75
+    edge = 0.62 if seconds > _CLICK_SECONDS else 0.75
     pitch = _fundamental(period_pitch if clarity > 0.8 else None, peaks) if len(peaks.frequency) else 0.0
-    waves = pitch * _sounding(part, rate) if pitch >= LOWEST_HZ else 0.0
-    if tonal >= edge and waves >= FEWEST_PERIODS and _kept(part, rate, peaks):
-        return Nature("tone", float(np.clip((tonal - edge) / 0.2 + 0.4, 0, 1)), pitch, brightness)
-    voice: SoundClass = "click" if seconds < CLICK_SECONDS else "noise"
-    return Nature(voice, float(np.clip((edge - tonal) / 0.2 + 0.2, 0, 1)), None, brightness)
+    waves = pitch * _sounding_seconds(part, rate) if pitch >= _LOWEST_HZ else 0.0
+    if tonal >= edge and waves >= _MIN_PERIODS and _keeps_pitch(part, rate, peaks):
+        return SoundNature("tone", float(np.clip((tonal - edge) / 0.2 + 0.4, 0, 1)), pitch, brightness)
+    voice: SoundClass = "click" if seconds < _CLICK_SECONDS else "noise"
+    return SoundNature(voice, float(np.clip((edge - tonal) / 0.2 + 0.2, 0, 1)), None, brightness)
 
 
-def _kept(part: Array, rate: int, peaks: _Peaks) -> bool:
+def _keeps_pitch(part: FloatArray, rate: int, peaks: _Peaks) -> bool:
     """Whether the strongest frequency of most later stretches is among the sound's own: a glide has no one pitch."""
-    length = int(PART_SECONDS * rate)
+    length = int(_PART_SECONDS * rate)
     parts = [part[first : first + length] for first in range(0, len(part) - length + 1, length)]
     loud = max((float(np.mean(each**2)) for each in parts), default=0.0)
     parts = [each for each in parts if np.mean(each**2) > loud / 100]
@@ -70,32 +68,32 @@ def _kept(part: Array, rate: int, peaks: _Peaks) -> bool:
     for each in parts:
         spectrum, frequency = _spectrum(each, rate)
         top = float(frequency[int(spectrum.argmax())])
-        votes.append(float(np.abs(strong - top).min()) < 0.03 * top + 1 / PART_SECONDS)
+        votes.append(float(np.abs(strong - top).min()) < 0.03 * top + 1 / _PART_SECONDS)
     return float(np.mean(votes)) >= 0.6
 
 
-def _sounding(part: Array, rate: int) -> float:
+def _sounding_seconds(part: FloatArray, rate: int) -> float:
     """Seconds for which a sound stays within 15 dB of its loudest 10 ms."""
     cell = max(1, rate // 100)
     power = (part[: max(1, len(part) // cell) * cell].reshape(-1, min(cell, len(part))) ** 2).mean(axis=1)
     return float(np.sum(power > power.max() * 10**-1.5)) * cell / rate
 
 
-def _body(part: Array, rate: int) -> Array:
+def _steady_part(part: FloatArray, rate: int) -> FloatArray:
     """The stretch of at most 0.35 s that follows the attack: what of the sound is steady."""
     skip = int(min(0.015, 0.1 * len(part) / rate) * rate)
     return part[skip : skip + int(0.35 * rate)]
 
 
-def _spectrum(body: Array, rate: int) -> tuple[Array, Array]:
+def _spectrum(body: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
     size = max(4096, 1 << (2 * len(body) - 1).bit_length())
     power = np.abs(np.fft.rfft(body * np.hanning(len(body)), size)) ** 2
     frequency = np.fft.rfftfreq(size, 1 / rate)
-    power[frequency < DEEPEST_HZ] = 0
+    power[frequency < _DEEPEST_HZ] = 0
     return power + 1e-20, np.asarray(frequency, dtype=np.float64)
 
 
-def _peaks(spectrum: Array, frequency: Array, width: float) -> _Peaks:
+def _peaks(spectrum: FloatArray, frequency: FloatArray, width: float) -> _Peaks:
     """The at most 12 strongest peaks, and the share of all energy within two resolution widths of the first eight."""
     from scipy.signal import find_peaks
 
@@ -115,27 +113,27 @@ def _peaks(spectrum: Array, frequency: Array, width: float) -> _Peaks:
     return _Peaks(frequency[order], spectrum[order], corrected)
 
 
-def _autocorrelation(body: Array, rate: int) -> tuple[float, float]:
+def _autocorrelation(body: FloatArray, rate: int) -> tuple[float, float]:
     """Clarity 0..1 and frequency in Hz of the shortest lag at which the sound repeats itself about as well as ever."""
     size = 1 << (2 * len(body) - 1).bit_length()
     window = np.hanning(len(body))
     raw = np.fft.irfft(np.abs(np.fft.rfft(body * window, size)) ** 2)
     own = np.fft.irfft(np.abs(np.fft.rfft(window, size)) ** 2)
-    longest = min(int(rate / LOWEST_HZ), len(body) // 2)
+    longest = min(int(rate / _LOWEST_HZ), len(body) // 2)
     if longest < 4 or raw[0] <= 0:
         return 0.0, 0.0
     curve = raw[:longest] / raw[0] * own[0] / np.maximum(own[:longest], 1e-9)
     tops = np.flatnonzero((curve[1:-1] > curve[:-2]) & (curve[1:-1] >= curve[2:])) + 1
-    tops = tops[tops >= rate / HIGHEST_HZ]
+    tops = tops[tops >= rate / _HIGHEST_HZ]
     if not len(tops):
         return 0.0, 0.0
-    heights = np.array([_parabola(curve, int(top))[1] for top in tops])
+    heights = np.array([_parabola_peak(curve, int(top))[1] for top in tops])
     first = int(tops[np.flatnonzero(heights >= heights.max() * 0.93)[0]])
-    place, height = _parabola(curve, first)
+    place, height = _parabola_peak(curve, first)
     return float(np.clip(height, 0, 1)), float(rate / place)
 
 
-def _parabola(curve: Array, top: int) -> tuple[float, float]:
+def _parabola_peak(curve: FloatArray, top: int) -> tuple[float, float]:
     """Place and height of the summit of the parabola through a maximum and its two neighbours."""
     left, middle, right = curve[top - 1], curve[top], curve[top + 1]
     bend = left - 2 * middle + right

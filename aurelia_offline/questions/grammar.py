@@ -7,7 +7,7 @@ from aurelia_offline.questions.lexicon import Token
 from aurelia_offline.questions.query import Domain, Pick
 
 _MODIFIERS = {"rank", "ordinal", "colour", "place", "voice", "different"}
-_BREAKING = {"in", "on", "at", "for", "by", "with", "to"}
+_PHRASE_BREAKS = {"in", "on", "at", "for", "by", "with", "to"}
 _DOMAINS = {
     "thing": "motion",
     "outlined": "motion",
@@ -18,7 +18,7 @@ _DOMAINS = {
 }
 _CLAUSE_STARTS = {"det", "colour", "place", "voice", "rank", "ordinal", "noun", "number"}
 _NAMES_A_THING = {"det", "every", "wh", "colour", "ordinal", "rank", "place", "conj", "exist", "world"}
-_THAN = {
+_COMPARATIVES = {
     "longer": "length+",
     "shorter": "length-",
     "higher": "pitch+",
@@ -28,11 +28,11 @@ _THAN = {
     "fewer": "count-",
     "less": "count-",
 }
-_ENDINGS_OF_NO_NOUN = ("ing", "ly", "ed")
+_NON_NOUN_ENDINGS = ("ing", "ly", "ed")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PhraseItem:
     """A noun phrase (`np`), modifiers without a noun (`bare`), or a token that is neither; `pick` for the first two."""
 
     kind: str
@@ -41,7 +41,7 @@ class Item:
     pick: Pick = Pick()
 
 
-def _fixed_pick(found: list[Token], noun: Token | None) -> Pick:
+def _make_pick(found: list[Token], noun: Token | None) -> Pick:
     """The description that modifiers and a noun make."""
     pick = Pick(words=" ".join([token.text for token in found] + ([noun.text] if noun else [])))
     for token in found:
@@ -70,27 +70,27 @@ class _Grouping:
     """The items found so far and the modifiers that wait for their noun."""
 
     def __init__(self) -> None:
-        self.items: list[Item] = []
+        self.items: list[PhraseItem] = []
         self.waiting: list[Token] = []
 
     def flush(self) -> None:
         """Ends a phrase that got no noun."""
         if self.waiting:
-            pick = _fixed_pick(self.waiting, None)
+            pick = _make_pick(self.waiting, None)
             kind = "np" if pick.voice else "bare"
-            self.items.append(Item(kind, "sound" if pick.voice else "", pick.words, pick))
+            self.items.append(PhraseItem(kind, "sound" if pick.voice else "", pick.words, pick))
             self.waiting = []
 
     def noun(self, token: Token) -> None:
         """Ends a phrase with its noun; noun upon noun is one phrase ("the flash event")."""
-        pick = _fixed_pick(self.waiting, token)
+        pick = _make_pick(self.waiting, token)
         self.waiting = []
-        self.items.append(Item("np", token.value, pick.words, pick))
+        self.items.append(PhraseItem("np", token.value, pick.words, pick))
 
     def other(self, token: Token) -> None:
         """Ends a phrase with something that is none of its words."""
         self.flush()
-        self.items.append(Item(token.kind, token.value, token.text))
+        self.items.append(PhraseItem(token.kind, token.value, token.text))
 
 
 def _is_verb_last(tokens: list[Token], at: int) -> bool:
@@ -113,7 +113,7 @@ def _read_again(tokens: list[Token], at: int) -> Token:
     if token.value == "noise_word":
         return _read_noise(tokens, at)
     if token.kind == "bound" and token.text.endswith("than") and following.kind != "number":
-        return Token("comp", _THAN.get(token.text.split()[0], "count+"), token.text)
+        return Token("comp", _COMPARATIVES.get(token.text.split()[0], "count+"), token.text)
     if token.text == "as" and any(earlier.kind == "same" for earlier in tokens[:at]):
         return Token("conj", "and", token.text)
     if token.text == "say" and all(earlier.kind in {"filler", "aux", "comma"} for earlier in tokens[:at]):
@@ -137,12 +137,12 @@ def _read_unknown(tokens: list[Token], at: int) -> Token:
     token = tokens[at]
     before = next((earlier for earlier in reversed(tokens[:at]) if earlier.kind != "filler"), None)
     noun_place = before is not None and before.kind in _NAMES_A_THING
-    if noun_place and not token.text.endswith(_ENDINGS_OF_NO_NOUN):
+    if noun_place and not token.text.endswith(_NON_NOUN_ENDINGS):
         return Token("world", "unlisted", token.text)
     return Token("filler", "", token.text)
 
 
-def group(tokens: list[Token]) -> list[Item]:
+def group_tokens(tokens: list[Token]) -> list[PhraseItem]:
     """The items of a question, fillers dropped."""
     grouping = _Grouping()
     for at in range(len(tokens)):
@@ -151,7 +151,7 @@ def group(tokens: list[Token]) -> list[Item]:
             grouping.waiting.append(token)
         elif token.kind == "noun":
             grouping.noun(token)
-        elif token.kind == "det" or (token.kind == "filler" and token.text in _BREAKING):
+        elif token.kind == "det" or (token.kind == "filler" and token.text in _PHRASE_BREAKS):
             grouping.flush()
         elif token.kind != "filler":
             grouping.other(token)
@@ -159,7 +159,7 @@ def group(tokens: list[Token]) -> list[Item]:
     return [item for item in grouping.items if item.kind != "det"]
 
 
-def noise_is_a_voice(choices: list[str], tokens: list[Token]) -> list[Token]:
+def read_noise_as_voice(choices: list[str], tokens: list[Token]) -> list[Token]:
     """Reads "noise" as a kind of sound where the choices contrast it with a tone or a click."""
     listed = " ".join(choices).lower()
     if any(word in listed for word in ("tone", "click", "beep", "hiss")):

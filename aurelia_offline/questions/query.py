@@ -55,7 +55,6 @@ class Pick:
         span: the stretch that the relation is to, seconds, or None; for `half` a share of the clip.
         half: whether `span` is in shares of the clip.
         distinct: whether different ones are meant, rather than every event.
-        negated: whether the description is denied ("not", "never").
         words: how the question says it.
     """
 
@@ -71,7 +70,6 @@ class Pick:
     span: tuple[float, float] | None = None
     half: bool = False
     distinct: bool = False
-    negated: bool = False
     words: str = ""
 
     @property

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.ablation import Question
 from aurelia.bench.records import Record
-from aurelia_offline.study.arms import value_of
-from aurelia_offline.study.loops import Runs
-from aurelia_offline.study.tables import table
+from aurelia_offline.study.conditions import answer_value
+from aurelia_offline.study.loops import RunOutcomes
+from aurelia_offline.study.tables import study_table
 
-BANDS = ((1, 4), (5, 7), (8, 8), (9, 9), (10, 10))
+_SCORE_BANDS = ((1, 4), (5, 7), (8, 8), (9, 9), (10, 10))
 
 
-class Scored(NamedTuple):
+class ScoredAttempt(NamedTuple):
     """One scored attempt: its score 1..10, and what the agents' answer, their findings and the target's are worth."""
 
     score: int
@@ -26,17 +26,17 @@ class Scored(NamedTuple):
     target: float
 
 
-def best_attempts(records: Iterable[Record], runs: Runs) -> list[Scored]:
+def best_attempts(records: Iterable[Record], runs: RunOutcomes) -> list[ScoredAttempt]:
     """The best attempt of every loop, and what the target said to it; loops without a score are left out."""
     found = []
     for record in records:
         loop = runs.loops.get(record.id)
         if loop and loop.result and loop.result["score"] is not None:
-            found.append(_scored(record, loop.result["score"], loop.result["best"], loop.answer))
+            found.append(_score_attempt(record, loop.result["score"], loop.result["best"], loop.answer))
     return found
 
 
-def asked_attempts(questions: Iterable[Question], runs: Runs) -> list[Scored]:
+def asked_attempts(questions: Iterable[Question], runs: RunOutcomes) -> list[ScoredAttempt]:
     """The attempts of a run that are the best at some T or tau, each once, and what the target said to it then."""
     found = []
     for question in questions:
@@ -45,19 +45,19 @@ def asked_attempts(questions: Iterable[Question], runs: Runs) -> list[Scored]:
         for attempt in result["iterations"]:
             if attempt["score"] is not None and attempt["iteration"] in told:
                 said = told[attempt["iteration"]]
-                found.append(_scored(question.record, attempt["score"], attempt["reasoning"], said))
+                found.append(_score_attempt(question.record, attempt["score"], attempt["reasoning"], said))
     return found
 
 
-def _scored(record: Record, score: int, reasoning: Any, answer: str | None) -> Scored:
+def _score_attempt(record: Record, score: int, reasoning: Any, answer: str | None) -> ScoredAttempt:
     """Findings are held against the record's reference reasoning, step by step."""
     true = {reason.text for reason in record.reasoning}
     right = [f"{step['step']} {step['answer']}" in true for step in reasoning["steps"]]
     findings = sum(right) / max(1, len(right))
-    return Scored(score, value_of(record, reasoning["answer"]), findings, value_of(record, answer))
+    return ScoredAttempt(score, answer_value(record, reasoning["answer"]), findings, answer_value(record, answer))
 
 
-def error(found: Sequence[Scored], worth: str) -> float:
+def calibration_error(found: Sequence[ScoredAttempt], worth: str) -> float:
     """The expected calibration error, 0..1: a score s taken for s/10, in ten bins, one a score (Guo et al. 2017).
 
     Args:
@@ -71,10 +71,10 @@ def error(found: Sequence[Scored], worth: str) -> float:
     return off / len(found)
 
 
-def calibrated(title: str, found: Sequence[Scored], *notes: str) -> str:
+def calibration_table(title: str, found: Sequence[ScoredAttempt], *notes: str) -> str:
     """The table: a row for each band of scores that occurs, and the calibration errors."""
     rows = []
-    for low, high in BANDS:
+    for low, high in _SCORE_BANDS:
         band = [one for one in found if low <= one.score <= high]
         if band:
             name = str(low) if low == high else f"{low}–{high}"
@@ -82,10 +82,10 @@ def calibrated(title: str, found: Sequence[Scored], *notes: str) -> str:
                 [name, str(len(band)), *(f"{100 * fmean(column):.1f}" for column in [*zip(*band, strict=True)][1:])]
             )
     if not found:
-        return table(title, _HEADS, [], "Nothing was scored.")
-    errors = [f"{100 * error(found, worth):.1f}" for worth in Scored._fields[1:]]
+        return study_table(title, _HEADS, [], "Nothing was scored.")
+    errors = [f"{100 * calibration_error(found, worth):.1f}" for worth in ScoredAttempt._fields[1:]]
     rows.append(["expected calibration error, points", str(len(found)), *errors])
-    return table(
+    return study_table(
         title, _HEADS, rows, "The error takes a score s for s/10; a band without attempts is left out.", *notes
     )
 

@@ -10,13 +10,13 @@ from aurelia.bench.run_plan import make_plan
 from aurelia.bench.runner import House, run_bench
 from aurelia.profiles import context_from_profile
 from aurelia_core.settings import Settings
-from aurelia_offline.study.arms import Values, value_of
+from aurelia_offline.study.conditions import ValuesById, answer_value
 from state.context import Context
 
-ALONE, STEPS, AGENTS = "zero-shot", "steps", "agents' own answer"
+ZERO_SHOT, WITH_STEPS, AGENTS_ANSWER = "zero-shot", "steps", "agents' own answer"
 
 
-class Study(NamedTuple):
+class StudySettings(NamedTuple):
     """How a study is made.
 
     Attributes:
@@ -55,37 +55,37 @@ class Study(NamedTuple):
         return House(Settings.from_environment(local=True), media)
 
 
-class Runs(NamedTuple):
+class RunOutcomes(NamedTuple):
     """One run file read: the outcomes of both arms by record id."""
 
     alone: dict[str, Outcome]
     loops: dict[str, Outcome]
 
-    def values(self, records: list[Record]) -> dict[str, Values]:
+    def values(self, records: list[Record]) -> dict[str, ValuesById]:
         """What every answer is worth: zero-shot, with steps, and the agents' own; a failed question counts 0."""
         known = {record.id: record for record in records}
-        arms: dict[str, Values] = {ALONE: {}, STEPS: {}, AGENTS: {}}
+        arms: dict[str, ValuesById] = {ZERO_SHOT: {}, WITH_STEPS: {}, AGENTS_ANSWER: {}}
         for name, found in self.alone.items():
-            arms[ALONE][name] = value_of(known[name], found.answer)
+            arms[ZERO_SHOT][name] = answer_value(known[name], found.answer)
         for name, found in self.loops.items():
-            arms[STEPS][name] = value_of(known[name], found.answer)
-            arms[AGENTS][name] = value_of(known[name], best_of(found).get("answer"))
+            arms[WITH_STEPS][name] = answer_value(known[name], found.answer)
+            arms[AGENTS_ANSWER][name] = answer_value(known[name], best_reasoning(found).get("answer"))
         return arms
 
 
-def best_of(found: Outcome) -> dict[str, Any]:
+def best_reasoning(found: Outcome) -> dict[str, Any]:
     """The best reasoning of an outcome; {} where there is none."""
     return dict((found.result or {}).get("best") or {})
 
 
-async def looped(
-    how: Study, file: Path, out: Path, house: House, context: Context, arms: str = "zero_shot,aurelia"
-) -> Runs:
+async def run_loops(
+    how: StudySettings, file: Path, out: Path, house: House, context: Context, arms: str = "zero_shot,aurelia"
+) -> RunOutcomes:
     """A run of the ordinary benchmark runner, gone on with where it was."""
     plan = make_plan(arms=arms, tasks=[], rpm=[], concurrency=how.concurrency)
     await run_bench(file, out, context, plan, house)
     with RunFile.open(out) as run:
-        return Runs(
+        return RunOutcomes(
             {found.record: found for found in run.outcomes("zero_shot")},
             {found.record: found for found in run.outcomes("aurelia")},
         )

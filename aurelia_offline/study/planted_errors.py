@@ -23,9 +23,9 @@ from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
 
-Plant = Literal["none", "missed", "source", "order", "count"]
-PLANTS: tuple[Plant, ...] = get_args(Plant)
-TOLD = {
+PlantedError = Literal["none", "missed", "source", "order", "count"]
+PLANTED_ERRORS: tuple[PlantedError, ...] = get_args(PlantedError)
+ERROR_WORDS = {
     "none": "nothing wrong",
     "missed": "a missed event: one turn is not heard",
     "source": "a wrong source: two shapes change places",
@@ -34,81 +34,81 @@ TOLD = {
 }
 
 
-def spoiled(seen: Observation, plant: Plant) -> Observation:
+def plant_error(seen: Observation, plant: PlantedError) -> Observation:
     """What was measured with one wrong fact in it; which turn it concerns depends on the clip alone."""
     rng = np.random.default_rng(int(1000 * sum(sound.start for sound in seen.sounds)))
-    turns = sorted({_turn(sound) for sound in seen.sounds})
+    turns = sorted({_turn_of(sound) for sound in seen.sounds})
     if plant == "none" or not turns:
         return seen
     if plant == "missed":
         gone = int(rng.choice(turns))
-        return replace(seen, sounds=tuple(sound for sound in seen.sounds if _turn(sound) != gone))
+        return replace(seen, sounds=tuple(sound for sound in seen.sounds if _turn_of(sound) != gone))
     if plant == "count":
-        struck = [number for number in turns if sum(_turn(sound) == number for sound in seen.sounds) > 1]
-        last = [max(i for i, s in enumerate(seen.sounds) if _turn(s) == number) for number in struck]
+        struck = [number for number in turns if sum(_turn_of(sound) == number for sound in seen.sounds) > 1]
+        last = [max(i for i, s in enumerate(seen.sounds) if _turn_of(s) == number) for number in struck]
         gone = int(rng.choice(last)) if last else -1
         return replace(seen, sounds=tuple(sound for i, sound in enumerate(seen.sounds) if i != gone))
     first = int(rng.integers(0, 3))
     if plant == "order":
-        moved = (_shifted(sound, first) for sound in seen.sounds)
+        moved = (_shift_sound(sound, first) for sound in seen.sounds)
         return replace(seen, sounds=tuple(sorted(moved, key=lambda sound: sound.start)))
-    return replace(seen, motions=_swapped(seen.motions, first))
+    return replace(seen, motions=_swap_motions(seen.motions, first))
 
 
-def _turn(event: DetectedSound | Motion) -> int:
+def _turn_of(event: DetectedSound | Motion) -> int:
     return int((event.start + event.end) / 2)
 
 
-def _shifted(sound: DetectedSound, first: int) -> DetectedSound:
+def _shift_sound(sound: DetectedSound, first: int) -> DetectedSound:
     """The sound a second later in the turn `first`, a second earlier in the next one."""
-    by = {first: 1.0, first + 1: -1.0}.get(_turn(sound), 0.0)
+    by = {first: 1.0, first + 1: -1.0}.get(_turn_of(sound), 0.0)
     return replace(sound, start=round(sound.start + by, 3), end=round(sound.end + by, 3))
 
 
-def _swapped(motions: Sequence[Motion], first: int) -> tuple[Motion, ...]:
+def _swap_motions(motions: Sequence[Motion], first: int) -> tuple[Motion, ...]:
     """The motions of two turns with each other's place and colour."""
-    main = {turn: max((m for m in motions if _turn(m) == turn), key=lambda m: m.extent, default=None)
+    main = {turn: max((m for m in motions if _turn_of(m) == turn), key=lambda m: m.extent, default=None)
             for turn in (first, first + 1)}  # fmt: skip
     other = {first: main[first + 1], first + 1: main[first]}
     found = []
     for motion in motions:
-        source = other.get(_turn(motion))
+        source = other.get(_turn_of(motion))
         found.append(replace(motion, x=source.x, y=source.y, colour=source.colour) if source else motion)
     return tuple(found)
 
 
-class PlantedChat(MeasuringChat):
+class PlantedErrorChat(MeasuringChat):
     """The measuring model, whose look at the whole clip holds one wrong fact.
 
     Attributes:
         plant: of what kind.
     """
 
-    plant: Plant
+    plant: PlantedError
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
         return {**super()._identifying_params, "plant": self.plant}
 
     def _merged(self, fields: Any, looks: list[list[Window]], track: MediaRef | None, shared_by: int) -> Observation:
-        seen = [super(PlantedChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
-        told = [one if windows else spoiled(one, self.plant) for one, windows in zip(seen, looks, strict=True)]
+        seen = [super(PlantedErrorChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
+        told = [one if windows else plant_error(one, self.plant) for one, windows in zip(seen, looks, strict=True)]
         return merge_observations(told) if len(told) > 1 else told[0]
 
 
-def planted(name: str, store: Any) -> PlantedChat:
+def make_planted_agent(name: str, store: Any) -> PlantedErrorChat:
     """The model `planted:name`.
 
     Raises:
         InputError: there is no such plant.
     """
-    for plant in PLANTS:
+    for plant in PLANTED_ERRORS:
         if plant == name:
-            return PlantedChat(store=store, plant=plant)
-    raise InputError(f"There is no plant {name!r}: use one of {', '.join(PLANTS)}.")
+            return PlantedErrorChat(store=store, plant=plant)
+    raise InputError(f"There is no plant {name!r}: use one of {', '.join(PLANTED_ERRORS)}.")
 
 
-class PlausibleChat(BaseChatModel):
+class PlausibilityChat(BaseChatModel):
     """A critic that looks at nothing: it scores how well a caption is made, 1 to 10.
 
     A fifth of the score each for whole sentences, times, a sound and a move told, counts that fit what is listed, and
@@ -128,13 +128,13 @@ class PlausibleChat(BaseChatModel):
     ) -> ChatResult:
         del stop, run_manager, kwargs
         caption = str(messages[-1].additional_kwargs["request"]["caption"])
-        verdict = {"score": plausibility(caption), "justification": "By its wording alone.", "windows": []}
+        verdict = {"score": plausibility_score(caption), "justification": "By its wording alone.", "windows": []}
         usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
         message = AIMessage(json.dumps(verdict), usage_metadata=usage, response_metadata={"cost_usd": 0.0})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def plausibility(caption: str) -> int:
+def plausibility_score(caption: str) -> int:
     """How well a caption is made, 1..10, whatever the clip shows."""
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", caption.strip()) if part]
     times = [[float(time) for time in re.findall(r"(\d+\.\d) s", part)] for part in sentences]
@@ -153,7 +153,7 @@ def plausibility(caption: str) -> int:
     return max(1, 2 * sum(checks))
 
 
-def plausible(name: str, store: Any) -> PlausibleChat:
+def make_plausibility_critic(name: str, store: Any) -> PlausibilityChat:
     """The model `plausible:text`.
 
     Raises:
@@ -162,4 +162,4 @@ def plausible(name: str, store: Any) -> PlausibleChat:
     del store
     if name != "text":
         raise InputError(f"There is no plausible:{name}; the critic of captions alone is plausible:text.")
-    return PlausibleChat()
+    return PlausibilityChat()

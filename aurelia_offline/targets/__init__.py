@@ -8,6 +8,6 @@ def in_domain(domain: str, question: str, clip: MediaRef, tracks: list[MediaRef]
 
     There is one such world, `stage`; its clips have no separate sound tracks.
     """
-    from aurelia_offline.world.stage import staged
+    from aurelia_offline.world.stage import is_stage_question
 
-    return domain == "stage" and not tracks and staged(question, clip)
+    return domain == "stage" and not tracks and is_stage_question(question, clip)

@@ -12,27 +12,41 @@ import numpy as np
 import prompts
 from aurelia.bench.records import after
 from aurelia_core.types import Reasoning
-from aurelia_offline.training import cues
-from aurelia_offline.training.checkpoint import OWN
-from aurelia_offline.world import world
-from aurelia_offline.world.stage import RANKS, Asked, One, Table, follow_up, names, worded
-from aurelia_offline.world.stage_agent import reason, told
-from aurelia_offline.world.stage_chain import Hop, Missing, chain, compositions, options
+from aurelia_offline.training import simulated_looks
+from aurelia_offline.training.checkpoint import OWN_STEPS_REQUEST
+from aurelia_offline.world import mini_world
+from aurelia_offline.world.stage import (
+    RANKS,
+    Referent,
+    StageQuestion,
+    TurnTable,
+    follow_up_text,
+    question_text,
+    stage_names,
+)
+from aurelia_offline.world.stage_agent import describe_turns, stage_reasoning
+from aurelia_offline.world.stage_chain import (
+    Hop,
+    MissingReferent,
+    answer_options,
+    question_chain,
+    question_compositions,
+)
 from nodes.target import select_injected
 from prompts.render import choices_text, injected_text
 from targets import target_rows
 
-Way = Literal["direct", "own", "steps", "steps+answers", "full"]
-Group = Literal["trained", "steps", "never"]
-MOST_HOPS = 5
-OWN_HOPS = 2
+PromptMode = Literal["direct", "own", "steps", "steps+answers", "full"]
+TrainingGroup = Literal["trained", "steps", "never"]
+MAX_HOPS = 5
+MAX_OWN_HOPS = 2
 """Longest chain of which the target was shown steps of its own."""
 
 
 class Example(NamedTuple):
     """One question on one clip; `history` is the dialogue before it, as (question, answer) pairs."""
 
-    asked: Asked
+    asked: StageQuestion
     question: str
     choices: list[str]
     answer: str
@@ -45,78 +59,82 @@ class Example(NamedTuple):
         return after(self.history, self.question)
 
 
-def hops_of(asked: Asked) -> int:
+def count_hops(asked: StageQuestion) -> int:
     """How many hops a composition has."""
-    return len(chain(asked))
+    return len(question_chain(asked))
 
 
-def group(asked: Asked) -> Group:
+def training_group(asked: StageQuestion) -> TrainingGroup:
     """How a composition takes part in training; single hops always in every way."""
-    if hops_of(asked) < 2 or asked.kind in ("odd", "caption"):
+    if count_hops(asked) < 2 or asked.kind in ("odd", "caption"):
         return "trained"
-    share = int(hashlib.sha256(worded(asked).encode()).hexdigest(), 16) % 100
+    share = int(hashlib.sha256(question_text(asked).encode()).hexdigest(), 16) % 100
     return "never" if share < 20 else "steps" if share < 35 else "trained"
 
 
-def by_hops() -> dict[int, list[Asked]]:
+def compositions_by_hops() -> dict[int, list[StageQuestion]]:
     """The compositions of at most MOST_HOPS hops, by their number."""
-    found: dict[int, list[Asked]] = {}
-    for asked in compositions():
-        if hops_of(asked) <= MOST_HOPS:
-            found.setdefault(hops_of(asked), []).append(asked)
+    found: dict[int, list[StageQuestion]] = {}
+    for asked in question_compositions():
+        if count_hops(asked) <= MAX_HOPS:
+            found.setdefault(count_hops(asked), []).append(asked)
     return found
 
 
-def posed(asked: Asked, table: Table, rng: np.random.Generator, tries: int = 6) -> Example | None:
+def make_example(asked: StageQuestion, table: TurnTable, rng: np.random.Generator, tries: int = 6) -> Example | None:
     """A composition asked of a clip, with names drawn; None where the clip has no such thing."""
     for _ in range(tries):
-        named = Asked(asked.kind, _named(asked.one, rng), asked.other and _named(asked.other, rng))
+        named = StageQuestion(asked.kind, _draw_name(asked.one, rng), asked.other and _draw_name(asked.other, rng))
         if named.other == named.one:
             continue
         try:
-            hops = chain(named, table)
-        except Missing:
+            hops = question_chain(named, table)
+        except MissingReferent:
             continue
-        choices = [str(choice) for choice in rng.permutation(options(named))] if options(named) else []
-        answer = hops[-1].value if named.kind != "caption" else told(table)
-        return Example(named, worded(named), choices, answer, hops)
+        choices = [str(choice) for choice in rng.permutation(answer_options(named))] if answer_options(named) else []
+        answer = hops[-1].value if named.kind != "caption" else describe_turns(table)
+        return Example(named, question_text(named), choices, answer, hops)
     return None
 
 
-def followed(example: Example, table: Table, rng: np.random.Generator) -> Example | None:
+def as_follow_up(example: Example, table: TurnTable, rng: np.random.Generator) -> Example | None:
     """The question as a follow-up: an instrument was asked for before, and is "it" now; None where none is named."""
-    it, start = follow_up(example.asked), example.asked.one.start
-    before = [Asked("instrument", One(who)) for who in (*RANKS, *names().spots) if _is(who, start, table)]
+    it, start = follow_up_text(example.asked), example.asked.one.start
+    before = [
+        StageQuestion("instrument", Referent(who))
+        for who in (*RANKS, *stage_names().spots)
+        if _is_instrument(who, start, table)
+    ]
     if it is None or not before:
         return None
     earlier = before[int(rng.integers(len(before)))]
-    return example._replace(question=it, history=((worded(earlier), start),))
+    return example._replace(question=it, history=((question_text(earlier), start),))
 
 
-def _is(who: str, instrument: str, table: Table) -> bool:
+def _is_instrument(who: str, instrument: str, table: TurnTable) -> bool:
     try:
-        return chain(Asked("instrument", One(who)), table)[-1].value == instrument
-    except Missing:
+        return question_chain(StageQuestion("instrument", Referent(who)), table)[-1].value == instrument
+    except MissingReferent:
         return False
 
 
-def _named(one: One, rng: np.random.Generator) -> One:
-    known = names()
+def _draw_name(one: Referent, rng: np.random.Generator) -> Referent:
+    known = stage_names()
     for kind in (known.instruments, known.spots):
         if one.start in kind:
             return one._replace(start=str(rng.choice(kind)))
     return one
 
 
-def loudness(table: Table) -> str:
+def list_by_loudness(table: TurnTable) -> str:
     """The instruments from the loudest to the softest: what training hears beside the questions."""
     sounding = sorted((turn for turn in table if turn.instrument), key=lambda turn: -turn.level)
     return ", then ".join(str(turn.instrument) for turn in sounding)
 
 
-def by_instrument(table: Table) -> str:
+def list_by_instrument(table: TurnTable) -> str:
     """Turn and spot of every instrument: four lookups in one reply, for training."""
-    known = names()
+    known = stage_names()
     found = {turn.instrument: (number, turn.spot) for number, turn in enumerate(table)}
     parts = []
     for name in known.instruments:
@@ -126,9 +144,9 @@ def by_instrument(table: Table) -> str:
     return ", ".join(parts)
 
 
-def by_spot(table: Table) -> str:
+def list_by_spot(table: TurnTable) -> str:
     """Turn and instrument of every spot: four lookups in one reply, for training."""
-    known = names()
+    known = stage_names()
     found = {turn.spot: (number, turn.instrument) for number, turn in enumerate(table)}
     parts = []
     for spot, name in enumerate(known.spots):
@@ -137,18 +155,18 @@ def by_spot(table: Table) -> str:
     return ", ".join(parts)
 
 
-def prompt(question: str, choices: list[str], way: Way, given: Reasoning) -> str:
+def target_prompt(question: str, choices: list[str], way: PromptMode, given: Reasoning) -> str:
     """The target's prompt, as `nodes.target` fills it."""
     row = target_rows()["mini"]
     before = ""
     if way != "direct" and way != "own":
         before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(select_injected(given, way)))
-    asked = f"{question} {OWN}" if way == "own" else question
+    asked = f"{question} {OWN_STEPS_REQUEST}" if way == "own" else question
     form = row.choice if choices else row.short
     return prompts.fill_prompt("target", reasoning=before, question=asked, choices=choices_text(choices), form=form)
 
 
-def reasoning(hops: list[Hop]) -> Reasoning:
+def chain_reasoning(hops: list[Hop]) -> Reasoning:
     """A chain as a reasoning, without justifications."""
     steps: list[Any] = [
         {"step": hop.text, "justification": "", "answer": hop.value, "modality": hop.modality} for hop in hops
@@ -156,12 +174,12 @@ def reasoning(hops: list[Hop]) -> Reasoning:
     return {"steps": steps, "answer": hops[-1].value if hops else ""}
 
 
-def justified(example: Example, clip: world.Clip, rng: np.random.Generator) -> Reasoning:
+def justified_reasoning(example: Example, clip: mini_world.WorldClip, rng: np.random.Generator) -> Reasoning:
     """The true reasoning in the measuring agents' words, with cues as they justify their steps."""
-    return reason(example.asked, clip.table, cues.observed(clip, rng), example.choices)
+    return stage_reasoning(example.asked, clip.table, simulated_looks.simulate_observation(clip, rng), example.choices)
 
 
-def reply(example: Example, way: Way) -> str:
+def expected_reply(example: Example, way: PromptMode) -> str:
     """What the target should say: with a plan its findings, step by step with their turns; else the answer alone."""
     if way in ("steps", "own"):
         said = [f"{hop.via} {hop.value}".strip() for hop in example.hops]
@@ -170,6 +188,6 @@ def reply(example: Example, way: Way) -> str:
     return f"Answer: {example.answer}"
 
 
-def answer_of(reply: str) -> str:
+def read_final_answer(reply: str) -> str:
     """The answer in a reply of that form: what follows its last "Answer:", or all of it."""
     return reply.rpartition("Answer:")[2].strip()

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic Newton-Schulz iteration; they bring singular values near 1, not to it."""
-SIZE = 0.4
+UPDATE_RMS = 0.4
 """Root mean square of an update. Adam's is about 0.2 (Liu et al., 2025, section 2.2); twice that learned sooner."""
 
 
-def orthogonal(stack: torch.Tensor, steps: int = 5) -> torch.Tensor:
+def orthogonalize(stack: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Matrices [N, rows, columns] with the same singular vectors and singular values of about 0.7 to 1.2."""
-    a, b, c = COEFFICIENTS
+    a, b, c = NEWTON_SCHULZ_COEFFICIENTS
     tall = stack.shape[1] > stack.shape[2]
     found: torch.Tensor = stack.transpose(1, 2) if tall else stack
     found = found / (found.norm(dim=(1, 2), keepdim=True) + 1e-7)
@@ -50,10 +50,10 @@ class Muon(torch.optim.Optimizer):
                 if p.grad is not None:
                     alike.setdefault(p.shape, []).append(p)
             for shape, known in alike.items():
-                made = orthogonal(torch.stack([self._pushed(p, group["momentum"]) for p in known]))
+                made = orthogonalize(torch.stack([self._pushed(p, group["momentum"]) for p in known]))
                 for p, turn in zip(known, made, strict=True):
                     p.mul_(1 - group["lr"] * group["weight_decay"])
-                    p.add_(turn, alpha=-group["lr"] * SIZE * max(shape) ** 0.5)
+                    p.add_(turn, alpha=-group["lr"] * UPDATE_RMS * max(shape) ** 0.5)
 
     def _pushed(self, p: Any, momentum: float) -> torch.Tensor:
         state = self.state[p]

@@ -1,6 +1,6 @@
 """`aurelia mini train`: trains the mini target from scratch on clips that never repeat, on one or two cores.
 
-The learning rate falls along a cosine over the minutes given. What is asked is `aurelia_offline.training.teacher`'s.
+The learning rate falls along a cosine over the minutes given. What is asked is `aurelia_offline.training.question_sampler`'s.
 """
 
 import tempfile
@@ -16,18 +16,18 @@ import torch.nn.functional as F
 from torch import distributed
 
 from aurelia_offline.training import checkpoint
-from aurelia_offline.training.features import Parts, mels
+from aurelia_offline.training.encoders import fast_encoders
+from aurelia_offline.training.features import ClipSynthesizer, log_mel_spectra
 from aurelia_offline.training.muon import Muon
-from aurelia_offline.training.packing import Packer, Slots, calibrate, embedded
-from aurelia_offline.training.teacher import FULL_EVERY, Teacher, corpus
-from aurelia_offline.training.towers import quick_towers
+from aurelia_offline.training.packing import SegmentPacker, SlotAttention, calibrate_encoders, embed_batch
+from aurelia_offline.training.question_sampler import FULL_EVERY_STEPS, QuestionSampler, tokenizer_corpus
 
-WEIGHT = 4.0
+NAME_TOKEN_WEIGHT = 4.0
 """How much more a finding or an answer counts in the loss than the words around it."""
-DECAY = 0.02
+WEIGHT_DECAY = 0.02
 
 
-class Settings(NamedTuple):
+class TrainingSettings(NamedTuple):
     """How it is trained.
 
     Attributes:
@@ -51,51 +51,51 @@ class Settings(NamedTuple):
     texts: int = 3000
 
 
-def train(folder: Path, settings: Settings, say: Any = print) -> Path:
+def train_checkpoint(folder: Path, settings: TrainingSettings, say: Any = print) -> Path:
     """Trains a checkpoint into `folder`, on one process a core; `say` is told how it goes."""
     processes: Any = torch.multiprocessing
 
-    words = checkpoint.tokenizer(corpus(settings.texts))
-    checkpoint.save(folder, checkpoint.model(words, settings.seed), words)
+    words = checkpoint.train_tokenizer(tokenizer_corpus(settings.texts))
+    checkpoint.save_checkpoint(folder, checkpoint.make_thinker(words, settings.seed), words)
     with tempfile.TemporaryDirectory() as meeting:
         where = f"file://{meeting}/meeting"
         if settings.cores == 1:
-            _work(0, folder, settings, where, say)
+            _run_process(0, folder, settings, where, say)
         else:
-            processes.spawn(_work, (folder, settings, where, say), nprocs=settings.cores)
+            processes.spawn(_run_process, (folder, settings, where, say), nprocs=settings.cores)
     return folder
 
 
-def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> None:
+def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str, say: Any) -> None:
     """One of the processes: its own clips, and steps that all take together."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", where, rank=rank, world_size=settings.cores, timeout=timedelta(minutes=10))
-    model, words = _loaded(folder)
+    model, words = _load_checkpoint(folder)
     model.train()
-    slots = Slots()
+    slots = SlotAttention()
     model.model.language_model.config._attn_implementation = slots.name
     seed = settings.seed * settings.cores + rank
-    packer, teacher, listener = Packer(words, model), Teacher(seed), checkpoint.listener()
-    parts = Parts(seed, settings.turns)
-    heavy, optimizers = _values(words), _optimizers(model, settings.rate)
-    first = Parts(settings.seed, turns=8).batch(32)
-    with quick_towers():
-        calibrate(model, first.images, mels(first.sound, listener))
-    began, step, done, told = time.monotonic(), 0, 0.0, Told()
-    with quick_towers():
+    packer, teacher, listener = SegmentPacker(words, model), QuestionSampler(seed), checkpoint.make_feature_extractor()
+    parts = ClipSynthesizer(seed, settings.turns)
+    heavy, optimizers = _mark_name_tokens(words), _make_optimizers(model, settings.rate)
+    first = ClipSynthesizer(settings.seed, turns=8).batch(32)
+    with fast_encoders():
+        calibrate_encoders(model, first.images, log_mel_spectra(first.sound, listener))
+    began, step, done, told = time.monotonic(), 0, 0.0, RunningAccuracy()
+    with fast_encoders():
         while done < 1:
             batch = parts.batch(settings.clips)
-            full = step % FULL_EVERY == FULL_EVERY - 1
+            full = step % FULL_EVERY_STEPS == FULL_EVERY_STEPS - 1
             rows = [
                 teacher.full(clip, done) if full else teacher.pairs(clip.table, settings.questions, done)
                 for clip in batch.clips
             ]
             packed = packer.pack(rows)
             slots.ends = packed.ends
-            loss = _loss(model, packed, batch.images, mels(batch.sound, listener), heavy, told)
+            loss = _loss(model, packed, batch.images, log_mel_spectra(batch.sound, listener), heavy, told)
             model.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
-            _average(model, settings.cores)
+            _average_gradients(model, settings.cores)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             scale = min(1, (step + 1) / settings.warm) * (0.97 * 0.5 * (1 + np.cos(np.pi * done)) + 0.03)
             for optimizer in optimizers:
@@ -103,28 +103,28 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
                     group["lr"] = settings.rate * scale
                 optimizer.step()
             step += 1
-            done = _agreed((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
+            done = _share_progress((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
             if rank == 0 and step % 100 == 0:
                 say(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {told.summary()}")
             if rank == 0 and (step % 500 == 0 or done >= 1):
-                checkpoint.save(folder, model, words)
+                checkpoint.save_checkpoint(folder, model, words)
     distributed.destroy_process_group()
 
 
-def _optimizers(model: Any, rate: float) -> tuple[torch.optim.Optimizer, ...]:
+def _make_optimizers(model: Any, rate: float) -> tuple[torch.optim.Optimizer, ...]:
     """Muon for the matrices within the layers, AdamW for embeddings, convolutions, norms and biases."""
     known = dict(model.named_parameters())
     inner = {name for name, p in known.items() if p.ndim == 2 and "embed" not in name}
     wide = [p for name, p in known.items() if name not in inner and p.ndim >= 2]
     flat = [p for p in known.values() if p.ndim < 2]
-    groups = [{"params": wide, "weight_decay": DECAY}, {"params": flat, "weight_decay": 0.0}]
+    groups = [{"params": wide, "weight_decay": WEIGHT_DECAY}, {"params": flat, "weight_decay": 0.0}]
     return (
-        Muon([known[name] for name in sorted(inner)], lr=rate, weight_decay=DECAY),
+        Muon([known[name] for name in sorted(inner)], lr=rate, weight_decay=WEIGHT_DECAY),
         torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98)),
     )
 
 
-def _loaded(folder: Path) -> tuple[Any, Any]:
+def _load_checkpoint(folder: Path) -> tuple[Any, Any]:
     """The model and the tokenizer of a checkpoint."""
     from transformers import AutoTokenizer, Qwen2_5OmniThinkerForConditionalGeneration
 
@@ -132,7 +132,7 @@ def _loaded(folder: Path) -> tuple[Any, Any]:
     return kind.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
 
 
-def _average(model: Any, cores: int) -> None:
+def _average_gradients(model: Any, cores: int) -> None:
     """Gradients averaged over the processes."""
     if cores == 1:
         return
@@ -146,7 +146,7 @@ def _average(model: Any, cores: int) -> None:
         at += p.numel()
 
 
-def _agreed(done: float, cores: int) -> float:
+def _share_progress(done: float, cores: int) -> float:
     """How far training has come, as the first process says."""
     if cores == 1:
         return done
@@ -155,7 +155,7 @@ def _agreed(done: float, cores: int) -> float:
     return float(said)
 
 
-class Told:
+class RunningAccuracy:
     """What the last steps got right: of the names of the world, one by one, in replies."""
 
     def __init__(self) -> None:
@@ -170,11 +170,11 @@ class Told:
         return said
 
 
-def _values(words: Any) -> torch.Tensor:
+def _mark_name_tokens(words: Any) -> torch.Tensor:
     """Which tokens are names of the world, bool[vocabulary]."""
-    from aurelia_offline.world.stage import names
+    from aurelia_offline.world.stage import stage_names
 
-    known = names()
+    known = stage_names()
     said = [*known.instruments, *known.spots, *known.turns, *known.counts, "yes", "no", "none", "nothing", "nowhere"]
     said += [value for facts in known.facts.values() for value in facts.values()]
     heavy = torch.zeros(len(words), dtype=torch.bool)
@@ -185,15 +185,17 @@ def _values(words: Any) -> torch.Tensor:
     return heavy
 
 
-def _loss(model: Any, packed: Any, images: Any, spectra: torch.Tensor, heavy: torch.Tensor, told: Told) -> torch.Tensor:
-    text = embedded(model, packed.ids, images, spectra)
+def _loss(
+    model: Any, packed: Any, images: Any, spectra: torch.Tensor, heavy: torch.Tensor, told: RunningAccuracy
+) -> torch.Tensor:
+    text = embed_batch(model, packed.ids, images, spectra)
     hidden = model.model.language_model(
         inputs_embeds=text, position_ids=packed.positions, use_cache=False
     ).last_hidden_state
     learned = packed.labels[:, 1:] != -100
     wanted = packed.labels[:, 1:][learned]
     said = model.lm_head(hidden[:, :-1][learned])
-    weight = torch.where(heavy[wanted], WEIGHT, 1.0)
+    weight = torch.where(heavy[wanted], NAME_TOKEN_WEIGHT, 1.0)
     loss = (F.cross_entropy(said, wanted, reduction="none") * weight).sum() / weight.sum()
     told.losses.append(loss.item())
     told.right.append(float((said.argmax(-1) == wanted)[heavy[wanted]].float().mean()))

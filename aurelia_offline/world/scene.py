@@ -16,16 +16,16 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurelia_core.errors import InputError
-from aurelia_offline.world.voices import RATE, Voice, waveform
+from aurelia_offline.world.synth import RENDER_RATE, Voice, synthesize
 
-Picture = npt.NDArray[np.uint8]
-Samples = npt.NDArray[np.float32]
+FrameImage = npt.NDArray[np.uint8]
+AudioSamples = npt.NDArray[np.float32]
 Colour = Literal["black", "white", "grey", "red", "green", "blue", "yellow", "orange", "purple", "cyan", "magenta"]
 
-FLOOR = -75.0
-BOUNCE = 0.08
+NOISE_FLOOR_DB = -75.0
+BOUNCE_HEIGHT = 0.08
 """Height of a bounce as a fraction of the picture's height."""
-BOUNCES_A_SECOND = 3.7
+BOUNCES_PER_SECOND = 3.7
 """About 4 Hz, and deliberately no divisor of a common frame rate: in lockstep with the frames it would stand still."""
 
 RGB: dict[Colour, tuple[int, int, int]] = {
@@ -47,15 +47,15 @@ class SceneError(InputError):
     """A scene that cannot be rendered: what is wrong with it, and where."""
 
 
-def _span(value: tuple[float, float]) -> tuple[float, float]:
+def _check_span(value: tuple[float, float]) -> tuple[float, float]:
     if value[1] <= value[0]:
         raise ValueError(f"it ends ({value[1]}) before it starts ({value[0]})")
     return value
 
 
-Seconds = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
-Fraction1 = Annotated[float, Field(ge=0, le=1)]
-Span = Annotated[tuple[Seconds, Seconds], AfterValidator(_span)]
+SceneSeconds = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
+UnitFraction = Annotated[float, Field(ge=0, le=1)]
+TimeSpan = Annotated[tuple[SceneSeconds, SceneSeconds], AfterValidator(_check_span)]
 
 
 class _Part(BaseModel):
@@ -67,25 +67,27 @@ class Shape(_Part):
 
     colour: Colour
     shape: Literal["circle", "square", "triangle"] = "circle"
-    x: Fraction1
-    y: Fraction1
+    x: UnitFraction
+    y: UnitFraction
     size: float = Field(default=0.25, gt=0, le=1)
-    moves: list[Span] = Field(default=[], description="Spans in seconds in which it bounces; it is still outside them")
-    rise: Fraction1 = Field(default=0.0, description="How far above its place it bounces, of the picture's height")
+    moves: list[TimeSpan] = Field(
+        default=[], description="Spans in seconds in which it bounces; it is still outside them"
+    )
+    rise: UnitFraction = Field(default=0.0, description="How far above its place it bounces, of the picture's height")
 
 
 class SoundEvent(_Part):
     """A sound: `level` is dBFS RMS over the event; `pitch` in Hz is needed by tone, reed and bell only."""
 
-    start: Seconds
-    end: Seconds
+    start: SceneSeconds
+    end: SceneSeconds
     voice: Voice
     pitch: float | None = Field(default=None, ge=30, le=12000)
     level: float = Field(default=-18.0, ge=-70, le=-3)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _span((self.start, self.end))
+        _check_span((self.start, self.end))
         if self.pitch is None and self.voice in ("tone", "reed", "bell"):
             raise ValueError(f"a {self.voice} needs a pitch in Hz")
         return self
@@ -94,7 +96,7 @@ class SoundEvent(_Part):
 class Cut(_Part):
     """A cut: from `time` on the background has another colour."""
 
-    time: Seconds
+    time: SceneSeconds
     background: Colour
 
 
@@ -109,7 +111,7 @@ class Scene(_Part):
     shapes: list[Shape] = []
     sounds: list[SoundEvent] = []
     cuts: list[Cut] = []
-    flashes: list[Seconds] = []
+    flashes: list[SceneSeconds] = []
     audible: bool = True
 
     @model_validator(mode="after")
@@ -123,14 +125,14 @@ class Scene(_Part):
         return self
 
 
-class Rendered(NamedTuple):
+class RenderedScene(NamedTuple):
     """Frames (uint8[H, W, 3] RGB, one every 1/fps s) and samples (float32[n], mono, 48 kHz, -1..1)."""
 
-    frames: Iterator[Picture]
-    samples: Samples
+    frames: Iterator[FrameImage]
+    samples: AudioSamples
 
 
-def parse(data: dict[str, Any]) -> Scene:
+def parse_scene(data: dict[str, Any]) -> Scene:
     """A scene from JSON data.
 
     Raises:
@@ -144,16 +146,16 @@ def parse(data: dict[str, Any]) -> Scene:
         raise SceneError(f"This scene cannot be rendered: {where}: {first['msg']}") from error
 
 
-def render(scene: Scene) -> Rendered:
+def render_scene(scene: Scene) -> RenderedScene:
     """The scene's frames and samples, the same at every call.
 
     Raises:
         SceneError: the sounds together are louder than full scale.
     """
-    return Rendered(_frames(scene), _samples(scene))
+    return RenderedScene(_render_frames(scene), _render_samples(scene))
 
 
-def write(scene: Scene, path: Path | str) -> None:
+def write_scene(scene: Scene, path: Path | str) -> None:
     """Render to an mp4 (H.264 yuv420p, AAC mono 48 kHz) whose picture and sound start and end together.
 
     Args:
@@ -165,13 +167,13 @@ def write(scene: Scene, path: Path | str) -> None:
     """
     import av
 
-    frames, samples = render(scene)
+    frames, samples = render_scene(scene)
     rate = Fraction(scene.fps).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast", "threads": "2"})
         video.width, video.height, video.pix_fmt = scene.width, scene.height, "yuv420p"
         video.time_base = video.codec_context.time_base = 1 / rate
-        sound = container.add_stream("aac", rate=RATE, layout="mono") if scene.audible else None
+        sound = container.add_stream("aac", rate=RENDER_RATE, layout="mono") if scene.audible else None
         if sound is not None:
             sound.bit_rate = 192000
         heard = 0
@@ -179,9 +181,9 @@ def write(scene: Scene, path: Path | str) -> None:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base, frame.duration = index, 1 / rate, 1
             container.mux(video.encode(frame))
-            while sound is not None and heard < min(len(samples), (index + 1) / scene.fps * RATE):
+            while sound is not None and heard < min(len(samples), (index + 1) / scene.fps * RENDER_RATE):
                 block = av.AudioFrame.from_ndarray(samples[None, heard : heard + 1024], format="fltp", layout="mono")
-                block.sample_rate, block.pts, block.time_base = RATE, heard, Fraction(1, RATE)
+                block.sample_rate, block.pts, block.time_base = RENDER_RATE, heard, Fraction(1, RENDER_RATE)
                 container.mux(sound.encode(block))
                 heard += 1024
         container.mux(video.encode(None))
@@ -189,21 +191,21 @@ def write(scene: Scene, path: Path | str) -> None:
             container.mux(sound.encode(None))
 
 
-def _frames(scene: Scene) -> Iterator[Picture]:
+def _render_frames(scene: Scene) -> Iterator[FrameImage]:
     count = max(1, round(scene.seconds * scene.fps))
     white = np.full((scene.height, scene.width, 3), 255, np.uint8)
-    flashing = {index for flash in scene.flashes for index in _flash(flash, scene.fps)}
+    flashing = {index for flash in scene.flashes for index in _flash_frames(flash, scene.fps)}
     for index in range(count):
-        yield white.copy() if index in flashing else picture(scene, index / scene.fps)
+        yield white.copy() if index in flashing else draw_frame(scene, index / scene.fps)
 
 
-def _flash(time: float, fps: float) -> tuple[int, ...]:
+def _flash_frames(time: float, fps: float) -> tuple[int, ...]:
     """Frames that a flash whitens: one, and at 20 frames a second and more two, so that a 12 Hz grid cannot miss it."""
     first = math.ceil(time * fps - 1e-6)
     return (first, first + 1) if fps >= 20 else (first,)
 
 
-def picture(scene: Scene, time: float) -> Picture:
+def draw_frame(scene: Scene, time: float) -> FrameImage:
     """What is seen at `time` (seconds), flashes aside: uint8[H, W, 3]."""
     background: Colour = scene.background
     for cut in sorted(scene.cuts, key=lambda cut: cut.time):
@@ -212,7 +214,7 @@ def picture(scene: Scene, time: float) -> Picture:
     picture = np.empty((scene.height, scene.width, 3), np.uint8)
     picture[:] = RGB[background]
     for shape in scene.shapes:
-        _draw(picture, shape, _lift(shape, time))
+        _draw_shape(picture, shape, _lift(shape, time))
     return picture
 
 
@@ -220,14 +222,14 @@ def _lift(shape: Shape, time: float) -> float:
     """How high above its place the shape is, as a fraction of the picture's height."""
     for start, end in shape.moves:
         if start <= time < end:
-            return shape.rise + BOUNCE * abs(math.sin(math.pi * BOUNCES_A_SECOND * (time - start)))
+            return shape.rise + BOUNCE_HEIGHT * abs(math.sin(math.pi * BOUNCES_PER_SECOND * (time - start)))
     return 0.0
 
 
-def _draw(picture: Picture, shape: Shape, lift: float) -> None:
+def _draw_shape(picture: FrameImage, shape: Shape, lift: float) -> None:
     height, width = picture.shape[:2]
     side = max(2, round(shape.size * height))
-    mask = _mask(shape.shape, side)
+    mask = _shape_mask(shape.shape, side)
     left = round(shape.x * width - side / 2)
     top = round((shape.y - lift) * height - side / 2)
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
@@ -239,7 +241,7 @@ def _draw(picture: Picture, shape: Shape, lift: float) -> None:
 
 
 @lru_cache(maxsize=256)
-def _mask(shape: str, side: int) -> npt.NDArray[np.float64]:
+def _shape_mask(shape: str, side: int) -> npt.NDArray[np.float64]:
     """Coverage 0..1 of a shape in its square box, float64[side, side]; the edges are anti-aliased."""
     line = np.arange(side) + 0.5 - side / 2
     x, y = np.meshgrid(line, line)
@@ -255,15 +257,15 @@ def _mask(shape: str, side: int) -> npt.NDArray[np.float64]:
     return cover
 
 
-def _samples(scene: Scene) -> Samples:
-    count = round(scene.seconds * RATE)
+def _render_samples(scene: Scene) -> AudioSamples:
+    count = round(scene.seconds * RENDER_RATE)
     rng = np.random.default_rng(20250603)
-    mix = rng.standard_normal(count) * 10 ** (FLOOR / 20)
+    mix = rng.standard_normal(count) * 10 ** (NOISE_FLOOR_DB / 20)
     for sound in scene.sounds:
-        start, end = round(sound.start * RATE), min(round(sound.end * RATE), count)
+        start, end = round(sound.start * RENDER_RATE), min(round(sound.end * RENDER_RATE), count)
         if end <= start:
             raise SceneError(f"The sound at {sound.start} s is shorter than one sample; give it a longer span")
-        wave = waveform(sound.voice, sound.pitch or 0.0, end - start, rng)
+        wave = synthesize(sound.voice, sound.pitch or 0.0, end - start, rng)
         mix[start:end] += wave * (10 ** (sound.level / 20) / math.sqrt(float(np.mean(wave**2)) + 1e-20))
     peak = float(np.abs(mix).max(initial=0.0))
     if peak > 1.0:

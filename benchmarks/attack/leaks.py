@@ -33,7 +33,7 @@ from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.sanitize import REDACTED
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.attack import planted
 from benchmarks.attack.row import Row
 from state.context import ROLES, make_context
@@ -206,7 +206,7 @@ def _kept_words(command: list[str], where: Path, more: dict[str, str]) -> None:
 
 def runs(folder: Path, seed: int, questions: int, *, shell: bool) -> Row:
     """Runs full of errors, and a search through all that they leave."""
-    write(Scene.model_validate(DUET), folder / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), folder / "duet.mp4")
     server, commands = telling(random.Random(seed), 0.3), 0
     try:
         with (
@@ -234,7 +234,7 @@ def served(folder: Path, seed: int, questions: int) -> Row:
     """The same provider behind a real server with tokens: its log, its threads, its answers."""
     home = folder / "served"
     (home / "media").mkdir(parents=True)
-    write(Scene.model_validate(DUET), home / "media" / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), home / "media" / "duet.mp4")
     provider, said = telling(random.Random(seed), 0.3), []
     settings = {
         name: value
@@ -277,7 +277,7 @@ def attack(minutes: float, seed: int) -> list[Row]:
         folder = Path(name)
         (folder / "run").mkdir()
         rows = [runs(folder / "run", seed, max(10, min(200, int(10 * minutes))), shell=True)]
-        write(Scene.model_validate(DUET), folder / "duet.mp4")
+        write_scene(Scene.model_validate(DUET), folder / "duet.mp4")
         rows += [served(folder, seed, 12)] if LANGGRAPH.exists() else []
         rows.append(asyncio.run(planted.threads(folder)))
         try:

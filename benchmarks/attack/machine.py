@@ -30,7 +30,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.attack.disks import closed, filled, limited, mounted
 from benchmarks.attack.outages import SCENE
 from benchmarks.attack.row import Row
@@ -84,7 +84,7 @@ def site(folder: Path) -> Site:
     """A new one; its disk is an empty folder."""
     (folder / "media").mkdir(parents=True)
     (folder / "disk").mkdir()
-    write(parse(SCENE), folder / "media" / "duet.mp4")
+    write_scene(parse_scene(SCENE), folder / "media" / "duet.mp4")
     write_lines(folder / "bench.jsonl", [line(number) for number in range(QUESTIONS)])
     return Site(folder, folder / "disk")
 

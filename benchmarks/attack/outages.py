@@ -26,7 +26,7 @@ from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.models.google import chat as google_chat
 from aurelia_core.models.openai import factory as openai_make
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.attack.row import Row
 from benchmarks.attack.weather import Weather, gap, over_google, over_openai, total, tries
 from state.context import ROLES, make_context
@@ -61,7 +61,7 @@ def folder_of_clips(folder: Path) -> Path:
     """Small clips of a content each; every other one too large to travel inside a request to Google."""
     media = folder / "media"
     media.mkdir(exist_ok=True)
-    write(parse(SCENE), folder / "clip.mp4")
+    write_scene(parse_scene(SCENE), folder / "clip.mp4")
     content = (folder / "clip.mp4").read_bytes()
     for number in range(CLIPS):
         size = 1_100_000 if number % 2 else 16

@@ -27,7 +27,7 @@ from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.attack import markup, verdicts
 from benchmarks.attack.payloads import ORDER, hostile, ordering, steers
 from benchmarks.attack.row import Row
@@ -91,7 +91,7 @@ def place(folder: Path) -> Place:
     """Everything at hand for questions, in a folder of its own."""
     clip = folder / "duet.mp4"
     if not clip.exists():
-        write(Scene.model_validate(DUET), clip)
+        write_scene(Scene.model_validate(DUET), clip)
     settings, model = Settings(home=folder / "home", any_file=True), scripted()
     book = CallLedger(settings.ledger, sleep=no_wait)
     providers = {"scripted": lambda name, store: model}
@@ -146,7 +146,9 @@ async def question(at: Place, number: int, dice: random.Random, tally: Tally, ke
     try:
         settings = make_context(context)
         progress = ProgressPrinter(settings, Console(file=screen, width=120, highlight=False))
-        made = await answer_question(given, settings, client=at.desk, on_event=progress.event, thread=thread, checkpointer=keep)
+        made = await answer_question(
+            given, settings, client=at.desk, on_event=progress.event, thread=thread, checkpointer=keep
+        )
         progress.result(made)
         tally.show(render_answer(made) + dump_visible_json(made))
         tally.ends["answer"] += 1

@@ -19,7 +19,7 @@ from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from graph.build import build_graph
 from state.context import Context
 
@@ -93,7 +93,7 @@ async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
         scene = scene_of(seed)
         path = folder / f"{seed}.mp4"
-        write(parse(scene), path)
+        write_scene(parse_scene(scene), path)
         clip = desk.store.admit(str(path))
         for text, choices, truth in questions_of(scene):
             asked: Any = {"video": clip["id"], "question": text, "choices": choices}

@@ -17,7 +17,7 @@ from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
 from aurelia_core.errors import InputError, ModelError, SettingsError
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from state.context import make_context
 from tests.support.bench_runs import line, write_lines
 from tests.support.langgraph_server import Started, needs_server, started
@@ -73,8 +73,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     for name in ("media", "one", "two"):
         (folder / name).mkdir()
     third = {"start": 0.85, "end": 1.05, "voice": "tone", "pitch": 700.0, "level": -18.0}
-    write(Scene.model_validate(DUET), folder / "media" / "duet.mp4")
-    write(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), folder / "media" / "trio.mp4")
+    write_scene(Scene.model_validate(DUET), folder / "media" / "duet.mp4")
+    write_scene(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), folder / "media" / "trio.mp4")
     lines = [line(number, video=clip, **question) for number, (clip, question) in enumerate(QUESTIONS)]
     write_lines(folder / "bench.jsonl", lines)
     with started(folder / "one") as one, started(folder / "two", AURELIA_TOKENS=f"bench:{TOKEN}") as two:

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from aurelia.cli.trace_view import TRACE_WIDTH as TRACE_WIDTH
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.guidance import questions_of, scene_of
 from tests.docs import studio_form
 from tests.support.browser import browser, lacking, open_question, visit
@@ -56,7 +56,7 @@ def main(pictures: Path, work: Path) -> None:
 
 def terminals(pictures: Path, work: Path) -> None:
     """The demo's question asked in a kept thread, and that thread's trace."""
-    write(parse(SCENE), work / "three-shapes.mp4")
+    write_scene(parse_scene(SCENE), work / "three-shapes.mp4")
     ask = ["ask", "--thread", "shapes", "--video", "three-shapes.mp4", "--question", QUESTION]
     for choice in CHOICES:
         ask += ["--choice", choice]
@@ -90,7 +90,7 @@ def report(picture: Path, work: Path) -> None:
 
 def _records(seed: int, work: Path) -> list[Mapping[str, Any]]:
     scene = scene_of(seed)
-    write(parse(scene), work / f"{seed}.mp4")
+    write_scene(parse_scene(scene), work / f"{seed}.mp4")
     kinds = ("counting", "place", "colour")
     return [
         {

@@ -67,7 +67,9 @@ async def both(set_up: Any, other: ScriptedChat, **context: Any) -> dict[str, An
     providers = {"scripted": lambda name, store: set_up.model, "other": lambda name, store: other}
     desk = ModelClient(set_up.desk.settings, providers=providers, store=set_up.desk.store, ledger=set_up.desk.ledger)
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    return await answer_question(question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), client=desk)
+    return await answer_question(
+        question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), client=desk
+    )
 
 
 async def test_a_reply_that_stays_out_of_form_is_a_failure_too(stage: Any) -> None:
@@ -170,6 +172,7 @@ def test_fallbacks_are_plain_fields_of_the_form() -> None:
         make_context({"evaluator_fallback": "gemini"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["generator", "judge=offline:measure"])
 def test_the_command_line_takes_them_by_role(entry: str, duet: Path, tmp_path: Path) -> None:
     known = {**os.environ, "AURELIA_HOME": str(tmp_path), "OPENAI_API_KEY": KEY, "OMP_NUM_THREADS": "1"}

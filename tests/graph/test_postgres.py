@@ -50,7 +50,9 @@ async def test_a_run_that_waits_goes_on_in_postgres(stage: Any, database: str, t
 
     second = stage(scripted(), ledger=tmp_path / "another.sqlite")
     async with open_checkpointer(database) as saver:
-        result = await answer_question(question, context, client=second.desk, thread="one", checkpointer=saver, reviewer=accepts)
+        result = await answer_question(
+            question, context, client=second.desk, thread="one", checkpointer=saver, reviewer=accepts
+        )
         seen = await read_thread(second.graph(saver), "one")
     assert (result["answer"], result["zero_shot_answer"], result["score"]) == ("with", "without", 9)
     assert dict(second.model.said) == {"target": 1}

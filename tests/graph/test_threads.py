@@ -103,14 +103,16 @@ async def test_a_review_is_asked_for_and_taken_up_again_in_another_process(stage
 async def test_a_threads_name_can_be_read(stage: Any, name: str) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="thread's name"):
-        await answer_question(question(at), make_context(ROLES), client=at.desk, thread=name, checkpointer=InMemorySaver())
+        await answer_question(
+            question(at), make_context(ROLES), client=at.desk, thread=name, checkpointer=InMemorySaver()
+        )
 
 
 async def test_a_thread_without_a_checkpointer_is_refused(stage: Any) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="Thread 'one' cannot be stored"):
         await answer_question(question(at), make_context(ROLES), client=at.desk, thread="one")
-    with pytest.raises(InputError, match="a thread that is kept"):
+    with pytest.raises(InputError, match="a stored thread"):
         await at.ask(review="reasoning")
 
 

@@ -171,6 +171,7 @@ def test_texts_that_only_look_like_paths_stay() -> None:
     assert clean_span({"langgraph_path": 1, "attempt": 3}) == {"attempt": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.enable_socket
 def test_the_command_line_sends_the_whole_trace_before_it_ends(duet: Path, tmp_path: Path) -> None:
     with listening() as (sink, address):

@@ -18,7 +18,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from state.context import ROLES, make_context
 from tests.support.model_server import PACKAGES, Served
 from tests.support.openai_server import VARIABLES
@@ -72,7 +72,7 @@ def moving(path: Path, colour: str, pitch: float) -> Path:
     shape = {"colour": colour, "shape": "circle", "x": 0.5, "y": 0.5, "size": 0.9, "moves": [[0.2, 0.7]]}
     sound = {"start": 0.2, "end": 0.8, "voice": "tone", "pitch": pitch, "level": -12.0}
     scene = {"seconds": 1.0, "fps": 12, "width": 64, "height": 64, "shapes": [shape], "sounds": [sound]}
-    write(Scene.model_validate(scene), path)
+    write_scene(Scene.model_validate(scene), path)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.openai_fixtures import AGENTS, SEEING, WINDOW, head
 from tests.support.openai_server_rules import image, sound
 from tests.support.scripted import verdict
@@ -132,7 +132,7 @@ async def test_what_the_target_cannot_carry_is_said_before_the_loop_is_paid_for(
 async def test_a_silent_clip_needs_no_choice(place: Any, tmp_path: Path) -> None:
     silent = tmp_path / "silent.mp4"
     shape = {"colour": "red", "shape": "circle", "x": 0.5, "y": 0.5, "size": 0.3, "moves": [[0.2, 0.7]]}
-    write(Scene.model_validate({"seconds": 1.0, "audible": False, "shapes": [shape]}), silent)
+    write_scene(Scene.model_validate({"seconds": 1.0, "audible": False, "shapes": [shape]}), silent)
     set_up = place()
     result = await set_up.ask(video=str(silent), unsupported_modality="error")
     assert (result["clip"]["has_audio"], result["warnings"]) == (False, [])
@@ -165,7 +165,7 @@ async def test_candidate_tracks_are_named_and_replace_the_clips_own_sound(
 ) -> None:
     other = tmp_path / "other.mp4"
     tone = {"start": 0.1, "end": 0.6, "voice": "tone", "pitch": 700.0, "level": -14.0}
-    write(Scene.model_validate({"seconds": 1.0, "fps": 12, "width": 64, "height": 48, "sounds": [tone]}), other)
+    write_scene(Scene.model_validate({"seconds": 1.0, "fps": 12, "width": 64, "height": 48, "sounds": [tone]}), other)
     set_up = place()
     await set_up.ask(target="openai:gpt-4o-audio-preview", audio=[str(duet), str(other)])
     sent = set_up.server.by("target")[0]
@@ -179,11 +179,11 @@ async def test_candidate_tracks_are_named_and_replace_the_clips_own_sound(
 async def test_more_frames_than_a_model_takes_are_refused(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up = place()
     model: Any = set_up.desk.model("openai:gpt-4o")
-    narrow = model.carrier.model_copy(update={"most_frames": 3})
-    monkeypatch.setattr(model._wirer, "_carrier", narrow)
+    narrow = model.limits.model_copy(update={"most_frames": 3})
+    monkeypatch.setattr(model._builder, "_limits", narrow)
     with pytest.raises(InputError, match="takes 3 images in one request, and this one has 4: lower frames"):
         await set_up.ask()
-    monkeypatch.setattr(model._wirer, "_carrier", model.carrier.model_copy(update={"request_mb": 0.001}))
+    monkeypatch.setattr(model._builder, "_limits", model.limits.model_copy(update={"request_mb": 0.001}))
     with pytest.raises(InputError, match="fewer frames or a shorter clip"):
         await set_up.ask()
     assert set_up.server.asked == 0

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.langgraph_server import needs_server, serving
 from tests.support.stage import DUET
 
@@ -29,7 +29,7 @@ def another(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip that is in no folder of the server's: three sounds."""
     path = tmp_path_factory.mktemp("own") / "film.mp4"
     third = {"start": 0.85, "end": 1.05, "voice": "tone", "pitch": 700.0, "level": -18.0}
-    write(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), path)
+    write_scene(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), path)
     return path
 
 

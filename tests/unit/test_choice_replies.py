@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurelia.bench.extract import UNPARSED, extract_choice
-from aurelia_core.answers.multiple_choice import extract_choice_text
+from aurelia_core.answers.multiple_choice import UNPARSED, extract_choice, extract_choice_text
 
 DATA = Path(__file__).parents[1] / "data"
 SOUNDS = ["a dog barking", "a car horn", "a piano", "a doorbell"]

@@ -30,14 +30,14 @@ _UNTIL = re.compile(
 _ONWARD = re.compile(
     rf"(?:from|after|since|past) {_ABOUT}{_N}{_S} (?:on|onward|onwards|to the end|until the end|till the end)\b"
 )
-TIMES = re.compile("|".join(part.pattern for part in (_ONWARD, _RANGE, _UNTIL, _MOMENT)))
+TIME_PATTERN = re.compile("|".join(part.pattern for part in (_ONWARD, _RANGE, _UNTIL, _MOMENT)))
 
 _ONE_OF_WHAT = (
     "sound|tone|note|click|tick|cut|noise|hiss|burst|thing|shape|circle|square|triangle|flash|scene|shot|event|beep"
     "|single|separate|distinct|short|brief|loud|soft|quiet|continuous|long|change|moving|object|beat|s\\b|movement"
 )
 _ALSO = re.compile(rf"(?:, |,? and ){_ABOUT}{_N}{_S}")
-END = 1e6
+CLIP_END = 1e6
 """An end that means the end of the clip."""
 
 _DETERMINERS = "a|an|the|there|its|it|no|nothing|one|another|this|that|something|they|each|both|several|some"
@@ -61,7 +61,7 @@ _LEANING = re.compile(
 """How a fragment starts that says more of its neighbour instead of something new."""
 
 
-ORDERING = ("then", "after", "while", "until")
+_ORDERING_LINKS = ("then", "after", "while", "until")
 
 
 class Clause(NamedTuple):
@@ -71,12 +71,12 @@ class Clause(NamedTuple):
     link: str
 
 
-class Words:
+class WordList:
     """The word list, looked up as whole words. Tables are named "section.key"; sections by their name."""
 
     def __init__(self, data: dict[str, dict[str, list[str]]]) -> None:
         self._tables = {
-            section: {key: _matcher(terms) for key, terms in entries.items()} for section, entries in data.items()
+            section: {key: _compile_terms(terms) for key, terms in entries.items()} for section, entries in data.items()
         }
 
     def has(self, table: str, text: str) -> bool:
@@ -103,27 +103,27 @@ class Words:
         return bool(self.all("voices", text))
 
 
-def _matcher(terms: list[str]) -> re.Pattern[str]:
+def _compile_terms(terms: list[str]) -> re.Pattern[str]:
     parts = sorted((re.escape(term).replace(r"\*", r"\w*") for term in terms), key=len, reverse=True)
     return re.compile(rf"(?<![\w.-])(?:{'|'.join(parts)})(?!\w|\.\d)")
 
 
 @cache
-def _data() -> dict[str, Any]:
+def _word_data() -> dict[str, Any]:
     return tomllib.loads(files("aurelia_offline.critic").joinpath("critic_words.toml").read_text("utf-8"))
 
 
 @cache
-def words() -> Words:
+def caption_words() -> WordList:
     """The word list of captions (critic_words.toml)."""
-    return Words({section: entries for section, entries in _data().items() if section != "numbers"})
+    return WordList({section: entries for section, entries in _word_data().items() if section != "numbers"})
 
 
-def normalised(caption: str) -> str:
+def normalize_caption(caption: str) -> str:
     """Lower case, plain dashes and quotes, digits for numbers, "s" for seconds; sentences still end in full stops."""
     text = caption.lower().replace("’", "'").replace("–", "-").replace("—", ", ")
     text = re.sub(r"\s+", " ", text)
-    for word, number in _data()["numbers"].items():
+    for word, number in _word_data()["numbers"].items():
         only = rf"(?= (?:{_ONE_OF_WHAT}))" if word == "one" else ""
         text = re.sub(rf"(?<![\w-]){word}(?![\w])(?! of (?:the|them|these)){only}", str(number), text)
     text = re.sub(r"\b(\d+) (?:(?:of the )?)(?=one\b)", r"\1 ", text)
@@ -142,15 +142,15 @@ def normalised(caption: str) -> str:
     return re.sub(r"(?<=\d)-(?=\d)", " - ", text)
 
 
-def clauses_of(text: str) -> Iterator[list[Clause]]:
+def caption_clauses(text: str) -> Iterator[list[Clause]]:
     """The clauses of each sentence of a normalised caption."""
     for sentence in re.split(r"[.!?](?=\s|$)|\n|;", text):
         if sentence.strip():
-            yield _clauses(sentence.strip())
+            yield _split_sentence(sentence.strip())
 
 
-def _clauses(sentence: str) -> list[Clause]:
-    joint = words().has("topics.sync", sentence)
+def _split_sentence(sentence: str) -> list[Clause]:
+    joint = caption_words().has("topics.sync", sentence)
     found: list[Clause] = []
     prefix, start, link = "", 0, ""
     matches = [match for match in _LINKS.finditer(sentence) if not (joint and match.lastgroup == "comma")]
@@ -158,16 +158,16 @@ def _clauses(sentence: str) -> list[Clause]:
         piece = sentence[start:stop].strip(" ,")
         start = after
         if not piece:
-            link = kind if kind in ORDERING else link
+            link = kind if kind in _ORDERING_LINKS else link
             continue
-        leaning = bool(_LEANING.match(piece)) or not words().speaks(piece)
+        leaning = bool(_LEANING.match(piece)) or not caption_words().speaks(piece)
         if leaning and link in ("", "comma"):
             if found and not prefix and not (piece.startswith(("at first", "from ", "between ")) and kind == "comma"):
                 found[-1] = Clause(f"{found[-1].text}, {piece}", found[-1].link)
             else:
                 prefix = f"{prefix} {piece}".strip()
         else:
-            found.append(Clause(f"{prefix} {piece}".strip(), link if link in ORDERING else ""))
+            found.append(Clause(f"{prefix} {piece}".strip(), link if link in _ORDERING_LINKS else ""))
             prefix = ""
         link = kind
     if prefix:
@@ -175,27 +175,27 @@ def _clauses(sentence: str) -> list[Clause]:
     return found
 
 
-def times_of(clause: str) -> Spans:
+def read_times(clause: str) -> Spans:
     """The stretches and moments that a normalised clause names, in its order; seconds, END for the clip's end."""
     spans: list[tuple[int, tuple[float, float | None]]] = []
     rest = clause
     for match in _ONWARD.finditer(rest):
-        spans.append((match.start(), (float(match[1]), END)))
-    rest = _blanked(_ONWARD, rest)
+        spans.append((match.start(), (float(match[1]), CLIP_END)))
+    rest = _blank_out(_ONWARD, rest)
     for match in _RANGE.finditer(rest):
         start, end = float(match[1] or match[2]), float(match[3])
         spans.append((match.start(), (start, end) if start < end else (start, None)))
-    rest = _blanked(_RANGE, rest)
+    rest = _blank_out(_RANGE, rest)
     for match in _UNTIL.finditer(rest):
         spans.append((match.start(), (0.0, float(match[1]))))
-    rest = _blanked(_UNTIL, rest)
+    rest = _blank_out(_UNTIL, rest)
     moments = list(_MOMENT.finditer(rest))
     spans += [(match.start(), (float(match[1] or match[2]), None)) for match in moments]
     if moments:
-        rest = " " * moments[0].start() + _blanked(_MOMENT, rest[moments[0].start() :])
+        rest = " " * moments[0].start() + _blank_out(_MOMENT, rest[moments[0].start() :])
         spans += [(match.start(), (float(match[1]), None)) for match in _ALSO.finditer(rest)]
     return tuple(span for _, span in sorted(spans, key=lambda item: item[0]))
 
 
-def _blanked(pattern: re.Pattern[str], text: str) -> str:
+def _blank_out(pattern: re.Pattern[str], text: str) -> str:
     return pattern.sub(lambda match: " " * len(match[0]), text)

@@ -16,29 +16,29 @@ import numpy as np
 from aurelia.bench.records import Column, Reason, Record, Source, Turn, write_records
 from aurelia_offline.training import examples
 from aurelia_offline.training.examples import Example
-from aurelia_offline.world import dance, scene, world
-from aurelia_offline.world.stage import Asked, follow_up
+from aurelia_offline.world import dance, mini_world, scene
+from aurelia_offline.world.stage import StageQuestion, follow_up_text
 
-BENCHMARK, CLIPS = "mini.jsonl", "clips"
-EACH = 4
+BENCHMARK_FILE, CLIPS_FOLDER = "mini.jsonl", "clips"
+QUESTIONS_PER_CLIP = 4
 """Questions a clip."""
-_ROUND = 20
-_CAPTION, _ODD = 6, 12
+_CYCLE = 20
+_CAPTION_PLACE, _ODD_PLACE = 6, 12
 _COLUMNS: dict[str, Column] = {
     "instrument": "music-avqa", "spot": "music-avqa", "left": "music-avqa", "before": "music-avqa",
     "after": "music-avqa", "order": "av-compositional", "odd": "av-meme", "caption": "av-captioning",
 }  # fmt: skip
 
 
-class Posed(NamedTuple):
+class PosedQuestion(NamedTuple):
     """One question: the seed of its clip, its composition, and the question itself."""
 
     seed: int
-    composition: Asked
+    composition: StageQuestion
     example: Example
 
 
-class Rendered(NamedTuple):
+class RenderedBenchmark(NamedTuple):
     """The benchmark file, the folder of its clips, and how many of both there are."""
 
     file: Path
@@ -47,7 +47,9 @@ class Rendered(NamedTuple):
     clips: int
 
 
-def posed(count: int, seed: int = 0, first: int = 0, each: int = EACH, *, talk: bool = False) -> list[Posed]:
+def draw_questions(
+    count: int, seed: int = 0, first: int = 0, each: int = QUESTIONS_PER_CLIP, *, talk: bool = False
+) -> list[PosedQuestion]:
     """Questions on the clips with the seeds from `first` on.
 
     Args:
@@ -58,52 +60,54 @@ def posed(count: int, seed: int = 0, first: int = 0, each: int = EACH, *, talk: 
         talk: whether they follow up on a dialogue.
     """
     rng = np.random.default_rng([seed, 8 if talk else 7])
-    known, found = examples.by_hops(), list[Posed]()
+    known, found = examples.compositions_by_hops(), list[PosedQuestion]()
     if talk:
-        known = {hops: [one for one in asked if follow_up(one)] for hops, asked in known.items()}
+        known = {hops: [one for one in asked if follow_up_text(one)] for hops, asked in known.items()}
     while len(found) < count:
         number = len(found)
         clip_seed = first + number // each
-        composition = _composition(number, known, rng, plain=talk)
-        table = world.draw(clip_seed).table
-        example = examples.posed(composition, table, rng)
+        composition = _draw_composition(number, known, rng, plain=talk)
+        table = mini_world.draw_clip(clip_seed).table
+        example = examples.make_example(composition, table, rng)
         if example is not None and talk:
-            example = examples.followed(example, table, rng)
+            example = examples.as_follow_up(example, table, rng)
         if example is not None:
-            found.append(Posed(clip_seed, composition, example))
+            found.append(PosedQuestion(clip_seed, composition, example))
     return found
 
 
-def _composition(number: int, known: dict[int, list[Asked]], rng: np.random.Generator, *, plain: bool) -> Asked:
+def _draw_composition(
+    number: int, known: dict[int, list[StageQuestion]], rng: np.random.Generator, *, plain: bool
+) -> StageQuestion:
     """The composition that comes at a place: its number of hops by the place, the composition itself by chance."""
-    if not plain and number % _ROUND in (_CAPTION, _ODD):
-        return Asked("caption" if number % _ROUND == _CAPTION else "odd")
-    asked = [one for one in known[1 + number % examples.MOST_HOPS] if one.kind not in ("caption", "odd")]
+    if not plain and number % _CYCLE in (_CAPTION_PLACE, _ODD_PLACE):
+        return StageQuestion("caption" if number % _CYCLE == _CAPTION_PLACE else "odd")
+    asked = [one for one in known[1 + number % examples.MAX_HOPS] if one.kind not in ("caption", "odd")]
     return asked[int(rng.integers(len(asked)))]
 
 
 @cache
-def video_of(seed: int) -> str:
+def clip_file_name(seed: int) -> str:
     """The name of a clip's file: its seed, and a digest of its scene, so that a clip of an older world is not kept."""
-    digest = hashlib.sha256(world.staged(world.draw(seed)).model_dump_json().encode()).hexdigest()
+    digest = hashlib.sha256(mini_world.clip_scene(mini_world.draw_clip(seed)).model_dump_json().encode()).hexdigest()
     return f"{seed}-{digest[:8]}.mp4"
 
 
-def seed_of(video: str) -> int:
+def seed_of_clip(video: str) -> int:
     """The seed in the name of a clip's file."""
     return int(video.partition("-")[0])
 
 
-def record(number: int, one: Posed) -> Record:
+def question_record(number: int, one: PosedQuestion) -> Record:
     """A question as a benchmark record; its reference reasoning is the true chain."""
     example = one.example
     reasons = [Reason(text=f"{hop.text} {hop.value}", modality=hop.modality) for hop in example.hops]
     return Record(
         id=f"mini/{one.seed}/{number}",
         column="avsd" if example.history else _COLUMNS.get(example.asked.kind, "av-geoiq"),
-        category=f"{len(example.hops)} hops, {examples.group(one.composition)}",
+        category=f"{len(example.hops)} hops, {examples.training_group(one.composition)}",
         kinds=[example.asked.kind],
-        video=video_of(one.seed),
+        video=clip_file_name(one.seed),
         question=example.question,
         history=[Turn(question=asked, answer=answer) for asked, answer in example.history],
         choices=example.choices,
@@ -114,16 +118,16 @@ def record(number: int, one: Posed) -> Record:
     )
 
 
-def render(
+def write_benchmark(
     out: Path,
     count: int,
     seed: int = 0,
     first: int = 0,
-    each: int = EACH,
+    each: int = QUESTIONS_PER_CLIP,
     tell: Callable[[str], None] = lambda _: None,
     dances: int = 0,
     talks: int = 0,
-) -> Rendered:
+) -> RenderedBenchmark:
     """Writes the benchmark and its clips; a clip that is there already is kept.
 
     Args:
@@ -136,24 +140,24 @@ def render(
         dances: how many dances with four tracks each stand behind the questions.
         talks: how many follow-ups on a dialogue stand behind the questions.
     """
-    found = posed(count, seed, first, each) + posed(talks, seed, first, each, talk=True)
-    media = out / CLIPS
+    found = draw_questions(count, seed, first, each) + draw_questions(talks, seed, first, each, talk=True)
+    media = out / CLIPS_FOLDER
     seeds = sorted({one.seed for one in found})
     write_clips(media, seeds, tell)
     danced = range(first, first + dances)
-    dance.write(media, danced, tell)
-    records = [*(record(number, one) for number, one in enumerate(found)), *map(dance.record, danced)]
-    write_records(records, out / BENCHMARK)
-    return Rendered(out / BENCHMARK, media, len(records), len(seeds) + dances)
+    dance.write_dances(media, danced, tell)
+    records = [*(question_record(number, one) for number, one in enumerate(found)), *map(dance.dance_record, danced)]
+    write_records(records, out / BENCHMARK_FILE)
+    return RenderedBenchmark(out / BENCHMARK_FILE, media, len(records), len(seeds) + dances)
 
 
 def write_clips(media: Path, seeds: Iterable[int], tell: Callable[[str], None]) -> None:
     """Renders the clips of these seeds that are not there yet."""
     media.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not (media / video_of(seed)).exists()]
+    missing = [seed for seed in seeds if not (media / clip_file_name(seed)).exists()]
     for number, seed in enumerate(missing, 1):
         part = media / f"{seed}.part"
-        scene.write(world.staged(world.draw(seed)), part)
-        part.replace(media / video_of(seed))
+        scene.write_scene(mini_world.clip_scene(mini_world.draw_clip(seed)), part)
+        part.replace(media / clip_file_name(seed))
         if number % 50 == 0 or number == len(missing):
             tell(f"{number} of {len(missing)} clips rendered")

@@ -21,42 +21,42 @@ from aurelia_core.types import Reasoning
 from aurelia_offline.training import examples
 from nodes.prepare import check_question
 from nodes.target import ask_target
-from state.context import Context, Inject
+from state.context import Context, InjectMode
 from state.schema import ClipState
 
-Values = dict[str, float]
+ValuesById = dict[str, float]
 """By record id: 1 for a right answer, 0 for a wrong, missing or unreadable one, and shares of a caption between."""
 
 
-class Given(NamedTuple):
+class GivenQuestion(NamedTuple):
     """One question with the reasoning that the target is given (None: none), and how much of it."""
 
     record: Record
     reasoning: Reasoning | None
-    inject: Inject = "steps"
+    inject: InjectMode = "steps"
 
 
-class Arm(NamedTuple):
+class ConditionResult(NamedTuple):
     """What came of one way of asking: values and answers by record id."""
 
-    values: Values
+    values: ValuesById
     answers: dict[str, str | None]
 
 
-def value_of(record: Record, answer: str | None) -> float:
+def answer_value(record: Record, answer: str | None) -> float:
     """What an answer is worth, 0..1; a caption by the share of its turns that are told rightly, in their places.
 
     Of a caption that stands behind steps, what follows the last "Answer:" counts.
     """
     if mark := by_rule(record, answer):
         return mark.value or 0.0
-    true, said = (examples.answer_of(text).split(", then ") for text in (record.answers[0], answer or ""))
+    true, said = (examples.read_final_answer(text).split(", then ") for text in (record.answers[0], answer or ""))
     return sum(a == b for a, b in zip(true, said, strict=False)) / len(true)
 
 
-async def ask_all(
-    arms: Mapping[str, Sequence[Given]], target: str, house: House, ledger: Path, concurrency: int = 4
-) -> dict[str, Arm]:
+async def ask_conditions(
+    arms: Mapping[str, Sequence[GivenQuestion]], target: str, house: House, ledger: Path, concurrency: int = 4
+) -> dict[str, ConditionResult]:
     """Every question of every arm.
 
     Args:
@@ -71,28 +71,28 @@ async def ask_all(
     desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=kept)
     clips, gate = Clips(store), asyncio.Semaphore(concurrency)
 
-    async def one(name: str, given: Given) -> str | None:
+    async def one(name: str, given: GivenQuestion) -> str | None:
         async with gate:
             with kept.account(f"{name}/{given.record.id}"):
                 try:
-                    state = await _state(given.record, desk, clips)
+                    state = await _clip_state(given.record, desk, clips)
                     said = await ask_target(state, given.reasoning, Context(target=target, inject=given.inject), desk)
                 except (ModelError, MediaError):
                     return None
                 return said.value
 
     try:
-        found: dict[str, Arm] = {}
+        found: dict[str, ConditionResult] = {}
         for name, asked in arms.items():
             answers = await asyncio.gather(*(one(name, given) for given in asked))
             told = {given.record.id: answer for given, answer in zip(asked, answers, strict=True)}
-            found[name] = Arm({g.record.id: value_of(g.record, told[g.record.id]) for g in asked}, told)
+            found[name] = ConditionResult({g.record.id: answer_value(g.record, told[g.record.id]) for g in asked}, told)
         return found
     finally:
         await kept.run_in_writer_thread(kept.close)
 
 
-async def _state(record: Record, desk: ModelClient, clips: Clips) -> ClipState:
+async def _clip_state(record: Record, desk: ModelClient, clips: Clips) -> ClipState:
     """What the target is told, as the graph's first node prepares it."""
     media = await clips.media(record)
     asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}

@@ -1,50 +1,50 @@
 """Claims of motion held against the stir of a textured film: whether, roughly where, in which colours; not how many."""
 
-from aurelia_offline.critic.claims import Described
-from aurelia_offline.critic.match import Fact, grade
+from aurelia_offline.critic.caption_text import CLIP_END
+from aurelia_offline.critic.claims import Description
+from aurelia_offline.critic.matching import Fact, grade
 from aurelia_offline.critic.signal_activity import COLUMNS, ROWS, Activity
-from aurelia_offline.critic.text import END
 
-CLEAR = 0.5
+CLEAR_PICTURE = 0.5
 """Clearness of the picture below which only its stir is trusted."""
-MOVING = 0.0015
+_MOVING_SHARE = 0.0015
 """Share of the picture above which something moves in it."""
-BORNE_OUT = 0.8
+_SUPPORTED_VERDICT = 0.8
 _ROWS = {"top": slice(0, ROWS // 2), "bottom": slice(ROWS // 2, ROWS)}
 _COLUMNS = {"left": slice(0, 4), "centre": slice(3, 6), "right": slice(5, COLUMNS)}
 
 
-def film_facts(about: Described, film: Activity) -> list[Fact]:
+def activity_facts(about: Description, film: Activity) -> list[Fact]:
     """What a description says of a motion, held against the stir: when, where, which colour.
 
     When a motion begins and ends inside a longer stir is not judged.
     """
-    span = _span(about, film)
+    span = _described_span(about, film)
     frames = film.inside(*span)
     share = film.share[frames]
     lasting = moving_share(film, span)
     said = f"motion from {span[0]:g} s to {span[1]:g} s" if about.spans else "motion"
-    facts = [Fact(min(BORNE_OUT, grade(1 - lasting, 0.45, 0.95)), 1.2, said, "hardly any motion", span)]
+    facts = [Fact(min(_SUPPORTED_VERDICT, grade(1 - lasting, 0.45, 0.95)), 1.2, said, "hardly any motion", span)]
     total = share.sum(axis=0)
     for place in about.places if lasting > 0.3 else ():
         part = total[_ROWS[place]] if place in _ROWS else total[:, _COLUMNS[place]]
         there = float(part.sum() / max(1e-9, float(total.sum())))
-        facts.append(Fact(min(BORNE_OUT, grade(-there, -0.4, -0.12)), 1.0, place, "motion elsewhere", span))
+        facts.append(Fact(min(_SUPPORTED_VERDICT, grade(-there, -0.4, -0.12)), 1.0, place, "motion elsewhere", span))
     for colour in about.colours if lasting > 0.3 else ():
         seen = film.colours.get(colour, 0.0)
-        verdict = BORNE_OUT if seen > 0.12 else -1.0 if seen < 0.01 else 0.0
+        verdict = _SUPPORTED_VERDICT if seen > 0.12 else -1.0 if seen < 0.01 else 0.0
         facts.append(Fact(verdict, 1.0, colour, f"nothing {colour} that moves", span))
     return facts
 
 
 def moving_share(film: Activity, span: tuple[float, float]) -> float:
     """The share of a stretch, 0..1, in which something moves by itself."""
-    return float((film.share[film.inside(*span)].mean(axis=(1, 2)) > MOVING).mean())
+    return float((film.share[film.inside(*span)].mean(axis=(1, 2)) > _MOVING_SHARE).mean())
 
 
-def stillness(about: Described, film: Activity) -> float:
+def stillness_verdict(about: Description, film: Activity) -> float:
     """How surely nothing moves in the described stretch, -1..1; 0 where only the picture as a whole shifts."""
-    span = _span(about, film)
+    span = _described_span(about, film)
     lasting = moving_share(film, span)
     if lasting > 0.3:
         return -1.0
@@ -52,11 +52,11 @@ def stillness(about: Described, film: Activity) -> float:
     return 0.8 if lasting < 0.03 and slipping < 0.1 else 0.0
 
 
-def _span(about: Described, film: Activity) -> tuple[float, float]:
+def _described_span(about: Description, film: Activity) -> tuple[float, float]:
     first, last = float(film.times[0]), float(film.times[-1])
     if not about.spans:
         return first, last
     start, end = about.spans[0]
     if end is None:
         return max(first, start - 0.1), min(last, start + 0.3)
-    return max(first, min(start, last)), last if end >= END else max(first, min(end, last))
+    return max(first, min(start, last)), last if end >= CLIP_END else max(first, min(end, last))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aurelia_offline.critic.claims import Claim, Described
-from aurelia_offline.critic.film import stillness
-from aurelia_offline.critic.match import SURE, grade, motion_facts
-from aurelia_offline.critic.signal_evidence import AudioEvidence, Heard, Moved
-from aurelia_offline.critic.sounds import SoundChecks
+from aurelia_offline.critic.activity_checks import stillness_verdict
+from aurelia_offline.critic.claims import Claim, Description
+from aurelia_offline.critic.evidence import AudioEvidence, HeardSound, SeenMotion
+from aurelia_offline.critic.matching import SURE_CONFIDENCE, grade, motion_facts
+from aurelia_offline.critic.sound_checks import SoundChecks
 
 
 class PictureChecks(SoundChecks):
@@ -18,13 +18,13 @@ class PictureChecks(SoundChecks):
             return
         about, gap = claim.about, self.evidence.video.gap
         if self.film is not None:
-            verdict = stillness(about, self.film) if not (about.places or about.colours) else 0.0
+            verdict = stillness_verdict(about, self.film) if not (about.places or about.colours) else 0.0
             self.say(-verdict, claim, "motion", 1.6)
             return
         found = [
             moved
             for moved in self.evidence.video.motions
-            if moved.sure >= SURE and self.inside(about, moved.start, moved.end)
+            if moved.sure >= SURE_CONFIDENCE and self.inside(about, moved.start, moved.end)
         ]
         bare = replace(about, spans=(), seconds=None)
         found = [moved for moved in found if all(fact.verdict > 0 for fact in motion_facts(bare, moved, gap))]
@@ -40,7 +40,7 @@ class PictureChecks(SoundChecks):
         fitting = [
             moved for moved, found in zip(moves, facts, strict=True) if all(fact.verdict > -0.5 for fact in found)
         ]
-        things: list[Moved] = []
+        things: list[SeenMotion] = []
         for moved in fitting:
             if not any(abs(moved.x - thing.x) + abs(moved.y - thing.y) < 0.16 for thing in things):
                 things.append(moved)
@@ -94,7 +94,7 @@ class PictureChecks(SoundChecks):
                 grade(off, 0.15 + gap, 0.3 + gap), claim, truth, 1.1, (max(0.0, start - 0.2), (end or start) + 0.2)
             )
 
-    def _starts(self, about: Described) -> list[tuple[float, float]]:
+    def _starts(self, about: Description) -> list[tuple[float, float]]:
         """Spans of all events that fit a description (its times set aside)."""
         bare = replace(about, rank=None, spans=about.spans)
         if about.topic == "motion" and self.film is not None:
@@ -103,7 +103,9 @@ class PictureChecks(SoundChecks):
             index = self._ranked(about.rank, about)
             return [] if index is None else [(self.sounds(about)[index].start, self.sounds(about)[index].end)]
         fits = self.fits(bare, about.topic)
-        events: Sequence[Heard | Moved] = self.sounds(about) if about.topic == "sound" else self.evidence.video.motions
+        events: Sequence[HeardSound | SeenMotion] = (
+            self.sounds(about) if about.topic == "sound" else self.evidence.video.motions
+        )
         return [
             (event.start, event.end)
             for event, facts in zip(events, fits, strict=True)
@@ -148,8 +150,8 @@ class PictureChecks(SoundChecks):
         """Share of motions that begin with a sound, and of sounds that begin with a motion; None without both."""
         if self.film is not None:
             return None
-        sounds = [heard.start for heard in track.sounds if heard.sure >= SURE and not heard.ambient]
-        moves = [moved.start for moved in self.evidence.video.motions if moved.sure >= SURE]
+        sounds = [heard.start for heard in track.sounds if heard.sure >= SURE_CONFIDENCE and not heard.ambient]
+        moves = [moved.start for moved in self.evidence.video.motions if moved.sure >= SURE_CONFIDENCE]
         if not sounds or not moves:
             return None
         near = 0.12 + self.evidence.video.gap

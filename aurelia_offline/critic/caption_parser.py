@@ -7,8 +7,15 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from aurelia_offline.critic.claims import Claim, Described, Kind, Parsed
-from aurelia_offline.critic.text import TIMES, Words, clauses_of, normalised, times_of, words
+from aurelia_offline.critic.caption_text import (
+    TIME_PATTERN,
+    WordList,
+    caption_clauses,
+    caption_words,
+    normalize_caption,
+    read_times,
+)
+from aurelia_offline.critic.claims import Claim, ClaimKind, Description, ParsedCaption
 
 _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
 _BPM = re.compile(
@@ -31,40 +38,42 @@ _ONSET = re.compile(r"\b(?:begins?|beginning|starts?|starting|sets? in)\b")
 _SEVERAL = re.compile(r"\b(?:several|many|multiple|a few|some)\b")
 
 
-def parse(caption: str) -> Parsed:
+def parse_caption(caption: str) -> ParsedCaption:
     """Read a caption.
 
     Args:
         caption: English prose; any length.
     """
-    lexicon = words()
+    lexicon = caption_words()
     claims: list[Claim] = []
     unchecked = 0
-    for number, sentence in enumerate(clauses_of(normalised(caption))):
+    for number, sentence in enumerate(caption_clauses(normalize_caption(caption))):
         before: str | None = None
         made: list[Claim] = []
         for clause in sentence:
-            topic = topic_of(clause.text, lexicon) or (before if _describes(clause.text, lexicon) else None)
+            topic = _topic_of(clause.text, lexicon) or (
+                before if _continues_description(clause.text, lexicon) else None
+            )
             if topic == "colour" and before == "motion" and clause.link and not _VERB.search(clause.text):
                 topic = "motion"
-            found = _read(topic, clause.text, number, lexicon) if topic else []
+            found = _read_clause(topic, clause.text, number, lexicon) if topic else []
             if found and made and clause.link == "until":
-                made[-1] = _ended(made[-1], found[0])
+                made[-1] = _end_at_event(made[-1], found[0])
             elif found and made and clause.link and found[0].kind in ("sound", "motion"):
-                found += _ordered(made, found[0], clause.link)
+                found += _read_order(made, found[0], clause.link)
             made += found
             unchecked += not found
             before = topic or before
         claims += made
-    return Parsed(tuple(claims), unchecked)
+    return ParsedCaption(tuple(claims), unchecked)
 
 
-def topic_of(clause: str, lexicon: Words) -> str | None:
+def _topic_of(clause: str, lexicon: WordList) -> str | None:
     """The one thing a clause is about, by the words it holds; None when nothing in it can be measured."""
     if any(pattern.search(clause) for pattern in _CLIP_LENGTH):
         return "duration"
     for topic in ("sync", "tempo", "cut", "flash", "silence"):
-        if lexicon.has(f"topics.{topic}", clause) and not (topic == "sync" and not _two_senses(clause, lexicon)):
+        if lexicon.has(f"topics.{topic}", clause) and not (topic == "sync" and not _names_two_senses(clause, lexicon)):
             return topic
     sound = lexicon.any_voice(clause) or bool(_PITCH.search(clause))
     moves = lexicon.has("topics.motion", clause) or lexicon.has("topics.still", clause)
@@ -77,27 +86,27 @@ def topic_of(clause: str, lexicon: Words) -> str | None:
     return "colour" if lexicon.all("colours", clause) else None
 
 
-def _two_senses(clause: str, lexicon: Words) -> bool:
+def _names_two_senses(clause: str, lexicon: WordList) -> bool:
     return bool(re.search(r"\b(?:it|they|both|two|everything)\b", clause)) or (
         lexicon.any_voice(clause) and lexicon.has("topics.motion", clause)
     )
 
 
-def _describes(clause: str, lexicon: Words) -> bool:
+def _continues_description(clause: str, lexicon: WordList) -> bool:
     """Whether a clause without a topic of its own goes on describing what the one before spoke of."""
     tables = ("colours", "places", "levels", "heights", "ranks")
-    return bool(times_of(clause)) or any(lexicon.all(table, clause) for table in tables)
+    return bool(read_times(clause)) or any(lexicon.all(table, clause) for table in tables)
 
 
-def describe(clause: str, topic: Literal["sound", "motion"], lexicon: Words) -> Described:
+def read_description(clause: str, topic: Literal["sound", "motion"], lexicon: WordList) -> Description:
     """All that a clause says of one sound or one moving thing."""
     pitch = _PITCH.search(clause)
     track = _TRACK.search(clause)
     ranks = [rank for rank in lexicon.all("ranks", clause) if not re.search(rf"\b{rank} \d", clause)]
     lasting = _FOR.search(clause)
-    heard = Described(
+    heard = Description(
         topic,
-        spans=times_of(clause),
+        spans=read_times(clause),
         seconds=float(lasting[1]) if lasting else None,
         track=ord(track[1]) - ord("a") if track else None,
         rank=ranks[0] if ranks else None,
@@ -118,20 +127,20 @@ def describe(clause: str, topic: Literal["sound", "motion"], lexicon: Words) -> 
     )
 
 
-def _read(topic: str, clause: str, sentence: int, lexicon: Words) -> list[Claim]:
-    base = Claim("sound", clause, sentence, negated=lexicon.has("negations.words", TIMES.sub(" ", clause)))
+def _read_clause(topic: str, clause: str, sentence: int, lexicon: WordList) -> list[Claim]:
+    base = Claim("sound", clause, sentence, negated=lexicon.has("negations.words", TIME_PATTERN.sub(" ", clause)))
     reader = _READERS.get(topic)
     return reader(base, lexicon) if reader else []
 
 
-def _sound(base: Claim, lexicon: Words) -> list[Claim]:
+def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
     clause = base.clause
     for rank in lexicon.all("comparisons", clause):
         if " than " in clause:
             left, right = clause.split(" than ", 1)
-            pair = describe(left, "sound", lexicon), describe(right, "sound", lexicon)
+            pair = read_description(left, "sound", lexicon), read_description(right, "sound", lexicon)
             return [replace(base, kind="compare", about=pair[0], other=pair[1], word=rank)]
-    about = describe(clause, "sound", lexicon)
+    about = read_description(clause, "sound", lexicon)
     if base.negated:
         return [replace(base, about=about)]
     count = _count(clause)
@@ -150,7 +159,7 @@ def _sound(base: Claim, lexicon: Words) -> list[Claim]:
 
 def _count(clause: str, nouns: str = r"sounds?|tones?|notes?|beeps?|noises?|clicks?|ticks?|events?") -> float | None:
     """How many of something a clause counts: "3 separate sounds", "twice", "there are 3"; None when it does not."""
-    bare = TIMES.sub(" ", _PITCH.sub(" ", clause))
+    bare = TIME_PATTERN.sub(" ", _PITCH.sub(" ", clause))
     if re.search(r"\b(?:once|a single|only a|just a|a lone|a solitary)\b", bare):
         return 1.0
     if re.search(r"\b(?:twice|a pair of|a couple of)\b", bare):
@@ -160,34 +169,34 @@ def _count(clause: str, nouns: str = r"sounds?|tones?|notes?|beeps?|noises?|clic
     return float(found[1]) if found else None
 
 
-def _silence(base: Claim, lexicon: Words) -> list[Claim]:
+def _silence(base: Claim, lexicon: WordList) -> list[Claim]:
     negated = bool(re.search(r"\b(?:not|never|isn't|no) (?:\w+ ){0,2}(?:silent|silence|mute|muted)\b", base.clause))
-    return [replace(base, kind="silence", negated=negated, about=describe(base.clause, "sound", lexicon))]
+    return [replace(base, kind="silence", negated=negated, about=read_description(base.clause, "sound", lexicon))]
 
 
-def _tempo(base: Claim, lexicon: Words) -> list[Claim]:
+def _tempo(base: Claim, lexicon: WordList) -> list[Claim]:
     found = _BPM.search(base.clause)
     pace = lexicon.all("pace", base.clause)
     steady = "steady" if re.search(r"\b(?:steady|regular|even|constant)\b", base.clause) else None
     return [replace(base, kind="tempo", number=float(found[1]) if found else None, word=pace[0] if pace else steady)]
 
 
-def _cut(base: Claim, lexicon: Words) -> list[Claim]:
+def _cut(base: Claim, lexicon: WordList) -> list[Claim]:
     none = base.negated or lexicon.has("topics.uncut", base.clause)
-    about = describe(base.clause, "motion", lexicon)
+    about = read_description(base.clause, "motion", lexicon)
     return [replace(base, kind="cut", negated=none, number=None if none else _count(base.clause, _CUTS), about=about)]
 
 
-def _flash(base: Claim, lexicon: Words) -> list[Claim]:
-    about = describe(base.clause, "motion", lexicon)
+def _flash(base: Claim, lexicon: WordList) -> list[Claim]:
+    about = read_description(base.clause, "motion", lexicon)
     return [
         replace(base, kind="flash", number=None if base.negated else _count(base.clause, "flash(?:es)?"), about=about)
     ]
 
 
-def _motion(base: Claim, lexicon: Words) -> list[Claim]:
+def _motion(base: Claim, lexicon: WordList) -> list[Claim]:
     clause = base.clause
-    about = describe(clause, "motion", lexicon)
+    about = read_description(clause, "motion", lexicon)
     still = lexicon.has("topics.still", clause) and not lexicon.has("topics.motion", clause)
     negated = base.negated != still
     count = _count(clause, _THINGS)
@@ -199,8 +208,8 @@ def _motion(base: Claim, lexicon: Words) -> list[Claim]:
     return [replace(base, kind="motion", negated=negated, about=about)]
 
 
-def _background(base: Claim, lexicon: Words) -> list[Claim]:
-    about = describe(base.clause, "motion", lexicon)
+def _background(base: Claim, lexicon: WordList) -> list[Claim]:
+    about = read_description(base.clause, "motion", lexicon)
     after = re.split(r"\b(?:background|backdrop|behind|against|screen|picture)\b", base.clause, maxsplit=1)
     tail = lexicon.all("colours", after[-1])
     head = lexicon.all("colours", after[0])
@@ -213,26 +222,31 @@ def _background(base: Claim, lexicon: Words) -> list[Claim]:
     return made
 
 
-def _colour(base: Claim, lexicon: Words) -> list[Claim]:
-    return [replace(base, kind="colour", about=describe(base.clause, "motion", lexicon))]
+def _colour(base: Claim, lexicon: WordList) -> list[Claim]:
+    return [replace(base, kind="colour", about=read_description(base.clause, "motion", lexicon))]
 
 
-def _sync(base: Claim, lexicon: Words) -> list[Claim]:
+def _sync(base: Claim, lexicon: WordList) -> list[Claim]:
     apart = re.search(r"\b(?:out of sync|different|independent|unrelated|asynchron\w*|apart)\b", base.clause)
     return [
-        replace(base, kind="sync", negated=base.negated != bool(apart), about=describe(base.clause, "sound", lexicon))
+        replace(
+            base,
+            kind="sync",
+            negated=base.negated != bool(apart),
+            about=read_description(base.clause, "sound", lexicon),
+        )
     ]
 
 
-def _duration(base: Claim, lexicon: Words) -> list[Claim]:
+def _duration(base: Claim, lexicon: WordList) -> list[Claim]:
     found = next(match for pattern in _CLIP_LENGTH if (match := pattern.search(base.clause)))
     rest = base.clause[: found.start()] + base.clause[found.end() :]
     made = [replace(base, kind="duration", number=float(found[1]))]
-    topic = topic_of(rest, lexicon)
-    return made + (_read(topic, rest, base.sentence, lexicon) if topic and topic != "duration" else [])
+    topic = _topic_of(rest, lexicon)
+    return made + (_read_clause(topic, rest, base.sentence, lexicon) if topic and topic != "duration" else [])
 
 
-def _ended(claim: Claim, event: Claim) -> Claim:
+def _end_at_event(claim: Claim, event: Claim) -> Claim:
     """A claim that holds until an event: up to its start when that is told, else for some of the clip."""
     if claim.about.spans or claim.kind not in ("silence", "motion"):
         return claim
@@ -241,7 +255,7 @@ def _ended(claim: Claim, event: Claim) -> Claim:
     return replace(claim, word="partly")
 
 
-def _ordered(made: list[Claim], later: Claim, link: str) -> list[Claim]:
+def _read_order(made: list[Claim], later: Claim, link: str) -> list[Claim]:
     """The order that "then", "followed by", "before" and "after" state between two clauses, when both tell enough."""
     earlier = next((claim for claim in reversed(made) if claim.kind in ("sound", "motion", "rank")), None)
     if earlier is None or later.about.empty or earlier.about.empty or earlier.negated or later.negated:
@@ -251,7 +265,7 @@ def _ordered(made: list[Claim], later: Claim, link: str) -> list[Claim]:
     if together and first.topic == second.topic:
         return []
     clause = f"{earlier.clause} {link} {later.clause}"
-    kind: Kind = "sync" if together else "order"
+    kind: ClaimKind = "sync" if together else "order"
     return [replace(later, kind=kind, clause=clause, about=first, other=second)]
 
 

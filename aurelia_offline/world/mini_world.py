@@ -9,20 +9,20 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from aurelia_offline.world.scene import Colour, Scene, Shape, SoundEvent
-from aurelia_offline.world.stage import Table, Turn, names
-from aurelia_offline.world.voices import Voice
+from aurelia_offline.world.stage import StageTurn, TurnTable, stage_names
+from aurelia_offline.world.synth import Voice
 
-SECONDS = names().clip["seconds"]
-WIDTH, HEIGHT, FPS = (int(names().clip[name]) for name in ("width", "height", "fps"))
-RISE = 0.22
-SIZE = 0.5
-TAG = 0.2
-Form = Literal["circle", "square", "triangle"]
-COLOURS: tuple[Colour, ...] = ("red", "green", "blue", "yellow", "orange", "cyan")
-FORMS: tuple[Form, ...] = ("circle", "square", "triangle")
+CLIP_SECONDS = stage_names().clip["seconds"]
+CLIP_WIDTH, CLIP_HEIGHT, CLIP_FPS = (int(stage_names().clip[name]) for name in ("width", "height", "fps"))
+BOUNCE_RISE = 0.22
+SHAPE_SIZE = 0.5
+_TAG_SIZE = 0.2
+ShapeForm = Literal["circle", "square", "triangle"]
+SHAPE_COLOURS: tuple[Colour, ...] = ("red", "green", "blue", "yellow", "orange", "cyan")
+SHAPE_FORMS: tuple[ShapeForm, ...] = ("circle", "square", "triangle")
 
 
-class Played(NamedTuple):
+class PlayedTurn(NamedTuple):
     """One turn as it is played: times in seconds of the clip, pitch in Hz, level in dBFS; `beats` strikes."""
 
     instrument: str | None
@@ -34,43 +34,44 @@ class Played(NamedTuple):
     beats: int
 
 
-class Clip(NamedTuple):
-    """One clip of the world: its seed and turns, and what stands at each spot from the left."""
+class WorldClip(NamedTuple):
+    """One clip of the world: its turns, and what stands at each spot from the left."""
 
-    seed: int
-    turns: tuple[Played, ...]
+    turns: tuple[PlayedTurn, ...]
     colours: tuple[Colour, ...]
-    forms: tuple[Form, ...]
+    forms: tuple[ShapeForm, ...]
 
     @property
-    def table(self) -> Table:
+    def table(self) -> TurnTable:
         """The truth about the clip."""
-        return tuple(Turn(turn.instrument, turn.spot, turn.level) for turn in self.turns)
+        return tuple(StageTurn(turn.instrument, turn.spot, turn.level) for turn in self.turns)
 
 
-def draw(seed: int, odd: float = 0.1) -> Clip:
+def draw_clip(seed: int, odd: float = 0.1) -> WorldClip:
     """The clip of a seed; with the chance `odd` one of its turns lacks its sound, or its move."""
     rng = np.random.default_rng([seed, 20261122])
-    known = names()
+    known = stage_names()
     instruments = [str(name) for name in rng.permutation(known.instruments)]
     spots = [int(spot) for spot in rng.permutation(len(known.spots))]
-    levels = _levels(rng)
+    levels = _draw_levels(rng)
     turns = []
     for number, (instrument, spot, level) in enumerate(zip(instruments, spots, levels, strict=True)):
         start = number + float(rng.uniform(0.0, 0.15))
         end = number + float(rng.uniform(0.8, 0.98))
         beats = int(rng.integers(2, 5)) if instrument in ("bell", "drum") else 1
-        turns.append(Played(instrument, spot, level, round(start, 3), round(end, 3), _pitch(instrument, rng), beats))
+        turns.append(
+            PlayedTurn(instrument, spot, level, round(start, 3), round(end, 3), _draw_pitch(instrument, rng), beats)
+        )
     if rng.random() < odd:
         at = int(rng.integers(len(turns)))
         mute = rng.random() < 0.5
         turns[at] = turns[at]._replace(instrument=None) if mute else turns[at]._replace(spot=None)
-    colours = tuple(COLOURS[int(i)] for i in rng.permutation(len(COLOURS))[: len(known.spots)])
-    forms = tuple(FORMS[int(i)] for i in rng.integers(0, len(FORMS), len(known.spots)))
-    return Clip(seed, tuple(turns), colours, forms)
+    colours = tuple(SHAPE_COLOURS[int(i)] for i in rng.permutation(len(SHAPE_COLOURS))[: len(known.spots)])
+    forms = tuple(SHAPE_FORMS[int(i)] for i in rng.integers(0, len(SHAPE_FORMS), len(known.spots)))
+    return WorldClip(tuple(turns), colours, forms)
 
 
-def _levels(rng: np.random.Generator) -> list[float]:
+def _draw_levels(rng: np.random.Generator) -> list[float]:
     """Levels of the turns in dBFS: one the loudest, one the softest, 4 to 12 dB and more apart from the others."""
     loudest = float(rng.uniform(-23, -19))
     middle = loudest - float(rng.uniform(4, 12))
@@ -79,29 +80,31 @@ def _levels(rng: np.random.Generator) -> list[float]:
     return [round(levels[int(i)], 2) for i in rng.permutation(4)]
 
 
-def _pitch(instrument: str, rng: np.random.Generator) -> float:
+def _draw_pitch(instrument: str, rng: np.random.Generator) -> float:
     low, high = {"bell": (700, 1300), "flute": (450, 850), "reed": (150, 300), "drum": (80, 150)}[instrument]
     return round(float(rng.uniform(low, high)), 1)
 
 
-def staged(clip: Clip) -> Scene:
+def clip_scene(clip: WorldClip) -> Scene:
     """The clip as a scene. Every spot carries a small mark whose corner tells it from the others."""
     count = len(clip.colours)
     shapes = []
     for spot in range(count):
         moves = [(turn.start, turn.end) for turn in clip.turns if turn.spot == spot]
         shapes.append(
-            Shape(colour=clip.colours[spot], shape=clip.forms[spot], x=(spot + 0.5) / count, y=0.7, size=SIZE,
-                  moves=moves, rise=RISE)
+            Shape(colour=clip.colours[spot], shape=clip.forms[spot], x=(spot + 0.5) / count, y=0.7, size=SHAPE_SIZE,
+                  moves=moves, rise=BOUNCE_RISE)
         )  # fmt: skip
         right, low = spot % 2, spot // 2
-        x = (spot + (1 - TAG / 2 if right else TAG / 2)) / count
-        shapes.append(Shape(colour="magenta", shape="square", x=x, y=1 - TAG / 2 if low else TAG / 2, size=TAG))
-    sounds = [event for turn in clip.turns for event in heard(turn)]
-    return Scene(seconds=SECONDS, fps=FPS, width=WIDTH, height=HEIGHT, shapes=shapes, sounds=sounds)
+        x = (spot + (1 - _TAG_SIZE / 2 if right else _TAG_SIZE / 2)) / count
+        shapes.append(
+            Shape(colour="magenta", shape="square", x=x, y=1 - _TAG_SIZE / 2 if low else _TAG_SIZE / 2, size=_TAG_SIZE)
+        )
+    sounds = [event for turn in clip.turns for event in turn_sounds(turn)]
+    return Scene(seconds=CLIP_SECONDS, fps=CLIP_FPS, width=CLIP_WIDTH, height=CLIP_HEIGHT, shapes=shapes, sounds=sounds)
 
 
-def heard(turn: Played) -> list[SoundEvent]:
+def turn_sounds(turn: PlayedTurn) -> list[SoundEvent]:
     """What is heard of a turn."""
     if turn.instrument is None:
         return []

@@ -9,11 +9,11 @@ import numpy.typing as npt
 Wave = npt.NDArray[np.float64]
 Voice = Literal["tone", "reed", "bell", "noise", "click"]
 
-RATE = 48000
+RENDER_RATE = 48000
 """Sampling rate of every waveform and of the rendered sound track, Hz."""
 
 
-def waveform(voice: Voice, pitch: float, count: int, rng: np.random.Generator) -> Wave:
+def synthesize(voice: Voice, pitch: float, count: int, rng: np.random.Generator) -> Wave:
     """One event's waveform, float64[count] at 48 kHz, of no particular level.
 
     Args:
@@ -23,22 +23,24 @@ def waveform(voice: Voice, pitch: float, count: int, rng: np.random.Generator) -
         count: length in samples, at least 1.
         rng: the source of what is random.
     """
-    time = np.arange(count) / RATE
-    span = count / RATE
+    time = np.arange(count) / RENDER_RATE
+    span = count / RENDER_RATE
     if voice == "click":
-        return rng.uniform(-1, 1, count) * np.exp(-time / (span / 3)) * _edges(count, 0.001)
+        return rng.uniform(-1, 1, count) * np.exp(-time / (span / 3)) * _soft_edges(count, 0.001)
     if voice == "noise":
-        return rng.uniform(-1, 1, count) * _edges(count, 0.01)
+        return rng.uniform(-1, 1, count) * _soft_edges(count, 0.01)
     if voice == "tone":
-        return np.sin(2 * np.pi * pitch * time) * _edges(count, 0.012)
+        return np.sin(2 * np.pi * pitch * time) * _soft_edges(count, 0.012)
     if voice == "reed":
         overtones = [(float(k), k**-0.8, math.inf) for k in range(1, 13)]
-        return _partials(overtones, pitch, time) * _edges(count, 0.02)
+        return _add_partials(overtones, pitch, time) * _soft_edges(count, 0.02)
     strike = [(1.0, 1.0, 0.45), (2.756, 0.6, 0.3), (5.404, 0.35, 0.2), (8.933, 0.15, 0.12)]
-    return _partials([(ratio, gain, share * span) for ratio, gain, share in strike], pitch, time) * _edges(count, 0.002)
+    return _add_partials([(ratio, gain, share * span) for ratio, gain, share in strike], pitch, time) * _soft_edges(
+        count, 0.002
+    )
 
 
-def _partials(partials: list[tuple[float, float, float]], pitch: float, time: Wave) -> Wave:
+def _add_partials(partials: list[tuple[float, float, float]], pitch: float, time: Wave) -> Wave:
     """Sines at (ratio, amplitude, decay in seconds) above a pitch; those beyond what AAC keeps are left out."""
     total: Wave = np.zeros(len(time))
     for number, (ratio, gain, decay) in enumerate(partials):
@@ -47,9 +49,9 @@ def _partials(partials: list[tuple[float, float, float]], pitch: float, time: Wa
     return total
 
 
-def _edges(count: int, seconds: float) -> Wave:
+def _soft_edges(count: int, seconds: float) -> Wave:
     """A window that rises and falls softly over `seconds`, or over a quarter of a shorter event."""
-    ramp = max(1, min(round(seconds * RATE), count // 4))
+    ramp = max(1, min(round(seconds * RENDER_RATE), count // 4))
     edge = 0.5 - 0.5 * np.cos(np.pi * (np.arange(ramp) + 0.5) / ramp)
     window = np.ones(count)
     window[:ramp] = edge[:count]

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
+from aurelia_offline.critic.activity_checks import activity_facts
+from aurelia_offline.critic.base_checks import CheckResults, weighted_total
+from aurelia_offline.critic.caption_text import CLIP_END
 from aurelia_offline.critic.claims import Claim
-from aurelia_offline.critic.desk import Ledger, total
-from aurelia_offline.critic.film import film_facts
-from aurelia_offline.critic.match import Fact
-from aurelia_offline.critic.pictures import PictureChecks
-from aurelia_offline.critic.text import END
+from aurelia_offline.critic.matching import Fact
+from aurelia_offline.critic.picture_checks import PictureChecks
 
-MISSED_WEIGHT = 1.6
+_MISSED_WEIGHT = 1.6
 
 
-class Checker(PictureChecks):
+class ClaimChecker(PictureChecks):
     """Holds the claims of one caption against one clip's evidence."""
 
-    def check(self, claims: Sequence[Claim]) -> Ledger:
+    def check(self, claims: Sequence[Claim]) -> CheckResults:
         """Check all claims; sounds and motions of one sentence are matched to different events."""
         for number in sorted({claim.sentence for claim in claims}):
             own = [claim for claim in claims if claim.sentence == number]
@@ -52,7 +52,7 @@ class Checker(PictureChecks):
         claims = [claim for claim in claims if not (topic == "sound" and self.untold(claim.about))]
         film = self.film
         if film is not None and topic == "motion":
-            self.ledger.facts += [fact for claim in claims for fact in film_facts(claim.about, film)]
+            self.ledger.facts += [fact for claim in claims for fact in activity_facts(claim.about, film)]
             return
         if not claims:
             return
@@ -65,14 +65,15 @@ class Checker(PictureChecks):
             self.ledger.facts += [self._missed(claim, topic) for claim in claims]
             return
         cost = [
-            [-total(row[event]) + 0.01 * event if event < len(row) else 9.0 for event in range(count)] for row in fits
+            [-weighted_total(row[event]) + 0.01 * event if event < len(row) else 9.0 for event in range(count)]
+            for row in fits
         ]
         rows, columns = linear_sum_assignment([*map(list, cost)])
         matched = dict(zip(rows.tolist(), columns.tolist(), strict=True))
         for index, claim in enumerate(claims):
             event = matched.get(index)
             facts = fits[index][event] if event is not None and event < len(fits[index]) else None
-            if facts is None or (facts and total(facts) <= -0.9 and facts[0].verdict <= -0.9):
+            if facts is None or (facts and weighted_total(facts) <= -0.9 and facts[0].verdict <= -0.9):
                 self.ledger.facts.append(self._missed(claim, topic))
                 continue
             used.add(event or 0)
@@ -83,5 +84,5 @@ class Checker(PictureChecks):
         window = None
         if spans:
             start, end = spans[0]
-            window = (start, end if end is not None and end < END else start + 0.3)
-        return Fact(-1.0, MISSED_WEIGHT, claim.clause, f"no such {topic}", window)
+            window = (start, end if end is not None and end < CLIP_END else start + 0.3)
+        return Fact(-1.0, _MISSED_WEIGHT, claim.clause, f"no such {topic}", window)

@@ -5,19 +5,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-class Memory(Generic[T]):
+class RecentCache(Generic[_T]):
     """The latest `most` things measured, by a key each; safe to share between threads, which may measure at once."""
 
     def __init__(self, most: int) -> None:
         """Begins empty."""
         self._most = most
-        self._kept: OrderedDict[Hashable, T] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, measure: Callable[[], T]) -> T:
+    def get(self, key: Hashable, measure: Callable[[], _T]) -> _T:
         """What is kept under a key; measured now, and kept, where there is nothing."""
         with self._lock:
             if key in self._kept:

@@ -8,14 +8,14 @@ import torch.nn.functional
 
 
 @contextmanager
-def quick_towers() -> Iterator[None]:
+def fast_encoders() -> Iterator[None]:
     """While it holds, the attention of both towers is one batch over segments, which must all have one length."""
     import transformers.models.qwen2_5_omni.modeling_qwen2_5_omni as source
 
     omni: Any = source
     kinds = (omni.Qwen2_5OmniAudioAttention, omni.Qwen2_5OmniVisionAttention)
     plain = [kind.forward for kind in kinds]
-    for kind, forward in zip(kinds, (_hear, _see), strict=True):
+    for kind, forward in zip(kinds, (_audio_attention, _vision_attention), strict=True):
         kind.forward = forward
     try:
         yield
@@ -24,23 +24,25 @@ def quick_towers() -> Iterator[None]:
             kind.forward = forward
 
 
-def _hear(self: Any, hidden_states: Any, cu_seqlens: Any, **more: Any) -> Any:
+def _audio_attention(self: Any, hidden_states: Any, cu_seqlens: Any, **more: Any) -> Any:
     count, total = len(cu_seqlens) - 1, hidden_states.shape[0]
     projected = [part(hidden_states) for part in (self.q_proj, self.k_proj, self.v_proj)]
-    return self.out_proj(_mixed(projected, count, total, self.num_heads, self.scaling))
+    return self.out_proj(_segment_attention(projected, count, total, self.num_heads, self.scaling))
 
 
-def _see(self: Any, hidden_states: Any, cu_seqlens: Any, position_embeddings: Any = None, **more: Any) -> Any:
+def _vision_attention(
+    self: Any, hidden_states: Any, cu_seqlens: Any, position_embeddings: Any = None, **more: Any
+) -> Any:
     import transformers.models.qwen2_5_omni.modeling_qwen2_5_omni as omni
 
     count, total = len(cu_seqlens) - 1, hidden_states.shape[0]
     query, key, value = (part(hidden_states).view(total, self.num_heads, -1) for part in (self.q, self.k, self.v))
     turned: Any = omni.apply_rotary_pos_emb_vision
     query, key = turned(query, key, *position_embeddings)
-    return self.proj(_mixed([query, key, value], count, total, self.num_heads, None))
+    return self.proj(_segment_attention([query, key, value], count, total, self.num_heads, None))
 
 
-def _mixed(projected: list[Any], count: int, total: int, heads: int, scale: float | None) -> Any:
+def _segment_attention(projected: list[Any], count: int, total: int, heads: int, scale: float | None) -> Any:
     """Attention within each of `count` segments; takes and gives [total, heads * D]."""
     parts = [part.reshape(count, total // count, heads, -1).transpose(1, 2) for part in projected]
     attention: Any = torch.nn.functional.scaled_dot_product_attention

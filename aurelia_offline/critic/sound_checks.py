@@ -4,17 +4,17 @@ import math
 import re
 from dataclasses import replace
 
-from aurelia_offline.critic.claims import Claim, Described
-from aurelia_offline.critic.desk import Desk, total
-from aurelia_offline.critic.match import SURE, Fact, Scale, grade, sound_facts
-from aurelia_offline.critic.signal_evidence import Heard
-from aurelia_offline.critic.text import words
+from aurelia_offline.critic.base_checks import BaseChecks, weighted_total
+from aurelia_offline.critic.caption_text import caption_words
+from aurelia_offline.critic.claims import Claim, Description
+from aurelia_offline.critic.evidence import HeardSound
+from aurelia_offline.critic.matching import SURE_CONFIDENCE, Fact, TrackScale, grade, sound_facts
 
 _NEARLY = re.compile(r"\b(?:nearly|almost|mostly|largely|there is a silence|pause)\b")
-RANKS = ("first", "second", "third", "fourth", "fifth")
+ORDINAL_RANKS = ("first", "second", "third", "fourth", "fifth")
 
 
-class SoundChecks(Desk):
+class SoundChecks(BaseChecks):
     """The checks of claims that need the sound track."""
 
     def _no_sound(self, claim: Claim) -> None:
@@ -23,8 +23,12 @@ class SoundChecks(Desk):
         if not claim.about.voices:
             self._silence(replace(claim, negated=False))
             return
-        sounds = [heard for heard in self.sounds(claim.about) if heard.sure >= SURE]
-        found = [heard for heard in sounds if total(sound_facts(claim.about, heard, Scale.of(tuple(sounds)))) > 0.3]
+        sounds = [heard for heard in self.sounds(claim.about) if heard.sure >= SURE_CONFIDENCE]
+        found = [
+            heard
+            for heard in sounds
+            if weighted_total(sound_facts(claim.about, heard, TrackScale.of(tuple(sounds)))) > 0.3
+        ]
         window = (found[0].start, found[0].end) if found else None
         self.say(1.0 if found else -1.0, claim, "there is one" if found else "", window=window)
 
@@ -36,9 +40,9 @@ class SoundChecks(Desk):
             (index, heard)
             for index, heard in enumerate(self.sounds(about))
             if self.inside(about, heard.start, heard.end)
-            and _alike(replace(about, spans=()), heard, self.sounds(about))
+            and _matches_description(replace(about, spans=()), heard, self.sounds(about))
         ]
-        surely = [index for index, heard in inside if heard.sure >= SURE]
+        surely = [index for index, heard in inside if heard.sure >= SURE_CONFIDENCE]
         self._count(claim, len(surely), len([1 for _, heard in inside if heard.sure >= 0.2]), "sounds")
         self.ledger.sounds |= set(surely) if claim.about.spans or claim.about.voices else set()
 
@@ -49,16 +53,16 @@ class SoundChecks(Desk):
         verdict = 1.0 if right and low == high else 0.7 if right else -1.0
         self.say(verdict, claim, f"{surely} {what}", 1.3)
 
-    def _ranked(self, rank: str, about: Described) -> int | None:
+    def _ranked(self, rank: str, about: Description) -> int | None:
         """Index of the event that a rank picks, or None when the clip has none such or it is too close to call."""
-        sounds = [(index, heard) for index, heard in enumerate(self.sounds(about)) if heard.sure >= SURE]
-        if about.voices and rank in (*RANKS, "last"):
+        sounds = [(index, heard) for index, heard in enumerate(self.sounds(about)) if heard.sure >= SURE_CONFIDENCE]
+        if about.voices and rank in (*ORDINAL_RANKS, "last"):
             rest = [pair for pair in sounds if pair[1].voice in about.voices]
-            sounds = rest if rank not in (*RANKS, "last") else sounds
-        if rank in RANKS or rank == "last":
-            place = RANKS.index(rank) if rank in RANKS else len(sounds) - 1
+            sounds = rest if rank not in (*ORDINAL_RANKS, "last") else sounds
+        if rank in ORDINAL_RANKS or rank == "last":
+            place = ORDINAL_RANKS.index(rank) if rank in ORDINAL_RANKS else len(sounds) - 1
             return sounds[place][0] if 0 <= place < len(sounds) else None
-        values = [(_value(rank, heard), index) for index, heard in sounds if _value(rank, heard) is not None]
+        values = [(_rank_value(rank, heard), index) for index, heard in sounds if _rank_value(rank, heard) is not None]
         return max(values, key=lambda pair: pair[0] or 0.0)[1] if values else None
 
     def _rank(self, claim: Claim) -> None:
@@ -74,31 +78,31 @@ class SoundChecks(Desk):
         rest = replace(about, rank=None)
         if not rest.empty:
             self.ledger.sounds.add(index)
-        facts = sound_facts(rest, sounds[index], Scale.of(sounds))
-        if rank == "loudest" and _elsewhere(rest, sounds):
+        facts = sound_facts(rest, sounds[index], TrackScale.of(sounds))
+        if rank == "loudest" and _is_loudest_elsewhere(rest, sounds):
             self.say(-1.0, claim, "its loudest moments elsewhere", 1.6, (sounds[index].start, sounds[index].end))
             return
-        if rank not in (*RANKS, "last") and facts:
+        if rank not in (*ORDINAL_RANKS, "last") and facts:
             facts = self._nearly(rest, rank, index, facts)
         self.ledger.facts += facts
 
-    def _rank_pair(self, claim: Claim, rank: str, index: int, sounds: tuple[Heard, ...]) -> None:
+    def _rank_pair(self, claim: Claim, rank: str, index: int, sounds: tuple[HeardSound, ...]) -> None:
         """A clause with two ranks ("the loudest is the second") says that they pick the same sound."""
-        others = [other for other in words().all("ranks", claim.clause) if other != rank]
+        others = [other for other in caption_words().all("ranks", claim.clause) if other != rank]
         for other in others[:1]:
             same = self._ranked(other, replace(claim.about, voices=frozenset()))
-            close = same is not None and _margin(other, rank, sounds[index], sounds[same])
+            close = same is not None and _is_close_call(other, rank, sounds[index], sounds[same])
             verdict = 1.0 if same == index else -0.2 if close or same is None else -1.0
             self.say(verdict, claim, "another sound is", 1.4, (sounds[index].start, sounds[index].end))
 
-    def _nearly(self, about: Described, rank: str, index: int, facts: list[Fact]) -> list[Fact]:
+    def _nearly(self, about: Description, rank: str, index: int, facts: list[Fact]) -> list[Fact]:
         """When another sound is about as loud (high, long) and fits better, the rank is too close to call."""
         sounds = self.sounds(about)
-        top = _value(rank, sounds[index]) or 0.0
+        top = _rank_value(rank, sounds[index]) or 0.0
         for heard in sounds:
-            value = _value(rank, heard)
-            fitting = sound_facts(about, heard, Scale.of(sounds))
-            if value is not None and heard is not sounds[index] and total(fitting) > total(facts):
+            value = _rank_value(rank, heard)
+            fitting = sound_facts(about, heard, TrackScale.of(sounds))
+            if value is not None and heard is not sounds[index] and weighted_total(fitting) > weighted_total(facts):
                 room = 6.0 if heard.voice != sounds[index].voice else 2.0
                 limit = {"loudest": room, "softest": room, "highest": 0.03, "lowest": 0.03}.get(rank, 0.12)
                 if top - value < limit:
@@ -110,18 +114,18 @@ class SoundChecks(Desk):
         if first is None or second is None or claim.word is None:
             return
         sounds = self.sounds(claim.about)
-        one, two = _value(claim.word, sounds[first]), _value(claim.word, sounds[second])
+        one, two = _rank_value(claim.word, sounds[first]), _rank_value(claim.word, sounds[second])
         if one is None or two is None or first == second:
             return
         scale = {"loudest": 6.0, "softest": 6.0, "highest": 0.1, "lowest": 0.1}.get(claim.word, 0.2)
         self.say(max(-1.0, min(1.0, (one - two) / scale)), claim, "the other way round", 1.3)
 
-    def _best(self, about: Described) -> int | None:
+    def _best(self, about: Description) -> int | None:
         """Index of the sound that a description means."""
         if about.rank:
             return self._ranked(about.rank, about)
         sounds = self.sounds(about)
-        sums = [total(sound_facts(about, heard, Scale.of(sounds))) * heard.sure for heard in sounds]
+        sums = [weighted_total(sound_facts(about, heard, TrackScale.of(sounds))) * heard.sure for heard in sounds]
         return max(range(len(sums)), key=sums.__getitem__) if sums and max(sums) > 0.2 else None
 
     def _silence(self, claim: Claim) -> None:
@@ -131,7 +135,11 @@ class SoundChecks(Desk):
         if track is None:
             self.say(1.0, claim, "no sound track")
             return
-        sure = [heard for heard in track.sounds if heard.sure >= SURE and not (heard.ambient and heard.level < -55)]
+        sure = [
+            heard
+            for heard in track.sounds
+            if heard.sure >= SURE_CONFIDENCE and not (heard.ambient and heard.level < -55)
+        ]
         spans = [span for span in claim.about.spans if span[1] is not None]
         if not spans and not claim.about.spans:
             heard_s = sum(heard.end - heard.start for heard in sure)
@@ -144,7 +152,7 @@ class SoundChecks(Desk):
         for start, end in spans:
             self._quiet(claim, start, min(end or start, track.seconds), sure)
 
-    def _quiet(self, claim: Claim, start: float, end: float, sure: list[Heard]) -> None:
+    def _quiet(self, claim: Claim, start: float, end: float, sure: list[HeardSound]) -> None:
         inside = sum(max(0.0, min(heard.end, end) - max(heard.start, start)) for heard in sure if not heard.ambient)
         brief = [heard for heard in sure if start + 0.15 < heard.start < end - 0.15]
         if _NEARLY.search(claim.clause):
@@ -156,25 +164,25 @@ class SoundChecks(Desk):
 
     def _tempo(self, claim: Claim) -> None:
         track = self.track(claim.about)
-        pulse = track.beat if track else None
+        bpm = track.bpm if track else None
         if self.untold(claim.about):
             return
-        if pulse is None:
+        if bpm is None:
             self.say(-0.8, claim, "no steady beat")
             return
-        truth = f"about {pulse.bpm:.0f} beats a minute"
+        truth = f"about {bpm:.0f} beats a minute"
         if track and claim.about.track in (None, 0):
             self.ledger.sounds |= set(range(len(track.sounds)))
         if claim.number is not None:
-            self.say(grade(abs(pulse.bpm / claim.number - 1), 0.06, 0.12), claim, truth, 1.3)
+            self.say(grade(abs(bpm / claim.number - 1), 0.06, 0.12), claim, truth, 1.3)
         elif claim.word in ("fast", "slow"):
-            verdict = max(-1.0, min(1.0, (pulse.bpm - 100) / 40)) * (1 if claim.word == "fast" else -1)
+            verdict = max(-1.0, min(1.0, (bpm - 100) / 40)) * (1 if claim.word == "fast" else -1)
             self.say(min(1.0, verdict + 0.3), claim, truth, 0.8)
         else:
             self.say(1.0, claim, truth)
 
 
-def _elsewhere(about: Described, sounds: tuple[Heard, ...]) -> bool:
+def _is_loudest_elsewhere(about: Description, sounds: tuple[HeardSound, ...]) -> bool:
     """Whether no sound that is about as loud as the loudest starts, or is loudest, at the moment named for it."""
     if not about.spans or about.spans[0][1] is not None:
         return False
@@ -185,13 +193,14 @@ def _elsewhere(about: Described, sounds: tuple[Heard, ...]) -> bool:
     return all(abs(time - about.spans[0][0]) > 0.45 for time in moments)
 
 
-def _alike(about: Described, heard: Heard, sounds: tuple[Heard, ...]) -> bool:
+def _matches_description(about: Description, heard: HeardSound, sounds: tuple[HeardSound, ...]) -> bool:
     return all(
-        fact.verdict > -0.4 for fact in sound_facts(replace(about, spans=(), seconds=None), heard, Scale.of(sounds))
+        fact.verdict > -0.4
+        for fact in sound_facts(replace(about, spans=(), seconds=None), heard, TrackScale.of(sounds))
     )
 
 
-def _value(rank: str, heard: Heard) -> float | None:
+def _rank_value(rank: str, heard: HeardSound) -> float | None:
     """The number by which a rank picks its sound, the more the higher the rank; pitches in natural logarithms."""
     if rank in ("highest", "lowest"):
         value = math.log(heard.pitch) if heard.pitch else None
@@ -201,7 +210,7 @@ def _value(rank: str, heard: Heard) -> float | None:
     return table.get(rank)
 
 
-def _margin(one: str, two: str, heard: Heard, other: Heard) -> bool:
+def _is_close_call(one: str, two: str, heard: HeardSound, other: HeardSound) -> bool:
     """Whether two sounds are so close by the ranks in question that either may be meant."""
     for rank in (one, two):
         if rank in ("loudest", "softest") and abs(heard.level - other.level) < (2 if heard.voice == other.voice else 6):

@@ -13,29 +13,35 @@ import numpy.typing as npt
 
 from aurelia.bench.statistics import Paired, paired
 from aurelia_offline.training import examples
-from aurelia_offline.training.evaluate import Asker, Item, ask, items, plan_of_another
-from aurelia_offline.world import world
-from aurelia_offline.world.stage import names
-from aurelia_offline.world.stage_chain import Hop, Missing, chain
+from aurelia_offline.training.evaluate import (
+    CheckpointAnswerer,
+    EvaluationItem,
+    ask_checkpoint,
+    draw_items,
+    plan_of_another_question,
+)
+from aurelia_offline.world import mini_world
+from aurelia_offline.world.stage import stage_names
+from aurelia_offline.world.stage_chain import Hop, MissingReferent, question_chain
 
-TASKS = {
+TASK_OF_KIND = {
     "spot": "AV-QA", "instrument": "AV-QA", "before": "AV-QA", "after": "AV-QA", "left": "AV-QA",
     "continent": "AV-GeoIQ", "food": "AV-GeoIQ", "currency": "AV-GeoIQ", "order": "AV-Compositional", "odd": "AV-Meme",
 }  # fmt: skip
-Marks = npt.NDArray[np.bool_]
+RightOrWrong = npt.NDArray[np.bool_]
 
 
-def corrupted(hops: Sequence[Hop], rng: np.random.Generator) -> list[Hop]:
+def corrupt_chain(hops: Sequence[Hop], rng: np.random.Generator) -> list[Hop]:
     """The chain with one finding wrong, and all that follows from it left as it was; the last finding is wrong too."""
     at = int(rng.integers(len(hops)))
     return [
-        hop._replace(value=_other(hop, rng)) if number in (at, len(hops) - 1) else hop
+        hop._replace(value=_other_value(hop, rng)) if number in (at, len(hops) - 1) else hop
         for number, hop in enumerate(hops)
     ]
 
 
-def _other(hop: Hop, rng: np.random.Generator) -> str:
-    known = names()
+def _other_value(hop: Hop, rng: np.random.Generator) -> str:
+    known = stage_names()
     kinds = {
         "instrument": known.instruments, "spot": known.spots, "turn": known.turns, "count": known.counts,
         "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in known.facts.items()},
@@ -44,26 +50,26 @@ def _other(hop: Hop, rng: np.random.Generator) -> str:
     return str(rng.choice(others)) if others else hop.value
 
 
-def of_another_clip(item: Item, rng: np.random.Generator) -> list[Hop]:
+def chain_on_another_clip(item: EvaluationItem, rng: np.random.Generator) -> list[Hop]:
     """What the same question finds on another clip."""
     while True:
         try:
-            return chain(item.example.asked, world.draw(int(rng.integers(10**5, 2 * 10**5))).table)
-        except Missing:
+            return question_chain(item.example.asked, mini_world.draw_clip(int(rng.integers(10**5, 2 * 10**5))).table)
+        except MissingReferent:
             continue
 
 
-def measured(
+def measure_checkpoint(
     folder: Path, count: int, first: int = 0, say: Callable[[str], Any] = lambda text: None
-) -> dict[str, Marks]:
+) -> dict[str, RightOrWrong]:
     """Right or wrong, bool[count], for every way of asking, by its name."""
-    asker, known, rng = Asker(folder), items(count, first), np.random.default_rng(4)
+    asker, known, rng = CheckpointAnswerer(folder), draw_items(count, first), np.random.default_rng(4)
     plans = {
-        "another question's steps": [plan_of_another(item, rng) for item in known],
-        "corrupted": [corrupted(item.example.hops, rng) for item in known],
-        "another clip's answers": [of_another_clip(item, rng) for item in known],
+        "another question's steps": [plan_of_another_question(item, rng) for item in known],
+        "corrupted": [corrupt_chain(item.example.hops, rng) for item in known],
+        "another clip's answers": [chain_on_another_clip(item, rng) for item in known],
     }
-    found: dict[str, Marks] = {}
+    found: dict[str, RightOrWrong] = {}
     for name, way, more in (
         ("zero-shot", "direct", {}),
         ("own steps", "own", {}),
@@ -77,18 +83,18 @@ def measured(
         ("another clip's answers", "steps+answers", {}),
     ):
         given: Any = {**more, "plans": plans.get(name)}
-        found[name] = ask(asker, known, way, **given).right  # type: ignore[arg-type]
+        found[name] = ask_checkpoint(asker, known, way, **given).right  # type: ignore[arg-type]
         say(f"{name}: {100 * found[name].mean():.1f} %")
     return found
 
 
-def table(known: Sequence[Item], found: dict[str, Marks]) -> str:
+def accuracy_table(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
     """The card's table in Markdown: a column a way, a row for all, each number of hops, each group and each task."""
     hops = np.array([len(item.example.hops) for item in known])
-    groups = np.array([examples.group(item.composition) for item in known])
-    tasks = np.array([TASKS[item.example.asked.kind] for item in known])
+    groups = np.array([examples.training_group(item.composition) for item in known])
+    tasks = np.array([TASK_OF_KIND[item.example.asked.kind] for item in known])
     chances = np.array([1 / len(item.example.choices) for item in known])
-    rows: list[tuple[str, Marks]] = [("all", hops > 0)]
+    rows: list[tuple[str, RightOrWrong]] = [("all", hops > 0)]
     rows += [(f"{number} hop{'s' * (number > 1)}", hops == number) for number in sorted(set(hops.tolist()))]
     several = hops > 1
     words = {"trained": "trained in every way", "steps": "trained with steps only", "never": "never trained"}
@@ -102,7 +108,7 @@ def table(known: Sequence[Item], found: dict[str, Marks]) -> str:
     return "\n".join(lines)
 
 
-def spread(found: Sequence[dict[str, Marks]]) -> str:
+def spread_table(found: Sequence[dict[str, RightOrWrong]]) -> str:
     """Every way over several checkpoints in Markdown: percent right of each, mean and standard deviation."""
     names_ = list(found[0])
     lines = [f"| checkpoint | {' | '.join(names_)} |", "|---" * (1 + len(names_)) + "|"]
@@ -113,7 +119,7 @@ def spread(found: Sequence[dict[str, Marks]]) -> str:
     return "\n".join(lines)
 
 
-def gains(known: Sequence[Item], found: dict[str, Marks]) -> str:
+def list_gains(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
     """What one way changes over another, paired, with a 95 % interval that draws whole clips, and McNemar's p."""
     clips = [str(item.seed) for item in known]
     lines = []
@@ -127,10 +133,10 @@ def gains(known: Sequence[Item], found: dict[str, Marks]) -> str:
         ("corrupted", "zero-shot"),
     ):
         change = paired(found[worse].tolist(), found[better].tolist(), clips)
-        lines.append(f"* {better} over {worse}: {_points(change)}, McNemar p = {change.p:.2g}")
+        lines.append(f"* {better} over {worse}: {_points_text(change)}, McNemar p = {change.p:.2g}")
     return "\n".join(lines)
 
 
-def _points(change: Paired) -> str:
+def _points_text(change: Paired) -> str:
     gain = change.difference
     return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

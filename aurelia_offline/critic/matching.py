@@ -4,18 +4,18 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from aurelia_offline.critic.claims import Described
-from aurelia_offline.critic.signal_evidence import Heard, Moved
-from aurelia_offline.critic.text import END
+from aurelia_offline.critic.caption_text import CLIP_END
+from aurelia_offline.critic.claims import Description
+from aurelia_offline.critic.evidence import HeardSound, SeenMotion
 
-START_GOOD, START_BAD = 0.16, 0.3
-LASTING = 0.6
+_START_GOOD, _START_BAD = 0.16, 0.3
+_LASTING_SECONDS = 0.6
 """Seconds from which a sound is no stroke, and what is said to start or strike inside it does not."""
-END_GOOD, END_BAD = 0.22, 0.45
-PITCH_GOOD, PITCH_BAD = 0.06, 0.1
-LOW, SHORT = 200.0, 0.15
+_END_GOOD, _END_BAD = 0.22, 0.45
+_PITCH_GOOD, _PITCH_BAD = 0.06, 0.1
+_LOW_HZ, _SHORT_SECONDS = 200.0, 0.15
 """Hz up to which half of a low sound's energy lies; seconds up to which a sound is short."""
-SURE = 0.45
+SURE_CONFIDENCE = 0.45
 """Confidence from which an event counts as surely there."""
 
 
@@ -38,7 +38,7 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class TrackScale:
     """What loud, soft, high and low mean in one track: the range of its sounds."""
 
     top: float
@@ -47,19 +47,23 @@ class Scale:
     lowest: float
 
     @classmethod
-    def of(cls, sounds: tuple[Heard, ...]) -> "Scale":
+    def of(cls, sounds: tuple[HeardSound, ...]) -> "TrackScale":
         """The scale of these sounds."""
-        levels = [heard.level for heard in sounds if heard.sure >= SURE] or [heard.level for heard in sounds] or [-40.0]
-        pitches = [heard.pitch for heard in sounds if heard.pitch and heard.sure >= SURE] or [440.0]
+        levels = (
+            [heard.level for heard in sounds if heard.sure >= SURE_CONFIDENCE]
+            or [heard.level for heard in sounds]
+            or [-40.0]
+        )
+        pitches = [heard.pitch for heard in sounds if heard.pitch and heard.sure >= SURE_CONFIDENCE] or [440.0]
         return cls(max(levels), min(levels), max(pitches), min(pitches))
 
 
-def sound_name(heard: Heard) -> str:
+def heard_sound_name(heard: HeardSound) -> str:
     """What a sound may surely be called: its voice where that is sure, else what of length and height is."""
-    low = heard.brightness < LOW
-    if heard.voice_sure > SURE and not (low and heard.voice != "tone"):
+    low = heard.brightness < _LOW_HZ
+    if heard.voice_sure > SURE_CONFIDENCE and not (low and heard.voice != "tone"):
         return heard.voice
-    return f"{'short ' if heard.end - heard.start < SHORT else ''}{'low ' if low else ''}sound"
+    return f"{'short ' if heard.end - heard.start < _SHORT_SECONDS else ''}{'low ' if low else ''}sound"
 
 
 def grade(distance: float, good: float, bad: float) -> float:
@@ -67,20 +71,20 @@ def grade(distance: float, good: float, bad: float) -> float:
     return float(min(1.0, max(-1.0, 1 - 2 * (distance - good) / (bad - good))))
 
 
-def sound_facts(about: Described, heard: Heard, scale: Scale) -> list[Fact]:
+def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> list[Fact]:
     """What a description says of a sound, attribute by attribute."""
     window = (heard.start, heard.end)
     end = heard.start + 0.1 if heard.ambient and about.spans and about.spans[0][1] is None else heard.end
     until = about.spans[0][1] if about.spans else None
-    if until is not None and heard.faded is not None and end - heard.start > LASTING:
+    if until is not None and heard.faded is not None and end - heard.start > _LASTING_SECONDS:
         end = min(end, max(until, heard.faded))
-    facts = [*time_facts(about, heard.start, end, 0.0, "sound")]
+    facts = [*_time_facts(about, heard.start, end, 0.0, "sound")]
     if about.voices:
         fits = heard.voice in about.voices
         verdict = (1.0 if fits else -1.0) * max(0.0, 1.4 * heard.voice_sure - 0.4)
         if not fits and heard.voice != "tone" and about.voices & {"noise", "click"}:
-            verdict *= _kin(heard)
-        facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {sound_name(heard)}", window))
+            verdict *= _length_difference(heard)
+        facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {heard_sound_name(heard)}", window))
     if about.pitch is not None:
         facts.append(_pitch_fact(about.pitch, heard, window))
     if about.level is not None:
@@ -90,20 +94,20 @@ def sound_facts(about: Described, heard: Heard, scale: Scale) -> list[Fact]:
     return facts
 
 
-def _kin(heard: Heard) -> float:
+def _length_difference(heard: HeardSound) -> float:
     """How surely a click is no noise and a noise no click: by its length."""
     return min(1.0, abs(math.log2(max(heard.end - heard.start, 0.01) / 0.12)))
 
 
-def _pitch_fact(pitch: float, heard: Heard, window: tuple[float, float]) -> Fact:
+def _pitch_fact(pitch: float, heard: HeardSound, window: tuple[float, float]) -> Fact:
     said = f"{pitch:.0f} Hz"
     if heard.pitch is None:
         return Fact(-0.8 * heard.voice_sure, 1.0, said, "no pitch", window)
     away = abs(heard.pitch / pitch - 1) if pitch else 1.0
-    return Fact(grade(away, PITCH_GOOD, PITCH_BAD), 1.0, said, f"about {heard.pitch:.0f} Hz", window)
+    return Fact(grade(away, _PITCH_GOOD, _PITCH_BAD), 1.0, said, f"about {heard.pitch:.0f} Hz", window)
 
 
-def _level_fact(level: str, heard: Heard, scale: Scale, window: tuple[float, float]) -> Fact:
+def _level_fact(level: str, heard: HeardSound, scale: TrackScale, window: tuple[float, float]) -> Fact:
     """Loud and soft are relative within the clip; alone, by the absolute level."""
     span = scale.top - scale.bottom
     if span < 6:
@@ -115,7 +119,7 @@ def _level_fact(level: str, heard: Heard, scale: Scale, window: tuple[float, flo
     return Fact(verdict, 0.7, level, f"{heard.level:.0f} dBFS in a clip up to {scale.top:.0f}", window)
 
 
-def _height_fact(height: str, heard: Heard, scale: Scale, window: tuple[float, float]) -> Fact:
+def _height_fact(height: str, heard: HeardSound, scale: TrackScale, window: tuple[float, float]) -> Fact:
     value = heard.pitch or heard.brightness
     octaves = math.log2(scale.highest / scale.lowest)
     absolute = min(1.0, max(-1.0, math.log2(value / 500)))
@@ -124,10 +128,10 @@ def _height_fact(height: str, heard: Heard, scale: Scale, window: tuple[float, f
     return Fact(float(min(1, verdict + 0.3)), 0.6, height, f"about {value:.0f} Hz", window)
 
 
-def motion_facts(about: Described, moved: Moved, gap: float) -> list[Fact]:
+def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact]:
     """What a description says of a motion, attribute by attribute; `gap` is the spacing of the frames in seconds."""
     window = (moved.start, moved.end)
-    facts = [*time_facts(about, moved.start, moved.end, min(gap, 0.3), "motion")]
+    facts = [*_time_facts(about, moved.start, moved.end, min(gap, 0.3), "motion")]
     if about.colours and moved.colours:
         fits = bool(set(about.colours) & set(moved.colours))
         facts.append(Fact(1.0 if fits else -1.0, 1.0, " ".join(about.colours), moved.colours[0], window))
@@ -141,7 +145,7 @@ def motion_facts(about: Described, moved: Moved, gap: float) -> list[Fact]:
     return facts
 
 
-def time_facts(about: Described, start: float, end: float, slack: float, what: str) -> list[Fact]:
+def _time_facts(about: Description, start: float, end: float, slack: float, what: str) -> list[Fact]:
     """How well an event's times fit the described moment, stretch and length."""
     sudden = about.onset or "click" in about.voices
     facts = [_span_fact(span, start, end, slack, what, sudden) for span in about.spans[:1]]
@@ -156,24 +160,24 @@ def time_facts(about: Described, start: float, end: float, slack: float, what: s
 def _span_fact(
     span: tuple[float, float | None], start: float, end: float, slack: float, what: str, sudden: bool
 ) -> Fact:
-    verdict = span_verdict(span, start, end, slack)
-    if sudden and span[1] is None and span[0] > start + START_BAD + slack and end - start > LASTING:
+    verdict = _span_verdict(span, start, end, slack)
+    if sudden and span[1] is None and span[0] > start + _START_BAD + slack and end - start > _LASTING_SECONDS:
         verdict = -1.0
     said = f"{what} at {span[0]:g} s" if span[1] is None else f"{what} from {span[0]:g} s to {span[1]:g} s"
-    low, high = min(start, span[0]), max(end, span[1] if span[1] is not None and span[1] < END else span[0])
+    low, high = min(start, span[0]), max(end, span[1] if span[1] is not None and span[1] < CLIP_END else span[0])
     truth = f"{what} from {start:.1f} s to {end:.1f} s"
     return Fact(verdict, 1.2, said, truth, (low, high) if high - low < 3 else (start, end))
 
 
-def span_verdict(span: tuple[float, float | None], start: float, end: float, slack: float) -> float:
+def _span_verdict(span: tuple[float, float | None], start: float, end: float, slack: float) -> float:
     """How well an event fits a moment (it starts there, or goes on there) or a stretch (it fills it)."""
     at, until = span
     if until is None:
         if start <= at <= end and end - start > 0.4:
-            return max(grade(abs(at - start), START_GOOD + slack, START_BAD + slack), 0.5)
+            return max(grade(abs(at - start), _START_GOOD + slack, _START_BAD + slack), 0.5)
         away = min(abs(at - start), abs(at - (start + end) / 2))
-        return grade(away, START_GOOD + slack, START_BAD + slack)
-    first = grade(abs(at - start), START_GOOD + slack, START_BAD + slack)
-    last = 1.0 if until >= END else grade(abs(until - end), END_GOOD + slack, END_BAD + slack)
+        return grade(away, _START_GOOD + slack, _START_BAD + slack)
+    first = grade(abs(at - start), _START_GOOD + slack, _START_BAD + slack)
+    last = 1.0 if until >= CLIP_END else grade(abs(until - end), _END_GOOD + slack, _END_BAD + slack)
     overlap = min(end, until) - max(start, at)
     return min(first, last) if overlap > 0 else -1.0

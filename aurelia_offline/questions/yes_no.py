@@ -4,34 +4,34 @@ from dataclasses import replace
 
 from aurelia_offline.questions import clauses
 from aurelia_offline.questions.clauses import Clauses
-from aurelia_offline.questions.grammar import Item
+from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick, Query
 
-_ORDER = {"before": "start-", "right_before": "start-", "after": "start+", "right_after": "start+"}
+_ORDER_PROPERTIES = {"before": "start-", "right_before": "start-", "after": "start+", "right_after": "start+"}
 
 
-def _first(items: list[Item], kind: str) -> str | None:
+def _first_value(items: list[PhraseItem], kind: str) -> str | None:
     return next((item.value for item in items if item.kind == kind), None)
 
 
-def yes_no(cut: Clauses, subject: Pick) -> Query | None:
+def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     """The query of a question that starts with "is", "does", "are there" and the like; None when it names no event."""
     negated = any(item.kind == "neg" for item in cut.main)
     query = (
-        _mute(cut, subject)
-        or _bound(cut, subject)
-        or _same(cut)
-        or _compare(cut)
-        or _order(cut)
-        or _together(cut)
-        or _identity(cut)
-        or _claim(cut)
-        or _exists(subject, cut)
+        _read_mute(cut, subject)
+        or _read_bound(cut, subject)
+        or _read_same(cut)
+        or _read_compare(cut)
+        or _read_order(cut)
+        or _read_together(cut)
+        or _read_identity(cut)
+        or _read_claim(cut)
+        or _read_exists(subject, cut)
     )
     return None if query is None else replace(query, negated=negated != query.negated, yes_no=True)
 
 
-def _mute(cut: Clauses, subject: Pick) -> Query | None:
+def _read_mute(cut: Clauses, subject: Pick) -> Query | None:
     if not any(item.kind == "mute" for item in cut.main):
         return None
     if subject.relation or any(item.kind == "exist" for item in cut.main):
@@ -39,10 +39,10 @@ def _mute(cut: Clauses, subject: Pick) -> Query | None:
     return Query("silent", Pick(domain="clip", words="the clip"))
 
 
-def _bound(cut: Clauses, subject: Pick) -> Query | None:
+def _read_bound(cut: Clauses, subject: Pick) -> Query | None:
     """Reads "More than three sounds", "longer than two seconds", "above 500 Hz"."""
-    relation = _first(cut.main, "bound")
-    comp = _first(cut.main, "comp")
+    relation = _first_value(cut.main, "bound")
+    comp = _first_value(cut.main, "comp")
     at = next((i for i, item in enumerate(cut.main) if item.kind == "number"), None)
     if at is None or (subject.span is not None and relation is None and comp is None):
         return None
@@ -59,9 +59,9 @@ def _bound(cut: Clauses, subject: Pick) -> Query | None:
     return Query("bound", subject, prop=prop or "count", bound=relation, value=value)
 
 
-def _same(cut: Clauses) -> Query | None:
+def _read_same(cut: Clauses) -> Query | None:
     """Reads "Do the first and the last sound have the same pitch?"."""
-    prop = _first(cut.main, "same")
+    prop = _first_value(cut.main, "same")
     found = _parties(cut.main)
     if prop is not None and len(found) == 1 and any(item.kind == "every" for item in cut.main):
         found = [replace(found[0], nth=1), replace(found[0], nth=-1)]
@@ -70,16 +70,16 @@ def _same(cut: Clauses) -> Query | None:
     return Query("same", found[0], found[1], prop=prop)
 
 
-def _parties(items: list[Item]) -> list[Pick]:
+def _parties(items: list[PhraseItem]) -> list[Pick]:
     """Two descriptions that a comparison is between, the second of the first one's kind where it says none."""
     named = [item for item in items if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
-    context: Domain = next((p.domain for item in named for p in clauses.picks([item]) if p.domain != "any"), "any")
-    return [pick for item in named for pick in clauses.picks([item], context)]
+    context: Domain = next((p.domain for item in named for p in clauses.read_picks([item]) if p.domain != "any"), "any")
+    return [pick for item in named for pick in clauses.read_picks([item], context)]
 
 
-def _compare(cut: Clauses) -> Query | None:
+def _read_compare(cut: Clauses) -> Query | None:
     """Reads "Is the first sound louder than the second?"; without a second party, the one before or after it."""
-    comp = _first(cut.main, "comp")
+    comp = _first_value(cut.main, "comp")
     if comp is None:
         return None
     at = next(i for i, item in enumerate(cut.main) if item.kind == "comp")
@@ -94,23 +94,23 @@ def _compare(cut: Clauses) -> Query | None:
     return Query("compare", left[0], second, prop=comp)
 
 
-def _order(cut: Clauses) -> Query | None:
+def _read_order(cut: Clauses) -> Query | None:
     """Reads "Does the click come before the tone?"; a bare existence ("is there a sound before") is no comparison."""
     if not cut.relations or any(item.kind == "exist" for item in cut.main):
         return None
     relation, items = cut.relations[0]
     first = clauses.main_pick(cut.main)
-    if relation not in _ORDER or any(item.kind == "number" for item in items):
+    if relation not in _ORDER_PROPERTIES or any(item.kind == "number" for item in items):
         return None
-    second = clauses.related(clauses.main_pick(items, first.domain), cut.relations[1:])
+    second = clauses.with_relations(clauses.main_pick(items, first.domain), cut.relations[1:])
     definite = first.singles_out or first.voice or first.colour or first.place or first.domain in {"cut", "flash"}
     definite = definite or first.domain != second.domain
     if first.domain == "any" or second.domain in {"any", "clip"} or not definite:
         return None
-    return Query("compare", first, second, prop=_ORDER[relation])
+    return Query("compare", first, second, prop=_ORDER_PROPERTIES[relation])
 
 
-def _identity(cut: Clauses) -> Query | None:
+def _read_identity(cut: Clauses) -> Query | None:
     """Reads "Is the loudest sound also the highest?": two descriptions of perhaps one event."""
     found = [pick for pick in _parties(cut.main) if pick.singles_out]
     if len(found) < 2 or cut.relations:
@@ -121,7 +121,7 @@ def _identity(cut: Clauses) -> Query | None:
     return Query("same", first, second, prop="event") if first.domain == second.domain else None
 
 
-def _together(cut: Clauses) -> Query | None:
+def _read_together(cut: Clauses) -> Query | None:
     """Reads "Do the red and the blue shape move at the same time?": whether two events overlap."""
     found = _parties(cut.main)
     if len(found) < 2 or not any(item.kind == "together" for item in cut.main):
@@ -130,23 +130,23 @@ def _together(cut: Clauses) -> Query | None:
     return Query("compare", found[0], second, prop="together")
 
 
-def _claim(cut: Clauses) -> Query | None:
+def _read_claim(cut: Clauses) -> Query | None:
     """Reads "Is the loudest sound a tone?": one event and, at the end, what is claimed of it."""
     if any(item.kind == "exist" for item in cut.main):
         return None
     main, relations = list(cut.main), [(relation, list(items)) for relation, items in cut.relations]
-    home = relations[-1][1] if relations and _claimed(relations[-1][1]) else main
-    if not _claimed(home):
+    home = relations[-1][1] if relations and _ends_in_claim(relations[-1][1]) else main
+    if not _ends_in_claim(home):
         return None
     ending = home.pop()
     claimed = Pick(voice="noise") if _is_noise(ending) else ending.pick
-    about = clauses.related(clauses.main_pick(main), relations)
+    about = clauses.with_relations(clauses.main_pick(main), relations)
     if not (about.singles_out or about.relation) or about.domain not in {"sound", "motion"}:
         return None
-    return _check(about, claimed)
+    return _make_check(about, claimed)
 
 
-def _claimed(items: list[Item]) -> bool:
+def _ends_in_claim(items: list[PhraseItem]) -> bool:
     """Whether a clause ends in an attribute that is no part of a description before it."""
     if len(items) < 2 or items[-1].kind not in {"bare", "np"} or items[-1].pick.singles_out:
         return False
@@ -156,11 +156,11 @@ def _claimed(items: list[Item]) -> bool:
     return bool(last.colour or last.place) and any(item.kind == "np" for item in items[:-1])
 
 
-def _is_noise(item: Item) -> bool:
+def _is_noise(item: PhraseItem) -> bool:
     return item.kind == "np" and item.text == "noise"
 
 
-def _check(about: Pick, claimed: Pick) -> Query | None:
+def _make_check(about: Pick, claimed: Pick) -> Query | None:
     for prop in ("voice", "colour", "place"):
         value = getattr(claimed, prop)
         if value is not None:
@@ -168,7 +168,7 @@ def _check(about: Pick, claimed: Pick) -> Query | None:
     return None
 
 
-def _exists(subject: Pick, cut: Clauses) -> Query | None:
+def _read_exists(subject: Pick, cut: Clauses) -> Query | None:
     if subject.domain in {"any", "clip", "track", "background"}:
         return None
     if subject.relation == "during" and subject.other and any(item.kind == "every" for item in cut.main):

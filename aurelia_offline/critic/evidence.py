@@ -10,7 +10,7 @@ from aurelia_offline.critic.signal_activity import Activity
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardSound:
     """A sound the critic heard.
 
     Attributes:
@@ -39,25 +39,16 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """A pulse: beats per minute and how regular it is, 0..1."""
-
-    bpm: float
-    regularity: float
-
-
-@dataclass(frozen=True, slots=True)
 class AudioEvidence:
-    """What is in a sound track. `silences` are stretches of at least 0.25 s in which nothing rises over the floor."""
+    """What is in a sound track: its length in seconds, its sounds in order, and its beat in beats per minute."""
 
     seconds: float
-    sounds: tuple[Heard, ...] = ()
-    silences: tuple[tuple[float, float], ...] = ()
-    beat: Beat | None = None
+    sounds: tuple[HeardSound, ...] = ()
+    bpm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class SeenMotion:
     """Something the critic saw moving: when, where its middle is, how much of the picture, which colour, how sure."""
 
     start: float
@@ -96,7 +87,7 @@ class VideoEvidence:
 
     gap: float
     shots: tuple[Shot, ...] = ()
-    motions: tuple[Moved, ...] = ()
+    motions: tuple[SeenMotion, ...] = ()
     flashes: tuple[float, ...] = ()
     clear: float = 1.0
     activity: Activity | None = None
