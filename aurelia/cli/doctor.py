@@ -98,7 +98,7 @@ def _describe_local_weights() -> str | None:
     """Where local weights would run and how a clip would be shown to them; null without their packages."""
     if _installed_version("torch") is None or _installed_version("transformers") is None:
         return None
-    from aurelia_core.models.local.setup import choose_placement, describe_placement
+    from aurelia_core.models.local.loading import choose_placement, describe_placement
 
     film = (
         "as video where the family takes it, else as frames"

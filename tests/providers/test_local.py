@@ -18,7 +18,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
 from aurelia_core.models.local.engine import InferenceEngine
-from aurelia_core.models.local.setup import DTYPES, choose_placement, describe_placement
+from aurelia_core.models.local.loading import DTYPES, choose_placement, describe_placement
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from state.context import ROLES, make_context
