@@ -93,20 +93,20 @@ def run_command(
         require_media=require_media,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
-    from aurelia.bench.runner import House, run_bench
+    from aurelia.bench.interrupts import run_interruptibly
+    from aurelia.bench.progress import ProgressDisplay
+    from aurelia.bench.runner import RunResources, run_bench
 
     settings = Settings.from_environment(local=True)
-    house = House(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
+    house = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
     def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
+        return run_interruptibly(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
 
     if as_json:
         _check_outcome(carry_out(_print_json), out)
         return
-    with Display() as display:
+    with ProgressDisplay() as display:
         end = carry_out(display.event)
     _check_outcome(end, out)
 
@@ -123,9 +123,9 @@ def _check_outcome(end: dict[str, Any], out: Path) -> None:
 @bench_app.command("status")
 def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
     """Show how far a run is: answers by arm, cost and tokens so far."""
-    from aurelia.bench.export import status_of
+    from aurelia.bench.export import run_status
 
-    found = status_of(run)
+    found = run_status(run)
     if as_json:
         _print_json(found)
         return
@@ -153,11 +153,11 @@ def export_command(
     from aurelia.bench import export as exporting
 
     if training:
-        count = exporting.training(run, out, min_score)
+        count = exporting.export_training_set(run, out, min_score)
     elif min_score is not None:
         raise InputError("--min-score goes with --training: leave it out, or add that.")
     else:
-        count = exporting.table(run, out, form)
+        count = exporting.export_table(run, out, form)
     typer.echo(f"{count} rows written to {out.name}.", err=True)
 
 

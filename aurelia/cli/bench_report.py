@@ -44,14 +44,14 @@ def report_command(
     debug: DebugOption = False,
 ) -> None:
     """Score what is not scored yet, and write report.html (one page that needs nothing else) and report.md."""
-    from aurelia.bench.score_run import mark_run
-    from aurelia.report.build import build
+    from aurelia.bench.score_run import score_run_file
+    from aurelia.report.build import build_report
 
     house = _resources(media)
     for path in runs:
-        count = asyncio.run(mark_run(path, house=house, judge=judge, concurrency=concurrency))
+        count = asyncio.run(score_run_file(path, house=house, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
-    written = build(runs, out, media=embed, store=house.clips() if embed != "none" else None)
+    written = build_report(runs, out, media=embed, store=house.clips() if embed != "none" else None)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
@@ -71,14 +71,14 @@ def ablate_command(
     """Read every smaller setting off one run that went on to its cap; only the target is asked again."""
     caps, taus = _parse_numbers(iterations, "--iterations"), _parse_numbers(thresholds, "--thresholds")
     house = _resources(media)
-    from aurelia.bench.ablation import context_of as settings_of
-    from aurelia.bench.ablation import grid
+    from aurelia.bench.ablation import run_context as settings_of
+    from aurelia.bench.ablation import setting_grid
     from aurelia.bench.run_file import RunFile
     from aurelia.report.recipes import write_ablation
 
     with RunFile.open(run) as opened:
         given: Any = inject or [settings_of(opened).inject]
-    cells = asyncio.run(write_ablation(run, grid(caps, taus, given), house, out, concurrency=concurrency))
+    cells = asyncio.run(write_ablation(run, setting_grid(caps, taus, given), house, out, concurrency=concurrency))
     typer.echo(f"{len(cells)} settings written to {out.name}/ablation.md, .csv and .json.", err=True)
 
 
@@ -95,10 +95,10 @@ def langsmith_command(
     with RunFile.open(run) as opened:
         from langsmith import Client
 
-        from aurelia.report.langsmith_export import experiments
+        from aurelia.report.langsmith_export import export_experiments
 
         key = os.environ.get("LANGSMITH_API_KEY")
-        for one in experiments(opened, Client() if key else None):
+        for one in export_experiments(opened, Client() if key else None):
             scores = ", ".join(f"{name} {mean:.3f}" for name, mean in one.scores.items())
             typer.echo(f"{one.name}: {one.examples} examples, {scores or 'not scored yet: bench report scores'}")
         if not key:
@@ -122,7 +122,7 @@ def floor_command(
     context = context_from_options(profile, model, {})
     from aurelia.report import recipes as made
 
-    _run_recipe(lambda work: made.floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: made.run_floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge)
 
 
 @recipe_app.command("iterations")
@@ -144,7 +144,7 @@ def iterations_command(
 
     make_plan(arms="aurelia", tasks=[task] if task else [], rpm=[])
     chosen: Any = task
-    _run_recipe(lambda work: made.iterations(work, context, task=chosen), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: made.run_iterations(work, context, task=chosen), file, out, media, concurrency, judge)
 
 
 @recipe_app.command("mixture")
@@ -165,25 +165,27 @@ def mixture_command(
     contexts = {Path(name).stem: context_from_options(name, model, {}) for name in names}
     from aurelia.report import recipes as made
 
-    _run_recipe(lambda work: made.mixture(work, contexts), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: made.run_mixture(work, contexts), file, out, media, concurrency, judge)
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
+    from aurelia.bench.interrupts import run_interruptibly
+    from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.run_plan import Plan
-    from aurelia.report.recipes import Work
+    from aurelia.report.recipes import RecipeInput
 
     house, plan = _resources(media), Plan(concurrency=concurrency)
-    with Display() as display:
-        written = run_until_done(lambda stop: recipe(Work(file, out, house, plan, display.event, stop, judge)))
+    with ProgressDisplay() as display:
+        written = run_interruptibly(
+            lambda stop: recipe(RecipeInput(file, out, house, plan, display.event, stop, judge))
+        )
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
 def _resources(media: Path | None) -> Any:
-    from aurelia.bench.runner import House
+    from aurelia.bench.runner import RunResources
 
-    return House(Settings.from_environment(local=True), media)
+    return RunResources(Settings.from_environment(local=True), media)
 
 
 def _parse_numbers(text: str, option: str) -> Sequence[int]:

@@ -119,17 +119,17 @@ def _trace_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
 
 def _trace_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
     """The question's thread where the run kept one, else what its run file knows."""
-    from aurelia.bench.question_history import told
-    from aurelia.bench.threads import VARIABLE as OF_RUNS
-    from aurelia.bench.threads import told_there
+    from aurelia.bench.question_history import read_question_history
+    from aurelia.bench.threads import BENCH_CHECKPOINT_VARIABLE as OF_RUNS
+    from aurelia.bench.threads import read_question_thread
 
     path, named = Path(run).expanduser(), checkpoint != os.environ.get(CHECKPOINT_VARIABLE)
     where = checkpoint if named else os.environ.get(OF_RUNS)
-    if where and (found := asyncio.run(told_there(path, record, where))):
+    if where and (found := asyncio.run(read_question_thread(path, record, where))):
         return dict(found)
     if where and named:
         raise InputError(f"No thread of question {record!r} is kept there: bench run --checkpoint keeps them.")
-    return dict(told(path, record))
+    return dict(read_question_history(path, record))
 
 
 async def _read_thread(thread: str, where: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from aurelia.bench.ablation import Question
+from aurelia.bench.ablation import GridQuestion
 from aurelia.bench.records import Record
 from aurelia_offline.study.conditions import answer_value
 from aurelia_offline.study.loops import RunOutcomes
@@ -36,7 +36,7 @@ def best_attempts(records: Iterable[Record], runs: RunOutcomes) -> list[ScoredAt
     return found
 
 
-def asked_attempts(questions: Iterable[Question], runs: RunOutcomes) -> list[ScoredAttempt]:
+def asked_attempts(questions: Iterable[GridQuestion], runs: RunOutcomes) -> list[ScoredAttempt]:
     """The attempts of a run that are the best at some T or tau, each once, and what the target said to it then."""
     found = []
     for question in questions:

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aurelia.bench.media import Clips
-from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.media import ClipAdmitter
+from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.run_ledger import RunLedger
-from aurelia.bench.runner import House
-from aurelia.bench.scoring import by_rule
+from aurelia.bench.runner import RunResources
+from aurelia.bench.scoring import score_by_rule
 from aurelia_core.errors import MediaError, ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Reasoning
@@ -48,14 +48,14 @@ def answer_value(record: Record, answer: str | None) -> float:
 
     Of a caption that stands behind steps, what follows the last "Answer:" counts.
     """
-    if mark := by_rule(record, answer):
+    if mark := score_by_rule(record, answer):
         return mark.value or 0.0
     true, said = (examples.read_final_answer(text).split(", then ") for text in (record.answers[0], answer or ""))
     return sum(a == b for a, b in zip(true, said, strict=False)) / len(true)
 
 
 async def ask_conditions(
-    arms: Mapping[str, Sequence[GivenQuestion]], target: str, house: House, ledger: Path, concurrency: int = 4
+    arms: Mapping[str, Sequence[GivenQuestion]], target: str, house: RunResources, ledger: Path, concurrency: int = 4
 ) -> dict[str, ConditionResult]:
     """Every question of every arm.
 
@@ -67,9 +67,9 @@ async def ask_conditions(
         concurrency: questions, and calls to a provider, at the same time.
     """
     store = house.clips()
-    kept = RunLedger(ledger, Traffic(concurrency, {}), sleep=house.sleep)
+    kept = RunLedger(ledger, RateLimiter(concurrency, {}), sleep=house.sleep)
     desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=kept)
-    clips, gate = Clips(store), asyncio.Semaphore(concurrency)
+    clips, gate = ClipAdmitter(store), asyncio.Semaphore(concurrency)
 
     async def one(name: str, given: GivenQuestion) -> str | None:
         async with gate:
@@ -92,7 +92,7 @@ async def ask_conditions(
         await kept.run_in_writer_thread(kept.close)
 
 
-async def _clip_state(record: Record, desk: ModelClient, clips: Clips) -> ClipState:
+async def _clip_state(record: Record, desk: ModelClient, clips: ClipAdmitter) -> ClipState:
     """What the target is told, as the graph's first node prepares it."""
     media = await clips.media(record)
     asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}

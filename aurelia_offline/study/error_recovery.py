@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
-from aurelia.bench.runner import House
+from aurelia.bench.runner import RunResources
 from aurelia_core.errors import ModelError
 from aurelia_core.signals.observation import Observation
 from aurelia_offline.study.loops import StudySettings, run_loops
@@ -82,7 +82,7 @@ async def run_recovery(how: StudySettings) -> str:
 
 
 async def _run_batch(
-    how: StudySettings, file: Path, records: list[Record], house: House, critic: str, plant: PlantedError
+    how: StudySettings, file: Path, records: list[Record], house: RunResources, critic: str, plant: PlantedError
 ) -> list[_RecoveryOutcome]:
     """Some clips with one kind of wrong fact before one critic."""
     roles = {"generator": f"planted:{plant}", "evaluator": _CRITICS[critic], "target": "offline:measure"}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import make_plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia.profiles import context_from_profile
 from aurelia_core.settings import Settings
 from aurelia_offline.study.conditions import ValuesById, answer_value
@@ -50,9 +50,9 @@ class StudySettings(NamedTuple):
         """The settings of a question: the offline agents around the target."""
         return context_from_profile("offline", {"target": self.target, "max_iterations": 3, **more})
 
-    def house(self, media: Path) -> House:
+    def house(self, media: Path) -> RunResources:
         """This machine, with the clips of a folder."""
-        return House(Settings.from_environment(local=True), media)
+        return RunResources(Settings.from_environment(local=True), media)
 
 
 class RunOutcomes(NamedTuple):
@@ -79,7 +79,7 @@ def best_reasoning(found: Outcome) -> dict[str, Any]:
 
 
 async def run_loops(
-    how: StudySettings, file: Path, out: Path, house: House, context: Context, arms: str = "zero_shot,aurelia"
+    how: StudySettings, file: Path, out: Path, house: RunResources, context: Context, arms: str = "zero_shot,aurelia"
 ) -> RunOutcomes:
     """A run of the ordinary benchmark runner, gone on with where it was."""
     plan = make_plan(arms=arms, tasks=[], rpm=[], concurrency=how.concurrency)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aurelia.bench.records import Column, Reason, Record, Source, Turn, write_records
+from aurelia.bench.records import Column, DialogueTurn, Record, RecordSource, ReferenceStep, write_records
 from aurelia_offline.training import examples
 from aurelia_offline.training.examples import Example
 from aurelia_offline.world import dance, mini_world, scene
@@ -101,7 +101,7 @@ def seed_of_clip(video: str) -> int:
 def question_record(number: int, one: PosedQuestion) -> Record:
     """A question as a benchmark record; its reference reasoning is the true chain."""
     example = one.example
-    reasons = [Reason(text=f"{hop.text} {hop.value}", modality=hop.modality) for hop in example.hops]
+    reasons = [ReferenceStep(text=f"{hop.text} {hop.value}", modality=hop.modality) for hop in example.hops]
     return Record(
         id=f"mini/{one.seed}/{number}",
         column="avsd" if example.history else _COLUMNS.get(example.asked.kind, "av-geoiq"),
@@ -109,11 +109,11 @@ def question_record(number: int, one: PosedQuestion) -> Record:
         kinds=[example.asked.kind],
         video=clip_file_name(one.seed),
         question=example.question,
-        history=[Turn(question=asked, answer=answer) for asked, answer in example.history],
+        history=[DialogueTurn(question=asked, answer=answer) for asked, answer in example.history],
         choices=example.choices,
         answers=[example.answer],
         reasoning=reasons,
-        source=Source(dataset="aurelia-mini", split="test" if one.seed < 500_000 else "validation", row=number),
+        source=RecordSource(dataset="aurelia-mini", split="test" if one.seed < 500_000 else "validation", row=number),
         licence="MIT",
     )
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.export import table
-from aurelia.bench.importers.registry import KINDS
+from aurelia.bench.export import export_table
+from aurelia.bench.importers.registry import DATASET_KINDS
 from aurelia.bench.run_file import RunFile
-from aurelia.bench.score_run import mark_run
-from aurelia.report.build import build
+from aurelia.bench.score_run import score_run_file
+from aurelia.report.build import build_report
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import Capability
 from aurelia_core.settings import Settings
@@ -76,7 +76,7 @@ def test_a_target_is_one_file(tmp_path: Path) -> None:
 
 
 def test_a_kind_is_one_class_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "songs", KINDS["jsonl"])
+    monkeypatch.setitem(DATASET_KINDS, "songs", DATASET_KINDS["jsonl"])
     module = used("songs.py", tmp_path)
     rows: list[Any] = [{"clip": "7", "asks": "Who sings?", "says": "a child"}, {"clip": "8", "asks": "What?"}]
     (tmp_path / "songs.json").write_text(json.dumps(rows), encoding="utf-8")
@@ -93,7 +93,7 @@ def test_a_metric_is_a_script_over_the_run(tmp_path: Path) -> None:
     answers = module.measure(run)
     assert answers == 12
     # A score of one's own does not stand in the way of the built-in ones.
-    assert asyncio.run(mark_run(run)) == answers
+    assert asyncio.run(score_run_file(run)) == answers
     with RunFile.open(run) as opened:
         marks = list(opened.marks())
         said = {(found.record, found.arm): found.answer for found in opened.outcomes(state="answered")}
@@ -101,8 +101,8 @@ def test_a_metric_is_a_script_over_the_run(tmp_path: Path) -> None:
     for mark in marks:
         if mark.metric == "words":
             assert mark.value == len((said[mark.record, mark.arm] or "").split())
-    table(run, tmp_path / "made.jsonl")
+    export_table(run, tmp_path / "made.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "made.jsonl").read_text(encoding="utf-8").splitlines()]
     assert all("words" in line["marks"] for line in lines)
-    said = build([run], tmp_path / "report").markdown.read_text(encoding="utf-8")
+    said = build_report([run], tmp_path / "report").markdown.read_text(encoding="utf-8")
     assert re.search(r"\*\*Other metrics, made\*\*\n\n\| .*\bwords \|", said)
