@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: pages from outside of `docs/`, and links that work on the site and in the repository.
+"""Hooks of the documentation site: pages from outside of `docs/`, and links that work on site and repository alike.
 
 The Markdown files of the repository link to each other by relative paths. On the site, README.md is the start page, and
 a few more files have a page (`PAGES`). A link to another file of the repository becomes plain text, because the site
