@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aurelia.cli.options import Debug
+from aurelia.cli.options import DebugOption
 
 app = typer.Typer(
     no_args_is_help=True, help="The mini world: render clips, train the mini target, measure what the loop does."
@@ -24,7 +24,7 @@ def train(
     minutes: Annotated[float, typer.Option(min=0.1, help="Duration of the training.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and clips.")] = 0,
     cores: Annotated[int, typer.Option(min=1, max=64, help="Number of processes.")] = 2,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Train the mini target from scratch, on clips that never repeat."""
     from aurelia_offline.training.train import TrainingSettings, train_checkpoint
@@ -42,7 +42,7 @@ def render(
     each: Each = 4,
     dances: Annotated[int, typer.Option(min=0, help="Added dances with four tracks each (DM-Match).")] = 0,
     talks: Annotated[int, typer.Option(min=0, help="Added follow-ups on a dialogue.")] = 0,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
     from aurelia_offline.world.benchmark import write_benchmark
@@ -69,7 +69,7 @@ def study(
     mixed: Annotated[int, typer.Option(min=0, help="Questions for the table of mixed agents (0: no table).")] = 96,
     talks: Annotated[int, typer.Option(min=0, help="Added follow-ups on a dialogue.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Measure what the loop does for a target: every condition with the real graph, as Markdown tables."""
     import asyncio
@@ -91,7 +91,7 @@ def recovery(
     clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 100,
     first: First = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Plant a wrong fact in the first attempt, and measure how often the loop notices and corrects it."""
     import asyncio
@@ -108,7 +108,7 @@ def card(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Checkpoints of the mini target.")],
     questions: Questions = 1000,
     first: First = 0,
-    debug: Debug = False,
+    debug: DebugOption = False,
 ) -> None:
     """Measure checkpoints in every prompt mode and control, directly from the scenes, for the model card.
 

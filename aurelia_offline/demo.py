@@ -46,7 +46,7 @@ def run_demo() -> None:
     if not clip.exists():
         write_scene(parse_scene(SCENE), clip)
     _run_ask(clip, QUESTION, CHOICES)
-    learned = folder / "mini-mini_world.mp4"
+    learned = folder / "mini-world.mp4"
     if not learned.exists():
         write_scene(mini_world.clip_scene(mini_world.draw_clip(MINI_CLIP_SEED, odd=0)), learned)
     asked = parse_stage_question(MINI_QUESTION)

@@ -1,8 +1,8 @@
 """What a trace shows: the spans of nodes and runs, what may leave the machine, and each node's words.
 
 Three parts: what a node's span holds (`node_input`, `node_output`) and says (`NodeText`); the marks beside the spans
-(`traced`: attempt, score, feedback); the LangSmith client (`TraceClient`), which removes media, keys and folders. Without
-tracing nothing is sent.
+(`traced`: attempt, score, feedback); the LangSmith client (`TraceClient`), which removes media, keys and folders.
+Without tracing nothing is sent.
 """
 
 import asyncio
@@ -42,13 +42,13 @@ def field_text(*names: str) -> NodeText:
     return text
 
 
-def reasoning_steps(found: Mapping[str, Any]) -> str | None:
+def steps_text(found: Mapping[str, Any]) -> str | None:
     """The generator's words: its steps."""
     reasoning = found.get("reasoning")
     return "; ".join(step["step"] for step in reasoning["steps"]) if reasoning else None
 
 
-def described_senses(found: Mapping[str, Any]) -> str | None:
+def description_text(found: Mapping[str, Any]) -> str | None:
     """The describer's words: what it wrote about each sense."""
     return "; ".join((found.get("described") or {}).values()) or None
 
@@ -86,19 +86,19 @@ def node_output(update: Any) -> Any:
     return shown
 
 
-Node = Callable[[Any, Runtime[Context]], Awaitable[Update]]
+_NodeFunction = Callable[[Any, Runtime[Context]], Awaitable[Update]]
 FEEDBACK_KEY = "evaluator_score"
 SHEET_ATTACHMENT = "contact_sheet"
-GRAPH_NAMES = ("aurelia", "zero_shot")
+_GRAPH_NAMES = ("aurelia", "zero_shot")
 _AT_THE_END = ("score", "best_iteration", "stop_reason", "choice")
 
 
-def traced(node: Node, desk: ModelClient | None = None) -> Any:
-    """The node, which also tells its own span and the run's what came of it; a fault of tracing spoils nothing.
+def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
+    """The node, which also marks its own span and the run's root; a fault of tracing never fails the node.
 
     Args:
         node: the node.
-        desk: has the clips, and says whether a trace gets their contact sheet (default: it does not).
+        client: has the clips; with `trace_contact_sheet` in its settings a trace gets a contact sheet (default: none).
     """
 
     @wraps(node)
@@ -107,9 +107,9 @@ def traced(node: Node, desk: ModelClient | None = None) -> Any:
         if span := langsmith.get_current_run_tree():
             try:
                 root = _root(span)
-                await asyncio.to_thread(_tell, span, root, update, context_of(runtime))
-                if root and desk and (clip := update.get("clip")) and desk.settings.trace_sheet:
-                    await asyncio.to_thread(_attach, root, desk, clip)
+                await asyncio.to_thread(_mark, span, root, update, context_of(runtime))
+                if root and client and (clip := update.get("clip")) and client.settings.trace_contact_sheet:
+                    await asyncio.to_thread(_attach_sheet, root, client, clip)
             except Exception as fault:
                 logging.getLogger(__name__).warning("The trace lacks what a node has to say: %s", fault)
         return update
@@ -118,17 +118,17 @@ def traced(node: Node, desk: ModelClient | None = None) -> Any:
 
 
 def run_name(graph: str, question: Any) -> str:
-    """What a question's run is called in a trace; a server's runs get the name in prepare."""
+    """The name of a question's run in a trace; a run of a server is renamed in prepare."""
     return f"{graph}: {str(question)[:60]}"
 
 
-def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
+def _mark(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
     for attempt in update.get("iterations") or []:
         told = {"attempt": attempt["iteration"], "score": attempt.get("score"), "usage": attempt.get("usage")}
         span.add_metadata({name: value for name, value in told.items() if value is not None})
         _rate(span, span.id, attempt.get("score"), f"attempt {attempt['iteration']}")
     if root and (clip := update.get("clip")):
-        if root.name in GRAPH_NAMES:
+        if root.name in _GRAPH_NAMES:
             root.name = run_name(root.name, update.get("question"))
         root.add_tags([context.profile])
         settings = context.model_dump(exclude_none=True, exclude=set(map(str, context.models())))
@@ -140,13 +140,13 @@ def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context)
         _rate(span, root.id, update.get("score"), f"best of all, attempt {update.get('best_iteration')}")
 
 
-def _attach(root: RunTree, desk: ModelClient, clip: MediaRef) -> None:
-    """Lays the clip's contact sheet beside the run; it is sent when the run ends."""
+def _attach_sheet(root: RunTree, client: ModelClient, clip: MediaRef) -> None:
+    """Attaches the clip's contact sheet to the run; it is sent when the run ends."""
     from aurelia_core.media.contact_sheet import render_contact_sheet
 
     attached: Any = {
         **(root.attachments or {}),
-        SHEET_ATTACHMENT: ("image/jpeg", render_contact_sheet(desk.store, clip)),
+        SHEET_ATTACHMENT: ("image/jpeg", render_contact_sheet(client.store, clip)),
     }
     root.attachments = attached
 
@@ -168,7 +168,7 @@ def _rate(span: RunTree, run: Any, score: int | None, comment: str) -> None:
 
 @lru_cache(maxsize=64)
 def _project(client: langsmith.Client, name: str) -> Any:
-    """The id of a project, which feedback must name; the first run of a new one may come before the project does."""
+    """The id of a project, which feedback must name; a new project may not exist yet."""
     try:
         return client.read_project(project_name=name).id
     except LangSmithNotFoundError:
@@ -198,10 +198,10 @@ _OF_THE_CLIENT = ("runtime", "options", "batch_size")
 
 
 class TraceClient(langsmith.Client):
-    """Sends each span's input once, when it begins, and its metadata once, when it ends (the whole run's at both).
+    """Sends each span's input once, at its start, and its metadata once, at its end (the root's at both).
 
     Attributes:
-        secrets: texts that must not appear in a span's name (of all else the client's anonymizer takes care).
+        secrets: texts that must not appear in a span's name (the client's anonymizer handles everything else).
     """
 
     secrets: Sequence[str] = ()
@@ -218,15 +218,15 @@ class TraceClient(langsmith.Client):
         """Closes a span."""
         extra = {name: value for name, value in (more.get("extra") or {}).items() if name not in _OF_THE_CLIENT}
         # The client repeats what a model is called with among the span's metadata.
-        told, said = extra.get("metadata") or {}, extra.get("invocation_params") or {}
-        extra["metadata"] = {name: value for name, value in told.items() if name not in said or said[name] != value}
+        metadata, repeated = extra.get("metadata") or {}, extra.get("invocation_params") or {}
+        extra["metadata"] = {name: value for name, value in metadata.items() if repeated.get(name) != value}
         if isinstance(name := more.get("name"), str):
             more["name"] = _masked(name, self.secrets)
         super().update_run(run_id, **{**more, "inputs": None, "events": None, "extra": extra})
 
 
 def configure_tracing() -> None:
-    """Makes every trace of this process go through a Sender, when tracing is on; may be called again."""
+    """Makes every trace of this process go through a `TraceClient` if tracing is on; may be called again."""
     if tracing_is_enabled() and not _Configured.client:
         _Configured.client = make_trace_client()
         langsmith.configure(client=_Configured.client)
@@ -237,7 +237,7 @@ class _Configured:
 
 
 def make_trace_client(**options: Any) -> TraceClient:
-    """A client that sends what `cleaned` lets through, and none of the keys in this process's environment.
+    """A client that sends what `clean_span` lets through, and none of the keys in this process's environment.
 
     Args:
         options: further arguments of `langsmith.Client`.

@@ -13,30 +13,30 @@ from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.replies import WindowReply
 from aurelia_core.models.requests import ClipRequest, RoleRequest
 from aurelia_core.types import NO_USAGE, MediaRef, Role, Sense, Window
-from prompts.render import TEXTS
+from prompts.render import PROMPT_TEXTS
 from state.context import Context
 from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
 
-MAX_WINDOWS = 4
-MIN_WINDOW_SECONDS = 0.1
+_MAX_WINDOWS = 4
+_MIN_WINDOW_SECONDS = 0.1
 
 
 def context_of(runtime: Runtime[Context]) -> Context:
-    """The run's settings; the defaults when the graph was called without any."""
+    """The run's settings; the defaults if the graph was called without settings."""
     return runtime.context or Context()
 
 
 def changed_settings(context: Context) -> dict[str, Any]:
-    """The settings as a thread keeps them: what differs from the defaults.
+    """The settings as a thread stores them: those that differ from the defaults.
 
-    They decide where a thread goes on whose state a person writes, which no run does (`graph.routing`).
+    The routers read them when a person writes a thread's state outside of a run (`graph.routing`).
     """
     return context.model_dump(mode="json", exclude_defaults=True)
 
 
-def emit(runtime: Runtime[Context], event: Event) -> None:
-    """Tells whoever streams the run what has happened."""
+def emit_event(runtime: Runtime[Context], event: Event) -> None:
+    """Sends an event to the caller that streams the run."""
     runtime.stream_writer(event)
 
 
@@ -48,21 +48,21 @@ class ClipMedia(TypedDict):
     described: NotRequired[dict[Sense, str]]
 
 
-class ClipFields(TypedDict):
+class AgentRequestFields(TypedDict):
     """The fields of every request about a clip."""
 
     duration: float
     has_audio: bool
 
 
-class SeenClipFields(ClipFields):
+class ClipRequestFields(AgentRequestFields):
     """The fields of every request whose role sees the clip: the same for all roles, as the clip's head must be."""
 
     media: MediaRequest
     reuse: Mapping[Role, int] | None
 
 
-def clip_fields(state: ClipState | EvaluatorState) -> ClipFields:
+def agent_request_fields(state: ClipState | EvaluatorState) -> AgentRequestFields:
     """What every role knows about the clip."""
     clip = state["clip"]
     return {"duration": clip["duration"], "has_audio": clip["has_audio"] or bool(state["tracks"])}
@@ -79,10 +79,12 @@ def media_request(state: ClipMedia, context: Context) -> MediaRequest:
     )
 
 
-def seen_clip_fields(state: ClipState | EvaluatorState, context: Context) -> SeenClipFields:
+def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> ClipRequestFields:
     """The fields of a request whose role sees the clip."""
-    reuse = context.sure_calls() if context.prompt_cache == "explicit" else None
-    return {**clip_fields(state), "media": media_request(state, context), "reuse": reuse}
+    reuse = None
+    if context.prompt_cache == "explicit":
+        reuse = context.sure_calls()
+    return {**agent_request_fields(state), "media": media_request(state, context), "reuse": reuse}
 
 
 def build_request(
@@ -90,7 +92,7 @@ def build_request(
 ) -> Request:
     """One call of this run, with the fallback of its role behind it."""
     request = Request(
-        model_id=model_id, text=text, fields=fields, texts=TEXTS, run=state["run"], rollout=context.rollout
+        model_id=model_id, text=text, fields=fields, texts=PROMPT_TEXTS, run=state["run"], rollout=context.rollout
     )
     return with_fallback(request, context)
 
@@ -108,34 +110,46 @@ def with_fallback(request: Request, context: Context, text: str | None = None) -
 
 
 def windows_by_attempt(attempts: list[Attempt]) -> list[list[Window]]:
-    """Where each attempt looks, the next one included: the first at the whole clip ([]), later ones where told to."""
+    """The windows of each attempt, the next one included; [] is the whole clip, as in the first attempt."""
     return [[], *(attempt["windows"] for attempt in attempts)]
 
 
 def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
-    """The windows that a model named, put inside the clip; empty ones are dropped, four are kept at most."""
-    kept: list[Window] = []
+    """A model's windows, cut to the clip (seconds); empty ones are dropped, at most `MAX_WINDOWS` remain."""
+    clamped: list[Window] = []
     for window in windows:
         start, end = max(0.0, window.start), min(duration, window.end)
-        if end - start >= min(MIN_WINDOW_SECONDS, duration / 2):
-            kept.append({"start": round(start, 3), "end": round(end, 3)})
-    return kept[:MAX_WINDOWS]
+        if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2):
+            clamped.append({"start": round(start, 3), "end": round(end, 3)})
+    return clamped[:_MAX_WINDOWS]
 
 
 def attempt_update(role: str, iteration: int, answer: Answer[Any], **known: Any) -> Update:
-    """The delta of an agent that answered: what it found out for this attempt, its cost, and what it could not take."""
+    """The update of an agent that answered: its findings for this attempt, its cost and its notes."""
     attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
     if answer.by_fallback:
         attempt["fallbacks"] = [role]
     update: Update = {"iterations": [attempt], "usage": answer.usage, "seconds": answer.seconds}
-    return {**update, "warnings": answer.notes} if answer.notes else update
+    if answer.notes:
+        update["warnings"] = answer.notes
+    return update
 
 
 def failed_attempt(iteration: int, role: str, fault: ModelError) -> Update:
-    """The delta of an agent that failed: the attempt stays unscored and says why; the loop goes on."""
+    """The update of an agent that failed: the attempt stays unscored and says why; the loop continues."""
     usage = fault.usage or NO_USAGE
     return {
         "iterations": [{"iteration": iteration, "error": str(fault), "usage": usage}],
         "usage": usage,
         "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}"],
+    }
+
+
+def failed_note(iteration: int, role: str, fault: ModelError, **known: Any) -> Update:
+    """The update of an agent that failed and that the attempt can do without: its cost, and a warning."""
+    usage = fault.usage or NO_USAGE
+    return {
+        "iterations": [{"iteration": iteration, "usage": usage, **known}],
+        "usage": usage,
+        "warnings": [f"There is no {role} on attempt {iteration}: {fault}"],
     }

@@ -1,4 +1,4 @@
-"""Pure questions about the attempts so far: which is the best, whether to stop, and why."""
+"""Which attempt is the best, and whether the loop ends and why. Pure functions of the state."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,15 +12,15 @@ def attempt_scores(attempts: Iterable[Attempt]) -> list[int | None]:
 
 
 def best_iteration(scores: Sequence[int | None]) -> int | None:
-    """Which attempt is r*, argmax_t e(t) over scored attempts, from 1; the later on a tie; None without any."""
+    """The attempt of r*, from 1: argmax_t e(t) over the scored attempts, the later one on a tie; None without any."""
     scored = [(score, iteration) for iteration, score in enumerate(scores, 1) if score is not None]
-    return max(scored)[1] if scored else None
+    return max(scored, default=(0, None))[1]
 
 
 def budget_reached(standing: Progress, context: Context) -> bool:
-    """Whether the attempts have used up one of the question's budgets (dollars, tokens, seconds).
+    """Whether the attempts have reached one of the question's budgets (dollars, tokens, seconds).
 
-    A budget in dollars that cannot be kept, because the price of a call is not known, counts as used up.
+    A budget in dollars counts as reached when the price of a call is unknown.
     """
     usage = standing["usage"]
     limits = (
@@ -32,10 +32,10 @@ def budget_reached(standing: Progress, context: Context) -> bool:
 
 
 def stop_reason(standing: Progress, context: Context) -> StopReason | None:
-    """Why the loop ends after these attempts, or None when another attempt is due.
+    """Why the loop ends after these attempts; None: another attempt is due.
 
-    The threshold is met by equality, and ends nothing when the run is not to stop early. The cap is always checked. A
-    loop that ends without any score says so before anything else.
+    A score equal to the threshold is enough; with `early_stop` off the threshold does not end the loop. The cap is
+    always checked. A loop that ends without any score is `no_valid_score`, whatever else is true.
     """
     scores = attempt_scores(standing["iterations"])
     best = best_iteration(scores)
@@ -46,4 +46,6 @@ def stop_reason(standing: Progress, context: Context) -> StopReason | None:
         return None
     if best is None:
         return "no_valid_score"
-    return "max_iterations" if capped else "budget"
+    if capped:
+        return "max_iterations"
+    return "budget"

@@ -1,6 +1,6 @@
-"""What the registry says in words: every row in one line, or one row in full with the command that uses it.
+"""Target rows for a person: all rows as a table, or one row in full with the command that uses it.
 
-Names no model and runs none; what is missing follows from the row's state and from the providers that are built in.
+What is missing before a row can answer follows from its state and from the known providers.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import Any
 from aurelia_core.errors import InputError
 from targets import Target, find_target, target_rows
 
-EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
+_PACKAGE_EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
 
 
 def list_targets() -> list[dict[str, Any]]:
@@ -70,11 +70,11 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
     if row.state == "no public weights":
         return ["weights: none were published, or the service has ended (see the notes)"]
     if spec is None:
-        return ["a model's name in the place of PROVIDER:MODEL"]
+        return ["a model's name instead of PROVIDER:MODEL"]
     provider = spec.partition(":")[0]
-    lacks = [] if provider in providers else [f"the provider {provider}:, which this version does not have yet"]
-    if provider in EXTRAS:
-        lacks.append(f"its packages: pip install -e '.[{EXTRAS[provider]}]'")
+    lacks = [] if provider in providers else [f"the provider {provider}:, which is not installed"]
+    if provider in _PACKAGE_EXTRAS:
+        lacks.append(f"its packages: pip install -e '.[{_PACKAGE_EXTRAS[provider]}]'")
     if row.key:
         lacks.append(f"a key in the environment variable {row.key}")
     if row.run == "native":
@@ -90,7 +90,8 @@ def _environment(row: Target, name: str) -> list[str]:
     return [
         f"an environment of its own{python}, made as {row.upstream} says",
         f"the weights: {where}",
-        "a script with load(options) and answer(model, request) around the makers' code (see aurelia_core/models/worker/host.py)",
+        "a script with load(options) and answer(model, request) around the makers' code (see"
+        " aurelia_core/models/worker/host.py)",
         f"workers/{name}.toml in AURELIA_HOME: python = that environment's Python, script = that script",
     ]
 

@@ -12,7 +12,7 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.threads import Threads, lost
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, StorageError
 from aurelia_core.models.client import ModelClient
@@ -81,7 +81,7 @@ class LocalAsker:
                 question: Any = {"video": media.video, "audio": media.audio, **asked(record)}
                 graph = self._graphs[item.arm]
                 told = traced(record, item) | {"thread": self._thread(item)}
-                result = await ask(question, self._context, desk=self._desk, graph=graph, **told)
+                result = await answer_question(question, self._context, client=self._desk, graph=graph, **told)
                 known = answered(result, record, item.arm)
             except StorageError:
                 raise

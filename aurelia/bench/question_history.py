@@ -10,7 +10,7 @@ from typing import Any
 
 from aurelia.bench.derive import as_last
 from aurelia.bench.run_file import Outcome, RunFile
-from aurelia.run.history import Node, Told
+from aurelia.run.history import NodeTrace, ThreadTrace
 from aurelia_core.errors import InputError
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import add_usage
@@ -18,7 +18,7 @@ from graph.build import AGENTS
 from state.schema import Attempt
 
 
-def told(path: Path, record: str) -> Told:
+def told(path: Path, record: str) -> ThreadTrace:
     """Reads a question's latest repetition, both arms.
 
     Args:
@@ -65,7 +65,7 @@ def told(path: Path, record: str) -> Told:
     }
 
 
-def _attempt(attempt: Attempt) -> list[Node]:
+def _attempt(attempt: Attempt) -> list[NodeTrace]:
     nodes = []
     for agent in AGENTS:
         text = agent.text(attempt)
@@ -80,13 +80,13 @@ def _attempt(attempt: Attempt) -> list[Node]:
     return nodes
 
 
-def _answer(outcome: Outcome) -> Node:
+def _answer(outcome: Outcome) -> NodeTrace:
     node = _node("target_model" if outcome.arm == "aurelia" else "zero_shot", None, outcome.answer or outcome.error)
     node["state"] = "done" if outcome.state == "answered" else "failed"
     return node
 
 
-def _node(name: str, attempt: int | None, text: str | None) -> Node:
+def _node(name: str, attempt: int | None, text: str | None) -> NodeTrace:
     return {
         "node": name,
         "attempt": attempt,

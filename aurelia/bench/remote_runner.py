@@ -16,7 +16,7 @@ from aurelia.bench.rate_limits import Traffic
 from aurelia.bench.records import Record
 from aurelia.bench.remote_client import Gone, Served
 from aurelia.bench.run_ledger import RunLedger
-from aurelia.run.ask import result
+from aurelia.run.result import make_result
 from aurelia_core.errors import AureliaError, MediaError, ModelError, SettingsError
 from aurelia_core.media import ClipStore
 from aurelia_core.types import MediaRef, add_usage
@@ -108,7 +108,7 @@ class ServerAsker:
         question = {"video": media.video, "audio": media.audio, **asked(record)}
         output = await server.answer(item.arm, question, self._context, traced(record, item))
         try:
-            known = answered(result(output, time.perf_counter() - began), record, item.arm)
+            known = answered(make_result(output, time.perf_counter() - began), record, item.arm)
         except (KeyError, TypeError):
             said = f"The server {server.name} answers in another form: let it run this version of Aurelia."
             raise ModelError(said) from None
@@ -136,7 +136,7 @@ class ServerAsker:
         self._note(f"The server {server.name} answers now and gets questions too.")
 
     def _file(self, reference: MediaRef) -> Any:
-        return self._store.file(reference)
+        return self._store.verified_path(reference)
 
     async def _next(self) -> Served:
         """The server with the least in hand of those that do not rest, one after the other."""

@@ -35,7 +35,7 @@ class Outcome:
         state: `answered` or `failed`; a failed one is asked again when the run goes on.
         answer: the target's answer, None when it failed.
         choice: the choice that the target node read from it, None without choices or when it names none.
-        result: of `aurelia`, the keys of `aurelia.run.ask.RESULT_KEYS`; of `zero_shot`, its clip, models and warnings; and
+        result: of `aurelia`, the keys of `aurelia.run.result.RESULT_KEYS`; of `zero_shot`, its clip, models and warnings; and
             `server`, where one answered.
         error: why it failed.
         tries: how often it was asked so far.

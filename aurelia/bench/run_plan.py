@@ -209,7 +209,9 @@ def _recorded(meta: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
         found[group] = meta.get(group, value)
         if isinstance(value, dict) and group != "settings":
             found[group] = {**value, **found[group]}
-    found["settings"] = {**Context().model_dump(mode="json"), **with_current_names(found["settings"])}
+    defaults = Context().model_dump(mode="json")
+    recorded = with_current_names(found["settings"])
+    found["settings"] = {name: recorded.get(name, defaults.get(name)) for name in {*now["settings"], *recorded}}
     return found
 
 

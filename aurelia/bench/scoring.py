@@ -11,15 +11,14 @@ from pydantic import create_model
 
 import prompts
 from aurelia.bench.caption_metrics import METRICS, caption_scores
-from aurelia.bench.extract import extract_choice
 from aurelia.bench.records import Record
-from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED
+from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED, extract_choice
 from aurelia_core.answers.open_answer import match_open_answer
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient, Request
 from aurelia_core.models.replies import ModelReply
 from aurelia_core.models.requests import JudgeRequest
-from prompts.render import TEXTS, choices_text
+from prompts.render import PROMPT_TEXTS, choices_text
 
 NONE = "none"
 CAPTIONING = "av-captioning"
@@ -99,7 +98,7 @@ class Judge:
         return (await self.desk.complete_structured(request, Verdict)).value
 
     def _request(self, text: str, fields: JudgeRequest) -> Request:
-        return Request(model_id=self.spec, text=text, fields=fields, texts=TEXTS, run=self.run)
+        return Request(model_id=self.spec, text=text, fields=fields, texts=PROMPT_TEXTS, run=self.run)
 
 
 async def score_outcome(record: Record, answer: str | None, *, judge: Judge | None = None) -> list[Mark]:
@@ -161,14 +160,14 @@ def _choice_by_rule(record: Record, answer: str) -> Mark:
     found = extract_choice(answer, record.choices)
     if found.index is None:
         return Mark("correct", None, UNPARSED, "No rule reads a choice.")
-    return Mark("correct", float(found.index in record.right), "rule", f"{found.how}: {record.choices[found.index]}")
+    return Mark("correct", float(found.index in record.right), "rule", f"{found.rule}: {record.choices[found.index]}")
 
 
 def _open_by_rule(record: Record, answer: str) -> Mark:
     found = match_open_answer(answer, record.answers, record.synonyms)
     if found.correct is None:
         return Mark("correct", None, UNPARSED, "No rule decides.")
-    return Mark("correct", float(found.correct), "rule", found.how)
+    return Mark("correct", float(found.correct), "rule", found.rule)
 
 
 async def _choice_by_judge(record: Record, answer: str, judge: Judge) -> Mark:

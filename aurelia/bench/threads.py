@@ -14,9 +14,9 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from aurelia.bench.run_file import Arm, RunFile
-from aurelia.run.checkpointers import kept, kept_in_postgres, there
-from aurelia.run.history import Told, told
-from aurelia.run.threads import LONGEST_NAME
+from aurelia.run.checkpointers import checkpoint_exists, is_postgres_error, open_checkpointer
+from aurelia.run.history import ThreadTrace, read_thread
+from aurelia.run.threads import MAX_THREAD_NAME
 from graph.build import build_graph
 
 VARIABLE = "AURELIA_BENCH_CHECKPOINT"
@@ -52,12 +52,12 @@ def tag_of(run: RunFile) -> str:
 def name_of(tag: str, record: str, arm: Arm, rollout: int) -> str:
     """The name of the thread of one arm of one question."""
     name = f"{tag}/{record}/{arm}/{rollout}"
-    return name if len(name) <= LONGEST_NAME else f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
+    return name if len(name) <= MAX_THREAD_NAME else f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
 
 
 def lost(fault: Exception) -> bool:
     """Whether this is the checkpointer's fault, which all other questions would meet too."""
-    return isinstance(fault, sqlite3.Error) or kept_in_postgres(fault)
+    return isinstance(fault, sqlite3.Error) or is_postgres_error(fault)
 
 
 @asynccontextmanager
@@ -71,11 +71,11 @@ async def threads_in(where: str | None) -> AsyncIterator[Threads | None]:
     if where is None:
         yield None
         return
-    async with kept(where) as saver:
+    async with open_checkpointer(where) as saver:
         yield Threads(saver)
 
 
-async def told_there(path: Path, record: str, where: str) -> Told | None:
+async def told_there(path: Path, record: str, where: str) -> ThreadTrace | None:
     """A question's latest thread, node by node: that of the arm `aurelia`, or else of `zero_shot`; None without any.
 
     Args:
@@ -89,14 +89,14 @@ async def told_there(path: Path, record: str, where: str) -> Told | None:
     with RunFile.open(path) as run:
         tag = tag_of(run)
         rollouts = {found.rollout for found in run.standings() if found.record == record} | {0}
-    if not there(where):
+    if not checkpoint_exists(where):
         return None
     arms: tuple[Arm, ...] = ("aurelia", "zero_shot")
-    async with kept(where) as saver:
+    async with open_checkpointer(where) as saver:
         graph = build_graph(checkpointer=saver)
         for arm in arms:
             for rollout in sorted(rollouts, reverse=True):
                 name = name_of(tag, record, arm, rollout)
                 if await saver.aget_tuple({"configurable": {"thread_id": name}}):
-                    return await told(graph, name)
+                    return await read_thread(graph, name)
     return None

@@ -9,14 +9,14 @@ from aurelia_core.errors import InputError
 from state.context import Context, make_context
 
 
-def names() -> list[str]:
+def profile_names() -> list[str]:
     """The profiles that come with the project."""
     return sorted(
         entry.name.removesuffix(".toml") for entry in files(__name__).iterdir() if entry.name.endswith(".toml")
     )
 
 
-def read(name: str) -> dict[str, Any]:
+def read_profile(name: str) -> dict[str, Any]:
     """The values of a profile, `description` included.
 
     Args:
@@ -30,10 +30,12 @@ def read(name: str) -> dict[str, Any]:
         if not path.is_file():
             raise InputError(f"There is no profile file {path.name!r}: check its path.")
         text = path.read_bytes()
-    elif name in names():
+    elif name in profile_names():
         text = files(__name__).joinpath(f"{name}.toml").read_bytes()
     else:
-        raise InputError(f"There is no profile {name!r}: use one of {', '.join(names())}, or the path of a .toml file.")
+        raise InputError(
+            f"There is no profile {name!r}: use one of {', '.join(profile_names())}, or the path of a .toml file."
+        )
     try:
         values = tomllib.loads(text.decode("utf-8"))
     except ValueError as fault:
@@ -41,11 +43,11 @@ def read(name: str) -> dict[str, Any]:
     return {"profile": Path(name).stem, **values}
 
 
-def context_for(name: str, overrides: dict[str, Any]) -> Context:
+def context_from_profile(name: str, overrides: dict[str, Any]) -> Context:
     """The settings of a run: the overrides that are not None, over the profile, over the defaults.
 
     Raises:
         InputError: the profile cannot be read, or a key or value of it cannot be used.
     """
-    values = {key: value for key, value in read(name).items() if key != "description"}
+    values = {key: value for key, value in read_profile(name).items() if key != "description"}
     return make_context({**values, **{key: value for key, value in overrides.items() if value is not None}})

@@ -6,22 +6,22 @@ The server brings its own routes, its authentication in front of all of them, an
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from aurelia.server.clip_owners import Library
-from aurelia.server.clips import Clips
-from aurelia.server.middleware import Door
-from aurelia.server.tokens import Access, access
-from graph.serve import client as desk
+from aurelia.server.clip_owners import ClipOwners
+from aurelia.server.clips import ClipRoutes
+from aurelia.server.middleware import RequestGuard
+from aurelia.server.tokens import AccessRules, access_rules
+from graph.serve import client
 
 
-def make_app(rules: Access, library: Library) -> Starlette:
+def make_app(rules: AccessRules, library: ClipOwners) -> Starlette:
     """The application.
 
     Args:
         rules: the operator's rules.
         library: the clips.
     """
-    routes = Clips(library, rules.clip_origins).routes()
-    return Starlette(routes=routes, middleware=[Middleware(Door, access=rules, library=library)])
+    routes = ClipRoutes(library, rules.clip_origins).routes()
+    return Starlette(routes=routes, middleware=[Middleware(RequestGuard, access=rules, library=library)])
 
 
-app = make_app(access(), Library(desk.store))
+app = make_app(access_rules(), ClipOwners(client.store))

@@ -23,19 +23,19 @@ from aurelia_core.media.cache import CLIP_ID_PATTERN
 from aurelia_core.media.guard import AUDIO_ONLY_DEMUXERS, detect_demuxer, display_name
 from aurelia_core.types import MediaRef
 
-Kind = Literal["video", "audio"]
-STALE = 24 * 3600.0
+ClipKind = Literal["video", "audio"]
+STALE_UPLOAD_SECONDS = 24 * 3600.0
 """Seconds after which an unfinished upload is taken for one whose server died."""
 
 
-class Clip(NamedTuple):
+class OwnedClip(NamedTuple):
     """A clip as its owner knows it."""
 
     ref: MediaRef
-    kind: Kind
+    kind: ClipKind
 
 
-class Library:
+class ClipOwners:
     """Who gave which clip, in files under the operator's home, safe for several processes."""
 
     def __init__(self, store: ClipStore) -> None:
@@ -60,7 +60,7 @@ class Library:
         self._inbox.mkdir(parents=True, exist_ok=True)
         for left in self._inbox.iterdir():
             with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > STALE:
+                if time.time() - left.stat().st_mtime > STALE_UPLOAD_SECONDS:
                     shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix="clip-", dir=self._inbox)).resolve()
         try:
@@ -68,7 +68,7 @@ class Library:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def add(self, file: Path, owner: str, name: str, kind: Kind | None) -> Clip:
+    def add(self, file: Path, owner: str, name: str, kind: ClipKind | None) -> OwnedClip:
         """Takes a received file in, after every check that a file of the operator's has to pass.
 
         Args:
@@ -87,7 +87,7 @@ class Library:
         ref = self._admitted(file, kind, label)
         record = {"name": display_name(name) if name else ref["name"], "kind": kind}
         self._write(self._owners / ref["id"], f"{owner}.json", record)
-        return Clip({**ref, "name": str(record["name"])}, kind)
+        return OwnedClip({**ref, "name": str(record["name"])}, kind)
 
     def allowed(self, clip: str, owner: str) -> bool:
         """Whether somebody may use a clip by its id: its givers may, and all may where it is the operator's own."""
@@ -95,7 +95,7 @@ class Library:
             return False
         return self._record(clip, owner) is not None or not _files(self._owners / clip)
 
-    def find(self, clip: str, owner: str, kind: Kind | None = None) -> Clip | None:
+    def find(self, clip: str, owner: str, kind: ClipKind | None = None) -> OwnedClip | None:
         """What a clip holds; None where there is no such clip or somebody may not use it.
 
         Args:
@@ -107,21 +107,21 @@ class Library:
             return None
         record = self._record(clip, owner) or {}
         known = kind or record.get("kind")
-        kinds: list[Kind] = [known] if known in ("video", "audio") else ["video", "audio"]
+        kinds: list[ClipKind] = [known] if known in ("video", "audio") else ["video", "audio"]
         for use in kinds:
             with contextlib.suppress(MediaError):
                 ref = self.store.admit(clip, use)
-                return Clip({**ref, "name": str(record.get("name") or ref["name"])}, use)
+                return OwnedClip({**ref, "name": str(record.get("name") or ref["name"])}, use)
         return None
 
-    def _admitted(self, file: Path, kind: Kind, label: str) -> MediaRef:
+    def _admitted(self, file: Path, kind: ClipKind, label: str) -> MediaRef:
         digest = _sha256(file)
         with contextlib.suppress(MediaError):
             return self.store.admit(digest, kind)
         # The store remembers a clip under one name; the owner's own stays between the owner and this library.
         neutral = file.with_name(f"clip-{digest[:12]}")
         os.replace(file, neutral)
-        settings = replace(self.store.settings, any_file=False, media_roots=(file.parent,))
+        settings = replace(self.store.settings, allow_any_file=False, media_roots=(file.parent,))
         try:
             return ClipStore(settings, copy=True).admit(neutral, kind)
         except MediaError as fault:

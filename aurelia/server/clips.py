@@ -14,23 +14,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from aurelia.server.clip_owners import Clip, Kind, Library
-from aurelia.server.fetch import Resolve, fetched
+from aurelia.server.clip_owners import ClipKind, ClipOwners, OwnedClip
+from aurelia.server.fetch import Resolver, fetch_clip
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media.contact_sheet import render_contact_sheet
 
-BLOCK = 1 << 20
-IDLE, WHOLE = 60.0, 3600.0
+_WRITE_BYTES = 1 << 20
+IDLE_SECONDS, UPLOAD_SECONDS = 60.0, 3600.0
 """Seconds that an upload may send nothing before it is given up, and that it may take with its decoding."""
-AT_ONCE = 4
+MAX_UPLOADS = 4
 """Uploads that are taken at once; a further one is told to come back."""
-_KINDS: dict[str | None, Kind | None] = {None: None, "video": "video", "audio": "audio"}
+_KINDS: dict[str | None, ClipKind | None] = {None: None, "video": "video", "audio": "audio"}
 
 
-class Clips:
+class ClipRoutes:
     """The routes."""
 
-    def __init__(self, library: Library, origins: Collection[str] = (), resolve: Resolve | None = None) -> None:
+    def __init__(self, library: ClipOwners, origins: Collection[str] = (), resolve: Resolver | None = None) -> None:
         """Opens nothing.
 
         Args:
@@ -79,11 +79,11 @@ class Clips:
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise HTTPException(415, "Send the file itself as the body, for instance: curl --data-binary @clip.mp4")
         self._fits(int(length) if (length := request.headers.get("content-length", "")).isdecimal() else 0)
-        if self._busy >= AT_ONCE:
+        if self._busy >= MAX_UPLOADS:
             raise HTTPException(503, "Too many clips are being uploaded; try again in a minute.", {"Retry-After": "60"})
         self._busy += 1
         try:
-            async with asyncio.timeout(WHOLE):
+            async with asyncio.timeout(UPLOAD_SECONDS):
                 clip = await self._received(request, _KINDS[kind])
         except TimeoutError:
             raise HTTPException(408, "The upload took too long: upload the clip again.") from None
@@ -91,7 +91,7 @@ class Clips:
             raise HTTPException(422, str(fault)) from None
         finally:
             self._busy -= 1
-        return JSONResponse(_told(clip), 201, {"Location": f"/clips/{clip.ref['id']}"})
+        return JSONResponse(_clip_json(clip), 201, {"Location": f"/clips/{clip.ref['id']}"})
 
     async def show(self, request: Request) -> Response:
         """What a clip holds.
@@ -100,7 +100,7 @@ class Clips:
         summary: What a clip holds
         responses: {'200': {description: The id and what the clip holds.}, '404': {description: No such clip of yours.}}
         """
-        return JSONResponse(_told(await self._found(request)))
+        return JSONResponse(_clip_json(await self._found(request)))
 
     async def picture(self, request: Request) -> Response:
         """The clip's contact sheet.
@@ -116,14 +116,14 @@ class Clips:
             raise HTTPException(422, str(fault)) from None
         return Response(made, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
-    async def _found(self, request: Request) -> Clip:
+    async def _found(self, request: Request) -> OwnedClip:
         named = request.path_params["clip"]
         clip = await asyncio.to_thread(self._library.find, named, request.user.identity)
         if clip is None:
             raise HTTPException(404, f"There is no clip {named[:12]!r} here: upload it with POST /clips.")
         return clip
 
-    async def _received(self, request: Request, kind: Kind | None) -> Clip:
+    async def _received(self, request: Request, kind: ClipKind | None) -> OwnedClip:
         url = request.query_params.get("url", "")
         name = request.query_params.get("name") or url.partition("?")[0]
         if await asyncio.to_thread(self._library.full):
@@ -132,7 +132,7 @@ class Clips:
         folder = await asyncio.to_thread(receiving.__enter__)
         try:
             file = folder / "received"
-            chunks = fetched(url, self._origins, self._resolve) if url else request.stream()
+            chunks = fetch_clip(url, self._origins, self._resolve) if url else request.stream()
             async with aclosing(chunks):
                 await self._streamed(chunks, file)
             return await asyncio.to_thread(self._library.add, file, request.user.identity, name, kind)
@@ -143,18 +143,18 @@ class Clips:
         taken, block = 0, bytearray()
         try:
             while True:
-                async with asyncio.timeout(IDLE):
+                async with asyncio.timeout(IDLE_SECONDS):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
                 taken += len(chunk)
                 self._fits(taken)
                 block += chunk
-                if len(block) >= BLOCK:
+                if len(block) >= _WRITE_BYTES:
                     await asyncio.to_thread(_append, file, bytes(block))
                     block.clear()
         except TimeoutError:
-            raise HTTPException(408, f"Nothing came for {IDLE:.0f} s: upload the clip again.") from None
+            raise HTTPException(408, f"Nothing came for {IDLE_SECONDS:.0f} s: upload the clip again.") from None
         except ClientDisconnect:
             raise HTTPException(400, "The upload broke off.") from None
         await asyncio.to_thread(_append, file, bytes(block))
@@ -175,5 +175,5 @@ def _append(file: Path, block: bytes) -> None:
         raise MediaError(f"The clip cannot be kept ({error.strerror}); the operator makes room") from error
 
 
-def _told(clip: Clip) -> dict[str, Any]:
+def _clip_json(clip: OwnedClip) -> dict[str, Any]:
     return {"id": clip.ref["id"], "name": clip.ref["name"], "kind": clip.kind, **clip.ref}

@@ -13,14 +13,16 @@ import httpx
 
 from aurelia_core.errors import MediaError
 
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-SECONDS = 30.0
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+FETCH_TIMEOUT_SECONDS = 30.0
 """Seconds that a host may take to connect, or to send something more."""
 _PORTS = {"https": 443, "http": 80}
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-async def fetched(url: str, origins: Collection[str], resolve: Resolve | None = None) -> AsyncGenerator[bytes, None]:
+async def fetch_clip(
+    url: str, origins: Collection[str], resolve: Resolver | None = None
+) -> AsyncGenerator[bytes, None]:
     """What lies at an address, block by block.
 
     Args:
@@ -31,11 +33,11 @@ async def fetched(url: str, origins: Collection[str], resolve: Resolve | None = 
     Raises:
         MediaError: the origin is not allowed, it leads into a private network, it redirects, or it does not answer.
     """
-    host, port, origin = _target(url, origins)
-    pinned = (await (resolve or public_addresses)(host, port))[0]
+    host, port, origin = _parse_url(url, origins)
+    pinned = (await (resolve or resolve_public_addresses)(host, port))[0]
     headers = {"Host": urlsplit(origin).netloc, "Accept-Encoding": "identity"}
     # The environment's proxies would look the name up again, and somewhere else.
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS) as client:
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=FETCH_TIMEOUT_SECONDS) as client:
         try:
             address = httpx.URL(url).copy_with(host=pinned, fragment=None)
             request = client.build_request("GET", address, headers=headers, extensions={"sni_hostname": host})
@@ -53,7 +55,7 @@ async def fetched(url: str, origins: Collection[str], resolve: Resolve | None = 
             raise MediaError(f"{host} does not give the clip ({type(fault).__name__}); try again later") from None
 
 
-async def public_addresses(host: str, port: int) -> list[str]:
+async def resolve_public_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host.
 
     Raises:
@@ -64,25 +66,25 @@ async def public_addresses(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError):
         raise MediaError(f"{host} cannot be looked up; check the address") from None
     addresses = [str(entry[4][0]) for entry in found]
-    if not addresses or not all(map(is_public, addresses)):
+    if not addresses or not all(map(is_public_address, addresses)):
         raise MediaError(f"{host} leads into a private network; only the public internet is asked")
     return addresses
 
 
-def is_public(address: str) -> bool:
+def is_public_address(address: str) -> bool:
     """Whether an IP address is one of the public internet, and not another one in disguise."""
     try:
         number = ipaddress.ip_address(address)
     except ValueError:
         return False
     if isinstance(number, ipaddress.IPv6Address) and (
-        number.ipv4_mapped or number.sixtofour or number.teredo or number in _TRANSLATED
+        number.ipv4_mapped or number.sixtofour or number.teredo or number in _NAT64
     ):
         return False
     return number.is_global and not (number.is_multicast or number.is_reserved)
 
 
-def _target(url: str, origins: Collection[str]) -> tuple[str, int, str]:
+def _parse_url(url: str, origins: Collection[str]) -> tuple[str, int, str]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)

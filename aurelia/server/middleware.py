@@ -16,25 +16,25 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from aurelia.server.auth import who
-from aurelia.server.clip_owners import Library
-from aurelia.server.tokens import Access, Refused
-from aurelia.server.validation import NotYours, check_clips, check_state
+from aurelia.server.auth import identify_owner
+from aurelia.server.clip_owners import ClipOwners
+from aurelia.server.tokens import AccessDenied, AccessRules
+from aurelia.server.validation import ClipNotFound, check_clips, check_state
 from aurelia_core.errors import InputError
 
-LARGEST_BODY = 8 * 1024 * 1024
+MAX_BODY_BYTES = 8 * 1024 * 1024
 """Bytes of a request that is no upload."""
 # The development server has routes that nobody is asked a token for: they wipe its data, or deploy this folder.
-_CLOSED = re.compile(r"/(internal|deploy)(/|$)")
-_WRITES = re.compile(r"(/.*)?/threads(/[^/]+/state)?")
-_UPLOAD = "/clips"
-_EXPOSED = ("x-pagination-total", "x-pagination-next", "content-location", "location")
+_CLOSED_PATHS = re.compile(r"/(internal|deploy)(/|$)")
+_STATE_WRITES = re.compile(r"(/.*)?/threads(/[^/]+/state)?")
+_UPLOAD_PATH = "/clips"
+_EXPOSED_HEADERS = ("x-pagination-total", "x-pagination-next", "content-location", "location")
 
 
-class Door:
+class RequestGuard:
     """ASGI middleware around the whole server."""
 
-    def __init__(self, app: ASGIApp, access: Access, library: Library) -> None:
+    def __init__(self, app: ASGIApp, access: AccessRules, library: ClipOwners) -> None:
         """Wraps the server.
 
         Args:
@@ -51,7 +51,7 @@ class Door:
             allow_methods=["*"],
             allow_headers=["*"],
             allow_private_network=True,
-            expose_headers=_EXPOSED,
+            expose_headers=_EXPOSED_HEADERS,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,27 +65,29 @@ class Door:
             await answer(scope, receive, send)
 
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].endswith(_UPLOAD):
+        if scope["type"] == "http" and not scope["path"].endswith(_UPLOAD_PATH):
             await self._limited(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     def _closed(self, scope: Scope) -> JSONResponse | None:
-        if _CLOSED.search(scope["path"]):
-            return _answer(404, "There is nothing here.")
+        if _CLOSED_PATHS.search(scope["path"]):
+            return _error_response(404, "There is nothing here.")
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         if origin is None or origin in self._origins or urlsplit(origin).netloc == headers.get("host"):
             return None
-        return _answer(403, "This web page may not call this server: the operator adds its origin to AURELIA_ORIGINS.")
+        return _error_response(
+            403, "This web page may not call this server: the operator adds its origin to AURELIA_ORIGINS."
+        )
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            _small(Headers(scope=scope))
-            if scope["method"] == "POST" and _WRITES.fullmatch(scope["path"]):
+            _check_size(Headers(scope=scope))
+            if scope["method"] == "POST" and _STATE_WRITES.fullmatch(scope["path"]):
                 receive = await self._looked_into(scope, receive)
-        except _Answered as fault:
-            await _answer(fault.status, str(fault))(scope, receive, send)
+        except _RequestRefused as fault:
+            await _error_response(fault.status, str(fault))(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -99,21 +101,21 @@ class Door:
         try:
             sent = json.loads(body or b"null")
         except (ValueError, RecursionError):
-            raise _Answered(422, "The request is no JSON, or too deep.") from None
+            raise _RequestRefused(422, "The request is no JSON, or too deep.") from None
         try:
-            for written in _written(sent):
+            for written in _written_values(sent):
                 check_state(written)
-                await asyncio.to_thread(check_clips, written, who(scope), self._library)
-        except Refused as fault:
-            raise _Answered(401, str(fault)) from None
-        except NotYours as fault:
-            raise _Answered(404, str(fault)) from None
+                await asyncio.to_thread(check_clips, written, identify_owner(scope), self._library)
+        except AccessDenied as fault:
+            raise _RequestRefused(401, str(fault)) from None
+        except ClipNotFound as fault:
+            raise _RequestRefused(404, str(fault)) from None
         except InputError as fault:
-            raise _Answered(422, str(fault)) from None
-        return _again(body, receive)
+            raise _RequestRefused(422, str(fault)) from None
+        return _replay_body(body, receive)
 
 
-class _Answered(Exception):
+class _RequestRefused(Exception):
     """A request that ends here."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -121,7 +123,7 @@ class _Answered(Exception):
         self.status = status
 
 
-def _written(sent: Any) -> list[Any]:
+def _written_values(sent: Any) -> list[Any]:
     """What a request would write: the values of one update, or of those of every superstep."""
     found: list[Any] = []
     if isinstance(sent, dict):
@@ -134,16 +136,16 @@ def _written(sent: Any) -> list[Any]:
     return [part for part in found if part is not None]
 
 
-def _small(headers: Headers) -> None:
+def _check_size(headers: Headers) -> None:
     """Refuses what is too large by the length that a request promises (and the HTTP server then holds it to)."""
     length = headers.get("content-length", "0")
     if "transfer-encoding" in headers:
-        raise _Answered(411, "Say the length of the request (Content-Length); a clip goes to POST /clips.")
-    if not length.isdecimal() or int(length) > LARGEST_BODY:
-        raise _Answered(413, f"A request may have {LARGEST_BODY} bytes; a clip goes to POST /clips.")
+        raise _RequestRefused(411, "Say the length of the request (Content-Length); a clip goes to POST /clips.")
+    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        raise _RequestRefused(413, f"A request may have {MAX_BODY_BYTES} bytes; a clip goes to POST /clips.")
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def _replay_body(body: bytes, receive: Receive) -> Receive:
     given = False
 
     async def giving() -> Message:
@@ -156,5 +158,5 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return giving
 
 
-def _answer(status: int, message: str) -> JSONResponse:
+def _error_response(status: int, message: str) -> JSONResponse:
     return JSONResponse({"detail": message}, status_code=status)

@@ -17,20 +17,20 @@ from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.settings import is_switched_on
 
 STUDIO_ORIGIN = "https://smith.langchain.com"
-LOCAL, STUDIO = "local", "studio"
-SHORTEST_TOKEN = 16
-_FREE = "offline:*"
+LOCAL_OWNER, STUDIO_OWNER = "local", "studio"
+MIN_TOKEN_LENGTH = 16
+_OFFLINE_MODELS = "offline:*"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class Refused(AureliaError):
+class AccessDenied(AureliaError):
     """Somebody who may not come in; the message says what to bring."""
 
     exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessRules:
     """The operator's rules.
 
     Attributes:
@@ -48,7 +48,7 @@ class Access:
     clip_origins: tuple[str, ...] = ()
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Access":
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "AccessRules":
         """The rules in AURELIA_TOKENS, _TOKENS_FILE, _STUDIO, _ORIGINS, _MODELS and _CLIP_ORIGINS.
 
         Without AURELIA_MODELS whoever holds a token may name the offline models alone: others spend the operator's
@@ -61,9 +61,9 @@ class Access:
             InputError: one of them cannot be understood; a token is never shown.
         """
         env = os.environ if environment is None else environment
-        pairs = [*_listed(env.get("AURELIA_TOKENS", "")), *_lines(env.get("AURELIA_TOKENS_FILE", ""))]
-        tokens = _digests(pairs)
-        models = _listed(env.get("AURELIA_MODELS", "")) or ([_FREE] if tokens else [])
+        pairs = [*_split_list(env.get("AURELIA_TOKENS", "")), *_read_lines(env.get("AURELIA_TOKENS_FILE", ""))]
+        tokens = _digests_by_owner(pairs)
+        models = _split_list(env.get("AURELIA_MODELS", "")) or ([_OFFLINE_MODELS] if tokens else [])
         pages, clips = _origins(env, "AURELIA_ORIGINS", STUDIO_ORIGIN), _origins(env, "AURELIA_CLIP_ORIGINS", "")
         return cls(tokens, is_switched_on(env, "AURELIA_STUDIO"), pages, tuple(models), clips)
 
@@ -81,38 +81,38 @@ class Access:
         here = _on_loopback(client) and _names_loopback(host)
         if not self.tokens:
             if here:
-                return LOCAL
-            raise Refused(
+                return LOCAL_OWNER
+            raise AccessDenied(
                 "This server has no tokens and serves only its own machine: the operator sets AURELIA_TOKENS."
             )
         if authorization is None and self.studio and here:
-            return STUDIO
+            return STUDIO_OWNER
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise Refused("A token is needed: send the header 'Authorization: Bearer TOKEN'.")
+            raise AccessDenied("A token is needed: send the header 'Authorization: Bearer TOKEN'.")
         found = _digest(token.strip())
         # Every token is compared, so that the time says nothing of which one came close.
         names = [name for name, kept in self.tokens.items() if hmac.compare_digest(kept, found)]
         if not names:
-            raise Refused("This token is not known here: ask the operator for one.")
+            raise AccessDenied("This token is not known here: ask the operator for one.")
         return names[0]
 
 
 @lru_cache(maxsize=1)
-def access() -> Access:
+def access_rules() -> AccessRules:
     """The rules of this process, read once.
 
     Raises:
         InputError: they cannot be understood.
     """
-    return Access.from_environment()
+    return AccessRules.from_environment()
 
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _digests(pairs: Iterable[str]) -> dict[str, bytes]:
+def _digests_by_owner(pairs: Iterable[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for number, pair in enumerate(pairs, 1):
         name, colon, token = pair.partition(":")
@@ -121,10 +121,10 @@ def _digests(pairs: Iterable[str]) -> dict[str, bytes]:
             raise InputError(
                 f"Token {number} is not written as NAME:TOKEN, the name in letters, digits, '.', '_', '-'."
             )
-        if name in (LOCAL, STUDIO) or name in found:
+        if name in (LOCAL_OWNER, STUDIO_OWNER) or name in found:
             raise InputError(f"The name {name!r} of token {number} is taken: give another.")
-        if len(token) < SHORTEST_TOKEN:
-            raise InputError(f"The token of {name} is shorter than {SHORTEST_TOKEN} characters: make one at random.")
+        if len(token) < MIN_TOKEN_LENGTH:
+            raise InputError(f"The token of {name} is shorter than {MIN_TOKEN_LENGTH} characters: make one at random.")
         found[name] = _digest(token)
     if len(set(found.values())) < len(found):
         raise InputError("Two names have the same token: give each its own.")
@@ -132,17 +132,17 @@ def _digests(pairs: Iterable[str]) -> dict[str, bytes]:
 
 
 def _origins(env: Mapping[str, str], name: str, default: str) -> tuple[str, ...]:
-    found = tuple(origin.lower() for origin in _listed(env.get(name, default)))
+    found = tuple(origin.lower() for origin in _split_list(env.get(name, default)))
     if wrong := [origin for origin in found if not re.fullmatch(r"https?://[^/*@\s]+", origin)]:
         raise InputError(f"{name} names {wrong[0][:60]!r}: write origins such as {STUDIO_ORIGIN}.")
     return found
 
 
-def _listed(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _lines(path: str) -> list[str]:
+def _read_lines(path: str) -> list[str]:
     if not path.strip():
         return []
     try:

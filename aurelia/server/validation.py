@@ -10,25 +10,25 @@ from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from aurelia.server.clip_owners import Kind, Library
+from aurelia.server.clip_owners import ClipKind, ClipOwners
 from aurelia_core.errors import InputError
 from aurelia_core.media.cache import CLIP_ID_PATTERN
 from state.context import Context, make_context
 from state.schema import Input, State
 
-INPUTS = tuple(Input.__annotations__)
-STATES = tuple(State.__annotations__)
-SETTINGS = tuple(Context.model_fields)
+INPUT_KEYS = tuple(Input.__annotations__)
+STATE_KEYS = tuple(State.__annotations__)
+SETTING_KEYS = tuple(Context.model_fields)
 # What LangGraph itself, its clients and Studio put beside the settings.
-_ENGINE = re.compile(
+_LANGGRAPH_KEYS = re.compile(
     r"__.*|langgraph_.*|checkpoint_(id|ns|map)|thread_(id|ts)|run_id|user_id|graph_id|assistant_id|cron_id"
 )
 
 
-_USES: Mapping[str, Kind] = {"clip": "video", "tracks": "audio"}
+_CLIP_KINDS: Mapping[str, ClipKind] = {"clip": "video", "tracks": "audio"}
 
 
-class NotYours(InputError):
+class ClipNotFound(InputError):
     """A clip that is not there, or not for the one who names it; which of the two is not said."""
 
 
@@ -64,8 +64,8 @@ def check_settings(given: Any, models: Iterable[str]) -> None:
     Raises:
         InputError: the field by name, and what is wrong with it.
     """
-    check_keys("setting", given and _own(given), SETTINGS)
-    context = make_context(_own(given or {}))
+    check_keys("setting", given and _own_settings(given), SETTING_KEYS)
+    context = make_context(_own_settings(given or {}))
     patterns = tuple(models)
     named = [*context.models().values(), *context.fallbacks().values(), *filter(None, [context.describer])]
     for spec in named if patterns else ():
@@ -81,14 +81,14 @@ def check_state(written: Any) -> None:
     """
     for update in written if isinstance(written, list) else [written]:
         if isinstance(update, Mapping):
-            check_keys("part of the state", update, STATES)
+            check_keys("part of the state", update, STATE_KEYS)
 
 
-def check_clips(sent: Any, owner: str, library: Library) -> None:
+def check_clips(sent: Any, owner: str, library: ClipOwners) -> None:
     """Refuses clips of other owners, named by id or written into a state, wherever they stand in what was sent.
 
     Raises:
-        NotYours: the id is unknown to this owner, or a reference differs from what the store holds.
+        ClipNotFound: the id is unknown to this owner, or a reference differs from what the store holds.
     """
     left = [sent]
     while left:
@@ -97,38 +97,40 @@ def check_clips(sent: Any, owner: str, library: Library) -> None:
             for key, part in value.items():
                 if key in ("video", "audio"):
                     _check_names(part, owner, library)
-                elif key in _USES:
-                    _check_references(part, _USES[key], owner, library)
+                elif key in _CLIP_KINDS:
+                    _check_references(part, _CLIP_KINDS[key], owner, library)
             left.extend(value.values())
         elif isinstance(value, list):
             left.extend(value)
 
 
-def _own(given: Any) -> Any:
+def _own_settings(given: Any) -> Any:
     return (
-        {key: part for key, part in given.items() if not _ENGINE.fullmatch(key)} if isinstance(given, dict) else given
+        {key: part for key, part in given.items() if not _LANGGRAPH_KEYS.fullmatch(key)}
+        if isinstance(given, dict)
+        else given
     )
 
 
-def _check_names(part: Any, owner: str, library: Library) -> None:
+def _check_names(part: Any, owner: str, library: ClipOwners) -> None:
     for name in part if isinstance(part, list) else [part]:
         if (
             isinstance(name, str)
             and CLIP_ID_PATTERN.fullmatch(name.strip())
             and not library.allowed(name.strip(), owner)
         ):
-            raise _missing(name)
+            raise _clip_not_found(name)
 
 
-def _check_references(part: Any, kind: Kind, owner: str, library: Library) -> None:
+def _check_references(part: Any, kind: ClipKind, owner: str, library: ClipOwners) -> None:
     for reference in part if isinstance(part, list) else [part]:
         if reference is None:
             continue
         clip = reference.get("id") if isinstance(reference, Mapping) else None
         found = library.find(clip, owner, kind) if isinstance(clip, str) else None
         if found is None or {**found.ref, "name": ""} != {**reference, "name": ""}:
-            raise _missing(clip if isinstance(clip, str) else "?")
+            raise _clip_not_found(clip if isinstance(clip, str) else "?")
 
 
-def _missing(clip: str) -> NotYours:
-    return NotYours(f"There is no clip {clip[:12]!r} here: upload it, or give the id that its upload answered.")
+def _clip_not_found(clip: str) -> ClipNotFound:
+    return ClipNotFound(f"There is no clip {clip[:12]!r} here: upload it, or give the id that its upload answered.")

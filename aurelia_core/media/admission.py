@@ -74,7 +74,7 @@ def settings_for_record(settings: Settings, record: Mapping[str, Any]) -> Settin
     """The limits under which a file on record is opened again: a copy of ours lies in the store and nowhere else."""
     if not record.get("copied"):
         return settings
-    return replace(settings, any_file=False, media_roots=(settings.home / "media-store",))
+    return replace(settings, allow_any_file=False, media_roots=(settings.home / "media-store",))
 
 
 def read_cached_facts(cache: ClipCache, clip: str, kind: str) -> ClipFacts | None:

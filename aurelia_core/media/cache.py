@@ -42,7 +42,7 @@ class ClipCache:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def place(self, clip: str, entry: str) -> Path:
+    def entry_path(self, clip: str, entry: str) -> Path:
         """Where an entry of a clip lies, whether or not it exists.
 
         Raises:
@@ -77,9 +77,9 @@ class ClipCache:
         except OSError as error:
             raise cache_write_error(error.strerror or str(error)) from error
 
-    def keep(self, made: Path, clip: str, entry: str) -> None:
+    def store_entry(self, made: Path, clip: str, entry: str) -> None:
         """Move a finished file into its place, replacing what is there."""
-        place = self.place(clip, entry)
+        place = self.entry_path(clip, entry)
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(made, place)
 
@@ -88,12 +88,12 @@ class ClipCache:
         with self.workspace() as folder:
             made = folder / "entry.json"
             made.write_text(json.dumps(data), encoding="utf-8")
-            self.keep(made, clip, entry)
+            self.store_entry(made, clip, entry)
 
     def read_json(self, clip: str, entry: str) -> dict[str, Any] | None:
         """Plain data, or None when absent or unreadable."""
         try:
-            data = json.loads(self.place(clip, entry).read_text(encoding="utf-8"))
+            data = json.loads(self.entry_path(clip, entry).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return data if isinstance(data, dict) else None
@@ -101,7 +101,7 @@ class ClipCache:
     def read_array(self, clip: str, entry: str, shape: tuple[int, ...], kind: type) -> npt.NDArray[Any] | None:
         """An array, mapped from disk, or None when it is absent, unreadable or not of this shape and type."""
         try:
-            array = np.load(self.place(clip, entry), mmap_mode="r", allow_pickle=False)
+            array = np.load(self.entry_path(clip, entry), mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         if not isinstance(array, np.ndarray):

@@ -3,9 +3,9 @@
 import io
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from aurelia_core.arrays import Samples
 from aurelia_core.media.store import ClipStore
 from aurelia_core.types import MediaRef
 
@@ -43,7 +43,7 @@ def render_contact_sheet(store: ClipStore, ref: MediaRef) -> bytes:
     return made.getvalue()
 
 
-def waveform_peaks(samples: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
+def waveform_peaks(samples: Samples, columns: int) -> Samples:
     """The largest magnitude in each of so many equal stretches, float32[columns], 0..1; fewer samples leave zeros."""
     found = np.zeros(columns, np.float32)
     edges = np.linspace(0, len(samples), columns + 1).astype(int)

@@ -96,12 +96,12 @@ def _resolved(name: str, settings: Settings) -> Path:
         raise MediaError(f"{label} is a URL; only local files are read: download it first and give its path")
     if not name or "\0" in name:
         raise MediaError("An empty or impossible file name was given; give the path of a clip")
-    roots = [] if settings.any_file else [root.expanduser().resolve() for root in settings.media_roots]
+    roots = [] if settings.allow_any_file else [root.expanduser().resolve() for root in settings.media_roots]
     try:
         path = _candidate(Path(name).expanduser(), settings).resolve()
     except (OSError, RuntimeError) as error:
         raise MediaError(f"{label} cannot be looked up ({_reason(error)}); check the path") from error
-    if not settings.any_file and not any(path.is_relative_to(root) for root in roots):
+    if not settings.allow_any_file and not any(path.is_relative_to(root) for root in roots):
         raise MediaError(
             f"{label} is outside the folders that may be read; move it into one of them, "
             "or let the operator add its folder to AURELIA_MEDIA_ROOTS"
@@ -113,7 +113,7 @@ def _candidate(path: Path, settings: Settings) -> Path:
     """Where a name points: itself when absolute, else the first place that has it."""
     if path.is_absolute():
         return path
-    places = ([Path.cwd()] if settings.any_file else []) + list(settings.media_roots)
+    places = ([Path.cwd()] if settings.allow_any_file else []) + list(settings.media_roots)
     found = [place / path for place in places if os.path.lexists(place / path)]
     return found[0] if found else (places[0] / path if places else Path.cwd() / path)
 

@@ -17,14 +17,14 @@ class ContainerHeader(NamedTuple):
     Attributes:
         seconds: the length, or None where nothing is declared.
         exact: whether less than this is a loss; a movie header may be a little off and do no harm.
-        guessed: whether the length that FFmpeg reports is only its own estimate.
-        ended: whether the end mark is there, for containers that have one.
+        estimated: whether the length that FFmpeg reports is only its own estimate.
+        has_end_mark: whether the end mark is there, for containers that have one.
     """
 
     seconds: float | None = None
     exact: bool = True
-    guessed: bool = False
-    ended: bool = True
+    estimated: bool = False
+    has_end_mark: bool = True
 
 
 def has_index(path: str, demuxer: str) -> bool:
@@ -41,10 +41,10 @@ def read_container_header(path: str, demuxer: str) -> ContainerHeader:
     if demuxer == "wav":
         return ContainerHeader(_wave_seconds(_head(path)))
     if demuxer == "avi":
-        return ContainerHeader(_avi_seconds(_head(path)), guessed=True)
+        return ContainerHeader(_avi_seconds(_head(path)), estimated=True)
     if demuxer == "mp3":
-        return ContainerHeader(guessed=not _counts_its_frames(path))
-    return ContainerHeader(ended=demuxer != "ogg" or _ends_properly(path))
+        return ContainerHeader(estimated=not _counts_its_frames(path))
+    return ContainerHeader(has_end_mark=demuxer != "ogg" or _ends_properly(path))
 
 
 def _ends_properly(path: str) -> bool:

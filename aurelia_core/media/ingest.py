@@ -11,8 +11,8 @@ from typing import Any, TypedDict
 
 import av
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Mask, Samples, Vector
 from aurelia_core.media import readers
 from aurelia_core.media.header import has_index, read_container_header
 from aurelia_core.media.probe import StreamPackets, check_against_header, decode_timestamps, read_packets
@@ -76,7 +76,7 @@ def ingest(source: DecodeSource, folder: str, long: float, pictures: bool) -> Cl
                 raise Damaged(f"has {_SENSES[stream.type]} in a format that nothing here decodes; convert it to mp4")
         tracks = read_packets(opened, used, source.demuxer)
         check_against_header(opened, list(tracks.values()), read_container_header(path, source.demuxer), long)
-        heard = tracks[sound.index] if sound is not None and tracks[sound.index].stamps else None
+        heard = tracks[sound.index] if sound is not None and tracks[sound.index].timestamps else None
         seen = tracks[picture.index] if picture is not None and pictures else None
         facts = _picture_facts(opened, picture, seen) if seen is not None else _no_picture()
         if seen is not None:
@@ -173,7 +173,7 @@ def _picture_facts(opened: Any, stream: Any, track: StreamPackets) -> ClipFacts:
     facts["width"], facts["height"] = size if turn % 180 == 0 else size[::-1]
     facts["rotation"] = turn
     facts["ordinal"] = "avi" in opened.format.name
-    facts["fps"] = round(len(track.stamps) / track.seconds, 3) if track.seconds else None
+    facts["fps"] = round(len(track.timestamps) / track.seconds, 3) if track.seconds else None
     return facts
 
 
@@ -183,10 +183,10 @@ def _origin(seen: StreamPackets, heard: StreamPackets | None) -> float:
     return heard.start if early and heard is not None else seen.start
 
 
-def _index(path: str, demuxer: str, track: StreamPackets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _index(path: str, demuxer: str, track: StreamPackets) -> tuple[Vector, Mask]:
     """Time stamps and key flags of all frames; a short clip is decoded to know them for certain."""
-    order = np.argsort(track.stamps, kind="stable")
-    times, keys = np.array(track.stamps)[order], np.array(track.keys)[order]
+    order = np.argsort(track.timestamps, kind="stable")
+    times, keys = np.array(track.timestamps)[order], np.array(track.key_flags)[order]
     if track.seconds > FULL_GRID_SECONDS:
         return times, keys
     found = decode_timestamps(path, demuxer)
@@ -203,7 +203,7 @@ def _index(path: str, demuxer: str, track: StreamPackets) -> tuple[npt.NDArray[n
 def _decode_audio(opened: Any, stream: Any, track: StreamPackets, facts: ClipFacts, target: Path) -> None:
     """Decode the sound to mono at 16 kHz and place it on the clip's time line."""
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=STORED_SAMPLE_RATE)
-    waiting, parts = av.AudioFifo(), list[npt.NDArray[np.float32]]()
+    waiting, parts = av.AudioFifo(), list[Samples]()
     start, heard, lost = math.nan, 0.0, 0
     opened.seek(0)
     for number, packet in enumerate(opened.demux(stream)):
@@ -244,5 +244,5 @@ def _decode_audio(opened: Any, stream: Any, track: StreamPackets, facts: ClipFac
     facts["duration"] = facts["duration"] or round(length, 6)
 
 
-def _mono(resampler: Any, frame: Any) -> list[npt.NDArray[np.float32]]:
+def _mono(resampler: Any, frame: Any) -> list[Samples]:
     return [part.to_ndarray()[0] for part in resampler.resample(frame)]

@@ -6,16 +6,15 @@ processes are started on first use, kept for later jobs, shared by all stores wi
 
 import atexit
 import errno
-import multiprocessing
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as Expired
-from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
+from loky.backend import get_context
 from pebble import ProcessExpired, ProcessPool
 
 from aurelia_core.errors import MediaError
@@ -120,7 +119,8 @@ class DecodePool:
                     max_tasks=_MAX_JOBS_PER_CHILD,
                     initializer=_limit,
                     initargs=(self._memory,),
-                    context=_context(),
+                    # A loky child does not run the parent's main module, which may have no `if __name__` guard.
+                    context=get_context("loky"),
                 )
             return self._pool.schedule(_job, args=(job, args), timeout=seconds)
 
@@ -177,22 +177,3 @@ def _starved() -> bool:
         return int(peak) * 1024 > resource.getrlimit(resource.RLIMIT_AS)[0] / 2
     except (ImportError, OSError, IndexError, ValueError):
         return False
-
-
-def _context() -> SpawnContext:
-    """Spawned children (the parent has threads) that do not run the parent's main module again."""
-    return _Context() if os.name == "posix" else multiprocessing.get_context("spawn")
-
-
-class _Process(SpawnProcess):
-    """A spawned process that leaves the main module alone: a user's script may have no `if __name__` guard."""
-
-    @staticmethod
-    def _Popen(process_obj: Any) -> Any:
-        from aurelia_core.media.spawn import Popen
-
-        return Popen(process_obj)
-
-
-class _Context(SpawnContext):
-    Process = _Process

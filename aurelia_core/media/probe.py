@@ -11,8 +11,8 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Vector
 from aurelia_core.media.header import ContainerHeader
 from aurelia_core.media.source import Damaged, find_video_stream, open_container
 
@@ -31,13 +31,13 @@ class StreamPackets:
         packets: shown packets that must decode to a frame.
     """
 
-    promised: float | None
+    declared_seconds: float | None
     start: float = math.inf
     end: float = -math.inf
     first: float = math.inf
-    covered: float = 0.0
-    stamps: list[float] = field(default_factory=list)
-    keys: list[bool] = field(default_factory=list)
+    covered_seconds: float = 0.0
+    timestamps: list[float] = field(default_factory=list)
+    key_flags: list[bool] = field(default_factory=list)
     packets: int = 0
 
     @property
@@ -46,19 +46,19 @@ class StreamPackets:
         return max(0.0, self.end - self.start)
 
     @property
-    def gap(self) -> float:
+    def end_tolerance(self) -> float:
         """One and a half usual frame lengths: what rounding at the end may cost."""
-        return 1.5 * self.covered / max(1, len(self.stamps))
+        return 1.5 * self.covered_seconds / max(1, len(self.timestamps))
 
-    def add(self, time: float, length: float, packet: Any) -> None:
+    def add_packet(self, time: float, length: float, packet: Any) -> None:
         """Count one packet."""
         self.first = min(self.first, time)
-        self.covered = max(self.covered, time + length - self.first)
+        self.covered_seconds = max(self.covered_seconds, time + length - self.first)
         if packet.is_discard:
             return
         self.start, self.end = min(self.start, time), max(self.end, time + length)
-        self.stamps.append(time)
-        self.keys.append(bool(packet.is_keyframe))
+        self.timestamps.append(time)
+        self.key_flags.append(bool(packet.is_keyframe))
         self.packets += packet.size > _PLACEHOLDER_BYTES
 
 
@@ -76,7 +76,7 @@ def read_packets(opened: Any, streams: list[Any], demuxer: str) -> dict[int, Str
             if stamp is None or not packet.size:
                 continue
             length = float(packet.duration * packet.time_base) if packet.duration else usual[packet.stream_index]
-            tracks[packet.stream_index].add(float(stamp * packet.time_base), length, packet)
+            tracks[packet.stream_index].add_packet(float(stamp * packet.time_base), length, packet)
     except av.FFmpegError:
         # A read error is the end of what the file holds; the comparison with the promise tells what is missing.
         pass
@@ -95,17 +95,17 @@ def check_against_header(opened: Any, tracks: list[StreamPackets], header: Conta
     Raises:
         Damaged: it holds less than it promises, nothing at all, or is longer than allowed.
     """
-    held = max((track.covered for track in tracks), default=0.0)
+    held = max((track.covered_seconds for track in tracks), default=0.0)
     if held <= 0:
         raise Damaged("holds no picture and no sound that can be read; download or convert it again")
-    whole = float(opened.duration) / av.time_base if opened.duration and not header.guessed else None
-    spans = max(track.first + track.covered for track in tracks) - min(track.first for track in tracks)
-    gap = max(track.gap for track in tracks)
+    whole = float(opened.duration) / av.time_base if opened.duration and not header.estimated else None
+    spans = max(track.first + track.covered_seconds for track in tracks) - min(track.first for track in tracks)
+    gap = max(track.end_tolerance for track in tracks)
     rough = max(0.3, 0.02 * spans, gap)
     promises = [(whole, spans, rough), (header.seconds if header.exact else None, spans, max(0.1, 0.005 * spans, gap))]
     for track in tracks:
-        fine = max(0.06, 0.005 * track.covered, track.gap)
-        promises.append((None if header.guessed else track.promised, track.covered, fine))
+        fine = max(0.06, 0.005 * track.covered_seconds, track.end_tolerance)
+        promises.append((None if header.estimated else track.declared_seconds, track.covered_seconds, fine))
     for promised, found, slack in promises:
         if promised is not None and promised - found > slack:
             raise Damaged(
@@ -113,7 +113,7 @@ def check_against_header(opened: Any, tracks: list[StreamPackets], header: Conta
             )
     if header.seconds is not None and header.seconds - spans > max(1.0, 0.1 * spans):
         raise Damaged(f"promises {header.seconds:.1f} s but holds {spans:.1f} s; download or convert it again")
-    if not header.ended:
+    if not header.has_end_mark:
         raise Damaged(f"is cut short: after {spans:.1f} s its end mark is missing; download or convert it again")
     # Not `held`: a track that begins hours after the other one makes hours of a clip.
     if spans > long:
@@ -122,9 +122,7 @@ def check_against_header(opened: Any, tracks: list[StreamPackets], header: Conta
         )
 
 
-def decode_timestamps(
-    path: str, demuxer: str, start: float = -math.inf, end: float = math.inf
-) -> npt.NDArray[np.float64]:
+def decode_timestamps(path: str, demuxer: str, start: float = -math.inf, end: float = math.inf) -> Vector:
     """Decode a stretch only to see that it decodes.
 
     Args:

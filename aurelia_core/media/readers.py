@@ -9,11 +9,10 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Images, Vector
 from aurelia_core.media.source import Damaged, ffmpeg_reason, find_video_stream, open_container
 
-_Image = npt.NDArray[np.uint8]
 _TIMESTAMP_TOLERANCE = 0.002
 """Seconds by which two libraries may round the same time stamp differently."""
 _SEEK_GAP_SECONDS = 4.0
@@ -42,7 +41,7 @@ class FrameRequest:
     ordinals: Sequence[int] | None = None
 
 
-def read_frames(path: str, demuxer: str, wanted: FrameRequest, reader: str = "auto") -> Iterator[_Image]:
+def read_frames(path: str, demuxer: str, wanted: FrameRequest, reader: str = "auto") -> Iterator[Images]:
     """The wanted frames in order, uint8[height, width, 3] RGB, with decord ("auto", "decord") or PyAV ("pyav").
 
     Raises:
@@ -63,7 +62,7 @@ def read_frames(path: str, demuxer: str, wanted: FrameRequest, reader: str = "au
     yield from _pyav(path, demuxer, wanted)
 
 
-def _decord(path: str, wanted: FrameRequest) -> Iterator[_Image]:
+def _decord(path: str, wanted: FrameRequest) -> Iterator[Images]:
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
@@ -89,7 +88,7 @@ def _decord(path: str, wanted: FrameRequest) -> Iterator[_Image]:
             ) from error
 
 
-def _nearest(stamps: npt.NDArray[np.float64], times: Sequence[float]) -> list[int]:
+def _nearest(stamps: Vector, times: Sequence[float]) -> list[int]:
     right = np.clip(np.searchsorted(stamps, times), 0, len(stamps) - 1)
     left = np.maximum(right - 1, 0)
     best = np.where(np.abs(stamps[left] - times) <= np.abs(stamps[right] - times), left, right)
@@ -98,7 +97,7 @@ def _nearest(stamps: npt.NDArray[np.float64], times: Sequence[float]) -> list[in
     return [int(index) for index in best]
 
 
-def _pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[_Image]:
+def _pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[Images]:
     with open_container(path, demuxer) as opened:
         stream = find_video_stream(opened)
         if stream is None:
@@ -122,7 +121,7 @@ def _pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[_Image]:
                 raise _missing(wanted.times[done])
 
 
-def _counted(opened: Any, stream: Any, wanted: FrameRequest, ordinals: Sequence[int]) -> Iterator[_Image]:
+def _counted(opened: Any, stream: Any, wanted: FrameRequest, ordinals: Sequence[int]) -> Iterator[Images]:
     """Frames by their numbers in the order in which they are shown."""
     todo = set(ordinals)
     try:
@@ -155,7 +154,7 @@ def _forward(opened: Any, stream: Any, time: float) -> Iterator[tuple[Any, float
         ) from error
 
 
-def _upright(frame: Any, wanted: FrameRequest) -> _Image:
+def _upright(frame: Any, wanted: FrameRequest) -> Images:
     turns = wanted.rotation // 90 % 4
     width, height = (wanted.height, wanted.width) if turns % 2 else (wanted.width, wanted.height)
     picture = frame.to_ndarray(width=width, height=height, format="rgb24", interpolation="BICUBIC")

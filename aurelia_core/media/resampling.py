@@ -3,11 +3,10 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Samples
 from aurelia_core.media.ingest import STORED_SAMPLE_RATE
 
-Samples = npt.NDArray[np.float32]
 MAX_BLOCK_SAMPLES = 1 << 20
 """Samples that are transformed at once; longer sound goes in blocks: memory is bounded, and time grows evenly."""
 _BLOCK_MARGIN = 2048

@@ -7,13 +7,10 @@ finds what an earlier one decoded.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import FrameIndices, Mask, Vector
 from aurelia_core.errors import InputError
-from aurelia_core.types import Window
-
-_Times = npt.NDArray[np.float64]
-FrameIndices = npt.NDArray[np.int64]
+from aurelia_core.types import Span, Window
 
 GRID_RATE = 12.0
 """Densest grid, frames a second."""
@@ -25,13 +22,13 @@ COARSE_GRID_FRAMES = 480
 """Frames of the grid over the whole of a longer clip."""
 
 
-def normalize_windows(windows: Sequence[Window], duration: float) -> list[tuple[float, float]]:
+def normalize_windows(windows: Sequence[Window], duration: float) -> list[Span]:
     """Windows as (start, end) inside 0..duration, ascending, overlaps merged; none given means the whole clip.
 
     Raises:
         InputError: a window is empty or lies outside the clip.
     """
-    spans: list[tuple[float, float]] = []
+    spans: list[Span] = []
     asked = [(window["start"], window["end"]) for window in windows] or [(0.0, duration)]
     for start, end in sorted(asked):
         low, high = max(0.0, float(start)), min(float(end), duration)
@@ -44,7 +41,7 @@ def normalize_windows(windows: Sequence[Window], duration: float) -> list[tuple[
     return spans
 
 
-def spread_times(spans: Sequence[tuple[float, float]], count: int) -> _Times:
+def spread_times(spans: Sequence[Span], count: int) -> Vector:
     """`count` times spread evenly over spans, in proportion to their lengths, each in the middle of its share."""
     lengths = np.array([end - start for start, end in spans])
     ends = np.cumsum(lengths)
@@ -54,7 +51,7 @@ def spread_times(spans: Sequence[tuple[float, float]], count: int) -> _Times:
     return np.asarray(starts[which] + along - (ends - lengths)[which], np.float64)
 
 
-def grid_indices(times: _Times, start: float, end: float, rate: float) -> FrameIndices:
+def grid_indices(times: Vector, start: float, end: float, rate: float) -> FrameIndices:
     """Indices of the frames shown at start, start + 1/rate, ... below end; ascending, each once, at least one."""
     ticks = start + np.arange(max(1, int(np.ceil((end - start) * rate - 1e-6)))) / rate
     # A hair later, so that a tick which falls on a frame's own time takes that frame in spite of rounding.
@@ -62,7 +59,7 @@ def grid_indices(times: _Times, start: float, end: float, rate: float) -> FrameI
     return np.unique(np.clip(shown, 0, len(times) - 1)).astype(np.int64)
 
 
-def coarse_grid_indices(times: _Times, keys: npt.NDArray[np.bool_], duration: float) -> FrameIndices:
+def coarse_grid_indices(times: Vector, keys: Mask, duration: float) -> FrameIndices:
     """The grid over all of a long clip; a key frame within half a step replaces a frame that costs more to decode."""
     rate = min(GRID_RATE, COARSE_GRID_FRAMES / duration)
     chosen = grid_indices(times, 0.0, duration, rate)
@@ -76,7 +73,7 @@ def coarse_grid_indices(times: _Times, keys: npt.NDArray[np.bool_], duration: fl
     return np.unique(np.where(np.abs(times[nearest] - times[chosen]) <= 0.5 / rate, nearest, chosen)).astype(np.int64)
 
 
-def pick_frames(times: _Times, spans: Sequence[tuple[float, float]], count: int) -> FrameIndices:
+def pick_frames(times: Vector, spans: Sequence[Span], count: int) -> FrameIndices:
     """Positions in `times` of at most `count` frames spread over spans: in a span, or what is shown in its middle.
 
     Args:
@@ -102,7 +99,7 @@ def pick_frames(times: _Times, spans: Sequence[tuple[float, float]], count: int)
     return picked
 
 
-def _within(times: _Times, low: float, high: float) -> FrameIndices:
+def _within(times: Vector, low: float, high: float) -> FrameIndices:
     """Positions in one span; in a span between two frames, the one that is shown in its middle."""
     inside = np.flatnonzero((times >= low - 1e-6) & (times < high))
     if len(inside):

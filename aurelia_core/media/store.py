@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Images, Mask, Samples, Vector
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media.admission import (
     PROBE_VERSION,
@@ -42,14 +42,14 @@ _READERS = ("auto", "decord", "pyav")
 class Frames(NamedTuple):
     """Frames of a clip: `times` float64[N], seconds from its start, ascending; `images` uint8[N, H, W, 3], RGB."""
 
-    times: npt.NDArray[np.float64]
-    images: npt.NDArray[np.uint8]
+    times: Vector
+    images: Images
 
 
 class AudioSegment(NamedTuple):
     """Sound of one window: `samples` float32[n], mono, -1..1, at `rate` Hz, the first one at `start` seconds."""
 
-    samples: npt.NDArray[np.float32]
+    samples: Samples
     rate: int
     start: float
 
@@ -58,7 +58,7 @@ class ClipStore:
     """Clips by content: admits files, and gives their frames and samples; synchronous and thread-safe.
 
     Attributes:
-        decodes: how many decoding jobs this store started so far (a second question on a clip starts none).
+        decode_count: how many decoding jobs this store started so far (a second question on a clip starts none).
     """
 
     def __init__(self, settings: Settings, *, copy: bool = False, reader: str = "auto") -> None:
@@ -76,10 +76,10 @@ class ClipStore:
         if reader not in _READERS:
             raise InputError(f"There is no reader {reader!r}; use one of {', '.join(_READERS)}")
         self.settings = settings
-        self.decodes = 0
+        self.decode_count = 0
         self._copy = copy
         self._reader = reader
-        self._cache = ClipCache(settings.cache)
+        self._cache = ClipCache(settings.cache_folder)
         self._lock = threading.Lock()
 
     def admit(self, name: str | Path, kind: MediaKind = "video") -> MediaRef:
@@ -129,7 +129,7 @@ class ClipStore:
             raise _no_picture(display_name(ref["name"]))
         spans = normalize_windows(windows, ref["duration"])
         facts = self._facts(ref["id"], "video")
-        times, images = self._shelf(ref["id"], facts).take(spans, count, height)
+        times, images = self._frame_index(ref["id"], facts).select_frames(spans, count, height)
         self._cache.touch(ref["id"])
         return Frames(times, images)
 
@@ -162,7 +162,7 @@ class ClipStore:
         cuts = [samples[round(start * STORED_SAMPLE_RATE) : round(end * STORED_SAMPLE_RATE)] for start, end in spans]
         return [AudioSegment(downsample(cut, rate), rate, start) for cut, (start, _) in zip(cuts, spans, strict=True)]
 
-    def file(self, ref: MediaRef) -> Path:
+    def verified_path(self, ref: MediaRef) -> Path:
         """The clip's own file, checked again, for an adapter that uploads it.
 
         Raises:
@@ -239,15 +239,15 @@ class ClipStore:
         found = read_cached_facts(self._cache, clip, kind)
         if found is None:
             with self._cache.lock(clip):
-                found = read_cached_facts(self._cache, clip, kind) or self._survey(clip, kind)
+                found = read_cached_facts(self._cache, clip, kind) or self._probe(clip, kind)
         return found
 
-    def _survey(self, clip: str, kind: MediaKind) -> ClipFacts:
+    def _probe(self, clip: str, kind: MediaKind) -> ClipFacts:
         with self._cache.workspace() as folder:
             facts: ClipFacts = self._run(clip, ingest, str(folder), self.settings.max_clip_seconds, kind == "video")
             for made in ("index.npz", "audio.npy"):
                 if (folder / made).exists():
-                    self._cache.keep(folder / made, clip, f"{kind}-{made}")
+                    self._cache.store_entry(folder / made, clip, f"{kind}-{made}")
         self._cache.write_json(clip, f"{kind}.json", {"version": PROBE_VERSION, **facts})
         self._cache.trim(clip)
         return facts
@@ -257,26 +257,26 @@ class ClipStore:
         source = self._source(clip)
         name = str((self._cache.read_json(clip, "source.json") or {}).get("name", clip))
         with self._lock:
-            self.decodes += 1
+            self.decode_count += 1
         return shared_decode_pool(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
 
-    def _samples(self, clip: str, kind: MediaKind) -> npt.NDArray[np.float32]:
+    def _samples(self, clip: str, kind: MediaKind) -> Samples:
         facts = self._facts(clip, kind)
         entry = f"{kind}-audio.npy"
         found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
         if found is None:
             with self._cache.lock(clip):
-                self._survey(clip, kind)
+                self._probe(clip, kind)
             found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
         if found is None:
             raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
         return found
 
-    def _shelf(self, clip: str, facts: ClipFacts) -> FrameIndex:
+    def _frame_index(self, clip: str, facts: ClipFacts) -> FrameIndex:
         table = self._table(clip)
         if table is None:
             with self._cache.lock(clip):
-                facts = self._survey(clip, "video")
+                facts = self._probe(clip, "video")
             table = self._table(clip)
         if table is None:
             raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
@@ -286,10 +286,10 @@ class ClipStore:
 
         return FrameIndex(clip, facts, table[0], table[1], self._cache, take)
 
-    def _table(self, clip: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None:
+    def _table(self, clip: str) -> tuple[Vector, Mask] | None:
         try:
             # The file is opened here: numpy would leave it open when it is no archive.
-            place = self._cache.place(clip, "video-index.npz")
+            place = self._cache.entry_path(clip, "video-index.npz")
             with place.open("rb") as file, np.load(file, allow_pickle=False) as table:
                 return np.asarray(table["times"], np.float64), np.asarray(table["keys"], np.bool_)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

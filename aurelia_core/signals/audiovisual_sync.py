@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Vector
 from aurelia_core.signals.observation import AudiovisualSync, DetectedSound, Motion
-
-Vector = npt.NDArray[np.float64]
 
 _MAX_LAG_SECONDS = 1.0
 """Seconds of lag that are tried."""

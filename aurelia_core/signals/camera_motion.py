@@ -5,12 +5,9 @@ plain ground nothing can be said, and whatever moves there is taken to move itse
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import shift
 
-Images = npt.NDArray[np.uint8]
-_Grey = npt.NDArray[np.float32]
-Vector = npt.NDArray[np.float64]
+from aurelia_core.arrays import FloatImages, Images, Mask, Vector
 
 _DOWNSCALE = 2
 """Pixels of the frames per pixel of the pictures that are compared."""
@@ -45,26 +42,26 @@ def estimate_camera_shifts(images: Images) -> Vector:
     return found
 
 
-def shift_image(image: Images, by: Vector) -> _Grey:
+def shift_image(image: Images, by: Vector) -> FloatImages:
     """A frame shifted by pixels down and to the right, float32[H, W, 3]; what comes in from outside is the edge's."""
-    shifted: _Grey = shift(image.astype(np.float32), (by[0], by[1], 0.0), order=1, mode="nearest")
+    shifted: FloatImages = shift(image.astype(np.float32), (by[0], by[1], 0.0), order=1, mode="nearest")
     return shifted
 
 
-def _halved(images: Images) -> _Grey:
+def _halved(images: Images) -> FloatImages:
     rows, columns = images.shape[1] // _DOWNSCALE * _DOWNSCALE, images.shape[2] // _DOWNSCALE * _DOWNSCALE
     cut = images[:, :rows, :columns].mean(axis=-1, dtype=np.float32)
-    blocks: _Grey = cut.reshape(len(cut), rows // _DOWNSCALE, _DOWNSCALE, columns // _DOWNSCALE, _DOWNSCALE).mean(
+    blocks: FloatImages = cut.reshape(len(cut), rows // _DOWNSCALE, _DOWNSCALE, columns // _DOWNSCALE, _DOWNSCALE).mean(
         axis=(2, 4)
     )
     return blocks
 
 
-def _by_cells(values: _Grey) -> _Grey:
+def _by_cells(values: FloatImages) -> FloatImages:
     """The mean of each voting part, float32[rows * columns of CELLS]."""
     high, wide = values.shape[0] // _CELLS[0], values.shape[1] // _CELLS[1]
     cut = values[: high * _CELLS[0], : wide * _CELLS[1]]
-    cells: _Grey = cut.reshape(_CELLS[0], high, _CELLS[1], wide).mean(axis=(1, 3)).ravel()
+    cells: FloatImages = cut.reshape(_CELLS[0], high, _CELLS[1], wide).mean(axis=(1, 3)).ravel()
     return cells
 
 
@@ -76,13 +73,13 @@ def is_textured(images: Images) -> bool:
     return bool(_textured(_halved(images[middle : middle + 1])[0]).mean() >= _MAJORITY_SHARE)
 
 
-def _textured(grey: _Grey) -> npt.NDArray[np.bool_]:
+def _textured(grey: FloatImages) -> Mask:
     """Which parts of the picture can tell where they went."""
     slope = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
     return np.asarray(_by_cells(slope) > _MIN_TEXTURE, dtype=bool)
 
 
-def _between(before: _Grey, after: _Grey) -> tuple[float, float]:
+def _between(before: FloatImages, after: FloatImages) -> tuple[float, float]:
     inner = after[_MAX_SHIFT:-_MAX_SHIFT, _MAX_SHIFT:-_MAX_SHIFT]
     textured = _textured(inner)
     if textured.mean() < _MAJORITY_SHARE:
@@ -107,7 +104,7 @@ def _between(before: _Grey, after: _Grey) -> tuple[float, float]:
     )
 
 
-def _between_steps(cost: _Grey, at: int) -> float:
+def _between_steps(cost: FloatImages, at: int) -> float:
     """Where between the steps the least cost lies, -0.5..0.5: absolute differences fall and rise in straight lines."""
     if not 0 < at < len(cost) - 1:
         return 0.0

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from aurelia_core.arrays import FloatImages, Images, Vector
+
 COLOUR_NAMES = (
     "black", "white", "grey", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "magenta", "pink", "brown",
 )  # fmt: skip
@@ -22,7 +24,7 @@ def classify_colour(rgb: npt.ArrayLike) -> str:
     return COLOUR_NAMES[int(colour_indices(np.asarray(rgb, np.float32)[None])[0])]
 
 
-def colour_indices(rgb: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+def colour_indices(rgb: Images | FloatImages) -> npt.NDArray[np.int8]:
     """The colours of many pixels as positions in `NAMES`.
 
     Args:
@@ -51,7 +53,7 @@ def colour_indices(rgb: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.
     return named
 
 
-def colour_shares(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+def colour_shares(rgb: Images) -> Vector:
     """Share of the pixels that bear each name.
 
     Args:
@@ -61,13 +63,11 @@ def colour_shares(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         float64[len(NAMES)], summing to 1 (all zero without pixels).
     """
     found = colour_indices(rgb).ravel()
-    counts: npt.NDArray[np.float64] = np.bincount(found, minlength=len(COLOUR_NAMES)).astype(np.float64)
+    counts: Vector = np.bincount(found, minlength=len(COLOUR_NAMES)).astype(np.float64)
     return np.asarray(counts / max(1.0, float(counts.sum())), np.float64)
 
 
-def _hue(
-    value: npt.NDArray[np.float32], high: npt.NDArray[np.float32], spread: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
+def _hue(value: FloatImages, high: FloatImages, spread: FloatImages) -> FloatImages:
     """Hue in degrees, 0..360."""
     red, green, blue = value[..., 0], value[..., 1], value[..., 2]
     safe = np.maximum(spread, 1e-6)
@@ -76,5 +76,5 @@ def _hue(
         (green - blue) / safe % 6,
         np.where(high == green, (blue - red) / safe + 2, (red - green) / safe + 4),
     )
-    degrees: npt.NDArray[np.float32] = (hue * 60).astype(np.float32)
+    degrees: FloatImages = (hue * 60).astype(np.float32)
     return degrees

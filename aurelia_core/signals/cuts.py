@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
-Images = npt.NDArray[np.uint8]
-Vector = npt.NDArray[np.float64]
+from aurelia_core.arrays import Images, Mask, Vector
 
 _FLASH_LEVELS = 24.0
 """Grey levels of 255 by which a flash outshines the frames around it."""
@@ -18,7 +17,7 @@ _PIXEL_CHANGE_LEVELS = 30
 class CutsAndFlashes(NamedTuple):
     """Flash frames (bool[N]) and the indices of the first frame after each cut."""
 
-    flashing: npt.NDArray[np.bool_]
+    flash_mask: Mask
     cuts: list[int]
 
 
@@ -34,7 +33,7 @@ def detect_cuts_and_flashes(images: Images) -> CutsAndFlashes:
     return CutsAndFlashes(flashing, cuts)
 
 
-def _flashes(images: Images) -> npt.NDArray[np.bool_]:
+def _flashes(images: Images) -> Mask:
     """One or two frames much brighter than those on both sides, or blank white where neither side is."""
     count = len(images)
     if count < 3:
@@ -44,7 +43,7 @@ def _flashes(images: Images) -> npt.NDArray[np.bool_]:
     blank = (images.min(axis=(1, 2, 3)) > 225) & (images.std(axis=(1, 2, 3)) < 6)
     usual = median_filter(light, size=5, mode="mirror") if count >= 5 else np.full(count, float(np.median(light)))
     rare = median_filter(blank.astype(np.uint8), size=5, mode="mirror") == 0 if count >= 5 else np.zeros(count, bool)
-    found: npt.NDArray[np.bool_] = (light - usual > _FLASH_LEVELS) | (blank & rare)
+    found: Mask = (light - usual > _FLASH_LEVELS) | (blank & rare)
     for first, last in _spans(found):
         before, after = light[max(0, first - 1)], light[min(count - 1, last)]
         inside = light[first:last].min()
@@ -54,7 +53,7 @@ def _flashes(images: Images) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _spans(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _spans(mask: Mask) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 

@@ -8,32 +8,31 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Images, Samples, Vector
 from aurelia_core.signals.audiovisual_sync import estimate_sync
 from aurelia_core.signals.merge import blend_colours, merge_observations
 from aurelia_core.signals.observation import ColourShare, Observation
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.sound_events import MIN_SAMPLE_RATE, AudioAnalysis, analyze_audio, estimate_noise_floor
 from aurelia_core.signals.video import VideoAnalysis, analyze_frames
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.types import MediaRef, Span, Window
 
 __all__ = ["observe_clip", "merge_observations"]
 
 MAX_SAMPLE_RATE = 16000
-Span = tuple[float, float]
 
 
 class _Frames(Protocol):
     @property
-    def times(self) -> npt.NDArray[np.float64]: ...
+    def times(self) -> Vector: ...
     @property
-    def images(self) -> npt.NDArray[np.uint8]: ...
+    def images(self) -> Images: ...
 
 
 class _Audio(Protocol):
     @property
-    def samples(self) -> npt.NDArray[np.float32]: ...
+    def samples(self) -> Samples: ...
     @property
     def rate(self) -> int: ...
     @property
@@ -83,10 +82,10 @@ def observe_clip(
     return Observation(
         duration=clip["duration"],
         has_audio=has_audio,
-        seen=tuple(spans) if pieces else (),
-        heard=heard,
+        video_spans=tuple(spans) if pieces else (),
+        audio_spans=heard,
         frame_gap=gap,
-        rate=rate,
+        sample_rate=rate,
         sounds=found,
         silences=tuple(span for part in sounds for span in part.silences),
         motions=motions,
@@ -94,8 +93,8 @@ def observe_clip(
         cuts=tuple(sorted(cut for piece in pieces for cut in piece.cuts)),
         flashes=tuple(sorted(flash for piece in pieces for flash in piece.flashes)),
         tempo=estimate_tempo(found),
-        coincidence=estimate_sync(motions, found, gap),
-        drift=max((piece.drift for piece in pieces), default=0.0),
+        sync=estimate_sync(motions, found, gap),
+        camera_drift=max((piece.camera_drift for piece in pieces), default=0.0),
     )
 
 

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from aurelia_core.arrays import FloatImages, Images, Mask, Vector
 from aurelia_core.signals import colours
-from aurelia_core.signals.blocks import BLOCK_CHANGE_LEVELS, block_means, detect_changed_blocks
-from aurelia_core.signals.camera_motion import estimate_camera_shifts, is_textured
+from aurelia_core.signals.camera_motion import estimate_camera_shifts, is_textured, shift_image
 from aurelia_core.signals.observation import Motion
 
-Images = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
-Vector = npt.NDArray[np.float64]
-
+_BLOCK_ROWS = 60
+"""Rows of the picture on which motion is measured."""
+_BLOCK_CHANGE_LEVELS = 22.0
+"""Levels of 255 in any channel above which a block counts as changed; codec noise stays below."""
+_EDGE_TOLERANCE = 0.3
+"""Share of the local range of levels that a block must differ by besides, in a picture that drifts."""
 _JOIN_REACH = 0.035
 """Fraction of the height by which changed spots are joined into one region."""
 _MIN_REGION_SHARE = 0.0008
@@ -40,7 +41,7 @@ class ShotMotion(NamedTuple):
 
     motions: list[Motion]
     activity: Vector
-    drift: float = 0.0
+    camera_drift: float = 0.0
 
 
 @dataclass(eq=False)
@@ -58,11 +59,11 @@ def detect_motions(times: Vector, images: Images) -> ShotMotion:
         times: float64[N], seconds, ascending.
         images: uint8[N, H, W, 3] RGB.
     """
-    small = block_means(images)
+    small = _block_means(images)
     if len(small) < 2:
         return ShotMotion([], np.zeros(small.shape[1:3]))
     drift = estimate_camera_shifts(images)
-    masks = detect_changed_blocks(small, images, drift)
+    masks = _changed_blocks(small, images, drift)
     tracks = _bodies(_join(_follow(masks, times), small, times), small, times)
     found = [
         _motion(track, times, small, _COLOUR_DISTANCE_IN_FILM if drift.any() else _COLOUR_DISTANCE) for track in tracks
@@ -97,6 +98,38 @@ def join_motions(first: Motion, second: Motion) -> Motion:
         colour=first.colour or second.colour,
         confidence=max(first.confidence, second.confidence),
     )
+
+
+def _block_means(images: Images | FloatImages) -> FloatImages:
+    """Block means, about `ROWS` rows high: what a codec adds to single pixels averages out."""
+    block = max(1, images.shape[1] // _BLOCK_ROWS)
+    rows, columns = images.shape[1] // block, images.shape[2] // block
+    cut = images[:, : rows * block, : columns * block]
+    shape = (len(images), rows, block, columns, block, 3)
+    small: FloatImages = cut.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
+    return small
+
+
+def _changed_blocks(small: FloatImages, images: Images, drift: Vector) -> Mask:
+    """Blocks that differ from the frame before, bool[N - 1, rows, columns].
+
+    Where the picture as a whole has shifted, the earlier frame is shifted after it, and edges, which no shift brings
+    together exactly, have to differ by more.
+    """
+    masks: Mask = np.abs(np.diff(small, axis=0)).max(axis=-1) > _BLOCK_CHANGE_LEVELS
+    for pair in np.flatnonzero(drift.any(axis=1)).tolist():
+        before = _block_means(shift_image(images[pair], drift[pair])[None])[0]
+        steep = _steepness(small[pair + 1])
+        masks[pair] = np.abs(small[pair + 1] - before).max(axis=-1) > _BLOCK_CHANGE_LEVELS + _EDGE_TOLERANCE * steep
+    return masks
+
+
+def _steepness(frame: FloatImages) -> FloatImages:
+    """Range of levels in the 3 x 3 blocks around each block, float32[rows, columns]."""
+    high = ndimage.maximum_filter(frame, size=(3, 3, 1))
+    low = ndimage.minimum_filter(frame, size=(3, 3, 1))
+    steep: FloatImages = (high - low).max(axis=-1)
+    return steep
 
 
 def _regions(mask: Mask) -> list[Mask]:
@@ -135,7 +168,7 @@ def _alive(track: _Track, pair: int, times: Vector) -> bool:
     return last >= pair - 1 or float(times[pair] - times[last + 1]) <= MAX_PAUSE_SECONDS
 
 
-def _join(tracks: list[_Track], small: npt.NDArray[np.float32], times: Vector) -> list[_Track]:
+def _join(tracks: list[_Track], small: FloatImages, times: Vector) -> list[_Track]:
     """Join two runs in one place if between them the region stays away from its place of rest.
 
     Frames in step with a bounce see it stand still, but not where it rests.
@@ -152,7 +185,7 @@ def _join(tracks: list[_Track], small: npt.NDArray[np.float32], times: Vector) -
     return runs
 
 
-def _same_rest(a: _Track, b: _Track, small: npt.NDArray[np.float32], times: Vector) -> bool:
+def _same_rest(a: _Track, b: _Track, small: FloatImages, times: Vector) -> bool:
     last, first = a.pairs[-1] + 1, b.pairs[0]
     if not (0 <= first - last <= 4) or times[first] - times[last] > 1.0:
         return False
@@ -161,12 +194,12 @@ def _same_rest(a: _Track, b: _Track, small: npt.NDArray[np.float32], times: Vect
     if both.sum() < 0.3 * min(union_a.sum(), union_b.sum()):
         return False
     rest, again = small[a.pairs[0]][both], small[b.pairs[-1] + 1][both]
-    if np.abs(rest - again).max(axis=-1).mean() > BLOCK_CHANGE_LEVELS / 2:
+    if np.abs(rest - again).max(axis=-1).mean() > _BLOCK_CHANGE_LEVELS / 2:
         return False
-    return all(np.abs(small[i][both] - rest).max(axis=-1).mean() > BLOCK_CHANGE_LEVELS for i in range(last, first + 1))
+    return all(np.abs(small[i][both] - rest).max(axis=-1).mean() > _BLOCK_CHANGE_LEVELS for i in range(last, first + 1))
 
 
-def _bodies(tracks: list[_Track], small: npt.NDArray[np.float32], times: Vector) -> list[_Track]:
+def _bodies(tracks: list[_Track], small: FloatImages, times: Vector) -> list[_Track]:
     """Join the moving edges of one plain body: inside it nothing changes, so that its edges seem to move apart."""
     bodies: list[_Track] = []
     for track in tracks:
@@ -185,7 +218,7 @@ def _together(a: _Track, b: _Track, times: Vector) -> bool:
     return begins <= ends or float(times[begins] - times[ends]) <= MAX_PAUSE_SECONDS
 
 
-def _one_body(a: _Track, b: _Track, small: npt.NDArray[np.float32]) -> bool:
+def _one_body(a: _Track, b: _Track, small: FloatImages) -> bool:
     """Whether the regions overlap well, or the way from one to the other runs over one colour unlike the ground."""
     mask_a, mask_b = _union(a), _union(b)
     shared = int((mask_a & mask_b).sum())
@@ -205,18 +238,18 @@ def _one_body(a: _Track, b: _Track, small: npt.NDArray[np.float32]) -> bool:
     for frame in (small[b.pairs[0]], small[b.pairs[0] + 1]):
         line, ground = frame[rows, columns], _ground(frame, union)
         inner = line[1:-1] if len(line) > 3 else line
-        plain = np.abs(inner - np.median(inner, axis=0)).max() < BLOCK_CHANGE_LEVELS
-        if plain and np.abs(np.median(inner, axis=0) - ground).max() > BLOCK_CHANGE_LEVELS:
+        plain = np.abs(inner - np.median(inner, axis=0)).max() < _BLOCK_CHANGE_LEVELS
+        if plain and np.abs(np.median(inner, axis=0) - ground).max() > _BLOCK_CHANGE_LEVELS:
             return True
     return False
 
 
-def _ground(frame: npt.NDArray[np.float32], region: Mask) -> npt.NDArray[np.float32]:
+def _ground(frame: FloatImages, region: Mask) -> FloatImages:
     """The colour of what lies close around a region, float32[3]."""
     around = ndimage.binary_dilation(region, iterations=4) & ~ndimage.binary_dilation(region, iterations=2)
     if not around.any():
         around = np.ones_like(region)
-    ground: npt.NDArray[np.float32] = np.median(frame[around], axis=0)
+    ground: FloatImages = np.median(frame[around], axis=0)
     return ground
 
 
@@ -233,7 +266,7 @@ def _union(track: _Track) -> Mask:
     return union
 
 
-def _motion(track: _Track, times: Vector, small: npt.NDArray[np.float32], apart: float) -> Motion:
+def _motion(track: _Track, times: Vector, small: FloatImages, apart: float) -> Motion:
     union = _union(track)
     weight: Vector = np.stack(track.masks).sum(axis=0, dtype=np.float64)
     rows, columns = np.nonzero(union)
@@ -266,7 +299,7 @@ def _bounds(first: int, last: int, times: Vector) -> tuple[float, float]:
     return float(start), float(end)
 
 
-def _colour(track: _Track, small: npt.NDArray[np.float32], least: float) -> str | None:
+def _colour(track: _Track, small: FloatImages, least: float) -> str | None:
     """The name shared by most of the moving pixels that differ from what lies around the region.
 
     `least` is the fraction of the largest difference from which a pixel counts.
@@ -277,7 +310,7 @@ def _colour(track: _Track, small: npt.NDArray[np.float32], least: float) -> str 
         for frame in (small[pair], small[pair + 1]):
             pixels = frame[mask]
             apart = np.abs(pixels - _ground(frame, union)).max(axis=-1)
-            pixels = pixels[apart > max(BLOCK_CHANGE_LEVELS, least * float(np.percentile(apart, 95)))]
+            pixels = pixels[apart > max(_BLOCK_CHANGE_LEVELS, least * float(np.percentile(apart, 95)))]
             if len(pixels):
                 votes += np.bincount(colours.colour_indices(pixels), minlength=len(votes))
     if votes.sum() < 8 or votes.max() < 0.6 * votes.sum():

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import median_filter
 from scipy.signal import find_peaks
 
-Samples = npt.NDArray[np.float32]
-Vector = npt.NDArray[np.float64]
+from aurelia_core.arrays import Samples, Vector
 
 _TONALITY_FRAME_SECONDS = 0.12
 """Seconds of one spectrum for tonality: resolves harmonics 65 Hz apart, and follows a voice that glides."""

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Vector
 from aurelia_core.signals.observation import DetectedSound, Tempo
-
-Vector = npt.NDArray[np.float64]
 
 _MIN_BEAT_SECONDS, _MAX_BEAT_SECONDS = 0.2, 2.0
 """Seconds between beats: 300 to 30 beats a minute."""
@@ -26,7 +24,7 @@ def estimate_tempo(sounds: Sequence[DetectedSound]) -> Tempo | None:
         sounds: events in any order.
     """
     groups = [sorted(s.start for s in sounds)]
-    groups += [sorted(s.start for s in sounds if s.voice == voice) for voice in ("click", "tone", "noise")]
+    groups += [sorted(s.start for s in sounds if s.sound_class == voice) for voice in ("click", "tone", "noise")]
     found = [tempo for onsets in groups if (tempo := _steadiest(np.array(onsets)))]
     return max(found, key=lambda tempo: tempo.strength, default=None)
 

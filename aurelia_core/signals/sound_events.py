@@ -7,15 +7,12 @@ again or the spectrum changes for good. Pitch is `pitch`'s business, a beat `rhy
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
+from aurelia_core.arrays import Mask, Samples, Vector
 from aurelia_core.signals.observation import DetectedSound, SoundClass
 from aurelia_core.signals.pitch import ToneAnalysis, analyze_tone, has_steady_partials
-
-Samples = npt.NDArray[np.float32]
-Vector = npt.NDArray[np.float64]
-Span = tuple[float, float]
+from aurelia_core.types import Span
 
 _HOP_SECONDS = 0.005
 _FRAME_SECONDS = 0.02
@@ -119,11 +116,11 @@ def _runs(envelope: _Envelope) -> list[tuple[int, int]]:
     return [(a, b) for a, b in runs if b - a >= least and level[a:b].max() > max(floor + 9.5, _MIN_EVENT_DBFS + 4)]
 
 
-def _closed(mask: npt.NDArray[np.bool_], gap: int) -> npt.NDArray[np.bool_]:
+def _closed(mask: Mask, gap: int) -> Mask:
     """The mask with gaps of up to `gap` filled."""
     padded = np.concatenate([np.zeros(gap, bool), mask, np.zeros(gap, bool)])
     grown = maximum_filter1d(padded.astype(np.int8), 2 * (gap // 2) + 1)
-    filled: npt.NDArray[np.bool_] = minimum_filter1d(grown, 2 * (gap // 2) + 1)[gap:-gap].astype(bool)
+    filled: Mask = minimum_filter1d(grown, 2 * (gap // 2) + 1)[gap:-gap].astype(bool)
     return filled
 
 
@@ -184,7 +181,7 @@ def _changes(samples: Samples, rate: int, hop: float, offset: int) -> list[int]:
     return found
 
 
-def _bands(power: npt.NDArray[np.float32]) -> Vector:
+def _bands(power: Samples) -> Vector:
     """Power in third-of-an-octave-like bands, never narrower than one bin."""
     edges = np.unique(np.rint(np.geomspace(2, power.shape[0], 28)).astype(int))
     bands = [power[a:b].sum(axis=0, dtype=np.float64) for a, b in zip(edges[:-1], edges[1:], strict=True)]
@@ -243,15 +240,15 @@ def _describe(
         start=round(start + begin, 3),
         end=round(start + end, 3),
         level=round(10 * float(np.log10(np.mean(part.astype(np.float64) ** 2) + 1e-10)), 1),
-        voice=voice,
+        sound_class=voice,
         pitch=round(kind.pitch, 1) if voice == "tone" and kind.pitch else None,
         harmonic=voice == "tone" and kind.harmonic,
         attack=round(peak * hop / rate, 3),
         decay=round((int(fallen[0]) if len(fallen) else len(level) - peak) * hop / rate, 3),
         brightness=round(float(np.median(centroid)), 0),
         confidence=round(sure, 2),
-        middle=round(middle, 0),
-        tonal=round(kind.share, 2),
+        median_frequency=round(middle, 0),
+        tonality=round(kind.share, 2),
     )
 
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from aurelia_core.arrays import Images, Mask, Vector
 from aurelia_core.signals import colours
 from aurelia_core.signals.cuts import detect_cuts_and_flashes
 from aurelia_core.signals.motion import MAX_PAUSE_SECONDS, detect_motions, is_same_motion, join_motions
@@ -21,10 +21,10 @@ class VideoAnalysis(NamedTuple):
     colours: tuple[ColourShare, ...]
     cuts: tuple[float, ...]
     flashes: tuple[float, ...]
-    drift: float = 0.0
+    camera_drift: float = 0.0
 
 
-def analyze_frames(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]) -> VideoAnalysis:
+def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
     """What changes and what stays in one run of frames.
 
     Args:
@@ -34,16 +34,16 @@ def analyze_frames(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]
     if not len(images):
         return VideoAnalysis((), (), (), ())
     whole = detect_cuts_and_flashes(images)
-    calm = ~whole.flashing
+    calm = ~whole.flash_mask
     edges = [0, *whole.cuts, len(images)]
     motions: list[Motion] = []
     last_seen = times[0]
     drift = 0.0
-    still: list[npt.NDArray[np.bool_]] = []
+    still: list[Mask] = []
     for first, last in zip(edges[:-1], edges[1:], strict=True):
         inside = np.flatnonzero(calm[first:last]) + first
         part = detect_motions(times[inside], images[inside])
-        drift += part.drift
+        drift += part.camera_drift
         motions = _across(motions, part.motions, last_seen, times[inside])
         last_seen = times[inside][-1] if len(inside) else last_seen
         still += [part.activity == 0] * len(inside)
@@ -51,12 +51,12 @@ def analyze_frames(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8]
         motions=tuple(sorted(motions, key=lambda m: m.start)),
         colours=_colours(images[calm], still),
         cuts=tuple(_between(times, calm, cut) for cut in whole.cuts),
-        flashes=_flash_times(times, whole.flashing),
-        drift=round(drift, 4),
+        flashes=_flash_times(times, whole.flash_mask),
+        camera_drift=round(drift, 4),
     )
 
 
-def _across(before: list[Motion], after: list[Motion], last: float, times: npt.NDArray[np.float64]) -> list[Motion]:
+def _across(before: list[Motion], after: list[Motion], last: float, times: Vector) -> list[Motion]:
     """All motions so far; one that lasts until a cut is joined with one in its place that goes on after it."""
     found = list(before)
     for motion in after:
@@ -71,20 +71,20 @@ def _across(before: list[Motion], after: list[Motion], last: float, times: npt.N
     return found
 
 
-def _between(times: npt.NDArray[np.float64], calm: npt.NDArray[np.bool_], cut: int) -> float:
+def _between(times: Vector, calm: Mask, cut: int) -> float:
     """The middle between the last frame before a cut and the first after it."""
     before = np.flatnonzero(calm[:cut])
     earlier = times[before[-1]] if len(before) else times[cut]
     return round(float((earlier + times[cut]) / 2), 3)
 
 
-def _flash_times(times: npt.NDArray[np.float64], flashing: npt.NDArray[np.bool_]) -> tuple[float, ...]:
+def _flash_times(times: Vector, flashing: Mask) -> tuple[float, ...]:
     """The time of the first frame of each flash."""
     first = flashing & ~np.concatenate([[False], flashing[:-1]])
     return tuple(round(float(time), 3) for time in times[first])
 
 
-def _colours(images: npt.NDArray[np.uint8], still: list[npt.NDArray[np.bool_]]) -> tuple[ColourShare, ...]:
+def _colours(images: Images, still: list[Mask]) -> tuple[ColourShare, ...]:
     """The colours of the picture over all frames; the background is the widest where nothing moves."""
     if not len(images):
         return ()

@@ -105,7 +105,7 @@ def _inventory_steps(
     heard = inventory.describe_tracks(tracks) if tracks else inventory.describe_audio(seen)
     cue = _hearing_cue(seen, several=bool(tracks)) + change
     steps.append(_make_step(_append_windows(ears, "listen again", windows), cue, " ".join(heard), "audio"))
-    if seen.seen:
+    if seen.video_spans:
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
         windows = inventory.windows_text(inventory.event_windows(seen, "motion")) if named_stretches else ""
         cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
@@ -124,8 +124,8 @@ def _append_windows(task: str, verb: str, windows: str) -> str:
 def _hearing_cue(seen: Observation, *, several: bool) -> str:
     if not seen.has_audio:
         return "The clip carries no sound track."
-    total = sum(end - start for start, end in seen.heard)
-    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.rate // 2} Hz."]
+    total = sum(end - start for start, end in seen.audio_spans)
+    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.sample_rate // 2} Hz."]
     levels = [f"{sound.level:.0f}" for sound in seen.sounds[:8]]
     if levels and not several:
         parts.append(f"Levels in order of time: {', '.join(levels)} dBFS.")

@@ -116,7 +116,7 @@ def _describe_motions(seen: Observation) -> list[str]:
 
 def _describe_stillness(seen: Observation) -> list[str]:
     """A sentence for a picture without motions: it shifts as a whole, or nothing moves if the frames are dense."""
-    if seen.drift > 0:
+    if seen.camera_drift > 0:
         return ["The picture as a whole shifts."]
     if seen.frame_gap <= _FINE_FRAME_GAP:
         return ["Nothing moves in the picture."]
@@ -125,7 +125,7 @@ def _describe_stillness(seen: Observation) -> list[str]:
 
 def describe_picture(seen: Observation) -> list[str]:
     """Sentences on motion, background, cuts and flashes."""
-    if not seen.seen:
+    if not seen.video_spans:
         return []
     sentences = _describe_motions(seen) or _describe_stillness(seen)
     names = background_colours(seen)

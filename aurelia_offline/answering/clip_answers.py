@@ -48,7 +48,7 @@ def answer_steady(query: Query, seen: Observation) -> Finding:
 
 def answer_sync(query: Query, seen: Observation) -> Finding:
     """Whether motion and sound start together; with `query.value` 0 the question asks for the opposite."""
-    meeting = seen.coincidence
+    meeting = seen.sync
     if meeting is None:
         return unknown_finding("sound and motion have no onsets that could be compared")
     if is_continuous("sound", seen) or is_continuous("motion", seen):
@@ -68,7 +68,7 @@ def answer_sync(query: Query, seen: Observation) -> Finding:
 def answer_lag(query: Query, seen: Observation) -> Finding:
     """The time between motion and sound, in seconds."""
     del query
-    meeting = seen.coincidence
+    meeting = seen.sync
     if meeting is None or meeting.strength < _IN_STEP_STRENGTH:
         return unknown_finding("sound and motion have no common rhythm that a lag could be measured by")
     later = "sound after motion"
@@ -87,7 +87,7 @@ def answer_silent(query: Query, seen: Observation) -> Finding:
 
 
 def _silent_share(seen: Observation) -> float:
-    heard = sum(end - start for start, end in seen.heard)
+    heard = sum(end - start for start, end in seen.audio_spans)
     if heard:
         return sum(end - start for start, end in seen.silences) / heard
     return 1.0
@@ -120,7 +120,7 @@ def answer_background(query: Query, seen: Observation, pieces: Sequence[Observat
         span = _background_span(query, seen)
         if span is None:
             return unknown_finding("the moment that the question names was not found", "visual")
-        fitting = [piece for piece in pieces if piece.seen and _lies_within(piece, span)]
+        fitting = [piece for piece in pieces if piece.video_spans and _lies_within(piece, span)]
         if not fitting:
             return unknown_finding(
                 f"no look lay wholly between {seconds_text(span[0])} and {seconds_text(span[1])}", "visual"
@@ -183,7 +183,7 @@ def _background_span(query: Query, seen: Observation) -> tuple[float, float] | N
 
 
 def _lies_within(piece: Observation, span: tuple[float, float]) -> bool:
-    return all(span[0] - 0.1 <= start and end <= span[1] + 0.1 for start, end in piece.seen)
+    return all(span[0] - 0.1 <= start and end <= span[1] + 0.1 for start, end in piece.video_spans)
 
 
 def answer_still(query: Query, seen: Observation) -> Finding:
@@ -283,7 +283,7 @@ def answer_order(query: Query, seen: Observation) -> Finding:
 
 def choose_track(found: list[tuple[str, Observation]]) -> Finding:
     """The candidate track that fits the motion (DM-Match): the letter of the track whose times fit clearly best."""
-    scored = [(letter, _track_fit(seen), seen.coincidence) for letter, seen in found]
+    scored = [(letter, _track_fit(seen), seen.sync) for letter, seen in found]
     ranked = sorted(scored, key=lambda each: each[1], reverse=True)
     cue = "; ".join(
         f"audio {letter}: fit {fit:.2f}" + (f", onsets {meeting.lag:+.2f} s apart" if meeting else ", no common onsets")
@@ -300,7 +300,7 @@ def choose_track(found: list[tuple[str, Observation]]) -> Finding:
 
 def _track_fit(seen: Observation) -> float:
     """How well sound and motion fit, 0..1, by their onsets and their overlap."""
-    meeting = seen.coincidence
+    meeting = seen.sync
     near = 0.2
     if isfinite(seen.frame_gap):
         near = max(0.2, 0.6 * seen.frame_gap)

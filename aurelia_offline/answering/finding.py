@@ -69,12 +69,12 @@ def loudness_word(level: float, levels: list[float]) -> str:
 
 def sound_name(sound: DetectedSound) -> str:
     """The name of a sound: its kind, or a description if a listener would not use the kind's name."""
-    if sound.kind is not None:
-        return sound.kind
+    if sound.perceived_class is not None:
+        return sound.perceived_class
     low = ""
-    if sound.low:
+    if sound.is_low:
         low = "low "
-    if sound.voice == "click":
+    if sound.sound_class == "click":
         return f"short {low}sound"
     return f"{low}sound of unclear pitch"
 
@@ -85,7 +85,7 @@ def sound_words(sound: DetectedSound, levels: list[float]) -> str:
     pitch = ""
     if sound.pitch is not None:
         pitch = f" of about {sound.pitch:.0f} Hz"
-    if sound.voice == "click":
+    if sound.sound_class == "click":
         when = f"at {seconds_text(sound.start)}"
     else:
         when = f"from {seconds_text(sound.start)} to {seconds_text(sound.end)}"

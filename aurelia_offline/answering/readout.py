@@ -34,9 +34,9 @@ def find_obstacle(query: Query, seen: Observation) -> str:
     domain = query.pick.domain
     if domain in {"sound"} and not seen.has_audio:
         return "the clip has no sound track"
-    if domain in {"sound", "silence"} and seen.has_audio and not seen.heard:
+    if domain in {"sound", "silence"} and seen.has_audio and not seen.audio_spans:
         return "nothing was listened to"
-    if domain in {"motion", "cut", "flash", "background"} and not seen.seen:
+    if domain in {"motion", "cut", "flash", "background"} and not seen.video_spans:
         return "no frame was looked at"
     return ""
 
@@ -44,8 +44,8 @@ def find_obstacle(query: Query, seen: Observation) -> str:
 def limits_text(domain: str, seen: Observation) -> str:
     """The limits of the looks that matter for events that were not found, or ""."""
     notes = []
-    if domain in {"sound", "any"} and seen.has_audio and 0 < seen.rate < 8000:
-        notes.append(f"nothing above {seen.rate // 2} Hz could be heard")
+    if domain in {"sound", "any"} and seen.has_audio and 0 < seen.sample_rate < 8000:
+        notes.append(f"nothing above {seen.sample_rate // 2} Hz could be heard")
     if domain in {"motion", "cut", "flash", "any"} and seen.frame_gap > 0.25:
         notes.append(f"the frames lie up to {seen.frame_gap:.1f} s apart")
     if notes:
@@ -98,7 +98,7 @@ def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
                 describe_position(source.x, source.y) if source.colour is None else "",
             )
         elif isinstance(source, DetectedSound):
-            key = (source.voice, round(source.pitch / 12) if source.pitch else None)
+            key = (source.sound_class, round(source.pitch / 12) if source.pitch else None)
         else:
             key = (event.start,)
         if key not in kinds:
@@ -135,8 +135,8 @@ def _event_values(event: MeasuredEvent, ask: str, seen: Observation) -> list[Val
 
 def _voice_value(sound: DetectedSound) -> Value:
     """The kind of a sound as a value; without a clear kind, its name as a phrase."""
-    if sound.kind:
-        return Value("voice", sound.kind)
+    if sound.perceived_class:
+        return Value("voice", sound.perceived_class)
     return Value("phrase", sound_name(sound))
 
 

@@ -53,9 +53,11 @@ def is_continuous(domain: str, seen: Observation) -> bool:
     """
     if domain == "motion":
         spans = [(motion.start, motion.end) for motion in seen.motions]
-        return bool(seen.seen) and _covered_seconds(spans) > _MOSTLY * sum(end - start for start, end in seen.seen)
+        return bool(seen.video_spans) and _covered_seconds(spans) > _MOSTLY * sum(
+            end - start for start, end in seen.video_spans
+        )
     sounds = [(sound.start, sound.end) for sound in seen.sounds]
-    return any(_holds_murmur(span, sounds, seen.silences) for span in seen.heard)
+    return any(_holds_murmur(span, sounds, seen.silences) for span in seen.audio_spans)
 
 
 def _holds_murmur(span: _Span, sounds: list[_Span], silences: Sequence[_Span]) -> bool:
@@ -88,7 +90,9 @@ def time_slack(event: MeasuredEvent, seen: Observation) -> float:
 
 def _matches_pick(event: MeasuredEvent, pick: Pick) -> bool:
     source = event.source
-    if pick.voice is not None and not (isinstance(source, DetectedSound) and source.kind == pick.voice.rstrip("?")):
+    if pick.voice is not None and not (
+        isinstance(source, DetectedSound) and source.perceived_class == pick.voice.rstrip("?")
+    ):
         return False
     if pick.colour is not None and not (isinstance(source, Motion) and source.colour == pick.colour):
         return False
@@ -235,7 +239,7 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
         seen: the observation of the clip.
         alone: whether to ignore the relation of the description.
     """
-    if pick.voice == "noise?" and not any(sound.kind == "noise" for sound in seen.sounds):
+    if pick.voice == "noise?" and not any(sound.perceived_class == "noise" for sound in seen.sounds):
         pick = replace(pick, voice=None)
     found = tuple(event for event in list_events(pick.domain, seen) if _matches_pick(event, pick))
     if pick.outline and len({e.source.colour for e in found if isinstance(e.source, Motion)}) > 1:

@@ -21,7 +21,7 @@ from aurelia_core.types import Reasoning
 from aurelia_offline.training import examples
 from nodes.prepare import check_question
 from nodes.target import ask_target
-from state.context import Context, Inject
+from state.context import Context, InjectMode
 from state.schema import ClipState
 
 ValuesById = dict[str, float]
@@ -33,7 +33,7 @@ class GivenQuestion(NamedTuple):
 
     record: Record
     reasoning: Reasoning | None
-    inject: Inject = "steps"
+    inject: InjectMode = "steps"
 
 
 class ConditionResult(NamedTuple):

@@ -8,7 +8,7 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import make_plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.profiles import context_for
+from aurelia.profiles import context_from_profile
 from aurelia_core.settings import Settings
 from aurelia_offline.study.conditions import ValuesById, answer_value
 from state.context import Context
@@ -48,7 +48,7 @@ class StudySettings(NamedTuple):
 
     def context(self, **more: Any) -> Context:
         """The settings of a question: the offline agents with this target."""
-        return context_for("offline", {"target": self.target, "max_iterations": 3, **more})
+        return context_from_profile("offline", {"target": self.target, "max_iterations": 3, **more})
 
     def house(self, media: Path) -> House:
         """The resources of this machine, with the clips of a folder."""

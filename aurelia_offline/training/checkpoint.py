@@ -14,7 +14,7 @@ from aurelia_core.models.local.content import ChatRequest
 from aurelia_core.models.local.processor import ModelSenses
 from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
-from prompts.render import TEXTS
+from prompts.render import PROMPT_TEXTS
 from targets import target_rows
 
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_pad|>"]
@@ -65,7 +65,7 @@ def world_clip_facts() -> dict[str, Any]:
 
 def head_blocks() -> list[dict[str, str]]:
     """The content blocks of the clip, equal to those of `aurelia_core.models.local.content` (a test compares them)."""
-    blocks: list[dict[str, str]] = [_text_block(f"{TEXTS.frames_heading(FRAME_COUNT)}\n")]
+    blocks: list[dict[str, str]] = [_text_block(f"{PROMPT_TEXTS.frames_heading(FRAME_COUNT)}\n")]
     for frame in range(FRAME_COUNT):
         blocks += [
             _text_block(_time_label((frame + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT)),
@@ -85,7 +85,13 @@ def make_request(text: str) -> ChatRequest:
     clip: Any = world_clip_facts()
     shown = MediaRequest(clip=clip, frames=FRAME_COUNT)
     return ChatRequest(
-        prompts.load_prompt("system"), shown, TEXTS.clip_facts(clip, []), NO_PARTS, [("user", text)], [], TEXTS
+        prompts.load_prompt("system"),
+        shown,
+        PROMPT_TEXTS.clip_facts(clip, []),
+        NO_PARTS,
+        [("user", text)],
+        [],
+        PROMPT_TEXTS,
     )
 
 
@@ -96,14 +102,14 @@ def single_token_phrases() -> list[str]:
     before, _, _ = row.reasoning.lstrip().partition("{{reasoning}}")
     phrases = [
         *_sentences(prompts.load_prompt("system")),
-        TEXTS.clip_facts(clip, []),
+        PROMPT_TEXTS.clip_facts(clip, []),
         before.strip(),
         row.short,
         row.choice,
         OWN_STEPS_REQUEST,
         "Finding:",
     ]
-    phrases += [TEXTS.frames_heading(FRAME_COUNT)]
+    phrases += [PROMPT_TEXTS.frames_heading(FRAME_COUNT)]
     phrases += [_time_label((frame + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT) for frame in range(FRAME_COUNT)]
     phrases += [_sound_label(part) for part in range(round(mini_world.CLIP_SECONDS / SOUND_PART_SECONDS))]
     phrases += ["The dialogue about this clip so far:", "The question now:", "Q:", "A:"]

@@ -22,10 +22,10 @@ def simulate_observation(clip: mini_world.WorldClip, rng: np.random.Generator) -
     return Observation(
         duration=mini_world.CLIP_SECONDS,
         has_audio=True,
-        seen=spans,
-        heard=spans,
+        video_spans=spans,
+        audio_spans=spans,
         frame_gap=0.25,
-        rate=16_000,
+        sample_rate=16_000,
         sounds=sounds,
         silences=_find_silences(sounds),
         motions=tuple(_simulate_motions(clip, rng)),
@@ -33,7 +33,7 @@ def simulate_observation(clip: mini_world.WorldClip, rng: np.random.Generator) -
         cuts=(),
         flashes=(),
         tempo=None,
-        coincidence=None,
+        sync=None,
     )
 
 
@@ -46,7 +46,7 @@ def _simulate_sounds(turn: mini_world.PlayedTurn, rng: np.random.Generator) -> l
                 start=start,
                 end=max(start + 0.05, event.end + rng.normal(0, 0.02)),
                 level=event.level,
-                voice=_SOUND_CLASSES[str(turn.instrument)],
+                sound_class=_SOUND_CLASSES[str(turn.instrument)],
                 pitch=pitch,
                 harmonic=turn.instrument != "bell",
                 attack=0.02,

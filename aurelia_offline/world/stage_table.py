@@ -42,7 +42,7 @@ def _is_measured(turn: StageTurn) -> bool:
 
 def _measure_turn(seen: Observation, start: float) -> StageTurn:
     sounds = [sound for sound in seen.sounds if _belongs_to_turn(sound.start, sound.end, start)]
-    listened = sum(_overlap_seconds(a, b, start) for a, b in seen.heard) > _TURN_SECONDS / 2
+    listened = sum(_overlap_seconds(a, b, start) for a, b in seen.audio_spans) > _TURN_SECONDS / 2
     if sounds:
         instrument = _identify_instrument(sounds)
     elif listened:
@@ -85,7 +85,7 @@ def _identify_instrument(sounds: Sequence[DetectedSound]) -> str:
 def _identify_timbre(sound: DetectedSound) -> str:
     """The instrument by timbre: a drum has no pitch, a reed is low and full, a flute pure, a bell inharmonic."""
     if sound.pitch is None:
-        if sound.voice == "click":
+        if sound.sound_class == "click":
             return "drum"
         return UNKNOWN
     fullness = sound.brightness / sound.pitch

@@ -17,7 +17,7 @@ from typing import Any
 import av
 import numpy as np
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.media.pool import close_decode_pools, shared_decode_pool
 from aurelia_core.models.client import ModelClient
@@ -214,7 +214,7 @@ def _asked(store: ClipStore, settings: Settings, path: Path) -> None:
     question: Any = {"video": str(path), "question": "How many sounds are heard?"}
     desk = ModelClient(settings, store=store)
     try:
-        asyncio.run(ask(question, make_context({"profile": "offline"}), desk=desk))
+        asyncio.run(answer_question(question, make_context({"profile": "offline"}), client=desk))
     finally:
         desk.ledger.close()
 
@@ -253,7 +253,7 @@ def main() -> None:
         most = peak() >> 20
         tell(ended=number, seconds=seconds, kind=path.name, error=end, wrong=wrong, megabytes=most)
     close_decode_pools()
-    summary(before, [path.name for path in settings.cache.glob(".making-*")])
+    summary(before, [path.name for path in settings.cache_folder.glob(".making-*")])
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from unittest.mock import patch
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.run.ask import ask
-from aurelia.run.checkpointers import kept
-from aurelia.run.history import told
+from aurelia.run.ask import answer_question
+from aurelia.run.checkpointers import open_checkpointer
+from aurelia.run.history import read_thread
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
@@ -66,7 +66,7 @@ class Site(NamedTuple):
 
     def ask(self, model: Any, threads: Path, ledger: Path | None = None, **context: Any) -> dict[str, Any]:
         """One question, kept in thread "one"."""
-        return asyncio.run(self._ask(model, threads, ledger or self.settings.ledger, context))
+        return asyncio.run(self._ask(model, threads, ledger or self.settings.ledger_file, context))
 
     async def _ask(self, model: Any, threads: Path, ledger: Path, context: dict[str, Any]) -> dict[str, Any]:
         book = CallLedger(ledger, sleep=no_wait)
@@ -74,8 +74,8 @@ class Site(NamedTuple):
         known = make_context({**dict.fromkeys(ROLES, "scripted:one"), **context})
         question: Any = {"video": "duet.mp4", "question": "What is heard?"}
         try:
-            async with kept(threads) as saver:
-                return await ask(question, known, desk=desk, thread="one", keep=saver)
+            async with open_checkpointer(threads) as saver:
+                return await answer_question(question, known, client=desk, thread="one", checkpointer=saver)
         finally:
             desk.close()
 
@@ -216,8 +216,8 @@ def thread_in_the_past(at: Site) -> Row:
     async def state() -> Any:
         from graph.build import build_graph
 
-        async with kept(threads) as saver:
-            return await told(build_graph(checkpointer=saver), "one")
+        async with open_checkpointer(threads) as saver:
+            return await read_thread(build_graph(checkpointer=saver), "one")
 
     stopped = player(target=[AureliaError("no")])
     wrong(lambda: at.ask(stopped, threads, compare=False), at)

@@ -13,9 +13,9 @@ from typing import Any
 
 import ormsgpack
 
-from aurelia.run.ask import ask
-from aurelia.run.checkpointers import kept
-from aurelia.run.history import told
+from aurelia.run.ask import answer_question
+from aurelia.run.checkpointers import open_checkpointer
+from aurelia.run.history import read_thread
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
@@ -69,7 +69,7 @@ class _Victim:
     """Somebody who keeps a thread, reads it and goes on with it."""
 
     def __init__(self, folder: Path) -> None:
-        settings = Settings(home=folder / "planted", any_file=True)
+        settings = Settings(home=folder / "planted", allow_any_file=True)
         self.asked: Any = {"video": str(folder / "duet.mp4"), "question": "What is heard?"}
         self.context = make_context(dict.fromkeys(ROLES, "scripted:one"))
         model = scripted(target=[ValueError("gone"), "an answer"])
@@ -78,19 +78,19 @@ class _Victim:
 
     async def begin(self, where: str | Path) -> None:
         """Asks in a thread, which stays unfinished."""
-        async with kept(where) as keep:
+        async with open_checkpointer(where) as keep:
             with contextlib.suppress(AureliaError):
-                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, client=self.desk, thread=THREAD, checkpointer=keep)
 
     async def go_on(self, where: str | Path) -> None:
         """Reads the thread that something was planted in, and goes on with it."""
         self.tried += 1
-        async with kept(where) as keep:
+        async with open_checkpointer(where) as keep:
             # What is read may be nonsense now, which is no fault of the reader's.
             with contextlib.suppress(Exception):
-                await told(build_graph(client=self.desk, checkpointer=keep), THREAD)
+                await read_thread(build_graph(client=self.desk, checkpointer=keep), THREAD)
             with contextlib.suppress(Exception):
-                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, client=self.desk, thread=THREAD, checkpointer=keep)
         self.ran += self.mark.exists()
         self.mark.unlink(missing_ok=True)
 
@@ -199,7 +199,7 @@ def _code(mark: Path) -> str:
 def folders(source: Path, folder: Path) -> Row:
     """Loads model folders with planted code, pickles and templates, and has each answer as far as it goes."""
     mark, ran, loaded = folder / "mark", list[str](), 0
-    settings = Settings(home=folder / "models", any_file=True)
+    settings = Settings(home=folder / "models", allow_any_file=True)
     for number, (name, plant) in enumerate(PLANTS.items()):
         place = Path(shutil.copytree(source, folder / f"model-{number}"))
         (place / "custom_generate").mkdir()
@@ -233,7 +233,7 @@ async def _loaded(desk: ModelClient, place: Path, clip: Path) -> bool:
     context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
     try:
         with contextlib.suppress(AureliaError):
-            await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+            await answer_question({"video": str(clip), "question": "What is heard?"}, context, client=desk)
         return bool(local_load._engines)
     finally:
         desk.close()

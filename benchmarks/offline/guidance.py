@@ -15,7 +15,7 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
@@ -86,7 +86,7 @@ def unguided(desk: ModelClient, clip: Any, question: str, choices: list[str]) ->
 
 async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
     """Right or wrong for every question, by way of answering."""
-    settings = Settings(home=folder / "home", any_file=True)
+    settings = Settings(home=folder / "home", allow_any_file=True)
     desk = ModelClient(settings, store=ClipStore(settings))
     graph = build_graph(client=desk)
     right: dict[str, list[bool]] = {name: [] for name in ("one look", "two looks", "generator", "AURELIA")}
@@ -97,7 +97,7 @@ async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
         clip = desk.store.admit(str(path))
         for text, choices, truth in questions_of(scene):
             asked: Any = {"video": clip["id"], "question": text, "choices": choices}
-            result = await ask(asked, Context(max_iterations=3), graph=graph)
+            result = await answer_question(asked, Context(max_iterations=3), graph=graph)
             right["one look"].append(result["zero_shot_answer"] == truth)
             right["two looks"].append(unguided(desk, clip, text, choices) == truth)
             right["generator"].append(bool(result["best"]) and result["best"]["answer"] == truth)

@@ -13,7 +13,7 @@ from aurelia.bench.records import Record, Source, write_records
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Usage
@@ -113,7 +113,7 @@ async def test_every_setting_of_the_grid_equals_a_real_run_there(made: Made, due
     for setting in GRID:
         real = context(threshold=setting.threshold, max_iterations=setting.max_iterations, compare=False)
         for name, question in found.items():
-            result = await ask({"video": str(duet), "question": f"{name}?"}, real, desk=desk, graph=graph)
+            result = await answer_question({"video": str(duet), "question": f"{name}?"}, real, client=desk, graph=graph)
             at = question.at(setting)
             assert at, name
             end, told = at

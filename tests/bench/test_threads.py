@@ -17,7 +17,7 @@ from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import House, run_bench
 from aurelia.bench.threads import name_of, tag_of, told_there
-from aurelia.run.checkpointers import kept
+from aurelia.run.checkpointers import open_checkpointer
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -53,7 +53,7 @@ class Kept(Bench):
 
     async def began(self, name: str) -> int:
         """How often a question was put into the thread."""
-        async with kept(self.where) as saver:
+        async with open_checkpointer(self.where) as saver:
             config: Any = {"configurable": {"thread_id": name}}
             states = [state async for state in build_graph(checkpointer=saver).aget_state_history(config)]
         return sum((state.metadata or {})["source"] == "input" for state in states)

@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from aurelia.cli.trace_view import WIDTH as TRACE_WIDTH
+from aurelia.cli.trace_view import TRACE_WIDTH as TRACE_WIDTH
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
 from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.guidance import questions_of, scene_of

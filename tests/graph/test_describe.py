@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from aurelia.cli.doctor import examine
-from aurelia.run.ask import score
+from aurelia.cli.doctor import examine_machine
+from aurelia.run.ask import score_caption
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.settings import Settings
@@ -38,18 +38,18 @@ async def test_one_description_serves_three_attempts_both_answers_and_the_next_q
     said = f"The sound cannot be given to you; this stands in its place. \n{QUOTED}"
     assert all(sent.text.count(said) == 1 and "Measured in the sound" not in sent.text for sent in seeing)
     assert all("a soft, higher tone" not in sent.text for sent in set_up.server.sent if sent.role not in SEEING)
-    warned = f"openai:gpt-4o does not hear: what {SPEC} wrote of the sound stood in its place."
+    warned = f"openai:gpt-4o does not hear: it was given the description of the sound by {SPEC} instead."
     assert result["warnings"] == [warned]
     own = sum(len(set_up.server.by(role)) for role in AGENTS)
     assert result["usage"]["calls"] == own + 1
     assert result["usage"]["input_tokens"] > gemini.billed["input"] == 1000
     clip = set_up.desk.store.admit(set_up.clip)
     question: Any = {"video": clip["id"], "question": "How many sounds are there?"}
-    from aurelia.run.ask import ask
+    from aurelia.run.ask import answer_question
 
     context = {**dict.fromkeys(AGENTS, "openai:gpt-4o"), "frames": 3, "max_iterations": 1, **DESCRIBED}
     asked = set_up.server.asked
-    again = await ask(question, make_context(context), desk=set_up.desk)
+    again = await answer_question(question, make_context(context), client=set_up.desk)
     assert len(gemini.asked) == 1
     assert again["usage"]["calls"] == set_up.server.asked - asked
     assert QUOTED in set_up.server.by("target")[-1].text
@@ -91,7 +91,7 @@ async def test_models_of_one_provider_see_and_hear_for_each_other(place: Any) ->
     assert len(described[0].of("input_audio")) == 1 and described[0].of("image_url") == []
     assert "cannot be given to you" not in described[0].text
     assert result["warnings"] == [
-        f"openai:gpt-4o does not hear: what {listener} wrote of the sound stood in its place."
+        f"openai:gpt-4o does not hear: it was given the description of the sound by {listener} instead."
     ]
 
 
@@ -105,7 +105,7 @@ async def test_what_a_model_cannot_see_is_described_too(gemini: Gemini, place: A
     assert "The picture cannot be given to you; this stands in its place. \n> saw it" in target.text
     assert len(target.of("input_audio")) == 1 and "heard it" not in target.text
     assert "heard it" in evaluator.text and "saw it" not in evaluator.text
-    assert f"{blind} does not see: what {SPEC} wrote of the picture stood in its place." in result["warnings"]
+    assert f"{blind} does not see: it was given the description of the picture by {SPEC} instead." in result["warnings"]
 
 
 async def test_candidate_tracks_are_described_in_one_text(gemini: Gemini, place: Any, duet: Path) -> None:
@@ -143,7 +143,7 @@ async def test_a_caption_is_scored_with_the_description(gemini: Gemini, place: A
     set_up = place()
     clip = set_up.desk.store.admit(set_up.clip)
     context = Context(evaluator="openai:gpt-4o", unsupported_modality=DESCRIBED["unsupported_modality"])
-    found = await score(clip, [], "Two tones are heard.", context, set_up.desk)
+    found = await score_caption(clip, [], "Two tones are heard.", context, set_up.desk)
     assert (found["score"], found["usage"]["calls"]) == (9, 2)
     assert QUOTED in set_up.server.sent[0].text
 
@@ -151,7 +151,9 @@ async def test_a_caption_is_scored_with_the_description(gemini: Gemini, place: A
 async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(gemini: Gemini, place: Any) -> None:
     gemini.faults["generate"] = [error(500, "INTERNAL", "An internal error has occurred.")] * 9
     set_up = place()
-    with pytest.raises(ModelError, match="sound could not be described for the models that do not hear: google_genai"):
+    with pytest.raises(
+        ModelError, match="sound could not be described for the models that cannot take it: google_genai"
+    ):
         await set_up.ask(**DESCRIBED)
     assert (gemini.calls["generate"], set_up.server.asked) == (MAX_TRIES, 0)
 
@@ -159,7 +161,7 @@ async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(g
 @pytest.mark.parametrize(
     ("describer", "said"),
     [
-        ("offline:measure", 'say unsupported_modality = "evidence"'),
+        ("offline:measure", 'set unsupported_modality = "evidence"'),
         ("openai:gpt-4o", "openai:gpt-4o cannot describe the sound, because it does not take it"),
         ("nowhere:x", "There is no model 'nowhere:x'"),
         ("google_genai:gemini-0-none", "Google has no such model"),
@@ -184,14 +186,15 @@ async def test_a_wrong_key_of_the_describer_is_said_first(
     assert (gemini.calls, set_up.server.asked) == ({"model": 1}, 0)
 
 
+@pytest.mark.slow
 def test_the_doctor_asks_for_the_describers_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     from aurelia import profiles
 
-    known = profiles.read
-    monkeypatch.setattr(profiles, "read", lambda name: {**known(name), **DESCRIBED})
+    known = profiles.read_profile
+    monkeypatch.setattr(profiles, "read_profile", lambda name: {**known(name), **DESCRIBED})
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
-    found = {profile["name"]: profile["lacks"] for profile in examine(settings)["profiles"]}
+    found = {profile["name"]: profile["lacks"] for profile in examine_machine(settings)["profiles"]}
     assert found["offline"] == ["the variable GOOGLE_API_KEY or GEMINI_API_KEY"]
 
 

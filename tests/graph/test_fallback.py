@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.models.client import ModelClient
@@ -67,7 +67,9 @@ async def both(set_up: Any, other: ScriptedChat, **context: Any) -> dict[str, An
     providers = {"scripted": lambda name, store: set_up.model, "other": lambda name, store: other}
     desk = ModelClient(set_up.desk.settings, providers=providers, store=set_up.desk.store, ledger=set_up.desk.ledger)
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    return await ask(question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), desk=desk)
+    return await answer_question(
+        question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), client=desk
+    )
 
 
 async def test_a_reply_that_stays_out_of_form_is_a_failure_too(stage: Any) -> None:
@@ -125,7 +127,7 @@ async def test_the_target_fallback_is_asked_in_the_form_that_it_wants(place: Any
     desk = ModelClient(set_up.desk.settings, providers=known, store=set_up.desk.store, ledger=set_up.desk.ledger)
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
     roles = dict.fromkeys(ROLES, "scripted:one")
-    await ask(question, make_context({**roles, "target_fallback": spec, "compare": False}), desk=desk)
+    await answer_question(question, make_context({**roles, "target_fallback": spec, "compare": False}), client=desk)
     assert find_target(spec).short in other.heard[0][2][-1].text
 
 
@@ -170,6 +172,7 @@ def test_fallbacks_are_plain_fields_of_the_form() -> None:
         make_context({"evaluator_fallback": "gemini"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["generator", "judge=offline:measure"])
 def test_the_command_line_takes_them_by_role(entry: str, duet: Path, tmp_path: Path) -> None:
     known = {**os.environ, "AURELIA_HOME": str(tmp_path), "OPENAI_API_KEY": KEY, "OMP_NUM_THREADS": "1"}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import aurelia_offline.targets
-from aurelia.run.ask import ask as run
+from aurelia.run.ask import answer_question as run
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.training.evaluate import VALIDATION_SEED, CheckpointAnswerer, ask_checkpoint, draw_items
@@ -47,11 +47,11 @@ async def test_it_says_when_a_clip_is_not_of_its_world(tmp_path: Path, duet: Pat
         "question": "At which spot is the first instrument?",
         "choices": ["one", "two", "three", "four"],
     }
-    inside = await run(asked, context, desk=desk)
+    inside = await run(asked, context, client=desk)
     assert inside["target_in_domain"] is True and inside["choice"] in asked["choices"]
     assert not [warning for warning in inside["warnings"] if "small world" in warning]
-    outside = await run({**asked, "video": str(duet)}, context, desk=desk)
+    outside = await run({**asked, "video": str(duet)}, context, client=desk)
     assert outside["target_in_domain"] is False
     assert [warning for warning in outside["warnings"] if "its answer means nothing" in warning]
-    measuring = await run({**asked, "video": str(duet)}, make_context({"max_iterations": 1}), desk=desk)
+    measuring = await run({**asked, "video": str(duet)}, make_context({"max_iterations": 1}), client=desk)
     assert measuring["target_in_domain"] is None

@@ -60,7 +60,7 @@ def test_a_clip_of_another_length_is_none_of_the_stage(seen: Observation) -> Non
 
 
 def test_what_cannot_be_measured_is_unknown(seen: Observation) -> None:
-    blank = replace(seen, sounds=(), heard=())
+    blank = replace(seen, sounds=(), audio_spans=())
     asked, table = read_stage_question(question_text(StageQuestion("food", Referent("loudest"))), blank) or pytest.fail(
         "it is a question of the stage"
     )

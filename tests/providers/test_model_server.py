@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
@@ -52,7 +52,7 @@ def server(process: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
 
 @pytest.fixture
 def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterator[ModelClient]:
-    made = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger, sleep=no_wait))
+    made = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=no_wait))
     yield made
     made.close()
 
@@ -62,7 +62,9 @@ async def run(
 ) -> Any:
     settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "unsupported_modality": "evidence", "frames": 4, **more}
     question: Any = {"video": str(clip), "question": "What is heard?"}
-    return await ask(question, make_context({"max_iterations": 1, **settings}), desk=desk, on_event=on_event)
+    return await answer_question(
+        question, make_context({"max_iterations": 1, **settings}), client=desk, on_event=on_event
+    )
 
 
 def moving(path: Path, colour: str, pitch: float) -> Path:
@@ -119,7 +121,8 @@ async def test_sound_is_heard_in_both_wire_forms(
     for clip in (low, high):
         result = await run(desk, clip, "hears", compare=False)
         assert (
-            "compatible:hears does not see: what was measured in the picture stood in its place." in result["warnings"]
+            "compatible:hears does not see: it was given what was measured in the picture instead."
+            in result["warnings"]
         )
         said.append(result["answer"])
     assert said[0] != said[1]

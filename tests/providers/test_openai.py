@@ -102,7 +102,7 @@ async def test_measured_sound_stands_in_for_sound_and_the_result_says_so_once(pl
     assert "this stands in its place" in text
     assert "0.20-0.70 s: tone, 440 Hz" in text
     assert "tone, 1200 Hz" in text
-    said = "openai:gpt-4o does not hear: what was measured in the sound stood in its place."
+    said = "openai:gpt-4o does not hear: it was given what was measured in the sound instead."
     assert result["warnings"].count(said) == 1
 
 
@@ -179,11 +179,11 @@ async def test_candidate_tracks_are_named_and_replace_the_clips_own_sound(
 async def test_more_frames_than_a_model_takes_are_refused(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up = place()
     model: Any = set_up.desk.model("openai:gpt-4o")
-    narrow = model.carrier.model_copy(update={"most_frames": 3})
-    monkeypatch.setattr(model._wirer, "_carrier", narrow)
+    narrow = model.limits.model_copy(update={"most_frames": 3})
+    monkeypatch.setattr(model._builder, "_limits", narrow)
     with pytest.raises(InputError, match="takes 3 images in one request, and this one has 4: lower frames"):
         await set_up.ask()
-    monkeypatch.setattr(model._wirer, "_carrier", model.carrier.model_copy(update={"request_mb": 0.001}))
+    monkeypatch.setattr(model._builder, "_limits", model.limits.model_copy(update={"request_mb": 0.001}))
     with pytest.raises(InputError, match="fewer frames or a shorter clip"):
         await set_up.ask()
     assert set_up.server.asked == 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.cli.doctor import examine
+from aurelia.cli.doctor import examine_machine
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import MAX_TRIES, CallLedger
@@ -28,7 +28,7 @@ async def test_passing_faults_are_tried_again_by_the_ledger_alone(place: Any, fa
     assert result["answer"] == "an answer"
     assert set_up.tries()[0] == 3
     assert set_up.server.asked == 4 + 2
-    assert result["warnings"] == ["openai:gpt-4o does not hear: what was measured in the sound stood in its place."]
+    assert result["warnings"] == ["openai:gpt-4o does not hear: it was given what was measured in the sound instead."]
 
 
 async def test_the_wait_that_is_asked_for_is_waited_for(place: Any, session_store: ClipStore) -> None:
@@ -86,7 +86,7 @@ async def test_the_doctor_asks_whether_the_key_is_good(place: Any, monkeypatch: 
     set_up = place()
 
     def lacks(ask: bool) -> Any:
-        found = examine(set_up.desk.settings, ask=ask)["profiles"]
+        found = examine_machine(set_up.desk.settings, ask=ask)["profiles"]
         return next(profile["lacks"] for profile in found if profile["name"] == "openai")
 
     assert await asyncio.to_thread(lacks, True) == []

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
@@ -95,7 +95,7 @@ def worker(tmp_path: Path, foreign: Path) -> Iterator[Callable[..., WorkerChat]]
         lines = [f"{name} = {json.dumps(value)}" for name, value in known.items()]
         lines += ["[options]", *(f"{name} = {json.dumps(value)}" for name, value in options.items())]
         (home / "workers" / "mine.toml").write_text("\n".join(lines))
-        made.append(make_worker("mine", ClipStore(Settings(home=home, any_file=True))))
+        made.append(make_worker("mine", ClipStore(Settings(home=home, allow_any_file=True))))
         return made[-1]
 
     yield start
@@ -216,7 +216,7 @@ def test_a_refusal_is_not_tried_again_and_shows_no_path(worker: Any, setup: Any,
 def test_a_request_carries_text_files_and_fields(worker: Any, duet: Path) -> None:
     mine = worker()
     clip = mine.store.admit(str(duet))
-    fields: dict[str, Any] = {"role": "target", "question": "What is heard?", "choices": [], "frames": 8}
+    fields: dict[str, Any] = {"role": "generator", "question": "What is heard?", "choices": [], "frames": 8}
     fields |= {"clip": clip, "tracks": [], "looks": [[], [{"start": 0.5, "end": 1.0}]], "reasoning": None}
     found = json.loads(said_all(mine, compose_messages("A request: what is heard?", fields, sees_clip=True)))
     assert Path(found["video"]) == duet
@@ -224,7 +224,7 @@ def test_a_request_carries_text_files_and_fields(worker: Any, duet: Path) -> Non
     assert found["windows"] == [{"start": 0.5, "end": 1.0}]
     assert found["text"].startswith("About the clip") and found["text"].endswith("A request: what is heard?")
     assert found["system"]
-    assert (found["role"], found["question"], found["frames"]) == ("target", "What is heard?", 8)
+    assert (found["role"], found["question"], found["frames"]) == ("generator", "What is heard?", 8)
     assert not {"clip", "reasoning"} & found.keys()
 
 
@@ -241,16 +241,16 @@ async def test_the_ledger_asks_again_after_a_death_in_the_graph(worker: Any, due
         settings,
         providers={"scripted": lambda name, store: others},
         store=mine.store,
-        ledger=CallLedger(settings.ledger, sleep=no_wait),
+        ledger_file=CallLedger(settings.ledger_file, sleep=no_wait),
     )
     roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback"), "scripted:one")
     context = make_context({**roles, "target": "worker:mine", "compare": False})
     question: Any = {"video": str(duet), "question": "Will it die once?", "choices": []}
     try:
-        result = await ask(question, context, desk=desk)
+        result = await answer_question(question, context, client=desk)
         assert result["answer"].startswith("worker says:")
         assert desk.model("worker:mine")._process.starts == 2  # type: ignore[attr-defined]
-        again = await ask(question, context, desk=desk)
+        again = await answer_question(question, context, client=desk)
         assert (again["answer"], again["usage"]["calls"]) == (result["answer"], 0)
     finally:
         desk.model("worker:mine").close()  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from langsmith import Client
 from typer.testing import CliRunner
 
 from aurelia.bench.run_file import RunFile
-from aurelia.cli.bench_report import app
+from aurelia.cli.bench_report import report_app
 from aurelia.report.langsmith_export import experiments
 from aurelia_core.errors import AureliaError
 from tests.support.bench_records import made_run
@@ -172,7 +172,7 @@ def test_a_refused_key_is_one_line_without_the_key(service: Service, run: RunFil
 
 def test_the_command_without_a_key_prints_and_sends_nothing(run: RunFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LANGSMITH_API_KEY", raising=False)
-    found = CliRunner().invoke(app, ["langsmith", str(run.path)], catch_exceptions=False)
+    found = CliRunner().invoke(report_app, ["langsmith", str(run.path)], catch_exceptions=False)
     assert "aurelia-made: 45 examples, correct 0." in found.output
     assert "Nothing was sent" in found.output
 

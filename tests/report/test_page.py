@@ -14,7 +14,11 @@ from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
 from tests.support.browser import browser, lacking, open_question, visit
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.browser,
+    pytest.mark.skipif(lacking() is not None, reason=str(lacking())),
+]
 PAYLOADS = [
     "<script>window.hacked = 1</script>",
     "</script><script>window.hacked = 1</script>",

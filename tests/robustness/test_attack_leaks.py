@@ -47,7 +47,9 @@ async def test_a_reader_that_unpickles_is_caught(tmp_path: Path, monkeypatch: py
     write_scene(Scene.model_validate(DUET), tmp_path / "duet.mp4")
     pickled = planted.checkpoints(tmp_path / "mark")[:1]
     monkeypatch.setattr(planted, "checkpoints", lambda mark: pickled)
-    monkeypatch.setattr("aurelia.run.checkpointers.plain_data", lambda: JsonPlusSerializer(pickle_fallback=True))
+    monkeypatch.setattr(
+        "aurelia.run.checkpointers.plain_data_serializer", lambda: JsonPlusSerializer(pickle_fallback=True)
+    )
     assert not (await planted.threads(tmp_path)).holds
 
 

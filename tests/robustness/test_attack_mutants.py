@@ -55,7 +55,7 @@ def test_every_kind_of_damage_changes_every_container(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return ClipStore(Settings(home=tmp_path_factory.mktemp("home"), any_file=True))
+    return ClipStore(Settings(home=tmp_path_factory.mktemp("home"), allow_any_file=True))
 
 
 def test_pixels_of_an_absurd_shape_cost_no_more_than_a_wide_picture(store: ClipStore, tmp_path: Path) -> None:
@@ -89,6 +89,8 @@ def test_what_decord_cannot_open_pyav_reads(tmp_path: Path) -> None:
     webm = next(seed for seed in made if seed.ending == "webm")
     path = tmp_path / "x.webm"
     path.write_bytes(webm.data.replace(b"\x44\x89", b"\x44\x8e").replace(b"DURATION", b"DURATIVE"))
-    looks = [ClipStore(Settings(home=tmp_path / reader, any_file=True), reader=reader) for reader in ("auto", "pyav")]
+    looks = [
+        ClipStore(Settings(home=tmp_path / reader, allow_any_file=True), reader=reader) for reader in ("auto", "pyav")
+    ]
     shapes = [look.frames(look.admit(path), [], 4).images.shape for look in looks]
     assert shapes[0] == shapes[1]

@@ -9,7 +9,7 @@ import ormsgpack
 import pytest
 from langchain_core.messages import HumanMessage
 
-from aurelia.run.checkpointers import kept
+from aurelia.run.checkpointers import open_checkpointer
 from aurelia_core.errors import ModelError, StorageError
 from aurelia_core.models.call_ledger import CallLedger, ModelCall
 from aurelia_core.sqlite import parse_stored_json, storage_errors
@@ -69,16 +69,16 @@ async def test_a_whole_ledger_is_looked_through_once_before_anything_is_paid(
 @pytest.mark.parametrize("missing", ["channel_versions", "versions_seen", "channel_values", "id", None])
 async def test_a_state_that_lacks_parts_is_refused(tmp_path: Path, missing: str | None) -> None:
     path = tmp_path / "threads.sqlite"
-    async with kept(path) as keep:
+    async with open_checkpointer(path) as keep:
         empty: Any = {"v": 4, "id": "1", "channel_values": {}, "channel_versions": {}, "versions_seen": {}}
         await keep.aput(CONFIG, empty, {}, {})
     state: Any = {name: value for name, value in empty.items() if name != missing} if missing else ["no state"]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE checkpoints SET type = 'msgpack', checkpoint = ?", (ormsgpack.packb(state),))
-    async with kept(path) as keep:
-        with pytest.raises(StorageError, match="What is kept of a thread is damaged .*start another with --thread"):
+    async with open_checkpointer(path) as keep:
+        with pytest.raises(StorageError, match="The stored thread is damaged .*start another one with --thread"):
             await keep.aget_tuple(CONFIG)
-        with pytest.raises(StorageError, match="What is kept of a thread is damaged"):
+        with pytest.raises(StorageError, match="The stored thread is damaged"):
             [found async for found in keep.alist(CONFIG)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
@@ -54,7 +54,7 @@ def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterat
         waits.append(seconds)
 
     def make() -> ModelClient:
-        desk = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger, sleep=sleep))
+        desk = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=sleep))
         desks.append(desk)
         fast(desk.model(SPEC))
         return desk
@@ -63,7 +63,7 @@ def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterat
         desk = make()
         roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), SPEC)
         question: Any = {"video": str(clip), "question": "What is heard?", "audio": audio or []}
-        return await ask(question, make_context({**roles, "max_iterations": 5, **context}), desk=desk)
+        return await answer_question(question, make_context({**roles, "max_iterations": 5, **context}), client=desk)
 
     run.waits = waits  # type: ignore[attr-defined]
     run.desks = desks  # type: ignore[attr-defined]

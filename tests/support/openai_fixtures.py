@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
@@ -39,7 +39,7 @@ class Place(NamedTuple):
         question["audio"] = context.pop("audio", [])
         roles = dict.fromkeys(AGENTS, model)
         known = {**roles, "unsupported_modality": "evidence", "frames": 4, **context}
-        return await ask(question, make_context(known), desk=self.desk)
+        return await answer_question(question, make_context(known), client=self.desk)
 
     def tries(self) -> list[int]:
         with sqlite3.connect(self.ledger) as connection:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.models.client import ModelClient
 from graph.build import AureliaGraph, build_graph
 from state.context import make_context
@@ -45,4 +45,4 @@ class Stage(NamedTuple):
         """One question through the graph."""
         roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
         question: Any = {"video": str(self.clip), "question": "What is heard?", "choices": choices or []}
-        return await ask(question, make_context({**roles, **context}), desk=self.desk)
+        return await answer_question(question, make_context({**roles, **context}), client=self.desk)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from aurelia.cli.doctor import examine
+from aurelia.cli.doctor import examine_machine
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import call_cost, find_capability
-from aurelia_core.models.openai.reply_schema import response_format, strict_schema
+from aurelia_core.models.openai.chat import response_format, strict_schema
 from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply
 from aurelia_core.settings import Settings
 from tests.support.openai_server import KEY, VARIABLES
@@ -77,9 +77,10 @@ def test_a_schema_that_cannot_be_strict_goes_as_it_is() -> None:
     assert response_format(free, "none") is None
 
 
+@pytest.mark.slow
 def test_doctor_names_what_a_profile_lacks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks() -> dict[str, list[str]]:
-        return {profile["name"]: profile["lacks"] for profile in examine(settings)["profiles"]}
+        return {profile["name"]: profile["lacks"] for profile in examine_machine(settings)["profiles"]}
 
     assert lacks()["openai"] == ["the variable OPENAI_API_KEY"]
     assert lacks()["compatible"] == ["the variable AURELIA_COMPATIBLE_URL"]
@@ -95,10 +96,10 @@ def test_a_missing_package_ends_in_the_command_that_installs_it(tmp_path: Path) 
         "    if name == 'langchain-openai': raise metadata.PackageNotFoundError(name)\n"
         "    return real(name)\n"
         "metadata.version = version\n"
-        "from aurelia_core.models.client import Desk\n"
+        "from aurelia_core.models.client import ModelClient\n"
         "from aurelia_core.settings import Settings\n"
         "from pathlib import Path\n"
-        f"desk = Desk(Settings(home=Path({str(tmp_path)!r}), any_file=True))\n"
+        f"desk = ModelClient(Settings(home=Path({str(tmp_path)!r}), allow_any_file=True))\n"
         "try: desk.model('openai:gpt-4o')\n"
         "except Exception as fault: sys.stdout.write(f'{type(fault).__name__}: {fault}')\n"
         "sys.exit('openai' in sys.modules)"

@@ -27,7 +27,7 @@ def strict(tmp_path, root):
 
 @pytest.fixture
 def open_house(tmp_path):
-    return Settings(home=tmp_path / "home", any_file=True)
+    return Settings(home=tmp_path / "home", allow_any_file=True)
 
 
 def refusal(name, settings):
