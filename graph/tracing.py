@@ -98,7 +98,7 @@ def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
 
     Args:
         node: the node.
-        client: has the clips; with `trace_sheet` in its settings a trace gets a contact sheet (default: none).
+        client: has the clips; with `trace_contact_sheet` in its settings a trace gets a contact sheet (default: none).
     """
 
     @wraps(node)
@@ -108,7 +108,7 @@ def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
             try:
                 root = _root(span)
                 await asyncio.to_thread(_mark, span, root, update, context_of(runtime))
-                if root and client and (clip := update.get("clip")) and client.settings.trace_sheet:
+                if root and client and (clip := update.get("clip")) and client.settings.trace_contact_sheet:
                     await asyncio.to_thread(_attach_sheet, root, client, clip)
             except Exception as fault:
                 logging.getLogger(__name__).warning("The trace lacks what a node has to say: %s", fault)

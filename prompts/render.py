@@ -178,9 +178,9 @@ class PromptTexts(RequestTexts):
 
     def measured_sound(self, observation: "Observation") -> str:
         """A line for each sound event, then silences and beat."""
-        if not observation.heard:
+        if not observation.audio_spans:
             return "The sound is too long to be measured."
-        lines = [f"Measured in the sound, listened to at {observation.rate} samples a second:"]
+        lines = [f"Measured in the sound, listened to at {observation.sample_rate} samples a second:"]
         lines += _listed([_sound_line(sound) for sound in observation.sounds], "no separate sound")
         if observation.silences:
             silences = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in observation.silences)
@@ -240,7 +240,7 @@ def _scenery(observation: "Observation") -> list[str]:
 
 def _sound_line(sound: "DetectedSound") -> str:
     pitch = f", {sound.pitch:.0f} Hz" if sound.pitch else ""
-    return f"{sound.start:.2f}-{sound.end:.2f} s: {sound.voice}{pitch}, {sound.level:.1f} dBFS"
+    return f"{sound.start:.2f}-{sound.end:.2f} s: {sound.sound_class}{pitch}, {sound.level:.1f} dBFS"
 
 
 def _motion_line(motion: "Motion") -> str:

@@ -105,14 +105,14 @@ def _media_texts() -> list[str]:
 
 
 def _measured_texts() -> list[str]:
-    sound = SimpleNamespace(start=1.0, end=2.0, voice="tone", pitch=440.0, level=-20.0)
-    noise = SimpleNamespace(start=2.0, end=3.0, voice="noise", pitch=None, level=-20.0)
+    sound = SimpleNamespace(start=1.0, end=2.0, sound_class="tone", pitch=440.0, level=-20.0)
+    noise = SimpleNamespace(start=2.0, end=3.0, sound_class="noise", pitch=None, level=-20.0)
     motion = SimpleNamespace(start=1.0, end=2.0, x=0.2, y=0.5, extent=0.1, colour="red")
     mixed = SimpleNamespace(start=1.0, end=2.0, x=0.8, y=0.5, extent=0.1, colour=None)
     colour = SimpleNamespace(name="blue", share=0.5, background=True)
     full: Any = SimpleNamespace(
-        heard=[(0.0, 4.0)],
-        rate=16000,
+        audio_spans=[(0.0, 4.0)],
+        sample_rate=16000,
         frame_gap=0.1,
         sounds=[sound, noise] * 80,
         silences=[(0.0, 1.0)],
@@ -123,8 +123,8 @@ def _measured_texts() -> list[str]:
         flashes=[2.0],
     )
     empty: Any = SimpleNamespace(
-        heard=[(0.0, 4.0)],
-        rate=16000,
+        audio_spans=[(0.0, 4.0)],
+        sample_rate=16000,
         frame_gap=0.1,
         sounds=[],
         silences=[],
@@ -134,6 +134,6 @@ def _measured_texts() -> list[str]:
         cuts=[],
         flashes=[],
     )
-    unheard: Any = SimpleNamespace(heard=[])
+    unheard: Any = SimpleNamespace(audio_spans=[])
     sounds = [PROMPT_TEXTS.measured_sound(one) for one in (full, empty, unheard)]
     return [*sounds, PROMPT_TEXTS.measured_picture(full, 16), PROMPT_TEXTS.measured_picture(empty, 16)]

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from aurelia.bench.interrupts import run_interruptibly
+from aurelia.bench.progress import ProgressDisplay
+from aurelia.bench.runner import RunResources
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
@@ -103,22 +106,20 @@ def run_command(
         require_media=require_media,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
-    from aurelia.bench.runner import House, run_bench
+    from aurelia.bench.runner import run_bench
 
     settings = Settings.from_environment(local=True)
-    resources = House(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
+    resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
     def run_with(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        return run_until_done(
+        return run_interruptibly(
             lambda stop: run_bench(file, out, context, plan, resources, tell=on_event, interrupted=stop)
         )
 
     if as_json:
         end = run_with(_print_json)
     else:
-        with Display() as display:
+        with ProgressDisplay() as display:
             end = run_with(display.event)
     _check_outcome(end, out)
 
@@ -141,9 +142,9 @@ def _check_outcome(end: dict[str, Any], out: Path) -> None:
 @bench_app.command("status")
 def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
     """Show the progress and the cost of a run."""
-    from aurelia.bench.export import status_of
+    from aurelia.bench.export import run_status
 
-    found = status_of(run)
+    found = run_status(run)
     if as_json:
         _print_json(found)
         return
@@ -177,11 +178,11 @@ def export_command(
     from aurelia.bench import export as exporting
 
     if training:
-        count = exporting.training(run, out, min_score)
+        count = exporting.export_training_set(run, out, min_score)
     elif min_score is not None:
         raise InputError("--min-score needs --training: add it, or leave --min-score out.")
     else:
-        count = exporting.table(run, out, form)
+        count = exporting.export_table(run, out, form)
     typer.echo(f"{count} rows written to {out.name}.", err=True)
 
 

@@ -8,7 +8,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from aurelia.bench.interrupts import run_interruptibly
+from aurelia.bench.progress import ProgressDisplay
 from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
+from aurelia.report.langsmith_export import export_experiments
+from aurelia.report.recipes import RecipeInput
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
 
@@ -43,17 +47,17 @@ def report_command(
     debug: DebugOption = False,
 ) -> None:
     """Score runs and write their report. The report is report.html, one self-contained page, and report.md."""
-    from aurelia.bench.score_run import mark_run
-    from aurelia.report.build import build
+    from aurelia.bench.score_run import score_run_file
+    from aurelia.report.build import build_report
 
     resources = _resources(media)
     for path in runs:
-        count = asyncio.run(mark_run(path, house=resources, judge=judge, concurrency=concurrency))
+        count = asyncio.run(score_run_file(path, house=resources, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
     store = None
     if embed != "none":
         store = resources.clips()
-    written = build(runs, out, media=embed, store=store)
+    written = build_report(runs, out, media=embed, store=store)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
@@ -77,13 +81,15 @@ def ablate_command(
     caps = _parse_numbers(iterations, "--iterations")
     taus = _parse_numbers(thresholds, "--thresholds")
     resources = _resources(media)
-    from aurelia.bench.ablation import context_of, grid
+    from aurelia.bench.ablation import run_context, setting_grid
     from aurelia.bench.run_file import RunFile
     from aurelia.report.recipes import write_ablation
 
     with RunFile.open(run) as opened:
-        injections: Any = inject or [context_of(opened).inject]
-    cells = asyncio.run(write_ablation(run, grid(caps, taus, injections), resources, out, concurrency=concurrency))
+        injections: Any = inject or [run_context(opened).inject]
+    cells = asyncio.run(
+        write_ablation(run, setting_grid(caps, taus, injections), resources, out, concurrency=concurrency)
+    )
     typer.echo(f"{len(cells)} settings written to {out.name}/ablation.md, .csv and .json.", err=True)
 
 
@@ -100,12 +106,10 @@ def langsmith_command(
     with RunFile.open(run) as opened:
         from langsmith import Client
 
-        from aurelia.report.langsmith_export import experiments
-
         client = None
         if os.environ.get("LANGSMITH_API_KEY"):
             client = Client()
-        for experiment in experiments(opened, client):
+        for experiment in export_experiments(opened, client):
             scores = ", ".join(f"{name} {mean:.3f}" for name, mean in experiment.scores.items())
             typer.echo(
                 f"{experiment.name}: {experiment.examples} examples, {scores or 'not scored yet: bench report scores'}"
@@ -131,7 +135,9 @@ def floor_command(
     context = context_from_options(profile, model, {})
     from aurelia.report import recipes
 
-    _run_recipe(lambda work: recipes.floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge)
+    _run_recipe(
+        lambda work: recipes.run_floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge
+    )
 
 
 @recipe_app.command("iterations")
@@ -154,7 +160,7 @@ def iterations_command(
     # Checks the name of the task before the run starts.
     make_plan(arms="aurelia", tasks=list(filter(None, [task])), rpm=[])
     checked: Any = task
-    _run_recipe(lambda work: recipes.iterations(work, context, task=checked), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: recipes.run_iterations(work, context, task=checked), file, out, media, concurrency, judge)
 
 
 @recipe_app.command("mixture")
@@ -176,26 +182,25 @@ def mixture_command(
     contexts = {Path(name).stem: context_from_options(name, model, {}) for name in names}
     from aurelia.report import recipes
 
-    _run_recipe(lambda work: recipes.mixture(work, contexts), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: recipes.run_mixture(work, contexts), file, out, media, concurrency, judge)
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
     from aurelia.bench.run_plan import Plan
-    from aurelia.report.recipes import Work
 
     resources = _resources(media)
     plan = Plan(concurrency=concurrency)
-    with Display() as display:
-        written = run_until_done(lambda stop: recipe(Work(file, out, resources, plan, display.event, stop, judge)))
+    with ProgressDisplay() as display:
+        written = run_interruptibly(
+            lambda stop: recipe(RecipeInput(file, out, resources, plan, display.event, stop, judge))
+        )
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
 def _resources(media: Path | None) -> Any:
-    from aurelia.bench.runner import House
+    from aurelia.bench.runner import RunResources
 
-    return House(Settings.from_environment(local=True), media)
+    return RunResources(Settings.from_environment(local=True), media)
 
 
 def _parse_numbers(text: str, option: str) -> Sequence[int]:

@@ -45,7 +45,7 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         (whether and where runs are traced, in words); profiles (name, description, models, and lacks: what is missing).
     """
     media_roots = None
-    if not settings.any_file:
+    if not settings.allow_any_file:
         media_roots = len(settings.media_roots)
     client = None
     if ask:
@@ -124,7 +124,7 @@ def _describe_tracing(settings: Settings) -> str:
     if not tracing_is_enabled():
         return "off (LANGSMITH_TRACING); aurelia trace shows a stored thread without them"
     media = "without media"
-    if settings.trace_sheet:
+    if settings.trace_contact_sheet:
         media = "with a contact sheet of each clip"
     return f"to the LangSmith project {get_tracer_project()!r}, {media}"
 

@@ -86,7 +86,7 @@ class ThreadChoice:
         if self.review:
             progress.note("Thread", f"{self.thread} (resume it with --thread {shlex.quote(self.thread)})")
             reviewer = _TerminalReviewer(progress)
-        async with open_checkpointer(self.checkpoint or client.settings.threads) as checkpointer:
+        async with open_checkpointer(self.checkpoint or client.settings.threads_file) as checkpointer:
             return await answer_question(
                 question,
                 context,
@@ -116,7 +116,7 @@ def trace_command(
 
 
 def _trace_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
-    storage = checkpoint or str(Settings.from_environment(local=True).threads)
+    storage = checkpoint or str(Settings.from_environment(local=True).threads_file)
     if "://" not in storage and not Path(storage).expanduser().exists():
         raise InputError(f"There is no thread {thread!r}: none is stored here yet (aurelia ask --thread stores one).")
     return asyncio.run(_read_thread(thread, storage))
@@ -124,19 +124,19 @@ def _trace_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
 
 def _trace_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
     """The trace of the question's thread if the run stored one, else what its run file holds."""
-    from aurelia.bench.question_history import told
-    from aurelia.bench.threads import VARIABLE, told_there
+    from aurelia.bench.question_history import read_question_history
+    from aurelia.bench.threads import BENCH_CHECKPOINT_VARIABLE, read_question_thread
 
     path = Path(run).expanduser()
     given = checkpoint != os.environ.get(CHECKPOINT_VARIABLE)
-    storage = os.environ.get(VARIABLE)
+    storage = os.environ.get(BENCH_CHECKPOINT_VARIABLE)
     if given:
         storage = checkpoint
-    if storage and (trace := asyncio.run(told_there(path, record, storage))):
+    if storage and (trace := asyncio.run(read_question_thread(path, record, storage))):
         return dict(trace)
     if storage and given:
         raise InputError(f"No thread of question {record!r} is stored there: bench run --checkpoint stores them.")
-    return dict(told(path, record))
+    return dict(read_question_history(path, record))
 
 
 async def _read_thread(thread: str, storage: str) -> dict[str, Any]:

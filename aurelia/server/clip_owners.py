@@ -123,7 +123,7 @@ class ClipOwners:
         # The store holds one name per clip, which others may see; the owner's name stays in the owner's record.
         neutral = file.with_name(f"clip-{digest[:12]}")
         os.replace(file, neutral)
-        settings = replace(self.store.settings, any_file=False, media_roots=(file.parent,))
+        settings = replace(self.store.settings, allow_any_file=False, media_roots=(file.parent,))
         try:
             return ClipStore(settings, copy=True).admit(neutral, kind)
         except MediaError as fault:

@@ -48,7 +48,7 @@ async def test_every_agent_has_words_in_the_history_and_a_place_on_the_bill(stag
     assert asked <= said, f"the history has no words of {asked - said}"
     numbered = {node["node"] for node in history["nodes"] if node["attempt"]}
     assert numbered == {agent.node for agent in AGENTS if agent.in_attempt}
-    with sqlite3.connect(at.desk.settings.ledger) as connection:
+    with sqlite3.connect(at.desk.settings.ledger_file) as connection:
         billed = {role for (role,) in connection.execute("SELECT role FROM calls")}
     connection.close()
     assert billed == set(AGENT_ROLES)
@@ -103,7 +103,7 @@ from tests.support.scripted import scripted, verdict
 
 home = Path(sys.argv[1])
 model = scripted(evaluator=[verdict(3), verdict(9)], critic=["The first step is in doubt."])
-client = ModelClient(Settings(home=home, any_file=True), providers={"scripted": lambda name, store: model})
+client = ModelClient(Settings(home=home, allow_any_file=True), providers={"scripted": lambda name, store: model})
 graph = build_graph(client=client, checkpointer=InMemorySaver())
 question = {"video": str(film(home / "clip.mp4", seconds=1.0)), "question": "What is heard?"}
 context = make_context({**dict.fromkeys(ROLES, "scripted:one"), "agents": {"critic": "scripted:two"}})

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from aurelia.bench.records import Record, Source
+from aurelia.bench.records import Record, RecordSource
 from aurelia_offline.study.conditions import answer_value
 from aurelia_offline.study.controls import make_controls, other_value, steps_leak
 from aurelia_offline.study.tables import chance_accuracy, comparison_table, group_label, hops_label
@@ -13,7 +13,7 @@ from aurelia_offline.study.tables import chance_accuracy, comparison_table, grou
 def record(number: int, **more: Any) -> Record:
     known: dict[str, Any] = {"id": f"mini/{number}", "column": "av-geoiq", "video": f"{number}.mp4", "question": "Who?"}
     known |= {"choices": ["bell", "drum"], "answers": ["bell"], "category": "2 hops, never"}
-    return Record(source=Source(dataset="aurelia-mini"), **{**known, **more})
+    return Record(source=RecordSource(dataset="aurelia-mini"), **{**known, **more})
 
 
 def plan(*steps: tuple[str, str], answer: str = "bell") -> Any:

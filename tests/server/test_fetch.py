@@ -81,7 +81,11 @@ async def test_a_clip_is_fetched_from_an_allowed_origin(tmp_path: Path, content:
 @pytest.mark.parametrize(
     ("reply", "status", "said"),
     [
-        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", 422, "redirects to another URL"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n",
+            422,
+            "redirects to another URL",
+        ),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 422, "answers 404"),
         (b"nonsense\r\n\r\n", 422, "does not send the clip"),
         (ok(b"<html>not a clip</html>"), 422, "no known clip"),

@@ -74,7 +74,7 @@ def ledger(tmp_path: Path) -> Recorder:
 @pytest.fixture
 def client(tmp_path: Path, ledger: Recorder) -> ModelClient:
     providers = {"fake": lambda name, store: Deaf(responses=["x"])}
-    return ModelClient(Settings(home=tmp_path, any_file=True), providers=providers, ledger=ledger)
+    return ModelClient(Settings(home=tmp_path, allow_any_file=True), providers=providers, ledger=ledger)
 
 
 def runtime(**settings: Any) -> Any:
