@@ -26,7 +26,7 @@ from aurelia_core.types import NO_USAGE, Usage, add_usage
 from nodes.prepare import check_question
 from nodes.target import ask_target
 from state.attempts import attempt_scores, best_iteration, stop_reason
-from state.context import Context, Inject, make_context
+from state.context import Context, InjectMode, make_context
 from state.schema import Attempt, ClipState, StopReason
 
 _AnswerKey = tuple[str, int | None]
@@ -95,7 +95,9 @@ class GridQuestion:
         return end, self.answers[setting.inject, end.best_iteration]
 
 
-def setting_grid(iterations: Sequence[int], thresholds: Sequence[int], injects: Sequence[Inject]) -> list[GridSetting]:
+def setting_grid(
+    iterations: Sequence[int], thresholds: Sequence[int], injects: Sequence[InjectMode]
+) -> list[GridSetting]:
     """Every combination of the values.
 
     Raises:

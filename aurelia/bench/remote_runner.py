@@ -153,7 +153,7 @@ class RemoteExecutor:
         self._on_notice(f"The server {server.name} answers now and gets questions too.")
 
     def _file(self, reference: MediaRef) -> Any:
-        return self._store.file(reference)
+        return self._store.verified_path(reference)
 
     async def _choose_server(self) -> RemoteServer:
         """The least busy of the available servers; equally busy ones take turns."""

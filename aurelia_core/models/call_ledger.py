@@ -47,10 +47,10 @@ CREATE INDEX IF NOT EXISTS unanswered_by_key ON unanswered (key);"""
 
 
 class ModelCall(NamedTuple):
-    """One call to be made: which model (`spec` names it), for which role and run, and what is said to it."""
+    """One call to be made: which model (`model_id` names it), for which role and run, and what is said to it."""
 
     model: BaseChatModel
-    spec: str
+    model_id: str
     role: str
     run: str
     rollout: int
@@ -73,7 +73,7 @@ class CallLedger:
         path: Path,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda spec: nullcontext(),
+        gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda model_id: nullcontext(),
     ) -> None:
         """Opens nothing yet; the file is made by the first call.
 
@@ -122,7 +122,7 @@ class CallLedger:
                 with attempt:
                     tries += 1
                     try:
-                        async with self._gate(call.spec):
+                        async with self._gate(call.model_id):
                             message = await _invoke(call, config)
                     except ModelError as fault:
                         if fault.usage:
@@ -139,7 +139,7 @@ class CallLedger:
         return LedgerReply(message, add_usage(spent, usage), key)
 
     async def _store_unanswered(self, key: str, call: ModelCall, usage: Usage) -> None:
-        row = (key, time.time(), call.run, call.role, call.spec, json.dumps(usage))
+        row = (key, time.time(), call.run, call.role, call.model_id, json.dumps(usage))
         await self.run_in_writer_thread(self._write, "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?, ?)", row)
         self._on_spent(usage)
 
@@ -201,7 +201,7 @@ class CallLedger:
             time.time(),
             call.run,
             call.role,
-            call.spec,
+            call.model_id,
             call.rollout,
             _canonical(call.messages),
             message.model_dump_json(),
@@ -240,7 +240,12 @@ class CallLedger:
 def call_key(call: ModelCall) -> str:
     """The SHA-256 (hex) of everything that decides the reply: model, settings, messages with clips by id, rollout."""
     settings = call.model._identifying_params
-    parts = {"spec": call.spec, "settings": settings, "messages": _canonical(call.messages), "rollout": call.rollout}
+    parts = {
+        "spec": call.model_id,
+        "settings": settings,
+        "messages": _canonical(call.messages),
+        "rollout": call.rollout,
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -263,7 +268,7 @@ async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:
         message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
         # A log of the chain would show what the provider said, which may quote the key.
-        raise as_model_error(fault, model_display_name(call.spec)) from (
+        raise as_model_error(fault, model_display_name(call.model_id)) from (
             fault if redact(str(fault)) == str(fault) else None
         )
     said = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata")}

@@ -117,19 +117,19 @@ def _table() -> _Table:
     return _Table.model_validate(tomllib.loads(text))
 
 
-def find_capability(spec: str) -> Capability:
-    """What the model `spec` (`provider:model`) can carry: the first row that fits.
+def find_capability(model_id: str) -> Capability:
+    """What the model `model_id` (`provider:model`) can carry: the first row that fits.
 
     Raises:
         InputError: no row fits, or the row says why the model cannot be used here.
     """
-    found = next((row for row in _table().model if any(fnmatchcase(spec, pattern) for pattern in row.models)), None)
+    found = next((row for row in _table().model if any(fnmatchcase(model_id, pattern) for pattern in row.models)), None)
     if found is None:
         raise InputError(
-            f"What {spec} can carry is not known: add a row for it to aurelia_core/models/capabilities.toml."
+            f"What {model_id} can carry is not known: add a row for it to aurelia_core/models/capabilities.toml."
         )
     if found.refused:
-        raise InputError(f"{spec} cannot be used: {found.refused}.")
+        raise InputError(f"{model_id} cannot be used: {found.refused}.")
     return found
 
 
@@ -142,7 +142,7 @@ def missing_requirements(provider: str, environment: Mapping[str, str] | None = 
     """What this machine lacks before `provider` can be asked, in words; [] when nothing, or when nothing is known.
 
     Args:
-        provider: the part of a spec before the colon.
+        provider: the part of a model_id before the colon.
         environment: the variables to look at (default: the process's own); their values are never shown.
     """
     needs = _table().provider.get(provider, ProviderRequirements())

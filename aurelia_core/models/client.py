@@ -118,25 +118,25 @@ class ModelClient:
     def store(self) -> ClipStore:
         """The clips."""
         if self._store is None:
-            self._store = ClipStore(self.settings, copy=not self.settings.any_file)
+            self._store = ClipStore(self.settings, copy=not self.settings.allow_any_file)
         return self._store
 
     @property
     def ledger(self) -> CallLedger:
         """The call ledger."""
         if self._ledger is None:
-            self._ledger = CallLedger(self.settings.ledger)
+            self._ledger = CallLedger(self.settings.ledger_file)
         return self._ledger
 
-    def model(self, spec: str) -> BaseChatModel:
-        """The model that `spec` names, made once.
+    def model(self, model_id: str) -> BaseChatModel:
+        """The model that `model_id` names, made once.
 
         Raises:
             InputError: there is no such model.
         """
-        if spec not in self._models:
-            self._models[spec] = make_model(spec, self.store, self._providers)
-        return self._models[spec]
+        if model_id not in self._models:
+            self._models[model_id] = make_model(model_id, self.store, self._providers)
+        return self._models[model_id]
 
     def preflight(self, asked: Sequence[tuple[Role, str]], media: MediaRequest, describer: str | None = None) -> None:
         """Makes every model of a run and checks clip and credentials, before anything is paid for.

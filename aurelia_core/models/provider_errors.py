@@ -11,8 +11,8 @@ _QUOTA_WORDS = ("insufficient_quota", "quota exceeded for the day", "billing")
 _LONGEST_MESSAGE = 300
 
 
-def as_model_error(fault: Exception, spec: str) -> AureliaError:
-    """The typed error for a fault of the model `spec`.
+def as_model_error(fault: Exception, model_id: str) -> AureliaError:
+    """The typed error for a fault of the model `model_id`.
 
     A status code (of openai, google-genai, httpx or a look-alike) decides whether it is transient, else its kind does;
     errors of our own pass through.
@@ -26,7 +26,7 @@ def as_model_error(fault: Exception, spec: str) -> AureliaError:
     transient = (status in TRANSIENT_STATUSES and not spent) if status else _is_connection(fault)
     said = f"status {status}: {text}" if status else f"{type(fault).__name__}: {text}"
     return ModelError(
-        f"{spec} did not answer ({said}). {_remedy(status, transient)}",
+        f"{model_id} did not answer ({said}). {_remedy(status, transient)}",
         transient=transient,
         retry_after=_retry_after(fault),
         status=status,

@@ -186,6 +186,7 @@ async def test_a_wrong_key_of_the_describer_is_said_first(
     assert (gemini.calls, set_up.server.asked) == ({"model": 1}, 0)
 
 
+@pytest.mark.slow
 def test_the_doctor_asks_for_the_describers_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     from aurelia import profiles
 

@@ -110,7 +110,7 @@ async def test_settings_of_a_later_run_of_the_thread_decide(stage: Any) -> None:
 
 async def test_a_thread_that_was_asked_nothing_says_so(stage: Any) -> None:
     graph = stage(scripted()).graph(InMemorySaver())
-    with pytest.raises(InputError, match="asked nothing yet"):
+    with pytest.raises(InputError, match="has no question yet"):
         await graph.aupdate_state(THREAD, {"question": "What?"}, as_node="prepare")
 
 
@@ -120,6 +120,7 @@ def over_http(test: Any) -> Any:
     return test
 
 
+@pytest.mark.slow
 @over_http
 async def test_studio_forks_a_served_thread_at_any_node(tmp_path: Path, duet: Path) -> None:
     from langgraph_sdk import get_client

@@ -172,6 +172,7 @@ def test_fallbacks_are_plain_fields_of_the_form() -> None:
         make_context({"evaluator_fallback": "gemini"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["generator", "judge=offline:measure"])
 def test_the_command_line_takes_them_by_role(entry: str, duet: Path, tmp_path: Path) -> None:
     known = {**os.environ, "AURELIA_HOME": str(tmp_path), "OPENAI_API_KEY": KEY, "OMP_NUM_THREADS": "1"}

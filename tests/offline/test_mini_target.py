@@ -11,8 +11,7 @@ import torch
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.local.content import RequestConverter
-from aurelia_core.models.local.loading import load_engine, load_reader
-from aurelia_core.models.local.setup import choose_placement
+from aurelia_core.models.local.loading import choose_placement, load_engine, load_reader
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_offline.training import checkpoint, examples, features
@@ -43,7 +42,7 @@ def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     write_scene(mini_world.clip_scene(mini_world.draw_clip(SEED, odd=0)), tmp_path / "clip.mp4")
     store = ClipStore(Settings.from_environment(local=True))
     weights = find_weights(str(folder))
-    teller = RequestConverter(store, weights.spec, load_reader(weights).senses)
+    converter = RequestConverter(store, weights.model_id, load_reader(weights).senses)
     posed = examples.make_example(
         examples.compositions_by_hops()[2][5], mini_world.draw_clip(SEED, odd=0).table, np.random.default_rng(0)
     )
@@ -51,7 +50,7 @@ def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     prompt = examples.target_prompt(posed.question, posed.choices, "steps", examples.chain_reasoning(posed.hops))
     fields = {"role": "target", "clip": store.admit(str(tmp_path / "clip.mp4")), "tracks": [], "frames": 16}
     engine = load_engine(weights, choose_placement())
-    return engine, engine.encode(teller.told(compose_messages(prompt, fields, sees_clip=True)), teller), prompt
+    return engine, engine.encode(converter.parse(compose_messages(prompt, fields, sees_clip=True)), converter), prompt
 
 
 def drawn(seed: int) -> tuple[Any, Any]:

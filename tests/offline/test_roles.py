@@ -50,7 +50,7 @@ CHOICES = ["A. red", "B. green", "C. blue"]
 def chat(tmp_path_factory: pytest.TempPathFactory) -> tuple[MeasuringChat, MediaRef]:
     folder = tmp_path_factory.mktemp("offline")
     write_scene(Scene.model_validate(SCENE), folder / "duet.mp4")
-    store = ClipStore(Settings(home=folder / "home", any_file=True))
+    store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
     return MeasuringChat(store=store), store.admit(str(folder / "duet.mp4"), kind="video")
 
 
@@ -118,7 +118,7 @@ def test_the_same_look_is_taken_once_for_all_models(
     chat: tuple[MeasuringChat, MediaRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, clip = chat
-    monkeypatch.setattr(offline, "_looks", RecentCache(8))
+    monkeypatch.setattr(offline, "_recent_looks", RecentCache(8))
 
     class Counting:
         def __init__(self, store: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.google.limits import MAX_FILE_BYTES, check_request_size, gemini_capability
+from aurelia_core.models.google.content import MAX_FILE_BYTES, check_request_size, gemini_capability
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.registry import make_model, providers
 from aurelia_core.types import MediaRef
@@ -75,7 +75,7 @@ def test_a_large_picture_whose_sound_is_replaced_goes_as_frames(
 async def test_the_run_ends_before_anything_is_sent(
     gemini: Gemini, play: Any, duet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aurelia_core.models.google.limits.MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr("aurelia_core.models.google.content.MAX_FILE_BYTES", 1000)
     with pytest.raises(InputError, match="takes files"):
         await play(duet)
     assert not gemini.calls and not gemini.asked

@@ -103,7 +103,7 @@ async def test_one_model_plays_every_role_in_the_real_graph(
 ) -> None:
     names = ("generator", "summarizer", "evaluator", "feedback", "target")
     roles = dict.fromkeys(names, f"transformers:{family.folder}")
-    desk = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger, sleep=no_wait))
+    desk = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=no_wait))
     question: Any = {"video": str(duet), "question": "What is heard?", "choices": []}
     result = await answer_question(
         question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), client=desk
@@ -119,7 +119,9 @@ async def test_one_model_plays_every_role_in_the_real_graph(
 
 
 def test_sound_and_picture_each_change_what_is_said(family: Family, clips: dict[str, MediaRef]) -> None:
-    first, *others = (family.local.logits(family.local.told(clips[name], "What is heard?"), tokens=1) for name in clips)
+    first, *others = (
+        family.local.logits(family.local.parse(clips[name], "What is heard?"), tokens=1) for name in clips
+    )
     for name, other in zip(("sound", "picture"), others, strict=True):
         assert (first - other).abs().max() > 10 * TOLERANCE, f"{family.name} takes no notice of another {name}"
 
@@ -129,23 +131,23 @@ def test_a_kept_clip_gives_the_same_answers(family: Family, clips: dict[str, Med
     assert engine.reuses
     longer = "Which shape moves first, and where does it stand? Name its colour. " * 4
     for name, text in (("duet", "What is heard?"), ("sound", "What is heard?"), ("duet", longer)):
-        told = here.told(clips[name], text)
-        assert (here.logits(told) - here.logits(told, reuse=False)).abs().max() < TOLERANCE
-        assert here.said(told).text == here.whole(told)
+        request = here.parse(clips[name], text)
+        assert (here.logits(request) - here.logits(request, reuse=False)).abs().max() < TOLERANCE
+        assert here.said(request).text == here.whole(request)
     assert (engine.prefixes.made, engine.prefixes.used) == (2, 4)
 
 
 def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[str, MediaRef]) -> None:
     here = family.local
-    told = here.told(clips["duet"], "What is heard?", looks=[[{"start": 0.5, "end": 1.5}]])
-    first, again, whole = here.logits(told), here.logits(told), here.logits(told, reuse=False)
+    request = here.parse(clips["duet"], "What is heard?", looks=[[{"start": 0.5, "end": 1.5}]])
+    first, again, whole = here.logits(request), here.logits(request), here.logits(request, reuse=False)
     assert (first - again).abs().max() < TOLERANCE
     assert (here.engine.prefixes.made, here.engine.prefixes.used) == (1, 1)
     # Sounds of two lengths that are encoded at once are padded to one, which changes their ends; and a video processor
     # takes one frame rate for all videos of a request.
     if local_load.load_reader(find_weights(str(family.folder))).senses.sees == "images":
         assert (first - whole).abs().max() < LOOK_TOLERANCE
-    plain = here.logits(here.told(clips["duet"], "What is heard?"))
+    plain = here.logits(here.parse(clips["duet"], "What is heard?"))
     assert (first - plain).abs().max() > 2 * LOOK_TOLERANCE
 
 
@@ -215,8 +217,8 @@ def test_a_kept_clip_is_left_alone_where_a_longer_text_turns_its_positions() -> 
 
 @pytest.mark.parametrize("family", ["gemma4"], indirect=True)
 def test_such_a_request_is_encoded_whole(family: Family, clips: dict[str, MediaRef]) -> None:
-    told = family.local.told(clips["duet"], "What is heard?")
-    length = family.local.encoded(told, reuse=True).length
+    request = family.local.parse(clips["duet"], "What is heard?")
+    length = family.local.encoded(request, reuse=True).length
     family.local.engine.model.config.get_text_config().original_max_position_embeddings = length
-    assert family.local.encoded(told, reuse=True).cached > 0
-    assert family.local.engine.encode(told, family.local.teller, TOKENS).cached == 0
+    assert family.local.encoded(request, reuse=True).cached > 0
+    assert family.local.engine.encode(request, family.local.converter, TOKENS).cached == 0

@@ -78,7 +78,11 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(commit)
     first = find_weights(HUB)
-    assert (first.spec, first.folder.name, first.model_type) == (f"transformers:{HUB}", commit, "qwen2_5_omni_thinker")
+    assert (first.model_id, first.folder.name, first.model_type) == (
+        f"transformers:{HUB}",
+        commit,
+        "qwen2_5_omni_thinker",
+    )
     assert lacking_weights(HUB) == []
     (folder / "snapshots" / commit / "model.safetensors").unlink()
     assert lacking_weights(HUB) == [f"the weights (hf download {HUB})"]
@@ -149,11 +153,11 @@ def test_of_a_model_that_also_speaks_only_what_writes_is_loaded(
     model.thinker.load_state_dict(alone.engine.model.state_dict())
     model.save_pretrained(whole)
     (whole / "generation_config.json").unlink(missing_ok=True)
-    told = alone.told(session_store.admit(duet), "Say.")
+    request = alone.parse(session_store.admit(duet), "Say.")
     speaking = local(whole, session_store)
     assert json.loads((whole / "config.json").read_text())["model_type"] == "qwen2_5_omni"
     assert type(speaking.engine.model) is type(alone.engine.model)
-    assert torch.equal(alone.logits(told), speaking.logits(told))
+    assert torch.equal(alone.logits(request), speaking.logits(request))
 
 
 def heard_by(
@@ -171,18 +175,18 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
         deaf.check_clip(MediaRequest.parse(fields), sees_clip=True)
     deaf.check_clip(MediaRequest.parse(fields), sees_clip=False)
     fields["when_deaf"] = "evidence"
-    told = deaf.told(compose_messages("What?", fields, sees_clip=True))
-    assert told.clip
-    shown = deaf.head(told)
+    request = deaf.parse(compose_messages("What?", fields, sees_clip=True))
+    assert request.clip
+    shown = deaf.head(request)
     assert "440 Hz" in "".join(block.get("text", "") for block in shown.blocks)
-    assert (len(shown.images), shown.sounds, told.notes) == (
+    assert (len(shown.images), shown.sounds, request.notes) == (
         4, [], ["transformers:other does not hear: it was given what was measured in the sound instead."]
     )  # fmt: skip
     with pytest.raises(InputError, match="takes 8 images in one request, and this one has 16"):
         deaf.check_clip(MediaRequest.parse({**fields, "frames": 16}), sees_clip=True)
     blind = heard_by(session_store, True, sees="none")
-    told = blind.told(compose_messages("What?", fields, sees_clip=True))
-    assert told.clip and "red" in blind.head(told).blocks[0]["text"]
+    request = blind.parse(compose_messages("What?", fields, sees_clip=True))
+    assert request.clip and "red" in blind.head(request).blocks[0]["text"]
 
 
 def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_store: ClipStore, duet: Path) -> None:
@@ -191,28 +195,28 @@ def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_s
     assert deaf.missing_modalities(MediaRequest.parse(fields)) == ["sound"]
     assert heard_by(session_store, True).missing_modalities(MediaRequest.parse(fields)) == []
     fields |= {"described": {"sound": "A horn, twice."}, "looks": [[], [{"start": 0.5, "end": 1.0}]]}
-    told = deaf.told(compose_messages("What?", fields, sees_clip=True))
-    assert told.clip
-    shown = "".join(block.get("text", "") for block in [*deaf.head(told).blocks, *told.look.blocks])
+    request = deaf.parse(compose_messages("What?", fields, sees_clip=True))
+    assert request.clip
+    shown = "".join(block.get("text", "") for block in [*deaf.head(request).blocks, *request.look.blocks])
     assert shown.count("A horn, twice.") == 1
     assert "Hz" not in shown
-    assert told.notes == [
+    assert request.notes == [
         "transformers:other does not hear: it was given the description of the sound by openai:ear instead."
     ]
     asked = {**fields, "when_deaf": "error", "described": {}, "looks": [[]], "only": "sound"}
     hearing = heard_by(session_store, True)
-    told = hearing.told(compose_messages("What is heard?", asked, sees_clip=True))
-    assert told.clip
-    only = hearing.head(told)
+    request = hearing.parse(compose_messages("What is heard?", asked, sees_clip=True))
+    assert request.clip
+    only = hearing.head(request)
     assert (len(only.images), len(only.sounds)) == (0, 1)
 
 
 def test_sound_is_cut_into_parts_that_the_model_takes_at_its_rate(session_store: ClipStore, duet: Path) -> None:
     ref = session_store.admit(duet)
-    teller = heard_by(session_store, True, 0.75, rate=8000)
-    told = teller.told(compose_messages("What?", {"clip": ref, "tracks": [], "frames": 4}, sees_clip=True))
-    assert told.clip
-    shown = teller.head(told)
+    converter = heard_by(session_store, True, 0.75, rate=8000)
+    request = converter.parse(compose_messages("What?", {"clip": ref, "tracks": [], "frames": 4}, sees_clip=True))
+    assert request.clip
+    shown = converter.head(request)
     assert [len(part) for part in shown.sounds[:2]] == [6000, 6000]
     assert sum(map(len, shown.sounds)) == pytest.approx(16_000, abs=400)
     assert "0.75-1.50 s: " in "".join(block.get("text", "") for block in shown.blocks)
@@ -223,11 +227,11 @@ def test_sound_is_cut_into_parts_that_the_model_takes_at_its_rate(session_store:
 def test_a_silent_clip_is_shown_without_sound(session_store: ClipStore, tmp_path: Path, tiny_omni: Path) -> None:
     ref: MediaRef = session_store.admit(film(tmp_path / "silent.mp4"))
     model = local(tiny_omni, session_store)
-    told = model.told(ref, "Say.")
-    head = model.teller.head(told)
+    request = model.parse(ref, "Say.")
+    head = model.converter.head(request)
     assert not head.sounds and all(shown.sound is None for shown in head.films)
-    assert model.encoded(told, reuse=True).media == len(head.images) + len(head.films) > 0
-    assert "It has no sound track" in told.about
+    assert model.encoded(request, reuse=True).media == len(head.images) + len(head.films) > 0
+    assert "It has no sound track" in request.about
 
 
 NO_SYSTEM = (
@@ -242,16 +246,16 @@ def test_a_model_without_a_system_role_reads_it_first(copy: Path, session_store:
     (copy / "chat_template.jinja").write_text(NO_SYSTEM)
     weights = find_weights(str(copy))
     reader = local_load.load_reader(weights)
-    writer, teller = (
-        PromptWriter(weights.spec, reader.processor, reader.senses),
+    writer, converter = (
+        PromptWriter(weights.model_id, reader.processor, reader.senses),
         RequestConverter(session_store, "x", reader.senses),
     )
-    told = teller.told(
+    request = converter.parse(
         compose_messages("Say.", {"clip": session_store.admit(duet), "tracks": [], "frames": 2}, sees_clip=True)
     )
-    text = writer.whole(told, [{"type": "image"}])
+    text = writer.whole(request, [{"type": "image"}])
     assert text.startswith("<|im_start|>user\nYou take part in answering") and text.count("You take part") == 1
-    assert text.startswith(writer.head(told, [{"type": "image"}]))
+    assert text.startswith(writer.head(request, [{"type": "image"}]))
     assert text.index("You take part") < text.index("<|IMAGE|>") < text.index("About the clip") < text.index("Say.")
 
 

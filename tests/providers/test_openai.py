@@ -179,11 +179,11 @@ async def test_candidate_tracks_are_named_and_replace_the_clips_own_sound(
 async def test_more_frames_than_a_model_takes_are_refused(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up = place()
     model: Any = set_up.desk.model("openai:gpt-4o")
-    narrow = model.carrier.model_copy(update={"most_frames": 3})
-    monkeypatch.setattr(model._wirer, "_carrier", narrow)
+    narrow = model.limits.model_copy(update={"most_frames": 3})
+    monkeypatch.setattr(model._builder, "_limits", narrow)
     with pytest.raises(InputError, match="takes 3 images in one request, and this one has 4: lower frames"):
         await set_up.ask()
-    monkeypatch.setattr(model._wirer, "_carrier", model.carrier.model_copy(update={"request_mb": 0.001}))
+    monkeypatch.setattr(model._builder, "_limits", model.limits.model_copy(update={"request_mb": 0.001}))
     with pytest.raises(InputError, match="fewer frames or a shorter clip"):
         await set_up.ask()
     assert set_up.server.asked == 0

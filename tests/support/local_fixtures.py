@@ -10,7 +10,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.content import ChatRequest, RequestConverter
 from aurelia_core.models.local.engine import EncodedPrompt, InferenceEngine
-from aurelia_core.models.local.setup import choose_placement
+from aurelia_core.models.local.loading import choose_placement
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.types import MediaRef
 from aurelia_offline.world.scene import Scene, write_scene
@@ -23,20 +23,20 @@ class Local(NamedTuple):
     """A loaded model, and a store of clips."""
 
     engine: InferenceEngine
-    teller: RequestConverter
+    converter: RequestConverter
     store: ClipStore
     words: Any
 
-    def told(self, clip: MediaRef, text: str, tracks: list[MediaRef] | None = None, **more: Any) -> ChatRequest:
+    def parse(self, clip: MediaRef, text: str, tracks: list[MediaRef] | None = None, **more: Any) -> ChatRequest:
         """A request on the clip."""
         fields = {"clip": clip, "tracks": tracks or [], "frames": FRAMES, **more}
-        return self.teller.told(compose_messages(text, fields, sees_clip=True))
+        return self.converter.parse(compose_messages(text, fields, sees_clip=True))
 
     def encoded(self, told: ChatRequest, *, reuse: bool) -> EncodedPrompt:
         """The request as the model takes it, with kept encodings or whole."""
         self.engine.reuses = reuse
         try:
-            return self.engine.encode(told, self.teller)
+            return self.engine.encode(told, self.converter)
         finally:
             self.engine.reuses = True
 
@@ -53,7 +53,7 @@ class Local(NamedTuple):
 
     def said(self, told: ChatRequest, tokens: int = 8) -> Any:
         """The reply."""
-        return self.engine.answer(told, self.teller, tokens)
+        return self.engine.answer(told, self.converter, tokens)
 
 
 def local(folder: Path, store: ClipStore) -> Local:
@@ -61,8 +61,8 @@ def local(folder: Path, store: ClipStore) -> Local:
     local_load.unload_all()
     weights = find_weights(str(folder))
     reader = local_load.load_reader(weights)
-    teller = RequestConverter(store, weights.spec, reader.senses)
-    return Local(local_load.load_engine(weights, choose_placement()), teller, store, reader.processor.tokenizer)
+    converter = RequestConverter(store, weights.model_id, reader.senses)
+    return Local(local_load.load_engine(weights, choose_placement()), converter, store, reader.processor.tokenizer)
 
 
 def clip(store: ClipStore, path: Path, scene: dict[str, Any]) -> MediaRef:

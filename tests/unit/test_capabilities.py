@@ -10,7 +10,7 @@ import pytest
 from aurelia.cli.doctor import examine_machine
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import call_cost, find_capability
-from aurelia_core.models.openai.reply_schema import response_format, strict_schema
+from aurelia_core.models.openai.chat import response_format, strict_schema
 from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply
 from aurelia_core.settings import Settings
 from tests.support.openai_server import KEY, VARIABLES
@@ -77,6 +77,7 @@ def test_a_schema_that_cannot_be_strict_goes_as_it_is() -> None:
     assert response_format(free, "none") is None
 
 
+@pytest.mark.slow
 def test_doctor_names_what_a_profile_lacks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks() -> dict[str, list[str]]:
         return {profile["name"]: profile["lacks"] for profile in examine_machine(settings)["profiles"]}
@@ -98,7 +99,7 @@ def test_a_missing_package_ends_in_the_command_that_installs_it(tmp_path: Path) 
         "from aurelia_core.models.client import ModelClient\n"
         "from aurelia_core.settings import Settings\n"
         "from pathlib import Path\n"
-        f"desk = ModelClient(Settings(home=Path({str(tmp_path)!r}), any_file=True))\n"
+        f"desk = ModelClient(Settings(home=Path({str(tmp_path)!r}), allow_any_file=True))\n"
         "try: desk.model('openai:gpt-4o')\n"
         "except Exception as fault: sys.stdout.write(f'{type(fault).__name__}: {fault}')\n"
         "sys.exit('openai' in sys.modules)"

@@ -5,13 +5,14 @@ The client library and its wire format stay as they are; this subclass puts medi
 keeps no context cache of its own unless a run asks for it: Gemini caches a repeated head by itself.
 """
 
+import asyncio
 import contextvars
 import hashlib
 import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,15 +27,19 @@ from pydantic import PrivateAttr, SecretStr
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
-from aurelia_core.models.google import bill as google_bill
+from aurelia_core.models.google import billing as google_bill
 from aurelia_core.models.google.billing import cache_is_worthwhile
-from aurelia_core.models.google.content import GeminiContentBuilder, referenced_media
+from aurelia_core.models.google.content import (
+    GeminiContentBuilder,
+    check_modalities,
+    check_request_size,
+    check_size,
+    gemini_capability,
+    referenced_media,
+)
 from aurelia_core.models.google.context_cache import CACHE_LIFETIME_SECONDS, ContextCaches
-from aurelia_core.models.google.detached import run_in_daemon_thread
 from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, typed_errors
 from aurelia_core.models.google.files import FileUploads
-from aurelia_core.models.google.form import reply_settings
-from aurelia_core.models.google.limits import check_modalities, check_request_size, check_size, gemini_capability
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.provider_errors import as_model_error
 from aurelia_core.models.request_texts import texts_of
@@ -50,7 +55,7 @@ class _Sent(NamedTuple):
     """One request on its way: how it is sent, what turns its references into media, and what it says."""
 
     send: Callable[..., ChatResult]
-    carrier: GeminiContentBuilder
+    builder: GeminiContentBuilder
     messages: list[BaseMessage]
     request: RoleRequest
 
@@ -76,7 +81,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        check_modalities(self._spec, self.profile, referenced_media(messages))
+        check_modalities(self._model_id, self.profile, referenced_media(messages))
         request = request_of(messages)
         send = partial(
             super()._generate, stop=stop, run_manager=run_manager, **reply_settings(request.schema), **kwargs
@@ -84,14 +89,14 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         sent = _Sent(send, GeminiContentBuilder(self._store, self._uploads), messages, request)
         google_bill.reset_usage()
         try:
-            with typed_errors(self._spec, self._key):
+            with typed_errors(self._model_id, self._key):
                 self._check()
                 result = self._exchange(sent)
-            check_reply(result, self._spec)
+            check_reply(result, self._model_id)
         except InputError:
             raise
         except Exception as fault:
-            failed = as_model_error(fault, self._spec)
+            failed = as_model_error(fault, self._model_id)
             if isinstance(failed, ModelError):
                 failed.usage = self._bill(sent)
             if failed is fault:
@@ -99,7 +104,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
             raise failed from fault
         self._state(result, self._bill(sent))
         if why := self._heads.why_not(self._head(sent)):
-            said = f"{self._spec} was sent the clip whole each time, because Google keeps no cache of it: {why}"
+            said = f"{self._model_id} was sent the clip whole each time, because Google keeps no cache of it: {why}"
             result.generations[0].message.response_metadata["notes"] = [said]
         return result
 
@@ -117,7 +122,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         )
 
     @property
-    def _spec(self) -> str:
+    def _model_id(self) -> str:
         return f"google_genai:{self.model}"
 
     @property
@@ -129,11 +134,13 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         if not sees_clip:
             return
         clip, tracks = media.clip, list(media.tracks)
-        check_modalities(self._spec, self.profile, [clip, *tracks])
-        carrier = GeminiContentBuilder(self._store, self._uploads)
-        whole = [clip] if carrier.whole(clip, tracks) else []
+        check_modalities(self._model_id, self.profile, [clip, *tracks])
+        builder = GeminiContentBuilder(self._store, self._uploads)
+        whole = [clip] if builder.whole(clip, tracks) else []
         sounds = tracks or ([clip] if clip["has_audio"] else [])
-        check_size(self._spec, gemini_capability(self.model), [*whole, *tracks], sounds, carrier.frames(clip, tracks))
+        check_size(
+            self._model_id, gemini_capability(self.model), [*whole, *tracks], sounds, builder.frames(clip, tracks)
+        )
 
     def check_credentials(self) -> None:
         """Asks Google once whether key and model name are good; whatever else it meets, a call will tell better.
@@ -143,24 +150,24 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         """
         with suppress(ModelError):
             try:
-                with typed_errors(self._spec, self._key):
+                with typed_errors(self._model_id, self._key):
                     self._check()
             except InputError:
                 raise
             except Exception as fault:
-                raise as_model_error(fault, self._spec) from None
+                raise as_model_error(fault, self._model_id) from None
 
     def _exchange(self, sent: _Sent) -> ChatResult:
         """Sends a request; with files uploaded anew, where Google has lost them."""
         try:
             return self._with_head(sent)
         except FileGone:
-            self._uploads.drop(sent.carrier.contents)
+            self._uploads.drop(sent.builder.contents)
         try:
             return self._with_head(sent)
         except FileGone as fault:
             remedy = "Check that the key's project may use files, and that nothing is due for it."
-            raise ModelError(f"{self._spec} lost a file twice ({fault}). {remedy}") from None
+            raise ModelError(f"{self._model_id} lost a file twice ({fault}). {remedy}") from None
 
     def _with_head(self, sent: _Sent) -> ChatResult:
         """Sends a request with its head in a context cache where that is wanted and pays; else, or if lost, whole."""
@@ -177,16 +184,16 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         wire: list[BaseMessage] = []
         for message in sent.messages:
             if isinstance(message, HumanMessage) and isinstance(message.content, list):
-                content = sent.carrier.content(
+                content = sent.builder.content(
                     message.content, sent.request, texts_of(sent.messages), headless=cached is not None
                 )
-                check_request_size(self._spec, gemini_capability(self.model), content)
+                check_request_size(self._model_id, gemini_capability(self.model), content)
                 wire.append(HumanMessage(content))
             # The cache holds the system text already, and Google refuses it beside one.
             elif cached is None or not isinstance(message, SystemMessage):
                 wire.append(message)
         google_bill.reset_usage()
-        with typed_errors(self._spec, self._key):
+        with typed_errors(self._model_id, self._key):
             result: ChatResult = sent.send(wire, cached_content=cached) if cached else sent.send(wire)
         return result
 
@@ -204,7 +211,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
 
     def _head_content(self, sent: _Sent) -> dict[str, Any]:
         wire = [
-            HumanMessage(sent.carrier.head(message.content, texts_of(sent.messages)))
+            HumanMessage(sent.builder.head(message.content, texts_of(sent.messages)))
             if isinstance(message.content, list)
             else message
             for message in sent.messages[:2]
@@ -215,7 +222,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
     def _bill(self, sent: _Sent) -> Usage | None:
         """What the request cost: the reply, and uploads and a context cache that no other has stated; None: nothing."""
         told = google_bill.recorded_responses()
-        uploads, made = self._uploads.bill(sent.carrier.contents), self._heads.bill(self._head(sent))
+        uploads, made = self._uploads.bill(sent.builder.contents), self._heads.bill(self._head(sent))
         if told is None and not uploads and not made:
             return None
         return google_bill.response_usage(self.model, told, uploads, made)
@@ -284,6 +291,60 @@ def make_gemini(name: str, store: ClipStore) -> BaseChatModel:
     owner = hashlib.sha256(f"{key}\0{address or ''}".encode()).hexdigest()[:32]
     model._store = store
     kept = store.settings.home / "google_files.sqlite"
-    model._uploads = FileUploads(kept, model.client, owner, model._spec)
-    model._heads = ContextCaches(kept, model.client, owner, model._spec, key)
+    model._uploads = FileUploads(kept, model.client, owner, model._model_id)
+    model._heads = ContextCaches(kept, model.client, owner, model._model_id, key)
     return model
+
+
+_PLAIN = frozenset(
+    {"type", "format", "title", "description", "enum", "items", "prefixItems", "minItems", "maxItems", "minimum"}
+    | {"maximum", "anyOf", "oneOf", "additionalProperties", "required", "propertyOrdering"}
+)
+_NAMED = ("properties", "$defs")
+
+
+def reply_settings(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings that make the provider enforce the schema; none for plain text."""
+    if not schema:
+        return {}
+    return {"response_mime_type": "application/json", "response_json_schema": _understood(schema)}
+
+
+def _understood(schema: Any) -> Any:
+    """The schema with the keywords that Gemini knows; the reply is validated against the whole one all the same."""
+    if isinstance(schema, list):
+        return [_understood(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    known = {name: _understood(part) for name, part in schema.items() if name in _PLAIN}
+    named = {name: schema[name] for name in _NAMED if name in schema}
+    return known | {name: {key: _understood(part) for key, part in parts.items()} for name, parts in named.items()}
+
+
+async def run_in_daemon_thread(call: Callable[[], ChatResult]) -> ChatResult:
+    """The call's result, from a thread that does not keep an interrupted program alive until the model has answered."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ChatResult] = loop.create_future()
+
+    def settle(result: ChatResult | None, fault: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if result is None:
+            done.set_exception(fault or RuntimeError("no result"))
+        else:
+            done.set_result(result)
+
+    def work() -> None:
+        result, fault = None, None
+        try:
+            result = call()
+        except BaseException as raised:
+            fault = raised
+        # The loop is closed when its program was interrupted meanwhile.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, result, fault)
+
+    threading.Thread(target=work, name="model call", daemon=True).start()
+    return await done

@@ -31,20 +31,20 @@ _TABLE = """CREATE TABLE IF NOT EXISTS heads (
 class ContextCaches:
     """The context caches of one key; safe to share between threads, and kept in the file of the uploads' handles."""
 
-    def __init__(self, path: Path, client: Any, owner: str, spec: str, key: str) -> None:
+    def __init__(self, path: Path, client: Any, owner: str, model_id: str, key: str) -> None:
         """Opens nothing yet.
 
         Args:
             path: the SQLite file.
             client: a `google.genai.Client`.
             owner: a hash that stands for the key and the address.
-            spec: the model's name for messages.
+            model_id: the model's name for messages.
             key: the key, which is cut out of any message.
         """
         self._path = path
         self._client = client
         self._owner = owner
-        self._spec = spec
+        self._model_id = model_id
         self._key = key
         self._refused: dict[str, str] = {}
         self._unbilled: dict[str, int] = {}
@@ -89,7 +89,7 @@ class ContextCaches:
     def _make(self, head: str, model: str, content: dict[str, Any]) -> str | None:
         options = {"timeout": int(REQUEST_SECONDS * 1000)}
         try:
-            with typed_errors(self._spec, self._key):
+            with typed_errors(self._model_id, self._key):
                 made = self._client.caches.create(
                     model=model, config={**content, "ttl": f"{CACHE_LIFETIME_SECONDS:.0f}s", "http_options": options}
                 )

@@ -37,19 +37,19 @@ class UploadedFile(NamedTuple):
 class FileUploads:
     """The uploaded files of one key; safe to share between threads."""
 
-    def __init__(self, path: Path, client: Any, owner: str, spec: str) -> None:
+    def __init__(self, path: Path, client: Any, owner: str, model_id: str) -> None:
         """Opens nothing yet.
 
         Args:
             path: the SQLite file of the handles.
             client: a `google.genai.Client`.
             owner: a hash that stands for the key and the address.
-            spec: the model's name for messages.
+            model_id: the model's name for messages.
         """
         self._path = path
         self._client = client
         self._owner = owner
-        self._spec = spec
+        self._model_id = model_id
         self._ready: set[str] = set()
         self._unbilled: Counter[str] = Counter()
         self._guard = threading.Lock()
@@ -79,7 +79,7 @@ class FileUploads:
                 if self._is_ready(made):
                     return made
                 self.sleep(pause)
-            raise ModelError(f"{self._spec} does not know a file that was just uploaded to it. Try again later.")
+            raise ModelError(f"{self._model_id} does not know a file that was just uploaded to it. Try again later.")
 
     def drop(self, contents: Iterable[str]) -> None:
         """Forgets handles, because Google no longer has the files."""
@@ -99,7 +99,7 @@ class FileUploads:
                 options = {"timeout": int(REQUEST_SECONDS * 1000)}
                 made = self._client.files.upload(file=file, config={"mime_type": mime, "http_options": options})
             except (ValueError, KeyError) as fault:
-                raise ModelError(f"{self._spec} did not finish an upload ({fault}).", transient=True) from fault
+                raise ModelError(f"{self._model_id} did not finish an upload ({fault}).", transient=True) from fault
         with self._guard:
             self._unbilled[content] += 1
         expires = made.expiration_time.timestamp() if made.expiration_time else time.time() + _LIFETIME
@@ -115,10 +115,12 @@ class FileUploads:
             elif state is None:
                 return False
             elif state == "FAILED":
-                said = f"{self._spec} cannot read this {handle.mime} file: convert it to mp4 (H.264, AAC) or wav."
+                said = f"{self._model_id} cannot read this {handle.mime} file: convert it to mp4 (H.264, AAC) or wav."
                 raise InputError(said)
             elif waited > _LONGEST_PROCESSING:
-                raise ModelError(f"{self._spec} did not process a file in {waited:.0f} s; try again.", transient=True)
+                raise ModelError(
+                    f"{self._model_id} did not process a file in {waited:.0f} s; try again.", transient=True
+                )
             else:
                 self.sleep(pause)
                 waited, pause = waited + pause, min(5.0, pause * 2)

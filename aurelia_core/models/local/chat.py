@@ -21,8 +21,14 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.capabilities import missing_requirements
 from aurelia_core.models.local.content import RequestConverter
-from aurelia_core.models.local.loading import LoadedProcessor, load_engine, load_reader, runs_own_code
-from aurelia_core.models.local.setup import Placement, choose_placement
+from aurelia_core.models.local.loading import (
+    LoadedProcessor,
+    Placement,
+    choose_placement,
+    load_engine,
+    load_reader,
+    runs_own_code,
+)
 from aurelia_core.models.local.weights import Weights, find_weights
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Sense
@@ -41,12 +47,12 @@ class LocalChat(ClipModel, BaseChatModel):
     here: Placement
     store: Any = Field(exclude=True, repr=False)
     _reader: LoadedProcessor = PrivateAttr()
-    _teller: RequestConverter = PrivateAttr()
+    _converter: RequestConverter = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Loads the processor; the weights are loaded when the model is first asked."""
         self._reader = load_reader(self.weights)
-        self._teller = RequestConverter(self.store, self.weights.spec, self._reader.senses)
+        self._converter = RequestConverter(self.store, self.weights.model_id, self._reader.senses)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -78,11 +84,11 @@ class LocalChat(ClipModel, BaseChatModel):
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuses, before a run begins, what the model cannot carry."""
-        self._teller.check_clip(media, sees_clip=sees_clip)
+        self._converter.check_clip(media, sees_clip=sees_clip)
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """Which of the clip's senses the model cannot take: picture, sound."""
-        return self._teller.missing_modalities(media)
+        return self._converter.missing_modalities(media)
 
     def _generate(
         self,
@@ -104,31 +110,34 @@ class LocalChat(ClipModel, BaseChatModel):
         try:
             return await asyncio.to_thread(self._answer, messages, stop, left.is_set)
         except asyncio.CancelledError:
-            # Nobody waits for this answer any more: the thread ends at its next token and lets go of the model.
+            # Nobody waits for this answer: the thread stops at its next token and releases the model.
             left.set()
             raise
 
     def _answer(self, messages: list[BaseMessage], stop: list[str] | None, stopped: Callable[[], bool]) -> ChatResult:
-        told = self._teller.told(messages)
+        request = self._converter.parse(messages)
         engine = load_engine(self.weights, self.here)
-        said = engine.answer(told, self._teller, self._most, stopped)
-        text = said.text
+        generated = engine.answer(request, self._converter, self._most, stopped)
+        text = generated.text
         for word in stop or []:
             text = text.partition(word)[0]
-        request = said.request
+        encoded = generated.request
+        notes = list(request.notes)
+        if self.weights.trusted:
+            notes.append(runs_own_code(self.weights))
         message = AIMessage(
             text,
             usage_metadata={
-                "input_tokens": request.length,
-                "output_tokens": said.tokens,
-                "total_tokens": request.length + said.tokens,
-                "input_token_details": {"cache_read": request.cached},
+                "input_tokens": encoded.length,
+                "output_tokens": generated.tokens,
+                "total_tokens": encoded.length + generated.tokens,
+                "input_token_details": {"cache_read": encoded.cached},
             },
             response_metadata={
                 "cost_usd": 0.0,
                 "media_uploads": 0,
-                "notes": [*told.notes, *([runs_own_code(self.weights)] if self.weights.trusted else [])],
-                "finish_reason": "length" if said.cut else "stop",
+                "notes": notes,
+                "finish_reason": "length" if generated.cut else "stop",
                 "local": {
                     "device": self.here.device,
                     "dtype": self.here.dtype,
@@ -136,7 +145,7 @@ class LocalChat(ClipModel, BaseChatModel):
                     "weights": self.weights.fingerprint[:12],
                     "reuse": engine.reuses,
                     "family": self._reader.senses.row.state,
-                    "media_encoded": request.media,
+                    "media_encoded": encoded.media,
                 },
             },
         )
@@ -152,5 +161,5 @@ def make_local(name: str, store: ClipStore) -> LocalChat:
     lacks = missing_requirements("transformers")
     if lacks:
         raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
-    weights = find_weights(name, any_folder=store.settings.any_file, trusted=store.settings.trusted_code)
+    weights = find_weights(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
     return LocalChat(weights=weights, here=choose_placement(), store=store)

@@ -1,6 +1,6 @@
 """Turns a request into chat turns with pictures and sounds, as processors of local weights take them. It runs no model.
 
-What every seeing role is shown (the head: system text, clip, what is told of it) depends on clip, tracks and budgets
+What every seeing role is shown (the head: system text, clip, what is request of it) depends on clip, tracks and budgets
 alone, so that its encoding can be kept; a closer look stands behind it, what the role is asked comes last.
 """
 
@@ -64,7 +64,7 @@ class ChatRequest(NamedTuple):
     Attributes:
         system: the system text.
         clip: what the role sees; None for one that sees nothing.
-        about: what is told of the clip in words; the last text of the head.
+        about: what is request of the clip in words; the last text of the head.
         look: a closer look, behind the head.
         turns: role and text of every turn; the first one's text stands behind head and look.
         notes: which text replaced which sense.
@@ -83,10 +83,10 @@ class ChatRequest(NamedTuple):
 class RequestConverter:
     """Takes requests apart and decodes what they refer to."""
 
-    def __init__(self, store: ClipStore, spec: str, senses: ModelSenses) -> None:
+    def __init__(self, store: ClipStore, model_id: str, senses: ModelSenses) -> None:
         """Reads nothing yet."""
         self._store = store
-        self._spec = spec
+        self._model_id = model_id
         self._senses = senses
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
@@ -102,7 +102,7 @@ class RequestConverter:
         """Which of the clip's senses the model cannot take."""
         return media.missing_modalities(sees=self._senses.sees != "none", hears=self._senses.hears)
 
-    def told(self, messages: Sequence[BaseMessage]) -> ChatRequest:
+    def parse(self, messages: Sequence[BaseMessage]) -> ChatRequest:
         """The request as turns; the clip's head is decoded only when somebody asks for it (`head`).
 
         Raises:
@@ -123,7 +123,7 @@ class RequestConverter:
                 look = self._look(clip, windows, texts) if windows else NO_PARTS
             if message.type != "system":
                 turns.append(("assistant" if message.type == "ai" else "user", "\n".join(words)))
-        notes = clip.notes(self._spec, self.missing_modalities(clip)) if clip else []
+        notes = clip.notes(self._model_id, self.missing_modalities(clip)) if clip else []
         return ChatRequest(system, clip, about, look, turns, notes, texts)
 
     def head(self, request: ChatRequest) -> MediaParts:
@@ -223,12 +223,12 @@ class RequestConverter:
 
     def _check(self, clip: MediaRequest, windows: list[Window]) -> None:
         senses, row = self._senses, self._senses.row
-        clip.check(self._spec, self.missing_modalities(clip))
+        clip.check(self._model_id, self.missing_modalities(clip))
         most = self._most(clip)
         count = most + max(1, most // max(1, len(windows))) * len(windows)
         if senses.sees != "none" and row.most_frames is not None and count > row.most_frames:
             raise InputError(
-                f"{self._spec} takes {row.most_frames} images in one request, and this one has {count}:"
+                f"{self._model_id} takes {row.most_frames} images in one request, and this one has {count}:"
                 " lower frames in the settings."
             )
 

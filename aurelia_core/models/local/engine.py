@@ -1,7 +1,7 @@
 """One loaded model: encodes requests, keeps the encoding of clips, and generates. Calls are answered one by one.
 
-The keys and values of a head (system text, clip, what is told of it) are computed once and used for every later request
-on the clip. Where a template or a tokenizer does not let the head be told apart, a request is encoded whole.
+The keys and values of a head (system text, clip, what is request of it) are computed once and used for every later request
+on the clip. Where a template or a tokenizer does not let the head be request apart, a request is encoded whole.
 """
 
 import gc
@@ -53,24 +53,24 @@ class InferenceEngine:
         reuses: whether any are kept.
     """
 
-    def __init__(self, spec: str, model: Any, writer: PromptWriter, *, reuses: bool, cache_bytes: int) -> None:
+    def __init__(self, model_id: str, model: Any, writer: PromptWriter, *, reuses: bool, cache_bytes: int) -> None:
         """Takes over a loaded model."""
         self.lock = threading.Lock()
         self.prefixes = PrefixCache(cache_bytes)
         self.reuses = reuses
         self.model = model
-        self._spec = spec
+        self._model_id = model_id
         self._writer = writer
         self._ends = _ends(model, writer)
 
     def answer(
-        self, told: ChatRequest, teller: RequestConverter, most: int, stopped: Callable[[], bool] = lambda: False
+        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool] = lambda: False
     ) -> Generated:
         """The model's reply.
 
         Args:
-            told: the request.
-            teller: decodes the clip where it is not encoded yet.
+            request: the request.
+            converter: decodes the clip where it is not encoded yet.
             most: most tokens of the reply.
             stopped: asked before every token; True ends the reply.
 
@@ -80,40 +80,40 @@ class InferenceEngine:
         """
         with self.lock:
             if stopped():
-                raise ModelError(f"{self._spec} was not asked: the run that wanted it has ended.")
-            said = self._tried(told, teller, most, stopped)
+                raise ModelError(f"{self._model_id} was not asked: the run that wanted it has ended.")
+            said = self._tried(request, converter, most, stopped)
             # Not in the except clause, whose traceback would hold what has to be freed.
             if said is None and self._free():
-                said = self._tried(told, teller, most, stopped)
+                said = self._tried(request, converter, most, stopped)
             if said is not None:
                 return said
             self._free()
             raise ModelError(
-                f"{self._spec} does not fit into the memory of {self.model.device.type} with this clip: lower frames in"
+                f"{self._model_id} does not fit into the memory of {self.model.device.type} with this clip: lower frames in"
                 " the settings, set AURELIA_LOCAL_DTYPE=bfloat16, or choose another AURELIA_LOCAL_DEVICE."
             )
 
-    def encode(self, told: ChatRequest, teller: RequestConverter, most: int = 0) -> EncodedPrompt:
+    def encode(self, request: ChatRequest, converter: RequestConverter, most: int = 0) -> EncodedPrompt:
         """The request as the model takes it, its head from what is kept, or encoded now and kept.
 
         Args:
-            told: the request.
-            teller: decodes the clip where it is not encoded yet.
+            request: the request.
+            converter: decodes the clip where it is not encoded yet.
             most: most tokens that will be written behind it.
 
         Raises:
             InputError: the processor refuses the clip.
             MediaError: the clip cannot be decoded.
         """
-        if told.clip is None:
-            return self._plainly(self._writer.inputs(self._writer.whole(told, []), NO_PARTS), NO_PARTS)
+        if request.clip is None:
+            return self._plainly(self._writer.inputs(self._writer.whole(request, []), NO_PARTS), NO_PARTS)
         if self.reuses:
-            reused = self._with_prefix(told, teller, most)
+            reused = self._with_prefix(request, converter, most)
             if reused:
                 return reused
-        head = teller.head(told)
-        shown = join_parts([head, told.look])
-        return self._plainly(self._writer.inputs(self._writer.whole(told, head.blocks), shown), shown)
+        head = converter.head(request)
+        shown = join_parts([head, request.look])
+        return self._plainly(self._writer.inputs(self._writer.whole(request, head.blocks), shown), shown)
 
     def generate(self, encoded: EncodedPrompt, most: int, **more: Any) -> Any:
         """What transformers' `generate` returns for the request, greedily, as a dictionary with the tokens."""
@@ -128,27 +128,29 @@ class InferenceEngine:
             )
 
     def _tried(
-        self, told: ChatRequest, teller: RequestConverter, most: int, stopped: Callable[[], bool]
+        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
     ) -> Generated | None:
         """The reply; None when the memory did not suffice."""
         try:
-            return self._answer(told, teller, most, stopped)
+            return self._answer(request, converter, most, stopped)
         except AureliaError:
             raise
         except Exception as fault:
             # What a failure left behind is not trusted.
-            self.prefixes.drop(_key(told))
+            self.prefixes.drop(_key(request))
             if _is_memory(fault):
                 return None
             said = " ".join(str(fault).split())[:200]
-            raise ModelError(f"{self._spec} failed ({type(fault).__name__}: {said}).") from fault
+            raise ModelError(f"{self._model_id} failed ({type(fault).__name__}: {said}).") from fault
 
-    def _answer(self, told: ChatRequest, teller: RequestConverter, most: int, stopped: Callable[[], bool]) -> Generated:
-        encoded = self.encode(told, teller, most)
+    def _answer(
+        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
+    ) -> Generated:
+        encoded = self.encode(request, converter, most)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest and encoded.length + 1 > longest:
             raise ModelError(
-                f"This request has {encoded.length} tokens, and {self._spec} takes {longest}: lower frames in the"
+                f"This request has {encoded.length} tokens, and {self._model_id} takes {longest}: lower frames in the"
                 " settings, or give a shorter clip."
             )
         most = min(most, longest - encoded.length) if longest else most
@@ -157,32 +159,32 @@ class InferenceEngine:
         cut = not reply or reply[-1] not in self._ends
         text = self._writer.text(reply)
         if text is None:
-            raise ModelError(f"{self._spec} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
+            raise ModelError(f"{self._model_id} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
         return Generated(text, len(reply), cut, encoded)
 
-    def _with_prefix(self, told: ChatRequest, teller: RequestConverter, most: int) -> EncodedPrompt | None:
-        """The request behind its kept head; None where the two cannot be told apart."""
-        key = _key(told)
+    def _with_prefix(self, request: ChatRequest, converter: RequestConverter, most: int) -> EncodedPrompt | None:
+        """The request behind its kept head; None where the two cannot be request apart."""
+        key = _key(request)
         kept = self.prefixes.get(key)
-        head = None if kept else teller.head(told)
+        head = None if kept else converter.head(request)
         blocks = kept.blocks if kept else head.blocks if head else []
-        opening, text = self._writer.head(told, blocks), self._writer.whole(told, blocks)
+        opening, text = self._writer.head(request, blocks), self._writer.whole(request, blocks)
         plain_head, plain = self._writer.tokens(opening), self._writer.tokens(text)
         if kept and plain[: len(kept.plain)] != kept.plain:
             kept = None
         new = kept is None
         if kept is None:
-            kept = self._prefill(opening, head or teller.head(told), plain_head, _common(plain_head, plain))
+            kept = self._prefill(opening, head or converter.head(request), plain_head, _common(plain_head, plain))
             if kept is None:
                 return None
             self.prefixes.made += 1
             self.prefixes.keep(key, kept)
-        rest = self._rest(told, kept, (opening, text), plain)
+        rest = self._rest(request, kept, (opening, text), plain)
         length = kept.tokens.shape[1]
         if rest is None or not cache_bytes_of(self.model.config, length, length + rest.tokens.shape[1] + most):
             return None
         self.prefixes.used += not new
-        return self._joined(kept, rest, told.look.media + kept.media * new, 0 if new else length)
+        return self._joined(kept, rest, request.look.media + kept.media * new, 0 if new else length)
 
     def _prefill(self, opening: str, head: MediaParts, plain: list[int], common: int) -> CachedPrefix | None:
         """Encodes the head as far as the next text leaves its tokens as they are: `common` of its `plain` ones."""
@@ -203,11 +205,11 @@ class InferenceEngine:
         return CachedPrefix(head.blocks, plain, tokens, kinds, made.small, cache, head.media, compact_cache(cache))
 
     def _rest(
-        self, told: ChatRequest, kept: CachedPrefix, texts: tuple[str, str], plain: list[int]
+        self, request: ChatRequest, kept: CachedPrefix, texts: tuple[str, str], plain: list[int]
     ) -> ModelInputs | None:
-        """What stands behind the kept head; None where a closer look cannot be told apart from it."""
+        """What stands behind the kept head; None where a closer look cannot be request apart from it."""
         rest = plain[len(kept.plain) :]
-        if not told.look.media:
+        if not request.look.media:
             return ModelInputs(torch.tensor([rest], dtype=kept.tokens.dtype), {}, {})
         text = texts[1][len(texts[0]) :]
         own = self._writer.tokens(text, begins=False)
@@ -215,7 +217,7 @@ class InferenceEngine:
             return None
         # Tokens that the head shares with this text stand between the kept ones and those of the text alone.
         between = torch.tensor([rest[: len(rest) - len(own)]], dtype=kept.tokens.dtype)
-        made = self._writer.inputs(text, told.look, begins=False)
+        made = self._writer.inputs(text, request.look, begins=False)
         zeros = torch.zeros_like(between)
         kinds = {name: torch.cat([zeros.to(value.dtype), value], 1) for name, value in made.kinds.items()}
         return ModelInputs(torch.cat([between, made.tokens], 1), kinds, made.media)
@@ -229,8 +231,8 @@ class InferenceEngine:
         small |= {name: value for name, value in rest.small.items() if name not in small}
         positions = getattr(self.model, "_prepare_position_ids_for_generation", None)
         if positions is not None:
-            told = self._placed({"attention_mask": inputs["attention_mask"], **kinds, **small})
-            inputs["position_ids"] = positions(inputs["input_ids"], told)
+            request = self._placed({"attention_mask": inputs["attention_mask"], **kinds, **small})
+            inputs["position_ids"] = positions(inputs["input_ids"], request)
         inputs["past_key_values"] = copy_cache(kept.cache)
         return EncodedPrompt(inputs, tokens.shape[1], cached, media)
 
@@ -267,8 +269,8 @@ class _Stop:
         return torch.full((input_ids.shape[0],), self._stopped(), device=input_ids.device, dtype=torch.bool)
 
 
-def _key(told: ChatRequest) -> Any:
-    return (told.clip.key if told.clip else None, told.system)
+def _key(request: ChatRequest) -> Any:
+    return (request.clip.key if request.clip else None, request.system)
 
 
 def _ends(model: Any, writer: PromptWriter) -> list[int]:

@@ -15,7 +15,7 @@ _NAMING = ("processor_config.json", "preprocessor_config.json", "tokenizer_confi
 
 
 def load_options(weights: Weights) -> dict[str, Any]:
-    """What every loader of transformers is told: nothing is downloaded, and whether the folder's own code runs."""
+    """What every loader of transformers is request: nothing is downloaded, and whether the folder's own code runs."""
     # Left out, transformers would ask at the terminal whether to run it.
     return {"trust_remote_code": weights.trusted, "local_files_only": True}
 
@@ -110,7 +110,7 @@ def _as_trained(weights: Weights, row: WeightsFamily) -> WeightsFamily:
     except (ValueError, TypeError):
         known = ", ".join(WeightsFamily.model_fields)
         raise InputError(
-            f"clip.json of {weights.spec} cannot be used: it may hold {known}, and nothing else."
+            f"clip.json of {weights.model_id} cannot be used: it may hold {known}, and nothing else."
         ) from None
 
 
@@ -122,14 +122,14 @@ def _without_video(weights: Weights) -> Any:
     """The family's processor put together from its parts, without the video processor."""
     from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 
-    folder, told = weights.folder, load_options(weights)
-    kind = _kind(folder, told)
+    folder, request = weights.folder, load_options(weights)
+    kind = _kind(folder, request)
     makers = {"tokenizer": AutoTokenizer, "image_processor": AutoImageProcessor}
     found, _ = kind.get_processor_dict(folder)
     parts = []
     for name in kind.get_attributes():
         maker: Any = makers.get(name, AutoFeatureExtractor)
-        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **told))
+        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **request))
 
     class Bare(kind):  # type: ignore[misc, valid-type]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
@@ -143,7 +143,7 @@ def _without_video(weights: Weights) -> Any:
     return Bare.from_args_and_dict(parts, found)
 
 
-def _kind(folder: Path, told: dict[str, Any]) -> Any:
+def _kind(folder: Path, request: dict[str, Any]) -> Any:
     """The processor's class, as one of the checkpoint's files names it."""
     import transformers
 
@@ -155,7 +155,7 @@ def _kind(folder: Path, told: dict[str, Any]) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **told))]
+    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **request))]
 
 
 def _unusable(weights: Weights, fault: Exception) -> InputError:
@@ -166,4 +166,4 @@ def _unusable(weights: Weights, fault: Exception) -> InputError:
             build = ", in the same build (CPU or CUDA) as torch" if package == "torchvision" else ""
             remedy = f"pip install {package}{build}"
             break
-    return InputError(f"The processor of {weights.spec} cannot be loaded ({type(fault).__name__}): {remedy}.")
+    return InputError(f"The processor of {weights.model_id} cannot be loaded ({type(fault).__name__}): {remedy}.")

@@ -1,6 +1,6 @@
 """Writes a request in a model's own chat template and turns text and media into its inputs. It runs no model.
 
-A template that lets a model think first is told not to: here the loop reasons. One that always thinks has its thoughts
+A template that lets a model think first is request not to: here the loop reasons. One that always thinks has its thoughts
 taken off its reply.
 """
 
@@ -43,13 +43,13 @@ class ModelInputs(NamedTuple):
 class PromptWriter:
     """One model's way of writing."""
 
-    def __init__(self, spec: str, processor: Any, senses: ModelSenses) -> None:
+    def __init__(self, model_id: str, processor: Any, senses: ModelSenses) -> None:
         """Tries how the model's template takes a system text.
 
         Raises:
             InputError: there is no chat template, or it cannot be used.
         """
-        self._spec = spec
+        self._model_id = model_id
         self._processor = processor
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._senses = senses
@@ -75,20 +75,20 @@ class PromptWriter:
         end = self._tokenizer.eos_token_id
         return [] if end is None else [int(end)]
 
-    def head(self, told: ChatRequest, blocks: list[ContentBlock]) -> str:
+    def head(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
         """The text with which every conversation on the clip begins."""
-        content = [*blocks, _text(f"{self.plain(told.about)}{_GAP}{_END_OF_HEAD}")]
-        return self._render(told.system, [("user", content)], more=False).split(_END_OF_HEAD)[0]
+        content = [*blocks, _text(f"{self.plain(request.about)}{_GAP}{_END_OF_HEAD}")]
+        return self._render(request.system, [("user", content)], more=False).split(_END_OF_HEAD)[0]
 
-    def whole(self, told: ChatRequest, blocks: list[ContentBlock]) -> str:
+    def whole(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
         """The conversation as text, up to where the reply begins."""
         turns: list[tuple[str, list[ContentBlock]]] = []
-        for number, (role, text) in enumerate(told.turns):
+        for number, (role, text) in enumerate(request.turns):
             content = [_text(self.plain(text))]
-            if number == 0 and told.clip is not None:
-                content = [*blocks, _text(self.plain(told.about) + _GAP), *told.look.blocks, *content]
+            if number == 0 and request.clip is not None:
+                content = [*blocks, _text(self.plain(request.about) + _GAP), *request.look.blocks, *content]
             turns.append((role, content))
-        return self._render(told.system, turns, more=True)
+        return self._render(request.system, turns, more=True)
 
     def tokens(self, text: str, *, begins: bool = True) -> list[int]:
         """The text's tokens, each medium one placeholder; `begins`: whether it begins a conversation."""
@@ -120,7 +120,7 @@ class PromptWriter:
         except (ValueError, TypeError, KeyError, IndexError, RuntimeError, ImportError) as fault:
             said = " ".join(str(fault).split())[:200]
             raise InputError(
-                f"The processor of {self._spec} does not take this clip ({type(fault).__name__}: {said}):"
+                f"The processor of {self._model_id} does not take this clip ({type(fault).__name__}: {said}):"
                 " try other frames in the settings, or another model."
             ) from None
         tokens = made.pop("input_ids")
@@ -161,7 +161,9 @@ class PromptWriter:
             if said.count(_PROBE[0]) == 1 and said.count(_PROBE[1]) == 1:
                 self._thinks = said.rstrip().endswith(_THINKS)
                 return way
-        raise InputError(f"{self._spec} has no chat template that can be used: give a model that was tuned for chat.")
+        raise InputError(
+            f"{self._model_id} has no chat template that can be used: give a model that was tuned for chat."
+        )
 
     def _render(self, system: str, turns: list[tuple[str, list[ContentBlock]]], *, more: bool) -> str:
         from jinja2 import TemplateError
@@ -181,7 +183,9 @@ class PromptWriter:
                 )
             )
         except (TemplateError, ValueError, TypeError, KeyError) as fault:
-            raise InputError(f"The chat template of {self._spec} cannot be used ({type(fault).__name__}).") from None
+            raise InputError(
+                f"The chat template of {self._model_id} cannot be used ({type(fault).__name__})."
+            ) from None
 
 
 def _filmed(films: list[VideoClip]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Chat completions only: the Responses API drops sound without a word. It never re
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import openai
@@ -21,7 +22,6 @@ from aurelia_core.models.call_ledger import message_usage
 from aurelia_core.models.capabilities import Structured, TokenPrice, call_cost
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.openai.content import ContentBuilder, MediaLimits, WireMessages
-from aurelia_core.models.openai.reply_schema import response_format
 from aurelia_core.models.provider_errors import as_model_error, error_words
 from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
 from aurelia_core.types import Sense
@@ -38,7 +38,7 @@ class ChatCompletions(ClipModel, ChatOpenAI):
 
     Attributes:
         clips: the `aurelia_core.media` ClipStore that the clips of requests are read from.
-        carrier: what the model takes of a clip, and in which parts.
+        limits: what the model takes of a clip, and in which parts.
         structured: what its provider can enforce on a reply.
         price: what its tokens cost.
         key_name: the environment variable that its key came from, for messages.
@@ -47,18 +47,18 @@ class ChatCompletions(ClipModel, ChatOpenAI):
     """
 
     clips: Any = Field(exclude=True, repr=False)
-    carrier: MediaLimits
+    limits: MediaLimits
     structured: Structured
     price: TokenPrice
     key_name: str
     hosted: bool
-    _wirer: ContentBuilder = PrivateAttr()
+    _builder: ContentBuilder = PrivateAttr()
     _looked_up: bool = PrivateAttr(default=False)
 
     def model_post_init(self, context: Any, /) -> None:
         """Makes what keeps the encoded clips."""
         super().model_post_init(context)
-        self._wirer = ContentBuilder(self.clips, self.carrier)
+        self._builder = ContentBuilder(self.clips, self.limits)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -69,16 +69,16 @@ class ChatCompletions(ClipModel, ChatOpenAI):
     def _identifying_params(self) -> dict[str, Any]:
         """What decides a reply beside the messages: what is given to the model, and whose server it is on."""
         address = {} if self.hosted else {"address": self.openai_api_base}
-        told = {"sees": self.carrier.sees, "sound": self.carrier.sound, "structured": self.structured}
+        told = {"sees": self.limits.sees, "sound": self.limits.sound, "structured": self.structured}
         return {**super()._identifying_params, **told, **address}
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuses, before a run pays for anything, what the model cannot carry."""
-        self._wirer.check_clip(media, sees_clip=sees_clip)
+        self._builder.check_clip(media, sees_clip=sees_clip)
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """Which of the clip's senses the model cannot take: picture, sound."""
-        return self._wirer.missing_modalities(media)
+        return self._builder.missing_modalities(media)
 
     def check_credentials(self) -> None:
         """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
@@ -101,7 +101,7 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        wired = await asyncio.to_thread(self._wirer.wire, messages)
+        wire = await asyncio.to_thread(self._builder.build, messages)
         try:
             if not self._looked_up and self.hosted:
                 await self.root_async_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
@@ -110,10 +110,10 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         self._looked_up = True
         try:
             how = {**self._how(messages), **kwargs}
-            result = await super()._agenerate(wired.messages, stop, run_manager, **how)
+            result = await super()._agenerate(wire.messages, stop, run_manager, **how)
         except Exception as fault:
             raise self._typed(fault) from None
-        return self._billed(result, wired, messages)
+        return self._billed(result, wire, messages)
 
     def _generate(
         self,
@@ -122,14 +122,14 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        wired = self._wirer.wire(messages)
+        wire = self._builder.build(messages)
         self.check_credentials()
         self._looked_up = True
         try:
-            result = super()._generate(wired.messages, stop, run_manager, **{**self._how(messages), **kwargs})
+            result = super()._generate(wire.messages, stop, run_manager, **{**self._how(messages), **kwargs})
         except Exception as fault:
             raise self._typed(fault) from None
-        return self._billed(result, wired, messages)
+        return self._billed(result, wire, messages)
 
     def _how(self, messages: list[BaseMessage]) -> dict[str, Any]:
         """The form of the reply. In the raw body, since the client's own way raises on a reply that was paid for."""
@@ -147,28 +147,30 @@ class ChatCompletions(ClipModel, ChatOpenAI):
             raise self._wrong_key() from None
         if isinstance(fault, openai.NotFoundError) and fault.code == "model_not_found":
             raise SettingsError(
-                f"There is no model {self.carrier.spec} for this key (status 404): check the model's name."
+                f"There is no model {self.limits.model_id} for this key (status 404): check the model's name."
             ) from None
 
     def _typed(self, fault: Exception) -> AureliaError:
         """The fault as one of ours; a provider's words are not passed on where they repeat the key."""
         if isinstance(fault, openai.AuthenticationError):
             return self._wrong_key()
-        spec = self.carrier.spec
+        model_id = self.limits.model_id
         if isinstance(fault, json.JSONDecodeError):
-            return ModelError(f"{spec} sent a reply that breaks off or is no JSON; try again later.", transient=True)
-        found = as_model_error(fault, spec)
+            return ModelError(
+                f"{model_id} sent a reply that breaks off or is no JSON; try again later.", transient=True
+            )
+        found = as_model_error(fault, model_id)
         key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
         if key and key in error_words(fault) and isinstance(found, ModelError):
-            said = f"{spec} did not answer; what it says holds the key and is not shown here."
+            said = f"{model_id} did not answer; what it says holds the key and is not shown here."
             return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
         return found
 
     def _wrong_key(self) -> SettingsError:
         # The provider's own sentence repeats a part of the key.
-        return SettingsError(f"{self.carrier.spec} refused the key (status 401): check {self.key_name}.")
+        return SettingsError(f"{self.limits.model_id} refused the key (status 401): check {self.key_name}.")
 
-    def _billed(self, result: ChatResult, wired: WireMessages, messages: list[BaseMessage]) -> ChatResult:
+    def _billed(self, result: ChatResult, wire: WireMessages, messages: list[BaseMessage]) -> ChatResult:
         message: Any = result.generations[0].message
         if not message.content and (refusal := message.additional_kwargs.get("refusal")):
             message.content = refusal
@@ -177,7 +179,7 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         price = call_cost(self.price, message.usage_metadata, told.get("service_tier"))
         if price is not None:
             message.response_metadata["cost_usd"] = price
-        message.response_metadata |= {"media_uploads": wired.media, "notes": wired.notes}
+        message.response_metadata |= {"media_uploads": wire.media, "notes": wire.notes}
         if fault := self._no_reply(message.text, ended, request_of(messages)):
             fault.usage = message_usage(message)
             raise fault
@@ -186,11 +188,68 @@ class ChatCompletions(ClipModel, ChatOpenAI):
     def _no_reply(self, text: str, ended: str, request: RoleRequest) -> ModelError | None:
         """Why a text is no reply; half of a JSON object shows by itself, and is asked for again."""
         if not text.strip():
-            said = f"{self.carrier.spec} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
+            said = f"{self.limits.model_id} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
             return ModelError(said.strip(), transient=ended not in _REMEDIES)
         if ended == "length" and request.schema is None:
             return ModelError(
-                f"{self.carrier.spec} ended without a whole reply (finish reason length): its output limit cut it off;"
+                f"{self.limits.model_id} ended without a whole reply (finish reason length): its output limit cut it off;"
                 " choose a model with a larger one."
             )
         return None
+
+
+# What OpenAI's strict mode takes; bounds and defaults are left to our own validation of the reply.
+_KEPT = frozenset({"type", "enum", "const", "anyOf", "items", "properties", "$ref", "$defs", "title", "description"})
+_OPEN = ("oneOf", "allOf", "not", "patternProperties", "prefixItems", "if")
+
+
+def response_format(schema: Mapping[str, Any], mode: str) -> dict[str, Any] | None:
+    """OpenAI's `response_format` for a reply.
+
+    Args:
+        schema: the JSON schema of the reply.
+        mode: json_schema, json_object or none: what the model's provider can enforce.
+
+    Returns:
+        The strict schema where the schema allows it, the schema as it is where not; None for mode none.
+    """
+    if mode == "none":
+        return None
+    if mode == "json_object":
+        return {"type": "json_object"}
+    strict = strict_schema(schema)
+    named = {"name": str(schema.get("title", "reply"))[:64], "schema": strict or schema, "strict": strict is not None}
+    return {"type": "json_schema", "json_schema": named}
+
+
+def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The schema with every property required, nothing else admitted, and no bounds; None where it cannot be so."""
+    try:
+        strict = _strict(schema)
+    except _NotStrict:
+        return None
+    return strict if isinstance(strict, dict) and strict.get("type") == "object" else None
+
+
+class _NotStrict(Exception):
+    """The schema admits objects of unknown form, or combines schemas in a way that strict mode does not take."""
+
+
+def _strict(schema: Any) -> Any:
+    if not isinstance(schema, dict) or any(name in schema for name in _OPEN):
+        raise _NotStrict
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    found: dict[str, Any] = {name: value for name, value in schema.items() if name in _KEPT}
+    for name in ("properties", "$defs"):
+        if name in found:
+            found[name] = {key: _strict(part) for key, part in found[name].items()}
+    if "anyOf" in found:
+        found["anyOf"] = [_strict(part) for part in found["anyOf"]]
+    if "items" in found:
+        found["items"] = _strict(found["items"])
+    if found.get("type") == "object":
+        if "properties" not in found or schema.get("additionalProperties"):
+            raise _NotStrict
+        found |= {"required": list(found["properties"]), "additionalProperties": False}
+    return found
