@@ -8,12 +8,13 @@ fact is corrected.
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
 from aurelia.bench.runner import RunResources
 from aurelia_core.errors import ModelError
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_offline.study.loops import StudySettings, run_loops
 from aurelia_offline.study.planted_errors import (
@@ -107,10 +108,10 @@ def _judge_recovery(
         raise ModelError(f"There is no loop of {one.id}: {found.error}")
     attempts = found.result["iterations"]
     seed = seed_of_clip(one.video)
-    fields: dict[str, Any] = {"clip": model.store.admit(one.video), "frames": frames, "samples": samples}
-    first = _is_right(model.plant, model._observe(fields, [[]]), seed)
+    media = MediaRequest(clip=model.store.admit(one.video), frames=frames)
+    first = _is_right(model.plant, model.observe(media, [[]], samples), seed)
     best = found.result["best_iteration"]
-    seen = model._observe(fields, windows_by_attempt(attempts)[: best or 1])
+    seen = model.observe(media, windows_by_attempt(attempts)[: best or 1], samples)
     score = attempts[0]["score"]
     return _RecoveryOutcome(
         score, not first, score is None or score < _THRESHOLD, best is not None and _is_right(model.plant, seen, seed)

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_offline.critic.evaluate import evaluate_caption
 from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.critic_captions import HELD_OUT
 from benchmarks.offline.critic_changes import Pair, pairs_of
 from benchmarks.offline.critic_scenes import facts_of, scene_of
+from tests.support.offline_roles import evaluate_caption
 
 
 class Scored(NamedTuple):

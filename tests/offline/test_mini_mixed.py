@@ -9,6 +9,7 @@ from aurelia.bench.records import Record, read_records
 from aurelia.bench.run_file import RunFile
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import MediaRef
 from aurelia_offline.agents.chat import MeasuringChat
 from aurelia_offline.study.biased_agents import SENSING_LIMITS, make_biased_agent
@@ -28,15 +29,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory, session_store: ClipStore) -> 
 
 
 def test_each_agent_is_coarse_in_one_sense(clip: MediaRef, session_store: ClipStore) -> None:
-    fields = {"clip": clip, "tracks": [], "frames": 16, "samples": 48000, "duration": clip["duration"]}
-    whole = MeasuringChat(store=session_store)._observe(fields, [[]])
-    ears, eyes = (make_biased_agent(name, session_store)._observe(fields, [[]]) for name in ("ears", "eyes"))
+    media = MediaRequest(clip=clip, frames=16)
+    whole = MeasuringChat(store=session_store).observe(media, [[]], 48000)
+    ears, eyes = (make_biased_agent(name, session_store).observe(media, [[]], 48000) for name in ("ears", "eyes"))
     assert ears.sounds == whole.sounds and ears.frame_gap > 3 * whole.frame_gap
     assert (
         eyes.motions == whole.motions
         and eyes.sample_rate == SENSING_LIMITS["eyes"].samples // 4 - 1 < whole.sample_rate
     )
-    heard, seen = (make_biased_agent(name, session_store)._evidence(fields) for name in ("ears", "eyes"))
+    heard, seen = (
+        make_biased_agent(name, session_store)._evidence(media, clip["duration"]) for name in ("ears", "eyes")
+    )
     assert heard.video.gap > 3 * seen.video.gap
     assert heard.tracks != seen.tracks
 
