@@ -138,7 +138,7 @@ def three_b(folder: Path) -> None:
     with torch.device(here.device):
         made = Qwen2_5OmniThinkerForConditionalGeneration(tiny_qwen_omni.config(reader.processor.tokenizer, THREE_B))
     torch.set_default_dtype(torch.float32)
-    engine = InferenceEngine(weights.spec, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
+    engine = InferenceEngine(weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
     local_load._engines[weights.fingerprint, here] = engine
 
 
@@ -149,7 +149,7 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     engine = local_load.load_engine(found, here)
     engine.prefixes.clear()
     engine.reuses = reuse
-    settings = Settings(home=folder, any_file=True)
+    settings = Settings(home=folder, allow_any_file=True)
     desk = ModelClient(
         settings, providers={"played": lambda name, store: Played(weights=found, here=here, store=store, meter=meter)}
     )

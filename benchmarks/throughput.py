@@ -121,7 +121,10 @@ async def carried_out(file: Path, model: ScriptedChat, plan: Plan, scale: float 
 
     context = make_context({**{role: "simulated:one" for role in ROLES}, "max_iterations": 3})
     house = RunResources(
-        Settings(home=folder / "home", any_file=True), folder, {"simulated": lambda name, store: model}, sleep=sleep
+        Settings(home=folder / "home", allow_any_file=True),
+        folder,
+        {"simulated": lambda name, store: model},
+        sleep=sleep,
     )
     return await run_bench(file, folder / f"{time.time_ns()}.run", context, plan, house)
 

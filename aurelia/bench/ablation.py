@@ -23,7 +23,7 @@ from aurelia_core.errors import InputError, MediaError, ModelError
 from aurelia_core.models.client import ModelClient
 from nodes.prepare import check_question
 from nodes.target import ask_target
-from state.context import Context, Inject, make_context
+from state.context import Context, InjectMode, make_context
 from state.schema import Attempt, ClipState
 
 GridScorer = Callable[[Record, str], Awaitable[Sequence["AnswerScore"]]]
@@ -74,7 +74,9 @@ class GridQuestion:
         return (end, self.told[setting.inject, end.best_iteration]) if end else None
 
 
-def setting_grid(iterations: Sequence[int], thresholds: Sequence[int], injects: Sequence[Inject]) -> list[GridSetting]:
+def setting_grid(
+    iterations: Sequence[int], thresholds: Sequence[int], injects: Sequence[InjectMode]
+) -> list[GridSetting]:
     """Every combination.
 
     Raises:

@@ -24,7 +24,7 @@ def _refusal_reason(name: str, store: ClipStore) -> str | None:
     reference: Any = {"id": name}
     try:
         if CLIP_ID_PATTERN.fullmatch(name):
-            store.file(reference)
+            store.verified_path(reference)
         else:
             with open_media_file(name, store.settings):
                 pass

@@ -145,7 +145,7 @@ class RemoteExecutor:
         self._note(f"The server {server.name} answers now and gets questions too.")
 
     def _file(self, reference: MediaRef) -> Any:
-        return self._store.file(reference)
+        return self._store.verified_path(reference)
 
     async def _next(self) -> RemoteServer:
         """The server with the least in hand of those that do not rest, one after the other."""

@@ -75,10 +75,10 @@ class RunResources:
         if self.store is not None:
             return self.store
         if self.media is None:
-            return ClipStore(self.settings, copy=not self.settings.any_file)
+            return ClipStore(self.settings, copy=not self.settings.allow_any_file)
         if not self.media.is_dir():
             raise InputError(f"There is no media folder {self.media.name!r}: check its path.")
-        return ClipStore(replace(self.settings, media_roots=(self.media,), any_file=False))
+        return ClipStore(replace(self.settings, media_roots=(self.media,), allow_any_file=False))
 
 
 async def run_bench(

@@ -18,7 +18,7 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient, Request
 from aurelia_core.models.replies import ModelReply
 from aurelia_core.models.requests import JudgeRequest
-from prompts.render import TEXTS, choices_text
+from prompts.render import PROMPT_TEXTS, choices_text
 
 _NO_CHOICE = "none"
 CAPTIONING = "av-captioning"
@@ -98,7 +98,7 @@ class Judge:
         return (await self.desk.complete_structured(request, JudgeVerdict)).value
 
     def _request(self, text: str, fields: JudgeRequest) -> Request:
-        return Request(model_id=self.spec, text=text, fields=fields, texts=TEXTS, run=self.run)
+        return Request(model_id=self.spec, text=text, fields=fields, texts=PROMPT_TEXTS, run=self.run)
 
 
 async def score_answer(record: Record, answer: str | None, *, judge: Judge | None = None) -> list[MetricScore]:
@@ -161,7 +161,7 @@ def _choice_by_rule(record: Record, answer: str) -> MetricScore:
     if found.index is None:
         return MetricScore("correct", None, UNPARSED, "No rule reads a choice.")
     return MetricScore(
-        "correct", float(found.index in record.right), "rule", f"{found.how}: {record.choices[found.index]}"
+        "correct", float(found.index in record.right), "rule", f"{found.rule}: {record.choices[found.index]}"
     )
 
 
@@ -169,7 +169,7 @@ def _open_by_rule(record: Record, answer: str) -> MetricScore:
     found = match_open_answer(answer, record.answers, record.synonyms)
     if found.correct is None:
         return MetricScore("correct", None, UNPARSED, "No rule decides.")
-    return MetricScore("correct", float(found.correct), "rule", found.how)
+    return MetricScore("correct", float(found.correct), "rule", found.rule)
 
 
 async def _choice_by_judge(record: Record, answer: str, judge: Judge) -> MetricScore:

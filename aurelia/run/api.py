@@ -89,7 +89,7 @@ async def ask(
             client = ModelClient(Settings.from_environment(local=True))
             stack.callback(client.close)
         if storage is None and "thread" in options and "graph" not in options:
-            storage = client.settings.threads
+            storage = client.settings.threads_file
         if isinstance(storage, str | Path):
             storage = await stack.enter_async_context(open_checkpointer(storage))
         found = await answer_question(given, context or Context(), client=client, checkpointer=storage, **rest)

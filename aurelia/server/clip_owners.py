@@ -121,7 +121,7 @@ class ClipOwners:
         # The store remembers a clip under one name; the owner's own stays between the owner and this library.
         neutral = file.with_name(f"clip-{digest[:12]}")
         os.replace(file, neutral)
-        settings = replace(self.store.settings, any_file=False, media_roots=(file.parent,))
+        settings = replace(self.store.settings, allow_any_file=False, media_roots=(file.parent,))
         try:
             return ClipStore(settings, copy=True).admit(neutral, kind)
         except MediaError as fault:

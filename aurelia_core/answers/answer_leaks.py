@@ -31,14 +31,19 @@ def find_answer_leaks(steps: Sequence[str], choices: Sequence[str], answer: str)
     options, steps = ChoiceNames(tuple(choices)), [_POSSESSIVE.sub("", step[:MAX_REPLY_CHARS]) for step in steps]
     found = [name for step in steps for name in _preferred(step, options)]
     own = comparison_key(answer)
-    if own and own != _NONE and options.by_text(answer) is None and options.by_letter(answer.strip(" ().")) is None:
+    if (
+        own
+        and own != _NONE
+        and options.find_by_text(answer) is None
+        and options.find_by_letter(answer.strip(" ().")) is None
+    ):
         found += [answer for step in steps if find_mentions(step, [own])]
     return list(dict.fromkeys(found))
 
 
 def _preferred(step: str, options: ChoiceNames) -> list[str]:
     """The choices that a step names, by their words or as "option B", more often than it names others."""
-    counts = Counter(mention.which for mention in find_mentions(step, options.keys))
-    counts.update(place for letter in _LETTER.findall(step) if (place := options.by_letter(letter)) is not None)
+    counts = Counter(mention.phrase_index for mention in find_mentions(step, options.keys))
+    counts.update(place for letter in _LETTER.findall(step) if (place := options.find_by_letter(letter)) is not None)
     least = min((counts[place] for place in range(len(options.choices))), default=0)
     return [choice for place, choice in enumerate(options.choices) if counts[place] > least]

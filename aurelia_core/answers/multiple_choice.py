@@ -76,7 +76,7 @@ class ExtractedChoice:
     """What a reply chose: the place of the choice (from 0), or None; and the rule that found it, or "unparsed"."""
 
     index: int | None
-    how: str
+    rule: str
 
 
 def extract_choice_text(answer: str, choices: Sequence[str]) -> str | None:
@@ -132,13 +132,13 @@ def _read(reply: str, options: ChoiceNames) -> ExtractedChoice:
             return ExtractedChoice(None, UNPARSED)
     *before, last = _sentences(text) or [""]
     if (closing := _CLOSING.search(last)) and not is_negated(last, closing.start(1)):
-        index = options.by_letter(closing[1])
-        if index is not None and options.by_text(closing[1]) in (None, index):
+        index = options.find_by_letter(closing[1])
+        if index is not None and options.find_by_text(closing[1]) in (None, index):
             return ExtractedChoice(index, "closing")
-    if _THEREFORE.match(last) and len(named := options.named(last)) == 1:
+    if _THEREFORE.match(last) and len(named := options.find_asserted(last)) == 1:
         return ExtractedChoice(named.pop(), "concluded")
     cut_off = bool(before) and not re.search(r"[.!?。！？)\"'”]$", last)
-    if not cut_off and len(named := options.named(text)) == 1:
+    if not cut_off and len(named := options.find_asserted(text)) == 1:
         return ExtractedChoice(named.pop(), "mentioned")
     return ExtractedChoice(None, UNPARSED)
 
@@ -149,19 +149,19 @@ def _sentences(text: str) -> list[str]:
 
 def _whole(text: str, options: ChoiceNames) -> _Outcome:
     """A text that is nothing but one choice: its letter, its words, both, or its number."""
-    by_text = options.as_written(text)
+    by_text = options.find_verbatim(text)
     marked = _MARKED.fullmatch(text)
-    index = options.by_letter(marked[1]) if marked else None
-    if by_text is None and marked and index is not None and (named := options.by_text(marked[2])) is not None:
+    index = options.find_by_letter(marked[1]) if marked else None
+    if by_text is None and marked and index is not None and (named := options.find_by_text(marked[2])) is not None:
         return _Outcome(index) if named == index else _Outcome(final=True)
-    by_text = by_text if by_text is not None else options.by_text(text)
+    by_text = by_text if by_text is not None else options.find_by_text(text)
     bare = _LETTER.fullmatch(text) or _only_letter(text)
-    by_letter = options.by_letter(bare[1]) if bare else None
+    by_letter = options.find_by_letter(bare[1]) if bare else None
     if by_letter is not None and by_text not in (None, by_letter):
         return _Outcome(final=True)
     if (index := by_letter if by_letter is not None else by_text) is not None:
         return _Outcome(index)
-    return _Outcome(options.numbered.get(comparison_key(text)))
+    return _Outcome(options.numeric_aliases.get(comparison_key(text)))
 
 
 def _only_letter(text: str) -> re.Match[str] | None:
@@ -194,7 +194,7 @@ def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, _Outcome
         cues + [(found.start(), found) for found in _APPROVED.finditer(text)], key=lambda cue: cue[0]
     ):
         if cue.re is _APPROVED:
-            outcome = _Outcome(options.by_letter(cue[1]))
+            outcome = _Outcome(options.find_by_letter(cue[1]))
         elif box := cue["box"]:
             outcome = _payload(box[len("\\boxed{") : -1].strip(), options)
         else:
@@ -208,7 +208,7 @@ def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, _Outcome
 def _payload(payload: str, options: ChoiceNames) -> _Outcome:
     """What follows "the answer is": a letter with its text, if any, or a choice's text within the first sentence."""
     head = _HEAD.match(payload)
-    index = options.by_letter(head["letter"]) if head else None
+    index = options.find_by_letter(head["letter"]) if head else None
     if (
         head
         and index is not None
@@ -219,7 +219,7 @@ def _payload(payload: str, options: ChoiceNames) -> _Outcome:
     whole = _whole(sentence.rstrip(" .!"), options)
     if whole.index is not None or whole.final:
         return whole
-    named = options.named(sentence)
+    named = options.find_asserted(sentence)
     return _Outcome(named.pop()) if len(named) == 1 else _Outcome(final=len(named) > 1)
 
 
@@ -228,7 +228,7 @@ def _lettered(head: re.Match[str], rest: str, index: int, options: ChoiceNames) 
         return _Outcome(denied=index)
     others = [match[1] for match in (_JOINED.match(rest),) if match]
     others += [match[1] or match[2] for match in (_HEDGED.search((_sentences(rest) or [""])[0]),) if match]
-    if head["several"] or any(options.by_letter(other) not in (None, index) for other in others):
+    if head["several"] or any(options.find_by_letter(other) not in (None, index) for other in others):
         return _Outcome(final=True)
     return _agreed(head["letter"], rest, index, options)
 
@@ -239,13 +239,13 @@ def _agreed(letter: str, rest: str, index: int, options: ChoiceNames) -> _Outcom
     begins = [place for place, sought in enumerate(options.keys) if sought and words[: len(sought)] == sought]
     if index in begins:
         return _Outcome(index)
-    other = options.by_text(letter)
+    other = options.find_by_text(letter)
     return _Outcome(final=True) if begins or other not in (None, index) else _Outcome(index)
 
 
 def _led(text: str, options: ChoiceNames) -> _Outcome:
     led = _LED.match(text)
-    index = options.by_letter(led[1]) if led else None
+    index = options.find_by_letter(led[1]) if led else None
     if not led or index is None or _TAKEN_BACK.search(text) or (led[1].islower() and led[2] not in (".", ")")):
         return _Outcome()
     rest = text[led.end() :]

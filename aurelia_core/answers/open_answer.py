@@ -56,7 +56,7 @@ class OpenAnswerMatch:
     """Whether the reply gives a reference answer (None: it cannot be told), and by which rule, or "unparsed"."""
 
     correct: bool | None
-    how: str
+    rule: str
 
 
 _UNDECIDED = OpenAnswerMatch(None, UNPARSED)

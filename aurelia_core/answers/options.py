@@ -21,7 +21,7 @@ class ChoiceNames:
     choices: tuple[str, ...]
 
     @cached_property
-    def bare(self) -> list[str]:
+    def texts(self) -> list[str]:
         """The choices without letters of their own."""
         return [_MARK.sub("", choice) for choice in self.choices]
 
@@ -34,13 +34,13 @@ class ChoiceNames:
     @cached_property
     def keys(self) -> list[ComparisonKey]:
         """The key of each choice; empty where another text has the same or an identical choice stands before."""
-        keys = [comparison_key(text) for text in self.bare]
-        texts = [text.casefold().strip() for text in self.bare]
+        keys = [comparison_key(text) for text in self.texts]
+        texts = [text.casefold().strip() for text in self.texts]
         clash = {one for one in keys if len({t for k, t in zip(keys, texts, strict=True) if k == one}) > 1}
         return [() if k in clash or k in keys[:place] else k for place, k in enumerate(keys)]
 
     @cached_property
-    def numbered(self) -> dict[ComparisonKey, int]:
+    def numeric_aliases(self) -> dict[ComparisonKey, int]:
         """Further names of the choices by number, where a number can mean one thing only."""
         last = [k[-1] if k else "" for k in self.keys]
         if all(is_number(number) for number in last):
@@ -62,38 +62,40 @@ class ChoiceNames:
             )
         return names
 
-    def by_text(self, text: str) -> int | None:
+    def find_by_text(self, text: str) -> int | None:
         """The choice that is `text`, as written or by its key."""
         found = comparison_key(text)
         by_key = self.keys.index(found) if found and found in self.keys else None
-        return by_key if (place := self.as_written(text)) is None else place
+        return by_key if (place := self.find_verbatim(text)) is None else place
 
-    def as_written(self, text: str) -> int | None:
+    def find_verbatim(self, text: str) -> int | None:
         """The first choice that is `text` but for case and what stands around it."""
         plain = text.casefold().strip(" .\t\n")
-        for place, (choice, bare) in enumerate(zip(self.choices, self.bare, strict=True)):
+        for place, (choice, bare) in enumerate(zip(self.choices, self.texts, strict=True)):
             if plain in (choice.casefold().strip(" ."), bare.casefold().strip(" .")):
                 return place
         return None
 
-    def by_letter(self, letter: str) -> int | None:
+    def find_by_letter(self, letter: str) -> int | None:
         """The choice with that letter."""
         return self.letters.index(letter.upper()) if letter.upper() in self.letters else None
 
-    def named(self, text: str) -> set[int]:
+    def find_asserted(self, text: str) -> set[int]:
         """The choices whose texts (or numbered names) `text` stands by."""
         if (
-            self.numbered
+            self.numeric_aliases
             and len(self.keys[0]) == 2
             and _PAIR.search(" ".join(token.text for token in tokenize_text(text)))
         ):
             return set()
-        aliases = {name: place for name, place in self.numbered.items() if len(name) > 1 and name not in self.keys}
+        aliases = {
+            name: place for name, place in self.numeric_aliases.items() if len(name) > 1 and name not in self.keys
+        }
         # "Option 2" where the choices are numbers is either the second or the one that reads 2.
         aliases |= {
             (noun, k[0]): _EITHER for noun in _OPTION_NOUNS for k in self.keys if len(k) == 1 and is_number(k[0])
         }
         places = [*range(len(self.keys)), *aliases.values()]
         found = find_mentions(text, [*self.keys, *aliases])
-        named = asserted(mention._replace(which=places[mention.which]) for mention in found)
+        named = asserted(mention._replace(phrase_index=places[mention.phrase_index]) for mention in found)
         return set() if _EITHER in named else named

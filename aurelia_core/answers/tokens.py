@@ -77,7 +77,7 @@ class TextToken(NamedTuple):
 class Mention(NamedTuple):
     """One of the phrases sought (by its place among them), where it stands, and whether the text stands by it."""
 
-    which: int
+    phrase_index: int
     start: int
     end: int
     status: MentionStatus
@@ -174,7 +174,9 @@ def asserted(found: Iterable[Mention]) -> set[int]:
     found = list(found)
     if any(mention.status == "unsure" for mention in found):
         return set()
-    by = {status: {mention.which for mention in found if mention.status == status} for status in ("said", "denied")}
+    by = {
+        status: {mention.phrase_index for mention in found if mention.status == status} for status in ("said", "denied")
+    }
     return set() if by["said"] & by["denied"] else by["said"]
 
 

@@ -118,14 +118,14 @@ class ModelClient:
     def store(self) -> ClipStore:
         """The clips."""
         if self._store is None:
-            self._store = ClipStore(self.settings, copy=not self.settings.any_file)
+            self._store = ClipStore(self.settings, copy=not self.settings.allow_any_file)
         return self._store
 
     @property
     def ledger(self) -> CallLedger:
         """The call ledger."""
         if self._ledger is None:
-            self._ledger = CallLedger(self.settings.ledger)
+            self._ledger = CallLedger(self.settings.ledger_file)
         return self._ledger
 
     def model(self, model_id: str) -> BaseChatModel:

@@ -1,7 +1,7 @@
-"""Two unlike measuring agents for the study's mixture (Table 4): one hears finely, the other sees finely.
+"""Two measuring agents with different strengths, for the study of mixed agents (Table 4).
 
-`keen:ears` hears as `offline:measure` does and sees coarsely; `keen:eyes` the other way round. Each is so as generator
-and as evaluator; the other roles look at no clip or are not for them. They measure with the offline agents' code.
+`keen:ears` hears as finely as `offline:measure` and sees coarsely; `keen:eyes` is the reverse. This holds for the roles
+generator and evaluator. Both use the measuring code of the offline agents.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ FINE_SENSES: tuple[FineSense, ...] = get_args(FineSense)
 
 
 class SensingLimits(NamedTuple):
-    """How finely an agent senses at best.
+    """Upper limits of an agent's senses.
 
     Attributes:
-        frames, samples: of one look as generator.
-        fps, rate: frames a second, and Hz, as evaluator.
+        frames, samples: frames and audio samples of one look as generator.
+        fps, rate: frames per second, and sample rate in Hz, as evaluator.
     """
 
     frames: int
@@ -46,7 +46,7 @@ class BiasedChat(MeasuringChat):
     """A measuring model with one fine and one coarse sense.
 
     Attributes:
-        keen: the fine one.
+        keen: the fine sense.
     """
 
     keen: FineSense
@@ -69,7 +69,7 @@ class BiasedChat(MeasuringChat):
         return critic.assess_caption(str(fields.get("caption") or ""), self._evidence(fields))
 
     def _evidence(self, fields: Mapping[str, Any]) -> Evidence:
-        """What this agent's senses make of a clip; the latest clips are remembered in this process."""
+        """The evidence of a clip within this agent's limits; the process caches the latest clips."""
         clip, tracks, senses = fields["clip"], list(fields.get("tracks") or []), SENSING_LIMITS[self.keen]
         key = (self.keen, *(str(ref["id"]) for ref in [clip, *tracks]))
         seconds = float(fields.get("duration") or 0.0)
@@ -82,7 +82,7 @@ def make_biased_agent(name: str, store: Any) -> BiasedChat:
     """The model `keen:name`.
 
     Raises:
-        InputError: there is no such agent.
+        InputError: there is no agent with this name.
     """
     for one in FINE_SENSES:
         if one == name:

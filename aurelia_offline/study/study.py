@@ -1,7 +1,7 @@
-"""`aurelia mini study`: what the loop does for a target on the mini world, through the real graph and runner.
+"""`aurelia mini study`: measures what the loop does for a target on the mini world, with the real graph and runner.
 
-It renders, runs and asks; the controls are `aurelia_offline.study.controls`', the tables `aurelia_offline.study.tables`'. The truth
-about a clip is used to score answers and for nothing else.
+It renders the clips, runs loop and controls, and writes the tables. The true description of a clip is used only to
+score answers.
 """
 
 import json
@@ -22,41 +22,44 @@ from aurelia_offline.world.benchmark import write_benchmark
 
 _MAX_ITERATIONS = 5
 _COARSE_LOOKS = {"samples": 8000, "frames": 4}
-"""Looks so coarse that the agents' first one often errs: for the tables over T and tau."""
+"""Coarse looks, for the tables over T and tau: the first look of the agents is often wrong."""
 _TASKS_NOTE = "Captions: share of turns told rightly. Follow-ups on a dialogue (avsd) are counted here alone."
+_ALL_NOTE = "Questions with choices; what cannot be read counts as wrong."
 _CALIBRATION_TITLE = "What the score is worth"
 _INJECT_MODES = ("steps+answers", "full")
 
 
 async def run_study(how: StudySettings) -> str:
-    """Runs it all; gives the tables as Markdown, which it also leaves in `study.md`, with the marks in `study.json`.
+    """Run the study and return its tables as Markdown; writes them to `study.md`, and all values to `study.json`.
 
     Raises:
         InputError: the target or a setting cannot be used.
     """
-    made = write_benchmark(how.out, how.questions, how.seed, how.first, tell=how.tell, talks=how.talks)
+    made = write_benchmark(
+        how.out, how.questions, how.seed, how.first, progress=how.progress, follow_ups=how.follow_ups
+    )
     house = how.house(made.media)
     records = list(read_records(made.file))
-    how.tell("the loop and zero-shot")
+    how.progress("the loop and zero-shot")
     runs = await run_loops(how, made.file, how.out / "loop.run", house, how.context())
     plans: dict[str, Any] = {name: best for name, found in runs.loops.items() if (best := best_reasoning(found))}
-    how.tell("controls")
+    how.progress("controls")
     asked = {mode: [GivenQuestion(r, plans[r.id], mode) for r in records if r.id in plans] for mode in _INJECT_MODES}  # type: ignore[arg-type]
-    asked |= make_controls(records[: how.questions][: how.controlled], plans, how.seed)
+    asked |= make_controls(records[: how.questions][: how.control_questions], plans, how.seed)
     given = await ask_conditions(asked, how.target, house, how.out / "controls.ledger", how.concurrency)
     arms = {**runs.values(records), **{name: arm.values for name, arm in given.items()}}
     parts = [
         _main_tables(arms, records, plans),
         calibration_table(_CALIBRATION_TITLE, best_attempts(records, runs), "Best attempts."),
     ]
-    if how.reliant:
-        how.tell("modality reliance")
-        parts.append(await measure_reliance(how, records[: how.reliant]))
-    if how.ablated:
-        how.tell("iterations and thresholds")
-        parts.append(await _grid_tables(how, records[: how.ablated], made.media))
-    if how.mixed:
-        parts.append(await run_mixed_agents(how, records[: how.mixed], made.media))
+    if how.reliance_questions:
+        how.progress("modality reliance")
+        parts.append(await measure_reliance(how, records[: how.reliance_questions]))
+    if how.ablation_questions:
+        how.progress("iterations and thresholds")
+        parts.append(await _grid_tables(how, records[: how.ablation_questions], made.media))
+    if how.mixed_questions:
+        parts.append(await run_mixed_agents(how, records[: how.mixed_questions], made.media))
     text = "\n\n".join([_heading(how, len(records), made.clips, runs), *parts]) + "\n"
     (how.out / "study.md").write_text(text, encoding="utf-8")
     _write_json(how.out / "study.json", how, arms, runs, given)
@@ -64,30 +67,31 @@ async def run_study(how: StudySettings) -> str:
 
 
 def _main_tables(arms: dict[str, ValuesById], records: list[Record], plans: Plans) -> str:
-    """The arms against zero-shot, by part, and again without the records whose steps tell something."""
-    told = [record for record in records if record.choices and not record.history]
-    safe = [record for record in told if record.id in plans and not steps_leak(record, plans[record.id])]
-    shown = {name: arms[name] for name in arms if not name.startswith(("blind, steps+", "corrupted"))}
-    new = [record for record in told if group_label(record) != "trained"]
+    """The conditions against zero-shot, overall, without leaking steps, and by part."""
+    with_choices = [record for record in records if record.choices and not record.history]
+    safe = [record for record in with_choices if record.id in plans and not steps_leak(record, plans[record.id])]
+    leaking = len(with_choices) - len(safe)
+    main_arms = {name: arms[name] for name in arms if not name.startswith(("blind, steps+", "corrupted"))}
+    new = [record for record in with_choices if group_label(record) != "trained"]
     parts = [
-        comparison_table("Every arm", arms, told, ZERO_SHOT, "Questions with choices; what cannot be read counts as wrong."),
+        comparison_table("Every arm", arms, with_choices, ZERO_SHOT, _ALL_NOTE),
         comparison_table(
-            f"Again, without the {len(told) - len(safe)} questions whose steps name an option or a measured value",
+            f"Again, without the {leaking} questions whose steps name an option or a measured value",
             arms, safe, ZERO_SHOT,
         ) if safe else "",
-        parts_table("By task", shown, records, lambda record: record.column, _TASKS_NOTE),
-        parts_table("By number of hops", shown, told, hops_label),
-        parts_table("By what the target was trained on (never: not in any way)", shown, told, group_label),
-        parts_table("Never or only with steps trained, by hops", shown, new, hops_label),
+        parts_table("By task", main_arms, records, lambda record: record.column, _TASKS_NOTE),
+        parts_table("By number of hops", main_arms, with_choices, hops_label),
+        parts_table("By what the target was trained on (never: not in any way)", main_arms, with_choices, group_label),
+        parts_table("Never or only with steps trained, by hops", main_arms, new, hops_label),
     ]  # fmt: skip
     if "own steps" in arms:
         pair = {"own steps": arms["own steps"], WITH_STEPS: arms[WITH_STEPS]}
-        parts.insert(1, comparison_table("Steps against the target's own steps", pair, told, "own steps"))
+        parts.insert(1, comparison_table("Steps against the target's own steps", pair, with_choices, "own steps"))
     return "\n\n".join(part for part in parts if part)
 
 
 async def _grid_tables(how: StudySettings, records: list[Record], media: Path) -> str:
-    """Accuracy over T = 1..5 and over tau, with coarse looks and what was found injected (Tables 5 and 6)."""
+    """Accuracy over T = 1..5 and over tau, with coarse looks and the findings injected (Tables 5 and 6)."""
     file, out = how.out / "coarse.jsonl", how.out / "coarse.run"
     write_records((record for record in records if record.choices), file)
     context = how.context(max_iterations=_MAX_ITERATIONS, early_stop=False, inject="steps+answers", **_COARSE_LOOKS)
@@ -117,7 +121,7 @@ async def _grid_tables(how: StudySettings, records: list[Record], media: Path) -
 
 
 def _heading(how: StudySettings, questions: int, clips: int, runs: RunOutcomes) -> str:
-    failed = sum(found.state == "failed" for found in [*runs.alone.values(), *runs.loops.values()])
+    failed = sum(found.state == "failed" for found in [*runs.zero_shot.values(), *runs.loops.values()])
     return (
         f"# A study of {how.target} on the mini world\n\n{questions} questions on {clips} clips from {how.first} on;"
         f" seed {how.seed} of the draw; agents offline:measure, T = 3, tau = 8; {failed} answers failed. Intervals draw"
@@ -129,10 +133,10 @@ def _heading(how: StudySettings, questions: int, clips: int, runs: RunOutcomes) 
 def _write_json(
     path: Path, how: StudySettings, arms: dict[str, ValuesById], runs: RunOutcomes, given: dict[str, ConditionResult]
 ) -> None:
-    said = {name: arm.answers for name, arm in given.items()}
-    said |= {
-        ZERO_SHOT: {n: f.answer for n, f in runs.alone.items()},
+    answers = {name: arm.answers for name, arm in given.items()}
+    answers |= {
+        ZERO_SHOT: {n: f.answer for n, f in runs.zero_shot.items()},
         WITH_STEPS: {n: f.answer for n, f in runs.loops.items()},
     }
-    kept = {"target": how.target, "questions": how.questions, "seed": how.seed, "values": arms, "answers": said}
-    path.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+    data = {"target": how.target, "questions": how.questions, "seed": how.seed, "values": arms, "answers": answers}
+    path.write_text(json.dumps(data) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Asks a mini checkpoint in every way, straight from the scenes: for training's decisions and the model card.
+"""Asks a mini checkpoint questions in every prompt mode, directly from the scenes; for decisions and the model card.
 
-Nothing here goes through files or the graph; `aurelia mini study` does.
+It uses no video files and no graph. `aurelia mini study` measures the target through both.
 """
 
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ from aurelia_offline.world.stage import StageQuestion
 from aurelia_offline.world.stage_chain import Hop, question_chain
 
 VALIDATION_SEED = 500_000
-"""Seeds of the clips on which decisions may be made; test clips have seeds from 0 on."""
+"""First seed of the validation clips, for decisions; test clips have seeds from 0."""
 MAX_REPLY_TOKENS = 60
 _EVALUATION_BATCH = 48
 
 
 class EvaluationItem(NamedTuple):
-    """One question of an evaluation: the seed of its clip, the composition, and the question itself."""
+    """One question of an evaluation: the seed of its clip, the question's form, and the question with its answer."""
 
     seed: int
     composition: StageQuestion
@@ -41,7 +41,7 @@ class EvaluationItem(NamedTuple):
 
 
 def draw_items(count: int, first: int, seed: int = 0) -> list[EvaluationItem]:
-    """Questions with choices on the clips from `first` on, two a clip, as many of every number of hops."""
+    """Questions with choices: two for each clip from seed `first`, with equally many of each number of hops."""
     rng = np.random.default_rng([seed, 3])
     known = examples.compositions_by_hops()
     found: list[EvaluationItem] = []
@@ -56,7 +56,7 @@ def draw_items(count: int, first: int, seed: int = 0) -> list[EvaluationItem]:
 
 
 def plan_of_another_question(item: EvaluationItem, rng: np.random.Generator) -> list[Hop]:
-    """The plan of another composition with as many hops."""
+    """The plan of another question with the same number of hops."""
     known = examples.compositions_by_hops()[len(item.example.hops)]
     while True:
         other = question_chain(known[int(rng.integers(len(known)))])
@@ -65,10 +65,10 @@ def plan_of_another_question(item: EvaluationItem, rng: np.random.Generator) -> 
 
 
 class CheckpointAnswerer:
-    """A loaded checkpoint that answers in batches, greedily."""
+    """A loaded checkpoint that answers in batches with greedy decoding."""
 
     def __init__(self, folder: Path) -> None:
-        """Loads it."""
+        """Load the checkpoint from a folder."""
         from transformers import AutoTokenizer, Qwen2_5OmniThinkerForConditionalGeneration
 
         kind: Any = Qwen2_5OmniThinkerForConditionalGeneration
@@ -87,17 +87,17 @@ class CheckpointAnswerer:
         return self.shown[seed]
 
     def answers(self, asked: Sequence[tuple[int, str]], most: int = MAX_REPLY_TOKENS) -> list[str]:
-        """Replies to (seed of the clip, prompt) pairs."""
+        """The replies to pairs of (clip seed, prompt), in their order."""
         rows = [self.packer.request(prompt) for _, prompt in asked]
         order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
-        said = [""] * len(rows)
+        replies_in_order = [""] * len(rows)
         with fast_encoders(), torch.no_grad():
             for first in range(0, len(order), _EVALUATION_BATCH):
                 chosen = order[first : first + _EVALUATION_BATCH]
                 replies = self._batch([rows[n] for n in chosen], [asked[n][0] for n in chosen], most)
                 for number, reply in zip(chosen, replies, strict=True):
-                    said[number] = reply
-        return said
+                    replies_in_order[number] = reply
+        return replies_in_order
 
     def _batch(self, rows: list[list[int]], seeds: list[int], most: int) -> list[str]:
         longest, count = max(map(len, rows)), len(rows)
@@ -117,12 +117,12 @@ class CheckpointAnswerer:
 
 
 def is_right_reply(item: EvaluationItem, reply: str) -> bool:
-    """Whether a reply's answer is the true one."""
+    """Whether the answer in a reply is correct."""
     return examples.read_final_answer(reply) == item.example.answer
 
 
 class AskedResults(NamedTuple):
-    """One way of asking: whether each question was answered rightly, and the replies."""
+    """The results of one prompt mode: whether each answer is correct, and the replies."""
 
     right: npt.NDArray[np.bool_]
     replies: list[str]
@@ -136,10 +136,12 @@ def ask_checkpoint(
     blind: bool = False,
     plans: list[list[Hop]] | None = None,
 ) -> AskedResults:
-    """Every question in one way; `blind` shows another clip, `plans` replaces the plans."""
+    """Ask every question in one prompt mode; `blind` shows another clip, `plans` replaces the questions' own plans."""
     asked = []
     for number, item in enumerate(known):
-        hops = plans[number] if plans else item.example.hops
+        hops = item.example.hops
+        if plans:
+            hops = plans[number]
         given = examples.chain_reasoning(hops)
         if way == "full" and not plans:
             given = examples.justified_reasoning(

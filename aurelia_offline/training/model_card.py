@@ -1,7 +1,7 @@
-"""The figures of the mini target's model card: every way of asking, and every control, on clips never used before.
+"""The figures of the mini target's model card: every prompt mode and every control, on clips not used in training.
 
-Reasonings are written from the truth here (what the target does with a right plan, or with a wrong statement); what it
-does with the agents' reasonings is measured by the study, through files and the graph.
+The reasonings come from the clips' true descriptions: they show what the target does with a correct plan and with a
+wrong statement. What it does with the agents' reasonings is measured by the study, through files and the graph.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ RightOrWrong = npt.NDArray[np.bool_]
 
 
 def corrupt_chain(hops: Sequence[Hop], rng: np.random.Generator) -> list[Hop]:
-    """The chain with one finding wrong, and all that follows from it left as it was; the last finding is wrong too."""
+    """The chain with two wrong findings: a random one and the last; all others stay."""
     at = int(rng.integers(len(hops)))
     return [
         hop._replace(value=_other_value(hop, rng)) if number in (at, len(hops) - 1) else hop
@@ -47,11 +47,13 @@ def _other_value(hop: Hop, rng: np.random.Generator) -> str:
         "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in known.facts.items()},
     }  # fmt: skip
     others = [value for value in kinds.get(hop.kind, []) if value != hop.value]
-    return str(rng.choice(others)) if others else hop.value
+    if others:
+        return str(rng.choice(others))
+    return hop.value
 
 
 def chain_on_another_clip(item: EvaluationItem, rng: np.random.Generator) -> list[Hop]:
-    """What the same question finds on another clip."""
+    """The findings of the same question on another clip."""
     while True:
         try:
             return question_chain(item.example.asked, mini_world.draw_clip(int(rng.integers(10**5, 2 * 10**5))).table)
@@ -62,7 +64,7 @@ def chain_on_another_clip(item: EvaluationItem, rng: np.random.Generator) -> lis
 def measure_checkpoint(
     folder: Path, count: int, first: int = 0, say: Callable[[str], Any] = lambda text: None
 ) -> dict[str, RightOrWrong]:
-    """Right or wrong, bool[count], for every way of asking, by its name."""
+    """Whether each answer is correct, bool[count], for every prompt mode and control, by its name."""
     asker, known, rng = CheckpointAnswerer(folder), draw_items(count, first), np.random.default_rng(4)
     plans = {
         "another question's steps": [plan_of_another_question(item, rng) for item in known],
@@ -89,7 +91,7 @@ def measure_checkpoint(
 
 
 def accuracy_table(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
-    """The card's table in Markdown: a column a way, a row for all, each number of hops, each group and each task."""
+    """The table of the card in Markdown: a column for each mode; rows for all, each number of hops, group and task."""
     hops = np.array([len(item.example.hops) for item in known])
     groups = np.array([examples.training_group(item.composition) for item in known])
     tasks = np.array([TASK_OF_KIND[item.example.asked.kind] for item in known])
@@ -109,7 +111,7 @@ def accuracy_table(known: Sequence[EvaluationItem], found: dict[str, RightOrWron
 
 
 def spread_table(found: Sequence[dict[str, RightOrWrong]]) -> str:
-    """Every way over several checkpoints in Markdown: percent right of each, mean and standard deviation."""
+    """Percent correct of several checkpoints in Markdown, for every mode, with mean and standard deviation."""
     names_ = list(found[0])
     lines = [f"| checkpoint | {' | '.join(names_)} |", "|---" * (1 + len(names_)) + "|"]
     rights = np.array([[100 * marks[name].mean() for name in names_] for marks in found])
@@ -120,7 +122,7 @@ def spread_table(found: Sequence[dict[str, RightOrWrong]]) -> str:
 
 
 def list_gains(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
-    """What one way changes over another, paired, with a 95 % interval that draws whole clips, and McNemar's p."""
+    """Paired differences between modes, with a 95 % interval that resamples whole clips, and McNemar's p."""
     clips = [str(item.seed) for item in known]
     lines = []
     for better, worse in (

@@ -1,7 +1,7 @@
-"""Turns clips and questions into training batches: the clip once, its questions behind it, none seeing another.
+"""Packs training batches: each row holds a clip once, followed by several questions that do not see each other.
 
-A row is the head of a clip followed by segments (a prompt and its reply); attention is causal within head and segment,
-and positions begin anew behind the head in every segment, so that each is what a single request would be.
+A row is the head (the clip) and then segments (a prompt and its reply). Attention is causal within head and segment,
+and positions restart after the head in every segment. Each segment is therefore computed as in a request of its own.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ class PackedBatch(NamedTuple):
     """One batch.
 
     Attributes:
-        ids, labels: int64[B, L]; -100 is not learned.
+        ids, labels: int64[B, L]; the label -100 is ignored.
         positions: int64[3, B, L].
-        ends: where the head and then each slot of segments ends, in tokens.
+        ends: the positions, in tokens, where the head and each slot of segments ends.
     """
 
     ids: torch.Tensor
@@ -37,10 +37,10 @@ class PackedBatch(NamedTuple):
 
 
 class SegmentPacker:
-    """Knows the head and packs segments behind it."""
+    """Packs segments after the head of a clip."""
 
     def __init__(self, words: Any, model: Any) -> None:
-        """Reads head and positions from the checkpoint's own template and model."""
+        """Compute the head and its positions with the checkpoint's template and model."""
         self.words = words
         writer = PromptWriter("transformers:mini", _TemplateProcessor(words), checkpoint.model_senses())
         whole = writer.whole(checkpoint.make_request(_SEGMENT_MARK), checkpoint.head_blocks())
@@ -59,7 +59,7 @@ class SegmentPacker:
         self.first = int(found.max()) + 1
 
     def _media(self, ids: list[int]) -> list[int]:
-        """The ids with every medium at its full length."""
+        """The ids with each media token repeated to its full length."""
         image, audio = (
             self.words.convert_tokens_to_ids(checkpoint.MEDIA_TOKENS[n]) for n in ("image_token", "audio_token")
         )
@@ -73,7 +73,7 @@ class SegmentPacker:
         return full
 
     def tokens(self, text: str) -> list[int]:
-        """The ids of a text, remembered."""
+        """The token ids of a text, from a cache."""
         if text not in self.known:
             if len(self.known) > _MAX_CACHED_TEXTS:
                 self.known.clear()
@@ -81,13 +81,13 @@ class SegmentPacker:
         return self.known[text]
 
     def request(self, prompt: str) -> list[int]:
-        """Head, prompt and the opening of the reply."""
+        """The ids of the head, the prompt and the start of the reply."""
         return [*self.head, *self.tokens(prompt), *self.tail]
 
     def pack(self, rows: Sequence[Sequence[tuple[str, str]]]) -> PackedBatch:
-        """Rows of (prompt, reply) pairs, one row a clip and the same number in each.
+        """Pack rows of (prompt, reply) pairs: one row for each clip, with the same number of pairs.
 
-        The segments of a row are sorted by length, so that those of one slot need little padding.
+        The segments of a row are sorted by length, so that the segments of one slot need little padding.
         """
         slots = list(
             zip(*(sorted(map(self._segment, pairs), key=lambda one: len(one[0])) for pairs in rows), strict=True)
@@ -112,10 +112,10 @@ class SegmentPacker:
 
 
 class SlotAttention:
-    """The attention of packed rows: the head sees itself, a segment the head and itself; both causally."""
+    """Attention for packed rows: the head attends to itself, a segment to the head and itself, both causally."""
 
     def __init__(self) -> None:
-        """Registers itself with transformers, as `aurelia_slots`."""
+        """Register the function with transformers, as `aurelia_slots`."""
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
         self.ends: list[int] = []
@@ -123,7 +123,7 @@ class SlotAttention:
         ALL_ATTENTION_FUNCTIONS.register(self.name, self.attend)
 
     def attend(self, module: Any, query: Any, key: Any, value: Any, mask: Any, **how: Any) -> tuple[Any, None]:
-        """Attention of [B, heads, L, D]; `mask` is not looked at."""
+        """Attention over [B, heads, L, D]; `mask` is ignored."""
         shares = query.shape[1] // key.shape[1]
         if shares > 1:
             key, value = key.repeat_interleave(shares, 1), value.repeat_interleave(shares, 1)
@@ -139,7 +139,7 @@ class SlotAttention:
 
 
 class _TemplateProcessor:
-    """As much of a processor as a writer needs."""
+    """The part of a processor that a `PromptWriter` uses."""
 
     def __init__(self, words: Any) -> None:
         self.tokenizer = words
@@ -152,7 +152,7 @@ class _TemplateProcessor:
 
 
 def vision_patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
-    """Frames uint8[B, N, H, W, 3] as the vision tower takes them, float32[B * N * patches, 1176]."""
+    """Frames uint8[B, N, H, W, 3] as patches for the vision encoder, float32[B * N * patches, 1176]."""
     pixels = (torch.from_numpy(images).float() / 255 - torch.tensor(checkpoint.PIXEL_MEAN)) / torch.tensor(
         checkpoint.PIXEL_STD
     )
@@ -166,9 +166,10 @@ def vision_patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
 
 
 def calibrate_encoders(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor, scale: float = 0.3) -> None:
-    """Makes both towers begin with outputs of mean 0 and spread `scale` over the clips given.
+    """Scale both encoders so that their first outputs have mean 0 and standard deviation `scale` over these clips.
 
-    Without it what all clips share is a hundred times what tells them apart, and the language model does not see it.
+    Without this, the part that all clips share is a hundred times larger than their differences, and the language model
+    cannot tell the clips apart.
     """
     with torch.no_grad():
         for last, out in zip(
@@ -182,7 +183,7 @@ def calibrate_encoders(model: Any, images: npt.NDArray[np.uint8], mels: torch.Te
 
 
 def embed_batch(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> torch.Tensor:
-    """The embeddings of ids, with those of the clips' frames and sounds in their places, float32[B, L, hidden]."""
+    """The embeddings of ids, with the encoded frames and sounds at the media tokens, float32[B, L, hidden]."""
     inner, config = model.model, model.config
     heard, seen = _encode_media(model, images, mels)
     text: torch.Tensor = inner.get_input_embeddings()(ids)
@@ -191,7 +192,7 @@ def embed_batch(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], me
 
 
 def _encode_media(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the towers make of sounds and frames, float32[tokens, hidden] each."""
+    """The encoded sounds and frames, float32[tokens, hidden] each."""
     inner = model.model
     grid = torch.tensor([[1, images.shape[2] // PATCH_PIXELS, images.shape[3] // PATCH_PIXELS]]).expand(
         images.shape[0] * images.shape[1], 3

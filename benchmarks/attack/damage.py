@@ -191,12 +191,12 @@ def cache(at: Site, parts: int, dice: random.Random, until: float) -> Row:
             raise AssertionError(f"{path.name} was half written, and taken for whole")
         return RIGHT if same else CHANGED
 
-    files = [path for path in sorted(at.settings.cache.rglob("*")) if path.is_file()]
+    files = [path for path in sorted(at.settings.cache_folder.rglob("*")) if path.is_file()]
     for path in files:
         size = path.stat().st_size
         ends = trials(path, parts, dice, until, read)
         total = Ends(total.counts + ends.counts, total.wrong + ends.wrong)
-        shutil.rmtree(at.settings.cache)
+        shutil.rmtree(at.settings.cache_folder)
         content()
     return total.row(f"each of {len(files)} files of the clip cache damaged")
 

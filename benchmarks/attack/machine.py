@@ -66,7 +66,7 @@ class Site(NamedTuple):
 
     def ask(self, model: Any, threads: Path, ledger: Path | None = None, **context: Any) -> dict[str, Any]:
         """One question, kept in thread "one"."""
-        return asyncio.run(self._ask(model, threads, ledger or self.settings.ledger, context))
+        return asyncio.run(self._ask(model, threads, ledger or self.settings.ledger_file, context))
 
     async def _ask(self, model: Any, threads: Path, ledger: Path, context: dict[str, Any]) -> dict[str, Any]:
         book = CallLedger(ledger, sleep=no_wait)

@@ -119,7 +119,7 @@ def run(folder: Path, out: str, numbers: Sequence[int], spec: str, **context: An
 
     settings = make_context({**dict.fromkeys(ROLES, spec), "max_iterations": ATTEMPTS, "frames": 2, **context})
     providers = {"google_genai": patient, "openai": dead}
-    house = RunResources(Settings(home=folder / "home", any_file=True), folder / "media", providers, sleep=sleep)
+    house = RunResources(Settings(home=folder / "home", allow_any_file=True), folder / "media", providers, sleep=sleep)
     file = records(folder, out, numbers)
     asyncio.run(run_bench(file, folder / out, settings, Plan(concurrency=AT_ONCE), house))
     with RunFile.open(folder / out) as stored:

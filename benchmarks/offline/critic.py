@@ -49,7 +49,7 @@ def run(first: int, scenes: int, each: int, folder: Path) -> Iterator[Scored]:
         each: most pairs of a scene in one wording.
         folder: an empty folder for the clips and the cache.
     """
-    store = ClipStore(Settings(home=folder / "home", any_file=True))
+    store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
     before: dict[str, Any] | None = None
     for seed in range(first, first + scenes):
         facts = facts_of(seed)

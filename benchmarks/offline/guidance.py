@@ -86,7 +86,7 @@ def unguided(desk: ModelClient, clip: Any, question: str, choices: list[str]) ->
 
 async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
     """Right or wrong for every question, by way of answering."""
-    settings = Settings(home=folder / "home", any_file=True)
+    settings = Settings(home=folder / "home", allow_any_file=True)
     desk = ModelClient(settings, store=ClipStore(settings))
     graph = build_graph(client=desk)
     right: dict[str, list[bool]] = {name: [] for name in ("one look", "two looks", "generator", "AURELIA")}

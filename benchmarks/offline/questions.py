@@ -85,7 +85,7 @@ def score(questions: Iterable[dict[str, Any]], scenes: dict[str, Any], folder: P
         scenes: scene descriptions by name.
         folder: where the clips are rendered and the decoding cache is kept.
     """
-    store = ClipStore(Settings(home=folder / "home", any_file=True))
+    store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
     chat = MeasuringChat(store=store)
     clips: dict[str, MediaRef] = {}
     outcomes = []

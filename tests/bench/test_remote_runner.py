@@ -48,7 +48,7 @@ class Place(NamedTuple):
     servers: dict[str, Started]
 
     def house(self, *servers: str, token: str | None = TOKEN) -> RunResources:
-        settings = Settings(home=self.folder / "home", any_file=True)
+        settings = Settings(home=self.folder / "home", allow_any_file=True)
         return RunResources(settings, self.folder / "media", sleep=no_wait, servers=servers, token=token)
 
     async def run(self, out: str, *servers: str, **more: Any) -> Any:

@@ -87,12 +87,12 @@ async def test_questions_about_a_clip_stand_together_and_it_is_read_once(bench: 
     names = ["duet.mp4", "other.mp4", "duet.mp4", "other.mp4"]
     events: list[dict[str, Any]] = []
     await place.run([line(n, video=name) for n, name in enumerate(names)], Plan(concurrency=8), events=events)
-    assert place.store.decodes == 2
+    assert place.store.decode_count == 2
     asked = [fields["clip"]["id"] for role, fields, _ in place.model.heard if role == "generator"]
     assert len(set(asked)) == 2
     await place.run([line(n, video=name) for n, name in enumerate(names)], ONE, rollout=1, events=events)
     assert [event["record"] for event in events if event["event"] == "outcome"][8::2] == ["q0", "q2", "q1", "q3"]
-    assert place.store.decodes == 2
+    assert place.store.decode_count == 2
 
 
 async def test_zero_shot_alone_asks_no_agent_and_needs_none_of_their_models(bench: Any) -> None:

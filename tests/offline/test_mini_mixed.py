@@ -32,7 +32,10 @@ def test_each_agent_is_coarse_in_one_sense(clip: MediaRef, session_store: ClipSt
     whole = MeasuringChat(store=session_store)._observe(fields, [[]])
     ears, eyes = (make_biased_agent(name, session_store)._observe(fields, [[]]) for name in ("ears", "eyes"))
     assert ears.sounds == whole.sounds and ears.frame_gap > 3 * whole.frame_gap
-    assert eyes.motions == whole.motions and eyes.rate == SENSING_LIMITS["eyes"].samples // 4 - 1 < whole.rate
+    assert (
+        eyes.motions == whole.motions
+        and eyes.sample_rate == SENSING_LIMITS["eyes"].samples // 4 - 1 < whole.sample_rate
+    )
     heard, seen = (make_biased_agent(name, session_store)._evidence(fields) for name in ("ears", "eyes"))
     assert heard.video.gap > 3 * seen.video.gap
     assert heard.tracks != seen.tracks

@@ -60,7 +60,7 @@ def test_a_clip_of_another_length_is_none_of_the_stage(seen: Observation) -> Non
 
 
 def test_what_cannot_be_measured_is_unknown(seen: Observation) -> None:
-    blank = replace(seen, sounds=(), heard=())
+    blank = replace(seen, sounds=(), audio_spans=())
     asked, table = read_stage_question(question_text(StageQuestion("food", Referent("loudest"))), blank) or pytest.fail(
         "it is a question of the stage"
     )
@@ -149,7 +149,7 @@ def test_an_unknown_plant_is_refused(session_store: ClipStore) -> None:
 
 
 def test_a_follow_up_is_understood_as_the_question_it_stands_for() -> None:
-    posed = benchmark.draw_questions(10, first=SEED, talk=True)
+    posed = benchmark.draw_questions(10, first=SEED, follow_up=True)
     for one in posed:
         assert one.example.history and " it" in one.example.question
         assert parse_stage_question(one.example.put) == one.example.asked

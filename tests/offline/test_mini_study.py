@@ -37,7 +37,13 @@ def test_the_spread_over_checkpoints() -> None:
 
 async def test_a_study_asks_every_arm_once_and_is_gone_on_with(tmp_path: Path) -> None:
     how = StudySettings(
-        tmp_path / "study", 4, "transformers:mini", first=VALIDATION_SEED, ablated=1, reliant=1, talks=2
+        tmp_path / "study",
+        4,
+        "transformers:mini",
+        first=VALIDATION_SEED,
+        ablation_questions=1,
+        reliance_questions=1,
+        follow_ups=2,
     )
     text = await run_study(how)
     for arm in ("zero-shot", "steps", "own steps", "blind, steps", "full"):

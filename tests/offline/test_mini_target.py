@@ -42,7 +42,7 @@ def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     write_scene(mini_world.clip_scene(mini_world.draw_clip(SEED, odd=0)), tmp_path / "clip.mp4")
     store = ClipStore(Settings.from_environment(local=True))
     weights = find_weights(str(folder))
-    converter = RequestConverter(store, weights.spec, load_reader(weights).senses)
+    converter = RequestConverter(store, weights.model_id, load_reader(weights).senses)
     posed = examples.make_example(
         examples.compositions_by_hops()[2][5], mini_world.draw_clip(SEED, odd=0).table, np.random.default_rng(0)
     )

@@ -50,7 +50,7 @@ CHOICES = ["A. red", "B. green", "C. blue"]
 def chat(tmp_path_factory: pytest.TempPathFactory) -> tuple[MeasuringChat, MediaRef]:
     folder = tmp_path_factory.mktemp("offline")
     write_scene(Scene.model_validate(SCENE), folder / "duet.mp4")
-    store = ClipStore(Settings(home=folder / "home", any_file=True))
+    store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
     return MeasuringChat(store=store), store.admit(str(folder / "duet.mp4"), kind="video")
 
 

@@ -61,7 +61,7 @@ def local(folder: Path, store: ClipStore) -> Local:
     local_load.unload_all()
     weights = find_weights(str(folder))
     reader = local_load.load_reader(weights)
-    converter = RequestConverter(store, weights.spec, reader.senses)
+    converter = RequestConverter(store, weights.model_id, reader.senses)
     return Local(local_load.load_engine(weights, choose_placement()), converter, store, reader.processor.tokenizer)
 
 

@@ -26,7 +26,7 @@ FIELDS: dict[str, Any] = {"role": "target", "reasoning": None}
 
 def call(model: Any, text: str = "Hello", **changes: Any) -> ModelCall:
     message = HumanMessage(text, additional_kwargs={"request": changes.pop("fields", FIELDS)})
-    known = {"spec": "scripted:one", "role": "target", "run": "r1", "rollout": 0, **changes}
+    known = {"model_id": "scripted:one", "role": "target", "run": "r1", "rollout": 0, **changes}
     return ModelCall(model=model, messages=[message], **known)
 
 
@@ -64,7 +64,7 @@ async def test_the_same_call_is_paid_once_and_free_for_another_run(ledger: CallL
 
 @pytest.mark.parametrize(
     "change",
-    [{"rollout": 1}, {"text": "Hello?"}, {"spec": "scripted:two"}, {"fields": {**FIELDS, "question": "why"}}],
+    [{"rollout": 1}, {"text": "Hello?"}, {"model_id": "scripted:two"}, {"fields": {**FIELDS, "question": "why"}}],
 )
 async def test_what_decides_the_reply_decides_the_key(ledger: CallLedger, change: dict[str, Any]) -> None:
     model = scripted(target=["one", "two"])
