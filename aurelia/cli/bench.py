@@ -89,7 +89,7 @@ def run_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as one JSON object per line.")] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Ask the questions of a benchmark, with and without AURELIA; finished questions are not asked or paid again."""
+    """Ask the questions of a benchmark. Finished questions are not asked or paid again."""
     overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
     if full:
         overrides["early_stop"] = False
@@ -141,7 +141,7 @@ def _check_outcome(end: dict[str, Any], out: Path) -> None:
 
 @bench_app.command("status")
 def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
-    """Show the progress of a run: answers by arm, cost and tokens so far."""
+    """Show the progress and the cost of a run."""
     from aurelia.bench.export import run_status
 
     found = run_status(run)
@@ -174,7 +174,7 @@ def export_command(
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Export the answers of a run as a table, or its reasoning as a training set."""
+    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set."""
     from aurelia.bench import export as exporting
 
     if training:

@@ -47,7 +47,7 @@ def import_command(
     report: ReportOut = None,
     debug: _Debug = False,
 ) -> None:
-    """Convert the annotations of a data set into benchmark records, and report each row that was not converted."""
+    """Convert a data set into benchmark records. Each row that was not converted is reported."""
     from aurelia.bench.importers.run import ImportOptions, import_records
     from aurelia.bench.records import write_records
 
@@ -75,7 +75,7 @@ def sample_command(
     report: ReportOut = None,
     debug: _Debug = False,
 ) -> None:
-    """Draw a stratified subset; a category with too few records is used completely and reported."""
+    """Draw a stratified subset of records. A category with too few records is used completely and reported."""
     from dataclasses import asdict
 
     from aurelia.bench.records import read_records, write_records

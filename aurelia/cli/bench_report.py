@@ -46,7 +46,7 @@ def report_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Score the answers that have no score yet, and write report.html (one self-contained page) and report.md."""
+    """Score runs and write their report. The report is report.html, one self-contained page, and report.md."""
     from aurelia.bench.score_run import score_run_file
     from aurelia.report.build import build_report
 
@@ -77,7 +77,7 @@ def ablate_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Evaluate smaller settings from one run with --full; only the target is asked again."""
+    """Evaluate smaller settings from one full run. Only the target is asked again."""
     caps = _parse_numbers(iterations, "--iterations")
     taus = _parse_numbers(thresholds, "--thresholds")
     resources = _resources(media)
@@ -98,7 +98,7 @@ def langsmith_command(
     run: Annotated[Path, RUN_ARGUMENT],
     debug: DebugOption = False,
 ) -> None:
-    """Send a scored run to LangSmith as a data set and one experiment per arm; without LANGSMITH_API_KEY only print."""
+    """Send a scored run to LangSmith: a data set and one experiment per arm. Without a key it is only printed."""
     import os
 
     from aurelia.bench.run_file import RunFile
@@ -131,7 +131,7 @@ def floor_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Measure the zero-shot accuracy: the target alone on a stratified sample."""
+    """Measure the target alone on a stratified sample."""
     context = context_from_options(profile, model, {})
     from aurelia.report import recipes
 
@@ -152,7 +152,7 @@ def iterations_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Compare T = 1, 3 and 5 at tau = 8, from one run (Table 5 of the paper)."""
+    """Compare T = 1, 3 and 5 from one run (Table 5). The threshold is 8."""
     context = context_from_options(profile, model, {})
     from aurelia.bench.run_plan import make_plan
     from aurelia.report import recipes
@@ -177,7 +177,7 @@ def mixture_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Compare agents of one provider with a mixture, with the same target (Table 4 of the paper)."""
+    """Compare two or more sets of agents (Table 4). The target is the same for all."""
     names = profile or ["gemini", "paper"]
     contexts = {Path(name).stem: context_from_options(name, model, {}) for name in names}
     from aurelia.report import recipes

@@ -107,7 +107,7 @@ def trace_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what a stored run did, node by node, like a trace; nothing leaves this machine."""
+    """Show what a stored run did, node by node. Nothing leaves this machine."""
     trace = _trace_thread(thread, checkpoint) if record is None else _trace_record(thread, record, checkpoint)
     from aurelia.cli.trace_view import render_trace
 

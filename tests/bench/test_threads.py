@@ -131,7 +131,7 @@ def test_the_name_of_a_thread_can_be_used_however_long_the_questions_id_is() -> 
 
 
 @pytest.mark.parametrize(
-    ("where", "said"), [("mysql://user:secret@host/x", "postgresql:// URL"), ("{folder}", "cannot be kept in")]
+    ("where", "said"), [("mysql://user:secret@host/x", "postgresql:// URL"), ("{folder}", "cannot be stored in")]
 )
 async def test_a_place_that_keeps_nothing_ends_the_run_before_it_begins(place: Kept, where: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
