@@ -30,8 +30,8 @@ def answer_as_target(
     """The target's answer in plain text: one of the choices or "unknown", or a short free answer.
 
     Without a reasoning the one look covers the whole clip. With one, the look covers the windows that the plan names;
-    the plan names all windows with events, so the rest counts as empty. If the look cannot answer the question, the target
-    uses the answer stated in the reasoning, and says so.
+    the plan names all windows with events, so the rest counts as empty. If the look cannot answer the question, the
+    target uses the answer stated in the reasoning, and says so.
 
     Args:
         fields: the request; `question`, `choices`, `reasoning` and `duration` are read.

@@ -74,8 +74,8 @@ async def run_recovery(how: StudySettings) -> str:
     text = study_table(
         "Recovery from a wrong fact in the first attempt", heads, rows,
         f"Noticed: the first attempt's score is below tau = {_THRESHOLD}. Mended: the best attempt's measurements no"
-        " longer hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those where"
-        " the first attempt is right, so that what is noticed is a false alarm.",
+        " longer hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those"
+        " where the first attempt is right, so that what is noticed is a false alarm.",
         "The caption-only critic sees no clip and scores how well the caption is made.",
     ) + "\n"  # fmt: skip
     (how.out / "recovery.md").write_text(text, encoding="utf-8")

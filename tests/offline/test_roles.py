@@ -118,7 +118,7 @@ def test_the_same_look_is_taken_once_for_all_models(
     chat: tuple[MeasuringChat, MediaRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, clip = chat
-    monkeypatch.setattr(offline, "_looks", RecentCache(8))
+    monkeypatch.setattr(offline, "_recent_looks", RecentCache(8))
 
     class Counting:
         def __init__(self, store: Any) -> None:
