@@ -11,10 +11,15 @@ import pytest
 from typer.main import get_command
 
 from aurelia.cli.main import add_commands, main_app
+from tests.docs.test_architecture import PACKAGES, fault_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 SCRIPTS = ("README.md", "docs/python.md")
+MARKED = [*PAGES, ROOT / "tests" / "live" / "README.md", ROOT / "aurelia_offline" / "targets" / "mini" / "README.md"]
+NAMES = re.compile(rf"(?:{'|'.join([*PACKAGES, 'tests', 'docs', 'deploy'])})[./][\w./*-]+")
+NEW_FILES = {"prompts/critic.md", "nodes/critic.py", "state.py"}
+"""Files of the reader."""
 OF_A_PACKAGE = {"sounds"}
 """Commands that the example package of docs/extending.md adds (tests/docs/test_extending.py runs them)."""
 
@@ -73,6 +78,13 @@ def test_a_wrong_command_or_option_is_found(line: str, part: str) -> None:
 
 def test_the_pages_have_commands() -> None:
     assert sum(1 for path in PAGES for _ in command_lines(path)) > 50
+
+
+@pytest.mark.parametrize("path", MARKED, ids=lambda path: path.parent.name + path.stem)
+def test_every_path_and_dotted_name_of_a_page_exists(path: Path) -> None:
+    marked = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S))
+    found = {name for name in marked if NAMES.fullmatch(name)} - NEW_FILES
+    assert [fault for name in sorted(found) if (fault := fault_of(name))] == []
 
 
 def scripts() -> list[tuple[str, str]]:
