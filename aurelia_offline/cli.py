@@ -47,9 +47,9 @@ def render(
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
     from aurelia_offline.world.benchmark import write_benchmark
 
-    made = write_benchmark(out, questions, seed, first, each, _print_progress, dances, talks)
-    where = f"{made.file.name}, media in {made.media.name}"
-    sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {where}\n")
+    benchmark = write_benchmark(out, questions, seed, first, each, _print_progress, dances, talks)
+    where = f"{benchmark.file.name}, media in {benchmark.media.name}"
+    sys.stdout.write(f"{benchmark.questions} questions on {benchmark.clips} clips: {where}\n")
 
 
 @app.command()
@@ -77,10 +77,10 @@ def study(
     from aurelia_offline.study.loops import StudySettings
     from aurelia_offline.study.study import run_study
 
-    how = StudySettings(
+    settings = StudySettings(
         out, questions, target, seed, concurrency, _print_progress, ablated, reliant, first, controlled, mixed, talks
     )
-    sys.stdout.write(asyncio.run(run_study(how)))
+    sys.stdout.write(asyncio.run(run_study(settings)))
 
 
 @app.command()
@@ -99,8 +99,10 @@ def recovery(
     from aurelia_offline.study.error_recovery import run_recovery
     from aurelia_offline.study.loops import StudySettings
 
-    how = StudySettings(out, clips, "offline:measure", concurrency=concurrency, progress=_print_progress, first=first)
-    sys.stdout.write(asyncio.run(run_recovery(how)))
+    settings = StudySettings(
+        out, clips, "offline:measure", first=first, concurrency=concurrency, progress=_print_progress
+    )
+    sys.stdout.write(asyncio.run(run_recovery(settings)))
 
 
 @app.command()

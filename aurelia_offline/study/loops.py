@@ -79,10 +79,10 @@ def best_reasoning(found: Outcome) -> dict[str, Any]:
 
 
 async def run_loops(
-    how: StudySettings, file: Path, out: Path, house: House, context: Context, arms: str = "zero_shot,aurelia"
+    study: StudySettings, file: Path, out: Path, house: House, context: Context, arms: str = "zero_shot,aurelia"
 ) -> RunOutcomes:
     """Run the benchmark runner; an existing run is resumed."""
-    plan = make_plan(arms=arms, tasks=[], rpm=[], concurrency=how.concurrency)
+    plan = make_plan(arms=arms, tasks=[], rpm=[], concurrency=study.concurrency)
     await run_bench(file, out, context, plan, house)
     with RunFile.open(out) as run:
         return RunOutcomes(

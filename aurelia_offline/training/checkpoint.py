@@ -159,13 +159,14 @@ def make_feature_extractor() -> Any:
     )
 
 
-def make_thinker(words: Any, seed: int) -> Any:
+def make_thinker(tokenizer: Any, seed: int) -> Any:
     """The Qwen2.5-Omni thinker with random weights, from `seed`."""
     import torch
     from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
 
-    ids = words.convert_tokens_to_ids
-    known = {"vocab_size": len(words), "pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id}
+    ids = tokenizer.convert_tokens_to_ids
+    known = {"vocab_size": len(tokenizer)}
+    known |= {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
     config: Any = Qwen2_5OmniThinkerConfig(
         text_config={**known, **TEXT_CONFIG},
         vision_config=VISION_CONFIG, audio_config=AUDIO_CONFIG, tie_word_embeddings=True,
@@ -174,21 +175,21 @@ def make_thinker(words: Any, seed: int) -> Any:
     )  # fmt: skip
     config.vision_start_token_id = ids("<|vision_bos|>")
     config.vision_end_token_id = ids("<|vision_eos|>")
-    config.pad_token_id = words.pad_token_id
+    config.pad_token_id = tokenizer.pad_token_id
     torch.manual_seed(seed)
     thinker: Any = Qwen2_5OmniThinkerForConditionalGeneration(config)
-    thinker.generation_config.eos_token_id = words.eos_token_id
-    thinker.generation_config.pad_token_id = words.pad_token_id
+    thinker.generation_config.eos_token_id = tokenizer.eos_token_id
+    thinker.generation_config.pad_token_id = tokenizer.pad_token_id
     return thinker
 
 
-def save_checkpoint(folder: Path, thinker: Any, words: Any, dtype: Any = None) -> Path:
+def save_checkpoint(folder: Path, thinker: Any, tokenizer: Any, dtype: Any = None) -> Path:
     """Write the weights (converted to `dtype`, if given), the tokenizer, the processor and `clip.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     if dtype is not None:
         thinker = thinker.to(dtype)
     thinker.save_pretrained(folder)
-    words.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     from transformers import Qwen2VLImageProcessorPil
 
     pixels = FRAME_HEIGHT * round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT)
