@@ -81,7 +81,7 @@ NO_USAGE: Usage = {
 
 
 def add_usage(total: Usage | None, more: Usage | None) -> Usage:
-    """The sum of two usages; with one unknown price the cost of the sum is unknown. `more` None starts again at zero."""
+    """The sum of two usages; one unknown cost makes the sum's cost unknown. `more` None starts again at zero."""
     if total is None or more is None:
         return more or NO_USAGE
     cost = None

@@ -117,15 +117,13 @@ def card(
     For several checkpoints, for example of several seeds, it prints the spread.
     """
     from aurelia_offline.training.evaluate import draw_items
-    from aurelia_offline.training.model_card import accuracy_table, list_gains, measure_checkpoint, spread_table
+    from aurelia_offline.training.model_card import card_table, list_gains, measure_checkpoint, spread_table
 
     known = draw_items(questions, first)
     found = [measure_checkpoint(folder, questions, first, _print_progress) for folder in folders]
     several = len(found) > 1
     sys.stdout.write(
-        f"{spread_table(found)}\n"
-        if several
-        else f"{accuracy_table(known, found[0])}\n\n{list_gains(known, found[0])}\n"
+        f"{spread_table(found)}\n" if several else f"{card_table(known, found[0])}\n\n{list_gains(known, found[0])}\n"
     )
 
 

@@ -19,10 +19,10 @@ from aurelia.run.history import ThreadTrace, read_thread
 from aurelia.run.threads import MAX_THREAD_NAME
 from graph.build import build_graph
 
-VARIABLE = "AURELIA_BENCH_CHECKPOINT"
+BENCH_CHECKPOINT_VARIABLE = "AURELIA_BENCH_CHECKPOINT"
 
 
-class Threads:
+class RunThreads:
     """Where the threads of one run are kept.
 
     Attributes:
@@ -36,32 +36,32 @@ class Threads:
 
     def belong(self, run: RunFile) -> None:
         """From now on the threads are those of this run."""
-        self._run = tag_of(run)
+        self._run = run_tag(run)
 
     def name(self, record: str, arm: Arm, rollout: int) -> str:
         """The name of a question's thread."""
-        return name_of(self._run, record, arm, rollout)
+        return question_thread_name(self._run, record, arm, rollout)
 
 
-def tag_of(run: RunFile) -> str:
+def run_tag(run: RunFile) -> str:
     """What parts a run's threads from those of others in the same place; it stays when the run file is moved."""
     made = f"{run.meta['created']!r} {run.meta['records_sha256']}"
     return f"bench-{hashlib.sha256(made.encode()).hexdigest()[:12]}"
 
 
-def name_of(tag: str, record: str, arm: Arm, rollout: int) -> str:
+def question_thread_name(tag: str, record: str, arm: Arm, rollout: int) -> str:
     """The name of the thread of one arm of one question."""
     name = f"{tag}/{record}/{arm}/{rollout}"
     return name if len(name) <= MAX_THREAD_NAME else f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
 
 
-def lost(fault: Exception) -> bool:
+def is_checkpointer_error(fault: Exception) -> bool:
     """Whether this is the checkpointer's fault, which all other questions would meet too."""
     return isinstance(fault, sqlite3.Error) or is_postgres_error(fault)
 
 
 @asynccontextmanager
-async def threads_in(where: str | None) -> AsyncIterator[Threads | None]:
+async def open_run_threads(where: str | None) -> AsyncIterator[RunThreads | None]:
     """Opens the place; None where no threads are kept.
 
     Raises:
@@ -72,10 +72,10 @@ async def threads_in(where: str | None) -> AsyncIterator[Threads | None]:
         yield None
         return
     async with open_checkpointer(where) as saver:
-        yield Threads(saver)
+        yield RunThreads(saver)
 
 
-async def told_there(path: Path, record: str, where: str) -> ThreadTrace | None:
+async def read_question_thread(path: Path, record: str, where: str) -> ThreadTrace | None:
     """A question's latest thread, node by node: that of the arm `aurelia`, or else of `zero_shot`; None without any.
 
     Args:
@@ -87,7 +87,7 @@ async def told_there(path: Path, record: str, where: str) -> ThreadTrace | None:
         InputError: there is no such run, or the place cannot be opened.
     """
     with RunFile.open(path) as run:
-        tag = tag_of(run)
+        tag = run_tag(run)
         rollouts = {found.rollout for found in run.standings() if found.record == record} | {0}
     if not checkpoint_exists(where):
         return None
@@ -96,7 +96,7 @@ async def told_there(path: Path, record: str, where: str) -> ThreadTrace | None:
         graph = build_graph(checkpointer=saver)
         for arm in arms:
             for rollout in sorted(rollouts, reverse=True):
-                name = name_of(tag, record, arm, rollout)
+                name = question_thread_name(tag, record, arm, rollout)
                 if await saver.aget_tuple({"configurable": {"thread_id": name}}):
                     return await read_thread(graph, name)
     return None

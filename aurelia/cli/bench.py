@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from aurelia.bench.interrupts import run_interruptibly
+from aurelia.bench.progress import ProgressDisplay
+from aurelia.bench.runner import RunResources
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
@@ -86,7 +89,7 @@ def run_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as one JSON object per line.")] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Ask the questions of a benchmark, with and without AURELIA; finished questions are not asked or paid again."""
+    """Ask the questions of a benchmark. Finished questions are not asked or paid again."""
     overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
     if full:
         overrides["early_stop"] = False
@@ -103,22 +106,20 @@ def run_command(
         require_media=require_media,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
-    from aurelia.bench.runner import House, run_bench
+    from aurelia.bench.runner import run_bench
 
     settings = Settings.from_environment(local=True)
-    resources = House(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
+    resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
     def run_with(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        return run_until_done(
+        return run_interruptibly(
             lambda stop: run_bench(file, out, context, plan, resources, tell=on_event, interrupted=stop)
         )
 
     if as_json:
         end = run_with(_print_json)
     else:
-        with Display() as display:
+        with ProgressDisplay() as display:
             end = run_with(display.event)
     _check_outcome(end, out)
 
@@ -140,10 +141,10 @@ def _check_outcome(end: dict[str, Any], out: Path) -> None:
 
 @bench_app.command("status")
 def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
-    """Show the progress of a run: answers by arm, cost and tokens so far."""
-    from aurelia.bench.export import status_of
+    """Show the progress and the cost of a run."""
+    from aurelia.bench.export import run_status
 
-    found = status_of(run)
+    found = run_status(run)
     if as_json:
         _print_json(found)
         return
@@ -173,15 +174,15 @@ def export_command(
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Export the answers of a run as a table, or its reasoning as a training set."""
+    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set."""
     from aurelia.bench import export as exporting
 
     if training:
-        count = exporting.training(run, out, min_score)
+        count = exporting.export_training_set(run, out, min_score)
     elif min_score is not None:
         raise InputError("--min-score needs --training: add it, or leave --min-score out.")
     else:
-        count = exporting.table(run, out, form)
+        count = exporting.export_table(run, out, form)
     typer.echo(f"{count} rows written to {out.name}.", err=True)
 
 

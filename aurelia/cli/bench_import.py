@@ -47,12 +47,12 @@ def import_command(
     report: ReportOut = None,
     debug: _Debug = False,
 ) -> None:
-    """Convert the annotations of a data set into benchmark records, and report each row that was not converted."""
-    from aurelia.bench.importers.run import Wanted, import_records
+    """Convert a data set into benchmark records. Each row that was not converted is reported."""
+    from aurelia.bench.importers.run import ImportOptions, import_records
     from aurelia.bench.records import write_records
 
     _reject_overwrite(out, [annotations])
-    wanted = Wanted(kind, media, pattern, split, licence, require_media)
+    wanted = ImportOptions(kind, media, pattern, split, licence, require_media)
     imported = import_records(annotations, wanted)
     _write_account(imported.report.lines(), report, imported.report.as_json())
     if not imported.records:
@@ -75,11 +75,11 @@ def sample_command(
     report: ReportOut = None,
     debug: _Debug = False,
 ) -> None:
-    """Draw a stratified subset; a category with too few records is used completely and reported."""
+    """Draw a stratified subset of records. A category with too few records is used completely and reported."""
     from dataclasses import asdict
 
     from aurelia.bench.records import read_records, write_records
-    from aurelia.bench.sampling import sample as draw
+    from aurelia.bench.sampling import draw_sample as draw
 
     _reject_overwrite(out, files)
     sampled = draw(_unique_records(record for path in files for record in read_records(path)), size, seed, composition)
@@ -104,7 +104,7 @@ def sample_command(
 @import_app.command("schema")
 def schema_command(debug: _Debug = False) -> None:
     """Print the JSON schema of a benchmark record."""
-    from aurelia.bench.records import schema as of_record
+    from aurelia.bench.records import record_schema as of_record
 
     sys.stdout.write(f"{json.dumps(of_record(), indent=2)}\n")
 

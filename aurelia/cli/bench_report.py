@@ -8,7 +8,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from aurelia.bench.interrupts import run_interruptibly
+from aurelia.bench.progress import ProgressDisplay
 from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
+from aurelia.report.langsmith_export import export_experiments
+from aurelia.report.recipes import RecipeInput
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
 
@@ -42,18 +46,18 @@ def report_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Score the answers that have no score yet, and write report.html (one self-contained page) and report.md."""
-    from aurelia.bench.score_run import mark_run
-    from aurelia.report.build import build
+    """Score runs and write their report. The report is report.html, one self-contained page, and report.md."""
+    from aurelia.bench.score_run import score_run_file
+    from aurelia.report.build import build_report
 
     resources = _resources(media)
     for path in runs:
-        count = asyncio.run(mark_run(path, house=resources, judge=judge, concurrency=concurrency))
+        count = asyncio.run(score_run_file(path, house=resources, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
     store = None
     if embed != "none":
         store = resources.clips()
-    written = build(runs, out, media=embed, store=store)
+    written = build_report(runs, out, media=embed, store=store)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
@@ -73,17 +77,19 @@ def ablate_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Evaluate smaller settings from one run with --full; only the target is asked again."""
+    """Evaluate smaller settings from one full run. Only the target is asked again."""
     caps = _parse_numbers(iterations, "--iterations")
     taus = _parse_numbers(thresholds, "--thresholds")
     resources = _resources(media)
-    from aurelia.bench.ablation import context_of, grid
+    from aurelia.bench.ablation import run_context, setting_grid
     from aurelia.bench.run_file import RunFile
     from aurelia.report.recipes import write_ablation
 
     with RunFile.open(run) as opened:
-        injections: Any = inject or [context_of(opened).inject]
-    cells = asyncio.run(write_ablation(run, grid(caps, taus, injections), resources, out, concurrency=concurrency))
+        injections: Any = inject or [run_context(opened).inject]
+    cells = asyncio.run(
+        write_ablation(run, setting_grid(caps, taus, injections), resources, out, concurrency=concurrency)
+    )
     typer.echo(f"{len(cells)} settings written to {out.name}/ablation.md, .csv and .json.", err=True)
 
 
@@ -92,7 +98,7 @@ def langsmith_command(
     run: Annotated[Path, RUN_ARGUMENT],
     debug: DebugOption = False,
 ) -> None:
-    """Send a scored run to LangSmith as a data set and one experiment per arm; without LANGSMITH_API_KEY only print."""
+    """Send a scored run to LangSmith: a data set and one experiment per arm. Without a key it is only printed."""
     import os
 
     from aurelia.bench.run_file import RunFile
@@ -100,12 +106,10 @@ def langsmith_command(
     with RunFile.open(run) as opened:
         from langsmith import Client
 
-        from aurelia.report.langsmith_export import experiments
-
         client = None
         if os.environ.get("LANGSMITH_API_KEY"):
             client = Client()
-        for experiment in experiments(opened, client):
+        for experiment in export_experiments(opened, client):
             scores = ", ".join(f"{name} {mean:.3f}" for name, mean in experiment.scores.items())
             typer.echo(
                 f"{experiment.name}: {experiment.examples} examples, {scores or 'not scored yet: bench report scores'}"
@@ -127,11 +131,13 @@ def floor_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Measure the zero-shot accuracy: the target alone on a stratified sample."""
+    """Measure the target alone on a stratified sample."""
     context = context_from_options(profile, model, {})
     from aurelia.report import recipes
 
-    _run_recipe(lambda work: recipes.floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge)
+    _run_recipe(
+        lambda work: recipes.run_floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge
+    )
 
 
 @recipe_app.command("iterations")
@@ -146,7 +152,7 @@ def iterations_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Compare T = 1, 3 and 5 at tau = 8, from one run (Table 5 of the paper)."""
+    """Compare T = 1, 3 and 5 from one run (Table 5). The threshold is 8."""
     context = context_from_options(profile, model, {})
     from aurelia.bench.run_plan import make_plan
     from aurelia.report import recipes
@@ -154,7 +160,7 @@ def iterations_command(
     # Checks the name of the task before the run starts.
     make_plan(arms="aurelia", tasks=list(filter(None, [task])), rpm=[])
     checked: Any = task
-    _run_recipe(lambda work: recipes.iterations(work, context, task=checked), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: recipes.run_iterations(work, context, task=checked), file, out, media, concurrency, judge)
 
 
 @recipe_app.command("mixture")
@@ -171,31 +177,30 @@ def mixture_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Compare agents of one provider with a mixture, with the same target (Table 4 of the paper)."""
+    """Compare two or more sets of agents (Table 4). The target is the same for all."""
     names = profile or ["gemini", "paper"]
     contexts = {Path(name).stem: context_from_options(name, model, {}) for name in names}
     from aurelia.report import recipes
 
-    _run_recipe(lambda work: recipes.mixture(work, contexts), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: recipes.run_mixture(work, contexts), file, out, media, concurrency, judge)
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
     from aurelia.bench.run_plan import Plan
-    from aurelia.report.recipes import Work
 
     resources = _resources(media)
     plan = Plan(concurrency=concurrency)
-    with Display() as display:
-        written = run_until_done(lambda stop: recipe(Work(file, out, resources, plan, display.event, stop, judge)))
+    with ProgressDisplay() as display:
+        written = run_interruptibly(
+            lambda stop: recipe(RecipeInput(file, out, resources, plan, display.event, stop, judge))
+        )
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
 def _resources(media: Path | None) -> Any:
-    from aurelia.bench.runner import House
+    from aurelia.bench.runner import RunResources
 
-    return House(Settings.from_environment(local=True), media)
+    return RunResources(Settings.from_environment(local=True), media)
 
 
 def _parse_numbers(text: str, option: str) -> Sequence[int]:

@@ -95,7 +95,6 @@ def _missing_requirements(model_id: str) -> list[str]:
 
 def _provider_refusal(model_id: str, client: ModelClient) -> str | None:
     """Why the provider refuses the key or the model's name; None if it accepts both, or does not answer."""
-
     try:
         clip_model(client.model(model_id)).check_credentials()
     except InputError as fault:

@@ -118,7 +118,7 @@ def score_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Score a caption against a clip, from 1 to 10, with the evaluator alone."""
+    """Score a caption, 1 to 10, with the evaluator alone."""
     context = context_from_options(profile, model, {})
     if not caption.strip():
         raise InputError("The caption is empty: state what is seen and heard.")
@@ -143,7 +143,7 @@ def doctor_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what is installed, which profiles can run, and what the others lack."""
+    """Show what is installed and which profiles can run. It names what the other profiles lack."""
     from aurelia.cli.doctor import examine_machine, render_findings
 
     found = examine_machine(Settings.from_environment(local=True), ask=ask)
@@ -156,7 +156,7 @@ def targets_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the known target models, or explain one: what it accepts, how to run it, what is missing."""
+    """List the target models, or explain one. It shows what a target accepts, how to run it, and what is missing."""
     from targets import explain
 
     if name is None:
@@ -175,7 +175,7 @@ def graph_command(
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG file to draw the graph into.")] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print the graph as Mermaid text, or draw it into a PNG file on this machine."""
+    """Print the graph as Mermaid text, or draw it. The drawing is made on this machine."""
     from aurelia.run import draw
 
     if png is None:

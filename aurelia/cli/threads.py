@@ -107,7 +107,7 @@ def trace_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what a stored run did, node by node, like a trace; nothing leaves this machine."""
+    """Show what a stored run did, node by node. Nothing leaves this machine."""
     trace = _trace_thread(thread, checkpoint) if record is None else _trace_record(thread, record, checkpoint)
     from aurelia.cli.trace_view import render_trace
 
@@ -124,19 +124,19 @@ def _trace_thread(thread: str, checkpoint: str | None) -> dict[str, Any]:
 
 def _trace_record(run: str, record: str, checkpoint: str | None) -> dict[str, Any]:
     """The trace of the question's thread if the run stored one, else what its run file holds."""
-    from aurelia.bench.question_history import told
-    from aurelia.bench.threads import VARIABLE, told_there
+    from aurelia.bench.question_history import read_question_history
+    from aurelia.bench.threads import BENCH_CHECKPOINT_VARIABLE, read_question_thread
 
     path = Path(run).expanduser()
     given = checkpoint != os.environ.get(CHECKPOINT_VARIABLE)
-    storage = os.environ.get(VARIABLE)
+    storage = os.environ.get(BENCH_CHECKPOINT_VARIABLE)
     if given:
         storage = checkpoint
-    if storage and (trace := asyncio.run(told_there(path, record, storage))):
+    if storage and (trace := asyncio.run(read_question_thread(path, record, storage))):
         return dict(trace)
     if storage and given:
         raise InputError(f"No thread of question {record!r} is stored there: bench run --checkpoint stores them.")
-    return dict(told(path, record))
+    return dict(read_question_history(path, record))
 
 
 async def _read_thread(thread: str, storage: str) -> dict[str, Any]:

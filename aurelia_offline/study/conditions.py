@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aurelia.bench.media import Clips
-from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.media import ClipAdmitter
+from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.run_ledger import RunLedger
-from aurelia.bench.runner import House
-from aurelia.bench.scoring import by_rule
+from aurelia.bench.runner import RunResources
+from aurelia.bench.scoring import score_by_rule
 from aurelia_core.errors import MediaError, ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Reasoning
@@ -43,19 +43,19 @@ class ConditionResult(NamedTuple):
     answers: dict[str, str | None]
 
 
-def answer_value(record: Record, answer: str | None) -> float:
+def value_answer(record: Record, answer: str | None) -> float:
     """The value of an answer, 0..1; for a caption, the fraction of its turns that are correct and in place.
 
     In a caption after steps, only the text after the last "Answer:" counts.
     """
-    if mark := by_rule(record, answer):
+    if mark := score_by_rule(record, answer):
         return mark.value or 0.0
     true, reply = (examples.read_final_answer(text).split(", then ") for text in (record.answers[0], answer or ""))
     return sum(a == b for a, b in zip(true, reply, strict=False)) / len(true)
 
 
 async def ask_conditions(
-    arms: Mapping[str, Sequence[GivenQuestion]], target: str, house: House, ledger: Path, concurrency: int = 4
+    arms: Mapping[str, Sequence[GivenQuestion]], target: str, house: RunResources, ledger: Path, concurrency: int = 4
 ) -> dict[str, ConditionResult]:
     """Ask every question of every condition.
 
@@ -67,9 +67,9 @@ async def ask_conditions(
         concurrency: questions, and calls to a provider, at the same time.
     """
     store = house.clips()
-    ledger_writer = RunLedger(ledger, Traffic(concurrency, {}), sleep=house.sleep)
+    ledger_writer = RunLedger(ledger, RateLimiter(concurrency, {}), sleep=house.sleep)
     client = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger_writer)
-    clips, semaphore = Clips(store), asyncio.Semaphore(concurrency)
+    clips, semaphore = ClipAdmitter(store), asyncio.Semaphore(concurrency)
 
     async def one(name: str, given: GivenQuestion) -> str | None:
         async with semaphore:
@@ -89,14 +89,14 @@ async def ask_conditions(
             answers = await asyncio.gather(*(one(name, given) for given in asked))
             answers_by_id = {given.record.id: answer for given, answer in zip(asked, answers, strict=True)}
             found[name] = ConditionResult(
-                {g.record.id: answer_value(g.record, answers_by_id[g.record.id]) for g in asked}, answers_by_id
+                {g.record.id: value_answer(g.record, answers_by_id[g.record.id]) for g in asked}, answers_by_id
             )
         return found
     finally:
         await ledger_writer.run_in_writer_thread(ledger_writer.close)
 
 
-async def _clip_state(record: Record, client: ModelClient, clips: Clips) -> ClipState:
+async def _clip_state(record: Record, client: ModelClient, clips: ClipAdmitter) -> ClipState:
     """The state for the target node, as the graph's first node prepares it."""
     media = await clips.media(record)
     asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}

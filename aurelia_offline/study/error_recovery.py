@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
-from aurelia.bench.runner import House
+from aurelia.bench.runner import RunResources
 from aurelia_core.errors import ModelError
 from aurelia_core.signals.observation import Observation
 from aurelia_offline.study.loops import StudySettings, run_loops
@@ -84,7 +84,7 @@ async def run_recovery(study: StudySettings) -> str:
 
 
 async def _run_batch(
-    study: StudySettings, file: Path, records: list[Record], house: House, critic: str, plant: PlantedError
+    study: StudySettings, file: Path, records: list[Record], house: RunResources, critic: str, plant: PlantedError
 ) -> list[_RecoveryOutcome]:
     """Run a batch of clips with one kind of error and one critic."""
     roles = {"generator": f"planted:{plant}", "evaluator": _CRITICS[critic], "target": "offline:measure"}

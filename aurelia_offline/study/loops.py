@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import make_plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia.profiles import context_from_profile
 from aurelia_core.settings import Settings
-from aurelia_offline.study.conditions import ValuesById, answer_value
+from aurelia_offline.study.conditions import ValuesById, value_answer
 from state.context import Context
 
 ZERO_SHOT, WITH_STEPS, AGENTS_ANSWER = "zero-shot", "steps", "agents' own answer"
@@ -50,9 +50,9 @@ class StudySettings(NamedTuple):
         """The settings of a question: the offline agents with this target."""
         return context_from_profile("offline", {"target": self.target, "max_iterations": 3, **more})
 
-    def house(self, media: Path) -> House:
+    def house(self, media: Path) -> RunResources:
         """The resources of this machine, with the clips of a folder."""
-        return House(Settings.from_environment(local=True), media)
+        return RunResources(Settings.from_environment(local=True), media)
 
 
 class RunOutcomes(NamedTuple):
@@ -66,10 +66,10 @@ class RunOutcomes(NamedTuple):
         known = {record.id: record for record in records}
         arms: dict[str, ValuesById] = {ZERO_SHOT: {}, WITH_STEPS: {}, AGENTS_ANSWER: {}}
         for name, found in self.zero_shot.items():
-            arms[ZERO_SHOT][name] = answer_value(known[name], found.answer)
+            arms[ZERO_SHOT][name] = value_answer(known[name], found.answer)
         for name, found in self.loops.items():
-            arms[WITH_STEPS][name] = answer_value(known[name], found.answer)
-            arms[AGENTS_ANSWER][name] = answer_value(known[name], best_reasoning(found).get("answer"))
+            arms[WITH_STEPS][name] = value_answer(known[name], found.answer)
+            arms[AGENTS_ANSWER][name] = value_answer(known[name], best_reasoning(found).get("answer"))
         return arms
 
 
@@ -79,7 +79,7 @@ def best_reasoning(found: Outcome) -> dict[str, Any]:
 
 
 async def run_loops(
-    study: StudySettings, file: Path, out: Path, house: House, context: Context, arms: str = "zero_shot,aurelia"
+    study: StudySettings, file: Path, out: Path, house: RunResources, context: Context, arms: str = "zero_shot,aurelia"
 ) -> RunOutcomes:
     """Run the benchmark runner; an existing run is resumed."""
     plan = make_plan(arms=arms, tasks=[], rpm=[], concurrency=study.concurrency)

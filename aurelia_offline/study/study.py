@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.ablation import ablate, grid
+from aurelia.bench.ablation import ablate, setting_grid
 from aurelia.bench.records import Record, read_records, write_records
-from aurelia.bench.score_run import by_rule
+from aurelia.bench.score_run import score_without_judge
 from aurelia_offline.study.calibration import asked_attempts, best_attempts, calibration_table
 from aurelia_offline.study.conditions import ConditionResult, GivenQuestion, ValuesById, ask_conditions
 from aurelia_offline.study.controls import Plans, make_controls, steps_leak
@@ -97,16 +97,16 @@ async def _grid_tables(study: StudySettings, records: list[Record], media: Path)
     context = study.context(max_iterations=_MAX_ITERATIONS, early_stop=False, inject="steps+answers", **_COARSE_LOOKS)
     house = study.house(media)
     runs = await run_loops(study, file, out, house, context)
-    settings = grid(range(1, _MAX_ITERATIONS + 1), range(4, 11), ["steps+answers"])
-    questions = await ablate(out, settings, house, by_rule, concurrency=study.concurrency)
-    from aurelia.report.ablation import cells
-    from aurelia.report.tables import ranged
+    settings = setting_grid(range(1, _MAX_ITERATIONS + 1), range(4, 11), ["steps+answers"])
+    questions = await ablate(out, settings, house, score_without_judge, concurrency=study.concurrency)
+    from aurelia.report.ablation import grid_cells
+    from aurelia.report.tables import format_range
 
     found = []
-    for cell in cells(questions, settings, 0.0):
+    for cell in grid_cells(questions, settings, 0.0):
         if cell.threshold == 10 or cell.max_iterations == _MAX_ITERATIONS:
             measured = f"{cell.score or 0:.2f}", f"{cell.iterations:.2f}", f"{cell.seconds:.2f}"
-            found.append([str(cell.max_iterations), str(cell.threshold), ranged(cell.point), *measured])
+            found.append([str(cell.max_iterations), str(cell.threshold), format_range(cell.point), *measured])
     heads = ["T", "tau", "accuracy, % [95 %]", "best score", "attempts", "seconds of the loop"]
     budget = f"Looks of {_COARSE_LOOKS['samples']} samples and {_COARSE_LOOKS['frames']} frames, steps+answers."
     each = "Every attempt that is the best at some T or tau; the target is given what it found."
@@ -125,8 +125,8 @@ def _heading(study: StudySettings, questions: int, clips: int, runs: RunOutcomes
     return (
         f"# A study of {study.target} on the mini world\n\n{questions} questions about {clips} clips from seed"
         f" {study.first}; questions chosen with seed {study.seed}; agents offline:measure, T = 3, tau = 8; {failed}"
-        " answers failed. Intervals resample whole clips; p is McNemar's exact test. Not included: the choice of a track"
-        " (DM-Match), which only the measuring target supports."
+        " answers failed. Intervals resample whole clips; p is McNemar's exact test. Not included: the choice of a"
+        " track (DM-Match), which only the measuring target supports."
     )
 
 

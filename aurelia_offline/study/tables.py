@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from aurelia.bench.records import Record
-from aurelia.bench.statistics import accuracy, paired
+from aurelia.bench.statistics import compare_paired, estimate_accuracy
 from aurelia_offline.study.conditions import ValuesById
 
 _BOOTSTRAP_DRAWS = 2000
@@ -39,11 +39,11 @@ def comparison_cells(values: ValuesById, first: ValuesById, both: Sequence[Recor
     """Four cells: accuracy, points over `first`, gained and lost, and p; with `same` the last three are "–"."""
     clips = [record.video for record in both]
     mine, theirs = [values[record.id] for record in both], [first[record.id] for record in both]
-    found = accuracy(mine, clips, draws=_BOOTSTRAP_DRAWS)
+    found = estimate_accuracy(mine, clips, draws=_BOOTSTRAP_DRAWS)
     accuracy_cell = f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
     if same:
         return [accuracy_cell, "–", "–", "–"]
-    change = paired(theirs, mine, clips, draws=_BOOTSTRAP_DRAWS)
+    change = compare_paired(theirs, mine, clips, draws=_BOOTSTRAP_DRAWS)
     over = change.difference
     points = f"{100 * over.value:+.1f} [{100 * over.low:+.1f}, {100 * over.high:+.1f}]"
     return [accuracy_cell, points, f"{change.gained} / {change.lost}", f"{change.p:.2g}"]

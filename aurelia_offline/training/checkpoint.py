@@ -12,7 +12,7 @@ from typing import Any
 import prompts
 from aurelia_core.models.local.content import ChatRequest
 from aurelia_core.models.local.processor import ModelSenses
-from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
+from aurelia_offline.training.features import FRAME_COUNT, MODEL_FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
 from prompts.render import PROMPT_TEXTS
 from targets import target_rows
@@ -45,7 +45,7 @@ AUDIO_CONFIG: dict[str, Any] = {
     "num_mel_bins": MEL_BANDS, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 256, "d_model": 96,
     "max_source_positions": 64, "n_window": 16, "output_dim": 128, "initializer_range": 0.05,
 }  # fmt: skip
-CLIP_SETTINGS = {"sees": "images", "height": FRAME_HEIGHT, "frames": FRAME_COUNT, "output": 96}
+CLIP_SETTINGS = {"sees": "images", "height": MODEL_FRAME_HEIGHT, "frames": FRAME_COUNT, "output": 96}
 """The content of `clip.json`: how the model receives a clip. The feature extractor sets the length of a sound part."""
 
 
@@ -192,7 +192,7 @@ def save_checkpoint(folder: Path, thinker: Any, tokenizer: Any, dtype: Any = Non
     tokenizer.save_pretrained(folder)
     from transformers import Qwen2VLImageProcessorPil
 
-    pixels = FRAME_HEIGHT * round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT)
+    pixels = MODEL_FRAME_HEIGHT * round(mini_world.CLIP_WIDTH * MODEL_FRAME_HEIGHT / mini_world.CLIP_HEIGHT)
     pictures = Qwen2VLImageProcessorPil(size={"shortest_edge": pixels, "longest_edge": pixels})
     known = {**pictures.to_dict(), **make_feature_extractor().to_dict(), "processor_class": "Qwen2_5OmniProcessor"}
     known |= {"image_mean": PIXEL_MEAN, "image_std": PIXEL_STD}
@@ -207,7 +207,7 @@ def model_senses() -> ModelSenses:
     from aurelia_core.models.capabilities import WeightsFamily
 
     return ModelSenses(
-        "images", True, False, MODEL_RATE, SOUND_PART_SECONDS, WeightsFamily(sees="images", height=FRAME_HEIGHT)
+        "images", True, False, MODEL_RATE, SOUND_PART_SECONDS, WeightsFamily(sees="images", height=MODEL_FRAME_HEIGHT)
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 import prompts
-from aurelia.bench.records import after
+from aurelia.bench.records import question_with_history
 from aurelia_core.types import Reasoning
 from aurelia_offline.training import simulated_looks
 from aurelia_offline.training.checkpoint import OWN_STEPS_REQUEST
@@ -56,7 +56,7 @@ class Example(NamedTuple):
     @property
     def put(self) -> str:
         """The question as a model receives it, after its dialogue."""
-        return after(self.history, self.question)
+        return question_with_history(self.history, self.question)
 
 
 def count_hops(asked: StageQuestion) -> int:

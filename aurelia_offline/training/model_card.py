@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurelia.bench.statistics import Paired, paired
+from aurelia.bench.statistics import PairedComparison, compare_paired
 from aurelia_offline.training import examples
 from aurelia_offline.training.evaluate import (
     CheckpointAnswerer,
@@ -90,7 +90,7 @@ def measure_checkpoint(
     return found
 
 
-def accuracy_table(items: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
+def card_table(items: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
     """The table of the card in Markdown: a column for each mode; rows for all, each number of hops, group and task."""
     hops = np.array([len(item.example.hops) for item in items])
     groups = np.array([examples.training_group(item.composition) for item in items])
@@ -134,11 +134,11 @@ def list_gains(items: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) 
         ("steps+answers", "zero-shot"),
         ("corrupted", "zero-shot"),
     ):
-        change = paired(found[worse].tolist(), found[better].tolist(), clips)
+        change = compare_paired(found[worse].tolist(), found[better].tolist(), clips)
         lines.append(f"* {better} over {worse}: {_points_text(change)}, McNemar p = {change.p:.2g}")
     return "\n".join(lines)
 
 
-def _points_text(change: Paired) -> str:
+def _points_text(change: PairedComparison) -> str:
     gain = change.difference
     return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -13,7 +13,7 @@ import torch
 
 from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_offline.training import checkpoint
-from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
+from aurelia_offline.training.features import FRAME_COUNT, MODEL_FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
 
 PATCH_PIXELS, MERGE_PATCHES = 14, 2
@@ -63,7 +63,7 @@ class SegmentPacker:
         image, audio = (
             self.tokenizer.convert_tokens_to_ids(checkpoint.MEDIA_TOKENS[n]) for n in ("image_token", "audio_token")
         )
-        self.across = round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT) // (
+        self.across = round(mini_world.CLIP_WIDTH * MODEL_FRAME_HEIGHT / mini_world.CLIP_HEIGHT) // (
             PATCH_PIXELS * MERGE_PATCHES
         )
         self.parts, self.steps = ids.count(audio), int(SOUND_PART_SECONDS * MODEL_RATE) // checkpoint.HOP_SAMPLES

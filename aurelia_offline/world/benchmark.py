@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aurelia.bench.records import Column, Reason, Record, Source, Turn, write_records
+from aurelia.bench.records import Column, DialogueTurn, Record, RecordSource, ReferenceStep, write_records
 from aurelia_offline.training import examples
 from aurelia_offline.training.examples import Example
 from aurelia_offline.world import dance, mini_world, scene
@@ -81,7 +81,7 @@ def _draw_composition(
 ) -> StageQuestion:
     """The question form at a place: the place sets the number of hops, the form is random."""
     if not plain and number % _CYCLE in (_CAPTION_PLACE, _ODD_PLACE):
-        return StageQuestion("caption" if number % _CYCLE == _CAPTION_PLACE else "odd")
+        return StageQuestion({_CAPTION_PLACE: "caption", _ODD_PLACE: "odd"}[number % _CYCLE])
     asked = [one for one in known[1 + number % examples.MAX_HOPS] if one.kind not in ("caption", "odd")]
     return asked[int(rng.integers(len(asked)))]
 
@@ -101,7 +101,7 @@ def seed_of_clip(video: str) -> int:
 def question_record(number: int, one: PosedQuestion) -> Record:
     """A question as a benchmark record; the true chain is its reference reasoning."""
     example = one.example
-    reasons = [Reason(text=f"{hop.text} {hop.value}", modality=hop.modality) for hop in example.hops]
+    reasons = [ReferenceStep(text=f"{hop.text} {hop.value}", modality=hop.modality) for hop in example.hops]
     return Record(
         id=f"mini/{one.seed}/{number}",
         column="avsd" if example.history else _COLUMNS.get(example.asked.kind, "av-geoiq"),
@@ -109,11 +109,11 @@ def question_record(number: int, one: PosedQuestion) -> Record:
         kinds=[example.asked.kind],
         video=clip_file_name(one.seed),
         question=example.question,
-        history=[Turn(question=asked, answer=answer) for asked, answer in example.history],
+        history=[DialogueTurn(question=asked, answer=answer) for asked, answer in example.history],
         choices=example.choices,
         answers=[example.answer],
         reasoning=reasons,
-        source=Source(dataset="aurelia-mini", split="test" if one.seed < 500_000 else "validation", row=number),
+        source=RecordSource(dataset="aurelia-mini", split="test" if one.seed < 500_000 else "validation", row=number),
         licence="MIT",
     )
 

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aurelia.bench.records import Reason, Record, Source
+from aurelia.bench.records import Record, RecordSource, ReferenceStep
 from aurelia_offline.world import scene
 from aurelia_offline.world.mini_world import SHAPE_COLOURS, SHAPE_FORMS, ShapeForm
 from aurelia_offline.world.scene import Colour, Scene, Shape, SoundEvent
@@ -146,9 +146,9 @@ def dance_record(seed: int) -> Record:
     """A dance as a benchmark record; its reference reasoning gives the times of the jumps and the strikes."""
     dance, (video, audio) = draw_dance(seed), dance_file_names(seed)
     seen = f"The shape jumps at {_times_text(dance.jumps)}."
-    reasons = [Reason(text=seen, modality="visual")]
+    reasons = [ReferenceStep(text=seen, modality="visual")]
     for choice, track in zip(DANCE_CHOICES, dance.tracks, strict=True):
-        reasons.append(Reason(text=f"{choice} strikes at {_times_text(track.strikes)}.", modality="audio"))
+        reasons.append(ReferenceStep(text=f"{choice} strikes at {_times_text(track.strikes)}.", modality="audio"))
     return Record(
         id=f"mini/dance/{seed}",
         column="dm-match",
@@ -160,7 +160,7 @@ def dance_record(seed: int) -> Record:
         choices=list(DANCE_CHOICES),
         answers=[DANCE_CHOICES[dance.right]],
         reasoning=reasons,
-        source=Source(dataset="aurelia-mini", split="test" if seed < 500_000 else "validation", row=seed),
+        source=RecordSource(dataset="aurelia-mini", split="test" if seed < 500_000 else "validation", row=seed),
         licence="MIT",
     )
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aurelia.bench.costs import by_role
+from aurelia.bench.costs import costs_by_role
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia_core.errors import AureliaError
@@ -104,7 +104,7 @@ def run_file(at: Site, parts: int, dice: random.Random, until: float) -> Row:
         with RunFile.open(path) as run:
             found = list(run.outcomes())
             assert [*run.records(), *run.marks()] and run.meta and run.bill() and run.reported() is not None
-        by_role(path)
+        costs_by_role(path)
         before = machine.calls(path)
         model = player()
         at.bench(model, path)

@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia.run.ask import answer_question
 from aurelia.run.checkpointers import open_checkpointer
 from aurelia.run.history import read_thread
@@ -60,7 +60,7 @@ class Site(NamedTuple):
 
     async def _bench(self, model: Any, out: Path, plan: Plan) -> Any:
         store = ClipStore(self.settings)
-        house = House(self.settings, None, {"scripted": lambda name, clips: model}, store, no_wait)
+        house = RunResources(self.settings, None, {"scripted": lambda name, clips: model}, store, no_wait)
         context = make_context(dict.fromkeys(ROLES, "scripted:one"))
         return await run_bench(self.folder / "bench.jsonl", out, context, plan, house)
 

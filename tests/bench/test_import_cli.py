@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from aurelia.bench.records import read_records, schema
+from aurelia.bench.records import read_records, record_schema
 from aurelia.cli.bench_import import import_app
 from aurelia_core.errors import InputError
 
@@ -110,7 +110,7 @@ def test_samples_are_drawn_from_several_files_and_by_seed(folder: Path) -> None:
 
 
 def test_the_schema_is_printed_and_the_kinds_are_in_the_help() -> None:
-    assert json.loads(bench("schema").stdout) == schema()
+    assert json.loads(bench("schema").stdout) == record_schema()
     ended = bench("import", "music", "a.json", "--media", ".", "--out", "b")
     assert ended.exit_code == 2
     assert "daily-omni" in ended.stderr

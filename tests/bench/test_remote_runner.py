@@ -14,7 +14,7 @@ import pytest
 
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia_core.errors import InputError, ModelError, SettingsError
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write_scene
@@ -47,9 +47,9 @@ class Place(NamedTuple):
     folder: Path
     servers: dict[str, Started]
 
-    def house(self, *servers: str, token: str | None = TOKEN) -> House:
+    def house(self, *servers: str, token: str | None = TOKEN) -> RunResources:
         settings = Settings(home=self.folder / "home", allow_any_file=True)
-        return House(settings, self.folder / "media", sleep=no_wait, servers=servers, token=token)
+        return RunResources(settings, self.folder / "media", sleep=no_wait, servers=servers, token=token)
 
     async def run(self, out: str, *servers: str, **more: Any) -> Any:
         house = self.house(*servers, token=more.pop("token", TOKEN))
@@ -162,7 +162,7 @@ async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_whe
                 later.enter_context(started(home, port=int(port)))
 
         events.clear()
-        monkeypatch.setattr(spread, "REST", 0.0)
+        monkeypatch.setattr(spread, "REST_SECONDS", 0.0)
         await place.run("joined.run", url, one, tell=start)
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert notes[1:] == [f"The server 127.0.0.1:{port} answers now and gets questions too."]

@@ -77,9 +77,9 @@ def test_an_unknown_format_is_named_as_such(store: ClipStore, tmp_path: Path) ->
     film.write_bytes(film.read_bytes().replace(b"avc1", b"xyzw"))
     tune = clips.tune(tmp_path / "x.wav", seconds=0.5)
     tune.write_bytes(tune.read_bytes().replace(b"fmt \x10\0\0\0\x01\0", b"fmt \x10\0\0\0\x34\x12"))
-    with pytest.raises(MediaError, match="has a picture in a format that nothing here decodes"):
+    with pytest.raises(MediaError, match="has a picture in a format that cannot be decoded here"):
         store.admit(film)
-    with pytest.raises(MediaError, match="has sound in a format that nothing here decodes"):
+    with pytest.raises(MediaError, match="has sound in a format that cannot be decoded here"):
         store.admit(tune, "audio")
 
 

@@ -199,11 +199,11 @@ def test_a_variable_frame_rate(store, tmp_path):
     np.testing.assert_allclose(window.times, [0.9, 1.0], atol=2e-3)
 
 
-def test_a_truncated_clip_says_what_it_promises_and_what_it_holds(store, tmp_path):
+def test_a_truncated_clip_says_what_it_declares_and_what_it_contains(store, tmp_path):
     film = clips.film(tmp_path / "a.mp4", seconds=5, sound_seconds=5, options={"movflags": "faststart"})
     message = error(store, part(film, 0.6))
-    assert "cut short: it promises 5.0 s, holds " in message
-    held = float(message.split("holds ")[1].split(" s")[0])
+    assert "cut short: it declares 5.0 s but contains only " in message
+    held = float(message.split("contains only ")[1].split(" s")[0])
     assert 1.5 < held < 4.0
 
 
@@ -238,13 +238,13 @@ def test_a_container_that_is_only_a_header(store, tmp_path):
 
 def test_ten_declared_hours_on_a_short_file(store, tmp_path):
     message = error(store, clips.declared(clips.film(tmp_path / "a.mp4", sound_seconds=2.0), 36000))
-    assert "promises 36000.0 s" in message and "holds 2.0 s" in message
+    assert "declares 36000.0 s" in message and "contains only 2.0 s" in message
 
 
 def test_a_clip_beyond_the_limit(tmp_path):
     store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True, max_clip_seconds=4.0))
     message = error(store, clips.film(tmp_path / "a.mp4", seconds=5, fps=5, size=(64, 64)))
-    assert "is 5 s long, more than the 4 s" in message and "cut out the part" in message
+    assert "is 5 s long, more than the allowed 4 s" in message and "cut out the part" in message
 
 
 @pytest.mark.slow

@@ -103,7 +103,7 @@ def test_a_socket_is_refused(strict, root, monkeypatch):
     monkeypatch.chdir(root)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("sock.mp4")
-        assert "sock.mp4 is no regular file" in refusal("sock.mp4", strict)
+        assert "sock.mp4 is not a regular file" in refusal("sock.mp4", strict)
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a.mp4", "https://x/a.mp4", "file:///etc/passwd", "rtsp://x/a"])
