@@ -54,8 +54,8 @@ def test_the_agents_are_told_apart(session_store: ClipStore) -> None:
 async def test_four_pairings_are_run_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
     made = benchmark.write_benchmark(tmp_path, 2, first=SEED)
-    records, how = list(read_records(made.file)), StudySettings(tmp_path, 2, "offline:measure", first=SEED)
-    told = await run_mixed_agents(how, records, made.media)
+    records, study = list(read_records(made.file)), StudySettings(tmp_path, 2, "offline:measure", first=SEED)
+    told = await run_mixed_agents(study, records, made.media)
     rows = re.findall(r"^\| (hears|sees) finely \| (hears|sees) finely \| 2 \| .* \|$", told, re.MULTILINE)
     assert rows == [("hears", "hears"), ("hears", "sees"), ("sees", "hears"), ("sees", "sees")]
     assert told.count("| – | – | – |") == 1
