@@ -7,6 +7,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+<<<<<<< HEAD
+=======
+from aurelia.bench.progress import ProgressDisplay
+from aurelia.bench.runner import RunResources, run_interruptibly
+>>>>>>> w-bench
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
@@ -112,7 +117,7 @@ def run_command(
 
     def run_with(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         return run_interruptibly(
-            lambda stop: run_bench(file, out, context, plan, resources, tell=on_event, interrupted=stop)
+            lambda stop: run_bench(file, out, context, plan, resources, on_event=on_event, interrupted=stop)
         )
 
     if as_json:

@@ -8,6 +8,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+<<<<<<< HEAD
+=======
+from aurelia.bench.progress import ProgressDisplay
+from aurelia.bench.runner import run_interruptibly
+>>>>>>> w-bench
 from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
@@ -48,11 +53,11 @@ def report_command(
 
     resources = _resources(media)
     for path in runs:
-        count = asyncio.run(score_run_file(path, house=resources, judge=judge, concurrency=concurrency))
+        count = asyncio.run(score_run_file(path, resources=resources, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
     store = None
     if embed != "none":
-        store = resources.clips()
+        store = resources.clip_store()
     written = build_report(runs, out, media=embed, store=store)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 

@@ -40,7 +40,7 @@ def asked_attempts(questions: Iterable[GridQuestion], runs: RunOutcomes) -> list
     """The attempts of a run that are the best at some T or tau, each once, with the target's answer."""
     found = []
     for question in questions:
-        answers = {number: answer.answer for (_, number), answer in question.told.items() if number}
+        answers = {number: answer.answer for (_, number), answer in question.answers.items() if number}
         result = runs.loops[question.record.id].result or {"iterations": []}
         for attempt in result["iterations"]:
             if attempt["score"] is not None and attempt["iteration"] in answers:

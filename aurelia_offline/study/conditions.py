@@ -66,7 +66,7 @@ async def ask_conditions(
         ledger: the file that stores the calls.
         concurrency: questions, and calls to a provider, at the same time.
     """
-    store = house.clips()
+    store = house.clip_store()
     ledger_writer = RunLedger(ledger, RateLimiter(concurrency, {}), sleep=house.sleep)
     client = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger_writer)
     clips, semaphore = ClipAdmitter(store), asyncio.Semaphore(concurrency)
@@ -98,8 +98,8 @@ async def ask_conditions(
 
 async def _clip_state(record: Record, client: ModelClient, clips: ClipAdmitter) -> ClipState:
     """The state for the target node, as the graph's first node prepares it."""
-    media = await clips.media(record)
-    asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}
+    media = await clips.admit(record)
+    asked: Any = {"video": media.video, "audio": [], "question": record.full_question(), "choices": record.choices}
     question, choices, _ = check_question(asked)
     clip = await asyncio.to_thread(client.store.admit, media.video)
     return {"run": "study", "question": question, "choices": choices, "clip": clip, "tracks": []}

@@ -128,7 +128,7 @@ def test_a_wrong_fact_is_told_by_the_first_look_only(
     wrong = true.observe(asked, [[]], 48000)
     assert model.observe(asked, [[]], 48000) == plant_error(wrong, plant) != wrong
     closer = [{"start": 0.0, "end": 2.0}, {"start": 2.0, "end": 4.0}]
-    assert cells(model.observe(asked, [[], *([window] for window in closer)]), 48000) == cells(wrong)
+    assert cells(model.observe(asked, [[], *([window] for window in closer)], 48000)) == cells(wrong)
 
 
 def test_a_caption_is_as_plausible_with_a_wrong_fact(seen: Observation) -> None:
