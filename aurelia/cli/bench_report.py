@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+<<<<<<< HEAD
+=======
 from aurelia.bench.progress import ProgressDisplay
 from aurelia.bench.runner import run_interruptibly
+>>>>>>> w-bench
 from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
-from aurelia.report.langsmith_export import export_experiments
-from aurelia.report.recipes import RecipeInput
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
 
@@ -106,6 +107,8 @@ def langsmith_command(
     with RunFile.open(run) as opened:
         from langsmith import Client
 
+        from aurelia.report.langsmith_export import export_experiments
+
         client = None
         if os.environ.get("LANGSMITH_API_KEY"):
             client = Client()
@@ -186,7 +189,10 @@ def mixture_command(
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
+    from aurelia.bench.interrupts import run_interruptibly
+    from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.run_plan import Plan
+    from aurelia.report.recipes import RecipeInput
 
     resources = _resources(media)
     plan = Plan(concurrency=concurrency)

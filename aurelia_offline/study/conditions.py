@@ -43,7 +43,7 @@ class ConditionResult(NamedTuple):
     answers: dict[str, str | None]
 
 
-def answer_value(record: Record, answer: str | None) -> float:
+def value_answer(record: Record, answer: str | None) -> float:
     """The value of an answer, 0..1; for a caption, the fraction of its turns that are correct and in place.
 
     In a caption after steps, only the text after the last "Answer:" counts.
@@ -89,7 +89,7 @@ async def ask_conditions(
             answers = await asyncio.gather(*(one(name, given) for given in asked))
             answers_by_id = {given.record.id: answer for given, answer in zip(asked, answers, strict=True)}
             found[name] = ConditionResult(
-                {g.record.id: answer_value(g.record, answers_by_id[g.record.id]) for g in asked}, answers_by_id
+                {g.record.id: value_answer(g.record, answers_by_id[g.record.id]) for g in asked}, answers_by_id
             )
         return found
     finally:

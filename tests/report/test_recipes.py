@@ -112,7 +112,7 @@ def test_a_mistake_is_one_line(folder: Path, arguments: list[str], said: str) ->
 
 def test_help_imports_nothing_heavy() -> None:
     script = (
-        "import sys; from aurelia.cli.bench_report import app\n"
+        "import sys; from aurelia.cli.bench_report import report_app as app\n"
         "try: app(['recipe', '--help'])\nexcept SystemExit: pass\n"
         "heavy = {'matplotlib', 'jinja2', 'langgraph', 'langchain_core', 'numpy'} & sys.modules.keys()\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
