@@ -1,5 +1,7 @@
 # make demo   watch AURELIA answer a question about a clip, without any key
-# make test   ruff, mypy --strict and pytest
+# make check  lint, types, the import law, unit and graph tests: a minute and a half on two cores
+# make test   all checks and all tests
+# make docs   the documentation as pages in build/site; a dead link or anchor fails
 # make live   the tests that need your keys, weights or server; each says what it lacks (tests/live/README.md)
 # make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
@@ -16,7 +18,7 @@ DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test effect live bench attack lock audit pictures constraints clean
+.PHONY: demo docs lint check test effect live bench attack lock audit pictures constraints clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -27,10 +29,19 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@AURELIA_HOME=$(DEMO)/home $(BIN)/python -m aurelia_offline.demo $(DEMO)
 
-test: $(READY)
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+check: lint
+	$(BIN)/pytest tests/unit tests/graph -m 'not slow' --numprocesses auto --dist worksteal
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+
+test: lint docs
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 live: $(READY)

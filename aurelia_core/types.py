@@ -1,11 +1,12 @@
-"""Types that all parts share: a clip, a window of it, a role, and the usage of model calls. All are plain JSON."""
+"""The records that every storey shares: a clip, a window of it, a reasoning, a role, and what calls cost. Plain JSON."""
 
 from typing import Literal
 
 from typing_extensions import TypedDict
 
 Modality = Literal["audio", "visual", "both", "knowledge"]
-Role = Literal["generator", "summarizer", "evaluator", "feedback", "target"]
+Role = str
+"""Who is asked: generator, summarizer, evaluator, feedback, target, or an agent that was added to the graph."""
 Sense = Literal["sound", "picture"]
 Span = tuple[float, float]
 """Part of a clip as (start, end), in seconds from its start."""
@@ -36,6 +37,22 @@ class MediaRef(TypedDict):
     has_audio: bool
     audio_channels: int | None
     audio_seconds: float | None
+
+
+class Step(TypedDict):
+    """One reasoning step (section 3.1): what to find out, the answer, and the cue that justifies it."""
+
+    step: str
+    justification: str
+    answer: str
+    modality: Modality
+
+
+class Reasoning(TypedDict):
+    """r = R(v, a, q): the steps and the generator's own final answer."""
+
+    steps: list[Step]
+    answer: str
 
 
 class Usage(TypedDict):

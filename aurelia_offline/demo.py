@@ -1,7 +1,7 @@
-"""`make demo`: renders a clip with a known truth and asks a question that one look at it cannot answer.
+"""`make demo`: renders a clip with known content and asks a question that one look cannot answer.
 
-The clip is ten seconds long, so one look of the offline profile hears nothing above 2.4 kHz: the soft high tone at the
-right is missed at first, and found when the evaluator's score has sent the generator back.
+The clip is ten seconds long, so one look of the offline profile covers frequencies up to 2.4 kHz. The first attempt
+misses the soft high tone at the right. The evaluator scores it low, and the next attempt finds the tone.
 """
 
 import shlex
@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aurelia_offline.world import world
-from aurelia_offline.world.scene import parse, write
-from aurelia_offline.world.stage import understood
-from aurelia_offline.world.stage_chain import options
+from aurelia_offline.world import mini_world
+from aurelia_offline.world.scene import parse_scene, write_scene
+from aurelia_offline.world.stage import parse_stage_question
+from aurelia_offline.world.stage_chain import answer_options
 
 SCENE = {
     "seconds": 10.0,
@@ -33,28 +33,30 @@ SCENE = {
 }
 QUESTION = "On which side is the shape that moves while the highest sound is heard?"
 CHOICES = ("left", "middle", "right")
-LEARNED = 500_011
-"""Seed of the clip that the learned target is asked about."""
-LEARNED_QUESTION = "At which spot is the instrument to the left of the instrument after the loudest instrument?"
+MINI_CLIP_SEED = 500_011
+"""Seed of the clip for the learned target."""
+MINI_QUESTION = "At which spot is the instrument to the left of the instrument after the loudest instrument?"
 
 
-def main() -> None:
-    """Renders two clips into the folder named on the command line, and asks the measuring and the learned target."""
+def run_demo() -> None:
+    """Render two clips into the folder given on the command line, and ask the measuring and the learned target."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo")
     folder.mkdir(parents=True, exist_ok=True)
     clip = folder / "three-shapes.mp4"
     if not clip.exists():
-        write(parse(SCENE), clip)
-    _ask(clip, QUESTION, CHOICES)
+        write_scene(parse_scene(SCENE), clip)
+    _run_ask(clip, QUESTION, CHOICES)
     learned = folder / "mini-world.mp4"
     if not learned.exists():
-        write(world.staged(world.draw(LEARNED, odd=0)), learned)
-    asked = understood(LEARNED_QUESTION)
-    sys.stderr.write("\nThe same loop around a small learned model, on a clip of its own world:\n\n")
-    _ask(learned, LEARNED_QUESTION, tuple(options(asked)) if asked else (), "--model", "target=transformers:mini")
+        write_scene(mini_world.clip_scene(mini_world.draw_clip(MINI_CLIP_SEED, odd=0)), learned)
+    asked = parse_stage_question(MINI_QUESTION)
+    sys.stderr.write("\nThe same loop with a small learned model as target, on a clip of the mini world:\n\n")
+    _run_ask(
+        learned, MINI_QUESTION, tuple(answer_options(asked)) if asked else (), "--model", "target=transformers:mini"
+    )
 
 
-def _ask(clip: Path, question: str, choices: Sequence[str], *more: str) -> None:
+def _run_ask(clip: Path, question: str, choices: Sequence[str], *more: str) -> None:
     arguments = ["ask", "--video", str(clip), "--question", question]
     for choice in choices:
         arguments += ["--choice", choice]
@@ -72,4 +74,4 @@ def _ask(clip: Path, question: str, choices: Sequence[str], *more: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_demo()

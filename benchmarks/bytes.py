@@ -18,11 +18,11 @@ import numpy as np
 from google import genai
 from google.genai import types
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.media import SCENE
 from state.context import ROLES, make_context
 from tests.support import google_server as wire_google
@@ -53,11 +53,11 @@ def environment(**values: str) -> Iterator[None]:
 def question(home: Path, clip: Path, spec: str) -> dict[str, Any]:
     """One question whose attempts are never accepted, `spec` in every role, without the zero-shot answer."""
     context = make_context({**dict.fromkeys(ROLES, spec), "threshold": 10, "max_iterations": ATTEMPTS,
-                            "compare": False, "when_deaf": "evidence"})  # fmt: skip
-    desk = Desk(Settings(home=home, allow_any_file=True))
+                            "compare": False, "unsupported_modality": "evidence"})  # fmt: skip
+    desk = ModelClient(Settings(home=home, allow_any_file=True))
     try:
         asked: Any = {"video": str(clip), "question": "Which sound is the loudest?"}
-        return asyncio.run(ask(asked, context, desk=desk))
+        return asyncio.run(answer_question(asked, context, client=desk))
     finally:
         desk.close()
 
@@ -151,7 +151,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
-        write(parse(SCENE), clip)
+        write_scene(parse_scene(SCENE), clip)
         padding = CLIP_BYTES - clip.stat().st_size
         with clip.open("ab") as file:
             file.write(padding.to_bytes(4, "big") + b"free" + os.urandom(padding - 8))

@@ -17,12 +17,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from graph.build import build_graph
-from graph.sender import sender
+from graph.tracing import make_trace_client
 from state.context import Context, make_context
 from tests.support.langsmith_server import Sink, listening
 from tests.support.scripted import scripted, verdict
@@ -36,8 +36,8 @@ async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
     settings = Settings(home=folder / "home", allow_any_file=True)
     store = ClipStore(settings)
     model = scripted(evaluator=[verdict(3)])
-    desk = Desk(settings, store=store, providers={"scripted": lambda name, store: model})
-    graph = build_graph(desk=desk, checkpointer=InMemorySaver())
+    desk = ModelClient(settings, store=store, providers={"scripted": lambda name, store: model})
+    graph = build_graph(client=desk, checkpointer=InMemorySaver())
     question: Any = {"video": str(clip), "question": "What is heard?"}
 
     async def once(number: int) -> float:
@@ -68,17 +68,17 @@ async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
 async def sizes(folder: Path, clip: Path, iterations: int) -> None:
     """Growth of a checkpoint per iteration and size of a question's trace, offline profile, never accepted."""
     never = scripted(evaluator=[verdict(3, justification="The clip holds something else near 1.0 s. " * 8)])
-    desk = Desk(
+    desk = ModelClient(
         Settings(home=folder / "offline", allow_any_file=True), providers={"stubborn": lambda name, store: never}
     )
     saver = InMemorySaver()
-    graph = build_graph(desk=desk, checkpointer=saver)
+    graph = build_graph(client=desk, checkpointer=saver)
     context = Context(threshold=10, max_iterations=iterations, evaluator="stubborn:one")
     config: Any = {"configurable": {"thread_id": "one"}}
     admitted = await asyncio.to_thread(desk.store.admit, str(clip))
     question: Any = {"video": admitted["id"], "question": QUESTION, "choices": list(CHOICES)}
     with listening() as (sink, address):
-        teller = sender(api_url=address, api_key="none")
+        teller = make_trace_client(api_url=address, api_key="none")
         await graph.ainvoke(question, {**config, "callbacks": [LangChainTracer(client=teller)]}, context=context)
         teller.flush(timeout=60)
         teller.cleanup()
@@ -114,7 +114,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
-        write(parse(SCENE), clip)
+        write_scene(parse_scene(SCENE), clip)
         asyncio.run(node_cost(folder, clip))
         with clip.open("ab") as file:
             file.write(CLIP_BYTES.to_bytes(4, "big") + b"free" + bytes(CLIP_BYTES - 8))

@@ -20,15 +20,15 @@ import torch
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 
-from aurelia.run.ask import ask
-from aurelia_core.models.client import Desk
+from aurelia.run.ask import answer_question
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
-from aurelia_core.models.local.engine import Engine
-from aurelia_core.models.local.setup import cache_bytes, place
-from aurelia_core.models.local.weights import find
+from aurelia_core.models.local.engine import InferenceEngine
+from aurelia_core.models.local.loading import cache_bytes, choose_placement
+from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from state.context import ROLES, make_context
 from tests.support import tiny_qwen_omni
 from tests.support.scripted import DEFAULTS, verdict
@@ -132,36 +132,38 @@ def three_b(folder: Path) -> None:
     """Puts a model of the 3B shape, made on the GPU, in the place of the tiny one in the folder."""
     from transformers import Qwen2_5OmniThinkerForConditionalGeneration
 
-    weights, here = find(str(folder)), place()
-    reader = local_load.reader_of(weights)
+    weights, here = find_weights(str(folder)), choose_placement()
+    reader = local_load.load_reader(weights)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device(here.device):
         made = Qwen2_5OmniThinkerForConditionalGeneration(tiny_qwen_omni.config(reader.processor.tokenizer, THREE_B))
     torch.set_default_dtype(torch.float32)
-    engine = Engine(weights.spec, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
+    engine = InferenceEngine(weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
     local_load._engines[weights.fingerprint, here] = engine
 
 
 async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     """One question with the model in all roles, with kept encodings or without."""
     meter = Meter()
-    found, here = find(str(weights)), place()
-    engine = local_load.engine_of(found, here)
+    found, here = find_weights(str(weights)), choose_placement()
+    engine = local_load.load_engine(found, here)
     engine.prefixes.clear()
     engine.reuses = reuse
     settings = Settings(home=folder, allow_any_file=True)
-    desk = Desk(
+    desk = ModelClient(
         settings, providers={"played": lambda name, store: Played(weights=found, here=here, store=store, meter=meter)}
     )
     stop = meter.watch(engine.model)
     question: Any = {"video": str(clip), "question": "What is heard while the circle moves?", "choices": []}
-    await ask(question, make_context({**dict.fromkeys(ROLES, "played:one"), "max_iterations": 3}), desk=desk)
+    await answer_question(
+        question, make_context({**dict.fromkeys(ROLES, "played:one"), "max_iterations": 3}), client=desk
+    )
     stop()
     desk.close()
     return meter
 
 
-def report(with_reuse: Meter, without: Meter, engine: Engine) -> None:
+def report(with_reuse: Meter, without: Meter, engine: InferenceEngine) -> None:
     """Prints ratio, speed, memory and, on a known GPU, the share of its peak."""
     parameters = sum(parameter.numel() for parameter in engine.model.parameters())
     same = "the same" if with_reuse.said == without.said else "ANOTHER"
@@ -191,10 +193,10 @@ def report(with_reuse: Meter, without: Meter, engine: Engine) -> None:
 def main() -> None:
     """Prints what reuse saves, tokens a second and memory."""
     os.environ["AURELIA_LOCAL_TOKENS"] = str(REPLY_TOKENS)
-    gpu = place().device.startswith("cuda")
+    gpu = choose_placement().device.startswith("cuda")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(Scene.model_validate(CLIP), folder / "clip.mp4")
+        write_scene(Scene.model_validate(CLIP), folder / "clip.mp4")
         sizes = tiny_qwen_omni.SIZES if gpu else MIDDLE
         weights = tiny_qwen_omni.write(folder / "weights", sizes=sizes, pixels=PIXELS)
         if gpu:
@@ -202,8 +204,8 @@ def main() -> None:
             asyncio.run(run(folder / "warm", weights, folder / "clip.mp4", reuse=False))
         without = asyncio.run(run(folder / "without", weights, folder / "clip.mp4", reuse=False))
         with_reuse = asyncio.run(run(folder / "with", weights, folder / "clip.mp4", reuse=True))
-        report(with_reuse, without, local_load.engine_of(find(str(weights)), place()))
-    local_load.forget()
+        report(with_reuse, without, local_load.load_engine(find_weights(str(weights)), choose_placement()))
+    local_load.unload_all()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import psutil
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef, Window
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 
 ATTEMPTS = 3
 CALLS = 2 * ATTEMPTS + 1
@@ -124,7 +124,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
-        write(parse(SCENE), clip)
+        write_scene(parse_scene(SCENE), clip)
         store = ClipStore(Settings(home=Path(folder) / "home", allow_any_file=True))
         with measured() as first:
             ref = question(store, clip)

@@ -22,11 +22,11 @@ from pydantic import PrivateAttr
 
 from aurelia.bench.rate_limits import BURST_SECONDS
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia_core.errors import ModelError
 from aurelia_core.settings import Settings
 from aurelia_offline.demo import SCENE
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from state.context import ROLES, make_context
 from tests.support.scripted import ScriptedChat, reasoning, verdict
 
@@ -94,7 +94,7 @@ def allowed(items: list[list[float]], at_once: int, rate: float | None) -> float
 
 def clips(folder: Path) -> None:
     """Copies of one clip, each of its own content, prepared as for any run."""
-    write(parse(SCENE), folder / "clip.mp4")
+    write_scene(parse_scene(SCENE), folder / "clip.mp4")
     content = (folder / "clip.mp4").read_bytes()
     for clip in range(CLIPS):
         (folder / f"{clip}.mp4").write_bytes(content + (12).to_bytes(4, "big") + b"free" + clip.to_bytes(4, "big"))
@@ -120,7 +120,7 @@ async def carried_out(file: Path, model: ScriptedChat, plan: Plan, scale: float 
         await asyncio.sleep(seconds / scale)
 
     context = make_context({**{role: "simulated:one" for role in ROLES}, "max_iterations": 3})
-    house = House(
+    house = RunResources(
         Settings(home=folder / "home", allow_any_file=True),
         folder,
         {"simulated": lambda name, store: model},

@@ -1,1 +1,1 @@
-"""The LangGraph application: wiring, routing, and running one question."""
+"""The LangGraph application: wiring, routing, traces, and the graphs that a server loads."""

@@ -1,10 +1,10 @@
-"""What a LangGraph server loads (`langgraph.json`): the graphs, with their traces sent as `graph.sender` decides."""
+"""The graphs that a LangGraph server loads (`langgraph.json`)."""
 
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from graph.build import build_graph, build_zero_shot
-from graph.sender import configure
+from graph.tracing import configure_tracing
 
-configure()
-desk = Desk()
-graph = build_graph(desk=desk)
-zero_shot = build_zero_shot(desk)
+configure_tracing()
+client = ModelClient()
+graph = build_graph(client=client)
+zero_shot = build_zero_shot(client)

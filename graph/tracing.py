@@ -1,13 +1,15 @@
-"""What LangSmith is told beside the spans: attempt and score on each node, and the evaluator's score as feedback.
+"""What a trace shows: the spans of nodes and runs, what may leave the machine, and each node's words.
 
-Without tracing it does nothing at all. What may leave the machine is decided in `graph.sender`; a contact sheet of the
-clip goes along where the operator wants it (`Settings.trace_contact_sheet`), and never otherwise.
+Three parts: what a node's span holds (`node_input`, `node_output`) and says (`NodeText`); the marks beside the spans
+(`traced`: attempt, score, feedback); the LangSmith client (`TraceClient`), which removes media, keys and folders.
+Without tracing nothing is sent.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from functools import lru_cache, wraps
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 import langsmith
@@ -15,28 +17,88 @@ from langchain_core.tracers import LangChainTracer
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 from langsmith.run_trees import RunTree
-from langsmith.utils import LangSmithNotFoundError
+from langsmith.utils import LangSmithNotFoundError, tracing_is_enabled
 
 import prompts
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
+from aurelia_core.sanitize import REDACTED, environment_secrets
 from aurelia_core.types import MediaRef
-from nodes.requests import settings_of
+from graph.routing import ROUTERS
+from nodes.requests import context_of
 from state.context import Context
 from state.schema import Update
 
-Node = Callable[[Any, Runtime[Context]], Awaitable[Update]]
-FEEDBACK = "evaluator_score"
-SHEET = "contact_sheet"
-GRAPHS = ("aurelia", "zero_shot")
+NodeText = Callable[[Mapping[str, Any]], str | None]
+"""A node's words for a trace, from the fields that it returned."""
+
+
+def field_text(*names: str) -> NodeText:
+    """The words of a node that says one of these fields: the first that is there; none: it says nothing."""
+
+    def text(found: Mapping[str, Any]) -> str | None:
+        said = next((found[name] for name in names if found.get(name)), None)
+        return None if said is None else str(said)
+
+    return text
+
+
+def steps_text(found: Mapping[str, Any]) -> str | None:
+    """The generator's words: its steps."""
+    reasoning = found.get("reasoning")
+    return "; ".join(step["step"] for step in reasoning["steps"]) if reasoning else None
+
+
+def description_text(found: Mapping[str, Any]) -> str | None:
+    """The describer's words: what it wrote about each sense."""
+    return "; ".join((found.get("described") or {}).values()) or None
+
+
+def note_text(role: str) -> NodeText:
+    """The words of an agent that leaves a note in the attempt (`state.schema.Attempt`)."""
+    return lambda found: (found.get("notes") or {}).get(role)
+
+
+_SHOWN_BELOW = ("best", "iterations", "usage", "described", "settings")
+_OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "described", "settings")
+
+
+def node_input(state: Any) -> Any:
+    """A node's input for its span: without what the run's own span holds, attempts by number and score only."""
+    if not isinstance(state, dict):
+        return state
+    shown = {name: value for name, value in state.items() if name not in _OF_THE_RUN}
+    if "iterations" in shown:
+        shown["iterations"] = [
+            {"iteration": attempt["iteration"], "score": attempt["score"]} for attempt in shown["iterations"]
+        ]
+    return shown
+
+
+def node_output(update: Any) -> Any:
+    """A node's output for its span: without the texts that its model's span shows in full."""
+    if not isinstance(update, dict):
+        return update
+    shown = {name: value for name, value in update.items() if name not in _SHOWN_BELOW}
+    for attempt in update.get("iterations") or []:
+        shown |= {
+            name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt
+        }
+    return shown
+
+
+_NodeFunction = Callable[[Any, Runtime[Context]], Awaitable[Update]]
+FEEDBACK_KEY = "evaluator_score"
+SHEET_ATTACHMENT = "contact_sheet"
+_GRAPH_NAMES = ("aurelia", "zero_shot")
 _AT_THE_END = ("score", "best_iteration", "stop_reason", "choice")
 
 
-def observed(node: Node, desk: Desk | None = None) -> Any:
-    """The node, which also tells its own span and the run's what came of it; a fault of tracing spoils nothing.
+def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
+    """The node, which also marks its own span and the run's root; a fault of tracing never fails the node.
 
     Args:
         node: the node.
-        desk: has the clips, and says whether a trace gets their contact sheet (default: it does not).
+        client: has the clips; with `trace_contact_sheet` in its settings a trace gets a contact sheet (default: none).
     """
 
     @wraps(node)
@@ -45,9 +107,9 @@ def observed(node: Node, desk: Desk | None = None) -> Any:
         if span := langsmith.get_current_run_tree():
             try:
                 root = _root(span)
-                await asyncio.to_thread(_tell, span, root, update, settings_of(runtime))
-                if root and desk and (clip := update.get("clip")) and desk.settings.trace_contact_sheet:
-                    await asyncio.to_thread(_attach, root, desk, clip)
+                await asyncio.to_thread(_mark, span, root, update, context_of(runtime))
+                if root and client and (clip := update.get("clip")) and client.settings.trace_contact_sheet:
+                    await asyncio.to_thread(_attach_sheet, root, client, clip)
             except Exception as fault:
                 logging.getLogger(__name__).warning("The trace lacks what a node has to say: %s", fault)
         return update
@@ -56,31 +118,36 @@ def observed(node: Node, desk: Desk | None = None) -> Any:
 
 
 def run_name(graph: str, question: Any) -> str:
-    """What a question's run is called in a trace; a server's runs get the name in prepare."""
+    """The name of a question's run in a trace; a run of a server is renamed in prepare."""
     return f"{graph}: {str(question)[:60]}"
 
 
-def _tell(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
+def _mark(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
     for attempt in update.get("iterations") or []:
         told = {"attempt": attempt["iteration"], "score": attempt.get("score"), "usage": attempt.get("usage")}
         span.add_metadata({name: value for name, value in told.items() if value is not None})
         _rate(span, span.id, attempt.get("score"), f"attempt {attempt['iteration']}")
     if root and (clip := update.get("clip")):
-        if root.name in GRAPHS:
+        if root.name in _GRAPH_NAMES:
             root.name = run_name(root.name, update.get("question"))
         root.add_tags([context.profile])
         settings = context.model_dump(exclude_none=True, exclude=set(map(str, context.models())))
-        root.add_metadata({"clip": clip["id"], "models": context.models(), **settings, "prompts": prompts.hashes()})
+        root.add_metadata(
+            {"clip": clip["id"], "models": context.models(), **settings, "prompts": prompts.prompt_hashes()}
+        )
     if root and update.get("stop_reason"):
         root.add_metadata({name: update.get(name) for name in _AT_THE_END})
         _rate(span, root.id, update.get("score"), f"best of all, attempt {update.get('best_iteration')}")
 
 
-def _attach(root: RunTree, desk: Desk, clip: MediaRef) -> None:
-    """Lays the clip's contact sheet beside the run; it is sent when the run ends."""
+def _attach_sheet(root: RunTree, client: ModelClient, clip: MediaRef) -> None:
+    """Attaches the clip's contact sheet to the run; it is sent when the run ends."""
     from aurelia_core.media.contact_sheet import render_contact_sheet
 
-    attached: Any = {**(root.attachments or {}), SHEET: ("image/jpeg", render_contact_sheet(desk.store, clip))}
+    attached: Any = {
+        **(root.attachments or {}),
+        SHEET_ATTACHMENT: ("image/jpeg", render_contact_sheet(client.store, clip)),
+    }
     root.attachments = attached
 
 
@@ -90,7 +157,7 @@ def _rate(span: RunTree, run: Any, score: int | None, comment: str) -> None:
     project = span.session_id or _project(span.client, span.session_name or "default")
     span.client.create_feedback(
         run,
-        FEEDBACK,
+        FEEDBACK_KEY,
         score=score,
         trace_id=span.trace_id,
         session_id=project,
@@ -101,7 +168,7 @@ def _rate(span: RunTree, run: Any, score: int | None, comment: str) -> None:
 
 @lru_cache(maxsize=64)
 def _project(client: langsmith.Client, name: str) -> Any:
-    """The id of a project, which feedback must name; the first run of a new one may come before the project does."""
+    """The id of a project, which feedback must name; a new project may not exist yet."""
     try:
         return client.read_project(project_name=name).id
     except LangSmithNotFoundError:
@@ -114,3 +181,99 @@ def _root(span: RunTree) -> RunTree | None:
         if isinstance(handler, LangChainTracer) and (root := handler.run_map.get(str(span.trace_id))):
             return root
     return None
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{400,}")
+_PATH = re.compile(r"(?<![\w/.:<])/(?:[\w.~@+-]+/)+(?=[\w.~@+-])")
+# What LangGraph and the client add to every span and nobody filters by.
+_NOISE = (
+    "langgraph_triggers",
+    "langgraph_path",
+    "langgraph_checkpoint_ns",
+    "checkpoint_ns",
+    "lc_versions",
+    "ls_integration",
+)
+_OF_THE_CLIENT = ("runtime", "options", "batch_size")
+
+
+class TraceClient(langsmith.Client):
+    """Sends each span's input once, at its start, and its metadata once, at its end (the root's at both).
+
+    Attributes:
+        secrets: texts that must not appear in a span's name (the client's anonymizer handles everything else).
+    """
+
+    secrets: Sequence[str] = ()
+
+    def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **more: Any) -> None:
+        """Opens a span."""
+        inputs = node_input(inputs) if name in ROUTERS else inputs
+        more |= {"serialized": None, "events": None, "extra": None if more.get("parent_run_id") else more.get("extra")}
+        if not more.get("outputs"):
+            more.pop("outputs", None)
+        super().create_run(_masked(name, self.secrets), inputs, run_type, **more)
+
+    def update_run(self, run_id: Any, **more: Any) -> None:
+        """Closes a span."""
+        extra = {name: value for name, value in (more.get("extra") or {}).items() if name not in _OF_THE_CLIENT}
+        # The client repeats what a model is called with among the span's metadata.
+        metadata, repeated = extra.get("metadata") or {}, extra.get("invocation_params") or {}
+        extra["metadata"] = {name: value for name, value in metadata.items() if repeated.get(name) != value}
+        if isinstance(name := more.get("name"), str):
+            more["name"] = _masked(name, self.secrets)
+        super().update_run(run_id, **{**more, "inputs": None, "events": None, "extra": extra})
+
+
+def configure_tracing() -> None:
+    """Makes every trace of this process go through a `TraceClient` if tracing is on; may be called again."""
+    if tracing_is_enabled() and not _Configured.client:
+        _Configured.client = make_trace_client()
+        langsmith.configure(client=_Configured.client)
+
+
+class _Configured:
+    client: TraceClient | None = None
+
+
+def make_trace_client(**options: Any) -> TraceClient:
+    """A client that sends what `clean_span` lets through, and none of the keys in this process's environment.
+
+    Args:
+        options: further arguments of `langsmith.Client`.
+    """
+    secrets = environment_secrets()
+    made = TraceClient(anonymizer=partial(clean_span, secrets=secrets), omit_traced_runtime_info=True, **options)
+    made.secrets = secrets
+    return made
+
+
+def clean_span(value: Any, secrets: list[str] | None = None) -> Any:
+    """What a span holds as it may leave the machine: messages by role and content, clips by id, the rest as it is.
+
+    In every text the folders of absolute paths, long base64 and secrets are replaced by a mark.
+
+    Args:
+        value: a span's input, output, error or metadata, as JSON.
+        secrets: texts that must not appear.
+    """
+    if isinstance(value, str):
+        return _masked(value, secrets or [])
+    if isinstance(value, list):
+        return [clean_span(part, secrets) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("lc") == 1 and "content" in value.get("kwargs", {}):
+        said = value["kwargs"]
+        return {"role": said.get("type", "system"), "content": clean_span(said["content"], secrets)}
+    if isinstance(generations := value.get("generations"), list):
+        return {"generations": [[clean_span(one.get("message"), secrets) for one in many] for many in generations]}
+    if value.get("type") == "clip" and isinstance(clip := value.get("clip"), dict):
+        return {"type": "clip", "clip": clip.get("id")}
+    return {name: clean_span(part, secrets) for name, part in value.items() if name not in _NOISE}
+
+
+def _masked(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, REDACTED)
+    return _PATH.sub("[folder]/", _BASE64.sub("[base64]", text))

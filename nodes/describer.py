@@ -1,37 +1,38 @@
 """describer: writes what is heard (or seen) in the clip, for models that cannot take it. It answers no question."""
 
-from typing import Any
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Answer, Desk, Request
+from aurelia_core.models.client import Answer, ModelClient
+from aurelia_core.models.requests import DescriberRequest
 from aurelia_core.types import Sense, add_usage
-from nodes.requests import base_fields, emit, media_fields, settings_of
+from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_request
+from prompts.render import render_describer_prompt
 from state.context import Context
-from state.schema import Judged, Known, Update
-
-_SENSED: dict[Sense, tuple[str, str]] = {"sound": ("hear", "heard"), "picture": ("see", "seen")}
+from state.schema import ClipState, EvaluatorState, Update
 
 
-async def describe(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
+async def describe(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Describes what some model of the run cannot take; the same text serves all roles, attempts and questions.
 
     Raises:
         ModelError: the describing model did not answer.
     """
-    context = settings_of(runtime)
+    context = context_of(runtime)
     update: Update = {"described": {}}
-    for sense, answer in (await descriptions(state, context, desk)).items():
+    for sense, answer in (await describe_senses(state, context, client)).items():
         update["described"][sense] = answer.value
         update["usage"] = add_usage(update.get("usage"), answer.usage)
         update["seconds"] = (update.get("seconds") or 0.0) + answer.seconds
-        emit(runtime, {"event": "described", "sense": sense, "by": context.describer or "", "text": answer.value})
+        emit_event(runtime, {"event": "described", "sense": sense, "by": context.describer or "", "text": answer.value})
     return update
 
 
-async def descriptions(state: Known | Judged, context: Context, desk: Desk) -> dict[Sense, Answer[str]]:
+async def describe_senses(
+    state: ClipState | EvaluatorState, context: Context, client: ModelClient
+) -> dict[Sense, Answer[str]]:
     """What the run's describer writes of each part of the clip that some model of the run cannot take; {} without one.
 
     Raises:
@@ -39,26 +40,25 @@ async def descriptions(state: Known | Judged, context: Context, desk: Desk) -> d
     """
     if context.describer is None:
         return {}
-    fields = media_fields(state, context)
     asked = [*context.models().items(), *context.fallbacks().items()]
-    return {sense: await _described(sense, fields, state, context, desk) for sense in desk.lacking(asked, fields)}
+    missing = client.missing_modalities(asked, media_request(state, context))
+    return {sense: await _describe_sense(sense, state, context, client) for sense in missing}
 
 
-async def _described(
-    sense: Sense, fields: dict[str, Any], state: Known | Judged, context: Context, desk: Desk
+async def _describe_sense(
+    sense: Sense, state: ClipState | EvaluatorState, context: Context, client: ModelClient
 ) -> Answer[str]:
-    verb, sensed = _SENSED[sense]
-    told = base_fields("describer", state) | fields | {"when_deaf": "error", "only": sense}
+    clip = clip_request_fields(state, context)
+    media = replace(clip["media"], unsupported_modality="error", only=sense)
     if sense == "sound":
-        # How many frames other roles are shown decides nothing here: the same description serves them all.
-        del told["frames"]
-    text = prompts.fill("describe", verb=verb, sensed=sensed)
+        # The number of frames that other roles see decides nothing here: one description serves them all.
+        media = replace(media, frames=None)
+    fields = replace(DescriberRequest(**clip), media=media)
+    request = build_request(state, context, context.describer or "", render_describer_prompt(sense), fields)
     try:
-        return await desk.say(
-            Request("describer", context.describer or "", text, told, state["run"], context.rollout, sees_clip=True)
-        )
+        return await client.complete(request)
     except ModelError as fault:
-        said = f"The clip's {sense} could not be described for the models that do not {verb}: {fault}"
+        said = f"The clip's {sense} could not be described for the models that cannot take it: {fault}"
         failed = ModelError(said, transient=fault.transient, retry_after=fault.retry_after)
         failed.usage = fault.usage
         raise failed from fault

@@ -4,25 +4,35 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Answer, Desk, Request
+from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.replies import VerdictReply
-from nodes.requests import base_fields, emit, failed, inside, media_fields, part, recorded, settings_of, with_fallback
+from aurelia_core.models.requests import EvaluatorRequest
+from nodes.requests import (
+    attempt_update,
+    build_request,
+    changed_settings,
+    clamp_windows,
+    clip_request_fields,
+    context_of,
+    emit_event,
+    failed_attempt,
+)
 from state.context import Context
-from state.schema import Judged, Update
+from state.schema import EvaluatorState, Update
 
 
-async def evaluate(state: Judged, runtime: Runtime[Context], desk: Desk) -> Update:
+async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Scores the last attempt's caption and reports the attempt; whether that is enough is the router's business."""
-    context, attempt = settings_of(runtime), state["iterations"][-1]
+    context, attempt = context_of(runtime), state["iterations"][-1]
     update: Update = {}
     if attempt["caption"] is not None:
         try:
-            verdict = await judge(state, attempt["caption"], context, desk)
+            verdict = await ask_evaluator(state, attempt["caption"], context, client)
             update = _scored(attempt["iteration"], verdict, state["clip"]["duration"])
         except ModelError as fault:
-            update = failed(attempt["iteration"], "evaluator", fault)
+            update = failed_attempt(attempt["iteration"], "evaluator", fault)
     known = {**attempt, **(update.get("iterations") or [{}])[0]}
-    emit(
+    emit_event(
         runtime,
         {
             "event": "attempt",
@@ -33,26 +43,28 @@ async def evaluate(state: Judged, runtime: Runtime[Context], desk: Desk) -> Upda
             "error": known["error"],
         },
     )
-    return {**update, "settings": recorded(context)}
+    return {**update, "settings": changed_settings(context)}
 
 
-async def judge(state: Judged, caption: str, context: Context, desk: Desk) -> Answer[VerdictReply]:
+async def ask_evaluator(
+    state: EvaluatorState, caption: str, context: Context, client: ModelClient
+) -> Answer[VerdictReply]:
     """The evaluator's verdict on any caption.
 
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    fields = base_fields("evaluator", state) | media_fields(state, context) | {"caption": caption}
-    text = prompts.fill("evaluator", caption=caption)
-    request = Request("evaluator", context.evaluator, text, fields, state["run"], context.rollout, sees_clip=True)
-    return await desk.ask(with_fallback(request, context), VerdictReply)
+    text = prompts.fill_prompt("evaluator", caption=caption)
+    fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
+    request = build_request(state, context, context.evaluator, text, fields)
+    return await client.complete_structured(request, VerdictReply)
 
 
 def _scored(iteration: int, verdict: Answer[VerdictReply], duration: float) -> Update:
     value = verdict.value
-    found = {"critique": value.justification, "doubts": inside(value.windows, duration)}
+    found = {"critique": value.justification, "doubts": clamp_windows(value.windows, duration)}
     if value.score is not None:
-        return part("evaluator", iteration, verdict, score=value.score, **found)
+        return attempt_update("evaluator", iteration, verdict, score=value.score, **found)
     why = f"the evaluator abstained: {value.justification or 'it gave no reason.'}"
-    update = part("evaluator", iteration, verdict, error=why, **found)
+    update = attempt_update("evaluator", iteration, verdict, error=why, **found)
     return {**update, "warnings": [*verdict.notes, f"Attempt {iteration} has no score, because {why}"]}

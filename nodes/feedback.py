@@ -4,65 +4,63 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Desk, Request
-from aurelia_core.models.messages import about
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import FeedbackReply
+from aurelia_core.models.requests import FeedbackRequest
 from aurelia_core.types import NO_USAGE
 from nodes.requests import (
-    base_fields,
-    choices_text,
-    emit,
-    inside,
-    looks,
-    part,
-    reasoning_text,
-    settings_of,
-    with_fallback,
+    agent_request_fields,
+    attempt_update,
+    build_request,
+    clamp_windows,
+    context_of,
+    emit_event,
+    failed_note,
+    windows_by_attempt,
 )
+from prompts.render import PROMPT_TEXTS, choices_text, reasoning_text
 from state.context import Context
-from state.schema import Attempt, Loop, Update
+from state.schema import Attempt, LoopState, Update
 
 
-async def advise(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
+async def give_feedback(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
-    context, attempt = settings_of(runtime), state["iterations"][-1]
+    context, attempt = context_of(runtime), state["iterations"][-1]
     if attempt["reasoning"] is None:
         return {}
-    request = Request(
-        "feedback",
-        context.feedback,
-        _text(state, attempt),
-        base_fields("feedback", state)
-        | {name: state[name] for name in ("question", "choices")}
-        | {"looks": looks(state["iterations"][:-1]), "frames": context.frames, "samples": context.samples}
-        | {name: attempt[name] for name in ("iteration", "reasoning", "caption", "score", "critique", "doubts")},
-        state["run"],
-        context.rollout,
-        sees_clip=False,
+    fields = FeedbackRequest(
+        **agent_request_fields(state),
+        question=state["question"],
+        choices=state["choices"],
+        looks=windows_by_attempt(state["iterations"][:-1]),
+        frames=context.frames,
+        samples=context.samples,
+        iteration=attempt["iteration"],
+        reasoning=attempt["reasoning"],
+        caption=attempt["caption"],
+        score=attempt["score"],
+        critique=attempt["critique"],
+        doubts=attempt["doubts"],
     )
+    request = build_request(state, context, context.feedback, _text(state, attempt), fields)
     try:
-        answer = await desk.ask(with_fallback(request, context), FeedbackReply)
+        answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
-        usage = fault.usage or NO_USAGE
-        return {
-            "iterations": [{"iteration": attempt["iteration"], "usage": usage, "feedback_usage": usage}],
-            "usage": usage,
-            "warnings": [f"There is no feedback on attempt {attempt['iteration']}: {fault}"],
-        }
-    windows = inside(answer.value.windows, state["clip"]["duration"])
+        return failed_note(attempt["iteration"], "feedback", fault, feedback_usage=fault.usage or NO_USAGE)
+    windows = clamp_windows(answer.value.windows, state["clip"]["duration"])
     iteration, said = attempt["iteration"], answer.value.feedback
-    emit(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
+    emit_event(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
-    return part("feedback", iteration, answer, feedback=said, windows=windows, **bill)
+    return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
 
-def _text(state: Loop, attempt: Attempt) -> str:
+def _text(state: LoopState, attempt: Attempt) -> str:
     reasoning = attempt["reasoning"]
-    return prompts.fill(
+    return prompts.fill_prompt(
         "feedback",
         question=state["question"],
         choices=choices_text(state["choices"]),
-        clip=about(state["clip"], state["tracks"]),
+        clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
         iteration=str(attempt["iteration"]),
         reasoning=reasoning_text(reasoning) if reasoning else "(none)",
         caption=attempt["caption"] or "(none)",

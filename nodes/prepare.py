@@ -8,46 +8,52 @@ from langgraph.runtime import Runtime
 
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import MediaRef, Role
-from nodes.requests import emit, media_fields, recorded, settings_of
+from nodes.requests import changed_settings, context_of, emit_event, media_request
 from state.context import ROLES, Context
 from state.schema import Input, Update
-from targets import in_domain
+from targets import is_in_target_domain
 
-MOST_TRACKS = 8
-LONGEST_TEXT = 10_000
-UNKEPT = "A run with a review pauses, so it needs a thread that is kept: give a checkpointer and a thread's name."
+_MAX_TRACKS = 8
+_MAX_TEXT_CHARS = 10_000
+_REVIEW_NEEDS_THREAD = (
+    "A run with a review pauses, so it needs a stored thread: give a checkpointer and a thread's name."
+)
 
 
-async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tuple[Role, ...] = ROLES) -> Update:
-    """Admits the media and starts a new run; whatever an earlier run left in the thread is put aside.
+async def prepare(
+    state: Input, runtime: Runtime[Context], client: ModelClient, roles: tuple[Role, ...] = ROLES
+) -> Update:
+    """Admits the media and starts a new run; the state of an earlier run in the thread is reset.
 
     Args:
         state: what is asked.
         runtime: the run's settings, and where events go.
-        desk: the clips and the models.
-        roles: those that the graph has a node for; the models of others are not made.
+        client: the clips and the models.
+        roles: the roles that the graph has a node for; no other model is made.
 
     Raises:
-        InputError: the question or the choices cannot be used, a review is wanted where no thread is kept, or a model
+        InputError: the question or the choices cannot be used, a review is wanted without a stored thread, or a model
             is missing, its key wrong, or it cannot carry the clip.
         MediaError: a file cannot.
     """
-    question, choices, audio = check(state)
-    context = settings_of(runtime)
+    question, choices, audio = check_question(state)
+    context = context_of(runtime)
     if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
-        raise InputError(UNKEPT)
-    clip = await asyncio.to_thread(desk.store.admit, state["video"])
+        raise InputError(_REVIEW_NEEDS_THREAD)
+    clip = await asyncio.to_thread(client.store.admit, state["video"])
     tracks: list[MediaRef] = []
     for name in audio:
-        tracks.append(await asyncio.to_thread(desk.store.admit, name, kind="audio"))
-    fields = media_fields({"clip": clip, "tracks": tracks}, context)
-    models = {role: spec for role, spec in context.models().items() if role in roles}
+        tracks.append(await asyncio.to_thread(client.store.admit, name, kind="audio"))
+    if unknown := sorted(set(context.agents) - set(roles)):
+        raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
+    media = media_request({"clip": clip, "tracks": tracks}, context)
+    models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
-    await asyncio.to_thread(desk.ready, [*models.items(), *instead], fields, context.describer)
-    emit(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
+    await asyncio.to_thread(client.preflight, [*models.items(), *instead], media, context.describer)
+    emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
         "question": question,
@@ -56,7 +62,7 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "tracks": tracks,
         "described": {},
         "models": models,
-        "settings": recorded(context),
+        "settings": changed_settings(context),
         "iterations": None,
         "asked": None,
         "edited": None,
@@ -71,11 +77,11 @@ async def prepare(state: Input, runtime: Runtime[Context], desk: Desk, roles: tu
         "leaks": None,
         "score": None,
         "stop_reason": None,
-        "target_in_domain": in_domain(context.target, question, clip, tracks),
+        "target_in_domain": is_in_target_domain(context.target, question, clip, tracks),
     }
 
 
-def check(state: Input) -> tuple[str, list[str], list[str]]:
+def check_question(state: Input) -> tuple[str, list[str], list[str]]:
     """The question, the choices and the names of separate tracks, as they may be used.
 
     Raises:
@@ -88,8 +94,8 @@ def check(state: Input) -> tuple[str, list[str], list[str]]:
     if len({choice.casefold() for choice in choices}) < len(choices):
         raise InputError("Two of the choices are the same: give each once.")
     audio = [_text(name, "The name of a sound track") for name in _list(state.get("audio"))]
-    if len(audio) > MOST_TRACKS:
-        raise InputError(f"There are {len(audio)} sound tracks: give at most {MOST_TRACKS}.")
+    if len(audio) > _MAX_TRACKS:
+        raise InputError(f"There are {len(audio)} sound tracks: give at most {_MAX_TRACKS}.")
     _text(state.get("video"), "The name of the video")
     return question, choices, audio
 
@@ -103,6 +109,6 @@ def _list(value: Any) -> list[Any]:
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{what} is empty: give it as text.")
-    if len(value) > LONGEST_TEXT:
-        raise InputError(f"{what} has {len(value)} characters: at most {LONGEST_TEXT} are read.")
+    if len(value) > _MAX_TEXT_CHARS:
+        raise InputError(f"{what} has {len(value)} characters: at most {_MAX_TEXT_CHARS} are read.")
     return clean_text(value).strip()

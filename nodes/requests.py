@@ -1,131 +1,155 @@
-"""What the nodes share: the run's settings, a request's fields, reasoning and choices as text, a failed attempt."""
+"""What the nodes share: settings, events, requests with their fallback, and the update of an attempt."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, NotRequired
+from typing import Any, NotRequired
 
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, Request
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.replies import WindowReply
+from aurelia_core.models.requests import ClipRequest, RoleRequest
 from aurelia_core.types import NO_USAGE, MediaRef, Role, Sense, Window
+from prompts.render import PROMPT_TEXTS
 from state.context import Context
 from state.events import Event
-from state.schema import Attempt, Judged, Known, Reasoning, Update
+from state.schema import Attempt, ClipState, EvaluatorState, Update
 
-MOST_WINDOWS = 4
-SHORTEST_WINDOW = 0.1
+_MAX_WINDOWS = 4
+_MIN_WINDOW_SECONDS = 0.1
 
 
-def settings_of(runtime: Runtime[Context]) -> Context:
-    """The run's settings; the defaults when the graph was called without any."""
+def context_of(runtime: Runtime[Context]) -> Context:
+    """The run's settings; the defaults if the graph was called without settings."""
     return runtime.context or Context()
 
 
-def recorded(context: Context) -> dict[str, Any]:
-    """The settings as a thread keeps them: what differs from the defaults.
+def changed_settings(context: Context) -> dict[str, Any]:
+    """The settings as a thread stores them: those that differ from the defaults.
 
-    They decide where a thread goes on whose state a person writes, which no run does (`graph.routing`).
+    The routers read them when a person writes a thread's state outside of a run (`graph.routing`).
     """
     return context.model_dump(mode="json", exclude_defaults=True)
 
 
-def emit(runtime: Runtime[Context], event: Event) -> None:
-    """Tells whoever streams the run what has happened."""
+def emit_event(runtime: Runtime[Context], event: Event) -> None:
+    """Sends an event to the caller that streams the run."""
     runtime.stream_writer(event)
 
 
-def base_fields(role: Role | Literal["describer"], state: Known | Judged) -> dict[str, Any]:
-    """The fields of every request: who is asked, and what all are told of the clip."""
-    clip, tracks = state["clip"], state["tracks"]
-    return {
-        "role": role,
-        "duration": clip["duration"],
-        "has_audio": clip["has_audio"] or bool(tracks),
-    }
-
-
-class Media(TypedDict):
-    """What a run is about: the clip and its separate sound tracks."""
+class ClipMedia(TypedDict):
+    """The clip of a run and its separate sound tracks."""
 
     clip: MediaRef
     tracks: list[MediaRef]
     described: NotRequired[dict[Sense, str]]
 
 
-def media_fields(state: Media, context: Context) -> dict[str, Any]:
-    """The fields of a request whose role sees the clip: the same for all of them, as the clip's head must be."""
-    fields: dict[str, Any] = {
-        "clip": state["clip"],
-        "tracks": state["tracks"],
-        "frames": context.frames,
-        "when_deaf": context.when_deaf,
-    }
-    if described := state.get("described"):
-        fields["described"] = described
-    if context.prompt_cache == "explicit":
-        fields["reuse"] = context.sure_calls()
-    return fields
+class AgentRequestFields(TypedDict):
+    """The fields of every request about a clip."""
+
+    duration: float
+    has_audio: bool
 
 
-def with_fallback(request: Request, context: Context, text: str | None = None) -> Request:
-    """The request with its role's fallback behind it, if it has one, asked with `text` (default: the same)."""
-    if request.role == "describer" or request.role == "judge":
-        return request
-    spec = context.fallbacks().get(request.role)
-    if spec is None:
-        return request
-    fields = {name: value for name, value in request.fields.items() if name != "reuse"}
-    return replace(request, fallback=replace(request, spec=spec, text=text or request.text, fields=fields))
+class ClipRequestFields(AgentRequestFields):
+    """The fields of every request whose role sees the clip: the same for all roles, as the clip's head must be."""
+
+    media: MediaRequest
+    reuse: Mapping[Role, int] | None
 
 
-def choices_text(choices: list[str]) -> str:
-    """The choices with letters, each on one line of its own, whatever it holds; empty without choices."""
-    return "".join(
-        f"{letter}. {' '.join(choice.split())}\n" for letter, choice in zip(CHOICE_LETTERS, choices, strict=False)
+def agent_request_fields(state: ClipState | EvaluatorState) -> AgentRequestFields:
+    """What every role knows about the clip."""
+    clip = state["clip"]
+    return {"duration": clip["duration"], "has_audio": clip["has_audio"] or bool(state["tracks"])}
+
+
+def media_request(state: ClipMedia, context: Context) -> MediaRequest:
+    """The clip as every role that sees it is shown it."""
+    return MediaRequest(
+        clip=state["clip"],
+        tracks=state["tracks"],
+        frames=context.frames,
+        unsupported_modality=context.unsupported_modality,
+        described=state.get("described") or {},
     )
 
 
-def reasoning_text(reasoning: Reasoning) -> str:
-    """A reasoning in full, as the summarizer and feedback read it."""
-    steps = [
-        f"{number}. {step['step']} [{step['modality']}]\n   cue: {step['justification']}\n   finding: {step['answer']}"
-        for number, step in enumerate(reasoning["steps"], 1)
-    ]
-    return "\n".join([*steps, f"Final answer: {reasoning['answer']}"])
+def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> ClipRequestFields:
+    """The fields of a request whose role sees the clip."""
+    reuse = None
+    if context.prompt_cache == "explicit":
+        reuse = context.sure_calls()
+    return {**agent_request_fields(state), "media": media_request(state, context), "reuse": reuse}
 
 
-def looks(attempts: list[Attempt]) -> list[list[Window]]:
-    """Where each attempt looks, the next one included: the first at the whole clip ([]), later ones where told to."""
+def build_request(
+    state: ClipState | EvaluatorState, context: Context, model_id: str, text: str, fields: RoleRequest
+) -> Request:
+    """One call of this run, with the fallback of its role behind it."""
+    request = Request(
+        model_id=model_id, text=text, fields=fields, texts=PROMPT_TEXTS, run=state["run"], rollout=context.rollout
+    )
+    return with_fallback(request, context)
+
+
+def with_fallback(request: Request, context: Context, text: str | None = None) -> Request:
+    """The request with its role's fallback behind it, if there is one, asked with `text` (default: the same)."""
+    fallback = next((model for role, model in context.fallbacks().items() if role == request.role), None)
+    if fallback is None:
+        return request
+    fields = request.fields
+    if isinstance(fields, ClipRequest):
+        fields = replace(fields, reuse=None)
+    instead = replace(request, model_id=fallback, text=text or request.text, fields=fields)
+    return replace(request, fallback=instead)
+
+
+def windows_by_attempt(attempts: list[Attempt]) -> list[list[Window]]:
+    """The windows of each attempt, the next one included; [] is the whole clip, as in the first attempt."""
     return [[], *(attempt["windows"] for attempt in attempts)]
 
 
-def inside(windows: list[WindowReply], duration: float) -> list[Window]:
-    """The windows that a model named, put inside the clip; empty ones are dropped, four are kept at most."""
-    kept: list[Window] = []
+def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
+    """A model's windows, cut to the clip (seconds); empty ones are dropped, at most `MAX_WINDOWS` remain."""
+    clamped: list[Window] = []
     for window in windows:
         start, end = max(0.0, window.start), min(duration, window.end)
-        if end - start >= min(SHORTEST_WINDOW, duration / 2):
-            kept.append({"start": round(start, 3), "end": round(end, 3)})
-    return kept[:MOST_WINDOWS]
+        if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2):
+            clamped.append({"start": round(start, 3), "end": round(end, 3)})
+    return clamped[:_MAX_WINDOWS]
 
 
-def part(role: Role, iteration: int, answer: Answer[Any], **known: Any) -> Update:
-    """The delta of an agent that answered: what it found out for this attempt, its cost, and what it could not take."""
+def attempt_update(role: str, iteration: int, answer: Answer[Any], **known: Any) -> Update:
+    """The update of an agent that answered: its findings for this attempt, its cost and its notes."""
     attempt = {"iteration": iteration, "seconds": answer.seconds, "usage": answer.usage, **known}
     if answer.by_fallback:
         attempt["fallbacks"] = [role]
     update: Update = {"iterations": [attempt], "usage": answer.usage, "seconds": answer.seconds}
-    return {**update, "warnings": answer.notes} if answer.notes else update
+    if answer.notes:
+        update["warnings"] = answer.notes
+    return update
 
 
-def failed(iteration: int, role: Role, fault: ModelError) -> Update:
-    """The delta of an agent that failed: the attempt stays unscored and says why; the loop goes on."""
+def failed_attempt(iteration: int, role: str, fault: ModelError) -> Update:
+    """The update of an agent that failed: the attempt stays unscored and says why; the loop continues."""
     usage = fault.usage or NO_USAGE
     return {
         "iterations": [{"iteration": iteration, "error": str(fault), "usage": usage}],
         "usage": usage,
         "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}"],
+    }
+
+
+def failed_note(iteration: int, role: str, fault: ModelError, **known: Any) -> Update:
+    """The update of an agent that failed and that the attempt can do without: its cost, and a warning."""
+    usage = fault.usage or NO_USAGE
+    return {
+        "iterations": [{"iteration": iteration, "usage": usage, **known}],
+        "usage": usage,
+        "warnings": [f"There is no {role} on attempt {iteration}: {fault}"],
     }

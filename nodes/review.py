@@ -13,14 +13,14 @@ from langgraph.types import interrupt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.replies import ReasoningReply, Text, WindowReply
-from nodes.requests import emit, inside, settings_of
-from state.attempts import best_iteration, over_budget, scores_of, stop_reason
+from aurelia_core.models.replies import ReasoningReply, ReplyText, WindowReply
+from nodes.requests import clamp_windows, context_of, emit_event
+from state.attempts import attempt_scores, best_iteration, budget_reached, stop_reason
 from state.context import Context
 from state.events import ReviewEvent
-from state.schema import Ended, Update
+from state.schema import TargetState, Update
 
-MORE_ATTEMPTS = 3
+MAX_EXTRA_ATTEMPTS = 3
 """How many attempts beyond `max_iterations` a person may ask for."""
 
 
@@ -45,20 +45,20 @@ class Again(_Action):
     """One more attempt, guided by this feedback, which looks more closely at these windows (seconds)."""
 
     action: Literal["again"]
-    feedback: Text
+    feedback: ReplyText
     windows: list[WindowReply] = []
 
 
-Decision = Annotated[Accept | Edit | Again, Field(discriminator="action")]
+_ReviewDecision = Annotated[Accept | Edit | Again, Field(discriminator="action")]
 
 
-async def review(state: Ended, runtime: Runtime[Context]) -> Update:
+async def review(state: TargetState, runtime: Runtime[Context]) -> Update:
     """Pauses until a person has accepted, edited or sent back the best reasoning; passes over when none is wanted.
 
     Raises:
         InputError: what came back cannot be used; the pause stays.
     """
-    context = settings_of(runtime)
+    context = context_of(runtime)
     if context.review == "none":
         return {}
     pause = _pause(state, context)
@@ -67,11 +67,11 @@ async def review(state: Ended, runtime: Runtime[Context]) -> Update:
     except ValidationError as fault:
         raise _refused(fault) from None
     update, event = _taken(decided, state, pause)
-    emit(runtime, event)
+    emit_event(runtime, event)
     return update
 
 
-def check(value: Mapping[str, Any], pause: Mapping[str, Any]) -> None:
+def check_review_answer(value: Mapping[str, Any], pause: Mapping[str, Any]) -> None:
     """Refuses an answer to a pause as the node would, without touching the run.
 
     Args:
@@ -87,9 +87,9 @@ def check(value: Mapping[str, Any], pause: Mapping[str, Any]) -> None:
         raise _refused(fault) from None
 
 
-def _pause(state: Ended, context: Context) -> dict[str, Any]:
+def _pause(state: TargetState, context: Context) -> dict[str, Any]:
     """What a person is shown; `why_no_more` says why they cannot ask for another attempt (null: they can)."""
-    best = best_iteration(scores_of(state["iterations"]))
+    best = best_iteration(attempt_scores(state["iterations"]))
     shown: Mapping[str, Any] = state["iterations"][best - 1] if best else {}
     return {
         "question": state["question"],
@@ -105,15 +105,15 @@ def _pause(state: Ended, context: Context) -> dict[str, Any]:
     }
 
 
-def _why_no_more(state: Ended, context: Context) -> str | None:
-    most = context.max_iterations + MORE_ATTEMPTS
+def _why_no_more(state: TargetState, context: Context) -> str | None:
+    most = context.max_iterations + MAX_EXTRA_ATTEMPTS
     if len(state["iterations"]) >= most:
-        return f"{most} attempts have been made, and max_iterations and {MORE_ATTEMPTS} more are the most"
-    return "the question's budget is used up" if over_budget(state, context) else None
+        return f"{most} attempts have been made, and max_iterations and {MAX_EXTRA_ATTEMPTS} more are the most"
+    return "the question's budget is used up" if budget_reached(state, context) else None
 
 
 def _accepting(pause: Mapping[str, Any]) -> Any:
-    return Annotated[Decision, AfterValidator(partial(_possible, why_no_more=pause.get("why_no_more")))]
+    return Annotated[_ReviewDecision, AfterValidator(partial(_possible, why_no_more=pause.get("why_no_more")))]
 
 
 def _possible(decided: Accept | Edit | Again, why_no_more: str | None) -> Accept | Edit | Again:
@@ -131,7 +131,7 @@ def _refused(fault: ValidationError) -> InputError:
     )
 
 
-def _taken(decided: Accept | Edit | Again, state: Ended, pause: Mapping[str, Any]) -> tuple[Update, ReviewEvent]:
+def _taken(decided: Accept | Edit | Again, state: TargetState, pause: Mapping[str, Any]) -> tuple[Update, ReviewEvent]:
     best, last = pause["best_iteration"], state["iterations"][-1]["iteration"]
     event: ReviewEvent = {
         "event": "review",
@@ -148,7 +148,7 @@ def _taken(decided: Accept | Edit | Again, state: Ended, pause: Mapping[str, Any
         note = f"A person {what}; what the target was given has no score."
         reasoning: Any = decided.reasoning.model_dump()
         return {"edited": reasoning, "warnings": [note]}, event
-    windows = inside(decided.windows, state["clip"]["duration"])
+    windows = clamp_windows(decided.windows, state["clip"]["duration"])
     asked: Update = {
         "iterations": [{"iteration": last, "feedback": decided.feedback, "windows": windows}],
         "asked": [last + 1],

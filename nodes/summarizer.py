@@ -4,29 +4,32 @@ from langgraph.runtime import Runtime
 
 import prompts
 from aurelia_core.errors import ModelError
-from aurelia_core.models.client import Desk, Request
-from aurelia_core.models.messages import about
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import CaptionReply
-from nodes.requests import base_fields, failed, part, reasoning_text, settings_of, with_fallback
+from aurelia_core.models.requests import SummarizerRequest
+from nodes.requests import agent_request_fields, attempt_update, build_request, context_of, failed_attempt
+from prompts.render import PROMPT_TEXTS, reasoning_text
 from state.context import Context
-from state.schema import Loop, Update
+from state.schema import LoopState, Update
 
 
-async def summarize(state: Loop, runtime: Runtime[Context], desk: Desk) -> Update:
+async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Captions the last attempt's reasoning; passes over an attempt that has none."""
-    context, attempt = settings_of(runtime), state["iterations"][-1]
+    context, attempt = context_of(runtime), state["iterations"][-1]
     if attempt["reasoning"] is None:
         return {}
-    fields = base_fields("summarizer", state) | {"question": state["question"], "reasoning": attempt["reasoning"]}
-    text = prompts.fill(
+    text = prompts.fill_prompt(
         "summarizer",
-        clip=about(state["clip"], state["tracks"]),
+        clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
         question=state["question"],
         reasoning=reasoning_text(attempt["reasoning"]),
     )
-    request = Request("summarizer", context.summarizer, text, fields, state["run"], context.rollout, sees_clip=False)
+    fields = SummarizerRequest(
+        **agent_request_fields(state), question=state["question"], reasoning=attempt["reasoning"]
+    )
+    request = build_request(state, context, context.summarizer, text, fields)
     try:
-        answer = await desk.ask(with_fallback(request, context), CaptionReply)
+        answer = await client.complete_structured(request, CaptionReply)
     except ModelError as fault:
-        return failed(attempt["iteration"], "summarizer", fault)
-    return part("summarizer", attempt["iteration"], answer, caption=answer.value.caption)
+        return failed_attempt(attempt["iteration"], "summarizer", fault)
+    return attempt_update("summarizer", attempt["iteration"], answer, caption=answer.value.caption)

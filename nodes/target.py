@@ -1,131 +1,133 @@
-"""target_model and zero_shot: s* = M(v, a, q, r*) with r* as text before the prompt (section 3.3), and M(v, a, q)."""
+"""target_model: s* = M(v, a, q, r*), with r* as text before the prompt (section 3.3). zero_shot: M(v, a, q)."""
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.answers.multiple_choice import extract_choice_text
-from aurelia_core.errors import AureliaError, ModelError
-from aurelia_core.models.client import Answer, Desk, Request
-from aurelia_core.types import NO_USAGE
-from nodes.requests import base_fields, choices_text, emit, media_fields, settings_of, with_fallback
-from state.attempts import best_iteration, scores_of, stop_reason
-from state.context import Context, Inject
-from state.schema import Ended, Known, Reasoning, Update
-from targets import Target, in_domain, target_for
+from aurelia_core.errors import AureliaError
+from aurelia_core.models.client import Answer, ModelClient, Request
+from aurelia_core.models.requests import TargetRequest
+from aurelia_core.types import NO_USAGE, Reasoning, Step
+from nodes.requests import clip_request_fields, context_of, emit_event, with_fallback
+from prompts.render import PROMPT_TEXTS, render_target_prompt
+from state.attempts import attempt_scores, best_iteration, stop_reason
+from state.context import Context, InjectMode
+from state.schema import ClipState, TargetState, Update
+from targets import find_target, is_in_target_domain
 
 
-async def answer(state: Ended, runtime: Runtime[Context], desk: Desk) -> Update:
-    """The target's answer with the best reasoning; without any when no attempt could be scored.
+async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], client: ModelClient) -> Update:
+    """Answers with the best reasoning r*; without reasoning if no attempt could be scored.
 
-    A reasoning that a person has edited stands for the best one; nobody has scored it, so it has no score and is no
-    attempt's.
+    A reasoning that a person edited replaces the best one. It belongs to no attempt and has no score.
 
     Raises:
         ModelError: the target did not answer.
     """
-    context, edited = settings_of(runtime), state.get("edited")
-    iteration = None if edited else best_iteration(scores_of(state["iterations"]))
-    best = state["iterations"][iteration - 1]["reasoning"] if iteration else edited
-    emit(runtime, {"event": "target", "best_iteration": iteration, "edited": edited is not None})
-    said = await ask_target(state, best, context, desk)
+    context = context_of(runtime)
+    best, iteration, score = _best_reasoning(state)
+    emit_event(runtime, {"event": "target", "best_iteration": iteration, "edited": state.get("edited") is not None})
+    answer = await ask_target(state, best, context, client)
     leaks = None
     if best and context.inject == "steps":
         leaks = find_answer_leaks([step["step"] for step in best["steps"]], state["choices"], best["answer"])
-    warnings = list(said.notes)
+    warnings = list(answer.notes)
     if leaks:
         warnings.append(f"A leak: the steps that the target was given already say {', '.join(map(repr, leaks))}.")
     if best is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
     if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
+    choice = None
+    if state["choices"]:
+        choice = extract_choice_text(answer.value, state["choices"])
     return {
-        "answer": said.value,
-        "choice": extract_choice_text(said.value, state["choices"]) if state["choices"] else None,
+        "answer": answer.value,
+        "choice": choice,
         "best": best,
         "best_iteration": iteration,
         "leaks": leaks,
-        "score": state["iterations"][iteration - 1]["score"] if iteration else None,
+        "score": score,
         "stop_reason": stop_reason(state, context),
-        "target_in_domain": in_domain(context.target, state["question"], state["clip"], state["tracks"]),
-        # A thread may be gone on with, or forked, with another target than it began with.
+        "target_in_domain": is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]),
+        # A thread may be resumed or forked with another target than it began with.
         "models": {**state["models"], "target": context.target},
-        "usage": said.usage,
+        "usage": answer.usage,
         "warnings": warnings,
     }
 
 
-async def answer_zero_shot(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
-    """The target's answer without reasoning; a failure is a warning and spoils nothing else."""
+def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, int | None]:
+    """r*, its attempt and its score; an edited reasoning has neither attempt nor score."""
+    if edited := state.get("edited"):
+        return edited, None, None
+    iteration = best_iteration(attempt_scores(state["iterations"]))
+    if iteration is None:
+        return None, None, None
+    attempt = state["iterations"][iteration - 1]
+    return attempt["reasoning"], iteration, attempt["score"]
+
+
+async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
+    """Answers without reasoning; a failure becomes a warning and does not end the run."""
     try:
-        return await answer_alone(state, runtime, desk)
+        return await answer_zero_shot_only(state, runtime, client)
     except AureliaError as fault:
-        spent = fault.usage if isinstance(fault, ModelError) else None
-        return {"usage": spent or NO_USAGE, "warnings": [f"There is no zero-shot answer: {fault}"]}
+        usage = getattr(fault, "usage", None) or NO_USAGE
+        return {"usage": usage, "warnings": [f"There is no zero-shot answer: {fault}"]}
 
 
-async def answer_alone(state: Known, runtime: Runtime[Context], desk: Desk) -> Update:
-    """The target's answer without reasoning, when nothing else is asked.
+async def answer_zero_shot_only(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
+    """Answers without reasoning, in a run that wants nothing else.
 
     Raises:
         ModelError: the target did not answer.
     """
-    said = await ask_target(state, None, settings_of(runtime), desk)
-    return {"zero_shot_answer": said.value, "usage": said.usage, "warnings": said.notes}
+    answer = await ask_target(state, None, context_of(runtime), client)
+    return {"zero_shot_answer": answer.value, "usage": answer.usage, "warnings": answer.notes}
 
 
-def injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
-    """What `mode` lets through: the steps alone (as in the paper), also their answers, or everything."""
+def select_injected(reasoning: Reasoning, mode: InjectMode) -> Reasoning:
+    """The part of a reasoning that is injected: the steps (as in the paper), also their answers, or everything."""
     if mode == "full":
         return reasoning
-    shown = mode == "steps+answers"
-    return {
-        "steps": [
-            {**step, "justification": "", "answer": step["answer"] if shown else ""} for step in reasoning["steps"]
-        ],
-        "answer": "",
-    }
+    steps: list[Step] = [{**step, "justification": ""} for step in reasoning["steps"]]
+    if mode == "steps":
+        steps = [{**step, "answer": ""} for step in steps]
+    return {"steps": steps, "answer": ""}
 
 
-def injected_text(reasoning: Reasoning) -> str:
-    """The injected reasoning as text, one step a line; what was not let through leaves no trace."""
-    lines = []
-    for number, step in enumerate(reasoning["steps"], 1):
-        finding = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
-        lines.append(f"{number}. {step['step']}" + (f" Finding: {finding}" if finding else ""))
-    lines += [f"Suggested answer: {reasoning['answer']}"] if reasoning["answer"] else []
-    # A line of its own could pass for another step, or for the question.
-    return "\n".join(" ".join(line.split()) for line in lines)
-
-
-async def ask_target(state: Known, reasoning: Reasoning | None, context: Context, desk: Desk) -> Answer[str]:
-    """What the target says with a reasoning before its prompt, or with none.
+async def ask_target(
+    state: ClipState, reasoning: Reasoning | None, context: Context, client: ModelClient
+) -> Answer[str]:
+    """Asks the target, with a reasoning before its prompt or without.
 
     Raises:
         ModelError: the target did not answer.
     """
-    given = injected(reasoning, context.inject) if reasoning else None
-    fields = base_fields("target", state) | media_fields(state, context)
-    fields |= {"question": state["question"], "choices": state["choices"], "reasoning": given}
-    fields |= {"samples": context.samples}
-    text = _prompt(target_for(context.target), state, given)
-    request = Request("target", context.target, text, fields, state["run"], context.rollout, sees_clip=True)
-    instead = context.target_fallback and _prompt(target_for(context.target_fallback), state, given)
-    said = await desk.say(with_fallback(request, context, instead))
-    # A fork may have chosen another target than the run began with, so it is looked at again.
-    if in_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
-        said.notes.append(
+    given = select_injected(reasoning, context.inject) if reasoning else None
+    fields = TargetRequest(
+        **clip_request_fields(state, context),
+        question=state["question"],
+        choices=state["choices"],
+        reasoning=given,
+        samples=context.samples,
+    )
+    request = Request(
+        model_id=context.target,
+        text=render_target_prompt(find_target(context.target), state["question"], state["choices"], given),
+        fields=fields,
+        texts=PROMPT_TEXTS,
+        run=state["run"],
+        rollout=context.rollout,
+    )
+    instead = context.target_fallback and render_target_prompt(
+        find_target(context.target_fallback), state["question"], state["choices"], given
+    )
+    answer = await client.complete(with_fallback(request, context, instead))
+    # A fork may use another target than the run began with, so this is checked again.
+    if is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
+        answer.notes.append(
             f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
         )
-    return said
-
-
-def _prompt(row: Target, state: Known, given: Reasoning | None) -> str:
-    before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(given)) if given else ""
-    return prompts.fill(
-        "target",
-        reasoning=before,
-        question=state["question"],
-        choices=choices_text(state["choices"]),
-        form=row.choice if state["choices"] else row.short,
-    )
+    return answer

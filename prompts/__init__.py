@@ -1,7 +1,7 @@
 """Prompts as Markdown files: loading, filling and hashing them. Placeholders are `{{name}}`.
 
-Where a placeholder stands after `> `, every line of its value is quoted so: whatever a user, a model or a clip says,
-it cannot end the quotation, and the system prompt says that what is quoted is never an instruction.
+A placeholder after `> ` is quoted line by line: whatever a user, a model or a clip says, it cannot end the quotation,
+and the system prompt says that quoted text is never an instruction.
 """
 
 import hashlib
@@ -11,35 +11,45 @@ from importlib.resources import files
 
 from aurelia_core.errors import InputError
 
-_AGENTS = ("system", "generator", "summarizer", "evaluator", "feedback", "target", "again", "describe")
-NAMES = (*_AGENTS, "judge", "judge_choice")
+PROMPT_NAMES = tuple(
+    sorted(one.name.removesuffix(".md") for one in files("prompts").iterdir() if one.name.endswith(".md"))
+)
 _PLACEHOLDER = re.compile(r"(^> )?\{\{(\w+)\}\}", re.MULTILINE)
 
 
 @lru_cache
-def load(name: str) -> str:
+def load_prompt(name: str) -> str:
     """The text of `prompts/<name>.md`."""
     return files("prompts").joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
 
 
-def fill(name: str, **values: str) -> str:
+def fill_prompt(name: str, **values: str) -> str:
     """The prompt with its placeholders replaced, in one pass: `{{…}}` inside a user's text stays as it is.
 
     Raises:
         InputError: a placeholder has no value, or a value has no placeholder.
     """
-    text = load(name)
+    text = load_prompt(name)
     wanted = {name for _, name in _PLACEHOLDER.findall(text)}
     if wanted != set(values):
         raise InputError(f"prompts/{name}.md has the placeholders {sorted(wanted)}, but is given {sorted(values)}.")
-    return _PLACEHOLDER.sub(lambda match: quoted(values[match[2]]) if match[1] else values[match[2]], text)
+    return _PLACEHOLDER.sub(lambda match: quote_lines(values[match[2]]) if match[1] else values[match[2]], text)
 
 
-def quoted(text: str) -> str:
+def quote_lines(text: str) -> str:
     """The text with every line of it, however it is ended, after `> `; empty without any."""
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
 
 
-def hashes() -> dict[str, str]:
-    """The first 12 hex digits of each prompt's SHA-256, for a run's metadata."""
-    return {name: hashlib.sha256(load(name).encode()).hexdigest()[:12] for name in NAMES}
+def prompt_hashes() -> dict[str, str]:
+    """The first 12 hex digits of the SHA-256 of every text that a model reads, for a run's metadata.
+
+    One entry a Markdown file, `render` for the texts of `prompts/render.py`, `schemas` for the forms of replies.
+    """
+    from aurelia_core.models.replies import reply_schemas
+    from prompts.specimen import sample_texts
+
+    texts = {name: load_prompt(name) for name in PROMPT_NAMES}
+    texts["render"] = "\n".join(sample_texts())
+    texts["schemas"] = reply_schemas()
+    return {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()}

@@ -1,21 +1,32 @@
 """Every setting of a run, bounded and described: Studio's form, the command line's options, a profile's keys."""
 
+import warnings
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurelia_core.errors import InputError
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import Role
 
-Inject = Literal["steps", "steps+answers", "full"]
-PromptCache = Literal["implicit", "explicit"]
-Review = Literal["none", "reasoning"]
+InjectMode = Literal["steps", "steps+answers", "full"]
+_PromptCacheMode = Literal["implicit", "explicit"]
+_ReviewMode = Literal["none", "reasoning"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
-SPEC = r"^[a-z_]+:\S+$"
+_MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
-_WHEN_DEAF = r"^(error|evidence|describe:[a-z_]+:\S+)$"
+_UNSUPPORTED_MODALITY = r"^(error|evidence|describe:[a-z_]+:\S+)$"
+
+
+_RENAMED_SETTINGS = {"when_deaf": "unsupported_modality"}
+"""Settings that had another name in the last release: old name -> name."""
+
+
+def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings under their current names, for those of an old run file, thread or profile."""
+    return {_RENAMED_SETTINGS.get(name, name): value for name, value in values.items()}
 
 
 def _fallback(title: str) -> Any:
@@ -23,7 +34,7 @@ def _fallback(title: str) -> Any:
         default="",
         pattern=_SPEC_OR_NONE,
         title=f"{title}: fallback",
-        description="Model that is asked instead when that one fails for good; empty: none.",
+        description="Model that is asked when that one fails permanently; empty: none.",
     )
 
 
@@ -35,31 +46,31 @@ class Context(BaseModel):
     profile: str = Field(default="offline", title="Profile", description="Name of the preset these settings came from.")
     generator: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=_MODEL_ID_PATTERN,
         title="Reasoning Generator",
         description="Model (provider:model) that writes the reasoning steps.",
     )
     summarizer: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=_MODEL_ID_PATTERN,
         title="Summarizer",
         description="Model that turns the reasoning into a caption; it sees no media.",
     )
     evaluator: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=_MODEL_ID_PATTERN,
         title="Evaluator",
         description="Model that scores the caption against the clip, 1 to 10.",
     )
     feedback: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=_MODEL_ID_PATTERN,
         title="Feedback",
         description="Model that tells the generator what to look at next.",
     )
     target: str = Field(
         default="offline:measure",
-        pattern=SPEC,
+        pattern=_MODEL_ID_PATTERN,
         title="Target model",
         description="The frozen audio-visual LLM whose answer is wanted.",
     )
@@ -68,6 +79,12 @@ class Context(BaseModel):
     evaluator_fallback: str = _fallback("Evaluator")
     feedback_fallback: str = _fallback("Feedback")
     target_fallback: str = _fallback("Target model")
+    agents: dict[Role, str] = Field(
+        default={},
+        title="Further agents",
+        description="Model (provider:model) of each agent that was added to the graph, by its role; an agent that is"
+        " not named uses the model of Feedback.",
+    )
     threshold: int = Field(
         default=8,
         ge=1,
@@ -84,7 +101,7 @@ class Context(BaseModel):
         description="End the loop once the threshold is met. Off, it goes on to the cap: one such run holds every"
         " smaller setting, for ablations.",
     )
-    inject: Inject = Field(
+    inject: InjectMode = Field(
         default="steps",
         title="Inject",
         description="What of the best reasoning the target is given: the steps only (as in the paper), also the steps'"
@@ -95,11 +112,11 @@ class Context(BaseModel):
         title="Compare",
         description="Also ask the target without any reasoning (zero-shot) in the same run.",
     )
-    review: Review = Field(
+    review: _ReviewMode = Field(
         default="none",
         title="Review by a person",
         description="reasoning: when the loop ends, the run pauses, so that a person accepts the best reasoning, edits"
-        " it or asks for another attempt before the target is given it. It needs a thread that is kept.",
+        " it or asks for another attempt before the target is given it. It needs a stored thread.",
     )
     frames: int = Field(
         default=16, ge=2, le=256, title="Frames per look", description="Frames that one look at the clip may use."
@@ -111,16 +128,16 @@ class Context(BaseModel):
         title="Audio samples per look",
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
     )
-    when_deaf: str = Field(
+    unsupported_modality: str = Field(
         default="error",
-        pattern=_WHEN_DEAF,
-        title="When a model cannot hear (or see)",
-        description="What becomes of sound or picture that a model cannot take: error, or as text in its place what is"
-        " measured in it (evidence) or what a model that can writes of it (describe:provider:model, asked once per"
-        " clip); the result's warnings say so.",
+        pattern=_UNSUPPORTED_MODALITY,
+        title="If a model cannot hear (or see)",
+        description="What is done with sound or picture that a model cannot take: error; evidence: text with what is"
+        " measured in it; describe:provider:model: a description by a model that can, asked once"
+        " per clip. The result's warnings say so.",
         examples=["error", "evidence", "describe:google_genai:gemini-2.5-flash"],
     )
-    prompt_cache: PromptCache = Field(
+    prompt_cache: _PromptCacheMode = Field(
         default="implicit",
         title="Prompt cache",
         description="implicit: a provider's own cache of repeated clips, which costs nothing to keep. explicit: also"
@@ -151,9 +168,24 @@ class Context(BaseModel):
         description="Number of the independent repetition; a new number pays for new replies.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_names(cls, values: Any) -> Any:
+        """Accepts the names of the last release, with a notice."""
+        if not isinstance(values, Mapping):
+            return values
+        for old, new in _RENAMED_SETTINGS.items():
+            if old in values:
+                warnings.warn(f"The setting {old!r} is now named {new!r}.", FutureWarning, stacklevel=2)
+        return with_current_names(values)
+
+    def model_of(self, role: Role) -> str:
+        """The model of a role, `provider:model`, also of an agent that was added to the graph."""
+        return str(getattr(self, role)) if role in ROLES else self.agents.get(role, self.feedback)
+
     def models(self) -> dict[Role, str]:
         """The model of each role, as `provider:model`."""
-        return {role: getattr(self, role) for role in ROLES}
+        return {role: self.model_of(role) for role in (*ROLES, *self.agents)}
 
     def fallbacks(self) -> dict[Role, str]:
         """The fallback of each role that has one, as `provider:model`."""
@@ -163,7 +195,11 @@ class Context(BaseModel):
     @property
     def describer(self) -> str | None:
         """The model that writes what others cannot hear or see, `provider:model`; None without one."""
-        return self.when_deaf.removeprefix(_DESCRIBE) if self.when_deaf.startswith(_DESCRIBE) else None
+        return (
+            self.unsupported_modality.removeprefix(_DESCRIBE)
+            if self.unsupported_modality.startswith(_DESCRIBE)
+            else None
+        )
 
     def sure_calls(self) -> dict[Role, int]:
         """For each role that sees the clip, how many calls on the clip its model is sure to get from its call on."""

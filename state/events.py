@@ -1,6 +1,6 @@
-"""The custom events of a run, small and typed: what happened, never the whole state, and no media.
+"""The custom events of a run, small and typed, without media. A run streams them in the mode `custom`.
 
-A run streams them in the mode `custom`; the command line's progress is made of them and of nothing else.
+The command line's progress shows these events and nothing else.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from aurelia_core.types import MediaRef, Sense, Window
 
-Action = Literal["accept", "edit", "again"]
+_ReviewAction = Literal["accept", "edit", "again"]
 
 
 class ClipEvent(TypedDict):
@@ -20,8 +20,8 @@ class ClipEvent(TypedDict):
     tracks: list[MediaRef]
 
 
-class DescribedEvent(TypedDict):
-    """A model has written what others cannot hear or see."""
+class DescriptionEvent(TypedDict):
+    """A model has described a sense that others cannot take."""
 
     event: Literal["described"]
     sense: Sense
@@ -41,7 +41,7 @@ class AttemptEvent(TypedDict):
 
 
 class FeedbackEvent(TypedDict):
-    """What the next attempt is asked to attend to, and where (seconds)."""
+    """The guidance for the next attempt, and the windows to look at (seconds)."""
 
     event: Literal["feedback"]
     iteration: int
@@ -50,25 +50,25 @@ class FeedbackEvent(TypedDict):
 
 
 class ReviewEvent(TypedDict):
-    """What a person decided on the reasoning of attempt `best_iteration` (null: there was none)."""
+    """A person's decision about the reasoning of attempt `best_iteration` (null: there was none)."""
 
     event: Literal["review"]
-    action: Action
+    action: _ReviewAction
     best_iteration: int | None
     feedback: str | None
     windows: list[Window]
 
 
 class TargetEvent(TypedDict):
-    """The target is asked: with the reasoning of attempt `best_iteration`, with an edited one, or (null) without."""
+    """The target is asked with the reasoning of attempt `best_iteration`, with an edited one, or without (null)."""
 
     event: Literal["target"]
     best_iteration: int | None
     edited: bool
 
 
-class ResumedEvent(TypedDict):
-    """A kept thread goes on after so many attempts, before the nodes named."""
+class ResumeEvent(TypedDict):
+    """A stored thread resumes after `iterations` attempts, before the nodes `next`."""
 
     event: Literal["resumed"]
     thread: str
@@ -76,4 +76,4 @@ class ResumedEvent(TypedDict):
     next: list[str]
 
 
-Event = ClipEvent | DescribedEvent | AttemptEvent | FeedbackEvent | ReviewEvent | TargetEvent | ResumedEvent
+Event = ClipEvent | DescriptionEvent | AttemptEvent | FeedbackEvent | ReviewEvent | TargetEvent | ResumeEvent

@@ -8,34 +8,19 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from aurelia_core.types import NO_USAGE, MediaRef, Modality, Role, Sense, Usage, Window, add_usage
+from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
 StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget"]
 
 
-class Step(TypedDict):
-    """One reasoning step (section 3.1): what to find out, the answer, and the cue that justifies it."""
-
-    step: str
-    justification: str
-    answer: str
-    modality: Modality
-
-
-class Reasoning(TypedDict):
-    """r = R(v, a, q): the steps and the generator's own final answer."""
-
-    steps: list[Step]
-    answer: str
-
-
 class Attempt(TypedDict):
-    """One turn of the loop, t from 1; a null score is an attempt that could not be scored, and `error` says why.
+    """One turn of the loop, t from 1. A null score: the attempt could not be scored, and `error` says why.
 
-    `critique` and `doubts` are the evaluator's reasons and the stretches where it disagrees; `feedback` and `windows`
-    are what was asked after this attempt, and where the next one is to look more closely; `seconds` and `usage` are
-    those of its agents' calls, `feedback_seconds` and `feedback_usage` the part of them that this attempt would not
-    have had as the last one; `fallbacks` are the roles whose fallback model answered.
+    `critique` and `doubts` are the evaluator's reasons and the windows where it disagrees. `feedback` and `windows` are
+    the guidance after this attempt, and where the next one looks more closely. `seconds` and `usage` are the sums over
+    the calls of its agents; `feedback_seconds` and `feedback_usage` are the part that a last attempt does not have.
+    `fallbacks` are the roles whose fallback model answered. `notes` are the words of agents that were added to the
+    graph, by role.
     """
 
     iteration: int
@@ -50,12 +35,13 @@ class Attempt(TypedDict):
     seconds: float
     usage: Usage
     fallbacks: list[Role]
+    notes: NotRequired[dict[Role, str]]
     feedback_seconds: float
     feedback_usage: Usage
 
 
 def new_attempt(iteration: int) -> Attempt:
-    """An attempt of which nothing is known yet."""
+    """An empty attempt."""
     return {
         "iteration": iteration,
         "score": None,
@@ -75,38 +61,44 @@ def new_attempt(iteration: int) -> Attempt:
 
 
 def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) -> list[Attempt]:
-    """Reducer: lays partial attempts over those with the same iteration; seconds and usage add up. None starts anew.
+    """Reducer: merges partial attempts into those of the same iteration; seconds and usage add up. None resets.
 
-    A whole attempt, as a person writes it back after a change in it, takes the place of the one that is there.
+    A whole attempt, as a person writes it into a thread, replaces the one of its iteration.
     """
     if new is None:
         return []
     merged = {attempt["iteration"]: attempt for attempt in old or []}
     for part in new:
         known = merged.get(part["iteration"]) or new_attempt(part["iteration"])
-        laid: Any = {**known, **part}
-        if part.keys() >= Attempt.__annotations__.keys():
-            merged[part["iteration"]] = laid
+        update: Any = {**known, **part}
+        if part.keys() >= Attempt.__required_keys__:
+            merged[part["iteration"]] = update
             continue
-        laid["seconds"] = known["seconds"] + part.get("seconds", 0.0)
-        laid["usage"] = add_usage(known["usage"], part.get("usage", NO_USAGE))
-        laid["fallbacks"] = list(dict.fromkeys([*known.get("fallbacks", []), *part.get("fallbacks", [])]))
-        merged[part["iteration"]] = laid
+        update["seconds"] = known["seconds"] + part.get("seconds", 0.0)
+        update["usage"] = add_usage(known["usage"], part.get("usage", NO_USAGE))
+        if "notes" in part:
+            update["notes"] = {**known.get("notes", {}), **part["notes"]}
+        update["fallbacks"] = list(dict.fromkeys([*known.get("fallbacks", []), *part.get("fallbacks", [])]))
+        merged[part["iteration"]] = update
     return [merged[iteration] for iteration in sorted(merged)]
 
 
-def add_new(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
-    """Reducer: appends what is not there yet; None starts anew."""
-    return [] if new is None else list(dict.fromkeys([*(old or []), *new]))
+def append_new(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
+    """Reducer: appends the entries that are new; None resets."""
+    if new is None:
+        return []
+    return list(dict.fromkeys([*(old or []), *new]))
 
 
 def add_seconds(old: float | None, new: float | None) -> float:
-    """Reducer: adds up; None starts anew."""
-    return 0.0 if new is None else (old or 0.0) + new
+    """Reducer: adds; None resets."""
+    if new is None:
+        return 0.0
+    return (old or 0.0) + new
 
 
 class Input(TypedDict):
-    """What a run is asked (several tracks of sound: as in DM-Match)."""
+    """A question about a clip. Several sound tracks are candidates, as in DM-Match."""
 
     video: Annotated[str, Field(description="The clip: its name under the media folders, or the id of an upload.")]
     question: Annotated[str, Field(description="What is asked about the clip.")]
@@ -119,7 +111,7 @@ class Input(TypedDict):
 
 
 class Update(TypedDict, total=False):
-    """What a node may return: any part of the state; reducers lay it over what is there."""
+    """What a node returns: any part of the state; reducers merge it."""
 
     run: str
     question: str
@@ -146,8 +138,8 @@ class Update(TypedDict, total=False):
     settings: dict[str, Any]
 
 
-class Known(TypedDict):
-    """What every agent is told; `run` names who pays, `described` is what was written for models that lack a sense."""
+class ClipState(TypedDict):
+    """What every agent reads: `run` is the run that pays, `described` the texts for models that lack a sense."""
 
     run: str
     question: str
@@ -157,15 +149,15 @@ class Known(TypedDict):
     described: NotRequired[dict[Sense, str]]
 
 
-class Loop(Known):
-    """What the agents of the loop see beside that: the attempts so far; `asked` are those that a person asked for."""
+class LoopState(ClipState):
+    """What the agents of the loop also read: the attempts so far; `asked` are those that a person requested."""
 
     iterations: Annotated[list[Attempt], merge_attempts]
-    asked: Annotated[list[int], add_new]
+    asked: Annotated[list[int], append_new]
 
 
-class Judged(TypedDict):
-    """What the evaluator sees: clip and attempts (of which it reads the caption), not the question (section 3.2)."""
+class EvaluatorState(TypedDict):
+    """What the evaluator reads: the clip and the caption of the last attempt, not the question (section 3.2)."""
 
     run: str
     clip: MediaRef
@@ -174,36 +166,36 @@ class Judged(TypedDict):
     iterations: Annotated[list[Attempt], merge_attempts]
 
 
-class Standing(TypedDict):
-    """What decides whether the loop ends: the attempts, of which their scores count, and what they took."""
+class Progress(TypedDict):
+    """What decides whether the loop ends: the scores of the attempts, their seconds and their cost."""
 
     iterations: Annotated[list[Attempt], merge_attempts]
     seconds: Annotated[float, add_seconds]
     usage: Annotated[Usage, add_usage]
 
 
-class Prepared(Known):
-    """What the router sees after prepare; `settings` are those that differ from the defaults."""
+class PrepareRouterState(ClipState):
+    """What the router reads after prepare; `settings` are those that differ from the defaults."""
 
     settings: NotRequired[dict[str, Any]]
 
 
-class Routed(Standing):
-    """What the router sees at the end of an attempt: beside that, the attempts that a person asked for after it."""
+class EvaluatorRouterState(Progress):
+    """What the router reads at the end of an attempt; `asked` are the attempts that a person requested."""
 
-    asked: Annotated[list[int], add_new]
+    asked: Annotated[list[int], append_new]
     settings: NotRequired[dict[str, Any]]
 
 
-class Ended(Loop, Standing):
-    """What the target node and a reviewer see when the loop has ended; `edited` is a person's reasoning."""
+class TargetState(LoopState, Progress):
+    """What the target node and a reviewer read after the loop; `edited` is a person's reasoning."""
 
     edited: NotRequired[Reasoning | None]
     models: dict[Role, str]
 
 
 class Output(TypedDict):
-    """What a run answers; null is what does not apply. `leaks`: what the steps say of the answer (`aurelia_core.answers.answer_leaks`)."""
+    """The answer of a run; null: does not apply. `leaks`: what the injected steps already say of the answer."""
 
     answer: str | None
     choice: str | None
@@ -218,7 +210,7 @@ class Output(TypedDict):
     clip: MediaRef
     models: dict[Role, str]
     usage: Annotated[Usage, add_usage]
-    warnings: Annotated[list[str], add_new]
+    warnings: Annotated[list[str], append_new]
 
 
 class State(Input, Output):
@@ -228,6 +220,6 @@ class State(Input, Output):
     tracks: list[MediaRef]
     described: dict[Sense, str]
     settings: dict[str, Any]
-    asked: Annotated[list[int], add_new]
+    asked: Annotated[list[int], append_new]
     edited: Reasoning | None
     seconds: Annotated[float, add_seconds]

@@ -1,7 +1,7 @@
-"""The registry of targets: one data file a row or family, saying how it wants its prompt and how it is run.
+"""The registry of targets: one TOML file a row or family, with the form of its prompt and how it is run.
 
-A target needs no row: a model without one is asked in the way of `default.toml`. A field that could not be confirmed
-from the maker's own pages is null, and `notes` says so. Nothing here runs a model.
+A model without a row is asked as `default.toml` says. A field that could not be confirmed from the maker's own pages is
+null, and `notes` says so. Nothing here runs a model. Installed packages add rows (entry point `aurelia.targets`).
 """
 
 import tomllib
@@ -16,25 +16,26 @@ from aurelia_core import plugins
 from aurelia_core.errors import InputError
 from aurelia_core.types import MediaRef
 
-State = Literal["works here", "needs a key", "needs weights", "needs its own environment", "no public weights"]
-Run = Literal["provider", "native", "worker"]
-Name = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
-Hub = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+_TargetReadiness = Literal[
+    "works here", "needs a key", "needs weights", "needs its own environment", "no public weights"
+]
+_RunKind = Literal["provider", "native", "worker"]
+_ModelPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
+_HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
+_ShortText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class Target(BaseModel):
-    """How one target model, or a family of them, is asked and run."""
+    """How one target model, or a family of models, is asked and run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=1, max_length=60, description="Its name in tables; a paper row's as printed there.")
     paper_row: bool = Field(default=False, description="Whether it is a row of the paper's Table 1.")
-    models: list[Name] = Field(
+    models: list[_ModelPattern] = Field(
         min_length=1,
         max_length=20,
-        description="The `provider:model` names it stands for, first one that can be written as it is; a trailing `*`"
-        " stands for any ending.",
+        description="The `provider:model` names it describes; the first one is complete; a trailing `*` is any ending.",
     )
     modalities: list[Literal["video", "image", "audio"]] = Field(
         default=[], description="What it takes beside text; image without video: frames, or a single picture."
@@ -60,23 +61,23 @@ class Target(BaseModel):
     reasoning: str = Field(
         pattern=r"\{\{reasoning\}\}",
         max_length=600,
-        description="Text put before the question, with `{{reasoning}}` where the injected reasoning stands.",
+        description="Text before the question, with `{{reasoning}}` in place of the injected reasoning.",
     )
-    short: Line = Field(description="What it is told about the form of a free answer.")
-    choice: Line = Field(description="What it is told about the form of an answer that is one of several choices.")
+    short: _ShortText = Field(description="Instruction on the form of a free answer.")
+    choice: _ShortText = Field(description="Instruction on the form of an answer that is one of several choices.")
     domain: str | None = Field(
         default=None,
         max_length=60,
         description="The only world of clips and questions that it knows; its package decides what belongs to it."
         " null: any clip and question.",
     )
-    run: Run = Field(
+    run: _RunKind = Field(
         default="provider",
-        description="provider: a service or code of ours; native: weights in this process; worker: a process with an"
-        " environment of its own.",
+        description="provider: a service or code of this project; native: weights in this process; worker: a process"
+        " with an environment of its own.",
     )
-    state: State | None = Field(
-        default=None, description="What stands between a user and an answer; null only for the row of any model."
+    state: _TargetReadiness | None = Field(
+        default=None, description="What a user needs before an answer; null only for the row of any model."
     )
     key: str | None = Field(
         default=None, pattern=r"^[A-Z_]+$", description="Environment variable from which its provider takes the key."
@@ -87,10 +88,16 @@ class Target(BaseModel):
     upstream: str | None = Field(
         default=None, pattern=r"^https://\S+$", description="The makers' repository, with the branch where it matters."
     )
-    weights: list[Hub] = Field(default=[], max_length=10, description="Names of its weights on the Hugging Face hub.")
-    weights_elsewhere: Line | None = Field(default=None, description="Where its weights are, when not on the hub.")
-    licence_code: Line | None = Field(default=None, description="Licence of the makers' code; null: not confirmed.")
-    licence_weights: Line | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
+    weights: list[_HubId] = Field(
+        default=[], max_length=10, description="Names of its weights on the Hugging Face hub."
+    )
+    weights_elsewhere: _ShortText | None = Field(
+        default=None, description="Where its weights are, when not on the hub."
+    )
+    licence_code: _ShortText | None = Field(
+        default=None, description="Licence of the makers' code; null: not confirmed."
+    )
+    licence_weights: _ShortText | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
     notes: str = Field(default="", max_length=1500, description="What a user should know, and what is unconfirmed.")
 
     @model_validator(mode="after")
@@ -123,15 +130,15 @@ class Target(BaseModel):
 
 
 @lru_cache
-def rows() -> dict[str, Target]:
+def target_rows() -> dict[str, Target]:
     """Every row by the name of its file: those of this folder and those that installed packages add.
 
     Raises:
         InputError: a row cannot be read, or two packages have a row of the same name.
     """
-    found = read_rows(files("targets"))
+    found = read_target_rows(files("targets"))
     for name in _packages():
-        added = read_rows(files(name))
+        added = read_target_rows(files(name))
         if both := sorted(found.keys() & added.keys()):
             raise InputError(
                 f"The target row {both[0]!r} of the package {name} has the name of another row: rename it."
@@ -144,23 +151,23 @@ def _packages() -> list[str]:
     return [entry.value for entry in plugins.entry_points("aurelia.targets").values()]
 
 
-def in_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
+def is_in_target_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
     """Whether clip and question belong to the one world that the target `spec` knows; None for a target of any world.
 
     The package that adds the row decides it by its function `in_domain(domain, question, clip, tracks)`.
     """
-    row = target_for(spec)
+    row = find_target(spec)
     if row.domain is None:
         return None
     for entry in plugins.entry_points("aurelia.targets").values():
-        if row in read_rows(files(entry.value)).values():
+        if row in read_target_rows(files(entry.value)).values():
             return bool(
                 plugins.load_entry_point("aurelia.targets", entry.name).in_domain(row.domain, question, clip, tracks)
             )
     return None
 
 
-def read_rows(folder: Traversable) -> dict[str, Target]:
+def read_target_rows(folder: Traversable) -> dict[str, Target]:
     """The rows of a folder, each checked, by the name of its file.
 
     Raises:
@@ -176,6 +183,6 @@ def read_rows(folder: Traversable) -> dict[str, Target]:
     return found
 
 
-def target_for(spec: str) -> Target:
+def find_target(spec: str) -> Target:
     """The row that describes the model `spec` most exactly; `default` when no other names it."""
-    return max(rows().values(), key=lambda row: row.fit(spec))
+    return max(target_rows().values(), key=lambda row: row.fit(spec))

@@ -1,6 +1,6 @@
-"""What the registry says in words: every row in one line, or one row in full with the command that uses it.
+"""Target rows for a person: all rows as a table, or one row in full with the command that uses it.
 
-Names no model and runs none; what is missing follows from the row's state and from the providers that are built in.
+What is missing before a row can answer follows from its state and from the known providers.
 """
 
 from collections.abc import Iterable
@@ -8,30 +8,30 @@ from difflib import get_close_matches
 from typing import Any
 
 from aurelia_core.errors import InputError
-from targets import Target, rows, target_for
+from targets import Target, find_target, target_rows
 
-EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
+_PACKAGE_EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
 
 
-def listed() -> list[dict[str, Any]]:
+def list_targets() -> list[dict[str, Any]]:
     """Every row as `name`, `title`, `state`, `run` and `paper_row`: those of the paper first, then by name."""
-    order = sorted(rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
+    order = sorted(target_rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
     return [{"name": name, **row.model_dump(include={"title", "state", "run", "paper_row"})} for name, row in order]
 
 
-def find(name: str) -> tuple[str, Target]:
+def find_target_row(name: str) -> tuple[str, Target]:
     """The row with this name, this title, or, for a `provider:model`, the row that describes it.
 
     Raises:
         InputError: there is none; the message names the nearest.
     """
-    known = rows()
+    known = target_rows()
     wanted = name.strip().casefold()
     for key, row in known.items():
         if wanted in (key, row.title.casefold()):
             return key, row
     if ":" in wanted:
-        found = target_for(name.strip())
+        found = find_target(name.strip())
         return next((key, row) for key, row in known.items() if row is found)
     spoken = {row.title.casefold(): key for key, row in known.items()}
     near = get_close_matches(wanted, [*known, *spoken], n=5, cutoff=0.5)
@@ -40,7 +40,7 @@ def find(name: str) -> tuple[str, Target]:
     raise InputError(f"There is no target {name!r}: {hint}")
 
 
-def explained(name: str, providers: Iterable[str]) -> dict[str, Any]:
+def explain_target(name: str, providers: Iterable[str]) -> dict[str, Any]:
     """One row in full.
 
     Args:
@@ -51,7 +51,7 @@ def explained(name: str, providers: Iterable[str]) -> dict[str, Any]:
         the row's fields, and `name`, `spec` (the model to write; null when the row is that of any model), `command`
         (null when nothing can be run), `lacks` (what has to be done first, in order; empty when it works as it is).
     """
-    key, row = find(name)
+    key, row = find_target_row(name)
     spec = name.strip() if ":" in name else None if row.models == ["*"] else row.models[0]
     written = spec or "PROVIDER:MODEL"
     asks = f'aurelia ask --video CLIP --question "..." --model target={written}'
@@ -70,11 +70,11 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
     if row.state == "no public weights":
         return ["weights: none were published, or the service has ended (see the notes)"]
     if spec is None:
-        return ["a model's name in the place of PROVIDER:MODEL"]
+        return ["a model's name instead of PROVIDER:MODEL"]
     provider = spec.partition(":")[0]
-    lacks = [] if provider in providers else [f"the provider {provider}:, which this version does not have yet"]
-    if provider in EXTRAS:
-        lacks.append(f"its packages: pip install -e '.[{EXTRAS[provider]}]'")
+    lacks = [] if provider in providers else [f"the provider {provider}:, which is not installed"]
+    if provider in _PACKAGE_EXTRAS:
+        lacks.append(f"its packages: pip install -e '.[{_PACKAGE_EXTRAS[provider]}]'")
     if row.key:
         lacks.append(f"a key in the environment variable {row.key}")
     if row.run == "native":
@@ -90,12 +90,13 @@ def _environment(row: Target, name: str) -> list[str]:
     return [
         f"an environment of its own{python}, made as {row.upstream} says",
         f"the weights: {where}",
-        "a script with load(options) and answer(model, request) around the makers' code (see aurelia_core/models/worker/host.py)",
+        "a script with load(options) and answer(model, request) around the makers' code (see"
+        " aurelia_core/models/worker/host.py)",
         f"workers/{name}.toml in AURELIA_HOME: python = that environment's Python, script = that script",
     ]
 
 
-def list_lines(found: list[dict[str, Any]]) -> str:
+def render_target_list(found: list[dict[str, Any]]) -> str:
     """The rows as a table for a terminal."""
     wide = max(len(row["name"]) for row in found) + 2
     named = max(len(row["title"]) for row in found) + 2
@@ -106,7 +107,7 @@ def list_lines(found: list[dict[str, Any]]) -> str:
     return "\n".join([*text, "", "aurelia targets NAME explains one."])
 
 
-def lines(row: dict[str, Any]) -> str:
+def render_target(row: dict[str, Any]) -> str:
     """One row for a terminal."""
     unknown = "not confirmed"
     paper = ", a row of the paper's Table 1" if row["paper_row"] else ""

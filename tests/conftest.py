@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.scripted import ScriptedChat
 from tests.support.stage import DUET, Stage, no_wait
 
@@ -23,7 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the live tests out unless they are asked for."""
+    """Marks the tests of the offline package, and leaves the live tests out unless they are asked for."""
+    for item in items:
+        if "offline" in item.path.relative_to(Path(__file__).parent).parts:
+            item.add_marker(pytest.mark.offline)
     if not config.getoption("--run-live"):
         for item in items:
             if item.get_closest_marker("live"):
@@ -34,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def duet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds: a red circle (left) with a loud 440 Hz tone, then a blue square (right) with a soft high one."""
     path = tmp_path_factory.mktemp("clips") / "duet.mp4"
-    write(Scene.model_validate(DUET), path)
+    write_scene(Scene.model_validate(DUET), path)
     return path
 
 
@@ -61,11 +64,13 @@ def tiny_omni(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stage(settings: Settings, session_store: ClipStore, duet: Path) -> Iterator[Any]:
     """Makes a Stage for a script."""
-    desks: list[Desk] = []
+    desks: list[ModelClient] = []
 
     def make(model: ScriptedChat, ledger: Path | None = None) -> Stage:
-        book = Ledger(ledger or settings.ledger_file, sleep=no_wait)
-        desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger=book)
+        book = CallLedger(ledger or settings.ledger_file, sleep=no_wait)
+        desk = ModelClient(
+            settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger_file=book
+        )
         desks.append(desk)
         return Stage(model, desk, duet)
 

@@ -11,26 +11,26 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
-from aurelia.bench.claim import claimed
-from aurelia.bench.derive import Derived, Setting, derivable, derive
-from aurelia.bench.media import Clips
-from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.claim import lock_run_file
+from aurelia.bench.derive import GridSetting, LoopEnd, check_derivable, derive_loop_end
+from aurelia.bench.media import ClipAdmitter
+from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_ledger import RunLedger
-from aurelia.bench.runner import House
+from aurelia.bench.runner import RunResources
 from aurelia_core.errors import InputError, MediaError, ModelError
-from aurelia_core.models.client import Desk
-from nodes.prepare import check
+from aurelia_core.models.client import ModelClient
+from nodes.prepare import check_question
 from nodes.target import ask_target
-from state.context import Context, Inject, make_context
-from state.schema import Attempt, Known
+from state.context import Context, InjectMode, make_context
+from state.schema import Attempt, ClipState
 
-Score = Callable[[Record, str], Awaitable[Sequence["Scored"]]]
-Key = tuple[str, int | None]
+GridScorer = Callable[[Record, str], Awaitable[Sequence["AnswerScore"]]]
+_AnswerKey = tuple[str, int | None]
 
 
-class Scored(Protocol):
+class AnswerScore(Protocol):
     """One score of an answer: `value` is null where it cannot be told."""
 
     @property
@@ -43,7 +43,7 @@ class Scored(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TargetAnswer:
     """What the target said to one best attempt: an answer with its scores by metric, or why there is none."""
 
     answer: str | None
@@ -52,7 +52,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GridQuestion:
     """One question of the run at every setting.
 
     Attributes:
@@ -64,29 +64,31 @@ class Question:
 
     record: Record
     rollout: int
-    ends: Mapping[Setting, Derived]
-    told: Mapping[Key, Told]
-    zero_shot: Told | None
+    ends: Mapping[GridSetting, LoopEnd]
+    told: Mapping[_AnswerKey, TargetAnswer]
+    zero_shot: TargetAnswer | None
 
-    def at(self, setting: Setting) -> tuple[Derived, Told] | None:
+    def at(self, setting: GridSetting) -> tuple[LoopEnd, TargetAnswer] | None:
         """How the loop ends there and what the target says then; None for a question that the run failed on."""
         end = self.ends.get(setting)
         return (end, self.told[setting.inject, end.best_iteration]) if end else None
 
 
-def grid(iterations: Sequence[int], thresholds: Sequence[int], injects: Sequence[Inject]) -> list[Setting]:
+def setting_grid(
+    iterations: Sequence[int], thresholds: Sequence[int], injects: Sequence[InjectMode]
+) -> list[GridSetting]:
     """Every combination.
 
     Raises:
         InputError: a value is out of bounds.
     """
-    settings = [Setting(*values) for values in product(iterations, thresholds, injects)]
+    settings = [GridSetting(*values) for values in product(iterations, thresholds, injects)]
     for setting in settings:
         make_context({"max_iterations": setting.max_iterations, "threshold": setting.threshold})
     return settings
 
 
-def context_of(run: RunFile) -> Context:
+def run_context(run: RunFile) -> Context:
     """The settings that a run was made with."""
     known = run.meta["settings"]
     return make_context({name: known[name] for name in Context.model_fields if name in known})
@@ -94,13 +96,13 @@ def context_of(run: RunFile) -> Context:
 
 async def ablate(
     path: Path,
-    settings: Sequence[Setting],
-    house: House,
-    score: Score,
+    settings: Sequence[GridSetting],
+    house: RunResources,
+    score: GridScorer,
     *,
     concurrency: int = 8,
-    on_question: Callable[[Question], None] = lambda question: None,
-) -> list[Question]:
+    on_question: Callable[[GridQuestion], None] = lambda question: None,
+) -> list[GridQuestion]:
     """Every question of a run at every setting.
 
     Args:
@@ -115,18 +117,18 @@ async def ablate(
         InputError: the run had a budget, or stopped before one of the settings would have, or holds no attempts.
     """
     store = house.clips()
-    with claimed(path), RunFile.open(path) as run:
-        context = context_of(run)
-        derivable(context)
-        rows = list(_rows(run))
+    with lock_run_file(path), RunFile.open(path) as run:
+        context = run_context(run)
+        check_derivable(context)
+        rows = list(_outcome_pairs(run))
         if not any(loop and loop.result for _, _, loop, _ in rows):
             raise InputError(f"{path.name} holds no answer with AURELIA: run that arm first.")
-        ledger = RunLedger(path, Traffic(concurrency, {}), sleep=house.sleep)
-        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
-        asking = _Asking(context, desk, ledger, Clips(store), score)
+        ledger = RunLedger(path, RateLimiter(concurrency, {}), sleep=house.sleep)
+        desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger)
+        asking = _GridAnswerer(context, desk, ledger, ClipAdmitter(store), score)
         gate = asyncio.Semaphore(concurrency)
 
-        async def one(record: Record, rollout: int, loop: Outcome | None, zero: Outcome | None) -> Question:
+        async def one(record: Record, rollout: int, loop: Outcome | None, zero: Outcome | None) -> GridQuestion:
             async with gate:
                 question = await asking.question(record, rollout, loop, zero, settings)
             on_question(question)
@@ -135,10 +137,10 @@ async def ablate(
         try:
             return await asyncio.gather(*(one(*row) for row in rows))
         finally:
-            await ledger.apart(ledger.close)
+            await ledger.run_in_writer_thread(ledger.close)
 
 
-def _rows(run: RunFile) -> Iterator[tuple[Record, int, Outcome | None, Outcome | None]]:
+def _outcome_pairs(run: RunFile) -> Iterator[tuple[Record, int, Outcome | None, Outcome | None]]:
     """Every record with its outcomes, with AURELIA and without, once a rollout."""
     zero = {(outcome.record, outcome.rollout): outcome for outcome in run.outcomes("zero_shot")}
     loops = {(outcome.record, outcome.rollout): outcome for outcome in run.outcomes("aurelia")}
@@ -151,27 +153,27 @@ def _rows(run: RunFile) -> Iterator[tuple[Record, int, Outcome | None, Outcome |
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class _GridAnswerer:
     """Asks about other best attempts than the run's own, and scores."""
 
     context: Context
-    desk: Desk
+    desk: ModelClient
     ledger: RunLedger
-    clips: Clips
-    score: Score
+    clips: ClipAdmitter
+    score: GridScorer
 
     async def question(
-        self, record: Record, rollout: int, loop: Outcome | None, zero: Outcome | None, settings: Sequence[Setting]
-    ) -> Question:
+        self, record: Record, rollout: int, loop: Outcome | None, zero: Outcome | None, settings: Sequence[GridSetting]
+    ) -> GridQuestion:
         """One question at every setting."""
         alone = await self._scored(record, zero.answer, zero.error) if zero else None
         if loop is None or not loop.result:
-            return Question(record, rollout, {}, {}, alone)
+            return GridQuestion(record, rollout, {}, {}, alone)
         attempts: list[Attempt] = loop.result["iterations"]
-        seen: dict[tuple[int, str], Derived] = {}
-        ends, told = {}, dict[Key, Told]()
+        seen: dict[tuple[int, str], LoopEnd] = {}
+        ends, told = {}, dict[_AnswerKey, TargetAnswer]()
         for setting in settings:
-            end = derive(attempts, setting)
+            end = derive_loop_end(attempts, setting)
             # One object for the many settings that end alike.
             end = ends[setting] = seen.setdefault((len(end.iterations), end.stop_reason), end)
             key = setting.inject, end.best_iteration
@@ -182,29 +184,29 @@ class _Asking:
             else:
                 attempt = attempts[end.best_iteration - 1] if end.best_iteration else None
                 told[key] = await self._told(record, loop, attempt, setting.inject)
-        return Question(record, rollout, ends, told, alone)
+        return GridQuestion(record, rollout, ends, told, alone)
 
-    async def _told(self, record: Record, loop: Outcome, attempt: Attempt | None, inject: str) -> Told:
+    async def _told(self, record: Record, loop: Outcome, attempt: Attempt | None, inject: str) -> TargetAnswer:
         context = self.context.model_copy(update={"inject": inject, "rollout": loop.rollout})
         with self.ledger.account(f"ablate/{record.id}"):
             try:
                 state = await self._state(record)
                 said = await ask_target(state, attempt["reasoning"] if attempt else None, context, self.desk)
             except (ModelError, MediaError) as fault:
-                return Told(None, str(fault))
+                return TargetAnswer(None, str(fault))
         return await self._scored(record, said.value)
 
-    async def _state(self, record: Record) -> Known:
+    async def _state(self, record: Record) -> ClipState:
         """What the target is told, as the graph's first node prepares it."""
         media = await self.clips.media(record)
         asked: Any = {"video": media.video, "audio": media.audio, "question": record.asked(), "choices": record.choices}
-        question, choices, audio = check(asked)
+        question, choices, audio = check_question(asked)
         clip = await asyncio.to_thread(self.desk.store.admit, media.video)
         tracks = [await asyncio.to_thread(self.desk.store.admit, name, kind="audio") for name in audio]
         return {"run": "ablate", "question": question, "choices": choices, "clip": clip, "tracks": tracks}
 
-    async def _scored(self, record: Record, answer: str | None, error: str | None = None) -> Told:
+    async def _scored(self, record: Record, answer: str | None, error: str | None = None) -> TargetAnswer:
         if answer is None:
-            return Told(None, error)
+            return TargetAnswer(None, error)
         marks = await self.score(record, answer)
-        return Told(answer, scores={mark.metric: mark.value for mark in marks})
+        return TargetAnswer(answer, scores={mark.metric: mark.value for mark in marks})

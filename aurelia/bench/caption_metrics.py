@@ -13,15 +13,15 @@ from typing import Any, Literal, NamedTuple
 
 from aurelia_core.errors import InputError
 
-Metric = Literal["bleu4", "rouge_l", "meteor", "cider"]
-METRICS: tuple[Metric, ...] = ("bleu4", "rouge_l", "meteor", "cider")
+CaptionMetric = Literal["bleu4", "rouge_l", "meteor", "cider"]
+CAPTION_METRICS: tuple[CaptionMetric, ...] = ("bleu4", "rouge_l", "meteor", "cider")
 ROUGE_BETA = 1.2
 # Those of METEOR 1.5 for English, which the COCO toolkit runs; NLTK's own defaults are of 2007.
 METEOR_PARAMETERS = {"alpha": 0.85, "beta": 0.2, "gamma": 0.6}
 CIDER_ORDERS = 4
 CIDER_SIGMA = 6.0
 # The marks that the COCO toolkit drops after Stanford's PTB tokenizer, as NLTK's Treebank tokenizer writes them.
-_MARKS = frozenset(
+_PUNCTUATION = frozenset(
     {"''", "'", "``", "`", '"', "(", ")", "{", "}", "[", "]", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
 )
 
@@ -36,11 +36,11 @@ class CaptionScores:
     the corpus's own. CIDEr-D weighs words by how rare they are among all references: for a single caption it is None.
     """
 
-    corpus: dict[Metric, float | None]
-    each: dict[str, dict[Metric, float | None]]
+    corpus: dict[CaptionMetric, float | None]
+    each: dict[str, dict[CaptionMetric, float | None]]
 
 
-def caption_scores(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> CaptionScores:
+def compute_caption_scores(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> CaptionScores:
     """Scores captions against their references.
 
     Args:
@@ -62,7 +62,7 @@ def caption_scores(candidates: Mapping[str, str], references: Mapping[str, Seque
     corpus_bleu, bleus = _bleu4(said, meant, libraries.bleu)
     rouges, ciders = _rouge_l(said, meant, libraries.rouge), _cider(said, meant)
     meteors = _meteor(said, meant, libraries.meteor)
-    each: dict[str, dict[Metric, float | None]] = {
+    each: dict[str, dict[CaptionMetric, float | None]] = {
         name: {
             "bleu4": bleus[name],
             "rouge_l": rouges[name],
@@ -71,8 +71,8 @@ def caption_scores(candidates: Mapping[str, str], references: Mapping[str, Seque
         }
         for name in said
     }
-    corpus: dict[Metric, float | None] = {
-        metric: _mean([scores[metric] for scores in each.values()]) for metric in METRICS
+    corpus: dict[CaptionMetric, float | None] = {
+        metric: _mean([scores[metric] for scores in each.values()]) for metric in CAPTION_METRICS
     }
     return CaptionScores({**corpus, "bleu4": corpus_bleu}, each)
 
@@ -101,7 +101,7 @@ def _libraries() -> _Libraries:
 
 
 def _words(text: str, tokenizer: Any) -> Tokens:
-    return [word for word in tokenizer.tokenize(" ".join(text.lower().split())) if word not in _MARKS]
+    return [word for word in tokenizer.tokenize(" ".join(text.lower().split())) if word not in _PUNCTUATION]
 
 
 def _bleu4(said: dict[str, Tokens], meant: dict[str, list[Tokens]], bleu: Any) -> tuple[float, dict[str, float]]:

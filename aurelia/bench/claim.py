@@ -10,7 +10,7 @@ from aurelia_core.errors import InputError
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[None]:
+def lock_run_file(path: Path) -> Iterator[None]:
     """The run file is this process's own within.
 
     Raises:

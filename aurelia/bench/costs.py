@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
-from aurelia.bench.run_schema import told
+from aurelia.bench.run_schema import run_file_errors
 from aurelia_core.sqlite import parse_stored_json
 from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class RoleCosts:
     """One role's calls to one model.
 
     Attributes:
@@ -34,7 +34,7 @@ class Spent:
     seconds: float
 
 
-BILLED = ("calls", "unanswered")
+BILLED_TABLES = ("calls", "unanswered")
 """The call ledger's tables of what was paid for: with a usable reply, and without one."""
 
 _QUERY = """SELECT role, spec, sum(answered), sum(json_extract(usage, '$.input_tokens')),
@@ -47,35 +47,35 @@ _ROWS = {
 }
 
 
-def by_role(path: Path) -> list[Spent]:
+def costs_by_role(path: Path) -> list[RoleCosts]:
     """The calls in a run file, in the order in which their roles were first asked; none when there is no ledger."""
     with (
-        told(path),
+        run_file_errors(path),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=60)) as connection,
     ):
-        tables = tables_of(connection, BILLED)
+        tables = existing_tables(connection, BILLED_TABLES)
         if not tables:
             return []
         rows = connection.execute(_QUERY.format(" UNION ALL ".join(_ROWS[table] for table in tables))).fetchall()
     return [
-        Spent(role, spec, calls, sent, cached, got, cost if priced == billed else None, seconds or 0.0)
+        RoleCosts(role, spec, calls, sent, cached, got, cost if priced == billed else None, seconds or 0.0)
         for role, spec, calls, sent, cached, got, billed, priced, cost, seconds in rows
     ]
 
 
-def tables_of(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
+def existing_tables(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
     """Those of the ledger's tables that a run file has: none before its first call, fewer in an older one."""
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     return [name for name in names if name in there]
 
 
-def total(usages: Iterable[str]) -> Usage:
+def sum_usages(usages: Iterable[str]) -> Usage:
     """The sum of bills that are stored as JSON; older ones may know less."""
     bills: Iterable[Usage] = ({**NO_USAGE, "cost_usd": None, **parse_stored_json(text)} for text in usages)
     return reduce(add_usage, bills, NO_USAGE)
 
 
-def target_seconds(path: Path) -> float:
+def mean_target_seconds(path: Path) -> float:
     """How long the target took for one answer, on average; 0 when the run file holds no call of it."""
-    calls = [(spent.calls, spent.seconds) for spent in by_role(path) if spent.role == "target"]
+    calls = [(spent.calls, spent.seconds) for spent in costs_by_role(path) if spent.role == "target"]
     return sum(count * seconds for count, seconds in calls) / max(1, sum(count for count, _ in calls))

@@ -11,15 +11,15 @@ from typing import Any
 
 from aurelia_core.errors import InputError
 from aurelia_core.types import NO_USAGE, Usage, add_usage
-from state.attempts import best_iteration, scores_of, stop_reason
+from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context
 from state.schema import Attempt, StopReason
 
-BUDGETS = ("max_cost_usd", "max_tokens", "max_seconds")
+_BUDGET_FIELDS = ("max_cost_usd", "max_tokens", "max_seconds")
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class GridSetting:
     """One cell of the grid: T, tau, and what of the best reasoning is given to the target."""
 
     max_iterations: int
@@ -28,7 +28,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class LoopEnd:
     """How the loop ends at a setting.
 
     Attributes:
@@ -46,19 +46,19 @@ class Derived:
     usage: Usage
 
 
-def derivable(context: Context) -> None:
+def check_derivable(context: Context) -> None:
     """Refuses a run of which smaller settings cannot be read off.
 
     Raises:
         InputError: it had a budget, which may end a loop anywhere.
     """
-    if kept := [name for name in BUDGETS if getattr(context, name) is not None]:
+    if kept := [name for name in _BUDGET_FIELDS if getattr(context, name) is not None]:
         raise InputError(
             f"The run had a budget ({', '.join(kept)}), so smaller settings cannot be read off it: run it without."
         )
 
 
-def derive(attempts: Sequence[Attempt], setting: Setting) -> Derived:
+def derive_loop_end(attempts: Sequence[Attempt], setting: GridSetting) -> LoopEnd:
     """The end of the loop at a smaller setting.
 
     Args:
@@ -69,28 +69,28 @@ def derive(attempts: Sequence[Attempt], setting: Setting) -> Derived:
         InputError: the loop would have gone on after the run's last attempt.
     """
     context = Context(max_iterations=setting.max_iterations, threshold=setting.threshold)
-    scores = scores_of(attempts)
+    scores = attempt_scores(attempts)
     for count in range(1, len(scores) + 1):
         reason = stop_reason({"iterations": [*attempts[:count]], "seconds": 0.0, "usage": NO_USAGE}, context)
         if reason is not None:
-            return _ended(attempts[:count], scores[:count], reason)
+            return _loop_end(attempts[:count], scores[:count], reason)
     raise InputError(
         f"The run stopped after {len(scores)} attempts, before T = {setting.max_iterations}, tau = {setting.threshold}"
         " would have: make one with the largest T and bench run --full."
     )
 
 
-def _ended(attempts: Sequence[Attempt], scores: list[int | None], reason: StopReason) -> Derived:
-    kept = [*attempts[:-1], as_last(attempts[-1])]
+def _loop_end(attempts: Sequence[Attempt], scores: list[int | None], reason: StopReason) -> LoopEnd:
+    kept = [*attempts[:-1], without_feedback(attempts[-1])]
     usage: Usage = NO_USAGE
     for attempt in kept:
         usage = add_usage(usage, attempt["usage"])
     best = best_iteration(scores)
     score = scores[best - 1] if best else None
-    return Derived(kept, best, score, reason, sum(attempt["seconds"] for attempt in kept), usage)
+    return LoopEnd(kept, best, score, reason, sum(attempt["seconds"] for attempt in kept), usage)
 
 
-def as_last(attempt: Attempt) -> Attempt:
+def without_feedback(attempt: Attempt) -> Attempt:
     """The attempt as it would be as a run's last one: without feedback, and without what that cost."""
     spent = attempt.get("feedback_usage") or NO_USAGE
     left: Any = {name: attempt["usage"][name] - spent[name] for name in NO_USAGE if name != "cost_usd"}  # type: ignore[literal-required]

@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
-from aurelia.bench.scoring import by_rule
+from aurelia.bench.scoring import score_by_rule
 from aurelia_core.errors import InputError
-from nodes.requests import choices_text
-from state.schema import Reasoning
+from aurelia_core.types import Reasoning
+from prompts.render import choices_text
 
-Form = Literal["jsonl", "csv", "parquet"]
-FIELDS: dict[str, type] = {
+ExportFormat = Literal["jsonl", "csv", "parquet"]
+EXPORT_COLUMNS: dict[str, type] = {
     "record": str, "column": str, "task": str, "category": str, "video": str, "question": str, "choices": list,
     "answers": list, "arm": str, "rollout": int, "state": str, "answer": str, "choice": str, "error": str,
     "tries": int, "score": int, "best_iteration": int, "stop_reason": str, "attempts": int, "reasoning": dict,
@@ -35,7 +35,7 @@ _FORMULA = re.compile(r"(?!([+-]?\d+([.,]\d+)?)?\Z)[=+\-@\t\r\n]")
 """How a text begins that a spreadsheet would calculate; plain numbers do not count."""
 
 
-def table(run: Path, out: Path, form: Form | None = None) -> int:
+def export_table(run: Path, out: Path, form: ExportFormat | None = None) -> int:
     """Writes one row for each outcome, with the columns of `FIELDS`, and says how many.
 
     Args:
@@ -48,18 +48,18 @@ def table(run: Path, out: Path, form: Form | None = None) -> int:
         InputError: the run or the file cannot be used, or the form is unknown or lacks its package.
     """
     writers: dict[str, Callable[[Iterator[dict[str, Any]], Path], int]] = {
-        "jsonl": _jsonl,
-        "csv": _csv,
-        "parquet": _parquet,
+        "jsonl": _write_jsonl,
+        "csv": _write_csv,
+        "parquet": _write_parquet,
     }
     form_of = form or out.suffix.removeprefix(".")
     if form_of not in writers:
         raise InputError(f"{out.name} has no known form: name it .jsonl, .csv or .parquet, or give --format.")
-    with RunFile.open(run) as opened, _whole(out) as part:
-        return writers[form_of](_rows(opened), part)
+    with RunFile.open(run) as opened, _atomic_output(out) as part:
+        return writers[form_of](_table_rows(opened), part)
 
 
-def training(run: Path, out: Path, least: int | None = None) -> int:
+def export_training_set(run: Path, out: Path, least: int | None = None) -> int:
     """Writes the reasoning as a training set in chat form, one JSON object a line, and says how many.
 
     Each has `messages`: the user's, whose content holds `{"type": "video", "video": NAME}`, separate sound tracks as
@@ -76,15 +76,16 @@ def training(run: Path, out: Path, least: int | None = None) -> int:
     Raises:
         InputError: the run or the file cannot be used.
     """
-    with RunFile.open(run) as opened, _whole(out) as part:
+    with RunFile.open(run) as opened, _atomic_output(out) as part:
         score = opened.meta["settings"]["threshold"] if least is None else least
         found = (
-            _example(opened.record(one.record), one, score) for one in opened.outcomes("aurelia", state="answered")
+            _training_example(opened.record(one.record), one, score)
+            for one in opened.outcomes("aurelia", state="answered")
         )
-        return _jsonl((example for example in found if example), part)
+        return _write_jsonl((example for example in found if example), part)
 
 
-def status_of(run: Path) -> dict[str, Any]:
+def run_status(run: Path) -> dict[str, Any]:
     """How far a run is.
 
     Returns:
@@ -111,7 +112,7 @@ def status_of(run: Path) -> dict[str, Any]:
         }
 
 
-def _rows(run: RunFile) -> Iterator[dict[str, Any]]:
+def _table_rows(run: RunFile) -> Iterator[dict[str, Any]]:
     marks: dict[tuple[str, str, int], dict[str, float | None]] = {}
     for mark in run.marks():
         marks.setdefault((mark.record, mark.arm, mark.rollout), {})[mark.metric] = mark.value
@@ -128,10 +129,10 @@ def _rows(run: RunFile) -> Iterator[dict[str, Any]]:
             **{name: getattr(outcome, name) for name in ("error", "tries", "seconds")},
             "marks": marks.get((outcome.record, outcome.arm, outcome.rollout)),
         }
-        yield {name: known[name] for name in FIELDS}
+        yield {name: known[name] for name in EXPORT_COLUMNS}
 
 
-def _example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | None:
+def _training_example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | None:
     result = outcome.result or {}
     if not result.get("best") or (result["score"] or 0) < least or outcome.answer is None:
         return None
@@ -139,7 +140,7 @@ def _example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | N
     content = [{"type": "video", "video": record.video}]
     content += [{"type": "audio", "audio": name} for name in record.audio]
     content += [{"type": "text", "text": asked}]
-    said = f"{_steps(result['best'])}\nAnswer: {outcome.answer}"
+    said = f"{_numbered_steps(result['best'])}\nAnswer: {outcome.answer}"
     return {
         "id": record.id,
         "messages": [
@@ -147,7 +148,7 @@ def _example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | N
             {"role": "assistant", "content": [{"type": "text", "text": said}]},
         ],
         "score": result["score"],
-        "right": mark.right if (mark := by_rule(record, outcome.answer)) else None,
+        "right": mark.right if (mark := score_by_rule(record, outcome.answer)) else None,
         "answers": record.answers,
         "generator": result["models"]["generator"],
         "target": result["models"]["target"],
@@ -155,7 +156,7 @@ def _example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | N
     }
 
 
-def _steps(best: Reasoning) -> str:
+def _numbered_steps(best: Reasoning) -> str:
     lines = []
     for number, step in enumerate(best["steps"], 1):
         found = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
@@ -163,7 +164,7 @@ def _steps(best: Reasoning) -> str:
     return "\n".join(lines)
 
 
-def _jsonl(rows: Iterator[dict[str, Any]], part: Path) -> int:
+def _write_jsonl(rows: Iterator[dict[str, Any]], part: Path) -> int:
     count = 0
     with part.open("w", encoding="utf-8") as file:
         for row in rows:
@@ -172,23 +173,25 @@ def _jsonl(rows: Iterator[dict[str, Any]], part: Path) -> int:
     return count
 
 
-def _csv(rows: Iterator[dict[str, Any]], part: Path) -> int:
+def _write_csv(rows: Iterator[dict[str, Any]], part: Path) -> int:
     count = 0
     with part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(FIELDS))
+        writer = csv.DictWriter(file, list(EXPORT_COLUMNS))
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: _as_text(value) for name, value in _flat(row, (list, dict)).items()})
+            writer.writerow(
+                {name: _spreadsheet_text(value) for name, value in _nested_as_json(row, (list, dict)).items()}
+            )
             count += 1
     return count
 
 
-def _as_text(value: Any) -> Any:
+def _spreadsheet_text(value: Any) -> Any:
     """The cell, so that a spreadsheet shows a text and calculates nothing."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
-def _parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
+def _write_parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
     try:
         import pyarrow as arrow
         from pyarrow import parquet
@@ -196,16 +199,16 @@ def _parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
         raise InputError("Parquet needs pyarrow: pip install -e '.[bench]', or choose jsonl or csv.") from None
     kinds = {str: arrow.string(), dict: arrow.string(), int: arrow.int64(), float: arrow.float64()}
     kinds[list] = arrow.list_(arrow.string())
-    schema = arrow.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])
+    schema = arrow.schema([(name, kinds[kind]) for name, kind in EXPORT_COLUMNS.items()])
     count = 0
     with parquet.ParquetWriter(part, schema) as writer:
-        while batch := [_flat(row, (dict,)) for row in islice(rows, _BATCH)]:
+        while batch := [_nested_as_json(row, (dict,)) for row in islice(rows, _BATCH)]:
             writer.write_table(arrow.Table.from_pylist(batch, schema))
             count += len(batch)
     return count
 
 
-def _flat(row: dict[str, Any], nested: tuple[type, ...]) -> dict[str, Any]:
+def _nested_as_json(row: dict[str, Any], nested: tuple[type, ...]) -> dict[str, Any]:
     """The row with nested values as JSON text, as far as its form cannot hold them."""
     return {
         name: json.dumps(value, ensure_ascii=False) if isinstance(value, nested) else value
@@ -214,7 +217,7 @@ def _flat(row: dict[str, Any], nested: tuple[type, ...]) -> dict[str, Any]:
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
+def _atomic_output(out: Path) -> Iterator[Path]:
     """A file beside `out` to be written, which takes its place at the end."""
     part = out.with_name(f"{out.name}.part")
     try:

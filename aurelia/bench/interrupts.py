@@ -5,17 +5,17 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def run_until_done(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
+def run_interruptibly(work: Callable[[asyncio.Event], Coroutine[Any, Any, _T]]) -> _T:
     """Runs work that is given an event to stop by; SIGINT and SIGTERM set it, a second one cancels the work.
 
     Raises:
         KeyboardInterrupt: it was cancelled.
     """
 
-    async def main() -> T:
+    async def main() -> _T:
         loop, stop, task = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
 
         def interrupt() -> None:

@@ -7,24 +7,24 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
-from aurelia.bench.media import Clips
+from aurelia.bench.media import ClipAdmitter
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome
 from aurelia.bench.run_ledger import RunLedger
-from aurelia.bench.threads import Threads, lost
-from aurelia.run.ask import ask
+from aurelia.bench.threads import RunThreads, is_checkpointer_error
+from aurelia.run.ask import answer_question
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, StorageError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import sanitize_json
 from aurelia_core.types import NO_USAGE
 from graph.build import build_graph, build_zero_shot
 from state.context import Context
 
-Keep = Callable[[Outcome], Awaitable[None]]
+StoreOutcome = Callable[[Outcome], Awaitable[None]]
 
 
-class Item(NamedTuple):
+class PendingAnswer(NamedTuple):
     """One answer that is wanted, and how often it was tried in vain."""
 
     record: str
@@ -32,7 +32,7 @@ class Item(NamedTuple):
     tries: int
 
 
-class Asker(Protocol):
+class Executor(Protocol):
     """Asks one question after another, many at once.
 
     Attributes:
@@ -41,18 +41,18 @@ class Asker(Protocol):
 
     at_once: int
 
-    async def ask(self, record: Record, item: Item, keep: Keep) -> None:
+    async def ask(self, record: Record, item: PendingAnswer, keep: StoreOutcome) -> None:
         """Asks, and hands the outcome to `keep`, which stores it; what it raises ends the session."""
 
     async def close(self) -> None:
         """Gives back what it holds."""
 
 
-class LocalAsker:
+class LocalExecutor:
     """Asks with the graphs of this process, every call through the run's own ledger."""
 
     def __init__(
-        self, context: Context, desk: Desk, ledger: RunLedger, at_once: int, threads: Threads | None = None
+        self, context: Context, desk: ModelClient, ledger: RunLedger, at_once: int, threads: RunThreads | None = None
     ) -> None:
         """Asks nothing yet.
 
@@ -67,51 +67,51 @@ class LocalAsker:
         saver = threads.saver if threads else None
         self._context, self._desk, self._ledger = context.model_copy(update={"compare": False}), desk, ledger
         self._graphs = {
-            "aurelia": build_graph(desk=desk, checkpointer=saver),
+            "aurelia": build_graph(client=desk, checkpointer=saver),
             "zero_shot": build_zero_shot(desk, checkpointer=saver),
         }
-        self._clips = Clips(desk.store)
+        self._clips = ClipAdmitter(desk.store)
 
-    async def ask(self, record: Record, item: Item, keep: Keep) -> None:
+    async def ask(self, record: Record, item: PendingAnswer, keep: StoreOutcome) -> None:
         """As `Asker.ask`; a failure of any kind but our own disk's or the threads' is an outcome."""
         began = time.perf_counter()
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
                 media = await self._clips.media(record)
-                question: Any = {"video": media.video, "audio": media.audio, **asked(record)}
+                question: Any = {"video": media.video, "audio": media.audio, **question_input(record)}
                 graph = self._graphs[item.arm]
-                told = traced(record, item) | {"thread": self._thread(item)}
-                result = await ask(question, self._context, desk=self._desk, graph=graph, **told)
-                known = answered(result, record, item.arm)
+                told = trace_labels(record, item) | {"thread": self._thread(item)}
+                result = await answer_question(question, self._context, client=self._desk, graph=graph, **told)
+                known = answer_fields(result, record, item.arm)
             except StorageError:
                 raise
             except AureliaError as fault:
                 known = {"state": "failed", "error": str(fault), "usage": account.usage}
             except Exception as fault:
-                if self._threads and lost(fault):
+                if self._threads and is_checkpointer_error(fault):
                     raise
                 said = sanitize_json(f"an unexpected {type(fault).__name__}: {fault}")
                 known = {"state": "failed", "error": said, "usage": account.usage}
-        await keep(outcome(item, self._context.rollout, began, known))
+        await keep(make_outcome(item, self._context.rollout, began, known))
 
-    def _thread(self, item: Item) -> str | None:
+    def _thread(self, item: PendingAnswer) -> str | None:
         return self._threads.name(item.record, item.arm, self._context.rollout) if self._threads else None
 
     async def close(self) -> None:
         """Holds nothing."""
 
 
-def asked(record: Record) -> Any:
+def question_input(record: Record) -> Any:
     """The words of a record's question, as the graph takes them."""
     return {"question": record.asked(), "choices": list(record.choices)}
 
 
-def traced(record: Record, item: Item) -> Any:
+def trace_labels(record: Record, item: PendingAnswer) -> Any:
     """What a question's trace is found by."""
     return {"tags": [record.task, item.arm], "metadata": {"question": record.id, "task": record.task}}
 
 
-def outcome(item: Item, rollout: int, began: float, known: dict[str, Any]) -> Outcome:
+def make_outcome(item: PendingAnswer, rollout: int, began: float, known: dict[str, Any]) -> Outcome:
     """How a try ended.
 
     Args:
@@ -125,7 +125,7 @@ def outcome(item: Item, rollout: int, began: float, known: dict[str, Any]) -> Ou
     return Outcome(**{**told, "seconds": time.perf_counter() - began, "created": time.time(), **known})
 
 
-def answered(result: dict[str, Any], record: Record, arm: Arm) -> dict[str, Any]:
+def answer_fields(result: dict[str, Any], record: Record, arm: Arm) -> dict[str, Any]:
     """The fields of an outcome that follow from what the graph answered."""
     found = {"state": "answered", "usage": result["usage"], "seconds": result["seconds"]}
     if arm == "aurelia":

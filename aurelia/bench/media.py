@@ -11,16 +11,16 @@ from aurelia_core.media import ClipStore
 from aurelia_core.media.cache import CLIP_ID_PATTERN
 from aurelia_core.media.guard import open_media_file
 
-_KEPT = 256
+_MAX_CACHED = 256
 
 
-def missing(records: Iterable[Record], store: ClipStore) -> dict[str, str]:
+def find_missing_media(records: Iterable[Record], store: ClipStore) -> dict[str, str]:
     """The names of media that cannot be opened, each with the reason; nothing is decoded."""
     names = dict.fromkeys(name for record in records for name in (record.video, *record.audio))
-    return {name: reason for name in names if (reason := _refusal(name, store))}
+    return {name: reason for name in names if (reason := _refusal_reason(name, store))}
 
 
-def _refusal(name: str, store: ClipStore) -> str | None:
+def _refusal_reason(name: str, store: ClipStore) -> str | None:
     reference: Any = {"id": name}
     try:
         if CLIP_ID_PATTERN.fullmatch(name):
@@ -33,7 +33,7 @@ def _refusal(name: str, store: ClipStore) -> str | None:
     return None
 
 
-def by_clip(records: Sequence[Record]) -> list[Record]:
+def group_by_clip(records: Sequence[Record]) -> list[Record]:
     """The records with those about the same clip together, clips in the order of their first question."""
     groups: dict[str, list[Record]] = {}
     for record in records:
@@ -41,14 +41,14 @@ def by_clip(records: Sequence[Record]) -> list[Record]:
     return [record for group in groups.values() for record in group]
 
 
-class Media(NamedTuple):
+class RecordMedia(NamedTuple):
     """A question's media by content: ids that the store knows."""
 
     video: str
     audio: list[str]
 
 
-class Clips:
+class ClipAdmitter:
     """Prepares each clip once, however many questions about it begin at the same time."""
 
     def __init__(self, store: ClipStore) -> None:
@@ -60,14 +60,14 @@ class Clips:
         self._store = store
         self._known: OrderedDict[tuple[str, str], asyncio.Task[str]] = OrderedDict()
 
-    async def media(self, record: Record) -> Media:
+    async def media(self, record: Record) -> RecordMedia:
         """The record's media, surveyed and on record.
 
         Raises:
             MediaError: one of them cannot be used.
         """
         video = await self._admitted(record.video, "video")
-        return Media(video, [await self._admitted(name, "audio") for name in record.audio])
+        return RecordMedia(video, [await self._admitted(name, "audio") for name in record.audio])
 
     async def _admitted(self, name: str, kind: Any) -> str:
         known = (name, kind)
@@ -75,7 +75,7 @@ class Clips:
             self._known[known] = asyncio.create_task(self._admit(name, kind))
         self._known.move_to_end(known)
         task = self._known[known]
-        while len(self._known) > _KEPT:
+        while len(self._known) > _MAX_CACHED:
             self._known.popitem(last=False)
         return await asyncio.shield(task)
 

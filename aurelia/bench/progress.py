@@ -8,11 +8,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from aurelia_core.sanitize import escape_invisible
 
-_LINES = 20
-_NAMES = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
+_MAX_LINES = 20
+_ARM_LABELS = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
 
 
-class Display:
+class ProgressDisplay:
     """Shows a run's events on stderr; use it as a context, so that the bar is taken down at the end."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -27,7 +27,7 @@ class Display:
         self._task = self._bar.add_task("", total=None)
         self._shown = 0
 
-    def __enter__(self) -> "Display":
+    def __enter__(self) -> "ProgressDisplay":
         """Puts the bar up."""
         self._bar.start()
         return self
@@ -53,7 +53,7 @@ class Display:
     def _outcome(self, event: dict[str, Any]) -> None:
         text = f"{_accuracy(event)}  {_cost(event)}"
         self._bar.update(self._task, total=event["to_do"], completed=event["done"], description=text)
-        share = event["done"] * _LINES // event["to_do"]
+        share = event["done"] * _MAX_LINES // event["to_do"]
         if not self._console.is_terminal and share > self._shown:
             self._shown = share
             self._say(f"{event['done']}/{event['to_do']}  {text}")
@@ -66,7 +66,7 @@ class Display:
             right = count["accuracy"]
             accuracy = "" if right is None else f", {right:.1%} right, {count['unparsed']} unparsed"
             failed = f", {count['failed']} failed" if count["failed"] else ""
-            self._say(f"{_NAMES[arm]:<10}{count['answered']} answered{failed}{accuracy}")
+            self._say(f"{_ARM_LABELS[arm]:<10}{count['answered']} answered{failed}{accuracy}")
         usage = event["usage"]
         self._say(f"{'Bill':<10}{usage['calls']} calls, {_cost(event)}, {event['seconds']:.0f} s of work")
         if event["stopped_by"]:
@@ -82,7 +82,7 @@ class Display:
 
 def _accuracy(event: dict[str, Any]) -> str:
     shown = [
-        f"{_NAMES[arm]} {count['accuracy']:.1%}"
+        f"{_ARM_LABELS[arm]} {count['accuracy']:.1%}"
         for arm, count in event["arms"].items()
         if count["accuracy"] is not None
     ]

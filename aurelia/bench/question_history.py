@@ -8,16 +8,17 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.derive import as_last
+from aurelia.bench.derive import without_feedback
 from aurelia.bench.run_file import Outcome, RunFile
-from aurelia.run.history import Node, Told
+from aurelia.run.history import NodeTrace, ThreadTrace
 from aurelia_core.errors import InputError
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import add_usage
+from graph.build import AGENTS
 from state.schema import Attempt
 
 
-def told(path: Path, record: str) -> Told:
+def read_question_history(path: Path, record: str) -> ThreadTrace:
     """Reads a question's latest repetition, both arms.
 
     Args:
@@ -57,38 +58,37 @@ def told(path: Path, record: str) -> Told:
         "usage": reduce(add_usage, (outcome.usage for outcome in found.values())),
         "warnings": kept.get("warnings") or [],
         "nodes": [
-            *(node for attempt in result.get("iterations") or [] for node in _attempt(attempt)),
-            *(_answer(outcome) for outcome in (aurelia, alone) if outcome),
+            *(node for attempt in result.get("iterations") or [] for node in _attempt_nodes(attempt)),
+            *(_answer_node(outcome) for outcome in (aurelia, alone) if outcome),
         ],
         "elsewhere": 0,
     }
 
 
-def _attempt(attempt: Attempt) -> list[Node]:
-    number, reasoning = attempt["iteration"], attempt["reasoning"]
-    said = [
-        ("reasoning_generator", "; ".join(step["step"] for step in reasoning["steps"]) if reasoning else None),
-        ("summarizer", attempt["caption"]),
-        ("evaluator", attempt["critique"] or attempt["error"]),
-        ("feedback", attempt["feedback"]),
-    ]
-    nodes = [_node(name, number, text) for name, text in said if text or name == "evaluator"]
+def _attempt_nodes(attempt: Attempt) -> list[NodeTrace]:
+    nodes = []
+    for agent in AGENTS:
+        text = agent.text(attempt)
+        if agent.in_attempt and (text or agent.node == "evaluator"):
+            nodes.append(_make_node(agent.node, attempt["iteration"], text))
     for node in nodes:
         if node["node"] == "evaluator":
-            bare = as_last(attempt)
+            bare = without_feedback(attempt)
             node["score"], node["seconds"], node["usage"] = bare["score"], bare["seconds"], bare["usage"]
         if node["node"] == "feedback":
             node["seconds"], node["usage"] = attempt.get("feedback_seconds"), attempt.get("feedback_usage")
     return nodes
 
 
-def _answer(outcome: Outcome) -> Node:
-    node = _node("target_model" if outcome.arm == "aurelia" else "zero_shot", None, outcome.answer or outcome.error)
+def _answer_node(outcome: Outcome) -> NodeTrace:
+    node = _make_node(
+        "target_model" if outcome.arm == "aurelia" else "zero_shot", None, outcome.answer or outcome.error
+    )
     node["state"] = "done" if outcome.state == "answered" else "failed"
     return node
 
 
-def _node(name: str, attempt: int | None, text: str | None) -> Node:
+def _make_node(name: str, attempt: int | None, text: str | None) -> NodeTrace:
     return {
         "node": name,
         "attempt": attempt,

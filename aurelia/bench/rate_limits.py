@@ -13,13 +13,13 @@ from aiolimiter import AsyncLimiter
 
 from aurelia_core.errors import ModelError, SettingsError
 
-PUSHED_BACK = frozenset({429, 503, 529})
-REFUSED = frozenset({401, 403})
-LONGEST_PAUSE = 3600.0
+OVERLOAD_STATUSES = frozenset({429, 503, 529})
+AUTH_STATUSES = frozenset({401, 403})
+LONGEST_PAUSE_SECONDS = 3600.0
 BURST_SECONDS = 1.0
 
 
-class Lane:
+class ProviderLimit:
     """The calls to one provider.
 
     Attributes:
@@ -86,10 +86,10 @@ class Lane:
             self.eased += 1
             self._eased_at = now
         if retry_after:
-            self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE))
+            self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE_SECONDS))
 
 
-class Traffic:
+class RateLimiter:
     """The lanes of all providers; `gate` is what the ledger passes for every try.
 
     Attributes:
@@ -111,7 +111,7 @@ class Traffic:
             on_refused: called when a provider refuses the key or the model's name.
         """
         self.refused: Exception | None = None
-        self.lanes: dict[str, Lane] = {}
+        self.lanes: dict[str, ProviderLimit] = {}
         self._most, self._rpm, self._on_refused = most, dict(rpm or {}), on_refused
         self._closed = False
         self._calm = asyncio.Event()
@@ -121,7 +121,7 @@ class Traffic:
     async def gate(self, spec: str) -> AsyncIterator[None]:
         """One try of a call to the model `spec` (`provider:model`)."""
         provider = spec.partition(":")[0]
-        lane = self.lanes.setdefault(provider, Lane(self._most, self._rpm.get(provider)))
+        lane = self.lanes.setdefault(provider, ProviderLimit(self._most, self._rpm.get(provider)))
         await lane.enter()
         if self._closed:
             lane.leave()
@@ -157,8 +157,8 @@ class Traffic:
         self.refused = self.refused or fault
         self._on_refused()
 
-    def _judge(self, lane: Lane, began: float, fault: Exception) -> None:
-        if isinstance(fault, SettingsError) or (isinstance(fault, ModelError) and fault.status in REFUSED):
+    def _judge(self, lane: ProviderLimit, began: float, fault: Exception) -> None:
+        if isinstance(fault, SettingsError) or (isinstance(fault, ModelError) and fault.status in AUTH_STATUSES):
             self.refuse(fault)
-        elif isinstance(fault, ModelError) and (fault.retry_after or fault.status in PUSHED_BACK):
+        elif isinstance(fault, ModelError) and (fault.retry_after or fault.status in OVERLOAD_STATUSES):
             lane.pushed_back(began, fault.retry_after)

@@ -26,45 +26,45 @@ COLUMNS: dict[Column, Task] = {
     "dm-match": "dm-match",
     "other": "av-qa",
 }
-Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+NonEmptyText = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
-class _Part(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Turn(_Part):
+class DialogueTurn(_StrictModel):
     """One earlier question of a dialogue about the clip, and its answer."""
 
-    question: Text
-    answer: Text
+    question: NonEmptyText
+    answer: NonEmptyText
 
 
-class Reason(_Part):
+class ReferenceStep(_StrictModel):
     """One step of the reference reasoning; `start` and `end` are seconds, `modality` is what it rests on, if known."""
 
-    text: Text
+    text: NonEmptyText
     start: float | None = Field(default=None, ge=0)
     end: float | None = Field(default=None, ge=0)
     modality: Modality | None = None
 
 
-class Source(_Part):
+class RecordSource(_StrictModel):
     """Where the record comes from: the data set, its split, and the item's own name and place there."""
 
-    dataset: Text
+    dataset: NonEmptyText
     split: str = ""
     item: str = Field(default="", description="The item's own id in the data set.")
     row: int | None = Field(default=None, ge=0, description="Its place in the annotation file, from 0.")
 
 
-def after(history: Iterable[tuple[str, str]], question: str) -> str:
+def question_with_history(history: Iterable[tuple[str, str]], question: str) -> str:
     """A question as it is put after a dialogue of (question, answer) pairs; itself where there is none."""
     said = "\n".join(f"Q: {asked}\nA: {answer}" for asked, answer in history)
     return f"The dialogue about this clip so far:\n{said}\nThe question now: {question}" if said else question
 
 
-class Record(_Part):
+class Record(_StrictModel):
     """One question of the benchmark.
 
     Attributes:
@@ -91,16 +91,16 @@ class Record(_Part):
     column: Column
     category: str = ""
     kinds: list[str] = []
-    video: Text
-    audio: list[Text] = Field(default=[], max_length=8)
-    question: Text
-    history: list[Turn] = []
-    choices: list[Text] = []
-    answers: list[Text] = Field(min_length=1)
-    synonyms: dict[str, list[Text]] = {}
-    reasoning: list[Reason] = []
-    source: Source
-    licence: Text = "unknown"
+    video: NonEmptyText
+    audio: list[NonEmptyText] = Field(default=[], max_length=8)
+    question: NonEmptyText
+    history: list[DialogueTurn] = []
+    choices: list[NonEmptyText] = []
+    answers: list[NonEmptyText] = Field(min_length=1)
+    synonyms: dict[str, list[NonEmptyText]] = {}
+    reasoning: list[ReferenceStep] = []
+    source: RecordSource
+    licence: NonEmptyText = "unknown"
     conflicts: list[str] = []
     missing: list[str] = []
 
@@ -111,7 +111,7 @@ class Record(_Part):
 
     def asked(self) -> str:
         """The question as it is put to a model: the dialogue so far, if any, before it."""
-        return after(((turn.question, turn.answer) for turn in self.history), self.question)
+        return question_with_history(((turn.question, turn.answer) for turn in self.history), self.question)
 
     @property
     def right(self) -> frozenset[int]:
@@ -136,12 +136,12 @@ class Record(_Part):
         return json.dumps(self.model_dump(exclude_defaults=True), ensure_ascii=False)
 
 
-def faults(error: ValidationError) -> str:
+def describe_validation_error(error: ValidationError) -> str:
     """What a validation found wrong, in one line: the first three faults, each with its field."""
     return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'record'}: {f['msg']}" for f in error.errors()[:3])
 
 
-def schema() -> dict[str, Any]:
+def record_schema() -> dict[str, Any]:
     """The JSON schema of a record."""
     return Record.model_json_schema()
 
@@ -159,7 +159,7 @@ def read_records(path: Path) -> Iterator[Record]:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            record = _parsed(line, f"{path.name}, line {number}")
+            record = _parse_record(line, f"{path.name}, line {number}")
             if record.id in seen:
                 raise InputError(
                     f"{path.name}, line {number}: the id {record.id!r} stands in line {seen[record.id]} too."
@@ -181,8 +181,8 @@ def write_records(records: Iterable[Record], path: Path) -> int:
     return count
 
 
-def _parsed(line: str, where: str) -> Record:
+def _parse_record(line: str, where: str) -> Record:
     try:
         return Record.model_validate_json(line)
     except ValidationError as error:
-        raise InputError(f"{where} is no benchmark record: {faults(error)}.") from None
+        raise InputError(f"{where} is no benchmark record: {describe_validation_error(error)}.") from None

@@ -18,20 +18,20 @@ from langgraph_sdk.errors import APIStatusError
 from aurelia_core.errors import AureliaError, InputError, MediaError, ModelError, SettingsError
 from aurelia_core.sanitize import sanitize_json
 
-CONNECT, SILENT = 10.0, 600.0
+CONNECT_SECONDS, READ_SECONDS = 10.0, 600.0
 """Seconds to connect, and that a server may say nothing (one that works on a run says so every few seconds)."""
-UPLOADS = 2
+UPLOADS_PER_SERVER = 2
 """Clips that are uploaded to one server at once, of the few that it takes."""
-_BLOCK = 1 << 20
-_BUSY = frozenset({408, 429})
-_STOPPED = frozenset({"CancelledError", "UserInterrupt", "UserRollback", "UserTimeout"})
+_READ_BYTES = 1 << 20
+_BUSY_STATUSES = frozenset({408, 429})
+_STOP_ERRORS = frozenset({"CancelledError", "UserInterrupt", "UserRollback", "UserTimeout"})
 
 
-class Gone(ModelError):
+class ServerUnavailable(ModelError):
     """A server that does not answer, or that stopped in the middle: another one may be asked the same."""
 
 
-class Served:
+class RemoteServer:
     """A server.
 
     Attributes:
@@ -63,10 +63,12 @@ class Served:
         self.rests_until = 0.0
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # Without an explicit None the client would send a person's LangSmith key along.
-        self._client = get_client(url=url, api_key=None, headers=headers, timeout=(CONNECT, SILENT, SILENT, None))
+        self._client = get_client(
+            url=url, api_key=None, headers=headers, timeout=(CONNECT_SECONDS, READ_SECONDS, READ_SECONDS, None)
+        )
         self._http = self._client.http.client
         self._held: dict[str, asyncio.Task[None]] = {}
-        self._uploading = asyncio.Semaphore(UPLOADS)
+        self._uploading = asyncio.Semaphore(UPLOADS_PER_SERVER)
 
     async def check(self, graphs: Sequence[str]) -> None:
         """Sees that it lets us in and serves these graphs.
@@ -84,7 +86,7 @@ class Served:
     async def alive(self) -> bool:
         """Whether it answers at all; asked once, where other requests try to connect for some seconds."""
         try:
-            async with httpx.AsyncClient(base_url=self._http.base_url, timeout=CONNECT) as client:
+            async with httpx.AsyncClient(base_url=self._http.base_url, timeout=CONNECT_SECONDS) as client:
                 return (await client.get("/ok")).is_success
         except httpx.HTTPError:
             return False
@@ -130,11 +132,11 @@ class Served:
         fault = output.get("__error__") if isinstance(output, dict) else None
         if isinstance(fault, dict):
             kind, said = str(fault.get("error")), str(fault.get("message"))
-            if kind in _STOPPED:
-                raise Gone(f"The server {self.name} stopped the run ({kind}).")
+            if kind in _STOP_ERRORS:
+                raise ServerUnavailable(f"The server {self.name} stopped the run ({kind}).")
             raise SettingsError(said) if kind == "SettingsError" else ModelError(said)
         if not isinstance(output, dict) or output.get("answer" if graph == "aurelia" else "zero_shot_answer") is None:
-            raise Gone(f"The server {self.name} ended the run without an answer.")
+            raise ServerUnavailable(f"The server {self.name} ended the run without an answer.")
         return output
 
     async def close(self) -> None:
@@ -152,18 +154,18 @@ class Served:
                 if there.is_success:
                     return
                 if there.status_code != httpx.codes.NOT_FOUND:
-                    self._refuse(there.status_code, _detail(there.text))
+                    self._refuse(there.status_code, _error_detail(there.text))
                 size = await asyncio.to_thread(lambda: path.stat().st_size)
                 given = await self._http.post(
                     "/clips",
                     params={"name": path.name, "kind": kind},
-                    content=_blocks(path),
+                    content=_file_blocks(path),
                     headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
                 )
                 if given.status_code in (413, 415, 422):
-                    raise MediaError(f"The server {self.name} does not take {path.name}: {_detail(given.text)}")
+                    raise MediaError(f"The server {self.name} does not take {path.name}: {_error_detail(given.text)}")
                 if not given.is_success:
-                    self._refuse(given.status_code, _detail(given.text))
+                    self._refuse(given.status_code, _error_detail(given.text))
                 if given.json().get("id") != clip:
                     raise MediaError(f"{path.name} changed while it was uploaded: try again when nothing writes to it.")
 
@@ -173,30 +175,30 @@ class Served:
         try:
             yield
         except APIStatusError as fault:
-            self._refuse(fault.status_code, _detail(fault.body))
+            self._refuse(fault.status_code, _error_detail(fault.body))
         except (httpx.HTTPError, json.JSONDecodeError) as fault:
             said = f"The server {self.name} does not answer ({type(fault).__name__}): see that it runs."
-            raise Gone(said, transient=True) from None
+            raise ServerUnavailable(said, transient=True) from None
 
     def _refuse(self, status: int, said: str) -> NoReturn:
         if status in (401, 403):
             raise SettingsError(f"The server {self.name} does not let you in: {said} (AURELIA_SERVER_TOKEN)")
         if status in (400, 422):
             raise SettingsError(f"The server {self.name} refuses the run: {said}")
-        if status in _BUSY or status >= 500:
-            raise Gone(f"The server {self.name} answers {status}: {said}", transient=True, status=status)
+        if status in _BUSY_STATUSES or status >= 500:
+            raise ServerUnavailable(f"The server {self.name} answers {status}: {said}", transient=True, status=status)
         if status == httpx.codes.NOT_FOUND:
             self._held.clear()
         raise ModelError(f"The server {self.name} answers {status}: {said}")
 
 
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
+async def _file_blocks(path: Path) -> AsyncIterator[bytes]:
     with await asyncio.to_thread(path.open, "rb") as file:
-        while block := await asyncio.to_thread(file.read, _BLOCK):
+        while block := await asyncio.to_thread(file.read, _READ_BYTES):
             yield block
 
 
-def _detail(body: Any) -> str:
+def _error_detail(body: Any) -> str:
     """What a refusal says, from its body, on one line."""
     if isinstance(body, str):
         with suppress(ValueError):

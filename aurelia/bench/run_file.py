@@ -12,16 +12,16 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from aurelia.bench.costs import BILLED, tables_of, total
+from aurelia.bench.costs import BILLED_TABLES, existing_tables, sum_usages
 from aurelia.bench.records import Record
-from aurelia.bench.run_schema import FORMAT, TABLES, connected, format_of, told
+from aurelia.bench.run_schema import CREATE_TABLES, RUN_FORMAT, connect_run_file, read_run_format, run_file_errors
 from aurelia_core.errors import InputError
 from aurelia_core.sqlite import parse_stored_json
 from aurelia_core.types import Usage
 
 Arm = Literal["zero_shot", "aurelia"]
 ARMS: tuple[Arm, ...] = ("zero_shot", "aurelia")
-State = Literal["answered", "failed"]
+OutcomeState = Literal["answered", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Outcome:
         state: `answered` or `failed`; a failed one is asked again when the run goes on.
         answer: the target's answer, None when it failed.
         choice: the choice that the target node read from it, None without choices or when it names none.
-        result: of `aurelia`, the keys of `aurelia.run.ask.RESULT_KEYS`; of `zero_shot`, its clip, models and warnings; and
+        result: of `aurelia`, the keys of `aurelia.run.result.RESULT_KEYS`; of `zero_shot`, its clip, models and warnings; and
             `server`, where one answered.
         error: why it failed.
         tries: how often it was asked so far.
@@ -47,7 +47,7 @@ class Outcome:
     record: str
     arm: Arm
     rollout: int
-    state: State
+    state: OutcomeState
     answer: str | None
     choice: str | None
     result: dict[str, Any] | None
@@ -59,7 +59,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class StoredScore:
     """One score of one outcome: `value` None where it cannot be told, `how` it was found, `said` by whom or why."""
 
     record: str
@@ -71,13 +71,13 @@ class Mark:
     said: str | None = None
 
 
-class Standing(NamedTuple):
+class OutcomeSummary(NamedTuple):
     """What a run needs to know of an outcome to go on: the fields of `Outcome` without its long ones."""
 
     record: str
     arm: Arm
     rollout: int
-    state: State
+    state: OutcomeState
     answer: str | None
     choice: str | None
     tries: int
@@ -85,9 +85,9 @@ class Standing(NamedTuple):
 
 _FIELDS = [field.name for field in fields(Outcome)]
 _OUTCOME = ", ".join(f"o.{name}" for name in _FIELDS)
-_STANDING = ", ".join(f"o.{name}" for name in Standing._fields)
+_SUMMARY = ", ".join(f"o.{name}" for name in OutcomeSummary._fields)
 _SERVER = "json_extract(result, '$.server')"
-_MARK = ", ".join(f"m.{field.name}" for field in fields(Mark))
+_SCORE = ", ".join(f"m.{field.name}" for field in fields(StoredScore))
 
 
 class RunFile:
@@ -97,7 +97,7 @@ class RunFile:
         """Opens a file that is known to be a run, or is about to become one."""
         self.path = path
         # A write in the middle of a read of the same connection fails when somebody else has written meanwhile.
-        self._connection, self._writer = connected(path), connected(path)
+        self._connection, self._writer = connect_run_file(path), connect_run_file(path)
 
     @classmethod
     def create(cls, path: Path, records: Iterable[Record], meta: Mapping[str, Any]) -> "RunFile":
@@ -113,19 +113,19 @@ class RunFile:
         """
         if cls.begun(path):
             raise InputError(f"{path.name} holds a run already: open it to go on, or name another file.")
-        with told(path):
+        with run_file_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             run = cls(path)
         try:
-            with told(path):
-                run._fill(records, {**meta, "created": time.time(), "format": FORMAT})
+            with run_file_errors(path):
+                run._fill(records, {**meta, "created": time.time(), "format": RUN_FORMAT})
         except BaseException:
             run.close()
             raise
         return run
 
     def _fill(self, records: Iterable[Record], meta: Mapping[str, Any]) -> None:
-        self._writer.executescript(TABLES)
+        self._writer.executescript(CREATE_TABLES)
         with self._writer as connection:
             rows = ((place, record.id, record.line()) for place, record in enumerate(records))
             connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
@@ -140,12 +140,12 @@ class RunFile:
         """
         if not path.is_file():
             raise InputError(f"There is no run file {path.name!r}: check its path, or make one with bench run.")
-        with told(path):
-            found = format_of(path)
-        if found != FORMAT:
-            made = f"has format {found}, and this version reads {FORMAT}" if found else "is no run file"
+        with run_file_errors(path):
+            found = read_run_format(path)
+        if found != RUN_FORMAT:
+            made = f"has format {found}, and this version reads {RUN_FORMAT}" if found else "is no run file"
             raise InputError(f"{path.name} {made}: name a file that bench run has made.")
-        with told(path):
+        with run_file_errors(path):
             return cls(path)
 
     @staticmethod
@@ -155,8 +155,8 @@ class RunFile:
         Raises:
             InputError: there is a file of another kind.
         """
-        with told(path):
-            return path.exists() and format_of(path) is not None
+        with run_file_errors(path):
+            return path.exists() and read_run_format(path) is not None
 
     def close(self) -> None:
         """Closes the file."""
@@ -177,19 +177,19 @@ class RunFile:
 
         Those of the latest session are `limit` (null: none) and `left_out` (questions without their media).
         """
-        with told(self.path):
+        with run_file_errors(self.path):
             return {
                 key: parse_stored_json(value) for key, value in self._connection.execute("SELECT key, value FROM meta")
             }
 
     def store_meta(self, key: str, value: Any) -> None:
         """Lays down one JSON value."""
-        with told(self.path), self._writer as connection:
+        with run_file_errors(self.path), self._writer as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     def records(self) -> Iterator[Record]:
         """The run's questions, in the order of their file."""
-        with told(self.path):
+        with run_file_errors(self.path):
             for (line,) in self._connection.execute("SELECT record FROM records ORDER BY position"):
                 yield Record.model_validate_json(line)
 
@@ -199,31 +199,31 @@ class RunFile:
         Raises:
             InputError: the run has none of that id.
         """
-        with told(self.path):
+        with run_file_errors(self.path):
             row = self._connection.execute("SELECT record FROM records WHERE id = ?", (name,)).fetchone()
             if row:
                 return Record.model_validate_json(row[0])
         raise InputError(f"{self.path.name} holds no record {name!r}.")
 
     def outcomes(
-        self, arm: Arm | None = None, *, state: State | None = None, rollout: int | None = None
+        self, arm: Arm | None = None, *, state: OutcomeState | None = None, rollout: int | None = None
     ) -> Iterator[Outcome]:
         """The outcomes so far in the order of the records, one at a time: all, or those of an arm, state or rollout."""
         query = f"""SELECT {_OUTCOME} FROM outcomes o JOIN records r ON r.id = o.record
             WHERE o.arm = coalesce(?, o.arm) AND o.state = coalesce(?, o.state) AND o.rollout = coalesce(?, o.rollout)
             ORDER BY r.position, o.arm, o.rollout"""
-        with told(self.path):
+        with run_file_errors(self.path):
             for row in self._connection.execute(query, (arm, state, rollout)):
                 known = dict(zip(_FIELDS, row, strict=True))
                 result, usage = known["result"], parse_stored_json(known["usage"])
                 yield Outcome(**{**known, "result": parse_stored_json(result) if result else None, "usage": usage})
 
-    def standings(self, rollout: int | None = None) -> Iterator[Standing]:
+    def standings(self, rollout: int | None = None) -> Iterator[OutcomeSummary]:
         """All outcomes so far in short, in no particular order."""
-        query = f"SELECT {_STANDING} FROM outcomes o WHERE o.rollout = coalesce(?, o.rollout)"
-        with told(self.path):
+        query = f"SELECT {_SUMMARY} FROM outcomes o WHERE o.rollout = coalesce(?, o.rollout)"
+        with run_file_errors(self.path):
             for row in self._connection.execute(query, (rollout,)):
-                yield Standing(*row)
+                yield OutcomeSummary(*row)
 
     def store_outcomes(self, *outcomes: Outcome, session: int | None = None) -> None:
         """Stores outcomes together, each in place of an earlier one of the same record, arm and rollout.
@@ -232,23 +232,23 @@ class RunFile:
             *outcomes: the outcomes.
             session: the session that found them, which is noted to be at work still.
         """
-        rows = [_row(outcome) for outcome in outcomes]
-        with told(self.path), self._writer as connection:
+        rows = [_outcome_values(outcome) for outcome in outcomes]
+        with run_file_errors(self.path), self._writer as connection:
             connection.executemany(f"INSERT OR REPLACE INTO outcomes VALUES ({','.join('?' * len(_FIELDS))})", rows)
             connection.execute("UPDATE sessions SET last = ? WHERE number = ?", (time.time(), session))
 
-    def marks(self, metric: str | None = None) -> Iterator[Mark]:
+    def marks(self, metric: str | None = None) -> Iterator[StoredScore]:
         """The scores so far in the order of the records: all, or those of one metric."""
-        query = f"""SELECT {_MARK} FROM marks m JOIN records r ON r.id = m.record
+        query = f"""SELECT {_SCORE} FROM marks m JOIN records r ON r.id = m.record
             WHERE m.metric = coalesce(?, m.metric) ORDER BY r.position, m.arm, m.rollout, m.metric"""
-        with told(self.path):
+        with run_file_errors(self.path):
             for row in self._connection.execute(query, (metric,)):
-                yield Mark(*row)
+                yield StoredScore(*row)
 
-    def store_marks(self, marks: Iterable[Mark]) -> None:
+    def store_marks(self, marks: Iterable[StoredScore]) -> None:
         """Stores scores, each in place of an earlier one of the same outcome and metric."""
         rows = [astuple(mark) for mark in marks]
-        with told(self.path), self._writer as connection:
+        with run_file_errors(self.path), self._writer as connection:
             connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def bill(self) -> Usage:
@@ -257,13 +257,15 @@ class RunFile:
         Of what servers answered it counts what their results state; what they spent in vain is not known here.
         """
         stated = f"SELECT usage FROM outcomes WHERE {_SERVER} IS NOT NULL"
-        with told(self.path):
-            return total(text for (text,) in (*self._ledger("usage", BILLED), *self._connection.execute(stated)))
+        with run_file_errors(self.path):
+            return sum_usages(
+                text for (text,) in (*self._ledger("usage", BILLED_TABLES), *self._connection.execute(stated))
+            )
 
     def servers(self) -> dict[str, int]:
         """How many answers came from each server; empty for a run that was asked on this machine alone."""
         query = f"SELECT {_SERVER}, count(*) FROM outcomes WHERE {_SERVER} IS NOT NULL GROUP BY 1 ORDER BY 1"
-        with told(self.path):
+        with run_file_errors(self.path):
             return dict(self._connection.execute(query).fetchall())
 
     def reported(self) -> dict[str, dict[str, list[str]]]:
@@ -276,25 +278,25 @@ class RunFile:
         return found
 
     def _ledger(self, what: str, tables: Sequence[str] = ("calls",)) -> Iterator[tuple[Any, ...]]:
-        with told(self.path):
-            for table in tables_of(self._connection, tables):
+        with run_file_errors(self.path):
+            for table in existing_tables(self._connection, tables):
                 yield from self._connection.execute(f"SELECT {what} FROM {table}")
 
     def begin_session(self) -> int:
         """Notes that a process begins to work on the run, and gives the number to store its outcomes with."""
         now = time.time()
-        with told(self.path), self._writer as connection:
+        with run_file_errors(self.path), self._writer as connection:
             return int(connection.execute("INSERT INTO sessions VALUES (NULL, ?, ?)", (now, now)).lastrowid or 0)
 
     def seconds(self) -> float:
         """How long the run was worked on, in all sessions together."""
         # A clock that is put back must not take from the sessions before.
         query = "SELECT coalesce(sum(max(0, last - started)), 0) FROM sessions"
-        with told(self.path):
+        with run_file_errors(self.path):
             return float(self._connection.execute(query).fetchone()[0])
 
 
-def _row(outcome: Outcome) -> list[Any]:
+def _outcome_values(outcome: Outcome) -> list[Any]:
     """An outcome as its table holds it."""
     row = {name: getattr(outcome, name) for name in _FIELDS}
     row["result"] = json.dumps(outcome.result) if outcome.result else None

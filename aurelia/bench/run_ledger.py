@@ -13,25 +13,25 @@ from pathlib import Path
 
 from langchain_core.runnables import RunnableConfig
 
-from aurelia.bench.rate_limits import Traffic
-from aurelia.bench.run_schema import told
+from aurelia.bench.rate_limits import RateLimiter
+from aurelia.bench.run_schema import run_file_errors
 from aurelia_core.errors import ModelError
-from aurelia_core.models.call_ledger import Call, Ledger, Reply
+from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
 from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 
 @dataclass
-class Account:
+class CallAccount:
     """Who pays for the calls that are made on its behalf, and what they have cost so far."""
 
     payer: str
     usage: Usage
 
 
-_PAYING: ContextVar[Account] = ContextVar("paying")
+_CURRENT_ACCOUNT: ContextVar[CallAccount] = ContextVar("paying")
 
 
-class RunLedger(Ledger):
+class RunLedger(CallLedger):
     """A ledger in a run file.
 
     Attributes:
@@ -39,7 +39,7 @@ class RunLedger(Ledger):
     """
 
     def __init__(
-        self, path: Path, traffic: Traffic, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, path: Path, traffic: RateLimiter, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         """Opens nothing yet.
 
@@ -52,19 +52,19 @@ class RunLedger(Ledger):
         self.spent: Usage = NO_USAGE
 
     @contextmanager
-    def account(self, payer: str) -> Iterator[Account]:
+    def account(self, payer: str) -> Iterator[CallAccount]:
         """All calls made within are `payer`'s (also in tasks that are started within)."""
-        account = Account(payer, NO_USAGE)
-        token = _PAYING.set(account)
+        account = CallAccount(payer, NO_USAGE)
+        token = _CURRENT_ACCOUNT.set(account)
         try:
             yield account
         finally:
-            _PAYING.reset(token)
-            self.forget(payer)
+            _CURRENT_ACCOUNT.reset(token)
+            self.forget_run(payer)
 
-    async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
+    async def call(self, call: ModelCall, config: RunnableConfig | None = None) -> LedgerReply:
         """As the ledger's, in the name of the payer."""
-        account = _PAYING.get()
+        account = _CURRENT_ACCOUNT.get()
         try:
             reply = await super().call(call._replace(run=account.payer), config)
         except ModelError as fault:
@@ -73,12 +73,12 @@ class RunLedger(Ledger):
         account.usage = add_usage(account.usage, reply.usage)
         return reply
 
-    def settle(self, run: str, *replies: Reply) -> None:
+    def mark_billed(self, run: str, *replies: LedgerReply) -> None:
         """As the ledger's, in the name of the payer."""
-        super().settle(_PAYING.get().payer, *replies)
+        super().mark_billed(_CURRENT_ACCOUNT.get().payer, *replies)
 
-    def _spend(self, usage: Usage) -> None:
+    def _on_spent(self, usage: Usage) -> None:
         self.spent = add_usage(self.spent, usage)
 
     def _usable(self) -> AbstractContextManager[None]:
-        return told(self._path)
+        return run_file_errors(self._path)

@@ -16,13 +16,14 @@ from aurelia.bench.records import Record, Task, read_records
 from aurelia.bench.run_file import ARMS, Arm, RunFile
 from aurelia_core.errors import InputError
 from aurelia_core.types import Role
-from state.context import Context
+from state.context import Context, with_current_names
+from targets import find_target
 
-PACKAGES = (
+RECORDED_PACKAGES = (
     "aurelia", "langgraph", "langchain-core", "langchain-openai", "langchain-google-genai", "transformers", "torch",
     "numpy", "scipy", "librosa", "av", "decord", "pydantic",
 )  # fmt: skip
-_FREE = ("profile", "compare", "rollout")
+_FREE_SETTINGS = ("profile", "compare", "rollout")
 """Settings that may differ: a preset's name decides nothing, the arms say what is compared, a rollout stands apart."""
 
 
@@ -100,10 +101,10 @@ def make_plan(*, arms: str, tasks: Sequence[str], rpm: Sequence[str], **known: A
     if len(ordered) < len(wanted) or not ordered:
         raise InputError(f"The arms {arms!r} cannot be run: use {' or '.join(ARMS)}, or both with a comma between.")
     chosen: Any = tuple(sorted(set(tasks)))
-    return Plan(arms=ordered, tasks=chosen, rpm=dict(map(_rate, rpm)), **known)
+    return Plan(arms=ordered, tasks=chosen, rpm=dict(map(_parse_rate, rpm)), **known)
 
 
-def _rate(entry: str) -> tuple[str, float]:
+def _parse_rate(entry: str) -> tuple[str, float]:
     provider, _, number = entry.partition("=")
     try:
         return provider, float(number)
@@ -111,26 +112,26 @@ def _rate(entry: str) -> tuple[str, float]:
         raise InputError(f"--rpm {entry} cannot be used: write PROVIDER=CALLS_A_MINUTE, as in openai=60.") from None
 
 
-def settings(context: Context, plan: Plan) -> dict[str, Any]:
+def answer_settings(context: Context, plan: Plan) -> dict[str, Any]:
     """All settings that decide the answers of a run: those of a question, and which questions are asked."""
     arms = [arm for arm in ARMS if arm in plan.arms]
     # A benchmark asks no person, so `review` decides nothing.
     return {**context.model_dump(mode="json", exclude={"review"}), "arms": arms, "tasks": sorted(plan.tasks)}
 
 
-def specs(context: Context, plan: Plan) -> set[str]:
+def all_planned_models(context: Context, plan: Plan) -> set[str]:
     """Every model that the plan's arms may ask, fallbacks and the describer included, as `provider:model`."""
-    roles = models(context, plan)
+    roles = planned_models(context, plan)
     instead = [spec for role, spec in context.fallbacks().items() if role in roles]
     return {*roles.values(), *instead, *filter(None, [context.describer])}
 
 
-def models(context: Context, plan: Plan) -> dict[Role, str]:
+def planned_models(context: Context, plan: Plan) -> dict[Role, str]:
     """The models that the plan's arms ask, by role."""
     return {"target": context.target} if plan.arms == ("zero_shot",) else context.models()
 
 
-def read(path: Path, plan: Plan) -> list[Record]:
+def read_planned_records(path: Path, plan: Plan) -> list[Record]:
     """The records of a file that the plan asks about, in its order.
 
     Raises:
@@ -143,7 +144,7 @@ def read(path: Path, plan: Plan) -> list[Record]:
     return records
 
 
-def sha256(records: Iterable[Record]) -> str:
+def records_sha256(records: Iterable[Record]) -> str:
     """The SHA-256 (hex) of the records' content."""
     digest = hashlib.sha256()
     for record in records:
@@ -151,10 +152,10 @@ def sha256(records: Iterable[Record]) -> str:
     return digest.hexdigest()
 
 
-def versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """The versions of what is installed here and may decide an answer."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in RECORDED_PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -162,7 +163,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def opened(path: Path, records: Sequence[Record], context: Context, plan: Plan, media: str | None) -> RunFile:
+def open_or_create_run(
+    path: Path, records: Sequence[Record], context: Context, plan: Plan, media: str | None
+) -> RunFile:
     """The run in this file: a new one, or the one that is there, if it was made with the same settings.
 
     Args:
@@ -176,15 +179,16 @@ def opened(path: Path, records: Sequence[Record], context: Context, plan: Plan, 
         InputError: the run that is there has other settings, prompts or records; the message names the difference.
     """
     told: dict[str, Any] = {
-        "settings": settings(context, plan),
-        "prompts": prompts.hashes(),
-        "records_sha256": sha256(records),
+        "settings": answer_settings(context, plan),
+        "prompts": prompts.prompt_hashes(),
+        "target_rows": target_row_hashes(context),
+        "records_sha256": records_sha256(records),
     }
     if not RunFile.begun(path):
-        known = {**told, "models": models(context, plan), "versions": versions(), "media": media}
+        known = {**told, "models": planned_models(context, plan), "versions": installed_versions(), "media": media}
         return RunFile.create(path, records, known)
     run = RunFile.open(path)
-    changed = differences({key: run.meta.get(key) for key in told}, told)
+    changed = find_differences(_recorded_values(run.meta, told), told)
     if not changed:
         return run
     run.close()
@@ -193,20 +197,40 @@ def opened(path: Path, records: Sequence[Record], context: Context, plan: Plan, 
     )
 
 
-def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def target_row_hashes(context: Context) -> dict[str, str]:
+    """The first 12 hex digits of the SHA-256 of the target row of each target model: how that model is asked."""
+    model_ids = [context.target, context.target_fallback]
+    rows = {model_id: find_target(model_id).model_dump_json() for model_id in model_ids if model_id}
+    return {model_id: hashlib.sha256(row.encode()).hexdigest()[:12] for model_id, row in rows.items()}
+
+
+def _recorded_values(meta: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What an existing run was made with, in today's form. What an older version did not record counts as unchanged."""
+    found: dict[str, Any] = {}
+    for group, value in now.items():
+        found[group] = meta.get(group, value)
+        if isinstance(value, dict) and group != "settings":
+            found[group] = {**value, **found[group]}
+    defaults = Context().model_dump(mode="json")
+    recorded = with_current_names(found["settings"])
+    found["settings"] = {name: recorded.get(name, defaults.get(name)) for name in {*now["settings"], *recorded}}
+    return found
+
+
+def find_differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs, each as "key: was -> now"; what may differ is passed over."""
     found = []
     for group in now:
         old, new = was[group], now[group]
         if not isinstance(new, dict):
-            found += [f"{group}: {_short(old)} -> {_short(new)}"] if old != new else []
+            found += [f"{group}: {_shorten(old)} -> {_shorten(new)}"] if old != new else []
             continue
-        for key in sorted({*new, *(old or {})} - set(_FREE)):
+        for key in sorted({*new, *(old or {})} - set(_FREE_SETTINGS)):
             before, after = (old or {}).get(key), new.get(key)
             label = key if group == "settings" else f"{group}.{key}"
-            found += [f"{label}: {_short(before)} -> {_short(after)}"] if before != after else []
+            found += [f"{label}: {_shorten(before)} -> {_shorten(after)}"] if before != after else []
     return found
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     return str(value)[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -9,8 +9,8 @@ from typing import Any
 from aurelia_core.errors import InputError
 from aurelia_core.sqlite import parse_stored_json, storage_errors
 
-FORMAT = 1
-TABLES = """
+RUN_FORMAT = 1
+CREATE_TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS records (position INTEGER NOT NULL, id TEXT PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS outcomes (
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS sessions (number INTEGER PRIMARY KEY, started REAL NO
 """
 
 
-def connected(path: Path) -> sqlite3.Connection:
+def connect_run_file(path: Path) -> sqlite3.Connection:
     """A connection that any thread may use, to a file that other processes may read meanwhile (WAL)."""
     connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
     try:
@@ -35,7 +35,7 @@ def connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def format_of(path: Path) -> Any:
+def read_run_format(path: Path) -> Any:
     """The format of the run in this file, None where there is none yet.
 
     Raises:
@@ -52,7 +52,7 @@ def format_of(path: Path) -> Any:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def run_file_errors(path: Path) -> Iterator[None]:
     """SQLite's complaints as errors of ours, which name the file.
 
     Raises:

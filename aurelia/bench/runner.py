@@ -12,28 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from aurelia.bench import run_plan as plans
-from aurelia.bench.claim import claimed
-from aurelia.bench.local_runner import Asker, LocalAsker
-from aurelia.bench.media import missing
-from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.claim import lock_run_file
+from aurelia.bench.local_runner import Executor, LocalExecutor
+from aurelia.bench.media import find_missing_media
+from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
-from aurelia.bench.remote_runner import ServerAsker, connected
+from aurelia.bench.remote_runner import RemoteExecutor, connect_servers
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.session import Session, Tell
-from aurelia.bench.threads import Threads, threads_in
+from aurelia.bench.session import EventCallback, Session
+from aurelia.bench.threads import RunThreads, open_run_threads
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
 from state.context import Context
 
-_NAMED = 5
+_MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
-class House:
+class RunResources:
     """What a run uses of this machine.
 
     Attributes:
@@ -86,9 +86,9 @@ async def run_bench(
     out: Path,
     context: Context,
     plan: Plan,
-    house: House,
+    house: RunResources,
     *,
-    tell: Tell = lambda event: None,
+    tell: EventCallback = lambda event: None,
     interrupted: asyncio.Event | None = None,
 ) -> dict[str, Any]:
     """Asks what is left to ask of a benchmark.
@@ -109,19 +109,19 @@ async def run_bench(
         InputError: the records, media, settings or the run file cannot be used, or a provider refuses the key; what is
             stored is kept.
     """
-    records, store = plans.read(file, plan), house.clips()
+    records, store = plans.read_planned_records(file, plan), house.clips()
     async with AsyncExitStack() as held:
-        held.enter_context(claimed(out))
-        threads = await held.enter_async_context(threads_in(house.checkpoint))
-        asked, left_out = await asyncio.to_thread(_with_media, records, plan, store, file.name)
+        held.enter_context(lock_run_file(out))
+        threads = await held.enter_async_context(open_run_threads(house.checkpoint))
+        asked, left_out = await asyncio.to_thread(_select_with_media, records, plan, store, file.name)
         media = house.media.name if house.media else None
         stop = interrupted or asyncio.Event()
-        traffic = Traffic(plan.concurrency, plan.rpm, on_refused=stop.set)
+        traffic = RateLimiter(plan.concurrency, plan.rpm, on_refused=stop.set)
         ledger = RunLedger(out, traffic, sleep=house.sleep)
-        asker = await _asker(context, plan, house, store, ledger, traffic, threads, tell)
+        asker = await _make_executor(context, plan, house, store, ledger, traffic, threads, tell)
         held.push_async_callback(asker.close)
-        run = held.enter_context(plans.opened(out, records, context, plan, media))
-        held.push_async_callback(ledger.apart, ledger.close)
+        run = held.enter_context(plans.open_or_create_run(out, records, context, plan, media))
+        held.push_async_callback(ledger.run_in_writer_thread, ledger.close)
         ledger.spent = run.bill()
         if threads:
             threads.belong(run)
@@ -129,41 +129,41 @@ async def run_bench(
         return await session.carry_out(asked, left_out, stop)
 
 
-async def _asker(
+async def _make_executor(
     context: Context,
     plan: Plan,
-    house: House,
+    house: RunResources,
     store: ClipStore,
     ledger: RunLedger,
-    traffic: Traffic,
-    threads: Threads | None,
-    tell: Tell,
-) -> Asker:
+    traffic: RateLimiter,
+    threads: RunThreads | None,
+    tell: EventCallback,
+) -> Executor:
     """Who asks, with all that would refuse every question looked into."""
     if context.review != "none":
         raise InputError('A benchmark waits for nobody: take review = "reasoning" out of the profile.')
     if not house.servers:
-        desk = Desk(house.settings, providers=house.providers, store=store, ledger=ledger)
-        await asyncio.to_thread(_make_models, desk, context, plan)
-        return LocalAsker(context, desk, ledger, plan.concurrency, threads)
+        desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger)
+        await asyncio.to_thread(_check_models, desk, context, plan)
+        return LocalExecutor(context, desk, ledger, plan.concurrency, threads)
     if plan.rpm:
         raise InputError("--rpm is kept where models are asked, so it cannot be with --server: leave it out.")
 
     def note(text: str) -> None:
         tell({"event": "note", "text": text})
 
-    servers = await connected(house.servers, house.token, plan.arms, note)
+    servers = await connect_servers(house.servers, house.token, plan.arms, note)
     at_once, sleep = plan.concurrency, house.sleep
-    return ServerAsker(servers, context, store, ledger, traffic, at_once, sleep, graphs=plan.arms, note=note)
+    return RemoteExecutor(servers, context, store, ledger, traffic, at_once, sleep, graphs=plan.arms, note=note)
 
 
-def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: str) -> tuple[list[Record], int]:
+def _select_with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: str) -> tuple[list[Record], int]:
     """The records to ask about, and how many were left out for want of their media."""
     wanted = list(records if plan.require_media else records[: plan.limit])
-    gone = missing(wanted, store)
+    gone = find_missing_media(wanted, store)
     there = [record for record in wanted if not gone.keys() & {record.video, *record.audio}]
     if gone and not plan.require_media:
-        named = "; ".join([*list(gone.values())[:_NAMED], *(["…"] if len(gone) > _NAMED else [])])
+        named = "; ".join([*list(gone.values())[:_MAX_NAMED], *(["…"] if len(gone) > _MAX_NAMED else [])])
         without = len(wanted) - len(there)
         raise InputError(
             f"{len(gone)} of the media of {name} cannot be used ({named}): name their folder with --media, or leave"
@@ -174,8 +174,8 @@ def _with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: s
     return there[: plan.limit], len(wanted) - len(there)
 
 
-def _make_models(desk: Desk, context: Context, plan: Plan) -> None:
-    specs = plans.specs(context, plan)
+def _check_models(desk: ModelClient, context: Context, plan: Plan) -> None:
+    specs = plans.all_planned_models(context, plan)
     for spec in specs:
         desk.model(spec)
     providers = {spec.partition(":")[0] for spec in specs}

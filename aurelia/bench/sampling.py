@@ -16,12 +16,12 @@ from aurelia.bench.records import COLUMNS, Column, Record
 from aurelia_core.errors import InputError
 
 Composition = Literal["paper", "even", "proportional"]
-_DATA = Path(__file__).parent / "data" / "paper_composition.csv"
+_PAPER_CSV = Path(__file__).parent / "data" / "paper_composition.csv"
 _Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Category:
+class PaperCategory:
     """One of the paper's 17 categories (Table 2): the columns that share it, and its number of questions."""
 
     name: str
@@ -40,7 +40,7 @@ class Stratum:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampleResult:
     """The subset in the order of the file, what each stratum gave, and how many records belong to no stratum."""
 
     records: list[Record]
@@ -49,16 +49,16 @@ class Sampled:
 
 
 @cache
-def paper_composition() -> tuple[Category, ...]:
+def paper_composition() -> tuple[PaperCategory, ...]:
     """The paper's categories with their questions, 4,504 in all."""
-    lines = [line for line in _DATA.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    lines = [line for line in _PAPER_CSV.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     return tuple(
-        Category(row["category"], frozenset(map(_column, row["task"].split("|"))), int(row["questions"]))
+        PaperCategory(row["category"], frozenset(map(_parse_column, row["task"].split("|"))), int(row["questions"]))
         for row in csv.DictReader(lines)
     )
 
 
-def sample(records: Sequence[Record], size: int | None, seed: int, composition: Composition) -> Sampled:
+def draw_sample(records: Sequence[Record], size: int | None, seed: int, composition: Composition) -> SampleResult:
     """A subset of `size` records, the same for the same records and seed in whatever order they come.
 
     The size is divided among the categories by largest remainders, and a category's share among the columns that hold
@@ -75,18 +75,18 @@ def sample(records: Sequence[Record], size: int | None, seed: int, composition: 
     """
     pools = _pools(records, composition)
     parts = _weights(pools, composition)
-    size = size if size is not None else _whole(parts, composition)
+    size = size if size is not None else _default_size(parts, composition)
     if size < 1:
         raise InputError(f"--size {size} cannot be used: ask for one record or more.")
     strata = []
     taken: set[str] = set()
     for category, wanted in largest_remainder(parts, size).items():
         pool = pools.get(category, [])
-        chosen = _drawn(pool, min(wanted, len(pool)), seed)
+        chosen = _draw(pool, min(wanted, len(pool)), seed)
         taken |= chosen
         strata.append(Stratum(category, wanted, len(pool), len(chosen)))
     outside = len(records) - sum(map(len, pools.values()))
-    return Sampled([record for record in records if record.id in taken], strata, outside)
+    return SampleResult([record for record in records if record.id in taken], strata, outside)
 
 
 def largest_remainder(weights: Mapping[_Key, int], size: int) -> dict[_Key, int]:
@@ -104,11 +104,11 @@ def largest_remainder(weights: Mapping[_Key, int], size: int) -> dict[_Key, int]
     return shares
 
 
-def _column(task: str) -> Column:
+def _parse_column(task: str) -> Column:
     for column in COLUMNS:
         if column == task.strip().lower():
             return column
-    raise InputError(f"{_DATA.name} names the task {task!r}, which is none of {', '.join(COLUMNS)}.")
+    raise InputError(f"{_PAPER_CSV.name} names the task {task!r}, which is none of {', '.join(COLUMNS)}.")
 
 
 def _pools(records: Sequence[Record], composition: Composition) -> dict[str, list[Record]]:
@@ -128,20 +128,20 @@ def _weights(pools: Mapping[str, list[Record]], composition: Composition) -> dic
     return {name: 1 if composition == "even" else len(pools[name]) for name in sorted(pools)}
 
 
-def _whole(parts: Mapping[str, int], composition: Composition) -> int:
+def _default_size(parts: Mapping[str, int], composition: Composition) -> int:
     if composition == "even":
         raise InputError("--size is needed with an even composition: say how many records you want.")
     return sum(parts.values())
 
 
-def _drawn(pool: Sequence[Record], size: int, seed: int) -> set[str]:
+def _draw(pool: Sequence[Record], size: int, seed: int) -> set[str]:
     counts = Counter(record.column for record in pool)
     shares = largest_remainder({column: counts[column] for column in sorted(counts)}, size)
     ids = {column: [record.id for record in pool if record.column == column] for column in shares}
-    places = {column: sorted(ids[column], key=lambda name: _place(name, seed)) for column in shares}
+    places = {column: sorted(ids[column], key=lambda name: _draw_rank(name, seed)) for column in shares}
     return {name for column, share in shares.items() for name in places[column][:share]}
 
 
-def _place(name: str, seed: int) -> bytes:
+def _draw_rank(name: str, seed: int) -> bytes:
     """A record's place in the draw: it depends on nothing but its id and the seed."""
     return hashlib.sha256(f"{seed}\n{name}".encode()).digest()

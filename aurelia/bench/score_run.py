@@ -7,29 +7,31 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
-from aurelia.bench.caption_metrics import METRICS
-from aurelia.bench.claim import claimed
-from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.caption_metrics import CAPTION_METRICS
+from aurelia.bench.claim import lock_run_file
+from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
-from aurelia.bench.run_file import Arm, Mark, Outcome, RunFile
+from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
 from aurelia.bench.run_ledger import RunLedger
-from aurelia.bench.runner import House
-from aurelia.bench.scoring import CAPTIONING, Judge, score_captions, score_outcome
-from aurelia.bench.scoring import Mark as Scored
-from aurelia_core.models.client import Desk
+from aurelia.bench.runner import RunResources
+from aurelia.bench.scoring import CAPTIONING, Judge, score_answer, score_captions
+from aurelia.bench.scoring import MetricScore as Scored
+from aurelia_core.models.client import ModelClient
 
-Score = Callable[[Record, str], Awaitable[Sequence[Scored]]]
-BATCH = 200
-OURS = {"correct", *METRICS}
+AnswerScorer = Callable[[Record, str], Awaitable[Sequence[Scored]]]
+_BATCH = 200
+_OWN_METRICS = {"correct", *CAPTION_METRICS}
 """The metrics that are looked for here; a run file may hold others beside them."""
 
 
-async def by_rule(record: Record, answer: str) -> Sequence[Scored]:
+async def score_without_judge(record: Record, answer: str) -> Sequence[Scored]:
     """An answer's scores without a judge."""
-    return await score_outcome(record, answer)
+    return await score_answer(record, answer)
 
 
-async def mark_run(path: Path, *, house: House | None = None, judge: str | None = None, concurrency: int = 8) -> int:
+async def score_run_file(
+    path: Path, *, house: RunResources | None = None, judge: str | None = None, concurrency: int = 8
+) -> int:
     """Scores what is not scored yet, and keeps the scores.
 
     Args:
@@ -45,55 +47,55 @@ async def mark_run(path: Path, *, house: House | None = None, judge: str | None 
     Raises:
         InputError: the file is no run, another process works on it, or there is no such judge.
     """
-    with claimed(path), RunFile.open(path) as run:
+    with lock_run_file(path), RunFile.open(path) as run:
         if judge is None or house is None:
-            return await _mark(run, by_rule, False, concurrency)
-        ledger = RunLedger(path, Traffic(concurrency, {}), sleep=house.sleep)
-        desk = Desk(house.settings, providers=house.providers, store=house.store, ledger=ledger)
+            return await _score_outcomes(run, score_without_judge, False, concurrency)
+        ledger = RunLedger(path, RateLimiter(concurrency, {}), sleep=house.sleep)
+        desk = ModelClient(house.settings, providers=house.providers, store=house.store, ledger=ledger)
         desk.model(judge)
         asked = Judge(desk, judge)
 
         async def by_judge(record: Record, answer: str) -> Sequence[Scored]:
             with ledger.account(f"judge/{record.id}"):
-                return await score_outcome(record, answer, judge=asked)
+                return await score_answer(record, answer, judge=asked)
 
         try:
-            return await _mark(run, by_judge, True, concurrency)
+            return await _score_outcomes(run, by_judge, True, concurrency)
         finally:
-            await ledger.apart(ledger.close)
+            await ledger.run_in_writer_thread(ledger.close)
 
 
-async def _mark(run: RunFile, score: Score, judged: bool, concurrency: int) -> int:
+async def _score_outcomes(run: RunFile, score: AnswerScorer, judged: bool, concurrency: int) -> int:
     # What the rules could not read may still be read by a judge.
-    ours = (mark for mark in run.marks() if mark.metric in OURS)
+    ours = (mark for mark in run.marks() if mark.metric in _OWN_METRICS)
     settled = {(m.record, m.arm, m.rollout) for m in ours if m.value is not None or not judged}
     records = {record.id: record for record in run.records()}
     due = [found for found in run.outcomes(state="answered") if _key(found) not in settled]
     captions = [found for found in due if records[found.record].task == CAPTIONING]
     gate = asyncio.Semaphore(concurrency)
 
-    async def marks(found: Outcome) -> list[Mark]:
+    async def marks(found: Outcome) -> list[StoredScore]:
         async with gate:
-            return _kept(found, await score(records[found.record], found.answer or ""))
+            return _stored_scores(found, await score(records[found.record], found.answer or ""))
 
-    for start in range(0, len(due), BATCH):
-        for some in await asyncio.gather(*map(marks, due[start : start + BATCH])):
+    for start in range(0, len(due), _BATCH):
+        for some in await asyncio.gather(*map(marks, due[start : start + _BATCH])):
             run.store_marks(some)
     for arm, rollout in {(found.arm, found.rollout) for found in captions}:
-        _mark_captions(run, records, arm, rollout)
+        _score_captions(run, records, arm, rollout)
     return len(due)
 
 
-def _mark_captions(run: RunFile, records: dict[str, Record], arm: Arm, rollout: int) -> None:
+def _score_captions(run: RunFile, records: dict[str, Record], arm: Arm, rollout: int) -> None:
     """All captions of an arm together: CIDEr-D weighs words by all of them."""
     said = {found.record: found for found in run.outcomes(arm, state="answered", rollout=rollout)}
     answers = {name: found.answer or "" for name, found in said.items()}
     for name, marks in score_captions(list(records.values()), answers).items():
-        run.store_marks(_kept(said[name], marks))
+        run.store_marks(_stored_scores(said[name], marks))
 
 
-def _kept(found: Outcome, marks: Iterable[Scored]) -> list[Mark]:
-    return [Mark(*_key(found), mark.metric, mark.value, mark.how, mark.said) for mark in marks]
+def _stored_scores(found: Outcome, marks: Iterable[Scored]) -> list[StoredScore]:
+    return [StoredScore(*_key(found), mark.metric, mark.value, mark.how, mark.said) for mark in marks]
 
 
 def _key(found: Outcome) -> tuple[str, Arm, int]:

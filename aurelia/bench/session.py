@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from aurelia.bench.local_runner import Asker, Item
-from aurelia.bench.media import by_clip
-from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.local_runner import Executor, PendingAnswer
+from aurelia.bench.media import group_by_clip
+from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import ARMS, Outcome, RunFile
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.scoring import by_rule
+from aurelia.bench.scoring import score_by_rule
 from aurelia.bench.tally import Tally
 
-Tell = Callable[[dict[str, Any]], None]
+EventCallback = Callable[[dict[str, Any]], None]
 INTERRUPTED = "interrupted"
 UNKNOWN_PRICE = "the price of a call is not known, so a budget in dollars cannot be kept"
 
@@ -29,7 +29,14 @@ class Session:
     """Works on one run; made for one use."""
 
     def __init__(
-        self, run: RunFile, rollout: int, plan: Plan, asker: Asker, ledger: RunLedger, traffic: Traffic, tell: Tell
+        self,
+        run: RunFile,
+        rollout: int,
+        plan: Plan,
+        asker: Executor,
+        ledger: RunLedger,
+        traffic: RateLimiter,
+        tell: EventCallback,
     ) -> None:
         """Asks nothing yet; the arguments are those of `aurelia.bench.runner.run_bench`, opened."""
         self._run, self._rollout, self._plan, self._asker = run, rollout, plan, asker
@@ -70,21 +77,21 @@ class Session:
         self._tell(end)
         return end
 
-    def _left(self, asked: Sequence[Record]) -> list[Item]:
+    def _left(self, asked: Sequence[Record]) -> list[PendingAnswer]:
         """The answers that are wanted still, those about the same clip together; counts those that are there."""
         known = {(found.record, found.arm): found for found in self._run.standings(self._rollout)}
         items = []
-        for record in by_clip(asked):
+        for record in group_by_clip(asked):
             for arm in self._tally.counts:
                 found = known.get((record.id, arm))
                 if found is None or (found.state == "failed" and found.tries < self._plan.max_tries):
-                    items.append(Item(record.id, arm, found.tries if found else 0))
+                    items.append(PendingAnswer(record.id, arm, found.tries if found else 0))
                     continue
                 self._given_up += found.state == "failed"
-                self._tally.add(arm, found.state, by_rule(record, found.answer))
+                self._tally.add(arm, found.state, score_by_rule(record, found.answer))
         return items
 
-    async def _until(self, items: Iterator[Item]) -> None:
+    async def _until(self, items: Iterator[PendingAnswer]) -> None:
         """Works until all is done or it is stopped; then waits for the calls under way, which are stored."""
         work, halt = asyncio.create_task(self._work(items)), asyncio.create_task(self._stop.wait())
         try:
@@ -101,7 +108,7 @@ class Session:
         if not cancelled:
             work.result()
 
-    async def _work(self, items: Iterator[Item]) -> None:
+    async def _work(self, items: Iterator[PendingAnswer]) -> None:
         if self._plan.budget.cost_usd is not None and not self._ledger.spent["calls"]:
             # Whether prices are known shows only in a reply: one question goes first, alone.
             for _ in self._tally.counts:
@@ -113,7 +120,7 @@ class Session:
         except BaseExceptionGroup as faults:
             raise faults.exceptions[0] from None
 
-    async def _worker(self, items: Iterator[Item], *, once: bool = False) -> None:
+    async def _worker(self, items: Iterator[PendingAnswer], *, once: bool = False) -> None:
         while not self._over() and (item := next(items, None)):
             await self._one(item)
             if once:
@@ -133,7 +140,7 @@ class Session:
             self._stopped = f"the budget of {budget.seconds:g} seconds is used up"
         return self._stopped is not None
 
-    async def _one(self, item: Item) -> None:
+    async def _one(self, item: PendingAnswer) -> None:
         record = self._run.record(item.record)
         await self._asker.ask(record, item, partial(self._keep, record))
 
@@ -143,8 +150,8 @@ class Session:
                 # Ctrl-C reaches the decoding processes too: what fails now says nothing about the question.
                 return
             self._last_error = outcome.error
-        await self._ledger.apart(partial(self._run.store_outcomes, outcome, session=self._number))
-        mark = by_rule(record, outcome.answer) if outcome.answer is not None else None
+        await self._ledger.run_in_writer_thread(partial(self._run.store_outcomes, outcome, session=self._number))
+        mark = score_by_rule(record, outcome.answer) if outcome.answer is not None else None
         self._tally.add(outcome.arm, outcome.state, mark)
         self._done += 1
         told: dict[str, Any] = {

@@ -13,13 +13,13 @@ from scipy.stats import binomtest
 
 from aurelia_core.errors import InputError
 
-DRAWS = 10_000
-LEVEL = 0.95
-SEED = 0
+BOOTSTRAP_DRAWS = 10_000
+CONFIDENCE_LEVEL = 0.95
+BOOTSTRAP_SEED = 0
 # Draws are made in blocks of this many sums, so that a large benchmark does not need them all in memory at once.
 _BLOCK = 20_000_000
 
-Values = NDArray[np.float64]
+_Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedComparison:
     """What a second arm changes over a first one, on the same questions.
 
     Attributes:
@@ -58,8 +58,13 @@ class Paired:
     p: float
 
 
-def accuracy(
-    correct: Sequence[float | None], clips: Sequence[str], *, draws: int = DRAWS, level: float = LEVEL, seed: int = SEED
+def estimate_accuracy(
+    correct: Sequence[float | None],
+    clips: Sequence[str],
+    *,
+    draws: int = BOOTSTRAP_DRAWS,
+    level: float = CONFIDENCE_LEVEL,
+    seed: int = BOOTSTRAP_SEED,
 ) -> Estimate:
     """The share of right answers, an unparsed one (None) being not right; its interval draws whole clips.
 
@@ -75,18 +80,18 @@ def accuracy(
     Raises:
         InputError: there is nothing to average, lengths differ, or the level is not between 0 and 1.
     """
-    return _estimate(_values(correct), clips, draws, level, seed)
+    return _estimate(_as_array(correct), clips, draws, level, seed)
 
 
-def paired(
+def compare_paired(
     first: Sequence[float | None],
     second: Sequence[float | None],
     clips: Sequence[str],
     *,
-    draws: int = DRAWS,
-    level: float = LEVEL,
-    seed: int = SEED,
-) -> Paired:
+    draws: int = BOOTSTRAP_DRAWS,
+    level: float = CONFIDENCE_LEVEL,
+    seed: int = BOOTSTRAP_SEED,
+) -> PairedComparison:
     """Compares two arms on the same questions, in the same order (see `accuracy` for the arguments).
 
     Raises:
@@ -94,12 +99,12 @@ def paired(
     """
     if len(first) != len(second):
         raise InputError(f"The arms have {len(first)} and {len(second)} marks: compare them on the same questions.")
-    before, after = _values(first), _values(second)
+    before, after = _as_array(first), _as_array(second)
     gained, lost = int(np.sum(after > before)), int(np.sum(after < before))
-    return Paired(_estimate(after - before, clips, draws, level, seed), gained, lost, mcnemar(gained, lost))
+    return PairedComparison(_estimate(after - before, clips, draws, level, seed), gained, lost, mcnemar_p(gained, lost))
 
 
-def mcnemar(gained: int, lost: int) -> float:
+def mcnemar_p(gained: int, lost: int) -> float:
     """McNemar's exact two-sided p of the questions on which two arms differ; 1 when they differ on none.
 
     Raises:
@@ -118,11 +123,11 @@ def relative_gain(with_reasoning: float, zero_shot: float) -> float | None:
     return (with_reasoning - zero_shot) / zero_shot * 100 if zero_shot else None
 
 
-def _values(marks: Sequence[float | None]) -> Values:
+def _as_array(marks: Sequence[float | None]) -> _Values:
     return np.array([0.0 if mark is None else float(mark) for mark in marks], dtype=np.float64)
 
 
-def _estimate(values: Values, clips: Sequence[str], draws: int, level: float, seed: int) -> Estimate:
+def _estimate(values: _Values, clips: Sequence[str], draws: int, level: float, seed: int) -> Estimate:
     if len(values) != len(clips) or not len(values):
         raise InputError(
             f"There are {len(values)} marks for {len(clips)} clips: give one clip for each mark, and some."
@@ -132,12 +137,12 @@ def _estimate(values: Values, clips: Sequence[str], draws: int, level: float, se
     names, place = np.unique(np.asarray(clips), return_inverse=True)
     sums = np.bincount(place, weights=values).astype(np.float64)
     sizes = np.bincount(place).astype(np.float64)
-    means = _means(sums, sizes, draws, seed)
+    means = _bootstrap_means(sums, sizes, draws, seed)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(float(values.mean()), float(low), float(high), len(values), len(names))
 
 
-def _means(sums: Values, sizes: Values, draws: int, seed: int) -> Values:
+def _bootstrap_means(sums: _Values, sizes: _Values, draws: int, seed: int) -> _Values:
     """The mean over the questions of as many clips as there are, drawn with replacement, `draws` times."""
     generator = np.random.default_rng(seed)
     count = len(sums)

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from aurelia.bench.run_file import Arm, State
-from aurelia.bench.scoring import Mark
+from aurelia.bench.run_file import Arm, OutcomeState
+from aurelia.bench.scoring import MetricScore
 
 
 @dataclass
-class Count:
+class ArmCount:
     """The outcomes of one arm; `scored` are the answers that are right or not, of them `unparsed` could not be read."""
 
     answered: int = 0
@@ -27,9 +27,9 @@ class Tally:
 
     def __init__(self, arms: Iterable[Arm]) -> None:
         """Nothing counted yet."""
-        self.counts: dict[Arm, Count] = {arm: Count() for arm in arms}
+        self.counts: dict[Arm, ArmCount] = {arm: ArmCount() for arm in arms}
 
-    def add(self, arm: Arm, state: State, mark: Mark | None) -> None:
+    def add(self, arm: Arm, state: OutcomeState, mark: MetricScore | None) -> None:
         """Counts one outcome; `mark` is None for a caption and where there is no answer."""
         count = self.counts[arm]
         if state == "failed":

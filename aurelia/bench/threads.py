@@ -14,15 +14,15 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from aurelia.bench.run_file import Arm, RunFile
-from aurelia.run.checkpointers import kept, kept_in_postgres, there
-from aurelia.run.history import Told, told
-from aurelia.run.threads import LONGEST_NAME
+from aurelia.run.checkpointers import checkpoint_exists, is_postgres_error, open_checkpointer
+from aurelia.run.history import ThreadTrace, read_thread
+from aurelia.run.threads import MAX_THREAD_NAME
 from graph.build import build_graph
 
-VARIABLE = "AURELIA_BENCH_CHECKPOINT"
+BENCH_CHECKPOINT_VARIABLE = "AURELIA_BENCH_CHECKPOINT"
 
 
-class Threads:
+class RunThreads:
     """Where the threads of one run are kept.
 
     Attributes:
@@ -36,32 +36,32 @@ class Threads:
 
     def belong(self, run: RunFile) -> None:
         """From now on the threads are those of this run."""
-        self._run = tag_of(run)
+        self._run = run_tag(run)
 
     def name(self, record: str, arm: Arm, rollout: int) -> str:
         """The name of a question's thread."""
-        return name_of(self._run, record, arm, rollout)
+        return question_thread_name(self._run, record, arm, rollout)
 
 
-def tag_of(run: RunFile) -> str:
+def run_tag(run: RunFile) -> str:
     """What parts a run's threads from those of others in the same place; it stays when the run file is moved."""
     made = f"{run.meta['created']!r} {run.meta['records_sha256']}"
     return f"bench-{hashlib.sha256(made.encode()).hexdigest()[:12]}"
 
 
-def name_of(tag: str, record: str, arm: Arm, rollout: int) -> str:
+def question_thread_name(tag: str, record: str, arm: Arm, rollout: int) -> str:
     """The name of the thread of one arm of one question."""
     name = f"{tag}/{record}/{arm}/{rollout}"
-    return name if len(name) <= LONGEST_NAME else f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
+    return name if len(name) <= MAX_THREAD_NAME else f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
 
 
-def lost(fault: Exception) -> bool:
+def is_checkpointer_error(fault: Exception) -> bool:
     """Whether this is the checkpointer's fault, which all other questions would meet too."""
-    return isinstance(fault, sqlite3.Error) or kept_in_postgres(fault)
+    return isinstance(fault, sqlite3.Error) or is_postgres_error(fault)
 
 
 @asynccontextmanager
-async def threads_in(where: str | None) -> AsyncIterator[Threads | None]:
+async def open_run_threads(where: str | None) -> AsyncIterator[RunThreads | None]:
     """Opens the place; None where no threads are kept.
 
     Raises:
@@ -71,11 +71,11 @@ async def threads_in(where: str | None) -> AsyncIterator[Threads | None]:
     if where is None:
         yield None
         return
-    async with kept(where) as saver:
-        yield Threads(saver)
+    async with open_checkpointer(where) as saver:
+        yield RunThreads(saver)
 
 
-async def told_there(path: Path, record: str, where: str) -> Told | None:
+async def read_question_thread(path: Path, record: str, where: str) -> ThreadTrace | None:
     """A question's latest thread, node by node: that of the arm `aurelia`, or else of `zero_shot`; None without any.
 
     Args:
@@ -87,16 +87,16 @@ async def told_there(path: Path, record: str, where: str) -> Told | None:
         InputError: there is no such run, or the place cannot be opened.
     """
     with RunFile.open(path) as run:
-        tag = tag_of(run)
+        tag = run_tag(run)
         rollouts = {found.rollout for found in run.standings() if found.record == record} | {0}
-    if not there(where):
+    if not checkpoint_exists(where):
         return None
     arms: tuple[Arm, ...] = ("aurelia", "zero_shot")
-    async with kept(where) as saver:
+    async with open_checkpointer(where) as saver:
         graph = build_graph(checkpointer=saver)
         for arm in arms:
             for rollout in sorted(rollouts, reverse=True):
-                name = name_of(tag, record, arm, rollout)
+                name = question_thread_name(tag, record, arm, rollout)
                 if await saver.aget_tuple({"configurable": {"thread_id": name}}):
-                    return await told(graph, name)
+                    return await read_thread(graph, name)
     return None

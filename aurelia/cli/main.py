@@ -1,7 +1,7 @@
-"""The command line: a thin skin over `aurelia.run.ask`. Progress goes to stderr, the answer to stdout.
+"""The command line, on top of `aurelia.run`. Progress goes to stderr, the answer to stdout.
 
-Exit status 0: an answer; 2: bad input or usage; 3: a model or provider failed. Nothing heavy is imported before the
-input has been checked, so that help and errors come at once.
+Exit status 0: an answer; 2: wrong input or usage; 3: a model or provider failed; 130: interrupted. Nothing heavy is
+imported before the input is checked, so that help and errors appear at once.
 """
 
 import asyncio
@@ -13,69 +13,76 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from aurelia.cli import bench as bench_cli
-from aurelia.cli.options import Debug, Json, Model, Profile, by_role, context_of
-from aurelia.cli.threads import Checkpoint, Keeping, Thread, trace
+from aurelia.cli.options import (
+    DebugOption,
+    JsonOption,
+    ModelOption,
+    ProfileOption,
+    context_from_options,
+    models_by_role,
+)
+from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
+from aurelia.shadowing import check_packages
 from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
 from aurelia_core.settings import Settings
 
-app = typer.Typer(
+main_app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="AURELIA: better answers from a frozen audio-visual model, by reasoning that is checked against the clip.",
+    help="AURELIA: better answers from a frozen audio-visual model, with reasoning that is checked against the clip.",
 )
-app.add_typer(bench_cli.app, name="bench")
+main_app.add_typer(bench_cli.bench_app, name="bench")
 
 _INTERRUPTED = 130
 
-Video = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
-Audio = Annotated[
+VideoOption = Annotated[str, typer.Option(metavar="PATH", help="Clip: mp4, mov, mkv, webm or avi.")]
+AudioOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATH", help="A separate sound track; several are candidates to choose from."),
+    typer.Option(metavar="PATH", help="Separate sound track; repeatable: several are candidates to choose from."),
 ]
-Fallback = Annotated[
+FallbackOption = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="ROLE=PROVIDER:MODEL", help="Model that is asked instead when that role's model fails for good."
+        metavar="ROLE=PROVIDER:MODEL",
+        help="Model that replaces a role's model when that one fails permanently; repeatable.",
     ),
 ]
 
 
-@app.command()
-def ask(
-    video: Video,
-    question: Annotated[str, typer.Option(metavar="TEXT", help="The question, in ordinary words.")],
-    audio: Audio = None,
-    choice: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; give it once for each.")
-    ] = None,
-    profile: Profile = "offline",
-    model: Model = None,
-    fallback: Fallback = None,
+@main_app.command("ask")
+def ask_command(
+    video: VideoOption,
+    question: Annotated[str, typer.Option(metavar="TEXT", help="Question about the clip.")],
+    audio: AudioOption = None,
+    choice: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; repeatable.")] = None,
+    profile: ProfileOption = "offline",
+    model: ModelOption = None,
+    fallback: FallbackOption = None,
     threshold: Annotated[
         int | None,
-        typer.Option(min=1, max=10, help="Score at which the loop ends (8 unless the profile says otherwise)."),
+        typer.Option(min=1, max=10, help="Score at which the loop ends (default: the profile's, else 8)."),
     ] = None,
     max_iterations: Annotated[
-        int | None, typer.Option(min=1, max=10, help="Attempts at most (5 unless the profile says otherwise).")
+        int | None, typer.Option(min=1, max=10, help="Maximum number of attempts (default: the profile's, else 5).")
     ] = None,
     inject: Annotated[
         Literal["steps", "steps+answers", "full"] | None,
-        typer.Option(help="What of the best reasoning the target is given (steps unless the profile says otherwise)."),
+        typer.Option(help="Part of the best reasoning that the target receives (default: the profile's, else steps)."),
     ] = None,
     compare: Annotated[
-        bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (on by default).")
+        bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (default: yes).")
     ] = None,
     review: Annotated[
-        bool, typer.Option("--review", help="Accept, edit or send back the reasoning before the target has it.")
+        bool, typer.Option("--review", help="Accept, edit or reject the reasoning before the target receives it.")
     ] = False,
-    thread: Thread = None,
-    checkpoint: Checkpoint = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    thread: ThreadOption = None,
+    checkpoint: CheckpointOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Answer a question about a clip, with and without AURELIA."""
     overrides: dict[str, Any] = {
@@ -84,38 +91,41 @@ def ask(
         "inject": inject,
         "compare": compare,
     }
-    overrides |= {f"{role}_fallback": spec for role, spec in by_role("--fallback", fallback).items()}
-    keeping = Keeping.of(thread, checkpoint, review)
-    context = context_of(profile, model, {**overrides, "review": "reasoning" if review else None})
-    media = _Media(video, audio)
-    from aurelia.cli.progress import Progress, answer_lines
+    if review:
+        overrides["review"] = "reasoning"
+    for role, model_id in models_by_role("--fallback", fallback).items():
+        overrides[f"{role}_fallback"] = model_id
+    target_thread = ThreadChoice.from_options(thread, checkpoint, review)
+    context = context_from_options(profile, model, overrides)
+    media = _AdmittedMedia(video, audio)
+    from aurelia.cli.progress import ProgressPrinter, render_answer
 
-    progress = Progress(context)
-    asked: Any = {"video": media.clip["id"], "audio": [track["id"] for track in media.tracks]}
-    asked |= {"question": question, "choices": choice or []}
-    result = asyncio.run(keeping.ask(asked, context, media.desk(), progress))
+    progress = ProgressPrinter(context)
+    tracks = [track["id"] for track in media.tracks]
+    asked = {"video": media.clip["id"], "audio": tracks, "question": question, "choices": choice or []}
+    result = asyncio.run(target_thread.ask(asked, context, media.client(), progress))
     progress.result(result)
-    _print(dump_visible_json(result) if as_json else answer_lines(result))
+    _print(dump_visible_json(result) if as_json else render_answer(result))
 
 
-@app.command()
-def score(
-    video: Video,
-    caption: Annotated[str, typer.Option(metavar="TEXT", help="What is claimed to be seen and heard.")],
-    audio: Audio = None,
-    profile: Profile = "offline",
-    model: Model = None,
-    as_json: Json = False,
-    debug: Debug = False,
+@main_app.command("score")
+def score_command(
+    video: VideoOption,
+    caption: Annotated[str, typer.Option(metavar="TEXT", help="Statement about what is seen and heard.")],
+    audio: AudioOption = None,
+    profile: ProfileOption = "offline",
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
-    """Score a caption against a clip, 1 to 10: the evaluator alone."""
-    context = context_of(profile, model, {})
+    """Score a caption, 1 to 10, with the evaluator alone."""
+    context = context_from_options(profile, model, {})
     if not caption.strip():
-        raise InputError("The caption is empty: say what is claimed to be seen and heard.")
-    media = _Media(video, audio)
-    from aurelia.run.ask import score as run
+        raise InputError("The caption is empty: state what is seen and heard.")
+    media = _AdmittedMedia(video, audio)
+    from aurelia.run.ask import score_caption
 
-    verdict = asyncio.run(run(media.clip, media.tracks, caption.strip(), context, media.desk()))
+    verdict = asyncio.run(score_caption(media.clip, media.tracks, caption.strip(), context, media.client()))
     if as_json:
         _print(dump_visible_json(verdict))
     elif verdict["score"] is None:
@@ -125,79 +135,79 @@ def score(
         _print(str(verdict["score"]))
 
 
-@app.command()
-def doctor(
+@main_app.command("doctor")
+def doctor_command(
     ask: Annotated[
-        bool, typer.Option(help="Also ask providers whether key and model names are good; costs nothing.")
+        bool, typer.Option(help="Also check keys and model names with the providers; free of charge.")
     ] = True,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
-    """Show what is installed, which profiles can run here, and what each lacks."""
-    from aurelia.cli.doctor import examine, lines
+    """Show what is installed and which profiles can run. It names what the other profiles lack."""
+    from aurelia.cli.doctor import examine_machine, render_findings
 
-    found = examine(Settings.from_environment(local=True), ask=ask)
-    _print(dump_visible_json(found) if as_json else lines(found))
+    found = examine_machine(Settings.from_environment(local=True), ask=ask)
+    _print(dump_visible_json(found) if as_json else render_findings(found))
 
 
-@app.command()
-def targets(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One target to explain in full.")] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+@main_app.command("targets")
+def targets_command(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Target to explain in full.")] = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
-    """List the known target models, or explain one: what it takes, how it is run, what is missing."""
+    """List the target models, or explain one. It shows what a target accepts, how to run it, and what is missing."""
     from targets import explain
 
     if name is None:
-        found = explain.listed()
-        _print(dump_visible_json(found) if as_json else explain.list_lines(found))
+        found = explain.list_targets()
+        _print(dump_visible_json(found) if as_json else explain.render_target_list(found))
         return
-    explain.find(name)
+    explain.find_target_row(name)
     from aurelia_core.models.registry import providers
 
-    row = explain.explained(name, providers())
-    _print(dump_visible_json(row) if as_json else explain.lines(row))
+    row = explain.explain_target(name, providers())
+    _print(dump_visible_json(row) if as_json else explain.render_target(row))
 
 
-@app.command()
-def graph(
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this PNG file instead.")] = None,
-    debug: Debug = False,
+@main_app.command("graph")
+def graph_command(
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG file to draw the graph into.")] = None,
+    debug: DebugOption = False,
 ) -> None:
-    """Print the graph as Mermaid text, or draw it as a picture on this machine."""
+    """Print the graph as Mermaid text, or draw it. The drawing is made on this machine."""
     from aurelia.run import draw
 
     if png is None:
-        _print(draw.mermaid())
+        _print(draw.render_mermaid())
     else:
-        draw.png(png)
+        draw.draw_png(png)
         typer.echo(f"Drawn into {png}.", err=True)
 
 
-app.command()(trace)
+main_app.command("trace")(trace_command)
 
 
 def add_commands(arguments: Sequence[str]) -> None:
-    """Adds the commands of installed packages (entry point `aurelia.commands`: a function or a `typer.Typer`).
+    """Add the commands of installed packages (entry point `aurelia.commands`: a function or a `typer.Typer`).
 
     A package is imported only when its command is named, or when all commands are listed.
     """
-    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    own |= {str(group.name) for group in app.registered_groups}
+    own = {command.name or command.callback.__name__ for command in main_app.registered_commands if command.callback}
+    own |= {str(group.name) for group in main_app.registered_groups}
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name in plugins.entry_points("aurelia.commands"):
         if name in own or named not in (None, name):
             continue
         command = plugins.load_entry_point("aurelia.commands", name)
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+            main_app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            main_app.command(name)(command)
 
 
-class _Media:
-    """The named media, admitted before anything heavy is imported."""
+class _AdmittedMedia:
+    """The clip and the tracks of a command, checked before anything heavy is imported."""
 
     def __init__(self, video: str, audio: Sequence[str] | None) -> None:
         from aurelia_core.media import ClipStore
@@ -206,10 +216,11 @@ class _Media:
         self.clip = self._store.admit(video)
         self.tracks = [self._store.admit(name, kind="audio") for name in audio or []]
 
-    def desk(self) -> Any:
-        from aurelia_core.models.client import Desk
+    def client(self) -> Any:
+        """A model client that knows these media."""
+        from aurelia_core.models.client import ModelClient
 
-        return Desk(Settings.from_environment(local=True), store=self._store)
+        return ModelClient(Settings.from_environment(local=True), store=self._store)
 
 
 def _print(text: str) -> None:
@@ -217,31 +228,32 @@ def _print(text: str) -> None:
 
 
 def main() -> None:
-    """Runs the command line; an error is one line on stderr and an exit status, a traceback only with --debug."""
+    """Run the command line; an error is one line on stderr and an exit status, with --debug a traceback."""
     debug = "--debug" in sys.argv[1:]
     try:
+        check_packages()
         add_commands(sys.argv[1:])
-        # Typer hands an interrupt back as a status and says nothing of it.
-        if (status := app(standalone_mode=False)) == _INTERRUPTED:
+        # Typer returns an interrupt as a status and prints nothing.
+        if (status := main_app(standalone_mode=False)) == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(status)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped; what was answered is kept, and the same command goes on from there.", _INTERRUPTED)
+        _exit("interrupted. Finished answers are saved; run the same command to resume.", _INTERRUPTED)
     except Exception as fault:
         if debug:
             raise
-        _explain(fault)
+        _exit_with_error(fault)
 
 
-def _explain(fault: Exception) -> NoReturn:
+def _exit_with_error(fault: Exception) -> NoReturn:
     if isinstance(fault, AureliaError):
-        _fail(str(fault), fault.exit_status)
+        _exit(str(fault), fault.exit_status)
     if isinstance(fault, typer.TyperException):
-        said = getattr(fault, "format_message", lambda: str(fault))()
-        _fail(f"{said} See aurelia --help.", getattr(fault, "exit_code", 2))
-    _fail(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug to see where.", 1)
+        message = getattr(fault, "format_message", lambda: str(fault))()
+        _exit(f"{message} See aurelia --help.", getattr(fault, "exit_code", 2))
+    _exit(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug for the traceback.", 1)
 
 
-def _fail(message: str, status: int) -> NoReturn:
+def _exit(message: str, status: int) -> NoReturn:
     sys.stderr.write(f"aurelia: {' '.join(escape_invisible(redact(message)).split())}\n")
     sys.exit(status)

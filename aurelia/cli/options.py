@@ -1,4 +1,4 @@
-"""What the commands have in common: options, and the settings that follow from them. Nothing heavy is imported."""
+"""Options that several commands share, and the settings that follow from them. Nothing heavy is imported."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,37 +10,46 @@ from aurelia_core.errors import InputError
 if TYPE_CHECKING:
     from state.context import Context
 
-Profile = Annotated[
+ProfileOption = Annotated[
     str,
-    typer.Option(metavar="NAME|FILE.toml", envvar="AURELIA_PROFILE", help="Preset of models and settings."),
+    typer.Option(
+        metavar="NAME|FILE.toml",
+        envvar="AURELIA_PROFILE",
+        help="Preset of models and settings: a name, or your own file.",
+    ),
 ]
-Model = Annotated[
+ModelOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="ROLE=PROVIDER:MODEL",
-        help="Model of one role: generator, summarizer, evaluator, feedback or target.",
+        help="Model of a role (generator, summarizer, evaluator, feedback or target); repeatable.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def context_of(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
-    """The settings that a profile, `ROLE=PROVIDER:MODEL` entries and single options (None: not given) add up to.
+def context_from_options(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
+    """The settings of a run: a profile, then the models, then the other options.
+
+    Args:
+        profile: name of a profile, or the path of a TOML file.
+        models: entries `ROLE=PROVIDER:MODEL`.
+        overrides: other settings by name; None: not given.
 
     Raises:
         InputError: one of them cannot be used.
     """
-    from aurelia.profiles import context_for
+    from aurelia.profiles import context_from_profile
 
-    return context_for(profile, {**overrides, **by_role("--model", models)})
+    return context_from_profile(profile, {**overrides, **models_by_role("--model", models)})
 
 
-def by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
-    """The models that the entries `ROLE=PROVIDER:MODEL` of an option name, by role.
+def models_by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
+    """Read the entries `ROLE=PROVIDER:MODEL` of an option as a dict of models by role.
 
     Raises:
-        InputError: an entry is of another form.
+        InputError: an entry has another form.
     """
     from state.context import ROLES
 

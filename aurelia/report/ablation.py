@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aurelia.bench.ablation import Question, Told
-from aurelia.bench.derive import Setting
+from aurelia.bench.ablation import GridQuestion, TargetAnswer
+from aurelia.bench.derive import GridSetting
 from aurelia.report import svg as figures
-from aurelia.report.measure import percent
-from aurelia.report.rows import CORRECT
-from aurelia.report.svg import Drawn, Point
-from aurelia.report.tables import Line, Table, number, ranged
+from aurelia.report.measure import mean_percent
+from aurelia.report.rows import CORRECT_METRIC
+from aurelia.report.svg import Point, SvgFigure
+from aurelia.report.tables import ReportTable, TableLine, format_number, format_range
 
-META = "ablation"
+ABLATION_KEY = "ablation"
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GridCell:
     """One setting over all questions.
 
     Attributes:
@@ -58,19 +58,21 @@ class Cell:
         return Point(self.accuracy, self.low, self.high, self.n)
 
 
-def cells(questions: Sequence[Question], settings: Sequence[Setting], target_seconds: float) -> list[Cell]:
+def grid_cells(
+    questions: Sequence[GridQuestion], settings: Sequence[GridSetting], target_seconds: float
+) -> list[GridCell]:
     """Every setting over the questions."""
     return [_cell(questions, setting, target_seconds) for setting in settings]
 
 
-def _cell(questions: Sequence[Question], setting: Setting, target_seconds: float) -> Cell:
+def _cell(questions: Sequence[GridQuestion], setting: GridSetting, target_seconds: float) -> GridCell:
     found = [(question, at) for question in questions if (at := question.at(setting))]
     answered = [(question, end, told) for question, (end, told) in found if told.error is None]
     point, n, unparsed = _accuracy([(question, told) for question, _, told in answered])
     ends = [end for _, (end, _) in found]
     scores = [end.score for end in ends if end.score is not None]
     costs = [end.usage["cost_usd"] for end in ends]
-    return Cell(
+    return GridCell(
         setting.max_iterations,
         setting.threshold,
         setting.inject,
@@ -92,76 +94,76 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / max(1, len(values))
 
 
-def _accuracy(answers: Sequence[tuple[Question, Told]]) -> tuple[Point, int, int]:
-    scored = [(question, told.scores[CORRECT]) for question, told in answers if CORRECT in told.scores]
+def _accuracy(answers: Sequence[tuple[GridQuestion, TargetAnswer]]) -> tuple[Point, int, int]:
+    scored = [(question, told.scores[CORRECT_METRIC]) for question, told in answers if CORRECT_METRIC in told.scores]
     values = [value or 0.0 for _, value in scored]
-    point = percent(values, [question.record.video for question, _ in scored])
+    point = mean_percent(values, [question.record.video for question, _ in scored])
     return point, len(values), sum(value is None for _, value in scored)
 
 
-def zero_shot(questions: Sequence[Question]) -> Point:
+def zero_shot_accuracy(questions: Sequence[GridQuestion]) -> Point:
     """The accuracy without any reasoning, over the same questions."""
     return _accuracy([(question, question.zero_shot) for question in questions if question.zero_shot])[0]
 
 
-def kept(found: Sequence[Cell], without: Point, at: Mapping[str, Any]) -> dict[str, Any]:
+def ablation_data(found: Sequence[GridCell], without: Point, at: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON for the run file: the cells, the zero-shot accuracy, and the setting that curves are drawn at."""
     return {"cells": [asdict(cell) for cell in found], "zero_shot": list(without), "at": dict(at)}
 
 
-def table(found: Sequence[Cell], without: Point, tail: str = "") -> Table:
+def ablation_table(found: Sequence[GridCell], without: Point, tail: str = "") -> ReportTable:
     """Every setting as a row."""
     heads = ["T", "tau", "given", "n", "accuracy, %", "unparsed", "failed", "best score", "attempts", "met tau, %",
              "seconds", "loop's cost"]  # fmt: skip
     rows = [
-        Line(
+        TableLine(
             [
                 str(cell.max_iterations),
                 str(cell.threshold),
                 cell.inject,
                 str(cell.n),
-                ranged(cell.point),
+                format_range(cell.point),
                 str(cell.unparsed),
                 str(cell.failed),
-                number(cell.score, 2),
-                number(cell.iterations, 2),
-                number(cell.met),
-                number(cell.seconds, 2),
+                format_number(cell.score, 2),
+                format_number(cell.iterations, 2),
+                format_number(cell.met),
+                format_number(cell.seconds, 2),
                 "unknown" if cell.cost is None else f"${cell.cost:.5f}",
             ]
         )
         for cell in found
     ]
     notes = [
-        f"Zero-shot over the same questions: {ranged(without)} %.",
+        f"Zero-shot over the same questions: {format_range(without)} %.",
         "Read off one run with the largest T and no early stop; only other best attempts were asked about again."
         " Seconds: the agents' calls up to the stop, and one answer of the target on average.",
     ]
-    return Table(f"Every setting{tail}", heads, rows, notes)
+    return ReportTable(f"Every setting{tail}", heads, rows, notes)
 
 
-def as_csv(found: Sequence[Cell]) -> str:
+def cells_as_csv(found: Sequence[GridCell]) -> str:
     """The cells as CSV, one a line."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*Cell.__dataclass_fields__], lineterminator="\n")
+    writer = csv.DictWriter(out, [*GridCell.__dataclass_fields__], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(cell) for cell in found)
     return out.getvalue()
 
 
-def as_json(found: Sequence[Cell], without: Point, at: Mapping[str, Any]) -> str:
+def cells_as_json(found: Sequence[GridCell], without: Point, at: Mapping[str, Any]) -> str:
     """The same as JSON."""
-    return json.dumps(kept(found, without, at), indent=1) + "\n"
+    return json.dumps(ablation_data(found, without, at), indent=1) + "\n"
 
 
-def read(value: Mapping[str, Any]) -> tuple[list[Cell], Point]:
+def read_ablation(value: Mapping[str, Any]) -> tuple[list[GridCell], Point]:
     """The cells and the zero-shot accuracy that `kept` has kept."""
-    return [Cell(**cell) for cell in value["cells"]], Point(*value["zero_shot"])
+    return [GridCell(**cell) for cell in value["cells"]], Point(*value["zero_shot"])
 
 
-def drawn(value: Mapping[str, Any], tail: str = "") -> list[Drawn]:
+def ablation_figures(value: Mapping[str, Any], tail: str = "") -> list[SvgFigure]:
     """Accuracy and seconds over T at one threshold, and over the threshold at one T."""
-    found, without = read(value)
+    found, without = read_ablation(value)
     given = value["at"]["inject"]
     some = [cell for cell in found if cell.inject == given]
     taus, caps = ({getattr(cell, name) for cell in some} for name in ("threshold", "max_iterations"))
@@ -175,11 +177,11 @@ def drawn(value: Mapping[str, Any], tail: str = "") -> list[Drawn]:
     return [_curve(*curve, without) for curve in curves if len(curve[3]) > 1]
 
 
-def _curve(title: str, label: str, name: str, found: Sequence[Cell], at: str, without: Point) -> Drawn:
+def _curve(title: str, label: str, name: str, found: Sequence[GridCell], at: str, without: Point) -> SvgFigure:
     ordered = sorted(found, key=lambda cell: int(getattr(cell, name)))
     lines = {"zero-shot": [without] * len(ordered), "AURELIA": [cell.point for cell in ordered]}
     x = [getattr(cell, name) for cell in ordered]
-    return figures.with_seconds(title, f"At {at}.", x, label, lines, [cell.seconds for cell in ordered])
+    return figures.draw_curves_with_seconds(title, f"At {at}.", x, label, lines, [cell.seconds for cell in ordered])
 
 
 def _nearest(values: set[int], wanted: int) -> int:

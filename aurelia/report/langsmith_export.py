@@ -18,12 +18,12 @@ from langsmith.schemas import Example
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
 from aurelia.bench.records import Record
-from aurelia.bench.run_file import Arm, Mark, Outcome, RunFile
+from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
 from aurelia_core.errors import AureliaError
 
-NAMESPACE = uuid.UUID("6f1d4b86-0f0e-4f0f-9b8e-3a1f6c1e7a55")
-BATCH = 200
-LONGEST_WAIT = 120.0
+_EXAMPLE_NAMESPACE = uuid.UUID("6f1d4b86-0f0e-4f0f-9b8e-3a1f6c1e7a55")
+_BATCH = 200
+_FLUSH_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Experiment:
     scores: Mapping[str, float]
 
 
-def experiments(run: RunFile, client: Client | None) -> list[Experiment]:
+def export_experiments(run: RunFile, client: Client | None) -> list[Experiment]:
     """Makes the data set where it is not there yet, and an experiment of every arm and rollout.
 
     Args:
@@ -49,30 +49,30 @@ def experiments(run: RunFile, client: Client | None) -> list[Experiment]:
     """
     records = list(run.records())
     dataset = f"aurelia-{str(run.meta.get('records_sha256'))[:12]}"
-    examples = [_example(record, dataset) for record in records]
-    marks: dict[tuple[str, str, int], list[Mark]] = {}
+    examples = [_make_example(record, dataset) for record in records]
+    marks: dict[tuple[str, str, int], list[StoredScore]] = {}
     for mark in run.marks():
         marks.setdefault((mark.record, mark.arm, mark.rollout), []).append(mark)
     arms: dict[tuple[Arm, int], dict[str, Outcome]] = {}
     for outcome in run.outcomes():
         arms.setdefault((outcome.arm, outcome.rollout), {})[outcome.record] = outcome
-    with _told():
+    with _langsmith_errors():
         if client is not None:
-            examples = _dataset(client, dataset, examples)
+            examples = _ensure_dataset(client, dataset, examples)
         made = [
-            _experiment(run, client, examples, arm, rollout, outcomes, marks)
+            _make_experiment(run, client, examples, arm, rollout, outcomes, marks)
             for (arm, rollout), outcomes in sorted(arms.items(), reverse=True)
         ]
         if client is not None:
-            client.flush(LONGEST_WAIT)
+            client.flush(_FLUSH_SECONDS)
         return made
 
 
-def _example(record: Record, dataset: str) -> Example:
+def _make_example(record: Record, dataset: str) -> Example:
     """A record as an example whose id follows from the data set and the record, so that it is made once."""
     return Example(
-        id=uuid.uuid5(NAMESPACE, f"{dataset}/{record.id}"),
-        dataset_id=uuid.uuid5(NAMESPACE, dataset),
+        id=uuid.uuid5(_EXAMPLE_NAMESPACE, f"{dataset}/{record.id}"),
+        dataset_id=uuid.uuid5(_EXAMPLE_NAMESPACE, dataset),
         inputs={"record": record.id, "question": record.asked(), "choices": record.choices, "video": record.video},
         outputs={"answers": record.answers},
         metadata={"column": record.column, "category": record.category, "dataset": record.source.dataset},
@@ -80,7 +80,7 @@ def _example(record: Record, dataset: str) -> Example:
     )
 
 
-def _dataset(client: Client, name: str, examples: list[Example]) -> list[Example]:
+def _ensure_dataset(client: Client, name: str, examples: list[Example]) -> list[Example]:
     """Makes the data set with its examples, of which it leaves alone those that are there; gives them as they stand."""
     try:
         found = client.read_dataset(dataset_name=name)
@@ -88,29 +88,29 @@ def _dataset(client: Client, name: str, examples: list[Example]) -> list[Example
         found = client.create_dataset(name, description="Questions of an AURELIA benchmark run.")
     known = {example.id for example in client.list_examples(dataset_id=found.id)}
     lacking = [example for example in examples if example.id not in known]
-    for start in range(0, len(lacking), BATCH):
+    for start in range(0, len(lacking), _BATCH):
         made: list[Any] = [
             {"id": one.id, "inputs": one.inputs, "reference_outputs": one.outputs, "metadata": one.metadata}
-            for one in lacking[start : start + BATCH]
+            for one in lacking[start : start + _BATCH]
         ]
         client.create_examples(dataset_id=found.id, examples=made)
     return [example.model_copy(update={"dataset_id": found.id}) for example in examples]
 
 
-def _experiment(
+def _make_experiment(
     run: RunFile,
     client: Client | None,
     examples: list[Example],
     arm: Arm,
     rollout: int,
     outcomes: Mapping[str, Outcome],
-    marks: Mapping[tuple[str, str, int], list[Mark]],
+    marks: Mapping[tuple[str, str, int], list[StoredScore]],
 ) -> Experiment:
     sums: dict[str, list[float]] = {}
 
     def scores(run: Any, example: Any) -> dict[str, Any]:
         record = example.inputs["record"]
-        found = [_score(mark) for mark in marks.get((record, arm, rollout), ())]
+        found = [_score_feedback(mark) for mark in marks.get((record, arm, rollout), ())]
         for one in found:
             if one["score"] is not None:
                 sums.setdefault(one["key"], []).append(one["score"])
@@ -120,7 +120,7 @@ def _experiment(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*upload_results.*beta")
         result = evaluate(
-            _answers(outcomes),
+            _stored_answers(outcomes),
             data=asked,
             evaluators=[scores],
             experiment_prefix=f"{arm}-{run.path.stem}",
@@ -134,7 +134,7 @@ def _experiment(
     return Experiment(name, arm, rollout, len(asked), means)
 
 
-def _answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _stored_answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """What stands in for the system under test: it looks the stored answer up."""
 
     def stored_answer(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -152,13 +152,13 @@ def _answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict
     return stored_answer
 
 
-def _score(mark: Mark) -> dict[str, Any]:
+def _score_feedback(mark: StoredScore) -> dict[str, Any]:
     said = f"{mark.how}: {mark.said}" if mark.said else mark.how
     return {"key": mark.metric, "score": mark.value, "comment": said}
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _langsmith_errors() -> Iterator[None]:
     """LangSmith's faults as ours; what it prints goes to stderr."""
     try:
         with contextlib.redirect_stdout(sys.stderr):

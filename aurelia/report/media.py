@@ -11,13 +11,13 @@ from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.types import MediaRef
 
-FRAMES = 8
-HEIGHT = 90
-PEAKS = 200
-QUALITY = 60
+STRIP_FRAMES = 8
+FRAME_HEIGHT = 90
+PEAK_COUNT = 200
+JPEG_QUALITY = 60
 
 
-def pictured(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
+def picture_clip(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
     """Frames as JPEG data URIs with their times (seconds), and the sound's peaks, 0 to 100, evenly over the clip.
 
     The first separate track stands in for the clip's own sound when there are any.
@@ -26,7 +26,7 @@ def pictured(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
         MediaError: the clip is not there, may not be read, or cannot be decoded.
     """
     clip = store.admit(video)
-    frames = store.frames(clip, [], FRAMES, HEIGHT)
+    frames = store.frames(clip, [], STRIP_FRAMES, FRAME_HEIGHT)
     shown = [
         {"time": round(float(time), 3), "jpeg": _jpeg(image)}
         for time, image in zip(frames.times, frames.images, strict=True)
@@ -34,12 +34,12 @@ def pictured(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
     notes: list[str] = []
     heard = clip
     if tracks:
-        heard, note = _track(store, tracks)
+        heard, note = _first_track(store, tracks)
         notes.append(note)
     return {"duration": clip["duration"], "frames": shown, "peaks": _peaks(store, heard, clip), "notes": notes}
 
 
-def _track(store: ClipStore, tracks: list[str]) -> tuple[MediaRef, str]:
+def _first_track(store: ClipStore, tracks: list[str]) -> tuple[MediaRef, str]:
     track = store.admit(tracks[0], kind="audio")
     if len(tracks) == 1:
         return track, "The sound is a separate track."
@@ -48,7 +48,7 @@ def _track(store: ClipStore, tracks: list[str]) -> tuple[MediaRef, str]:
 
 def _jpeg(image: Any) -> str:
     out = io.BytesIO()
-    Image.fromarray(np.asarray(image)).save(out, "JPEG", quality=QUALITY, optimize=True)
+    Image.fromarray(np.asarray(image)).save(out, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
@@ -58,13 +58,13 @@ def _peaks(store: ClipStore, heard: MediaRef, clip: MediaRef) -> list[int]:
     if not sounds:
         return []
     whole, rate = sounds[0].samples, sounds[0].rate
-    edges = np.linspace(0, clip["duration"] * rate, PEAKS + 1).astype(int)
+    edges = np.linspace(0, clip["duration"] * rate, PEAK_COUNT + 1).astype(int)
     parts = [whole[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
     peaks = np.array([np.abs(part).max() if len(part) else 0.0 for part in parts])
     return [int(peak) for peak in np.round(100 * peaks / max(float(peaks.max()), 1e-4))]
 
 
-class Album:
+class ClipAlbum:
     """Pictures of the clips of some questions, each clip once; a clip that cannot be shown says why."""
 
     def __init__(self, store: ClipStore) -> None:
@@ -82,7 +82,7 @@ class Album:
         key = (video, *tracks)
         if key not in self._pages:
             try:
-                self.clips.append(pictured(self._store, video, tracks))
+                self.clips.append(picture_clip(self._store, video, tracks))
                 self._pages[key] = len(self.clips) - 1
             except AureliaError as fault:
                 self._pages[key] = f"The clip cannot be shown: {fault}"

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from aurelia.bench.records import Column
 
-SOURCE = "Table 1 of AURELIA (arXiv 2503.23219, ICCV 2025)"
-TITLES: dict[Column, str] = {
+PAPER_SOURCE = "Table 1 of AURELIA (arXiv 2503.23219, ICCV 2025)"
+COLUMN_TITLES: dict[Column, str] = {
     "music-avqa": "Music-AVQA",
     "avsd": "AVSD",
     "av-captioning": "AV-Captioning",
@@ -20,7 +20,7 @@ TITLES: dict[Column, str] = {
     "av-meme": "AV-Meme",
     "dm-match": "DM-Match",
 }
-ALL_TITLES: dict[Column, str] = {**TITLES, "other": "other"}
+ALL_COLUMN_TITLES: dict[Column, str] = {**COLUMN_TITLES, "other": "other"}
 
 
 class PaperCell(NamedTuple):
@@ -39,9 +39,9 @@ class PaperRow(NamedTuple):
     cells: dict[Column, PaperCell]
 
 
-def table1() -> list[PaperRow]:
+def read_paper_table1() -> list[PaperRow]:
     """The rows in the paper's order, each with a cell for every column."""
-    columns = {title: column for column, title in TITLES.items()}
+    columns = {title: column for column, title in COLUMN_TITLES.items()}
     rows: dict[str, PaperRow] = {}
     text = files("aurelia.report").joinpath("data/paper_table1.csv").read_text(encoding="utf-8")
     for line in csv.DictReader(text.splitlines()):

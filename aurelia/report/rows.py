@@ -10,15 +10,15 @@ from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
 from aurelia.bench.records import Column, Record
-from aurelia.bench.run_file import Arm, Mark, Outcome, RunFile
+from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
 
-Verdict = Literal["right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none"]
-VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none")
-CORRECT = "correct"
+AnswerVerdict = Literal["right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none"]
+VERDICTS: tuple[AnswerVerdict, ...] = ("right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none")
+CORRECT_METRIC = "correct"
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ArmAnswer:
     """One arm's figures for one question.
 
     Attributes:
@@ -31,7 +31,7 @@ class Side:
         tokens: of input and output together.
     """
 
-    verdict: Verdict
+    verdict: AnswerVerdict
     value: float | None
     scores: Mapping[str, float | None]
     calls: int
@@ -58,7 +58,7 @@ class Case:
     column: Column
     category: str
     clip: str
-    sides: Mapping[Arm, Side]
+    sides: Mapping[Arm, ArmAnswer]
     attempts: tuple[tuple[int | None, float], ...] = ()
     best: int | None = None
     best_score: int | None = None
@@ -68,20 +68,20 @@ class Case:
     leaks: bool = False
 
 
-class Row(NamedTuple):
+class ReportRow(NamedTuple):
     """A case, and everything that its section shows (plain JSON, texts as they were said)."""
 
     case: Case
     detail: dict[str, Any]
 
 
-Marks = dict[tuple[str, str, int], dict[str, Mark]]
+_ScoresByOutcome = dict[tuple[str, str, int], dict[str, StoredScore]]
 
 
-def read_rows(run: RunFile) -> Iterator[Row]:
+def read_report_rows(run: RunFile) -> Iterator[ReportRow]:
     """Every question of a run, once a rollout, in the order of the records; one that was never asked is left out."""
     inject = (run.meta.get("settings") or {}).get("inject", "steps")
-    marks: Marks = {}
+    marks: _ScoresByOutcome = {}
     for mark in run.marks():
         marks.setdefault((mark.record, mark.arm, mark.rollout), {})[mark.metric] = mark
     outcomes = groupby(run.outcomes(), key=lambda outcome: outcome.record)
@@ -97,32 +97,32 @@ def read_rows(run: RunFile) -> Iterator[Row]:
             yield _row(record, rollout, arms, marks, inject)
 
 
-def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], marks: Marks, inject: str) -> Row:
+def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], marks: _ScoresByOutcome, inject: str) -> ReportRow:
     found = {arm: marks.get((record.id, arm, rollout), {}) for arm in arms}
-    sides = {arm: _side(outcome, found[arm]) for arm, outcome in arms.items()}
+    sides = {arm: _arm_answer(outcome, found[arm]) for arm, outcome in arms.items()}
     case = Case(record.id, rollout, record.column, record.category, record.video, sides)
     loop = arms["aurelia"].result if "aurelia" in arms else None
     if loop:
         case = _with_loop(case, loop)
-    detail = _asked(record, rollout) | _loop(loop)
-    shown = {arm: _shown(outcome, found[arm], sides[arm]) for arm, outcome in arms.items()}
-    return Row(case, {**detail, "inject": inject, "arms": shown})
+    detail = _question_detail(record, rollout) | _loop_detail(loop)
+    shown = {arm: _answer_detail(outcome, found[arm], sides[arm]) for arm, outcome in arms.items()}
+    return ReportRow(case, {**detail, "inject": inject, "arms": shown})
 
 
-def _side(outcome: Outcome, marks: Mapping[str, Mark]) -> Side:
-    mark = marks.get(CORRECT)
+def _arm_answer(outcome: Outcome, marks: Mapping[str, StoredScore]) -> ArmAnswer:
+    mark = marks.get(CORRECT_METRIC)
     usage = outcome.usage
-    return Side(
+    return ArmAnswer(
         _verdict(outcome, mark, bool(marks)),
         mark.value if mark and outcome.state == "answered" else None,
-        {name: mark.value for name, mark in marks.items() if name != CORRECT},
+        {name: mark.value for name, mark in marks.items() if name != CORRECT_METRIC},
         usage["calls"],
         usage["cost_usd"],
         usage["input_tokens"] + usage["output_tokens"],
     )
 
 
-def _verdict(outcome: Outcome, mark: Mark | None, scored: bool) -> Verdict:
+def _verdict(outcome: Outcome, mark: StoredScore | None, scored: bool) -> AnswerVerdict:
     if outcome.state == "failed":
         return "failed"
     if mark is None:
@@ -152,7 +152,7 @@ def _with_loop(case: Case, loop: Mapping[str, Any]) -> Case:
     )
 
 
-def _asked(record: Record, rollout: int) -> dict[str, Any]:
+def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
     source = record.source
     item = [source.dataset, source.split, source.item, f"row {source.row}" if source.row is not None else ""]
     where = ", ".join(filter(None, [*item, f"licence {record.licence}", f"clip {record.video}", *record.kinds]))
@@ -172,7 +172,7 @@ def _asked(record: Record, rollout: int) -> dict[str, Any]:
     }
 
 
-def _loop(loop: Mapping[str, Any] | None) -> dict[str, Any]:
+def _loop_detail(loop: Mapping[str, Any] | None) -> dict[str, Any]:
     known = loop or {}
     return {
         "attempts": known.get("iterations") or [],
@@ -184,8 +184,8 @@ def _loop(loop: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _shown(outcome: Outcome, marks: Mapping[str, Mark], side: Side) -> dict[str, Any]:
-    mark = marks.get(CORRECT)
+def _answer_detail(outcome: Outcome, marks: Mapping[str, StoredScore], side: ArmAnswer) -> dict[str, Any]:
+    mark = marks.get(CORRECT_METRIC)
     return {
         "mark": side.verdict,
         "answer": outcome.answer,

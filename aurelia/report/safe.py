@@ -10,18 +10,18 @@ from typing import Any
 
 from aurelia_core.sanitize import escape_invisible
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
+_MARKDOWN_SYNTAX = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 
-def deep(value: Any) -> Any:
+def escape_values(value: Any) -> Any:
     """The same JSON value with every text in it, keys included, made visible."""
     if isinstance(value, str):
         return escape_invisible(value)
     if isinstance(value, Mapping):
-        return {escape_invisible(str(name)): deep(part) for name, part in value.items()}
-    return [deep(part) for part in value] if isinstance(value, list | tuple) else value
+        return {escape_invisible(str(name)): escape_values(part) for name, part in value.items()}
+    return [escape_values(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """The text as one line that Markdown shows as it is: no markup, no table cell of its own, no HTML."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(escape_invisible(text).split()))
+    return _MARKDOWN_SYNTAX.sub(r"\\\1", " ".join(escape_invisible(text).split()))

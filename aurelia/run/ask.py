@@ -1,4 +1,4 @@
-"""Runs one question through the graph, or one caption through the evaluator: what the command line and scripts call."""
+"""Run one question through the graph, or one caption through the evaluator; results are plain dicts."""
 
 import time
 import uuid
@@ -9,143 +9,133 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
-from aurelia.run.threads import Reviewer, resumed, stopped, thread_config
+from aurelia.run.result import make_result
+from aurelia.run.threads import Reviewer, find_stopped_run, resumed_event, thread_config
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import sanitize_json
 from aurelia_core.suggestions import reject_unknown_names
 from aurelia_core.types import MediaRef, add_usage
 from graph.build import AureliaGraph, build_graph
-from graph.sender import configure
-from graph.tracing import run_name
-from nodes.describer import descriptions
-from nodes.evaluator import judge
+from graph.tracing import configure_tracing, run_name
+from nodes.describer import describe_senses
+from nodes.evaluator import ask_evaluator
 from state.context import Context
 from state.events import Event
-from state.schema import Input, Judged
-
-CLIP_KEYS = ("id", "duration", "width", "height", "fps", "has_audio", "audio_channels", "audio_seconds")
-RESULT_KEYS = (
-    "answer",
-    "choice",
-    "zero_shot_answer",
-    "stop_reason",
-    "score",
-    "best_iteration",
-    "best",
-    "target_in_domain",
-    "leaks",
-    "iterations",
-    "clip",
-    "models",
-    "usage",
-    "seconds",
-    "warnings",
-)
+from state.schema import EvaluatorState, Input
 
 
-async def ask(
+async def answer_question(
     question: Input,
     context: Context,
     *,
-    desk: Desk | None = None,
+    client: ModelClient | None = None,
     graph: AureliaGraph | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     tags: Sequence[str] = (),
     metadata: Mapping[str, Any] | None = None,
     thread: str | None = None,
-    keep: BaseCheckpointSaver[Any] | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
     reviewer: Reviewer | None = None,
 ) -> dict[str, Any]:
-    """Answers one question.
+    """Answer one question; `aurelia.ask` is the same with defaults for a user and a typed result.
 
     Args:
         question: video, question, and optionally audio and choices.
-        context: the run's settings.
-        desk: models, clips and ledger (default: those of this machine).
-        graph: the graph to run (default: a new one at that desk).
+        context: the settings of the run.
+        client: models, clips and ledger (default: a new client with the settings of a server).
+        graph: the graph to run (default: a new one with this client and checkpointer).
         on_event: called with each event as it happens (`state.events`).
         tags: for the run's trace, for instance the task.
         metadata: for the run's trace, for instance the id of the question.
-        thread: name of a thread to keep the run in; one that was stopped in the middle of this question goes on.
-        keep: where threads are kept, for a new graph (`aurelia.run.checkpointers`).
-        reviewer: asked when the run pauses for a person.
+        thread: name of the thread that stores the run; an interrupted run of the same question is resumed.
+        checkpointer: storage of threads for a new graph (`aurelia.run.checkpointers`).
+        reviewer: called when the run pauses for a review.
 
     Returns:
-        The keys of RESULT_KEYS, each always there; null where it does not apply.
+        A dict with all keys of `aurelia.run.result.RESULT_KEYS`; null where a key does not apply.
 
     Raises:
-        InputError: the question, a choice or a setting cannot be used (MediaError: a clip cannot), the thread holds
-            another question, or the run pauses and there is no reviewer.
+        InputError: the question, a choice or a setting cannot be used (MediaError: a clip cannot), the thread was
+            interrupted in another question, or the run pauses and there is no reviewer.
         ModelError: the target did not answer.
     """
     began = time.perf_counter()
     reject_unknown_names(question, Input.__annotations__, "A question")
-    question = {
-        **question,
-        **sanitize_json({name: question[name] for name in ("question", "choices") if name in question}),
-    }
-    configure()
-    desk = desk or (None if graph else Desk())
-    graph = graph or build_graph(desk=desk, checkpointer=keep)
+    texts = {name: question[name] for name in ("question", "choices") if name in question}
+    question = {**question, **sanitize_json(texts)}
+    configure_tracing()
+    if client is None and graph is None:
+        client = ModelClient()
+    graph = graph or build_graph(client=client, checkpointer=checkpointer)
     config: Any = {
         "run_name": run_name("aurelia", question.get("question")),
         "tags": [*tags],
         "metadata": {**(metadata or {})},
     }
-    given: Any = question
+    graph_input: Any = question
     if thread is not None:
         config |= thread_config(graph, thread)
-        if state := await stopped(graph, thread, question, desk):
-            given = None
-            on_event(resumed(thread, state))
+        if state := await find_stopped_run(graph, thread, question, client):
+            graph_input = None
+            on_event(resumed_event(thread, state))
     while True:
-        final = await _stream(graph, given, config, context, on_event)
-        if not (pauses := final.get("__interrupt__")):
-            return result(final, time.perf_counter() - began)
+        final = await _run_to_pause(graph, graph_input, config, context, on_event)
+        pauses = final.get("__interrupt__")
+        if not pauses:
+            return make_result(final, time.perf_counter() - began)
         if reviewer is None:
-            raise InputError(f"The run waits for a person's review in thread {thread!r}: give a reviewer to go on.")
-        given = Command(resume=await reviewer(pauses[0].value))
+            raise InputError(f"The run waits for a person's review in thread {thread!r}: give a reviewer to continue.")
+        graph_input = Command(resume=await reviewer(pauses[0].value))
 
 
-async def _stream(
-    graph: AureliaGraph, given: Any, config: Any, context: Context, on_event: Callable[[Event], None]
+async def _run_to_pause(
+    graph: AureliaGraph, graph_input: Any, config: Any, context: Context, on_event: Callable[[Event], None]
 ) -> dict[str, Any]:
-    """Runs the graph to its end or to a pause; the last state."""
+    """Run the graph to its end or to a pause; return the last state."""
     final: dict[str, Any] = {}
-    # What has been done is on disk before the next node begins, so that a run that is killed goes on from there.
-    durability: Any = "sync" if "configurable" in config else None
+    durability: Any = None
+    if "configurable" in config:
+        # Each node's output is on disk before the next node starts, so that a killed run can be resumed.
+        durability = "sync"
     modes: Any = ["custom", "values"]
-    stream: AsyncIterator[Any] = graph.astream(given, config, context=context, stream_mode=modes, durability=durability)
+    stream: AsyncIterator[Any] = graph.astream(
+        graph_input, config, context=context, stream_mode=modes, durability=durability
+    )
     async for kind, data in stream:
         if kind == "custom":
             on_event(data)
         else:
-            # Where a pause comes beside another node's end, that end's values follow it without it.
+            # When one node pauses while another one ends, the values of the latter arrive last and without the pause.
             final = {**final, **data}
     return final
 
 
-def result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """The graph's output as the result that users get: every key there, the clip without names."""
-    found = {name: output.get(name) for name in RESULT_KEYS}
-    return {**found, "clip": {name: output["clip"][name] for name in CLIP_KEYS}, "seconds": seconds}
+async def score_caption(
+    clip: MediaRef, tracks: list[MediaRef], caption: str, context: Context, client: ModelClient
+) -> dict[str, Any]:
+    """Score a caption against a clip with the evaluator alone.
 
+    Args:
+        clip: the clip, admitted to the client's store.
+        tracks: separate sound tracks, admitted to the client's store.
+        caption: the statement about what is seen and heard.
+        context: the settings; the evaluator's and the describer's model count.
+        client: models, clips and ledger.
 
-async def score(clip: MediaRef, tracks: list[MediaRef], caption: str, context: Context, desk: Desk) -> dict[str, Any]:
-    """What the evaluator alone says of a caption: score (null when nothing can be checked), justification, windows.
-
-    Its bill stands beside that, and in `warnings` what was put in place of what it could not take.
+    Returns:
+        A dict: score (1 to 10; null when nothing can be checked), justification, windows, seconds, usage, and
+        warnings (what the evaluator received as text because its model does not take sound or picture).
 
     Raises:
         ModelError: the evaluator, or the describer that it needs, did not answer.
     """
-    state: Judged = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
+    state: EvaluatorState = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
+    # Only the evaluator runs: no other role's model may ask for a description of the clip.
     others = {"generator": context.evaluator, "generator_fallback": ""}
     others |= {"target": context.evaluator, "target_fallback": ""}
-    alone = context.model_copy(update=others)
-    described = await descriptions(state, alone, desk)
+    described = await describe_senses(state, context.model_copy(update=others), client)
     state["described"] = {sense: answer.value for sense, answer in described.items()}
-    verdict = await judge(state, caption, context, desk)
+    verdict = await ask_evaluator(state, caption, context, client)
     usage = reduce(add_usage, (answer.usage for answer in described.values()), verdict.usage)
     return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": usage, "warnings": verdict.notes}

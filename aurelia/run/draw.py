@@ -1,4 +1,4 @@
-"""The graph as a picture: Mermaid text, or a PNG drawn on this machine without a web service."""
+"""Draw the graph: as Mermaid text, or as a PNG file on this machine, without a web service."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ from aurelia_core.errors import InputError
 from graph.build import build_graph
 
 
-def mermaid() -> str:
+def render_mermaid() -> str:
     """The graph as Mermaid text."""
     return build_graph().get_graph().draw_mermaid()
 
 
-def png(path: Path) -> None:
-    """Draws the graph with Graphviz into the file `path`.
+def draw_png(path: Path) -> None:
+    """Draw the graph with Graphviz into the file `path`.
 
     Raises:
         InputError: pygraphviz is not installed, or the file cannot be written.

@@ -1,27 +1,27 @@
-"""The web application that a LangGraph server is mounted in (`langgraph.json`): the clips' routes behind the door.
+"""The web application around the LangGraph server (`langgraph.json`): the guard, and the routes of clips.
 
-The server brings its own routes, its authentication in front of all of them, and the graph.
+The server adds its own routes, its authentication before all routes, and the graph.
 """
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from aurelia.server.clip_owners import Library
-from aurelia.server.clips import Clips
-from aurelia.server.middleware import Door
-from aurelia.server.tokens import Access, access
-from graph.serve import desk
+from aurelia.server.clip_owners import ClipOwners
+from aurelia.server.clips import ClipRoutes
+from aurelia.server.middleware import RequestGuard
+from aurelia.server.tokens import AccessRules, access_rules
+from graph.serve import client
 
 
-def make_app(rules: Access, library: Library) -> Starlette:
-    """The application.
+def make_app(rules: AccessRules, owners: ClipOwners) -> Starlette:
+    """Make the application.
 
     Args:
-        rules: the operator's rules.
-        library: the clips.
+        rules: the access rules of the operator.
+        owners: the clips and their owners.
     """
-    routes = Clips(library, rules.clip_origins).routes()
-    return Starlette(routes=routes, middleware=[Middleware(Door, access=rules, library=library)])
+    routes = ClipRoutes(owners, rules.clip_origins).routes()
+    return Starlette(routes=routes, middleware=[Middleware(RequestGuard, rules=rules, owners=owners)])
 
 
-app = make_app(access(), Library(desk.store))
+app = make_app(access_rules(), ClipOwners(client.store))

@@ -26,14 +26,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from aurelia_core.errors import ModelError
 from aurelia_core.models.provider_errors import as_model_error
-from aurelia_core.models.registry import shown
+from aurelia_core.models.registry import model_display_name
 from aurelia_core.sanitize import redact, sanitize_json
 from aurelia_core.sqlite import check_integrity, parse_stored_json, storage_errors
 from aurelia_core.types import NO_USAGE, Usage, add_usage
 
-T = TypeVar("T")
-TRIES = 4
-LONGEST_WAIT = 120.0
+_Result = TypeVar("_Result")
+MAX_TRIES = 4
+MAX_RETRY_WAIT_SECONDS = 120.0
 _backoff = wait_random_exponential(multiplier=1.0, max=30.0)
 
 _TABLES = """CREATE TABLE IF NOT EXISTS calls (
@@ -46,18 +46,18 @@ CREATE TABLE IF NOT EXISTS unanswered (
 CREATE INDEX IF NOT EXISTS unanswered_by_key ON unanswered (key);"""
 
 
-class Call(NamedTuple):
-    """One call to be made: which model (`spec` names it), for which role and run, and what is said to it."""
+class ModelCall(NamedTuple):
+    """One call to be made: which model (`model_id` names it), for which role and run, and what is said to it."""
 
     model: BaseChatModel
-    spec: str
+    model_id: str
     role: str
     run: str
     rollout: int
     messages: Sequence[AnyMessage]
 
 
-class Reply(NamedTuple):
+class LedgerReply(NamedTuple):
     """What came back, under which key, and what it cost: nothing when another run, or this one before, has paid."""
 
     message: AIMessage
@@ -65,7 +65,7 @@ class Reply(NamedTuple):
     key: str
 
 
-class Ledger:
+class CallLedger:
     """The store of all calls in one SQLite file (WAL); may be shared by threads, event loops and processes."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Ledger:
         path: Path,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda spec: nullcontext(),
+        gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda model_id: nullcontext(),
     ) -> None:
         """Opens nothing yet; the file is made by the first call.
 
@@ -89,11 +89,11 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
         self._looked_through = False
         self._guard = threading.Lock()
-        self._settled: dict[str, set[str]] = {}
-        self._told: dict[str, set[str]] = {}
+        self._billed: dict[str, set[str]] = {}
+        self._reported: dict[str, set[str]] = {}
         self._under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
-    async def call(self, call: Call, config: RunnableConfig | None = None) -> Reply:
+    async def call(self, call: ModelCall, config: RunnableConfig | None = None) -> LedgerReply:
         """Answers from the store, or makes the call, retrying what is transient, and stores the reply.
 
         A try that was billed and then refused counts too: in the reply's usage, or in the error's when none was usable.
@@ -102,18 +102,18 @@ class Ledger:
             ModelError: the model did not answer, after all tries; `usage` is what they cost together.
             StorageError: the file cannot be read or written.
         """
-        key = key_of(call)
+        key = call_key(call)
         lock = self._under_way.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
-            stored = await self.apart(self._find, key, call.run)
+            stored = await self.run_in_writer_thread(self._find, key, call.run)
             return stored or await self._pay(key, call, config)
 
-    async def _pay(self, key: str, call: Call, config: RunnableConfig | None) -> Reply:
+    async def _pay(self, key: str, call: ModelCall, config: RunnableConfig | None) -> LedgerReply:
         began = time.perf_counter()
-        tries, spent = 0, await self.apart(self._owed, key, call.run)
+        tries, spent = 0, await self.run_in_writer_thread(self._unreported_usage, key, call.run)
         try:
             async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(TRIES),
+                stop=stop_after_attempt(MAX_TRIES),
                 wait=_wait,
                 retry=retry_if_exception(_worth_another_try),
                 sleep=self._sleep,
@@ -122,28 +122,28 @@ class Ledger:
                 with attempt:
                     tries += 1
                     try:
-                        async with self._gate(call.spec):
+                        async with self._gate(call.model_id):
                             message = await _invoke(call, config)
                     except ModelError as fault:
                         if fault.usage:
                             spent = add_usage(spent, fault.usage)
-                            await self._lost(key, call, fault.usage)
+                            await self._store_unanswered(key, call, fault.usage)
                         raise
         except ModelError as fault:
             fault.usage = spent
-            self._told.setdefault(call.run, set()).add(key)
+            self._reported.setdefault(call.run, set()).add(key)
             raise
-        usage = usage_of(message)
-        await self.apart(self._store, key, call, message, usage, tries, time.perf_counter() - began)
-        self._spend(usage)
-        return Reply(message, add_usage(spent, usage), key)
+        usage = message_usage(message)
+        await self.run_in_writer_thread(self._store, key, call, message, usage, tries, time.perf_counter() - began)
+        self._on_spent(usage)
+        return LedgerReply(message, add_usage(spent, usage), key)
 
-    async def _lost(self, key: str, call: Call, usage: Usage) -> None:
-        row = (key, time.time(), call.run, call.role, call.spec, json.dumps(usage))
-        await self.apart(self._write, "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._spend(usage)
+    async def _store_unanswered(self, key: str, call: ModelCall, usage: Usage) -> None:
+        row = (key, time.time(), call.run, call.role, call.model_id, json.dumps(usage))
+        await self.run_in_writer_thread(self._write, "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._on_spent(usage)
 
-    def _spend(self, usage: Usage) -> None:
+    def _on_spent(self, usage: Usage) -> None:
         """Is told of everything that is spent, once it is stored."""
 
     def _usable(self) -> AbstractContextManager[None]:
@@ -152,14 +152,14 @@ class Ledger:
             self._path, "The call ledger", "move it away, and what it holds is asked and paid for again"
         )
 
-    async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def run_in_writer_thread(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         """Does work on the file in the ledger's own thread, in turn; once begun or queued, it is done in any case."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
         # Whoever was cancelled meanwhile does not hear of a failure, and asyncio would print it as nobody's.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         return await asyncio.shield(done)
 
-    def _find(self, key: str, run: str) -> Reply | None:
+    def _find(self, key: str, run: str) -> LedgerReply | None:
         with self._guard, self._usable():
             row = self._open().execute("SELECT reply, usage, run FROM calls WHERE key = ?", (key,)).fetchone()
             if row is None:
@@ -169,39 +169,39 @@ class Ledger:
                     self._looked_through = True
                 return None
             message = AIMessage.model_validate_json(row[0])
-            if row[2] != run or key in self._settled.get(run, ()):
-                return Reply(message, NO_USAGE, key)
+            if row[2] != run or key in self._billed.get(run, ()):
+                return LedgerReply(message, NO_USAGE, key)
             # A row of an older ledger may know less of its bill.
             usage: Usage = {**NO_USAGE, **parse_stored_json(row[1])}
-        return Reply(message, add_usage(self._owed(key, run), usage), key)
+        return LedgerReply(message, add_usage(self._unreported_usage(key, run), usage), key)
 
-    def _owed(self, key: str, run: str) -> Usage:
+    def _unreported_usage(self, key: str, run: str) -> Usage:
         """What earlier tries of this call cost that run, where it was stopped before it was told."""
-        if key in self._told.get(run, ()):
+        if key in self._reported.get(run, ()):
             return NO_USAGE
         with self._guard, self._usable():
             rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
             return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
 
-    def settle(self, run: str, *replies: Reply) -> None:
+    def mark_billed(self, run: str, *replies: LedgerReply) -> None:
         """Notes that these replies are on the run's bill: the same request again in that run costs nothing.
 
         A reply that was paid for but never used, because its run was stopped, stays to be settled when it goes on.
         """
-        self._settled.setdefault(run, set()).update(reply.key for reply in replies)
+        self._billed.setdefault(run, set()).update(reply.key for reply in replies)
 
-    def forget(self, run: str) -> None:
+    def forget_run(self, run: str) -> None:
         """Drops what was noted for a run that has ended."""
-        self._settled.pop(run, None)
-        self._told.pop(run, None)
+        self._billed.pop(run, None)
+        self._reported.pop(run, None)
 
-    def _store(self, key: str, call: Call, message: AIMessage, usage: Usage, tries: int, seconds: float) -> None:
+    def _store(self, key: str, call: ModelCall, message: AIMessage, usage: Usage, tries: int, seconds: float) -> None:
         row = (
             key,
             time.time(),
             call.run,
             call.role,
-            call.spec,
+            call.model_id,
             call.rollout,
             _canonical(call.messages),
             message.model_dump_json(),
@@ -237,14 +237,19 @@ class Ledger:
                 self._connection = None
 
 
-def key_of(call: Call) -> str:
+def call_key(call: ModelCall) -> str:
     """The SHA-256 (hex) of everything that decides the reply: model, settings, messages with clips by id, rollout."""
     settings = call.model._identifying_params
-    parts = {"spec": call.spec, "settings": settings, "messages": _canonical(call.messages), "rollout": call.rollout}
+    parts = {
+        "spec": call.model_id,
+        "settings": settings,
+        "messages": _canonical(call.messages),
+        "rollout": call.rollout,
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def usage_of(message: AIMessage) -> Usage:
+def message_usage(message: AIMessage) -> Usage:
     """The bill of one reply: tokens as the provider counted them; dollars and uploads as the adapter stated them."""
     tokens = message.usage_metadata or {"input_tokens": 0, "output_tokens": 0}
     details: Any = tokens.get("input_token_details") or {}
@@ -258,18 +263,20 @@ def usage_of(message: AIMessage) -> Usage:
     }
 
 
-async def _invoke(call: Call, config: RunnableConfig | None) -> AIMessage:
+async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:
     try:
         message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
         # A log of the chain would show what the provider said, which may quote the key.
-        raise as_model_error(fault, shown(call.spec)) from (fault if redact(str(fault)) == str(fault) else None)
+        raise as_model_error(fault, model_display_name(call.model_id)) from (
+            fault if redact(str(fault)) == str(fault) else None
+        )
     said = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata")}
     return message.model_copy(update=sanitize_json(said))
 
 
 def _worth_another_try(fault: BaseException) -> bool:
-    return isinstance(fault, ModelError) and fault.transient and (fault.retry_after or 0.0) <= LONGEST_WAIT
+    return isinstance(fault, ModelError) and fault.transient and (fault.retry_after or 0.0) <= MAX_RETRY_WAIT_SECONDS
 
 
 def _wait(state: RetryCallState) -> float:

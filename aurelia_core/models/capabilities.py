@@ -22,7 +22,7 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Price(_Row):
+class TokenPrice(_Row):
     """US dollars for a million tokens; None where it is not surely known.
 
     Attributes:
@@ -66,12 +66,12 @@ class Capability(_Row):
     context: int | None = None
     output: int | None = None
     structured: Structured = "none"
-    price: Price = Price()
+    price: TokenPrice = TokenPrice()
     refused: str = ""
     verified: bool = False
 
 
-class Needs(_Row):
+class ProviderRequirements(_Row):
     """What must be there before a provider can be asked; a variable `A|B` is one of several names for the same."""
 
     packages: list[str] = []
@@ -79,7 +79,7 @@ class Needs(_Row):
     variables: list[str] = []
 
 
-class Family(_Row):
+class WeightsFamily(_Row):
     """What an architecture of local weights carries, by the `model_type` of its configuration.
 
     Attributes:
@@ -106,9 +106,9 @@ class Family(_Row):
 
 
 class _Table(_Row):
-    provider: dict[str, Needs]
+    provider: dict[str, ProviderRequirements]
     model: list[Capability]
-    family: dict[str, Family]
+    family: dict[str, WeightsFamily]
 
 
 @lru_cache
@@ -117,35 +117,35 @@ def _table() -> _Table:
     return _Table.model_validate(tomllib.loads(text))
 
 
-def capability(spec: str) -> Capability:
-    """What the model `spec` (`provider:model`) can carry: the first row that fits.
+def find_capability(model_id: str) -> Capability:
+    """What the model `model_id` (`provider:model`) can carry: the first row that fits.
 
     Raises:
         InputError: no row fits, or the row says why the model cannot be used here.
     """
-    found = next((row for row in _table().model if any(fnmatchcase(spec, pattern) for pattern in row.models)), None)
+    found = next((row for row in _table().model if any(fnmatchcase(model_id, pattern) for pattern in row.models)), None)
     if found is None:
         raise InputError(
-            f"What {spec} can carry is not known: add a row for it to aurelia_core/models/capabilities.toml."
+            f"What {model_id} can carry is not known: add a row for it to aurelia_core/models/capabilities.toml."
         )
     if found.refused:
-        raise InputError(f"{spec} cannot be used: {found.refused}.")
+        raise InputError(f"{model_id} cannot be used: {found.refused}.")
     return found
 
 
-def family(model_type: str) -> Family | None:
+def find_family(model_type: str) -> WeightsFamily | None:
     """The row of an architecture of local weights; None for one that the table does not know."""
     return _table().family.get(model_type.removesuffix("_thinker"))
 
 
-def lacking(provider: str, environment: Mapping[str, str] | None = None) -> list[str]:
+def missing_requirements(provider: str, environment: Mapping[str, str] | None = None) -> list[str]:
     """What this machine lacks before `provider` can be asked, in words; [] when nothing, or when nothing is known.
 
     Args:
-        provider: the part of a spec before the colon.
+        provider: the part of a model_id before the colon.
         environment: the variables to look at (default: the process's own); their values are never shown.
     """
-    needs = _table().provider.get(provider, Needs())
+    needs = _table().provider.get(provider, ProviderRequirements())
     known = os.environ if environment is None else environment
     lacks = [
         f"the package {name} (pip install -e '.[{needs.extra}]')" for name in needs.packages if not _installed(name)
@@ -157,7 +157,7 @@ def lacking(provider: str, environment: Mapping[str, str] | None = None) -> list
     return lacks
 
 
-def cost(price: Price, usage: Mapping[str, Any] | None, tier: str | None = None) -> float | None:
+def call_cost(price: TokenPrice, usage: Mapping[str, Any] | None, tier: str | None = None) -> float | None:
     """What a call cost in US dollars; None when a price that it needs is not known.
 
     Args:

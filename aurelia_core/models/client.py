@@ -6,55 +6,65 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
 
-import prompts
 from aurelia_core.errors import InputError, ModelError, ReplyError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Call, Ledger
-from aurelia_core.models.call_ledger import Reply as Paid
-from aurelia_core.models.messages import RequestMessage, compose
-from aurelia_core.models.registry import Provider, make_model, shown
+from aurelia_core.models.base import ClipModel, clip_model
+from aurelia_core.models.call_ledger import CallLedger, ModelCall
+from aurelia_core.models.call_ledger import LedgerReply as Paid
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.messages import RequestMessage, compose_messages
+from aurelia_core.models.registry import Provider, make_model, model_display_name
 from aurelia_core.models.registry import providers as known_providers
-from aurelia_core.models.replies import LONGEST_REPLY, Reply, read
+from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply
+from aurelia_core.models.request_texts import RequestTexts
+from aurelia_core.models.requests import RoleRequest
 from aurelia_core.settings import Settings
 from aurelia_core.types import NO_USAGE, Role, Sense, Usage, add_usage
 
-R = TypeVar("R", bound=Reply)
-V = TypeVar("V")
-SEEING: tuple[Role, ...] = ("generator", "evaluator", "target")
+_Reply = TypeVar("_Reply", bound=ModelReply)
+_Value = TypeVar("_Value")
+ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a role is asked.
+    """One call of one role.
 
     Attributes:
-        role: who is asked.
-        spec: the model, `provider:model`.
+        model_id: the model, `provider:model`.
         text: the role's prompt, filled.
-        fields: the same as data.
-        run: names the run that pays.
+        fields: the same as data; a `ClipRequest` puts the clip before the text.
+        texts: the words around the clip.
+        run: the run that pays.
         rollout: number of the independent repetition.
-        sees_clip: whether the clip stands before the text.
-        fallback: what is asked instead, once, when the model fails for good.
+        fallback: asked instead, once, when the model fails permanently.
     """
 
-    role: Role | Literal["describer", "judge"]
-    spec: str
+    model_id: str
     text: str
-    fields: dict[str, Any]
+    fields: RoleRequest
+    texts: RequestTexts
     run: str
-    rollout: int
-    sees_clip: bool
+    rollout: int = 0
     fallback: "Request | None" = None
+
+    @property
+    def role(self) -> str:
+        """Who is asked."""
+        return self.fields.role
+
+    def messages(self) -> list[AnyMessage]:
+        """The request as messages."""
+        return compose_messages(self.text, self.fields, self.texts)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[V]):
+class Answer(Generic[_Value]):
     """A usable answer.
 
     Attributes:
@@ -65,14 +75,14 @@ class Answer(Generic[V]):
         by_fallback: whether the fallback gave it.
     """
 
-    value: V
+    value: _Value
     usage: Usage
     seconds: float
     notes: list[str] = field(default_factory=list)
     by_fallback: bool = False
 
 
-class Desk:
+class ModelClient:
     """The models, the clip store and the ledger of one process, each made when first needed."""
 
     def __init__(
@@ -81,7 +91,7 @@ class Desk:
         *,
         providers: Mapping[str, Provider] | None = None,
         store: ClipStore | None = None,
-        ledger: Ledger | None = None,
+        ledger: CallLedger | None = None,
     ) -> None:
         """Opens nothing.
 
@@ -112,78 +122,82 @@ class Desk:
         return self._store
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> CallLedger:
         """The call ledger."""
         if self._ledger is None:
-            self._ledger = Ledger(self.settings.ledger_file)
+            self._ledger = CallLedger(self.settings.ledger_file)
         return self._ledger
 
-    def model(self, spec: str) -> BaseChatModel:
-        """The model that `spec` names, made once.
+    def model(self, model_id: str) -> BaseChatModel:
+        """The model that `model_id` names, made once.
 
         Raises:
             InputError: there is no such model.
         """
-        if spec not in self._models:
-            self._models[spec] = make_model(spec, self.store, self._providers)
-        return self._models[spec]
+        if model_id not in self._models:
+            self._models[model_id] = make_model(model_id, self.store, self._providers)
+        return self._models[model_id]
 
-    def ready(self, asked: Sequence[tuple[Role, str]], fields: Mapping[str, Any], describer: str | None = None) -> None:
-        """Makes every model of a run, and lets those that know refuse the clip, before anything is paid for.
+    def preflight(self, asked: Sequence[tuple[Role, str]], media: MediaRequest, describer: str | None = None) -> None:
+        """Makes every model of a run and checks clip and credentials, before anything is paid for.
 
         Args:
-            asked: each role with a model that it may be played by, `provider:model`, fallbacks included.
-            fields: those of every request that carries the clip.
-            describer: the model that writes of sound or picture that others cannot take.
+            asked: each role with a model that may play it, `provider:model`, fallbacks included.
+            media: the clip as every role is shown it.
+            describer: the model that describes senses that others cannot take.
 
         Raises:
-            InputError: there is no such model, its key is missing or wrong, it lacks a package, or it cannot carry the
-                clip (or, for the describer, what it is to write of).
+            InputError: there is no such model, its key is missing or refused, it lacks a package, or it cannot carry
+                the clip (the describer: the sense that it has to describe).
         """
-        specs = [spec for _, spec in asked]
-        for role, spec in asked:
-            if refuse := getattr(self.model(spec), "refuse", None):
-                refuse(fields, role in SEEING)
-        for sense in self.lacking(asked, fields) if describer else []:
-            specs.append(self._able(describer or "", sense, fields))
-        for spec in dict.fromkeys(specs):
-            if look_up := getattr(self.model(spec), "look_up", None):
-                look_up()
+        model_ids = [model_id for _, model_id in asked]
+        for role, model_id in asked:
+            self._adapter(model_id).check_clip(media, sees_clip=role in ROLES_WITH_CLIP)
+        if describer:
+            for sense in self.missing_modalities(asked, media):
+                self._check_describer(describer, sense, media)
+                model_ids.append(describer)
+        for model_id in dict.fromkeys(model_ids):
+            self._adapter(model_id).check_credentials()
 
-    def lacking(self, asked: Sequence[tuple[Role, str]], fields: Mapping[str, Any]) -> list[Sense]:
-        """What of the clip some role that is shown it cannot take: sound, picture, both or none.
+    def missing_modalities(self, asked: Sequence[tuple[Role, str]], media: MediaRequest) -> list[Sense]:
+        """The senses of the clip that some role that is shown it cannot take.
 
         Raises:
             InputError: there is no such model.
         """
-        models = [self.model(spec) for role, spec in asked if role in SEEING]
-        missed = {sense for model in models if (lacks := getattr(model, "lacks", None)) for sense in lacks(fields)}
+        missing: set[Sense] = set()
+        for role, model_id in asked:
+            if role in ROLES_WITH_CLIP:
+                missing.update(self._adapter(model_id).missing_modalities(media))
         senses: tuple[Sense, ...] = ("sound", "picture")
-        return [sense for sense in senses if sense in missed]
+        return [sense for sense in senses if sense in missing]
 
-    def _able(self, describer: str, sense: Sense, fields: Mapping[str, Any]) -> str:
+    def _adapter(self, model_id: str) -> ClipModel:
+        return clip_model(self.model(model_id))
+
+    def _check_describer(self, describer: str, sense: Sense, media: MediaRequest) -> None:
         if describer.startswith("offline:"):
             raise InputError(
-                f'{describer} describes nothing in words: say when_deaf = "evidence" for what it measures.'
+                f'{describer} cannot describe a clip in words: set unsupported_modality = "evidence" to use what it'
+                " measures."
             )
-        model = self.model(describer)
-        if (lacks := getattr(model, "lacks", None)) and sense in lacks(fields):
+        adapter = self._adapter(describer)
+        if sense in adapter.missing_modalities(media):
             raise InputError(
                 f"{describer} cannot describe the {sense}, because it does not take it: name another model."
             )
-        if refuse := getattr(model, "refuse", None):
-            refuse({**fields, "only": sense}, True)
-        return describer
+        adapter.check_clip(replace(media, only=sense), sees_clip=True)
 
-    async def say(self, request: Request) -> Answer[str]:
+    async def complete(self, request: Request) -> Answer[str]:
         """Asks for plain text.
 
         Raises:
             ModelError: neither the model nor its fallback answered, or answered with anything.
         """
-        return await self._or_fallback(request, self._say)
+        return await self._or_fallback(request, self._complete)
 
-    async def ask(self, request: Request, schema: type[R]) -> Answer[R]:
+    async def complete_structured(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
         """Asks for an answer that satisfies `schema`; one that does not is sent back once with what is wrong.
 
         The JSON schema rides in the request's fields, for an adapter whose provider can enforce one.
@@ -192,9 +206,11 @@ class Desk:
             ModelError: the model did not answer, or (ReplyError) not in the form asked for, nor did its fallback;
                 `usage` is what was spent.
         """
-        return await self._or_fallback(request, lambda one: self._ask(one, schema))
+        return await self._or_fallback(request, lambda one: self._complete_structured(one, schema))
 
-    async def _or_fallback(self, request: Request, once: Callable[[Request], Awaitable[Answer[V]]]) -> Answer[V]:
+    async def _or_fallback(
+        self, request: Request, once: Callable[[Request], Awaitable[Answer[_Value]]]
+    ) -> Answer[_Value]:
         began = time.perf_counter()
         try:
             return await once(request)
@@ -208,52 +224,57 @@ class Desk:
         except ModelError as fault:
             told = ModelError(f"{failed} Its fallback failed too: {fault}")
             raise _having_spent(add_usage(spent, fault.usage or NO_USAGE), told) from fault
-        who = f"{shown(instead.spec)} answered as {request.role} in the place of {shown(request.spec)}"
+        who = f"{model_display_name(instead.model_id)} answered as {request.role} in the place of {model_display_name(request.model_id)}"
         note = f"{who}, which failed: {failed}"
         usage, seconds = add_usage(spent, answer.usage), time.perf_counter() - began
         return replace(answer, usage=usage, seconds=seconds, notes=[note, *answer.notes], by_fallback=True)
 
-    async def _say(self, request: Request) -> Answer[str]:
+    async def _complete(self, request: Request) -> Answer[str]:
         began = time.perf_counter()
-        reply = await self._call(request, compose(request.text, request.fields, sees_clip=request.sees_clip))
-        self.ledger.settle(request.run, reply)
+        reply = await self._call(request, request.messages())
+        self.ledger.mark_billed(request.run, reply)
         if not (text := reply.message.text.strip()):
             raise _having_spent(
-                reply.usage, ReplyError(f"{shown(request.spec)} answered with nothing as {request.role}.")
+                reply.usage,
+                ReplyError(f"{model_display_name(request.model_id)} answered with nothing as {request.role}."),
             )
-        if len(text) > LONGEST_REPLY:
-            said = f"{shown(request.spec)} answered with {len(text)} characters as {request.role}"
-            raise _having_spent(reply.usage, ReplyError(f"{said}: at most {LONGEST_REPLY} are read."))
+        if len(text) > MAX_REPLY_BYTES:
+            said = f"{model_display_name(request.model_id)} answered with {len(text)} characters as {request.role}"
+            raise _having_spent(reply.usage, ReplyError(f"{said}: at most {MAX_REPLY_BYTES} are read."))
         return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
 
-    async def _ask(self, request: Request, schema: type[R]) -> Answer[R]:
+    async def _complete_structured(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
         began = time.perf_counter()
-        request = replace(request, fields={**request.fields, "schema": json.loads(_schema_text(schema))})
-        messages = compose(request.text, request.fields, sees_clip=request.sees_clip)
+        fields = replace(request.fields, schema=json.loads(_schema_text(schema)))
+        request = replace(request, fields=fields)
+        messages = request.messages()
         first = await self._call(request, messages)
         try:
-            value = read(first.message.text, schema)
-            self.ledger.settle(request.run, first)
+            value = parse_reply(first.message.text, schema)
+            self.ledger.mark_billed(request.run, first)
             return Answer(value, first.usage, time.perf_counter() - began, _notes(first))
         except ReplyError as fault:
-            again = RequestMessage(prompts.fill("again", fault=str(fault)), request.fields)
+            correction = request.texts.correction(str(fault))
+            again = RequestMessage(correction, request.fields.fields(), request.texts)
         second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first)
-        self.ledger.settle(request.run, first, second)
+        self.ledger.mark_billed(request.run, first, second)
         usage = add_usage(first.usage, second.usage)
         try:
-            return Answer(read(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
+            return Answer(parse_reply(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
         except ReplyError as fault:
-            said = f"{shown(request.spec)} gave no usable reply as {request.role}, asked twice: {fault}"
+            said = (
+                f"{model_display_name(request.model_id)} gave no usable reply as {request.role}, asked twice: {fault}"
+            )
             raise _having_spent(usage, ReplyError(said)) from None
 
     async def _call(self, request: Request, messages: list[AnyMessage], spent: Paid | None = None) -> Paid:
-        model = await asyncio.to_thread(self.model, request.spec)
-        call = Call(model, request.spec, request.role, request.run, request.rollout, messages)
+        model = await asyncio.to_thread(self.model, request.model_id)
+        call = ModelCall(model, request.model_id, request.role, request.run, request.rollout, messages)
         try:
-            return await self.ledger.call(call, {"tags": [request.role], "metadata": {"model": request.spec}})
+            return await self.ledger.call(call, {"tags": [request.role], "metadata": {"model": request.model_id}})
         except ModelError as fault:
             if spent:
-                self.ledger.settle(request.run, spent)
+                self.ledger.mark_billed(request.run, spent)
             usage = add_usage(spent.usage if spent else NO_USAGE, fault.usage or NO_USAGE)
             raise _having_spent(usage, fault) from fault.__cause__
 
@@ -264,7 +285,7 @@ class Desk:
 
 
 @cache
-def _schema_text(schema: type[Reply]) -> str:
+def _schema_text(schema: type[ModelReply]) -> str:
     # Making a schema takes milliseconds, reading its text does not.
     return json.dumps(schema.model_json_schema())
 

@@ -12,18 +12,18 @@ from PIL import Image
 from aurelia_core.media import ClipStore
 from aurelia_core.types import MediaRef, Window
 
-HEIGHT = 512
-QUALITY = 85
+_FRAME_HEIGHT = 512
+_JPEG_QUALITY = 85
 
 
-class Picture(NamedTuple):
+class EncodedFrame(NamedTuple):
     """One frame: seconds from the start of the clip, and its JPEG."""
 
     time: float
     jpeg: bytes
 
 
-class Wave(NamedTuple):
+class EncodedAudio(NamedTuple):
     """The sound from `start` to `end` (seconds) as a WAV file: mono, 16 bits."""
 
     start: float
@@ -31,19 +31,20 @@ class Wave(NamedTuple):
     wav: bytes
 
 
-def pictures(store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int) -> list[Picture]:
+def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int) -> list[EncodedFrame]:
     """At most `count` frames spread over the windows ([]: the whole clip), 512 pixels high at most.
 
     Raises:
         MediaError: the clip cannot be decoded.
     """
-    taken = store.frames(clip, windows, count, height=HEIGHT)
+    taken = store.frames(clip, windows, count, height=_FRAME_HEIGHT)
     return [
-        Picture(float(time), _jpeg(np.asarray(image))) for time, image in zip(taken.times, taken.images, strict=True)
+        EncodedFrame(float(time), _jpeg(np.asarray(image)))
+        for time, image in zip(taken.times, taken.images, strict=True)
     ]
 
 
-def waves(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list[Wave]:
+def encode_audio(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list[EncodedAudio]:
     """The sound of the windows ([]: all of it), one file each, at 16 kHz; nothing for a stretch without any.
 
     Raises:
@@ -55,7 +56,7 @@ def waves(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list
     if windows and not inside:
         return []
     return [
-        Wave(part.start, part.start + len(part.samples) / part.rate, _wav(part.samples, part.rate))
+        EncodedAudio(part.start, part.start + len(part.samples) / part.rate, _wav(part.samples, part.rate))
         for part in store.audio(source, inside)
         if len(part.samples)
     ]
@@ -63,7 +64,7 @@ def waves(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list
 
 def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, format="JPEG", quality=QUALITY)
+    Image.fromarray(image).save(file, format="JPEG", quality=_JPEG_QUALITY)
     return file.getvalue()
 
 

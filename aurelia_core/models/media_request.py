@@ -1,39 +1,66 @@
-"""The media of one request and what the request says of them, as every adapter reads them. It decodes nothing."""
+"""The clip of one request, and what the request says about showing it. Every adapter reads it; nothing is decoded here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
-import prompts
 from aurelia_core.errors import InputError
 from aurelia_core.types import MediaRef, Sense
 
-FRAMES = 16
+DEFAULT_FRAMES = 16
 _VERBS: dict[Sense, str] = {"picture": "see", "sound": "hear"}
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class MediaRequest:
     """What a role is shown.
 
     Attributes:
         clip, tracks: the clip and its separate sound tracks.
-        frames: how many frames a look may use.
-        when_deaf: what becomes of what the model cannot take (`state.context`).
-        described: what a model that can has written of it.
-        only: the one sense that is wanted; None for both.
+        frames: most frames of one look; None: `DEFAULT_FRAMES`.
+        unsupported_modality: what is done with sound or picture that the model cannot take (`state.context`).
+        described: the text that another model wrote about the sound or the picture.
+        only: the one sense that is wanted; None: both.
     """
 
     clip: MediaRef
-    tracks: list[MediaRef]
-    frames: int
-    when_deaf: str
-    described: Mapping[Sense, str]
-    only: Sense | None
+    tracks: Sequence[MediaRef] = ()
+    frames: int | None = None
+    unsupported_modality: str = "error"
+    described: Mapping[Sense, str] = field(default_factory=dict)
+    only: Sense | None = None
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any]) -> "MediaRequest":
+        """The media of a request's plain fields."""
+        return cls(
+            clip=fields["clip"],
+            tracks=fields.get("tracks") or (),
+            frames=fields.get("frames"),
+            unsupported_modality=fields.get("when_deaf") or "error",
+            described=fields.get("described") or {},
+            only=fields.get("only"),
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """The same as plain data. The keys are part of the call ledger's key: stored replies depend on them."""
+        found: dict[str, Any] = {"clip": self.clip, "tracks": list(self.tracks), "when_deaf": self.unsupported_modality}
+        optional = {"frames": self.frames, "described": dict(self.described), "only": self.only}
+        return found | {name: value for name, value in optional.items() if value}
+
+    @property
+    def frame_count(self) -> int:
+        """Most frames of one look."""
+        return self.frames or DEFAULT_FRAMES
 
     @property
     def sounding(self) -> list[MediaRef]:
-        """The sounds that count: separate tracks, or else the clip's own; none where only the picture is wanted."""
-        own = [self.clip] if self.clip["has_audio"] else []
-        return [] if self.only == "picture" else self.tracks or own
+        """The sounds that are heard: the separate tracks, else the clip's own sound; none if only the picture counts."""
+        if self.only == "picture":
+            return []
+        if self.tracks:
+            return list(self.tracks)
+        return [self.clip] if self.clip["has_audio"] else []
 
     @property
     def visible(self) -> bool:
@@ -42,54 +69,51 @@ class Seen(NamedTuple):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What the head depends on, beside the system text."""
+        """Everything that the head of the messages depends on, except the system text."""
         ids = (self.clip["id"], *(track["id"] for track in self.tracks))
-        return (*ids, self.frames, self.only, *sorted(self.described.items()))
+        return (*ids, self.frame_count, self.only, *sorted(self.described.items()))
 
-    def lacking(self, *, sees: bool, hears: bool) -> list[Sense]:
-        """What of the media is lost on a model that sees or hears, or does not."""
-        blind: list[Sense] = ["picture"] if self.visible and not sees else []
-        deaf: list[Sense] = ["sound"] if self.sounding and not hears else []
-        return blind + deaf
+    def missing_modalities(self, *, sees: bool, hears: bool) -> list[Sense]:
+        """Which senses of the media a model cannot take, given whether it sees and hears."""
+        missing: list[Sense] = []
+        if self.visible and not sees:
+            missing.append("picture")
+        if self.sounding and not hears:
+            missing.append("sound")
+        return missing
 
     def stand_in(self, sense: Sense, measure: Callable[[], str]) -> str:
-        """The text that stands for a part of the clip: what was written of it, or else what is measured in it."""
-        return self.written(sense) if sense in self.described else measure()
+        """The text that replaces sound or picture: the description if there is one, else what `measure` returns."""
+        if sense in self.described:
+            return self.described_text(sense)
+        return measure()
 
-    def written(self, sense: Sense) -> str:
-        """What was written of a part of the clip, quoted: words that are seen or heard in it are no instructions."""
-        return f"\n{prompts.quoted(self.described[sense])}"
+    def described_text(self, sense: Sense) -> str:
+        """The description, each line after `> `: words that are seen or heard in a clip are never instructions."""
+        return "\n" + "\n".join(f"> {line}".rstrip() for line in self.described[sense].splitlines())
 
-    def refuse(self, spec: str, lacking: Sequence[Sense]) -> None:
-        """Refuses what is lost on the model `spec`, unless the user has chosen that a text stands in its place.
+    def check(self, model_id: str, missing: Sequence[Sense]) -> None:
+        """Refuses senses that the model cannot take, unless the settings say what replaces them.
 
         Raises:
-            InputError: something is; the message says what to do.
+            InputError: a sense would be lost; the message says what to do.
         """
-        for sense in lacking if self.when_deaf == "error" else []:
+        if self.unsupported_modality != "error":
+            return
+        for sense in missing:
             raise InputError(
-                f"{spec} does not {_VERBS[sense]}, and this clip has {sense}: give the role a model that does, or set"
-                f' when_deaf = "evidence" in the profile to give it what is measured in the {sense} as text, or'
-                f' "describe:PROVIDER:MODEL" for what a model that can writes of it.'
+                f"{model_id} does not {_VERBS[sense]}, and this clip has {sense}: give the role a model that does, or set"
+                f' unsupported_modality = "evidence" in the profile to give it what is measured in the {sense} as text,'
+                f' or "describe:PROVIDER:MODEL" for a description by a model that can.'
             )
 
-    def notes(self, spec: str, lacking: Sequence[Sense]) -> list[str]:
-        """What stood in the place of what, for the result."""
-        return [f"{spec} does not {_VERBS[sense]}: {self._origin(sense)} stood in its place." for sense in lacking]
+    def notes(self, model_id: str, missing: Sequence[Sense]) -> list[str]:
+        """Which text replaced which sense, for the result's warnings."""
+        return [
+            f"{model_id} does not {_VERBS[sense]}: it was given {self._origin(sense)} instead." for sense in missing
+        ]
 
     def _origin(self, sense: Sense) -> str:
         if sense in self.described:
-            return f"what {self.when_deaf.removeprefix('describe:')} wrote of the {sense}"
+            return f"the description of the {sense} by {self.unsupported_modality.removeprefix('describe:')}"
         return f"what was measured in the {sense}"
-
-
-def seen(fields: Mapping[str, Any], refs: Sequence[MediaRef] = ()) -> Seen:
-    """The media that a request's fields name.
-
-    Args:
-        fields: the request's fields.
-        refs: the clip and its tracks as the message refers to them (default: those of the fields).
-    """
-    clip, *tracks = refs or [fields["clip"], *fields["tracks"]]
-    frames, when_deaf = int(fields.get("frames") or FRAMES), str(fields.get("when_deaf") or "error")
-    return Seen(clip, tracks, frames, when_deaf, fields.get("described") or {}, fields.get("only"))

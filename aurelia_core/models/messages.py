@@ -1,65 +1,51 @@
-"""Builds a role's messages: the same head (system text, clip) for every role that sees the clip, then what differs.
+"""Builds a role's messages: the same head (system text, clip) for every role that sees the clip, then its own text.
 
 Media travel as reference blocks `{"type": "clip", "clip": MediaRef}`; an adapter turns them into its wire form inside
-its own `_generate`. The request's fields ride beside the text in `additional_kwargs["request"]`, so that a model
-that is code never has to parse our prose.
+its own `_generate`. Beside the text, `additional_kwargs` carries the request as plain fields (`request`) and the words
+that adapters write around a clip (`texts`).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 
-import prompts
-from aurelia_core.types import MediaRef
-
-CANDIDATES = "ABCDEFGH"
-
-
-def about(clip: MediaRef, tracks: list[MediaRef]) -> str:
-    """What every role is told of the clip in words: length, size and whether it can be heard at all."""
-    size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames a second" if clip["width"] else "no picture"
-    lines = [f"About the clip: {clip['duration']:.2f} s, {size}."]
-    if len(tracks) > 1:
-        lengths = ", ".join(
-            f"{letter} ({track['duration']:.2f} s)" for letter, track in zip(CANDIDATES, tracks, strict=False)
-        )
-        lines.append(f"Beside it stand {len(tracks)} candidate sound tracks: {lengths}.")
-    elif tracks:
-        lines.append(f"Its sound is a separate track of {tracks[0]['duration']:.2f} s.")
-    elif clip["has_audio"]:
-        lines.append(f"It has a sound track of {clip['audio_seconds'] or clip['duration']:.2f} s.")
-    else:
-        lines.append("It has no sound track: it is silent.")
-    return " ".join(lines)
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.request_texts import RequestTexts
+from aurelia_core.models.requests import ClipRequest, RoleRequest
 
 
-def head(clip: MediaRef, tracks: list[MediaRef]) -> list[str | dict[str, Any]]:
+def clip_head(media: MediaRequest, texts: RequestTexts) -> list[str | dict[str, Any]]:
     """The content blocks with which every request that carries the clip begins, byte for byte the same."""
-    blocks: list[str | dict[str, Any]] = [{"type": "clip", "clip": dict(clip)}]
-    blocks += [{"type": "clip", "clip": dict(track)} for track in tracks]
-    return [*blocks, {"type": "text", "text": about(clip, tracks)}]
+    blocks: list[str | dict[str, Any]] = [{"type": "clip", "clip": dict(media.clip)}]
+    blocks += [{"type": "clip", "clip": dict(track)} for track in media.tracks]
+    return [*blocks, {"type": "text", "text": texts.clip_facts(media.clip, media.tracks)}]
 
 
 class RequestMessage(HumanMessage):
-    """A human message with its request's fields beside the text; a trace shows the text, which says the same."""
+    """A human message that carries its request; a trace shows the text only, which says the same."""
 
-    def __init__(self, content: str | list[str | dict[str, Any]], fields: dict[str, Any]) -> None:
-        """A message whose `additional_kwargs["request"]` are the fields."""
-        super().__init__(content=content, additional_kwargs={"request": fields})
+    def __init__(
+        self, content: str | list[str | dict[str, Any]], fields: Mapping[str, Any], texts: RequestTexts
+    ) -> None:
+        """A message whose `additional_kwargs` are the request's fields and texts."""
+        super().__init__(content=content, additional_kwargs={"request": dict(fields), "texts": texts})
 
     def to_json(self) -> Any:
-        """The message as a trace keeps it: a human message without the fields."""
+        """The message as a trace keeps it: a human message without the request."""
         return HumanMessage(self.content).to_json()
 
 
-def compose(text: str, fields: dict[str, Any], *, sees_clip: bool) -> list[AnyMessage]:
-    """The messages of one request.
+def compose_messages(text: str, request: RoleRequest, texts: RequestTexts) -> list[AnyMessage]:
+    """The messages of one request; those of a `ClipRequest` begin with the clip.
 
     Args:
         text: the role's prompt, filled.
-        fields: the same request as data; with `clip` and `tracks` when the role sees them.
-        sees_clip: whether the shared head with the clip stands before the text.
+        request: the same as data.
+        texts: the words around the clip, and the system text.
     """
-    blocks = head(fields["clip"], fields["tracks"]) if sees_clip else []
-    human = RequestMessage([*blocks, {"type": "text", "text": text}], fields)
-    return [SystemMessage(prompts.load("system")), human]
+    blocks: list[str | dict[str, Any]] = []
+    if isinstance(request, ClipRequest) and request.media:
+        blocks = clip_head(request.media, texts)
+    human = RequestMessage([*blocks, {"type": "text", "text": text}], request.fields(), texts)
+    return [SystemMessage(texts.system), human]

@@ -6,13 +6,13 @@ from typing import Any
 
 from aurelia_core.errors import AureliaError, ModelError
 
-TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _QUOTA_WORDS = ("insufficient_quota", "quota exceeded for the day", "billing")
 _LONGEST_MESSAGE = 300
 
 
-def as_model_error(fault: Exception, spec: str) -> AureliaError:
-    """The typed error for a fault of the model `spec`.
+def as_model_error(fault: Exception, model_id: str) -> AureliaError:
+    """The typed error for a fault of the model `model_id`.
 
     A status code (of openai, google-genai, httpx or a look-alike) decides whether it is transient, else its kind does;
     errors of our own pass through.
@@ -20,20 +20,20 @@ def as_model_error(fault: Exception, spec: str) -> AureliaError:
     if isinstance(fault, AureliaError):
         return fault
     status = _status(fault)
-    text = " ".join(words(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
+    text = " ".join(error_words(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
     told = f"{text} {getattr(fault, 'code', '')}".lower()
     spent = any(word in told for word in _QUOTA_WORDS)
-    transient = (status in TRANSIENT and not spent) if status else _is_connection(fault)
+    transient = (status in TRANSIENT_STATUSES and not spent) if status else _is_connection(fault)
     said = f"status {status}: {text}" if status else f"{type(fault).__name__}: {text}"
     return ModelError(
-        f"{spec} did not answer ({said}). {_remedy(status, transient)}",
+        f"{model_id} did not answer ({said}). {_remedy(status, transient)}",
         transient=transient,
         retry_after=_retry_after(fault),
         status=status,
     )
 
 
-def words(fault: Exception) -> str:
+def error_words(fault: Exception) -> str:
     """What the fault says, with the server's own words where the client passed over them.
 
     OpenAI's client repeats `error.message` alone; other servers say it in FastAPI's `detail`, in a bare `error`, or as

@@ -33,11 +33,11 @@ def _lazy(module: str, factory: str, extra: str = "") -> Provider:
 
 
 BUILT_IN: Mapping[str, Provider] = {
-    "google_genai": _lazy("google.chat", "make", "google"),
+    "google_genai": _lazy("google.chat", "make_gemini", "google"),
     "openai": _lazy("openai.factory", "make_openai", "openai"),
     "compatible": _lazy("openai.factory", "make_compatible", "openai"),
-    "transformers": _lazy("local.chat", "make", "local"),
-    "worker": _lazy("worker.chat", "make"),
+    "transformers": _lazy("local.chat", "make_local", "local"),
+    "worker": _lazy("worker.chat", "make_worker"),
 }
 
 
@@ -62,25 +62,25 @@ def providers() -> dict[str, Provider]:
     return {**added, **BUILT_IN}
 
 
-def shown(spec: str) -> str:
+def model_display_name(model_id: str) -> str:
     """The model's name for messages: of one that is a folder on this machine, the last part of its path."""
-    provider, _, name = spec.partition(":")
-    return f"{provider}:{Path(name).name}" if Path(name).is_absolute() else spec
+    provider, _, name = model_id.partition(":")
+    return f"{provider}:{Path(name).name}" if Path(name).is_absolute() else model_id
 
 
-def make_model(spec: str, store: "ClipStore", providers: Mapping[str, Provider]) -> "BaseChatModel":
-    """The chat model that `spec` names.
+def make_model(model_id: str, store: "ClipStore", providers: Mapping[str, Provider]) -> "BaseChatModel":
+    """The chat model that `model_id` names.
 
     Args:
-        spec: `provider:model`, for instance `offline:measure`.
+        model_id: `provider:model`, for instance `offline:measure`.
         store: where an adapter finds the media that messages refer to.
         providers: the known providers by name.
 
     Raises:
         InputError: the provider is unknown, or has no such model.
     """
-    provider, _, name = spec.partition(":")
+    provider, _, name = model_id.partition(":")
     if provider not in providers or not name:
         known = ", ".join(sorted(providers))
-        raise InputError(f"There is no model {spec!r}: write PROVIDER:MODEL, with a provider of {known}.")
+        raise InputError(f"There is no model {model_id!r}: write PROVIDER:MODEL, with a provider of {known}.")
     return providers[provider](name, store)

@@ -15,7 +15,7 @@ from aurelia_core.types import Modality
 _THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _SCORE = re.compile(r"\s*([0-9]{1,2})(?:\.0)?\s*(?:/\s*10\s*)?")
 _BAD_ESCAPE = re.compile(r'\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
-LONGEST_REPLY = 200_000
+MAX_REPLY_BYTES = 200_000
 """Characters of a reply that are read."""
 _LONGEST_NUMBER = 300
 _START = re.compile(r'\{\s*["}]')
@@ -42,65 +42,71 @@ def _legible(value: object) -> object:
     return clean_text(value) if isinstance(value, str) else value
 
 
-Said = Annotated[str, BeforeValidator(_legible)]
-Text = Annotated[Said, AfterValidator(_filled)]
-Score = Annotated[int, Field(ge=1, le=10), BeforeValidator(_whole_score)]
+ReplyLine = Annotated[str, BeforeValidator(_legible)]
+ReplyText = Annotated[ReplyLine, AfterValidator(_filled)]
+ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_whole_score)]
 
 
-class Reply(BaseModel):
+class ModelReply(BaseModel):
     """Base of all replies; what a model adds beside the fields asked for is ignored."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
-class WindowReply(Reply):
+class WindowReply(ModelReply):
     """A stretch of the clip in seconds; put inside the clip by whoever uses it."""
 
     start: float
     end: float
 
 
-class StepReply(Reply):
+class StepReply(ModelReply):
     """One reasoning step."""
 
-    step: Text
-    justification: Said = ""
-    answer: Said = ""
+    step: ReplyText
+    justification: ReplyLine = ""
+    answer: ReplyLine = ""
     modality: Modality = "both"
 
 
-class ReasoningReply(Reply):
+class ReasoningReply(ModelReply):
     """r of section 3.1."""
 
     steps: list[StepReply] = Field(min_length=1)
-    answer: Said = ""
+    answer: ReplyLine = ""
 
 
-class CaptionReply(Reply):
+class CaptionReply(ModelReply):
     """c = S(r, q)."""
 
-    caption: Text
+    caption: ReplyText
 
 
-class VerdictReply(Reply):
+class VerdictReply(ModelReply):
     """e = E(v, a, c), an integer 1..10; an explicit null says that nothing in the caption can be checked."""
 
-    score: Score | None
-    justification: Said = ""
+    score: ScoreValue | None
+    justification: ReplyLine = ""
     windows: list[WindowReply] = []
 
 
-class FeedbackReply(Reply):
+class FeedbackReply(ModelReply):
     """F(e, r, q, …): guidance, and where to look."""
 
-    feedback: Text
+    feedback: ReplyText
     windows: list[WindowReply] = []
 
 
-R = TypeVar("R", bound=Reply)
+_Reply = TypeVar("_Reply", bound=ModelReply)
 
 
-def read(text: str, schema: type[R]) -> R:
+def reply_schemas() -> str:
+    """The JSON schemas of all agents' replies: a model reads them, so they are part of a run's fingerprint."""
+    kinds = (ReasoningReply, CaptionReply, VerdictReply, FeedbackReply)
+    return json.dumps([kind.model_json_schema() for kind in kinds], sort_keys=True)
+
+
+def parse_reply(text: str, schema: type[_Reply]) -> _Reply:
     """Reads a reply: the last JSON object in the text that satisfies the schema.
 
     Args:
@@ -110,13 +116,13 @@ def read(text: str, schema: type[R]) -> R:
     Raises:
         ReplyError: no object satisfies it; the message says why, in words fit to be sent back to the model.
     """
-    if len(text) > LONGEST_REPLY:
-        raise ReplyError(f"the reply has {len(text)} characters: at most {LONGEST_REPLY} are read.")
+    if len(text) > MAX_REPLY_BYTES:
+        raise ReplyError(f"the reply has {len(text)} characters: at most {MAX_REPLY_BYTES} are read.")
     plain = _unthought(text).strip()
     if not plain:
         raise ReplyError("the reply is empty.")
     fault = "it holds no JSON object."
-    good: R | None = None
+    good: _Reply | None = None
     for found in _objects(plain):
         if found is _TWICE:
             fault = "a name stands twice in its JSON object."

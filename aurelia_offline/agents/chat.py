@@ -1,14 +1,14 @@
-"""The chat model that measures: plays generator, summarizer, evaluator, feedback and target from a request's fields.
+"""The measuring chat model: plays generator, summarizer, evaluator, feedback and target by measuring the clip.
 
-It reads the fields that a message carries as data and never the prompt's prose; it holds no weights and no templates of
-answers, and refuses a message that carries no request.
+It reads the fields of the request that a message carries as data, not the text of the prompt. It has no weights. A
+message without a request is refused.
 """
 
 import hashlib
 import json
 import string
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -21,35 +21,42 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.feedback import advise
-from aurelia_offline.agents.generator import generate
-from aurelia_offline.agents.memory import Memory
-from aurelia_offline.agents.summarizer import summarize
-from aurelia_offline.agents.target import answer
+from aurelia_offline.agents.generator import generate_reasoning
+from aurelia_offline.agents.recent_cache import RecentCache
+from aurelia_offline.agents.summarizer import summarize_reasoning
+from aurelia_offline.agents.target import answer_as_target
 
-_KEPT_LOOKS = 64
-_MEASURING = ("aurelia_core.signals", "aurelia_offline.agents")
+_MAX_REMEMBERED_LOOKS = 64
+_MEASURING_PACKAGES = (
+    "aurelia_core.signals",
+    "aurelia_offline.agents",
+    "aurelia_offline.answering",
+    "aurelia_offline.critic",
+    "aurelia_offline.questions",
+    "aurelia_offline.world",
+)
 
 
 @cache
 def fingerprint() -> str:
-    """SHA-256 (hex) of the measuring code and its word lists: stored replies hold only for the code that gave them."""
+    """SHA-256 (hex) of the measuring code and its word lists; stored replies are valid only for the same code."""
     digest = hashlib.sha256()
-    for package in _MEASURING:
+    for package in _MEASURING_PACKAGES:
         for part in sorted(resources.files(package).iterdir(), key=lambda path: path.name):
             if part.is_file() and part.name.endswith((".py", ".toml", ".json")):
                 digest.update(part.name.encode() + b"\0" + part.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-_looks: Memory[Observation] = Memory(_KEPT_LOOKS)
-"""The latest looks of this process, by clip, track, windows and budget."""
+_recent_looks: RecentCache[Observation] = RecentCache(_MAX_REMEMBERED_LOOKS)
+"""A cache of the latest looks, by clip, track, windows and budget."""
 
 
 class MeasuringChat(BaseChatModel):
-    """All roles offline, by measurement.
+    """Plays all roles offline by measurement.
 
     Attributes:
-        store: the `aurelia_core.media` ClipStore that the clips of requests are read from.
+        store: the `aurelia_core.media` ClipStore with the clips of the requests.
     """
 
     store: Any
@@ -89,17 +96,17 @@ class MeasuringChat(BaseChatModel):
             case "generator":
                 return self._reason(fields)
             case "summarizer":
-                return summarize(fields)
+                return summarize_reasoning(fields)
             case "evaluator":
-                from aurelia_offline.critic.evaluate import evaluate
+                from aurelia_offline.critic.evaluate import evaluate_caption
 
-                return evaluate(dict(fields), self.store)
+                return evaluate_caption(dict(fields), self.store)
             case "feedback":
                 return advise(fields)
             case "target":
                 several = len(fields.get("tracks") or []) > 1
                 candidates = (lambda windows: self._candidates(fields, [windows])) if several else None
-                return answer(fields, lambda windows: self._observe(fields, [windows]), candidates)
+                return answer_as_target(fields, lambda windows: self._observe(fields, [windows]), candidates)
         raise ModelError(f"the offline model plays no role named '{fields['role']}'")
 
     def _reason(self, fields: Mapping[str, Any]) -> Any:
@@ -108,15 +115,15 @@ class MeasuringChat(BaseChatModel):
         tracks = self._candidates(fields, looks) if len(fields.get("tracks") or []) > 1 else None
         seen = tracks[0][1] if tracks else self._observe(fields, looks)
         pieces = [self._observe(fields, [each]) for each in looks]
-        return generate(fields, seen, tracks=tracks, before=before, pieces=pieces)
+        return generate_reasoning(fields, seen, tracks=tracks, before=before, pieces=pieces)
 
     def _observe(self, fields: Mapping[str, Any], looks: list[list[Window]]) -> Observation:
-        """The looks merged, with the clip's own sound or the one track that replaces it."""
+        """The merged looks, with the clip's own sound or the one track that replaces it."""
         tracks = fields.get("tracks") or []
         return self._merged(fields, looks, tracks[0] if tracks else None, max(1, len(tracks)))
 
     def _candidates(self, fields: Mapping[str, Any], looks: list[list[Window]]) -> list[tuple[str, Observation]]:
-        """The looks with each candidate track, by its letter; the sample budget is shared between the candidates."""
+        """The merged looks with each candidate track, by its letter; the candidates share the sample budget."""
         tracks = fields["tracks"]
         named = zip(string.ascii_uppercase, tracks, strict=False)
         return [(letter, self._merged(fields, looks, track, len(tracks))) for letter, track in named]
@@ -128,13 +135,14 @@ class MeasuringChat(BaseChatModel):
 
         clip: MediaRef | None = fields.get("clip")
         if clip is None:
-            raise InputError("the offline model measures a clip, and this request carries none: name a video")
+            raise InputError("the offline model measures a clip, and this request has none. Name a video")
         frames, samples = int(fields.get("frames") or 16), int(fields.get("samples") or 48000) // shared_by
         seen = []
         for windows in looks:
             spans = tuple((float(w["start"]), float(w["end"])) for w in windows)
             key = (clip["id"], track["id"] if track else "", spans, frames, samples)
-            seen.append(_looks.get(key, lambda w=windows: observe_clip(self.store, clip, track, w, frames, samples)))  # type: ignore[misc]
+            look = partial(observe_clip, self.store, clip, track, windows, frames, samples)
+            seen.append(_recent_looks.get(key, look))
         return merge_observations(seen) if len(seen) > 1 else seen[0]
 
 
@@ -142,8 +150,8 @@ def make(name: str, store: Any) -> MeasuringChat:
     """The model `offline:name`.
 
     Raises:
-        InputError: there is none but `measure`.
+        InputError: the name is not `measure`, the only model.
     """
     if name != "measure":
-        raise InputError(f"The offline provider has one model, offline:measure; there is no offline:{name}.")
+        raise InputError(f"There is no offline:{name}. The offline provider has one model, offline:measure.")
     return MeasuringChat(store=store)

@@ -1,99 +1,102 @@
-"""The Feedback agent offline: where the next attempt should look again, by the evaluator's doubts. It sees no clip."""
+"""The offline Feedback agent: names the windows for the next look, from the evaluator's doubts, without the clip."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_core.types import Window
-from aurelia_offline.agents.inventory import STRETCH, between, coalesced
-from state.schema import Reasoning
+from aurelia_core.types import Reasoning, Window
+from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows, windows_text
 
-_MOST = 4
-_PAD = 0.1
-_SHORTEST = 0.25
-_GLANCE = 240
-_FULL_RATE = 16000
-_FEWEST_SECONDS = 1.5
+_MAX_WINDOWS = 4
+_PAD_SECONDS = 0.1
+_MIN_SECONDS = 0.25
+_MAX_CRITIQUE_CHARACTERS = 240
+_FULL_RATE_HZ = 16000
+_MIN_BUDGET_SECONDS = 1.5
 
 
 def advise(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What to look at again and why, with at most four windows inside the clip.
+    """Feedback for the next attempt: a reason and at most four windows inside the clip.
 
-    The windows are together short enough that a look spends enough frames and samples on each: at most the seconds that
-    the sample budget carries at 16 kHz. What an earlier attempt was sent to already is not asked for again; what does
-    not fit now is left to the next attempt. Without doubts they are the stretches that no closer look has covered yet.
+    The total length of the windows is limited to the seconds that the sample budget covers at 16 kHz, so that each gets
+    enough frames and samples. Windows of earlier attempts are not repeated. Windows that do not fit are left to the
+    next attempt. Without doubts, the windows are parts of the clip that no closer look has covered.
     """
     duration = float(fields["duration"])
-    budget = max(_FEWEST_SECONDS, float(fields.get("samples") or 48000) / _FULL_RATE)
+    budget = max(_MIN_BUDGET_SECONDS, float(fields.get("samples") or 48000) / _FULL_RATE_HZ)
     looked = [window for look in fields.get("looks") or [] for window in look]
     doubts = [Window(start=float(w["start"]), end=float(w["end"])) for w in fields.get("doubts") or []]
-    asked = _fitting(_still_open(fields.get("reasoning"), duration), looked, budget)
-    doubted = _fitting(coalesced(doubts, duration, pad=_PAD, gap=0.0), looked, budget)
+    asked = _fit_budget(_open_question_windows(fields.get("reasoning"), duration), looked, budget)
+    doubted = _fit_budget(merge_windows(doubts, duration, pad=_PAD_SECONDS, gap=0.0), looked, budget)
     if asked:
-        text = f"The question is still open; look and listen again {between(asked)}, where its answer must lie."
+        text = f"The question is still open; look and listen again {windows_text(asked)}, where its answer must lie."
     elif doubted:
-        cause = _cause(fields.get("critique"))
-        text = f"Look and listen again {between(doubted)}, where the caption and the clip do not match.{cause}"
+        cause = _shorten_critique(fields.get("critique"))
+        text = f"Look and listen again {windows_text(doubted)}, where the caption and the clip do not match.{cause}"
     else:
         reason = "What was in doubt has been looked at closely" if doubts else "Nothing stood out"
-        doubted = _uncovered(fields, duration, budget)
-        text = f"{reason}; look and listen more closely {between(doubted)} next."
+        doubted = _next_uncovered_window(fields, duration, budget)
+        text = f"{reason}; look and listen more closely {windows_text(doubted)} next."
     return {"feedback": text, "windows": asked or doubted}
 
 
-def _still_open(reasoning: Reasoning | None, duration: float) -> list[Window]:
-    """The stretches that the last step names while its answer is unknown: what the question itself still needs."""
+def _open_question_windows(reasoning: Reasoning | None, duration: float) -> list[Window]:
+    """The windows that the last step names while its answer is unknown."""
     if not reasoning or not reasoning["steps"] or not reasoning["answer"].lower().startswith("unknown"):
         return []
-    found = STRETCH.findall(reasoning["steps"][-1]["justification"])
+    found = TIME_RANGE.findall(reasoning["steps"][-1]["justification"])
     windows = [Window(start=float(start), end=float(end)) for start, end in found if float(start) < float(end)]
-    return coalesced(windows, duration)
+    return merge_windows(windows, duration)
 
 
-def _cause(critique: str | None) -> str:
-    """The evaluator's justification, as many whole clauses of it as are read at a glance."""
+def _shorten_critique(critique: str | None) -> str:
+    """The start of the evaluator's justification, in whole clauses, of limited length."""
     if not critique:
         return ""
     said = critique.strip()
-    if len(said) > _GLANCE:
-        ends = [said.rfind(mark, 0, _GLANCE) for mark in (". ", "; ", ", and ")]
-        said = said[: max(ends)].rstrip(".;,") + " …" if max(ends) > 0 else said[:_GLANCE].rsplit(" ", 1)[0] + " …"
+    if len(said) > _MAX_CRITIQUE_CHARACTERS:
+        ends = [said.rfind(mark, 0, _MAX_CRITIQUE_CHARACTERS) for mark in (". ", "; ", ", and ")]
+        said = (
+            said[: max(ends)].rstrip(".;,") + " …"
+            if max(ends) > 0
+            else said[:_MAX_CRITIQUE_CHARACTERS].rsplit(" ", 1)[0] + " …"
+        )
     return f" The evaluator says: {said}"
 
 
-def _fitting(windows: list[Window], looked: list[Window], budget: float) -> list[Window]:
-    """What of the windows was not looked at closely before, in order, as far as the budget of seconds reaches."""
+def _fit_budget(windows: list[Window], looked: list[Window], budget: float) -> list[Window]:
+    """The parts of the windows without an earlier closer look, in order, within the budget of seconds."""
     spans = [(window["start"], window["end"]) for window in windows]
     for seen in looked:
-        spans = [part for span in spans for part in _without(span, (seen["start"], seen["end"]))]
+        spans = [part for span in spans for part in _subtract(span, (seen["start"], seen["end"]))]
     kept: list[Window] = []
     for start, end in spans:
         end = min(end, start + budget)
-        if end - start >= _SHORTEST and len(kept) < _MOST:
+        if end - start >= _MIN_SECONDS and len(kept) < _MAX_WINDOWS:
             kept.append(Window(start=round(start, 2), end=round(end, 2)))
             budget -= end - start
     return kept
 
 
-def _without(span: tuple[float, float], seen: tuple[float, float]) -> list[tuple[float, float]]:
-    """The parts of a span that lie outside another one."""
+def _subtract(span: tuple[float, float], seen: tuple[float, float]) -> list[tuple[float, float]]:
+    """The parts of a span outside another span."""
     parts = [(span[0], min(span[1], seen[0])), (max(span[0], seen[1]), span[1])]
     return [(start, end) for start, end in parts if end > start]
 
 
-def _uncovered(fields: Mapping[str, Any], duration: float, budget: float) -> list[Window]:
-    """The next stretch, of the budget's length, that no guided look has covered; by attempt number when all are."""
+def _next_uncovered_window(fields: Mapping[str, Any], duration: float, budget: float) -> list[Window]:
+    """The next window of the budget's length without a guided look; chosen by attempt number if all have one."""
     length = min(duration, budget)
     parts = max(1, math.ceil(duration / length - 0.01))
     step = duration / parts
     slots = [Window(start=round(i * step, 2), end=round((i + 1) * step, 2)) for i in range(parts)]
     covered = [window for look in fields.get("looks") or [] for window in look]
-    open_slots = [slot for slot in slots if not any(_inside(slot, window) for window in covered)]
+    open_slots = [slot for slot in slots if not any(_covers_most(slot, window) for window in covered)]
     if open_slots:
         return open_slots[:1]
     return [slots[(int(fields.get("iteration") or 1) - 1) % parts]]
 
 
-def _inside(slot: Window, window: Window) -> bool:
+def _covers_most(slot: Window, window: Window) -> bool:
     common = min(slot["end"], window["end"]) - max(slot["start"], window["start"])
     return common > 0.5 * (slot["end"] - slot["start"])

@@ -1,22 +1,21 @@
-"""The Reasoning Generator offline: steps for one question, each with its cue and its finding, as measured."""
+"""The offline Reasoning Generator: steps for one question, each with a measured cue and finding."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import Modality
+from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
-from aurelia_offline.answering.answers import final, find
-from aurelia_offline.answering.finding import Finding, event_words, joined, sense
-from aurelia_offline.answering.selection import named, select
+from aurelia_offline.answering.answers import final_answer, find_answer
+from aurelia_offline.answering.finding import Finding, domain_modality, event_words, join_words
+from aurelia_offline.answering.selection import pick_text, select_events
 from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.query import Pick, Query
-from aurelia_offline.questions.question import parse
+from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
-from state.schema import Reasoning, Step
 
-_WHOLE_CLIP = {"tempo", "steady", "silent", "has_audio", "duration", "background", "unknowable"}
-_PROPERTY = {
+_WHOLE_CLIP_ASKS = {"tempo", "steady", "silent", "has_audio", "duration", "background", "unknowable"}
+_PROPERTY_WORDS = {
     "count": "how many of them there are",
     "which": "which it is",
     "when": "when it starts",
@@ -28,7 +27,7 @@ _PROPERTY = {
     "place": "where in the picture it is",
     "colour": "what colour it has",
 }
-_WHOLE_TASK = {
+_TASK_WORDS = {
     "tempo": "Measure how fast the beat is from the distances between the onsets.",
     "steady": "Compare the distances between the onsets: is there a steady beat?",
     "sync": "Compare the onsets of the motion with the onsets of the sounds.",
@@ -44,7 +43,7 @@ _WHOLE_TASK = {
 }
 
 
-def generate(
+def generate_reasoning(
     fields: Mapping[str, Any],
     seen: Observation,
     *,
@@ -57,30 +56,30 @@ def generate(
     Args:
         fields: the request; `question`, `choices`, `looks` and `iteration` are read.
         seen: all looks so far, merged.
-        tracks: for candidate audio files, their letters and the clip observed with each.
-        before: the earlier looks, merged, to say what the last one changed.
+        tracks: for candidate tracks, each letter with the observation of the clip and that track.
+        before: the earlier looks, merged, to state what the last one changed.
         pieces: the single looks.
     """
     choices = list(fields.get("choices") or [])
-    if not tracks and (posed := stage_agent.asked_of(fields.get("question") or "", seen)):
-        return stage_agent.reason(*posed, seen, choices)
-    query = parse(fields.get("question") or "", choices, len(tracks or []))
-    found = find(query, seen, tracks, pieces)
-    answer = final(found, choices)
-    steps = [*_inventory(query, seen, _change(fields, seen, before), tracks), *_hops(query, seen)]
-    return Reasoning(steps=[*steps, _conclusion(query, found, answer)], answer=answer)
+    if not tracks and (posed := stage_agent.read_stage_question(fields.get("question") or "", seen)):
+        return stage_agent.stage_reasoning(*posed, seen, choices)
+    query = parse_question(fields.get("question") or "", choices, len(tracks or []))
+    found = find_answer(query, seen, tracks, pieces)
+    answer = final_answer(found, choices)
+    steps = [*_inventory_steps(query, seen, _describe_change(fields, seen, before), tracks), *_find_steps(query, seen)]
+    return Reasoning(steps=[*steps, _final_step(query, found, answer)], answer=answer)
 
 
-def _step(step: str, justification: str, answer: str, modality: Modality) -> Step:
+def _make_step(step: str, justification: str, answer: str, modality: Modality) -> Step:
     return Step(step=step, justification=justification, answer=answer, modality=modality)
 
 
-def _change(fields: Mapping[str, Any], seen: Observation, before: Observation | None) -> str:
-    """What the last, guided look changed, "" at the first attempt."""
+def _describe_change(fields: Mapping[str, Any], seen: Observation, before: Observation | None) -> str:
+    """What the last, guided look changed; "" in the first attempt."""
     looks = fields.get("looks") or []
     if before is None or len(looks) < 2:
         return ""
-    where = inventory.between(list(looks[-1])) or "the whole clip"
+    where = inventory.windows_text(list(looks[-1])) or "the whole clip"
     differences = [
         f"{len(now)} {name} instead of {len(then)}"
         for name, now, then in (
@@ -91,34 +90,38 @@ def _change(fields: Mapping[str, Any], seen: Observation, before: Observation | 
         )
         if len(now) != len(then)
     ]
-    changed = joined(differences) or ("finer times and pitches" if seen.sounds != before.sounds else "nothing new")
+    changed = join_words(differences) or ("finer times and pitches" if seen.sounds != before.sounds else "nothing new")
     return f" Attempt {len(looks)} looked again {where}: {changed}."
 
 
-def _inventory(
+def _inventory_steps(
     query: Query, seen: Observation, change: str, tracks: list[tuple[str, Observation]] | None
 ) -> list[Step]:
-    """One step for what is heard, one for what is seen; they name the stretches that hold something."""
+    """One step for the sounds and one for the picture; they name the windows that contain something."""
     steps = []
-    named_stretches = query.ask not in _WHOLE_CLIP and query.pick.domain not in {"silence", "background"}
+    named_stretches = query.ask not in _WHOLE_CLIP_ASKS and query.pick.domain not in {"silence", "background"}
     ears = "Find out what can be heard in the clip: kind, pitch, loudness and times of the sounds"
-    windows = inventory.between(inventory.stretches(seen, "sound")) if named_stretches else ""
-    heard = inventory.tracks_sentences(tracks) if tracks else inventory.heard(seen)
-    cue = _hearing(seen, several=bool(tracks)) + change
-    steps.append(_step(_with(ears, "listen again", windows), cue, " ".join(heard), "audio"))
+    windows = inventory.windows_text(inventory.event_windows(seen, "sound")) if named_stretches else ""
+    heard = inventory.describe_tracks(tracks) if tracks else inventory.describe_audio(seen)
+    cue = _hearing_cue(seen, several=bool(tracks)) + change
+    steps.append(_make_step(_append_windows(ears, "listen again", windows), cue, " ".join(heard), "audio"))
     if seen.video_spans:
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
-        windows = inventory.between(inventory.stretches(seen, "motion")) if named_stretches else ""
+        windows = inventory.windows_text(inventory.event_windows(seen, "motion")) if named_stretches else ""
         cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
-        steps.append(_step(_with(eyes, "look again", windows), cue, " ".join(inventory.visible(seen)), "visual"))
+        steps.append(
+            _make_step(
+                _append_windows(eyes, "look again", windows), cue, " ".join(inventory.describe_picture(seen)), "visual"
+            )
+        )
     return steps
 
 
-def _with(task: str, verb: str, windows: str) -> str:
+def _append_windows(task: str, verb: str, windows: str) -> str:
     return f"{task}; {verb} {windows}." if windows else f"{task}."
 
 
-def _hearing(seen: Observation, *, several: bool) -> str:
+def _hearing_cue(seen: Observation, *, several: bool) -> str:
     if not seen.has_audio:
         return "The clip carries no sound track."
     total = sum(end - start for start, end in seen.audio_spans)
@@ -129,8 +132,8 @@ def _hearing(seen: Observation, *, several: bool) -> str:
     return " ".join(parts)
 
 
-def _chain(query: Query) -> list[Pick]:
-    """The descriptions that have to be found before the question's own, the innermost first."""
+def _picks_to_find_first(query: Query) -> list[Pick]:
+    """The descriptions to find before the question's own, the innermost first."""
     found: list[Pick] = []
     inner = query.pick.other
     while inner is not None:
@@ -141,18 +144,18 @@ def _chain(query: Query) -> list[Pick]:
     return found[::-1][:2]
 
 
-def _hops(query: Query, seen: Observation) -> list[Step]:
-    """The steps between the inventory and the answer: find the events that the question leans on."""
+def _find_steps(query: Query, seen: Observation) -> list[Step]:
+    """The steps between the inventory and the answer: find the events that the question refers to."""
     steps = []
-    for pick in _chain(query):
-        chosen = select(pick, seen)
-        answer = joined([event_words(event, seen) for event in chosen.events[:6]]) or UNKNOWN
-        cue = chosen.problem or _why(pick, seen)
-        steps.append(_step(f"Find {named(pick)}.", cue, answer, sense(pick.domain)))
+    for pick in _picks_to_find_first(query):
+        chosen = select_events(pick, seen)
+        answer = join_words([event_words(event, seen) for event in chosen.events[:6]]) or UNKNOWN
+        cue = chosen.problem or _selection_cue(pick, seen)
+        steps.append(_make_step(f"Find {pick_text(pick)}.", cue, answer, domain_modality(pick.domain)))
     return steps
 
 
-def _why(pick: Pick, seen: Observation) -> str:
+def _selection_cue(pick: Pick, seen: Observation) -> str:
     """The comparison that singles an event out."""
     prop = (pick.rank or "")[:-1]
     if prop == "level":
@@ -164,26 +167,26 @@ def _why(pick: Pick, seen: Observation) -> str:
     return "by the order of the onsets" if pick.nth is not None else "by kind, colour and place as measured"
 
 
-def _task(query: Query) -> str:
-    """What the last step has to find out, in the question's terms but without its answer."""
-    if query.ask in _WHOLE_TASK:
-        return _WHOLE_TASK[query.ask]
-    about = named(query.pick)
+def _task_text(query: Query) -> str:
+    """The task of the last step in the question's terms, without the answer."""
+    if query.ask in _TASK_WORDS:
+        return _TASK_WORDS[query.ask]
+    about = pick_text(query.pick)
     if query.pick.relation and (query.pick.other or query.pick.span):
-        where = named(query.pick.other) if query.pick.other else "the stretch that the question names"
+        where = pick_text(query.pick.other) if query.pick.other else "the stretch that the question names"
         about = f"{about} {query.pick.relation.replace('_', ' ')} {where}"
-    if query.ask in _PROPERTY:
-        return f"Find {about} and determine {_PROPERTY[query.ask]}."
+    if query.ask in _PROPERTY_WORDS:
+        return f"Find {about} and determine {_PROPERTY_WORDS[query.ask]}."
     if query.ask in {"compare", "choose", "same", "order", "gap", "relative"} and query.other is not None:
-        return f"Compare {about} with {named(query.other)}."
+        return f"Compare {about} with {pick_text(query.other)}."
     if query.ask == "trend":
         return f"Compare {'pitch' if (query.prop or '').startswith('pitch') else 'loudness'} from sound to sound."
     return f"Check {about} against what the question says."
 
 
-def _conclusion(query: Query, found: Finding, answer: str) -> Step:
+def _final_step(query: Query, found: Finding, answer: str) -> Step:
     modality: Modality = "knowledge" if query.ask == "unknowable" else found.modality
     said = found.text if answer in {found.text, UNKNOWN} else f"{answer}: {found.text}"
     if answer == UNKNOWN and found.text != UNKNOWN:
         said = f"{UNKNOWN}: {found.text} is measured, and no single choice says that"
-    return _step(_task(query), found.cue, said, modality)
+    return _make_step(_task_text(query), found.cue, said, modality)

@@ -1,138 +1,158 @@
-"""Says in plain, checkable sentences what was heard and seen in a clip, and which stretches of it hold something."""
+"""Describes the sounds and the picture of a clip in checkable sentences, and lists the windows with events."""
 
 import re
 
 from aurelia_core.signals.observation import Motion, Observation, describe_position
 from aurelia_core.types import Window
-from aurelia_offline.answering.clip_answers import grounds
-from aurelia_offline.answering.finding import WIDE, article, joined, motion_words, seconds, sound_name, sound_words
-from aurelia_offline.answering.selection import Event, events, goes_on
+from aurelia_offline.answering.clip_answers import background_colours
+from aurelia_offline.answering.finding import (
+    WIDE_EXTENT,
+    join_words,
+    motion_words,
+    seconds_text,
+    sound_name,
+    sound_words,
+    with_article,
+)
+from aurelia_offline.answering.selection import MeasuredEvent, is_continuous, list_events
 
-STRETCH = re.compile(r"(?:between|from)\s+(\d+(?:\.\d+)?)\s*s?\s+(?:and|to)\s+(\d+(?:\.\d+)?)\s*s\b")
-"""A stretch of seconds named in prose: "between 1.0 s and 1.6 s"; groups start and end."""
+TIME_RANGE = re.compile(r"(?:between|from)\s+(\d+(?:\.\d+)?)\s*s?\s+(?:and|to)\s+(\d+(?:\.\d+)?)\s*s\b")
+"""A time span in text: "between 1.0 s and 1.6 s"; the groups are start and end."""
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
-_LISTED_SOUNDS = 8
-_LISTED_MOTIONS = 6
-_TOLD_SILENCE = 0.8
-_REGULAR = 0.6
-_CLEAR, _NEARLY_AS_LOUD = 0.9, 12.0
-_FINE_GAP = 0.5
+_MAX_LISTED_SOUNDS = 8
+_MAX_LISTED_MOTIONS = 6
+_MIN_SILENCE_SECONDS = 0.8
+_REGULAR_TEMPO = 0.6
+_CLEAR_CONFIDENCE, _NEARLY_AS_LOUD_DB = 0.9, 12.0
+_FINE_FRAME_GAP = 0.5
 
 
-def number_word(number: int) -> str:
-    """The number as a word up to twelve, in digits beyond."""
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+def _number_word(number: int) -> str:
+    """The number as a word up to twelve, else in digits."""
+    if number < len(_NUMBERS):
+        return _NUMBERS[number]
+    return str(number)
 
 
-def sounds_sentence(seen: Observation, most: int = _LISTED_SOUNDS) -> str:
-    """All sounds in order, with kind, pitch, loudness and times; of more than `most` the loudest, and how many."""
+def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
+    """All sounds in order, with kind, pitch, loudness and times; of more than `most`, the number and the loudest."""
     sounds = seen.sounds
     if not seen.has_audio:
         return "The clip has no sound track."
     if not sounds:
         return "No sound is heard."
-    if goes_on("sound", seen):
-        return _ongoing(seen)
+    if is_continuous("sound", seen):
+        return _describe_continuous_sound(seen)
     levels = [sound.level for sound in sounds]
-    kept = sorted(sorted(sounds, key=lambda s: s.level, reverse=True)[:most], key=lambda s: s.start)
-    listed = ", then ".join(sound_words(sound, levels) for sound in kept)
+    loudest = sorted(sorted(sounds, key=lambda s: s.level, reverse=True)[:most], key=lambda s: s.start)
+    listed = ", then ".join(sound_words(sound, levels) for sound in loudest)
     if len(sounds) == 1:
         return f"One sound is heard: {listed}."
-    lead = f"{number_word(len(sounds))} sounds are heard"
-    return f"{lead}: {listed}." if len(kept) == len(sounds) else f"{lead}, the loudest of them: {listed}."
+    lead = f"{_number_word(len(sounds))} sounds are heard"
+    if len(loudest) == len(sounds):
+        return f"{lead}: {listed}."
+    return f"{lead}, the loudest of them: {listed}."
 
 
-def tracks_sentences(tracks: list[tuple[str, Observation]]) -> list[str]:
-    """How many sounds each candidate track holds; nothing of a track that cannot be counted."""
+def describe_tracks(tracks: list[tuple[str, Observation]]) -> list[str]:
+    """The number of sounds of each candidate track; tracks with continuous sound are left out."""
     return [
-        f"Track {letter} holds {number_word(len(seen.sounds)).lower()} sound{'s' * (len(seen.sounds) != 1)}."
+        f"Track {letter} holds {_number_word(len(seen.sounds)).lower()} sound{'s' * (len(seen.sounds) != 1)}."
         for letter, seen in tracks
-        if not goes_on("sound", seen)
+        if not is_continuous("sound", seen)
     ]
 
 
-def _ongoing(seen: Observation) -> str:
-    """Sound without a pause is not counted; only what clearly stands out of it is told."""
+def _describe_continuous_sound(seen: Observation) -> str:
+    """A description of continuous sound: the loudest sound, and others that stand out clearly."""
     loudest = max(seen.sounds, key=lambda sound: sound.level)
     others = [
         sound
         for sound in seen.sounds
-        if sound is not loudest and sound.confidence >= _CLEAR and sound.level > loudest.level - _NEARLY_AS_LOUD
+        if sound is not loudest
+        and sound.confidence >= _CLEAR_CONFIDENCE
+        and sound.level > loudest.level - _NEARLY_AS_LOUD_DB
     ]
-    told = [f"{article(sound_name(sound)).capitalize()} starts at {seconds(sound.start)}." for sound in others[:2]]
-    return " ".join(["Sound is heard throughout.", f"The loudest sound is {sound_words(loudest, [])}.", *told])
+    sentences = [
+        f"{with_article(sound_name(sound)).capitalize()} starts at {seconds_text(sound.start)}." for sound in others[:2]
+    ]
+    return " ".join(["Sound is heard throughout.", f"The loudest sound is {sound_words(loudest, [])}.", *sentences])
 
 
-def heard(seen: Observation, most: int = _LISTED_SOUNDS) -> list[str]:
+def describe_audio(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> list[str]:
     """Sentences on sounds, silences and beat."""
-    told = [sounds_sentence(seen, most)]
+    sentences = [describe_sounds(seen, most)]
     if not seen.has_audio:
-        return told
-    silences = [span for span in seen.silences if span[1] - span[0] >= _TOLD_SILENCE]
+        return sentences
+    silences = [span for span in seen.silences if span[1] - span[0] >= _MIN_SILENCE_SECONDS]
     longest = sorted(sorted(silences, key=lambda span: span[0] - span[1])[:2])
     if longest and seen.sounds:
-        told.append(f"The clip is silent {joined([f'from {seconds(a)} to {seconds(b)}' for a, b in longest])}.")
-    if seen.tempo is not None and seen.tempo.strength >= _REGULAR and len(seen.sounds) >= 4:
-        told.append(f"The beat is about {seen.tempo.bpm:.0f} beats per minute.")
-    return told
+        sentences.append(
+            f"The clip is silent {join_words([f'from {seconds_text(a)} to {seconds_text(b)}' for a, b in longest])}."
+        )
+    if seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO and len(seen.sounds) >= 4:
+        sentences.append(f"The beat is about {seen.tempo.bpm:.0f} beats per minute.")
+    return sentences
 
 
-def _moving(seen: Observation) -> list[str]:
-    """One sentence for each thing that moves in one place, with all its times."""
+def _describe_motions(seen: Observation) -> list[str]:
+    """One sentence for each thing that moves in one place, with all times."""
     groups: dict[tuple[str | None, str], list[Motion]] = {}
     for motion in seen.motions:
         groups.setdefault(
             ("", "")
-            if motion.extent >= WIDE
+            if motion.extent >= WIDE_EXTENT
             else (motion.colour, describe_position(motion.x, motion.y, motion.extent)),
             [],
         ).append(motion)
-    kept = sorted(groups.values(), key=lambda group: -sum(m.end - m.start for m in group))[:_LISTED_MOTIONS]
-    told = []
-    for group in sorted(kept, key=lambda group: group[0].start):
+    listed = sorted(groups.values(), key=lambda group: -sum(m.end - m.start for m in group))[:_MAX_LISTED_MOTIONS]
+    sentences = []
+    for group in sorted(listed, key=lambda group: group[0].start):
         first = motion_words(group[0])
-        more = [f"from {seconds(m.start)} to {seconds(m.end)}" for m in group[1:6]]
-        told.append(f"{first[0].upper()}{first[1:]}{' and ' + joined(more) if more else ''}.")
-    return told
+        more = [f"from {seconds_text(m.start)} to {seconds_text(m.end)}" for m in group[1:6]]
+        sentences.append(f"{first[0].upper()}{first[1:]}{' and ' + join_words(more) if more else ''}.")
+    return sentences
 
 
-def _unmoved(seen: Observation) -> list[str]:
-    """That nothing moves, where the frames lie close enough together and the picture as a whole stays in place."""
+def _describe_stillness(seen: Observation) -> list[str]:
+    """A sentence for a picture without motions: it shifts as a whole, or nothing moves if the frames are dense."""
     if seen.camera_drift > 0:
         return ["The picture as a whole shifts."]
-    return ["Nothing moves in the picture."] if seen.frame_gap <= _FINE_GAP else []
+    if seen.frame_gap <= _FINE_FRAME_GAP:
+        return ["Nothing moves in the picture."]
+    return []
 
 
-def visible(seen: Observation) -> list[str]:
+def describe_picture(seen: Observation) -> list[str]:
     """Sentences on motion, background, cuts and flashes."""
     if not seen.video_spans:
         return []
-    told = _moving(seen) or _unmoved(seen)
-    names = grounds(seen)
+    sentences = _describe_motions(seen) or _describe_stillness(seen)
+    names = background_colours(seen)
     if len(names) == 1:
-        told.append(f"The background is {names[0]}.")
+        sentences.append(f"The background is {names[0]}.")
     for times, one, many in ((seen.cuts, "a cut", "cuts"), (seen.flashes, "a flash", "flashes")):
         if len(times) == 1:
-            told.append(f"There is {one} at {seconds(times[0])}.")
+            sentences.append(f"There is {one} at {seconds_text(times[0])}.")
         elif times:
-            listed = joined([seconds(time) for time in times[:8]])
-            told.append(f"There are {number_word(len(times)).lower()} {many}, at {listed}.")
+            listed = join_words([seconds_text(time) for time in times[:8]])
+            sentences.append(f"There are {_number_word(len(times)).lower()} {many}, at {listed}.")
     if not seen.cuts:
-        told.append("There are no cuts.")
-    return told
+        sentences.append("There are no cuts.")
+    return sentences
 
 
-def coalesced(
+def merge_windows(
     windows: list[Window], duration: float, *, most: int = 4, pad: float = 0.0, gap: float = 0.15
 ) -> list[Window]:
-    """Windows padded, put in order, kept inside the clip, and joined until at most `most` are left.
+    """Pad and sort windows, clip them to the clip's length, and join them until at most `most` are left.
 
     Args:
-        windows: stretches in seconds, in any order.
-        duration: of the clip, seconds.
-        most: how many may be left; the ones that lie nearest to each other are joined.
+        windows: windows in seconds, in any order.
+        duration: length of the clip in seconds.
+        most: the largest number of windows; the closest ones are joined first.
         pad: seconds added on both sides.
-        gap: windows closer than this are joined, seconds.
+        gap: windows closer than this many seconds are joined.
     """
     inside = [(max(0.0, w["start"] - pad), min(duration, w["end"] + pad)) for w in windows]
     spans: list[tuple[float, float]] = []
@@ -147,15 +167,15 @@ def coalesced(
     return [Window(start=round(start, 1), end=round(max(end, start + 0.1), 1)) for start, end in spans]
 
 
-def stretches(seen: Observation, domain: str) -> list[Window]:
-    """At most four stretches that hold everything found of one sense ("sound" or "motion"), with some air around."""
-    found: tuple[Event, ...] = events(domain, seen)
+def event_windows(seen: Observation, domain: str) -> list[Window]:
+    """At most four padded windows that contain all events of one sense ("sound" or "motion")."""
+    found: tuple[MeasuredEvent, ...] = list_events(domain, seen)
     if domain == "motion":
-        found = (*found, *events("cut", seen), *events("flash", seen))
+        found = (*found, *list_events("cut", seen), *list_events("flash", seen))
     windows = [Window(start=event.start, end=event.end) for event in found]
-    return coalesced(windows, seen.duration, pad=0.25)
+    return merge_windows(windows, seen.duration, pad=0.25)
 
 
-def between(windows: list[Window]) -> str:
+def windows_text(windows: list[Window]) -> str:
     """The windows in words: "between 1.0 s and 1.6 s and between 2.1 s and 2.6 s"."""
-    return joined([f"between {seconds(w['start'])} and {seconds(w['end'])}" for w in windows])
+    return join_words([f"between {seconds_text(w['start'])} and {seconds_text(w['end'])}" for w in windows])

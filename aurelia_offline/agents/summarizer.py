@@ -1,50 +1,55 @@
-"""The Summarizer offline: one caption of what a reasoning claims is heard and seen. It sees no clip, adds nothing."""
+"""The offline Summarizer: a caption of what a reasoning says about sound and picture, without the clip."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_offline.world.stage_agent import verdicts
-from state.schema import Reasoning
+from aurelia_core.types import Reasoning
+from aurelia_offline.world.stage_agent import bare_findings
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_MOST = 12
+_MAX_SENTENCES = 12
 _TIME_OR_SENSE = re.compile(
     r"\d\s*(?:s|seconds|Hz|BPM)\b|\b(?:hear|heard|sound|tone|noise|click|silent|silence|beat|move|moves|background|cut|cuts|"
     r"flash|loud|soft|left|right|centre|shape|colour|plays?|seen|visible|shows?)",
     re.IGNORECASE,
 )
 _VERB = re.compile(r"\b(?:is|are|was|were|has|moves?|plays?|sounds|lasts|starts?|ends?|appears?|shows?|rings?)\b")
-_BARE = {"unknown", "yes", "no", "", "none"}
+_BARE_VERDICTS = {"unknown", "yes", "no", "", "none"}
 
 
-def summarize(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The caption of a request's `reasoning`, less knowledge steps and bare verdicts ("yes", "3")."""
+def summarize_reasoning(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The caption of a request's `reasoning`, without knowledge steps and bare verdicts ("yes", "3")."""
     reasoning: Reasoning | None = fields.get("reasoning")
     steps = reasoning["steps"] if reasoning else []
     told: list[str] = []
     senses = [step for step in steps if step["modality"] != "knowledge"]
     for part in ("answer", "justification"):
         for step in senses:
-            if part == "justification" and any(_sentences(other["answer"]) for other in senses):
+            if part == "justification" and any(_checkable_sentences(other["answer"]) for other in senses):
                 continue
-            told.extend(said for said in _sentences(step[part]) if not _repeats(said, told))
-    return {"caption": " ".join(told[:_MOST]) or "The reasoning states nothing that can be heard or seen."}
+            told.extend(said for said in _checkable_sentences(step[part]) if not _is_repeated(said, told))
+    return {"caption": " ".join(told[:_MAX_SENTENCES]) or "The reasoning states nothing that can be heard or seen."}
 
 
-def _sentences(text: str) -> list[str]:
-    """The sentences of a text that say something of a clip, as sentences."""
+def _checkable_sentences(text: str) -> list[str]:
+    """The sentences of a text that state something about the clip, with capital letter and full stop."""
     found = []
     for part in _SENTENCE.split(text.strip()):
         plain = part.strip()
         telling = len(plain.split()) >= 3 and _TIME_OR_SENSE.search(plain)
         bare = plain.lower().rstrip(".")
-        if telling and bare not in _BARE and bare not in verdicts() and not plain.lower().startswith("unknown"):
+        if (
+            telling
+            and bare not in _BARE_VERDICTS
+            and bare not in bare_findings()
+            and not plain.lower().startswith("unknown")
+        ):
             found.append(plain[0].upper() + plain[1:] + ("" if plain[-1] in ".!?" else "."))
     return found
 
 
-def _content(sentence: str) -> set[str]:
+def _content_words(sentence: str) -> set[str]:
     return set(re.findall(r"[a-z]+|\d+(?:\.\d+)?", sentence.lower())) - {
         "a",
         "an",
@@ -57,9 +62,9 @@ def _content(sentence: str) -> set[str]:
     }
 
 
-def _repeats(sentence: str, told: list[str]) -> bool:
-    """Whether what a sentence says has been said: all of it, or half of a phrase without a verb."""
-    said = set().union(*(_content(earlier) for earlier in told)) if told else set()
-    content = _content(sentence)
+def _is_repeated(sentence: str, told: list[str]) -> bool:
+    """Whether earlier sentences contain all words of a sentence, or half of those of a phrase without a verb."""
+    said = set().union(*(_content_words(earlier) for earlier in told)) if told else set()
+    content = _content_words(sentence)
     enough = 1.0 if _VERB.search(sentence) else 0.5
     return len(content & said) >= enough * len(content)

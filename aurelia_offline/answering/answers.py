@@ -1,4 +1,4 @@
-"""From a query and what was measured to the finding that answers it."""
+"""Answers a query from an observation."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,35 +6,35 @@ from aurelia_core.signals.observation import Observation
 from aurelia_offline.answering import clip_answers as whole
 from aurelia_offline.answering import comparisons as comparing
 from aurelia_offline.answering import readout
-from aurelia_offline.answering.finding import Finding, sense, unknown
-from aurelia_offline.questions.choices import UNKNOWN, choose
+from aurelia_offline.answering.finding import Finding, domain_modality, unknown_finding
+from aurelia_offline.questions.choices import UNKNOWN, choose_answer
 from aurelia_offline.questions.query import Query
 
 _READERS: dict[str, Callable[[Query, Observation], Finding]] = {
-    "count": readout.count,
-    "exists": readout.exists,
-    "check": readout.check,
-    "compare": comparing.compare,
-    "choose": comparing.choose,
-    "same": comparing.same,
-    "bound": comparing.bound,
-    "order": whole.order,
-    "sequence": comparing.sequence,
-    "gap": comparing.gap,
-    "relative": comparing.relative,
-    "tempo": whole.tempo,
-    "steady": whole.steady,
-    "sync": whole.sync,
-    "lag": whole.lag,
-    "trend": whole.trend,
-    "still": whole.still,
-    "silent": whole.silent,
-    "has_audio": whole.has_audio,
-    "duration": whole.duration,
+    "count": readout.answer_count,
+    "exists": readout.answer_exists,
+    "check": readout.answer_check,
+    "compare": comparing.answer_compare,
+    "choose": comparing.answer_choose,
+    "same": comparing.answer_same,
+    "bound": comparing.answer_bound,
+    "order": whole.answer_order,
+    "sequence": comparing.answer_sequence,
+    "gap": comparing.answer_gap,
+    "relative": comparing.answer_relative,
+    "tempo": whole.answer_tempo,
+    "steady": whole.answer_steady,
+    "sync": whole.answer_sync,
+    "lag": whole.answer_lag,
+    "trend": whole.answer_trend,
+    "still": whole.answer_still,
+    "silent": whole.answer_silent,
+    "has_audio": whole.answer_has_audio,
+    "duration": whole.answer_duration,
 }
 
 
-def find(
+def find_answer(
     query: Query,
     seen: Observation,
     tracks: list[tuple[str, Observation]] | None = None,
@@ -43,25 +43,27 @@ def find(
     """The finding that answers a query.
 
     Args:
-        query: what is asked.
-        seen: what was measured in the clip (with its own sound, or the one track that replaces it).
-        tracks: for candidates, each one's letter with the clip observed together with it.
-        pieces: the looks that `seen` was merged from.
+        query: the query.
+        seen: the observation of the clip, with its own sound or the one track that replaces it.
+        tracks: for candidate tracks, each letter with the observation of the clip and that track.
+        pieces: the looks that were merged into `seen`.
     """
     if query.ask == "unknowable":
-        return unknown(query.reason)
+        return unknown_finding(query.reason)
     if query.ask == "track":
-        return whole.candidates(tracks or [])
-    hindered = readout.blind(query, seen)
+        return whole.choose_track(tracks or [])
+    hindered = readout.find_obstacle(query, seen)
     if hindered and query.ask not in {"exists", "count", "bound", "has_audio", "silent", "duration"}:
-        return unknown(hindered, sense(query.pick.domain))
+        return unknown_finding(hindered, domain_modality(query.pick.domain))
     if query.ask == "background":
-        return whole.background(query, seen, pieces)
-    return _READERS.get(query.ask, readout.one)(query, seen)
+        return whole.answer_background(query, seen, pieces)
+    return _READERS.get(query.ask, readout.answer_property)(query, seen)
 
 
-def final(found: Finding, choices: list[str]) -> str:
-    """The final answer: one of the choices in its exact text, or "unknown"; without choices the finding in words."""
+def final_answer(found: Finding, choices: list[str]) -> str:
+    """The final answer: the exact text of a choice, or "unknown"; without choices, the finding in words."""
     if not choices:
         return found.text
-    return choose(list(found.values), choices) if found.values else UNKNOWN
+    if found.values:
+        return choose_answer(list(found.values), choices)
+    return UNKNOWN

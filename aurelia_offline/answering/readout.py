@@ -1,30 +1,36 @@
-"""Reads the asked property off the picked events: how many, which, when, where, how long, how loud, what colour."""
+"""Reads a property of the selected events: how many, which, when, where, how long, how loud, what colour."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_offline.answering.finding import (
-    WIDE,
+    WIDE_EXTENT,
     Finding,
-    boolean,
+    domain_modality,
     event_words,
-    joined,
-    position,
+    join_words,
+    position_value,
     position_words,
-    seconds,
-    sense,
+    seconds_text,
     sound_name,
-    stretch,
-    unknown,
+    unknown_finding,
+    yes_no_finding,
 )
-from aurelia_offline.answering.selection import Event, events, goes_on, named, select, slack
+from aurelia_offline.answering.selection import (
+    MeasuredEvent,
+    is_continuous,
+    list_events,
+    pick_text,
+    select_events,
+    time_slack,
+)
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Pick, Query
 
 
-def blind(query: Query, seen: Observation) -> str:
-    """Why the looks cannot tell anything of this kind, or ""."""
+def find_obstacle(query: Query, seen: Observation) -> str:
+    """Why the looks cannot answer a query of this kind, or ""."""
     domain = query.pick.domain
     if domain in {"sound"} and not seen.has_audio:
         return "the clip has no sound track"
@@ -35,45 +41,54 @@ def blind(query: Query, seen: Observation) -> str:
     return ""
 
 
-def limits(domain: str, seen: Observation) -> str:
-    """How finely the looks saw and heard, where that matters for what was not found."""
+def limits_text(domain: str, seen: Observation) -> str:
+    """The limits of the looks that matter for events that were not found, or ""."""
     notes = []
     if domain in {"sound", "any"} and seen.has_audio and 0 < seen.sample_rate < 8000:
         notes.append(f"nothing above {seen.sample_rate // 2} Hz could be heard")
     if domain in {"motion", "cut", "flash", "any"} and seen.frame_gap > 0.25:
         notes.append(f"the frames lie up to {seen.frame_gap:.1f} s apart")
-    return f" ({'; '.join(notes)})" if notes else ""
+    if notes:
+        return f" ({'; '.join(notes)})"
+    return ""
 
 
-def _none(query: Query, seen: Observation) -> Finding:
-    """Says that nothing fits: an answer to "what moves during ..."; unknown where one event is presupposed."""
+def _nothing_found(query: Query, seen: Observation) -> Finding:
+    """The finding if nothing fits: "nothing" for "what moves during ...", unknown if the question assumes an event."""
     pick = query.pick
     if query.ask in {"which", "colour", "voice"} and not pick.singles_out and pick.relation:
-        cue = f"nothing of the kind was found at that time{limits(pick.domain, seen)}"
-        return Finding((Value("nothing", "nothing"),), "nothing", cue, sense(pick.domain))
+        cue = f"nothing of the kind was found at that time{limits_text(pick.domain, seen)}"
+        return Finding((Value("nothing", "nothing"),), "nothing", cue, domain_modality(pick.domain))
     shown = [colour for colour in seen.colours if not colour.background]
     if query.ask == "colour" and pick.domain == "motion" and pick.relation is None and len(shown) == 1:
         cue = f"nothing moves; beside the background there is {shown[0].name}, {shown[0].share:.0%} of the picture"
         return Finding((Value("colour", shown[0].name),), shown[0].name, cue, "visual")
-    return unknown(f"{named(query.pick)} was not found{limits(query.pick.domain, seen)}", sense(query.pick.domain))
+    return unknown_finding(
+        f"{pick_text(query.pick)} was not found{limits_text(query.pick.domain, seen)}",
+        domain_modality(query.pick.domain),
+    )
 
 
-def count(query: Query, seen: Observation) -> Finding:
+def answer_count(query: Query, seen: Observation) -> Finding:
     """How many events fit the description."""
     pick = query.pick
-    chosen = select(replace(pick, nth=None), seen)
+    chosen = select_events(replace(pick, nth=None), seen)
     if chosen.problem:
-        return unknown(chosen.problem, sense(pick.domain))
-    if pick.domain == "sound" and goes_on("sound", seen):
-        return unknown("sound goes on without a pause; what single sounds it consists of cannot be counted", "audio")
+        return unknown_finding(chosen.problem, domain_modality(pick.domain))
+    if pick.domain == "sound" and is_continuous("sound", seen):
+        return unknown_finding(
+            "sound goes on without a pause; what single sounds it consists of cannot be counted", "audio"
+        )
     found = chosen.events
-    number = _different(found) if pick.distinct else len(found)
-    listed = joined([event_words(event, seen) for event in found[:12]]) or f"{named(pick)} was not found"
-    cue = f"{listed}{limits(pick.domain, seen)}"
-    return Finding((Value("number", number),), str(number), cue, sense(pick.domain), tuple(map(stretch, found)))
+    number = len(found)
+    if pick.distinct:
+        number = _count_different(found)
+    listed = join_words([event_words(event, seen) for event in found[:12]]) or f"{pick_text(pick)} was not found"
+    cue = f"{listed}{limits_text(pick.domain, seen)}"
+    return Finding((Value("number", number),), str(number), cue, domain_modality(pick.domain))
 
 
-def _different(found: tuple[Event, ...]) -> int:
+def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
     kinds: list[tuple[object, ...]] = []
     for event in found:
         source = event.source
@@ -91,8 +106,8 @@ def _different(found: tuple[Event, ...]) -> int:
     return len(kinds)
 
 
-def _values(event: Event, ask: str, seen: Observation) -> list[Value]:
-    """The asked property of one event; for "which" every telling property."""
+def _event_values(event: MeasuredEvent, ask: str, seen: Observation) -> list[Value]:
+    """The values of the property of one event; for "which", of all properties."""
     source = event.source
     readers: dict[str, Callable[[], Value | None]] = {
         "when": lambda: Value("seconds", event.start),
@@ -100,34 +115,42 @@ def _values(event: Event, ask: str, seen: Observation) -> list[Value]:
         "length": lambda: Value("seconds", event.end - event.start),
         "level": lambda: Value("level", source.level) if isinstance(source, DetectedSound) else None,
         "pitch": lambda: Value("hertz", source.pitch) if isinstance(source, DetectedSound) and source.pitch else None,
-        "voice": lambda: _voice(source) if isinstance(source, DetectedSound) else None,
+        "voice": lambda: _voice_value(source) if isinstance(source, DetectedSound) else None,
         "colour": lambda: Value("colour", source.colour) if isinstance(source, Motion) and source.colour else None,
-        "place": lambda: _where(source) if isinstance(source, Motion) else None,
+        "place": lambda: _place_value(source) if isinstance(source, Motion) else None,
     }
     if ask != "which":
-        value = readers[ask]() if ask in readers else None
-        return [value] if value is not None else []
-    if isinstance(source, DetectedSound) and goes_on("sound", seen):
+        value = None
+        if ask in readers:
+            value = readers[ask]()
+        if value is not None:
+            return [value]
+        return []
+    if isinstance(source, DetectedSound) and is_continuous("sound", seen):
         return [v for v in (readers[name]() for name in ("voice", "pitch", "when")) if v is not None]
-    order = position(event, events("sound" if isinstance(source, DetectedSound) else "motion", seen))
+    order = position_value(event, list_events("sound" if isinstance(source, DetectedSound) else "motion", seen))
     wanted = ("voice", "colour", "place", "pitch", "when")
     return [v for v in (*(readers[name]() for name in wanted), order) if v is not None]
 
 
-def _voice(sound: DetectedSound) -> Value:
-    """The kind of a sound; of one that is no plain tone, noise or click only the words for it."""
-    return Value("voice", sound.perceived_class) if sound.perceived_class else Value("phrase", sound_name(sound))
+def _voice_value(sound: DetectedSound) -> Value:
+    """The kind of a sound as a value; without a clear kind, its name as a phrase."""
+    if sound.perceived_class:
+        return Value("voice", sound.perceived_class)
+    return Value("phrase", sound_name(sound))
 
 
-def _where(motion: Motion) -> Value | None:
-    """The place of a motion; none when it takes up much of the picture."""
-    return Value("place", describe_position(motion.x, motion.y, motion.extent)) if motion.extent < WIDE else None
+def _place_value(motion: Motion) -> Value | None:
+    """The place of a motion; None if the motion fills much of the picture."""
+    if motion.extent < WIDE_EXTENT:
+        return Value("place", describe_position(motion.x, motion.y, motion.extent))
+    return None
 
 
-def _text(value: Value) -> str:
+def _value_text(value: Value) -> str:
     match value.kind:
         case "seconds":
-            return seconds(float(value.data))
+            return seconds_text(float(value.data))
         case "hertz":
             return f"{float(value.data):.0f} Hz"
         case "level":
@@ -136,62 +159,67 @@ def _text(value: Value) -> str:
             return str(value.data)
 
 
-def _free_text(event: Event, ask: str, values: list[Value], seen: Observation) -> str:
+def _free_text(event: MeasuredEvent, ask: str, values: list[Value], seen: Observation) -> str:
     if ask == "which":
-        among = events("sound" if isinstance(event.source, DetectedSound) else "motion", seen)
-        uncounted = isinstance(event.source, DetectedSound) and goes_on("sound", seen)
-        which = "" if uncounted else position_words(event, among)
+        among = list_events("sound" if isinstance(event.source, DetectedSound) else "motion", seen)
+        uncounted = isinstance(event.source, DetectedSound) and is_continuous("sound", seen)
+        which = ""
+        if not uncounted:
+            which = position_words(event, among)
         return event_words(event, seen) + (f", {which}" if which else "")
-    return _text(values[0])
+    return _value_text(values[0])
 
 
-def one(query: Query, seen: Observation) -> Finding:
-    """A property of the event that the description means; of several, only what they all share or all of theirs."""
+def answer_property(query: Query, seen: Observation) -> Finding:
+    """A property of the described event; for several events, the values that they share and all texts."""
     pick = query.pick
-    chosen = select(pick, seen)
+    chosen = select_events(pick, seen)
     if chosen.problem:
-        return unknown(chosen.problem, sense(pick.domain))
+        return unknown_finding(chosen.problem, domain_modality(pick.domain))
     if not chosen.events:
-        return _none(query, seen)
-    if query.ask in {"length", "end"} and pick.domain == "sound" and goes_on("sound", seen):
-        cue = f"{joined([event_words(event, seen) for event in chosen.events[:4]])}: sound goes on without a pause"
-        return unknown(f"{cue}, so that where a single one ends is not clear", "audio")
-    if query.ask in {"length", "end"} and pick.domain == "motion" and _to_the_end(chosen.events[-1], seen):
-        return unknown(f"{event_words(chosen.events[-1], seen)}, the last that was seen: no end was seen", "visual")
+        return _nothing_found(query, seen)
+    if query.ask in {"length", "end"} and pick.domain == "sound" and is_continuous("sound", seen):
+        cue = f"{join_words([event_words(event, seen) for event in chosen.events[:4]])}: sound goes on without a pause"
+        return unknown_finding(f"{cue}, so that where a single one ends is not clear", "audio")
+    if query.ask in {"length", "end"} and pick.domain == "motion" and _lasts_to_the_end(chosen.events[-1], seen):
+        return unknown_finding(
+            f"{event_words(chosen.events[-1], seen)}, the last that was seen: no end was seen", "visual"
+        )
     if query.ask == "length" and pick.domain == "silence" and not pick.singles_out:
         total = sum(event.end - event.start for event in chosen.events)
-        listed = joined([event_words(event, seen) for event in chosen.events[:8]])
-        return Finding((Value("seconds", total),), seconds(total), listed, "audio")
-    found = _clearest(chosen.events, query, seen)
-    read = [(event, _values(event, query.ask, seen)) for event in found]
-    cue = joined([event_words(event, seen) for event in found[:8]]) + limits(pick.domain, seen)
-    told = [(event, values) for event, values in read if values]
-    if not told:
-        return unknown(
-            f"{cue}: it has no {_PROPERTY.get(query.ask, query.ask)} that can be measured", sense(pick.domain)
+        listed = join_words([event_words(event, seen) for event in chosen.events[:8]])
+        return Finding((Value("seconds", total),), seconds_text(total), listed, "audio")
+    found = _pick_clearest(chosen.events, query, seen)
+    read = [(event, _event_values(event, query.ask, seen)) for event in found]
+    cue = join_words([event_words(event, seen) for event in found[:8]]) + limits_text(pick.domain, seen)
+    readings = [(event, values) for event, values in read if values]
+    if not readings:
+        return unknown_finding(
+            f"{cue}: it has no {_PROPERTY_WORDS.get(query.ask, query.ask)} that can be measured",
+            domain_modality(pick.domain),
         )
-    texts = list(dict.fromkeys(_free_text(event, query.ask, values, seen) for event, values in told))
-    shared = tuple(value for value in told[0][1] if all(_same(value, values) for _, values in told))
-    modality = (
-        "both" if pick.other is not None and sense(pick.other.domain) != sense(pick.domain) else sense(pick.domain)
-    )
-    return Finding(shared, joined(texts), cue, modality, tuple(map(stretch, found)))
+    texts = list(dict.fromkeys(_free_text(event, query.ask, values, seen) for event, values in readings))
+    shared = tuple(value for value in readings[0][1] if all(_holds_value(value, values) for _, values in readings))
+    modality = domain_modality(pick.domain)
+    if pick.other is not None and domain_modality(pick.other.domain) != modality:
+        modality = "both"
+    return Finding(shared, join_words(texts), cue, modality)
 
 
-def _to_the_end(event: Event, seen: Observation) -> bool:
-    """Whether something still moves in the last frames of the clip, so that no end of it was seen."""
+def _lasts_to_the_end(event: MeasuredEvent, seen: Observation) -> bool:
+    """Whether an event lasts to the last frames of the clip, so that its end was not seen."""
     return event.end > seen.duration - min(0.5, max(0.1, seen.frame_gap))
 
 
-_PROPERTY = {"colour": "one colour", "pitch": "pitch", "level": "loudness", "voice": "kind", "place": "place"}
+_PROPERTY_WORDS = {"colour": "one colour", "pitch": "pitch", "level": "loudness", "voice": "kind", "place": "place"}
 
 
-def _same(value: Value, values: list[Value]) -> bool:
+def _holds_value(value: Value, values: list[Value]) -> bool:
     return any(value.kind == other.kind and value.data == other.data for other in values)
 
 
-def _clearest(found: tuple[Event, ...], query: Query, seen: Observation) -> tuple[Event, ...]:
-    """Of several events the one that is meant, where one clearly is: nearest after, last before, best overlapping."""
+def _pick_clearest(found: tuple[MeasuredEvent, ...], query: Query, seen: Observation) -> tuple[MeasuredEvent, ...]:
+    """The event that is meant among several, if it is clear: nearest after, last before, best overlap."""
     pick = query.pick
     if len(found) < 2 or pick.singles_out or pick.relation is None or pick.other is None:
         return found
@@ -201,50 +229,54 @@ def _clearest(found: tuple[Event, ...], query: Query, seen: Observation) -> tupl
         return found[-1:]
     if pick.relation != "during" or not pick.other.singles_out:
         return found
-    anchors = select(pick.other, seen).events
+    anchors = select_events(pick.other, seen).events
     if not anchors:
         return found
-    ranked = sorted(found, key=lambda event: _misfit(event, anchors[0]))
-    clear = _misfit(ranked[1], anchors[0]) - _misfit(ranked[0], anchors[0]) > max(0.15, min(0.5, seen.frame_gap / 2))
-    return tuple(ranked[:1]) if clear else found
+    ranked = sorted(found, key=lambda event: _time_distance(event, anchors[0]))
+    clear = _time_distance(ranked[1], anchors[0]) - _time_distance(ranked[0], anchors[0]) > max(
+        0.15, min(0.5, seen.frame_gap / 2)
+    )
+    if clear:
+        return tuple(ranked[:1])
+    return found
 
 
-def _misfit(event: Event, anchor: Event) -> float:
+def _time_distance(event: MeasuredEvent, anchor: MeasuredEvent) -> float:
     return abs(event.start - anchor.start) + abs(event.end - anchor.end)
 
 
-def exists(query: Query, seen: Observation) -> Finding:
+def answer_exists(query: Query, seen: Observation) -> Finding:
     """Whether any event fits the description."""
-    chosen = select(query.pick, seen)
+    chosen = select_events(query.pick, seen)
     if chosen.problem:
-        return unknown(chosen.problem, sense(query.pick.domain))
-    goes_beyond = () if chosen.events else _ongoing(query.pick, seen)
-    chosen = chosen._replace(events=chosen.events or goes_beyond)
-    there = bool(chosen.events) != query.negated
-    cue = joined([event_words(event, seen) for event in chosen.events[:6]])
-    cue = cue or f"{named(query.pick)} was not found"
-    windows = tuple(map(stretch, chosen.events))
-    return boolean(there, cue + limits(query.pick.domain, seen), sense(query.pick.domain), windows)
+        return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
+    found = chosen.events or _find_ongoing(query.pick, seen)
+    there = bool(found) != query.negated
+    cue = join_words([event_words(event, seen) for event in found[:6]])
+    cue = cue or f"{pick_text(query.pick)} was not found"
+    return yes_no_finding(there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain))
 
 
-def _ongoing(pick: Pick, seen: Observation) -> tuple[Event, ...]:
-    """What started before a named time and still goes on after it, for "is there any after 3 s"."""
+def _find_ongoing(pick: Pick, seen: Observation) -> tuple[MeasuredEvent, ...]:
+    """Events that started before a named time and continue after it, for "is there any after 3 s"."""
     if pick.relation not in {"after", "right_after"} or pick.span is None:
         return ()
     edge = pick.span[1] * (seen.duration if pick.half else 1.0)
-    found = select(pick, seen, alone=True).events
-    return tuple(event for event in found if event.end > edge + slack(event, seen))
+    found = select_events(pick, seen, alone=True).events
+    return tuple(event for event in found if event.end > edge + time_slack(event, seen))
 
 
-def check(query: Query, seen: Observation) -> Finding:
-    """Whether an event has the property that is claimed of it."""
+def answer_check(query: Query, seen: Observation) -> Finding:
+    """Whether an event has the claimed property."""
     prop = query.prop or "voice"
-    found = one(replace(query, ask=prop), seen)  # type: ignore[arg-type]
+    found = answer_property(replace(query, ask=prop), seen)  # type: ignore[arg-type]
     claimed = getattr(query.other, prop)
     if not found.values:
-        return (
-            found if found.text == "unknown" else unknown(f"several fit and they differ: {found.cue}", found.modality)
-        )
-    said = str(found.values[0].data)
-    true = claimed in said.split() if prop == "place" else claimed == said
-    return boolean(true != query.negated, found.cue, found.modality, found.windows)
+        if found.text == "unknown":
+            return found
+        return unknown_finding(f"several fit and they differ: {found.cue}", found.modality)
+    measured = str(found.values[0].data)
+    true = claimed == measured
+    if prop == "place":
+        true = claimed in measured.split()
+    return yes_no_finding(true != query.negated, found.cue, found.modality)

@@ -1,4 +1,4 @@
-"""Finds the measured events that a description means. It compares and filters measurements; it measures nothing."""
+"""Selects the measured events that a description means."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -7,17 +7,17 @@ from typing import NamedTuple
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_offline.questions.query import Pick
 
-_TIES = {"level": 1.0, "length": 0.05, "start": 0.02, "extent": 0.005}
-_PITCH_TIE = 1.02
-_ALMOST = 0.9
+_TIE_WIDTHS = {"level": 1.0, "length": 0.05, "start": 0.02, "extent": 0.005}
+_PITCH_TIE_RATIO = 1.02
+_ALMOST_ALL = 0.9
 _MOSTLY = 0.7
-_MURMUR = 0.5
-Span = tuple[float, float]
-_SOUND_SLACK = 0.06
+_MURMUR_SECONDS = 0.5
+_Span = tuple[float, float]
+_SOUND_SLACK_SECONDS = 0.06
 
 
-class Event(NamedTuple):
-    """Something measured, with its stretch of the clip; `source` for sounds and motions."""
+class MeasuredEvent(NamedTuple):
+    """A measured event with its start and end in seconds; `source` for sounds and motions."""
 
     start: float
     end: float
@@ -25,55 +25,55 @@ class Event(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The events that a description means, in order of time, and what stood in the way, if anything."""
+    """The described events in order of time, and the problem, if any."""
 
-    events: tuple[Event, ...]
+    events: tuple[MeasuredEvent, ...]
     problem: str = ""
 
 
-def events(domain: str, seen: Observation) -> tuple[Event, ...]:
-    """All events of a kind in an observation, by their start; `any` is what is heard and what moves."""
-    sounds = [Event(sound.start, sound.end, sound) for sound in seen.sounds]
-    motions = [Event(motion.start, motion.end, motion) for motion in seen.motions]
-    found: list[Event] = {
+def list_events(domain: str, seen: Observation) -> tuple[MeasuredEvent, ...]:
+    """All events of a kind in an observation, by start; `any` means sounds and motions."""
+    sounds = [MeasuredEvent(sound.start, sound.end, sound) for sound in seen.sounds]
+    motions = [MeasuredEvent(motion.start, motion.end, motion) for motion in seen.motions]
+    found: list[MeasuredEvent] = {
         "sound": sounds,
         "motion": motions,
-        "cut": [Event(time, time) for time in seen.cuts],
-        "flash": [Event(time, time) for time in seen.flashes],
-        "silence": [Event(start, end) for start, end in seen.silences],
+        "cut": [MeasuredEvent(time, time) for time in seen.cuts],
+        "flash": [MeasuredEvent(time, time) for time in seen.flashes],
+        "silence": [MeasuredEvent(start, end) for start, end in seen.silences],
         "any": sounds + motions,
-    }.get(domain, [Event(0.0, seen.duration)])
+    }.get(domain, [MeasuredEvent(0.0, seen.duration)])
     return tuple(sorted(found, key=lambda event: (event.start, event.end)))
 
 
-def goes_on(domain: str, seen: Observation) -> bool:
-    """Whether sound (or motion) goes on nearly without a pause, so that single events in it are no safe count.
+def is_continuous(domain: str, seen: Observation) -> bool:
+    """Whether sound (or motion) continues almost without a pause, so that its events cannot be counted reliably.
 
-    Sound does where a stretch holds neither a sound event nor silence, or where events leave no room for either.
+    Sound is continuous if a part is neither a sound event nor silence, or if the events fill almost all of the time.
     """
     if domain == "motion":
         spans = [(motion.start, motion.end) for motion in seen.motions]
-        return bool(seen.video_spans) and _covered(spans) > _MOSTLY * sum(
+        return bool(seen.video_spans) and _covered_seconds(spans) > _MOSTLY * sum(
             end - start for start, end in seen.video_spans
         )
     sounds = [(sound.start, sound.end) for sound in seen.sounds]
-    return any(_murmurs(span, sounds, seen.silences) for span in seen.audio_spans)
+    return any(_holds_murmur(span, sounds, seen.silences) for span in seen.audio_spans)
 
 
-def _murmurs(span: Span, sounds: list[Span], silences: Sequence[Span]) -> bool:
-    """Whether one stretch of listening is filled by something that is neither silence nor clear events."""
+def _holds_murmur(span: _Span, sounds: list[_Span], silences: Sequence[_Span]) -> bool:
+    """Whether a listened time span contains something that is neither silence nor clear events."""
     inside = [(max(a, span[0]), min(b, span[1])) for a, b in (*sounds, *silences) if b > span[0] and a < span[1]]
     reached = span[0]
     for start, end in [*sorted(inside), (span[1], span[1])]:
-        if start - reached >= _MURMUR:
+        if start - reached >= _MURMUR_SECONDS:
             return True
         reached = max(reached, end)
     within = [pair for pair in sounds if pair[1] > span[0] and pair[0] < span[1]]
     length = span[1] - span[0]
-    return length >= 2.0 and len(within) > 1 and _covered(within) > _ALMOST * length
+    return length >= 2.0 and len(within) > 1 and _covered_seconds(within) > _ALMOST_ALL * length
 
 
-def _covered(spans: list[Span]) -> float:
+def _covered_seconds(spans: list[_Span]) -> float:
     total, reached = 0.0, 0.0
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, reached))
@@ -81,14 +81,14 @@ def _covered(spans: list[Span]) -> float:
     return total
 
 
-def slack(event: Event, seen: Observation) -> float:
-    """How far off an event's times may be, seconds: half a frame gap for what is seen."""
+def time_slack(event: MeasuredEvent, seen: Observation) -> float:
+    """The tolerance of an event's times, in seconds: half a frame gap for visible events."""
     if isinstance(event.source, DetectedSound):
-        return _SOUND_SLACK
+        return _SOUND_SLACK_SECONDS
     return min(0.5, seen.frame_gap / 2) + 0.02
 
 
-def _fits(event: Event, pick: Pick) -> bool:
+def _matches_pick(event: MeasuredEvent, pick: Pick) -> bool:
     source = event.source
     if pick.voice is not None and not (
         isinstance(source, DetectedSound) and source.perceived_class == pick.voice.rstrip("?")
@@ -96,10 +96,10 @@ def _fits(event: Event, pick: Pick) -> bool:
         return False
     if pick.colour is not None and not (isinstance(source, Motion) and source.colour == pick.colour):
         return False
-    return pick.place is None or (isinstance(source, Motion) and _is_at(source, pick.place))
+    return pick.place is None or (isinstance(source, Motion) and _is_at_place(source, pick.place))
 
 
-def _is_at(motion: Motion, where: str) -> bool:
+def _is_at_place(motion: Motion, where: str) -> bool:
     measured = describe_position(motion.x, motion.y)
     if where in measured:
         return True
@@ -107,8 +107,8 @@ def _is_at(motion: Motion, where: str) -> bool:
     return where in {"left", "right", "top", "bottom"} and where not in {"left", "right"} and sides[where]
 
 
-def measure(event: Event, prop: str) -> float | None:
-    """A property of an event as a number (dBFS, Hz, seconds, share), or None where it has none."""
+def event_property(event: MeasuredEvent, prop: str) -> float | None:
+    """A property of an event as a number (dBFS, Hz, seconds, share), or None."""
     source = event.source
     if prop == "start":
         return event.start
@@ -116,39 +116,43 @@ def measure(event: Event, prop: str) -> float | None:
         return event.end - event.start
     if isinstance(source, DetectedSound):
         return {"level": source.level, "pitch": source.pitch}.get(prop)
-    return source.extent if isinstance(source, Motion) and prop == "extent" else None
+    if isinstance(source, Motion) and prop == "extent":
+        return source.extent
+    return None
 
 
-def tied(first: float, second: float, prop: str) -> bool:
-    """Whether two measurements are too close to tell apart."""
+def is_tied(first: float, second: float, prop: str) -> bool:
+    """Whether two measurements are too close to distinguish."""
     if prop == "pitch":
         low, high = sorted((abs(first), abs(second)))
-        return low > 0 and high / low < _PITCH_TIE
-    return abs(first - second) < _TIES.get(prop, 0.0)
+        return low > 0 and high / low < _PITCH_TIE_RATIO
+    return abs(first - second) < _TIE_WIDTHS.get(prop, 0.0)
 
 
-def _extreme(found: Iterable[Event], rank: str, nth: int = 1) -> Selection:
-    """The event that comes nth when they are put in order of a property; ties are told, not broken."""
+def _select_extreme(found: Iterable[MeasuredEvent], rank: str, nth: int = 1) -> Selection:
+    """The nth event in order of a property; a tie is reported as a problem."""
     prop, up = rank[:-1], rank.endswith("+")
-    measured = [(value, event) for event in found if (value := measure(event, prop)) is not None]
+    measured = [(value, event) for event in found if (value := event_property(event, prop)) is not None]
     measured.sort(key=lambda pair: pair[0], reverse=up)
     if not measured:
-        return Selection((), f"nothing found has a {_NAMES.get(prop, prop)} that could be measured")
-    at = nth - 1 if nth > 0 else len(measured) + nth
+        return Selection((), f"nothing found has a {_PROPERTY_NAMES.get(prop, prop)} that could be measured")
+    at = len(measured) + nth
+    if nth > 0:
+        at = nth - 1
     if not 0 <= at < len(measured):
         return Selection((), f"only {len(measured)} of them were found")
     neighbours = [measured[i][0] for i in (at - 1, at + 1) if 0 <= i < len(measured)]
-    if any(tied(measured[at][0], other, prop) for other in neighbours):
-        return Selection((), f"two of them are equal in {_NAMES.get(prop, prop)} as far as can be measured")
+    if any(is_tied(measured[at][0], other, prop) for other in neighbours):
+        return Selection((), f"two of them are equal in {_PROPERTY_NAMES.get(prop, prop)} as far as can be measured")
     return Selection((measured[at][1],))
 
 
-_NAMES = {"level": "loudness", "pitch": "pitch", "length": "length", "extent": "size", "start": "time"}
+_PROPERTY_NAMES = {"level": "loudness", "pitch": "pitch", "length": "length", "extent": "size", "start": "time"}
 
 
-def _most_active(found: tuple[Event, ...], rank: str) -> Selection:
+def _select_most_active(found: tuple[MeasuredEvent, ...], rank: str) -> Selection:
     """The events of the colour that moves most (or least) often."""
-    groups: dict[str | None, list[Event]] = {}
+    groups: dict[str | None, list[MeasuredEvent]] = {}
     for event in found:
         groups.setdefault(event.source.colour if isinstance(event.source, Motion) else None, []).append(event)
     ordered = sorted(groups.values(), key=len, reverse=rank.endswith("+"))
@@ -157,92 +161,118 @@ def _most_active(found: tuple[Event, ...], rank: str) -> Selection:
     return Selection(tuple(ordered[0]) if ordered else ())
 
 
-def _overlap(event: Event, start: float, end: float, room: float) -> float:
+def _overlap(event: MeasuredEvent, start: float, end: float, room: float) -> float:
     return min(event.end, end) - max(event.start, start) + room
 
 
-def _related(found: tuple[Event, ...], pick: Pick, seen: Observation) -> Selection:
-    """Those that stand in the described relation to a stretch or to other events."""
+def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:
+    """The events in the described relation to a time span or to other events."""
     if pick.span is not None:
-        scale = seen.duration if pick.half else 1.0
-        shift = seen.duration if pick.span[0] < 0 else 0.0
-        anchors: tuple[Event, ...] = (Event(pick.span[0] * scale + shift, pick.span[1] * scale + shift),)
+        scale = 1.0
+        if pick.half:
+            scale = seen.duration
+        shift = 0.0
+        if pick.span[0] < 0:
+            shift = seen.duration
+        anchors: tuple[MeasuredEvent, ...] = (
+            MeasuredEvent(pick.span[0] * scale + shift, pick.span[1] * scale + shift),
+        )
     elif pick.other is not None and pick.relation == "between":
-        return _between(found, pick.other, seen)
+        return _select_between(found, pick.other, seen)
     elif pick.other is not None:
-        chosen = select(pick.other, seen)
+        chosen = select_events(pick.other, seen)
         if pick.relation == "apart" and not chosen.events:
             return Selection(found)
         if chosen.problem or not chosen.events:
-            return Selection((), chosen.problem or f"{named(pick.other)} was not found")
+            return Selection((), chosen.problem or f"{pick_text(pick.other)} was not found")
         anchors = chosen.events
     else:
         return Selection(found)
-    return Selection(_against(found, pick.relation or "during", anchors, seen))
+    return Selection(_select_by_relation(found, pick.relation or "during", anchors, seen))
 
 
-def _between(found: tuple[Event, ...], ends: Pick, seen: Observation) -> Selection:
-    first, second = select(ends, seen, alone=True), select(ends.other or Pick(), seen)
+def _select_between(found: tuple[MeasuredEvent, ...], ends: Pick, seen: Observation) -> Selection:
+    first, second = select_events(ends, seen, alone=True), select_events(ends.other or Pick(), seen)
     if not first.events or not second.events:
         return Selection((), first.problem or second.problem or "one of the two events was not found")
     low, high = sorted((first.events[0], second.events[0]))
     return Selection(tuple(e for e in found if e.start >= low.end - 0.02 and e.end <= high.start + 0.05))
 
 
-def _against(
-    found: tuple[Event, ...], relation: str, anchors: tuple[Event, ...], seen: Observation
-) -> tuple[Event, ...]:
+def _select_by_relation(
+    found: tuple[MeasuredEvent, ...], relation: str, anchors: tuple[MeasuredEvent, ...], seen: Observation
+) -> tuple[MeasuredEvent, ...]:
     first, last = anchors[0], anchors[-1]
     point = len(anchors) == 1 and first.start == first.end
     if relation in {"after", "right_after"}:
-        edge = first.end if len(anchors) == 1 else first.end
         later = tuple(
-            e for e in found if e.start >= edge - slack(e, seen) and e not in anchors and e.start > first.start
+            e
+            for e in found
+            if e.start >= first.end - time_slack(e, seen) and e not in anchors and e.start > first.start
         )
-        return later[:1] if relation == "right_after" else later
+        if relation == "right_after":
+            return later[:1]
+        return later
     if relation in {"before", "right_before"}:
-        edge = first.start if point or len(anchors) == 1 else last.start
+        edge = last.start
+        if point or len(anchors) == 1:
+            edge = first.start
         earlier = tuple(e for e in found if e.start < edge - 0.02 and e not in anchors)
-        return earlier[-1:] if relation == "right_before" else earlier
+        if relation == "right_before":
+            return earlier[-1:]
+        return earlier
     if relation == "between" or not found:
         low, high = first.start, first.end
         return tuple(e for e in found if low <= e.start <= high)
-    room = max(slack(e, seen) for e in (*found, *anchors))
+    room = max(time_slack(e, seen) for e in (*found, *anchors))
     apart = relation == "apart"
     return tuple(
         e for e in found if any(_overlap(e, a.start, a.end, room) > 0 for a in anchors) != apart and e not in anchors
     )
 
 
-def select(pick: Pick, seen: Observation, alone: bool = False) -> Selection:
+def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selection:
     """The events that a description means.
 
     Args:
         pick: the description.
-        seen: what was measured.
-        alone: leave its relation aside.
+        seen: the observation of the clip.
+        alone: whether to ignore the relation of the description.
     """
     if pick.voice == "noise?" and not any(sound.perceived_class == "noise" for sound in seen.sounds):
         pick = replace(pick, voice=None)
-    found = tuple(event for event in events(pick.domain, seen) if _fits(event, pick))
+    found = tuple(event for event in list_events(pick.domain, seen) if _matches_pick(event, pick))
     if pick.outline and len({e.source.colour for e in found if isinstance(e.source, Motion)}) > 1:
         return Selection((), "several shapes move and outlines are not measured")
     if pick.relation is not None and not alone:
-        related = _related(found, pick, seen)
+        related = _select_related(found, pick, seen)
         if related.problem:
             return related
         found = related.events
     if pick.rank is not None and found:
-        ranked = (
-            _most_active(found, pick.rank) if pick.rank[:-1] == "count" else _extreme(found, pick.rank, pick.nth or 1)
-        )
+        ranked = _select_ranked(found, pick.rank, pick.nth or 1)
         if ranked.problem:
             return ranked
         found = ranked.events
     if pick.nth is not None and pick.rank is None:
-        at = pick.nth - 1 if pick.nth > 0 else len(found) + pick.nth
-        found = (found[at],) if 0 <= at < len(found) else ()
+        found = _select_nth(found, pick.nth)
     return Selection(found)
+
+
+def _select_ranked(found: tuple[MeasuredEvent, ...], rank: str, nth: int) -> Selection:
+    if rank[:-1] == "count":
+        return _select_most_active(found, rank)
+    return _select_extreme(found, rank, nth)
+
+
+def _select_nth(found: tuple[MeasuredEvent, ...], nth: int) -> tuple[MeasuredEvent, ...]:
+    """The event at a position, from 1, or from the end if negative; empty if there is none."""
+    at = nth - 1
+    if nth < 0:
+        at = len(found) + nth
+    if not 0 <= at < len(found):
+        return ()
+    return (found[at],)
 
 
 _RANK_WORDS = {
@@ -276,17 +306,17 @@ _NOUNS = {
 _VOICES = {"tone": "tone", "noise": "noise", "click": "click"}
 
 
-def ordinal(number: int) -> str:
+def ordinal_word(number: int) -> str:
     """The word for a position: "second", "last"."""
     return _ORDINALS.get(number, f"number {number}")
 
 
-def named(pick: Pick) -> str:
+def pick_text(pick: Pick) -> str:
     """The description in plain words: "the loudest sound", "the red movement at the left"."""
     noun = _VOICES.get((pick.voice or "").rstrip("?"), _NOUNS[pick.domain])
     parts = ["the"]
     if pick.nth is not None:
-        parts.append(ordinal(pick.nth))
+        parts.append(ordinal_word(pick.nth))
     if pick.rank is not None:
         parts.append(_RANK_WORDS[pick.rank])
     if pick.colour:

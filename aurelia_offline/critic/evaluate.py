@@ -1,72 +1,77 @@
-"""The offline Evaluator: scores a caption against a clip by measuring it, never knowing the question (section 3.2).
+"""The offline Evaluator: scores a caption by measuring the clip, without knowing the question (section 3.2).
 
-It hears and sees with other algorithms than the Generator, so that the two do not share their mistakes. Names of
-objects, people and feelings are beyond it: they are set aside, not scored.
+Its measuring algorithms differ from those of the Generator, so that the two do not make the same errors. It cannot
+recognize objects, people and feelings; claims about them are ignored.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia_offline.agents.memory import Memory
-from aurelia_offline.critic.checks import Checker
-from aurelia_offline.critic.readers import parse
-from aurelia_offline.critic.score import judge, left_out
-from aurelia_offline.critic.signal_audio import listen
-from aurelia_offline.critic.signal_evidence import AudioEvidence, Evidence, VideoEvidence
-from aurelia_offline.critic.signal_video import watch
+from aurelia_offline.agents.recent_cache import RecentCache
+from aurelia_offline.critic.caption_parser import parse_caption
+from aurelia_offline.critic.claim_checker import ClaimChecker
+from aurelia_offline.critic.evidence import AudioEvidence, Evidence, VideoEvidence
+from aurelia_offline.critic.score import find_omissions, make_verdict
+from aurelia_offline.critic.signal_audio import listen_to_track
+from aurelia_offline.critic.signal_video import watch_clip
 
-RATE = 16000
-FRAMES_A_SECOND, MOST_FRAMES = 12, 480
-REMEMBERED = 16
+LISTENING_RATE = 16000
+FRAMES_PER_SECOND, _MAX_FRAMES = 12, 480
+_MAX_REMEMBERED_CLIPS = 16
 
-_memory: Memory[Evidence] = Memory(REMEMBERED)
+_evidence_cache: RecentCache[Evidence] = RecentCache(_MAX_REMEMBERED_CLIPS)
 
 
-def evaluate(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
+def evaluate_caption(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
     """Score a caption against its clip.
 
     Args:
         fields: the request: clip, tracks, caption, duration, has_audio.
-        store: the clip store the media are read from.
+        store: the clip store with the media.
 
     Returns:
-        score (1..10, or None when nothing in the caption can be checked), justification, and windows (seconds, at most
-        four, inside the clip) where caption and clip disagree or the caption leaves something out.
+        score (1..10, or None if nothing in the caption can be checked), justification, and windows (seconds, at most
+        four, inside the clip) where caption and clip disagree or the caption omits something.
 
     Raises:
         MediaError: the clip cannot be read.
     """
-    evidence = gather(fields, store)
-    return assess(str(fields.get("caption") or ""), evidence)
+    evidence = gather_evidence(fields, store)
+    return assess_caption(str(fields.get("caption") or ""), evidence)
 
 
-def assess(caption: str, evidence: Evidence) -> dict[str, Any]:
-    """Score a caption against evidence that is already gathered; returns what `evaluate` does."""
-    parsed = parse(caption)
-    ledger = Checker(evidence).check(parsed.claims)
-    verdict = judge(ledger, left_out(evidence, ledger), parsed.unchecked, evidence.duration)
+def assess_caption(caption: str, evidence: Evidence) -> dict[str, Any]:
+    """Score a caption against given evidence; returns the same as `evaluate_caption`."""
+    parsed = parse_caption(caption)
+    results = ClaimChecker(evidence).check(parsed.claims)
+    verdict = make_verdict(results, find_omissions(evidence, results), parsed.unchecked, evidence.duration)
     return {"score": verdict.score, "justification": verdict.justification, "windows": verdict.windows}
 
 
-def gather(fields: Mapping[str, Any], store: Any) -> Evidence:
-    """The evidence of a clip with its sound tracks, measured once per process and then remembered."""
+def gather_evidence(fields: Mapping[str, Any], store: Any) -> Evidence:
+    """The evidence of a clip and its sound tracks; the process caches it."""
     clip, tracks = fields.get("clip"), list(fields.get("tracks") or [])
     key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
-    return _memory.get(key, lambda: measured(clip, tracks, float(fields.get("duration") or 0.0), store))
+    return _evidence_cache.get(key, lambda: measure_evidence(clip, tracks, float(fields.get("duration") or 0.0), store))
 
 
-def measured(
-    clip: Any, tracks: list[Any], duration: float, store: Any, rate: int = RATE, fps: float = FRAMES_A_SECOND
+def measure_evidence(
+    clip: Any,
+    tracks: list[Any],
+    duration: float,
+    store: Any,
+    rate: int = LISTENING_RATE,
+    fps: float = FRAMES_PER_SECOND,
 ) -> Evidence:
-    """The evidence of a clip, measured now.
+    """Measure the evidence of a clip.
 
     Args:
         clip: reference of the video, or None.
-        tracks: references of separate sound tracks; without any the clip's own sound is heard.
-        duration: of the clip, seconds; 0: what the reference says.
-        store: the clip store the media are read from.
-        rate: at which it listens, Hz.
-        fps: frames a second that it looks at.
+        tracks: references of separate sound tracks; if empty, the clip's own sound is used.
+        duration: length of the clip in seconds; 0: the length in the reference.
+        store: the clip store with the media.
+        rate: sample rate in Hz.
+        fps: frames per second.
 
     Raises:
         MediaError: the clip cannot be read.
@@ -74,12 +79,14 @@ def measured(
     seconds = duration or (float(clip["duration"]) if clip else 0.0)
     video = VideoEvidence(float("inf"))
     if clip:
-        frames = store.frames(clip, [], max(1, min(int(seconds * fps), MOST_FRAMES)))
-        video = watch(frames.times, frames.images, seconds)
+        frames = store.frames(clip, [], max(1, min(int(seconds * fps), _MAX_FRAMES)))
+        video = watch_clip(frames.times, frames.images, seconds)
     heard = tracks or ([clip] if clip and clip["has_audio"] else [])
-    return Evidence(seconds, tuple(_listened(ref, store, rate) for ref in heard), video)
+    return Evidence(seconds, tuple(_listen_to(ref, store, rate) for ref in heard), video)
 
 
-def _listened(ref: Any, store: Any, rate: int) -> AudioEvidence:
+def _listen_to(ref: Any, store: Any, rate: int) -> AudioEvidence:
     parts = store.audio(ref, [], rate)
-    return listen(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)
+    if parts:
+        return listen_to_track(parts[0].samples, parts[0].rate)
+    return AudioEvidence(0.0)

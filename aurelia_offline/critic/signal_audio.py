@@ -1,7 +1,7 @@
-"""How the critic hears: band envelopes gated with hysteresis, split where new energy rises. It names no source.
+"""The critic's sound measurement: band envelopes, gated with hysteresis and split where new energy rises.
 
-Deliberately other algorithms than the generator's (librosa onsets, yin, spectral flatness), so that the two err
-independently: here a filter bank over a short-time Fourier transform, change points and autocorrelation.
+The algorithms differ from the generator's (librosa onsets, yin, spectral flatness) on purpose, so that their errors are
+independent: a filter bank over a short-time Fourier transform, change points and autocorrelation.
 """
 
 from collections.abc import Iterable
@@ -10,76 +10,74 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_offline.critic.signal_beat import beat
-from aurelia_offline.critic.signal_evidence import AudioEvidence, Heard
-from aurelia_offline.critic.signal_pitch import character
+from aurelia_offline.critic.arrays import FloatArray
+from aurelia_offline.critic.evidence import AudioEvidence, HeardSound
+from aurelia_offline.critic.signal_beat import find_beat
+from aurelia_offline.critic.signal_pitch import classify_sound
 
-Array = npt.NDArray[np.float64]
-
-HOP_SECONDS = 0.005
-WINDOW_SECONDS = 0.032
-OPEN_DB, CLOSE_DB = 11.0, 6.0
-AMBIENT_DB = -62.0
-"""A track that never falls below this is never silent: what fills it is an ambience, from which events stand out."""
-FALL_DB = 32.0
-"""A sound has ended when it is this much below its own peak: what is left is its reverberation or the codec's."""
-FADED_DB = 10.0
-"""What fades slowly has no sharp end; anywhere from here on it may be said to end."""
-SPLIT_DB = 8.0
-STRONG_SPLIT_DB = 15.0
-"""A rise within bands that needs no rise of the whole: one note gives way to another as loud."""
-FADED_AWAY_DB, SWELL_DB = 20.0, 12.0
-BRIDGE_SECONDS = 0.06
-SHORTEST_SECONDS = 0.012
-SILENCE_SECONDS = 0.25
+_HOP_SECONDS = 0.005
+_WINDOW_SECONDS = 0.032
+_OPEN_DB, _CLOSE_DB = 11.0, 6.0
+_AMBIENT_DB = -62.0
+"""A track that never falls below this level is never silent: it has an ambience, from which events stand out."""
+_FALL_DB = 32.0
+"""A sound ends when it is this far below its peak; the rest is reverberation or a codec artifact."""
+_FADED_DB = 10.0
+"""A slowly fading sound has no sharp end; a caption may place the end anywhere after this fall."""
+_SPLIT_DB = 8.0
+_STRONG_SPLIT_DB = 15.0
+"""A rise within bands that needs no rise of the total: one note replaces another of the same level."""
+_FADED_AWAY_DB, _SWELL_DB = 20.0, 12.0
+_BRIDGE_SECONDS = 0.06
+_MIN_SOUND_SECONDS = 0.012
 
 
 @dataclass(frozen=True, slots=True)
 class _Bands:
-    """Band envelopes: `power` [bands, frames], mean square; `times` [frames], the middle of each window."""
+    """Band envelopes: `power` [bands, frames], mean square; `times` [frames], the centre of each window."""
 
-    power: Array
-    times: Array
+    power: FloatArray
+    times: FloatArray
 
     @property
-    def total(self) -> Array:
+    def total(self) -> FloatArray:
         """The level of all bands together, dBFS, float64[frames]."""
         return np.asarray(10 * np.log10(self.power.sum(axis=0) + 1e-12), dtype=np.float64)
 
 
-def listen(samples: npt.NDArray[np.float32], rate: int) -> AudioEvidence:
-    """Hear a whole sound track.
+def listen_to_track(samples: npt.NDArray[np.float32], rate: int) -> AudioEvidence:
+    """Measure a whole sound track.
 
     Args:
         samples: float32[n], mono, -1..1.
         rate: samples a second, Hz.
 
     Returns:
-        Its sounds in order, its silences and its beat.
+        Its sounds in order, and its beat.
     """
     seconds = len(samples) / rate
-    if len(samples) < 4 * WINDOW_SECONDS * rate:
+    if len(samples) < 4 * _WINDOW_SECONDS * rate:
         return AudioEvidence(seconds)
     wave = samples.astype(np.float64)
     bands = _filter_bank(wave, rate)
-    rise = _rise(bands)
-    ambient = float(np.percentile(10 * np.log10(_smoothed(bands.power, 9).sum(axis=0) + 1e-12), 3)) > AMBIENT_DB
-    gated = [part for span in _gate(bands, ambient) for part in _parted(span, bands)]
-    spans = [part for span in gated for part in _split(span, rise, bands)]
-    sounds = [heard for span in spans if (heard := _heard(wave, rate, bands, span, rise)) is not None]
-    sounds = _rejoined(sounds)
-    pulse = beat(tuple(sounds), bands.times, rise)
+    rise = _energy_rise(bands)
+    ambient = float(np.percentile(10 * np.log10(_smooth(bands.power, 9).sum(axis=0) + 1e-12), 3)) > _AMBIENT_DB
+    gated = [part for span in _gate_spans(bands, ambient) for part in _split_at_swells(span, bands)]
+    spans = [part for span in gated for part in _split_at_rises(span, rise, bands)]
+    sounds = [heard for span in spans if (heard := _measure_sound(wave, rate, bands, span, rise)) is not None]
+    sounds = _rejoin_fadings(sounds)
+    bpm = find_beat(tuple(sounds), bands.times, rise)
     if ambient:
-        below = _ambience(wave, rate, alone=not sounds)
-        sounds = [below, *(_doubted(heard, below.level) for heard in sounds)]
-    return AudioEvidence(seconds, tuple(sounds), _silences(sounds, seconds), pulse)
+        below = _measure_ambience(wave, rate, alone=not sounds)
+        sounds = [below, *(_doubt_in_ambience(heard, below.level) for heard in sounds)]
+    return AudioEvidence(seconds, tuple(sounds), bpm)
 
 
-def _filter_bank(wave: Array, rate: int) -> _Bands:
+def _filter_bank(wave: FloatArray, rate: int) -> _Bands:
     from scipy.signal import ShortTimeFFT
     from scipy.signal.windows import hann
 
-    size, hop = int(WINDOW_SECONDS * rate), max(1, int(HOP_SECONDS * rate))
+    size, hop = int(_WINDOW_SECONDS * rate), max(1, int(_HOP_SECONDS * rate))
     window = hann(size, sym=False)
     transform = ShortTimeFFT(window, hop, rate, scale_to=None)
     power = np.abs(transform.stft(wave, p0=0, p1=transform.p_max(len(wave)))) ** 2
@@ -91,70 +89,70 @@ def _filter_bank(wave: Array, rate: int) -> _Bands:
     return _Bands(grouped, times)
 
 
-def _gate(bands: _Bands, ambient: bool) -> list[tuple[int, int]]:
-    """Spans of frames (first, past the last) in which the sound stands over the floor of some band."""
+def _gate_spans(bands: _Bands, ambient: bool) -> list[tuple[int, int]]:
+    """Spans of frames (first, last + 1) in which the sound exceeds the noise floor of some band."""
     level = 10 * np.log10(bands.power + 1e-12)
-    smooth = 10 * np.log10(_smoothed(bands.power, 3) + 1e-12)
+    smooth = 10 * np.log10(_smooth(bands.power, 3) + 1e-12)
     floor = np.percentile(level, 25 if ambient else 20, axis=1)
     if not ambient:
-        floor = np.minimum(floor, AMBIENT_DB - 10 * np.log10(len(level)))
+        floor = np.minimum(floor, _AMBIENT_DB - 10 * np.log10(len(level)))
     floor = np.maximum(floor, -98.0)
     over = (smooth - floor[:, None]).max(axis=0)
     total = bands.total
     spans: list[tuple[int, int]] = []
     start, peak = -1, -np.inf
     for frame, value in enumerate(over):
-        if start < 0 and value > OPEN_DB:
+        if start < 0 and value > _OPEN_DB:
             start, peak = frame, total[frame]
         elif start >= 0:
             peak = max(peak, total[frame])
-            if value < CLOSE_DB or total[frame] < peak - FALL_DB:
+            if value < _CLOSE_DB or total[frame] < peak - _FALL_DB:
                 spans.append((start, frame))
                 start = -1
     if start >= 0:
         spans.append((start, len(over)))
-    return _bridged(spans)
+    return _join_across_dips(spans)
 
 
-def _parted(span: tuple[int, int], bands: _Bands) -> list[tuple[int, int]]:
-    """Divide a span where the whole has faded and a second sound swells, however slowly, out of what is left."""
-    level = 10 * np.log10(_smoothed(bands.power, 9).sum(axis=0) + 1e-12)[span[0] : span[1]]
+def _split_at_swells(span: tuple[int, int], bands: _Bands) -> list[tuple[int, int]]:
+    """Split a span where the sound has faded and a second sound rises, even slowly."""
+    level = 10 * np.log10(_smooth(bands.power, 9).sum(axis=0) + 1e-12)[span[0] : span[1]]
     marks, peak, valley = [0], 0, 0
     for frame, value in enumerate(level):
         if value > level[peak]:
             peak = valley = frame
         elif value < level[valley]:
             valley = frame
-        elif level[valley] < level[peak] - FADED_AWAY_DB and value > level[valley] + SWELL_DB:
-            rising = valley + int(np.flatnonzero(level[valley:frame] < level[valley] + SWELL_DB / 3)[-1])
+        elif level[valley] < level[peak] - _FADED_AWAY_DB and value > level[valley] + _SWELL_DB:
+            rising = valley + int(np.flatnonzero(level[valley:frame] < level[valley] + _SWELL_DB / 3)[-1])
             marks.append(rising)
             peak = valley = frame
     edges = [span[0] + mark for mark in marks]
     return list(zip(edges, [*edges[1:], span[1]], strict=True))
 
 
-def _bridged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join spans that a short dip separates; a new stroke inside is found again by `_split`."""
+def _join_across_dips(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join spans that a short dip separates; `_split_at_rises` finds a new stroke inside again."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
-        if joined and (first - joined[-1][1]) * HOP_SECONDS < BRIDGE_SECONDS:
+        if joined and (first - joined[-1][1]) * _HOP_SECONDS < _BRIDGE_SECONDS:
             joined[-1] = (joined[-1][0], last)
         else:
             joined.append((first, last))
     return joined
 
 
-def _smoothed(power: Array, frames: int) -> Array:
+def _smooth(power: FloatArray, frames: int) -> FloatArray:
     from scipy.ndimage import uniform_filter1d
 
     return np.asarray(uniform_filter1d(power, frames, axis=-1), dtype=np.float64)
 
 
-def _rise(bands: _Bands) -> Array:
-    """Per frame, how many dB the bands that carry the sound just after rose over their lowest just before."""
+def _energy_rise(bands: _Bands) -> FloatArray:
+    """For each frame, the rise in dB of the bands that carry the sound, from just before to just after."""
     from scipy.ndimage import minimum_filter1d
 
-    smooth = _smoothed(bands.power, 5)
+    smooth = _smooth(bands.power, 5)
     level = 10 * np.log10(smooth + 1e-10)
     lag = 5
     before = np.roll(minimum_filter1d(level, 9, axis=1), lag, axis=1)
@@ -164,44 +162,46 @@ def _rise(bands: _Bands) -> Array:
     return np.asarray((weight * (after - before)).sum(axis=0) / weight.sum(axis=0), dtype=np.float64)
 
 
-def _split(span: tuple[int, int], rise: Array, bands: _Bands) -> list[tuple[int, int]]:
-    """Divide a span where a second sound starts inside the first: same gate, new energy."""
+def _split_at_rises(span: tuple[int, int], rise: FloatArray, bands: _Bands) -> list[tuple[int, int]]:
+    """Split a span where a second sound starts inside the first, with new energy."""
     from scipy.signal import find_peaks
 
     first, last = span
-    skip = int(0.07 / HOP_SECONDS)
+    skip = int(0.07 / _HOP_SECONDS)
     inner = rise[first + skip : max(first + skip, last - 4)]
-    peaks, _ = find_peaks(inner, height=SPLIT_DB, distance=int(0.08 / HOP_SECONDS), prominence=SPLIT_DB / 2)
+    peaks, _ = find_peaks(inner, height=_SPLIT_DB, distance=int(0.08 / _HOP_SECONDS), prominence=_SPLIT_DB / 2)
     total = bands.total
     marks = [first]
     for peak in peaks + first + skip:
         after = total[peak : peak + 12].max(initial=-120.0)
         before = total[max(first, peak - 16) : peak].min(initial=0.0)
         loudest = total[marks[-1] : peak].max(initial=-120.0)
-        if after > loudest - 20 and (after - before > 7 or rise[peak] > STRONG_SPLIT_DB):
+        if after > loudest - 20 and (after - before > 7 or rise[peak] > _STRONG_SPLIT_DB):
             marks.append(int(peak))
     return list(zip(marks, [*marks[1:], last], strict=True))
 
 
-def _heard(wave: Array, rate: int, bands: _Bands, span: tuple[int, int], rise: Array) -> Heard | None:
+def _measure_sound(
+    wave: FloatArray, rate: int, bands: _Bands, span: tuple[int, int], rise: FloatArray
+) -> HeardSound | None:
     first, last = span
     total = bands.total[first:last]
     top = total.max()
-    inside = np.flatnonzero(total > top - FALL_DB)
+    inside = np.flatnonzero(total > top - _FALL_DB)
     start = float(bands.times[first + inside[0]])
     end = float(bands.times[min(first + inside[-1], len(bands.times) - 1)])
-    start, end = _sharpened(wave, rate, start, end)
+    start, end = _sharpen_edges(wave, rate, start, end)
     start, end = round(start, 3), round(end, 3)
-    if end - start < SHORTEST_SECONDS:
+    if end - start < _MIN_SOUND_SECONDS:
         return None
     part = wave[int(start * rate) : max(int(end * rate), int(start * rate) + 8)]
     level = float(10 * np.log10(np.mean(part**2) + 1e-12))
     quiet = bands.total[max(0, first - 40) : max(1, first - 6)]
     contrast = float(top - (np.min(quiet) if len(quiet) else -80.0))
-    if rise[max(0, first - 2) : first + 3].max() > STRONG_SPLIT_DB:
+    if rise[max(0, first - 2) : first + 3].max() > _STRONG_SPLIT_DB:
         contrast = max(contrast, 18.0)
-    nature = character(part, rate)
-    return Heard(
+    nature = classify_sound(part, rate)
+    return HeardSound(
         start,
         end,
         level,
@@ -209,45 +209,59 @@ def _heard(wave: Array, rate: int, bands: _Bands, span: tuple[int, int], rise: A
         nature.pitch,
         nature.brightness,
         float(np.clip((contrast - 6) / 12, 0.1, 1.0)) * float(np.clip((top + 78) / 14, 0.2, 1.0)),
-        nature.sure,
+        nature.confidence,
         peak=round(float(bands.times[first + int(total.argmax())]), 3),
-        faded=round(float(bands.times[first + int(np.flatnonzero(total > top - FADED_DB)[-1])]), 3),
+        faded_at=round(float(bands.times[first + int(np.flatnonzero(total > top - _FADED_DB)[-1])]), 3),
     )
 
 
-def _rejoined(sounds: list[Heard]) -> list[Heard]:
-    """Give back to a sound the doubtful pieces that were split off its end: the swaying of its own fading."""
-    joined: list[Heard] = []
+def _rejoin_fadings(sounds: list[HeardSound]) -> list[HeardSound]:
+    """Rejoin a sound with uncertain pieces split off its end, which are fluctuations of its fading."""
+    joined: list[HeardSound] = []
     for heard in sounds:
-        if joined and heard.sure < 0.5 and heard.start - joined[-1].end < 0.05:
+        if joined and heard.confidence < 0.5 and heard.start - joined[-1].end < 0.05:
             joined[-1] = replace(joined[-1], end=max(heard.end, joined[-1].end))
         else:
             joined.append(heard)
     return joined
 
 
-def _doubted(heard: Heard, ambient_level: float) -> Heard:
-    """The sound, doubted the more the less it stands out from the ambience."""
-    return replace(heard, sure=heard.sure * float(np.clip((heard.level - ambient_level - 3) / 9, 0.05, 1.0)))
-
-
-def _ambience(wave: Array, rate: int, *, alone: bool) -> Heard:
-    """What fills a track that is never silent, as one sound of its whole length; doubtful beside others."""
-    cells = wave[: len(wave) // 800 * 800].reshape(-1, 800)
-    power = (cells**2).mean(axis=1)
-    calm = cells[power <= np.percentile(power, 50)].ravel()
-    nature = character(calm, rate)
-    level = float(10 * np.log10(np.mean(calm**2) + 1e-12))
-    sure = 0.9 if alone else 0.3
-    voice_sure = nature.sure if alone else 0.3 * nature.sure
-    return Heard(
-        0.0, len(wave) / rate, level, nature.voice, nature.pitch, nature.brightness, sure, voice_sure, ambient=True
+def _doubt_in_ambience(heard: HeardSound, ambient_level: float) -> HeardSound:
+    """The sound with lower confidence the less it stands out from the ambience."""
+    return replace(
+        heard, confidence=heard.confidence * float(np.clip((heard.level - ambient_level - 3) / 9, 0.05, 1.0))
     )
 
 
-def _sharpened(wave: Array, rate: int, start: float, end: float) -> tuple[float, float]:
-    """Move the edges of an event, known to a window's width, to where its short-time level passes its half (-14 dB)."""
-    margin = WINDOW_SECONDS / 2
+def _measure_ambience(wave: FloatArray, rate: int, *, alone: bool) -> HeardSound:
+    """The ambience of a track that is never silent, as one sound of full length; less certain beside other sounds."""
+    cells = wave[: len(wave) // 800 * 800].reshape(-1, 800)
+    power = (cells**2).mean(axis=1)
+    calm = cells[power <= np.percentile(power, 50)].ravel()
+    nature = classify_sound(calm, rate)
+    level = float(10 * np.log10(np.mean(calm**2) + 1e-12))
+    confidence = 0.3
+    if alone:
+        confidence = 0.9
+    voice_sure = nature.confidence
+    if not alone:
+        voice_sure = 0.3 * nature.confidence
+    return HeardSound(
+        0.0,
+        len(wave) / rate,
+        level,
+        nature.voice,
+        nature.pitch,
+        nature.brightness,
+        confidence,
+        voice_sure,
+        ambient=True,
+    )
+
+
+def _sharpen_edges(wave: FloatArray, rate: int, start: float, end: float) -> tuple[float, float]:
+    """Refine the edges of an event within one window: where its short-time level passes -14 dB and -26 dB."""
+    margin = _WINDOW_SECONDS / 2
     first, last = max(0, int((start - margin) * rate)), min(len(wave), int((end + margin) * rate))
     cell = max(1, int(0.002 * rate))
     count = (last - first) // cell
@@ -258,10 +272,3 @@ def _sharpened(wave: Array, rate: int, start: float, end: float) -> tuple[float,
     strong = np.flatnonzero(energy > energy.max() * 10**-1.4)
     weak = np.flatnonzero(energy > energy.max() * 10**-2.6)
     return (first + float(strong[0]) * cell) / rate, (first + float(weak[-1] + 1) * cell) / rate
-
-
-def _silences(sounds: Iterable[Heard], seconds: float) -> tuple[tuple[float, float], ...]:
-    edges = [0.0, *(edge for heard in sounds for edge in (heard.start, heard.end)), seconds]
-    latest = np.maximum.accumulate(edges)
-    pairs = zip(latest[::2], latest[1::2], strict=True)
-    return tuple((float(a), float(b)) for a, b in pairs if b - a >= SILENCE_SECONDS)

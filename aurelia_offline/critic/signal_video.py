@@ -1,7 +1,7 @@
-"""How the critic sees: colour histograms, a temporal median for the background, dispersion over time for motion.
+"""The critic's picture measurement: colour histograms, temporal median as background, dispersion over time as motion.
 
-Deliberately other algorithms than the generator's (differences of frames on a grid), so that the two err
-independently. It sees where, when and which colour; it recognises no objects.
+The algorithms differ from the generator's (frame differences on a grid) on purpose, so that their errors are
+independent. They measure place, time and colour, and do not recognize objects.
 """
 
 from dataclasses import dataclass, replace
@@ -9,39 +9,44 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_offline.critic.signal_activity import STEEP, TEXTURED, Activity, activity, clearness, steepness
-from aurelia_offline.critic.signal_colour import ANCHORS, likely, names, oklab
-from aurelia_offline.critic.signal_evidence import Moved, Shot, VideoEvidence
+from aurelia_offline.critic.arrays import BoolMask, LabArray
+from aurelia_offline.critic.evidence import SeenMotion, Shot, VideoEvidence
+from aurelia_offline.critic.signal_activity import (
+    STEEP_DIFFERENCE,
+    TEXTURED_SHARES,
+    Activity,
+    clearness,
+    measure_activity,
+    steepness,
+)
+from aurelia_offline.critic.signal_colour import COLOUR_ANCHORS, likely_names, nearest_anchors, oklab
 
-Array = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-
-CUT_DISTANCE = 0.3
-"""Share of the picture that must change its colour class between two frames of a cut."""
-FLASH_LIGHT = 0.93
-FLASH_STEP = 0.06
-STIR = 0.022
-"""Dispersion in Oklab over three frames above which a cell stirs; a compressed still picture stays below 0.01."""
-HOLD_SECONDS = 0.3
-SMALLEST = 0.0008
-MOST_MOTIONS = 12
+_CUT_DISTANCE = 0.3
+"""Share of the picture whose colour class changes between two frames at a cut."""
+_FLASH_LIGHT = 0.93
+_FLASH_STEP = 0.06
+_STIR_DISPERSION = 0.022
+"""Dispersion in Oklab over three frames above which a cell changes; a compressed still picture stays below 0.01."""
+_HOLD_SECONDS = 0.3
+_MIN_EXTENT = 0.0008
+_MAX_MOTIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class _Film:
     """Small frames in Oklab [frames, height, width, 3] and their times [frames] in seconds."""
 
-    lab: Array
+    lab: LabArray
     times: npt.NDArray[np.float64]
 
     @property
     def gap(self) -> float:
-        """Spacing of the frames, seconds."""
+        """Time between frames, in seconds."""
         return float(np.median(np.diff(self.times)))
 
 
-def watch(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], duration: float) -> VideoEvidence:
-    """See a whole clip.
+def watch_clip(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], duration: float) -> VideoEvidence:
+    """Measure the picture of a whole clip.
 
     Args:
         times: float64[frames], seconds, ascending.
@@ -49,13 +54,13 @@ def watch(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], duratio
         duration: of the clip, seconds.
 
     Returns:
-        Its shots with their backgrounds, what moved, and flashes.
+        Its shots with their backgrounds, motions, and flashes.
     """
     if len(times) < 2:
-        return VideoEvidence(float("inf"), _still(images, duration))
-    film = _Film(oklab(_shrunk(images)), times)
-    flashed = _flashed(film)
-    marks = _cuts(film, flashed)
+        return VideoEvidence(float("inf"), _still_shots(images, duration))
+    film = _Film(oklab(_shrink(images)), times)
+    flashed = _flash_frames(film)
+    marks = _cut_frames(film, flashed)
     edges = [0, *marks, len(times)]
     bounds = [0.0, *(float((times[mark - 1] + times[mark]) / 2) for mark in marks), duration]
     shots, motions = [], []
@@ -64,36 +69,36 @@ def watch(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], duratio
         clear = np.flatnonzero(~flashed[first:last]) + first
         if not len(clear):
             continue
-        shots.append(_shot(film, clear, (bounds[index], bounds[index + 1])))
-        motions += _motions(_Film(film.lab[clear], film.times[clear]), shots[-1])
+        shots.append(_measure_shot(film, clear, (bounds[index], bounds[index + 1])))
+        motions += _find_motions(_Film(film.lab[clear], film.times[clear]), shots[-1])
     starts = [t for t in np.flatnonzero(flashed) if t == 0 or not flashed[t - 1]]
-    strongest = sorted(motions, key=lambda moved: -moved.extent * (moved.end - moved.start))[:MOST_MOTIONS]
+    strongest = sorted(motions, key=lambda moved: -moved.extent * (moved.end - moved.start))[:_MAX_MOTIONS]
     motions = sorted(strongest, key=lambda moved: moved.start)
-    clearness_found, stirring = _clarity(film, np.flatnonzero(~flashed))
+    clearness_found, stirring = _measure_clearness(film, np.flatnonzero(~flashed))
     flashes = tuple(float(times[t]) for t in starts)
     return VideoEvidence(film.gap, tuple(shots), tuple(motions), flashes, clearness_found, stirring)
 
 
-def _clarity(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, Activity | None]:
-    """How clear the picture is, and its stir where it is not quite clear."""
+def _measure_clearness(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, Activity | None]:
+    """The clearness of the picture, and its activity if it is not fully clear."""
     if len(calm) < 3:
         return 1.0, None
     lab = film.lab[calm]
     steep = np.median([steepness(frame) for frame in lab[:: max(1, len(lab) // 9)]], axis=0)
-    if (steep > STEEP).mean() < TEXTURED[0]:
+    if (steep > STEEP_DIFFERENCE).mean() < TEXTURED_SHARES[0]:
         return 1.0, None
-    stir = _stir(lab)
-    active = _active(stir)
+    stir = _dispersion(lab)
+    active = _active_cells(stir)
     clear = clearness(steep, active)
-    return clear, activity(film.times[calm], lab, stir, active) if clear < 1 else None
+    return clear, measure_activity(film.times[calm], lab, stir, active) if clear < 1 else None
 
 
-def _active(stir: Array) -> Mask:
-    return np.asarray(stir > max(STIR, 4 * float(np.median(stir))), dtype=bool)
+def _active_cells(stir: LabArray) -> BoolMask:
+    return np.asarray(stir > max(_STIR_DISPERSION, 4 * float(np.median(stir))), dtype=bool)
 
 
-def _shrunk(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Halve the frames (more when large) by averaging blocks: compression noise goes, what moves stays."""
+def _shrink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Shrink the frames to about 90 lines by averaging blocks, which removes compression noise."""
     block = max(1, images.shape[1] // 90)
     high, wide = images.shape[1] // block * block, images.shape[2] // block * block
     cut = images[:, :high, :wide]
@@ -104,87 +109,89 @@ def _shrunk(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(total // (block * block), dtype=np.uint8)
 
 
-def _still(images: npt.NDArray[np.uint8], duration: float) -> tuple[Shot, ...]:
+def _still_shots(images: npt.NDArray[np.uint8], duration: float) -> tuple[Shot, ...]:
     if not len(images):
         return ()
-    film = _Film(oklab(_shrunk(images)), np.zeros(len(images)))
-    return (_shot(film, np.arange(len(images)), (0.0, duration)),)
+    film = _Film(oklab(_shrink(images)), np.zeros(len(images)))
+    return (_measure_shot(film, np.arange(len(images)), (0.0, duration)),)
 
 
-def _flashed(film: _Film) -> Mask:
-    """Frames far lighter than the frames before and after, for at most a quarter of a second: bool[frames]."""
+def _flash_frames(film: _Film) -> BoolMask:
+    """Frames that are much lighter than those before and after, for at most 0.25 s: bool[frames]."""
     middle = np.median(film.lab[:, ::2, ::2].reshape(len(film.times), -1, 3), axis=1)
-    white = (middle[:, 0] > FLASH_LIGHT) & (np.hypot(middle[:, 1], middle[:, 2]) < 0.03)
+    white = (middle[:, 0] > _FLASH_LIGHT) & (np.hypot(middle[:, 1], middle[:, 2]) < 0.03)
     flashed = np.zeros(len(white), dtype=bool)
     reach = max(1, round(0.25 / film.gap))
     for frame in np.flatnonzero(white):
         sides = (middle[max(0, frame - reach) : frame], middle[frame + 1 : frame + 1 + reach])
         apart = [float(np.abs(side - middle[frame]).max()) if len(side) else 0.0 for side in sides]
-        flashed[frame] = min(apart) > FLASH_STEP
+        flashed[frame] = min(apart) > _FLASH_STEP
     return flashed
 
 
-def _cuts(film: _Film, flashed: Mask) -> list[int]:
-    """Frames that begin a new shot: the colour histogram changes at once, and stays changed."""
+def _cut_frames(film: _Film, flashed: BoolMask) -> list[int]:
+    """Frames that start a new shot: the colour histogram changes at once and stays changed."""
     clear = np.flatnonzero(~flashed)
     cells = np.floor(film.lab[clear] / np.array([0.2, 0.1, 0.1], np.float32)).astype(np.int64) + 8
     codes = (cells[..., 0] * 32 + cells[..., 1]) * 32 + cells[..., 2]
     histograms = [np.bincount(code.ravel(), minlength=16 * 1024) / code.size for code in codes]
-    soft = [_blurred(histogram) for histogram in histograms]
+    soft = [_blur(histogram) for histogram in histograms]
     marks: list[int] = []
     for place in range(1, len(clear)):
         step = 0.5 * float(np.abs(soft[place] - soft[place - 1]).sum())
         ahead = soft[min(place + 2, len(soft) - 1)]
         lasting = 0.5 * float(np.abs(ahead - soft[max(0, place - 3)]).sum())
-        usual = 0.5 * float(np.abs(soft[place - 1] - soft[max(0, place - 2)]).sum()) if place > 1 else 0.0
+        usual = 0.0
+        if place > 1:
+            usual = 0.5 * float(np.abs(soft[place - 1] - soft[max(0, place - 2)]).sum())
         changed = np.abs(film.lab[clear[place]] - film.lab[clear[place - 1]]).max(axis=-1) > 0.06
-        if step > CUT_DISTANCE and lasting > CUT_DISTANCE and step > 2 * usual and changed.mean() > 0.45:
+        if step > _CUT_DISTANCE and lasting > _CUT_DISTANCE and step > 2 * usual and changed.mean() > 0.45:
             marks.append(int(clear[place]))
     return marks
 
 
-def _blurred(histogram: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _blur(histogram: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(histogram.reshape(16, 32, 32), 3, mode="constant"), dtype=np.float64)
 
 
-def _shot(film: _Film, clear: npt.NDArray[np.intp], span: tuple[float, float]) -> Shot:
+def _measure_shot(film: _Film, clear: npt.NDArray[np.intp], span: tuple[float, float]) -> Shot:
     step = max(1, len(clear) // 40)
     still = np.median(film.lab[clear[::step]], axis=0)
-    named = names(still)
-    shares = np.bincount(named.ravel(), minlength=len(ANCHORS)) / named.size
+    named = nearest_anchors(still)
+    shares = np.bincount(named.ravel(), minlength=len(COLOUR_ANCHORS)) / named.size
     top = int(shares.argmax())
     middle = np.median(still[named == top].reshape(-1, 3), axis=0)
-    ordered = list(ANCHORS)
+    ordered = list(COLOUR_ANCHORS)
     colours = {ordered[index]: float(share) for index, share in enumerate(shares) if share >= 0.004}
-    near = tuple(dict.fromkeys([ordered[top], *likely(middle)]))
+    near = tuple(dict.fromkeys([ordered[top], *likely_names(middle)]))
     return Shot(*span, near, float(shares[top]), colours)
 
 
-def _motions(film: _Film, shot: Shot) -> list[Moved]:
+def _find_motions(film: _Film, shot: Shot) -> list[SeenMotion]:
     if len(film.times) < 3:
         return []
     from scipy.ndimage import label
 
-    stir = _stir(film.lab)
-    active = _active(stir)
+    stir = _dispersion(film.lab)
+    active = _active_cells(stir)
     still = np.median(film.lab[:: max(1, len(film.times) // 40)], axis=0)
-    joined = _grown(active, max(1, round(HOLD_SECONDS / film.gap / 2)))
+    joined = _close_gaps(active, max(1, round(_HOLD_SECONDS / film.gap / 2)))
     tubes, count = label(joined)
     found = []
     for tube in range(1, min(count, 60) + 1):
-        moved = _moved(film, (tubes == tube) & active, shot, still)
+        moved = _measure_motion(film, (tubes == tube) & active, shot, still)
         if moved is not None:
             found.append(moved)
-    return _united(found)
+    return _unite_bodies(found)
 
 
-def _united(found: list[Moved]) -> list[Moved]:
-    """Unite what moves close by, at the same time and in the same colour: the edges of one body."""
-    united: list[Moved] = []
+def _unite_bodies(found: list[SeenMotion]) -> list[SeenMotion]:
+    """Unite motions that are close, simultaneous and of the same colour: the edges of one body."""
+    united: list[SeenMotion] = []
     for moved in sorted(found, key=lambda moved: -moved.extent):
-        twin = next((index for index, other in enumerate(united) if _one_body(moved, other)), None)
+        twin = next((index for index, other in enumerate(united) if _is_one_body(moved, other)), None)
         if twin is None:
             united.append(moved)
             continue
@@ -201,14 +208,14 @@ def _united(found: list[Moved]) -> list[Moved]:
     return united
 
 
-def _one_body(one: Moved, other: Moved) -> bool:
+def _is_one_body(one: SeenMotion, other: SeenMotion) -> bool:
     overlap = min(one.end, other.end) - max(one.start, other.start)
     shorter = min(one.end - one.start, other.end - other.start)
     colours = not one.colours or not other.colours or bool(set(one.colours) & set(other.colours))
     return overlap > 0.7 * shorter and colours and abs(one.x - other.x) < 0.1 and abs(one.y - other.y) < 0.32
 
 
-def _stir(lab: Array) -> Array:
+def _dispersion(lab: LabArray) -> LabArray:
     """Dispersion of each cell over a frame and its two neighbours, averaged over 2 x 2 cells: [frames, h, w]."""
     padded = np.concatenate([lab[:1], lab, lab[-1:]])
     mean = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
@@ -219,61 +226,63 @@ def _stir(lab: Array) -> Array:
     return np.asarray(blocks.mean(axis=(2, 4)), dtype=np.float32)
 
 
-def _grown(active: Mask, hold: int) -> Mask:
-    """Close gaps in time and in space, so that one thing's motion is one connected tube: bool[frames, h, w]."""
+def _close_gaps(active: BoolMask, hold: int) -> BoolMask:
+    """Close gaps in time and space, so that the motion of one thing is one connected region: bool[frames, h, w]."""
     from scipy.ndimage import maximum_filter, minimum_filter1d
 
     wide = maximum_filter(active.astype(np.uint8), size=(2 * hold + 1, 3, 3))
     return np.asarray(minimum_filter1d(wide, 2 * hold + 1, axis=0, mode="nearest") > 0)
 
 
-def _moved(film: _Film, tube: Mask, shot: Shot, still: Array) -> Moved | None:
+def _measure_motion(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) -> SeenMotion | None:
     if not tube.any():
         return None
     frames = np.flatnonzero(tube.any(axis=(1, 2)))
     area = tube.any(axis=0)
     size = float(area.mean())
-    if size < SMALLEST or len(frames) < 2:
+    if size < _MIN_EXTENT or len(frames) < 2:
         return None
-    start, end = _edges(film.times, int(frames[0]), int(frames[-1]), film.gap)
+    start, end = _motion_edges(film.times, int(frames[0]), int(frames[-1]), film.gap)
     rows, columns = np.nonzero(area)
     weight = tube.sum(axis=0)[rows, columns]
     x = float(np.average(columns + 0.5, weights=weight) / area.shape[1])
     y = float(np.average(rows + 0.5, weights=weight) / area.shape[0])
-    sure = float(np.clip(size / (4 * SMALLEST), 0.2, 1.0)) * float(np.clip((end - start) / 0.25, 0.3, 1.0))
-    return Moved(start, end, x, y, size, _moving_colours(film, tube, shot, still), sure)
+    confidence = float(np.clip(size / (4 * _MIN_EXTENT), 0.2, 1.0)) * float(np.clip((end - start) / 0.25, 0.3, 1.0))
+    return SeenMotion(start, end, x, y, size, _moving_colours(film, tube, shot, still), confidence)
 
 
-def _edges(times: npt.NDArray[np.float64], first: int, last: int, gap: float) -> tuple[float, float]:
-    """A frame stirs when it differs from either neighbour: the motion began after it and ended before the last."""
+def _motion_edges(times: npt.NDArray[np.float64], first: int, last: int, gap: float) -> tuple[float, float]:
+    """Start and end of a motion, half a frame inside: a frame counts as moving if it differs from a neighbour."""
     start = float(times[first]) + (0.5 * gap if first > 0 else 0.0)
     end = float(times[last]) - (0.5 * gap if last < len(times) - 1 else 0.0)
     return round(start, 3), round(max(end, start + 0.5 * gap), 3)
 
 
-def _moving_colours(film: _Film, tube: Mask, shot: Shot, still: Array) -> tuple[str, ...]:
-    """Names of what moves in a tube: the commonest colour there that is not the ground it moves over."""
+def _moving_colours(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) -> tuple[str, ...]:
+    """The colour names of a moving region: its most frequent colour, apart from the background behind it."""
     fine = tube.any(axis=0).repeat(2, axis=0).repeat(2, axis=1)
     high, wide = min(fine.shape[0], still.shape[0]), min(fine.shape[1], still.shape[1])
     fine = fine[:high, :wide]
-    ground = names(still[:high, :wide])
-    around = _ring(fine)
-    behind = int(np.bincount(ground[around], minlength=len(ANCHORS)).argmax()) if around.any() else -1
+    ground = nearest_anchors(still[:high, :wide])
+    around = _ring_around(fine)
+    behind = -1
+    if around.any():
+        behind = int(np.bincount(ground[around], minlength=len(COLOUR_ANCHORS)).argmax())
     frames = np.flatnonzero(tube.any(axis=(1, 2)))[:40]
     pixels = film.lab[frames, :high, :wide][:, fine].reshape(-1, 3)
     middle = np.median(still[:high, :wide][around & (ground == behind)], axis=0) if around.any() else pixels[0]
     apart = pixels[np.sqrt(((pixels - middle) ** 2).sum(axis=1)) > 0.09]
     if len(apart) < 0.04 * len(pixels) or shot.plain < 0.3:
         return ()
-    named = names(apart)
-    counts = np.bincount(named, minlength=len(ANCHORS))
+    named = nearest_anchors(apart)
+    counts = np.bincount(named, minlength=len(COLOUR_ANCHORS))
     top = int(counts.argmax())
     if counts[top] < 0.45 * counts.sum():
         return ()
-    return tuple(dict.fromkeys([list(ANCHORS)[top], *likely(np.median(apart[named == top], axis=0))]))
+    return tuple(dict.fromkeys([list(COLOUR_ANCHORS)[top], *likely_names(np.median(apart[named == top], axis=0))]))
 
 
-def _ring(area: Mask) -> Mask:
+def _ring_around(area: BoolMask) -> BoolMask:
     from scipy.ndimage import binary_dilation
 
     near = binary_dilation(area, iterations=2)

@@ -1,10 +1,10 @@
-"""From items to descriptions of events: which noun phrase a question is about, and what it stands in relation to."""
+"""Turns items into descriptions of events: the noun phrase of a question, and its relations to others."""
 
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from aurelia_offline.questions.grammar import Item
+from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick
 
 _EVENT_NOUNS = {"sound", "motion", "cut", "flash", "silence"}
@@ -13,15 +13,15 @@ _STARTERS = {"wh", "aux", "exist"}
 
 
 class Clauses(NamedTuple):
-    """The main clause, and the relations it stands in, from the nearest outwards: (relation, items)."""
+    """The main clause and its relations, the nearest first: (relation, items)."""
 
-    main: list[Item]
-    relations: list[tuple[str, list[Item]]]
+    main: list[PhraseItem]
+    relations: list[tuple[str, list[PhraseItem]]]
 
 
-def place_when(items: list[Item]) -> list[Item]:
-    """Reads "when" as the question word or as "while", from what else is asked."""
-    placed: list[Item] = []
+def resolve_when(items: list[PhraseItem]) -> list[PhraseItem]:
+    """Decide whether "when" is the question word or means "while", from the rest of the question."""
+    placed: list[PhraseItem] = []
     for at, item in enumerate(items):
         if item.kind == "wh" and item.value == "when_word":
             asked = any(other.kind == "wh" and other.value != "when_word" for other in items)
@@ -29,18 +29,20 @@ def place_when(items: list[Item]) -> list[Item]:
             later_question = any(other.kind in {"wh", "prop", "comma"} for other in items[at + 1 :])
             aux_next = at + 1 < len(items) and items[at + 1].kind == "aux"
             is_question = not asked and not before and (aux_next or not later_question)
-            item = Item("wh", "when", item.text) if is_question else Item("rel", "during", item.text)
+            item = PhraseItem("rel", "during", item.text)
+            if is_question:
+                item = PhraseItem("wh", "when", item.text)
         placed.append(item)
     return placed
 
 
-def split(items: list[Item]) -> Clauses:
-    """Cuts a question at its relations; a clause that leads ("After the cut, ...") goes to the end."""
+def split_clauses(items: list[PhraseItem]) -> Clauses:
+    """Split a question at its relations; a leading clause ("After the cut, ...") moves to the end."""
     items = [item for item in items if item.text != "?"]
     if items and items[0].kind == "rel":
-        items = _leading_last(items)
-    main: list[Item] = []
-    relations: list[tuple[str, list[Item]]] = []
+        items = _move_leading_clause(items)
+    main: list[PhraseItem] = []
+    relations: list[tuple[str, list[PhraseItem]]] = []
     for item in items:
         if item.kind == "rel":
             denied = item.value == "during" and bool(main) and not relations and main[-1].kind == "neg"
@@ -54,19 +56,21 @@ def split(items: list[Item]) -> Clauses:
     return Clauses(main, [relation for relation in relations if relation[1]])
 
 
-def _leading_last(items: list[Item]) -> list[Item]:
+def _move_leading_clause(items: list[PhraseItem]) -> list[PhraseItem]:
     seen_phrase = False
     for at, item in enumerate(items[1:], 1):
         comma = item.kind == "comma"
         if seen_phrase and (comma or item.kind in _STARTERS):
-            rest = items[at + 1 :] if comma else items[at:]
+            rest = items[at:]
+            if comma:
+                rest = items[at + 1 :]
             return [*rest, *items[:at]]
         seen_phrase = seen_phrase or item.kind in {"np", "bare", "verb", "number"}
     return items
 
 
-def implied_domain(items: list[Item]) -> Domain:
-    """The kind of event that a clause's verbs speak of."""
+def _implied_domain(items: list[PhraseItem]) -> Domain:
+    """The kind of event that the verbs of a clause imply."""
     for item in items:
         if item.kind == "verb" and item.value == "move":
             return "motion"
@@ -77,17 +81,17 @@ def implied_domain(items: list[Item]) -> Domain:
     return "any"
 
 
-def _with_domain(pick: Pick, items: list[Item], context: Domain) -> Pick:
-    """The description with its kind of event filled in from its rank, its verb, its colour, or its surroundings."""
+def _with_domain(pick: Pick, items: list[PhraseItem], context: Domain) -> Pick:
+    """The description with its kind of event, taken from its rank, verb, colour or context."""
     generic = pick.domain == "motion" and pick.words.endswith(("thing", "things")) and not (pick.colour or pick.place)
-    of_sound = implied_domain(items) == "sound" or _RANK_DOMAIN.get((pick.rank or "")[:-1]) == "sound"
+    of_sound = _implied_domain(items) == "sound" or _RANK_DOMAIN.get((pick.rank or "")[:-1]) == "sound"
     if generic and of_sound:
         return replace(pick, domain="sound")
     if pick.domain != "any":
         return pick
     if pick.rank and pick.rank[:-1] in _RANK_DOMAIN:
         return replace(pick, domain=_RANK_DOMAIN[pick.rank[:-1]])
-    implied = implied_domain(items)
+    implied = _implied_domain(items)
     if implied != "any":
         return replace(pick, domain=implied)
     if pick.colour or pick.place:
@@ -95,8 +99,8 @@ def _with_domain(pick: Pick, items: list[Item], context: Domain) -> Pick:
     return replace(pick, domain=context)
 
 
-def picks(items: list[Item], context: Domain = "any") -> list[Pick]:
-    """The event descriptions of a clause in order; a place or colour said after a noun belongs to it."""
+def read_picks(items: list[PhraseItem], context: Domain = "any") -> list[Pick]:
+    """The event descriptions of a clause in order; a place or colour after a noun belongs to it."""
     found: list[Pick] = []
     for item in items:
         pick = item.pick
@@ -117,28 +121,32 @@ def picks(items: list[Item], context: Domain = "any") -> list[Pick]:
     return [_with_domain(pick, items, context) for pick in found]
 
 
-def main_pick(items: list[Item], context: Domain = "any") -> Pick:
-    """The events a clause is about; without a noun, those that its verb implies."""
-    found = picks(items, context)
+def main_pick(items: list[PhraseItem], context: Domain = "any") -> Pick:
+    """The events that a clause is about; without a noun, those that its verb implies."""
+    found = read_picks(items, context)
     if not found:
-        implied = implied_domain(items)
-        return _timed(Pick(domain=implied if implied != "any" else context), items)
+        implied = _implied_domain(items)
+        return _with_seconds(Pick(domain=implied if implied != "any" else context), items)
     first = found[0]
     for extra in found[1:]:
-        first = _merged(first, extra, _lacks(items, extra))
-    return first if first.relation else _timed(first, items)
+        first = _merge_picks(first, extra, _is_denied(items, extra))
+    if first.relation:
+        return first
+    return _with_seconds(first, items)
 
 
-def _lacks(items: list[Item], pick: Pick) -> bool:
+def _is_denied(items: list[PhraseItem], pick: Pick) -> bool:
     """Whether a clause denies a description ("have no movement")."""
     plain = [item for item in items if item.kind != "exist"]
     return any(before.kind == "neg" and item.pick.words == pick.words for before, item in pairwise(plain))
 
 
-def _merged(first: Pick, extra: Pick, lacking: bool = False) -> Pick:
+def _merge_picks(first: Pick, extra: Pick, lacking: bool = False) -> Pick:
     """One description of two phrases of a clause ("the sound that is heard first", "the moving thing on the left")."""
     if extra.domain in {first.domain, "any"} or first.domain in {"any", "background", "clip"}:
-        domain = first.domain if first.domain not in {"any", "clip"} else extra.domain
+        domain = extra.domain
+        if first.domain not in {"any", "clip"}:
+            domain = first.domain
         return replace(
             first,
             domain=domain,
@@ -156,14 +164,16 @@ def _merged(first: Pick, extra: Pick, lacking: bool = False) -> Pick:
     return first
 
 
-def _timed(pick: Pick, items: list[Item]) -> Pick:
+def _with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
     """The description limited to seconds that the clause names: "in the first 2 seconds", "at 3 s"."""
     if any(item.kind in {"bound", "comp", "same"} for item in items):
         return pick
     for at, (item, unit) in enumerate(pairwise(items)):
         if item.kind == "number" and unit.kind == "unit" and unit.value in {"s", "ms"}:
             seconds = float(item.value) * (0.001 if unit.value == "ms" else 1.0)
-            edge = items[at - 1].pick.nth if at and items[at - 1].kind == "bare" else None
+            edge = None
+            if at and items[at - 1].kind == "bare":
+                edge = items[at - 1].pick.nth
             if edge is not None and pick.nth == edge:
                 pick = replace(pick, nth=None)
             span = {1: (0.0, seconds), -1: (-seconds, 0.0)}.get(edge or 0, (seconds, seconds))
@@ -171,55 +181,63 @@ def _timed(pick: Pick, items: list[Item]) -> Pick:
     return pick
 
 
-def _span(items: list[Item]) -> tuple[float, float] | None:
-    """The stretch of seconds that a clause names."""
-    scale = 0.001 if any(item.kind == "unit" and item.value == "ms" for item in items) else 1.0
+def _read_span(items: list[PhraseItem]) -> tuple[float, float] | None:
+    """The time span that a clause names, in seconds, or None."""
+    scale = 1.0
+    if any(item.kind == "unit" and item.value == "ms" for item in items):
+        scale = 0.001
     numbers = [float(item.value) * scale for item in items if item.kind == "number"]
     if not numbers:
         return None
-    return (min(numbers), max(numbers)) if len(numbers) > 1 else (numbers[0], numbers[0])
+    if len(numbers) > 1:
+        return (min(numbers), max(numbers))
+    return (numbers[0], numbers[0])
 
 
-def _half(items: list[Item]) -> tuple[float, float] | None:
+def _read_half(items: list[PhraseItem]) -> tuple[float, float] | None:
     for item in items:
         if item.kind == "half":
             return {"1": (0.0, 0.5), "2": (0.5, 1.0), "begin": (0.0, 0.0), "finish": (1.0, 1.0)}[item.value]
     return None
 
 
-def related(pick: Pick, relations: list[tuple[str, list[Item]]]) -> Pick:
-    """The description with the relations of its clauses attached, each to the one before."""
+def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) -> Pick:
+    """The description with the relations of its clauses, each attached to the one before."""
     if not relations:
         return pick
     (relation, items), rest = relations[0], relations[1:]
-    span = _span(items) if not any(item.kind == "np" and item.value in _EVENT_NOUNS for item in items) else None
+    span = None
+    if not any(item.kind == "np" and item.value in _EVENT_NOUNS for item in items):
+        span = _read_span(items)
     if span is not None:
         return replace(pick, relation=relation, span=span)
     if relation == "between":
-        found = picks(items)
+        found = read_picks(items)
         if len(found) < 2:
             return replace(pick, relation=None)
         return replace(pick, relation=relation, other=replace(found[0], relation="until", other=found[1]))
-    half = _half(items)
+    half = _read_half(items)
     if half is not None:
         return replace(pick, relation="during", span=half, half=True)
     if any(item.kind == "mute" for item in items):
         if relation == "during":
             return replace(pick, relation="apart", other=Pick(domain="sound", words="any sound"))
         return replace(pick, relation=relation, other=Pick(domain="silence", words="the silence"))
-    other = related(main_pick(items), rest)
+    other = with_relations(main_pick(items), rest)
     if other.domain in {"any", "clip"} and other.nth is None:
         return replace(pick, relation=None)
     return replace(pick, relation=relation, other=other)
 
 
-def halved(pick: Pick, items: list[Item]) -> Pick:
+def with_half(pick: Pick, items: list[PhraseItem]) -> Pick:
     """The description limited to the part of the clip that the main clause names ("in the first half")."""
-    half = _half(items)
-    return pick if half is None or pick.relation else replace(pick, relation="during", span=half, half=True)
+    half = _read_half(items)
+    if half is None or pick.relation:
+        return pick
+    return replace(pick, relation="during", span=half, half=True)
 
 
-def alternatives(items: list[Item]) -> str | None:
+def offered_attribute(items: list[PhraseItem]) -> str | None:
     """The kind of attribute that the clause offers with "or" ("left or right" is place), or None."""
     for at, item in enumerate(items):
         if item.kind == "conj" and item.value == "or" and 0 < at < len(items) - 1:
@@ -229,18 +247,20 @@ def alternatives(items: list[Item]) -> str | None:
     return None
 
 
-def _attribute(item: Item) -> str | None:
+def _attribute(item: PhraseItem) -> str | None:
     if item.kind not in {"np", "bare"} or item.pick.singles_out:
         return None
     if item.pick.voice:
         return "voice"
     if item.pick.colour:
         return "colour"
-    return "place" if item.pick.place else None
+    if item.pick.place:
+        return "place"
+    return None
 
 
-def without_alternatives(items: list[Item]) -> list[Item]:
-    """The clause less the attributes that it offers with "or"."""
+def drop_alternatives(items: list[PhraseItem]) -> list[PhraseItem]:
+    """The clause without the attributes that it offers with "or"."""
     dropped = set()
     for at, (item, following) in enumerate(pairwise(items)):
         if following.kind == "conj" and _attribute(item):

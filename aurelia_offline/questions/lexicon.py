@@ -1,4 +1,4 @@
-"""Turns a question's words into tokens of meaning by the word lists of `words.toml`; it knows nothing of sentences."""
+"""Turns the words of a question into tokens by the word lists of `words.toml`."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 _WORD = re.compile(r"\d+(?:\.\d+)?|[a-z]+(?:'[a-z]+)?|,|;|:|\.|!|\?|/")
 _ORDINAL_DIGITS = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
-_LONGEST = 6
+_MAX_PHRASE_WORDS = 6
 _UNKNOWN = "unknown"
 
 
@@ -23,17 +23,17 @@ class Token(NamedTuple):
 
 
 @cache
-def _lists() -> dict[str, dict[str, list[str]]]:
-    """The word lists as they are written: kind -> value -> phrases."""
+def _word_lists() -> dict[str, dict[str, list[str]]]:
+    """The word lists of the file: kind -> value -> phrases."""
     text = resources.files(__package__).joinpath("words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
 @cache
-def phrases() -> dict[tuple[str, ...], tuple[str, str]]:
+def known_phrases() -> dict[tuple[str, ...], tuple[str, str]]:
     """All known phrases, as words -> (kind, value); the first list that names a phrase wins."""
     table: dict[tuple[str, ...], tuple[str, str]] = {}
-    for kind, values in _lists().items():
+    for kind, values in _word_lists().items():
         for value, listed in values.items():
             for phrase in listed:
                 table.setdefault(tuple(phrase.split()), (kind, value))
@@ -42,12 +42,12 @@ def phrases() -> dict[tuple[str, ...], tuple[str, str]]:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    return frozenset(word for phrase in phrases() for word in phrase)
+    return frozenset(word for phrase in known_phrases() for word in phrase)
 
 
 @cache
-def _alone() -> frozenset[str]:
-    return frozenset(phrase[0] for phrase in phrases() if len(phrase) == 1)
+def _single_words() -> frozenset[str]:
+    return frozenset(phrase[0] for phrase in known_phrases() if len(phrase) == 1)
 
 
 @cache
@@ -56,7 +56,7 @@ def _spellings() -> list[str]:
 
 
 def _stems(word: str) -> Iterator[str]:
-    """The word, then what it may be an inflection of."""
+    """The word, then its possible base forms."""
     yield word
     for ending in ("'s", "s", "es", "ed", "d", "ing"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -69,9 +69,9 @@ def _stems(word: str) -> Iterator[str]:
 
 
 @cache
-def _base(word: str) -> str:
-    """The listed form of a word: itself, its stem, or the listed word it is a small typing error of."""
-    for listed in (_alone(), _vocabulary()):
+def _listed_form(word: str) -> str:
+    """The listed form of a word: itself, its stem, or the listed word that it misspells."""
+    for listed in (_single_words(), _vocabulary()):
         for form in _stems(word):
             if form in listed:
                 return form
@@ -82,17 +82,19 @@ def _base(word: str) -> str:
     return word
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The plain lower-case words, numbers and commas of a text."""
     plain = text.lower().replace("\u2019", "'").replace("\u2018", "'")
     plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", plain)
-    plain = _ORDINAL_DIGITS.sub(lambda found: _ordinal(int(found[1])), plain)
+    plain = _ORDINAL_DIGITS.sub(lambda found: _ordinal_name(int(found[1])), plain)
     plain = re.sub(r"(?<=\d)(?=[a-z])", " ", plain)
     return _WORD.findall(plain)
 
 
-def _ordinal(number: int) -> str:
-    named = {value: phrase[0] for phrase, (kind, value) in phrases().items() if kind == "ordinal" and len(phrase) == 1}
+def _ordinal_name(number: int) -> str:
+    named = {
+        value: phrase[0] for phrase, (kind, value) in known_phrases().items() if kind == "ordinal" and len(phrase) == 1
+    }
     return named.get(str(number), f"{number}")
 
 
@@ -102,24 +104,24 @@ def _is_unit(tokens: list[Token], word: str) -> bool:
 
 @cache
 def _units() -> dict[tuple[str, ...], str]:
-    return {tuple(phrase.split()): unit for unit, names in _lists()["unit"].items() for phrase in names}
+    return {tuple(phrase.split()): unit for unit, names in _word_lists()["unit"].items() for phrase in names}
 
 
-def _longest(listed: list[str], at: int) -> Token | None:
-    """The longest known phrase that starts at a word: as written first, then by listed forms of its words."""
-    bases = [_base(word) for word in listed[at : at + _LONGEST]]
-    for length in range(min(_LONGEST, len(bases)), 0, -1):
+def _longest_phrase(listed: list[str], at: int) -> Token | None:
+    """The longest known phrase that starts at a word: first as written, then by the listed forms of its words."""
+    bases = [_listed_form(word) for word in listed[at : at + _MAX_PHRASE_WORDS]]
+    for length in range(min(_MAX_PHRASE_WORDS, len(bases)), 0, -1):
         exact = tuple(listed[at : at + length])
         for phrase in (exact, tuple(bases[:length]), (*exact[:-1], bases[length - 1])):
-            if phrase in phrases():
-                kind, value = phrases()[phrase]
+            if phrase in known_phrases():
+                kind, value = known_phrases()[phrase]
                 return Token(kind, value, " ".join(exact))
     return None
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """The tokens of a text; a word in no list has the kind `unknown`."""
-    listed = words(text)
+    listed = split_words(text)
     found: list[Token] = []
     at = 0
     while at < len(listed):
@@ -127,18 +129,20 @@ def tokens(text: str) -> list[Token]:
         if word[0].isdigit():
             token: Token | None = Token("number", word, word)
         elif word in {",", ";", ":", ".", "!", "?", "/"}:
-            token = Token("conj", "or", word) if word == "/" else Token("comma", word, word)
+            token = Token("comma", word, word)
+            if word == "/":
+                token = Token("conj", "or", word)
         elif _is_unit(found, word):
             token = Token("unit", _units()[(word,)], word)
         else:
-            token = _longest(listed, at)
+            token = _longest_phrase(listed, at)
         token = token or Token(_UNKNOWN, word, word)
         found.append(token)
         at += max(1, len(token.text.split()))
     return found
 
 
-def values_in(text: str, kind: str) -> set[str]:
-    """The values of one list that single words of a text have, whatever else those words may mean."""
-    listed = {phrase: value for value, names in _lists()[kind].items() for phrase in names}
-    return {listed[form] for word in words(text) for form in _stems(word) if form in listed}
+def list_values(text: str, kind: str) -> set[str]:
+    """The values of one list for the single words of a text, regardless of other meanings of these words."""
+    listed = {phrase: value for value, names in _word_lists()[kind].items() for phrase in names}
+    return {listed[form] for word in split_words(text) for form in _stems(word) if form in listed}

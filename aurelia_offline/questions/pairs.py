@@ -1,48 +1,50 @@
-"""Understands questions about two events: which is more, how they follow each other, how far apart they are."""
+"""Understands questions about two events: comparison, order, and the time between them."""
 
 from dataclasses import replace
 
-from aurelia_offline.answering.clip_summary import every_item, has
 from aurelia_offline.questions import clauses
 from aurelia_offline.questions.clauses import Clauses
-from aurelia_offline.questions.grammar import Item
+from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick, Query
+from aurelia_offline.questions.whole_clip import all_items, has_item
 
 
-def neighbour(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+def read_neighbour(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Reads "after which sound does the flash occur": the neighbour of an event."""
     del kinds, tracks
     if not cut.relations or not cut.relations[0][1] or cut.relations[0][1][0].kind != "wh":
         return None
     inverse = {"after": "right_before", "right_after": "right_before", "before": "right_after", "during": "during"}
     relation = inverse.get(cut.relations[0][0])
-    found = clauses.picks([*cut.relations[0][1], *cut.main])
+    found = clauses.read_picks([*cut.relations[0][1], *cut.main])
     if relation is None or len(found) < 2:
         return None
     return Query("which", replace(found[0], relation=relation, other=found[1]))
 
 
-def gap(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+def read_gap(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Reads "how much time passes between the first and the second sound"."""
     del kinds, tracks
-    items = every_item(cut)
+    items = all_items(cut)
     span = (
-        has(items, "wh", "how_long", "how_much") or has(items, "prop", "time", "length") or has(items, "np", "silence")
+        has_item(items, "wh", "how_long", "how_much")
+        or has_item(items, "prop", "time", "length")
+        or has_item(items, "np", "silence")
     )
-    if not cut.relations or cut.relations[0][0] != "between" or not span or has(items, "wh", "count"):
+    if not cut.relations or cut.relations[0][0] != "between" or not span or has_item(items, "wh", "count"):
         return None
-    found = clauses.picks(cut.relations[0][1])
+    found = clauses.read_picks(cut.relations[0][1])
     if len(found) == 1 and not found[0].singles_out:
         found = [replace(found[0], nth=1), replace(found[0], nth=2)]
     if len(found) < 2:
         return None
     context: Domain = next((pick.domain for pick in found[::-1] if pick.domain != "any"), "any")
     first, second = (replace(p, domain=context) if p.domain == "any" else p for p in found[:2])
-    return Query("gap", first, second, prop="end" if has(items, "np", "silence") else "start")
+    return Query("gap", first, second, prop="end" if has_item(items, "np", "silence") else "start")
 
 
-def order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """Reads "before or after": the order of two, as an answer of its own."""
+def read_order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+    """Reads "before or after": the order of two events as the answer."""
     del tracks
     split_words = {relation for relation, _ in cut.relations}
     if (cut.main and cut.main[-1].kind == "conj" and cut.relations) or ("rel" in kinds and cut.relations):
@@ -53,12 +55,12 @@ def order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     return None
 
 
-def relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """Reads "is the first louder or quieter than the second": how one stands to the other."""
+def read_relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+    """Reads "is the first louder or quieter than the second": the comparison as the answer."""
     del kinds, tracks
     offered = [item for item in cut.main if item.kind in {"comp", "trend"}]
-    either = any(" or " in item.text for item in offered) or (len(offered) == 2 and has(cut.main, "conj", "or"))
-    found = _parties([item for item in cut.main if item.kind not in {"comp", "trend"}])
+    either = any(" or " in item.text for item in offered) or (len(offered) == 2 and has_item(cut.main, "conj", "or"))
+    found = _compared_picks([item for item in cut.main if item.kind not in {"comp", "trend"}])
     if not either or len(found) < 2:
         return None
     context: Domain = next((pick.domain for pick in found if pick.domain != "any"), "sound")
@@ -66,32 +68,38 @@ def relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     return Query("relative", first, second, prop=offered[0].value.rstrip("+-"))
 
 
-def choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+def read_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Reads "which is louder, the first or the second": one of two, by a property."""
     del kinds, tracks
-    of_both = has(cut.main, "conj", "and") and has(cut.main, "wh", "what") and has(cut.main, "comp")
-    if not has(cut.main, "conj", "or") and not of_both:
+    of_both = has_item(cut.main, "conj", "and") and has_item(cut.main, "wh", "what") and has_item(cut.main, "comp")
+    if not has_item(cut.main, "conj", "or") and not of_both:
         return None
     comp = next((item for item in cut.main if item.kind == "comp"), None)
     rank = next((item for item in cut.main if item.kind == "bare"), None)
-    prop = comp.value if comp else None
+    prop = None
+    if comp:
+        prop = comp.value
     items = [item for item in cut.main if item is not comp]
     if prop is None and rank is not None and rank.pick.nth in (1, -1):
-        prop = "start-" if rank.pick.nth == 1 else "start+"
+        prop = "start+"
+        if rank.pick.nth == 1:
+            prop = "start-"
         items = [item for item in items if item is not rank]
     elif prop is None and rank is not None and rank.pick.rank:
         prop = rank.pick.rank
         items = [item for item in items if item is not rank]
-    found = _parties(items)
+    found = _compared_picks(items)
     if prop is None or len(found) < 2 or (len(found) > 2 and found[2].singles_out):
         return None
     return Query("choose", found[-2], found[-1], prop=prop)
 
 
-def _parties(items: list[Item]) -> list[Pick]:
-    """The parties of a comparison: the last two descriptions, less the generic noun that introduces them."""
-    context: Domain = next((pick.domain for pick in clauses.picks(items) if pick.domain != "any"), "any")
+def _compared_picks(items: list[PhraseItem]) -> list[Pick]:
+    """The two descriptions of a comparison, without the generic noun that introduces them."""
+    context: Domain = next((pick.domain for pick in clauses.read_picks(items) if pick.domain != "any"), "any")
     named = [item for item in items if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
-    found = [clauses.picks([item], context)[0] for item in named if clauses.picks([item], context)]
+    found = [clauses.read_picks([item], context)[0] for item in named if clauses.read_picks([item], context)]
     telling = [p for p in found if p.singles_out or p.voice or p.colour or p.place]
-    return telling if len(telling) >= 2 else found
+    if len(telling) >= 2:
+        return telling
+    return found

@@ -1,25 +1,25 @@
-"""Understands a question in ordinary words: what is asked, about which events. It measures and answers nothing."""
+"""Parses a question in ordinary English into a query: what is asked, about which events."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from aurelia_offline.answering.clip_summary import (
-    asks_yes_no,
-    background,
-    every_item,
-    has,
-    stillness,
-    trend,
-    whole_clip,
-)
-from aurelia_offline.answering.yes_no import yes_no
 from aurelia_offline.questions import clauses
-from aurelia_offline.questions.choices import read_kinds
+from aurelia_offline.questions.choices import answer_kinds
 from aurelia_offline.questions.clauses import Clauses
-from aurelia_offline.questions.grammar import Item, group, noise_is_a_voice
-from aurelia_offline.questions.lexicon import tokens
-from aurelia_offline.questions.pairs import choice, gap, neighbour, order, relative
+from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noise_as_voice
+from aurelia_offline.questions.lexicon import tokenize
+from aurelia_offline.questions.pairs import read_choice, read_gap, read_neighbour, read_order, read_relative
 from aurelia_offline.questions.query import Ask, Pick, Query
+from aurelia_offline.questions.whole_clip import (
+    all_items,
+    asks_yes_no,
+    has_item,
+    read_background,
+    read_stillness,
+    read_trend,
+    read_whole_clip,
+)
+from aurelia_offline.questions.yes_no import read_yes_no
 
 _LIMIT = (
     "the offline profile measures sounds and moving colours; it names no objects or places of the real world and "
@@ -55,85 +55,82 @@ _CHOICE_ASK: dict[str, Ask] = {
 }
 
 
-def parse(question: str, choices: list[str], tracks: int = 0) -> Query:
-    """The question as a query; `unknowable`, with the reason, when measuring cannot answer it.
+def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
+    """The question as a query; `unknowable`, with the reason, if measurement cannot answer it.
 
     Args:
-        question: in ordinary words.
-        choices: the answers offered, possibly none.
-        tracks: how many candidate audio files there are to choose from.
+        question: the question in ordinary English.
+        choices: the choices, possibly none.
+        tracks: number of candidate audio files.
     """
-    items = clauses.place_when(group(noise_is_a_voice(choices, tokens(question))))
+    items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
     world = next((item for item in items if item.kind == "world"), None)
     if world is not None:
         return Query("unknowable", reason=f"the question speaks of '{world.text}': {_LIMIT}")
     if any(item.kind == "prop" and item.value == "outline" for item in items):
         return Query("unknowable", reason=_NO_OUTLINES)
-    cut = _any_sound_as_noun(clauses.split(items))
+    cut = _any_sound_as_noun(clauses.split_clauses(items))
     kinds = _common_kinds(choices)
     for rule in _RULES:
         query = rule(cut, kinds, tracks)
         if query is not None:
-            return _bounded_by_outline(query)
+            return _refuse_outlines(query)
     return Query("unknowable", reason=f"nothing in the question names what is measured: {_LIMIT}")
 
 
 def _any_sound_as_noun(cut: Clauses) -> Clauses:
-    """Reads "any sound" as some sound event, not as the presence of sound, where a time or a relation follows."""
-    if not cut.relations and not has(cut.main, "half", "1", "2", "begin", "finish"):
+    """Read "any sound" as a sound event, not as the presence of sound, if a time or a relation follows."""
+    if not cut.relations and not has_item(cut.main, "half", "1", "2", "begin", "finish"):
         return cut
-    sound = Item("np", "sound", "sound", Pick(domain="sound", words="sound"))
+    sound = PhraseItem("np", "sound", "sound", Pick(domain="sound", words="sound"))
     return cut._replace(main=[sound if item.kind == "audio" and item.value == "sound" else item for item in cut.main])
 
 
-def _bounded_by_outline(query: Query) -> Query:
-    """Whether there is a circle, and how many, cannot be told; what the only circle does can."""
+def _refuse_outlines(query: Query) -> Query:
+    """Refuse to say whether there is a circle, or how many: outlines are not measured."""
     if query.ask in {"exists", "count", "bound"} and query.pick.outline and not query.pick.colour:
         return Query("unknowable", reason=_NO_OUTLINES)
     return query
 
 
 def _common_kinds(choices: list[str]) -> set[str]:
-    readings = [read_kinds(choice) for choice in choices if choice.strip()]
+    readings = [answer_kinds(choice) for choice in choices if choice.strip()]
     useful = [kinds for kinds in readings if kinds]
-    return set.intersection(*useful) if len(useful) >= 2 else set()
+    if len(useful) >= 2:
+        return set.intersection(*useful)
+    return set()
 
 
-def _subject(cut: Clauses, items: list[Item] | None = None) -> Pick:
-    main = cut.main if items is None else items
+def _main_pick(cut: Clauses, main: list[PhraseItem]) -> Pick:
     pick = clauses.main_pick(main)
-    return clauses.halved(clauses.related(pick, cut.relations), main)
+    return clauses.with_half(clauses.with_relations(pick, cut.relations), main)
 
 
-def _tracks(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+def _read_track_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     del kinds
-    about = has(every_item(cut), "np", "track") or has(every_item(cut), "sync") or has(every_item(cut), "wh")
-    if (
-        tracks > 1
-        and about
-        and not asks_yes_no(cut)
-        and (has(every_item(cut), "np", "track") or has(every_item(cut), "sync"))
-    ):
+    items = all_items(cut)
+    about_tracks = has_item(items, "np", "track") or has_item(items, "sync")
+    if tracks > 1 and about_tracks and not asks_yes_no(cut):
         return Query("track", Pick(domain="track", words="the candidate tracks"))
     return None
 
 
-def _yes_no_rule(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     del tracks
-    offered = clauses.alternatives(cut.main)
+    offered = clauses.offered_attribute(cut.main)
     if not asks_yes_no(cut) or (offered is not None and "bool" not in kinds):
         return None
-    return yes_no(cut, _subject(cut))
+    return read_yes_no(cut, _main_pick(cut, cut.main))
 
 
-def _readout(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """What, which, where, when, how many, how long: a property of the events that are picked."""
+def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+    """What, which, where, when, how many, how long: a property of the selected events."""
     del tracks
-    offered = clauses.alternatives(cut.main)
-    main = clauses.without_alternatives(cut.main) if offered else cut.main
-    pick = _subject(cut, main)
-    ask = _asked(main, kinds, offered)
-    refused = _refused(main, ask, pick)
+    offered = clauses.offered_attribute(cut.main)
+    main = clauses.drop_alternatives(cut.main) if offered else cut.main
+    pick = _main_pick(cut, main)
+    ask = _asked_property(main, kinds, offered)
+    refused = _refusal(main, ask, pick)
     if refused:
         return Query("unknowable", reason=refused)
     comp = next((item.value for item in main if item.kind == "comp"), None)
@@ -141,11 +138,11 @@ def _readout(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         pick = replace(pick, rank=comp, domain="sound" if pick.domain == "any" else pick.domain)
     if (
         ask == "length"
-        and (has(main, "np", "clip", "picture") or pick.domain == "clip")
+        and (has_item(main, "np", "clip", "picture") or pick.domain == "clip")
         and pick.domain in {"any", "clip"}
     ):
         return Query("duration", Pick(domain="clip", words="the clip"))
-    if has(main, "mute"):
+    if has_item(main, "mute"):
         pick = replace(pick, domain="silence")
     if ask in {"colour", "place"} and pick.domain == "any":
         pick = replace(pick, domain="motion")
@@ -154,40 +151,49 @@ def _readout(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if ask in {"pitch", "level", "voice"} and pick.domain in {"any", "clip"}:
         pick = replace(pick, domain="sound")
     if pick.domain in {"any", "clip", "track"}:
-        pick = _any_domain(pick, main, ask)
+        pick = _infer_domain(pick, main, ask)
     if pick.domain in {"clip", "track"} or (pick.domain == "any" and pick.other is None and pick.span is None):
         return None
-    return Query(ask, _counted(pick, main) if ask == "count" else pick)
+    return Query(ask, _count_pick(pick, main) if ask == "count" else pick)
 
 
-def _refused(main: list[Item], ask: Ask, pick: Pick) -> str:
-    """Why a question that is understood in part must not be answered by that part, or ""."""
-    if ask == "count" and (has(main, "comp") or (has(main, "bound") and has(main, "number"))):
+def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
+    """Why a question that was understood only in part must not be answered, or ""."""
+    if ask == "count" and (has_item(main, "comp") or (has_item(main, "bound") and has_item(main, "number"))):
         return "events are not counted by how they compare with something"
     things = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
     moving = (
-        has(main, "verb", "move", "hear")
-        or has(main, "np", "motion")
+        has_item(main, "verb", "move", "hear")
+        or has_item(main, "np", "motion")
         or any("mov" in item.text or "bounc" in item.text for item in main)
     )
     if ask == "count" and pick.domain == "motion" and things and not moving and pick.relation is None:
         return "only what moves is counted; how many shapes stay still is not measured"
-    return "how something goes on is not described, only measured" if ask == "which" and has(main, "wh", "how") else ""
+    if ask == "which" and has_item(main, "wh", "how"):
+        return "how something goes on is not described, only measured"
+    return ""
 
 
-def _any_domain(pick: Pick, main: list[Item], ask: Ask) -> Pick:
-    """The kind of event when only a general verb is said: that of what it is related to, or anything."""
+def _infer_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
+    """The kind of event if the question has only a general verb: that of the related event, or any."""
     if pick.other is not None and pick.other.domain in {"sound", "motion"} and pick.relation != "during":
         return replace(pick, domain=pick.other.domain)
-    heard = pick.singles_out or has(main, "wh", "count")
-    return replace(pick, domain="sound") if heard and has(main, "verb", "happen") and ask != "which" else pick
+    heard = pick.singles_out or has_item(main, "wh", "count")
+    if heard and has_item(main, "verb", "happen") and ask != "which":
+        return replace(pick, domain="sound")
+    return pick
 
 
-def _counted(pick: Pick, main: list[Item]) -> Pick:
-    """Counting shapes counts different ones; counting times counts events."""
+def _count_pick(pick: Pick, main: list[PhraseItem]) -> Pick:
+    """The pick of a count: shapes are counted as different things, times as events."""
     times = any(item.kind == "wh" and ("times" in item.text or "often" in item.text) for item in main)
     shapes = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
-    wanted = "colour" if has(main, "prop", "colour") else "pitch" if has(main, "prop", "pitch") else None
+    if has_item(main, "prop", "colour"):
+        wanted = "colour"
+    elif has_item(main, "prop", "pitch"):
+        wanted = "pitch"
+    else:
+        wanted = None
     if wanted == "pitch":
         pick = replace(pick, domain="sound", distinct=True)
     elif wanted == "colour" or (shapes and not times and pick.domain == "motion"):
@@ -195,18 +201,22 @@ def _counted(pick: Pick, main: list[Item]) -> Pick:
     return replace(pick, nth=None)
 
 
-def _asked(main: list[Item], kinds: set[str], offered: str | None) -> Ask:
-    """Which property is asked for, by the question word, the property's name, or the kind of the choices."""
-    if has(main, "prop", "order"):
+def _asked_property(main: list[PhraseItem], kinds: set[str], offered: str | None) -> Ask:
+    """The property in question, from the question word, the property's name, or the kind of the choices."""
+    if has_item(main, "prop", "order"):
         return "sequence"
     by_word = next((item.value for item in main if item.kind == "wh" and item.value != "what"), None)
     prop = next((item.value for item in main if item.kind == "prop" and item.value in _PROP_ASK), None)
     if by_word in _WH_ASK and by_word != "how_fast":
         ask = _WH_ASK[by_word]
-        return "end" if ask == "when" and has(main, "verb", "end") else ask
-    if prop is not None and not (prop == "time" and has(main, "verb", "happen")):
+        if ask == "when" and has_item(main, "verb", "end"):
+            return "end"
+        return ask
+    if prop is not None and not (prop == "time" and has_item(main, "verb", "happen")):
         ask = _PROP_ASK[prop]
-        return "end" if ask == "when" and has(main, "verb", "end") else ask
+        if ask == "when" and has_item(main, "verb", "end"):
+            return "end"
+        return ask
     for kind in (offered, *sorted(kinds)):
         if kind in _CHOICE_ASK:
             return _CHOICE_ASK[kind]
@@ -214,16 +224,16 @@ def _asked(main: list[Item], kinds: set[str], offered: str | None) -> Ask:
 
 
 _RULES: tuple[Callable[[Clauses, set[str], int], Query | None], ...] = (
-    _tracks,
-    stillness,
-    neighbour,
-    gap,
-    trend,
-    whole_clip,
-    background,
-    order,
-    relative,
-    choice,
-    _yes_no_rule,
-    _readout,
+    _read_track_choice,
+    read_stillness,
+    read_neighbour,
+    read_gap,
+    read_trend,
+    read_whole_clip,
+    read_background,
+    read_order,
+    read_relative,
+    read_choice,
+    _read_yes_no_question,
+    _read_property,
 )

@@ -1,7 +1,7 @@
-"""Two unlike measuring agents for the study's mixture (Table 4): one hears finely, the other sees finely.
+"""Two measuring agents with different strengths, for the study of mixed agents (Table 4).
 
-`keen:ears` hears as `offline:measure` does and sees coarsely; `keen:eyes` the other way round. Each is so as generator
-and as evaluator; the other roles look at no clip or are not for them. They measure with the offline agents' code.
+`keen:ears` hears as finely as `offline:measure` and sees coarsely; `keen:eyes` is the reverse. This holds for the roles
+generator and evaluator. Both use the measuring code of the offline agents.
 """
 
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from aurelia_core.errors import InputError
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
-from aurelia_offline.agents.memory import Memory
+from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.critic import evaluate as critic
-from aurelia_offline.critic.signal_evidence import Evidence
+from aurelia_offline.critic.evidence import Evidence
 
-Keen = Literal["ears", "eyes"]
-KEEN: tuple[Keen, ...] = get_args(Keen)
+FineSense = Literal["ears", "eyes"]
+FINE_SENSES: tuple[FineSense, ...] = get_args(FineSense)
 
 
-class Senses(NamedTuple):
-    """How finely an agent senses at best.
+class SensingLimits(NamedTuple):
+    """Upper limits of an agent's senses.
 
     Attributes:
-        frames, samples: of one look as generator.
-        fps, rate: frames a second, and Hz, as evaluator.
+        frames, samples: frames and audio samples of one look as generator.
+        fps, rate: frames per second, and sample rate in Hz, as evaluator.
     """
 
     frames: int
@@ -33,32 +33,32 @@ class Senses(NamedTuple):
     rate: int
 
 
-_ALL = 10**9
-SENSES: dict[Keen, Senses] = {
-    "ears": Senses(frames=4, samples=_ALL, fps=1.5, rate=critic.RATE),
-    "eyes": Senses(frames=_ALL, samples=8000, fps=critic.FRAMES_A_SECOND, rate=2000),
+_NO_LIMIT = 10**9
+SENSING_LIMITS: dict[FineSense, SensingLimits] = {
+    "ears": SensingLimits(frames=4, samples=_NO_LIMIT, fps=1.5, rate=critic.LISTENING_RATE),
+    "eyes": SensingLimits(frames=_NO_LIMIT, samples=8000, fps=critic.FRAMES_PER_SECOND, rate=2000),
 }
-_REMEMBERED = 32
-_memory: Memory[Evidence] = Memory(_REMEMBERED)
+_MAX_REMEMBERED_CLIPS = 32
+_evidence_cache: RecentCache[Evidence] = RecentCache(_MAX_REMEMBERED_CLIPS)
 
 
-class KeenChat(MeasuringChat):
+class BiasedChat(MeasuringChat):
     """A measuring model with one fine and one coarse sense.
 
     Attributes:
-        keen: the fine one.
+        keen: the fine sense.
     """
 
-    keen: Keen
+    keen: FineSense
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {**super()._identifying_params, "keen": self.keen, **SENSES[self.keen]._asdict()}
+        return {**super()._identifying_params, "keen": self.keen, **SENSING_LIMITS[self.keen]._asdict()}
 
     def _merged(
         self, fields: Mapping[str, Any], looks: list[list[Window]], track: MediaRef | None, shared_by: int
     ) -> Observation:
-        senses = SENSES[self.keen]
+        senses = SENSING_LIMITS[self.keen]
         frames = min(senses.frames, int(fields.get("frames") or 16))
         samples = min(senses.samples, int(fields.get("samples") or 48000))
         return super()._merged({**fields, "frames": frames, "samples": samples}, looks, track, shared_by)
@@ -66,23 +66,25 @@ class KeenChat(MeasuringChat):
     def _reply(self, fields: Mapping[str, Any]) -> Any:
         if fields["role"] != "evaluator":
             return super()._reply(fields)
-        return critic.assess(str(fields.get("caption") or ""), self._evidence(fields))
+        return critic.assess_caption(str(fields.get("caption") or ""), self._evidence(fields))
 
     def _evidence(self, fields: Mapping[str, Any]) -> Evidence:
-        """What this agent's senses make of a clip; the latest clips are remembered in this process."""
-        clip, tracks, senses = fields["clip"], list(fields.get("tracks") or []), SENSES[self.keen]
+        """The evidence of a clip within this agent's limits; the process caches the latest clips."""
+        clip, tracks, senses = fields["clip"], list(fields.get("tracks") or []), SENSING_LIMITS[self.keen]
         key = (self.keen, *(str(ref["id"]) for ref in [clip, *tracks]))
         seconds = float(fields.get("duration") or 0.0)
-        return _memory.get(key, lambda: critic.measured(clip, tracks, seconds, self.store, senses.rate, senses.fps))
+        return _evidence_cache.get(
+            key, lambda: critic.measure_evidence(clip, tracks, seconds, self.store, senses.rate, senses.fps)
+        )
 
 
-def keen(name: str, store: Any) -> KeenChat:
+def make_biased_agent(name: str, store: Any) -> BiasedChat:
     """The model `keen:name`.
 
     Raises:
-        InputError: there is no such agent.
+        InputError: there is no agent with this name.
     """
-    for one in KEEN:
+    for one in FINE_SENSES:
         if one == name:
-            return KeenChat(store=store, keen=one)
-    raise InputError(f"There is no keen:{name}: use one of {', '.join(KEEN)}.")
+            return BiasedChat(store=store, keen=one)
+    raise InputError(f"There is no keen:{name}: use one of {', '.join(FINE_SENSES)}.")

@@ -1,7 +1,8 @@
-"""`aurelia mini recovery`: how often the loop notices a wrong fact in the first attempt, and mends it by T = 3.
+"""`aurelia mini recovery`: how often the loop notices a wrong fact in the first attempt, and corrects it by T = 3.
 
-One question a clip (what happens, turn by turn), through the real graph and runner; the wrong facts and the critic
-that knows only the caption are `aurelia_offline.study.planted_errors`'s. Whether a fact is mended is told by the truth about the clip.
+One question for each clip (what happens, turn by turn) goes through the real graph and runner. `planted_errors` plants
+the wrong facts and provides a critic that knows only the caption. The true description of the clip decides whether a
+fact is corrected.
 """
 
 from dataclasses import replace
@@ -11,29 +12,36 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
-from aurelia.bench.runner import House
+from aurelia.bench.runner import RunResources
 from aurelia_core.errors import ModelError
 from aurelia_core.signals.observation import Observation
-from aurelia_offline.study.loops import Study, looped
-from aurelia_offline.study.planted_errors import PLANTS, TOLD, Plant, PlantedChat, planted, plausible
-from aurelia_offline.study.tables import table
+from aurelia_offline.study.loops import StudySettings, run_loops
+from aurelia_offline.study.planted_errors import (
+    ERROR_WORDS,
+    PLANTED_ERRORS,
+    PlantedError,
+    PlantedErrorChat,
+    make_planted_agent,
+    make_plausibility_critic,
+)
+from aurelia_offline.study.tables import study_table
 from aurelia_offline.training import examples
-from aurelia_offline.world import world
-from aurelia_offline.world.render import CLIPS, Posed, record, seed_of, write_clips
-from aurelia_offline.world.stage import Asked, worded
-from aurelia_offline.world.stage_agent import told
-from aurelia_offline.world.stage_chain import chain
-from aurelia_offline.world.stage_table import staged
-from nodes.requests import looks
+from aurelia_offline.world import mini_world
+from aurelia_offline.world.benchmark import CLIPS_FOLDER, PosedQuestion, question_record, seed_of_clip, write_clips
+from aurelia_offline.world.stage import StageQuestion, question_text
+from aurelia_offline.world.stage_agent import describe_turns
+from aurelia_offline.world.stage_chain import question_chain
+from aurelia_offline.world.stage_table import measure_table
+from nodes.requests import windows_by_attempt
 
-CRITICS = {"measuring": "offline:measure", "caption only": "plausible:text"}
-MOST, TAU = 3, 8
-AT_ONCE = 12
-"""Clips that go through all kinds of faults before the next ones: what was measured in them is still remembered."""
+_CRITICS = {"measuring": "offline:measure", "caption only": "plausible:text"}
+_MAX_ITERATIONS, _THRESHOLD = 3, 8
+_CLIPS_PER_BATCH = 12
+"""Clips in one batch. A batch passes all kinds of errors while its measurements are still cached."""
 
 
-class Recovered(NamedTuple):
-    """One clip with a wrong fact: the first attempt's score, whether it was noticed, and whether the best is right."""
+class _RecoveryOutcome(NamedTuple):
+    """One clip: the score of the first attempt, and whether that attempt is wrong, noticed, and corrected later."""
 
     score: int | None
     wrong: bool
@@ -41,85 +49,89 @@ class Recovered(NamedTuple):
     mended: bool
 
 
-async def recovery(how: Study) -> str:
-    """The table, which it also leaves in `recovery.md`; `how.questions` is the number of clips.
+async def run_recovery(how: StudySettings) -> str:
+    """Run the study and return its table, also written to `recovery.md`; `how.questions` is the number of clips.
 
     Raises:
         ModelError: a loop failed.
     """
-    media = how.out / CLIPS
+    media = how.out / CLIPS_FOLDER
     seeds = range(how.first, how.first + how.questions)
-    write_clips(media, seeds, how.tell)
-    records = [_asked(seed) for seed in seeds]
-    house = replace(how.house(media), providers={"planted": planted, "plausible": plausible})
-    found: dict[tuple[str, Plant], list[Recovered]] = {key: [] for key in product(CRITICS, PLANTS)}
-    for first in range(0, len(records), AT_ONCE):
-        part, file = records[first : first + AT_ONCE], how.out / f"recovery-{first}.jsonl"
+    write_clips(media, seeds, how.progress)
+    records = [_caption_record(seed) for seed in seeds]
+    house = replace(how.house(media), providers={"planted": make_planted_agent, "plausible": make_plausibility_critic})
+    found: dict[tuple[str, PlantedError], list[_RecoveryOutcome]] = {
+        key: [] for key in product(_CRITICS, PLANTED_ERRORS)
+    }
+    for first in range(0, len(records), _CLIPS_PER_BATCH):
+        part, file = records[first : first + _CLIPS_PER_BATCH], how.out / f"recovery-{first}.jsonl"
         write_records(part, file)
-        how.tell(f"clips {first + 1} to {first + len(part)} of {len(records)}")
+        how.progress(f"clips {first + 1} to {first + len(part)} of {len(records)}")
         for critic, plant in found:
-            found[critic, plant] += await _looped(how, file, part, house, critic, plant)
-    rows = [[critic, TOLD[plant], *_counted(ones, plant)] for (critic, plant), ones in found.items()]
+            found[critic, plant] += await _run_batch(how, file, part, house, critic, plant)
+    rows = [[critic, ERROR_WORDS[plant], *_row_figures(ones, plant)] for (critic, plant), ones in found.items()]
     heads = ["critic", "planted in the first look", "clips", "first score", "noticed, %", "mended by T = 3, %"]
-    text = table(
+    text = study_table(
         "Recovery from a wrong fact in the first attempt", heads, rows,
-        f"Noticed: the first attempt's score is below tau = {TAU}. Mended: the best attempt's measurements no longer"
-        " hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those where the"
-        " first attempt is right, so that what is noticed is a false alarm.",
+        f"Noticed: the first attempt's score is below tau = {_THRESHOLD}. Mended: the best attempt's measurements no"
+        " longer hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those"
+        " where the first attempt is right, so that what is noticed is a false alarm.",
         "The caption-only critic sees no clip and scores how well the caption is made.",
     ) + "\n"  # fmt: skip
     (how.out / "recovery.md").write_text(text, encoding="utf-8")
     return text
 
 
-async def _looped(
-    how: Study, file: Path, records: list[Record], house: House, critic: str, plant: Plant
-) -> list[Recovered]:
-    """Some clips with one kind of wrong fact before one critic."""
-    roles = {"generator": f"planted:{plant}", "evaluator": CRITICS[critic], "target": "offline:measure"}
-    context = how.context(**roles, max_iterations=MOST, threshold=TAU)
-    out = file.with_name(f"{file.stem}-{plant}-{CRITICS[critic].partition(':')[0]}.run")
-    runs = await looped(how, file, out, house, context, "aurelia")
-    model = planted(plant, house.clips())
-    return [_recovered(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
+async def _run_batch(
+    how: StudySettings, file: Path, records: list[Record], house: RunResources, critic: str, plant: PlantedError
+) -> list[_RecoveryOutcome]:
+    """Run a batch of clips with one kind of error and one critic."""
+    roles = {"generator": f"planted:{plant}", "evaluator": _CRITICS[critic], "target": "offline:measure"}
+    context = how.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
+    out = file.with_name(f"{file.stem}-{plant}-{_CRITICS[critic].partition(':')[0]}.run")
+    runs = await run_loops(how, file, out, house, context, "aurelia")
+    model = make_planted_agent(plant, house.clips())
+    return [_judge_recovery(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
 
 
-def _asked(seed: int) -> Record:
-    asked, table_ = Asked("caption"), world.draw(seed).table
-    example = examples.Example(asked, worded(asked), [], told(table_), chain(asked, table_))
-    return record(seed, Posed(seed, asked, example))
+def _caption_record(seed: int) -> Record:
+    asked, table = StageQuestion("caption"), mini_world.draw_clip(seed).table
+    example = examples.Example(asked, question_text(asked), [], describe_turns(table), question_chain(asked, table))
+    return question_record(seed, PosedQuestion(seed, asked, example))
 
 
-def _recovered(one: Record, found: Outcome, model: PlantedChat, frames: int, samples: int) -> Recovered:
+def _judge_recovery(
+    one: Record, found: Outcome, model: PlantedErrorChat, frames: int, samples: int
+) -> _RecoveryOutcome:
     if not found.result or not found.result["iterations"]:
         raise ModelError(f"There is no loop of {one.id}: {found.error}")
     attempts = found.result["iterations"]
-    seed = seed_of(one.video)
+    seed = seed_of_clip(one.video)
     fields: dict[str, Any] = {"clip": model.store.admit(one.video), "frames": frames, "samples": samples}
-    first = _right(model.plant, model._observe(fields, [[]]), seed)
+    first = _is_right(model.plant, model._observe(fields, [[]]), seed)
     best = found.result["best_iteration"]
-    seen = model._observe(fields, looks(attempts)[: best or 1])
+    seen = model._observe(fields, windows_by_attempt(attempts)[: best or 1])
     score = attempts[0]["score"]
-    return Recovered(
-        score, not first, score is None or score < TAU, best is not None and _right(model.plant, seen, seed)
+    return _RecoveryOutcome(
+        score, not first, score is None or score < _THRESHOLD, best is not None and _is_right(model.plant, seen, seed)
     )
 
 
-def _right(plant: Plant, seen: Observation, seed: int) -> bool:
-    """Whether what was measured is true in what a plant of this kind spoils."""
-    clip, table_ = world.draw(seed), staged(seen)
-    if table_ is None:
+def _is_right(plant: PlantedError, seen: Observation, seed: int) -> bool:
+    """Whether the measurements are correct in the part that this kind of error changes."""
+    clip, table = mini_world.draw_clip(seed), measure_table(seen)
+    if table is None:
         return False
     if plant == "count":
         struck = [sum(int((s.start + s.end) / 2) == turn for s in seen.sounds) for turn in range(len(clip.turns))]
         return struck == [turn.beats if turn.instrument else 0 for turn in clip.turns]
     if plant == "source":
-        return [turn.spot for turn in table_] == [turn.spot for turn in clip.table]
-    return [turn.instrument for turn in table_] == [turn.instrument for turn in clip.table]
+        return [turn.spot for turn in table] == [turn.spot for turn in clip.table]
+    return [turn.instrument for turn in table] == [turn.instrument for turn in clip.table]
 
 
-def _counted(found: list[Recovered], plant: Plant) -> list[str]:
-    """The figures of one row, over the clips whose first attempt is wrong; is right, where nothing is planted."""
+def _row_figures(found: list[_RecoveryOutcome], plant: PlantedError) -> list[str]:
+    """The figures of one row, over the clips with a wrong first attempt (without planted error: with a correct one)."""
     counted = [one for one in found if one.wrong != (plant == "none")]
     if not counted:
         return ["0", "–", "–", "–"]
@@ -128,5 +140,7 @@ def _counted(found: list[Recovered], plant: Plant) -> list[str]:
         f"{100 * sum(values) / len(counted):.0f}"
         for values in ([one.noticed for one in counted], [one.mended for one in counted])
     )
-    score = f"{sum(scores) / len(scores):.2f}" if scores else "–"
+    score = "–"
+    if scores:
+        score = f"{sum(scores) / len(scores):.2f}"
     return [str(len(counted)), score, noticed, "–" if plant == "none" else mended]

@@ -1,8 +1,8 @@
-"""Two unlike measuring agents as generator and evaluator, in all four pairings (Table 4 in kind).
+"""Two agents with different strengths as generator and evaluator, in all four pairings (in the manner of Table 4).
 
-Through the real graph and runner, with what the agents find injected (`steps+answers`): a plan states nothing that one
-agent could measure better than another. The agents are `aurelia_offline.study.biased_agents`'s; summarizer and feedback stay the offline
-agent's, who senses nothing in these roles.
+The runs use the real graph and runner. The findings are injected too (`steps+answers`), because steps alone do not show
+which agent measured better. `biased_agents` provides the two agents; summarizer and feedback are the offline agent,
+which does not look at the clip in these roles.
 """
 
 from collections.abc import Sequence
@@ -12,60 +12,62 @@ from pathlib import Path
 from statistics import fmean
 
 from aurelia.bench.records import Record, write_records
-from aurelia_offline.study.biased_agents import KEEN, SENSES, Keen, keen
-from aurelia_offline.study.loops import AGENTS, STEPS, Runs, Study, looped
-from aurelia_offline.study.tables import against, table
+from aurelia_offline.study.biased_agents import FINE_SENSES, SENSING_LIMITS, FineSense, make_biased_agent
+from aurelia_offline.study.loops import AGENTS_ANSWER, WITH_STEPS, RunOutcomes, StudySettings, run_loops
+from aurelia_offline.study.tables import comparison_cells, study_table
 
-Pair = tuple[Keen, Keen]
-AT_ONCE = 48
-"""Questions that go through all pairings before the next ones: what was measured in their clips is still remembered."""
-TOLD = {"ears": "hears finely", "eyes": "sees finely"}
+AgentPair = tuple[FineSense, FineSense]
+_QUESTIONS_PER_BATCH = 48
+"""Questions in one batch. A batch passes all pairings while the measurements of its clips are still cached."""
+_SENSE_WORDS = {"ears": "hears finely", "eyes": "sees finely"}
 
 
-async def mixed(how: Study, records: Sequence[Record], media: Path) -> str:
-    """The table: target and agents with each pairing; compared with the better pairing of an agent with itself.
+async def run_mixed_agents(how: StudySettings, records: Sequence[Record], media: Path) -> str:
+    """The table: target and agents with each pairing, compared with the better pairing of an agent with itself.
 
     Args:
-        how: how the study is made.
+        how: the settings of the study.
         records: the questions; captions, which have no choices, are left out.
-        media: the folder of their clips.
+        media: the folder of the clips.
     """
     asked = [record for record in records if record.choices]
-    house = replace(how.house(media), providers={"keen": keen})
-    found: dict[Pair, Runs] = {pair: Runs({}, {}) for pair in product(KEEN, KEEN)}
-    for first in range(0, len(asked), AT_ONCE):
+    house = replace(how.house(media), providers={"keen": make_biased_agent})
+    found: dict[AgentPair, RunOutcomes] = {pair: RunOutcomes({}, {}) for pair in product(FINE_SENSES, FINE_SENSES)}
+    for first in range(0, len(asked), _QUESTIONS_PER_BATCH):
         file = how.out / f"mixed-{first}.jsonl"
-        write_records(asked[first : first + AT_ONCE], file)
-        how.tell(f"mixed agents: questions from {first + 1} on, of {len(asked)}")
+        write_records(asked[first : first + _QUESTIONS_PER_BATCH], file)
+        how.progress(f"mixed agents: questions from {first + 1} on, of {len(asked)}")
         for (generator, evaluator), runs in found.items():
             context = how.context(generator=f"keen:{generator}", evaluator=f"keen:{evaluator}", inject="steps+answers")
             run = file.with_name(f"{file.stem}-{generator}-{evaluator}.run")
-            runs.loops.update((await looped(how, file, run, house, context, "aurelia")).loops)
-    return told(asked, found)
+            runs.loops.update((await run_loops(how, file, run, house, context, "aurelia")).loops)
+    return _mixed_agents_table(asked, found)
 
 
-def told(records: Sequence[Record], found: dict[Pair, Runs]) -> str:
-    """The runs of the four pairings as a table."""
+def _mixed_agents_table(records: Sequence[Record], found: dict[AgentPair, RunOutcomes]) -> str:
+    """The table of the four pairings."""
     known = {pair: runs.values(list(records)) for pair, runs in found.items()}
-    best = max(((one, one) for one in KEEN), key=lambda pair: sum(known[pair][STEPS].values()))
+    best = max(((one, one) for one in FINE_SENSES), key=lambda pair: sum(known[pair][WITH_STEPS].values()))
     rows = []
     for pair, arms in known.items():
-        cells = against(arms[STEPS], known[best][STEPS], records, same=pair == best)
-        own = against(arms[AGENTS], arms[AGENTS], records, same=True)[0]
-        rows.append([TOLD[pair[0]], TOLD[pair[1]], str(len(records)), *cells, own, *_loop(found[pair])])
-    first = f"points over {TOLD[best[0]]} twice [95 %]"
+        cells = comparison_cells(arms[WITH_STEPS], known[best][WITH_STEPS], records, same=pair == best)
+        own = comparison_cells(arms[AGENTS_ANSWER], arms[AGENTS_ANSWER], records, same=True)[0]
+        rows.append(
+            [_SENSE_WORDS[pair[0]], _SENSE_WORDS[pair[1]], str(len(records)), *cells, own, *_loop_figures(found[pair])]
+        )
+    first = f"points over {_SENSE_WORDS[best[0]]} twice [95 %]"
     heads = ["generator", "evaluator", "n", "target, % [95 %]", first, "gained / lost", "McNemar p"]
     heads += ["agents' own answer, % [95 %]", "best score", "attempts"]
-    ears, eyes = SENSES["ears"], SENSES["eyes"]
-    return table(
+    ears, eyes = SENSING_LIMITS["ears"], SENSING_LIMITS["eyes"]
+    return study_table(
         "Two unlike agents, alone and mixed, as Table 4", heads, rows,
         f"What was found is injected (steps+answers). Who hears finely sees {ears.frames} frames a look as generator"
         f" and {ears.fps:g} a second as evaluator; who sees finely hears {eyes.samples} samples and {eyes.rate} Hz.",
     )  # fmt: skip
 
 
-def _loop(runs: Runs) -> list[str]:
-    """Mean score of the best attempts, and mean number of attempts, over the questions whose loop ended well."""
+def _loop_figures(runs: RunOutcomes) -> list[str]:
+    """Mean score of the best attempts, and mean number of attempts, over the completed loops."""
     ended = [found.result for found in runs.loops.values() if found.result]
     scores = [result["score"] for result in ended if result["score"] is not None]
     attempts = [len(result["iterations"]) for result in ended]

@@ -1,7 +1,7 @@
-"""Models of the recovery study: a generator whose first look errs in a known way, a critic that knows only the caption.
+"""The models of the recovery study: a generator with a planted error, and a critic that knows only the caption.
 
-The wrong fact stands in what the first look at the whole clip has measured; later, guided looks are true and replace it
-where they look. Nothing here measures.
+The error is planted in the measurements of the first look, at the whole clip. Later, guided looks are correct and
+replace it where they look.
 """
 
 import json
@@ -23,9 +23,9 @@ from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
 
-Plant = Literal["none", "missed", "source", "order", "count"]
-PLANTS: tuple[Plant, ...] = get_args(Plant)
-TOLD = {
+PlantedError = Literal["none", "missed", "source", "order", "count"]
+PLANTED_ERRORS: tuple[PlantedError, ...] = get_args(PlantedError)
+ERROR_WORDS = {
     "none": "nothing wrong",
     "missed": "a missed event: one turn is not heard",
     "source": "a wrong source: two shapes change places",
@@ -34,85 +34,91 @@ TOLD = {
 }
 
 
-def spoiled(seen: Observation, plant: Plant) -> Observation:
-    """What was measured with one wrong fact in it; which turn it concerns depends on the clip alone."""
+def plant_error(seen: Observation, plant: PlantedError) -> Observation:
+    """The observation with one planted error; the affected turn depends only on the clip."""
     rng = np.random.default_rng(int(1000 * sum(sound.start for sound in seen.sounds)))
-    turns = sorted({_turn(sound) for sound in seen.sounds})
+    turns = sorted({_turn_of(sound) for sound in seen.sounds})
     if plant == "none" or not turns:
         return seen
     if plant == "missed":
         gone = int(rng.choice(turns))
-        return replace(seen, sounds=tuple(sound for sound in seen.sounds if _turn(sound) != gone))
+        return replace(seen, sounds=tuple(sound for sound in seen.sounds if _turn_of(sound) != gone))
     if plant == "count":
-        struck = [number for number in turns if sum(_turn(sound) == number for sound in seen.sounds) > 1]
-        last = [max(i for i, s in enumerate(seen.sounds) if _turn(s) == number) for number in struck]
-        gone = int(rng.choice(last)) if last else -1
+        struck = [number for number in turns if sum(_turn_of(sound) == number for sound in seen.sounds) > 1]
+        last = [max(i for i, s in enumerate(seen.sounds) if _turn_of(s) == number) for number in struck]
+        gone = -1
+        if last:
+            gone = int(rng.choice(last))
         return replace(seen, sounds=tuple(sound for i, sound in enumerate(seen.sounds) if i != gone))
     first = int(rng.integers(0, 3))
     if plant == "order":
-        moved = (_shifted(sound, first) for sound in seen.sounds)
+        moved = (_shift_sound(sound, first) for sound in seen.sounds)
         return replace(seen, sounds=tuple(sorted(moved, key=lambda sound: sound.start)))
-    return replace(seen, motions=_swapped(seen.motions, first))
+    return replace(seen, motions=_swap_motions(seen.motions, first))
 
 
-def _turn(event: DetectedSound | Motion) -> int:
+def _turn_of(event: DetectedSound | Motion) -> int:
     return int((event.start + event.end) / 2)
 
 
-def _shifted(sound: DetectedSound, first: int) -> DetectedSound:
-    """The sound a second later in the turn `first`, a second earlier in the next one."""
-    by = {first: 1.0, first + 1: -1.0}.get(_turn(sound), 0.0)
+def _shift_sound(sound: DetectedSound, first: int) -> DetectedSound:
+    """The sound moved one second later in turn `first`, one second earlier in the next turn."""
+    by = {first: 1.0, first + 1: -1.0}.get(_turn_of(sound), 0.0)
     return replace(sound, start=round(sound.start + by, 3), end=round(sound.end + by, 3))
 
 
-def _swapped(motions: Sequence[Motion], first: int) -> tuple[Motion, ...]:
-    """The motions of two turns with each other's place and colour."""
-    main = {turn: max((m for m in motions if _turn(m) == turn), key=lambda m: m.extent, default=None)
+def _swap_motions(motions: Sequence[Motion], first: int) -> tuple[Motion, ...]:
+    """The motions with place and colour swapped between two turns."""
+    main = {turn: max((m for m in motions if _turn_of(m) == turn), key=lambda m: m.extent, default=None)
             for turn in (first, first + 1)}  # fmt: skip
     other = {first: main[first + 1], first + 1: main[first]}
     found = []
     for motion in motions:
-        source = other.get(_turn(motion))
+        source = other.get(_turn_of(motion))
         found.append(replace(motion, x=source.x, y=source.y, colour=source.colour) if source else motion)
     return tuple(found)
 
 
-class PlantedChat(MeasuringChat):
-    """The measuring model, whose look at the whole clip holds one wrong fact.
+class PlantedErrorChat(MeasuringChat):
+    """The measuring model with one planted error in its look at the whole clip.
 
     Attributes:
-        plant: of what kind.
+        plant: the kind of error.
     """
 
-    plant: Plant
+    plant: PlantedError
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
         return {**super()._identifying_params, "plant": self.plant}
 
     def _merged(self, fields: Any, looks: list[list[Window]], track: MediaRef | None, shared_by: int) -> Observation:
-        seen = [super(PlantedChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
-        told = [one if windows else spoiled(one, self.plant) for one, windows in zip(seen, looks, strict=True)]
-        return merge_observations(told) if len(told) > 1 else told[0]
+        seen = [super(PlantedErrorChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
+        observations = [
+            one if windows else plant_error(one, self.plant) for one, windows in zip(seen, looks, strict=True)
+        ]
+        if len(observations) > 1:
+            return merge_observations(observations)
+        return observations[0]
 
 
-def planted(name: str, store: Any) -> PlantedChat:
+def make_planted_agent(name: str, store: Any) -> PlantedErrorChat:
     """The model `planted:name`.
 
     Raises:
-        InputError: there is no such plant.
+        InputError: there is no error of this kind.
     """
-    for plant in PLANTS:
+    for plant in PLANTED_ERRORS:
         if plant == name:
-            return PlantedChat(store=store, plant=plant)
-    raise InputError(f"There is no plant {name!r}: use one of {', '.join(PLANTS)}.")
+            return PlantedErrorChat(store=store, plant=plant)
+    raise InputError(f"There is no planted error {name!r}. Use one of {', '.join(PLANTED_ERRORS)}.")
 
 
-class PlausibleChat(BaseChatModel):
-    """A critic that looks at nothing: it scores how well a caption is made, 1 to 10.
+class PlausibilityChat(BaseChatModel):
+    """A critic that does not look at the clip and scores how plausible a caption is, 1 to 10.
 
-    A fifth of the score each for whole sentences, times, a sound and a move told, counts that fit what is listed, and
-    times in order. It stands for evaluators that score how plausible a caption is.
+    A fifth of the score each for: whole sentences, times, both a sound and a motion, counts that match the list, and
+    times in order. It represents evaluators that score plausibility.
     """
 
     @property
@@ -128,38 +134,40 @@ class PlausibleChat(BaseChatModel):
     ) -> ChatResult:
         del stop, run_manager, kwargs
         caption = str(messages[-1].additional_kwargs["request"]["caption"])
-        verdict = {"score": plausibility(caption), "justification": "By its wording alone.", "windows": []}
+        verdict = {"score": plausibility_score(caption), "justification": "By its wording alone.", "windows": []}
         usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
         message = AIMessage(json.dumps(verdict), usage_metadata=usage, response_metadata={"cost_usd": 0.0})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def plausibility(caption: str) -> int:
-    """How well a caption is made, 1..10, whatever the clip shows."""
+def plausibility_score(caption: str) -> int:
+    """The plausibility of a caption by its form, 1..10."""
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", caption.strip()) if part]
     times = [[float(time) for time in re.findall(r"(\d+\.\d) s", part)] for part in sentences]
     heard = next((part for part in sentences if re.match(r"\w+ sounds are heard: ", part)), "")
     numbers = ("two", "three", "four", "five", "six", "seven", "eight")
     listed = {word: number for number, word in enumerate(numbers, 2)}
-    said = listed.get(heard.split(" ")[0].lower()) if heard else None
+    stated = None
+    if heard:
+        stated = listed.get(heard.split(" ")[0].lower())
     starts = [float(time) for time in re.findall(r"(?:from|at) (\d+\.\d) s", heard)]
     checks = [
         len(sentences) > 1 and all(part[0].isupper() and part[-1] in ".!?" for part in sentences),
         any(times),
         bool(re.search(r"\bheard\b", caption) and re.search(r"\bmoves?\b", caption)),
-        said is None or said == heard.count(", then ") + 1,
+        stated is None or stated == heard.count(", then ") + 1,
         all(a <= b for a, b in pairwise(starts)),
     ]
     return max(1, 2 * sum(checks))
 
 
-def plausible(name: str, store: Any) -> PlausibleChat:
+def make_plausibility_critic(name: str, store: Any) -> PlausibilityChat:
     """The model `plausible:text`.
 
     Raises:
-        InputError: there is none but `text`.
+        InputError: the name is not `text`, the only model.
     """
     del store
     if name != "text":
-        raise InputError(f"There is no plausible:{name}; the critic of captions alone is plausible:text.")
-    return PlausibleChat()
+        raise InputError(f"There is no plausible:{name}. The only model is plausible:text.")
+    return PlausibilityChat()

@@ -1,20 +1,20 @@
 """The study's tables as Markdown: accuracy with intervals, paired differences, and parts of the questions.
 
-Arrays of marks in, text out; statistics are `aurelia.bench.statistics`'.
+`aurelia.bench.statistics` computes the statistics.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from aurelia.bench.records import Record
-from aurelia.bench.statistics import accuracy, paired
-from aurelia_offline.study.arms import Values
+from aurelia.bench.statistics import compare_paired, estimate_accuracy
+from aurelia_offline.study.conditions import ValuesById
 
-DRAWS = 2000
-Arms = Mapping[str, Values]
-Rows = Sequence[Sequence[str]]
+_BOOTSTRAP_DRAWS = 2000
+ValuesByCondition = Mapping[str, ValuesById]
+_Rows = Sequence[Sequence[str]]
 
 
-def table(title: str, heads: Sequence[str], rows: Rows, *notes: str) -> str:
+def study_table(title: str, heads: Sequence[str], rows: _Rows, *notes: str) -> str:
     """One Markdown table with its title and notes."""
     lines = [f"**{title}**", "", _line(heads), _line(["---"] * len(heads)), *map(_line, rows)]
     return "\n".join([*lines, *(f"\n{note}" for note in notes if note)])
@@ -24,58 +24,62 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def compared(title: str, arms: Arms, records: Sequence[Record], first: str, *notes: str) -> str:
-    """Every arm with its accuracy and its paired difference to the arm `first`, over the records that both have."""
+def comparison_table(title: str, arms: ValuesByCondition, records: Sequence[Record], first: str, *notes: str) -> str:
+    """Every condition with its accuracy and its paired difference to condition `first`, over their common records."""
     heads = ["arm", "n", "accuracy, % [95 %]", f"points over {first} [95 %]", "gained / lost", "McNemar p"]
     rows = []
     for name, values in arms.items():
         both = [record for record in records if record.id in values and record.id in arms[first]]
         if both:
-            rows.append([name, str(len(both)), *against(values, arms[first], both, same=name == first)])
-    return table(title, heads, rows, *notes)
+            rows.append([name, str(len(both)), *comparison_cells(values, arms[first], both, same=name == first)])
+    return study_table(title, heads, rows, *notes)
 
 
-def against(values: Values, first: Values, both: Sequence[Record], *, same: bool) -> list[str]:
-    """Four cells: accuracy, points over `first`, gained and lost, and p; "–" for the last three of `first` itself."""
+def comparison_cells(values: ValuesById, first: ValuesById, both: Sequence[Record], *, same: bool) -> list[str]:
+    """Four cells: accuracy, points over `first`, gained and lost, and p; with `same` the last three are "–"."""
     clips = [record.video for record in both]
     mine, theirs = [values[record.id] for record in both], [first[record.id] for record in both]
-    found = accuracy(mine, clips, draws=DRAWS)
-    said = f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+    found = estimate_accuracy(mine, clips, draws=_BOOTSTRAP_DRAWS)
+    accuracy_cell = f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
     if same:
-        return [said, "–", "–", "–"]
-    change = paired(theirs, mine, clips, draws=DRAWS)
+        return [accuracy_cell, "–", "–", "–"]
+    change = compare_paired(theirs, mine, clips, draws=_BOOTSTRAP_DRAWS)
     over = change.difference
     points = f"{100 * over.value:+.1f} [{100 * over.low:+.1f}, {100 * over.high:+.1f}]"
-    return [said, points, f"{change.gained} / {change.lost}", f"{change.p:.2g}"]
+    return [accuracy_cell, points, f"{change.gained} / {change.lost}", f"{change.p:.2g}"]
 
 
-def parted(title: str, arms: Arms, records: Sequence[Record], part: Callable[[Record], str], *notes: str) -> str:
-    """Accuracy of every arm in each part of the records, in the parts' order by name."""
+def parts_table(
+    title: str, arms: ValuesByCondition, records: Sequence[Record], part: Callable[[Record], str], *notes: str
+) -> str:
+    """The accuracy of every condition in each part of the records, sorted by the part's name."""
     parts: dict[str, list[Record]] = {}
     for record in records:
         parts.setdefault(part(record), []).append(record)
     rows = []
     for name in sorted(parts):
         found = [_mean(values, parts[name]) for values in arms.values()]
-        rows.append([name, str(len(parts[name])), f"{100 * chance(parts[name]):.1f}", *found])
-    return table(title, ["", "n", "chance", *arms], rows, *notes)
+        rows.append([name, str(len(parts[name])), f"{100 * chance_accuracy(parts[name]):.1f}", *found])
+    return study_table(title, ["", "n", "chance", *arms], rows, *notes)
 
 
-def _mean(values: Values, records: Sequence[Record]) -> str:
+def _mean(values: ValuesById, records: Sequence[Record]) -> str:
     known = [values[record.id] for record in records if record.id in values]
-    return f"{100 * sum(known) / len(known):.1f}" if known else "–"
+    if known:
+        return f"{100 * sum(known) / len(known):.1f}"
+    return "–"
 
 
-def chance(records: Sequence[Record]) -> float:
-    """What picking a choice at random gets right, 0..1."""
+def chance_accuracy(records: Sequence[Record]) -> float:
+    """The accuracy of a random choice, 0..1."""
     return sum(1 / len(record.choices) for record in records if record.choices) / max(1, len(records))
 
 
-def hops_of(record: Record) -> str:
-    """The number of hops, as its category says it."""
+def hops_label(record: Record) -> str:
+    """The number of hops, from the record's category."""
     return record.category.partition(",")[0]
 
 
-def group_of(record: Record) -> str:
-    """How its composition takes part in training, as its category says it."""
+def group_label(record: Record) -> str:
+    """The training group, from the record's category."""
     return record.category.partition(", ")[2]

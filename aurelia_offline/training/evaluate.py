@@ -1,6 +1,6 @@
-"""Asks a mini checkpoint in every way, straight from the scenes: for training's decisions and the model card.
+"""Asks a mini checkpoint questions in every prompt mode, directly from the scenes; for decisions and the model card.
 
-Nothing here goes through files or the graph; `aurelia mini study` does.
+It uses no video files and no graph. `aurelia mini study` measures the target through both.
 """
 
 from collections.abc import Sequence
@@ -12,86 +12,92 @@ import numpy.typing as npt
 import torch
 
 from aurelia_offline.training import checkpoint, examples
-from aurelia_offline.training.examples import Example, Way
-from aurelia_offline.training.features import FRAMES, frames, heard, mels, shrunk
-from aurelia_offline.training.packing import Packer, patches
-from aurelia_offline.training.towers import quick_towers
-from aurelia_offline.world import world
-from aurelia_offline.world.stage import Asked
-from aurelia_offline.world.stage_chain import Hop, chain
+from aurelia_offline.training.encoders import fast_encoders
+from aurelia_offline.training.examples import Example, PromptMode
+from aurelia_offline.training.features import (
+    FRAME_COUNT,
+    log_mel_spectra,
+    render_frames,
+    render_sound_parts,
+    shrink_frame,
+)
+from aurelia_offline.training.packing import SegmentPacker, vision_patches
+from aurelia_offline.world import mini_world
+from aurelia_offline.world.stage import StageQuestion
+from aurelia_offline.world.stage_chain import Hop, question_chain
 
-VALIDATION = 500_000
-"""Seeds of the clips on which decisions may be made; test clips have seeds from 0 on."""
-TOKENS = 60
-BATCH = 48
+VALIDATION_SEED = 500_000
+"""First seed of the validation clips, for decisions; test clips have seeds from 0."""
+MAX_REPLY_TOKENS = 60
+_EVALUATION_BATCH = 48
 
 
-class Item(NamedTuple):
-    """One question of an evaluation: the seed of its clip, the composition, and the question itself."""
+class EvaluationItem(NamedTuple):
+    """One question of an evaluation: the seed of its clip, the question's form, and the question with its answer."""
 
     seed: int
-    composition: Asked
+    composition: StageQuestion
     example: Example
 
 
-def items(count: int, first: int, seed: int = 0) -> list[Item]:
-    """Questions with choices on the clips from `first` on, two a clip, as many of every number of hops."""
+def draw_items(count: int, first: int, seed: int = 0) -> list[EvaluationItem]:
+    """Questions with choices: two for each clip from seed `first`, with equally many of each number of hops."""
     rng = np.random.default_rng([seed, 3])
-    known = examples.by_hops()
-    found: list[Item] = []
+    known = examples.compositions_by_hops()
+    found: list[EvaluationItem] = []
     while len(found) < count:
         clip_seed = first + len(found) // 2
-        asked = known[1 + len(found) % examples.MOST_HOPS]
+        asked = known[1 + len(found) % examples.MAX_HOPS]
         composition = asked[int(rng.integers(len(asked)))]
-        posed = examples.posed(composition, world.draw(clip_seed).table, rng)
+        posed = examples.make_example(composition, mini_world.draw_clip(clip_seed).table, rng)
         if posed is not None and posed.choices:
-            found.append(Item(clip_seed, composition, posed))
+            found.append(EvaluationItem(clip_seed, composition, posed))
     return found
 
 
-def plan_of_another(item: Item, rng: np.random.Generator) -> list[Hop]:
-    """The plan of another composition with as many hops."""
-    known = examples.by_hops()[len(item.example.hops)]
+def plan_of_another_question(item: EvaluationItem, rng: np.random.Generator) -> list[Hop]:
+    """The plan of another question with the same number of hops."""
+    known = examples.compositions_by_hops()[len(item.example.hops)]
     while True:
-        other = chain(known[int(rng.integers(len(known)))])
+        other = question_chain(known[int(rng.integers(len(known)))])
         if [hop.text for hop in other] != [hop.text for hop in item.example.hops]:
             return other
 
 
-class Asker:
-    """A loaded checkpoint that answers in batches, greedily."""
+class CheckpointAnswerer:
+    """A loaded checkpoint that answers in batches with greedy decoding."""
 
     def __init__(self, folder: Path) -> None:
-        """Loads it."""
+        """Load the checkpoint from a folder."""
         from transformers import AutoTokenizer, Qwen2_5OmniThinkerForConditionalGeneration
 
         kind: Any = Qwen2_5OmniThinkerForConditionalGeneration
         self.words: Any = AutoTokenizer.from_pretrained(folder)
         self.model: Any = kind.from_pretrained(folder, dtype=torch.float32).eval()
-        self.packer, self.listener = Packer(self.words, self.model), checkpoint.listener()
+        self.packer, self.listener = SegmentPacker(self.words, self.model), checkpoint.make_feature_extractor()
         self.shown: dict[int, tuple[npt.NDArray[np.uint8], torch.Tensor]] = {}
 
     def clip(self, seed: int) -> tuple[npt.NDArray[np.uint8], torch.Tensor]:
         """Frames uint8[FRAMES, H, W, 3] and spectra float32[parts, mels, steps] of a clip."""
         if seed not in self.shown:
-            scene = world.staged(world.draw(seed))
-            times = [(index + 0.5) * world.SECONDS / FRAMES for index in range(FRAMES)]
-            images = np.stack([shrunk(image) for image in frames(scene, times)])
-            self.shown[seed] = images, mels(heard(scene), self.listener)
+            scene = mini_world.clip_scene(mini_world.draw_clip(seed))
+            times = [(index + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT for index in range(FRAME_COUNT)]
+            images = np.stack([shrink_frame(image) for image in render_frames(scene, times)])
+            self.shown[seed] = images, log_mel_spectra(render_sound_parts(scene), self.listener)
         return self.shown[seed]
 
-    def answers(self, asked: Sequence[tuple[int, str]], most: int = TOKENS) -> list[str]:
-        """Replies to (seed of the clip, prompt) pairs."""
+    def answers(self, asked: Sequence[tuple[int, str]], most: int = MAX_REPLY_TOKENS) -> list[str]:
+        """The replies to pairs of (clip seed, prompt), in their order."""
         rows = [self.packer.request(prompt) for _, prompt in asked]
         order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
-        said = [""] * len(rows)
-        with quick_towers(), torch.no_grad():
-            for first in range(0, len(order), BATCH):
-                chosen = order[first : first + BATCH]
+        replies_in_order = [""] * len(rows)
+        with fast_encoders(), torch.no_grad():
+            for first in range(0, len(order), _EVALUATION_BATCH):
+                chosen = order[first : first + _EVALUATION_BATCH]
                 replies = self._batch([rows[n] for n in chosen], [asked[n][0] for n in chosen], most)
                 for number, reply in zip(chosen, replies, strict=True):
-                    said[number] = reply
-        return said
+                    replies_in_order[number] = reply
+        return replies_in_order
 
     def _batch(self, rows: list[list[int]], seeds: list[int], most: int) -> list[str]:
         longest, count = max(map(len, rows)), len(rows)
@@ -101,38 +107,49 @@ class Asker:
             ids[number, longest - len(row) :], seen[number, longest - len(row) :] = torch.tensor(row), 1
         shown = [self.clip(seed) for seed in seeds]
         images, spectra = np.stack([one[0] for one in shown]), torch.cat([one[1] for one in shown])
-        grid = torch.tensor([[1, images.shape[2] // 14, images.shape[3] // 14]]).expand(count * FRAMES, 3)
+        grid = torch.tensor([[1, images.shape[2] // 14, images.shape[3] // 14]]).expand(count * FRAME_COUNT, 3)
         made = self.model.generate(
-            input_ids=ids, attention_mask=seen, pixel_values=patches(images), image_grid_thw=grid,
+            input_ids=ids, attention_mask=seen, pixel_values=vision_patches(images), image_grid_thw=grid,
             input_features=spectra, feature_attention_mask=torch.ones_like(spectra[:, 0], dtype=torch.long),
             max_new_tokens=most, do_sample=False,
         )  # fmt: skip
         return [self.words.decode(row, skip_special_tokens=True).strip() for row in made[:, longest:]]
 
 
-def right(item: Item, reply: str) -> bool:
-    """Whether a reply's answer is the true one."""
-    return examples.answer_of(reply) == item.example.answer
+def is_right_reply(item: EvaluationItem, reply: str) -> bool:
+    """Whether the answer in a reply is correct."""
+    return examples.read_final_answer(reply) == item.example.answer
 
 
-class Measured(NamedTuple):
-    """One way of asking: whether each question was answered rightly, and the replies."""
+class AskedResults(NamedTuple):
+    """The results of one prompt mode: whether each answer is correct, and the replies."""
 
     right: npt.NDArray[np.bool_]
     replies: list[str]
 
 
-def ask(
-    asker: Asker, known: Sequence[Item], way: Way, *, blind: bool = False, plans: list[list[Hop]] | None = None
-) -> Measured:
-    """Every question in one way; `blind` shows another clip, `plans` replaces the plans."""
+def ask_checkpoint(
+    asker: CheckpointAnswerer,
+    known: Sequence[EvaluationItem],
+    way: PromptMode,
+    *,
+    blind: bool = False,
+    plans: list[list[Hop]] | None = None,
+) -> AskedResults:
+    """Ask every question in one prompt mode; `blind` shows another clip, `plans` replaces the questions' own plans."""
     asked = []
     for number, item in enumerate(known):
-        hops = plans[number] if plans else item.example.hops
-        given = examples.reasoning(hops)
+        hops = item.example.hops
+        if plans:
+            hops = plans[number]
+        given = examples.chain_reasoning(hops)
         if way == "full" and not plans:
-            given = examples.justified(item.example, world.draw(item.seed), np.random.default_rng(item.seed))
-        prompt = examples.prompt(item.example.put, item.example.choices, way, given)
+            given = examples.justified_reasoning(
+                item.example, mini_world.draw_clip(item.seed), np.random.default_rng(item.seed)
+            )
+        prompt = examples.target_prompt(item.example.put, item.example.choices, way, given)
         asked.append((item.seed + 1000 if blind else item.seed, prompt))
-    replies = asker.answers(asked, 12 if way in ("direct", "steps+answers", "full") else TOKENS)
-    return Measured(np.array([right(item, reply) for item, reply in zip(known, replies, strict=True)]), replies)
+    replies = asker.answers(asked, 12 if way in ("direct", "steps+answers", "full") else MAX_REPLY_TOKENS)
+    return AskedResults(
+        np.array([is_right_reply(item, reply) for item, reply in zip(known, replies, strict=True)]), replies
+    )

@@ -1,7 +1,7 @@
-"""Turns clips and questions into training batches: the clip once, its questions behind it, none seeing another.
+"""Packs training batches: each row holds a clip once, followed by several questions that do not see each other.
 
-A row is the head of a clip followed by segments (a prompt and its reply); attention is causal within head and segment,
-and positions begin anew behind the head in every segment, so that each is what a single request would be.
+A row is the head (the clip) and then segments (a prompt and its reply). Attention is causal within head and segment,
+and positions restart after the head in every segment. Each segment is therefore computed as in a request of its own.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from aurelia_core.models.local.prompt_writer import Writer
+from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_offline.training import checkpoint
-from aurelia_offline.training.features import FRAMES, LINES, PART_SECONDS, RATE
-from aurelia_offline.world import world
+from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
+from aurelia_offline.world import mini_world
 
-PATCH, MERGE = 14, 2
-SEGMENT = "[[SEGMENT]]"
-_REMEMBERED = 200_000
+PATCH_PIXELS, MERGE_PATCHES = 14, 2
+_SEGMENT_MARK = "[[SEGMENT]]"
+_MAX_CACHED_TEXTS = 200_000
 
 
-class Packed(NamedTuple):
+class PackedBatch(NamedTuple):
     """One batch.
 
     Attributes:
-        ids, labels: int64[B, L]; -100 is not learned.
+        ids, labels: int64[B, L]; the label -100 is ignored.
         positions: int64[3, B, L].
-        ends: where the head and then each slot of segments ends, in tokens.
+        ends: the positions, in tokens, where the head and each slot of segments ends.
     """
 
     ids: torch.Tensor
@@ -36,21 +36,21 @@ class Packed(NamedTuple):
     ends: list[int]
 
 
-class Packer:
-    """Knows the head and packs segments behind it."""
+class SegmentPacker:
+    """Packs segments after the head of a clip."""
 
     def __init__(self, words: Any, model: Any) -> None:
-        """Reads head and positions from the checkpoint's own template and model."""
+        """Compute the head and its positions with the checkpoint's template and model."""
         self.words = words
-        writer = Writer("transformers:mini", _Template(words), checkpoint.senses())
-        whole = writer.whole(checkpoint.told(SEGMENT), checkpoint.blocks())
-        head, _, tail = whole.partition(SEGMENT)
+        writer = PromptWriter("transformers:mini", _TemplateProcessor(words), checkpoint.model_senses())
+        whole = writer.whole(checkpoint.make_request(_SEGMENT_MARK), checkpoint.head_blocks())
+        head, _, tail = whole.partition(_SEGMENT_MARK)
         self.head = self._media(words(head)["input_ids"])
         self.tail = words(tail)["input_ids"]
         self.end = words.convert_tokens_to_ids("<|im_end|>")
         self.known: dict[str, list[int]] = {}
         ids = torch.tensor([self.head])
-        grids = torch.tensor([[1, MERGE, self.across * MERGE]] * FRAMES)
+        grids = torch.tensor([[1, MERGE_PATCHES, self.across * MERGE_PATCHES]] * FRAME_COUNT)
         lengths = torch.tensor([self.steps] * self.parts)
         found, _ = model.get_rope_index(
             ids, image_grid_thw=grids, attention_mask=torch.ones_like(ids), audio_seqlens=lengths
@@ -59,31 +59,35 @@ class Packer:
         self.first = int(found.max()) + 1
 
     def _media(self, ids: list[int]) -> list[int]:
-        """The ids with every medium at its full length."""
-        image, audio = (self.words.convert_tokens_to_ids(checkpoint.NAMED[n]) for n in ("image_token", "audio_token"))
-        self.across = round(world.WIDTH * LINES / world.HEIGHT) // (PATCH * MERGE)
-        self.parts, self.steps = ids.count(audio), int(PART_SECONDS * RATE) // checkpoint.HOP
+        """The ids with each media token repeated to its full length."""
+        image, audio = (
+            self.words.convert_tokens_to_ids(checkpoint.MEDIA_TOKENS[n]) for n in ("image_token", "audio_token")
+        )
+        self.across = round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT) // (
+            PATCH_PIXELS * MERGE_PATCHES
+        )
+        self.parts, self.steps = ids.count(audio), int(SOUND_PART_SECONDS * MODEL_RATE) // checkpoint.HOP_SAMPLES
         full: list[int] = []
         for token in ids:
             full += [token] * (self.across if token == image else self.steps // 4 if token == audio else 1)
         return full
 
     def tokens(self, text: str) -> list[int]:
-        """The ids of a text, remembered."""
+        """The token ids of a text, from a cache."""
         if text not in self.known:
-            if len(self.known) > _REMEMBERED:
+            if len(self.known) > _MAX_CACHED_TEXTS:
                 self.known.clear()
             self.known[text] = list(self.words(text)["input_ids"])
         return self.known[text]
 
     def request(self, prompt: str) -> list[int]:
-        """Head, prompt and the opening of the reply."""
+        """The ids of the head, the prompt and the start of the reply."""
         return [*self.head, *self.tokens(prompt), *self.tail]
 
-    def pack(self, rows: Sequence[Sequence[tuple[str, str]]]) -> Packed:
-        """Rows of (prompt, reply) pairs, one row a clip and the same number in each.
+    def pack(self, rows: Sequence[Sequence[tuple[str, str]]]) -> PackedBatch:
+        """Pack rows of (prompt, reply) pairs: one row for each clip, with the same number of pairs.
 
-        The segments of a row are sorted by length, so that those of one slot need little padding.
+        The segments of a row are sorted by length, so that the segments of one slot need little padding.
         """
         slots = list(
             zip(*(sorted(map(self._segment, pairs), key=lambda one: len(one[0])) for pairs in rows), strict=True)
@@ -100,18 +104,18 @@ class Packer:
             for number, (row, learned) in enumerate(slot):
                 ids[number, start : start + len(row)] = torch.tensor(row)
                 labels[number, start : start + len(row)] = torch.tensor(learned)
-        return Packed(ids, labels, positions, ends)
+        return PackedBatch(ids, labels, positions, ends)
 
     def _segment(self, pair: tuple[str, str]) -> tuple[list[int], list[int]]:
         asked, said = self.tokens(pair[0]) + self.tail, [*self.tokens(pair[1]), self.end]
         return asked + said, [-100] * len(asked) + said
 
 
-class Slots:
-    """The attention of packed rows: the head sees itself, a segment the head and itself; both causally."""
+class SlotAttention:
+    """Attention for packed rows: the head attends to itself, a segment to the head and itself, both causally."""
 
     def __init__(self) -> None:
-        """Registers itself with transformers, as `aurelia_slots`."""
+        """Register the function with transformers, as `aurelia_slots`."""
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
         self.ends: list[int] = []
@@ -119,7 +123,7 @@ class Slots:
         ALL_ATTENTION_FUNCTIONS.register(self.name, self.attend)
 
     def attend(self, module: Any, query: Any, key: Any, value: Any, mask: Any, **how: Any) -> tuple[Any, None]:
-        """Attention of [B, heads, L, D]; `mask` is not looked at."""
+        """Attention over [B, heads, L, D]; `mask` is ignored."""
         shares = query.shape[1] // key.shape[1]
         if shares > 1:
             key, value = key.repeat_interleave(shares, 1), value.repeat_interleave(shares, 1)
@@ -134,62 +138,67 @@ class Slots:
         return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
 
 
-class _Template:
-    """As much of a processor as a writer needs."""
+class _TemplateProcessor:
+    """The part of a processor that a `PromptWriter` uses."""
 
     def __init__(self, words: Any) -> None:
         self.tokenizer = words
         self.chat_template = words.chat_template
-        for name, token in checkpoint.NAMED.items():
+        for name, token in checkpoint.MEDIA_TOKENS.items():
             setattr(self, name, token)
 
     def apply_chat_template(self, said: Any, **how: Any) -> Any:
         return self.tokenizer.apply_chat_template(said, **how)
 
 
-def patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
-    """Frames uint8[B, N, H, W, 3] as the vision tower takes them, float32[B * N * patches, 1176]."""
+def vision_patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
+    """Frames uint8[B, N, H, W, 3] as patches for the vision encoder, float32[B * N * patches, 1176]."""
     pixels = (torch.from_numpy(images).float() / 255 - torch.tensor(checkpoint.PIXEL_MEAN)) / torch.tensor(
-        checkpoint.PIXEL_SPREAD
+        checkpoint.PIXEL_STD
     )
     count, high, wide = pixels.shape[0] * pixels.shape[1], pixels.shape[2], pixels.shape[3]
     pixels = pixels.reshape(count, 1, high, wide, 3).expand(count, 2, high, wide, 3).permute(0, 1, 4, 2, 3)
-    step = PATCH * MERGE
-    cut = pixels.reshape(count, 2, 3, high // step, MERGE, PATCH, wide // step, MERGE, PATCH)
-    return cut.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(-1, 3 * 2 * PATCH * PATCH)
+    step = PATCH_PIXELS * MERGE_PATCHES
+    cut = pixels.reshape(
+        count, 2, 3, high // step, MERGE_PATCHES, PATCH_PIXELS, wide // step, MERGE_PATCHES, PATCH_PIXELS
+    )
+    return cut.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(-1, 3 * 2 * PATCH_PIXELS * PATCH_PIXELS)
 
 
-def calibrate(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor, scale: float = 0.3) -> None:
-    """Makes both towers begin with outputs of mean 0 and spread `scale` over the clips given.
+def calibrate_encoders(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor, scale: float = 0.3) -> None:
+    """Scale both encoders so that their first outputs have mean 0 and standard deviation `scale` over these clips.
 
-    Without it what all clips share is a hundred times what tells them apart, and the language model does not see it.
+    Without this, the part that all clips share is a hundred times larger than their differences, and the language model
+    cannot tell the clips apart.
     """
     with torch.no_grad():
         for last, out in zip(
-            (model.model.audio_tower.proj, model.model.visual.merger.mlp[2]), _towers(model, images, mels), strict=True
+            (model.model.audio_tower.proj, model.model.visual.merger.mlp[2]),
+            _encode_media(model, images, mels),
+            strict=True,
         ):
             mean, spread = out.mean(0), (out - out.mean(0)).pow(2).mean().sqrt()
             last.weight.mul_(scale / spread)
             last.bias.copy_((last.bias - mean) * (scale / spread))
 
 
-def embedded(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> torch.Tensor:
-    """The embeddings of ids, with those of the clips' frames and sounds in their places, float32[B, L, hidden]."""
+def embed_batch(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> torch.Tensor:
+    """The embeddings of ids, with the encoded frames and sounds at the media tokens, float32[B, L, hidden]."""
     inner, config = model.model, model.config
-    heard, seen = _towers(model, images, mels)
+    heard, seen = _encode_media(model, images, mels)
     text: torch.Tensor = inner.get_input_embeddings()(ids)
     text = text.masked_scatter((ids == config.image_token_id)[..., None], seen.to(text.dtype))
     return text.masked_scatter((ids == config.audio_token_id)[..., None], heard.to(text.dtype))
 
 
-def _towers(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the towers make of sounds and frames, float32[tokens, hidden] each."""
+def _encode_media(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The encoded sounds and frames, float32[tokens, hidden] each."""
     inner = model.model
-    grid = torch.tensor([[1, images.shape[2] // PATCH, images.shape[3] // PATCH]]).expand(
+    grid = torch.tensor([[1, images.shape[2] // PATCH_PIXELS, images.shape[3] // PATCH_PIXELS]]).expand(
         images.shape[0] * images.shape[1], 3
     )
     lengths = torch.full((mels.shape[0],), mels.shape[-1])
     heard = inner.audio_tower(
         mels.permute(1, 0, 2).reshape(mels.shape[1], -1), feature_lens=lengths, aftercnn_lens=lengths // 2
     ).last_hidden_state
-    return heard, inner.visual(patches(images), grid_thw=grid).pooler_output
+    return heard, inner.visual(vision_patches(images), grid_thw=grid).pooler_output

@@ -1,6 +1,6 @@
 """`aurelia mini train`: trains the mini target from scratch on clips that never repeat, on one or two cores.
 
-The learning rate falls along a cosine over the minutes given. What is asked is `aurelia_offline.training.teacher`'s.
+The learning rate follows a cosine over the given minutes. `question_sampler` draws the questions.
 """
 
 import tempfile
@@ -16,28 +16,28 @@ import torch.nn.functional as F
 from torch import distributed
 
 from aurelia_offline.training import checkpoint
-from aurelia_offline.training.features import Parts, mels
+from aurelia_offline.training.encoders import fast_encoders
+from aurelia_offline.training.features import ClipSynthesizer, log_mel_spectra
 from aurelia_offline.training.muon import Muon
-from aurelia_offline.training.packing import Packer, Slots, calibrate, embedded
-from aurelia_offline.training.teacher import FULL_EVERY, Teacher, corpus
-from aurelia_offline.training.towers import quick_towers
+from aurelia_offline.training.packing import SegmentPacker, SlotAttention, calibrate_encoders, embed_batch
+from aurelia_offline.training.question_sampler import FULL_EVERY_STEPS, QuestionSampler, tokenizer_corpus
 
-WEIGHT = 4.0
-"""How much more a finding or an answer counts in the loss than the words around it."""
-DECAY = 0.02
+NAME_TOKEN_WEIGHT = 4.0
+"""Weight in the loss of a token that names something of the mini world; other tokens have weight 1."""
+WEIGHT_DECAY = 0.02
 
 
-class Settings(NamedTuple):
-    """How it is trained.
+class TrainingSettings(NamedTuple):
+    """Settings of a training run.
 
     Attributes:
-        minutes: how long.
-        clips, questions: of a step, in each process.
-        rate: the highest learning rate, after `warm` steps.
-        seed: of weights and clips.
-        cores: processes.
-        turns: of every instrument that training clips are put together from.
-        texts: questions that the tokenizer is made from.
+        minutes: duration of the training.
+        clips, questions: clips in a step, and questions about each clip, in each process.
+        rate: the highest learning rate, reached after `warm` steps.
+        seed: seed of weights and clips.
+        cores: number of processes.
+        turns: rendered turns of each instrument, from which training clips are assembled.
+        texts: number of clips whose questions train the tokenizer.
     """
 
     minutes: float = 60
@@ -51,51 +51,51 @@ class Settings(NamedTuple):
     texts: int = 3000
 
 
-def train(folder: Path, settings: Settings, say: Any = print) -> Path:
-    """Trains a checkpoint into `folder`, on one process a core; `say` is told how it goes."""
+def train_checkpoint(folder: Path, settings: TrainingSettings, say: Any = print) -> Path:
+    """Train a checkpoint into `folder`, with one process per core; `say` receives progress lines."""
     processes: Any = torch.multiprocessing
 
-    words = checkpoint.tokenizer(corpus(settings.texts))
-    checkpoint.save(folder, checkpoint.model(words, settings.seed), words)
-    with tempfile.TemporaryDirectory() as meeting:
-        where = f"file://{meeting}/meeting"
+    words = checkpoint.train_tokenizer(tokenizer_corpus(settings.texts))
+    checkpoint.save_checkpoint(folder, checkpoint.make_thinker(words, settings.seed), words)
+    with tempfile.TemporaryDirectory() as rendezvous:
+        where = f"file://{rendezvous}/rendezvous"
         if settings.cores == 1:
-            _work(0, folder, settings, where, say)
+            _run_process(0, folder, settings, where, say)
         else:
-            processes.spawn(_work, (folder, settings, where, say), nprocs=settings.cores)
+            processes.spawn(_run_process, (folder, settings, where, say), nprocs=settings.cores)
     return folder
 
 
-def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> None:
-    """One of the processes: its own clips, and steps that all take together."""
+def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str, say: Any) -> None:
+    """Run one process: it draws its own clips and makes every step together with the others."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", where, rank=rank, world_size=settings.cores, timeout=timedelta(minutes=10))
-    model, words = _loaded(folder)
+    model, words = _load_checkpoint(folder)
     model.train()
-    slots = Slots()
+    slots = SlotAttention()
     model.model.language_model.config._attn_implementation = slots.name
     seed = settings.seed * settings.cores + rank
-    packer, teacher, listener = Packer(words, model), Teacher(seed), checkpoint.listener()
-    parts = Parts(seed, settings.turns)
-    heavy, optimizers = _values(words), _optimizers(model, settings.rate)
-    first = Parts(settings.seed, turns=8).batch(32)
-    with quick_towers():
-        calibrate(model, first.images, mels(first.sound, listener))
-    began, step, done, told = time.monotonic(), 0, 0.0, Told()
-    with quick_towers():
+    packer, teacher, listener = SegmentPacker(words, model), QuestionSampler(seed), checkpoint.make_feature_extractor()
+    parts = ClipSynthesizer(seed, settings.turns)
+    heavy, optimizers = _mark_name_tokens(words), _make_optimizers(model, settings.rate)
+    first = ClipSynthesizer(settings.seed, turns=8).batch(32)
+    with fast_encoders():
+        calibrate_encoders(model, first.images, log_mel_spectra(first.sound, listener))
+    began, step, done, accuracy = time.monotonic(), 0, 0.0, RunningAccuracy()
+    with fast_encoders():
         while done < 1:
             batch = parts.batch(settings.clips)
-            full = step % FULL_EVERY == FULL_EVERY - 1
+            full = step % FULL_EVERY_STEPS == FULL_EVERY_STEPS - 1
             rows = [
                 teacher.full(clip, done) if full else teacher.pairs(clip.table, settings.questions, done)
                 for clip in batch.clips
             ]
             packed = packer.pack(rows)
             slots.ends = packed.ends
-            loss = _loss(model, packed, batch.images, mels(batch.sound, listener), heavy, told)
+            loss = _loss(model, packed, batch.images, log_mel_spectra(batch.sound, listener), heavy, accuracy)
             model.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
-            _average(model, settings.cores)
+            _average_gradients(model, settings.cores)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             scale = min(1, (step + 1) / settings.warm) * (0.97 * 0.5 * (1 + np.cos(np.pi * done)) + 0.03)
             for optimizer in optimizers:
@@ -103,37 +103,37 @@ def _work(rank: int, folder: Path, settings: Settings, where: str, say: Any) -> 
                     group["lr"] = settings.rate * scale
                 optimizer.step()
             step += 1
-            done = _agreed((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
+            done = _share_progress((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
             if rank == 0 and step % 100 == 0:
-                say(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {told.summary()}")
+                say(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {accuracy.summary()}")
             if rank == 0 and (step % 500 == 0 or done >= 1):
-                checkpoint.save(folder, model, words)
+                checkpoint.save_checkpoint(folder, model, words)
     distributed.destroy_process_group()
 
 
-def _optimizers(model: Any, rate: float) -> tuple[torch.optim.Optimizer, ...]:
+def _make_optimizers(model: Any, rate: float) -> tuple[torch.optim.Optimizer, ...]:
     """Muon for the matrices within the layers, AdamW for embeddings, convolutions, norms and biases."""
     known = dict(model.named_parameters())
     inner = {name for name, p in known.items() if p.ndim == 2 and "embed" not in name}
     wide = [p for name, p in known.items() if name not in inner and p.ndim >= 2]
     flat = [p for p in known.values() if p.ndim < 2]
-    groups = [{"params": wide, "weight_decay": DECAY}, {"params": flat, "weight_decay": 0.0}]
+    groups = [{"params": wide, "weight_decay": WEIGHT_DECAY}, {"params": flat, "weight_decay": 0.0}]
     return (
-        Muon([known[name] for name in sorted(inner)], lr=rate, weight_decay=DECAY),
+        Muon([known[name] for name in sorted(inner)], lr=rate, weight_decay=WEIGHT_DECAY),
         torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98)),
     )
 
 
-def _loaded(folder: Path) -> tuple[Any, Any]:
-    """The model and the tokenizer of a checkpoint."""
+def _load_checkpoint(folder: Path) -> tuple[Any, Any]:
+    """Load the model and the tokenizer of a checkpoint."""
     from transformers import AutoTokenizer, Qwen2_5OmniThinkerForConditionalGeneration
 
     kind: Any = Qwen2_5OmniThinkerForConditionalGeneration
     return kind.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
 
 
-def _average(model: Any, cores: int) -> None:
-    """Gradients averaged over the processes."""
+def _average_gradients(model: Any, cores: int) -> None:
+    """Average the gradients over the processes."""
     if cores == 1:
         return
     known = [p for p in model.parameters() if p.grad is not None]
@@ -146,55 +146,57 @@ def _average(model: Any, cores: int) -> None:
         at += p.numel()
 
 
-def _agreed(done: float, cores: int) -> float:
-    """How far training has come, as the first process says."""
+def _share_progress(done: float, cores: int) -> float:
+    """The progress of the first process, in all processes."""
     if cores == 1:
         return done
-    said = torch.tensor([done])
-    distributed.broadcast(said, 0)
-    return float(said)
+    shared = torch.tensor([done])
+    distributed.broadcast(shared, 0)
+    return float(shared)
 
 
-class Told:
-    """What the last steps got right: of the names of the world, one by one, in replies."""
+class RunningAccuracy:
+    """Loss and accuracy of the last steps, over the tokens that name something of the mini world."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Start without steps."""
         self.losses: list[float] = []
         self.right: list[float] = []
 
     def summary(self) -> str:
-        """In words; begins anew."""
-        said = f"loss {np.mean(self.losses):.3f}, names right {100 * np.mean(self.right):.1f} %"
+        """Loss and accuracy as text; starts a new average."""
+        summary = f"loss {np.mean(self.losses):.3f}, names right {100 * np.mean(self.right):.1f} %"
         self.losses, self.right = [], []
-        return said
+        return summary
 
 
-def _values(words: Any) -> torch.Tensor:
-    """Which tokens are names of the world, bool[vocabulary]."""
-    from aurelia_offline.world.stage import names
+def _mark_name_tokens(words: Any) -> torch.Tensor:
+    """Which tokens name something of the mini world, bool[vocabulary]."""
+    from aurelia_offline.world.stage import stage_names
 
-    known = names()
-    said = [*known.instruments, *known.spots, *known.turns, *known.counts, "yes", "no", "none", "nothing", "nowhere"]
-    said += [value for facts in known.facts.values() for value in facts.values()]
+    known = stage_names()
+    names = [*known.instruments, *known.spots, *known.turns, *known.counts, "yes", "no", "none", "nothing", "nowhere"]
+    names += [value for facts in known.facts.values() for value in facts.values()]
     heavy = torch.zeros(len(words), dtype=torch.bool)
-    for name in said:
+    for name in names:
         ids = words(" " + name)["input_ids"]
         if len(ids) == 1:
             heavy[ids[0]] = True
     return heavy
 
 
-def _loss(model: Any, packed: Any, images: Any, spectra: torch.Tensor, heavy: torch.Tensor, told: Told) -> torch.Tensor:
-    text = embedded(model, packed.ids, images, spectra)
+def _loss(
+    model: Any, packed: Any, images: Any, spectra: torch.Tensor, is_name: torch.Tensor, accuracy: RunningAccuracy
+) -> torch.Tensor:
+    text = embed_batch(model, packed.ids, images, spectra)
     hidden = model.model.language_model(
         inputs_embeds=text, position_ids=packed.positions, use_cache=False
     ).last_hidden_state
     learned = packed.labels[:, 1:] != -100
     wanted = packed.labels[:, 1:][learned]
-    said = model.lm_head(hidden[:, :-1][learned])
-    weight = torch.where(heavy[wanted], WEIGHT, 1.0)
-    loss = (F.cross_entropy(said, wanted, reduction="none") * weight).sum() / weight.sum()
-    told.losses.append(loss.item())
-    told.right.append(float((said.argmax(-1) == wanted)[heavy[wanted]].float().mean()))
+    logits = model.lm_head(hidden[:, :-1][learned])
+    weight = torch.where(is_name[wanted], NAME_TOKEN_WEIGHT, 1.0)
+    loss = (F.cross_entropy(logits, wanted, reduction="none") * weight).sum() / weight.sum()
+    accuracy.losses.append(loss.item())
+    accuracy.right.append(float((logits.argmax(-1) == wanted)[is_name[wanted]].float().mean()))
     return loss

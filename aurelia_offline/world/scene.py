@@ -1,7 +1,7 @@
-"""Scenes with a known truth, rendered to a real mp4 (H.264 and AAC): what tests, benchmarks and the demo look at.
+"""Scenes with known content, rendered to a real mp4 (H.264 and AAC), for tests, benchmarks and the demo.
 
-A scene says which shapes stand where, when each of them bounces, what sounds when, and where the picture
-cuts or flashes. The renderer adds nothing else than a noise floor of about -75 dBFS, and measures nothing.
+A scene lists the shapes with their positions and motions, the sounds, and the times of cuts and flashes. The renderer
+adds only a noise floor of about -75 dBFS.
 """
 
 import math
@@ -16,17 +16,17 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurelia_core.errors import InputError
-from aurelia_offline.world.voices import RATE, Voice, waveform
+from aurelia_offline.world.synth import RENDER_RATE, Voice, synthesize
 
-Picture = npt.NDArray[np.uint8]
-Samples = npt.NDArray[np.float32]
+FrameImage = npt.NDArray[np.uint8]
+AudioSamples = npt.NDArray[np.float32]
 Colour = Literal["black", "white", "grey", "red", "green", "blue", "yellow", "orange", "purple", "cyan", "magenta"]
 
-FLOOR = -75.0
-BOUNCE = 0.08
-"""Height of a bounce as a fraction of the picture's height."""
-BOUNCES_A_SECOND = 3.7
-"""About 4 Hz, and deliberately no divisor of a common frame rate: in lockstep with the frames it would stand still."""
+NOISE_FLOOR_DB = -75.0
+BOUNCE_HEIGHT = 0.08
+"""Height of a bounce as a fraction of the picture height."""
+BOUNCES_PER_SECOND = 3.7
+"""About 4 Hz, and no divisor of a common frame rate: otherwise a shape would look still in sampled frames."""
 
 RGB: dict[Colour, tuple[int, int, int]] = {
     "black": (0, 0, 0),
@@ -44,18 +44,18 @@ RGB: dict[Colour, tuple[int, int, int]] = {
 
 
 class SceneError(InputError):
-    """A scene that cannot be rendered: what is wrong with it, and where."""
+    """A scene that cannot be rendered; the message names the wrong value and its place."""
 
 
-def _span(value: tuple[float, float]) -> tuple[float, float]:
+def _check_span(value: tuple[float, float]) -> tuple[float, float]:
     if value[1] <= value[0]:
         raise ValueError(f"it ends ({value[1]}) before it starts ({value[0]})")
     return value
 
 
-Seconds = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
-Fraction1 = Annotated[float, Field(ge=0, le=1)]
-Span = Annotated[tuple[Seconds, Seconds], AfterValidator(_span)]
+SceneSeconds = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
+UnitFraction = Annotated[float, Field(ge=0, le=1)]
+TimeSpan = Annotated[tuple[SceneSeconds, SceneSeconds], AfterValidator(_check_span)]
 
 
 class _Part(BaseModel):
@@ -67,39 +67,43 @@ class Shape(_Part):
 
     colour: Colour
     shape: Literal["circle", "square", "triangle"] = "circle"
-    x: Fraction1
-    y: Fraction1
+    x: UnitFraction
+    y: UnitFraction
     size: float = Field(default=0.25, gt=0, le=1)
-    moves: list[Span] = Field(default=[], description="Spans in seconds in which it bounces; it is still outside them")
-    rise: Fraction1 = Field(default=0.0, description="How far above its place it bounces, of the picture's height")
+    moves: list[TimeSpan] = Field(
+        default=[], description="Time spans, in seconds, in which it bounces; otherwise it is still"
+    )
+    rise: UnitFraction = Field(
+        default=0.0, description="Height above its place at which it bounces, as a fraction of the picture height"
+    )
 
 
 class SoundEvent(_Part):
-    """A sound: `level` is dBFS RMS over the event; `pitch` in Hz is needed by tone, reed and bell only."""
+    """A sound: `level` in dBFS RMS over its length; `pitch` in Hz, required for tone, reed and bell."""
 
-    start: Seconds
-    end: Seconds
+    start: SceneSeconds
+    end: SceneSeconds
     voice: Voice
     pitch: float | None = Field(default=None, ge=30, le=12000)
     level: float = Field(default=-18.0, ge=-70, le=-3)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _span((self.start, self.end))
+        _check_span((self.start, self.end))
         if self.pitch is None and self.voice in ("tone", "reed", "bell"):
             raise ValueError(f"a {self.voice} needs a pitch in Hz")
         return self
 
 
 class Cut(_Part):
-    """A cut: from `time` on the background has another colour."""
+    """A cut: from `time` the background has another colour."""
 
-    time: Seconds
+    time: SceneSeconds
     background: Colour
 
 
 class Scene(_Part):
-    """A whole scene; `audible` False leaves the clip without any sound track."""
+    """A whole scene; with `audible` False the clip has no sound track."""
 
     seconds: float = Field(gt=0, le=600)
     fps: float = Field(default=24, ge=1, le=120)
@@ -109,7 +113,7 @@ class Scene(_Part):
     shapes: list[Shape] = []
     sounds: list[SoundEvent] = []
     cuts: list[Cut] = []
-    flashes: list[Seconds] = []
+    flashes: list[SceneSeconds] = []
     audible: bool = True
 
     @model_validator(mode="after")
@@ -123,18 +127,18 @@ class Scene(_Part):
         return self
 
 
-class Rendered(NamedTuple):
+class RenderedScene(NamedTuple):
     """Frames (uint8[H, W, 3] RGB, one every 1/fps s) and samples (float32[n], mono, 48 kHz, -1..1)."""
 
-    frames: Iterator[Picture]
-    samples: Samples
+    frames: Iterator[FrameImage]
+    samples: AudioSamples
 
 
-def parse(data: dict[str, Any]) -> Scene:
+def parse_scene(data: dict[str, Any]) -> Scene:
     """A scene from JSON data.
 
     Raises:
-        SceneError: it is no valid scene; the message says where.
+        SceneError: the data is not a valid scene; the message names the place.
     """
     try:
         return Scene.model_validate(data)
@@ -144,34 +148,36 @@ def parse(data: dict[str, Any]) -> Scene:
         raise SceneError(f"This scene cannot be rendered: {where}: {first['msg']}") from error
 
 
-def render(scene: Scene) -> Rendered:
-    """The scene's frames and samples, the same at every call.
+def render_scene(scene: Scene) -> RenderedScene:
+    """The frames and samples of a scene, identical in every call.
 
     Raises:
         SceneError: the sounds together are louder than full scale.
     """
-    return Rendered(_frames(scene), _samples(scene))
+    return RenderedScene(_render_frames(scene), _render_samples(scene))
 
 
-def write(scene: Scene, path: Path | str) -> None:
-    """Render to an mp4 (H.264 yuv420p, AAC mono 48 kHz) whose picture and sound start and end together.
+def write_scene(scene: Scene, path: Path | str) -> None:
+    """Write a scene as mp4 (H.264 yuv420p, AAC mono 48 kHz); picture and sound start and end together.
 
     Args:
-        scene: what to render.
-        path: the file to write; it is replaced.
+        scene: the scene to render.
+        path: the file to write; an existing file is replaced.
 
     Raises:
         SceneError: the sounds together are louder than full scale.
     """
     import av
 
-    frames, samples = render(scene)
+    frames, samples = render_scene(scene)
     rate = Fraction(scene.fps).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast", "threads": "2"})
         video.width, video.height, video.pix_fmt = scene.width, scene.height, "yuv420p"
         video.time_base = video.codec_context.time_base = 1 / rate
-        sound = container.add_stream("aac", rate=RATE, layout="mono") if scene.audible else None
+        sound = None
+        if scene.audible:
+            sound = container.add_stream("aac", rate=RENDER_RATE, layout="mono")
         if sound is not None:
             sound.bit_rate = 192000
         heard = 0
@@ -179,9 +185,9 @@ def write(scene: Scene, path: Path | str) -> None:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base, frame.duration = index, 1 / rate, 1
             container.mux(video.encode(frame))
-            while sound is not None and heard < min(len(samples), (index + 1) / scene.fps * RATE):
+            while sound is not None and heard < min(len(samples), (index + 1) / scene.fps * RENDER_RATE):
                 block = av.AudioFrame.from_ndarray(samples[None, heard : heard + 1024], format="fltp", layout="mono")
-                block.sample_rate, block.pts, block.time_base = RATE, heard, Fraction(1, RATE)
+                block.sample_rate, block.pts, block.time_base = RENDER_RATE, heard, Fraction(1, RENDER_RATE)
                 container.mux(sound.encode(block))
                 heard += 1024
         container.mux(video.encode(None))
@@ -189,22 +195,24 @@ def write(scene: Scene, path: Path | str) -> None:
             container.mux(sound.encode(None))
 
 
-def _frames(scene: Scene) -> Iterator[Picture]:
+def _render_frames(scene: Scene) -> Iterator[FrameImage]:
     count = max(1, round(scene.seconds * scene.fps))
     white = np.full((scene.height, scene.width, 3), 255, np.uint8)
-    flashing = {index for flash in scene.flashes for index in _flash(flash, scene.fps)}
+    flashing = {index for flash in scene.flashes for index in _flash_frames(flash, scene.fps)}
     for index in range(count):
-        yield white.copy() if index in flashing else picture(scene, index / scene.fps)
+        yield white.copy() if index in flashing else draw_frame(scene, index / scene.fps)
 
 
-def _flash(time: float, fps: float) -> tuple[int, ...]:
-    """Frames that a flash whitens: one, and at 20 frames a second and more two, so that a 12 Hz grid cannot miss it."""
+def _flash_frames(time: float, fps: float) -> tuple[int, ...]:
+    """The frames of a flash: one, or two from 20 frames per second, so that sampling at 12 Hz cannot miss it."""
     first = math.ceil(time * fps - 1e-6)
-    return (first, first + 1) if fps >= 20 else (first,)
+    if fps >= 20:
+        return (first, first + 1)
+    return (first,)
 
 
-def picture(scene: Scene, time: float) -> Picture:
-    """What is seen at `time` (seconds), flashes aside: uint8[H, W, 3]."""
+def draw_frame(scene: Scene, time: float) -> FrameImage:
+    """The frame at `time` (seconds) without flashes, uint8[H, W, 3]."""
     background: Colour = scene.background
     for cut in sorted(scene.cuts, key=lambda cut: cut.time):
         if cut.time <= time + 1e-6:
@@ -212,22 +220,22 @@ def picture(scene: Scene, time: float) -> Picture:
     picture = np.empty((scene.height, scene.width, 3), np.uint8)
     picture[:] = RGB[background]
     for shape in scene.shapes:
-        _draw(picture, shape, _lift(shape, time))
+        _draw_shape(picture, shape, _lift(shape, time))
     return picture
 
 
 def _lift(shape: Shape, time: float) -> float:
-    """How high above its place the shape is, as a fraction of the picture's height."""
+    """The height of the shape above its place at `time`, as a fraction of the picture height."""
     for start, end in shape.moves:
         if start <= time < end:
-            return shape.rise + BOUNCE * abs(math.sin(math.pi * BOUNCES_A_SECOND * (time - start)))
+            return shape.rise + BOUNCE_HEIGHT * abs(math.sin(math.pi * BOUNCES_PER_SECOND * (time - start)))
     return 0.0
 
 
-def _draw(picture: Picture, shape: Shape, lift: float) -> None:
+def _draw_shape(picture: FrameImage, shape: Shape, lift: float) -> None:
     height, width = picture.shape[:2]
     side = max(2, round(shape.size * height))
-    mask = _mask(shape.shape, side)
+    mask = _shape_mask(shape.shape, side)
     left = round(shape.x * width - side / 2)
     top = round((shape.y - lift) * height - side / 2)
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
@@ -239,7 +247,7 @@ def _draw(picture: Picture, shape: Shape, lift: float) -> None:
 
 
 @lru_cache(maxsize=256)
-def _mask(shape: str, side: int) -> npt.NDArray[np.float64]:
+def _shape_mask(shape: str, side: int) -> npt.NDArray[np.float64]:
     """Coverage 0..1 of a shape in its square box, float64[side, side]; the edges are anti-aliased."""
     line = np.arange(side) + 0.5 - side / 2
     x, y = np.meshgrid(line, line)
@@ -255,15 +263,15 @@ def _mask(shape: str, side: int) -> npt.NDArray[np.float64]:
     return cover
 
 
-def _samples(scene: Scene) -> Samples:
-    count = round(scene.seconds * RATE)
+def _render_samples(scene: Scene) -> AudioSamples:
+    count = round(scene.seconds * RENDER_RATE)
     rng = np.random.default_rng(20250603)
-    mix = rng.standard_normal(count) * 10 ** (FLOOR / 20)
+    mix = rng.standard_normal(count) * 10 ** (NOISE_FLOOR_DB / 20)
     for sound in scene.sounds:
-        start, end = round(sound.start * RATE), min(round(sound.end * RATE), count)
+        start, end = round(sound.start * RENDER_RATE), min(round(sound.end * RENDER_RATE), count)
         if end <= start:
             raise SceneError(f"The sound at {sound.start} s is shorter than one sample; give it a longer span")
-        wave = waveform(sound.voice, sound.pitch or 0.0, end - start, rng)
+        wave = synthesize(sound.voice, sound.pitch or 0.0, end - start, rng)
         mix[start:end] += wave * (10 ** (sound.level / 20) / math.sqrt(float(np.mean(wave**2)) + 1e-20))
     peak = float(np.abs(mix).max(initial=0.0))
     if peak > 1.0:

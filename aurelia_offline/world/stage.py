@@ -1,8 +1,7 @@
-"""The stage of the mini world: its questions as data, their wording and its inverse, and the chain of hops behind.
+"""The questions of the mini world as data: their wording, and the parser from the wording back to the data.
 
-Four spots in a row, four turns of one second; in each turn one instrument sounds and the shape at its spot moves. A
-chain is what a question asks to be found out, hop by hop; what each hop finds is read off a `Table`, true or measured.
-Nothing here sees or hears.
+A clip shows a stage with four spots in a row and four turns of one second. In each turn one instrument sounds and the
+shape at its spot moves. A `TurnTable` holds this, true or measured; `stage_chain` finds answers in it.
 """
 
 import re
@@ -14,13 +13,12 @@ from typing import Literal, NamedTuple
 from aurelia_core.types import MediaRef
 
 Relation = Literal["right", "left", "after", "before"]
-Modality = Literal["audio", "visual", "both", "knowledge"]
 RANKS = ("loudest", "softest", "first", "last")
 RELATIONS: tuple[Relation, ...] = ("right", "left", "after", "before")
 
 
-class Names(NamedTuple):
-    """What things are called, and what every clip is like: seconds, width, height, fps (`perception/stage.toml`)."""
+class StageNames(NamedTuple):
+    """The names of instruments, spots, turns and numbers, the known facts, and the format of a clip (`stage.toml`)."""
 
     instruments: list[str]
     spots: list[str]
@@ -31,30 +29,30 @@ class Names(NamedTuple):
 
 
 @cache
-def names() -> Names:
+def stage_names() -> StageNames:
     """The names and facts of the stage."""
-    return Names(**tomllib.loads((files("aurelia_offline.world") / "stage.toml").read_text("utf-8")))
+    return StageNames(**tomllib.loads((files("aurelia_offline.world") / "stage.toml").read_text("utf-8")))
 
 
-class Turn(NamedTuple):
-    """One turn: which instrument sounds (None: nothing), at which spot a shape moves (0.., None: none), dBFS."""
+class StageTurn(NamedTuple):
+    """One turn: the instrument that sounds or None, the spot of the motion from 0 or None, the level in dBFS."""
 
     instrument: str | None
     spot: int | None
     level: float
 
 
-Table = tuple[Turn, ...]
+TurnTable = tuple[StageTurn, ...]
 
 
-class One(NamedTuple):
-    """Who is meant: a rank, an instrument's name or a spot's, and relations from there, the nearest to it first."""
+class Referent(NamedTuple):
+    """The instrument that is meant: a rank, or the name of an instrument or spot, and relations in order from there."""
 
     start: str
     path: tuple[Relation, ...] = ()
 
 
-class Asked(NamedTuple):
+class StageQuestion(NamedTuple):
     """A question.
 
     Attributes:
@@ -64,27 +62,29 @@ class Asked(NamedTuple):
     """
 
     kind: str
-    one: One = One("first")
-    other: One | None = None
+    one: Referent = Referent("first")
+    other: Referent | None = None
 
 
-def phrase(one: One) -> str:
-    """Who is meant, in words."""
-    said = f"the {one.start} instrument" if one.start in RANKS else f"the {one.start}"
-    if one.start in names().spots:
-        said = f"the instrument at spot {one.start}"
+def referent_text(one: Referent) -> str:
+    """The referent in words."""
+    text = f"the {one.start}"
+    if one.start in RANKS:
+        text = f"the {one.start} instrument"
+    if one.start in stage_names().spots:
+        text = f"the instrument at spot {one.start}"
     for relation in one.path:
-        said = f"the instrument {_RELATION[relation]} {said}"
-    return said
+        text = f"the instrument {_RELATION_WORDS[relation]} {text}"
+    return text
 
 
-_RELATION: dict[Relation, str] = {
+_RELATION_WORDS: dict[Relation, str] = {
     "right": "to the right of",
     "left": "to the left of",
     "after": "after",
     "before": "before",
 }
-_READ = {
+_READ_TEMPLATES = {
     "instrument": "Which instrument is {}?",
     "spot": "At which spot is {}?",
     "continent": "Which continent does {} come from?",
@@ -93,72 +93,72 @@ _READ = {
     "before": "How many instruments sound before {}?",
     "after": "How many instruments sound after {}?",
 }
-_PAIR = {"left": "Is {} to the left of {}?", "order": "Which sounds earlier, {} or {}?"}
-_PLAIN = {"odd": "What is odd in this clip?", "caption": "What happens, turn by turn?"}
+_PAIR_TEMPLATES = {"left": "Is {} to the left of {}?", "order": "Which sounds earlier, {} or {}?"}
+_PLAIN_QUESTIONS = {"odd": "What is odd in this clip?", "caption": "What happens, turn by turn?"}
 
 
-def worded(asked: Asked) -> str:
+def question_text(asked: StageQuestion) -> str:
     """The question in words."""
-    if asked.kind in _PLAIN:
-        return _PLAIN[asked.kind]
-    if asked.kind in _PAIR and asked.other is not None:
-        return _PAIR[asked.kind].format(phrase(asked.one), phrase(asked.other))
-    return _READ[asked.kind].format(phrase(asked.one))
+    if asked.kind in _PLAIN_QUESTIONS:
+        return _PLAIN_QUESTIONS[asked.kind]
+    if asked.kind in _PAIR_TEMPLATES and asked.other is not None:
+        return _PAIR_TEMPLATES[asked.kind].format(referent_text(asked.one), referent_text(asked.other))
+    return _READ_TEMPLATES[asked.kind].format(referent_text(asked.one))
 
 
 _DIALOGUE = re.compile(r"The dialogue about this clip so far: .* A: (\w+) The question now: (.*)")
 
 
-def follow_up(asked: Asked) -> str | None:
-    """The words of a question that is asked after an instrument was named; None where it is not about one by name."""
+def follow_up_text(asked: StageQuestion) -> str | None:
+    """The question with "it" in place of the instrument's name; None if it does not name exactly one instrument."""
     start = asked.one.start
-    if start not in names().instruments or asked.other is not None or asked.kind in _PLAIN:
+    if start not in stage_names().instruments or asked.other is not None or asked.kind in _PLAIN_QUESTIONS:
         return None
-    return re.sub(rf"\bthe {start}\b", "it", worded(asked))
+    return re.sub(rf"\bthe {start}\b", "it", question_text(asked))
 
 
-def understood(question: str) -> Asked | None:
-    """The question that these words ask; None when they are none of the stage's.
+def parse_stage_question(question: str) -> StageQuestion | None:
+    """The question that these words ask; None if it is not a question of the stage.
 
-    "It" in a question after a dialogue is what the dialogue's last answer names.
+    After a dialogue, "it" means the instrument that the dialogue's last answer names.
     """
-    said = " ".join(question.split())
-    if (talk := _DIALOGUE.fullmatch(said)) and talk[1] in names().instruments:
-        said = re.sub(r"\bit\b", f"the {talk[1]}", talk[2])
-    for kind, words in _PLAIN.items():
-        if said == words:
-            return Asked(kind)
-    for kind, words in _PAIR.items():
-        if found := re.fullmatch(_pattern(words), said):
-            ones = [_meant(part) for part in found.groups()]
+    text = " ".join(question.split())
+    if (talk := _DIALOGUE.fullmatch(text)) and talk[1] in stage_names().instruments:
+        text = re.sub(r"\bit\b", f"the {talk[1]}", talk[2])
+    for kind, words in _PLAIN_QUESTIONS.items():
+        if text == words:
+            return StageQuestion(kind)
+    for kind, words in _PAIR_TEMPLATES.items():
+        if found := re.fullmatch(_template_pattern(words), text):
+            ones = [_parse_referent(part) for part in found.groups()]
             if ones[0] and ones[1]:
-                return Asked(kind, ones[0], ones[1])
-    for kind, words in _READ.items():
-        if (found := re.fullmatch(_pattern(words), said)) and (one := _meant(found[1])):
-            return Asked(kind, one)
+                return StageQuestion(kind, ones[0], ones[1])
+    for kind, words in _READ_TEMPLATES.items():
+        if (found := re.fullmatch(_template_pattern(words), text)) and (one := _parse_referent(found[1])):
+            return StageQuestion(kind, one)
     return None
 
 
-def staged(question: str, clip: MediaRef) -> bool:
-    """Whether a question and a clip are of the mini world, as far as wording and size tell."""
-    like = names().clip
+def is_stage_question(question: str, clip: MediaRef) -> bool:
+    """Whether a question and a clip belong to the mini world, judged by wording and clip format."""
+    like = stage_names().clip
     alike = abs(clip["duration"] - like["seconds"]) < 0.1 and clip["has_audio"]
     same = all(clip[side] == like[side] for side in ("width", "height", "fps"))
-    # Whoever asks for steps of the target's own says so behind the question.
-    return alike and same and understood(question[: question.rfind("?") + 1]) is not None
+    # The request for the target's own steps follows the question mark.
+    return alike and same and parse_stage_question(question[: question.rfind("?") + 1]) is not None
 
 
-def _pattern(words: str) -> str:
+def _template_pattern(words: str) -> str:
     return re.escape(words).replace(r"\{\}", "(.+?)").replace(r"{}", "(.+?)")
 
 
-def _meant(said: str) -> One | None:
+def _parse_referent(text: str) -> Referent | None:
     path: list[Relation] = []
-    while found := re.fullmatch(r"the instrument (to the right of|to the left of|after|before) (.+)", said):
-        path.append(next(relation for relation in RELATIONS if _RELATION[relation] == found[1]))
-        said = found[2]
-    known = names()
+    while found := re.fullmatch(r"the instrument (to the right of|to the left of|after|before) (.+)", text):
+        path.append(next(relation for relation in RELATIONS if _RELATION_WORDS[relation] == found[1]))
+        text = found[2]
+    known = stage_names()
     for start in (*RANKS, *known.instruments, *known.spots):
-        if said == phrase(One(start)):
-            return One(start, tuple(reversed(path)))
+        if text == referent_text(Referent(start)):
+            return Referent(start, tuple(reversed(path)))
     return None

@@ -1,22 +1,32 @@
-"""The chain of hops behind a question of the mini world's stage, and what each hop finds on a table of turns."""
+"""The chain of hops behind a question of the mini world, and the finding of each hop in a table of turns."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import product
 from typing import Literal, NamedTuple
 
-from aurelia_offline.world.stage import RANKS, RELATIONS, Asked, Modality, One, Relation, Table, names, phrase
+from aurelia_core.types import Modality
+from aurelia_offline.world.stage import (
+    RANKS,
+    RELATIONS,
+    Referent,
+    Relation,
+    StageQuestion,
+    TurnTable,
+    referent_text,
+    stage_names,
+)
 
 
 class Hop(NamedTuple):
     """One step of a chain.
 
     Attributes:
-        text: what is to be found.
-        value: what was found, by its name; "" without a table.
-        kind: what kind of thing that is.
-        modality: by which sense it is found.
-        via: the turns over which a small model finds it, by name; "" where it needs none.
+        text: the task.
+        value: the finding; "" without a table.
+        kind: the kind of the finding (instrument, spot, turn, ...).
+        modality: the sense that the hop needs.
+        via: the names of the turns that a small model writes down on the way; "" if none.
     """
 
     text: str
@@ -26,17 +36,17 @@ class Hop(NamedTuple):
     via: str = ""
 
 
-class Missing(Exception):
-    """The clip has no such thing: nothing is to the right of the last spot."""
+class MissingReferent(Exception):
+    """The clip has nothing that fits, for example to the right of the last spot."""
 
 
-ODD = {"mute": "a move without a sound", "still": "a sound without a move", "none": "nothing"}
+ODD_FINDINGS = {"mute": "a move without a sound", "still": "a sound without a move", "none": "nothing"}
 
 
-class _Walk:
-    """Walks a chain on a table, or without one: then every value is "" and only the texts count."""
+class _ChainWalk:
+    """Follows a chain through a table. Without a table every value is "" and only the texts matter."""
 
-    def __init__(self, table: Table | None) -> None:
+    def __init__(self, table: TurnTable | None) -> None:
         self.table = table
         self.hops: list[Hop] = []
         self.turn = 0
@@ -44,67 +54,83 @@ class _Walk:
         self.name = "it"
 
     def put(
-        self, text: str, value: Callable[[Table], str], kind: str, modality: Modality, via: Sequence[int] = ()
+        self, text: str, value: Callable[[TurnTable], str], kind: str, modality: Modality, via: Sequence[int] = ()
     ) -> None:
-        said = value(self.table) if self.table is not None else ""
-        turns = " ".join(names().turns[turn] for turn in via) if self.table is not None else ""
-        self.hops.append(Hop(text, said, kind, modality, turns))
+        value_text, turns = "", ""
+        if self.table is not None:
+            value_text = value(self.table)
+            turns = " ".join(stage_names().turns[turn] for turn in via)
+        self.hops.append(Hop(text, value_text, kind, modality, turns))
         self.name = "it"
 
     def begin(self, start: str) -> None:
-        known = names()
+        known = stage_names()
         if start in known.instruments:
-            self._go(lambda table: _only(i for i, turn in enumerate(table) if turn.instrument == start))
+            self._go(lambda table: _require_one(i for i, turn in enumerate(table) if turn.instrument == start))
             self.at, self.name = "name", f"the {start}"
         elif start in known.spots:
-            self._go(lambda table: _only(i for i, turn in enumerate(table) if turn.spot == known.spots.index(start)))
+            self._go(
+                lambda table: _require_one(i for i, turn in enumerate(table) if turn.spot == known.spots.index(start))
+            )
             self.at, self.name = "spot", f"spot {start}"
         else:
-            self._go(lambda table: _ranked(table, start))
+            self._go(lambda table: _ranked_turn(table, start))
             self.at = "instrument"
             self.put(f"Find the {start} instrument.", self._instrument, "instrument", "audio")
 
-    def _go(self, find: Callable[[Table], int]) -> None:
+    def _go(self, find: Callable[[TurnTable], int]) -> None:
         if self.table is not None:
             self.turn = find(self.table)
 
-    def _instrument(self, table: Table) -> str:
-        return _there(table[self.turn].instrument)
+    def _instrument(self, table: TurnTable) -> str:
+        return _require_value(table[self.turn].instrument)
 
-    def _spot(self, table: Table) -> str:
+    def _spot(self, table: TurnTable) -> str:
         spot = table[self.turn].spot
-        return names().spots[spot] if spot is not None else _there(None)
+        if spot is not None:
+            return stage_names().spots[spot]
+        return _require_value(None)
 
     def to_spot(self) -> None:
         if self.at != "spot":
-            of = f"the spot of {self.name}" if self.at == "name" else "its spot"
+            of = "its spot"
+            if self.at == "name":
+                of = f"the spot of {self.name}"
             self.put(f"Find {of}.", self._spot, "spot", "both", [self.turn])
             self.at = "spot"
 
     def to_instrument(self) -> None:
         if self.at == "spot":
-            where = f"at {self.name}" if self.name != "it" else "there"
+            where = "there"
+            if self.name != "it":
+                where = f"at {self.name}"
             self.put(f"Find the instrument {where}.", self._instrument, "instrument", "both", [self.turn])
             self.at = "instrument"
 
     def move(self, relation: Relation) -> None:
         if relation in ("right", "left"):
             self.to_spot()
-            step = 1 if relation == "right" else -1
+            step = -1
+            if relation == "right":
+                step = 1
             self._go(
-                lambda table: _only(i for i, t in enumerate(table) if t.spot == (table[self.turn].spot or 0) + step)
+                lambda table: _require_one(
+                    i for i, t in enumerate(table) if t.spot == (table[self.turn].spot or 0) + step
+                )
             )
-            of = f"the spot to the {relation} of {self.name}" if self.name != "it" else f"the spot to its {relation}"
+            of = f"the spot to its {relation}"
+            if self.name != "it":
+                of = f"the spot to the {relation} of {self.name}"
             self.put(f"Find {of}.", self._spot, "spot", "visual")
             return
         self.to_instrument()
         before = self.turn
-        self._go(lambda table: _within(before + (1 if relation == "after" else -1), table))
+        self._go(lambda table: _require_turn(before + (1 if relation == "after" else -1), table))
         turns = [before, self.turn]
         self.put(f"Find the instrument {relation} {self.name}.", self._instrument, "instrument", "audio", turns)
         self.at = "instrument"
 
-    def who(self, one: One) -> None:
+    def who(self, one: Referent) -> None:
         self.name = "it"
         self.begin(one.start)
         for relation in one.path:
@@ -115,38 +141,40 @@ class _Walk:
             self.to_spot()
             return
         self.to_instrument()
-        if kind in names().facts:
-            facts, of = names().facts[kind], f"the {kind} of {self.name}" if self.at == "name" else f"its {kind}"
+        if kind in stage_names().facts:
+            facts, of = stage_names().facts[kind], f"the {kind} of {self.name}" if self.at == "name" else f"its {kind}"
             self.put(f"Recall {of}.", lambda table: facts[self._instrument(table)], kind, "knowledge")
 
     def the_turn(self) -> None:
         self.to_instrument()
-        of = f"the turn of {self.name}" if self.at == "name" else "its turn"
-        self.put(f"Find {of}.", lambda table: names().turns[self.turn], "turn", "audio")
+        of = "its turn"
+        if self.at == "name":
+            of = f"the turn of {self.name}"
+        self.put(f"Find {of}.", lambda table: stage_names().turns[self.turn], "turn", "audio")
 
 
-def chain(asked: Asked, table: Table | None = None) -> list[Hop]:
-    """The hops of a question, what each finds on the table beside it; without a table nothing is found.
+def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list[Hop]:
+    """The hops of a question with their findings in the table; without a table the findings are empty.
 
     Raises:
-        Missing: the table holds no such thing.
+        MissingReferent: the table holds nothing that fits.
     """
-    walk = _Walk(table)
-    known = names()
+    walk = _ChainWalk(table)
+    known = stage_names()
     if asked.kind == "odd":
         walk.put(
             "Check every turn for a sound.",
-            lambda t: _turns(i for i, x in enumerate(t) if not x.instrument),
+            lambda t: _turn_names(i for i, x in enumerate(t) if not x.instrument),
             "turn",
             "audio",
         )
         walk.put(
             "Check every turn for a move.",
-            lambda t: _turns(i for i, x in enumerate(t) if x.spot is None),
+            lambda t: _turn_names(i for i, x in enumerate(t) if x.spot is None),
             "turn",
             "visual",
         )
-        walk.put("Compare both.", lambda t: ODD[oddity(t)], "odd", "both")
+        walk.put("Compare both.", lambda t: ODD_FINDINGS[_find_oddity(t)], "odd", "both")
         return walk.hops
     if asked.kind == "caption":
         walk.put(
@@ -166,14 +194,16 @@ def chain(asked: Asked, table: Table | None = None) -> list[Hop]:
     if asked.kind in ("before", "after"):
         walk.the_turn()
         turn = walk.turn
-        many = turn if asked.kind == "before" else len(known.turns) - 1 - turn
+        many = turn
+        if asked.kind != "before":
+            many = len(known.turns) - 1 - turn
         walk.put(f"Count the turns {asked.kind} it.", lambda _: known.counts[many], "count", "audio")
     elif asked.kind == "left" and asked.other is not None:
         walk.to_spot()
         first = walk.turn
         walk.who(asked.other)
         walk.to_spot()
-        _differ(table, first, walk.turn)
+        _require_different(table, first, walk.turn)
         walk.put(
             "Compare the spots.",
             lambda t: "yes" if (t[first].spot or 0) < (t[walk.turn].spot or 0) else "no",
@@ -185,104 +215,119 @@ def chain(asked: Asked, table: Table | None = None) -> list[Hop]:
         first = walk.turn
         walk.who(asked.other)
         walk.the_turn()
-        _differ(table, first, walk.turn)
-        earlier = asked.one if first < walk.turn else asked.other
-        walk.put("Compare the turns.", lambda _: phrase(earlier), "one", "audio")
+        _require_different(table, first, walk.turn)
+        earlier = asked.other
+        if first < walk.turn:
+            earlier = asked.one
+        walk.put("Compare the turns.", lambda _: referent_text(earlier), "one", "audio")
     else:
         walk.read(asked.kind)
     return walk.hops
 
 
-def oddity(table: Table) -> str:
-    """What does not belong together: mute (a move without a sound), still (a sound without a move), or none."""
+def _find_oddity(table: TurnTable) -> str:
+    """The oddity of a table: mute (a motion without a sound), still (a sound without a motion), or none."""
     if any(turn.instrument is None for turn in table):
         return "mute"
-    return "still" if any(turn.spot is None for turn in table) else "none"
+    if any(turn.spot is None for turn in table):
+        return "still"
+    return "none"
 
 
-def options(asked: Asked) -> list[str]:
+def answer_options(asked: StageQuestion) -> list[str]:
     """The choices of a question, in a fixed order; [] for a caption."""
-    known = names()
+    known = stage_names()
     if asked.kind == "order" and asked.other is not None:
-        return [phrase(asked.one), phrase(asked.other)]
+        return [referent_text(asked.one), referent_text(asked.other)]
     fixed = {
         "instrument": known.instruments,
         "spot": known.spots,
         "before": known.counts,
         "after": known.counts,
         "left": ["yes", "no"],
-        "odd": list(ODD.values()),
+        "odd": list(ODD_FINDINGS.values()),
         "caption": [],
     }
-    return fixed[asked.kind] if asked.kind in fixed else list(known.facts[asked.kind].values())
+    if asked.kind in fixed:
+        return fixed[asked.kind]
+    return list(known.facts[asked.kind].values())
 
 
 @cache
-def compositions() -> tuple[Asked, ...]:
-    """Every kind of question, with instruments and spots standing for all of their names by the first of them."""
-    starts = (*RANKS, names().instruments[0], names().spots[0])
-    reads = ("instrument", "spot", *names().facts, "before", "after")
+def question_compositions() -> tuple[StageQuestion, ...]:
+    """All question forms; the first instrument and the first spot represent all names."""
+    starts = (*RANKS, stage_names().instruments[0], stage_names().spots[0])
+    reads = ("instrument", "spot", *stage_names().facts, "before", "after")
     paths: list[tuple[Relation, ...]] = [()]
     paths += [(relation,) for relation in RELATIONS]
     paths += [
         pair for pair in product(RELATIONS, repeat=2) if set(pair) not in ({"right", "left"}, {"after", "before"})
     ]
-    found = [Asked(read, One(start, path)) for start in starts for path in paths for read in reads]
-    found = [asked for asked in found if chain(asked) and not _idle(asked)]
+    found = [StageQuestion(read, Referent(start, path)) for start in starts for path in paths for read in reads]
+    found = [asked for asked in found if question_chain(asked) and not _answers_itself(asked)]
     pairs = [(a, b) for a in RANKS + starts[4:5] for b in RANKS + starts[4:5] if a != b or a not in RANKS]
-    found += [Asked(kind, One(a), One(b)) for kind in ("left", "order") for a, b in pairs if not _told(kind, a, b)]
-    return (*found, Asked("odd"), Asked("caption"))
+    found += [
+        StageQuestion(kind, Referent(a), Referent(b))
+        for kind in ("left", "order")
+        for a, b in pairs
+        if not _gives_order_away(kind, a, b)
+    ]
+    return (*found, StageQuestion("odd"), StageQuestion("caption"))
 
 
-def _idle(asked: Asked) -> bool:
-    """A question that answers itself: which instrument the bell is, what comes before the first."""
+def _answers_itself(asked: StageQuestion) -> bool:
+    """Whether a question answers itself or has no answer: which instrument the bell is, what comes before the first."""
     one = asked.one
     near = one.path[:1]
     if (one.start, *near) in {("first", "before"), ("last", "after")}:
         return True
     if one.start in ("first", "last") and not one.path and asked.kind in ("before", "after"):
         return True
-    same_name = asked.kind == "instrument" and one.start in names().instruments
-    return not one.path and (same_name or (asked.kind == "spot" and one.start in names().spots))
+    same_name = asked.kind == "instrument" and one.start in stage_names().instruments
+    return not one.path and (same_name or (asked.kind == "spot" and one.start in stage_names().spots))
 
 
-def _told(kind: str, first: str, second: str) -> bool:
+def _gives_order_away(kind: str, first: str, second: str) -> bool:
     return kind == "order" and bool({first, second} & {"first", "last"})
 
 
-def _only(found: Iterable[int]) -> int:
+def _require_one(found: Iterable[int]) -> int:
     for value in found:
         return value
-    raise Missing
+    raise MissingReferent
 
 
-def _there(value: str | None) -> str:
+def _require_value(value: str | None) -> str:
     if value is None:
-        raise Missing
+        raise MissingReferent
     return value
 
 
-def _within(turn: int, table: Table) -> int:
+def _require_turn(turn: int, table: TurnTable) -> int:
     if not 0 <= turn < len(table):
-        raise Missing
+        raise MissingReferent
     return turn
 
 
-def _differ(table: Table | None, first: int, second: int) -> None:
+def _require_different(table: TurnTable | None, first: int, second: int) -> None:
     if table is not None and first == second:
-        raise Missing
+        raise MissingReferent
 
 
-def _turns(found: Iterable[int]) -> str:
-    said = [names().turns[i] for i in found]
-    return ", ".join(said) or "none"
+def _turn_names(found: Iterable[int]) -> str:
+    value_text = [stage_names().turns[i] for i in found]
+    return ", ".join(value_text) or "none"
 
 
-def _ranked(table: Table, rank: str) -> int:
+def _ranked_turn(table: TurnTable, rank: str) -> int:
     sounding = [i for i, turn in enumerate(table) if turn.instrument is not None]
     if not sounding:
-        raise Missing
+        raise MissingReferent
     if rank in ("first", "last"):
-        return sounding[0] if rank == "first" else sounding[-1]
+        if rank == "first":
+            return sounding[0]
+        return sounding[-1]
     by_level = sorted(sounding, key=lambda i: table[i].level)
-    return by_level[-1] if rank == "loudest" else by_level[0]
+    if rank == "loudest":
+        return by_level[-1]
+    return by_level[0]

@@ -1,6 +1,6 @@
-"""The stage's table as measured in a clip: by turn which instrument sounds, how loud, and at which spot a shape moves.
+"""Measures the table of a mini world clip: for each turn the instrument, its loudness, and the spot of the motion.
 
-It reads an observation and nothing else; the truth about a clip is not known here.
+The only input is an observation of the clip.
 """
 
 import math
@@ -8,87 +8,102 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from aurelia_core.signals.observation import DetectedSound, Observation
-from aurelia_offline.answering.finding import WIDE
+from aurelia_offline.answering.finding import WIDE_EXTENT
 from aurelia_offline.questions.choices import UNKNOWN
-from aurelia_offline.world.stage import Table, Turn, names
+from aurelia_offline.world.stage import StageTurn, TurnTable, stage_names
 
-TURN = 1.0
-"""Seconds of a turn."""
-_ROOM = 0.1
-_CLICK, _WHOLE_BAND = 0.12, 12000.0
-_FULL, _PURE, _LOW = 2.5, 1.3, 400.0
-_LEAST = 0.15
-_SILENT = -99.0
+_TURN_SECONDS = 1.0
+"""Length of a turn, in seconds."""
+_LENGTH_TOLERANCE = 0.1
+_CLICK_SECONDS, _FULL_BAND_HZ = 0.12, 12000.0
+_FULL_TIMBRE, _PURE_TIMBRE, _LOW_PITCH_HZ = 2.5, 1.3, 400.0
+_MIN_MOTION_SECONDS = 0.15
+_SILENT_LEVEL = -99.0
 
 
-def staged(seen: Observation) -> Table | None:
-    """The table of a clip; None where the clip is not as long as the stage's, or nothing of it is measured.
+def measure_table(seen: Observation) -> TurnTable | None:
+    """The table of a clip; None if the clip has another length, or if nothing was measured.
 
-    An instrument is None in a turn without a sound and "unknown" where a sound has no timbre of the stage's, or where
-    nothing could be heard; a spot is None where no move is seen.
+    The instrument of a turn is None without a sound, and "unknown" if the timbre is unknown or if the turn was not
+    listened to. The spot is None if no motion was seen.
     """
-    count = len(names().turns)
-    if abs(seen.duration - count * TURN) > _ROOM:
+    count = len(stage_names().turns)
+    if abs(seen.duration - count * _TURN_SECONDS) > _LENGTH_TOLERANCE:
         return None
-    table = tuple(_turn(seen, number * TURN) for number in range(count))
-    return table if any(_known(turn) for turn in table) else None
+    table = tuple(_measure_turn(seen, number * _TURN_SECONDS) for number in range(count))
+    if any(_is_measured(turn) for turn in table):
+        return table
+    return None
 
 
-def _known(turn: Turn) -> bool:
-    return turn.instrument in names().instruments or turn.spot is not None
+def _is_measured(turn: StageTurn) -> bool:
+    return turn.instrument in stage_names().instruments or turn.spot is not None
 
 
-def _turn(seen: Observation, start: float) -> Turn:
-    sounds = [sound for sound in seen.sounds if _within(sound.start, sound.end, start)]
-    listened = sum(_shared(a, b, start) for a, b in seen.audio_spans) > TURN / 2
-    instrument = _instrument(sounds) if sounds else None if listened else UNKNOWN
-    return Turn(instrument, _spot(seen, start), _level(sounds, instrument) if sounds else _SILENT)
+def _measure_turn(seen: Observation, start: float) -> StageTurn:
+    sounds = [sound for sound in seen.sounds if _belongs_to_turn(sound.start, sound.end, start)]
+    listened = sum(_overlap_seconds(a, b, start) for a, b in seen.audio_spans) > _TURN_SECONDS / 2
+    if sounds:
+        instrument = _identify_instrument(sounds)
+    elif listened:
+        instrument = None
+    else:
+        instrument = UNKNOWN
+    return StageTurn(
+        instrument, _moving_spot(seen, start), _turn_level(sounds, instrument) if sounds else _SILENT_LEVEL
+    )
 
 
-def _shared(begin: float, end: float, start: float) -> float:
-    """How much of a stretch lies in the turn that begins at `start`, seconds."""
-    return max(0.0, min(end, start + TURN) - max(begin, start))
+def _overlap_seconds(begin: float, end: float, start: float) -> float:
+    """The overlap of a time span with the turn that begins at `start`, in seconds."""
+    return max(0.0, min(end, start + _TURN_SECONDS) - max(begin, start))
 
 
-def _within(begin: float, end: float, start: float) -> bool:
-    return _shared(begin, end, start) > min(0.5 * (end - begin), 0.4)
+def _belongs_to_turn(begin: float, end: float, start: float) -> bool:
+    return _overlap_seconds(begin, end, start) > min(0.5 * (end - begin), 0.4)
 
 
 def _energy(sound: DetectedSound) -> float:
     return (sound.end - sound.start) * 10 ** (sound.level / 10)
 
 
-def _instrument(sounds: Sequence[DetectedSound]) -> str:
-    """The instrument whose timbre most of the turn's energy has; a pure tone that is struck again is a bell's.
+def _identify_instrument(sounds: Sequence[DetectedSound]) -> str:
+    """The instrument whose timbre has most of the turn's energy; a repeated pure tone counts as a bell.
 
-    A look at a low rate cuts a bell's overtones off.
+    At a low sample rate a bell loses its overtones and sounds like a pure tone.
     """
     shares: dict[str, float] = {}
     for sound in sounds:
-        name = _timbre(sound)
+        name = _identify_timbre(sound)
         shares[name] = shares.get(name, 0.0) + _energy(sound)
     most = max(shares, key=lambda name: shares[name])
-    return "bell" if most == "flute" and sum(sound.pitch is not None for sound in sounds) > 1 else most
+    if most == "flute" and sum(sound.pitch is not None for sound in sounds) > 1:
+        return "bell"
+    return most
 
 
-def _timbre(sound: DetectedSound) -> str:
-    """A drum has no pitch; of pitched sounds a reed is low and full, a flute pure, a bell out of tune."""
+def _identify_timbre(sound: DetectedSound) -> str:
+    """The instrument by timbre: a drum has no pitch, a reed is low and full, a flute pure, a bell inharmonic."""
     if sound.pitch is None:
-        return "drum" if sound.sound_class == "click" else UNKNOWN
+        if sound.sound_class == "click":
+            return "drum"
+        return UNKNOWN
     fullness = sound.brightness / sound.pitch
-    if sound.harmonic and (fullness > _FULL or sound.pitch < _LOW):
+    if sound.harmonic and (fullness > _FULL_TIMBRE or sound.pitch < _LOW_PITCH_HZ):
         return "reed"
-    if fullness < _PURE:
+    if fullness < _PURE_TIMBRE:
         return "flute"
-    return UNKNOWN if sound.harmonic else "bell"
+    if sound.harmonic:
+        return UNKNOWN
+    return "bell"
 
 
-def _level(sounds: Sequence[DetectedSound], instrument: str | None) -> float:
-    """Loudness of a turn over the time that its strikes are played in, dBFS; of a drum also above what was heard."""
-    energy = sum(_energy(sound) * (_WHOLE_BAND / sound.brightness if instrument == "drum" else 1) for sound in sounds)
+def _turn_level(sounds: Sequence[DetectedSound], instrument: str | None) -> float:
+    """The level of a turn over the length of its strikes, dBFS; for a drum, extrapolated to the full band."""
+    energy = sum(_energy(sound) * (_FULL_BAND_HZ / sound.brightness if instrument == "drum" else 1) for sound in sounds)
     starts = sorted(sound.start for sound in sounds)
     if instrument == "drum":
-        seconds = _CLICK * len(sounds)
+        seconds = _CLICK_SECONDS * len(sounds)
     elif instrument == "bell" and len(sounds) > 1:
         seconds = len(sounds) * max(b - a for a, b in pairwise(starts))
     else:
@@ -96,12 +111,14 @@ def _level(sounds: Sequence[DetectedSound], instrument: str | None) -> float:
     return round(10 * math.log10(energy / max(seconds, 1e-3) + 1e-10), 1)
 
 
-def _spot(seen: Observation, start: float) -> int | None:
-    """The spot where something moves for longest in a turn."""
-    count = len(names().spots)
+def _moving_spot(seen: Observation, start: float) -> int | None:
+    """The spot with the longest motion in a turn, or None."""
+    count = len(stage_names().spots)
     moved = [0.0] * count
     for motion in seen.motions:
-        if motion.extent < WIDE:
-            moved[min(count - 1, int(motion.x * count))] += _shared(motion.start, motion.end, start)
+        if motion.extent < WIDE_EXTENT:
+            moved[min(count - 1, int(motion.x * count))] += _overlap_seconds(motion.start, motion.end, start)
     most = max(moved)
-    return moved.index(most) if most > max(_LEAST, 0.6 * min(seen.frame_gap, TURN)) else None
+    if most > max(_MIN_MOTION_SECONDS, 0.6 * min(seen.frame_gap, _TURN_SECONDS)):
+        return moved.index(most)
+    return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aurelia.server.fetch import Resolve, fetched
+from aurelia.server.fetch import Resolver, fetch_clip
 from aurelia_core.errors import MediaError
 from benchmarks.attack.row import Row
 from benchmarks.attack.witnesses import Server, answer, connections
@@ -41,11 +41,11 @@ def attack_addresses(clip: bytes, every: int = 1) -> list[Row]:
         return [_disguised(calls, clip, every), _redirected(clip, every), _changing(calls, clip, 20 // every)]
 
 
-def _tried(url: str, origins: list[str], resolve: Resolve | None = None) -> str:
+def _tried(url: str, origins: list[str], resolve: Resolver | None = None) -> str:
     """What the door says to an address: the type of its error, or "taken"."""
 
     async def take() -> int:
-        return sum([len(block) async for block in fetched(url, origins, resolve)])
+        return sum([len(block) async for block in fetch_clip(url, origins, resolve)])
 
     try:
         asyncio.run(take())

@@ -17,10 +17,10 @@ from typing import Any
 import av
 import numpy as np
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
 from aurelia_core.media.pool import close_decode_pools, shared_decode_pool
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import GIB, Settings
 from benchmarks.attack.elements import elements, replaced
 from benchmarks.attack.intake import held, looked_at, peak, summary, tell, wrong_with
@@ -212,9 +212,9 @@ QUICK = ("hours.mkv", "late-video.mkv", "wide.mp4", "samples.mp4")
 def _asked(store: ClipStore, settings: Settings, path: Path) -> None:
     """One question about a clip that was let in, by the keyless roles."""
     question: Any = {"video": str(path), "question": "How many sounds are heard?"}
-    desk = Desk(settings, store=store)
+    desk = ModelClient(settings, store=store)
     try:
-        asyncio.run(ask(question, make_context({"profile": "offline"}), desk=desk))
+        asyncio.run(answer_question(question, make_context({"profile": "offline"}), client=desk))
     finally:
         desk.ledger.close()
 

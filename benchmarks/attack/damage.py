@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aurelia.bench.costs import by_role
+from aurelia.bench.costs import costs_by_role
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Call, Ledger
+from aurelia_core.models.call_ledger import CallLedger, ModelCall
 from benchmarks.attack import machine
 from benchmarks.attack.machine import QUESTIONS, Site
 from benchmarks.attack.row import Row
@@ -104,7 +104,7 @@ def run_file(at: Site, parts: int, dice: random.Random, until: float) -> Row:
         with RunFile.open(path) as run:
             found = list(run.outcomes())
             assert [*run.records(), *run.marks()] and run.meta and run.bill() and run.reported() is not None
-        by_role(path)
+        costs_by_role(path)
         before = machine.calls(path)
         model = player()
         at.bench(model, path)
@@ -121,7 +121,7 @@ def ledger(at: Site, parts: int, dice: random.Random, until: float) -> Row:
 
     def all_of(model: Any) -> list[str]:
         async def ask() -> list[str]:
-            book = Ledger(path)
+            book = CallLedger(path)
             try:
                 return [(await book.call(_call(model, number))).message.text for number in range(30)]
             finally:
@@ -143,12 +143,12 @@ def ledger(at: Site, parts: int, dice: random.Random, until: float) -> Row:
     return trials(path, parts, dice, until, read).row("call ledger damaged")
 
 
-def _call(model: Any, number: int) -> Call:
+def _call(model: Any, number: int) -> ModelCall:
     from langchain_core.messages import HumanMessage
 
     fields = {"role": "target", "reasoning": None}
     message = HumanMessage(f"{number} " * 200, additional_kwargs={"request": fields})
-    return Call(model, "scripted:one", "target", "run", 0, [message])
+    return ModelCall(model, "scripted:one", "target", "run", 0, [message])
 
 
 def threads(at: Site, parts: int, dice: random.Random, until: float) -> Row:

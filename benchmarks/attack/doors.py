@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from benchmarks.attack.addresses import attack_addresses
 from benchmarks.attack.lures import files, names
@@ -69,7 +69,7 @@ class Stage:
         self.settings = Settings(home=folder / "home", media_roots=(self.root,), decode_workers=1)
         self.witness = Files([self.outside])
         self.context = make_context({"profile": "offline"})
-        self.desk = Desk(self.settings, store=ClipStore(self.settings))
+        self.desk = ModelClient(self.settings, store=ClipStore(self.settings))
 
     def __enter__(self) -> "Stage":
         """Is ready."""
@@ -105,8 +105,8 @@ class Stage:
         """`aurelia.run.ask.ask`, with the name as a clip and as a track."""
         video: Any = {"video": name, "question": "What is heard?"}
         track: Any = {"video": "good.mp4", "audio": [name], "question": "What is heard?"}
-        first = _tried(lambda: asyncio.run(ask(video, self.context, desk=self.desk))["answer"])
-        second = _tried(lambda: asyncio.run(ask(track, self.context, desk=self.desk))["answer"])
+        first = _tried(lambda: asyncio.run(answer_question(video, self.context, client=self.desk))["answer"])
+        second = _tried(lambda: asyncio.run(answer_question(track, self.context, client=self.desk))["answer"])
         return first if first.typed < second.typed or not first.error else second
 
     def command_line(self, name: str) -> Tried:

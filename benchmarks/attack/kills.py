@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from aurelia.bench.run_file import RunFile
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.attack import damage, machine
 from benchmarks.attack.outages import SCENE
 from benchmarks.attack.row import Row
@@ -175,7 +175,7 @@ def all_kills(folder: Path, questions: int, kills: int, minutes: float, seed: in
     dice, third = random.Random(seed), minutes * 20
     clip = folder / "media" / "duet.mp4"
     clip.parent.mkdir()
-    write(parse(SCENE), clip)
+    write_scene(parse_scene(SCENE), clip)
     rows: list[Row] = []
     place = Place(folder, clip, questions)
     try:

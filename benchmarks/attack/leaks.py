@@ -26,14 +26,14 @@ from urllib.parse import quote
 
 from aurelia.bench import export
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia.bench.score_run import mark_run
-from aurelia.report.build import build
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia.bench.score_run import score_run_file
+from aurelia.report.build import build_report
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.sanitize import REDACTED
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.attack import planted
 from benchmarks.attack.row import Row
 from state.context import ROLES, make_context
@@ -150,24 +150,31 @@ async def _benchmark(folder: Path, questions: int) -> None:
     ]  # fmt: skip
     file, out = folder / "bench.jsonl", folder / "x.run"
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    house = House(settings, None, {}, ClipStore(settings), no_wait)
-    context = make_context({**dict.fromkeys(ROLES, SPEC), "when_deaf": "evidence", "frames": 2, "max_iterations": 2})
+    house = RunResources(settings, None, {}, ClipStore(settings), no_wait)
+    context = make_context(
+        {**dict.fromkeys(ROLES, SPEC), "unsupported_modality": "evidence", "frames": 2, "max_iterations": 2}
+    )
     events: list[Any] = []
     await run_bench(file, out, context, Plan(), house, tell=events.append)
     (folder / "events").write_text(json.dumps(events))
     with contextlib.suppress(AureliaError):
-        await mark_run(out, house=house, judge=SPEC)
-    build([out], folder / "report")
+        await score_run_file(out, house=house, judge=SPEC)
+    build_report([out], folder / "report")
     for name in ("table.jsonl", "table.csv"):
-        export.table(out, folder / name)
-    export.training(out, folder / "training.jsonl", 1)
+        export.export_table(out, folder / name)
+    export.export_training_set(out, folder / "training.jsonl", 1)
 
 
 def _commands(folder: Path, home: Path) -> int:
     """Questions at the command line, kept in threads, with a good key, a wrong one and --debug; says how many."""
     (folder / "evil.toml").write_text(
         "\n".join(
-            [*(f'{role} = "{SPEC}"' for role in ROLES), 'when_deaf = "evidence"', "frames = 2", "max_iterations = 2"]
+            [
+                *(f'{role} = "{SPEC}"' for role in ROLES),
+                'unsupported_modality = "evidence"',
+                "frames = 2",
+                "max_iterations = 2",
+            ]
         )
     )
     ask = [
@@ -199,7 +206,7 @@ def _kept_words(command: list[str], where: Path, more: dict[str, str]) -> None:
 
 def runs(folder: Path, seed: int, questions: int, *, shell: bool) -> Row:
     """Runs full of errors, and a search through all that they leave."""
-    write(Scene.model_validate(DUET), folder / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), folder / "duet.mp4")
     server, commands = telling(random.Random(seed), 0.3), 0
     try:
         with (
@@ -227,7 +234,7 @@ def served(folder: Path, seed: int, questions: int) -> Row:
     """The same provider behind a real server with tokens: its log, its threads, its answers."""
     home = folder / "served"
     (home / "media").mkdir(parents=True)
-    write(Scene.model_validate(DUET), home / "media" / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), home / "media" / "duet.mp4")
     provider, said = telling(random.Random(seed), 0.3), []
     settings = {
         name: value
@@ -235,7 +242,7 @@ def served(folder: Path, seed: int, questions: int) -> Row:
         if name != "AURELIA_HOME"
     }
     settings |= {"LANGSMITH_TRACING": "false", "AURELIA_TOKENS": f"alice:{TOKEN}", "AURELIA_MODELS": "compatible:*"}
-    context = {**dict.fromkeys(ROLES, SPEC), "when_deaf": "evidence", "frames": 2, "max_iterations": 2}
+    context = {**dict.fromkeys(ROLES, SPEC), "unsupported_modality": "evidence", "frames": 2, "max_iterations": 2}
     try:
         with serving(home, **settings) as at:
             for number in range(questions):
@@ -270,7 +277,7 @@ def attack(minutes: float, seed: int) -> list[Row]:
         folder = Path(name)
         (folder / "run").mkdir()
         rows = [runs(folder / "run", seed, max(10, min(200, int(10 * minutes))), shell=True)]
-        write(Scene.model_validate(DUET), folder / "duet.mp4")
+        write_scene(Scene.model_validate(DUET), folder / "duet.mp4")
         rows += [served(folder, seed, 12)] if LANGGRAPH.exists() else []
         rows.append(asyncio.run(planted.threads(folder)))
         try:

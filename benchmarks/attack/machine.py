@@ -21,16 +21,16 @@ from unittest.mock import patch
 
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia.run.ask import ask
-from aurelia.run.checkpointers import kept
-from aurelia.run.history import told
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia.run.ask import answer_question
+from aurelia.run.checkpointers import open_checkpointer
+from aurelia.run.history import read_thread
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.attack.disks import closed, filled, limited, mounted
 from benchmarks.attack.outages import SCENE
 from benchmarks.attack.row import Row
@@ -60,7 +60,7 @@ class Site(NamedTuple):
 
     async def _bench(self, model: Any, out: Path, plan: Plan) -> Any:
         store = ClipStore(self.settings)
-        house = House(self.settings, None, {"scripted": lambda name, clips: model}, store, no_wait)
+        house = RunResources(self.settings, None, {"scripted": lambda name, clips: model}, store, no_wait)
         context = make_context(dict.fromkeys(ROLES, "scripted:one"))
         return await run_bench(self.folder / "bench.jsonl", out, context, plan, house)
 
@@ -69,13 +69,13 @@ class Site(NamedTuple):
         return asyncio.run(self._ask(model, threads, ledger or self.settings.ledger_file, context))
 
     async def _ask(self, model: Any, threads: Path, ledger: Path, context: dict[str, Any]) -> dict[str, Any]:
-        book = Ledger(ledger, sleep=no_wait)
-        desk = Desk(self.settings, providers={"scripted": lambda name, clips: model}, ledger=book)
+        book = CallLedger(ledger, sleep=no_wait)
+        desk = ModelClient(self.settings, providers={"scripted": lambda name, clips: model}, ledger=book)
         known = make_context({**dict.fromkeys(ROLES, "scripted:one"), **context})
         question: Any = {"video": "duet.mp4", "question": "What is heard?"}
         try:
-            async with kept(threads) as saver:
-                return await ask(question, known, desk=desk, thread="one", keep=saver)
+            async with open_checkpointer(threads) as saver:
+                return await answer_question(question, known, client=desk, thread="one", checkpointer=saver)
         finally:
             desk.close()
 
@@ -84,7 +84,7 @@ def site(folder: Path) -> Site:
     """A new one; its disk is an empty folder."""
     (folder / "media").mkdir(parents=True)
     (folder / "disk").mkdir()
-    write(parse(SCENE), folder / "media" / "duet.mp4")
+    write_scene(parse_scene(SCENE), folder / "media" / "duet.mp4")
     write_lines(folder / "bench.jsonl", [line(number) for number in range(QUESTIONS)])
     return Site(folder, folder / "disk")
 
@@ -216,8 +216,8 @@ def thread_in_the_past(at: Site) -> Row:
     async def state() -> Any:
         from graph.build import build_graph
 
-        async with kept(threads) as saver:
-            return await told(build_graph(checkpointer=saver), "one")
+        async with open_checkpointer(threads) as saver:
+            return await read_thread(build_graph(checkpointer=saver), "one")
 
     stopped = player(target=[AureliaError("no")])
     wrong(lambda: at.ask(stopped, threads, compare=False), at)

@@ -21,12 +21,12 @@ from unittest.mock import patch
 
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia_core.models.call_ledger import TRIES
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.models.google import chat as google_chat
 from aurelia_core.models.openai import factory as openai_make
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.attack.row import Row
 from benchmarks.attack.weather import Weather, gap, over_google, over_openai, total, tries
 from state.context import ROLES, make_context
@@ -61,7 +61,7 @@ def folder_of_clips(folder: Path) -> Path:
     """Small clips of a content each; every other one too large to travel inside a request to Google."""
     media = folder / "media"
     media.mkdir(exist_ok=True)
-    write(parse(SCENE), folder / "clip.mp4")
+    write_scene(parse_scene(SCENE), folder / "clip.mp4")
     content = (folder / "clip.mp4").read_bytes()
     for number in range(CLIPS):
         size = 1_100_000 if number % 2 else 16
@@ -88,10 +88,10 @@ def scaled(**environment: str) -> Iterator[None]:
         known = {name: value for name, value in os.environ.items() if name not in names}
         stack.enter_context(patch.dict(os.environ, {**known, **environment}, clear=True))
         for name, value in (
-            ("google_chat._ANSWER_SECONDS", SECONDS),
-            ("google_files.REQUEST_SECONDS", SECONDS),
-            ("google_heads.REQUEST_SECONDS", SECONDS),
-            ("openai_make._SECONDS", SECONDS),
+            ("google.chat._ANSWER_SECONDS", SECONDS),
+            ("google.files.REQUEST_SECONDS", SECONDS),
+            ("google.context_cache.REQUEST_SECONDS", SECONDS),
+            ("openai.factory._SECONDS", SECONDS),
         ):
             stack.enter_context(patch(f"aurelia_core.models.{name}", value))
         stack.enter_context(patch("aurelia.bench.rate_limits.LONGEST_PAUSE", 0.01))
@@ -100,7 +100,7 @@ def scaled(**environment: str) -> Iterator[None]:
 
 def patient(name: str, store: Any) -> Any:
     """Gemini whose waits for a file are scaled down."""
-    model: Any = google_chat.make(name, store)
+    model: Any = google_chat.make_gemini(name, store)
     model._uploads.sleep = lambda seconds: time.sleep(seconds / SCALE)
     return model
 
@@ -119,7 +119,7 @@ def run(folder: Path, out: str, numbers: Sequence[int], spec: str, **context: An
 
     settings = make_context({**dict.fromkeys(ROLES, spec), "max_iterations": ATTEMPTS, "frames": 2, **context})
     providers = {"google_genai": patient, "openai": dead}
-    house = House(Settings(home=folder / "home", allow_any_file=True), folder / "media", providers, sleep=sleep)
+    house = RunResources(Settings(home=folder / "home", allow_any_file=True), folder / "media", providers, sleep=sleep)
     file = records(folder, out, numbers)
     asyncio.run(run_bench(file, folder / out, settings, Plan(concurrency=AT_ONCE), house))
     with RunFile.open(folder / out) as stored:
@@ -197,7 +197,7 @@ def fallen_back(folder: Path, count: int, silent: bool) -> int:
             scaled(AURELIA_COMPATIBLE_URL=server.url, OPENAI_BASE_URL=address, OPENAI_API_KEY=OPENAI_KEY),
             patch("aurelia_core.models.openai.chat._LOOKUP_SECONDS", 0.3),
         ):
-            known = {**fallbacks, "when_deaf": "evidence", "max_iterations": 1}
+            known = {**fallbacks, "unsupported_modality": "evidence", "max_iterations": 1}
             outcomes = run(folder, f"fallen{silent}.run", range(count), DEAD_SPEC, **known)
         # A busy machine may need longer to be refused than is waited for.
         kinds = ("TimeoutError",) if silent else ("ConnectionError", "TimeoutError")
@@ -266,7 +266,7 @@ def rows(runs: list[Found]) -> list[Row]:
         row(f"answers (two a question, {asked // 2} questions) neither given nor a stored, typed failure",
             f"{len(wrong)} ({answered} answered, {asked - answered} failed)", "0", not wrong),
         row("scores that no evaluator gave", str(len(lies)), "0", not lies),
-        row(f"tries of one call, at most, of {len(calls)} calls", str(most), str(TRIES), most <= TRIES),
+        row(f"tries of one call, at most, of {len(calls)} calls", str(most), str(MAX_TRIES), most <= MAX_TRIES),
         row("requests of one try (a lost file or cache is put back), at most", str(sends), "4", sends <= 4),
         row(f"times that one call was asked in {ATTEMPTS} attempts, at most", str(again), str(ATTEMPTS),
             again <= ATTEMPTS),

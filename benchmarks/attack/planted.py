@@ -13,12 +13,12 @@ from typing import Any
 
 import ormsgpack
 
-from aurelia.run.ask import ask
-from aurelia.run.checkpointers import kept
-from aurelia.run.history import told
+from aurelia.run.ask import answer_question
+from aurelia.run.checkpointers import open_checkpointer
+from aurelia.run.history import read_thread
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from benchmarks.attack.row import Row
 from graph.build import build_graph
@@ -73,24 +73,24 @@ class _Victim:
         self.asked: Any = {"video": str(folder / "duet.mp4"), "question": "What is heard?"}
         self.context = make_context(dict.fromkeys(ROLES, "scripted:one"))
         model = scripted(target=[ValueError("gone"), "an answer"])
-        self.desk = Desk(settings, providers={"scripted": lambda name, store: model}, store=ClipStore(settings))
+        self.desk = ModelClient(settings, providers={"scripted": lambda name, store: model}, store=ClipStore(settings))
         self.mark, self.ran, self.tried = folder / "mark", 0, 0
 
     async def begin(self, where: str | Path) -> None:
         """Asks in a thread, which stays unfinished."""
-        async with kept(where) as keep:
+        async with open_checkpointer(where) as keep:
             with contextlib.suppress(AureliaError):
-                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, client=self.desk, thread=THREAD, checkpointer=keep)
 
     async def go_on(self, where: str | Path) -> None:
         """Reads the thread that something was planted in, and goes on with it."""
         self.tried += 1
-        async with kept(where) as keep:
+        async with open_checkpointer(where) as keep:
             # What is read may be nonsense now, which is no fault of the reader's.
             with contextlib.suppress(Exception):
-                await told(build_graph(desk=self.desk, checkpointer=keep), THREAD)
+                await read_thread(build_graph(client=self.desk, checkpointer=keep), THREAD)
             with contextlib.suppress(Exception):
-                await ask(self.asked, self.context, desk=self.desk, thread=THREAD, keep=keep)
+                await answer_question(self.asked, self.context, client=self.desk, thread=THREAD, checkpointer=keep)
         self.ran += self.mark.exists()
         self.mark.unlink(missing_ok=True)
 
@@ -211,7 +211,7 @@ def folders(source: Path, folder: Path) -> Row:
         template = place / "chat_template.jinja"
         if template.is_file():
             template.write_text(template.read_text("utf-8").replace("MARK", str(mark)), "utf-8")
-        loaded += asyncio.run(_loaded(Desk(settings, store=ClipStore(settings)), place, folder / "duet.mp4"))
+        loaded += asyncio.run(_loaded(ModelClient(settings, store=ClipStore(settings)), place, folder / "duet.mp4"))
         if mark.exists():
             ran.append(name)
             mark.unlink()
@@ -225,7 +225,7 @@ def folders(source: Path, folder: Path) -> Row:
     )
 
 
-async def _loaded(desk: Desk, place: Path, clip: Path) -> bool:
+async def _loaded(desk: ModelClient, place: Path, clip: Path) -> bool:
     """Asks a folder's model one question, and says whether that came as far as its weights."""
     from aurelia_core.models.local import loading as local_load
 
@@ -233,8 +233,8 @@ async def _loaded(desk: Desk, place: Path, clip: Path) -> bool:
     context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
     try:
         with contextlib.suppress(AureliaError):
-            await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+            await answer_question({"video": str(clip), "question": "What is heard?"}, context, client=desk)
         return bool(local_load._engines)
     finally:
         desk.close()
-        local_load.forget()
+        local_load.unload_all()

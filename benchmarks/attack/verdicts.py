@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.errors import ReplyError
-from aurelia_core.models.replies import VerdictReply, read
+from aurelia_core.models.replies import VerdictReply, parse_reply
 from benchmarks.attack.payloads import BREAKS, hostile
 from benchmarks.attack.row import Row
 
@@ -71,7 +71,7 @@ def _verdicts(dice: random.Random, count: int) -> Row:
         if dice.random() < 0.3:
             text = dice.choice(BREAKS).join(("I would say 10.", text, "So 10/10."))
         with suppress(ReplyError):
-            got += read(text, VerdictReply).score is not None
+            got += parse_reply(text, VerdictReply).score is not None
     return Row("text", f"replies that are no verdict, read as a score, of {count}", str(got), "0", got == 0)
 
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
-from aurelia_core.models.call_ledger import TRIES
+from aurelia_core.models.call_ledger import MAX_TRIES
 from tests.support.google_server import BLOCKED, ROLES, Gemini, error, gone, limited, reply
 from tests.support.openai_server import Fault, role_of
 from tests.support.scripted import reasoning, verdict
@@ -252,7 +252,7 @@ def tries(met: list[Met]) -> Tries:
             continue
         run_of_gone, now = 0, now + 1
         most = max(most, now)
-        if one.then in (ANSWERED, FINAL) or now == TRIES:
+        if one.then in (ANSWERED, FINAL) or now == MAX_TRIES:
             asked, now = asked + 1, 0
     return Tries(most, max(sends, 1), after, asked + (now > 0))
 

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_offline.critic.evaluate import evaluate
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.critic.evaluate import evaluate_caption
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.critic_captions import HELD_OUT
 from benchmarks.offline.critic_changes import Pair, pairs_of
 from benchmarks.offline.critic_scenes import facts_of, scene_of
@@ -53,7 +53,7 @@ def run(first: int, scenes: int, each: int, folder: Path) -> Iterator[Scored]:
     before: dict[str, Any] | None = None
     for seed in range(first, first + scenes):
         facts = facts_of(seed)
-        write(parse(scene_of(facts, seed)), folder / f"{seed}.mp4")
+        write_scene(parse_scene(scene_of(facts, seed)), folder / f"{seed}.mp4")
         clip = store.admit(folder / f"{seed}.mp4", kind="video")
         request = {"clip": clip, "tracks": [], "duration": clip["duration"], "has_audio": clip["has_audio"]}
         for style in (seed % HELD_OUT, HELD_OUT):
@@ -65,7 +65,7 @@ def run(first: int, scenes: int, each: int, folder: Path) -> Iterator[Scored]:
 
 
 def _score(request: dict[str, Any], text: str, store: ClipStore) -> int:
-    return evaluate({**request, "caption": text}, store)["score"] or 0
+    return evaluate_caption({**request, "caption": text}, store)["score"] or 0
 
 
 def _row(name: str, found: list[Scored]) -> str:

@@ -15,11 +15,11 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from graph.build import build_graph
 from state.context import Context
 
@@ -73,7 +73,7 @@ def even_windows(total: float) -> list[dict[str, float]]:
     return [{"start": i * step + (step - length) / 2, "end": i * step + (step + length) / 2} for i in range(4)]
 
 
-def unguided(desk: Desk, clip: Any, question: str, choices: list[str]) -> str:
+def unguided(desk: ModelClient, clip: Any, question: str, choices: list[str]) -> str:
     """The generator's answer after a first look and a second one that nothing guides."""
     context = Context()
     fields = {"role": "generator", "question": question, "choices": choices, "clip": clip, "tracks": []}
@@ -87,17 +87,17 @@ def unguided(desk: Desk, clip: Any, question: str, choices: list[str]) -> str:
 async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
     """Right or wrong for every question, by way of answering."""
     settings = Settings(home=folder / "home", allow_any_file=True)
-    desk = Desk(settings, store=ClipStore(settings))
-    graph = build_graph(desk=desk)
+    desk = ModelClient(settings, store=ClipStore(settings))
+    graph = build_graph(client=desk)
     right: dict[str, list[bool]] = {name: [] for name in ("one look", "two looks", "generator", "AURELIA")}
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
         scene = scene_of(seed)
         path = folder / f"{seed}.mp4"
-        write(parse(scene), path)
+        write_scene(parse_scene(scene), path)
         clip = desk.store.admit(str(path))
         for text, choices, truth in questions_of(scene):
             asked: Any = {"video": clip["id"], "question": text, "choices": choices}
-            result = await ask(asked, Context(max_iterations=3), graph=graph)
+            result = await answer_question(asked, Context(max_iterations=3), graph=graph)
             right["one look"].append(result["zero_shot_answer"] == truth)
             right["two looks"].append(unguided(desk, clip, text, choices) == truth)
             right["generator"].append(bool(result["best"]) and result["best"]["answer"] == truth)

@@ -20,7 +20,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 
 _LOOK_SECONDS = 2.5
 _FRAMES, _SAMPLES = 64, 48000
@@ -93,7 +93,7 @@ def score(questions: Iterable[dict[str, Any]], scenes: dict[str, Any], folder: P
         name = record["scene"]
         if name not in clips:
             path = folder / f"{name}.mp4"
-            write(Scene.model_validate(scenes[name]), path)
+            write_scene(Scene.model_validate(scenes[name]), path)
             clips[name] = store.admit(str(path), kind="video")
         choices = record.get("choices") or []
         answer = ask(chat, clips[name], record["question"], choices)["answer"]

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aurelia.bench.ablation import Question, ablate, grid
-from aurelia.bench.derive import Setting, derive
-from aurelia.bench.records import Record, Source, write_records
+from aurelia.bench.ablation import GridQuestion, ablate, setting_grid
+from aurelia.bench.derive import GridSetting, derive_loop_end
+from aurelia.bench.records import Record, RecordSource, write_records
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia.run.ask import ask
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Usage
 from graph.build import build_graph
 from state.context import Context, make_context
@@ -30,7 +30,7 @@ SCORES: dict[str, list[int | None]] = {
     "falling": [7, 7, 2, 10, 1],
     "hopeless": [None, None, None, None, None],
 }
-GRID = grid(range(1, 6), range(1, 11), ["steps"])
+GRID = setting_grid(range(1, 6), range(1, 11), ["steps"])
 
 
 def played() -> ScriptedChat:
@@ -63,7 +63,7 @@ async def by_length(record: Record, answer: str) -> list[Truth]:
 
 
 class Made(NamedTuple):
-    house: House
+    house: RunResources
     run: Path
     model: ScriptedChat
     calls: int
@@ -73,7 +73,9 @@ class Made(NamedTuple):
 async def made(tmp_path: Path, settings: Any, session_store: Any, duet: Path) -> Made:
     """A run of four questions with T = 5 and no early stop."""
     model = played()
-    house = House(settings, providers={"scripted": lambda name, store: model}, store=session_store, sleep=no_wait)
+    house = RunResources(
+        settings, providers={"scripted": lambda name, store: model}, store=session_store, sleep=no_wait
+    )
     await run_bench(
         records_in(tmp_path, duet), tmp_path / "full.run", context(early_stop=False, max_iterations=5), Plan(), house
     )
@@ -83,7 +85,12 @@ async def made(tmp_path: Path, settings: Any, session_store: Any, duet: Path) ->
 def records_in(folder: Path, clip: Path) -> Path:
     records = [
         Record(
-            id=name, column="avsd", video=str(clip), question=f"{name}?", answers=["x"], source=Source(dataset="made")
+            id=name,
+            column="avsd",
+            video=str(clip),
+            question=f"{name}?",
+            answers=["x"],
+            source=RecordSource(dataset="made"),
         )
         for name in SCORES
     ]
@@ -108,12 +115,12 @@ def billed(usage: Usage) -> list[int]:
 async def test_every_setting_of_the_grid_equals_a_real_run_there(made: Made, duet: Path, tmp_path: Path) -> None:
     found = {question.record.id: question for question in await ablate(made.run, GRID, made.house, by_length)}
     assert len(GRID) == 50 and found.keys() == SCORES.keys()
-    desk = Desk(made.house.settings, providers=made.house.providers, store=made.house.clips())
-    graph = build_graph(desk=desk)
+    desk = ModelClient(made.house.settings, providers=made.house.providers, store=made.house.clips())
+    graph = build_graph(client=desk)
     for setting in GRID:
         real = context(threshold=setting.threshold, max_iterations=setting.max_iterations, compare=False)
         for name, question in found.items():
-            result = await ask({"video": str(duet), "question": f"{name}?"}, real, desk=desk, graph=graph)
+            result = await answer_question({"video": str(duet), "question": f"{name}?"}, real, client=desk, graph=graph)
             at = question.at(setting)
             assert at, name
             end, told = at
@@ -140,7 +147,7 @@ async def test_the_grid_costs_at_most_a_third_more_calls_and_a_second_time_nothi
 
 
 async def test_bill_and_seconds_are_those_of_the_attempts_made(made: Made) -> None:
-    settings = [Setting(1, 8, "steps"), Setting(2, 8, "steps"), Setting(5, 10, "steps")]
+    settings = [GridSetting(1, 8, "steps"), GridSetting(2, 8, "steps"), GridSetting(5, 10, "steps")]
     questions = {question.record.id: question for question in await ablate(made.run, settings, made.house, by_length)}
     ends = [questions["rising"].ends[setting] for setting in settings]
     assert [billed(end.usage) for end in ends] == [[3, 30, 15], [7, 70, 35], [19, 190, 95]]
@@ -152,7 +159,7 @@ async def test_bill_and_seconds_are_those_of_the_attempts_made(made: Made) -> No
 
 
 async def test_what_is_injected_is_part_of_the_grid(made: Made) -> None:
-    settings = grid([1], [8], ["steps", "full"])
+    settings = setting_grid([1], [8], ["steps", "full"])
     await ablate(made.run, settings, made.house, by_length)
     injected = [
         fields["reasoning"]["answer"]
@@ -164,8 +171,8 @@ async def test_what_is_injected_is_part_of_the_grid(made: Made) -> None:
 
 async def test_a_target_that_fails_fails_only_where_it_was_asked_again(made: Made) -> None:
     made.model.script["target"] = [ModelError("scripted:one is out of order.")]
-    first: Question = (await ablate(made.run, grid([1, 5], [10], ["steps"]), made.house, by_length))[0]
-    again, own = (first.at(Setting(cap, 10, "steps")) for cap in (1, 5))
+    first: GridQuestion = (await ablate(made.run, setting_grid([1, 5], [10], ["steps"]), made.house, by_length))[0]
+    again, own = (first.at(GridSetting(cap, 10, "steps")) for cap in (1, 5))
     assert again and again[1].answer is None and "out of order" in (again[1].error or "")
     assert own and own[1].answer == "after Find rising-5."
 
@@ -173,10 +180,10 @@ async def test_a_target_that_fails_fails_only_where_it_was_asked_again(made: Mad
 async def test_a_run_that_stopped_before_a_setting_is_refused(made: Made, tmp_path: Path, duet: Path) -> None:
     out = tmp_path / "short.run"
     await run_bench(records_in(tmp_path, duet), out, context(threshold=5, max_iterations=3), Plan(), made.house)
-    at_most = grid([1, 2, 3], [1, 5], ["steps"])
+    at_most = setting_grid([1, 2, 3], [1, 5], ["steps"])
     assert len(await ablate(out, at_most, made.house, by_length)) == 4
     with pytest.raises(InputError, match="stopped after .* before T = 3, tau = 9"):
-        await ablate(out, grid([3], [9], ["steps"]), made.house, by_length)
+        await ablate(out, setting_grid([3], [9], ["steps"]), made.house, by_length)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +211,7 @@ async def test_no_agent_is_told_the_threshold_or_the_number_of_attempts(made: Ma
 
 
 def test_values_out_of_bounds_are_refused_by_name() -> None:
-    refuse: Callable[..., Any] = grid
+    refuse: Callable[..., Any] = setting_grid
     with pytest.raises(InputError, match="threshold"):
         refuse([1], [11], ["steps"])
 
@@ -213,7 +220,7 @@ def test_a_last_attempt_has_nothing_of_the_feedback_on_it() -> None:
     spent: Any = {**new_attempt(1)["usage"], "calls": 1, "cost_usd": 0.01}
     attempt: Any = {**new_attempt(1), "score": 9, "seconds": 3.0, "feedback_seconds": 1.0, "feedback_usage": spent}
     attempt |= {"usage": {**spent, "calls": 4, "cost_usd": 0.04}, "feedback": "Again.", "fallbacks": ["feedback"]}
-    end = derive([attempt], Setting(1, 8, "steps"))
+    end = derive_loop_end([attempt], GridSetting(1, 8, "steps"))
     last: Any = end.iterations[0]
     assert (end.seconds, end.usage["calls"], last["feedback"], last["fallbacks"]) == (2.0, 3, None, [])
     assert end.usage["cost_usd"] == pytest.approx(0.03)
@@ -222,5 +229,5 @@ def test_a_last_attempt_has_nothing_of_the_feedback_on_it() -> None:
 def test_an_attempt_of_an_older_run_has_no_feedback_bill() -> None:
     attempt: Any = {**new_attempt(1), "score": 9, "seconds": 2.0}
     del attempt["feedback_seconds"], attempt["feedback_usage"]
-    end = derive([attempt], Setting(1, 8, "steps"))
+    end = derive_loop_end([attempt], GridSetting(1, 8, "steps"))
     assert (end.seconds, end.stop_reason, end.usage["calls"]) == (2.0, "threshold", 0)

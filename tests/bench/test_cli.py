@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from aurelia.bench.progress import Display
+from aurelia.bench.progress import ProgressDisplay
 from aurelia.cli.main import main
 from tests.support.bench_runs import line, write_lines
 
@@ -110,7 +110,7 @@ def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
     count = {"answered": 2, "failed": 1, "unparsed": 0, "accuracy": 0.5}
     standing = {"arms": {"aurelia": count}, "done": 3, "to_do": 4, "usage": {"calls": 9, "cost_usd": 0.25}}
     end = {"stopped_by": "the budget of $0.2 is used up", "left": 1, "given_up": 0, "last_error": "no", "seconds": 5.0}
-    with Display(console) as display:
+    with ProgressDisplay(console) as display:
         display.event({"event": "start", "run": "x.run", "questions": 4, "left_out": 2})
         display.event({"event": "outcome", **standing})
         display.event({"event": "end", **standing, **end})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.rate_limits import Traffic
+from aurelia.bench.rate_limits import RateLimiter
 from aurelia_core.errors import ModelError, SettingsError
 
 
@@ -36,7 +36,9 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def call(traffic: Traffic, fault: Exception | None = None, spec: str = "a:one", seconds: float = 1.0) -> float:
+async def call(
+    traffic: RateLimiter, fault: Exception | None = None, spec: str = "a:one", seconds: float = 1.0
+) -> float:
     """One call of so many seconds: when it began."""
     try:
         async with traffic.gate(spec):
@@ -51,7 +53,7 @@ async def call(traffic: Traffic, fault: Exception | None = None, spec: str = "a:
 
 def test_calls_begin_in_order_at_the_rate_and_other_providers_are_free() -> None:
     async def work() -> tuple[list[float], float]:
-        traffic = Traffic(50, {"a": 120})
+        traffic = RateLimiter(50, {"a": 120})
         times = await asyncio.gather(*(call(traffic) for _ in range(42)), call(traffic, spec="b:one"))
         return times[:-1], times[-1]
 
@@ -67,7 +69,7 @@ def test_calls_begin_in_order_at_the_rate_and_other_providers_are_free() -> None
 
 def test_no_more_calls_at_once_than_allowed() -> None:
     async def work() -> list[float]:
-        traffic = Traffic(3)
+        traffic = RateLimiter(3)
         return await asyncio.gather(*(call(traffic) for _ in range(9)))
 
     assert play(work) == [0.0] * 3 + [1.0] * 3 + [2.0] * 3
@@ -76,7 +78,7 @@ def test_no_more_calls_at_once_than_allowed() -> None:
 @pytest.mark.parametrize("status", [429, 503, 529])
 def test_pushing_back_halves_once_a_round_and_going_well_adds_one(status: int) -> None:
     async def work() -> list[float]:
-        traffic = Traffic(8)
+        traffic = RateLimiter(8)
         limits = []
         for faults in (8, 4, 0, 0, 0):
             fault = ModelError("busy", transient=True, status=status) if faults else None
@@ -92,7 +94,7 @@ def test_pushing_back_halves_once_a_round_and_going_well_adds_one(status: int) -
 
 def test_the_limit_never_falls_below_one_nor_rises_above_the_most() -> None:
     async def work() -> tuple[float, float]:
-        traffic = Traffic(4)
+        traffic = RateLimiter(4)
         for _ in range(5):
             await call(traffic, ModelError("busy", transient=True, status=429))
         least = traffic.lanes["a"].limit
@@ -104,7 +106,7 @@ def test_the_limit_never_falls_below_one_nor_rises_above_the_most() -> None:
 
 def test_a_provider_that_asks_to_wait_is_left_alone_so_long() -> None:
     async def work() -> tuple[float, float, float]:
-        traffic = Traffic(8)
+        traffic = RateLimiter(8)
         await call(traffic, ModelError("busy", transient=True, retry_after=30.0))
         waited, other = await asyncio.gather(call(traffic), call(traffic, spec="b:one"))
         await call(traffic, ModelError("busy", retry_after=86_400.0))
@@ -115,7 +117,7 @@ def test_a_provider_that_asks_to_wait_is_left_alone_so_long() -> None:
 
 def test_other_faults_slow_nothing_down() -> None:
     async def work() -> float:
-        traffic = Traffic(8)
+        traffic = RateLimiter(8)
         await call(traffic, ModelError("no JSON", transient=True, status=500))
         return traffic.lanes["a"].limit
 
@@ -128,7 +130,7 @@ def test_other_faults_slow_nothing_down() -> None:
 def test_a_refused_key_is_reported_at_once(fault: Exception) -> None:
     async def work() -> tuple[Any, list[str]]:
         said: list[str] = []
-        traffic = Traffic(8, on_refused=lambda: said.append("refused"))
+        traffic = RateLimiter(8, on_refused=lambda: said.append("refused"))
         await call(traffic)
         assert traffic.refused is None
         await call(traffic, fault)
@@ -139,7 +141,7 @@ def test_a_refused_key_is_reported_at_once(fault: Exception) -> None:
 
 def test_a_closed_gate_lets_no_call_in_and_those_under_way_out() -> None:
     async def work() -> tuple[float, bool, int]:
-        traffic = Traffic(2)
+        traffic = RateLimiter(2)
         calls = [asyncio.create_task(call(traffic, seconds=5.0)) for _ in range(4)]
         await asyncio.sleep(1.0)
         traffic.close()

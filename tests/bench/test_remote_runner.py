@@ -14,10 +14,10 @@ import pytest
 
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia_core.errors import InputError, ModelError, SettingsError
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from state.context import make_context
 from tests.support.bench_runs import line, write_lines
 from tests.support.langgraph_server import Started, needs_server, started
@@ -47,9 +47,9 @@ class Place(NamedTuple):
     folder: Path
     servers: dict[str, Started]
 
-    def house(self, *servers: str, token: str | None = TOKEN) -> House:
+    def house(self, *servers: str, token: str | None = TOKEN) -> RunResources:
         settings = Settings(home=self.folder / "home", allow_any_file=True)
-        return House(settings, self.folder / "media", sleep=no_wait, servers=servers, token=token)
+        return RunResources(settings, self.folder / "media", sleep=no_wait, servers=servers, token=token)
 
     async def run(self, out: str, *servers: str, **more: Any) -> Any:
         house = self.house(*servers, token=more.pop("token", TOKEN))
@@ -73,8 +73,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     for name in ("media", "one", "two"):
         (folder / name).mkdir()
     third = {"start": 0.85, "end": 1.05, "voice": "tone", "pitch": 700.0, "level": -18.0}
-    write(Scene.model_validate(DUET), folder / "media" / "duet.mp4")
-    write(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), folder / "media" / "trio.mp4")
+    write_scene(Scene.model_validate(DUET), folder / "media" / "duet.mp4")
+    write_scene(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), folder / "media" / "trio.mp4")
     lines = [line(number, video=clip, **question) for number, (clip, question) in enumerate(QUESTIONS)]
     write_lines(folder / "bench.jsonl", lines)
     with started(folder / "one") as one, started(folder / "two", AURELIA_TOKENS=f"bench:{TOKEN}") as two:
@@ -162,7 +162,7 @@ async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_whe
                 later.enter_context(started(home, port=int(port)))
 
         events.clear()
-        monkeypatch.setattr(spread, "REST", 0.0)
+        monkeypatch.setattr(spread, "REST_SECONDS", 0.0)
         await place.run("joined.run", url, one, tell=start)
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert notes[1:] == [f"The server 127.0.0.1:{port} answers now and gets questions too."]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aurelia.bench.records import Record
-from aurelia.bench.run_file import Mark, Outcome, RunFile
+from aurelia.bench.run_file import Outcome, RunFile, StoredScore
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.types import NO_USAGE
 
@@ -62,15 +62,17 @@ def test_it_may_be_written_while_it_is_read_and_others_write(run: RunFile) -> No
     first = next(reading)
     with RunFile.open(run.path) as other:
         other.store_meta("reported", {})
-    run.store_marks([Mark(first.record, "aurelia", 0, "correct", 1.0, "rule")])
+    run.store_marks([StoredScore(first.record, "aurelia", 0, "correct", 1.0, "rule")])
     assert [found.record for found in reading] == ["a"]
     assert len(list(run.marks())) == 1
 
 
 def test_marks_come_back_and_are_replaced(run: RunFile) -> None:
-    first = Mark("a", "aurelia", 0, "correct", 1.0, "rule")
-    run.store_marks([first, Mark("b", "aurelia", 0, "correct", None, "unparsed", "no choice named")])
-    run.store_marks([Mark("a", "aurelia", 0, "bleu4", 0.5, "rule"), Mark("a", "aurelia", 0, "correct", 0.0, "judge")])
+    first = StoredScore("a", "aurelia", 0, "correct", 1.0, "rule")
+    run.store_marks([first, StoredScore("b", "aurelia", 0, "correct", None, "unparsed", "no choice named")])
+    run.store_marks(
+        [StoredScore("a", "aurelia", 0, "bleu4", 0.5, "rule"), StoredScore("a", "aurelia", 0, "correct", 0.0, "judge")]
+    )
     assert [(mark.record, mark.value, mark.how) for mark in run.marks("correct")] == [
         ("b", None, "unparsed"),
         ("a", 0.0, "judge"),

@@ -212,7 +212,7 @@ async def test_other_settings_are_refused_by_name(
 async def test_another_prompt_is_refused_by_name(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     place = bench(player())
     await place.run([line(1)])
-    monkeypatch.setattr("prompts.hashes", lambda: {"system": "new"})
+    monkeypatch.setattr("prompts.prompt_hashes", lambda: {"system": "new"})
     with pytest.raises(InputError, match=r"prompts\.system: [0-9a-f]{12} -> new"):
         await place.run([line(1)])
 

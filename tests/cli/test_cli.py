@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 
 TOP = {
     "answer", "choice", "zero_shot_answer", "stop_reason", "score", "best_iteration", "best", "leaks", "iterations",
@@ -24,7 +24,7 @@ USAGE = {"calls", "input_tokens", "output_tokens", "cost_usd", "media_uploads"}
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("demo") / "three shapes é.mp4"
-    write(parse(SCENE), path)
+    write_scene(parse_scene(SCENE), path)
     return path
 
 

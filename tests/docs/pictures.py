@@ -1,4 +1,4 @@
-"""`make pictures`: the pictures in docs/pictures, each from a real run, and the table of Studio's form.
+"""`make pictures`: the pictures in docs/pictures, each from a real run, and the table of settings.
 
 The graph is drawn by `aurelia graph --png`; the two terminals hold what the commands printed, colours and all; the
 report is a page built from an offline benchmark of rendered scenes, opened in a headless chromium. Nothing is drawn by
@@ -20,9 +20,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from aurelia.cli.trace_view import WIDTH as TRACE_WIDTH
+from aurelia.cli.trace_view import TRACE_WIDTH as TRACE_WIDTH
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.guidance import questions_of, scene_of
 from tests.docs import studio_form
 from tests.support.browser import browser, lacking, open_question, visit
@@ -51,12 +51,12 @@ def main(pictures: Path, work: Path) -> None:
     _aurelia(work, "graph", "--png", str(pictures.resolve() / "graph.png"))
     terminals(pictures, work)
     report(pictures / "report.png", work)
-    studio_form.renew(ROOT / "docs" / "studio.md")
+    studio_form.renew(ROOT / "docs" / "settings.md")
 
 
 def terminals(pictures: Path, work: Path) -> None:
     """The demo's question asked in a kept thread, and that thread's trace."""
-    write(parse(SCENE), work / "three-shapes.mp4")
+    write_scene(parse_scene(SCENE), work / "three-shapes.mp4")
     ask = ["ask", "--thread", "shapes", "--video", "three-shapes.mp4", "--question", QUESTION]
     for choice in CHOICES:
         ask += ["--choice", choice]
@@ -90,7 +90,7 @@ def report(picture: Path, work: Path) -> None:
 
 def _records(seed: int, work: Path) -> list[Mapping[str, Any]]:
     scene = scene_of(seed)
-    write(parse(scene), work / f"{seed}.mp4")
+    write_scene(parse_scene(scene), work / f"{seed}.mp4")
     kinds = ("counting", "place", "colour")
     return [
         {

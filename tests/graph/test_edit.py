@@ -87,7 +87,7 @@ async def test_a_whole_attempt_that_is_written_back_is_not_billed_twice(stage: A
 
 async def test_a_question_is_reworded_after_prepare_and_a_describer_is_still_asked(stage: Any) -> None:
     model = scripted(describer=["a tone"])
-    edited = Edited(stage(model), when_deaf="describe:scripted:one")
+    edited = Edited(stage(model), unsupported_modality="describe:scripted:one")
     await edited.run()
     state = await edited.before("describer", 0)
     fork = await edited.graph.aupdate_state(state.config, {"question": "What is seen?"}, as_node="prepare")
@@ -110,7 +110,7 @@ async def test_settings_of_a_later_run_of_the_thread_decide(stage: Any) -> None:
 
 async def test_a_thread_that_was_asked_nothing_says_so(stage: Any) -> None:
     graph = stage(scripted()).graph(InMemorySaver())
-    with pytest.raises(InputError, match="asked nothing yet"):
+    with pytest.raises(InputError, match="has no question yet"):
         await graph.aupdate_state(THREAD, {"question": "What?"}, as_node="prepare")
 
 
@@ -120,6 +120,7 @@ def over_http(test: Any) -> Any:
     return test
 
 
+@pytest.mark.slow
 @over_http
 async def test_studio_forks_a_served_thread_at_any_node(tmp_path: Path, duet: Path) -> None:
     from langgraph_sdk import get_client

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.models.call_ledger import TRIES
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import MAX_TRIES
+from aurelia_core.models.client import ModelClient
 from state.context import ROLES, Context, make_context
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import Gemini, error
@@ -29,12 +29,12 @@ def note(role: str, instead: str, spec: str = "openai:gpt-4o") -> str:
 
 async def test_the_fallback_answers_when_the_retries_are_used_up(place: Any) -> None:
     set_up = place()
-    set_up.server.faults.extend([Fault(500)] * TRIES)
+    set_up.server.faults.extend([Fault(500)] * MAX_TRIES)
     result = await set_up.ask(max_iterations=1, generator_fallback=MINI)
     attempt = result["iterations"][0]
     assert (attempt["score"], attempt["fallbacks"], attempt["error"]) == (9, ["generator"], None)
     assert result["warnings"][0].startswith(note("generator", MINI))
-    assert set_up.server.asked == TRIES + 5
+    assert set_up.server.asked == MAX_TRIES + 5
     assert [sent.body["model"] for sent in set_up.server.by("generator")] == ["gpt-4o-mini"]
     assert result["usage"]["calls"] == 5
 
@@ -65,9 +65,11 @@ async def test_every_role_may_have_one(stage: Any, role: str) -> None:
 
 async def both(set_up: Any, other: ScriptedChat, **context: Any) -> dict[str, Any]:
     providers = {"scripted": lambda name, store: set_up.model, "other": lambda name, store: other}
-    desk = Desk(set_up.desk.settings, providers=providers, store=set_up.desk.store, ledger=set_up.desk.ledger)
+    desk = ModelClient(set_up.desk.settings, providers=providers, store=set_up.desk.store, ledger=set_up.desk.ledger)
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    return await ask(question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), desk=desk)
+    return await answer_question(
+        question, make_context({**dict.fromkeys(ROLES, "scripted:one"), **context}), client=desk
+    )
 
 
 async def test_a_reply_that_stays_out_of_form_is_a_failure_too(stage: Any) -> None:
@@ -103,29 +105,30 @@ async def test_a_mistake_of_the_user_is_never_passed_on(stage: Any) -> None:
 
 async def test_the_fallbacks_reply_is_kept_and_free_the_second_time(place: Any) -> None:
     set_up = place()
-    set_up.server.faults.extend([Fault(500)] * TRIES)
+    set_up.server.faults.extend([Fault(500)] * MAX_TRIES)
     await set_up.ask(max_iterations=1, generator_fallback=MINI)
-    set_up.server.faults.extend([Fault(500)] * TRIES)
+    set_up.server.faults.extend([Fault(500)] * MAX_TRIES)
     again = await set_up.ask(max_iterations=1, generator_fallback=MINI)
     assert again["usage"]["calls"] == 0 and again["iterations"][0]["fallbacks"] == ["generator"]
 
 
 async def test_the_target_fallback_is_asked_in_the_form_that_it_wants(place: Any, stage: Any) -> None:
-    from targets import rows, target_for
+    from targets import find_target, target_rows
 
-    spec = next(pattern for row in rows().values() for pattern in row.models if "*" not in pattern)
+    spec = next(pattern for row in target_rows().values() for pattern in row.models if "*" not in pattern)
     assert (
-        target_for(spec).reasoning != rows()["default"].reasoning or target_for(spec).short != rows()["default"].short
+        find_target(spec).reasoning != target_rows()["default"].reasoning
+        or find_target(spec).short != target_rows()["default"].short
     )
     other = scripted(target=["there"])
     set_up = stage(scripted(target=[ValueError("gone")]))
     provider = spec.partition(":")[0]
     known = {"scripted": lambda name, store: set_up.model, provider: lambda name, store: other}
-    desk = Desk(set_up.desk.settings, providers=known, store=set_up.desk.store, ledger=set_up.desk.ledger)
+    desk = ModelClient(set_up.desk.settings, providers=known, store=set_up.desk.store, ledger=set_up.desk.ledger)
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
     roles = dict.fromkeys(ROLES, "scripted:one")
-    await ask(question, make_context({**roles, "target_fallback": spec, "compare": False}), desk=desk)
-    assert target_for(spec).short in other.heard[0][2][-1].text
+    await answer_question(question, make_context({**roles, "target_fallback": spec, "compare": False}), client=desk)
+    assert find_target(spec).short in other.heard[0][2][-1].text
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,7 @@ def test_fallbacks_are_plain_fields_of_the_form() -> None:
         make_context({"evaluator_fallback": "gemini"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["generator", "judge=offline:measure"])
 def test_the_command_line_takes_them_by_role(entry: str, duet: Path, tmp_path: Path) -> None:
     known = {**os.environ, "AURELIA_HOME": str(tmp_path), "OPENAI_API_KEY": KEY, "OMP_NUM_THREADS": "1"}

@@ -9,11 +9,11 @@ import pytest
 
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia.bench.threads import told_there
-from aurelia.run.ask import ask
-from aurelia.run.checkpointers import kept
-from aurelia.run.history import told
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia.bench.threads import read_question_thread
+from aurelia.run.ask import answer_question
+from aurelia.run.checkpointers import open_checkpointer
+from aurelia.run.history import read_thread
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -41,17 +41,19 @@ async def test_a_run_that_waits_goes_on_in_postgres(stage: Any, database: str, t
     first = stage(scripted(evaluator=[verdict(4), verdict(9)]))
     question: Any = {"video": str(first.clip), "question": "What is heard?"}
     context = make_context({**ROLES, "review": "reasoning"})
-    async with kept(database) as saver:
+    async with open_checkpointer(database) as saver:
         with pytest.raises(InputError, match="waits for a person"):
-            await ask(question, context, desk=first.desk, thread="one", keep=saver)
+            await answer_question(question, context, client=first.desk, thread="one", checkpointer=saver)
 
     async def accepts(pause: Any) -> Any:
         return {"action": "accept"}
 
     second = stage(scripted(), ledger=tmp_path / "another.sqlite")
-    async with kept(database) as saver:
-        result = await ask(question, context, desk=second.desk, thread="one", keep=saver, reviewer=accepts)
-        seen = await told(second.graph(saver), "one")
+    async with open_checkpointer(database) as saver:
+        result = await answer_question(
+            question, context, client=second.desk, thread="one", checkpointer=saver, reviewer=accepts
+        )
+        seen = await read_thread(second.graph(saver), "one")
     assert (result["answer"], result["zero_shot_answer"], result["score"]) == ("with", "without", 9)
     assert dict(second.model.said) == {"target": 1}
     assert result["usage"]["calls"] == 9
@@ -69,7 +71,7 @@ async def test_a_run_that_waits_goes_on_in_postgres(stage: Any, database: str, t
 )
 async def test_a_database_that_cannot_be_used_is_said_in_a_line_without_the_password(url: str) -> None:
     with pytest.raises(InputError, match="PostgreSQL database cannot be used: .") as caught:
-        async with kept(url):
+        async with open_checkpointer(url):
             pass
     for hidden in ("secret", "\n", "nowhere"):
         assert hidden not in str(caught.value)
@@ -79,9 +81,9 @@ async def test_a_database_that_goes_away_is_said_in_a_line(stage: Any, database:
     at = stage(scripted())
     question: Any = {"video": str(at.clip), "question": "What is heard?"}
     with pytest.raises(AureliaError, match="PostgreSQL database cannot be used: the connection is closed"):
-        async with kept(database) as saver:
+        async with open_checkpointer(database) as saver:
             await cast(Any, saver).conn.close()
-            await ask(question, make_context(ROLES), desk=at.desk, thread="two", keep=saver)
+            await answer_question(question, make_context(ROLES), client=at.desk, thread="two", checkpointer=saver)
 
 
 async def benched(folder: Path, clip: Path, model: Any, where: str, tell: Any = lambda event: None) -> list[Any]:
@@ -91,7 +93,7 @@ async def benched(folder: Path, clip: Path, model: Any, where: str, tell: Any = 
     file = write_lines(folder / "bench.jsonl", [line(number) for number in range(3)])
     settings = Settings(home=folder / "home", media_roots=(folder / "media",))
     providers = {"scripted": lambda name, store: model}
-    house = House(settings, None, providers, ClipStore(settings), no_wait, checkpoint=where)
+    house = RunResources(settings, None, providers, ClipStore(settings), no_wait, checkpoint=where)
     out = folder / "x.run"
     try:
         await run_bench(file, out, make_context(ROLES), Plan(concurrency=2), house, tell=tell)
@@ -112,7 +114,7 @@ async def test_a_benchmarks_questions_go_on_in_postgres_from_the_node_that_faile
         ("answered", "with")
     ] * 3
     assert dict(mended.said) == {"target": 6}
-    tree = await told_there(tmp_path / "x.run", "q1", database)
+    tree = await read_question_thread(tmp_path / "x.run", "q1", database)
     assert tree and (tree["stands"], tree["answer"], tree["elsewhere"]) == ("done", "with", 0)
     assert [node["node"] for node in tree["nodes"]].count("prepare") == 1
 

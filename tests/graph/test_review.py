@@ -7,9 +7,9 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from aurelia.run.history import told
+from aurelia.run.history import read_thread
 from aurelia_core.errors import InputError
-from nodes.review import MORE_ATTEMPTS, check
+from nodes.review import MAX_EXTRA_ATTEMPTS, check_review_answer
 from state.context import make_context
 from tests.support.scripted import reasoning, scripted, verdict
 
@@ -33,7 +33,7 @@ class Run:
 
     async def ran(self) -> Counter[str]:
         """How often each node ran: the ledger would hide a node that ran again."""
-        return Counter(node["node"] for node in (await told(self.graph, "one"))["nodes"])
+        return Counter(node["node"] for node in (await read_thread(self.graph, "one"))["nodes"])
 
     async def go(self, given: Any) -> dict[str, Any]:
         return dict(await self.graph.ainvoke(given, CONFIG, context=self.context))
@@ -115,7 +115,7 @@ async def test_sent_back_is_one_more_attempt_from_the_best_guided_by_the_person(
 async def test_another_attempt_can_be_had_so_often_and_then_it_is_said_why_not(stage: Any) -> None:
     run = Run(stage(scripted(evaluator=[verdict(2)])), max_iterations=1, compare=False)
     pause = paused(await run.start())
-    for _ in range(MORE_ATTEMPTS):
+    for _ in range(MAX_EXTRA_ATTEMPTS):
         assert pause["why_no_more"] is None
         pause = paused(await run.answer(action="again", feedback="Once more."))
     assert "4 attempts have been made" in pause["why_no_more"]
@@ -149,7 +149,7 @@ async def test_an_answer_that_cannot_be_used_is_said_and_the_pause_stays(
     run = Run(stage(scripted()))
     pause = paused(await run.start())
     with pytest.raises(InputError, match=said):
-        check(bad, pause)
+        check_review_answer(bad, pause)
     before = dict(run.model.said)
     for _ in range(2):
         with pytest.raises(InputError, match=said):
@@ -185,7 +185,7 @@ async def test_without_any_reasoning_a_person_may_write_one(stage: Any) -> None:
 
 async def test_a_review_needs_a_thread_that_is_kept(stage: Any) -> None:
     at = stage(scripted())
-    with pytest.raises(InputError, match="a thread that is kept"):
+    with pytest.raises(InputError, match="a stored thread"):
         await at.graph().ainvoke(
             {"video": str(at.clip), "question": "What is heard?"},
             context=make_context({**ROLES, "review": "reasoning"}),

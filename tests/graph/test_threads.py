@@ -11,10 +11,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
-from aurelia.run.ask import ask
-from aurelia.run.checkpointers import kept, plain_data
-from aurelia.run.history import told
-from aurelia.run.threads import before_verdict
+from aurelia.run.ask import answer_question
+from aurelia.run.checkpointers import open_checkpointer, plain_data_serializer
+from aurelia.run.history import read_thread
+from aurelia.run.threads import config_before_verdict
 from aurelia_core.errors import InputError, ModelError
 from state.context import make_context
 from tests.support.scripted import HANG, reasoning, scripted, verdict
@@ -29,14 +29,14 @@ def question(at: Any, text: str = "What is heard?") -> Any:
 async def in_thread(at: Any, where: Path, *, text: str = "What is heard?", reviewer: Any = None, **context: Any) -> Any:
     """One question in thread "one", kept in a file that is opened anew, as another process would."""
     events: list[Any] = []
-    async with kept(where) as saver:
+    async with open_checkpointer(where) as saver:
         settings = make_context({**ROLES, **context})
-        result = await ask(
+        result = await answer_question(
             question(at, text),
             settings,
-            desk=at.desk,
+            client=at.desk,
             thread="one",
-            keep=saver,
+            checkpointer=saver,
             reviewer=reviewer,
             on_event=events.append,
         )
@@ -103,23 +103,25 @@ async def test_a_review_is_asked_for_and_taken_up_again_in_another_process(stage
 async def test_a_threads_name_can_be_read(stage: Any, name: str) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="thread's name"):
-        await ask(question(at), make_context(ROLES), desk=at.desk, thread=name, keep=InMemorySaver())
+        await answer_question(
+            question(at), make_context(ROLES), client=at.desk, thread=name, checkpointer=InMemorySaver()
+        )
 
 
 async def test_a_thread_without_a_checkpointer_is_refused(stage: Any) -> None:
     at = stage(scripted())
-    with pytest.raises(InputError, match="Thread 'one' cannot be kept"):
-        await ask(question(at), make_context(ROLES), desk=at.desk, thread="one")
-    with pytest.raises(InputError, match="a thread that is kept"):
+    with pytest.raises(InputError, match="Thread 'one' cannot be stored"):
+        await answer_question(question(at), make_context(ROLES), client=at.desk, thread="one")
+    with pytest.raises(InputError, match="a stored thread"):
         await at.ask(review="reasoning")
 
 
 async def test_an_unknown_key_of_a_question_is_refused_with_the_nearest(stage: Any) -> None:
     at = stage(scripted())
     with pytest.raises(InputError, match="no 'choice': did you mean 'choices'"):
-        await ask({**question(at), "choice": ["a", "b"]}, make_context(ROLES), desk=at.desk)
+        await answer_question({**question(at), "choice": ["a", "b"]}, make_context(ROLES), client=at.desk)
     with pytest.raises(InputError, match="no 'zzz': there are video, question, audio, choices"):
-        await ask({**question(at), "zzz": 1}, make_context(ROLES), desk=at.desk)
+        await answer_question({**question(at), "zzz": 1}, make_context(ROLES), client=at.desk)
     with pytest.raises(InputError, match="treshold: there is no such setting; did you mean 'threshold'"):
         make_context({"treshold": 3})
     assert not at.model.said
@@ -132,13 +134,13 @@ async def test_a_fork_with_another_threshold_reuses_all_that_came_before(stage: 
     await graph.ainvoke(question(at), config, context=make_context({**ROLES, "threshold": 9}))
     before = dict(at.model.said)
     assert before == {"generator": 3, "summarizer": 3, "evaluator": 3, "feedback": 2, "target": 2}
-    fork = await before_verdict(graph, "one", 2)
+    fork = await config_before_verdict(graph, "one", 2)
     lower = await graph.ainvoke(None, fork, context=make_context({**ROLES, "threshold": 5}))
     assert (lower["stop_reason"], lower["score"], len(lower["iterations"])) == ("threshold", 6, 2)
     assert dict(at.model.said) == {**before, "target": 3}, "only the target had to answer, with the second reasoning"
     assert lower["best"]["answer"] == "r2 answer"
     higher = await graph.ainvoke(
-        None, await before_verdict(graph, "one", 1), context=make_context({**ROLES, "threshold": 3})
+        None, await config_before_verdict(graph, "one", 1), context=make_context({**ROLES, "threshold": 3})
     )
     assert (higher["score"], len(higher["iterations"])) == (4, 1)
     assert dict(at.model.said) == {**before, "target": 4}
@@ -156,13 +158,13 @@ async def test_a_fork_with_another_target_asks_that_target_and_nobody_else(stage
     assert dict(at.model.said) == {**before, "target": before["target"] + 2}
     assert (first["models"]["target"], second["models"]["target"]) == ("scripted:one", "scripted:two")
     assert (second["best"], second["iterations"]) == (first["best"], first["iterations"])
-    seen = await told(graph, "one")
+    seen = await read_thread(graph, "one")
     assert (seen["models"]["target"], seen["elsewhere"]) == ("scripted:two", 1)
 
 
 async def test_a_thread_that_has_no_such_attempt_cannot_be_forked_there(stage: Any) -> None:
     with pytest.raises(InputError, match="no attempt 7"):
-        await before_verdict(stage(scripted()).graph(InMemorySaver()), "one", 7)
+        await config_before_verdict(stage(scripted()).graph(InMemorySaver()), "one", 7)
 
 
 class Planted(BaseModel):
@@ -182,12 +184,12 @@ async def test_an_object_planted_in_a_threads_file_is_not_made(stage: Any, tmp_p
     with closing(sqlite3.connect(where)) as database, database:
         query = "SELECT rowid, type, checkpoint FROM checkpoints ORDER BY checkpoint_id DESC LIMIT 1"
         row, kind, packed = database.execute(query).fetchone()
-        checkpoint = plain_data().loads_typed((kind, packed))
+        checkpoint = plain_data_serializer().loads_typed((kind, packed))
         checkpoint["channel_values"]["answer"] = Planted()
         kind, packed = JsonPlusSerializer().dumps_typed(checkpoint)
         database.execute("UPDATE checkpoints SET type = ?, checkpoint = ? WHERE rowid = ?", (kind, packed, row))
     MADE.clear()
-    async with kept(where) as saver:
+    async with open_checkpointer(where) as saver:
         found: Any = await saver.aget(config)
         assert found["channel_values"]["question"] == "What is heard?"
         assert not isinstance(found["channel_values"]["answer"], Planted) and not MADE
@@ -199,7 +201,7 @@ async def test_an_object_planted_in_a_threads_file_is_not_made(stage: Any, tmp_p
     ("where", "said"),
     [
         ("mysql://user:secret@host/x", "a SQLite file or at a postgresql:// URL"),
-        ("{folder}", "cannot be kept in"),
+        ("{folder}", "cannot be stored in"),
         ("{file}", "file is not a database"),
     ],
 )
@@ -209,6 +211,6 @@ async def test_a_place_that_keeps_nothing_is_said_without_a_folder_or_a_key(
     (tmp_path / "file").write_text("no database, but long enough to be taken for one" * 99)
     named = where.format(folder=tmp_path, file=tmp_path / "file")
     with pytest.raises(InputError, match=said) as caught:
-        async with kept(named):
+        async with open_checkpointer(named):
             pass
     assert "secret" not in str(caught.value) and str(tmp_path) not in str(caught.value)

@@ -14,13 +14,12 @@ import pytest
 from langchain_core.tracers import LangChainTracer
 from PIL import Image
 
-from aurelia.cli.doctor import examine, lines
+from aurelia.cli.doctor import examine_machine, render_findings
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from graph.build import build_graph
-from graph.sender import Sender, cleaned, sender
-from graph.tracing import FEEDBACK, SHEET
+from graph.tracing import FEEDBACK_KEY, SHEET_ATTACHMENT, TraceClient, clean_span, make_trace_client
 from state.context import make_context
 from tests.support.langsmith_server import Sink, listening
 from tests.support.scripted import ScriptedChat, scripted, verdict
@@ -35,7 +34,7 @@ Traced = Callable[..., Any]
 def traced(stage: Callable[[ScriptedChat], Stage], monkeypatch: pytest.MonkeyPatch) -> Iterator[Traced]:
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
     with listening() as (sink, address):
-        teller: Sender = sender(api_url=address, api_key="none")
+        teller: TraceClient = make_trace_client(api_url=address, api_key="none")
 
         async def run(
             model: ScriptedChat, question: str = "What is heard?", sheet: bool = False, name: str = "", **context: Any
@@ -44,10 +43,12 @@ def traced(stage: Callable[[ScriptedChat], Stage], monkeypatch: pytest.MonkeyPat
             desk = at.desk
             if sheet:
                 settings = replace(desk.settings, trace_contact_sheet=True)
-                desk = Desk(settings, providers={"scripted": lambda *_: model}, store=desk.store, ledger=desk.ledger)
+                desk = ModelClient(
+                    settings, providers={"scripted": lambda *_: model}, store=desk.store, ledger=desk.ledger
+                )
             config: Any = {"callbacks": [LangChainTracer(client=teller)], **({"run_name": name} if name else {})}
             asked: Any = {"video": str(at.clip), "question": question}
-            await build_graph(desk=desk).ainvoke(asked, config, context=make_context({**ROLES, **context}))
+            await build_graph(client=desk).ainvoke(asked, config, context=make_context({**ROLES, **context}))
             teller.flush(timeout=20)
             return sink
 
@@ -83,7 +84,7 @@ async def test_a_trace_reads_like_the_paper(traced: Traced) -> None:
     assert set(told["prompts"]) >= {"generator", "evaluator"}
     assert "mine" in root["tags"]
     scored = [span for span in nodes if span["name"] == "evaluator"]
-    rated = {(mark["run_id"], mark["score"]) for mark in sink.feedback if mark["key"] == FEEDBACK}
+    rated = {(mark["run_id"], mark["score"]) for mark in sink.feedback if mark["key"] == FEEDBACK_KEY}
     assert rated == {(scored[0]["id"], 4), (scored[1]["id"], 9), (root["id"], 9)}
 
 
@@ -116,7 +117,7 @@ async def test_a_contact_sheet_goes_along_only_where_the_operator_wants_it(
     sink.spans.clear()
     sink = await traced(scripted(), sheet=True)
     ((run, name), (kind, content)) = next(iter(sink.attachments.items()))
-    assert (run, name, kind, len(sink.attachments)) == (sink.root()["id"], SHEET, "image/jpeg", 1)
+    assert (run, name, kind, len(sink.attachments)) == (sink.root()["id"], SHEET_ATTACHMENT, "image/jpeg", 1)
     page = Image.open(io.BytesIO(content)).convert("RGB")
     assert page.width > 4 * 160
     assert any(red > 180 and green < 60 for _, (red, green, _) in page.getcolors(page.width * page.height) or [])
@@ -138,9 +139,9 @@ def test_the_doctor_says_whether_runs_are_traced(
     monkeypatch.setenv("LANGSMITH_TRACING", tracing)
     monkeypatch.setenv("LANGSMITH_PROJECT", "mine")
     get_env_var.cache_clear()
-    found = examine(replace(settings, trace_contact_sheet=sheet))
+    found = examine_machine(replace(settings, trace_contact_sheet=sheet))
     get_env_var.cache_clear()
-    assert found["traces"].startswith(said) and f"Traces: {said}" in lines(found)
+    assert found["traces"].startswith(said) and f"Traces: {said}" in render_findings(found)
 
 
 @pytest.mark.parametrize(("said", "on"), [("", False), ("true", True), ("0", False), ("On", True)])
@@ -165,11 +166,12 @@ async def test_what_a_trace_says_of_a_call_is_said_once(traced: Traced) -> None:
 
 def test_texts_that_only_look_like_paths_stay() -> None:
     for text in ("a 4/10 score", "https://example.org/a/b", "either/or", "gemini/flash/8", "2 / 3", "</b></i>"):
-        assert cleaned(text) == text
-    assert cleaned(["/srv/clips/a.mp4"]) == ["[folder]/a.mp4"]
-    assert cleaned({"langgraph_path": 1, "attempt": 3}) == {"attempt": 3}
+        assert clean_span(text) == text
+    assert clean_span(["/srv/clips/a.mp4"]) == ["[folder]/a.mp4"]
+    assert clean_span({"langgraph_path": 1, "attempt": 3}) == {"attempt": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.enable_socket
 def test_the_command_line_sends_the_whole_trace_before_it_ends(duet: Path, tmp_path: Path) -> None:
     with listening() as (sink, address):

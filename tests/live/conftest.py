@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.live.scenario import Bill, Live
 
 TRUTH: dict[str, Any] = {
@@ -31,7 +31,7 @@ BILLS: list[Bill] = []
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds: the red circle moves while the only tone sounds, then the blue square in silence. 1.2 MB."""
     path = tmp_path_factory.mktemp("live") / "truth.mp4"
-    write(Scene.model_validate(TRUTH), path)
+    write_scene(Scene.model_validate(TRUTH), path)
     with path.open("ab") as file:
         file.write(struct.pack(">I4s", MORE_THAN_INLINE, b"free") + bytes(MORE_THAN_INLINE - 8))
     return path

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from aurelia import profiles
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError
-from aurelia_core.models.capabilities import lacking
-from aurelia_core.models.client import Desk
+from aurelia_core.models.capabilities import missing_requirements
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import ROLES
 
@@ -47,7 +47,7 @@ class Live:
 
     def __init__(self, clip: Path, home: Path, bills: list[Bill]) -> None:
         self.settings = Settings(home=home, allow_any_file=True)
-        self.clip, self.bills, self.desks = clip, bills, list[Desk]()
+        self.clip, self.bills, self.desks = clip, bills, list[ModelClient]()
 
     def close(self) -> None:
         for desk in self.desks:
@@ -56,9 +56,11 @@ class Live:
     def ask(self, what: str, profile: str = "offline", **context: Any) -> dict[str, Any]:
         """The result; at most two attempts."""
         known = {"threshold": 10, "max_iterations": 2, "frames": 8, "max_tokens": TOKENS, **context}
-        self.desks.append(Desk(self.settings))
+        self.desks.append(ModelClient(self.settings))
         question: Any = {"video": str(self.clip), "question": QUESTION, "choices": CHOICES}
-        result = asyncio.run(ask(question, profiles.context_for(profile, known), desk=self.desks[-1]))
+        result = asyncio.run(
+            answer_question(question, profiles.context_from_profile(profile, known), client=self.desks[-1])
+        )
         self.bills.append(Bill(what, result))
         return result
 
@@ -71,7 +73,7 @@ class Live:
 
 def needs(provider: str) -> None:
     """Skips, naming what this machine lacks."""
-    if lacks := lacking(provider):
+    if lacks := missing_requirements(provider):
         pytest.skip(f"{provider} lacks {', '.join(lacks)}")
 
 

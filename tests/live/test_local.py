@@ -19,13 +19,13 @@ def spec(variable: Any) -> str:
 
 
 def test_they_are_a_target(live: Live, spec: str) -> None:
-    result = live.ask(f"{spec} as the target", target=spec, when_deaf="evidence")
+    result = live.ask(f"{spec} as the target", target=spec, unsupported_modality="evidence")
     assert result["best"]["steps"] and result["answer"].strip() and result["zero_shot_answer"].strip()
     assert [role for role, _ in live.replies()].count("target") == 2
 
 
 def test_the_whole_loop(live: Live, spec: str) -> None:
-    settings = {**everyone(spec), "when_deaf": "evidence"}
+    settings = {**everyone(spec), "unsupported_modality": "evidence"}
     result = live.ask(f"{spec} in all roles", **settings)
     check_loop(live, result)
     check_again(live, spec, "offline", **settings)

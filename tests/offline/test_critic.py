@@ -6,10 +6,10 @@ import pytest
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
-from aurelia_offline.critic.evaluate import evaluate
-from aurelia_offline.critic.match import Fact
-from aurelia_offline.critic.score import Omission, strength
-from aurelia_offline.world.scene import parse, write
+from aurelia_offline.critic.evaluate import evaluate_caption
+from aurelia_offline.critic.matching import Fact
+from aurelia_offline.critic.score import Omission, caption_strength
+from aurelia_offline.world.scene import parse_scene, write_scene
 
 SCENE: dict[str, Any] = {
     "seconds": 5.0,
@@ -38,7 +38,7 @@ def clip(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> MediaRef
 
 
 def rendered(store: ClipStore, scene: dict[str, Any], path: Path) -> MediaRef:
-    write(parse(scene), path)
+    write_scene(parse_scene(scene), path)
     return store.admit(path, kind="video")
 
 
@@ -48,7 +48,7 @@ def request(clip: MediaRef, caption: str, *tracks: MediaRef) -> dict[str, Any]:
 
 
 def test_a_full_true_caption_has_the_highest_score(clip: MediaRef, store: ClipStore) -> None:
-    reply = evaluate(request(clip, TRUE), store)
+    reply = evaluate_caption(request(clip, TRUE), store)
     assert reply["score"] == 10
     assert reply["windows"] == []
 
@@ -71,7 +71,7 @@ def test_one_false_fact_costs_two_points_and_is_named(
     clip: MediaRef, store: ClipStore, right: str, wrong: str, told: str
 ) -> None:
     assert right in TRUE
-    reply = evaluate(request(clip, TRUE.replace(right, wrong)), store)
+    reply = evaluate_caption(request(clip, TRUE.replace(right, wrong)), store)
     assert reply["score"] <= 8
     assert told in reply["justification"]
 
@@ -79,11 +79,11 @@ def test_one_false_fact_costs_two_points_and_is_named(
 def test_two_false_facts_cost_more_than_one(clip: MediaRef, store: ClipStore) -> None:
     one = TRUE.replace("440 Hz", "660 Hz")
     two = one.replace("at the left", "at the right")
-    assert evaluate(request(clip, two), store)["score"] < evaluate(request(clip, one), store)["score"]
+    assert evaluate_caption(request(clip, two), store)["score"] < evaluate_caption(request(clip, one), store)["score"]
 
 
 def test_what_is_left_out_costs_and_is_pointed_at(clip: MediaRef, store: ClipStore) -> None:
-    reply = evaluate(request(clip, "A tone is heard from 1.0 s to 1.6 s, then a click at 3.0 s."), store)
+    reply = evaluate_caption(request(clip, "A tone is heard from 1.0 s to 1.6 s, then a click at 3.0 s."), store)
     assert reply["score"] < 8
     assert "a noise near 2.2 s" in reply["justification"]
     assert any(window["start"] <= 2.2 and window["end"] >= 2.6 for window in reply["windows"])
@@ -91,14 +91,14 @@ def test_what_is_left_out_costs_and_is_pointed_at(clip: MediaRef, store: ClipSto
 
 def test_windows_are_few_and_inside_the_clip(clip: MediaRef, store: ClipStore) -> None:
     lies = " ".join(f"A tone of 900 Hz at {time} s." for time in (0.1, 0.6, 1.9, 3.6, 4.2, 4.9))
-    windows = evaluate(request(clip, lies), store)["windows"]
+    windows = evaluate_caption(request(clip, lies), store)["windows"]
     assert 1 <= len(windows) <= 4
     assert all(0 <= window["start"] < window["end"] <= 5.0 for window in windows)
 
 
 @pytest.mark.parametrize("caption", ["A dog barks happily at the postman.", "", "She feels sad."])
 def test_nothing_that_can_be_checked_is_no_score(clip: MediaRef, store: ClipStore, caption: str) -> None:
-    reply = evaluate(request(clip, caption), store)
+    reply = evaluate_caption(request(clip, caption), store)
     assert reply["score"] is None
     assert "Nothing in this caption can be checked" in reply["justification"]
 
@@ -121,23 +121,23 @@ def test_nothing_that_can_be_checked_is_no_score(clip: MediaRef, store: ClipStor
     ],
 )
 def test_short_captions_of_people_are_ranked(clip: MediaRef, store: ClipStore, better: str, worse: str) -> None:
-    good, bad = (evaluate(request(clip, caption), store)["score"] for caption in (better, worse))
+    good, bad = (evaluate_caption(request(clip, caption), store)["score"] for caption in (better, worse))
     assert good > bad
 
 
 def test_a_clip_without_a_sound_track_is_silent(store: ClipStore, tmp_path: Path) -> None:
     mute = rendered(store, {"seconds": 2.0, "background": "blue", "audible": False}, tmp_path / "mute.mp4")
-    assert evaluate(request(mute, "There is no sound. Nothing moves."), store)["score"] == 10
-    assert evaluate(request(mute, "A loud beep is heard at 1 s."), store)["score"] <= 3
+    assert evaluate_caption(request(mute, "There is no sound. Nothing moves."), store)["score"] == 10
+    assert evaluate_caption(request(mute, "A loud beep is heard at 1 s."), store)["score"] <= 3
 
 
 def test_a_separate_track_replaces_the_clips_own_sound(clip: MediaRef, store: ClipStore, tmp_path: Path) -> None:
     other = {"seconds": 5.0, "sounds": [{"start": 4.0, "end": 4.5, "voice": "tone", "pitch": 880, "level": -20}]}
-    write(parse(other), tmp_path / "other.mp4")
+    write_scene(parse_scene(other), tmp_path / "other.mp4")
     track = store.admit(tmp_path / "other.mp4", kind="audio")
     caption = "One sound is heard: a tone of about 880 Hz from 4.0 s to 4.5 s. A red shape moves."
-    assert evaluate(request(clip, caption, track), store)["score"] == 10
-    assert evaluate(request(clip, caption), store)["score"] < 7
+    assert evaluate_caption(request(clip, caption, track), store)["score"] == 10
+    assert evaluate_caption(request(clip, caption), store)["score"] < 7
 
 
 def test_of_several_tracks_the_one_that_fits_the_motion_is_borne_out(
@@ -146,27 +146,39 @@ def test_of_several_tracks_the_one_that_fits_the_motion_is_borne_out(
     tracks = []
     for name, start in (("late", 3.5), ("fitting", 1.0)):
         sound = {"start": start, "end": start + 0.6, "voice": "tone", "pitch": 500, "level": -20}
-        write(parse({"seconds": 5.0, "sounds": [sound]}), tmp_path / f"{name}.mp4")
+        write_scene(parse_scene({"seconds": 5.0, "sounds": [sound]}), tmp_path / f"{name}.mp4")
         tracks.append(store.admit(tmp_path / f"{name}.mp4", kind="audio"))
     fits, late = (
-        evaluate(request(clip, f"The motion and the sound of track {letter} coincide.", *tracks), store)["score"]
+        evaluate_caption(request(clip, f"The motion and the sound of track {letter} coincide.", *tracks), store)[
+            "score"
+        ]
         for letter in "BA"
     )
     assert fits > late
 
 
 def test_evidence_is_gathered_once_a_clip(clip: MediaRef, store: ClipStore) -> None:
-    evaluate(request(clip, TRUE), store)
+    evaluate_caption(request(clip, TRUE), store)
     before = store.decode_count
-    evaluate(request(clip, "Nothing moves."), store)
+    evaluate_caption(request(clip, "Nothing moves."), store)
     assert store.decode_count == before
 
 
 def test_the_map_falls_with_contradiction_and_omission_and_rises_with_support() -> None:
     good, bad, gone = Fact(1.0, 1.0, "a"), Fact(-1.0, 1.0, "b"), Omission("c", (0.0, 1.0), 1.0)
-    assert 1 <= strength([bad] * 9, [gone] * 9) < strength([good, bad], []) < strength([good] * 5 + [bad], [])
-    assert strength([good] * 5, [gone] * 2) < strength([good] * 5, [gone]) < strength([good] * 5, []) == 10
-    assert strength([good], [gone] * 50) > 4
+    assert (
+        1
+        <= caption_strength([bad] * 9, [gone] * 9)
+        < caption_strength([good, bad], [])
+        < caption_strength([good] * 5 + [bad], [])
+    )
+    assert (
+        caption_strength([good] * 5, [gone] * 2)
+        < caption_strength([good] * 5, [gone])
+        < caption_strength([good] * 5, [])
+        == 10
+    )
+    assert caption_strength([good], [gone] * 50) > 4
 
 
 def test_true_captions_beat_those_with_one_fact_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

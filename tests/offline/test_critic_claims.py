@@ -1,8 +1,8 @@
 import pytest
 
+from aurelia_offline.critic.caption_parser import parse_caption
+from aurelia_offline.critic.caption_text import CLIP_END, normalize_caption, read_times
 from aurelia_offline.critic.claims import Claim
-from aurelia_offline.critic.readers import parse
-from aurelia_offline.critic.text import END, normalised, times_of
 
 SUMMARY = (
     "Three sounds are heard: a loud tone of about 440 Hz from 1.0 s to 1.6 s, then a soft noise from 2.2 s to 2.6 s, "
@@ -11,7 +11,7 @@ SUMMARY = (
 
 
 def claims(text: str, kind: str) -> list[Claim]:
-    return [claim for claim in parse(text).claims if claim.kind == kind]
+    return [claim for claim in parse_caption(text).claims if claim.kind == kind]
 
 
 def test_a_list_of_sounds_is_counted_described_and_ordered() -> None:
@@ -34,14 +34,14 @@ def test_a_list_of_sounds_is_counted_described_and_ordered() -> None:
         ("at the 2 second mark", ((2.0, None),)),
         ("at 0:03", ((3.0, None),)),
         ("1.0-1.6 s", ((1.0, 1.6),)),
-        ("from 3.1 s onwards", ((3.1, END),)),
+        ("from 3.1 s onwards", ((3.1, CLIP_END),)),
         ("until 2 s", ((0.0, 2.0),)),
         ("at 1.0 s, 2.0 s and 3.0 s", ((1.0, None), (2.0, None), (3.0, None))),
         ("three loud sounds at 440 Hz", ()),
     ],
 )
 def test_times_are_read_however_they_are_written(text: str, spans: tuple[tuple[float, float | None], ...]) -> None:
-    assert times_of(normalised(text)) == spans
+    assert read_times(normalize_caption(text)) == spans
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_times_are_read_however_they_are_written(text: str, spans: tuple[tuple[f
     ],
 )
 def test_each_kind_of_statement_is_read(text: str, kind: str, negated: bool, number: float | None) -> None:
-    (claim,) = parse(text).claims
+    (claim,) = parse_caption(text).claims
     assert (claim.kind, claim.negated, claim.number) == (kind, negated, number)
 
 
@@ -89,13 +89,13 @@ def test_silence_until_a_sound_ends_where_the_sound_starts() -> None:
 
 
 def test_names_of_objects_and_feelings_are_set_aside_and_counted() -> None:
-    found = parse("A woman smiles at her dog. They are happy.")
+    found = parse_caption("A woman smiles at her dog. They are happy.")
     assert (found.claims, found.unchecked) == ((), 2)
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "1", "at s", "then then, and:", "\n\n;", "no", "é—–’"])
 def test_no_text_makes_it_fail(text: str) -> None:
-    assert parse(text).unchecked >= 0
+    assert parse_caption(text).unchecked >= 0
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_no_text_makes_it_fail(text: str) -> None:
     ["A tone sounds from second 1.5 to second 2.", "A tone is heard from 1.5 s to 2 s.", "1.5 s to 2 s: a tone."],
 )
 def test_times_may_name_the_second_first(text: str) -> None:
-    (claim,) = parse(text).claims
+    (claim,) = parse_caption(text).claims
     assert claim.about.spans == ((1.5, 2.0),)
 
 
 def test_a_clause_without_a_verb_goes_on_with_the_motion_before_it() -> None:
-    claims = parse("A red circle moves at the left, then a blue one at the right.").claims
+    claims = parse_caption("A red circle moves at the left, then a blue one at the right.").claims
     moving = [claim.about.colours for claim in claims if claim.kind == "motion"]
     assert moving == [("red",), ("blue",)]
-    still = parse("A red circle moves at the left and there is a blue one at the right.").claims
+    still = parse_caption("A red circle moves at the left and there is a blue one at the right.").claims
     assert [claim.about.colours for claim in still if claim.kind == "motion"] == [("red",)]

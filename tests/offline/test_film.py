@@ -8,8 +8,8 @@ from aurelia_core.signals.look import observe_clip
 from aurelia_core.signals.observation import DetectedSound
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_offline.agents import inventory
-from aurelia_offline.critic.evaluate import evaluate
-from aurelia_offline.critic.readers import parse
+from aurelia_offline.critic.caption_parser import parse_caption
+from aurelia_offline.critic.evaluate import evaluate_caption
 from tests.support.rendered_clips import ORANGE, Film, shot
 
 FILMS = {
@@ -38,7 +38,7 @@ def filmed(request, store, tmp_path_factory):
 
 def said(store, clip, caption):
     fields = {"clip": clip, "tracks": [], "caption": caption, "duration": clip["duration"], "has_audio": True}
-    return evaluate(fields, store)
+    return evaluate_caption(fields, store)
 
 
 def side(film):
@@ -56,7 +56,7 @@ def test_the_generator_sees_the_body_and_not_the_camera(store, filmed, windows):
     assert seen.cuts == () and seen.flashes == ()
     if film.moves is None:
         assert seen.motions == ()
-        assert ("Nothing moves in the picture." in inventory.visible(seen)) == (film.drift == (0.0, 0.0))
+        assert ("Nothing moves in the picture." in inventory.describe_picture(seen)) == (film.drift == (0.0, 0.0))
         return
     assert seen.motions
     for motion in seen.motions:
@@ -121,7 +121,7 @@ def test_the_critic_marks_down_what_is_false(store, filmed):
 def test_a_low_or_half_tonal_sound_is_no_click_and_no_noise(store, filmed):
     film, clip = filmed
     seen = observe_clip(store, clip, None, [], 16, 48000)
-    told = " ".join([*inventory.heard(seen), *inventory.visible(seen)])
+    told = " ".join([*inventory.describe_audio(seen), *inventory.describe_picture(seen)])
     for never in (" click", " noise", "beats per minute", "large part of the picture", "There is a cut"):
         assert never not in told
 
@@ -142,7 +142,9 @@ def test_regular_sounds_have_one(onsets):
 
 
 def test_a_time_of_naught_is_no_denial():
-    assert [claim.negated for claim in parse("Something grey moves from 0 s to 2 s. There are 0 cuts.").claims] == [
+    assert [
+        claim.negated for claim in parse_caption("Something grey moves from 0 s to 2 s. There are 0 cuts.").claims
+    ] == [
         False,
         True,
     ]

@@ -4,16 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from aurelia.bench.records import Record, Source
-from aurelia_offline.study.arms import value_of
-from aurelia_offline.study.controls import controls, leaks, other
-from aurelia_offline.study.tables import chance, compared, group_of, hops_of
+from aurelia.bench.records import Record, RecordSource
+from aurelia_offline.study.conditions import answer_value
+from aurelia_offline.study.controls import make_controls, other_value, steps_leak
+from aurelia_offline.study.tables import chance_accuracy, comparison_table, group_label, hops_label
 
 
 def record(number: int, **more: Any) -> Record:
     known: dict[str, Any] = {"id": f"mini/{number}", "column": "av-geoiq", "video": f"{number}.mp4", "question": "Who?"}
     known |= {"choices": ["bell", "drum"], "answers": ["bell"], "category": "2 hops, never"}
-    return Record(source=Source(dataset="aurelia-mini"), **{**known, **more})
+    return Record(source=RecordSource(dataset="aurelia-mini"), **{**known, **more})
 
 
 def plan(*steps: tuple[str, str], answer: str = "bell") -> Any:
@@ -26,7 +26,7 @@ PLANS = {one.id: plan((f"Find thing {number}.", "two"), ("Look.", "bell")) for n
 
 
 def test_every_control_asks_what_it_says() -> None:
-    found = controls(RECORDS, PLANS)
+    found = make_controls(RECORDS, PLANS)
     assert [given.record.video for given in found["blind, steps"]] == ["2.mp4", "3.mp4", "0.mp4", "1.mp4"]
     assert all(given.reasoning is None for given in found["own steps"])
     assert all(given.record.question != "Who?" for given in found["own steps"])
@@ -39,25 +39,25 @@ def test_every_control_asks_what_it_says() -> None:
 
 def test_a_wrong_value_is_another_of_its_kind() -> None:
     rng = np.random.default_rng(0)
-    assert other("yes", rng) == "no" and other("bell, drum", rng) == "drum, bell"
-    assert other("euro", rng) in {"yen", "rand", "dollar"} and other("unknown", rng) == "unknown"
+    assert other_value("yes", rng) == "no" and other_value("bell, drum", rng) == "drum, bell"
+    assert other_value("euro", rng) in {"yen", "rand", "dollar"} and other_value("unknown", rng) == "unknown"
 
 
 def test_steps_leak_where_they_name_an_option_or_a_finding() -> None:
-    assert leaks(RECORDS[0], plan(("Find the spot of the drum.", "two")))
-    assert leaks(RECORDS[0], plan(("Find spot two.", "two")))
-    assert not leaks(RECORDS[0], plan(("Find the loudest instrument.", "bell"), ("Find its spot.", "unknown")))
+    assert steps_leak(RECORDS[0], plan(("Find the spot of the drum.", "two")))
+    assert steps_leak(RECORDS[0], plan(("Find spot two.", "two")))
+    assert not steps_leak(RECORDS[0], plan(("Find the loudest instrument.", "bell"), ("Find its spot.", "unknown")))
 
 
 def test_the_tables_figures() -> None:
     ones, none = {one.id: 1.0 for one in RECORDS}, {one.id: 0.0 for one in RECORDS}
-    told = compared("All", {"zero-shot": none, "steps": ones}, RECORDS, "zero-shot")
+    told = comparison_table("All", {"zero-shot": none, "steps": ones}, RECORDS, "zero-shot")
     assert "| steps | 4 | 100.0 [100.0, 100.0] | +100.0 [+100.0, +100.0] | 4 / 0 | 0.12 |" in told
-    assert (hops_of(RECORDS[0]), group_of(RECORDS[0]), chance(RECORDS)) == ("2 hops", "never", 0.5)
+    assert (hops_label(RECORDS[0]), group_label(RECORDS[0]), chance_accuracy(RECORDS)) == ("2 hops", "never", 0.5)
 
 
 def test_a_caption_is_worth_its_true_turns() -> None:
     true = record(9, column="av-captioning", choices=[], answers=["bell at one, then drum at two"])
-    assert value_of(true, "Answer: bell at one, then drum at three") == 0.5
-    assert value_of(true, "1. bell, drum 2. one, two\nAnswer: bell at one, then drum at two") == 1.0
-    assert value_of(true, None) == 0.0 and value_of(RECORDS[0], "Answer: bell") == 1.0
+    assert answer_value(true, "Answer: bell at one, then drum at three") == 0.5
+    assert answer_value(true, "1. bell, drum 2. one, two\nAnswer: bell at one, then drum at two") == 1.0
+    assert answer_value(true, None) == 0.0 and answer_value(RECORDS[0], "Answer: bell") == 1.0

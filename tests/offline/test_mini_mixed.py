@@ -11,11 +11,11 @@ from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.types import MediaRef
 from aurelia_offline.agents.chat import MeasuringChat
-from aurelia_offline.study.biased_agents import SENSES, keen
-from aurelia_offline.study.calibration import Scored, best_attempts, calibrated, error
-from aurelia_offline.study.loops import Runs, Study
-from aurelia_offline.study.mixed_agents import mixed
-from aurelia_offline.world import render, scene, world
+from aurelia_offline.study.biased_agents import SENSING_LIMITS, make_biased_agent
+from aurelia_offline.study.calibration import ScoredAttempt, best_attempts, calibration_error, calibration_table
+from aurelia_offline.study.loops import RunOutcomes, StudySettings
+from aurelia_offline.study.mixed_agents import run_mixed_agents
+from aurelia_offline.world import benchmark, mini_world, scene
 
 SEED = 500_000
 
@@ -23,33 +23,36 @@ SEED = 500_000
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory, session_store: ClipStore) -> MediaRef:
     path = tmp_path_factory.mktemp("keen") / "clip.mp4"
-    scene.write(world.staged(world.draw(SEED, odd=0)), path)
+    scene.write_scene(mini_world.clip_scene(mini_world.draw_clip(SEED, odd=0)), path)
     return session_store.admit(str(path))
 
 
 def test_each_agent_is_coarse_in_one_sense(clip: MediaRef, session_store: ClipStore) -> None:
     fields = {"clip": clip, "tracks": [], "frames": 16, "samples": 48000, "duration": clip["duration"]}
     whole = MeasuringChat(store=session_store)._observe(fields, [[]])
-    ears, eyes = (keen(name, session_store)._observe(fields, [[]]) for name in ("ears", "eyes"))
+    ears, eyes = (make_biased_agent(name, session_store)._observe(fields, [[]]) for name in ("ears", "eyes"))
     assert ears.sounds == whole.sounds and ears.frame_gap > 3 * whole.frame_gap
-    assert eyes.motions == whole.motions and eyes.sample_rate == SENSES["eyes"].samples // 4 - 1 < whole.sample_rate
-    heard, seen = (keen(name, session_store)._evidence(fields) for name in ("ears", "eyes"))
+    assert (
+        eyes.motions == whole.motions
+        and eyes.sample_rate == SENSING_LIMITS["eyes"].samples // 4 - 1 < whole.sample_rate
+    )
+    heard, seen = (make_biased_agent(name, session_store)._evidence(fields) for name in ("ears", "eyes"))
     assert heard.video.gap > 3 * seen.video.gap
     assert heard.tracks != seen.tracks
 
 
 def test_the_agents_are_told_apart(session_store: ClipStore) -> None:
-    models = [keen(name, session_store) for name in ("ears", "eyes")]
+    models = [make_biased_agent(name, session_store) for name in ("ears", "eyes")]
     assert models[0]._identifying_params != models[1]._identifying_params
     with pytest.raises(InputError, match="no keen:nose"):
-        keen("nose", session_store)
+        make_biased_agent("nose", session_store)
 
 
 async def test_four_pairings_are_run_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
-    made = render.render(tmp_path, 2, first=SEED)
-    records, how = list(read_records(made.file)), Study(tmp_path, 2, "offline:measure", first=SEED)
-    told = await mixed(how, records, made.media)
+    made = benchmark.write_benchmark(tmp_path, 2, first=SEED)
+    records, how = list(read_records(made.file)), StudySettings(tmp_path, 2, "offline:measure", first=SEED)
+    told = await run_mixed_agents(how, records, made.media)
     rows = re.findall(r"^\| (hears|sees) finely \| (hears|sees) finely \| 2 \| .* \|$", told, re.MULTILINE)
     assert rows == [("hears", "hears"), ("hears", "sees"), ("sees", "hears"), ("sees", "sees")]
     assert told.count("| – | – | – |") == 1
@@ -60,24 +63,24 @@ async def test_four_pairings_are_run_and_scored(tmp_path: Path, monkeypatch: pyt
     assert all(one.findings == 1.0 for one in found if one.agents == 1.0)
 
 
-def run_of(path: Path) -> Runs:
+def run_of(path: Path) -> RunOutcomes:
     with RunFile.open(path) as run:
-        return Runs({}, {found.record: found for found in run.outcomes("aurelia")})
+        return RunOutcomes({}, {found.record: found for found in run.outcomes("aurelia")})
 
 
 def test_the_error_is_how_far_scores_lie_from_what_they_promise() -> None:
-    sure = [Scored(10, 1.0, 1.0, 0.0), Scored(10, 1.0, 0.5, 1.0)]
-    unsure = [Scored(2, 0.0, 0.25, 0.0), Scored(6, 1.0, 0.6, 0.0)]
-    assert error(sure, "agents") == 0.0 and error(sure, "target") == pytest.approx(0.5)
-    assert error([*sure, *unsure], "agents") == pytest.approx((0.2 + 0.4) / 4)
-    told = calibrated("Worth", [*sure, *unsure])
+    sure = [ScoredAttempt(10, 1.0, 1.0, 0.0), ScoredAttempt(10, 1.0, 0.5, 1.0)]
+    unsure = [ScoredAttempt(2, 0.0, 0.25, 0.0), ScoredAttempt(6, 1.0, 0.6, 0.0)]
+    assert calibration_error(sure, "agents") == 0.0 and calibration_error(sure, "target") == pytest.approx(0.5)
+    assert calibration_error([*sure, *unsure], "agents") == pytest.approx((0.2 + 0.4) / 4)
+    told = calibration_table("Worth", [*sure, *unsure])
     assert "| 1–4 | 1 | 0.0 | 25.0 | 0.0 |" in told and "| 10 | 2 | 100.0 | 75.0 | 50.0 |" in told
     assert "points | 4 | 15.0 | " in told and "| 8 |" not in told
-    assert "Nothing was scored." in calibrated("Worth", [])
+    assert "Nothing was scored." in calibration_table("Worth", [])
 
 
 def test_what_has_no_score_is_left_out() -> None:
-    assert best_attempts([Record.model_validate(SILENT)], Runs({}, {})) == []
+    assert best_attempts([Record.model_validate(SILENT)], RunOutcomes({}, {})) == []
 
 
 SILENT = {"id": "mini/0", "column": "av-geoiq", "video": "0.mp4", "question": "Who?", "answers": ["bell"]}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aurelia_offline.training.muon import SIZE, Muon, orthogonal
+from aurelia_offline.training.muon import UPDATE_RMS, Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 6, 40), (2, 40, 6)])
@@ -11,7 +11,7 @@ def test_singular_values_come_near_one_and_the_vectors_stay(shape: tuple[int, in
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     left, spread, right = torch.linalg.svd(drawn, full_matrices=False)
     drawn = left @ torch.diag_embed(spread.clamp(min=0.3)) @ right
-    turned = left.mT @ orthogonal(drawn) @ right.mT
+    turned = left.mT @ orthogonalize(drawn) @ right.mT
     found = turned.diagonal(dim1=1, dim2=2)
     assert ((found > 0.6) & (found < 1.3)).all()
     assert torch.allclose(turned, torch.diag_embed(found), atol=1e-6)
@@ -21,7 +21,7 @@ def test_a_step_is_as_long_where_the_gradient_is_a_thousand_times_smaller() -> N
     p = torch.nn.Parameter(torch.zeros(4, 4))
     p.grad = torch.diag(torch.tensor([1.0, 0.3, 0.3, 0.3])) * 1e-3
     Muon([p], lr=0.1).step()
-    assert ((-p.diagonal() > 0.06 * SIZE * 2) & (-p.diagonal() < 0.13 * SIZE * 2)).all()
+    assert ((-p.diagonal() > 0.06 * UPDATE_RMS * 2) & (-p.diagonal() < 0.13 * UPDATE_RMS * 2)).all()
 
 
 def test_weights_decay_and_those_without_a_gradient_stay() -> None:

@@ -10,18 +10,17 @@ import torch
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.loading import engine_of, reader_of
-from aurelia_core.models.local.setup import place
-from aurelia_core.models.local.weights import find
-from aurelia_core.models.messages import compose
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.loading import choose_placement, load_engine, load_reader
+from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_offline.training import checkpoint, examples, features
-from aurelia_offline.training.packing import Packed, Packer, Slots, embedded, patches
-from aurelia_offline.training.teacher import corpus
-from aurelia_offline.training.towers import quick_towers
-from aurelia_offline.world import world
-from aurelia_offline.world.scene import write
+from aurelia_offline.training.encoders import fast_encoders
+from aurelia_offline.training.packing import PackedBatch, SegmentPacker, SlotAttention, embed_batch, vision_patches
+from aurelia_offline.training.question_sampler import tokenizer_corpus
+from aurelia_offline.world import mini_world
+from aurelia_offline.world.scene import write_scene
+from tests.support.requests import compose_messages
 
 SEED = 7
 
@@ -29,8 +28,10 @@ SEED = 7
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with random weights."""
-    words = checkpoint.tokenizer(corpus(200))
-    return checkpoint.save(tmp_path_factory.mktemp("weights") / "random", checkpoint.model(words, 0), words)
+    words = checkpoint.train_tokenizer(tokenizer_corpus(200))
+    return checkpoint.save_checkpoint(
+        tmp_path_factory.mktemp("weights") / "random", checkpoint.make_thinker(words, 0), words
+    )
 
 
 @pytest.fixture
@@ -38,36 +39,38 @@ def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     """The model's engine, a request with a rendered clip as it takes it, and the prompt."""
     monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AURELIA_LOCAL_CACHE_MB", "0")
-    write(world.staged(world.draw(SEED, odd=0)), tmp_path / "clip.mp4")
+    write_scene(mini_world.clip_scene(mini_world.draw_clip(SEED, odd=0)), tmp_path / "clip.mp4")
     store = ClipStore(Settings.from_environment(local=True))
-    weights = find(str(folder))
-    teller = Teller(store, weights.spec, reader_of(weights).senses)
-    posed = examples.posed(examples.by_hops()[2][5], world.draw(SEED, odd=0).table, np.random.default_rng(0))
+    weights = find_weights(str(folder))
+    converter = RequestConverter(store, weights.model_id, load_reader(weights).senses)
+    posed = examples.make_example(
+        examples.compositions_by_hops()[2][5], mini_world.draw_clip(SEED, odd=0).table, np.random.default_rng(0)
+    )
     assert posed is not None
-    prompt = examples.prompt(posed.question, posed.choices, "steps", examples.reasoning(posed.hops))
+    prompt = examples.target_prompt(posed.question, posed.choices, "steps", examples.chain_reasoning(posed.hops))
     fields = {"role": "target", "clip": store.admit(str(tmp_path / "clip.mp4")), "tracks": [], "frames": 16}
-    engine = engine_of(weights, place())
-    return engine, engine.encode(teller.told(compose(prompt, fields, sees_clip=True)), teller), prompt
+    engine = load_engine(weights, choose_placement())
+    return engine, engine.encode(converter.parse(compose_messages(prompt, fields, sees_clip=True)), converter), prompt
 
 
 def drawn(seed: int) -> tuple[Any, Any]:
     """Frames and spectra of a clip, straight from its scene."""
-    scene = world.staged(world.draw(seed, odd=0))
-    times = [(index + 0.5) * world.SECONDS / features.FRAMES for index in range(features.FRAMES)]
-    images = np.stack([features.shrunk(image) for image in features.frames(scene, times)])
-    return images, features.mels(features.heard(scene), checkpoint.listener())
+    scene = mini_world.clip_scene(mini_world.draw_clip(seed, odd=0))
+    times = [(index + 0.5) * mini_world.CLIP_SECONDS / features.FRAME_COUNT for index in range(features.FRAME_COUNT)]
+    images = np.stack([features.shrink_frame(image) for image in features.render_frames(scene, times)])
+    return images, features.log_mel_spectra(features.render_sound_parts(scene), checkpoint.make_feature_extractor())
 
 
 def test_a_request_is_what_training_shows(shown: tuple[Any, Any, str], folder: Path) -> None:
     from transformers import AutoTokenizer
 
     engine, encoded, prompt = shown
-    packer = Packer(AutoTokenizer.from_pretrained(folder), engine.model)
+    packer = SegmentPacker(AutoTokenizer.from_pretrained(folder), engine.model)
     assert encoded.inputs["input_ids"][0].tolist() == packer.request(prompt)
     images, spectra = drawn(SEED)
     pixels = encoded.inputs["pixel_values"]
     # H.264 and AAC lose a little.
-    assert float((pixels - patches(images[None])).abs().mean()) < 0.2 * float(pixels.abs().mean())
+    assert float((pixels - vision_patches(images[None])).abs().mean()) < 0.2 * float(pixels.abs().mean())
     heard = encoded.inputs["input_features"][:, :, : spectra.shape[-1]]
     assert float((heard - spectra).abs().mean()) < 0.05
 
@@ -77,19 +80,19 @@ def test_packed_questions_do_not_see_each_other(shown: tuple[Any, Any, str], fol
 
     engine, encoded, prompt = shown
     model = engine.model
-    packer = Packer(AutoTokenizer.from_pretrained(folder), model)
+    packer = SegmentPacker(AutoTokenizer.from_pretrained(folder), model)
     images, spectra = drawn(SEED)
-    slots, plain = Slots(), model.model.language_model.config._attn_implementation
+    slots, plain = SlotAttention(), model.model.language_model.config._attn_implementation
     packed = packer.pack([[(prompt, "Answer: one"), ("Question: another?", "Answer: two")]])
     slots.ends = packed.ends
-    with torch.no_grad(), quick_towers():
+    with torch.no_grad(), fast_encoders():
         model.model.language_model.config._attn_implementation = slots.name
-        text = embedded(model, packed.ids, images[None], spectra)
+        text = embed_batch(model, packed.ids, images[None], spectra)
         hidden = model.model.language_model(inputs_embeds=text, position_ids=packed.positions, use_cache=False)
         model.model.language_model.config._attn_implementation = plain
     together = model.lm_head(hidden.last_hidden_state)[0]
     inputs = dict(encoded.inputs)
-    inputs["pixel_values"] = patches(images[None])
+    inputs["pixel_values"] = vision_patches(images[None])
     inputs["input_features"] = torch.nn.functional.pad(
         spectra, (0, inputs["input_features"].shape[-1] - spectra.shape[-1])
     )
@@ -101,7 +104,7 @@ def test_packed_questions_do_not_see_each_other(shown: tuple[Any, Any, str], fol
     assert torch.allclose(together[start + length - packed.ends[0] - 1], alone[length - 1], atol=1e-4)
 
 
-def _where(packed: Packed, request: list[int]) -> int:
+def _where(packed: PackedBatch, request: list[int]) -> int:
     """Where the slot of a request begins."""
     rest = request[packed.ends[0] :]
     for start in packed.ends[:-1]:
@@ -115,7 +118,7 @@ def test_a_checkpoint_says_how_clips_are_shown(folder: Path, tmp_path: Path) -> 
 
     own = copytree(folder, tmp_path / "own")
     (own / "clip.json").write_text(json.dumps({"sees": "images", "frames": 2, "height": 28}))
-    assert reader_of(find(str(own))).senses.row.frames == 2
+    assert load_reader(find_weights(str(own))).senses.row.frames == 2
     (own / "clip.json").write_text(json.dumps({"frames": 0}))
     with pytest.raises(InputError, match=r"clip.json of transformers:own cannot be used"):
-        reader_of(find(str(own)))
+        load_reader(find_weights(str(own)))

@@ -11,9 +11,9 @@ from aurelia_core.signals.observation import (
     SoundClass,
     Tempo,
 )
-from aurelia_offline.agents.generator import generate
-from aurelia_offline.questions.lexicon import phrases
-from aurelia_offline.questions.question import parse
+from aurelia_offline.agents.generator import generate_reasoning
+from aurelia_offline.questions.lexicon import known_phrases
+from aurelia_offline.questions.question import parse_question
 
 
 def sound(start: float, end: float, level: float, voice: SoundClass, pitch: float | None = None) -> DetectedSound:
@@ -263,7 +263,7 @@ DUET_QUESTIONS += [
 
 
 def answer_of(question: str, choices: list[str], seen: Observation) -> str:
-    return generate({"question": question, "choices": choices}, seen)["answer"]
+    return generate_reasoning({"question": question, "choices": choices}, seen)["answer"]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_an_ordinary_question_gets_the_measured_answer(
     ],
 )
 def test_what_measuring_cannot_know_is_refused_with_the_reason(question: str) -> None:
-    query = parse(question, ["a", "b"])
+    query = parse_question(question, ["a", "b"])
     assert query.ask == "unknowable"
     assert len(query.reason.split()) > 5
     assert answer_of(question, ["one", "two"], DUET) == "unknown"
@@ -306,12 +306,12 @@ def test_what_measuring_cannot_know_is_refused_with_the_reason(question: str) ->
 
 @pytest.mark.parametrize("kind", ["rank", "comp", "ordinal", "trend", "bound", "rel", "same"])
 def test_every_listed_phrase_is_survived_in_any_place(kind: str) -> None:
-    listed = [" ".join(phrase) for phrase, (of, _) in phrases().items() if of == kind]
+    listed = [" ".join(phrase) for phrase, (of, _) in known_phrases().items() if of == kind]
     assert len(listed) > 5
     for phrase in listed:
         for question in (f"Which {phrase} sound?", f"{phrase} the tone", f"Does the red shape {phrase} 2 silent?"):
             for seen in (DUET, MUTE):
-                assert generate({"question": question, "choices": []}, seen)["answer"]
+                assert generate_reasoning({"question": question, "choices": []}, seen)["answer"]
 
 
 def test_two_equal_sounds_are_not_told_apart() -> None:
@@ -338,22 +338,22 @@ def test_one_among_the_choices_of_a_count_is_a_number() -> None:
 def test_the_background_before_a_cut_needs_a_look_on_that_side() -> None:
     before = observed(5.0, video_spans=((0.0, 2.4),), colours=(ColourShare("white", 0.9, True),))
     fields = {"question": "What is the background before the cut?", "choices": ["white", "grey"]}
-    assert generate(fields, CUT)["answer"] == "unknown"
-    assert "between 0.0 s and 2.5 s" in generate(fields, CUT)["steps"][-1]["justification"]
-    assert generate(fields, CUT, pieces=[CUT, before])["answer"] == "white"
+    assert generate_reasoning(fields, CUT)["answer"] == "unknown"
+    assert "between 0.0 s and 2.5 s" in generate_reasoning(fields, CUT)["steps"][-1]["justification"]
+    assert generate_reasoning(fields, CUT, pieces=[CUT, before])["answer"] == "white"
 
 
 def test_candidate_tracks_are_told_apart_by_their_coincidence_with_the_motion() -> None:
     tracks = [("A", observed(6.0, sync=AudiovisualSync(0.4, 0.3))), ("B", DUET)]
     fields = {"question": "Which audio fits the movement?", "choices": ["Audio A", "Audio B"]}
-    assert generate(fields, DUET, tracks=tracks)["answer"] == "Audio B"
+    assert generate_reasoning(fields, DUET, tracks=tracks)["answer"] == "Audio B"
     equal = [("A", DUET), ("B", DUET)]
-    assert generate(fields, DUET, tracks=equal)["answer"] == "unknown"
+    assert generate_reasoning(fields, DUET, tracks=equal)["answer"] == "unknown"
 
 
 def test_steps_do_not_tell_the_answer_and_name_the_stretches() -> None:
     fields = {"question": "What colour moves with the loudest sound?", "choices": ["red", "green"]}
-    reasoning = generate(fields, DUET)
+    reasoning = generate_reasoning(fields, DUET)
     text = " ".join(step["step"] for step in reasoning["steps"])
     assert reasoning["answer"] == "green"
     assert 3 <= len(reasoning["steps"]) <= 6
@@ -366,11 +366,11 @@ def test_single_sounds_of_an_ongoing_sound_are_not_counted() -> None:
     seen = observed(6.0, sounds=(sound(1.0, 1.5, -20.0, "tone", 440.0), sound(3.0, 3.5, -26.0, "tone", 220.0)))
     assert answer_of("How many sounds are there?", ["1", "2"], seen) == "unknown"
     assert answer_of("Is the loudest sound a tone?", ["yes", "no"], seen) == "yes"
-    told = generate({"question": "Is there a cut?", "choices": []}, seen)["steps"][0]["answer"]
+    told = generate_reasoning({"question": "Is there a cut?", "choices": []}, seen)["steps"][0]["answer"]
     assert told.startswith("Sound is heard throughout. The loudest sound is a tone of about 440 Hz")
 
 
 def test_a_coarse_look_says_what_it_could_not_hear() -> None:
     coarse = observed(30.0, sample_rate=1600, frame_gap=2.0, silences=((0.0, 30.0),))
-    steps = generate({"question": "How many sounds are there?", "choices": []}, coarse)["steps"]
+    steps = generate_reasoning({"question": "How many sounds are there?", "choices": []}, coarse)["steps"]
     assert "nothing above 800 Hz could be heard" in steps[-1]["justification"]

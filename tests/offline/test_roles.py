@@ -13,18 +13,17 @@ from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.signals.observation import DetectedSound, Observation
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.types import MediaRef, Reasoning, Window
 from aurelia_offline.agents import chat as offline
 from aurelia_offline.agents.chat import MeasuringChat, fingerprint
 from aurelia_offline.agents.feedback import advise
-from aurelia_offline.agents.generator import generate
-from aurelia_offline.agents.inventory import coalesced
-from aurelia_offline.agents.memory import Memory
-from aurelia_offline.agents.summarizer import summarize
-from aurelia_offline.agents.target import answer, planned
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.agents.generator import generate_reasoning
+from aurelia_offline.agents.inventory import merge_windows
+from aurelia_offline.agents.recent_cache import RecentCache
+from aurelia_offline.agents.summarizer import summarize_reasoning
+from aurelia_offline.agents.target import answer_as_target, plan_windows
+from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.offline.questions import is_right, report, score
-from state.schema import Reasoning
 
 SCENE: dict[str, Any] = {
     "seconds": 4.0,
@@ -50,7 +49,7 @@ CHOICES = ["A. red", "B. green", "C. blue"]
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> tuple[MeasuringChat, MediaRef]:
     folder = tmp_path_factory.mktemp("offline")
-    write(Scene.model_validate(SCENE), folder / "duet.mp4")
+    write_scene(Scene.model_validate(SCENE), folder / "duet.mp4")
     store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
     return MeasuringChat(store=store), store.admit(str(folder / "duet.mp4"), kind="video")
 
@@ -119,7 +118,7 @@ def test_the_same_look_is_taken_once_for_all_models(
     chat: tuple[MeasuringChat, MediaRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, clip = chat
-    monkeypatch.setattr(offline, "_looks", Memory(8))
+    monkeypatch.setattr(offline, "_recent_looks", RecentCache(8))
 
     class Counting:
         def __init__(self, store: Any) -> None:
@@ -159,16 +158,17 @@ def test_a_caption_can_be_made_of_anothers_reasoning() -> None:
         {"step": "See", "justification": "x", "answer": "A red shape moves at the left.", "modality": "visual"},
         {"step": "So", "justification": "x", "answer": "yes", "modality": "both"},
     ]
-    caption = summarize({"reasoning": {"steps": steps, "answer": "yes"}})["caption"]
+    caption = summarize_reasoning({"reasoning": {"steps": steps, "answer": "yes"}})["caption"]
     assert caption == "A loud tone is heard at 1.0 s. A red shape moves at the left."
 
 
 def test_a_reasoning_of_bare_verdicts_is_told_by_its_cues() -> None:
     step = {"step": "Count", "justification": "beeps are heard at 1.0 s and 2.0 s", "answer": "2", "modality": "audio"}
     assert (
-        summarize({"reasoning": {"steps": [step], "answer": "2"}})["caption"] == "Beeps are heard at 1.0 s and 2.0 s."
+        summarize_reasoning({"reasoning": {"steps": [step], "answer": "2"}})["caption"]
+        == "Beeps are heard at 1.0 s and 2.0 s."
     )
-    assert "nothing" in summarize({"reasoning": {"steps": [], "answer": "2"}})["caption"]
+    assert "nothing" in summarize_reasoning({"reasoning": {"steps": [], "answer": "2"}})["caption"]
 
 
 def test_feedback_bounds_the_doubts_and_leaves_the_rest_to_the_next_attempt() -> None:
@@ -216,30 +216,30 @@ def test_the_target_spends_its_one_look_in_the_stretches_of_the_plan() -> None:
     step = "Listen again between 1.0 s and 1.6 s and between 4.0 s and 9.9 s."
     reasoning = {"steps": [{"step": step, "justification": "", "answer": "", "modality": "audio"}], "answer": ""}
     fields = {"question": "How many sounds are heard?", "choices": ["0", "1"], "duration": 6.0, "reasoning": reasoning}
-    assert answer(fields, observe) == "0"
-    assert answer({**fields, "reasoning": None}, observe) == "0"
+    assert answer_as_target(fields, observe) == "0"
+    assert answer_as_target({**fields, "reasoning": None}, observe) == "0"
     assert asked == [[{"start": 1.0, "end": 1.6}, {"start": 4.0, "end": 6.0}], []]
 
 
 def test_the_target_reads_a_stated_answer_only_where_its_own_look_leaves_the_question_open() -> None:
     reasoning = {"steps": [], "answer": "two"}
     open_question = {"question": "Which sound is loudest?", "choices": [], "duration": 6.0, "reasoning": reasoning}
-    assert answer(open_question, lambda _: quiet()) == "two (as the reasoning states)"
-    assert answer({**open_question, "choices": ["one", "two"]}, lambda _: quiet()) == "two"
-    assert answer({**open_question, "choices": ["one", "three"]}, lambda _: quiet()) == "unknown"
+    assert answer_as_target(open_question, lambda _: quiet()) == "two (as the reasoning states)"
+    assert answer_as_target({**open_question, "choices": ["one", "two"]}, lambda _: quiet()) == "two"
+    assert answer_as_target({**open_question, "choices": ["one", "three"]}, lambda _: quiet()) == "unknown"
 
 
 def test_windows_are_joined_until_few_are_left() -> None:
     windows = [Window(start=float(at), end=at + 0.5) for at in range(0, 20, 2)]
-    left = coalesced(windows, 19.0, most=4)
+    left = merge_windows(windows, 19.0, most=4)
     assert len(left) == 4
     assert left[0]["start"] == 0.0 and left[-1]["end"] == 18.5
-    assert coalesced([Window(start=5.0, end=4.0)], 19.0) == []
-    assert planned(None, 5.0) == []
+    assert merge_windows([Window(start=5.0, end=4.0)], 19.0) == []
+    assert plan_windows(None, 5.0) == []
 
 
 def test_no_sound_and_no_motion_are_told_as_such() -> None:
-    reasoning = generate({"question": "Is anything heard?", "choices": ["yes", "no"]}, quiet())
+    reasoning = generate_reasoning({"question": "Is anything heard?", "choices": ["yes", "no"]}, quiet())
     assert reasoning["answer"] == "no"
     assert reasoning["steps"][0]["answer"] == "No sound is heard."
     assert reasoning["steps"][1]["answer"] == "Nothing moves in the picture. There are no cuts."
@@ -264,6 +264,6 @@ def test_candidate_tracks_are_told_apart_in_what_is_heard() -> None:
     two = replace(quiet(sounds=(beep, later)), silences=((0.0, 0.9), (1.6, 2.9), (3.6, 6.0)))
     tracks = [("A", one), ("B", two)]
     fields = {"question": "Which track fits?", "choices": ["A", "B"], "looks": [[]], "duration": 6.0}
-    heard = generate(fields, tracks[0][1], tracks=tracks)["steps"][0]
+    heard = generate_reasoning(fields, tracks[0][1], tracks=tracks)["steps"][0]
     assert heard["answer"] == "Track A holds one sound. Track B holds two sounds."
     assert "dBFS" not in heard["justification"]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import RATE, RGB, Scene, SceneError, parse, render, write
+from aurelia_offline.world.scene import RENDER_RATE, RGB, Scene, SceneError, parse_scene, render_scene, write_scene
 
 BASE = {"seconds": 2.0, "fps": 24, "width": 160, "height": 120, "background": "grey"}
 SHAPE = {"colour": "red", "shape": "square", "x": 0.25, "y": 0.5, "size": 0.4, "moves": [[0.5, 1.0]]}
@@ -22,20 +22,20 @@ def decibels(samples):
 
 
 def cut(samples, start, end):
-    return samples[round(start * RATE) : round(end * RATE)]
+    return samples[round(start * RENDER_RATE) : round(end * RENDER_RATE)]
 
 
 def test_lengths_and_shapes():
-    frames, samples = render(parse(BASE))
+    frames, samples = render_scene(parse_scene(BASE))
     images = list(frames)
     assert len(images) == 48 and images[0].shape == (120, 160, 3) and images[0].dtype == np.uint8
-    assert samples.dtype == np.float32 and len(samples) == 2 * RATE
+    assert samples.dtype == np.float32 and len(samples) == 2 * RENDER_RATE
     assert decibels(samples) == pytest.approx(-75, abs=0.5)
     assert (images[0] == RGB["grey"]).all()
 
 
 def test_a_shape_moves_only_in_its_spans():
-    images = list(render(parse({**BASE, "shapes": [SHAPE]})).frames)
+    images = list(render_scene(parse_scene({**BASE, "shapes": [SHAPE]})).frames)
     changed = [index for index in range(1, 48) if (images[index] != images[index - 1]).any()]
     assert changed and min(changed) in (12, 13) and max(changed) <= 24
     assert len(changed) >= 10
@@ -46,13 +46,13 @@ def test_a_shape_moves_only_in_its_spans():
 
 @pytest.mark.parametrize(("shape", "area"), [("circle", np.pi / 4), ("square", 1.0), ("triangle", 0.5)])
 def test_the_area_of_a_shape(shape, area):
-    image = next(render(parse({**BASE, "shapes": [{**SHAPE, "shape": shape}]})).frames)
+    image = next(render_scene(parse_scene({**BASE, "shapes": [{**SHAPE, "shape": shape}]})).frames)
     red = (np.abs(image.astype(int) - RGB["red"]).sum(axis=2) < 150).sum()
     assert red / 48**2 == pytest.approx(area, rel=0.06)
 
 
 def test_a_shape_may_stand_partly_outside():
-    image = next(render(parse({**BASE, "shapes": [{**SHAPE, "x": 0.0, "y": 1.0}]})).frames)
+    image = next(render_scene(parse_scene({**BASE, "shapes": [{**SHAPE, "x": 0.0, "y": 1.0}]})).frames)
     assert tuple(image[-1, 0]) == RGB["red"] and (image == RGB["red"]).all(axis=2).sum() == 24 * 24
 
 
@@ -60,7 +60,7 @@ def test_a_shape_may_stand_partly_outside():
 @pytest.mark.parametrize(("voice", "pitch"), [("tone", 440.0), ("reed", 220.0), ("bell", 800.0), ("noise", None)])
 def test_a_sound_has_its_level_over_its_span_and_nowhere_else(voice, pitch, level):
     sound = {"start": 0.5, "end": 1.25, "voice": voice, "pitch": pitch, "level": level}
-    samples = render(parse({**BASE, "sounds": [sound]})).samples
+    samples = render_scene(parse_scene({**BASE, "sounds": [sound]})).samples
     assert decibels(cut(samples, 0.5, 1.25)) == pytest.approx(level, abs=0.1)
     assert decibels(cut(samples, 0.0, 0.5)) == pytest.approx(-75, abs=0.5)
     assert decibels(cut(samples, 1.25, 2.0)) == pytest.approx(-75, abs=0.5)
@@ -69,7 +69,7 @@ def test_a_sound_has_its_level_over_its_span_and_nowhere_else(voice, pitch, leve
 @pytest.mark.parametrize(("voice", "harmonic"), [("tone", True), ("reed", True), ("bell", False)])
 def test_pitched_voices_have_their_pitch(voice, harmonic):
     sound = {"start": 0.0, "end": 1.0, "voice": voice, "pitch": 440.0, "level": -16.0}
-    spectrum = np.abs(np.fft.rfft(cut(render(parse({**BASE, "sounds": [sound]})).samples, 0, 1)))
+    spectrum = np.abs(np.fft.rfft(cut(render_scene(parse_scene({**BASE, "sounds": [sound]})).samples, 0, 1)))
     strong = np.flatnonzero(spectrum > 0.05 * spectrum.max())
     assert abs(int(np.argmax(spectrum)) - 440) <= 1
     off = [line for line in strong if min(line % 440, 440 - line % 440) > 20]
@@ -79,21 +79,23 @@ def test_pitched_voices_have_their_pitch(voice, harmonic):
 def test_noise_and_clicks_are_broad():
     for voice, span in (("noise", 1.0), ("click", 0.05)):
         sound = {"start": 0.0, "end": span, "voice": voice, "level": -18.0}
-        spectrum = np.abs(np.fft.rfft(cut(render(parse({**BASE, "sounds": [sound]})).samples, 0, span))) ** 2
+        spectrum = (
+            np.abs(np.fft.rfft(cut(render_scene(parse_scene({**BASE, "sounds": [sound]})).samples, 0, span))) ** 2
+        )
         flatness = np.exp(np.mean(np.log(spectrum[5:]))) / np.mean(spectrum[5:])
         assert flatness > 0.3
 
 
 def test_cuts_and_flashes():
     scene = {**BASE, "cuts": [{"time": 1.0, "background": "blue"}], "flashes": [0.5]}
-    images = [tuple(image[0, 0]) for image in render(parse(scene)).frames]
+    images = [tuple(image[0, 0]) for image in render_scene(parse_scene(scene)).frames]
     assert images[11] == RGB["grey"] and images[12] == images[13] == (255, 255, 255) and images[14] == RGB["grey"]
     assert images[23] == RGB["grey"] and set(images[24:]) == {RGB["blue"]}
 
 
 def test_rendering_is_repeatable():
-    scene = parse({**BASE, "sounds": [{"start": 0.1, "end": 0.9, "voice": "noise"}]})
-    np.testing.assert_array_equal(render(scene).samples, render(scene).samples)
+    scene = parse_scene({**BASE, "sounds": [{"start": 0.1, "end": 0.9, "voice": "noise"}]})
+    np.testing.assert_array_equal(render_scene(scene).samples, render_scene(scene).samples)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_rendering_is_repeatable():
 )
 def test_a_scene_that_cannot_be_is_refused_with_its_place(change, where):
     with pytest.raises(SceneError, match="cannot be rendered") as caught:
-        parse({**BASE, **change})
+        parse_scene({**BASE, **change})
     assert where in str(caught.value)
     assert isinstance(caught.value, InputError)
     with pytest.raises(ValidationError):
@@ -123,7 +125,7 @@ def test_a_scene_that_cannot_be_is_refused_with_its_place(change, where):
 def test_sounds_beyond_full_scale_are_refused():
     loud = [{"start": 0.1, "end": 1.0, "voice": "tone", "pitch": 400.0, "level": -4.0} for _ in range(2)]
     with pytest.raises(SceneError, match="above full scale"):
-        render(parse({**BASE, "sounds": loud}))
+        render_scene(parse_scene({**BASE, "sounds": loud}))
 
 
 def test_the_written_clip_keeps_picture_and_sound_together(tmp_path):
@@ -133,7 +135,7 @@ def test_the_written_clip_keeps_picture_and_sound_together(tmp_path):
         "sounds": [{"start": 0.5, "end": 1.0, "voice": "tone", "pitch": 440.0, "level": -50.0}],
         "flashes": [1.5],
     }
-    write(parse(scene), tmp_path / "a.mp4")
+    write_scene(parse_scene(scene), tmp_path / "a.mp4")
     store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
     ref = store.admit(tmp_path / "a.mp4")
     assert (ref["duration"], ref["audio_seconds"], ref["fps"]) == (2.0, 2.0, 24.0)
@@ -147,7 +149,7 @@ def test_the_written_clip_keeps_picture_and_sound_together(tmp_path):
 
 
 def test_a_scene_without_sound_track(tmp_path):
-    write(parse({**BASE, "audible": False}), tmp_path / "a.mp4")
+    write_scene(parse_scene({**BASE, "audible": False}), tmp_path / "a.mp4")
     assert (
         ClipStore(Settings(home=tmp_path / "home", allow_any_file=True)).admit(tmp_path / "a.mp4")["has_audio"] is False
     )
@@ -155,7 +157,7 @@ def test_a_scene_without_sound_track(tmp_path):
 
 @pytest.mark.parametrize("name", list(json.loads(SCENES.read_text())))
 def test_the_shipped_scenes_render(name):
-    scene = parse(json.loads(SCENES.read_text())[name])
-    frames, samples = render(scene)
+    scene = parse_scene(json.loads(SCENES.read_text())[name])
+    frames, samples = render_scene(scene)
     assert sum(1 for _ in frames) == round(scene.seconds * scene.fps)
-    assert len(samples) == round(scene.seconds * RATE)
+    assert len(samples) == round(scene.seconds * RENDER_RATE)

@@ -19,21 +19,32 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Answer, Desk, Request
-from aurelia_core.models.google.billing import cost, price
-from aurelia_core.models.messages import compose
+from aurelia_core.models.client import Answer, ModelClient, Request
+from aurelia_core.models.google.billing import find_price, gemini_call_cost
 from aurelia_core.models.registry import make_model, providers
+from aurelia_core.models.requests import parse_request
 from aurelia_core.settings import Settings
+from prompts.render import PROMPT_TEXTS
 from tests.support.google_fixtures import SPEC, Ask
 from tests.support.google_server import BLOCKED, KEY, MODEL, Gemini, error, gone, limited, reply
+from tests.support.requests import compose_messages
 
 pytestmark = pytest.mark.enable_socket
 
 
-async def say(desk: Desk, clip: Path, rollout: int = 0) -> Answer[str]:
+async def say(desk: ModelClient, clip: Path, rollout: int = 0) -> Answer[str]:
     """One question to the target alone, through the ledger."""
     fields = {"role": "target", "clip": desk.store.admit(clip), "tracks": []}
-    return await desk.say(Request("target", SPEC, "What is heard?", fields, "run", rollout, sees_clip=True))
+    return await desk.complete(
+        Request(
+            model_id=SPEC,
+            text="What is heard?",
+            fields=parse_request(fields),
+            texts=PROMPT_TEXTS,
+            run="run",
+            rollout=rollout,
+        )
+    )
 
 
 def parts(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -70,7 +81,9 @@ async def test_a_big_clip_is_uploaded_once_for_five_attempts(
     assert result["usage"]["media_uploads"] == 1
     assert result["usage"]["calls"] == len(gemini.asked) == 21
     assert sum(usage["cachedContentTokenCount"] > 0 for usage in gemini.usages) == len(seeing(gemini)) - 1
-    assert result["usage"]["cost_usd"] == pytest.approx(sum(cost(MODEL, usage) or 0 for usage in gemini.usages))
+    assert result["usage"]["cost_usd"] == pytest.approx(
+        sum(gemini_call_cost(MODEL, usage) or 0 for usage in gemini.usages)
+    )
     assert result["usage"]["input_tokens"] == 1000 * len(gemini.asked)
     for text in [record.getMessage() for record in caplog.records] + [body.decode() for body in gemini.bodies]:
         assert KEY not in text
@@ -269,7 +282,7 @@ async def test_lasting_faults_are_named_and_asked_once(
 
 def shown(store: ClipStore, clip: Path) -> list[Any]:
     fields = {"role": "target", "clip": store.admit(clip), "tracks": []}
-    return compose("What is heard?", fields, sees_clip=True)
+    return compose_messages("What is heard?", fields, sees_clip=True)
 
 
 @pytest.mark.parametrize("sense", ["video", "audio"])
@@ -362,11 +375,13 @@ def test_what_a_trace_sees_holds_no_key(gemini: Gemini, session_store: ClipStore
 def test_prices_by_day_prompt_and_modality() -> None:
     from datetime import date
 
-    assert price("gemini-3.8-flash", day=date(2026, 12, 31)) == (0.75, 3.75, 0.75, 0.75, 0.75, None)
-    assert price("models/gemini-3.8-flash", day=date(2027, 1, 1)) == (1.5, 7.5, 1.5, 1.5, 1.5, None)
-    assert price("gemini-2.5-pro", 200_001) == (2.5, 15.0, 2.5, 0.25, 0.25, 4.5)
-    assert price("gemini-unheard-of") is None
-    assert cost("gemini-2.5-flash", spent(600)) == pytest.approx((300 * 0.3 + 100 + 600 * 0.03 + 70 * 2.5) / 1e6)
+    assert find_price("gemini-3.8-flash", day=date(2026, 12, 31)) == (0.75, 3.75, 0.75, 0.75, 0.75, None)
+    assert find_price("models/gemini-3.8-flash", day=date(2027, 1, 1)) == (1.5, 7.5, 1.5, 1.5, 1.5, None)
+    assert find_price("gemini-2.5-pro", 200_001) == (2.5, 15.0, 2.5, 0.25, 0.25, 4.5)
+    assert find_price("gemini-unheard-of") is None
+    assert gemini_call_cost("gemini-2.5-flash", spent(600)) == pytest.approx(
+        (300 * 0.3 + 100 + 600 * 0.03 + 70 * 2.5) / 1e6
+    )
 
 
 def test_a_missing_package_ends_with_how_to_install_it(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from aurelia_core.models.google.billing import cache_pays, cost, making_cost
-from aurelia_core.models.google.context_cache import LIFETIME
+from aurelia_core.models.google.billing import cache_is_worthwhile, cache_storage_cost, gemini_call_cost
+from aurelia_core.models.google.context_cache import CACHE_LIFETIME_SECONDS
 from state.context import Context
 from tests.support.google_cache_server import Caches
 from tests.support.google_fixtures import SPEC
@@ -31,8 +31,8 @@ def expire(play: Any) -> None:
 
 def dollars(gemini: Gemini, tokens: int) -> float:
     """What the server's replies cost, and the making of a cache of so many tokens of which a tenth is sound."""
-    made = (tokens * 0.9 * 0.3 + tokens * 0.1 * 1.0 + tokens * 1.0 * LIFETIME / 3600) / 1e6
-    return made + sum(cost(MODEL, used) or 0.0 for used in gemini.bills)
+    made = (tokens * 0.9 * 0.3 + tokens * 0.1 * 1.0 + tokens * 1.0 * CACHE_LIFETIME_SECONDS / 3600) / 1e6
+    return made + sum(gemini_call_cost(MODEL, used) or 0.0 for used in gemini.bills)
 
 
 async def test_the_head_is_cached_once_for_three_attempts_and_both_answers(
@@ -202,14 +202,16 @@ def test_calls_that_are_sure_to_come_are_counted_for_each_roles_model() -> None:
 
 
 def test_when_a_cache_pays() -> None:
-    assert [cache_pays("gemini-2.5-flash", calls, 300) for calls in (1, 2)] == [False, True]
-    assert [cache_pays("gemini-2.5-flash-lite", calls, 300) for calls in (2, 3)] == [False, True]
-    assert [cache_pays("gemini-unheard-of", calls, 300) for calls in (2, 3)] == [False, True]
-    assert not cache_pays("gemini-2.5-flash", 2, 3600 * 5)
+    assert [cache_is_worthwhile("gemini-2.5-flash", calls, 300) for calls in (1, 2)] == [False, True]
+    assert [cache_is_worthwhile("gemini-2.5-flash-lite", calls, 300) for calls in (2, 3)] == [False, True]
+    assert [cache_is_worthwhile("gemini-unheard-of", calls, 300) for calls in (2, 3)] == [False, True]
+    assert not cache_is_worthwhile("gemini-2.5-flash", 2, 3600 * 5)
 
 
 def test_what_making_a_cache_costs() -> None:
     heard = {"cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 200}]}
-    assert making_cost("gemini-2.5-flash", 2000, 300, heard) == pytest.approx((1800 * 0.3 + 200 + 2000 / 12) / 1e6)
-    assert making_cost("gemini-3.8-flash", 2000, 300, heard) is None
-    assert making_cost("gemini-3.8-flash", 0, 300, heard) == 0.0
+    assert cache_storage_cost("gemini-2.5-flash", 2000, 300, heard) == pytest.approx(
+        (1800 * 0.3 + 200 + 2000 / 12) / 1e6
+    )
+    assert cache_storage_cost("gemini-3.8-flash", 2000, 300, heard) is None
+    assert cache_storage_cost("gemini-3.8-flash", 0, 300, heard) == 0.0

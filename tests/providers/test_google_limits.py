@@ -7,12 +7,13 @@ import pytest
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.google.limits import MOST_FILE_BYTES, row_of, weigh
-from aurelia_core.models.messages import compose
+from aurelia_core.models.google.content import MAX_FILE_BYTES, check_request_size, gemini_capability
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.registry import make_model, providers
 from aurelia_core.types import MediaRef
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import Gemini
+from tests.support.requests import compose_messages
 
 pytestmark = pytest.mark.enable_socket
 
@@ -32,15 +33,15 @@ def clip(session_store: ClipStore, duet: Path) -> MediaRef:
 
 
 def test_an_ordinary_clip_is_taken(gemini: Gemini, session_store: ClipStore, clip: MediaRef) -> None:
-    model(session_store).refuse(fields(clip), True)
-    model(session_store).refuse(fields(clip, clip, clip), True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip)), sees_clip=True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, clip, clip)), sees_clip=True)
     assert not gemini.calls
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"bytes": MOST_FILE_BYTES + 1}, r"takes files of 2 GB, and 'duet.mp4' has 2\.00 GB"),
+        ({"bytes": MAX_FILE_BYTES + 1}, r"takes files of 2 GB, and 'duet.mp4' has 2\.00 GB"),
         ({"audio_seconds": 40_000.0}, "takes 34200 s of sound in one request, and this is 40000 s"),
         ({"audio_seconds": 33_000.0}, "reads 1048576 tokens at once, and this clip comes to about"),
     ],
@@ -49,50 +50,52 @@ def test_what_is_too_much_is_said_with_its_limit(
     gemini: Gemini, session_store: ClipStore, clip: MediaRef, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        model(session_store).refuse(fields(clip, **changes), True)
-    model(session_store).refuse(fields(clip, **changes), False)
+        model(session_store).check_clip(MediaRequest.parse(fields(clip, **changes)), sees_clip=True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, **changes)), sees_clip=False)
     assert not gemini.calls
 
 
 def test_the_sound_of_all_tracks_counts(gemini: Gemini, session_store: ClipStore, clip: MediaRef) -> None:
     long: Any = {**clip, "audio_seconds": 12_000.0}
-    model(session_store).refuse(fields(clip, long), True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, long)), sees_clip=True)
     with pytest.raises(InputError, match="fewer sound tracks"):
-        model(session_store).refuse(fields(clip, long, long, long), True)
+        model(session_store).check_clip(MediaRequest.parse(fields(clip, long, long, long)), sees_clip=True)
 
 
 def test_a_large_picture_whose_sound_is_replaced_goes_as_frames(
     gemini: Gemini, session_store: ClipStore, clip: MediaRef
 ) -> None:
-    model(session_store).refuse(fields(clip, clip, bytes=MOST_FILE_BYTES + 1), True)
+    model(session_store).check_clip(MediaRequest.parse(fields(clip, clip, bytes=MAX_FILE_BYTES + 1)), sees_clip=True)
     with pytest.raises(InputError, match="takes files"):
-        model(session_store).refuse(fields(clip, {**clip, "bytes": MOST_FILE_BYTES + 1}), True)
+        model(session_store).check_clip(
+            MediaRequest.parse(fields(clip, {**clip, "bytes": MAX_FILE_BYTES + 1})), sees_clip=True
+        )
 
 
 async def test_the_run_ends_before_anything_is_sent(
     gemini: Gemini, play: Any, duet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aurelia_core.models.google.limits.MOST_FILE_BYTES", 1000)
+    monkeypatch.setattr("aurelia_core.models.google.content.MAX_FILE_BYTES", 1000)
     with pytest.raises(InputError, match="takes files"):
         await play(duet)
     assert not gemini.calls and not gemini.asked
 
 
 def test_a_request_that_weighs_too_much_is_refused() -> None:
-    row = row_of("gemini-2.5-flash")
+    row = gemini_capability("gemini-2.5-flash")
     blocks = [{"type": "media", "data": bytes(8_000_000)}] * 2
     with pytest.raises(InputError, match="takes requests of 20 MB, and this clip makes one of 21 MB"):
-        weigh(SPEC, row, blocks)
-    weigh(SPEC, row, blocks[:1])
+        check_request_size(SPEC, row, blocks)
+    check_request_size(SPEC, row, blocks[:1])
 
 
 async def test_it_is_weighed_before_it_is_sent(
     gemini: Gemini, session_store: ClipStore, clip: MediaRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    narrow = row_of("gemini-2.5-flash").model_copy(update={"request_mb": 0.001})
-    monkeypatch.setattr("aurelia_core.models.google.chat.row_of", lambda name: narrow)
+    narrow = gemini_capability("gemini-2.5-flash").model_copy(update={"request_mb": 0.001})
+    monkeypatch.setattr("aurelia_core.models.google.chat.gemini_capability", lambda name: narrow)
     with pytest.raises(InputError, match="fewer sound tracks, fewer frames or a shorter clip"):
-        await model(session_store).ainvoke(compose("What is heard?", fields(clip), sees_clip=True))
+        await model(session_store).ainvoke(compose_messages("What is heard?", fields(clip), sees_clip=True))
     assert gemini.calls["generate"] == 0
 
 

@@ -12,15 +12,16 @@ import torch
 from safetensors.torch import load_file
 from transformers import Phi4MultimodalConfig
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
-from aurelia_core.models.local.chat import make
-from aurelia_core.models.local.prefix_cache import holds
-from aurelia_core.models.local.weights import find
+from aurelia_core.models.local.chat import make_local
+from aurelia_core.models.local.prefix_cache import cache_bytes_of
+from aurelia_core.models.local.weights import find_weights
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from state.context import make_context
@@ -83,7 +84,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
-    local_load.forget()
+    local_load.unload_all()
 
 
 @pytest.fixture(params=WRITERS)
@@ -102,9 +103,11 @@ async def test_one_model_plays_every_role_in_the_real_graph(
 ) -> None:
     names = ("generator", "summarizer", "evaluator", "feedback", "target")
     roles = dict.fromkeys(names, f"transformers:{family.folder}")
-    desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger_file, sleep=no_wait))
+    desk = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=no_wait))
     question: Any = {"video": str(duet), "question": "What is heard?", "choices": []}
-    result = await ask(question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), desk=desk)
+    result = await answer_question(
+        question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), client=desk
+    )
     desk.close()
     # Random weights write no JSON: the loop ends honestly, and the target answers all the same.
     assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
@@ -116,7 +119,9 @@ async def test_one_model_plays_every_role_in_the_real_graph(
 
 
 def test_sound_and_picture_each_change_what_is_said(family: Family, clips: dict[str, MediaRef]) -> None:
-    first, *others = (family.local.logits(family.local.told(clips[name], "What is heard?"), tokens=1) for name in clips)
+    first, *others = (
+        family.local.logits(family.local.parse(clips[name], "What is heard?"), tokens=1) for name in clips
+    )
     for name, other in zip(("sound", "picture"), others, strict=True):
         assert (first - other).abs().max() > 10 * TOLERANCE, f"{family.name} takes no notice of another {name}"
 
@@ -126,23 +131,23 @@ def test_a_kept_clip_gives_the_same_answers(family: Family, clips: dict[str, Med
     assert engine.reuses
     longer = "Which shape moves first, and where does it stand? Name its colour. " * 4
     for name, text in (("duet", "What is heard?"), ("sound", "What is heard?"), ("duet", longer)):
-        told = here.told(clips[name], text)
-        assert (here.logits(told) - here.logits(told, reuse=False)).abs().max() < TOLERANCE
-        assert here.said(told).text == here.whole(told)
+        request = here.parse(clips[name], text)
+        assert (here.logits(request) - here.logits(request, reuse=False)).abs().max() < TOLERANCE
+        assert here.said(request).text == here.whole(request)
     assert (engine.prefixes.made, engine.prefixes.used) == (2, 4)
 
 
 def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[str, MediaRef]) -> None:
     here = family.local
-    told = here.told(clips["duet"], "What is heard?", looks=[[{"start": 0.5, "end": 1.5}]])
-    first, again, whole = here.logits(told), here.logits(told), here.logits(told, reuse=False)
+    request = here.parse(clips["duet"], "What is heard?", looks=[[{"start": 0.5, "end": 1.5}]])
+    first, again, whole = here.logits(request), here.logits(request), here.logits(request, reuse=False)
     assert (first - again).abs().max() < TOLERANCE
     assert (here.engine.prefixes.made, here.engine.prefixes.used) == (1, 1)
     # Sounds of two lengths that are encoded at once are padded to one, which changes their ends; and a video processor
     # takes one frame rate for all videos of a request.
-    if local_load.reader_of(find(str(family.folder))).senses.sees == "images":
+    if local_load.load_reader(find_weights(str(family.folder))).senses.sees == "images":
         assert (first - whole).abs().max() < LOOK_TOLERANCE
-    plain = here.logits(here.told(clips["duet"], "What is heard?"))
+    plain = here.logits(here.parse(clips["duet"], "What is heard?"))
     assert (first - plain).abs().max() > 2 * LOOK_TOLERANCE
 
 
@@ -154,7 +159,7 @@ def test_a_member_of_a_family_without_an_audio_tower_is_deaf(
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     fields = {"clip": clips["duet"], "tracks": [], "frames": FRAMES, "when_deaf": "error"}
     with pytest.raises(InputError, match=r"^transformers:large does not hear, and this clip has sound"):
-        make(str(folder), session_store).refuse(fields, sees_clip=True)
+        make_local(str(folder), session_store).check_clip(MediaRequest.parse(fields), sees_clip=True)
 
 
 @pytest.mark.skipif(TORCHVISION, reason="torchvision is installed, so that nothing is missing")
@@ -163,14 +168,14 @@ def test_a_family_that_needs_torchvision_says_so(
     name: str, checkpoint: Callable[[str], Path], session_store: ClipStore
 ) -> None:
     with pytest.raises(InputError, match=r"^The processor of transformers:\w+ cannot be loaded .*: pip install torch"):
-        make(str(checkpoint(name)), session_store)
+        make_local(str(checkpoint(name)), session_store)
 
 
 def test_the_talker_is_not_loaded_and_the_thinker_is(
     checkpoint: Callable[[str], Path], session_store: ClipStore
 ) -> None:
-    chat = make(str(checkpoint("qwen3_omni_moe")), session_store)
-    model = local_load.engine_of(chat.weights, chat.here).model
+    chat = make_local(str(checkpoint("qwen3_omni_moe")), session_store)
+    model = local_load.load_engine(chat.weights, chat.here).model
     saved = load_file(checkpoint("qwen3_omni_moe") / "model.safetensors")
     assert any(name.startswith("talker.") for name in saved)
     assert sum(value.numel() for value in model.parameters()) < sum(value.numel() for value in saved.values())
@@ -194,11 +199,11 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
     plain = template.read_text("utf-8")
     template.write_text(plain.replace("assistant\n", opening), "utf-8")
     assert template.read_text("utf-8") != plain
-    chat = make(str(folder), session_store)
+    chat = make_local(str(folder), session_store)
     if not always:
         assert chat.invoke("Hello.").text
         return
-    writer = local_load.reader_of(chat.weights).writer
+    writer = local_load.load_reader(chat.weights).writer
     assert writer.text(writer.tokens("A blue square?</think> A red circle.")) == "A red circle."
     with pytest.raises(ModelError, match="still thinking after 12 tokens: raise AURELIA_LOCAL_TOKENS"):
         chat.invoke("Hello.")
@@ -206,14 +211,14 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
 
 def test_a_kept_clip_is_left_alone_where_a_longer_text_turns_its_positions() -> None:
     config = Phi4MultimodalConfig(original_max_position_embeddings=2000)
-    assert holds(config, 1500, 2000) and holds(config, 2001, 2500)
-    assert not holds(config, 2000, 2001)
+    assert cache_bytes_of(config, 1500, 2000) and cache_bytes_of(config, 2001, 2500)
+    assert not cache_bytes_of(config, 2000, 2001)
 
 
 @pytest.mark.parametrize("family", ["gemma4"], indirect=True)
 def test_such_a_request_is_encoded_whole(family: Family, clips: dict[str, MediaRef]) -> None:
-    told = family.local.told(clips["duet"], "What is heard?")
-    length = family.local.encoded(told, reuse=True).length
+    request = family.local.parse(clips["duet"], "What is heard?")
+    length = family.local.encoded(request, reuse=True).length
     family.local.engine.model.config.get_text_config().original_max_position_embeddings = length
-    assert family.local.encoded(told, reuse=True).cached > 0
-    assert family.local.engine.encode(told, family.local.teller, TOKENS).cached == 0
+    assert family.local.encoded(request, reuse=True).cached > 0
+    assert family.local.engine.encode(request, family.local.converter, TOKENS).cached == 0

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
-from aurelia_core.models.local.weights import find
+from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from state.context import ROLES, make_context
 from tests.support.clips import film
@@ -52,7 +52,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
-    local_load.forget()
+    local_load.unload_all()
 
 
 @pytest.fixture
@@ -71,7 +71,8 @@ def with_code(folder: Path, mark: Path, kind: str) -> Path:
 
 @pytest.fixture
 def own(tiny_omni: Path, tmp_path: Path, mark: Path) -> Path:
-    """A checkpoint of an architecture that only its own code knows."""
+    """A checkpoint of an architecture that only its own code knows; no other model is loaded."""
+    local_load.unload_all()
     folder = Path(shutil.copytree(tiny_omni, tmp_path / "own-omni"))
     weights = folder / "model.safetensors"
     # transformers renames old checkpoints' tensors only for architectures that it knows.
@@ -85,10 +86,10 @@ async def answered(own: Path, tmp_path: Path, *trusted: str) -> Any:
     settings = Settings(home=tmp_path / "home", allow_any_file=True, trusted_models=trusted)
     agents = {**dict.fromkeys(ROLES, "offline:measure"), "target": f"transformers:{own}"}
     clip = film(tmp_path / "a.mp4", size=(64, 64), sound_seconds=1.0)
-    desk = Desk(settings, store=ClipStore(settings))
+    desk = ModelClient(settings, store=ClipStore(settings))
     try:
         context = make_context({**agents, "max_iterations": 1, "compare": False, "frames": 4})
-        return await ask({"video": str(clip), "question": "What is heard?"}, context, desk=desk)
+        return await answer_question({"video": str(clip), "question": "What is heard?"}, context, client=desk)
     finally:
         desk.close()
 
@@ -126,7 +127,7 @@ async def test_code_that_fails_is_one_line(own, tmp_path):
 
 def test_changed_code_is_another_model_where_it_runs(own):
     def print_of(*trusted: str) -> str:
-        return find(str(own), trusted=trusted).fingerprint
+        return find_weights(str(own), trusted=trusted).fingerprint
 
     before = print_of(str(own)), print_of()
     (own / "own.py").write_text("pass", "utf-8")

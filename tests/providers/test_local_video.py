@@ -13,11 +13,11 @@ import torch
 
 from aurelia_core.media import ClipStore
 from aurelia_core.models.local import loading as local_load
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.engine import Engine
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.engine import InferenceEngine
 from aurelia_core.models.local.processor import senses_of
-from aurelia_core.models.local.prompt_writer import Writer
-from aurelia_core.models.local.weights import find
+from aurelia_core.models.local.prompt_writer import PromptWriter
+from aurelia_core.models.local.weights import find_weights
 from tests.support.clips import tune
 from tests.support.local_fixtures import Local, changed, clip, local
 from tests.support.stage import DUET
@@ -62,21 +62,24 @@ def films() -> Films:
 def model(tiny_omni: Path, session_store: ClipStore, films: Films, monkeypatch: pytest.MonkeyPatch) -> Local:
     monkeypatch.setenv("AURELIA_LOCAL_DEVICE", "cpu")
     monkeypatch.delenv("AURELIA_LOCAL_DTYPE", raising=False)
-    base, weights = local(tiny_omni, session_store), find(str(tiny_omni))
-    processor = local_load.reader_of(weights).processor
+    base, weights = local(tiny_omni, session_store), find_weights(str(tiny_omni))
+    processor = local_load.load_reader(weights).processor
     monkeypatch.setattr(processor, "video_processor", films)
     senses = senses_of(weights, processor)
     assert (senses.sees, senses.hears, senses.interleaved) == ("video", True, True)
-    writer, teller = Writer(weights.spec, processor, senses), Teller(session_store, weights.spec, senses)
-    engine = Engine(weights.spec, base.engine.model, writer, reuses=True, cache_bytes=2**28)
-    return Local(engine, teller, session_store, base.words)
+    writer, converter = (
+        PromptWriter(weights.model_id, processor, senses),
+        RequestConverter(session_store, weights.model_id, senses),
+    )
+    engine = InferenceEngine(weights.model_id, base.engine.model, writer, reuses=True, cache_bytes=2**28)
+    return Local(engine, converter, session_store, base.words)
 
 
 def test_a_clip_is_one_video_with_its_sound_between_the_frames(
     model: Local, films: Films, session_store: ClipStore, duet: Path
 ) -> None:
-    told = model.told(session_store.admit(duet), "Say.")
-    ids = model.encoded(told, reuse=False).inputs["input_ids"][0].tolist()
+    request = model.parse(session_store.admit(duet), "Say.")
+    ids = model.encoded(request, reuse=False).inputs["input_ids"][0].tolist()
     video, sound = (model.words.convert_tokens_to_ids(token) for token in ("<|VIDEO|>", "<|AUDIO|>"))
     assert (ids.count(video), ids.count(sound)) == (2 * 4, 50), "two pairs of frames; 25 tokens a second"
     kinds = [token for token in ids if token in (video, sound)]
@@ -89,11 +92,11 @@ def test_a_clip_is_one_video_with_its_sound_between_the_frames(
 
 def test_reuse_changes_nothing_with_video_either(model: Local, session_store: ClipStore, duet: Path) -> None:
     ref = session_store.admit(duet)
-    model.said(model.told(ref, "You are the Evaluator."))
+    model.said(model.parse(ref, "You are the Evaluator."))
     # A look at the head's own frame rate: encoded whole, Qwen's processor takes one rate for all videos.
     for more in ({}, {"looks": [[], [{"start": 0.0, "end": 2.0}]]}):
-        told = model.told(ref, "What is heard?", **more)
-        assert (model.logits(told) - model.logits(told, reuse=False)).abs().max().item() < CLOSE
+        request = model.parse(ref, "What is heard?", **more)
+        assert (model.logits(request) - model.logits(request, reuse=False)).abs().max().item() < CLOSE
     assert (model.engine.prefixes.made, model.engine.prefixes.used) == (1, 2)
 
 
@@ -106,7 +109,7 @@ def test_what_is_seen_and_heard_in_a_video_matters(
         clip(session_store, tmp_path / "heard.mp4", changed(DUET, "sounds", 0, pitch=1760.0)),
         clip(session_store, tmp_path / "seen.mp4", shapes),
     ]
-    first, *others = (model.logits(model.told(ref, "Say.")) for ref in refs)
+    first, *others = (model.logits(model.parse(ref, "Say.")) for ref in refs)
     assert all((first - other).abs().max() > 1e-3 for other in others)
 
 
@@ -114,8 +117,8 @@ def test_candidate_tracks_stand_behind_a_silent_video(
     model: Local, films: Films, session_store: ClipStore, duet: Path, tmp_path: Path
 ) -> None:
     tracks = [session_store.admit(tune(tmp_path / f"{tone}.wav", tone=tone), kind="audio") for tone in (300.0, 900.0)]
-    told = model.told(session_store.admit(duet), "Which?", tracks)
-    ids = model.encoded(told, reuse=False).inputs["input_ids"][0].tolist()
+    request = model.parse(session_store.admit(duet), "Which?", tracks)
+    ids = model.encoded(request, reuse=False).inputs["input_ids"][0].tolist()
     kinds = [token for token in ids if token in map(model.words.convert_tokens_to_ids, ("<|VIDEO|>", "<|AUDIO|>"))]
     assert kinds == sorted(kinds, reverse=True), "no sound inside the video"
-    assert (model.logits(told) - model.logits(told, reuse=False)).abs().max().item() < CLOSE
+    assert (model.logits(request) - model.logits(request, reuse=False)).abs().max().item() < CLOSE

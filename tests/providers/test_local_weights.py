@@ -11,22 +11,23 @@ import pytest
 import torch
 from transformers import Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
 
-from aurelia.cli.doctor import examine, lines
+from aurelia.cli.doctor import examine_machine, render_findings
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import Family, family
-from aurelia_core.models.client import Desk
+from aurelia_core.models.capabilities import WeightsFamily, find_family
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.processor import Senses
-from aurelia_core.models.local.prompt_writer import Writer
-from aurelia_core.models.local.weights import find, lacking_weights
-from aurelia_core.models.messages import compose
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.processor import ModelSenses
+from aurelia_core.models.local.prompt_writer import PromptWriter
+from aurelia_core.models.local.weights import find_weights, lacking_weights
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from tests.support import tiny_qwen_omni
 from tests.support.clips import film
 from tests.support.local_fixtures import local
+from tests.support.requests import compose_messages
 
 HUB = "Qwen/Qwen2.5-Omni-3B"
 
@@ -51,12 +52,12 @@ def copy(tiny_omni: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(settings: Settings, session_store: ClipStore) -> Iterator[Desk]:
-    yield Desk(settings, store=session_store)
-    local_load.forget()
+def desk(settings: Settings, session_store: ClipStore) -> Iterator[ModelClient]:
+    yield ModelClient(settings, store=session_store)
+    local_load.unload_all()
 
 
-def refused(desk: Desk, name: Any) -> str:
+def refused(desk: ModelClient, name: Any) -> str:
     with pytest.raises(InputError) as raised:
         desk.model(f"transformers:{name}")
     said = str(raised.value)
@@ -64,7 +65,7 @@ def refused(desk: Desk, name: Any) -> str:
     return said
 
 
-def test_weights_that_are_not_there_come_with_the_command_that_gets_them(desk: Desk) -> None:
+def test_weights_that_are_not_there_come_with_the_command_that_gets_them(desk: ModelClient) -> None:
     assert refused(desk, HUB) == f"The weights of transformers:{HUB} are not on this machine: hf download {HUB}"
     assert "There is no folder 'nowhere'" in refused(desk, "/tmp/nowhere")
     assert lacking_weights(HUB) == [f"the weights (hf download {HUB})"]
@@ -76,8 +77,12 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
     shutil.copytree(tiny_omni, folder / "snapshots" / commit)
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(commit)
-    first = find(HUB)
-    assert (first.spec, first.folder.name, first.model_type) == (f"transformers:{HUB}", commit, "qwen2_5_omni_thinker")
+    first = find_weights(HUB)
+    assert (first.model_id, first.folder.name, first.model_type) == (
+        f"transformers:{HUB}",
+        commit,
+        "qwen2_5_omni_thinker",
+    )
     assert lacking_weights(HUB) == []
     (folder / "snapshots" / commit / "model.safetensors").unlink()
     assert lacking_weights(HUB) == [f"the weights (hf download {HUB})"]
@@ -108,7 +113,7 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
         (lambda folder: (folder / "chat_template.jinja").unlink(), "transformers:spoilt has no chat template"),
     ],
 )
-def test_what_is_no_usable_model_is_named(desk: Desk, copy: Path, spoil: Any, said: str) -> None:
+def test_what_is_no_usable_model_is_named(desk: ModelClient, copy: Path, spoil: Any, said: str) -> None:
     spoil(copy)
     assert said in refused(desk, copy)
 
@@ -122,20 +127,20 @@ def test_weights_that_do_not_fit_their_config_fail_with_a_name(copy: Path, sessi
 def test_a_server_reads_folders_only_below_those_that_are_allowed(
     tmp_path: Path, tiny_omni: Path, session_store: ClipStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = Desk(Settings(home=tmp_path / "served", media_roots=(tmp_path,)), store=None)
+    served = ModelClient(Settings(home=tmp_path / "served", media_roots=(tmp_path,)), store=None)
     assert "There is no folder 'tiny-omni' below the folders of AURELIA_LOCAL_MODELS" in refused(served, tiny_omni)
     monkeypatch.setenv("AURELIA_LOCAL_MODELS", str(tiny_omni.parent))
     assert served.model(f"transformers:{tiny_omni}")
 
 
 def test_changed_weights_are_another_model(copy: Path) -> None:
-    first = find(str(copy)).fingerprint
-    assert find(str(copy)).fingerprint == first
+    first = find_weights(str(copy)).fingerprint
+    assert find_weights(str(copy)).fingerprint == first
     template = copy / "chat_template.jinja"
     template.write_text(template.read_text() + " ")
-    second = find(str(copy)).fingerprint
+    second = find_weights(str(copy)).fingerprint
     tiny_qwen_omni.write(copy, seed=1)
-    assert len({first, second, find(str(copy)).fingerprint}) == 3
+    assert len({first, second, find_weights(str(copy)).fingerprint}) == 3
 
 
 def test_of_a_model_that_also_speaks_only_what_writes_is_loaded(
@@ -148,66 +153,70 @@ def test_of_a_model_that_also_speaks_only_what_writes_is_loaded(
     model.thinker.load_state_dict(alone.engine.model.state_dict())
     model.save_pretrained(whole)
     (whole / "generation_config.json").unlink(missing_ok=True)
-    told = alone.told(session_store.admit(duet), "Say.")
+    request = alone.parse(session_store.admit(duet), "Say.")
     speaking = local(whole, session_store)
     assert json.loads((whole / "config.json").read_text())["model_type"] == "qwen2_5_omni"
     assert type(speaking.engine.model) is type(alone.engine.model)
-    assert torch.equal(alone.logits(told), speaking.logits(told))
+    assert torch.equal(alone.logits(request), speaking.logits(request))
 
 
 def heard_by(
     store: ClipStore, hears: bool, seconds: float | None = None, sees: Any = "images", rate: int = 16000
-) -> Teller:
-    return Teller(store, "transformers:other", Senses(sees, hears, False, rate, seconds, Family(most_frames=8)))
+) -> RequestConverter:
+    return RequestConverter(
+        store, "transformers:other", ModelSenses(sees, hears, False, rate, seconds, WeightsFamily(most_frames=8))
+    )
 
 
 def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_store: ClipStore, duet: Path) -> None:
     deaf, ref = heard_by(session_store, False), session_store.admit(duet)
     fields: dict[str, Any] = {"clip": ref, "tracks": [], "frames": 4, "when_deaf": "error"}
-    with pytest.raises(InputError, match='transformers:other does not hear.*when_deaf = "evidence"'):
-        deaf.refuse(fields, True)
-    deaf.refuse(fields, False)
+    with pytest.raises(InputError, match='transformers:other does not hear.*unsupported_modality = "evidence"'):
+        deaf.check_clip(MediaRequest.parse(fields), sees_clip=True)
+    deaf.check_clip(MediaRequest.parse(fields), sees_clip=False)
     fields["when_deaf"] = "evidence"
-    told = deaf.told(compose("What?", fields, sees_clip=True))
-    assert told.clip
-    shown = deaf.head(told.clip)
+    request = deaf.parse(compose_messages("What?", fields, sees_clip=True))
+    assert request.clip
+    shown = deaf.head(request)
     assert "440 Hz" in "".join(block.get("text", "") for block in shown.blocks)
-    assert (len(shown.images), shown.sounds, told.notes) == (
-        4, [], ["transformers:other does not hear: what was measured in the sound stood in its place."]
+    assert (len(shown.images), shown.sounds, request.notes) == (
+        4, [], ["transformers:other does not hear: it was given what was measured in the sound instead."]
     )  # fmt: skip
     with pytest.raises(InputError, match="takes 8 images in one request, and this one has 16"):
-        deaf.refuse({**fields, "frames": 16}, True)
+        deaf.check_clip(MediaRequest.parse({**fields, "frames": 16}), sees_clip=True)
     blind = heard_by(session_store, True, sees="none")
-    told = blind.told(compose("What?", fields, sees_clip=True))
-    assert told.clip and "red" in blind.head(told.clip).blocks[0]["text"]
+    request = blind.parse(compose_messages("What?", fields, sees_clip=True))
+    assert request.clip and "red" in blind.head(request).blocks[0]["text"]
 
 
 def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_store: ClipStore, duet: Path) -> None:
     deaf, ref = heard_by(session_store, False), session_store.admit(duet)
     fields: dict[str, Any] = {"clip": ref, "tracks": [], "frames": 4, "when_deaf": "describe:openai:ear"}
-    assert deaf.lacks(fields) == ["sound"]
-    assert heard_by(session_store, True).lacks(fields) == []
+    assert deaf.missing_modalities(MediaRequest.parse(fields)) == ["sound"]
+    assert heard_by(session_store, True).missing_modalities(MediaRequest.parse(fields)) == []
     fields |= {"described": {"sound": "A horn, twice."}, "looks": [[], [{"start": 0.5, "end": 1.0}]]}
-    told = deaf.told(compose("What?", fields, sees_clip=True))
-    assert told.clip
-    shown = "".join(block.get("text", "") for block in [*deaf.head(told.clip).blocks, *told.look.blocks])
+    request = deaf.parse(compose_messages("What?", fields, sees_clip=True))
+    assert request.clip
+    shown = "".join(block.get("text", "") for block in [*deaf.head(request).blocks, *request.look.blocks])
     assert shown.count("A horn, twice.") == 1
     assert "Hz" not in shown
-    assert told.notes == ["transformers:other does not hear: what openai:ear wrote of the sound stood in its place."]
+    assert request.notes == [
+        "transformers:other does not hear: it was given the description of the sound by openai:ear instead."
+    ]
     asked = {**fields, "when_deaf": "error", "described": {}, "looks": [[]], "only": "sound"}
     hearing = heard_by(session_store, True)
-    told = hearing.told(compose("What is heard?", asked, sees_clip=True))
-    assert told.clip
-    only = hearing.head(told.clip)
+    request = hearing.parse(compose_messages("What is heard?", asked, sees_clip=True))
+    assert request.clip
+    only = hearing.head(request)
     assert (len(only.images), len(only.sounds)) == (0, 1)
 
 
 def test_sound_is_cut_into_parts_that_the_model_takes_at_its_rate(session_store: ClipStore, duet: Path) -> None:
     ref = session_store.admit(duet)
-    teller = heard_by(session_store, True, 0.75, rate=8000)
-    told = teller.told(compose("What?", {"clip": ref, "tracks": [], "frames": 4}, sees_clip=True))
-    assert told.clip
-    shown = teller.head(told.clip)
+    converter = heard_by(session_store, True, 0.75, rate=8000)
+    request = converter.parse(compose_messages("What?", {"clip": ref, "tracks": [], "frames": 4}, sees_clip=True))
+    assert request.clip
+    shown = converter.head(request)
     assert [len(part) for part in shown.sounds[:2]] == [6000, 6000]
     assert sum(map(len, shown.sounds)) == pytest.approx(16_000, abs=400)
     assert "0.75-1.50 s: " in "".join(block.get("text", "") for block in shown.blocks)
@@ -218,11 +227,11 @@ def test_sound_is_cut_into_parts_that_the_model_takes_at_its_rate(session_store:
 def test_a_silent_clip_is_shown_without_sound(session_store: ClipStore, tmp_path: Path, tiny_omni: Path) -> None:
     ref: MediaRef = session_store.admit(film(tmp_path / "silent.mp4"))
     model = local(tiny_omni, session_store)
-    told = model.told(ref, "Say.")
-    head = model.teller.head(told.clip)
+    request = model.parse(ref, "Say.")
+    head = model.converter.head(request)
     assert not head.sounds and all(shown.sound is None for shown in head.films)
-    assert model.encoded(told, reuse=True).media == len(head.images) + len(head.films) > 0
-    assert "It has no sound track" in told.about
+    assert model.encoded(request, reuse=True).media == len(head.images) + len(head.films) > 0
+    assert "It has no sound track" in request.about
 
 
 NO_SYSTEM = (
@@ -235,32 +244,37 @@ NO_SYSTEM = (
 
 def test_a_model_without_a_system_role_reads_it_first(copy: Path, session_store: ClipStore, duet: Path) -> None:
     (copy / "chat_template.jinja").write_text(NO_SYSTEM)
-    weights = find(str(copy))
-    reader = local_load.reader_of(weights)
-    writer, teller = Writer(weights.spec, reader.processor, reader.senses), Teller(session_store, "x", reader.senses)
-    told = teller.told(compose("Say.", {"clip": session_store.admit(duet), "tracks": [], "frames": 2}, sees_clip=True))
-    text = writer.whole(told, [{"type": "image"}])
+    weights = find_weights(str(copy))
+    reader = local_load.load_reader(weights)
+    writer, converter = (
+        PromptWriter(weights.model_id, reader.processor, reader.senses),
+        RequestConverter(session_store, "x", reader.senses),
+    )
+    request = converter.parse(
+        compose_messages("Say.", {"clip": session_store.admit(duet), "tracks": [], "frames": 2}, sees_clip=True)
+    )
+    text = writer.whole(request, [{"type": "image"}])
     assert text.startswith("<|im_start|>user\nYou take part in answering") and text.count("You take part") == 1
-    assert text.startswith(writer.head(told, [{"type": "image"}]))
+    assert text.startswith(writer.head(request, [{"type": "image"}]))
     assert text.index("You take part") < text.index("<|IMAGE|>") < text.index("About the clip") < text.index("Say.")
 
 
 def test_the_table_knows_the_native_families_and_says_what_was_tried() -> None:
     known = ("qwen2_5_omni", "qwen3_omni_moe", "gemma4", "phi4_multimodal", "nemotron_h_omni")
-    rows = [family(name) for name in known]
+    rows = [find_family(name) for name in known]
     assert all(row and row.hears and row.sees != "none" for row in rows)
-    assert family("qwen2_5_omni_thinker") == family("qwen2_5_omni")
+    assert find_family("qwen2_5_omni_thinker") == find_family("qwen2_5_omni")
     assert rows[0] and (rows[0].state, rows[0].reuse) == ("tested", True)
-    assert family("brand_new_omni") is None
+    assert find_family("brand_new_omni") is None
 
 
 def test_doctor_says_where_weights_run_and_what_profiles_lack(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = examine(settings)
+    found = examine_machine(settings)
     lacks = {profile["name"]: profile["lacks"] for profile in found["profiles"]}
     assert lacks["local"] == ["the weights (hf download Qwen/Qwen2.5-Omni-7B)"]
     assert "the weights (hf download google/gemma-4-E4B-it)" in lacks["open-agents"]
-    assert "Local weights: cpu, float32, 2048 MB of kept clips; clips are shown " in lines(found)
+    assert "Local weights: cpu, float32, 2048 MB of kept clips; clips are shown " in render_findings(found)
     monkeypatch.setenv("AURELIA_LOCAL_DTYPE", "int2")
-    assert "AURELIA_LOCAL_DTYPE='int2' cannot be used" in lines(examine(settings))
+    assert "AURELIA_LOCAL_DTYPE='int2' cannot be used" in render_findings(examine_machine(settings))

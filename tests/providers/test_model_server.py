@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from state.context import ROLES, make_context
 from tests.support.model_server import PACKAGES, Served
 from tests.support.openai_server import VARIABLES
@@ -51,16 +51,20 @@ def server(process: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
 
 
 @pytest.fixture
-def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterator[Desk]:
-    made = Desk(settings, store=session_store, ledger=Ledger(settings.ledger_file, sleep=no_wait))
+def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterator[ModelClient]:
+    made = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=no_wait))
     yield made
     made.close()
 
 
-async def run(desk: Desk, clip: Path, model: str = "sees", on_event: Any = lambda event: None, **more: Any) -> Any:
-    settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "when_deaf": "evidence", "frames": 4, **more}
+async def run(
+    desk: ModelClient, clip: Path, model: str = "sees", on_event: Any = lambda event: None, **more: Any
+) -> Any:
+    settings = {**dict.fromkeys(ROLES, f"compatible:{model}"), "unsupported_modality": "evidence", "frames": 4, **more}
     question: Any = {"video": str(clip), "question": "What is heard?"}
-    return await ask(question, make_context({"max_iterations": 1, **settings}), desk=desk, on_event=on_event)
+    return await answer_question(
+        question, make_context({"max_iterations": 1, **settings}), client=desk, on_event=on_event
+    )
 
 
 def moving(path: Path, colour: str, pitch: float) -> Path:
@@ -68,11 +72,11 @@ def moving(path: Path, colour: str, pitch: float) -> Path:
     shape = {"colour": colour, "shape": "circle", "x": 0.5, "y": 0.5, "size": 0.9, "moves": [[0.2, 0.7]]}
     sound = {"start": 0.2, "end": 0.8, "voice": "tone", "pitch": pitch, "level": -12.0}
     scene = {"seconds": 1.0, "fps": 12, "width": 64, "height": 64, "shapes": [shape], "sounds": [sound]}
-    write(Scene.model_validate(scene), path)
+    write_scene(Scene.model_validate(scene), path)
     return path
 
 
-async def test_rubbish_is_no_score_and_the_answer_is_the_servers(desk: Desk, duet: Path) -> None:
+async def test_rubbish_is_no_score_and_the_answer_is_the_servers(desk: ModelClient, duet: Path) -> None:
     result = await run(desk, duet, max_iterations=2)
     assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
     assert len(result["iterations"]) == 2
@@ -85,7 +89,7 @@ async def test_rubbish_is_no_score_and_the_answer_is_the_servers(desk: Desk, due
     assert 0 < used["output_tokens"] < 5 * 100
 
 
-async def test_every_frame_counts_in_the_servers_own_tokens(desk: Desk, duet: Path) -> None:
+async def test_every_frame_counts_in_the_servers_own_tokens(desk: ModelClient, duet: Path) -> None:
     read = {}
     for frames in (4, 7):
         result = await run(desk, duet, frames=frames, generator="offline:measure", summarizer="offline:measure",
@@ -96,10 +100,12 @@ async def test_every_frame_counts_in_the_servers_own_tokens(desk: Desk, duet: Pa
     assert read[7] - read[4] == 3 * A_FRAME
 
 
-async def test_the_reply_comes_from_the_pixels(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_reply_comes_from_the_pixels(
+    desk: ModelClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clips = [moving(tmp_path / f"{colour}.mp4", colour, 440.0) for colour in ("red", "white")]
     said = [(await run(desk, clip, compare=False))["answer"] for clip in clips]
-    again = Desk(desk.settings, store=desk.store, ledger=Ledger(tmp_path / "again", sleep=no_wait))
+    again = ModelClient(desk.settings, store=desk.store, ledger=CallLedger(tmp_path / "again", sleep=no_wait))
     assert said[0] != said[1]
     assert (await run(again, clips[0], compare=False))["answer"] == said[0]
     again.close()
@@ -107,7 +113,7 @@ async def test_the_reply_comes_from_the_pixels(desk: Desk, tmp_path: Path, monke
 
 @pytest.mark.parametrize("media", ["input_audio", "audio"])
 async def test_sound_is_heard_in_both_wire_forms(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: str
+    desk: ModelClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: str
 ) -> None:
     monkeypatch.setenv("AURELIA_COMPATIBLE_MEDIA", media)
     low, high = (moving(tmp_path / f"{pitch:.0f}.mp4", "red", pitch) for pitch in (200.0, 3000.0))
@@ -115,27 +121,28 @@ async def test_sound_is_heard_in_both_wire_forms(
     for clip in (low, high):
         result = await run(desk, clip, "hears", compare=False)
         assert (
-            "compatible:hears does not see: what was measured in the picture stood in its place." in result["warnings"]
+            "compatible:hears does not see: it was given what was measured in the picture instead."
+            in result["warnings"]
         )
         said.append(result["answer"])
     assert said[0] != said[1]
 
 
-async def test_the_servers_own_words_reach_the_user(desk: Desk, duet: Path) -> None:
+async def test_the_servers_own_words_reach_the_user(desk: ModelClient, duet: Path) -> None:
     with pytest.raises(ModelError, match="Unexpected fields in the request") as told:
         model: Any = desk.model("compatible:sees")
         await model.ainvoke("x", extra_body={"frobnicate": 1})
     assert "\n" not in str(told.value) and not told.value.transient
 
 
-async def test_an_unknown_model_is_one_line(desk: Desk, duet: Path) -> None:
+async def test_an_unknown_model_is_one_line(desk: ModelClient, duet: Path) -> None:
     with pytest.raises(ModelError, match=r"compatible:nothing did not answer \(status 500") as told:
         await run(desk, duet, "nothing")
     assert "\n" not in str(told.value)
 
 
 async def test_a_server_that_is_killed_ends_in_a_typed_error_and_the_run_goes_on_later(
-    desk: Desk, server: Served, duet: Path
+    desk: ModelClient, server: Served, duet: Path
 ) -> None:
     def event(told: dict[str, Any]) -> None:
         if "iteration" in json.dumps(told):
@@ -153,7 +160,7 @@ async def test_a_server_that_is_killed_ends_in_a_typed_error_and_the_run_goes_on
 def test_the_command_line_in_front_of_it(server: Served, duet: Path, tmp_path: Path) -> None:
     models = [part for role in ROLES for part in ("--model", f"{role}=compatible:sees")]
     profile = tmp_path / "mine.toml"
-    profile.write_text('when_deaf = "evidence"\nframes = 2\n')
+    profile.write_text('unsupported_modality = "evidence"\nframes = 2\n')
     known = {**os.environ, "AURELIA_HOME": str(tmp_path / "home")}
     arguments = ["ask", "--video", str(duet), "--question", "What is heard?", "--profile", str(profile), "--json"]
     ended = subprocess.run(

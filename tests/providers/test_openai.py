@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.client import Desk
-from aurelia_offline.world.scene import Scene, write
+from aurelia_core.models.client import ModelClient
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.openai_fixtures import AGENTS, SEEING, WINDOW, head
 from tests.support.openai_server_rules import image, sound
 from tests.support.scripted import verdict
@@ -102,14 +102,16 @@ async def test_measured_sound_stands_in_for_sound_and_the_result_says_so_once(pl
     assert "this stands in its place" in text
     assert "0.20-0.70 s: tone, 440 Hz" in text
     assert "tone, 1200 Hz" in text
-    said = "openai:gpt-4o does not hear: what was measured in the sound stood in its place."
+    said = "openai:gpt-4o does not hear: it was given what was measured in the sound instead."
     assert result["warnings"].count(said) == 1
 
 
 async def test_sound_that_a_model_cannot_hear_is_an_error_unless_the_user_chose(place: Any) -> None:
     set_up = place()
-    with pytest.raises(InputError, match=r"openai:gpt-4o does not hear, and this clip has sound: .*when_deaf"):
-        await set_up.ask(when_deaf="error")
+    with pytest.raises(
+        InputError, match=r"openai:gpt-4o does not hear, and this clip has sound: .*unsupported_modality"
+    ):
+        await set_up.ask(unsupported_modality="error")
     assert set_up.server.asked == set_up.server.lookups == 0
 
 
@@ -119,9 +121,9 @@ async def test_what_the_target_cannot_carry_is_said_before_the_loop_is_paid_for(
     set_up = place()
     agents = dict.fromkeys(("generator", "evaluator"), "offline:measure")
     with pytest.raises(InputError, match="openai:gpt-4o does not hear"):
-        await set_up.ask(**agents, when_deaf="error")
+        await set_up.ask(**agents, unsupported_modality="error")
     monkeypatch.delenv("OPENAI_API_KEY")
-    desk = Desk(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
+    desk = ModelClient(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
     with pytest.raises(InputError, match="it needs the variable OPENAI_API_KEY"):
         await set_up._replace(desk=desk).ask(**agents, summarizer="offline:measure", feedback="offline:measure")
     assert set_up.server.asked == 0 and not set_up.ledger.exists()
@@ -130,9 +132,9 @@ async def test_what_the_target_cannot_carry_is_said_before_the_loop_is_paid_for(
 async def test_a_silent_clip_needs_no_choice(place: Any, tmp_path: Path) -> None:
     silent = tmp_path / "silent.mp4"
     shape = {"colour": "red", "shape": "circle", "x": 0.5, "y": 0.5, "size": 0.3, "moves": [[0.2, 0.7]]}
-    write(Scene.model_validate({"seconds": 1.0, "audible": False, "shapes": [shape]}), silent)
+    write_scene(Scene.model_validate({"seconds": 1.0, "audible": False, "shapes": [shape]}), silent)
     set_up = place()
-    result = await set_up.ask(video=str(silent), when_deaf="error")
+    result = await set_up.ask(video=str(silent), unsupported_modality="error")
     assert (result["clip"]["has_audio"], result["warnings"]) == (False, [])
 
 
@@ -149,7 +151,7 @@ async def test_a_model_that_hears_is_given_the_sound_itself(place: Any) -> None:
     assert "The picture cannot be given to you" in sent.text and "red moves, left" in sent.text
     assert any("does not see" in warning for warning in result["warnings"])
     with pytest.raises(InputError, match="does not see, and this clip has picture"):
-        await set_up.ask(target="openai:gpt-4o-audio-preview", when_deaf="error", generator="offline:measure",
+        await set_up.ask(target="openai:gpt-4o-audio-preview", unsupported_modality="error", generator="offline:measure",
                          evaluator="offline:measure")  # fmt: skip
 
 
@@ -163,7 +165,7 @@ async def test_candidate_tracks_are_named_and_replace_the_clips_own_sound(
 ) -> None:
     other = tmp_path / "other.mp4"
     tone = {"start": 0.1, "end": 0.6, "voice": "tone", "pitch": 700.0, "level": -14.0}
-    write(Scene.model_validate({"seconds": 1.0, "fps": 12, "width": 64, "height": 48, "sounds": [tone]}), other)
+    write_scene(Scene.model_validate({"seconds": 1.0, "fps": 12, "width": 64, "height": 48, "sounds": [tone]}), other)
     set_up = place()
     await set_up.ask(target="openai:gpt-4o-audio-preview", audio=[str(duet), str(other)])
     sent = set_up.server.by("target")[0]
@@ -177,11 +179,11 @@ async def test_candidate_tracks_are_named_and_replace_the_clips_own_sound(
 async def test_more_frames_than_a_model_takes_are_refused(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up = place()
     model: Any = set_up.desk.model("openai:gpt-4o")
-    narrow = model.carrier.model_copy(update={"most_frames": 3})
-    monkeypatch.setattr(model._wirer, "_carrier", narrow)
+    narrow = model.limits.model_copy(update={"most_frames": 3})
+    monkeypatch.setattr(model._builder, "_limits", narrow)
     with pytest.raises(InputError, match="takes 3 images in one request, and this one has 4: lower frames"):
         await set_up.ask()
-    monkeypatch.setattr(model._wirer, "_carrier", model.carrier.model_copy(update={"request_mb": 0.001}))
+    monkeypatch.setattr(model._builder, "_limits", model.limits.model_copy(update={"request_mb": 0.001}))
     with pytest.raises(InputError, match="fewer frames or a shorter clip"):
         await set_up.ask()
     assert set_up.server.asked == 0

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from aurelia.cli.doctor import examine
+from aurelia.cli.doctor import examine_machine
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import TRIES, Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import MAX_TRIES, CallLedger
+from aurelia_core.models.client import ModelClient
 from tests.support.openai_fixtures import Place
 from tests.support.openai_server import KEY, Fault
 
@@ -28,7 +28,7 @@ async def test_passing_faults_are_tried_again_by_the_ledger_alone(place: Any, fa
     assert result["answer"] == "an answer"
     assert set_up.tries()[0] == 3
     assert set_up.server.asked == 4 + 2
-    assert result["warnings"] == ["openai:gpt-4o does not hear: what was measured in the sound stood in its place."]
+    assert result["warnings"] == ["openai:gpt-4o does not hear: it was given what was measured in the sound instead."]
 
 
 async def test_the_wait_that_is_asked_for_is_waited_for(place: Any, session_store: ClipStore) -> None:
@@ -38,7 +38,9 @@ async def test_the_wait_that_is_asked_for_is_waited_for(place: Any, session_stor
         waits.append(seconds)
 
     made = place()
-    desk = Desk(made.desk.settings, store=session_store, ledger=Ledger(made.ledger.with_name("two"), sleep=sleep))
+    desk = ModelClient(
+        made.desk.settings, store=session_store, ledger=CallLedger(made.ledger.with_name("two"), sleep=sleep)
+    )
     made.server.faults.append(Fault(429, {"Retry-After": "7"}))
     await Place(made.server, desk, made.clip, made.ledger).ask(max_iterations=1, compare=False)
     desk.close()
@@ -50,7 +52,7 @@ async def test_a_fault_that_stays_is_given_up(place: Any) -> None:
     set_up.server.faults.extend([Fault(503)] * 99)
     with pytest.raises(ModelError, match=r"openai:gpt-4o did not answer \(status 503"):
         await set_up.ask(max_iterations=1, compare=False)
-    assert set_up.server.asked == 2 * TRIES
+    assert set_up.server.asked == 2 * MAX_TRIES
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ async def test_the_doctor_asks_whether_the_key_is_good(place: Any, monkeypatch: 
     set_up = place()
 
     def lacks(ask: bool) -> Any:
-        found = examine(set_up.desk.settings, ask=ask)["profiles"]
+        found = examine_machine(set_up.desk.settings, ask=ask)["profiles"]
         return next(profile["lacks"] for profile in found if profile["name"] == "openai")
 
     assert await asyncio.to_thread(lacks, True) == []

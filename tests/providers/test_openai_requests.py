@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.models.client import Desk
+from aurelia_core.models.client import ModelClient
 from tests.support.openai_fixtures import SEEING, WINDOW, head
 from tests.support.openai_server import KEY, Fault
 from tests.support.openai_server_rules import data_url, sound
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.enable_socket
 
 async def test_a_server_of_ones_own_takes_video_and_sound(compatible: Any) -> None:
     set_up = compatible(evaluator=[verdict(3), verdict(9)], feedback=[{"feedback": "There.", "windows": [WINDOW]}])
-    result = await set_up.ask("compatible:omni", when_deaf="error")
+    result = await set_up.ask("compatible:omni", unsupported_modality="error")
     server = set_up.server
     assert server.refused == [] and server.lookups == 0
     seeing = [sent for sent in server.sent if sent.role in SEEING]
@@ -51,8 +51,8 @@ async def test_a_server_of_ones_own_may_have_a_key(compatible: Any, monkeypatch:
     with pytest.raises(InputError, match="check AURELIA_COMPATIBLE_KEY"):
         await set_up.ask("compatible:omni")
     monkeypatch.setenv("AURELIA_COMPATIBLE_KEY", "local-key")
-    desk = Desk(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
-    result = await set_up._replace(desk=desk).ask("compatible:omni", when_deaf="error", max_iterations=1)
+    desk = ModelClient(set_up.desk.settings, store=set_up.desk.store, ledger=set_up.desk.ledger)
+    result = await set_up._replace(desk=desk).ask("compatible:omni", unsupported_modality="error", max_iterations=1)
     assert result["answer"] == "an answer"
     sent = set_up.server.by("target")[0]
     assert len(sent.of("image_url")) == 4 and len(sent.of("input_audio")) == 1
@@ -99,7 +99,9 @@ def test_what_a_model_says_does_not_steer_the_terminal(compatible: Any, tmp_path
     set_up = compatible("images", target=["\x1b[2Ja red\r\x07 circle"])
     set_up.server.faults.extend([fault] * 9 if fault else [])
     profile = tmp_path / "mine.toml"
-    profile.write_text('when_deaf = "evidence"\nframes = 2\nmax_iterations = 1\ntarget = "compatible:omni"\n')
+    profile.write_text(
+        'unsupported_modality = "evidence"\nframes = 2\nmax_iterations = 1\ntarget = "compatible:omni"\n'
+    )
     arguments = ["ask", "--video", str(set_up.clip), "--question", "What is seen?", "--profile", str(profile)]
     known = {**os.environ, "AURELIA_HOME": str(tmp_path / "home")}
     ended = subprocess.run([sys.executable, "-m", "aurelia", *arguments], capture_output=True, text=True, env=known)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
-from aurelia_core.models.capabilities import capability
-from aurelia_core.models.messages import compose
+from aurelia_core.models.capabilities import find_capability
 from graph.build import build_graph
 from state.context import make_context
 from tests.support.openai_fixtures import AGENTS
 from tests.support.openai_server import KEY
+from tests.support.requests import compose_messages
 from tests.support.scripted import verdict
 
 pytestmark = pytest.mark.enable_socket
@@ -27,7 +27,7 @@ async def test_the_bill_counts_cached_tokens_at_their_price(place: Any) -> None:
     connection.close()
     due, cached = 0.0, 0
     for spec, reply in rows:
-        used, price = reply["usage_metadata"], capability(spec).price
+        used, price = reply["usage_metadata"], find_capability(spec).price
         hit = used["input_token_details"]["cache_read"]
         cached += hit
         due += (used["input_tokens"] - hit) * (price.input or 0) + hit * (price.cached or 0)
@@ -60,9 +60,9 @@ class Recorder(BaseCallbackHandler):
 async def test_keys_and_media_stay_out_of_bodies_ledger_and_traces(place: Any) -> None:
     set_up = place()
     recorder = Recorder()
-    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "when_deaf": "evidence", "frames": 4})
+    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "unsupported_modality": "evidence", "frames": 4})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    await build_graph(desk=set_up.desk).ainvoke(question, {"callbacks": [recorder]}, context=context)
+    await build_graph(client=set_up.desk).ainvoke(question, {"callbacks": [recorder]}, context=context)
     assert all(KEY not in json.dumps(sent.body) for sent in set_up.server.sent)
     set_up.desk.close()
     kept = b"".join(file.read_bytes() for file in set_up.ledger.parent.glob("ledger.sqlite*")).decode("latin-1")
@@ -75,9 +75,9 @@ async def test_keys_and_media_stay_out_of_bodies_ledger_and_traces(place: Any) -
 
 async def test_a_streamed_run_sends_the_media_too(place: Any) -> None:
     set_up = place()
-    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "when_deaf": "evidence", "frames": 4})
+    context = make_context({**dict.fromkeys(AGENTS, "openai:gpt-4o"), "unsupported_modality": "evidence", "frames": 4})
     question: Any = {"video": str(set_up.clip), "question": "What is heard?"}
-    graph = build_graph(desk=set_up.desk)
+    graph = build_graph(client=set_up.desk)
     async for _ in graph.astream(question, context=context, stream_mode="messages"):
         pass
     assert set_up.server.refused == []
@@ -96,7 +96,7 @@ def test_a_synchronous_call_carries_the_same(place: Any) -> None:
     model = set_up.desk.model("openai:gpt-4o")
     clip = set_up.desk.store.admit(set_up.clip)
     fields = {"role": "target", "clip": clip, "tracks": [], "frames": 4, "when_deaf": "evidence"}
-    messages = compose("What is heard?", fields, sees_clip=True)
+    messages = compose_messages("What is heard?", fields, sees_clip=True)
     reply = model.invoke(messages)
     assert reply.text == "an answer" and reply.response_metadata["media_uploads"] == 1
     assert asyncio.run(model.ainvoke(messages)).text == "an answer"

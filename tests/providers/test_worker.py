@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
-from aurelia_core.models.messages import compose
-from aurelia_core.models.worker.chat import WorkerChat, host, make
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
+from aurelia_core.models.worker.chat import WorkerChat, host_script, make_worker
 from aurelia_core.settings import Settings
 from state.context import make_context
+from tests.support.requests import compose_messages
 from tests.support.scripted import ScriptedChat, scripted
 
 SCRIPT = """
@@ -95,7 +95,7 @@ def worker(tmp_path: Path, foreign: Path) -> Iterator[Callable[..., WorkerChat]]
         lines = [f"{name} = {json.dumps(value)}" for name, value in known.items()]
         lines += ["[options]", *(f"{name} = {json.dumps(value)}" for name, value in options.items())]
         (home / "workers" / "mine.toml").write_text("\n".join(lines))
-        made.append(make("mine", ClipStore(Settings(home=home, allow_any_file=True))))
+        made.append(make_worker("mine", ClipStore(Settings(home=home, allow_any_file=True))))
         return made[-1]
 
     yield start
@@ -108,7 +108,7 @@ def said(worker: WorkerChat, text: str) -> str:
 
 
 def test_the_host_needs_only_an_old_python() -> None:
-    tree = ast.parse(host().read_text(), feature_version=(3, 8))
+    tree = ast.parse(host_script().read_text(), feature_version=(3, 8))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
@@ -216,15 +216,15 @@ def test_a_refusal_is_not_tried_again_and_shows_no_path(worker: Any, setup: Any,
 def test_a_request_carries_text_files_and_fields(worker: Any, duet: Path) -> None:
     mine = worker()
     clip = mine.store.admit(str(duet))
-    fields: dict[str, Any] = {"role": "target", "question": "What is heard?", "choices": [], "frames": 8}
+    fields: dict[str, Any] = {"role": "generator", "question": "What is heard?", "choices": [], "frames": 8}
     fields |= {"clip": clip, "tracks": [], "looks": [[], [{"start": 0.5, "end": 1.0}]], "reasoning": None}
-    found = json.loads(said_all(mine, compose("A request: what is heard?", fields, sees_clip=True)))
+    found = json.loads(said_all(mine, compose_messages("A request: what is heard?", fields, sees_clip=True)))
     assert Path(found["video"]) == duet
     assert found["audio"] == []
     assert found["windows"] == [{"start": 0.5, "end": 1.0}]
     assert found["text"].startswith("About the clip") and found["text"].endswith("A request: what is heard?")
     assert found["system"]
-    assert (found["role"], found["question"], found["frames"]) == ("target", "What is heard?", 8)
+    assert (found["role"], found["question"], found["frames"]) == ("generator", "What is heard?", 8)
     assert not {"clip", "reasoning"} & found.keys()
 
 
@@ -237,20 +237,20 @@ async def test_the_ledger_asks_again_after_a_death_in_the_graph(worker: Any, due
     mine = worker()
     others: ScriptedChat = scripted()
     settings = mine.store.settings
-    desk = Desk(
+    desk = ModelClient(
         settings,
         providers={"scripted": lambda name, store: others},
         store=mine.store,
-        ledger=Ledger(settings.ledger_file, sleep=no_wait),
+        ledger_file=CallLedger(settings.ledger_file, sleep=no_wait),
     )
     roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback"), "scripted:one")
     context = make_context({**roles, "target": "worker:mine", "compare": False})
     question: Any = {"video": str(duet), "question": "Will it die once?", "choices": []}
     try:
-        result = await ask(question, context, desk=desk)
+        result = await answer_question(question, context, client=desk)
         assert result["answer"].startswith("worker says:")
         assert desk.model("worker:mine")._process.starts == 2  # type: ignore[attr-defined]
-        again = await ask(question, context, desk=desk)
+        again = await answer_question(question, context, client=desk)
         assert (again["answer"], again["usage"]["calls"]) == (result["answer"], 0)
     finally:
         desk.model("worker:mine").close()  # type: ignore[attr-defined]
@@ -271,7 +271,7 @@ def test_a_changed_script_asks_anew(worker: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../mine", "Mine", "a/b", "x" * 61, ""])
 def test_a_name_is_never_a_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="small letters"):
-        make(name, ClipStore(Settings(home=tmp_path)))
+        make_worker(name, ClipStore(Settings(home=tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -289,14 +289,14 @@ def test_a_bad_setup_is_one_line(tmp_path: Path, text: str | None, told: str) ->
     if text is not None:
         (tmp_path / "workers" / "mine.toml").write_text(text)
     with pytest.raises(InputError, match=told) as fault:
-        make("mine", ClipStore(Settings(home=tmp_path)))
+        make_worker("mine", ClipStore(Settings(home=tmp_path)))
     assert str(tmp_path) not in str(fault.value)
 
 
 def test_the_host_ends_with_its_parent(foreign: Path, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     ended = subprocess.run(
-        [str(foreign), str(host()), str(tmp_path / "script.py")],
+        [str(foreign), str(host_script()), str(tmp_path / "script.py")],
         input=b'{"id": 1, "op": "answer", "request": {"text": "x"}}\n{"id": 2, "op": "sing"}\nnot json\n',
         capture_output=True,
         timeout=20,

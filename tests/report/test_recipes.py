@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aurelia.bench.run_file import RunFile
-from aurelia.cli.bench_report import app
+from aurelia.cli.bench_report import report_app
 from aurelia_core.errors import InputError
 
 QUESTIONS = [
@@ -51,7 +51,7 @@ def folder(tmp_path: Path, duet: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(*arguments: str) -> Any:
-    found = CliRunner().invoke(app, [*arguments], catch_exceptions=False)
+    found = CliRunner().invoke(report_app, [*arguments], catch_exceptions=False)
     assert found.exit_code == 0, found.output
     return found
 

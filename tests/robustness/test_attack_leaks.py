@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.attack import leaks, planted
 from tests.support.postgres import NoDatabase, started
 from tests.support.stage import DUET
@@ -19,7 +19,7 @@ def test_no_key_is_left_by_a_run_full_of_errors(tmp_path: Path) -> None:
 
 
 async def test_a_planted_thread_runs_nothing(tmp_path: Path) -> None:
-    write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), tmp_path / "duet.mp4")
     row = await planted.threads(tmp_path)
     assert row.holds, row
 
@@ -35,7 +35,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.mark.enable_socket
 async def test_a_thread_planted_in_postgres_runs_nothing(postgres: str, tmp_path: Path) -> None:
-    write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), tmp_path / "duet.mp4")
     row = await planted.threads_in_postgres(tmp_path, postgres)
     assert row.holds, row
 
@@ -44,17 +44,19 @@ async def test_a_thread_planted_in_postgres_runs_nothing(postgres: str, tmp_path
 async def test_a_reader_that_unpickles_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-    write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), tmp_path / "duet.mp4")
     pickled = planted.checkpoints(tmp_path / "mark")[:1]
     monkeypatch.setattr(planted, "checkpoints", lambda mark: pickled)
-    monkeypatch.setattr("aurelia.run.checkpointers.plain_data", lambda: JsonPlusSerializer(pickle_fallback=True))
+    monkeypatch.setattr(
+        "aurelia.run.checkpointers.plain_data_serializer", lambda: JsonPlusSerializer(pickle_fallback=True)
+    )
     assert not (await planted.threads(tmp_path)).holds
 
 
 def test_a_planted_model_folder_runs_nothing(tiny_omni: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURELIA_LOCAL_DEVICE", "cpu")
     monkeypatch.setenv("AURELIA_LOCAL_TOKENS", "8")
-    write(Scene.model_validate(DUET), tmp_path / "duet.mp4")
+    write_scene(Scene.model_validate(DUET), tmp_path / "duet.mp4")
     row = planted.folders(tiny_omni, tmp_path)
     assert row.holds, row
     assert "(0 loaded" not in row.what, "where the known architecture is enough, it is used without the code"

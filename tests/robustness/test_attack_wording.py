@@ -26,6 +26,7 @@ def test_what_is_no_verdict_is_not_read_and_leaks_are_noticed() -> None:
 
 
 @pytest.mark.enable_socket
+@pytest.mark.browser
 @pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
 def test_script_in_a_report_is_shown_and_not_run(tmp_path: Path) -> None:
     with browser() as driver:

@@ -9,9 +9,9 @@ import ormsgpack
 import pytest
 from langchain_core.messages import HumanMessage
 
-from aurelia.run.checkpointers import kept
+from aurelia.run.checkpointers import open_checkpointer
 from aurelia_core.errors import ModelError, StorageError
-from aurelia_core.models.call_ledger import Call, Ledger
+from aurelia_core.models.call_ledger import CallLedger, ModelCall
 from aurelia_core.sqlite import parse_stored_json, storage_errors
 from tests.support.scripted import scripted
 
@@ -19,11 +19,13 @@ CONFIG: Any = {"configurable": {"thread_id": "one", "checkpoint_ns": ""}}
 
 
 async def asked(path: Path, model: Any, count: int) -> list[str]:
-    book = Ledger(path)
+    book = CallLedger(path)
     try:
         told = {"request": {"role": "target", "reasoning": None}}
         calls = [[HumanMessage(f"{number} " * 200, additional_kwargs=told)] for number in range(count)]
-        return [(await book.call(Call(model, "scripted:one", "target", "run", 0, call))).message.text for call in calls]
+        return [
+            (await book.call(ModelCall(model, "scripted:one", "target", "run", 0, call))).message.text for call in calls
+        ]
     finally:
         book.close()
 
@@ -57,7 +59,7 @@ async def test_a_whole_ledger_is_looked_through_once_before_anything_is_paid(
     from aurelia_core.models import call_ledger as ledger
 
     looks, whole = [], ledger.check_integrity
-    monkeypatch.setattr(ledger, "whole", lambda connection: looks.append(1) or whole(connection))
+    monkeypatch.setattr(ledger, "check_integrity", lambda connection: looks.append(1) or whole(connection))
     await asked(tmp_path / "ledger.sqlite", scripted(target=lambda fields, messages: "paid"), 3)
     assert len(looks) == 1
     await asked(tmp_path / "ledger.sqlite", scripted(target=[ModelError("is not asked")]), 3)
@@ -67,16 +69,16 @@ async def test_a_whole_ledger_is_looked_through_once_before_anything_is_paid(
 @pytest.mark.parametrize("missing", ["channel_versions", "versions_seen", "channel_values", "id", None])
 async def test_a_state_that_lacks_parts_is_refused(tmp_path: Path, missing: str | None) -> None:
     path = tmp_path / "threads.sqlite"
-    async with kept(path) as keep:
+    async with open_checkpointer(path) as keep:
         empty: Any = {"v": 4, "id": "1", "channel_values": {}, "channel_versions": {}, "versions_seen": {}}
         await keep.aput(CONFIG, empty, {}, {})
     state: Any = {name: value for name, value in empty.items() if name != missing} if missing else ["no state"]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE checkpoints SET type = 'msgpack', checkpoint = ?", (ormsgpack.packb(state),))
-    async with kept(path) as keep:
-        with pytest.raises(StorageError, match="What is kept of a thread is damaged .*start another with --thread"):
+    async with open_checkpointer(path) as keep:
+        with pytest.raises(StorageError, match="The stored thread is damaged .*start another one with --thread"):
             await keep.aget_tuple(CONFIG)
-        with pytest.raises(StorageError, match="What is kept of a thread is damaged"):
+        with pytest.raises(StorageError, match="The stored thread is damaged"):
             [found async for found in keep.alist(CONFIG)]
 
 

@@ -13,9 +13,9 @@ from starlette.authentication import AuthCredentials, AuthenticationBackend, Sim
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 
-from aurelia.server.clip_owners import Library
-from aurelia.server.clips import Clips
-from aurelia.server.fetch import fetched, is_public
+from aurelia.server.clip_owners import ClipOwners
+from aurelia.server.clips import ClipRoutes
+from aurelia.server.fetch import fetch_clip, is_public_address
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -58,8 +58,8 @@ def ok(content: bytes) -> bytes:
 
 
 def uploading(home: Path, origin: str, **limits: Any) -> httpx.AsyncClient:
-    library = Library(ClipStore(Settings(home=home, **limits), copy=True))
-    routes = Clips(library, [origin], here).routes()
+    library = ClipOwners(ClipStore(Settings(home=home, **limits), copy=True))
+    routes = ClipRoutes(library, [origin], here).routes()
     app = Starlette(routes=routes, middleware=[Middleware(AuthenticationMiddleware, backend=_Anybody())])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
@@ -81,9 +81,13 @@ async def test_a_clip_is_fetched_from_an_allowed_origin(tmp_path: Path, content:
 @pytest.mark.parametrize(
     ("reply", "status", "said"),
     [
-        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", 422, "another address"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n",
+            422,
+            "redirects to another URL",
+        ),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 422, "answers 404"),
-        (b"nonsense\r\n\r\n", 422, "does not give the clip"),
+        (b"nonsense\r\n\r\n", 422, "does not send the clip"),
         (ok(b"<html>not a clip</html>"), 422, "no known clip"),
         (ok(bytes(200_000)), 413, "0.1 MB"),
     ],
@@ -118,13 +122,13 @@ async def test_other_origins_are_not_asked(url: str, said: str) -> None:
         raise AssertionError("a refused host was looked up")
 
     with pytest.raises(MediaError, match=said):
-        await anext(fetched(url, ["https://media.example"], never))
+        await anext(fetch_clip(url, ["https://media.example"], never))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254"])
 async def test_an_allowed_name_that_leads_into_a_private_network_is_not_asked(host: str) -> None:
     with pytest.raises(MediaError, match="private network"):
-        await anext(fetched(f"https://{host}/x.mp4", [f"https://{host}"]))
+        await anext(fetch_clip(f"https://{host}/x.mp4", [f"https://{host}"]))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ async def test_an_allowed_name_that_leads_into_a_private_network_is_not_asked(ho
     ],
 )
 def test_only_addresses_of_the_public_internet_are_public(address: str, public: bool) -> None:
-    assert is_public(address) is public
+    assert is_public_address(address) is public
 
 
 async def test_tls_is_asked_for_the_hosts_own_name_at_the_pinned_address() -> None:
@@ -159,6 +163,6 @@ async def test_tls_is_asked_for_the_hosts_own_name_at_the_pinned_address() -> No
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         origin = f"https://media.example:{server.sockets[0].getsockname()[1]}"
-        with pytest.raises(MediaError, match="does not give the clip"):
-            await anext(fetched(f"{origin}/x.mp4", [origin], here))
+        with pytest.raises(MediaError, match="does not send the clip"):
+            await anext(fetch_clip(f"{origin}/x.mp4", [origin], here))
     assert b"media.example" in hellos[0]

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 from tests.support.langgraph_server import needs_server, serving
 from tests.support.stage import DUET
 
@@ -29,7 +29,7 @@ def another(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip that is in no folder of the server's: three sounds."""
     path = tmp_path_factory.mktemp("own") / "film.mp4"
     third = {"start": 0.85, "end": 1.05, "voice": "tone", "pitch": 700.0, "level": -18.0}
-    write(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), path)
+    write_scene(Scene.model_validate({**DUET, "sounds": [*DUET["sounds"], third]}), path)
     return path
 
 
@@ -93,7 +93,7 @@ async def test_the_served_graph_reads_only_its_media_folder_and_says_why(server:
     ("part", "said"),
     [
         ({"input": {**HOW_MANY, "qestion": "x"}}, "no input 'qestion': did you mean 'question'?"),
-        ({"input": [HOW_MANY]}, "no JSON object"),
+        ({"input": [HOW_MANY]}, "not a JSON object"),
         ({"context": {"treshold": 5}}, "no setting 'treshold': did you mean 'threshold'?"),
         ({"config": {"configurable": {"max_iteration": 5}}}, "did you mean 'max_iterations'?"),
         ({"context": {"threshold": 11}}, "threshold: Input should be less than or equal to 10"),

@@ -189,7 +189,7 @@ def test_only_models_that_the_operator_serves_may_be_named(alice: httpx.Client) 
     for settings in (
         {"target": "openai:gpt-4o"},
         {"evaluator_fallback": "compatible:large"},
-        {"when_deaf": "describe:google_genai:gemini-2.5-flash"},
+        {"unsupported_modality": "describe:google_genai:gemini-2.5-flash"},
     ):
         answer = alice.post("/runs/wait", json={**run, "context": settings})
         assert (answer.status_code, "is not served here" in answer.json()["detail"]) == (422, True)

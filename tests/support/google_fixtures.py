@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
 from tests.support.google_server import KEY, MODEL, Gemini
@@ -47,14 +47,14 @@ def small(duet: Path) -> bytes:
 @pytest.fixture
 def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterator[Ask]:
     """Asks one question through the graph with Gemini in every role; each call is a process of its own."""
-    desks: list[Desk] = []
+    desks: list[ModelClient] = []
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    def make() -> Desk:
-        desk = Desk(settings, store=session_store, ledger=Ledger(settings.ledger_file, sleep=sleep))
+    def make() -> ModelClient:
+        desk = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=sleep))
         desks.append(desk)
         fast(desk.model(SPEC))
         return desk
@@ -63,7 +63,7 @@ def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterat
         desk = make()
         roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), SPEC)
         question: Any = {"video": str(clip), "question": "What is heard?", "audio": audio or []}
-        return await ask(question, make_context({**roles, "max_iterations": 5, **context}), desk=desk)
+        return await answer_question(question, make_context({**roles, "max_iterations": 5, **context}), client=desk)
 
     run.waits = waits  # type: ignore[attr-defined]
     run.desks = desks  # type: ignore[attr-defined]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aurelia.run.ask import ask
+from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
-from aurelia_core.models.call_ledger import Ledger
-from aurelia_core.models.client import Desk
+from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
 from tests.support.openai_server import KEY, VARIABLES, Sent, WireOpenAI
@@ -30,7 +30,7 @@ class Place(NamedTuple):
     """A server, a desk with a ledger that does not wait, and a clip."""
 
     server: WireOpenAI
-    desk: Desk
+    desk: ModelClient
     clip: Path
     ledger: Path
 
@@ -38,8 +38,8 @@ class Place(NamedTuple):
         question: Any = {"video": context.pop("video", str(self.clip)), "question": "What is heard?"}
         question["audio"] = context.pop("audio", [])
         roles = dict.fromkeys(AGENTS, model)
-        known = {**roles, "when_deaf": "evidence", "frames": 4, **context}
-        return await ask(question, make_context(known), desk=self.desk)
+        known = {**roles, "unsupported_modality": "evidence", "frames": 4, **context}
+        return await answer_question(question, make_context(known), client=self.desk)
 
     def tries(self) -> list[int]:
         with sqlite3.connect(self.ledger) as connection:
@@ -72,7 +72,7 @@ def place(
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         path = tmp_path / "ledger.sqlite"
-        desk = Desk(settings, store=session_store, ledger=Ledger(path, sleep=no_wait))
+        desk = ModelClient(settings, store=session_store, ledger=CallLedger(path, sleep=no_wait))
         opened.append(Place(server, desk, duet, path))
         return opened[-1]
 

@@ -20,7 +20,12 @@ class NoDatabase(Exception):
 def programs() -> Path | None:
     """The folder of PostgreSQL's programs."""
     named = shutil.which("initdb")
-    found = [Path(named).parent] if named else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if named:
+        found = [Path(named).parent]
+    elif "AURELIA_TESTS_BARE" in os.environ:
+        found = []
+    else:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return next((folder for folder in reversed(found) if (folder / "initdb").exists()), None)
 
 

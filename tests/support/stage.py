@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aurelia.run.ask import ask
-from aurelia_core.models.client import Desk
+from aurelia.run.ask import answer_question
+from aurelia_core.models.client import ModelClient
 from graph.build import AureliaGraph, build_graph
 from state.context import make_context
 from tests.support.scripted import ScriptedChat
@@ -34,15 +34,15 @@ class Stage(NamedTuple):
     """The real graph around a scripted model."""
 
     model: ScriptedChat
-    desk: Desk
+    desk: ModelClient
     clip: Path
 
     def graph(self, checkpointer: Any = None) -> AureliaGraph:
         """The graph at this desk."""
-        return build_graph(desk=self.desk, checkpointer=checkpointer)
+        return build_graph(client=self.desk, checkpointer=checkpointer)
 
     async def ask(self, *, choices: list[str] | None = None, **context: Any) -> dict[str, Any]:
         """One question through the graph."""
         roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
         question: Any = {"video": str(self.clip), "question": "What is heard?", "choices": choices or []}
-        return await ask(question, make_context({**roles, **context}), desk=self.desk)
+        return await answer_question(question, make_context({**roles, **context}), client=self.desk)

@@ -29,7 +29,7 @@ def _trained() -> str:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=_WORDS, initial_alphabet=alphabet, show_progress=False)
     names = ("system", "generator", "summarizer", "evaluator", "feedback", "target")
-    tokenizer.train_from_iterator([prompts.load(name) for name in names], trainer)
+    tokenizer.train_from_iterator([prompts.load_prompt(name) for name in names], trainer)
     return str(tokenizer.to_str())
 
 

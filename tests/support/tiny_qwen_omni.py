@@ -60,7 +60,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
         vocab_size=900, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
     )
     breaks = ["a\n\n\n\n\nb"] * 50
-    core.train_from_iterator([*breaks, *(prompts.load(name) for name in prompts.NAMES)], trainer)
+    core.train_from_iterator([*breaks, *(prompts.load_prompt(name) for name in prompts.PROMPT_NAMES)], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         eos_token="<|im_end|>",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from aurelia_core.errors import ModelError
-from aurelia_core.models.call_ledger import TRIES
-from aurelia_core.models.google.billing import cost
+from aurelia_core.models.call_ledger import MAX_TRIES
+from aurelia_core.models.google.billing import gemini_call_cost
 from aurelia_core.models.registry import make_model, providers
 from aurelia_core.types import NO_USAGE
 from tests.support.google_fixtures import SPEC
@@ -53,7 +53,9 @@ async def test_a_run_on_gemini_states_what_google_billed(gemini: Gemini, play: A
     result = await play(duet, threshold=10)
     assert gemini.faults["generate"] == []
     assert bill(result["usage"]) == billed(gemini.billed)
-    assert result["usage"]["cost_usd"] == pytest.approx(sum(cost(MODEL, used) or 0.0 for used in gemini.bills))
+    assert result["usage"]["cost_usd"] == pytest.approx(
+        sum(gemini_call_cost(MODEL, used) or 0.0 for used in gemini.bills)
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -75,7 +77,7 @@ async def test_two_providers_and_fallbacks_make_one_bill(gemini: Gemini, place: 
     fallbacks = {f"{role}_fallback": SPEC for role in AGENTS}
     # The describer is asked first, and must not meet a fault of the loop.
     gemini.faults["generate"].insert(0, None)
-    result = await set_up.ask(threshold=10, max_iterations=3, when_deaf=f"describe:{SPEC}", **fallbacks)
+    result = await set_up.ask(threshold=10, max_iterations=3, unsupported_modality=f"describe:{SPEC}", **fallbacks)
     assert bill(result["usage"]) == billed(gemini.billed + set_up.server.billed)
 
 
@@ -86,7 +88,7 @@ async def test_a_refused_reply_carries_its_price(gemini: Gemini, session_store: 
         await make_model(SPEC, session_store, providers()).ainvoke("Hello")
     used = told.value.usage or NO_USAGE
     assert bill({**used}) == billed(gemini.billed)
-    assert used["cost_usd"] == pytest.approx(cost(MODEL, fault["usageMetadata"])) and used["cost_usd"] > 0
+    assert used["cost_usd"] == pytest.approx(gemini_call_cost(MODEL, fault["usageMetadata"])) and used["cost_usd"] > 0
 
 
 async def test_what_was_not_answered_costs_nothing(gemini: Gemini, session_store: Any) -> None:
@@ -97,10 +99,10 @@ async def test_what_was_not_answered_costs_nothing(gemini: Gemini, session_store
 
 
 async def test_every_billed_try_counts_when_all_fail(gemini: Gemini, play: Any, duet: Path) -> None:
-    gemini.faults["generate"] = [reply("", PAID)] * TRIES
+    gemini.faults["generate"] = [reply("", PAID)] * MAX_TRIES
     result = await play(duet, max_iterations=1)
-    assert result["iterations"][0]["usage"]["calls"] == TRIES
-    assert result["iterations"][0]["usage"]["input_tokens"] == TRIES * PAID["promptTokenCount"]
+    assert result["iterations"][0]["usage"]["calls"] == MAX_TRIES
+    assert result["iterations"][0]["usage"]["input_tokens"] == MAX_TRIES * PAID["promptTokenCount"]
     assert bill(result["usage"]) == billed(gemini.billed)
 
 
@@ -111,7 +113,7 @@ async def test_a_zero_shot_answer_that_is_refused_is_on_the_bill(gemini: Gemini,
     gemini.script["target"] = target
     result = await play(duet, max_iterations=1)
     assert (result["answer"], result["zero_shot_answer"]) == ("Two tones.", None)
-    assert result["usage"]["calls"] == 4 + TRIES
+    assert result["usage"]["calls"] == 4 + MAX_TRIES
     assert bill(result["usage"]) == billed(gemini.billed)
 
 

@@ -7,8 +7,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from aurelia.cli.progress import Progress
-from aurelia.run.ask import ask
+from aurelia.cli.progress import ProgressPrinter
+from aurelia.run.ask import answer_question
 from state.context import Context, make_context
 from state.events import Event
 from tests.support.scripted import ScriptedChat, reasoning, scripted, verdict
@@ -37,7 +37,9 @@ async def events_of(at: Stage, *answers: Any, **context: Any) -> list[dict[str, 
     settings = make_context({**ROLES, "review": "reasoning" if answers else "none", **context})
     question: Any = {"video": str(at.clip), "question": "What is heard?"}
     graph = at.graph(InMemorySaver())
-    await ask(question, settings, desk=at.desk, graph=graph, thread="one", reviewer=person, on_event=seen.append)
+    await answer_question(
+        question, settings, client=at.desk, graph=graph, thread="one", reviewer=person, on_event=seen.append
+    )
     return seen
 
 
@@ -63,7 +65,7 @@ async def test_events_are_what_their_types_say(
 ) -> None:
     events = await events_of(stage(model), *answers)
     assert [check(event) for event in events] == expected
-    progress = Progress(Context(), console := Console(record=True, width=200, force_terminal=False))
+    progress = ProgressPrinter(Context(), console := Console(record=True, width=200, force_terminal=False))
     for event in events:
         progress.event(event)  # type: ignore[arg-type]
     assert console.export_text().count("Attempt") == expected.count("attempt")
@@ -78,10 +80,10 @@ def test_a_check_that_an_event_is_exact_can_fail() -> None:
 
 def test_every_kind_of_event_is_shown() -> None:
     console = Console(record=True, width=200)
-    progress = Progress(Context(), console)
+    progress = ProgressPrinter(Context(), console)
     progress.event({"event": "resumed", "thread": "mine", "iterations": 2, "next": ["feedback"]})
     progress.event({"event": "described", "sense": "sound", "by": "google_genai:x", "text": "a bell"})
     progress.event({"event": "target", "best_iteration": None, "edited": False})
     shown = console.export_text()
-    for text in ("mine goes on after 2 attempts: feedback", "the sound, by google_genai:x", "without reasoning"):
+    for text in ("mine is resumed after 2 attempts: feedback", "the sound, by google_genai:x", "without reasoning"):
         assert text in shown

@@ -1,6 +1,7 @@
-"""The rooms of the house: imports go one way, prompts and targets are in order, help and errors come without weight."""
+"""The house: names, sizes, prompts, targets, profiles, and help without weight (import-linter keeps the imports)."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,98 +12,55 @@ import prompts
 from aurelia import profiles
 from aurelia_core.errors import InputError
 from state.context import Context
-from targets import rows, target_for
+from targets import find_target, target_rows
 
 ROOT = Path(__file__).parents[2]
-ORDER = [
-    (
-        "aurelia_core.errors",
-        "aurelia_core.answers.answer_leaks",
-        "aurelia_core.sanitize",
-        "aurelia_core.settings",
-        "aurelia_core.answers.tokens",
-        "aurelia_core.answers.options",
-        "aurelia_core.answers.multiple_choice",
-        "state",
-        "prompts",
-    ),
-    ("aurelia.profiles", "aurelia_core.media"),
-    ("aurelia_core.signals",),
-    ("aurelia_core.models",),
-    ("targets",),
-    ("nodes",),
-    ("graph",),
-    ("aurelia.bench",),
-    (
-        "aurelia.report",
-        "aurelia_offline",
-        "aurelia.server",
-        "aurelia.cli.doctor",
-        "aurelia.cli.progress",
-        "aurelia.cli.trace_view",
-    ),
-    ("aurelia.cli.options",),
-    (
-        "aurelia.cli.bench",
-        "aurelia.cli.bench_import",
-        "aurelia.cli.bench_report",
-        "aurelia_offline.cli",
-        "aurelia.cli.threads",
-    ),
-    ("aurelia.cli.main", "aurelia.__main__", "aurelia_offline.demo"),
-]
-SCENES = ("aurelia_offline.world.scene", "aurelia_offline.world.voices")
-
-
-def room(module: str) -> int | None:
-    """The floor of a module, None for a foreign one."""
-    if any(module == scene or module.startswith(f"{scene}.") for scene in SCENES):
-        return 0
-    floors = {name: floor for floor, names in enumerate(ORDER) for name in names}
-    known = [name for name in floors if module == name or module.startswith(f"{name}.")]
-    return floors[max(known, key=len)] if known else None
-
-
-def imports(path: Path) -> set[str]:
-    """The modules that a file imports for its work, those for type checking aside."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            node.body = []
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+TWICE = {"app", "main"}
+PACKAGES = ("aurelia_core", "aurelia", "aurelia_offline", "graph", "nodes", "state", "prompts", "targets")
+LONGEST_MODULE = 500
 
 
 def modules() -> list[Path]:
-    return [
-        path
-        for top in ("aurelia", "graph", "nodes", "state", "prompts", "targets")
-        for path in (ROOT / top).rglob("*.py")
-    ]
+    return [path for top in PACKAGES for path in (ROOT / top).rglob("*.py")]
 
 
-def test_imports_go_one_way() -> None:
-    wrong = []
-    for path in modules():
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        floor = room(name)
-        if name == "aurelia":
-            continue
-        assert floor is not None, f"{name} stands on no floor of the house"
-        for imported in imports(path):
-            below = room(imported)
-            if below is not None and below > floor:
-                wrong.append(f"{name} imports {imported}")
-    assert not wrong
+def public_names(path: Path) -> set[str]:
+    """The public functions, classes and constants that a module defines at its top."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return {name for name in names if not name.startswith("_")}
 
 
 def test_modules_stay_small() -> None:
-    assert [str(path) for path in modules() if len(path.read_text().splitlines()) > 300] == []
+    long = [str(path) for path in modules() if len(path.read_text().splitlines()) > LONGEST_MODULE]
+    assert long == []
+
+
+def test_one_public_name_means_one_thing() -> None:
+    where: dict[str, list[str]] = {}
+    for path in modules():
+        for name in public_names(path):
+            where.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    # `app` and `main` are what servers and entry points look for.
+    twice = {name: paths for name, paths in where.items() if len(paths) > 1 and name not in TWICE}
+    assert twice == {}
+
+
+def test_nothing_reaches_other_code_over_the_search_path() -> None:
+    edits = re.compile(r"sys\.path(\.|\[)|syspath_prepend")
+    found = [
+        str(path.relative_to(ROOT))
+        for top in (*PACKAGES, "tests", "benchmarks")
+        for path in (ROOT / top).rglob("*.py")
+        if edits.search(path.read_text()) and path.name not in ("host.py", "test_house.py")
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize(
@@ -121,38 +79,39 @@ def test_help_and_errors_import_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_every_prompt_is_there_and_hashed() -> None:
-    assert {path.stem for path in (ROOT / "prompts").glob("*.md")} == set(prompts.NAMES)
-    hashes = prompts.hashes()
-    assert len(set(hashes.values())) == len(prompts.NAMES)
+    assert {path.stem for path in (ROOT / "prompts").glob("*.md")} == set(prompts.PROMPT_NAMES)
+    hashes = prompts.prompt_hashes()
+    assert set(hashes) == {*prompts.PROMPT_NAMES, "render", "schemas"}
+    assert len(set(hashes.values())) == len(hashes)
 
 
 def test_a_users_braces_are_not_placeholders() -> None:
-    filled = prompts.fill("evaluator", caption="{{score}} {caption} %s {{caption}}")
+    filled = prompts.fill_prompt("evaluator", caption="{{score}} {caption} %s {{caption}}")
     assert "{{score}} {caption} %s {{caption}}" in filled
 
 
 @pytest.mark.parametrize("values", [{}, {"caption": "x", "question": "y"}])
 def test_a_prompt_wants_exactly_its_placeholders(values: dict[str, str]) -> None:
     with pytest.raises(InputError, match="placeholders"):
-        prompts.fill("evaluator", **values)
+        prompts.fill_prompt("evaluator", **values)
 
 
 def test_every_target_row_is_valid_and_found() -> None:
-    assert {"default", "offline"} <= rows().keys()
-    assert target_for("offline:measure").title == "the offline measuring target"
-    assert target_for("anything:else") == rows()["default"]
+    assert {"default", "offline"} <= target_rows().keys()
+    assert find_target("offline:measure").title == "the offline measuring target"
+    assert find_target("anything:else") == target_rows()["default"]
 
 
-@pytest.mark.parametrize("name", profiles.names())
+@pytest.mark.parametrize("name", profiles.profile_names())
 def test_every_profile_is_a_documented_context(name: str) -> None:
-    assert profiles.read(name)["description"]
-    assert profiles.context_for(name, {}).profile == name
+    assert profiles.read_profile(name)["description"]
+    assert profiles.context_from_profile(name, {}).profile == name
 
 
 def test_a_profile_file_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('threshold = 6\ninject = "full"\n')
-    context = profiles.context_for(str(path), {"threshold": None, "max_iterations": 2})
+    context = profiles.context_from_profile(str(path), {"threshold": None, "max_iterations": 2})
     assert (context.profile, context.threshold, context.inject, context.max_iterations) == ("mine", 6, "full", 2)
 
 
@@ -164,12 +123,12 @@ def test_a_bad_profile_names_its_fault(tmp_path: Path, text: str, said: str) -> 
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=said):
-        profiles.context_for(str(path), {})
+        profiles.context_from_profile(str(path), {})
 
 
 def test_an_unknown_profile_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="offline"):
-        profiles.read("nowhere")
+        profiles.read_profile("nowhere")
 
 
 def test_every_setting_is_described_and_titled() -> None:

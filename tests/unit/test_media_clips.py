@@ -247,6 +247,7 @@ def test_a_clip_beyond_the_limit(tmp_path):
     assert "is 5 s long, more than the allowed 4 s" in message and "cut out the part" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codecs"), [("a.mp4", ("libx264", "aac")), ("a.webm", ("libvpx-vp9", "libopus"))])
 def test_flipped_bits_are_never_silently_less(tmp_path, name, codecs):
     store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))

@@ -25,6 +25,7 @@ def heard(kind: str) -> sound.Samples:
     return (0.8 * np.sin(2 * np.pi * np.cumsum(pitch) / 16000)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["noise", "tone"])
 @pytest.mark.parametrize("rate", [200, 1333, 1600, 4000, 8000, 15999])
 def test_long_sound_in_blocks_is_what_it_is_in_one_piece(kind, rate, monkeypatch):
@@ -46,6 +47,7 @@ def test_a_rate_far_below_is_reached_in_steps(rate):
     assert np.abs(made - np.sin(2 * np.pi * 0.1 * np.arange(len(made))))[inner].max() < 2e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1, 200, 7919, 8000])
 def test_memory_does_not_grow_with_the_length(rate):
     taken = []

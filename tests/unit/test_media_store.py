@@ -72,6 +72,7 @@ def test_closing_ends_the_children():
     pool.close()
 
 
+@pytest.mark.slow
 def test_a_memory_limit_that_a_real_clip_exceeds(film, tmp_path):
     big = clips.film(tmp_path / "big.mp4", seconds=2, fps=12, size=(1920, 1080), preset="ultrafast")
     store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True, decode_bytes=400 * 1024**2))
@@ -82,6 +83,7 @@ def test_a_memory_limit_that_a_real_clip_exceeds(film, tmp_path):
     assert len(roomy.frames(roomy.admit(big), [], ALL, height=1080).times) == 24
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_leaves_no_process_and_runs_its_main_module_once(film, tmp_path):
     """A user's script without an `if __name__` guard, with a thread, that never closes the store."""
     script = tmp_path / "script.py"

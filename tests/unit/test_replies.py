@@ -3,7 +3,7 @@
 import pytest
 
 from aurelia_core.errors import ReplyError
-from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply, read
+from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply, parse_reply
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningRe
     ],
 )
 def test_a_verdict_is_read(text: str, score: int | None) -> None:
-    assert read(text, VerdictReply).score == score
+    assert parse_reply(text, VerdictReply).score == score
 
 
 @pytest.mark.parametrize(
@@ -57,22 +57,22 @@ def test_a_verdict_is_read(text: str, score: int | None) -> None:
 )
 def test_what_is_no_verdict_is_refused_with_the_reason(text: str, fault: str) -> None:
     with pytest.raises(ReplyError, match=fault):
-        read(text, VerdictReply)
+        parse_reply(text, VerdictReply)
 
 
 def test_what_is_not_text_is_left_out_of_a_reply() -> None:
-    found = read('{"score": 7, "justification": "a\\u0000b \\ud83d c\\u001b[31m\\r\\nd"}', VerdictReply)
+    found = parse_reply('{"score": 7, "justification": "a\\u0000b \\ud83d c\\u001b[31m\\r\\nd"}', VerdictReply)
     assert found.justification == "a b \ufffd c [31m\nd"
 
 
 def test_an_object_after_a_mended_one_is_found_where_it_stands() -> None:
     text = '{"score": 1, "justification": "\\alpha \\beta"}{"score": 2, "justification": "\\gamma"} {"score": 3}'
-    assert read(text, VerdictReply).score == 3
+    assert parse_reply(text, VerdictReply).score == 3
 
 
 def test_latex_and_later_objects_are_both_read() -> None:
     text = 'First {"feedback": "use \\(a\\) and \\(b\\)"} then {"feedback": "look"}'
-    assert read(text, FeedbackReply).feedback == "look"
+    assert parse_reply(text, FeedbackReply).feedback == "look"
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_latex_and_later_objects_are_both_read() -> None:
 )
 def test_a_reasoning_without_usable_steps_is_refused(text: str) -> None:
     with pytest.raises(ReplyError, match="steps"):
-        read(text, ReasoningReply)
+        parse_reply(text, ReasoningReply)
 
 
 def test_an_empty_caption_is_refused() -> None:
     with pytest.raises(ReplyError, match="must not be empty"):
-        read('{"caption": "  "}', CaptionReply)
+        parse_reply('{"caption": "  "}', CaptionReply)

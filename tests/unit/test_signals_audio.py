@@ -9,7 +9,7 @@ from scipy.signal import resample_poly
 from aurelia_core.signals.observation import DetectedSound
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.sound_events import analyze_audio, estimate_noise_floor
-from aurelia_offline.world.scene import Scene, SceneError, render
+from aurelia_offline.world.scene import Scene, SceneError, render_scene
 
 Event = tuple[float, float, str, float | None, float]
 
@@ -17,7 +17,7 @@ Event = tuple[float, float, str, float | None, float]
 def heard(events: list[Event], rate: int = 16000, seconds: float = 6.0):
     keys = ("start", "end", "voice", "pitch", "level")
     scene = Scene.model_validate({"seconds": seconds, "sounds": [dict(zip(keys, e, strict=True)) for e in events]})
-    samples = resample_poly(render(scene).samples, rate, 48000).astype(np.float32)
+    samples = resample_poly(render_scene(scene).samples, rate, 48000).astype(np.float32)
     return analyze_audio(samples, rate, 0.0)
 
 
@@ -111,7 +111,7 @@ def test_nothing_above_half_the_rate_is_heard_and_nothing_is_claimed_at_tiny_rat
 
 def test_times_count_from_the_start_given() -> None:
     samples = resample_poly(
-        render(
+        render_scene(
             Scene.model_validate(
                 {"seconds": 2, "sounds": [{"start": 0.5, "end": 1, "voice": "tone", "pitch": 500, "level": -20}]}
             )

@@ -12,7 +12,7 @@ from aurelia_core.signals.audiovisual_sync import activity_overlap, estimate_syn
 from aurelia_core.signals.look import merge_observations, observe_clip
 from aurelia_core.signals.observation import ColourShare, DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
-from aurelia_offline.world.scene import Scene, write
+from aurelia_offline.world.scene import Scene, write_scene
 
 FRAMES, SAMPLES = 16, 48000
 SCENE = {
@@ -59,7 +59,7 @@ class Clip:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Clip:
     folder: Path = tmp_path_factory.mktemp("look")
-    write(Scene.model_validate(SCENE), folder / "scene.mp4")
+    write_scene(Scene.model_validate(SCENE), folder / "scene.mp4")
     store = Meter(Settings(home=folder / "home", allow_any_file=True))
     return Clip(store, store.admit(folder / "scene.mp4"))
 
@@ -134,7 +134,7 @@ def test_too_few_samples_mean_that_nothing_was_heard(clip: Clip) -> None:
 
 def test_without_a_sound_track(tmp_path: Path) -> None:
     scene = {**SCENE, "sounds": [], "audible": False, "seconds": 5.2}
-    write(Scene.model_validate(scene), tmp_path / "mute.mp4")
+    write_scene(Scene.model_validate(scene), tmp_path / "mute.mp4")
     store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
     found = observe_clip(store, store.admit(tmp_path / "mute.mp4"), None, [], FRAMES, SAMPLES)
     assert not found.has_audio

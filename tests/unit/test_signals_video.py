@@ -5,12 +5,12 @@ import pytest
 
 from aurelia_core.signals import colours
 from aurelia_core.signals.video import VideoAnalysis, analyze_frames
-from aurelia_offline.world.scene import RGB, Scene, render
+from aurelia_offline.world.scene import RGB, Scene, render_scene
 
 
 def seen(scene: dict, gap: float = 1 / 12) -> VideoAnalysis:
     parsed = Scene.model_validate({"seconds": 6.0, **scene})
-    frames = list(render(parsed).frames)
+    frames = list(render_scene(parsed).frames)
     index = np.unique(np.round(np.arange(0, parsed.seconds - 1e-6, gap) * parsed.fps).astype(int))
     index = index[index < len(frames)]
     return analyze_frames(index / parsed.fps, np.stack([frames[i] for i in index]))

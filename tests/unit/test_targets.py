@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.registry import providers
-from nodes.target import injected_text
-from state.schema import Reasoning
-from targets import Target, explain, rows, target_for
+from aurelia_core.types import Reasoning
+from prompts.render import injected_text
+from targets import Target, explain, find_target, target_rows
 
 PAPER = [
     "Gemini 1.5 Pro", "Reka Core", "PandaGPT (13B)", "Macaw-LLM (7B)", "VideoLLaMA (7B)", "ImageBind-LLM",
@@ -24,7 +24,7 @@ PAPER = [
 ]  # fmt: skip
 NATIVE = {"qwen2_5_omni", "qwen3_omni_moe", "gemma4", "phi4_multimodal", "nemotron_h_omni", "gemma3n"}
 HOSTED = {"gemini", "gpt", "gpt_audio"}
-ROWS = sorted(rows().items())
+ROWS = sorted(target_rows().items())
 REASONING: Reasoning = {
     "steps": [{"step": "Find the loudest sound.", "justification": "", "answer": "", "modality": "audio"}],
     "answer": "",
@@ -37,7 +37,7 @@ def row(**changes: Any) -> Target:
 
 
 def test_every_row_of_the_paper_is_there_once_as_it_is_printed() -> None:
-    assert sorted(row.title for row in rows().values() if row.paper_row) == sorted(PAPER)
+    assert sorted(row.title for row in target_rows().values() if row.paper_row) == sorted(PAPER)
 
 
 def test_the_families_and_the_two_that_always_work_are_there() -> None:
@@ -52,9 +52,9 @@ def test_a_state_promises_no_more_than_there_is(name: str, row: Target) -> None:
     if row.state == "works here":
         assert provider in providers()
         # Packages apart: the project's own, which an extra brings.
-        assert [lack for lack in explain.explained(name, providers())["lacks"] if "pip install" not in lack] == []
+        assert [lack for lack in explain.explain_target(name, providers())["lacks"] if "pip install" not in lack] == []
     else:
-        assert explain.explained(name, providers())["lacks"]
+        assert explain.explain_target(name, providers())["lacks"]
     if row.state == "needs a key":
         assert row.key and row.run == "provider"
     if row.state == "needs weights":
@@ -129,7 +129,7 @@ def test_the_most_exact_row_is_chosen() -> None:
         "compatible:anything": "any chat model",
         "worker:pandagpt-2": "any chat model",
     }
-    assert {spec: target_for(spec).title for spec in chosen} == chosen
+    assert {spec: find_target(spec).title for spec in chosen} == chosen
 
 
 def test_no_two_rows_stand_for_the_same_name() -> None:
@@ -139,25 +139,25 @@ def test_no_two_rows_stand_for_the_same_name() -> None:
 
 @pytest.mark.parametrize("name", ["vita", "VITA (7B)", " Vita ", "worker:vita"])
 def test_a_row_is_found_by_name_title_or_model(name: str) -> None:
-    assert explain.find(name)[0] == "vita"
+    assert explain.find_target_row(name)[0] == "vita"
 
 
 @pytest.mark.parametrize(("name", "near"), [("pandagtp", "pandagpt"), ("Video-SALMON", "video_salmonn")])
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, near: str) -> None:
     with pytest.raises(InputError, match=f"did you mean.*{near}"):
-        explain.find(name)
+        explain.find_target_row(name)
 
 
 def test_a_name_like_none_points_to_the_list() -> None:
     with pytest.raises(InputError, match="aurelia targets lists them"):
-        explain.find("zzzzzz")
+        explain.find_target_row("zzzzzz")
 
 
 def test_a_row_says_what_it_lacks_in_the_order_of_doing() -> None:
-    lacks = explain.explained("qwen2_5_omni", {"offline"})["lacks"]
+    lacks = explain.explain_target("qwen2_5_omni", {"offline"})["lacks"]
     assert [lack.split()[0:2] for lack in lacks] == [["the", "provider"], ["its", "packages:"], ["the", "weights:"]]
-    assert len(explain.explained("qwen2_5_omni", {"offline", "transformers"})["lacks"]) == 2
-    named = explain.explained("transformers:Qwen/Qwen2.5-Omni-3B", {"transformers"})
+    assert len(explain.explain_target("qwen2_5_omni", {"offline", "transformers"})["lacks"]) == 2
+    named = explain.explain_target("transformers:Qwen/Qwen2.5-Omni-3B", {"transformers"})
     assert named["lacks"][-1] == "the weights: hf download Qwen/Qwen2.5-Omni-3B"
     assert named["command"].endswith("--model target=transformers:Qwen/Qwen2.5-Omni-3B")
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SHOWN = 20
+MAX_SHOWN = 20
 """Entries of one sort that are printed; a report file holds them all."""
 
 
 @dataclass(frozen=True)
-class Noted:
+class RowNote:
     """One row (from 0; `line` from 1 where the file has lines) and what is said of it."""
 
     row: int
@@ -18,7 +18,7 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Conflict:
+class AnswerConflict:
     """Records with the same clip and question and different answers; all are kept."""
 
     ids: list[str]
@@ -27,7 +27,7 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingMedia:
     """A record and those of its media files that are not there; `kept` says whether it was written."""
 
     id: str
@@ -37,7 +37,7 @@ class Missing:
 
 
 @dataclass
-class Report:
+class ImportReport:
     """The account of one import.
 
     Attributes:
@@ -58,11 +58,11 @@ class Report:
     rows: int = 0
     records: int = 0
     merged: int = 0
-    malformed: list[Noted] = field(default_factory=list)
-    duplicates: list[Noted] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
-    notes: list[Noted] = field(default_factory=list)
+    malformed: list[RowNote] = field(default_factory=list)
+    duplicates: list[RowNote] = field(default_factory=list)
+    conflicts: list[AnswerConflict] = field(default_factory=list)
+    missing: list[MissingMedia] = field(default_factory=list)
+    notes: list[RowNote] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The whole account; every row is there."""
@@ -72,10 +72,10 @@ class Report:
         """One line of counts; every row is in one of them."""
         left_out = sum(not entry.kept for entry in self.missing)
         parts = [
-            f"{self.records} {_many(self.records, 'record')} of {self.rows} {_many(self.rows, 'row')}",
-            f"{len(self.malformed)} malformed {_many(len(self.malformed), 'row')}",
-            f"{len(self.duplicates)} {_many(len(self.duplicates), 'duplicate')}",
-            f"{len(self.conflicts)} {_many(len(self.conflicts), 'question')} with conflicting answers (kept)",
+            f"{self.records} {_plural(self.records, 'record')} of {self.rows} {_plural(self.rows, 'row')}",
+            f"{len(self.malformed)} malformed {_plural(len(self.malformed), 'row')}",
+            f"{len(self.duplicates)} {_plural(len(self.duplicates), 'duplicate')}",
+            f"{len(self.conflicts)} {_plural(len(self.conflicts), 'question')} with conflicting answers (kept)",
             f"{len(self.missing)} with missing media" + (f" ({left_out} left out)" if left_out else ""),
         ]
         if self.merged:
@@ -87,20 +87,20 @@ class Report:
         if self.missing:
             return f"the media of all are missing, {self.missing[0].files[0]!r} first; check --media and --pattern."
         if self.malformed:
-            return f"{where(self.annotations, self.malformed[0])}: {self.malformed[0].said}."
+            return f"{row_location(self.annotations, self.malformed[0])}: {self.malformed[0].said}."
         return "it has no rows."
 
     def lines(self) -> Iterator[str]:
         """The account for people: every sort of entry, at most `SHOWN` of each."""
         yield from self._some("malformed, left out", self.malformed)
         yield from self._some("duplicate, left out", self.duplicates)
-        yield from _first(
+        yield from _limited(
             [
                 f"conflict, kept: {', '.join(entry.ids)}: {' / '.join(map(', '.join, entry.answers))}"
                 for entry in self.conflicts
             ]
         )
-        yield from _first(
+        yield from _limited(
             [
                 f"missing media, {'marked' if entry.kept else 'left out'}: {entry.id}: {', '.join(entry.files)}"
                 for entry in self.missing
@@ -108,20 +108,20 @@ class Report:
         )
         yield from self._some("note", self.notes)
 
-    def _some(self, sort: str, entries: list[Noted]) -> Iterator[str]:
-        yield from _first([f"{sort}: {where(self.annotations, entry)}: {entry.said}" for entry in entries])
+    def _some(self, sort: str, entries: list[RowNote]) -> Iterator[str]:
+        yield from _limited([f"{sort}: {row_location(self.annotations, entry)}: {entry.said}" for entry in entries])
 
 
-def where(name: str, entry: Noted) -> str:
+def row_location(name: str, entry: RowNote) -> str:
     """A row's place in its file, for people."""
     return f"{name}, row {entry.row}" + (f" (line {entry.line})" if entry.line is not None else "")
 
 
-def _first(lines: list[str]) -> Iterator[str]:
-    yield from lines[:SHOWN]
-    if len(lines) > SHOWN:
-        yield f"… and {len(lines) - SHOWN} more of these; --report FILE lists all"
+def _limited(lines: list[str]) -> Iterator[str]:
+    yield from lines[:MAX_SHOWN]
+    if len(lines) > MAX_SHOWN:
+        yield f"… and {len(lines) - MAX_SHOWN} more of these; --report FILE lists all"
 
 
-def _many(count: int, noun: str) -> str:
+def _plural(count: int, noun: str) -> str:
     return noun if count == 1 else f"{noun}s"

@@ -8,23 +8,31 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, model_validator
 
-from aurelia.bench.importers.draft import Draft, Packed, RowModel, Several, distinct, option, unmarked
-from aurelia.bench.records import Reason, Text, Turn
+from aurelia.bench.importers.draft import (
+    Draft,
+    JsonList,
+    OneOrMoreTexts,
+    RowModel,
+    check_choices,
+    find_choice,
+    strip_letters,
+)
+from aurelia.bench.records import DialogueTurn, NonEmptyText, ReferenceStep
 
-DESCRIBE = "Describe in one sentence what is seen and heard in this clip."
+CAPTION_QUESTION = "Describe in one sentence what is seen and heard in this clip."
 _BLANK = re.compile(r"<[A-Za-z]+>")
 _UNDISCLOSED = "__UNDISCLOSED__"
 
 
-class MusicRow(RowModel):
+class MusicAvqaRow(RowModel):
     """MUSIC-AVQA: the answer's key is `anser`; `type` and `templ_values` are lists written as JSON strings."""
 
-    video_id: Text
-    question_id: Text
-    type: Packed
-    question_content: Text
-    templ_values: Packed
-    anser: Text = Field(validation_alias=AliasChoices("anser", "answer"))
+    video_id: NonEmptyText
+    question_id: NonEmptyText
+    type: JsonList
+    question_content: NonEmptyText
+    templ_values: JsonList
+    anser: NonEmptyText = Field(validation_alias=AliasChoices("anser", "answer"))
 
     def draft(self) -> Draft:
         """The question with its placeholders filled in order; underscores become spaces, also in the answer."""
@@ -45,19 +53,19 @@ class MusicRow(RowModel):
 
 class _AvsdReason(RowModel):
     timestamp: list[float] = Field(min_length=2, max_length=2)
-    sentence: Text
+    sentence: NonEmptyText
 
 
 class _AvsdTurn(RowModel):
-    question: Text
-    answer: Several
+    question: NonEmptyText
+    answer: OneOrMoreTexts
     reason: list[_AvsdReason] = []
 
 
 class AvsdRow(RowModel):
     """AVSD at DSTC10: one dialogue about a clip; its last turn is the question, with references and timed reasons."""
 
-    image_id: Text
+    image_id: NonEmptyText
     dialog: list[_AvsdTurn] = Field(min_length=1)
 
     def draft(self) -> Draft:
@@ -72,26 +80,26 @@ class AvsdRow(RowModel):
             item=self.image_id,
             names={"video_id": self.image_id},
             question=last.question,
-            history=[Turn(question=turn.question, answer=_single(turn)) for turn in before],
+            history=[DialogueTurn(question=turn.question, answer=_single_answer(turn)) for turn in before],
             answers=last.answer,
             reasoning=[
-                Reason(text=reason.sentence, start=min(reason.timestamp), end=max(reason.timestamp))
+                ReferenceStep(text=reason.sentence, start=min(reason.timestamp), end=max(reason.timestamp))
                 for reason in last.reason
             ],
             notes=["the times of a reason are reversed; they were put in order"] * turned,
         )
 
 
-def _single(turn: _AvsdTurn) -> str:
+def _single_answer(turn: _AvsdTurn) -> str:
     if len(turn.answer) > 1:
         raise ValueError("a turn before the last has several answers")
     return turn.answer[0]
 
 
-class _Clip(RowModel):
+class _ValorClipRow(RowModel):
     """A clip of VALOR-32K: the tables name the film and the times apart, the lists name the clip at once."""
 
-    video_id: Text
+    video_id: NonEmptyText
     start_time: str = ""
     end_time: str = ""
 
@@ -104,26 +112,28 @@ class _Clip(RowModel):
         return {"video_id": self.clip, "start_time": self.start_time, "end_time": self.end_time}
 
 
-class ValorRow(_Clip):
+class ValorRow(_ValorClipRow):
     """VALOR-32K: a caption of a clip, `desc` in its own lists and `caption` in the tables made from it."""
 
-    desc: Several = Field(validation_alias=AliasChoices("desc", "caption"))
+    desc: OneOrMoreTexts = Field(validation_alias=AliasChoices("desc", "caption"))
 
     def draft(self) -> Draft:
         """A captioning question; several captions of one clip are its references."""
         captions = [self.desc] if isinstance(self.desc, str) else self.desc
-        return Draft(name=(self.clip,), own=True, item=self.clip, names=self.names, question=DESCRIBE, answers=captions)
+        return Draft(
+            name=(self.clip,), own=True, item=self.clip, names=self.names, question=CAPTION_QUESTION, answers=captions
+        )
 
 
-class ValorQaRow(_Clip):
+class ValorQaRow(_ValorClipRow):
     """Valor32k-AVQA: multiple choice; version 1 is a table with `mcq_1` … `mcq_4`, version 2 a list with `options`."""
 
-    question: Text
-    options: list[Text]
+    question: NonEmptyText
+    options: list[NonEmptyText]
     correct_answer_idx: int = Field(ge=0)
-    rephrased_answers: list[Text] = []
-    modality: Text
-    category: Text
+    rephrased_answers: list[NonEmptyText] = []
+    modality: NonEmptyText
+    category: NonEmptyText
 
     @model_validator(mode="before")
     @classmethod
@@ -141,7 +151,7 @@ class ValorQaRow(_Clip):
 
     def draft(self) -> Draft:
         """A multiple choice; the other wordings of the right answer are its synonyms."""
-        choices = distinct(self.options)
+        choices = check_choices(self.options)
         if self.correct_answer_idx >= len(choices):
             raise ValueError(f"the right option is number {self.correct_answer_idx} (from 0) of {len(choices)}")
         answer = choices[self.correct_answer_idx]
@@ -159,20 +169,20 @@ class ValorQaRow(_Clip):
         )
 
 
-class DailyRow(RowModel):
+class DailyOmniRow(RowModel):
     """Daily-Omni: four choices with their letters; some rows explain the answer (the key is spelt in two ways)."""
 
-    video_id: Text
-    question: Text = Field(validation_alias="Question")
-    choices: list[Text] = Field(validation_alias="Choice")
-    answer: Text = Field(validation_alias="Answer")
-    kind: Text = Field(validation_alias="Type")
+    video_id: NonEmptyText
+    question: NonEmptyText = Field(validation_alias="Question")
+    choices: list[NonEmptyText] = Field(validation_alias="Choice")
+    answer: NonEmptyText = Field(validation_alias="Answer")
+    kind: NonEmptyText = Field(validation_alias="Type")
     category: str = Field(default="", validation_alias="video_category")
     why: str = Field(default="", validation_alias=AliasChoices("Explaination", "Explanation"))
 
     def draft(self) -> Draft:
         """A multiple choice, the letters taken off its choices; the film's category is the record's."""
-        choices = distinct(unmarked(self.choices))
+        choices = check_choices(strip_letters(self.choices))
         return Draft(
             name=(self.video_id,),
             own=False,
@@ -182,6 +192,6 @@ class DailyRow(RowModel):
             kinds=[self.kind],
             question=self.question,
             choices=choices,
-            answers=[option(self.answer, choices)],
-            reasoning=[Reason(text=self.why)] if self.why else [],
+            answers=[find_choice(self.answer, choices)],
+            reasoning=[ReferenceStep(text=self.why)] if self.why else [],
         )

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from aurelia.bench.records import Reason, Text, Turn
+from aurelia.bench.records import DialogueTurn, NonEmptyText, ReferenceStep
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 
 _LETTER = re.compile(r"^\(?([A-Za-z])\s*[.):]?$")
-_MARKED = re.compile(r"^\s*\(?([A-Z])[.):]\s+(?=\S)")
+_LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s+(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Draft:
     choices: list[str] = field(default_factory=list)
     category: str = ""
     kinds: list[str] = field(default_factory=list)
-    history: list[Turn] = field(default_factory=list)
+    history: list[DialogueTurn] = field(default_factory=list)
     synonyms: dict[str, list[str]] = field(default_factory=dict)
-    reasoning: list[Reason] = field(default_factory=list)
+    reasoning: list[ReferenceStep] = field(default_factory=list)
     licence: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -62,21 +62,21 @@ class RowModel(BaseModel):
         raise NotImplementedError
 
 
-def unpacked(value: Any) -> Any:
+def parse_json_list(value: Any) -> Any:
     """A list that stands as a JSON string in some files, or the value itself."""
     return json.loads(value) if isinstance(value, str) else value
 
 
-def several(value: Any) -> Any:
+def as_list(value: Any) -> Any:
     """A list of what may also stand alone."""
     return [value] if isinstance(value, str) else value
 
 
-Packed = Annotated[list[str], BeforeValidator(unpacked)]
-Several = Annotated[list[Text], BeforeValidator(several), Field(min_length=1)]
+JsonList = Annotated[list[str], BeforeValidator(parse_json_list)]
+OneOrMoreTexts = Annotated[list[NonEmptyText], BeforeValidator(as_list), Field(min_length=1)]
 
 
-def option(answer: str, choices: Sequence[str]) -> str:
+def find_choice(answer: str, choices: Sequence[str]) -> str:
     """The choice that a reference answer names: by its text, or else by its letter.
 
     Raises:
@@ -90,15 +90,15 @@ def option(answer: str, choices: Sequence[str]) -> str:
     raise ValueError(f"the answer {answer!r} is none of the {len(choices)} choices")
 
 
-def unmarked(choices: Sequence[str]) -> list[str]:
+def strip_letters(choices: Sequence[str]) -> list[str]:
     """The choices without "A. ", "B. " … before them, where each has its own letter."""
-    marks = [_MARKED.match(choice) for choice in choices]
+    marks = [_LETTERED.match(choice) for choice in choices]
     if all(mark and mark[1] == letter for mark, letter in zip(marks, CHOICE_LETTERS, strict=False)):
         return [choice[mark.end() :].strip() for choice, mark in zip(choices, marks, strict=True) if mark]
     return [choice.strip() for choice in choices]
 
 
-def distinct(choices: Sequence[str]) -> list[str]:
+def check_choices(choices: Sequence[str]) -> list[str]:
     """The choices, at least two and no two alike.
 
     Raises:

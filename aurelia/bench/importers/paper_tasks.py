@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from aurelia.bench.importers.draft import Draft, RowModel, distinct, option
-from aurelia.bench.records import Reason, Text
+from aurelia.bench.importers.draft import Draft, RowModel, check_choices, find_choice
+from aurelia.bench.records import NonEmptyText, ReferenceStep
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 
-FITS = "Which of the four audio tracks fits the movements in the video?"
-TRACKS = 4
+MATCH_QUESTION = "Which of the four audio tracks fits the movements in the video?"
+MATCH_TRACKS = 4
 _NUMBERED = re.compile(r"(choice|audio|answer)_([1-9]\d?)")
 _LISTS = {"choice": "choices", "audio": "audio", "answer": "answers"}
 
 
-class TableRow(RowModel):
+class PaperTaskRow(RowModel):
     """A row of a table: a question about a clip, open or with choices."""
 
     choice_needed: ClassVar[bool] = False
@@ -26,15 +26,15 @@ class TableRow(RowModel):
     id: str = ""
     video: str = ""
     video_id: str = ""
-    audio: list[Text] = []
+    audio: list[NonEmptyText] = []
     question: str = ""
-    choices: list[Text] = []
+    choices: list[NonEmptyText] = []
     answer: str = ""
-    answers: list[Text] = []
-    synonyms: dict[str, list[Text]] = {}
+    answers: list[NonEmptyText] = []
+    synonyms: dict[str, list[NonEmptyText]] = {}
     category: str = ""
-    kinds: list[Text] = []
-    reasoning: list[Reason] = []
+    kinds: list[NonEmptyText] = []
+    reasoning: list[ReferenceStep] = []
     licence: str = ""
     unused: list[str] = Field(default=[], description="Columns that the row has and nobody reads.")
 
@@ -44,7 +44,7 @@ class TableRow(RowModel):
         if not isinstance(row, dict):
             return row
         found = {key: value for key, value in row.items() if not _NUMBERED.fullmatch(key) and value not in ("", None)}
-        found |= {_LISTS[stem]: cells for stem in _LISTS if (cells := _numbered(row, stem))}
+        found |= {_LISTS[stem]: cells for stem in _LISTS if (cells := _numbered_cells(row, stem))}
         if isinstance(kinds := found.get("kinds"), str):
             found["kinds"] = [kind.strip() for kind in kinds.split("|") if kind.strip()]
         if isinstance(audio := found.get("audio"), str):
@@ -60,7 +60,7 @@ class TableRow(RowModel):
         """What the row says; the answer of a multiple choice may be its text or its letter."""
         if not (self.video or self.video_id):
             raise ValueError("it names no clip: give video (a path) or video_id")
-        choices = distinct(self.choices) if self.choices or self.choice_needed else []
+        choices = check_choices(self.choices) if self.choices or self.choice_needed else []
         answers = [answer for answer in dict.fromkeys([self.answer, *self.answers]) if answer]
         if not self.question or not answers:
             raise ValueError(f"its {'answer' if self.question else 'question'} is empty")
@@ -74,7 +74,7 @@ class TableRow(RowModel):
             audio=self.audio,
             question=self.question,
             choices=choices,
-            answers=list(dict.fromkeys(option(answer, choices) for answer in answers)) if choices else answers,
+            answers=list(dict.fromkeys(find_choice(answer, choices) for answer in answers)) if choices else answers,
             synonyms=self.synonyms,
             category=self.category,
             kinds=self.kinds,
@@ -84,30 +84,30 @@ class TableRow(RowModel):
         )
 
 
-class ChoiceRow(TableRow):
+class ChoiceRow(PaperTaskRow):
     """A row that needs choices."""
 
     choice_needed: ClassVar[bool] = True
 
 
-class MatchRow(TableRow):
+class MatchRow(PaperTaskRow):
     """A silent dance and four audio tracks; the question and the choices "audio A" … "audio D" go without saying."""
 
     def draft(self) -> Draft:
         """The answer may be a letter, a number from 1, or one of the four files."""
-        if len(set(self.audio)) != TRACKS:
+        if len(set(self.audio)) != MATCH_TRACKS:
             raise ValueError(f"four different audio files are needed, not {len(set(self.audio))}")
         named = {track: f"audio {letter}" for track, letter in zip(self.audio, CHOICE_LETTERS, strict=False)}
-        named |= {str(place): f"audio {letter}" for place, letter in enumerate(CHOICE_LETTERS[:TRACKS], 1)}
-        choices = self.choices or list(named.values())[:TRACKS]
-        if len(choices) != TRACKS:
+        named |= {str(place): f"audio {letter}" for place, letter in enumerate(CHOICE_LETTERS[:MATCH_TRACKS], 1)}
+        choices = self.choices or list(named.values())[:MATCH_TRACKS]
+        if len(choices) != MATCH_TRACKS:
             raise ValueError(f"four choices are needed for its four audio files, not {len(choices)}")
         answer = choices[list(named.values()).index(named[self.answer])] if self.answer in named else self.answer
-        row = {"question": self.question or FITS, "choices": choices, "answer": answer}
-        return TableRow.draft(self.model_copy(update=row))
+        row = {"question": self.question or MATCH_QUESTION, "choices": choices, "answer": answer}
+        return PaperTaskRow.draft(self.model_copy(update=row))
 
 
-def _numbered(row: dict[str, Any], stem: str) -> list[Any]:
+def _numbered_cells(row: dict[str, Any], stem: str) -> list[Any]:
     places = sorted(
         (int(found[2]), row[key]) for key in row if (found := _NUMBERED.fullmatch(key)) and found[1] == stem
     )

@@ -1,5 +1,6 @@
 """What a Gemini call costs, from the tokens that Google counted and the prices in google_prices.toml."""
 
+import threading
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -7,12 +8,17 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import httpx
+
+from aurelia_core.models.google.context_cache import CACHE_LIFETIME_SECONDS
+from aurelia_core.types import Usage
+
 _LONG = 200_000
 _MILLION = 1e6
 _CALLS_THAT_PAY = 3
 
 
-class Price(NamedTuple):
+class GooglePrice(NamedTuple):
     """Dollars per million tokens.
 
     Attributes:
@@ -32,7 +38,7 @@ class Price(NamedTuple):
     storage: float | None
 
 
-def price(model: str, prompt_tokens: int = 0, day: date | None = None) -> Price | None:
+def find_price(model: str, prompt_tokens: int = 0, day: date | None = None) -> GooglePrice | None:
     """The price of a model, or None when it is not known.
 
     Args:
@@ -47,17 +53,17 @@ def price(model: str, prompt_tokens: int = 0, day: date | None = None) -> Price 
             each, sound = known["input"], known.get("audio", known["input"])
             cached = known.get("cached", each)
             cached_sound = known.get("cached_audio", cached if "cached" in known else sound)
-            return Price(each, known["output"], sound, cached, cached_sound, row.get("storage"))
+            return GooglePrice(each, known["output"], sound, cached, cached_sound, row.get("storage"))
     return None
 
 
-def cost(model: str, usage: Mapping[str, Any]) -> float | None:
+def gemini_call_cost(model: str, usage: Mapping[str, Any]) -> float | None:
     """Dollars for a call with this `usageMetadata`, or None when the price is not known.
 
     Thoughts are written tokens; cached tokens are counted in the prompt's, and so are those of sound.
     """
     prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
-    known = price(model, prompt)
+    known = find_price(model, prompt)
     if known is None:
         return None
     cached, cached_sound = _count(usage, "cachedContentTokenCount"), _sound(usage, "cacheTokensDetails")
@@ -69,7 +75,7 @@ def cost(model: str, usage: Mapping[str, Any]) -> float | None:
     return dollars / _MILLION
 
 
-def making_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any]) -> float | None:
+def cache_storage_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any]) -> float | None:
     """Dollars for making an explicit cache and keeping it; None when a price is not known.
 
     Making it reads its tokens once at the full price (as Google's documentation of context caching has it), and it is
@@ -83,7 +89,7 @@ def making_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any
     """
     if not tokens:
         return 0.0
-    known = price(model, tokens)
+    known = find_price(model, tokens)
     if known is None or known.storage is None:
         return None
     sound = min(tokens, _sound(usage, "cacheTokensDetails"))
@@ -91,7 +97,7 @@ def making_cost(model: str, tokens: int, seconds: float, usage: Mapping[str, Any
     return (read + tokens * known.storage * seconds / 3600) / _MILLION
 
 
-def cache_pays(model: str, calls: int, seconds: float) -> bool:
+def cache_is_worthwhile(model: str, calls: int, seconds: float) -> bool:
     """Whether an explicit cache costs less than sending its content anew in so many calls, none of them hit otherwise.
 
     Args:
@@ -99,7 +105,7 @@ def cache_pays(model: str, calls: int, seconds: float) -> bool:
         calls: how many are sure to come.
         seconds: the cache's lifetime.
     """
-    known = price(model)
+    known = find_price(model)
     if known is None or known.storage is None:
         return calls >= _CALLS_THAT_PAY
     return calls * (known.input - known.cached) > known.input + known.storage * seconds / 3600
@@ -118,3 +124,48 @@ def _rows() -> list[dict[str, Any]]:
     text = files("aurelia_core.models.google").joinpath("google_prices.toml").read_text(encoding="utf-8")
     rows: list[dict[str, Any]] = tomllib.loads(text)["price"]
     return rows
+
+
+_latest = threading.local()
+
+
+def record_response(response: httpx.Response) -> None:
+    """Keeps the counts of a reply for the thread that asked for it; a hook of the HTTP client."""
+    if response.is_success and response.request.url.path.endswith(":generateContent"):
+        response.read()
+        try:
+            _latest.usage = response.json().get("usageMetadata")
+        except (ValueError, AttributeError):
+            _latest.usage = None
+
+
+def reset_usage() -> None:
+    """Forgets what was heard, before another request of this thread."""
+    _latest.usage = None
+
+
+def recorded_responses() -> Mapping[str, Any] | None:
+    """Google's `usageMetadata` of this thread's latest reply; None when there was no reply, or it told none."""
+    found: Mapping[str, Any] | None = getattr(_latest, "usage", None)
+    return found or None
+
+
+def response_usage(model: str, reply: Mapping[str, Any] | None, media_uploads: int, made: int) -> Usage:
+    """The bill of one request from Google's own counts.
+
+    Args:
+        model: its name, for the price.
+        reply: the reply's `usageMetadata`; None when none came, but there is something else to state.
+        media_uploads: uploads that no other bill has stated.
+        made: tokens that were read to make a context cache, and that no other bill has stated.
+    """
+    told = reply or {}
+    call, making = gemini_call_cost(model, told), cache_storage_cost(model, made, CACHE_LIFETIME_SECONDS, told)
+    return {
+        "calls": int(reply is not None),
+        "input_tokens": _count(told, "promptTokenCount") + _count(told, "toolUsePromptTokenCount") + made,
+        "cached_tokens": _count(told, "cachedContentTokenCount"),
+        "output_tokens": _count(told, "candidatesTokenCount") + _count(told, "thoughtsTokenCount"),
+        "cost_usd": None if call is None or making is None else call + making,
+        "media_uploads": media_uploads,
+    }

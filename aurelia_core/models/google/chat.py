@@ -5,6 +5,7 @@ The client library and its wire format stay as they are; this subclass puts medi
 keeps no context cache of its own unless a run asks for it: Gemini caches a repeated head by itself.
 """
 
+import asyncio
 import contextvars
 import hashlib
 import json
@@ -25,16 +26,24 @@ from pydantic import PrivateAttr, SecretStr
 
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.google import bill as google_bill
-from aurelia_core.models.google.billing import cache_pays
-from aurelia_core.models.google.content import Carrier, shown
-from aurelia_core.models.google.context_cache import LIFETIME, Heads
-from aurelia_core.models.google.detached import in_thread
-from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, typed
-from aurelia_core.models.google.files import Uploads
-from aurelia_core.models.google.form import reply_form
-from aurelia_core.models.google.limits import refuse_senses, refuse_size, row_of, weigh
+from aurelia_core.models.base import ClipModel
+from aurelia_core.models.google import billing as google_bill
+from aurelia_core.models.google.billing import cache_is_worthwhile
+from aurelia_core.models.google.content import (
+    GeminiContentBuilder,
+    check_modalities,
+    check_request_size,
+    check_size,
+    gemini_capability,
+    referenced_media,
+)
+from aurelia_core.models.google.context_cache import CACHE_LIFETIME_SECONDS, ContextCaches
+from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, typed_errors
+from aurelia_core.models.google.files import FileUploads
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.provider_errors import as_model_error
+from aurelia_core.models.request_texts import texts_of
+from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
 from aurelia_core.types import Usage
 
 _NAME = re.compile(r"(models/|tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -46,17 +55,17 @@ class _Sent(NamedTuple):
     """One request on its way: how it is sent, what turns its references into media, and what it says."""
 
     send: Callable[..., ChatResult]
-    carrier: Carrier
+    builder: GeminiContentBuilder
     messages: list[BaseMessage]
-    fields: Mapping[str, Any]
+    request: RoleRequest
 
 
-class GeminiChat(ChatGoogleGenerativeAI):
+class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
     """A Gemini model that takes this project's requests; made by `make`."""
 
     _store: ClipStore = PrivateAttr()
-    _uploads: Uploads = PrivateAttr()
-    _heads: Heads = PrivateAttr()
+    _uploads: FileUploads = PrivateAttr()
+    _heads: ContextCaches = PrivateAttr()
     _checked: bool = PrivateAttr(default=False)
     _checking: Any = PrivateAttr(default_factory=threading.Lock)
 
@@ -72,20 +81,22 @@ class GeminiChat(ChatGoogleGenerativeAI):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        refuse_senses(self._spec, self.profile, shown(messages))
-        fields: Mapping[str, Any] = messages[-1].additional_kwargs.get("request") or {}
-        send = partial(super()._generate, stop=stop, run_manager=run_manager, **reply_form(fields), **kwargs)
-        sent = _Sent(send, Carrier(self._store, self._uploads), messages, fields)
-        google_bill.forget()
+        check_modalities(self._model_id, self.profile, referenced_media(messages))
+        request = request_of(messages)
+        send = partial(
+            super()._generate, stop=stop, run_manager=run_manager, **reply_settings(request.schema), **kwargs
+        )
+        sent = _Sent(send, GeminiContentBuilder(self._store, self._uploads), messages, request)
+        google_bill.reset_usage()
         try:
-            with typed(self._spec, self._key):
+            with typed_errors(self._model_id, self._key):
                 self._check()
                 result = self._exchange(sent)
-            check_reply(result, self._spec)
+            check_reply(result, self._model_id)
         except InputError:
             raise
         except Exception as fault:
-            failed = as_model_error(fault, self._spec)
+            failed = as_model_error(fault, self._model_id)
             if isinstance(failed, ModelError):
                 failed.usage = self._bill(sent)
             if failed is fault:
@@ -93,7 +104,7 @@ class GeminiChat(ChatGoogleGenerativeAI):
             raise failed from fault
         self._state(result, self._bill(sent))
         if why := self._heads.why_not(self._head(sent)):
-            said = f"{self._spec} was sent the clip whole each time, because Google keeps no cache of it: {why}"
+            said = f"{self._model_id} was sent the clip whole each time, because Google keeps no cache of it: {why}"
             result.generations[0].message.response_metadata["notes"] = [said]
         return result
 
@@ -106,32 +117,32 @@ class GeminiChat(ChatGoogleGenerativeAI):
     ) -> ChatResult:
         # In a thread: clips are read and uploaded without blocking the loop, and the client's asynchronous connections,
         # which belong to the loop that opened them, would not survive a second `asyncio.run`.
-        return await in_thread(partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs))
+        return await run_in_daemon_thread(
+            partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs)
+        )
 
     @property
-    def _spec(self) -> str:
+    def _model_id(self) -> str:
         return f"google_genai:{self.model}"
 
     @property
     def _key(self) -> str:
         return self.google_api_key.get_secret_value() if self.google_api_key else ""
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
-        """Refuses, before a run pays for anything, what the model cannot carry.
-
-        Raises:
-            InputError: it cannot carry what the fields hold; the message says what to do.
-        """
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
+        """Refuses, before a run pays for anything, what the model cannot carry."""
         if not sees_clip:
             return
-        clip, tracks = fields["clip"], list(fields["tracks"])
-        refuse_senses(self._spec, self.profile, [clip, *tracks])
-        carrier = Carrier(self._store, self._uploads)
-        whole = [clip] if carrier.whole(clip, tracks) else []
+        clip, tracks = media.clip, list(media.tracks)
+        check_modalities(self._model_id, self.profile, [clip, *tracks])
+        builder = GeminiContentBuilder(self._store, self._uploads)
+        whole = [clip] if builder.whole(clip, tracks) else []
         sounds = tracks or ([clip] if clip["has_audio"] else [])
-        refuse_size(self._spec, row_of(self.model), [*whole, *tracks], sounds, carrier.frames(clip, tracks))
+        check_size(
+            self._model_id, gemini_capability(self.model), [*whole, *tracks], sounds, builder.frames(clip, tracks)
+        )
 
-    def look_up(self) -> None:
+    def check_credentials(self) -> None:
         """Asks Google once whether key and model name are good; whatever else it meets, a call will tell better.
 
         Raises:
@@ -139,24 +150,24 @@ class GeminiChat(ChatGoogleGenerativeAI):
         """
         with suppress(ModelError):
             try:
-                with typed(self._spec, self._key):
+                with typed_errors(self._model_id, self._key):
                     self._check()
             except InputError:
                 raise
             except Exception as fault:
-                raise as_model_error(fault, self._spec) from None
+                raise as_model_error(fault, self._model_id) from None
 
     def _exchange(self, sent: _Sent) -> ChatResult:
         """Sends a request; with files uploaded anew, where Google has lost them."""
         try:
             return self._with_head(sent)
         except FileGone:
-            self._uploads.drop(sent.carrier.contents)
+            self._uploads.drop(sent.builder.contents)
         try:
             return self._with_head(sent)
         except FileGone as fault:
             remedy = "Check that the key's project may use files, and that nothing is due for it."
-            raise ModelError(f"{self._spec} lost a file twice ({fault}). {remedy}") from None
+            raise ModelError(f"{self._model_id} lost a file twice ({fault}). {remedy}") from None
 
     def _with_head(self, sent: _Sent) -> ChatResult:
         """Sends a request with its head in a context cache where that is wanted and pays; else, or if lost, whole."""
@@ -173,22 +184,26 @@ class GeminiChat(ChatGoogleGenerativeAI):
         wire: list[BaseMessage] = []
         for message in sent.messages:
             if isinstance(message, HumanMessage) and isinstance(message.content, list):
-                content = sent.carrier.content(message.content, sent.fields, headless=cached is not None)
-                weigh(self._spec, row_of(self.model), content)
+                content = sent.builder.content(
+                    message.content, sent.request, texts_of(sent.messages), headless=cached is not None
+                )
+                check_request_size(self._model_id, gemini_capability(self.model), content)
                 wire.append(HumanMessage(content))
             # The cache holds the system text already, and Google refuses it beside one.
             elif cached is None or not isinstance(message, SystemMessage):
                 wire.append(message)
-        google_bill.forget()
-        with typed(self._spec, self._key):
+        google_bill.reset_usage()
+        with typed_errors(self._model_id, self._key):
             result: ChatResult = sent.send(wire, cached_content=cached) if cached else sent.send(wire)
         return result
 
     def _head(self, sent: _Sent) -> str | None:
         """What stands for the request's head in the caches; None where it is not to be cached."""
-        calls = (sent.fields.get("reuse") or {}).get(sent.fields.get("role"), 0)
-        media = shown(sent.messages)
-        if not media or not cache_pays(self.model, calls, LIFETIME):
+        calls = 0
+        if isinstance(sent.request, ClipRequest) and sent.request.reuse:
+            calls = next((calls for role, calls in sent.request.reuse.items() if role == sent.request.role), 0)
+        media = referenced_media(sent.messages)
+        if not media or not cache_is_worthwhile(self.model, calls, CACHE_LIFETIME_SECONDS):
             return None
         said = [message.content for message in sent.messages if isinstance(message, SystemMessage)]
         parts = [self.model, said, [ref["id"] for ref in media]]
@@ -196,7 +211,9 @@ class GeminiChat(ChatGoogleGenerativeAI):
 
     def _head_content(self, sent: _Sent) -> dict[str, Any]:
         wire = [
-            HumanMessage(sent.carrier.head(message.content)) if isinstance(message.content, list) else message
+            HumanMessage(sent.builder.head(message.content, texts_of(sent.messages)))
+            if isinstance(message.content, list)
+            else message
             for message in sent.messages[:2]
         ]
         ready = self._prepare_request(wire)
@@ -204,11 +221,11 @@ class GeminiChat(ChatGoogleGenerativeAI):
 
     def _bill(self, sent: _Sent) -> Usage | None:
         """What the request cost: the reply, and uploads and a context cache that no other has stated; None: nothing."""
-        told = google_bill.heard()
-        uploads, made = self._uploads.bill(sent.carrier.contents), self._heads.bill(self._head(sent))
+        told = google_bill.recorded_responses()
+        uploads, made = self._uploads.bill(sent.builder.contents), self._heads.bill(self._head(sent))
         if told is None and not uploads and not made:
             return None
-        return google_bill.usage_of(self.model, told, uploads, made)
+        return google_bill.response_usage(self.model, told, uploads, made)
 
     def _state(self, result: ChatResult, bill: Usage | None) -> None:
         """Writes the bill into a reply that can be used."""
@@ -241,7 +258,7 @@ class GeminiChat(ChatGoogleGenerativeAI):
                 self._checked = True
 
 
-def make(name: str, store: ClipStore) -> BaseChatModel:
+def make_gemini(name: str, store: ClipStore) -> BaseChatModel:
     """The Gemini model `name`, for `google_genai:NAME`.
 
     The key is read from GOOGLE_API_KEY or GEMINI_API_KEY, and another address than Google's from AURELIA_GOOGLE_URL.
@@ -251,7 +268,7 @@ def make(name: str, store: ClipStore) -> BaseChatModel:
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be the name of a Gemini model; write for instance gemini-2.5-flash.")
-    row_of(name)
+    gemini_capability(name)
     key = (os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or "").strip()
     if not key:
         raise InputError(f"google_genai:{name} needs a key: set GOOGLE_API_KEY (or GEMINI_API_KEY) in the environment.")
@@ -266,7 +283,7 @@ def make(name: str, store: ClipStore) -> BaseChatModel:
         "timeout": _ANSWER_SECONDS,
         "temperature": None,
         "disable_streaming": True,
-        "client_args": {"event_hooks": {"response": [google_bill.note]}},
+        "client_args": {"event_hooks": {"response": [google_bill.record_response]}},
     }
     model = GeminiChat(**settings)
     if model.client is None or model.client.vertexai:
@@ -274,6 +291,60 @@ def make(name: str, store: ClipStore) -> BaseChatModel:
     owner = hashlib.sha256(f"{key}\0{address or ''}".encode()).hexdigest()[:32]
     model._store = store
     kept = store.settings.home / "google_files.sqlite"
-    model._uploads = Uploads(kept, model.client, owner, model._spec)
-    model._heads = Heads(kept, model.client, owner, model._spec, key)
+    model._uploads = FileUploads(kept, model.client, owner, model._model_id)
+    model._heads = ContextCaches(kept, model.client, owner, model._model_id, key)
     return model
+
+
+_PLAIN = frozenset(
+    {"type", "format", "title", "description", "enum", "items", "prefixItems", "minItems", "maxItems", "minimum"}
+    | {"maximum", "anyOf", "oneOf", "additionalProperties", "required", "propertyOrdering"}
+)
+_NAMED = ("properties", "$defs")
+
+
+def reply_settings(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings that make the provider enforce the schema; none for plain text."""
+    if not schema:
+        return {}
+    return {"response_mime_type": "application/json", "response_json_schema": _understood(schema)}
+
+
+def _understood(schema: Any) -> Any:
+    """The schema with the keywords that Gemini knows; the reply is validated against the whole one all the same."""
+    if isinstance(schema, list):
+        return [_understood(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    known = {name: _understood(part) for name, part in schema.items() if name in _PLAIN}
+    named = {name: schema[name] for name in _NAMED if name in schema}
+    return known | {name: {key: _understood(part) for key, part in parts.items()} for name, parts in named.items()}
+
+
+async def run_in_daemon_thread(call: Callable[[], ChatResult]) -> ChatResult:
+    """The call's result, from a thread that does not keep an interrupted program alive until the model has answered."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ChatResult] = loop.create_future()
+
+    def settle(result: ChatResult | None, fault: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if result is None:
+            done.set_exception(fault or RuntimeError("no result"))
+        else:
+            done.set_result(result)
+
+    def work() -> None:
+        result, fault = None, None
+        try:
+            result = call()
+        except BaseException as raised:
+            fault = raised
+        # The loop is closed when its program was interrupted meanwhile.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, result, fault)
+
+    threading.Thread(target=work, name="model call", daemon=True).start()
+    return await done

@@ -19,32 +19,32 @@ from pathlib import Path
 from typing import Any
 
 from aurelia_core.errors import AureliaError
-from aurelia_core.models.google.errors import typed
-from aurelia_core.models.google.files import REQUEST_SECONDS, opened
+from aurelia_core.models.google.errors import typed_errors
+from aurelia_core.models.google.files import REQUEST_SECONDS, make_files_client
 
-LIFETIME = 300.0
+CACHE_LIFETIME_SECONDS = 300.0
 _MARGIN = 45.0
 _TABLE = """CREATE TABLE IF NOT EXISTS heads (
     owner TEXT, head TEXT, name TEXT NOT NULL, expires REAL NOT NULL, PRIMARY KEY (owner, head))"""
 
 
-class Heads:
+class ContextCaches:
     """The context caches of one key; safe to share between threads, and kept in the file of the uploads' handles."""
 
-    def __init__(self, path: Path, client: Any, owner: str, spec: str, key: str) -> None:
+    def __init__(self, path: Path, client: Any, owner: str, model_id: str, key: str) -> None:
         """Opens nothing yet.
 
         Args:
             path: the SQLite file.
             client: a `google.genai.Client`.
             owner: a hash that stands for the key and the address.
-            spec: the model's name for messages.
+            model_id: the model's name for messages.
             key: the key, which is cut out of any message.
         """
         self._path = path
         self._client = client
         self._owner = owner
-        self._spec = spec
+        self._model_id = model_id
         self._key = key
         self._refused: dict[str, str] = {}
         self._unbilled: dict[str, int] = {}
@@ -89,16 +89,16 @@ class Heads:
     def _make(self, head: str, model: str, content: dict[str, Any]) -> str | None:
         options = {"timeout": int(REQUEST_SECONDS * 1000)}
         try:
-            with typed(self._spec, self._key):
+            with typed_errors(self._model_id, self._key):
                 made = self._client.caches.create(
-                    model=model, config={**content, "ttl": f"{LIFETIME:.0f}s", "http_options": options}
+                    model=model, config={**content, "ttl": f"{CACHE_LIFETIME_SECONDS:.0f}s", "http_options": options}
                 )
         except AureliaError as fault:
             # A cache is a convenience: whatever speaks against it, the request itself will tell better.
             if not getattr(fault, "transient", False):
                 self._refused[head] = str(fault)
             return None
-        expires = made.expire_time.timestamp() if made.expire_time else time.time() + LIFETIME
+        expires = made.expire_time.timestamp() if made.expire_time else time.time() + CACHE_LIFETIME_SECONDS
         tokens = made.usage_metadata.total_token_count if made.usage_metadata else 0
         with self._guard:
             self._unbilled[head] = self._unbilled.get(head, 0) + int(tokens or 0)
@@ -116,4 +116,4 @@ class Heads:
         return str(row[0]) if row else None
 
     def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
-        return opened(self._path, _TABLE)
+        return make_files_client(self._path, _TABLE)

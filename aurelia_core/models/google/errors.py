@@ -10,7 +10,7 @@ from google.genai.errors import APIError, UnknownApiResponseError
 from langchain_core.outputs import ChatResult
 
 from aurelia_core.errors import AureliaError, ModelError, SettingsError
-from aurelia_core.models.provider_errors import TRANSIENT
+from aurelia_core.models.provider_errors import TRANSIENT_STATUSES
 
 _LONGEST_MESSAGE = 300
 _BAD_KEY = ("API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "CONSUMER_INVALID", "CONSUMER_SUSPENDED")
@@ -32,11 +32,11 @@ class CacheGone(Exception):
 
 
 @contextmanager
-def typed(spec: str, key: str) -> Iterator[None]:
+def typed_errors(model_id: str, key: str) -> Iterator[None]:
     """Turns what the client raises into this project's errors; what is not Google's answer passes unchanged.
 
     Args:
-        spec: the model's name for messages.
+        model_id: the model's name for messages.
         key: the key, which is cut out of any message.
 
     Raises:
@@ -48,15 +48,15 @@ def typed(spec: str, key: str) -> Iterator[None]:
     try:
         yield
     except (UnknownApiResponseError, JSONDecodeError) as fault:
-        raise ModelError(f"{spec} sent a broken reply (not JSON).", transient=True) from fault
+        raise ModelError(f"{model_id} sent a broken reply (not JSON).", transient=True) from fault
     except Exception as fault:
         answer = fault if isinstance(fault, APIError) else fault.__cause__
         if not isinstance(answer, APIError):
             raise
-        raise _error(answer, spec, key) from None
+        raise _error(answer, model_id, key) from None
 
 
-def _error(answer: APIError, spec: str, key: str) -> Exception:
+def _error(answer: APIError, model_id: str, key: str) -> Exception:
     said = " ".join(str(answer.message or answer.status or "no message").split()).replace(key, "(key)")
     said = said[:_LONGEST_MESSAGE].rstrip(".")
     code = answer.code if isinstance(answer.code, int) else 0
@@ -66,17 +66,17 @@ def _error(answer: APIError, spec: str, key: str) -> Exception:
         return FileGone(said)
     if _is_about_the_key(answer, code, said):
         remedy = "Check GOOGLE_API_KEY (or GEMINI_API_KEY) in the environment, and what it may use."
-        return SettingsError(f"{spec}: Google does not accept the key ({said}). {remedy}")
+        return SettingsError(f"{model_id}: Google does not accept the key ({said}). {remedy}")
     if code == 404:
-        return SettingsError(f"{spec}: Google has no such model ({said}). Check the model's name.")
+        return SettingsError(f"{model_id}: Google has no such model ({said}). Check the model's name.")
     if code == 429:
-        return _limited(answer, spec, said)
+        return _limited(answer, model_id, said)
     if code == 413 or "exceeds the maximum number of tokens" in said or "payload size exceeds" in said:
-        return ModelError(f"{spec} was given too much ({code}: {said}). Use a shorter clip.")
-    transient = code in TRANSIENT
+        return ModelError(f"{model_id} was given too much ({code}: {said}). Use a shorter clip.")
+    transient = code in TRANSIENT_STATUSES
     remedy = "It was tried several times; try again later." if transient else "See its message, or use another model."
     return ModelError(
-        f"{spec} did not answer (status {code}: {said}). {remedy}",
+        f"{model_id} did not answer (status {code}: {said}). {remedy}",
         transient=transient,
         retry_after=_wait(answer),
         status=code or None,
@@ -88,21 +88,21 @@ def _is_about_the_key(answer: APIError, code: int, said: str) -> bool:
     return code in (401, 403) or bool(reasons & set(_BAD_KEY)) or (code == 400 and "API key" in said)
 
 
-def _limited(answer: APIError, spec: str, said: str) -> AureliaError:
+def _limited(answer: APIError, model_id: str, said: str) -> AureliaError:
     """Too fast, which passes; or a quota used up for the day or for good, which waiting a minute does not mend."""
     broken = [violation for detail in _details(answer) for violation in detail.get("violations") or []]
     for violation in broken:
         name = str(violation.get("quotaId", ""))
         if "PerDay" in name or str(violation.get("quotaValue")) == "0":
-            return _exhausted(spec, name, said)
+            return _exhausted(model_id, name, said)
     if re.search(r"\blimit: 0\b", str(answer.message)):
-        return _exhausted(spec, "of this key for this model", said)
-    told = f"{spec} is asked too fast (status 429: {said}). It was tried several times; try again later."
+        return _exhausted(model_id, "of this key for this model", said)
+    told = f"{model_id} is asked too fast (status 429: {said}). It was tried several times; try again later."
     return ModelError(told, transient=True, retry_after=_wait(answer), status=429)
 
 
-def _exhausted(spec: str, name: str, said: str) -> ModelError:
-    return ModelError(f"{spec}: the quota {name} is exhausted ({said}). Wait for a new one, or raise it.")
+def _exhausted(model_id: str, name: str, said: str) -> ModelError:
+    return ModelError(f"{model_id}: the quota {name} is exhausted ({said}). Wait for a new one, or raise it.")
 
 
 def _wait(answer: APIError) -> float | None:
@@ -120,7 +120,7 @@ def _details(answer: APIError) -> list[dict[str, Any]]:
     return [detail for detail in found or [] if isinstance(detail, dict)]
 
 
-def check_reply(result: ChatResult, spec: str) -> None:
+def check_reply(result: ChatResult, model_id: str) -> None:
     """Refuses what is no reply.
 
     Raises:
@@ -129,11 +129,11 @@ def check_reply(result: ChatResult, spec: str) -> None:
     feedback = (result.llm_output or {}).get("prompt_feedback") or {}
     if reason := feedback.get("block_reason"):
         name = getattr(reason, "name", str(reason))
-        raise ModelError(f"{spec} refused the request (blocked: {name}). Choose another model, clip or question.")
+        raise ModelError(f"{model_id} refused the request (blocked: {name}). Choose another model, clip or question.")
     generation = result.generations[0]
     ended = str((generation.generation_info or {}).get("finish_reason") or "none")
     if ended not in ("STOP", "FINISH_REASON_UNSPECIFIED", "none"):
         remedy = _REMEDIES.get(ended, "Ask again, or choose another model.")
-        raise ModelError(f"{spec} ended without a whole reply (finish reason {ended}). {remedy}")
+        raise ModelError(f"{model_id} ended without a whole reply (finish reason {ended}). {remedy}")
     if not generation.message.text.strip():
-        raise ModelError(f"{spec} sent an empty reply (finish reason {ended}).", transient=True)
+        raise ModelError(f"{model_id} sent an empty reply (finish reason {ended}).", transient=True)

@@ -25,7 +25,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS handles (
     PRIMARY KEY (owner, content))"""
 
 
-class Handle(NamedTuple):
+class UploadedFile(NamedTuple):
     """A file at Google."""
 
     name: str
@@ -34,29 +34,29 @@ class Handle(NamedTuple):
     expires: float
 
 
-class Uploads:
+class FileUploads:
     """The uploaded files of one key; safe to share between threads."""
 
-    def __init__(self, path: Path, client: Any, owner: str, spec: str) -> None:
+    def __init__(self, path: Path, client: Any, owner: str, model_id: str) -> None:
         """Opens nothing yet.
 
         Args:
             path: the SQLite file of the handles.
             client: a `google.genai.Client`.
             owner: a hash that stands for the key and the address.
-            spec: the model's name for messages.
+            model_id: the model's name for messages.
         """
         self._path = path
         self._client = client
         self._owner = owner
-        self._spec = spec
+        self._model_id = model_id
         self._ready: set[str] = set()
         self._unbilled: Counter[str] = Counter()
         self._guard = threading.Lock()
         self._under_way: dict[str, threading.Lock] = {}
         self.sleep: Callable[[float], None] = time.sleep
 
-    def handle(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> Handle:
+    def handle(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> UploadedFile:
         """The handle of a content that Google has and has processed; uploads it only if there is none.
 
         Args:
@@ -79,7 +79,7 @@ class Uploads:
                 if self._is_ready(made):
                     return made
                 self.sleep(pause)
-            raise ModelError(f"{self._spec} does not know a file that was just uploaded to it. Try again later.")
+            raise ModelError(f"{self._model_id} does not know a file that was just uploaded to it. Try again later.")
 
     def drop(self, contents: Iterable[str]) -> None:
         """Forgets handles, because Google no longer has the files."""
@@ -92,20 +92,20 @@ class Uploads:
         with self._guard:
             return sum(self._unbilled.pop(content, 0) for content in set(contents))
 
-    def _upload(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> Handle:
+    def _upload(self, content: str, mime: str, opened: Callable[[], IO[bytes]]) -> UploadedFile:
         # An open file rather than its path: the client would send the file's name along.
         with opened() as file:
             try:
                 options = {"timeout": int(REQUEST_SECONDS * 1000)}
                 made = self._client.files.upload(file=file, config={"mime_type": mime, "http_options": options})
             except (ValueError, KeyError) as fault:
-                raise ModelError(f"{self._spec} did not finish an upload ({fault}).", transient=True) from fault
+                raise ModelError(f"{self._model_id} did not finish an upload ({fault}).", transient=True) from fault
         with self._guard:
             self._unbilled[content] += 1
         expires = made.expiration_time.timestamp() if made.expiration_time else time.time() + _LIFETIME
-        return Handle(made.name, made.uri, made.mime_type or mime, expires)
+        return UploadedFile(made.name, made.uri, made.mime_type or mime, expires)
 
-    def _is_ready(self, handle: Handle) -> bool:
+    def _is_ready(self, handle: UploadedFile) -> bool:
         """Waits until Google has processed the file; False if it has none of that name. Asked once per process."""
         waited, pause = 0.0, 0.5
         while handle.name not in self._ready:
@@ -115,16 +115,18 @@ class Uploads:
             elif state is None:
                 return False
             elif state == "FAILED":
-                said = f"{self._spec} cannot read this {handle.mime} file: convert it to mp4 (H.264, AAC) or wav."
+                said = f"{self._model_id} cannot read this {handle.mime} file: convert it to mp4 (H.264, AAC) or wav."
                 raise InputError(said)
             elif waited > _LONGEST_PROCESSING:
-                raise ModelError(f"{self._spec} did not process a file in {waited:.0f} s; try again.", transient=True)
+                raise ModelError(
+                    f"{self._model_id} did not process a file in {waited:.0f} s; try again.", transient=True
+                )
             else:
                 self.sleep(pause)
                 waited, pause = waited + pause, min(5.0, pause * 2)
         return True
 
-    def _state(self, handle: Handle) -> str | None:
+    def _state(self, handle: UploadedFile) -> str | None:
         from google.genai.errors import ClientError
 
         try:
@@ -136,25 +138,25 @@ class Uploads:
             raise
         return str(found.state.name) if found.state else "PROCESSING"
 
-    def _find(self, content: str) -> Handle | None:
+    def _find(self, content: str) -> UploadedFile | None:
         with self._opened() as connection:
             row = connection.execute(
                 "SELECT name, uri, mime, expires FROM handles WHERE owner = ? AND content = ? AND expires > ?",
                 (self._owner, content, time.time() + _MARGIN),
             ).fetchone()
-        return Handle(*row) if row else None
+        return UploadedFile(*row) if row else None
 
-    def _keep(self, content: str, handle: Handle) -> None:
+    def _keep(self, content: str, handle: UploadedFile) -> None:
         with self._opened() as connection:
             connection.execute("DELETE FROM handles WHERE expires < ?", (time.time(),))
             connection.execute("INSERT OR REPLACE INTO handles VALUES (?,?,?,?,?,?)", (self._owner, content, *handle))
 
     def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
-        return opened(self._path, _TABLE)
+        return make_files_client(self._path, _TABLE)
 
 
 @contextmanager
-def opened(path: Path, table: str) -> Iterator[sqlite3.Connection]:
+def make_files_client(path: Path, table: str) -> Iterator[sqlite3.Connection]:
     """The file of what lies at Google, with that table in it; what is done within is one transaction.
 
     Raises:

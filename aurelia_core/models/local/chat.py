@@ -7,7 +7,7 @@ the prompt only; the weights cost nothing.
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -18,15 +18,23 @@ from pydantic import Field, PrivateAttr
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import lacking
-from aurelia_core.models.local.content import Teller
-from aurelia_core.models.local.loading import Reader, engine_of, reader_of, runs_code
-from aurelia_core.models.local.setup import Place, place
-from aurelia_core.models.local.weights import Weights, find
+from aurelia_core.models.base import ClipModel
+from aurelia_core.models.capabilities import missing_requirements
+from aurelia_core.models.local.content import RequestConverter
+from aurelia_core.models.local.loading import (
+    LoadedProcessor,
+    Placement,
+    choose_placement,
+    load_engine,
+    load_reader,
+    runs_own_code,
+)
+from aurelia_core.models.local.weights import Weights, find_weights
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Sense
 
 
-class LocalChat(BaseChatModel):
+class LocalChat(ClipModel, BaseChatModel):
     """A chat model that runs in this process.
 
     Attributes:
@@ -36,15 +44,15 @@ class LocalChat(BaseChatModel):
     """
 
     weights: Weights
-    here: Place
+    here: Placement
     store: Any = Field(exclude=True, repr=False)
-    _reader: Reader = PrivateAttr()
-    _teller: Teller = PrivateAttr()
+    _reader: LoadedProcessor = PrivateAttr()
+    _converter: RequestConverter = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Loads the processor; the weights are loaded when the model is first asked."""
-        self._reader = reader_of(self.weights)
-        self._teller = Teller(self.store, self.weights.spec, self._reader.senses)
+        self._reader = load_reader(self.weights)
+        self._converter = RequestConverter(self.store, self.weights.model_id, self._reader.senses)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -74,17 +82,13 @@ class LocalChat(BaseChatModel):
     def _most(self) -> int:
         return self.here.tokens or self._reader.senses.row.output
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
-        """Refuses, before a run begins, what the model cannot carry.
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
+        """Refuses, before a run begins, what the model cannot carry."""
+        self._converter.check_clip(media, sees_clip=sees_clip)
 
-        Raises:
-            InputError: it cannot carry what the fields hold; the message says what to do.
-        """
-        self._teller.refuse(fields, sees_clip)
-
-    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
-        """What of the clip that the fields name the model cannot take: its picture, its sound."""
-        return self._teller.lacks(fields)
+    def missing_modalities(self, media: MediaRequest) -> list[Sense]:
+        """Which of the clip's senses the model cannot take: picture, sound."""
+        return self._converter.missing_modalities(media)
 
     def _generate(
         self,
@@ -106,31 +110,34 @@ class LocalChat(BaseChatModel):
         try:
             return await asyncio.to_thread(self._answer, messages, stop, left.is_set)
         except asyncio.CancelledError:
-            # Nobody waits for this answer any more: the thread ends at its next token and lets go of the model.
+            # Nobody waits for this answer: the thread stops at its next token and releases the model.
             left.set()
             raise
 
     def _answer(self, messages: list[BaseMessage], stop: list[str] | None, stopped: Callable[[], bool]) -> ChatResult:
-        told = self._teller.told(messages)
-        engine = engine_of(self.weights, self.here)
-        said = engine.answer(told, self._teller, self._most, stopped)
-        text = said.text
+        request = self._converter.parse(messages)
+        engine = load_engine(self.weights, self.here)
+        generated = engine.answer(request, self._converter, self._most, stopped)
+        text = generated.text
         for word in stop or []:
             text = text.partition(word)[0]
-        request = said.request
+        encoded = generated.request
+        notes = list(request.notes)
+        if self.weights.trusted:
+            notes.append(runs_own_code(self.weights))
         message = AIMessage(
             text,
             usage_metadata={
-                "input_tokens": request.length,
-                "output_tokens": said.tokens,
-                "total_tokens": request.length + said.tokens,
-                "input_token_details": {"cache_read": request.cached},
+                "input_tokens": encoded.length,
+                "output_tokens": generated.tokens,
+                "total_tokens": encoded.length + generated.tokens,
+                "input_token_details": {"cache_read": encoded.cached},
             },
             response_metadata={
                 "cost_usd": 0.0,
                 "media_uploads": 0,
-                "notes": [*told.notes, *([runs_code(self.weights)] if self.weights.trusted else [])],
-                "finish_reason": "length" if said.cut else "stop",
+                "notes": notes,
+                "finish_reason": "length" if generated.cut else "stop",
                 "local": {
                     "device": self.here.device,
                     "dtype": self.here.dtype,
@@ -138,21 +145,21 @@ class LocalChat(BaseChatModel):
                     "weights": self.weights.fingerprint[:12],
                     "reuse": engine.reuses,
                     "family": self._reader.senses.row.state,
-                    "media_encoded": request.media,
+                    "media_encoded": encoded.media,
                 },
             },
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def make(name: str, store: ClipStore) -> LocalChat:
+def make_local(name: str, store: ClipStore) -> LocalChat:
     """The weights `name` (a folder or a hub id), run here.
 
     Raises:
         InputError: a package, the weights or a file of them is missing, or this transformers cannot run them.
     """
-    lacks = lacking("transformers")
+    lacks = missing_requirements("transformers")
     if lacks:
         raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
-    weights = find(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
-    return LocalChat(weights=weights, here=place(), store=store)
+    weights = find_weights(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
+    return LocalChat(weights=weights, here=choose_placement(), store=store)

@@ -1,10 +1,10 @@
 """Turns a request into chat turns with pictures and sounds, as processors of local weights take them. It runs no model.
 
-What every seeing role is shown (the head: system text, clip, what is told of it) depends on clip, tracks and budgets
+What every seeing role is shown (the head: system text, clip, what is request of it) depends on clip, tracks and budgets
 alone, so that its encoding can be kept; a closer look stands behind it, what the role is asked comes last.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,19 +14,20 @@ from PIL import Image
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.local.processor import Senses
-from aurelia_core.models.measured_text import picture_evidence, sound_evidence
-from aurelia_core.models.media_request import Seen, seen
-from aurelia_core.models.messages import CANDIDATES
+from aurelia_core.models.local.processor import ModelSenses
+from aurelia_core.models.measured_text import measured_picture, measured_sound
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.request_texts import RequestTexts, texts_of
+from aurelia_core.models.requests import ClipRequest, request_of
 from aurelia_core.types import MediaRef, Sense, Window
 
-Block = dict[str, str]
+ContentBlock = dict[str, str]
 Samples = npt.NDArray[np.float32]
 # A stretch of sound shorter than this is nothing that an encoder could hear.
 _SHORTEST_SECONDS = 0.05
 
 
-class Film(NamedTuple):
+class VideoClip(NamedTuple):
     """Frames for a video processor.
 
     Attributes:
@@ -40,13 +41,13 @@ class Film(NamedTuple):
     sound: Samples | None
 
 
-class Shown(NamedTuple):
+class MediaParts(NamedTuple):
     """Template blocks and the media that they stand for, each kind in its order."""
 
-    blocks: list[Block]
+    blocks: list[ContentBlock]
     images: list[Image.Image]
     sounds: list[Samples]
-    films: list[Film]
+    films: list[VideoClip]
 
     @property
     def media(self) -> int:
@@ -54,118 +55,124 @@ class Shown(NamedTuple):
         return len(self.images) + len(self.sounds) + len(self.films)
 
 
-NOTHING = Shown([], [], [], [])
+NO_PARTS = MediaParts([], [], [], [])
 
 
-class Told(NamedTuple):
+class ChatRequest(NamedTuple):
     """One request, taken apart.
 
     Attributes:
         system: the system text.
         clip: what the role sees; None for one that sees nothing.
-        about: what is told of the clip in words; the last text of the head.
+        about: what is request of the clip in words; the last text of the head.
         look: a closer look, behind the head.
         turns: role and text of every turn; the first one's text stands behind head and look.
-        notes: what was put in place of what.
+        notes: which text replaced which sense.
+        texts: the words around the clip; None for a role that sees nothing.
     """
 
     system: str
-    clip: Seen | None
+    clip: MediaRequest | None
     about: str
-    look: Shown
+    look: MediaParts
     turns: list[tuple[str, str]]
     notes: list[str]
+    texts: RequestTexts | None = None
 
 
-class Teller:
+class RequestConverter:
     """Takes requests apart and decodes what they refer to."""
 
-    def __init__(self, store: ClipStore, spec: str, senses: Senses) -> None:
+    def __init__(self, store: ClipStore, model_id: str, senses: ModelSenses) -> None:
         """Reads nothing yet."""
         self._store = store
-        self._spec = spec
+        self._model_id = model_id
         self._senses = senses
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuses what the model cannot carry, before anything is decoded.
 
         Raises:
             InputError: the model cannot carry it; the message says what to do.
         """
         if sees_clip:
-            self._check(seen(fields), [])
+            self._check(media, [])
 
-    def lacks(self, fields: Mapping[str, Any]) -> list[Sense]:
-        """What of the clip that the fields name the model cannot take."""
-        return self._lacking(seen(fields))
+    def missing_modalities(self, media: MediaRequest) -> list[Sense]:
+        """Which of the clip's senses the model cannot take."""
+        return media.missing_modalities(sees=self._senses.sees != "none", hears=self._senses.hears)
 
-    def told(self, messages: Sequence[BaseMessage]) -> Told:
+    def parse(self, messages: Sequence[BaseMessage]) -> ChatRequest:
         """The request as turns; the clip's head is decoded only when somebody asks for it (`head`).
 
         Raises:
             InputError: the model cannot carry what the request holds.
             MediaError: a closer look cannot be decoded.
         """
-        fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
+        request = request_of(messages)
         system = "\n\n".join(message.text for message in messages if message.type == "system")
-        clip, about, look, turns = None, "", NOTHING, []
+        clip, about, look, turns = None, "", NO_PARTS, []
+        texts: RequestTexts | None = None
         for message in messages:
-            texts = [block["text"] for block in _blocks(message) if block["type"] == "text"]
-            refs = [block["clip"] for block in _blocks(message) if block["type"] == "clip"]
-            if refs:
-                clip = seen(fields, refs)
-                windows = list((fields.get("looks") or [[]])[-1])
+            words = [block["text"] for block in _blocks(message) if block["type"] == "text"]
+            if isinstance(request, ClipRequest) and request.media and _has_clip(message):
+                clip, texts = request.media, texts_of(messages)
+                windows = list(request.closer_look)
                 self._check(clip, windows)
-                about, texts = "\n".join(texts[:-1]), texts[-1:]
-                look = self._look(clip, windows) if windows else NOTHING
+                about, words = "\n".join(words[:-1]), words[-1:]
+                look = self._look(clip, windows, texts) if windows else NO_PARTS
             if message.type != "system":
-                turns.append(("assistant" if message.type == "ai" else "user", "\n".join(texts)))
-        notes = clip.notes(self._spec, self._lacking(clip)) if clip else []
-        return Told(system, clip, about, look, turns, notes)
+                turns.append(("assistant" if message.type == "ai" else "user", "\n".join(words)))
+        notes = clip.notes(self._model_id, self.missing_modalities(clip)) if clip else []
+        return ChatRequest(system, clip, about, look, turns, notes, texts)
 
-    def head(self, clip: Seen) -> Shown:
+    def head(self, request: ChatRequest) -> MediaParts:
         """The whole clip as the model is shown it.
 
         Raises:
             MediaError: it cannot be decoded.
         """
-        return joined([self._picture(clip, [], self._most(clip)), *self._sounds(clip, [])])
+        clip, texts = request.clip, request.texts
+        if clip is None or texts is None:
+            return NO_PARTS
+        return join_parts([self._picture(clip, [], self._most(clip), texts), *self._sounds(clip, [], texts)])
 
-    def _look(self, clip: Seen, windows: list[Window]) -> Shown:
+    def _look(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> MediaParts:
         share = max(1, self._most(clip) // len(windows))
         parts = []
         for window in windows:
-            stretch = f"{window['start']:.2f}-{window['end']:.2f} s"
-            parts.append(_said(f"A closer look at {stretch} of the clip: "))
+            parts.append(_said(f"{texts.closer_look(window)} "))
             # What was written of the picture, or measured in the sound, already stands whole in the head.
             if self._senses.sees != "none" or "picture" not in clip.described:
-                parts.append(self._picture(clip, [window], share))
-            parts += self._sounds(clip, [window]) if self._senses.hears else []
-        return joined([*parts, _said("\n\n")])
+                parts.append(self._picture(clip, [window], share, texts))
+            parts += self._sounds(clip, [window], texts) if self._senses.hears else []
+        return join_parts([*parts, _said("\n\n")])
 
-    def _most(self, clip: Seen) -> int:
-        return min(clip.frames, self._senses.row.frames or clip.frames)
+    def _most(self, clip: MediaRequest) -> int:
+        return min(clip.frame_count, self._senses.row.frames or clip.frame_count)
 
-    def _picture(self, clip: Seen, windows: list[Window], count: int) -> Shown:
+    def _picture(self, clip: MediaRequest, windows: list[Window], count: int, texts: RequestTexts) -> MediaParts:
         sees = self._senses.sees
         if not clip.visible:
-            return NOTHING
+            return NO_PARTS
         if sees == "none":
-            text = clip.stand_in("picture", lambda: picture_evidence(self._store, clip.clip, windows, max(2, count)))
-            return _said(f"The picture cannot be given to you; this stands in its place. {text}\n")
+            text = clip.stand_in(
+                "picture", lambda: measured_picture(self._store, clip.clip, windows, max(2, count), texts)
+            )
+            return _said(f"{texts.replacement(texts.sense_name('picture'), text)}\n")
         taken = self._store.frames(clip.clip, windows, count, height=self._senses.row.height)
         times = [float(time) for time in taken.times]
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]
-            film = Film(np.asarray(taken.images), seconds, self._inside(clip, windows, seconds))
-            name = "The clip" if film.sound is None else "The clip with its sound"
-            return Shown([_text(f"{name}: "), {"type": "video"}, _text("\n")], [], [], [film])
-        blocks = [_text(f"The clip's picture as {len(times)} frames, each after its time:\n")]
+            film = VideoClip(np.asarray(taken.images), seconds, self._inside(clip, windows, seconds))
+            heading = texts.video_heading(with_sound=film.sound is not None)
+            return MediaParts([_text(f"{heading} "), {"type": "video"}, _text("\n")], [], [], [film])
+        blocks = [_text(f"{texts.frames_heading(len(times))}\n")]
         for time in times:
-            blocks += [_text(f"at {time:.2f} s: "), {"type": "image"}, _text("\n")]
-        return Shown(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
+            blocks += [_text(f"{texts.frame_time(time)}: "), {"type": "image"}, _text("\n")]
+        return MediaParts(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
 
-    def _inside(self, clip: Seen, windows: list[Window], seconds: float) -> Samples | None:
+    def _inside(self, clip: MediaRequest, windows: list[Window], seconds: float) -> Samples | None:
         """The sound that goes into the video; None when it stands beside it."""
         if not self._goes_inside(clip):
             return None
@@ -173,30 +180,28 @@ class Teller:
         # Silence where the sound track has ended: a model takes sound in all of a request's videos, or in none.
         return heard[0][1] if heard else np.zeros(int(seconds * self._senses.rate), np.float32)
 
-    def _goes_inside(self, clip: Seen) -> bool:
+    def _goes_inside(self, clip: MediaRequest) -> bool:
         senses = self._senses
         if not senses.interleaved or clip.tracks or not clip.sounding or not clip.visible:
             return False
         return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
 
-    def _sounds(self, clip: Seen, windows: list[Window]) -> list[Shown]:
+    def _sounds(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[MediaParts]:
         if self._goes_inside(clip):
             return []
         if not self._senses.hears and clip.sounding and "sound" in clip.described:
-            return [_said(f"The sound cannot be given to you; this stands in its place. {clip.written('sound')}\n")]
+            return [_said(f"{texts.replacement(texts.sense_name('sound'), clip.described_text('sound'))}\n")]
         found = []
         for number, source in enumerate(clip.sounding):
-            name = "The clip's sound"
-            if clip.tracks:
-                name = "The sound track" if len(clip.tracks) == 1 else f"Candidate sound track {CANDIDATES[number]}"
+            name = texts.sound_name(number if clip.tracks else None, len(clip.tracks))
             if not self._senses.hears:
-                text = sound_evidence(self._store, clip.clip, source if clip.tracks else None)
-                found.append(_said(f"{name} cannot be given to you; this stands in its place. {text}\n"))
+                text = measured_sound(self._store, clip.clip, source if clip.tracks else None, texts)
+                found.append(_said(f"{texts.replacement(name, text)}\n"))
                 continue
             for start, samples in self._heard(source, windows):
                 end = start + len(samples) / self._senses.rate
-                blocks = [_text(f"{name}, {start:.2f}-{end:.2f} s: "), {"type": "audio"}, _text("\n")]
-                found.append(Shown(blocks, [], [samples], []))
+                blocks = [_text(f"{texts.sound_heading(name, start, end)} "), {"type": "audio"}, _text("\n")]
+                found.append(MediaParts(blocks, [], [samples], []))
         return found
 
     def _heard(self, source: MediaRef, windows: list[Window]) -> list[tuple[float, Samples]]:
@@ -208,7 +213,7 @@ class Teller:
         rate, longest = self._senses.rate, self._senses.part_seconds
         parts = []
         for sound in self._store.audio(source, inside):
-            samples = resampled(sound.samples, sound.rate, rate)
+            samples = resample_to(sound.samples, sound.rate, rate)
             step = int(longest * rate) if longest else max(1, len(samples))
             for first in range(0, len(samples), step):
                 piece = samples[first : first + step]
@@ -216,22 +221,19 @@ class Teller:
                     parts.append((sound.start + first / rate, piece))
         return parts
 
-    def _check(self, clip: Seen, windows: list[Window]) -> None:
+    def _check(self, clip: MediaRequest, windows: list[Window]) -> None:
         senses, row = self._senses, self._senses.row
-        clip.refuse(self._spec, self._lacking(clip))
+        clip.check(self._model_id, self.missing_modalities(clip))
         most = self._most(clip)
         count = most + max(1, most // max(1, len(windows))) * len(windows)
         if senses.sees != "none" and row.most_frames is not None and count > row.most_frames:
             raise InputError(
-                f"{self._spec} takes {row.most_frames} images in one request, and this one has {count}:"
+                f"{self._model_id} takes {row.most_frames} images in one request, and this one has {count}:"
                 " lower frames in the settings."
             )
 
-    def _lacking(self, clip: Seen) -> list[Sense]:
-        return clip.lacking(sees=self._senses.sees != "none", hears=self._senses.hears)
 
-
-def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
+def resample_to(samples: Samples, rate: int, wanted: int) -> Samples:
     """Sound at another rate (samples a second)."""
     if rate == wanted or not len(samples):
         return samples
@@ -246,9 +248,13 @@ def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
     return [block if isinstance(block, dict) else _text(block) for block in message.content]
 
 
-def joined(parts: Sequence[Shown]) -> Shown:
+def _has_clip(message: BaseMessage) -> bool:
+    return any(block["type"] == "clip" for block in _blocks(message))
+
+
+def join_parts(parts: Sequence[MediaParts]) -> MediaParts:
     """Several parts as one."""
-    return Shown(
+    return MediaParts(
         [block for part in parts for block in part.blocks],
         [image for part in parts for image in part.images],
         [sound for part in parts for sound in part.sounds],
@@ -256,9 +262,9 @@ def joined(parts: Sequence[Shown]) -> Shown:
     )
 
 
-def _said(text: str) -> Shown:
-    return Shown([_text(text)], [], [], [])
+def _said(text: str) -> MediaParts:
+    return MediaParts([_text(text)], [], [], [])
 
 
-def _text(text: str) -> Block:
+def _text(text: str) -> ContentBlock:
     return {"type": "text", "text": text}

@@ -1,7 +1,7 @@
 """One loaded model: encodes requests, keeps the encoding of clips, and generates. Calls are answered one by one.
 
-The keys and values of a head (system text, clip, what is told of it) are computed once and used for every later request
-on the clip. Where a template or a tokenizer does not let the head be told apart, a request is encoded whole.
+The keys and values of a head (system text, clip, what is request of it) are computed once and used for every later request
+on the clip. Where a template or a tokenizer does not let the head be request apart, a request is encoded whole.
 """
 
 import gc
@@ -12,15 +12,14 @@ from typing import Any, NamedTuple
 import torch
 
 from aurelia_core.errors import AureliaError, ModelError
-from aurelia_core.models.local.content import NOTHING, Shown, Teller, Told, joined
-from aurelia_core.models.local.prefix_cache import Prefix, Prefixes, compacted, fork, holds
-from aurelia_core.models.local.prompt_writer import Inputs, Writer
-from aurelia_core.models.media_request import Seen
+from aurelia_core.models.local.content import NO_PARTS, ChatRequest, MediaParts, RequestConverter, join_parts
+from aurelia_core.models.local.prefix_cache import CachedPrefix, PrefixCache, cache_bytes_of, compact_cache, copy_cache
+from aurelia_core.models.local.prompt_writer import ModelInputs, PromptWriter
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
-class Encoded(NamedTuple):
+class EncodedPrompt(NamedTuple):
     """A request as the model takes it.
 
     Attributes:
@@ -36,16 +35,16 @@ class Encoded(NamedTuple):
     media: int
 
 
-class Said(NamedTuple):
+class Generated(NamedTuple):
     """A reply, its length in tokens, whether it was cut off at the limit, and the request that it answers."""
 
     text: str
     tokens: int
     cut: bool
-    request: Encoded
+    request: EncodedPrompt
 
 
-class Engine:
+class InferenceEngine:
     """A model with its writer and its kept encodings.
 
     Attributes:
@@ -54,22 +53,24 @@ class Engine:
         reuses: whether any are kept.
     """
 
-    def __init__(self, spec: str, model: Any, writer: Writer, *, reuses: bool, cache_bytes: int) -> None:
+    def __init__(self, model_id: str, model: Any, writer: PromptWriter, *, reuses: bool, cache_bytes: int) -> None:
         """Takes over a loaded model."""
         self.lock = threading.Lock()
-        self.prefixes = Prefixes(cache_bytes)
+        self.prefixes = PrefixCache(cache_bytes)
         self.reuses = reuses
         self.model = model
-        self._spec = spec
+        self._model_id = model_id
         self._writer = writer
         self._ends = _ends(model, writer)
 
-    def answer(self, told: Told, teller: Teller, most: int, stopped: Callable[[], bool] = lambda: False) -> Said:
+    def answer(
+        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool] = lambda: False
+    ) -> Generated:
         """The model's reply.
 
         Args:
-            told: the request.
-            teller: decodes the clip where it is not encoded yet.
+            request: the request.
+            converter: decodes the clip where it is not encoded yet.
             most: most tokens of the reply.
             stopped: asked before every token; True ends the reply.
 
@@ -79,42 +80,42 @@ class Engine:
         """
         with self.lock:
             if stopped():
-                raise ModelError(f"{self._spec} was not asked: the run that wanted it has ended.")
-            said = self._tried(told, teller, most, stopped)
+                raise ModelError(f"{self._model_id} was not asked: the run that wanted it has ended.")
+            said = self._tried(request, converter, most, stopped)
             # Not in the except clause, whose traceback would hold what has to be freed.
             if said is None and self._free():
-                said = self._tried(told, teller, most, stopped)
+                said = self._tried(request, converter, most, stopped)
             if said is not None:
                 return said
             self._free()
             raise ModelError(
-                f"{self._spec} does not fit into the memory of {self.model.device.type} with this clip: lower frames in"
+                f"{self._model_id} does not fit into the memory of {self.model.device.type} with this clip: lower frames in"
                 " the settings, set AURELIA_LOCAL_DTYPE=bfloat16, or choose another AURELIA_LOCAL_DEVICE."
             )
 
-    def encode(self, told: Told, teller: Teller, most: int = 0) -> Encoded:
+    def encode(self, request: ChatRequest, converter: RequestConverter, most: int = 0) -> EncodedPrompt:
         """The request as the model takes it, its head from what is kept, or encoded now and kept.
 
         Args:
-            told: the request.
-            teller: decodes the clip where it is not encoded yet.
+            request: the request.
+            converter: decodes the clip where it is not encoded yet.
             most: most tokens that will be written behind it.
 
         Raises:
             InputError: the processor refuses the clip.
             MediaError: the clip cannot be decoded.
         """
-        if told.clip is None:
-            return self._plainly(self._writer.inputs(self._writer.whole(told, []), NOTHING), NOTHING)
+        if request.clip is None:
+            return self._plainly(self._writer.inputs(self._writer.whole(request, []), NO_PARTS), NO_PARTS)
         if self.reuses:
-            reused = self._with_prefix(told, told.clip, teller, most)
+            reused = self._with_prefix(request, converter, most)
             if reused:
                 return reused
-        head = teller.head(told.clip)
-        shown = joined([head, told.look])
-        return self._plainly(self._writer.inputs(self._writer.whole(told, head.blocks), shown), shown)
+        head = converter.head(request)
+        shown = join_parts([head, request.look])
+        return self._plainly(self._writer.inputs(self._writer.whole(request, head.blocks), shown), shown)
 
-    def generate(self, encoded: Encoded, most: int, **more: Any) -> Any:
+    def generate(self, encoded: EncodedPrompt, most: int, **more: Any) -> Any:
         """What transformers' `generate` returns for the request, greedily, as a dictionary with the tokens."""
         with torch.no_grad():
             return self.model.generate(
@@ -126,26 +127,30 @@ class Engine:
                 **more,
             )
 
-    def _tried(self, told: Told, teller: Teller, most: int, stopped: Callable[[], bool]) -> Said | None:
+    def _tried(
+        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
+    ) -> Generated | None:
         """The reply; None when the memory did not suffice."""
         try:
-            return self._answer(told, teller, most, stopped)
+            return self._answer(request, converter, most, stopped)
         except AureliaError:
             raise
         except Exception as fault:
             # What a failure left behind is not trusted.
-            self.prefixes.drop(_key(told))
+            self.prefixes.drop(_key(request))
             if _is_memory(fault):
                 return None
             said = " ".join(str(fault).split())[:200]
-            raise ModelError(f"{self._spec} failed ({type(fault).__name__}: {said}).") from fault
+            raise ModelError(f"{self._model_id} failed ({type(fault).__name__}: {said}).") from fault
 
-    def _answer(self, told: Told, teller: Teller, most: int, stopped: Callable[[], bool]) -> Said:
-        encoded = self.encode(told, teller, most)
+    def _answer(
+        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
+    ) -> Generated:
+        encoded = self.encode(request, converter, most)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest and encoded.length + 1 > longest:
             raise ModelError(
-                f"This request has {encoded.length} tokens, and {self._spec} takes {longest}: lower frames in the"
+                f"This request has {encoded.length} tokens, and {self._model_id} takes {longest}: lower frames in the"
                 " settings, or give a shorter clip."
             )
         most = min(most, longest - encoded.length) if longest else most
@@ -154,34 +159,34 @@ class Engine:
         cut = not reply or reply[-1] not in self._ends
         text = self._writer.text(reply)
         if text is None:
-            raise ModelError(f"{self._spec} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
-        return Said(text, len(reply), cut, encoded)
+            raise ModelError(f"{self._model_id} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
+        return Generated(text, len(reply), cut, encoded)
 
-    def _with_prefix(self, told: Told, clip: Seen, teller: Teller, most: int) -> Encoded | None:
-        """The request behind its kept head; None where the two cannot be told apart."""
-        key = _key(told)
+    def _with_prefix(self, request: ChatRequest, converter: RequestConverter, most: int) -> EncodedPrompt | None:
+        """The request behind its kept head; None where the two cannot be request apart."""
+        key = _key(request)
         kept = self.prefixes.get(key)
-        head = None if kept else teller.head(clip)
+        head = None if kept else converter.head(request)
         blocks = kept.blocks if kept else head.blocks if head else []
-        opening, text = self._writer.head(told, blocks), self._writer.whole(told, blocks)
+        opening, text = self._writer.head(request, blocks), self._writer.whole(request, blocks)
         plain_head, plain = self._writer.tokens(opening), self._writer.tokens(text)
         if kept and plain[: len(kept.plain)] != kept.plain:
             kept = None
         new = kept is None
         if kept is None:
-            kept = self._prefill(opening, head or teller.head(clip), plain_head, _common(plain_head, plain))
+            kept = self._prefill(opening, head or converter.head(request), plain_head, _common(plain_head, plain))
             if kept is None:
                 return None
             self.prefixes.made += 1
             self.prefixes.keep(key, kept)
-        rest = self._rest(told, kept, (opening, text), plain)
+        rest = self._rest(request, kept, (opening, text), plain)
         length = kept.tokens.shape[1]
-        if rest is None or not holds(self.model.config, length, length + rest.tokens.shape[1] + most):
+        if rest is None or not cache_bytes_of(self.model.config, length, length + rest.tokens.shape[1] + most):
             return None
         self.prefixes.used += not new
-        return self._joined(kept, rest, told.look.media + kept.media * new, 0 if new else length)
+        return self._joined(kept, rest, request.look.media + kept.media * new, 0 if new else length)
 
-    def _prefill(self, opening: str, head: Shown, plain: list[int], common: int) -> Prefix | None:
+    def _prefill(self, opening: str, head: MediaParts, plain: list[int], common: int) -> CachedPrefix | None:
         """Encodes the head as far as the next text leaves its tokens as they are: `common` of its `plain` ones."""
         made = self._writer.inputs(opening, head)
         plain, dropped = plain[:common], plain[common:]
@@ -192,30 +197,32 @@ class Engine:
         tokens = made.tokens[:, :length]
         kinds = {name: value[:, :length] for name, value in made.kinds.items()}
         inputs = self._placed({"input_ids": tokens, "attention_mask": torch.ones_like(tokens), **kinds, **made.media})
-        encoded = Encoded(inputs, length, 0, head.media)
+        encoded = EncodedPrompt(inputs, length, 0, head.media)
         cache = self.generate(encoded, 1).get("past_key_values")
         if cache is None or cache.get_seq_length() != length:
             self.reuses = False
             return None
-        return Prefix(head.blocks, plain, tokens, kinds, made.small, cache, head.media, compacted(cache))
+        return CachedPrefix(head.blocks, plain, tokens, kinds, made.small, cache, head.media, compact_cache(cache))
 
-    def _rest(self, told: Told, kept: Prefix, texts: tuple[str, str], plain: list[int]) -> Inputs | None:
-        """What stands behind the kept head; None where a closer look cannot be told apart from it."""
+    def _rest(
+        self, request: ChatRequest, kept: CachedPrefix, texts: tuple[str, str], plain: list[int]
+    ) -> ModelInputs | None:
+        """What stands behind the kept head; None where a closer look cannot be request apart from it."""
         rest = plain[len(kept.plain) :]
-        if not told.look.media:
-            return Inputs(torch.tensor([rest], dtype=kept.tokens.dtype), {}, {})
+        if not request.look.media:
+            return ModelInputs(torch.tensor([rest], dtype=kept.tokens.dtype), {}, {})
         text = texts[1][len(texts[0]) :]
         own = self._writer.tokens(text, begins=False)
         if not texts[1].startswith(texts[0]) or rest[len(rest) - len(own) :] != own:
             return None
         # Tokens that the head shares with this text stand between the kept ones and those of the text alone.
         between = torch.tensor([rest[: len(rest) - len(own)]], dtype=kept.tokens.dtype)
-        made = self._writer.inputs(text, told.look, begins=False)
+        made = self._writer.inputs(text, request.look, begins=False)
         zeros = torch.zeros_like(between)
         kinds = {name: torch.cat([zeros.to(value.dtype), value], 1) for name, value in made.kinds.items()}
-        return Inputs(torch.cat([between, made.tokens], 1), kinds, made.media)
+        return ModelInputs(torch.cat([between, made.tokens], 1), kinds, made.media)
 
-    def _joined(self, kept: Prefix, rest: Inputs, media: int, cached: int) -> Encoded:
+    def _joined(self, kept: CachedPrefix, rest: ModelInputs, media: int, cached: int) -> EncodedPrompt:
         tokens = torch.cat([kept.tokens, rest.tokens], dim=1)
         zeros = torch.zeros_like(rest.tokens)
         kinds = {name: torch.cat([value, rest.kinds.get(name, zeros)], 1) for name, value in kept.kinds.items()}
@@ -224,15 +231,15 @@ class Engine:
         small |= {name: value for name, value in rest.small.items() if name not in small}
         positions = getattr(self.model, "_prepare_position_ids_for_generation", None)
         if positions is not None:
-            told = self._placed({"attention_mask": inputs["attention_mask"], **kinds, **small})
-            inputs["position_ids"] = positions(inputs["input_ids"], told)
-        inputs["past_key_values"] = fork(kept.cache)
-        return Encoded(inputs, tokens.shape[1], cached, media)
+            request = self._placed({"attention_mask": inputs["attention_mask"], **kinds, **small})
+            inputs["position_ids"] = positions(inputs["input_ids"], request)
+        inputs["past_key_values"] = copy_cache(kept.cache)
+        return EncodedPrompt(inputs, tokens.shape[1], cached, media)
 
-    def _plainly(self, made: Inputs, shown: Shown) -> Encoded:
+    def _plainly(self, made: ModelInputs, shown: MediaParts) -> EncodedPrompt:
         mask = torch.ones_like(made.tokens)
         inputs = self._placed({"input_ids": made.tokens, "attention_mask": mask, **made.kinds, **made.media})
-        return Encoded(inputs, made.tokens.shape[1], 0, shown.media)
+        return EncodedPrompt(inputs, made.tokens.shape[1], 0, shown.media)
 
     def _placed(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The tensors where the model is, those of numbers in its own dtype."""
@@ -262,11 +269,11 @@ class _Stop:
         return torch.full((input_ids.shape[0],), self._stopped(), device=input_ids.device, dtype=torch.bool)
 
 
-def _key(told: Told) -> Any:
-    return (told.clip.key if told.clip else None, told.system)
+def _key(request: ChatRequest) -> Any:
+    return (request.clip.key if request.clip else None, request.system)
 
 
-def _ends(model: Any, writer: Writer) -> list[int]:
+def _ends(model: Any, writer: PromptWriter) -> list[int]:
     """The tokens that end a reply: those of the generation settings and of the tokenizer."""
     known = getattr(model.generation_config, "eos_token_id", None)
     listed = known if isinstance(known, list) else [] if known is None else [known]

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from aurelia_core.models.local.content import Block
-
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
+class CachedPrefix:
     """The head of all requests on one clip, encoded.
 
     Attributes:
@@ -30,7 +28,7 @@ class Prefix:
         bytes: size of the cache.
     """
 
-    blocks: "list[Block]"
+    blocks: "list[dict[str, Any]]"
     plain: list[int]
     tokens: "torch.Tensor"
     kinds: "dict[str, torch.Tensor]"
@@ -40,7 +38,7 @@ class Prefix:
     bytes: int
 
 
-class Prefixes:
+class PrefixCache:
     """The kept prefixes; whoever uses it holds its model's lock.
 
     Attributes:
@@ -54,15 +52,15 @@ class Prefixes:
         self.limit = limit
         self.made = 0
         self.used = 0
-        self._kept: OrderedDict[Hashable, Prefix] = OrderedDict()
+        self._kept: OrderedDict[Hashable, CachedPrefix] = OrderedDict()
 
-    def get(self, key: Hashable) -> Prefix | None:
+    def get(self, key: Hashable) -> CachedPrefix | None:
         """The prefix under the key, which becomes the most recently used one."""
         if key in self._kept:
             self._kept.move_to_end(key)
         return self._kept.get(key)
 
-    def keep(self, key: Hashable, prefix: Prefix) -> bool:
+    def keep(self, key: Hashable, prefix: CachedPrefix) -> bool:
         """Keeps a prefix; False when it alone is larger than everything that may be kept."""
         self.drop(key)
         if prefix.bytes > self.limit:
@@ -92,7 +90,7 @@ class Prefixes:
         return len(self._kept)
 
 
-def fork(cache: Any) -> Any:
+def copy_cache(cache: Any) -> Any:
     """A cache that goes on from the kept one and leaves it as it is.
 
     A layer that grows by concatenation never writes into the tensors that it was given, so that sharing them costs
@@ -106,7 +104,7 @@ def fork(cache: Any) -> Any:
     return forked
 
 
-def compacted(cache: Any) -> int:
+def compact_cache(cache: Any) -> int:
     """Cuts tensors loose from larger ones that they are views of, and returns the bytes that the cache takes."""
     import torch
 
@@ -120,7 +118,7 @@ def compacted(cache: Any) -> int:
     return total
 
 
-def holds(config: Any, kept: int, whole: int) -> bool:
+def cache_bytes_of(config: Any, kept: int, whole: int) -> bool:
     """Whether the keys of a kept head are those that it would have in the whole text.
 
     Some models (Phi-4: LongRoPE) turn all positions otherwise once a text is longer than they were first trained for,

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.capabilities import Family, Sees, family
+from aurelia_core.models.capabilities import Sees, WeightsFamily, find_family
 from aurelia_core.models.local.weights import Weights
 
 _NAMING = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
-def kept_here(weights: Weights) -> dict[str, Any]:
-    """What every loader of transformers is told: nothing is downloaded, and whether the folder's own code runs."""
+def load_options(weights: Weights) -> dict[str, Any]:
+    """What every loader of transformers is request: nothing is downloaded, and whether the folder's own code runs."""
     # Left out, transformers would ask at the terminal whether to run it.
     return {"trust_remote_code": weights.trusted, "local_files_only": True}
 
 
-class Senses(NamedTuple):
+class ModelSenses(NamedTuple):
     """What a model is given of a clip, and in which measure.
 
     Attributes:
@@ -37,7 +37,7 @@ class Senses(NamedTuple):
     interleaved: bool
     rate: int
     part_seconds: float | None
-    row: Family
+    row: WeightsFamily
 
 
 class NoVideo:
@@ -59,7 +59,7 @@ def load_processor(weights: Weights) -> Any:
 
     auto: Any = AutoProcessor
     try:
-        return auto.from_pretrained(weights.folder, **kept_here(weights))
+        return auto.from_pretrained(weights.folder, **load_options(weights))
     except (ImportError, RuntimeError) as fault:
         if "torchvision" not in str(fault).lower():
             raise _unusable(weights, fault) from fault
@@ -71,7 +71,7 @@ def load_processor(weights: Weights) -> Any:
         raise _unusable(weights, fault) from fault
 
 
-def senses_of(weights: Weights, processor: Any, config: Any = None) -> Senses:
+def senses_of(weights: Weights, processor: Any, config: Any = None) -> ModelSenses:
     """What the model is given: the table's row, or for an unknown family what its processor has parts for.
 
     Args:
@@ -79,10 +79,10 @@ def senses_of(weights: Weights, processor: Any, config: Any = None) -> Senses:
         processor: its processor.
         config: its configuration: some members of a family come without an audio tower, whatever the processor has.
     """
-    row = family(weights.model_type)
+    row = find_family(weights.model_type)
     if row is None:
         seeing, hearing = hasattr(processor, "image_processor"), _ears(processor) is not None
-        row = Family(sees="images" if seeing else "none", hears=hearing)
+        row = WeightsFamily(sees="images" if seeing else "none", hears=hearing)
     row = _as_trained(weights, row)
     deaf = config is not None and getattr(config, "audio_config", config) is None
     ears = _ears(processor) if row.hears and not deaf else None
@@ -93,10 +93,10 @@ def senses_of(weights: Weights, processor: Any, config: Any = None) -> Senses:
     most = getattr(ears, "n_samples", None)
     part = row.audio_seconds or (most / rate if most else None)
     interleaved = native and ears is not None and hasattr(processor, "load_audio_from_video")
-    return Senses(sees, ears is not None, interleaved, rate, part, row)
+    return ModelSenses(sees, ears is not None, interleaved, rate, part, row)
 
 
-def _as_trained(weights: Weights, row: Family) -> Family:
+def _as_trained(weights: Weights, row: WeightsFamily) -> WeightsFamily:
     """The row with what the checkpoint's own `clip.json` says: how clips were shown to it when it was trained.
 
     Raises:
@@ -106,11 +106,11 @@ def _as_trained(weights: Weights, row: Family) -> Family:
     if not file.is_file():
         return row
     try:
-        return Family.model_validate({**row.model_dump(), **json.loads(file.read_text("utf-8"))})
+        return WeightsFamily.model_validate({**row.model_dump(), **json.loads(file.read_text("utf-8"))})
     except (ValueError, TypeError):
-        known = ", ".join(Family.model_fields)
+        known = ", ".join(WeightsFamily.model_fields)
         raise InputError(
-            f"clip.json of {weights.spec} cannot be used: it may hold {known}, and nothing else."
+            f"clip.json of {weights.model_id} cannot be used: it may hold {known}, and nothing else."
         ) from None
 
 
@@ -122,14 +122,14 @@ def _without_video(weights: Weights) -> Any:
     """The family's processor put together from its parts, without the video processor."""
     from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 
-    folder, told = weights.folder, kept_here(weights)
-    kind = _kind(folder, told)
+    folder, request = weights.folder, load_options(weights)
+    kind = _kind(folder, request)
     makers = {"tokenizer": AutoTokenizer, "image_processor": AutoImageProcessor}
     found, _ = kind.get_processor_dict(folder)
     parts = []
     for name in kind.get_attributes():
         maker: Any = makers.get(name, AutoFeatureExtractor)
-        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **told))
+        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **request))
 
     class Bare(kind):  # type: ignore[misc, valid-type]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
@@ -143,7 +143,7 @@ def _without_video(weights: Weights) -> Any:
     return Bare.from_args_and_dict(parts, found)
 
 
-def _kind(folder: Path, told: dict[str, Any]) -> Any:
+def _kind(folder: Path, request: dict[str, Any]) -> Any:
     """The processor's class, as one of the checkpoint's files names it."""
     import transformers
 
@@ -155,7 +155,7 @@ def _kind(folder: Path, told: dict[str, Any]) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **told))]
+    return PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **request))]
 
 
 def _unusable(weights: Weights, fault: Exception) -> InputError:
@@ -166,4 +166,4 @@ def _unusable(weights: Weights, fault: Exception) -> InputError:
             build = ", in the same build (CPU or CUDA) as torch" if package == "torchvision" else ""
             remedy = f"pip install {package}{build}"
             break
-    return InputError(f"The processor of {weights.spec} cannot be loaded ({type(fault).__name__}): {remedy}.")
+    return InputError(f"The processor of {weights.model_id} cannot be loaded ({type(fault).__name__}): {remedy}.")

@@ -1,6 +1,6 @@
 """Writes a request in a model's own chat template and turns text and media into its inputs. It runs no model.
 
-A template that lets a model think first is told not to: here the loop reasons. One that always thinks has its thoughts
+A template that lets a model think first is request not to: here the loop reasons. One that always thinks has its thoughts
 taken off its reply.
 """
 
@@ -8,8 +8,8 @@ import re
 from typing import Any, NamedTuple
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.local.content import Block, Film, Shown, Told
-from aurelia_core.models.local.processor import Senses
+from aurelia_core.models.local.content import ChatRequest, ContentBlock, MediaParts, VideoClip
+from aurelia_core.models.local.processor import ModelSenses
 
 _END_OF_HEAD = "[[HEAD-ENDS-HERE]]"
 _PROBE = ("system probe 71", "user probe 72")
@@ -17,7 +17,7 @@ _GAP = "\n\n"
 _THINKS, _THOUGHT = "<think>", "</think>"
 
 
-class Inputs(NamedTuple):
+class ModelInputs(NamedTuple):
     """What a processor made of text and media.
 
     Attributes:
@@ -40,16 +40,16 @@ class Inputs(NamedTuple):
         }
 
 
-class Writer:
+class PromptWriter:
     """One model's way of writing."""
 
-    def __init__(self, spec: str, processor: Any, senses: Senses) -> None:
+    def __init__(self, model_id: str, processor: Any, senses: ModelSenses) -> None:
         """Tries how the model's template takes a system text.
 
         Raises:
             InputError: there is no chat template, or it cannot be used.
         """
-        self._spec = spec
+        self._model_id = model_id
         self._processor = processor
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._senses = senses
@@ -75,27 +75,27 @@ class Writer:
         end = self._tokenizer.eos_token_id
         return [] if end is None else [int(end)]
 
-    def head(self, told: Told, blocks: list[Block]) -> str:
+    def head(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
         """The text with which every conversation on the clip begins."""
-        content = [*blocks, _text(f"{self.plain(told.about)}{_GAP}{_END_OF_HEAD}")]
-        return self._render(told.system, [("user", content)], more=False).split(_END_OF_HEAD)[0]
+        content = [*blocks, _text(f"{self.plain(request.about)}{_GAP}{_END_OF_HEAD}")]
+        return self._render(request.system, [("user", content)], more=False).split(_END_OF_HEAD)[0]
 
-    def whole(self, told: Told, blocks: list[Block]) -> str:
+    def whole(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
         """The conversation as text, up to where the reply begins."""
-        turns: list[tuple[str, list[Block]]] = []
-        for number, (role, text) in enumerate(told.turns):
+        turns: list[tuple[str, list[ContentBlock]]] = []
+        for number, (role, text) in enumerate(request.turns):
             content = [_text(self.plain(text))]
-            if number == 0 and told.clip is not None:
-                content = [*blocks, _text(self.plain(told.about) + _GAP), *told.look.blocks, *content]
+            if number == 0 and request.clip is not None:
+                content = [*blocks, _text(self.plain(request.about) + _GAP), *request.look.blocks, *content]
             turns.append((role, content))
-        return self._render(told.system, turns, more=True)
+        return self._render(request.system, turns, more=True)
 
     def tokens(self, text: str, *, begins: bool = True) -> list[int]:
         """The text's tokens, each medium one placeholder; `begins`: whether it begins a conversation."""
         found = self._tokenizer(text, add_special_tokens=begins and self._adds_special(text))
         return [int(token) for token in found["input_ids"]]
 
-    def inputs(self, text: str, shown: Shown, *, begins: bool = True) -> Inputs:
+    def inputs(self, text: str, shown: MediaParts, *, begins: bool = True) -> ModelInputs:
         """The text and its media as the model takes them.
 
         Raises:
@@ -120,7 +120,7 @@ class Writer:
         except (ValueError, TypeError, KeyError, IndexError, RuntimeError, ImportError) as fault:
             said = " ".join(str(fault).split())[:200]
             raise InputError(
-                f"The processor of {self._spec} does not take this clip ({type(fault).__name__}: {said}):"
+                f"The processor of {self._model_id} does not take this clip ({type(fault).__name__}: {said}):"
                 " try other frames in the settings, or another model."
             ) from None
         tokens = made.pop("input_ids")
@@ -129,7 +129,7 @@ class Writer:
         media = {name: value for name, value in made.items() if name not in kinds and value is not None}
         if inside:
             media["use_audio_in_video"] = True
-        return Inputs(tokens, kinds, media)
+        return ModelInputs(tokens, kinds, media)
 
     def text(self, tokens: Any) -> str | None:
         """A reply's tokens as text, without its thoughts; None where the reply ends within them."""
@@ -161,9 +161,11 @@ class Writer:
             if said.count(_PROBE[0]) == 1 and said.count(_PROBE[1]) == 1:
                 self._thinks = said.rstrip().endswith(_THINKS)
                 return way
-        raise InputError(f"{self._spec} has no chat template that can be used: give a model that was tuned for chat.")
+        raise InputError(
+            f"{self._model_id} has no chat template that can be used: give a model that was tuned for chat."
+        )
 
-    def _render(self, system: str, turns: list[tuple[str, list[Block]]], *, more: bool) -> str:
+    def _render(self, system: str, turns: list[tuple[str, list[ContentBlock]]], *, more: bool) -> str:
         from jinja2 import TemplateError
 
         said: list[dict[str, Any]] = []
@@ -181,10 +183,12 @@ class Writer:
                 )
             )
         except (TemplateError, ValueError, TypeError, KeyError) as fault:
-            raise InputError(f"The chat template of {self._spec} cannot be used ({type(fault).__name__}).") from None
+            raise InputError(
+                f"The chat template of {self._model_id} cannot be used ({type(fault).__name__})."
+            ) from None
 
 
-def _filmed(films: list[Film]) -> dict[str, Any]:
+def _filmed(films: list[VideoClip]) -> dict[str, Any]:
     """The arguments for a video processor; frames are given as they are, it takes none away."""
     rates = [len(film.images) / film.seconds for film in films]
     facts = [
@@ -201,9 +205,9 @@ def _filmed(films: list[Film]) -> dict[str, Any]:
     return {"videos": [film.images for film in films], "videos_kwargs": settings}
 
 
-def _merged(content: list[Block]) -> list[Block]:
+def _merged(content: list[ContentBlock]) -> list[ContentBlock]:
     """The content with neighbouring texts as one: some templates cut the space off each."""
-    out: list[Block] = []
+    out: list[ContentBlock] = []
     for block in content:
         if out and block["type"] == out[-1]["type"] == "text":
             out[-1] = _text(out[-1]["text"] + block["text"])
@@ -212,5 +216,5 @@ def _merged(content: list[Block]) -> list[Block]:
     return out
 
 
-def _text(text: str) -> Block:
+def _text(text: str) -> ContentBlock:
     return {"type": "text", "text": text}

@@ -21,7 +21,7 @@ class Weights(NamedTuple):
     """A model that lies on this machine.
 
     Attributes:
-        spec: how messages name it: `transformers:ID`, or of a folder its last part.
+        model_id: how messages name it: `transformers:ID`, or of a folder its last part.
         folder: where it lies.
         config: its config.json.
         fingerprint: SHA-256 (hex) of what decides its replies: small files by content, weights by size and time, or by
@@ -29,7 +29,7 @@ class Weights(NamedTuple):
         trusted: whether the operator lets it run Python code of its own.
     """
 
-    spec: str
+    model_id: str
     folder: Path
     config: dict[str, Any]
     fingerprint: str
@@ -41,7 +41,7 @@ class Weights(NamedTuple):
         return str(self.config["model_type"])
 
 
-def find(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> Weights:
+def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> Weights:
     """The weights `name`: a folder, or the id of a model that was downloaded from the hub.
 
     Args:
@@ -56,23 +56,23 @@ def find(name: str, *, any_folder: bool = True, trusted: Sequence[str] = ()) -> 
         return _checked(f"transformers:{name}", packaged, "install its package again")
     path = Path(name).expanduser()
     if path.is_dir() and (any_folder or _allowed(path)):
-        spec = f"transformers:{path.resolve().name}"
+        model_id = f"transformers:{path.resolve().name}"
         own = path.resolve() in [Path(one).expanduser().resolve() for one in trusted if not HUB_MODEL_ID.fullmatch(one)]
-        return _checked(spec, path.resolve(), "give the folder of a model", own)
+        return _checked(model_id, path.resolve(), "give the folder of a model", own)
     if not HUB_MODEL_ID.fullmatch(name):
         where = "" if any_folder else f" below the folders of {_FOLDERS}"
         raise InputError(f"There is no folder {path.name!r}{where}, and that is no id of the hub (ORGANISATION/MODEL).")
-    spec, remedy = f"transformers:{name}", f"hf download {name}"
+    model_id, remedy = f"transformers:{name}", f"hf download {name}"
     folder = _snapshot(name)
     if folder is None:
-        raise InputError(f"The weights of {spec} are not on this machine: {remedy}")
-    return _checked(spec, folder, remedy, name in trusted)
+        raise InputError(f"The weights of {model_id} are not on this machine: {remedy}")
+    return _checked(model_id, folder, remedy, name in trusted)
 
 
 def lacking_weights(name: str) -> list[str]:
     """What is missing of the weights `name`, in words for the doctor; [] when they are there."""
     try:
-        find(name)
+        find_weights(name)
     except InputError as fault:
         if HUB_MODEL_ID.fullmatch(name) and not Path(name).expanduser().is_dir():
             return [f"the weights (hf download {name})"]
@@ -108,33 +108,35 @@ def _snapshot(name: str) -> Path | None:
         return None
 
 
-def _checked(spec: str, folder: Path, remedy: str, trusted: bool = False) -> Weights:
+def _checked(model_id: str, folder: Path, remedy: str, trusted: bool = False) -> Weights:
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         model_type = config["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            f"{spec} holds no model: its config.json is missing or names no model_type; {remedy}"
+            f"{model_id} holds no model: its config.json is missing or names no model_type; {remedy}"
         ) from None
-    missing = [name for name in _weight_files(folder, spec) if not (folder / name).is_file()]
+    missing = [name for name in _weight_files(folder, model_id) if not (folder / name).is_file()]
     # Without one transformers would go on with a processor of its own defaults.
     if not any((folder / name).is_file() for name in _PROCESSORS):
         missing.append(_PROCESSORS[-1])
     if missing or not model_type:
-        raise InputError(f"{spec} is not complete, {missing[0]} is missing: {remedy}")
-    return Weights(spec, folder, config, _fingerprint(folder, trusted), trusted)
+        raise InputError(f"{model_id} is not complete, {missing[0]} is missing: {remedy}")
+    return Weights(model_id, folder, config, _fingerprint(folder, trusted), trusted)
 
 
-def _weight_files(folder: Path, spec: str) -> list[str]:
+def _weight_files(folder: Path, model_id: str) -> list[str]:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
             return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
         except (ValueError, KeyError, AttributeError):
-            raise InputError(f"{spec} cannot be used: its model.safetensors.index.json is damaged.") from None
+            raise InputError(f"{model_id} cannot be used: its model.safetensors.index.json is damaged.") from None
     other = sorted(file.name for file in folder.glob("*.bin"))
     if other and not (folder / "model.safetensors").is_file():
-        raise InputError(f"{spec} holds pickled weights ({other[0]}), which are not loaded: convert to safetensors.")
+        raise InputError(
+            f"{model_id} holds pickled weights ({other[0]}), which are not loaded: convert to safetensors."
+        )
     return ["model.safetensors"]
 
 

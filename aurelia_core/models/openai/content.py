@@ -4,10 +4,13 @@ The head (media, then what every role is told of the clip) depends on clip, trac
 every role and attempt, so that a provider's prompt cache can hit. A closer look stands behind it.
 """
 
+import base64
+import mimetypes
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict
@@ -15,22 +18,63 @@ from pydantic import BaseModel, ConfigDict
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.capabilities import Sees
-from aurelia_core.models.measured_text import picture_evidence, sound_evidence
-from aurelia_core.models.media_encoding import pictures, waves
-from aurelia_core.models.media_request import Seen
-from aurelia_core.models.media_request import seen as seen_by
-from aurelia_core.models.messages import CANDIDATES
-from aurelia_core.models.openai.blocks import Part, Sound, audio_part, frame_parts, payload, text_part, video_part
+from aurelia_core.models.measured_text import measured_picture, measured_sound
+from aurelia_core.models.media_encoding import EncodedAudio, EncodedFrame, encode_audio, encode_frames
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.request_texts import RequestTexts, texts_of
+from aurelia_core.models.requests import ClipRequest, request_of
 from aurelia_core.types import MediaRef, Sense, Window
+
+WirePart = dict[str, Any]
+SoundForm = Literal["none", "input_audio", "audio_url"]
+
+
+def text_part(text: str) -> WirePart:
+    """Text."""
+    return {"type": "text", "text": text}
+
+
+def frame_parts(taken: list[EncodedFrame], texts: RequestTexts) -> list[WirePart]:
+    """Each frame after its time."""
+    parts = []
+    for picture in taken:
+        parts.append(text_part(texts.frame_time(picture.time)))
+        parts.append({"type": "image_url", "image_url": {"url": _data_url("image/jpeg", picture.jpeg)}})
+    return parts
+
+
+def audio_part(wave: EncodedAudio, kind: SoundForm) -> WirePart:
+    """Sound as WAV, in the part that the server takes."""
+    if kind == "audio_url":
+        return {"type": "audio_url", "audio_url": {"url": _data_url("audio/wav", wave.wav)}}
+    return {"type": "input_audio", "input_audio": {"data": base64.b64encode(wave.wav).decode(), "format": "wav"}}
+
+
+def video_part(file: Path, clip: MediaRef) -> WirePart:
+    """The clip's own file."""
+    # Containers whose type this Python does not know by their ending (mkv before 3.13) go as mp4; servers look inside.
+    kind = mimetypes.guess_type(clip["name"])[0] or "video/mp4"
+    return {"type": "video_url", "video_url": {"url": _data_url(kind, file.read_bytes())}}
+
+
+def _data_url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def part_payload(part: WirePart) -> str:
+    """What of a part weighs: its text, its address or its data."""
+    body = part[part["type"]]
+    return body if isinstance(body, str) else str(body.get("url") or body.get("data") or "")
+
 
 _KEPT_HEADS = 4
 
 
-class Carrier(BaseModel):
-    """What the model `spec` is given, and in which parts.
+class MediaLimits(BaseModel):
+    """What the model `model_id` is given, and in which parts.
 
     Attributes:
-        spec: the model, for messages.
+        model_id: the model, for messages.
         sees: none, images (frames as `image_url`) or video (the file as `video_url`).
         sound: none, or the part that carries it.
         needs_audio: whether it refuses a request without sound.
@@ -39,16 +83,16 @@ class Carrier(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    spec: str
+    model_id: str
     sees: Sees
-    sound: Sound
+    sound: SoundForm
     needs_audio: bool = False
     most_frames: int | None = None
     audio_seconds: float | None = None
     request_mb: float | None = None
 
 
-class Wired(NamedTuple):
+class WireMessages(NamedTuple):
     """Messages as they go out, how many media files they carry, and what was put in place of what (for the result)."""
 
     messages: list[BaseMessage]
@@ -56,160 +100,156 @@ class Wired(NamedTuple):
     notes: list[str]
 
 
-class Wirer:
+class ContentBuilder:
     """Puts the media of requests into parts; keeps the latest heads, so that a clip is encoded once for all roles."""
 
-    def __init__(self, store: ClipStore, carrier: Carrier) -> None:
+    def __init__(self, store: ClipStore, limits: MediaLimits) -> None:
         """Reads nothing yet."""
         self._store = store
-        self._carrier = carrier
-        self._heads: OrderedDict[tuple[Any, ...], list[Part]] = OrderedDict()
+        self._limits = limits
+        self._heads: OrderedDict[tuple[Any, ...], list[WirePart]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wire(self, messages: Sequence[BaseMessage]) -> Wired:
+    def build(self, messages: Sequence[BaseMessage]) -> WireMessages:
         """The messages with every clip reference replaced by what the model takes.
 
         Raises:
             InputError: the model cannot carry what the request holds; the message says what to do.
             MediaError: the clip cannot be read.
         """
-        fields = messages[-1].additional_kwargs.get("request") or {} if messages else {}
-        seen: Seen | None = None
+        request = request_of(messages)
+        media: MediaRequest | None = None
         out: list[BaseMessage] = []
         for message in messages:
-            refs = _references(message)
-            if refs:
-                seen = seen_by(fields, refs)
-                message = HumanMessage(self._content(message, seen, _closer(fields)))
+            if _has_clip(message) and isinstance(request, ClipRequest) and request.media:
+                media = request.media
+                message = HumanMessage(self._content(message, media, list(request.closer_look), texts_of(messages)))
             out.append(message)
-        self._check_heard(seen)
-        return Wired(out, self._carried(seen), self._notes(seen))
+        self._check_heard(media)
+        return WireMessages(out, self._carried(media), self._notes(media))
 
-    def refuse(self, fields: Mapping[str, Any], sees_clip: bool) -> None:
-        """Refuses what the model cannot carry, from a request's fields alone: before a run pays for anything.
+    def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
+        """Refuses what the model cannot carry, before a run pays for anything.
 
         Raises:
             InputError: the model cannot carry it; the message says what to do.
         """
-        seen = seen_by(fields) if sees_clip else None
-        if seen:
-            self._check(seen, [])
-        self._check_heard(seen)
+        if sees_clip:
+            self._check(media, [])
+        self._check_heard(media if sees_clip else None)
 
-    def lacks(self, seen: Seen) -> list[Sense]:
-        """What of the media the model cannot take."""
-        return seen.lacking(sees=self._carrier.sees != "none", hears=self._carrier.sound != "none")
+    def missing_modalities(self, media: MediaRequest) -> list[Sense]:
+        """Which of the clip's senses the model cannot take."""
+        return media.missing_modalities(sees=self._limits.sees != "none", hears=self._limits.sound != "none")
 
-    def _check_heard(self, seen: Seen | None) -> None:
-        if self._carrier.needs_audio and not (seen and seen.sounding):
+    def _check_heard(self, media: MediaRequest | None) -> None:
+        if self._limits.needs_audio and not (media and media.sounding):
             raise InputError(
-                f"{self._carrier.spec} answers only requests that carry sound, and this one has none: give the clip"
+                f"{self._limits.model_id} answers only requests that carry sound, and this one has none: give the clip"
                 " a sound track, and roles that hear nothing (summarizer, feedback) another model."
             )
 
-    def _content(self, message: BaseMessage, seen: Seen, closer: list[Window]) -> list[str | dict[str, Any]]:
-        self._check(seen, closer)
+    def _content(
+        self, message: BaseMessage, media: MediaRequest, closer: list[Window], texts: RequestTexts
+    ) -> list[str | dict[str, Any]]:
+        self._check(media, closer)
         with self._lock:
-            head = self._heads.get(seen.key)
+            head = self._heads.get(media.key)
         if head is None:
-            head = [*self._pictures(seen, []), *self._sounds(seen, [])]
+            head = [*self._pictures(media, [], texts), *self._sounds(media, [], texts)]
             with self._lock:
-                self._heads[seen.key] = head
+                self._heads[media.key] = head
                 while len(self._heads) > _KEPT_HEADS:
                     self._heads.popitem(last=False)
-        look = [part for window in closer for part in self._look(seen, window, len(closer))]
+        look = [part for window in closer for part in self._look(media, window, len(closer), texts)]
         self._weigh([*head, *look])
-        texts = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
-        return [*head, *texts[:-1], *look, *texts[-1:]]
+        words = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
+        return [*head, *words[:-1], *look, *words[-1:]]
 
-    def _check(self, seen: Seen, closer: list[Window]) -> None:
+    def _check(self, media: MediaRequest, closer: list[Window]) -> None:
         """Refuses what the model cannot carry, before anything is decoded."""
-        carrier = self._carrier
-        seen.refuse(carrier.spec, self.lacks(seen))
-        count = (seen.frames if carrier.sees == "images" else 0) + (_share(seen, closer) * len(closer))
-        if carrier.sees != "none" and carrier.most_frames is not None and count > carrier.most_frames:
+        limits = self._limits
+        media.check(limits.model_id, self.missing_modalities(media))
+        count = (media.frame_count if limits.sees == "images" else 0) + (_share(media, closer) * len(closer))
+        if limits.sees != "none" and limits.most_frames is not None and count > limits.most_frames:
             raise InputError(
-                f"{carrier.spec} takes {carrier.most_frames} images in one request, and this one has {count}:"
+                f"{limits.model_id} takes {limits.most_frames} images in one request, and this one has {count}:"
                 " lower frames in the settings."
             )
-        seconds = sum(source["audio_seconds"] or source["duration"] for source in seen.sounding)
-        if carrier.sound != "none" and carrier.audio_seconds is not None and seconds > carrier.audio_seconds:
+        seconds = sum(source["audio_seconds"] or source["duration"] for source in media.sounding)
+        if limits.sound != "none" and limits.audio_seconds is not None and seconds > limits.audio_seconds:
             raise InputError(
-                f"{carrier.spec} takes {carrier.audio_seconds:.0f} s of sound, and this clip has {seconds:.0f} s:"
+                f"{limits.model_id} takes {limits.audio_seconds:.0f} s of sound, and this clip has {seconds:.0f} s:"
                 " give a shorter clip."
             )
 
-    def _weigh(self, parts: list[Part]) -> None:
-        limit = self._carrier.request_mb
-        weight = sum(len(payload(part)) for part in parts) / 1e6
+    def _weigh(self, parts: list[WirePart]) -> None:
+        limit = self._limits.request_mb
+        weight = sum(len(part_payload(part)) for part in parts) / 1e6
         if limit is not None and weight > limit:
             raise InputError(
-                f"{self._carrier.spec} takes requests of {limit:.0f} MB, and this clip makes one of {weight:.0f} MB:"
+                f"{self._limits.model_id} takes requests of {limit:.0f} MB, and this clip makes one of {weight:.0f} MB:"
                 " give it fewer frames or a shorter clip."
             )
 
-    def _pictures(self, seen: Seen, windows: list[Window]) -> list[Part]:
-        sees = self._carrier.sees
-        if not seen.visible:
+    def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[WirePart]:
+        sees = self._limits.sees
+        if not media.visible:
             return []
         if sees == "video":
-            return [text_part("The clip:"), video_part(self._store.verified_path(seen.clip), seen.clip)]
+            heading = text_part(texts.video_heading(with_sound=False))
+            return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
-            text = seen.stand_in("picture", lambda: picture_evidence(self._store, seen.clip, windows, seen.frames))
-            return [text_part(f"The picture cannot be given to you; this stands in its place. {text}")]
-        taken = pictures(self._store, seen.clip, windows, seen.frames)
-        return [text_part(f"The clip's picture as {len(taken)} frames, each after its time:"), *frame_parts(taken)]
+            text = media.stand_in(
+                "picture", lambda: measured_picture(self._store, media.clip, windows, media.frame_count, texts)
+            )
+            return [text_part(texts.replacement(texts.sense_name("picture"), text))]
+        taken = encode_frames(self._store, media.clip, windows, media.frame_count)
+        return [text_part(texts.frames_heading(len(taken))), *frame_parts(taken, texts)]
 
-    def _sounds(self, seen: Seen, windows: list[Window]) -> Iterator[Part]:
-        if self._carrier.sound == "none" and seen.sounding and "sound" in seen.described:
-            yield text_part(f"The sound cannot be given to you; this stands in its place. {seen.written('sound')}")
+    def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[WirePart]:
+        deaf = self._limits.sound == "none"
+        if deaf and media.sounding and "sound" in media.described:
+            yield text_part(texts.replacement(texts.sense_name("sound"), media.described_text("sound")))
             return
-        for number, source in enumerate(seen.sounding):
-            name = "The clip's sound"
-            if seen.tracks:
-                name = "The sound track" if len(seen.tracks) == 1 else f"Candidate sound track {CANDIDATES[number]}"
-            if self._carrier.sound == "none":
-                text = sound_evidence(self._store, seen.clip, source if seen.tracks else None)
-                yield text_part(f"{name} cannot be given to you; this stands in its place. {text}")
+        for number, source in enumerate(media.sounding):
+            name = texts.sound_name(number if media.tracks else None, len(media.tracks))
+            if deaf:
+                text = measured_sound(self._store, media.clip, source if media.tracks else None, texts)
+                yield text_part(texts.replacement(name, text))
                 continue
-            for wave in waves(self._store, source, windows):
-                yield text_part(f"{name}, {wave.start:.2f}-{wave.end:.2f} s:")
-                yield audio_part(wave, self._carrier.sound)
+            for wave in encode_audio(self._store, source, windows):
+                yield text_part(texts.sound_heading(name, wave.start, wave.end))
+                yield audio_part(wave, self._limits.sound)
 
-    def _look(self, seen: Seen, window: Window, looks: int) -> list[Part]:
-        stretch, share = f"{window['start']:.2f}-{window['end']:.2f} s", _share(seen, [window] * looks)
-        parts = [text_part(f"A closer look at {stretch} of the clip:")]
-        if self._carrier.sees == "none":
-            if "picture" in seen.described:
-                # What was written of the picture already stands whole in the head.
-                return [] if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
-            parts.append(text_part(picture_evidence(self._store, seen.clip, [window], max(2, share))))
-        else:
-            parts += frame_parts(pictures(self._store, seen.clip, [window], share))
-        # What was measured of the sound already stands whole, at its finest, in the head.
-        return parts if self._carrier.sound == "none" else [*parts, *self._sounds(seen, [window])]
+    def _look(self, media: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[WirePart]:
+        share = _share(media, [window] * looks)
+        parts = [text_part(texts.closer_look(window))]
+        # What was measured in the sound stands whole, at its finest, in the head already.
+        sounds = [] if self._limits.sound == "none" else list(self._sounds(media, [window], texts))
+        if self._limits.sees != "none":
+            return [*parts, *frame_parts(encode_frames(self._store, media.clip, [window], share), texts), *sounds]
+        if "picture" in media.described:
+            # The description of the picture stands whole in the head already.
+            return [*parts, *sounds] if sounds or self._limits.sound != "none" else []
+        parts.append(text_part(measured_picture(self._store, media.clip, [window], max(2, share), texts)))
+        return [*parts, *sounds]
 
-    def _carried(self, seen: Seen | None) -> int:
-        if seen is None:
+    def _carried(self, media: MediaRequest | None) -> int:
+        if media is None:
             return 0
-        sees, hears = self._carrier.sees != "none" and seen.visible, self._carrier.sound != "none"
-        own = sees or (hears and not seen.tracks and seen.clip["has_audio"])
-        return int(own) + (len(seen.tracks) if hears else 0)
+        sees, hears = self._limits.sees != "none" and media.visible, self._limits.sound != "none"
+        own = sees or (hears and not media.tracks and media.clip["has_audio"])
+        return int(own) + (len(media.tracks) if hears else 0)
 
-    def _notes(self, seen: Seen | None) -> list[str]:
-        return seen.notes(self._carrier.spec, self.lacks(seen)) if seen else []
+    def _notes(self, media: MediaRequest | None) -> list[str]:
+        return media.notes(self._limits.model_id, self.missing_modalities(media)) if media else []
 
 
-def _references(message: BaseMessage) -> list[MediaRef]:
+def _has_clip(message: BaseMessage) -> bool:
     blocks = message.content if isinstance(message.content, list) else []
-    return [block["clip"] for block in blocks if isinstance(block, dict) and block.get("type") == "clip"]
+    return any(isinstance(block, dict) and block.get("type") == "clip" for block in blocks)
 
 
-def _closer(fields: Mapping[str, Any]) -> list[Window]:
-    """The windows of the latest attempt; [] for a role or an attempt that looks at everything."""
-    looks = fields.get("looks") or [[]]
-    return list(looks[-1])
-
-
-def _share(seen: Seen, windows: list[Window]) -> int:
-    return max(1, seen.frames // max(1, len(windows)))
+def _share(media: MediaRequest, windows: list[Window]) -> int:
+    return max(1, media.frame_count // max(1, len(windows)))

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import Capability, Sees, Structured, capability, lacking
+from aurelia_core.models.capabilities import Capability, Sees, Structured, find_capability, missing_requirements
 
-MEDIA = {
+MEDIA_VARIABLE = {
     "none": ("none", "none"),
     "images": ("images", "none"),
     "images+audio": ("images", "audio_url"),
@@ -42,11 +42,11 @@ def make_openai(name: str, store: ClipStore) -> BaseChatModel:
     Raises:
         InputError: the package, the key or such a model is missing.
     """
-    spec = f"openai:{name}"
-    row = capability(spec)
-    _require("openai", spec)
+    model_id = f"openai:{name}"
+    row = find_capability(model_id)
+    _require("openai", model_id)
     key = os.environ["OPENAI_API_KEY"].strip()
-    return _make(spec, name, store, row, sound="input_audio" if row.hears else "none", key=key)
+    return _make(model_id, name, store, row, sound="input_audio" if row.hears else "none", key=key)
 
 
 def make_compatible(name: str, store: ClipStore) -> BaseChatModel:
@@ -55,12 +55,12 @@ def make_compatible(name: str, store: ClipStore) -> BaseChatModel:
     Raises:
         InputError: the package or the address is missing, or a variable has a value that cannot be used.
     """
-    spec = f"compatible:{name}"
-    row = capability(spec)
-    _require("compatible", spec)
+    model_id = f"compatible:{name}"
+    row = find_capability(model_id)
+    _require("compatible", model_id)
     server = _server(row)
     row = row.model_copy(update={"sees": server.sees, "structured": server.structured})
-    return _make(spec, name, store, row, sound=server.sound, key=server.key or "no-key", server=server)
+    return _make(model_id, name, store, row, sound=server.sound, key=server.key or "no-key", server=server)
 
 
 def _server(row: Capability) -> _Server:
@@ -69,30 +69,32 @@ def _server(row: Capability) -> _Server:
     if not url.startswith(("http://", "https://")):
         raise InputError("AURELIA_COMPATIBLE_URL is no address: write http://HOST:PORT/v1.")
     media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
-    if media not in MEDIA:
-        raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(MEDIA)}.")
+    if media not in MEDIA_VARIABLE:
+        raise InputError(
+            f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(MEDIA_VARIABLE)}."
+        )
     structured: Any = env.get("AURELIA_COMPATIBLE_STRUCTURED", "").strip() or row.structured
     if structured not in get_args(Structured):
         known = ", ".join(get_args(Structured))
         raise InputError(f"AURELIA_COMPATIBLE_STRUCTURED={structured!r} cannot be used: write one of {known}.")
-    sees: Any = MEDIA[media][0]
-    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, MEDIA[media][1], structured)
+    sees: Any = MEDIA_VARIABLE[media][0]
+    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, MEDIA_VARIABLE[media][1], structured)
 
 
-def _require(provider: str, spec: str) -> None:
-    lacks = lacking(provider)
+def _require(provider: str, model_id: str) -> None:
+    lacks = missing_requirements(provider)
     if lacks:
-        raise InputError(f"{spec} cannot be asked here: it needs {', '.join(lacks)}.")
+        raise InputError(f"{model_id} cannot be asked here: it needs {', '.join(lacks)}.")
 
 
 def _make(
-    spec: str, name: str, store: ClipStore, row: Capability, *, sound: Any, key: str, server: _Server | None = None
+    model_id: str, name: str, store: ClipStore, row: Capability, *, sound: Any, key: str, server: _Server | None = None
 ) -> BaseChatModel:
     from aurelia_core.models.openai.chat import ChatCompletions
-    from aurelia_core.models.openai.content import Carrier
+    from aurelia_core.models.openai.content import MediaLimits
 
-    carrier = Carrier(
-        spec=spec,
+    limits = MediaLimits(
+        model_id=model_id,
         sees=row.sees,
         sound=sound,
         needs_audio=row.needs_audio,
@@ -107,7 +109,7 @@ def _make(
         model=name,
         api_key=SecretStr(key),
         clips=store,
-        carrier=carrier,
+        limits=limits,
         structured=row.structured,
         price=row.price,
         key_name="AURELIA_COMPATIBLE_KEY" if server else "OPENAI_API_KEY",

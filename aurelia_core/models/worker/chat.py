@@ -20,13 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.worker.process import Process
+from aurelia_core.models.base import ClipModel
+from aurelia_core.models.requests import request_of
+from aurelia_core.models.worker.process import WorkerProcess
 
 _NAME = re.compile(r"[a-z0-9_]{1,60}")
 _PASSED = ("role", "question", "choices", "frames", "duration", "has_audio", "schema")
 
 
-class Setup(BaseModel):
+class WorkerSetup(BaseModel):
     """How one worker is started: the fields of `workers/ROW.toml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +41,7 @@ class Setup(BaseModel):
     answer_seconds: float = Field(default=300.0, gt=0, le=86_400, description="Time limit of one answer.")
 
 
-class WorkerChat(BaseChatModel):
+class WorkerChat(ClipModel, BaseChatModel):
     """A chat model that asks a worker process.
 
     Attributes:
@@ -49,15 +51,15 @@ class WorkerChat(BaseChatModel):
     """
 
     row: str
-    setup: Setup
+    setup: WorkerSetup
     store: Any
-    _process: Process = PrivateAttr()
+    _process: WorkerProcess = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Prepares the process; nothing is started yet."""
         log = self.store.settings.home / "workers" / f"{self.row}.log"
-        command = [str(self.setup.python), str(host()), str(self.setup.script)]
-        self._process = Process(
+        command = [str(self.setup.python), str(host_script()), str(self.setup.script)]
+        self._process = WorkerProcess(
             f"worker:{self.row}",
             command,
             log=log,
@@ -134,18 +136,17 @@ class WorkerChat(BaseChatModel):
         fields = messages[-1].additional_kwargs.get("request", {})
         clips = [block["clip"] for message in messages for block in _blocks(message) if block["type"] == "clip"]
         files = [str(self.store.verified_path(clip)) for clip in clips]
-        looks = fields.get("looks") or [[]]
         return {
             "system": "\n".join(_text(message) for message in messages if message.type == "system"),
             "text": "\n\n".join(_text(message) for message in messages if message.type != "system"),
             "video": files[0] if files else None,
             "audio": files[1:],
-            "windows": looks[-1],
+            "windows": list(request_of(messages).closer_look),
             **{name: fields[name] for name in _PASSED if name in fields},
         }
 
 
-def make(name: str, store: ClipStore) -> WorkerChat:
+def make_worker(name: str, store: ClipStore) -> WorkerChat:
     """The worker `name`, as the operator set it up.
 
     Raises:
@@ -156,7 +157,7 @@ def make(name: str, store: ClipStore) -> WorkerChat:
     file = store.settings.home / "workers" / f"{name}.toml"
     shown = f"workers/{name}.toml"
     try:
-        setup = Setup.model_validate(tomllib.loads(file.read_text("utf-8")))
+        setup = WorkerSetup.model_validate(tomllib.loads(file.read_text("utf-8")))
     except FileNotFoundError:
         raise InputError(
             f"worker:{name} is not set up: there is no {shown} in AURELIA_HOME. aurelia targets {name} says what the "
@@ -173,7 +174,7 @@ def make(name: str, store: ClipStore) -> WorkerChat:
     return WorkerChat(row=name, setup=setup, store=store)
 
 
-def host() -> Path:
+def host_script() -> Path:
     """The script that runs inside the worker's environment; this project never imports it."""
     return Path(__file__).with_name("host.py")
 

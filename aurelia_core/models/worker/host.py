@@ -18,10 +18,10 @@ import sys
 import traceback
 from typing import Any
 
-PROTOCOL = 1
+_PROTOCOL_VERSION = 1
 
 
-class Host:
+class ScriptHost:
     """The script's functions and, once loaded, its model."""
 
     def __init__(self, path: str) -> None:
@@ -53,7 +53,7 @@ class Host:
 
     def _health(self, message: dict[str, Any]) -> Any:
         version = ".".join(map(str, sys.version_info[:3]))
-        return {"protocol": PROTOCOL, "python": version, "loaded": self._loaded}
+        return {"protocol": _PROTOCOL_VERSION, "python": version, "loaded": self._loaded}
 
     def _answer(self, message: dict[str, Any]) -> str:
         self._must_be_loaded()
@@ -95,7 +95,7 @@ def _send(replies: int, reply: dict[str, Any]) -> None:
         line = line[os.write(replies, line) :]
 
 
-def _reply(host: Host | None, fault: str, line: bytes) -> dict[str, Any]:
+def _reply(host: ScriptHost | None, fault: str, line: bytes) -> dict[str, Any]:
     number = None
     try:
         message = json.loads(line.decode("utf-8"))
@@ -108,12 +108,12 @@ def _reply(host: Host | None, fault: str, line: bytes) -> dict[str, Any]:
         return {"id": number, "ok": False, "error": f"{type(error).__name__}: {error}"}
 
 
-def main() -> None:
+def run_host() -> None:
     """Answers until stdin ends."""
     replies = _private_stdout()
     host, fault = None, ""
     try:
-        host = Host(sys.argv[1])
+        host = ScriptHost(sys.argv[1])
     except Exception as error:
         traceback.print_exc()
         fault = f"the script cannot be run: {type(error).__name__}: {error}"
@@ -122,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_host()

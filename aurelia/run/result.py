@@ -1,0 +1,65 @@
+"""The result of one question: `Result` for users, the same keys as a plain dict for files and JSON output."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from aurelia_core.types import Reasoning, Role, Usage
+from state.schema import Attempt, StopReason
+
+
+class ResultClip(TypedDict):
+    """The clip of a result, without its name. Units: seconds, pixels, frames per second; null: does not apply.
+
+    `id` is the SHA-256 (hex) of the file; `audio_seconds` is the sound's own length.
+    """
+
+    id: str
+    duration: float
+    width: int | None
+    height: int | None
+    fps: float | None
+    has_audio: bool
+    audio_channels: int | None
+    audio_seconds: float | None
+
+
+class Result(BaseModel):
+    """The answer to one question, and how it was reached. `model_dump()` is the JSON of `aurelia ask --json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answer: str | None = Field(description="The target's answer with the best reasoning, as text.")
+    choice: str | None = Field(description="The choice that this answer names; null for an open question.")
+    zero_shot_answer: str | None = Field(description="The target's answer without reasoning; null without compare.")
+    stop_reason: StopReason | None = Field(description="Why the loop ended.")
+    score: int | None = Field(description="The evaluator's score of the best attempt, 1 to 10.")
+    best_iteration: int | None = Field(description="The number of the best attempt, from 1; null: none was scored.")
+    best: Reasoning | None = Field(description="The reasoning that the target received.")
+    target_in_domain: bool | None = Field(
+        description="Whether clip and question belong to the target's own world; null: it has none."
+    )
+    leaks: list[str] | None = Field(description="Choices, or the answer, that the injected steps state already.")
+    iterations: list[Attempt] = Field(description="Every attempt of the loop, in order.")
+    clip: ResultClip = Field(description="The clip.")
+    models: dict[Role, str] = Field(description="The model of each role, as provider:model.")
+    usage: Usage = Field(description="What all calls of this question cost.")
+    seconds: float = Field(description="Duration of the run in seconds.", ge=0)
+    warnings: list[str] = Field(description="Substitutions and failures that did not end the run.")
+
+
+RESULT_KEYS = tuple(Result.model_fields)
+CLIP_KEYS = tuple(ResultClip.__annotations__)
+
+
+def make_result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The result as a dict with the keys `RESULT_KEYS`, from the output of the graph.
+
+    Args:
+        output: the last state of the graph.
+        seconds: duration of the run.
+    """
+    found = {name: output.get(name) for name in RESULT_KEYS}
+    clip = {name: output["clip"][name] for name in CLIP_KEYS}
+    return {**found, "clip": clip, "seconds": seconds}

@@ -1,0 +1,181 @@
+"""What each role is asked, as data: one frozen dataclass a role.
+
+A request travels beside its prompt as plain JSON (`RoleRequest.fields`), so that a model that is code reads fields
+instead of prose. The JSON is part of the call ledger's key: a changed key or a changed default would pay again for
+every stored reply (tests/unit/test_ledger_keys.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from langchain_core.messages import BaseMessage
+
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.types import Reasoning, Role, Window
+
+_KINDS: dict[str, type["RoleRequest"]] = {}
+_OPTIONAL = {"optional": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleRequest:
+    """The common part of all requests. A subclass that sets `role` is found by that role.
+
+    Attributes:
+        schema: the JSON schema of the reply; None: plain text.
+    """
+
+    role: ClassVar[str] = ""
+    schema: Mapping[str, Any] | None = field(default=None, metadata=_OPTIONAL)
+
+    def __init_subclass__(cls) -> None:
+        """Registers the class under its role."""
+        if "role" in cls.__dict__:
+            _KINDS[cls.role] = cls
+
+    def fields(self) -> dict[str, Any]:
+        """The request as plain JSON; an optional field without a value is left out."""
+        found: dict[str, Any] = {"role": self.role}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, MediaRequest):
+                found |= value.fields()
+            elif value or not one.metadata.get("optional"):
+                found[one.name] = value
+        return found
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> "RoleRequest":
+        """The request of plain fields; fields that this class does not have are ignored."""
+        known = {one.name: given[one.name] for one in fields(cls) if one.name in given}
+        if "clip" in given and any(one.name == "media" for one in fields(cls)):
+            known["media"] = MediaRequest.parse(given)
+        return cls(**known)
+
+    @property
+    def closer_look(self) -> Sequence[Window]:
+        """The windows to look at more closely; empty: the whole clip only."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentRequest(RoleRequest):
+    """A request about a clip, whether the role sees the clip or not.
+
+    Attributes:
+        duration: length of the clip, seconds.
+        has_audio: whether anything can be heard.
+    """
+
+    duration: float = 0.0
+    has_audio: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRequest(AgentRequest):
+    """A request whose messages begin with the clip.
+
+    Attributes:
+        media: what is shown; None only in a request that another program made.
+        reuse: for each role, how many calls on this clip its model is sure to get; says how a call is paid for.
+    """
+
+    media: MediaRequest | None = None
+    reuse: Mapping[Role, int] | None = field(default=None, metadata=_OPTIONAL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorRequest(ClipRequest):
+    """Reasoning Generator (section 3.1): `looks` are the windows of each attempt, this one last."""
+
+    role: ClassVar[str] = "generator"
+    question: str = ""
+    choices: Sequence[str] = ()
+    iteration: int = 1
+    looks: Sequence[Sequence[Window]] = ((),)
+    samples: int = 48_000
+    reasoning: Reasoning | None = None
+    score: int | None = None
+    guidance: str | None = None
+
+    @property
+    def closer_look(self) -> Sequence[Window]:
+        """The windows of this attempt."""
+        return self.looks[-1] if self.looks else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummarizerRequest(AgentRequest):
+    """Summarizer (section 3.2): sees no media."""
+
+    role: ClassVar[str] = "summarizer"
+    question: str = ""
+    reasoning: Reasoning | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatorRequest(ClipRequest):
+    """Evaluator (section 3.2): sees the clip and the caption, neither question nor reasoning."""
+
+    role: ClassVar[str] = "evaluator"
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackRequest(AgentRequest):
+    """Feedback (section 3.2): the attempt that was scored, and where the attempts before it looked."""
+
+    role: ClassVar[str] = "feedback"
+    question: str = ""
+    choices: Sequence[str] = ()
+    looks: Sequence[Sequence[Window]] = ((),)
+    frames: int = 16
+    samples: int = 48_000
+    iteration: int = 1
+    reasoning: Reasoning | None = None
+    caption: str | None = None
+    score: int | None = None
+    critique: str | None = None
+    doubts: Sequence[Window] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRequest(ClipRequest):
+    """Target (section 3.3): `reasoning` is what is injected; None: zero-shot."""
+
+    role: ClassVar[str] = "target"
+    question: str = ""
+    choices: Sequence[str] = ()
+    reasoning: Reasoning | None = None
+    samples: int = 48_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescriberRequest(ClipRequest):
+    """Describer: writes down the sense `media.only` for models that cannot take it."""
+
+    role: ClassVar[str] = "describer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeRequest(RoleRequest):
+    """Judge of a benchmark: which choice a reply means, or whether it agrees with the reference answers."""
+
+    role: ClassVar[str] = "judge"
+    question: str = ""
+    reply: str = ""
+    answers: Sequence[str] = field(default=(), metadata=_OPTIONAL)
+    choices: Sequence[str] = field(default=(), metadata=_OPTIONAL)
+
+
+def parse_request(given: Mapping[str, Any]) -> RoleRequest:
+    """The typed request of plain fields; of an unknown role only the common part."""
+    kind = _KINDS.get(str(given.get("role")), ClipRequest)
+    return kind.parse(given)
+
+
+def request_of(messages: Sequence[BaseMessage]) -> RoleRequest:
+    """The request that the last message carries; an empty one where it carries none."""
+    given = messages[-1].additional_kwargs.get("request") if messages else None
+    return parse_request(given or {})

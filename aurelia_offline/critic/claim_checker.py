@@ -1,0 +1,92 @@
+"""Checks each claim of a caption against the evidence of the clip: supported, contradicted or unsure. No scoring."""
+
+from collections.abc import Callable, Sequence
+
+from aurelia_offline.critic.activity_checks import activity_facts
+from aurelia_offline.critic.base_checks import CheckResults, weighted_total
+from aurelia_offline.critic.caption_text import CLIP_END
+from aurelia_offline.critic.claims import Claim
+from aurelia_offline.critic.matching import Fact
+from aurelia_offline.critic.picture_checks import PictureChecks
+
+_MISSED_WEIGHT = 1.6
+
+
+class ClaimChecker(PictureChecks):
+    """Checks the claims of one caption against the evidence of one clip."""
+
+    def check(self, claims: Sequence[Claim]) -> CheckResults:
+        """Check all claims; the sounds and motions of one sentence are matched to different events."""
+        for number in sorted({claim.sentence for claim in claims}):
+            own = [claim for claim in claims if claim.sentence == number]
+            self._events([claim for claim in own if claim.kind == "sound" and not claim.negated], "sound")
+            self._events([claim for claim in own if claim.kind == "motion" and not claim.negated], "motion")
+            for claim in own:
+                self.results.topics.add(claim.kind)
+                handler = self._handlers().get(claim.kind)
+                if handler is not None:
+                    handler(claim)
+        return self.results
+
+    def _handlers(self) -> dict[str, Callable[[Claim], None]]:
+        return {
+            "sound": self._no_sound,
+            "motion": self._no_motion,
+            "sound_count": self._sound_count,
+            "motion_count": self._motion_count,
+            "rank": self._rank,
+            "compare": self._compare,
+            "order": self._order,
+            "silence": self._silence,
+            "tempo": self._tempo,
+            "background": self._background,
+            "colour": self._colour,
+            "cut": self._cut,
+            "flash": self._flash,
+            "sync": self._sync,
+            "duration": self._duration,
+        }
+
+    def _events(self, claims: list[Claim], topic: str) -> None:
+        """Match the descriptions of one sentence to events, one to one, with the best total fit."""
+        claims = [claim for claim in claims if not (topic == "sound" and self.is_track_unclear(claim.about))]
+        film = self.textured_activity
+        if film is not None and topic == "motion":
+            self.results.facts += [fact for claim in claims for fact in activity_facts(claim.about, film)]
+            return
+        if not claims:
+            return
+        from scipy.optimize import linear_sum_assignment
+
+        fits = [self.score_events(claim.about, topic) for claim in claims]
+        count = max((len(row) for row in fits), default=0)
+        used = self.results.motions
+        if topic == "sound":
+            used = self.results.sounds
+        if not count:
+            self.results.facts += [self._missed(claim, topic) for claim in claims]
+            return
+        cost = [
+            [-weighted_total(row[event]) + 0.01 * event if event < len(row) else 9.0 for event in range(count)]
+            for row in fits
+        ]
+        rows, columns = linear_sum_assignment([*map(list, cost)])
+        matched = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+        for index, claim in enumerate(claims):
+            event = matched.get(index)
+            facts = None
+            if event is not None and event < len(fits[index]):
+                facts = fits[index][event]
+            if facts is None or (facts and weighted_total(facts) <= -0.9 and facts[0].verdict <= -0.9):
+                self.results.facts.append(self._missed(claim, topic))
+                continue
+            used.add(event or 0)
+            self.results.facts += facts or [Fact(0.6, 0.5, claim.clause)]
+
+    def _missed(self, claim: Claim, topic: str) -> Fact:
+        spans = claim.about.spans
+        window = None
+        if spans:
+            start, end = spans[0]
+            window = (start, end if end is not None and end < CLIP_END else start + 0.3)
+        return Fact(-1.0, _MISSED_WEIGHT, claim.clause, f"no such {topic}", window)
