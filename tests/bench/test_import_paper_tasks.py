@@ -101,7 +101,7 @@ def test_a_table_in_csv_says_the_same_as_in_json(tmp_path: Path) -> None:
             "start",
         ),
         ("geoiq", {"video": "v.mp4", "question": "x", "answer": "\ud800"}, "unicode"),
-        ("avmeme", {"video": "v.mp4", "choice_1": "a", "choice_3": "b", "choice_2": ""}, "an empty choice stands"),
+        ("avmeme", {"video": "v.mp4", "choice_1": "a", "choice_3": "b", "choice_2": ""}, "an empty choice column precedes"),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c"], "answer": "A"}, "four different audio files"),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c", "a"], "answer": "A"}, "four different audio files"),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c", "d"], "answer": "5"}, "not one of the 4 choices"),
