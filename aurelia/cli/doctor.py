@@ -68,19 +68,19 @@ def _examine_profile(name: str, desk: ModelClient | None) -> dict[str, Any]:
 def _missing_requirements(spec: str) -> list[str]:
     """What has to be there before the model `spec` can be asked."""
     from aurelia_core.models.capabilities import missing_requirements
-    from aurelia_core.models.registry import providers
+    from aurelia_core.models.registry import known_providers
 
     provider = spec.partition(":")[0]
-    if provider not in providers():
+    if provider not in known_providers():
         return [f"a provider named {provider!r}"]
     needed = ("numpy", "scipy", "librosa", "av") if provider == "offline" else ()
     lacks = [f"the package {name}" for name in needed if _installed_version(name) is None] + missing_requirements(
         provider
     )
     if provider == "transformers" and _installed_version("huggingface_hub"):
-        from aurelia_core.models.local.weights import lacking_weights
+        from aurelia_core.models.local.weights import missing_weights
 
-        lacks += lacking_weights(spec.partition(":")[2])
+        lacks += missing_weights(spec.partition(":")[2])
     return lacks
 
 

@@ -35,6 +35,6 @@ class ClipModel:
 _DEFAULT = ClipModel()
 
 
-def clip_model(model: BaseChatModel) -> ClipModel:
+def as_clip_model(model: BaseChatModel) -> ClipModel:
     """The model as a `ClipModel`; a plain LangChain chat model gets the defaults."""
     return model if isinstance(model, ClipModel) else _DEFAULT

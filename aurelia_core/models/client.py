@@ -13,13 +13,13 @@ from langchain_core.messages import AIMessage, AnyMessage
 
 from aurelia_core.errors import InputError, ModelError, ReplyError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.base import ClipModel, clip_model
+from aurelia_core.models.base import ClipModel, as_clip_model
 from aurelia_core.models.call_ledger import CallLedger, ModelCall
 from aurelia_core.models.call_ledger import LedgerReply as Paid
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import RequestMessage, compose_messages
 from aurelia_core.models.registry import Provider, make_model, model_display_name
-from aurelia_core.models.registry import providers as known_providers
+from aurelia_core.models.registry import known_providers as known_providers
 from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import RoleRequest
@@ -28,7 +28,7 @@ from aurelia_core.types import NO_USAGE, Role, Sense, Usage, add_usage
 
 _Reply = TypeVar("_Reply", bound=ModelReply)
 _Value = TypeVar("_Value")
-ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
+_ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class ModelClient:
         """
         model_ids = [model_id for _, model_id in asked]
         for role, model_id in asked:
-            self._adapter(model_id).check_clip(media, sees_clip=role in ROLES_WITH_CLIP)
+            self._adapter(model_id).check_clip(media, sees_clip=role in _ROLES_WITH_CLIP)
         if describer:
             for sense in self.missing_modalities(asked, media):
                 self._check_describer(describer, sense, media)
@@ -168,13 +168,13 @@ class ModelClient:
         """
         missing: set[Sense] = set()
         for role, model_id in asked:
-            if role in ROLES_WITH_CLIP:
+            if role in _ROLES_WITH_CLIP:
                 missing.update(self._adapter(model_id).missing_modalities(media))
         senses: tuple[Sense, ...] = ("sound", "picture")
         return [sense for sense in senses if sense in missing]
 
     def _adapter(self, model_id: str) -> ClipModel:
-        return clip_model(self.model(model_id))
+        return as_clip_model(self.model(model_id))
 
     def _check_describer(self, describer: str, sense: Sense, media: MediaRequest) -> None:
         if describer.startswith("offline:"):

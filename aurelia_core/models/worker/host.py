@@ -18,7 +18,7 @@ import sys
 import traceback
 from typing import Any
 
-PROTOCOL = 1
+_PROTOCOL_VERSION = 1
 
 
 class ScriptHost:
@@ -53,7 +53,7 @@ class ScriptHost:
 
     def _health(self, message: dict[str, Any]) -> Any:
         version = ".".join(map(str, sys.version_info[:3]))
-        return {"protocol": PROTOCOL, "python": version, "loaded": self._loaded}
+        return {"protocol": _PROTOCOL_VERSION, "python": version, "loaded": self._loaded}
 
     def _answer(self, message: dict[str, Any]) -> str:
         self._must_be_loaded()

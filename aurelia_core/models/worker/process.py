@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from aurelia_core.errors import ModelError
 
-PROTOCOL = 1
+_PROTOCOL_VERSION = 1
 _WATCH_SECONDS = 1.0
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
@@ -112,10 +112,10 @@ class WorkerProcess:
         except ModelError:
             self.stop()
             raise
-        if found["protocol"] != PROTOCOL:
+        if found["protocol"] != _PROTOCOL_VERSION:
             self.stop()
             raise ModelError(
-                f"{self._name} speaks protocol {found['protocol']}, not {PROTOCOL}: use our worker_host.py."
+                f"{self._name} speaks protocol {found['protocol']}, not {_PROTOCOL_VERSION}: use our worker_host.py."
             )
 
     def _exchange(self, operation: str, seconds: float, fields: dict[str, Any]) -> Any:
