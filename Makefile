@@ -1,6 +1,7 @@
 # make demo   watch AURELIA answer a question about a clip, without any key
 # make check  lint, types, the import law, unit and graph tests: a minute and a half on two cores
 # make test   all checks and all tests
+# make docs   the documentation as pages in build/site; a dead link or anchor fails
 # make live   the tests that need your keys, weights or server; each says what it lacks (tests/live/README.md)
 # make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
@@ -17,7 +18,7 @@ DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo lint check test effect live bench attack lock audit pictures constraints clean
+.PHONY: demo docs lint check test effect live bench attack lock audit pictures constraints clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -37,7 +38,10 @@ lint: $(READY)
 check: lint
 	$(BIN)/pytest tests/unit tests/graph -m 'not slow' --numprocesses auto --dist worksteal
 
-test: lint
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+
+test: lint docs
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 live: $(READY)

@@ -3,9 +3,11 @@
 Ask a question about a clip; the default settings need no key:
 
     >>> import aurelia
-    >>> result = aurelia.ask_sync("What is heard?", video="clip.mp4")
-    >>> result.score
-    10
+    >>> result = aurelia.ask_sync("How many sounds are heard?", video="clip.mp4")
+    >>> result.answer
+    '2'
+    >>> [step["step"] for step in result.best["steps"]]  # doctest: +ELLIPSIS
+    ['Find out what can be heard in the clip: ...
 
 In asynchronous code use `await ask(...)`, or `stream(...)` for the events of the run. Models and settings are fields
 of `Context`; presets of both are profiles:

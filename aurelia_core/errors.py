@@ -1,7 +1,7 @@
-"""Every error that a user may meet: what failed, on which input, and what to do next.
+"""The errors that a user can see. A message says what failed, on which input, and what to do next.
 
-Messages carry no absolute path and no key. `exit_status` is what the command line ends with: 2 for a user's mistake, 3
-for a model or provider that failed.
+Messages contain no absolute path and no API key. `exit_status` is the exit status of the command line: 2 for a user's
+mistake, 3 for a failure of a model or provider.
 """
 
 from typing import TYPE_CHECKING
@@ -13,41 +13,41 @@ if TYPE_CHECKING:
 
 
 class AureliaError(RuntimeError):
-    """The base of all errors of this project (a RuntimeError, so that a LangGraph server shows its message)."""
+    """Base class of all errors of this project (a RuntimeError: a LangGraph server shows its message)."""
 
     exit_status = 3
 
-    def __init__(self, *said: object) -> None:
-        """Whatever is quoted in the message is legible, and holds none of this process's keys."""
-        super().__init__(*map(sanitize_json, said))
+    def __init__(self, *message: object) -> None:
+        """Remove control characters and this process's keys from the message."""
+        super().__init__(*map(sanitize_json, message))
 
 
 class InputError(AureliaError):
-    """A question, choice, setting, profile or model name that cannot be used."""
+    """A question, choice, setting, profile or model name is not usable."""
 
     exit_status = 2
 
 
 class SettingsError(InputError):
-    """A key or a model's name that the provider refuses: no other question would fare better."""
+    """The provider refuses the key or the model name: every other question would fail in the same way."""
 
 
 class MediaError(InputError):
-    """A clip that may not be read, cannot be decoded, or is not what its container promises."""
+    """A clip may not be read, cannot be decoded, or differs from what its container declares."""
 
 
 class StorageError(AureliaError):
-    """A file that this program keeps and can no longer read or write: what is paid for next could not be kept."""
+    """A file of this program (ledger, threads, cache) cannot be read or written, so no paid result could be saved."""
 
 
 class ModelError(AureliaError):
-    """A model or provider that did not answer.
+    """A model or provider did not answer.
 
     Attributes:
         transient: whether the same call may succeed later (the ledger retries these).
-        retry_after: seconds the provider asked to wait, or None.
-        status: the HTTP status that it answered with, or None.
-        usage: what was spent before it failed, or None.
+        retry_after: seconds to wait as requested by the provider, or None.
+        status: the HTTP status of the response, or None.
+        usage: the usage billed before the failure, or None.
     """
 
     def __init__(
@@ -61,4 +61,4 @@ class ModelError(AureliaError):
 
 
 class ReplyError(ModelError):
-    """A reply that does not satisfy its schema, also after it was asked for again."""
+    """A reply does not satisfy its schema, even after one more request."""

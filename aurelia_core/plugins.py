@@ -1,7 +1,7 @@
-"""What installed packages add to the project, by entry points: providers, targets, data sets and commands.
+"""Plug-ins: installed packages add providers, targets, data sets and commands by entry points.
 
-A package names what it adds in its own `pyproject.toml` (docs/extending.md has an example of each). The offline
-package is added in the same way. Nothing is imported before it is asked for.
+A package declares its entry points in its own `pyproject.toml`; docs/extending.md has an example of each. The offline
+package is added in the same way. An entry point is imported on first use.
 """
 
 from functools import cache
@@ -21,22 +21,23 @@ def entry_points(group: EntryPointGroup) -> dict[str, metadata.EntryPoint]:
         InputError: two installed packages claim the same name.
     """
     found: dict[str, metadata.EntryPoint] = {}
-    for entry in sorted(metadata.entry_points(group=group), key=lambda one: one.name):
+    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: entry.name):
         other = found.get(entry.name)
         if other is not None and other.value != entry.value:
             raise InputError(
-                f"Two installed packages add {entry.name!r} to {group} ({other.value} and {entry.value}): uninstall one."
+                f"Two installed packages add {entry.name!r} to {group} ({other.value} and {entry.value}):"
+                " uninstall one."
             )
         found[entry.name] = entry
     return found
 
 
 def load_entry_point(group: EntryPointGroup, name: str) -> Any:
-    """The object that the entry point `name` of a group stands for.
+    """The object of the entry point `name` of a group.
 
     Raises:
-        InputError: the package cannot be imported, or has no such object; the message names the package.
-        ModuleNotFoundError: a package that the plug-in itself needs is missing.
+        InputError: the package cannot be imported or lacks the object; the message names the package.
+        ModuleNotFoundError: a dependency of the plug-in is missing.
     """
     entry = entry_points(group)[name]
     try:
@@ -44,11 +45,13 @@ def load_entry_point(group: EntryPointGroup, name: str) -> Any:
     except ModuleNotFoundError as fault:
         if fault.name and not entry.module.startswith(fault.name):
             raise
-        raise InputError(_broken(group, entry, str(fault))) from None
+        raise InputError(_import_failure(group, entry, str(fault))) from None
     except Exception as fault:
-        raise InputError(_broken(group, entry, f"{type(fault).__name__}: {fault}")) from fault
+        raise InputError(_import_failure(group, entry, f"{type(fault).__name__}: {fault}")) from fault
 
 
-def _broken(group: EntryPointGroup, entry: metadata.EntryPoint, fault: str) -> str:
-    package = entry.dist.name if entry.dist else entry.module
+def _import_failure(group: EntryPointGroup, entry: metadata.EntryPoint, fault: str) -> str:
+    package = entry.module
+    if entry.dist:
+        package = entry.dist.name
     return f"The package {package!r} adds {entry.name!r} to {group}, but it cannot be imported ({fault})."

@@ -1,7 +1,4 @@
-"""The complaints of SQLite and of the system about a file that is kept, as one error that names it and what to do.
-
-It opens nothing.
-"""
+"""Errors of SQLite and of the operating system about a stored file, turned into one `StorageError` with a remedy."""
 
 import json
 import sqlite3
@@ -12,45 +9,48 @@ from typing import Any
 
 from aurelia_core.errors import StorageError
 
-_GARBLED = "Could not decode to UTF-8"
+_INVALID_TEXT = "Could not decode to UTF-8"
 
 
 @contextmanager
 def storage_errors(path: Path, what: str, damaged: str) -> Iterator[None]:
-    """What is done within with a file of ours is done, or told as an error of ours.
+    """Turn errors inside the block into a `StorageError`.
 
     Args:
-        path: the file, of which messages show the name alone.
-        what: what it is, for messages.
-        damaged: what to do when its content cannot be read.
+        path: the file; messages show only its name.
+        what: what the file is, for messages ("The call ledger").
+        damaged: the remedy when its content cannot be read.
 
     Raises:
-        StorageError: the file cannot be read or written (its disk is full, its folder is closed), or is damaged.
+        StorageError: the file cannot be read or written (full disk, missing permission), or is damaged.
     """
     try:
         yield
-    # What is stored as JSON and no longer is any raises a ValueError.
+    # Stored JSON that is damaged raises a ValueError.
     except (sqlite3.Error, OSError, ValueError) as fault:
         raise as_storage_error(fault, path, what, damaged) from None
 
 
 def as_storage_error(fault: Exception, path: Path, what: str, damaged: str) -> StorageError:
-    """The error for what SQLite, the system or a reader said of a file of ours; arguments as those of `usable`."""
-    if str(fault).startswith(_GARBLED):
-        # SQLite's sentence goes on with the text itself.
+    """The error for a fault of SQLite, the operating system or a reader; arguments as in `storage_errors`."""
+    if str(fault).startswith(_INVALID_TEXT):
+        # SQLite's message quotes the stored text: leave it out.
         return StorageError(f"{what} {path.name!r} is damaged (a text in it cannot be read): {damaged}.")
     if isinstance(fault, sqlite3.OperationalError | OSError):
-        said = (fault.strerror if isinstance(fault, OSError) else str(fault)) or type(fault).__name__
+        reason = str(fault)
+        if isinstance(fault, OSError):
+            # An OSError's own text contains the absolute path.
+            reason = fault.strerror or ""
         remedy = "make room on its disk, and check that it may be written"
-        return StorageError(f"{what} {path.name!r} cannot be used ({said}): {remedy}.")
-    return StorageError(f"{what} {path.name!r} is damaged ({_short(fault)}): {damaged}.")
+        return StorageError(f"{what} {path.name!r} cannot be used ({reason or type(fault).__name__}): {remedy}.")
+    return StorageError(f"{what} {path.name!r} is damaged ({_first_line(fault)}): {damaged}.")
 
 
 def parse_stored_json(text: Any) -> Any:
-    """What a column of ours holds as JSON.
+    """The value of a JSON column.
 
     Raises:
-        ValueError: it is no JSON any more, or nothing at all, which a damaged row can hold where none may be.
+        ValueError: the text is no JSON, or missing (a damaged row can hold NULL in a NOT NULL column).
     """
     if not isinstance(text, str):
         raise ValueError("a text in it is missing")
@@ -58,16 +58,16 @@ def parse_stored_json(text: Any) -> Any:
 
 
 def check_integrity(connection: sqlite3.Connection) -> None:
-    """Has SQLite look through the file: a damaged index may hide what is stored, and no reading would tell.
+    """Check the whole file: a damaged index can hide rows without any error when they are read.
 
     Raises:
-        sqlite3.Error, ValueError: it is damaged.
+        sqlite3.Error, ValueError: the file is damaged.
     """
-    (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if said != "ok":
-        raise ValueError(str(said).splitlines()[-1])
+    (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        raise ValueError(str(result).splitlines()[-1])
 
 
-def _short(fault: Exception) -> str:
-    """The first line of what it says; more of it may repeat what is stored."""
+def _first_line(fault: Exception) -> str:
+    """The first line of a fault's message; further lines may quote stored text."""
     return next(iter(str(fault).splitlines()), type(fault).__name__)[:100]

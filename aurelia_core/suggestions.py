@@ -1,4 +1,4 @@
-"""Names that nobody knows: which of the known ones was probably meant. It guesses for the message only."""
+"""Suggestions for unknown names, for error messages only."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -8,22 +8,24 @@ from aurelia_core.errors import InputError
 
 
 def suggest_name(name: str, known: Iterable[str]) -> str:
-    """What to say of an unknown name: the known one that is nearest, or all of them."""
+    """The end of an error message for an unknown name: the closest known name, or all known names."""
     names = list(known)
     close = get_close_matches(name.casefold(), names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there are {', '.join(names)}"
 
 
 def reject_unknown_names(values: Mapping[str, Any], known: Iterable[str], what: str) -> None:
-    """Refuses what would be dropped unseen.
+    """Refuse unknown names, which would otherwise be ignored without a message.
 
     Args:
-        values: what was given.
-        known: the names that may be given.
-        what: what the names are of, for the message ("a question").
+        values: the values by name.
+        known: the allowed names.
+        what: what the names belong to, for the message ("A question").
 
     Raises:
-        InputError: a name is unknown; the message says which, and the nearest known one.
+        InputError: a name is unknown; the message contains it and the closest known name.
     """
     names = list(known)
     for name in values:

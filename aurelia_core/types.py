@@ -9,21 +9,22 @@ Role = str
 """Who is asked: generator, summarizer, evaluator, feedback, target, or an agent that was added to the graph."""
 Sense = Literal["sound", "picture"]
 Span = tuple[float, float]
-"""A stretch of the clip as (start, end), in seconds from its start."""
+"""Part of a clip as (start, end), in seconds from its start."""
 
 
 class Window(TypedDict):
-    """A stretch of the clip, in seconds from its start, start < end."""
+    """Part of a clip, in seconds from its start, start < end."""
 
     start: float
     end: float
 
 
 class MediaRef(TypedDict):
-    """A media file by content: `id` is the SHA-256 (hex) of the file; what is null does not apply.
+    """A media file, identified by its content: `id` is the SHA-256 (hex) of the file.
 
-    `duration` is the picture's for a video and the sound's for an audio file; seconds, pixels, frames a second.
-    `audio_seconds` is the length of the sound, which may differ from the picture's.
+    `duration` is the length of the video, or of the sound of an audio file, in seconds. `audio_seconds` is the length
+    of the sound, which can differ. `width` and `height` are in pixels, `fps` in frames a second. A field that does not
+    apply is null.
     """
 
     id: str
@@ -55,10 +56,10 @@ class Reasoning(TypedDict):
 
 
 class Usage(TypedDict):
-    """What calls cost; `cost_usd` is null when the price of a call is not known.
+    """Usage and cost of model calls; `cost_usd` is null when the price of a call is unknown.
 
-    `calls` counts the replies that were billed, also those that were then refused and asked for again.
-    `cached_tokens` are those of `input_tokens` that the provider had in its cache.
+    `calls` counts the billed replies, rejected replies included. `cached_tokens` is the part of `input_tokens` that
+    was in the provider's cache.
     """
 
     calls: int
@@ -80,15 +81,17 @@ NO_USAGE: Usage = {
 
 
 def add_usage(total: Usage | None, more: Usage | None) -> Usage:
-    """The sum of two bills; an unknown price makes the sum's unknown. `more` None starts a new bill."""
+    """The sum of two usages; one unknown cost makes the sum's cost unknown. `more` None starts again at zero."""
     if total is None or more is None:
         return more or NO_USAGE
-    known = total["cost_usd"] is not None and more["cost_usd"] is not None
+    cost = None
+    if total["cost_usd"] is not None and more["cost_usd"] is not None:
+        cost = total["cost_usd"] + more["cost_usd"]
     return {
         "calls": total["calls"] + more["calls"],
         "input_tokens": total["input_tokens"] + more["input_tokens"],
         "cached_tokens": total["cached_tokens"] + more["cached_tokens"],
         "output_tokens": total["output_tokens"] + more["output_tokens"],
-        "cost_usd": (total["cost_usd"] or 0.0) + (more["cost_usd"] or 0.0) if known else None,
+        "cost_usd": cost,
         "media_uploads": total["media_uploads"] + more["media_uploads"],
     }

@@ -1,1 +1,1 @@
-"""The procedural world: scenes whose every sound and movement is known, rendered to real clips."""
+"""Agents that need no key, and the mini world: rendered clips with known content, with a small trained target."""

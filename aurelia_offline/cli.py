@@ -1,4 +1,4 @@
-"""The commands under `aurelia mini`: thin skins over `aurelia_offline`. Progress goes to stderr, results to stdout."""
+"""The commands under `aurelia mini`. Progress goes to stderr, results to stdout."""
 
 import sys
 from pathlib import Path
@@ -8,20 +8,22 @@ import typer
 
 from aurelia.cli.options import DebugOption
 
-app = typer.Typer(no_args_is_help=True, help="The mini world: render it, train its target, measure what the loop does.")
+app = typer.Typer(
+    no_args_is_help=True, help="The mini world: render clips, train the mini target, measure what the loop does."
+)
 
-Questions = Annotated[int, typer.Option(min=1, help="How many questions.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the draw of the questions.")]
+Questions = Annotated[int, typer.Option(min=1, help="Number of questions.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed for the choice of the questions.")]
 First = Annotated[int, typer.Option(min=0, help="Seed of the first clip: from 0 for tests, from 500000 for decisions.")]
-Each = Annotated[int, typer.Option(min=1, max=20, help="Questions a clip.")]
+Each = Annotated[int, typer.Option(min=1, max=20, help="Questions for each clip.")]
 
 
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the checkpoint into.")],
-    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 60.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and clips.")] = 0,
-    cores: Annotated[int, typer.Option(min=1, max=64, help="Processes at once.")] = 2,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Duration of the training.")] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and clips.")] = 0,
+    cores: Annotated[int, typer.Option(min=1, max=64, help="Number of processes.")] = 2,
     debug: DebugOption = False,
 ) -> None:
     """Train the mini target from scratch, on clips that never repeat."""
@@ -38,61 +40,69 @@ def render(
     seed: Seed = 0,
     first: First = 0,
     each: Each = 4,
-    dances: Annotated[int, typer.Option(min=0, help="Dances with four tracks each (DM-Match), behind the others.")] = 0,
-    talks: Annotated[int, typer.Option(min=0, help="Follow-ups on a dialogue, behind the others.")] = 0,
+    dances: Annotated[int, typer.Option(min=0, help="Added dances with four tracks each (DM-Match).")] = 0,
+    talks: Annotated[int, typer.Option(min=0, help="Added follow-ups on a dialogue.")] = 0,
     debug: DebugOption = False,
 ) -> None:
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
     from aurelia_offline.world.benchmark import write_benchmark
 
-    made = write_benchmark(out, questions, seed, first, each, _print_progress, dances, talks)
-    where = f"{made.file.name}, media in {made.media.name}"
-    sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {where}\n")
+    benchmark = write_benchmark(out, questions, seed, first, each, _print_progress, dances, talks)
+    where = f"{benchmark.file.name}, media in {benchmark.media.name}"
+    sys.stdout.write(f"{benchmark.questions} questions on {benchmark.clips} clips: {where}\n")
 
 
 @app.command()
 def study(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, runs and tables; gone on with.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for clips, runs and tables; an existing study is resumed.")
+    ],
     questions: Questions = 1000,
     target: Annotated[str, typer.Option(metavar="PROVIDER:MODEL", help="The target.")] = "transformers:mini",
     seed: Seed = 0,
-    controlled: Annotated[int, typer.Option(min=1, help="Questions that the controls are asked on.")] = 500,
-    ablated: Annotated[int, typer.Option(min=0, help="Questions of the tables over T and tau (0: none).")] = 200,
-    reliant: Annotated[int, typer.Option(min=0, help="Questions of the table of senses (0: none).")] = 200,
+    controlled: Annotated[int, typer.Option(min=1, help="Questions for the controls.")] = 500,
+    ablated: Annotated[int, typer.Option(min=0, help="Questions for the tables over T and tau (0: no tables).")] = 200,
+    reliant: Annotated[
+        int, typer.Option(min=0, help="Questions for the table of modality reliance (0: no table).")
+    ] = 200,
     first: First = 0,
-    mixed: Annotated[int, typer.Option(min=0, help="Questions of the table of mixed agents (0: none).")] = 96,
-    talks: Annotated[int, typer.Option(min=0, help="Follow-ups on a dialogue, beside the questions.")] = 0,
+    mixed: Annotated[int, typer.Option(min=0, help="Questions for the table of mixed agents (0: no table).")] = 96,
+    talks: Annotated[int, typer.Option(min=0, help="Added follow-ups on a dialogue.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: DebugOption = False,
 ) -> None:
-    """Measure what the loop does for a target: every arm and control through the real graph, as Markdown tables."""
+    """Measure what the loop does for a target: every condition with the real graph, as Markdown tables."""
     import asyncio
 
     from aurelia_offline.study.loops import StudySettings
     from aurelia_offline.study.study import run_study
 
-    how = StudySettings(
+    settings = StudySettings(
         out, questions, target, seed, concurrency, _print_progress, ablated, reliant, first, controlled, mixed, talks
     )
-    sys.stdout.write(asyncio.run(run_study(how)))
+    sys.stdout.write(asyncio.run(run_study(settings)))
 
 
 @app.command()
 def recovery(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for clips, runs and the table; gone on with.")],
-    clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 100,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for clips, runs and the table; an existing study is resumed.")
+    ],
+    clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 100,
     first: First = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: DebugOption = False,
 ) -> None:
-    """Plant a wrong fact in the first attempt: how often does the loop notice it, and mend it?"""
+    """Plant a wrong fact in the first attempt, and measure how often the loop notices and corrects it."""
     import asyncio
 
     from aurelia_offline.study.error_recovery import run_recovery
     from aurelia_offline.study.loops import StudySettings
 
-    how = StudySettings(out, clips, "offline:measure", concurrency=concurrency, tell=_print_progress, first=first)
-    sys.stdout.write(asyncio.run(run_recovery(how)))
+    settings = StudySettings(
+        out, clips, "offline:measure", first=first, concurrency=concurrency, progress=_print_progress
+    )
+    sys.stdout.write(asyncio.run(run_recovery(settings)))
 
 
 @app.command()
@@ -102,20 +112,18 @@ def card(
     first: First = 0,
     debug: DebugOption = False,
 ) -> None:
-    """Ask checkpoints in every way and with every control, straight from the scenes, as the model card shows it.
+    """Measure checkpoints in every prompt mode and control, directly from the scenes, for the model card.
 
-    Of several, for instance of several seeds, it shows the spread.
+    For several checkpoints, for example of several seeds, it prints the spread.
     """
     from aurelia_offline.training.evaluate import draw_items
-    from aurelia_offline.training.model_card import accuracy_table, list_gains, measure_checkpoint, spread_table
+    from aurelia_offline.training.model_card import card_table, list_gains, measure_checkpoint, spread_table
 
     known = draw_items(questions, first)
     found = [measure_checkpoint(folder, questions, first, _print_progress) for folder in folders]
     several = len(found) > 1
     sys.stdout.write(
-        f"{spread_table(found)}\n"
-        if several
-        else f"{accuracy_table(known, found[0])}\n\n{list_gains(known, found[0])}\n"
+        f"{spread_table(found)}\n" if several else f"{card_table(known, found[0])}\n\n{list_gains(known, found[0])}\n"
     )
 
 

@@ -1,7 +1,7 @@
-"""`make demo`: renders a clip with a known truth and asks a question that one look at it cannot answer.
+"""`make demo`: renders a clip with known content and asks a question that one look cannot answer.
 
-The clip is ten seconds long, so one look of the offline profile hears nothing above 2.4 kHz: the soft high tone at the
-right is missed at first, and found when the evaluator's score has sent the generator back.
+The clip is ten seconds long, so one look of the offline profile covers frequencies up to 2.4 kHz. The first attempt
+misses the soft high tone at the right. The evaluator scores it low, and the next attempt finds the tone.
 """
 
 import shlex
@@ -34,23 +34,23 @@ SCENE = {
 QUESTION = "On which side is the shape that moves while the highest sound is heard?"
 CHOICES = ("left", "middle", "right")
 MINI_CLIP_SEED = 500_011
-"""Seed of the clip that the learned target is asked about."""
+"""Seed of the clip for the learned target."""
 MINI_QUESTION = "At which spot is the instrument to the left of the instrument after the loudest instrument?"
 
 
 def run_demo() -> None:
-    """Renders two clips into the folder named on the command line, and asks the measuring and the learned target."""
+    """Render two clips into the folder given on the command line, and ask the measuring and the learned target."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo")
     folder.mkdir(parents=True, exist_ok=True)
     clip = folder / "three-shapes.mp4"
     if not clip.exists():
         write_scene(parse_scene(SCENE), clip)
     _run_ask(clip, QUESTION, CHOICES)
-    learned = folder / "mini-mini_world.mp4"
+    learned = folder / "mini-world.mp4"
     if not learned.exists():
         write_scene(mini_world.clip_scene(mini_world.draw_clip(MINI_CLIP_SEED, odd=0)), learned)
     asked = parse_stage_question(MINI_QUESTION)
-    sys.stderr.write("\nThe same loop around a small learned model, on a clip of its own world:\n\n")
+    sys.stderr.write("\nThe same loop with a small learned model as target, on a clip of the mini world:\n\n")
     _run_ask(
         learned, MINI_QUESTION, tuple(answer_options(asked)) if asked else (), "--model", "target=transformers:mini"
     )

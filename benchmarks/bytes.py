@@ -54,7 +54,7 @@ def question(home: Path, clip: Path, spec: str) -> dict[str, Any]:
     """One question whose attempts are never accepted, `spec` in every role, without the zero-shot answer."""
     context = make_context({**dict.fromkeys(ROLES, spec), "threshold": 10, "max_iterations": ATTEMPTS,
                             "compare": False, "unsupported_modality": "evidence"})  # fmt: skip
-    desk = ModelClient(Settings(home=home, any_file=True))
+    desk = ModelClient(Settings(home=home, allow_any_file=True))
     try:
         asked: Any = {"video": str(clip), "question": "Which sound is the loudest?"}
         return asyncio.run(answer_question(asked, context, client=desk))
@@ -115,7 +115,7 @@ def google(folder: Path, clip: Path) -> None:
         server.close()
         if server.refused or len(result["iterations"]) != ATTEMPTS:
             raise RuntimeError(f"the question failed: {server.refused or result['warnings']}")
-        sound = wav(ClipStore(Settings(home=folder / "google", any_file=True)), clip)
+        sound = wav(ClipStore(Settings(home=folder / "google", allow_any_file=True)), clip)
         again = replay(server, clip, sound, inline=False)
         inline = replay(server, clip, sound, inline=True)
     size, ours = clip.stat().st_size, server.received

@@ -33,7 +33,7 @@ CLIP_BYTES = 10_000_000
 
 async def node_cost(folder: Path, clip: Path, rounds: int = 6) -> None:
     """Milliseconds that graph, prompts, state, checkpoints and ledger add to each node, against the bare model."""
-    settings = Settings(home=folder / "home", any_file=True)
+    settings = Settings(home=folder / "home", allow_any_file=True)
     store = ClipStore(settings)
     model = scripted(evaluator=[verdict(3)])
     desk = ModelClient(settings, store=store, providers={"scripted": lambda name, store: model})
@@ -69,7 +69,7 @@ async def sizes(folder: Path, clip: Path, iterations: int) -> None:
     """Growth of a checkpoint per iteration and size of a question's trace, offline profile, never accepted."""
     never = scripted(evaluator=[verdict(3, justification="The clip holds something else near 1.0 s. " * 8)])
     desk = ModelClient(
-        Settings(home=folder / "offline", any_file=True), providers={"stubborn": lambda name, store: never}
+        Settings(home=folder / "offline", allow_any_file=True), providers={"stubborn": lambda name, store: never}
     )
     saver = InMemorySaver()
     graph = build_graph(client=desk, checkpointer=saver)

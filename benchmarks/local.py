@@ -149,7 +149,7 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     engine = local_load.load_engine(found, here)
     engine.prefixes.clear()
     engine.reuses = reuse
-    settings = Settings(home=folder, any_file=True)
+    settings = Settings(home=folder, allow_any_file=True)
     desk = ModelClient(
         settings, providers={"played": lambda name, store: Played(weights=found, here=here, store=store, meter=meter)}
     )

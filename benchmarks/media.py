@@ -125,13 +125,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         write_scene(parse_scene(SCENE), clip)
-        store = ClipStore(Settings(home=Path(folder) / "home", any_file=True))
+        store = ClipStore(Settings(home=Path(folder) / "home", allow_any_file=True))
         with measured() as first:
             ref = question(store, clip)
-        decodes = store.decodes
+        decodes = store.decode_count
         with measured() as second:
             question(store, clip, shift=0.7)
-        again = store.decodes - decodes
+        again = store.decode_count - decodes
         fresh = ClipStore(store.settings)
         with measured() as restarted:
             question(fresh, clip, shift=1.3)
@@ -142,7 +142,7 @@ def main() -> None:
     print(f"  this store, first question        {first.cpu:9.2f} s CPU {first.wall:8.2f} s wall  {decodes} decodings")
     print(f"  this store, second question       {second.cpu:9.2f} s CPU {second.wall:8.2f} s wall  {again} decodings")
     print(f"  this store, after a restart       {restarted.cpu:9.2f} s CPU {restarted.wall:8.2f} s wall", end="")
-    print(f"  {fresh.decodes} decodings")
+    print(f"  {fresh.decode_count} decodings")
     print(
         f"  baseline: SSIM of every frame pair {per_call * CALLS:8.1f} s CPU = {CALLS} calls x {per_call:.1f} s, "
         f"scaled from {pairs} measured pairs ({sample.cpu:.2f} s) to {frames - 1} pairs a call"

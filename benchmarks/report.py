@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from aurelia.bench.run_file import RunFile
-from aurelia.report.build import build
-from aurelia.report.rows import read_rows
+from aurelia.report.build import build_report
+from aurelia.report.rows import read_report_rows
 from tests.support.bench_records import made_run
 from tests.support.browser import browser, lacking, open_question, visit
 
@@ -23,11 +23,11 @@ def main() -> None:
         folder = Path(name)
         run = made_run(folder / "made.run", QUESTIONS, attempts=ATTEMPTS)
         began = time.perf_counter()
-        written = build([run], folder / "report")
+        written = build_report([run], folder / "report")
         seconds = time.perf_counter() - began
         size = written.html.stat().st_size
         with RunFile.open(run) as opened:
-            plain = sum(len(repr(row.detail)) for row in read_rows(opened))
+            plain = sum(len(repr(row.detail)) for row in read_report_rows(opened))
         print(f"report: {QUESTIONS} questions with {ATTEMPTS} attempts each, built in {seconds:.1f} s (at most 60 s)")
         print(f"report: one page of {size / 1e6:.1f} MB, {plain / size:.1f} times less than its questions written out")
         _paint(written.html)

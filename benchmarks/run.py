@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import bytes as sent
-import critic
-import guidance
-import questions
-
+from benchmarks import bytes as sent
 from benchmarks import framework, local, media, report, throughput
+from benchmarks.offline import critic, guidance, questions
 
 
 def main() -> None:

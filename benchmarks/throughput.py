@@ -22,7 +22,7 @@ from pydantic import PrivateAttr
 
 from aurelia.bench.rate_limits import BURST_SECONDS
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia_core.errors import ModelError
 from aurelia_core.settings import Settings
 from aurelia_offline.demo import SCENE
@@ -120,10 +120,13 @@ async def carried_out(file: Path, model: ScriptedChat, plan: Plan, scale: float 
         await asyncio.sleep(seconds / scale)
 
     context = make_context({**{role: "simulated:one" for role in ROLES}, "max_iterations": 3})
-    house = House(
-        Settings(home=folder / "home", any_file=True), folder, {"simulated": lambda name, store: model}, sleep=sleep
+    resources = RunResources(
+        Settings(home=folder / "home", allow_any_file=True),
+        folder,
+        {"simulated": lambda name, store: model},
+        sleep=sleep,
     )
-    return await run_bench(file, folder / f"{time.time_ns()}.run", context, plan, house)
+    return await run_bench(file, folder / f"{time.time_ns()}.run", context, plan, resources)
 
 
 def throughput(folder: Path, count: int, scale: float, rpm: float | None) -> None:

@@ -14,7 +14,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
 from graph.routing import after_evaluator, after_prepare, after_review
-from graph.tracing import NodeText, described_senses, field_text, node_input, node_output, reasoning_steps, traced
+from graph.tracing import NodeText, description_text, field_text, node_input, node_output, steps_text, trace_node
 from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import give_feedback
@@ -22,7 +22,7 @@ from nodes.generator import generate
 from nodes.prepare import prepare
 from nodes.review import review
 from nodes.summarizer import summarize
-from nodes.target import answer_with_reasoning, answer_zero_shot, answer_zero_shot_alone
+from nodes.target import answer_with_reasoning, answer_zero_shot, answer_zero_shot_only
 from state.context import Context
 from state.schema import ClipState, EvaluatorState, Input, LoopState, Output, State, TargetState
 
@@ -73,8 +73,8 @@ class Agent(NamedTuple):
 
 AGENTS = (
     Agent("prepare", prepare, Input),
-    Agent("describer", describe, ClipState, text=described_senses),
-    Agent("reasoning_generator", generate, LoopState, "generator", reasoning_steps, in_attempt=True),
+    Agent("describer", describe, ClipState, text=description_text),
+    Agent("reasoning_generator", generate, LoopState, "generator", steps_text, in_attempt=True),
     Agent("summarizer", summarize, LoopState, "summarizer", field_text("caption"), in_attempt=True),
     Agent("evaluator", evaluate, EvaluatorState, "evaluator", field_text("critique", "error"), in_attempt=True),
     Agent("feedback", give_feedback, LoopState, "feedback", field_text("feedback"), in_attempt=True),
@@ -83,7 +83,7 @@ AGENTS = (
 )
 """Every node that may ask a model, in the order in which a trace lists those of one attempt."""
 
-ROLES = tuple(agent.role for agent in AGENTS if agent.role)
+AGENT_ROLES = tuple(agent.role for agent in AGENTS if agent.role)
 
 
 def build_graph(
@@ -106,7 +106,7 @@ def build_graph(
     """
     client = client or ModelClient(settings, providers=providers)
     builder = _with_nodes(AGENTS, client)
-    builder.add_node("review", traced(review), input_schema=TargetState, trace_policy=_POLICY)
+    builder.add_node("review", trace_node(review), input_schema=TargetState, trace_policy=_POLICY)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
     builder.add_edge("describer", "reasoning_generator")
@@ -125,7 +125,7 @@ def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> A
     agents = (
         Agent("prepare", prepare, Input),
         Agent("describer", describe, ClipState),
-        Agent("zero_shot", answer_zero_shot_alone, ClipState, "target"),
+        Agent("zero_shot", answer_zero_shot_only, ClipState, "target"),
     )
     builder = _with_nodes(agents, client)
     builder.add_edge(START, "prepare")
@@ -149,6 +149,6 @@ def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[Stat
         run = partial(agent.run, client=client)
         if agent.run is prepare:
             run = partial(run, roles=roles)
-        node = traced(run, client)
+        node = trace_node(run, client)
         builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_POLICY)
     return builder

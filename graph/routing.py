@@ -14,7 +14,7 @@ from state.attempts import stop_reason
 from state.context import Context, make_context
 from state.schema import EvaluatorRouterState, LoopState, PrepareRouterState
 
-Next = Literal["feedback", "review", "target_model", "zero_shot"]
+_NextNode = Literal["feedback", "review", "target_model", "zero_shot"]
 ROUTERS = ("after_prepare", "after_evaluator", "after_review")
 
 
@@ -31,7 +31,7 @@ def after_prepare(state: PrepareRouterState) -> Literal["describer", "reasoning_
     return "reasoning_generator"
 
 
-def after_evaluator(state: EvaluatorRouterState) -> Sequence[Next]:
+def after_evaluator(state: EvaluatorRouterState) -> Sequence[_NextNode]:
     """To feedback for another attempt; when the loop ends, to the target, or to a person first if the settings say so.
 
     With `compare`, zero-shot runs beside that, once: it neither waits for a person nor runs again after a review.
@@ -39,7 +39,7 @@ def after_evaluator(state: EvaluatorRouterState) -> Sequence[Next]:
     context = _settings(state)
     if stop_reason(state, context) is None:
         return ["feedback"]
-    following: list[Next] = ["review"] if context.review == "reasoning" else ["target_model"]
+    following: list[_NextNode] = ["review"] if context.review == "reasoning" else ["target_model"]
     if context.compare and not state["asked"]:
         following.append("zero_shot")
     return following

@@ -42,13 +42,13 @@ def field_text(*names: str) -> NodeText:
     return text
 
 
-def reasoning_steps(found: Mapping[str, Any]) -> str | None:
+def steps_text(found: Mapping[str, Any]) -> str | None:
     """The generator's words: its steps."""
     reasoning = found.get("reasoning")
     return "; ".join(step["step"] for step in reasoning["steps"]) if reasoning else None
 
 
-def described_senses(found: Mapping[str, Any]) -> str | None:
+def description_text(found: Mapping[str, Any]) -> str | None:
     """The describer's words: what it wrote about each sense."""
     return "; ".join((found.get("described") or {}).values()) or None
 
@@ -86,19 +86,19 @@ def node_output(update: Any) -> Any:
     return shown
 
 
-Node = Callable[[Any, Runtime[Context]], Awaitable[Update]]
+_NodeFunction = Callable[[Any, Runtime[Context]], Awaitable[Update]]
 FEEDBACK_KEY = "evaluator_score"
 SHEET_ATTACHMENT = "contact_sheet"
-GRAPH_NAMES = ("aurelia", "zero_shot")
+_GRAPH_NAMES = ("aurelia", "zero_shot")
 _AT_THE_END = ("score", "best_iteration", "stop_reason", "choice")
 
 
-def traced(node: Node, client: ModelClient | None = None) -> Any:
+def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
     """The node, which also marks its own span and the run's root; a fault of tracing never fails the node.
 
     Args:
         node: the node.
-        client: has the clips; with `trace_sheet` in its settings a trace gets a contact sheet (default: none).
+        client: has the clips; with `trace_contact_sheet` in its settings a trace gets a contact sheet (default: none).
     """
 
     @wraps(node)
@@ -108,7 +108,7 @@ def traced(node: Node, client: ModelClient | None = None) -> Any:
             try:
                 root = _root(span)
                 await asyncio.to_thread(_mark, span, root, update, context_of(runtime))
-                if root and client and (clip := update.get("clip")) and client.settings.trace_sheet:
+                if root and client and (clip := update.get("clip")) and client.settings.trace_contact_sheet:
                     await asyncio.to_thread(_attach_sheet, root, client, clip)
             except Exception as fault:
                 logging.getLogger(__name__).warning("The trace lacks what a node has to say: %s", fault)
@@ -128,7 +128,7 @@ def _mark(span: RunTree, root: RunTree | None, update: Update, context: Context)
         span.add_metadata({name: value for name, value in told.items() if value is not None})
         _rate(span, span.id, attempt.get("score"), f"attempt {attempt['iteration']}")
     if root and (clip := update.get("clip")):
-        if root.name in GRAPH_NAMES:
+        if root.name in _GRAPH_NAMES:
             root.name = run_name(root.name, update.get("question"))
         root.add_tags([context.profile])
         settings = context.model_dump(exclude_none=True, exclude=set(map(str, context.models())))

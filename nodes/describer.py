@@ -8,8 +8,8 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import DescriberRequest
 from aurelia_core.types import Sense, add_usage
-from nodes.requests import build_request, context_of, emit, media_request, seen_clip_fields
-from prompts.render import describer_prompt
+from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_request
+from prompts.render import render_describer_prompt
 from state.context import Context
 from state.schema import ClipState, EvaluatorState, Update
 
@@ -22,15 +22,15 @@ async def describe(state: ClipState, runtime: Runtime[Context], client: ModelCli
     """
     context = context_of(runtime)
     update: Update = {"described": {}}
-    for sense, answer in (await descriptions(state, context, client)).items():
+    for sense, answer in (await describe_senses(state, context, client)).items():
         update["described"][sense] = answer.value
         update["usage"] = add_usage(update.get("usage"), answer.usage)
         update["seconds"] = (update.get("seconds") or 0.0) + answer.seconds
-        emit(runtime, {"event": "described", "sense": sense, "by": context.describer or "", "text": answer.value})
+        emit_event(runtime, {"event": "described", "sense": sense, "by": context.describer or "", "text": answer.value})
     return update
 
 
-async def descriptions(
+async def describe_senses(
     state: ClipState | EvaluatorState, context: Context, client: ModelClient
 ) -> dict[Sense, Answer[str]]:
     """What the run's describer writes of each part of the clip that some model of the run cannot take; {} without one.
@@ -48,13 +48,13 @@ async def descriptions(
 async def _describe_sense(
     sense: Sense, state: ClipState | EvaluatorState, context: Context, client: ModelClient
 ) -> Answer[str]:
-    clip = seen_clip_fields(state, context)
+    clip = clip_request_fields(state, context)
     media = replace(clip["media"], unsupported_modality="error", only=sense)
     if sense == "sound":
         # The number of frames that other roles see decides nothing here: one description serves them all.
         media = replace(media, frames=None)
     fields = replace(DescriberRequest(**clip), media=media)
-    request = build_request(state, context, context.describer or "", describer_prompt(sense), fields)
+    request = build_request(state, context, context.describer or "", render_describer_prompt(sense), fields)
     try:
         return await client.complete(request)
     except ModelError as fault:

@@ -12,10 +12,10 @@ from nodes.requests import (
     build_request,
     changed_settings,
     clamp_windows,
+    clip_request_fields,
     context_of,
-    emit,
+    emit_event,
     failed_attempt,
-    seen_clip_fields,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -27,12 +27,12 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
     update: Update = {}
     if attempt["caption"] is not None:
         try:
-            verdict = await judge_caption(state, attempt["caption"], context, client)
+            verdict = await ask_evaluator(state, attempt["caption"], context, client)
             update = _scored(attempt["iteration"], verdict, state["clip"]["duration"])
         except ModelError as fault:
             update = failed_attempt(attempt["iteration"], "evaluator", fault)
     known = {**attempt, **(update.get("iterations") or [{}])[0]}
-    emit(
+    emit_event(
         runtime,
         {
             "event": "attempt",
@@ -46,7 +46,7 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
     return {**update, "settings": changed_settings(context)}
 
 
-async def judge_caption(
+async def ask_evaluator(
     state: EvaluatorState, caption: str, context: Context, client: ModelClient
 ) -> Answer[VerdictReply]:
     """The evaluator's verdict on any caption.
@@ -55,7 +55,7 @@ async def judge_caption(
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
     text = prompts.fill_prompt("evaluator", caption=caption)
-    fields = EvaluatorRequest(**seen_clip_fields(state, context), caption=caption)
+    fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
     request = build_request(state, context, context.evaluator, text, fields)
     return await client.complete_structured(request, VerdictReply)
 

@@ -9,16 +9,16 @@ from aurelia_core.models.replies import FeedbackReply
 from aurelia_core.models.requests import FeedbackRequest
 from aurelia_core.types import NO_USAGE
 from nodes.requests import (
+    agent_request_fields,
     attempt_update,
     build_request,
     clamp_windows,
-    clip_fields,
     context_of,
-    emit,
+    emit_event,
     failed_note,
     windows_by_attempt,
 )
-from prompts.render import TEXTS, choices_text, reasoning_text
+from prompts.render import PROMPT_TEXTS, choices_text, reasoning_text
 from state.context import Context
 from state.schema import Attempt, LoopState, Update
 
@@ -29,7 +29,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
     if attempt["reasoning"] is None:
         return {}
     fields = FeedbackRequest(
-        **clip_fields(state),
+        **agent_request_fields(state),
         question=state["question"],
         choices=state["choices"],
         looks=windows_by_attempt(state["iterations"][:-1]),
@@ -49,7 +49,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         return failed_note(attempt["iteration"], "feedback", fault, feedback_usage=fault.usage or NO_USAGE)
     windows = clamp_windows(answer.value.windows, state["clip"]["duration"])
     iteration, said = attempt["iteration"], answer.value.feedback
-    emit(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
+    emit_event(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
     return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
@@ -60,7 +60,7 @@ def _text(state: LoopState, attempt: Attempt) -> str:
         "feedback",
         question=state["question"],
         choices=choices_text(state["choices"]),
-        clip=TEXTS.clip_facts(state["clip"], state["tracks"]),
+        clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
         iteration=str(attempt["iteration"]),
         reasoning=reasoning_text(reasoning) if reasoning else "(none)",
         caption=attempt["caption"] or "(none)",

@@ -10,9 +10,9 @@ from aurelia_core.models.requests import GeneratorRequest
 from nodes.requests import (
     attempt_update,
     build_request,
+    clip_request_fields,
     context_of,
     failed_attempt,
-    seen_clip_fields,
     windows_by_attempt,
 )
 from prompts.render import choices_text, guidance_text
@@ -33,7 +33,7 @@ async def generate(state: LoopState, runtime: Runtime[Context], client: ModelCli
         guidance=guidance_text(last, before),
     )
     fields = GeneratorRequest(
-        **seen_clip_fields(state, context),
+        **clip_request_fields(state, context),
         question=state["question"],
         choices=state["choices"],
         iteration=iteration,

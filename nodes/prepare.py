@@ -11,14 +11,14 @@ from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import MediaRef, Role
-from nodes.requests import changed_settings, context_of, emit, media_request
+from nodes.requests import changed_settings, context_of, emit_event, media_request
 from state.context import ROLES, Context
 from state.schema import Input, Update
-from targets import in_domain
+from targets import is_in_target_domain
 
-MAX_TRACKS = 8
-MAX_TEXT_CHARS = 10_000
-REVIEW_NEEDS_THREAD = (
+_MAX_TRACKS = 8
+_MAX_TEXT_CHARS = 10_000
+_REVIEW_NEEDS_THREAD = (
     "A run with a review pauses, so it needs a stored thread: give a checkpointer and a thread's name."
 )
 
@@ -42,7 +42,7 @@ async def prepare(
     question, choices, audio = check_question(state)
     context = context_of(runtime)
     if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
-        raise InputError(REVIEW_NEEDS_THREAD)
+        raise InputError(_REVIEW_NEEDS_THREAD)
     clip = await asyncio.to_thread(client.store.admit, state["video"])
     tracks: list[MediaRef] = []
     for name in audio:
@@ -53,7 +53,7 @@ async def prepare(
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     await asyncio.to_thread(client.preflight, [*models.items(), *instead], media, context.describer)
-    emit(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
+    emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,
         "question": question,
@@ -77,7 +77,7 @@ async def prepare(
         "leaks": None,
         "score": None,
         "stop_reason": None,
-        "target_in_domain": in_domain(context.target, question, clip, tracks),
+        "target_in_domain": is_in_target_domain(context.target, question, clip, tracks),
     }
 
 
@@ -94,8 +94,8 @@ def check_question(state: Input) -> tuple[str, list[str], list[str]]:
     if len({choice.casefold() for choice in choices}) < len(choices):
         raise InputError("Two of the choices are the same: give each once.")
     audio = [_text(name, "The name of a sound track") for name in _list(state.get("audio"))]
-    if len(audio) > MAX_TRACKS:
-        raise InputError(f"There are {len(audio)} sound tracks: give at most {MAX_TRACKS}.")
+    if len(audio) > _MAX_TRACKS:
+        raise InputError(f"There are {len(audio)} sound tracks: give at most {_MAX_TRACKS}.")
     _text(state.get("video"), "The name of the video")
     return question, choices, audio
 
@@ -109,6 +109,6 @@ def _list(value: Any) -> list[Any]:
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{what} is empty: give it as text.")
-    if len(value) > MAX_TEXT_CHARS:
-        raise InputError(f"{what} has {len(value)} characters: at most {MAX_TEXT_CHARS} are read.")
+    if len(value) > _MAX_TEXT_CHARS:
+        raise InputError(f"{what} has {len(value)} characters: at most {_MAX_TEXT_CHARS} are read.")
     return clean_text(value).strip()

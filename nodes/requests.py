@@ -13,13 +13,13 @@ from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.replies import WindowReply
 from aurelia_core.models.requests import ClipRequest, RoleRequest
 from aurelia_core.types import NO_USAGE, MediaRef, Role, Sense, Window
-from prompts.render import TEXTS
+from prompts.render import PROMPT_TEXTS
 from state.context import Context
 from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
 
-MAX_WINDOWS = 4
-MIN_WINDOW_SECONDS = 0.1
+_MAX_WINDOWS = 4
+_MIN_WINDOW_SECONDS = 0.1
 
 
 def context_of(runtime: Runtime[Context]) -> Context:
@@ -35,7 +35,7 @@ def changed_settings(context: Context) -> dict[str, Any]:
     return context.model_dump(mode="json", exclude_defaults=True)
 
 
-def emit(runtime: Runtime[Context], event: Event) -> None:
+def emit_event(runtime: Runtime[Context], event: Event) -> None:
     """Sends an event to the caller that streams the run."""
     runtime.stream_writer(event)
 
@@ -48,21 +48,21 @@ class ClipMedia(TypedDict):
     described: NotRequired[dict[Sense, str]]
 
 
-class ClipFields(TypedDict):
+class AgentRequestFields(TypedDict):
     """The fields of every request about a clip."""
 
     duration: float
     has_audio: bool
 
 
-class SeenClipFields(ClipFields):
+class ClipRequestFields(AgentRequestFields):
     """The fields of every request whose role sees the clip: the same for all roles, as the clip's head must be."""
 
     media: MediaRequest
     reuse: Mapping[Role, int] | None
 
 
-def clip_fields(state: ClipState | EvaluatorState) -> ClipFields:
+def agent_request_fields(state: ClipState | EvaluatorState) -> AgentRequestFields:
     """What every role knows about the clip."""
     clip = state["clip"]
     return {"duration": clip["duration"], "has_audio": clip["has_audio"] or bool(state["tracks"])}
@@ -79,12 +79,12 @@ def media_request(state: ClipMedia, context: Context) -> MediaRequest:
     )
 
 
-def seen_clip_fields(state: ClipState | EvaluatorState, context: Context) -> SeenClipFields:
+def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> ClipRequestFields:
     """The fields of a request whose role sees the clip."""
     reuse = None
     if context.prompt_cache == "explicit":
         reuse = context.sure_calls()
-    return {**clip_fields(state), "media": media_request(state, context), "reuse": reuse}
+    return {**agent_request_fields(state), "media": media_request(state, context), "reuse": reuse}
 
 
 def build_request(
@@ -92,7 +92,7 @@ def build_request(
 ) -> Request:
     """One call of this run, with the fallback of its role behind it."""
     request = Request(
-        model_id=model_id, text=text, fields=fields, texts=TEXTS, run=state["run"], rollout=context.rollout
+        model_id=model_id, text=text, fields=fields, texts=PROMPT_TEXTS, run=state["run"], rollout=context.rollout
     )
     return with_fallback(request, context)
 
@@ -119,9 +119,9 @@ def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
     clamped: list[Window] = []
     for window in windows:
         start, end = max(0.0, window.start), min(duration, window.end)
-        if end - start >= min(MIN_WINDOW_SECONDS, duration / 2):
+        if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2):
             clamped.append({"start": round(start, 3), "end": round(end, 3)})
-    return clamped[:MAX_WINDOWS]
+    return clamped[:_MAX_WINDOWS]
 
 
 def attempt_update(role: str, iteration: int, answer: Answer[Any], **known: Any) -> Update:

@@ -14,13 +14,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.replies import ReasoningReply, ReplyText, WindowReply
-from nodes.requests import clamp_windows, context_of, emit
+from nodes.requests import clamp_windows, context_of, emit_event
 from state.attempts import attempt_scores, best_iteration, budget_reached, stop_reason
 from state.context import Context
 from state.events import ReviewEvent
 from state.schema import TargetState, Update
 
-MORE_ATTEMPTS = 3
+MAX_EXTRA_ATTEMPTS = 3
 """How many attempts beyond `max_iterations` a person may ask for."""
 
 
@@ -49,7 +49,7 @@ class Again(_Action):
     windows: list[WindowReply] = []
 
 
-Decision = Annotated[Accept | Edit | Again, Field(discriminator="action")]
+_ReviewDecision = Annotated[Accept | Edit | Again, Field(discriminator="action")]
 
 
 async def review(state: TargetState, runtime: Runtime[Context]) -> Update:
@@ -67,7 +67,7 @@ async def review(state: TargetState, runtime: Runtime[Context]) -> Update:
     except ValidationError as fault:
         raise _refused(fault) from None
     update, event = _taken(decided, state, pause)
-    emit(runtime, event)
+    emit_event(runtime, event)
     return update
 
 
@@ -106,14 +106,14 @@ def _pause(state: TargetState, context: Context) -> dict[str, Any]:
 
 
 def _why_no_more(state: TargetState, context: Context) -> str | None:
-    most = context.max_iterations + MORE_ATTEMPTS
+    most = context.max_iterations + MAX_EXTRA_ATTEMPTS
     if len(state["iterations"]) >= most:
-        return f"{most} attempts have been made, and max_iterations and {MORE_ATTEMPTS} more are the most"
+        return f"{most} attempts have been made, and max_iterations and {MAX_EXTRA_ATTEMPTS} more are the most"
     return "the question's budget is used up" if budget_reached(state, context) else None
 
 
 def _accepting(pause: Mapping[str, Any]) -> Any:
-    return Annotated[Decision, AfterValidator(partial(_possible, why_no_more=pause.get("why_no_more")))]
+    return Annotated[_ReviewDecision, AfterValidator(partial(_possible, why_no_more=pause.get("why_no_more")))]
 
 
 def _possible(decided: Accept | Edit | Again, why_no_more: str | None) -> Accept | Edit | Again:

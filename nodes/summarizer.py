@@ -7,8 +7,8 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import CaptionReply
 from aurelia_core.models.requests import SummarizerRequest
-from nodes.requests import attempt_update, build_request, clip_fields, context_of, failed_attempt
-from prompts.render import TEXTS, reasoning_text
+from nodes.requests import agent_request_fields, attempt_update, build_request, context_of, failed_attempt
+from prompts.render import PROMPT_TEXTS, reasoning_text
 from state.context import Context
 from state.schema import LoopState, Update
 
@@ -20,11 +20,13 @@ async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelCl
         return {}
     text = prompts.fill_prompt(
         "summarizer",
-        clip=TEXTS.clip_facts(state["clip"], state["tracks"]),
+        clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
         question=state["question"],
         reasoning=reasoning_text(attempt["reasoning"]),
     )
-    fields = SummarizerRequest(**clip_fields(state), question=state["question"], reasoning=attempt["reasoning"])
+    fields = SummarizerRequest(
+        **agent_request_fields(state), question=state["question"], reasoning=attempt["reasoning"]
+    )
     request = build_request(state, context, context.summarizer, text, fields)
     try:
         answer = await client.complete_structured(request, CaptionReply)

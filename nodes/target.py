@@ -8,12 +8,12 @@ from aurelia_core.errors import AureliaError
 from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
-from nodes.requests import context_of, emit, seen_clip_fields, with_fallback
-from prompts.render import TEXTS, target_prompt
+from nodes.requests import clip_request_fields, context_of, emit_event, with_fallback
+from prompts.render import PROMPT_TEXTS, render_target_prompt
 from state.attempts import attempt_scores, best_iteration, stop_reason
-from state.context import Context, Inject
+from state.context import Context, InjectMode
 from state.schema import ClipState, TargetState, Update
-from targets import find_target, in_domain
+from targets import find_target, is_in_target_domain
 
 
 async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], client: ModelClient) -> Update:
@@ -26,7 +26,7 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
     """
     context = context_of(runtime)
     best, iteration, score = _best_reasoning(state)
-    emit(runtime, {"event": "target", "best_iteration": iteration, "edited": state.get("edited") is not None})
+    emit_event(runtime, {"event": "target", "best_iteration": iteration, "edited": state.get("edited") is not None})
     answer = await ask_target(state, best, context, client)
     leaks = None
     if best and context.inject == "steps":
@@ -49,7 +49,7 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
         "leaks": leaks,
         "score": score,
         "stop_reason": stop_reason(state, context),
-        "target_in_domain": in_domain(context.target, state["question"], state["clip"], state["tracks"]),
+        "target_in_domain": is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]),
         # A thread may be resumed or forked with another target than it began with.
         "models": {**state["models"], "target": context.target},
         "usage": answer.usage,
@@ -71,13 +71,13 @@ def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, i
 async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Answers without reasoning; a failure becomes a warning and does not end the run."""
     try:
-        return await answer_zero_shot_alone(state, runtime, client)
+        return await answer_zero_shot_only(state, runtime, client)
     except AureliaError as fault:
         usage = getattr(fault, "usage", None) or NO_USAGE
         return {"usage": usage, "warnings": [f"There is no zero-shot answer: {fault}"]}
 
 
-async def answer_zero_shot_alone(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
+async def answer_zero_shot_only(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Answers without reasoning, in a run that wants nothing else.
 
     Raises:
@@ -87,7 +87,7 @@ async def answer_zero_shot_alone(state: ClipState, runtime: Runtime[Context], cl
     return {"zero_shot_answer": answer.value, "usage": answer.usage, "warnings": answer.notes}
 
 
-def select_injected(reasoning: Reasoning, mode: Inject) -> Reasoning:
+def select_injected(reasoning: Reasoning, mode: InjectMode) -> Reasoning:
     """The part of a reasoning that is injected: the steps (as in the paper), also their answers, or everything."""
     if mode == "full":
         return reasoning
@@ -107,7 +107,7 @@ async def ask_target(
     """
     given = select_injected(reasoning, context.inject) if reasoning else None
     fields = TargetRequest(
-        **seen_clip_fields(state, context),
+        **clip_request_fields(state, context),
         question=state["question"],
         choices=state["choices"],
         reasoning=given,
@@ -115,18 +115,18 @@ async def ask_target(
     )
     request = Request(
         model_id=context.target,
-        text=target_prompt(find_target(context.target), state["question"], state["choices"], given),
+        text=render_target_prompt(find_target(context.target), state["question"], state["choices"], given),
         fields=fields,
-        texts=TEXTS,
+        texts=PROMPT_TEXTS,
         run=state["run"],
         rollout=context.rollout,
     )
-    instead = context.target_fallback and target_prompt(
+    instead = context.target_fallback and render_target_prompt(
         find_target(context.target_fallback), state["question"], state["choices"], given
     )
     answer = await client.complete(with_fallback(request, context, instead))
     # A fork may use another target than the run began with, so this is checked again.
-    if in_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
+    if is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
         answer.notes.append(
             f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
         )

@@ -47,9 +47,9 @@ def prompt_hashes() -> dict[str, str]:
     One entry a Markdown file, `render` for the texts of `prompts/render.py`, `schemas` for the forms of replies.
     """
     from aurelia_core.models.replies import reply_schemas
-    from prompts.specimen import specimen
+    from prompts.specimen import sample_texts
 
     texts = {name: load_prompt(name) for name in PROMPT_NAMES}
-    texts["render"] = "\n".join(specimen())
+    texts["render"] = "\n".join(sample_texts())
     texts["schemas"] = reply_schemas()
     return {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from state.schema import Attempt
     from targets import Target
 
-TRACK_LETTERS = "ABCDEFGH"
-MAX_MEASURED_LINES = 120
+_TRACK_LETTERS = "ABCDEFGH"
+_MAX_MEASURED_LINES = 120
 _SENSE_VERBS: dict[Sense, tuple[str, str]] = {"sound": ("hear", "heard"), "picture": ("see", "seen")}
 
 
@@ -77,7 +77,7 @@ def injected_text(reasoning: Reasoning) -> str:
     return "\n".join(" ".join(line.split()) for line in lines)
 
 
-def target_prompt(row: "Target", question: str, choices: Sequence[str], given: Reasoning | None) -> str:
+def render_target_prompt(row: "Target", question: str, choices: Sequence[str], given: Reasoning | None) -> str:
     """The target's prompt: the injected reasoning in the words of its row, the question, the form of the answer."""
     before = ""
     if given:
@@ -91,13 +91,13 @@ def target_prompt(row: "Target", question: str, choices: Sequence[str], given: R
     )
 
 
-def describer_prompt(sense: Sense) -> str:
+def render_describer_prompt(sense: Sense) -> str:
     """The describer's prompt for one sense."""
     verb, sensed = _SENSE_VERBS[sense]
     return prompts.fill_prompt("describe", verb=verb, sensed=sensed)
 
 
-class Texts(RequestTexts):
+class PromptTexts(RequestTexts):
     """The words that adapters write around a clip."""
 
     @property
@@ -136,7 +136,7 @@ class Texts(RequestTexts):
         """The clip's own sound, the one separate track, or a candidate by its letter."""
         if number is None:
             return "The clip's sound"
-        return "The sound track" if count == 1 else f"Candidate sound track {TRACK_LETTERS[number]}"
+        return "The sound track" if count == 1 else f"Candidate sound track {_TRACK_LETTERS[number]}"
 
     def sound_heading(self, name: str, start: float, end: float) -> str:
         """Before a piece of sound."""
@@ -152,7 +152,7 @@ class Texts(RequestTexts):
 
     def track_heading(self, number: int, count: int) -> str:
         """Before a whole separate track that travels as a file."""
-        return "The sound track:" if count == 1 else f"Sound track {TRACK_LETTERS[number]}:"
+        return "The sound track:" if count == 1 else f"Sound track {_TRACK_LETTERS[number]}:"
 
     def file_look(self, window: Window) -> str:
         """Before a closer look at a part of a file."""
@@ -165,7 +165,7 @@ class Texts(RequestTexts):
         return (
             f"Sound track {_stretch(window)}"
             if count == 1
-            else f"Sound track {TRACK_LETTERS[number]} {_stretch(window)}"
+            else f"Sound track {_TRACK_LETTERS[number]} {_stretch(window)}"
         )
 
     def sound_cut_ended(self, title: str) -> str:
@@ -178,9 +178,9 @@ class Texts(RequestTexts):
 
     def measured_sound(self, observation: "Observation") -> str:
         """A line for each sound event, then silences and beat."""
-        if not observation.heard:
+        if not observation.audio_spans:
             return "The sound is too long to be measured."
-        lines = [f"Measured in the sound, listened to at {observation.rate} samples a second:"]
+        lines = [f"Measured in the sound, listened to at {observation.sample_rate} samples a second:"]
         lines += _listed([_sound_line(sound) for sound in observation.sounds], "no separate sound")
         if observation.silences:
             silences = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in observation.silences)
@@ -198,12 +198,12 @@ class Texts(RequestTexts):
         return "\n".join([*lines, *_scenery(observation)])
 
 
-TEXTS = Texts()
+PROMPT_TEXTS = PromptTexts()
 
 
 def _sound_facts(clip: MediaRef, tracks: Sequence[MediaRef]) -> str:
     if len(tracks) > 1:
-        lettered = zip(TRACK_LETTERS, tracks, strict=False)
+        lettered = zip(_TRACK_LETTERS, tracks, strict=False)
         lengths = ", ".join(f"{letter} ({track['duration']:.2f} s)" for letter, track in lettered)
         return f"Beside it stand {len(tracks)} candidate sound tracks: {lengths}."
     if tracks:
@@ -218,8 +218,8 @@ def _stretch(window: Window) -> str:
 
 
 def _listed(lines: list[str], none: str) -> list[str]:
-    listed = [f"- {line}" for line in lines[:MAX_MEASURED_LINES] or [none]]
-    left = len(lines) - MAX_MEASURED_LINES
+    listed = [f"- {line}" for line in lines[:_MAX_MEASURED_LINES] or [none]]
+    left = len(lines) - _MAX_MEASURED_LINES
     if left > 0:
         listed.append(f"- and {left} more, which are left out here")
     return listed
@@ -240,7 +240,7 @@ def _scenery(observation: "Observation") -> list[str]:
 
 def _sound_line(sound: "DetectedSound") -> str:
     pitch = f", {sound.pitch:.0f} Hz" if sound.pitch else ""
-    return f"{sound.start:.2f}-{sound.end:.2f} s: {sound.voice}{pitch}, {sound.level:.1f} dBFS"
+    return f"{sound.start:.2f}-{sound.end:.2f} s: {sound.sound_class}{pitch}, {sound.level:.1f} dBFS"
 
 
 def _motion_line(motion: "Motion") -> str:

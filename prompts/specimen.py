@@ -8,13 +8,13 @@ from typing import Any
 
 from aurelia_core.types import MediaRef, Reasoning, Window
 from prompts.render import (
-    TEXTS,
+    PROMPT_TEXTS,
     choices_text,
-    describer_prompt,
     guidance_text,
     injected_text,
     reasoning_text,
-    target_prompt,
+    render_describer_prompt,
+    render_target_prompt,
 )
 
 _CLIP: MediaRef = {
@@ -42,7 +42,7 @@ _STEPS_ONLY: Reasoning = {
 _ROW: Any = SimpleNamespace(reasoning="{{reasoning}}\n", short="Briefly.", choice="One of them.")
 
 
-def specimen() -> list[str]:
+def sample_texts() -> list[str]:
     """The texts, in a fixed order; every branch of every public text maker once."""
     return [*_agent_texts(), *_media_texts(), *_measured_texts()]
 
@@ -54,10 +54,10 @@ def _agent_texts() -> list[str]:
         injected_text(_REASONING),
         injected_text(_STEPS_ONLY),
         *_guidance_texts(),
-        target_prompt(_ROW, "Where?", ["left", "right"], _REASONING),
-        target_prompt(_ROW, "Where?", [], None),
-        describer_prompt("sound"),
-        describer_prompt("picture"),
+        render_target_prompt(_ROW, "Where?", ["left", "right"], _REASONING),
+        render_target_prompt(_ROW, "Where?", [], None),
+        render_describer_prompt("sound"),
+        render_describer_prompt("picture"),
     ]
 
 
@@ -79,27 +79,40 @@ def _guidance_texts() -> list[str]:
 
 
 def _media_texts() -> list[str]:
-    texts = [TEXTS.clip_facts(_CLIP, [_CLIP] * count) for count in range(3)]
-    texts += [TEXTS.clip_facts(_SILENT, [])]
-    texts += [TEXTS.system, TEXTS.correction("a fault"), TEXTS.frames_heading(16), TEXTS.frame_time(1.0)]
-    texts += [TEXTS.video_heading(with_sound=True), TEXTS.video_heading(with_sound=False)]
-    texts += [TEXTS.closer_look(_WINDOW), TEXTS.file_look(_WINDOW), TEXTS.sound_heading("A sound", 1.0, 2.0)]
-    texts += [TEXTS.replacement(TEXTS.sense_name("sound"), "text"), TEXTS.sense_name("picture")]
-    texts += [TEXTS.sound_name(None, 0), TEXTS.sound_name(0, 1), TEXTS.sound_name(1, 2)]
-    texts += [TEXTS.track_heading(0, 1), TEXTS.track_heading(1, 2)]
-    texts += [TEXTS.sound_cut(None, 0, _WINDOW), TEXTS.sound_cut(0, 1, _WINDOW), TEXTS.sound_cut(1, 2, _WINDOW)]
-    return [*texts, TEXTS.sound_cut_ended("A sound"), TEXTS.sound_cut_long("A sound")]
+    texts = [PROMPT_TEXTS.clip_facts(_CLIP, [_CLIP] * count) for count in range(3)]
+    texts += [PROMPT_TEXTS.clip_facts(_SILENT, [])]
+    texts += [
+        PROMPT_TEXTS.system,
+        PROMPT_TEXTS.correction("a fault"),
+        PROMPT_TEXTS.frames_heading(16),
+        PROMPT_TEXTS.frame_time(1.0),
+    ]
+    texts += [PROMPT_TEXTS.video_heading(with_sound=True), PROMPT_TEXTS.video_heading(with_sound=False)]
+    texts += [
+        PROMPT_TEXTS.closer_look(_WINDOW),
+        PROMPT_TEXTS.file_look(_WINDOW),
+        PROMPT_TEXTS.sound_heading("A sound", 1.0, 2.0),
+    ]
+    texts += [PROMPT_TEXTS.replacement(PROMPT_TEXTS.sense_name("sound"), "text"), PROMPT_TEXTS.sense_name("picture")]
+    texts += [PROMPT_TEXTS.sound_name(None, 0), PROMPT_TEXTS.sound_name(0, 1), PROMPT_TEXTS.sound_name(1, 2)]
+    texts += [PROMPT_TEXTS.track_heading(0, 1), PROMPT_TEXTS.track_heading(1, 2)]
+    texts += [
+        PROMPT_TEXTS.sound_cut(None, 0, _WINDOW),
+        PROMPT_TEXTS.sound_cut(0, 1, _WINDOW),
+        PROMPT_TEXTS.sound_cut(1, 2, _WINDOW),
+    ]
+    return [*texts, PROMPT_TEXTS.sound_cut_ended("A sound"), PROMPT_TEXTS.sound_cut_long("A sound")]
 
 
 def _measured_texts() -> list[str]:
-    sound = SimpleNamespace(start=1.0, end=2.0, voice="tone", pitch=440.0, level=-20.0)
-    noise = SimpleNamespace(start=2.0, end=3.0, voice="noise", pitch=None, level=-20.0)
+    sound = SimpleNamespace(start=1.0, end=2.0, sound_class="tone", pitch=440.0, level=-20.0)
+    noise = SimpleNamespace(start=2.0, end=3.0, sound_class="noise", pitch=None, level=-20.0)
     motion = SimpleNamespace(start=1.0, end=2.0, x=0.2, y=0.5, extent=0.1, colour="red")
     mixed = SimpleNamespace(start=1.0, end=2.0, x=0.8, y=0.5, extent=0.1, colour=None)
     colour = SimpleNamespace(name="blue", share=0.5, background=True)
     full: Any = SimpleNamespace(
-        heard=[(0.0, 4.0)],
-        rate=16000,
+        audio_spans=[(0.0, 4.0)],
+        sample_rate=16000,
         frame_gap=0.1,
         sounds=[sound, noise] * 80,
         silences=[(0.0, 1.0)],
@@ -110,8 +123,8 @@ def _measured_texts() -> list[str]:
         flashes=[2.0],
     )
     empty: Any = SimpleNamespace(
-        heard=[(0.0, 4.0)],
-        rate=16000,
+        audio_spans=[(0.0, 4.0)],
+        sample_rate=16000,
         frame_gap=0.1,
         sounds=[],
         silences=[],
@@ -121,6 +134,6 @@ def _measured_texts() -> list[str]:
         cuts=[],
         flashes=[],
     )
-    unheard: Any = SimpleNamespace(heard=[])
-    sounds = [TEXTS.measured_sound(one) for one in (full, empty, unheard)]
-    return [*sounds, TEXTS.measured_picture(full, 16), TEXTS.measured_picture(empty, 16)]
+    unheard: Any = SimpleNamespace(audio_spans=[])
+    sounds = [PROMPT_TEXTS.measured_sound(one) for one in (full, empty, unheard)]
+    return [*sounds, PROMPT_TEXTS.measured_picture(full, 16), PROMPT_TEXTS.measured_picture(empty, 16)]

@@ -10,23 +10,23 @@ from aurelia_core.errors import InputError
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import Role
 
-Inject = Literal["steps", "steps+answers", "full"]
-PromptCache = Literal["implicit", "explicit"]
-Review = Literal["none", "reasoning"]
+InjectMode = Literal["steps", "steps+answers", "full"]
+_PromptCacheMode = Literal["implicit", "explicit"]
+_ReviewMode = Literal["none", "reasoning"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
-MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
+_MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
 _UNSUPPORTED_MODALITY = r"^(error|evidence|describe:[a-z_]+:\S+)$"
 
 
-RENAMED = {"when_deaf": "unsupported_modality"}
+_RENAMED_SETTINGS = {"when_deaf": "unsupported_modality"}
 """Settings that had another name in the last release: old name -> name."""
 
 
 def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same settings under their current names, for those of an old run file, thread or profile."""
-    return {RENAMED.get(name, name): value for name, value in values.items()}
+    return {_RENAMED_SETTINGS.get(name, name): value for name, value in values.items()}
 
 
 def _fallback(title: str) -> Any:
@@ -46,31 +46,31 @@ class Context(BaseModel):
     profile: str = Field(default="offline", title="Profile", description="Name of the preset these settings came from.")
     generator: str = Field(
         default="offline:measure",
-        pattern=MODEL_ID_PATTERN,
+        pattern=_MODEL_ID_PATTERN,
         title="Reasoning Generator",
         description="Model (provider:model) that writes the reasoning steps.",
     )
     summarizer: str = Field(
         default="offline:measure",
-        pattern=MODEL_ID_PATTERN,
+        pattern=_MODEL_ID_PATTERN,
         title="Summarizer",
         description="Model that turns the reasoning into a caption; it sees no media.",
     )
     evaluator: str = Field(
         default="offline:measure",
-        pattern=MODEL_ID_PATTERN,
+        pattern=_MODEL_ID_PATTERN,
         title="Evaluator",
         description="Model that scores the caption against the clip, 1 to 10.",
     )
     feedback: str = Field(
         default="offline:measure",
-        pattern=MODEL_ID_PATTERN,
+        pattern=_MODEL_ID_PATTERN,
         title="Feedback",
         description="Model that tells the generator what to look at next.",
     )
     target: str = Field(
         default="offline:measure",
-        pattern=MODEL_ID_PATTERN,
+        pattern=_MODEL_ID_PATTERN,
         title="Target model",
         description="The frozen audio-visual LLM whose answer is wanted.",
     )
@@ -101,7 +101,7 @@ class Context(BaseModel):
         description="End the loop once the threshold is met. Off, it goes on to the cap: one such run holds every"
         " smaller setting, for ablations.",
     )
-    inject: Inject = Field(
+    inject: InjectMode = Field(
         default="steps",
         title="Inject",
         description="What of the best reasoning the target is given: the steps only (as in the paper), also the steps'"
@@ -112,7 +112,7 @@ class Context(BaseModel):
         title="Compare",
         description="Also ask the target without any reasoning (zero-shot) in the same run.",
     )
-    review: Review = Field(
+    review: _ReviewMode = Field(
         default="none",
         title="Review by a person",
         description="reasoning: when the loop ends, the run pauses, so that a person accepts the best reasoning, edits"
@@ -137,7 +137,7 @@ class Context(BaseModel):
         " per clip. The result's warnings say so.",
         examples=["error", "evidence", "describe:google_genai:gemini-2.5-flash"],
     )
-    prompt_cache: PromptCache = Field(
+    prompt_cache: _PromptCacheMode = Field(
         default="implicit",
         title="Prompt cache",
         description="implicit: a provider's own cache of repeated clips, which costs nothing to keep. explicit: also"
@@ -174,7 +174,7 @@ class Context(BaseModel):
         """Accepts the names of the last release, with a notice."""
         if not isinstance(values, Mapping):
             return values
-        for old, new in RENAMED.items():
+        for old, new in _RENAMED_SETTINGS.items():
             if old in values:
                 warnings.warn(f"The setting {old!r} is now named {new!r}.", FutureWarning, stacklevel=2)
         return with_current_names(values)

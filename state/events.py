@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from aurelia_core.types import MediaRef, Sense, Window
 
-Action = Literal["accept", "edit", "again"]
+_ReviewAction = Literal["accept", "edit", "again"]
 
 
 class ClipEvent(TypedDict):
@@ -20,7 +20,7 @@ class ClipEvent(TypedDict):
     tracks: list[MediaRef]
 
 
-class DescribedEvent(TypedDict):
+class DescriptionEvent(TypedDict):
     """A model has described a sense that others cannot take."""
 
     event: Literal["described"]
@@ -53,7 +53,7 @@ class ReviewEvent(TypedDict):
     """A person's decision about the reasoning of attempt `best_iteration` (null: there was none)."""
 
     event: Literal["review"]
-    action: Action
+    action: _ReviewAction
     best_iteration: int | None
     feedback: str | None
     windows: list[Window]
@@ -67,7 +67,7 @@ class TargetEvent(TypedDict):
     edited: bool
 
 
-class ResumedEvent(TypedDict):
+class ResumeEvent(TypedDict):
     """A stored thread resumes after `iterations` attempts, before the nodes `next`."""
 
     event: Literal["resumed"]
@@ -76,4 +76,4 @@ class ResumedEvent(TypedDict):
     next: list[str]
 
 
-Event = ClipEvent | DescribedEvent | AttemptEvent | FeedbackEvent | ReviewEvent | TargetEvent | ResumedEvent
+Event = ClipEvent | DescriptionEvent | AttemptEvent | FeedbackEvent | ReviewEvent | TargetEvent | ResumeEvent

@@ -16,13 +16,13 @@ from aurelia_core import plugins
 from aurelia_core.errors import InputError
 from aurelia_core.types import MediaRef
 
-TargetReadiness = Literal[
+_TargetReadiness = Literal[
     "works here", "needs a key", "needs weights", "needs its own environment", "no public weights"
 ]
-RunKind = Literal["provider", "native", "worker"]
-ModelPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
-HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+_RunKind = Literal["provider", "native", "worker"]
+_ModelPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
+_HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
+_ShortText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class Target(BaseModel):
@@ -32,7 +32,7 @@ class Target(BaseModel):
 
     title: str = Field(min_length=1, max_length=60, description="Its name in tables; a paper row's as printed there.")
     paper_row: bool = Field(default=False, description="Whether it is a row of the paper's Table 1.")
-    models: list[ModelPattern] = Field(
+    models: list[_ModelPattern] = Field(
         min_length=1,
         max_length=20,
         description="The `provider:model` names it describes; the first one is complete; a trailing `*` is any ending.",
@@ -63,20 +63,20 @@ class Target(BaseModel):
         max_length=600,
         description="Text before the question, with `{{reasoning}}` in place of the injected reasoning.",
     )
-    short: ShortText = Field(description="Instruction on the form of a free answer.")
-    choice: ShortText = Field(description="Instruction on the form of an answer that is one of several choices.")
+    short: _ShortText = Field(description="Instruction on the form of a free answer.")
+    choice: _ShortText = Field(description="Instruction on the form of an answer that is one of several choices.")
     domain: str | None = Field(
         default=None,
         max_length=60,
         description="The only world of clips and questions that it knows; its package decides what belongs to it."
         " null: any clip and question.",
     )
-    run: RunKind = Field(
+    run: _RunKind = Field(
         default="provider",
         description="provider: a service or code of this project; native: weights in this process; worker: a process"
         " with an environment of its own.",
     )
-    state: TargetReadiness | None = Field(
+    state: _TargetReadiness | None = Field(
         default=None, description="What a user needs before an answer; null only for the row of any model."
     )
     key: str | None = Field(
@@ -88,12 +88,16 @@ class Target(BaseModel):
     upstream: str | None = Field(
         default=None, pattern=r"^https://\S+$", description="The makers' repository, with the branch where it matters."
     )
-    weights: list[HubId] = Field(default=[], max_length=10, description="Names of its weights on the Hugging Face hub.")
-    weights_elsewhere: ShortText | None = Field(default=None, description="Where its weights are, when not on the hub.")
-    licence_code: ShortText | None = Field(
+    weights: list[_HubId] = Field(
+        default=[], max_length=10, description="Names of its weights on the Hugging Face hub."
+    )
+    weights_elsewhere: _ShortText | None = Field(
+        default=None, description="Where its weights are, when not on the hub."
+    )
+    licence_code: _ShortText | None = Field(
         default=None, description="Licence of the makers' code; null: not confirmed."
     )
-    licence_weights: ShortText | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
+    licence_weights: _ShortText | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
     notes: str = Field(default="", max_length=1500, description="What a user should know, and what is unconfirmed.")
 
     @model_validator(mode="after")
@@ -147,7 +151,7 @@ def _packages() -> list[str]:
     return [entry.value for entry in plugins.entry_points("aurelia.targets").values()]
 
 
-def in_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
+def is_in_target_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
     """Whether clip and question belong to the one world that the target `spec` knows; None for a target of any world.
 
     The package that adds the row decides it by its function `in_domain(domain, question, clip, tracks)`.

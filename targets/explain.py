@@ -10,7 +10,7 @@ from typing import Any
 from aurelia_core.errors import InputError
 from targets import Target, find_target, target_rows
 
-EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
+_PACKAGE_EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
 
 
 def list_targets() -> list[dict[str, Any]]:
@@ -73,8 +73,8 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
         return ["a model's name instead of PROVIDER:MODEL"]
     provider = spec.partition(":")[0]
     lacks = [] if provider in providers else [f"the provider {provider}:, which is not installed"]
-    if provider in EXTRAS:
-        lacks.append(f"its packages: pip install -e '.[{EXTRAS[provider]}]'")
+    if provider in _PACKAGE_EXTRAS:
+        lacks.append(f"its packages: pip install -e '.[{_PACKAGE_EXTRAS[provider]}]'")
     if row.key:
         lacks.append(f"a key in the environment variable {row.key}")
     if row.run == "native":

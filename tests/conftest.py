@@ -44,13 +44,13 @@ def duet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A person's settings with a home of the test's own."""
-    return Settings(home=tmp_path / "home", any_file=True)
+    return Settings(home=tmp_path / "home", allow_any_file=True)
 
 
 @pytest.fixture(scope="session")
 def session_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     """One clip store for all tests that only need clips read."""
-    return ClipStore(Settings(home=tmp_path_factory.mktemp("store"), any_file=True))
+    return ClipStore(Settings(home=tmp_path_factory.mktemp("store"), allow_any_file=True))
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def stage(settings: Settings, session_store: ClipStore, duet: Path) -> Iterator[
     desks: list[ModelClient] = []
 
     def make(model: ScriptedChat, ledger: Path | None = None) -> Stage:
-        book = CallLedger(ledger or settings.ledger, sleep=no_wait)
+        book = CallLedger(ledger or settings.ledger_file, sleep=no_wait)
         desk = ModelClient(
             settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger=book
         )

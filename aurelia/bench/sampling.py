@@ -1,6 +1,6 @@
 """A stratified subset of benchmark records: the paper's composition, an even one, or the file's own.
 
-A stratum with too few records gives what it has; nothing is taken from another stratum in its place. It reads no media.
+A stratum with too few records gives all it has; it is not filled from other strata.
 """
 
 import csv
@@ -16,12 +16,12 @@ from aurelia.bench.records import COLUMNS, Column, Record
 from aurelia_core.errors import InputError
 
 Composition = Literal["paper", "even", "proportional"]
-_DATA = Path(__file__).parent / "data" / "paper_composition.csv"
+_PAPER_CSV = Path(__file__).parent / "data" / "paper_composition.csv"
 _Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Category:
+class PaperCategory:
     """One of the paper's 17 categories (Table 2): the columns that share it, and its number of questions."""
 
     name: str
@@ -31,7 +31,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Stratum:
-    """How many records of a category were wanted, how many the file had and how many were taken."""
+    """Counts of a category: records wanted, records in the file, and records drawn."""
 
     category: str
     wanted: int
@@ -40,8 +40,8 @@ class Stratum:
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """The subset in the order of the file, what each stratum gave, and how many records belong to no stratum."""
+class SampleResult:
+    """The subset in file order, the counts of each stratum, and the number of records outside all strata."""
 
     records: list[Record]
     strata: list[Stratum]
@@ -49,50 +49,51 @@ class Sampled:
 
 
 @cache
-def paper_composition() -> tuple[Category, ...]:
-    """The paper's categories with their questions, 4,504 in all."""
-    lines = [line for line in _DATA.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+def paper_composition() -> tuple[PaperCategory, ...]:
+    """The paper's categories with their numbers of questions, 4,504 in total."""
+    lines = [line for line in _PAPER_CSV.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     return tuple(
-        Category(row["category"], frozenset(map(_column, row["task"].split("|"))), int(row["questions"]))
+        PaperCategory(row["category"], frozenset(map(_parse_column, row["task"].split("|"))), int(row["questions"]))
         for row in csv.DictReader(lines)
     )
 
 
-def sample(records: Sequence[Record], size: int | None, seed: int, composition: Composition) -> Sampled:
-    """A subset of `size` records, the same for the same records and seed in whatever order they come.
+def draw_sample(records: Sequence[Record], size: int | None, seed: int, composition: Composition) -> SampleResult:
+    """Draws a subset of `size` records. The same records and seed give the same subset, in any order of the records.
 
-    The size is divided among the categories by largest remainders, and a category's share among the columns that hold
-    it, in proportion to what each has. A larger size keeps the records of a smaller one where a share has not shrunk.
+    The size is divided among the categories by largest remainders. A category's share is divided among its columns in
+    proportion to their records. A larger size keeps the records of a smaller one where a share does not shrink.
 
     Args:
-        records: what is drawn from.
-        size: how many are wanted; None is the paper's 4,504 for its composition and all for `proportional`.
-        seed: any integer.
-        composition: by the paper's Table 2, the same number of each category, or as many as the records have.
+        records: Records to draw from.
+        size: Records wanted; None means the paper's 4,504 for its composition and all records for `proportional`.
+        seed: Any integer.
+        composition: `paper` (Table 2), `even` (the same number of each category), or `proportional` (as in `records`).
 
     Raises:
-        InputError: the size is missing or below 1.
+        InputError: The size is missing or below 1.
     """
     pools = _pools(records, composition)
     parts = _weights(pools, composition)
-    size = size if size is not None else _whole(parts, composition)
+    if size is None:
+        size = _default_size(parts, composition)
     if size < 1:
         raise InputError(f"--size {size} cannot be used: ask for one record or more.")
     strata = []
     taken: set[str] = set()
     for category, wanted in largest_remainder(parts, size).items():
         pool = pools.get(category, [])
-        chosen = _drawn(pool, min(wanted, len(pool)), seed)
+        chosen = _draw(pool, min(wanted, len(pool)), seed)
         taken |= chosen
         strata.append(Stratum(category, wanted, len(pool), len(chosen)))
     outside = len(records) - sum(map(len, pools.values()))
-    return Sampled([record for record in records if record.id in taken], strata, outside)
+    return SampleResult([record for record in records if record.id in taken], strata, outside)
 
 
 def largest_remainder(weights: Mapping[_Key, int], size: int) -> dict[_Key, int]:
-    """Divides `size` among the keys in proportion to their weights: whole numbers that add up to it.
+    """Divides `size` among the keys in proportion to their weights, in whole numbers that add up to `size`.
 
-    Exact; on equal remainders the earlier key comes first. All zero when all weights are.
+    Exact integer arithmetic. Of equal remainders the earlier key comes first. All zero if all weights are zero.
     """
     total = sum(weights.values())
     if not total:
@@ -104,11 +105,11 @@ def largest_remainder(weights: Mapping[_Key, int], size: int) -> dict[_Key, int]
     return shares
 
 
-def _column(task: str) -> Column:
+def _parse_column(task: str) -> Column:
     for column in COLUMNS:
         if column == task.strip().lower():
             return column
-    raise InputError(f"{_DATA.name} names the task {task!r}, which is none of {', '.join(COLUMNS)}.")
+    raise InputError(f"{_PAPER_CSV.name} names the task {task!r}, which is not one of {', '.join(COLUMNS)}.")
 
 
 def _pools(records: Sequence[Record], composition: Composition) -> dict[str, list[Record]]:
@@ -125,23 +126,27 @@ def _pools(records: Sequence[Record], composition: Composition) -> dict[str, lis
 def _weights(pools: Mapping[str, list[Record]], composition: Composition) -> dict[str, int]:
     if composition == "paper":
         return {category.name: category.questions for category in paper_composition()}
-    return {name: 1 if composition == "even" else len(pools[name]) for name in sorted(pools)}
-
-
-def _whole(parts: Mapping[str, int], composition: Composition) -> int:
     if composition == "even":
-        raise InputError("--size is needed with an even composition: say how many records you want.")
+        return dict.fromkeys(sorted(pools), 1)
+    return {name: len(pools[name]) for name in sorted(pools)}
+
+
+def _default_size(parts: Mapping[str, int], composition: Composition) -> int:
+    if composition == "even":
+        raise InputError("An even composition needs --size: the number of records you want.")
     return sum(parts.values())
 
 
-def _drawn(pool: Sequence[Record], size: int, seed: int) -> set[str]:
+def _draw(pool: Sequence[Record], size: int, seed: int) -> set[str]:
     counts = Counter(record.column for record in pool)
     shares = largest_remainder({column: counts[column] for column in sorted(counts)}, size)
-    ids = {column: [record.id for record in pool if record.column == column] for column in shares}
-    places = {column: sorted(ids[column], key=lambda name: _place(name, seed)) for column in shares}
-    return {name for column, share in shares.items() for name in places[column][:share]}
+    drawn: set[str] = set()
+    for column, share in shares.items():
+        ids = [record.id for record in pool if record.column == column]
+        drawn.update(sorted(ids, key=lambda name: _draw_rank(name, seed))[:share])
+    return drawn
 
 
-def _place(name: str, seed: int) -> bytes:
-    """A record's place in the draw: it depends on nothing but its id and the seed."""
+def _draw_rank(name: str, seed: int) -> bytes:
+    """A record's rank in the draw; it depends only on its id and the seed."""
     return hashlib.sha256(f"{seed}\n{name}".encode()).digest()

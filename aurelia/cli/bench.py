@@ -1,4 +1,4 @@
-"""The commands under `aurelia bench`: thin skins over `aurelia.bench`. Progress goes to stderr, results to stdout."""
+"""The commands under `aurelia bench`, on top of `aurelia.bench`. Progress goes to stderr, results to stdout."""
 
 import sys
 from collections.abc import Callable
@@ -7,6 +7,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+<<<<<<< HEAD
+=======
+from aurelia.bench.progress import ProgressDisplay
+from aurelia.bench.runner import RunResources, run_interruptibly
+>>>>>>> w-bench
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
@@ -14,73 +19,83 @@ from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 
-bench_app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read what came out.")
+bench_app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read the results.")
 bench_app.add_typer(bench_import_cli.import_app)
 bench_app.add_typer(bench_report_cli.report_app)
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run file that bench run has made.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run file written by bench run.")]
 
 
 @bench_app.command("run")
 def run_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The questions: benchmark records, one a line (JSONL).")],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="The run file; one that exists is gone on with.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Benchmark records, one per line (JSONL).")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Run file; an existing run is resumed.")],
     media: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the media; nothing outside it is read.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the media; files outside it are refused.")
     ] = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
-    threshold: Annotated[int | None, typer.Option(min=1, max=10, help="Score at which the loop ends.")] = None,
-    max_iterations: Annotated[int | None, typer.Option(min=1, max=10, help="Attempts at most.")] = None,
+    threshold: Annotated[
+        int | None, typer.Option(min=1, max=10, help="Score at which the loop ends (default: the profile's).")
+    ] = None,
+    max_iterations: Annotated[
+        int | None, typer.Option(min=1, max=10, help="Maximum number of attempts (default: the profile's).")
+    ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Make every attempt, threshold or not: such a run serves bench ablate.")
+        bool,
+        typer.Option("--full", help="Make all attempts, also after the threshold is met, as bench ablate needs it."),
     ] = False,
     inject: Annotated[
         Literal["steps", "steps+answers", "full"] | None,
-        typer.Option(help="What of the best reasoning the target is given."),
+        typer.Option(help="Part of the best reasoning that the target receives (default: the profile's)."),
     ] = None,
     arms: Annotated[str, typer.Option(metavar="ARM,…", help="zero_shot, aurelia, or both.")] = "zero_shot,aurelia",
-    task: Annotated[
-        list[str] | None, typer.Option(metavar="TASK", help="Only this task; give it once for each.")
+    task: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Only this task; repeatable.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N questions; a later run may raise it.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions; may grow later.")] = None,
-    rollout: Annotated[int, typer.Option(min=0, help="Number of the independent repetition.")] = 0,
+    rollout: Annotated[int, typer.Option(min=0, help="Number of this independent repetition.")] = 0,
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Answers worked on, and calls to a provider, at once; with --server: on each.")
+        int,
+        typer.Option(
+            min=1, help="Questions at once, and calls at once to each provider; with --server: to each server."
+        ),
     ] = 8,
     rpm: Annotated[
-        list[str] | None, typer.Option(metavar="PROVIDER=N", help="Calls a minute at most to a provider.")
+        list[str] | None, typer.Option(metavar="PROVIDER=N", help="Maximum calls per minute to a provider; repeatable.")
     ] = None,
     max_tries: Annotated[
-        int, typer.Option(min=1, help="Times a question that fails is asked in all, once each time this is run.")
+        int, typer.Option(min=1, help="Maximum tries of a failing question; each run of this command makes one.")
     ] = 3,
-    max_cost_usd: Annotated[float | None, typer.Option(help="Budget of the whole run in dollars.")] = None,
+    max_cost_usd: Annotated[float | None, typer.Option(help="Budget of the whole run in US dollars.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Budget of the whole run in tokens.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Budget of the whole run in seconds of work.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Budget of the whole run in seconds of processing.")] = None,
     require_media: Annotated[
-        bool, typer.Option("--require-media", help="Leave out questions whose media are not there.")
+        bool, typer.Option("--require-media", help="Skip questions whose media are missing.")
     ] = False,
     server: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Let this LangGraph server answer; give it once for each of several."),
+        typer.Option(metavar="URL", help="URL of a LangGraph server that answers the questions; repeatable."),
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="What lets you in there.")
+        str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="Access token of the servers.")
     ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|URL",
             envvar="AURELIA_BENCH_CHECKPOINT",
-            help="Also keep every question as a thread here: a SQLite file or a postgresql:// URL.",
+            help="Also store each question as a thread: a SQLite file or a postgresql:// URL.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every event as one JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as one JSON object per line.")] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Ask a benchmark's questions, with and without AURELIA; what is stored already is not asked or paid again."""
+    """Ask the questions of a benchmark. Finished questions are not asked or paid again."""
     overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
-    context = context_from_options(profile, model, {**overrides, "early_stop": False if full else None})
+    if full:
+        overrides["early_stop"] = False
+    context = context_from_options(profile, model, overrides)
     from aurelia.bench.run_plan import Budget, make_plan
 
     plan = make_plan(
@@ -93,71 +108,85 @@ def run_command(
         require_media=require_media,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
-    from aurelia.bench.runner import House, run_bench
+    from aurelia.bench.interrupts import run_interruptibly
+    from aurelia.bench.progress import ProgressDisplay
+    from aurelia.bench.runner import RunResources, run_bench
 
     settings = Settings.from_environment(local=True)
-    house = House(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
+    resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
-    def carry_out(tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        return run_until_done(lambda stop: run_bench(file, out, context, plan, house, tell=tell, interrupted=stop))
+    def run_with(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        return run_interruptibly(
+            lambda stop: run_bench(file, out, context, plan, resources, on_event=on_event, interrupted=stop)
+        )
 
     if as_json:
-        _check_outcome(carry_out(_print_json), out)
-        return
-    with Display() as display:
-        end = carry_out(display.event)
+        end = run_with(_print_json)
+    else:
+        with ProgressDisplay() as display:
+            end = run_with(display.event)
     _check_outcome(end, out)
 
 
 def _check_outcome(end: dict[str, Any], out: Path) -> None:
+    """Check how a run ended.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+        AureliaError: no question was answered.
+    """
     from aurelia.bench.session import INTERRUPTED
 
     if end["stopped_by"] == INTERRUPTED:
         raise KeyboardInterrupt
     if end["last_error"] and not any(count["answered"] for count in end["arms"].values()):
-        raise AureliaError(f"Nothing in {out.name} could be answered; the last error: {end['last_error']}")
+        raise AureliaError(f"No question of {out.name} could be answered; the last error: {end['last_error']}")
 
 
 @bench_app.command("status")
 def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
-    """Show how far a run is: answers by arm, cost and tokens so far."""
-    from aurelia.bench.export import status_of
+    """Show the progress and the cost of a run."""
+    from aurelia.bench.export import run_status
 
-    found = status_of(run)
+    found = run_status(run)
     if as_json:
         _print_json(found)
         return
     for key, value in found.items():
-        shown = dump_visible_json(value) if isinstance(value, dict) else escape_invisible(str(value))
-        sys.stdout.write(f"{key:<12}{shown}\n")
+        text = escape_invisible(str(value))
+        if isinstance(value, dict):
+            text = dump_visible_json(value)
+        sys.stdout.write(f"{key:<12}{text}\n")
 
 
 @bench_app.command("export")
 def export_command(
     run: RunArgument,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write.")],
     form: Annotated[
-        Literal["jsonl", "csv", "parquet"] | None, typer.Option("--format", help="Its form (default: by its ending).")
+        Literal["jsonl", "csv", "parquet"] | None,
+        typer.Option("--format", help="Format of the file (default: by its ending)."),
     ] = None,
     training: Annotated[
-        bool, typer.Option("--training", help="Write the reasoning as a training set in chat form (JSONL).")
+        bool, typer.Option("--training", help="Write the reasoning as a training set of chats (JSONL).")
     ] = False,
     min_score: Annotated[
-        int | None, typer.Option(min=1, max=10, help="With --training: lowest score (default: the run's threshold).")
+        int | None,
+        typer.Option(
+            min=1, max=10, help="With --training: lowest score of a reasoning (default: the run's threshold)."
+        ),
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Write a run's answers as a table, or its reasoning as a training set."""
+    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set."""
     from aurelia.bench import export as exporting
 
     if training:
-        count = exporting.training(run, out, min_score)
+        count = exporting.export_training_set(run, out, min_score)
     elif min_score is not None:
-        raise InputError("--min-score goes with --training: leave it out, or add that.")
+        raise InputError("--min-score needs --training: add it, or leave --min-score out.")
     else:
-        count = exporting.table(run, out, form)
+        count = exporting.export_table(run, out, form)
     typer.echo(f"{count} rows written to {out.name}.", err=True)
 
 

@@ -1,6 +1,6 @@
-"""The commands `aurelia bench import`, `sample` and `schema`: a thin skin over `aurelia.bench`.
+"""The commands `aurelia bench import`, `sample` and `schema`, on top of `aurelia.bench`.
 
-What a row or a stratum is short of goes to stderr, the summary to stdout. Exit status 0 when records were written.
+Problems of rows and strata go to stderr, the summary to stdout. The exit status is 0 if records were written.
 """
 
 import json
@@ -20,41 +20,43 @@ import_app = typer.Typer(
 
 _Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 RecordsOut = Annotated[Path, typer.Option("--out", metavar="FILE", help="The benchmark file to write (JSON lines).")]
-ReportOut = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the whole account as JSON.")]
+ReportOut = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the full report as JSON.")]
 
 
 @import_app.command("import")
 def import_command(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="The data set: music-avqa, avsd, … (docs/benchmark-records.md).")
+        str, typer.Argument(metavar="KIND", help="Data set: music-avqa, avsd, … (docs/benchmark-records.md).")
     ],
-    annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="The annotation file.")],
-    media: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the clips.")],
+    annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="Annotation file of the data set.")],
+    media: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the clips.")],
     out: RecordsOut,
     pattern: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="How clips are named, for instance '{video_id}.mp4'; fields in braces."),
+        typer.Option(
+            metavar="TEXT", help="File name of a clip, with fields of the row in braces, for instance '{video_id}.mp4'."
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="The split that the file holds.")] = "",
+    split: Annotated[str, typer.Option(metavar="NAME", help="Split of the data set (train, val, test, …).")] = "",
     licence: Annotated[
-        str | None, typer.Option(metavar="SPDX", help="Licence of the annotations, if not the kind's own.")
+        str | None, typer.Option(metavar="SPDX", help="Licence of the annotations (default: the data set's own).")
     ] = None,
     require_media: Annotated[
-        bool, typer.Option("--require-media", help="Leave out records whose media are missing.")
+        bool, typer.Option("--require-media", help="Skip records whose media are missing.")
     ] = False,
     report: ReportOut = None,
     debug: _Debug = False,
 ) -> None:
-    """Turn a data set's annotations into benchmark records, with an account of every row that is not one."""
-    from aurelia.bench.importers.run import Wanted, import_records
+    """Convert a data set into benchmark records. Each row that was not converted is reported."""
+    from aurelia.bench.importers.run import ImportOptions, import_records
     from aurelia.bench.records import write_records
 
     _reject_overwrite(out, [annotations])
-    wanted = Wanted(kind, media, pattern, split, licence, require_media)
+    wanted = ImportOptions(kind, media, pattern, split, licence, require_media)
     imported = import_records(annotations, wanted)
-    _write_account(imported.report.lines(), report, imported.report.as_json())
+    _write_account(imported.report.lines(), report, imported.report.to_dict())
     if not imported.records:
-        raise InputError(f"No record came out of {annotations.name}, nothing is written: {imported.report.reason()}")
+        raise InputError(f"{annotations.name} gave no record, nothing is written: {imported.report.reason()}")
     write_records(imported.records, out)
     sys.stdout.write(f"{imported.report.summary()}\n")
 
@@ -64,36 +66,36 @@ def sample_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Benchmark files to draw from.")],
     out: RecordsOut,
     size: Annotated[
-        int | None, typer.Option(min=1, help="Records wanted (4504 with the paper's composition unless given).")
+        int | None, typer.Option(min=1, help="Number of records (default: 4504 for paper, all for proportional).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same records.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed draws the same records.")] = 0,
     composition: Annotated[
-        Literal["paper", "even", "proportional"], typer.Option(help="How the categories are weighted.")
+        Literal["paper", "even", "proportional"], typer.Option(help="Weights of the categories.")
     ] = "paper",
     report: ReportOut = None,
     debug: _Debug = False,
 ) -> None:
-    """Draw a stratified subset; a category with too few records gives what it has and is named."""
+    """Draw a stratified subset of records. A category with too few records is used completely and reported."""
     from dataclasses import asdict
 
     from aurelia.bench.records import read_records, write_records
-    from aurelia.bench.sampling import sample as draw
+    from aurelia.bench.sampling import draw_sample as draw
 
     _reject_overwrite(out, files)
     sampled = draw(_unique_records(record for path in files for record in read_records(path)), size, seed, composition)
     wanted = sum(stratum.wanted for stratum in sampled.strata)
     lines = [
-        f"too few: {stratum.category}: {stratum.wanted} wanted, {stratum.got} there"
+        f"too few: {stratum.category}: {stratum.wanted} wanted, {stratum.got} found"
         for stratum in sampled.strata
         if stratum.got < stratum.wanted
     ]
     if sampled.outside:
-        lines.append(f"{sampled.outside} records belong to no category of the paper and were not drawn from")
+        lines.append(f"{sampled.outside} records belong to no category of the paper and were left out")
     counts = {"wanted": wanted, "got": len(sampled.records), "outside": sampled.outside, "seed": seed}
     account = {**counts, "composition": composition, "strata": [asdict(stratum) for stratum in sampled.strata]}
     _write_account(lines, report, account)
     if not sampled.records:
-        raise InputError("No record was drawn, nothing is written: none belongs to a category that is wanted.")
+        raise InputError("No record was drawn, nothing is written: no record belongs to a category of the composition.")
     write_records(sampled.records, out)
     short = sum(stratum.got < stratum.wanted for stratum in sampled.strata)
     sys.stdout.write(f"{len(sampled.records)} records of {wanted} wanted; categories with too few: {short}.\n")
@@ -102,21 +104,21 @@ def sample_command(
 @import_app.command("schema")
 def schema_command(debug: _Debug = False) -> None:
     """Print the JSON schema of a benchmark record."""
-    from aurelia.bench.records import schema as of_record
+    from aurelia.bench.records import record_schema as of_record
 
     sys.stdout.write(f"{json.dumps(of_record(), indent=2)}\n")
 
 
 def _reject_overwrite(out: Path, read: Iterable[Path]) -> None:
     if out.resolve() in {path.resolve() for path in read}:
-        raise InputError(f"--out {out.name} is the file that is read: give the new file another name.")
+        raise InputError(f"--out {out.name} is also an input file: give the new file another name.")
 
 
 def _unique_records(records: Iterable[Any]) -> list[Any]:
     found: dict[str, Any] = {}
     for record in records:
         if record.id in found:
-            raise InputError(f"The id {record.id!r} stands in two of the files: sample each record once.")
+            raise InputError(f"The id {record.id!r} is in two of the files: give each record once.")
         found[record.id] = record
     return list(found.values())
 

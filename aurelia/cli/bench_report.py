@@ -1,4 +1,4 @@
-"""The commands of `aurelia bench` that read runs: report, ablate and the recipes. Thin skins, quick to import."""
+"""The commands of `aurelia bench` that read runs: report, ablate, langsmith and the recipes. Quick to import."""
 
 import asyncio
 import re
@@ -8,26 +8,29 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+<<<<<<< HEAD
+=======
+from aurelia.bench.progress import ProgressDisplay
+from aurelia.bench.runner import run_interruptibly
+>>>>>>> w-bench
 from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
 
-report_app = typer.Typer(no_args_is_help=True, help="Read what benchmark runs came to.")
-recipe_app = typer.Typer(
-    no_args_is_help=True, help="Run, score and report in one command; stopped, it goes on from there."
-)
+report_app = typer.Typer(no_args_is_help=True, help="Read the results of benchmark runs.")
+recipe_app = typer.Typer(no_args_is_help=True, help="Run, score and report in one command; run it again to resume.")
 report_app.add_typer(recipe_app, name="recipe")
 
-RUN_ARGUMENT = typer.Argument(metavar="RUN", help="A run file that bench run has made.")
-FolderOut = Annotated[Path, typer.Option(metavar="DIR", help="Folder for what is written.")]
-MediaOption = Annotated[Path | None, typer.Option("--media", metavar="DIR", help="Folder with the clips.")]
-QuestionsArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The questions: benchmark records, one a line (JSONL).")
-]
-ConcurrencyOption = Annotated[int, typer.Option(min=1, help="Answers worked on, and calls to a provider, at once.")]
+RUN_ARGUMENT = typer.Argument(metavar="RUN", help="Run file written by bench run.")
+FolderOut = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the output.")]
+MediaOption = Annotated[Path | None, typer.Option("--media", metavar="DIR", help="Folder of the clips.")]
+QuestionsArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Benchmark records, one per line (JSONL).")]
+ConcurrencyOption = Annotated[int, typer.Option(min=1, help="Questions at once, and calls at once to each provider.")]
 JudgeOption = Annotated[
     str | None,
-    typer.Option("--judge", metavar="PROVIDER:MODEL", help="Asked where no rule can read an answer (default: none)."),
+    typer.Option(
+        "--judge", metavar="PROVIDER:MODEL", help="Model that reads answers that no rule can read (default: none)."
+    ),
 ]
 
 
@@ -36,22 +39,26 @@ def report_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Run files; several are compared.")],
     out: FolderOut = Path("report"),
     embed: Annotated[
-        Literal["full", "few", "none"], typer.Option(help="Pictures in the page: of all questions, of 40, or none.")
+        Literal["full", "few", "none"],
+        typer.Option(help="Pictures in the page: of all questions, of 40 questions, or none."),
     ] = "few",
     media: MediaOption = None,
     judge: JudgeOption = None,
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Score what is not scored yet, and write report.html (one page that needs nothing else) and report.md."""
-    from aurelia.bench.score_run import mark_run
-    from aurelia.report.build import build
+    """Score runs and write their report. The report is report.html, one self-contained page, and report.md."""
+    from aurelia.bench.score_run import score_run_file
+    from aurelia.report.build import build_report
 
-    house = _resources(media)
+    resources = _resources(media)
     for path in runs:
-        count = asyncio.run(mark_run(path, house=house, judge=judge, concurrency=concurrency))
+        count = asyncio.run(score_run_file(path, resources=resources, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
-    written = build(runs, out, media=embed, store=house.clips() if embed != "none" else None)
+    store = None
+    if embed != "none":
+        store = resources.clip_store()
+    written = build_report(runs, out, media=embed, store=store)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
@@ -59,26 +66,31 @@ def report_command(
 def ablate_command(
     run: Annotated[Path, RUN_ARGUMENT],
     out: FolderOut = Path("ablation"),
-    iterations: Annotated[str, typer.Option(metavar="N..M", help="Numbers of attempts: 1..5 or 1,3,5.")] = "1..5",
+    iterations: Annotated[
+        str, typer.Option(metavar="N..M", help="Maximum numbers of attempts: 1..5 or 1,3,5.")
+    ] = "1..5",
     thresholds: Annotated[str, typer.Option(metavar="N..M", help="Thresholds: 1..10 or 4,8.")] = "1..10",
     inject: Annotated[
-        list[str] | None, typer.Option(metavar="WHAT", help="steps, steps+answers or full (default: the run's).")
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="steps, steps+answers or full; repeatable (default: the run's)."),
     ] = None,
     media: MediaOption = None,
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Read every smaller setting off one run that went on to its cap; only the target is asked again."""
-    caps, taus = _parse_numbers(iterations, "--iterations"), _parse_numbers(thresholds, "--thresholds")
-    house = _resources(media)
-    from aurelia.bench.ablation import context_of as settings_of
-    from aurelia.bench.ablation import grid
+    """Evaluate smaller settings from one full run. Only the target is asked again."""
+    caps = _parse_numbers(iterations, "--iterations")
+    taus = _parse_numbers(thresholds, "--thresholds")
+    resources = _resources(media)
+    from aurelia.bench.ablation import run_context, setting_grid
     from aurelia.bench.run_file import RunFile
     from aurelia.report.recipes import write_ablation
 
     with RunFile.open(run) as opened:
-        given: Any = inject or [settings_of(opened).inject]
-    cells = asyncio.run(write_ablation(run, grid(caps, taus, given), house, out, concurrency=concurrency))
+        injections: Any = inject or [run_context(opened).inject]
+    cells = asyncio.run(
+        write_ablation(run, setting_grid(caps, taus, injections), resources, out, concurrency=concurrency)
+    )
     typer.echo(f"{len(cells)} settings written to {out.name}/ablation.md, .csv and .json.", err=True)
 
 
@@ -87,7 +99,7 @@ def langsmith_command(
     run: Annotated[Path, RUN_ARGUMENT],
     debug: DebugOption = False,
 ) -> None:
-    """Send a scored run to LangSmith: a data set, and an experiment an arm; without LANGSMITH_API_KEY only print it."""
+    """Send a scored run to LangSmith: a data set and one experiment per arm. Without a key it is only printed."""
     import os
 
     from aurelia.bench.run_file import RunFile
@@ -95,13 +107,17 @@ def langsmith_command(
     with RunFile.open(run) as opened:
         from langsmith import Client
 
-        from aurelia.report.langsmith_export import experiments
+        from aurelia.report.langsmith_export import export_experiments
 
-        key = os.environ.get("LANGSMITH_API_KEY")
-        for one in experiments(opened, Client() if key else None):
-            scores = ", ".join(f"{name} {mean:.3f}" for name, mean in one.scores.items())
-            typer.echo(f"{one.name}: {one.examples} examples, {scores or 'not scored yet: bench report scores'}")
-        if not key:
+        client = None
+        if os.environ.get("LANGSMITH_API_KEY"):
+            client = Client()
+        for experiment in export_experiments(opened, client):
+            scores = ", ".join(f"{name} {mean:.3f}" for name, mean in experiment.scores.items())
+            typer.echo(
+                f"{experiment.name}: {experiment.examples} examples, {scores or 'not scored yet: bench report scores'}"
+            )
+        if client is None:
             typer.echo("Nothing was sent: LANGSMITH_API_KEY is not set.", err=True)
 
 
@@ -113,16 +129,18 @@ def floor_command(
     profile: ProfileOption = "offline",
     model: ModelOption = None,
     size: Annotated[int, typer.Option(min=1, help="Questions in the stratified sample.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the sample.")] = 0,
     judge: JudgeOption = None,
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """The zero-shot floor: the target alone on a stratified sample."""
+    """Measure the target alone on a stratified sample."""
     context = context_from_options(profile, model, {})
-    from aurelia.report import recipes as made
+    from aurelia.report import recipes
 
-    _run_recipe(lambda work: made.floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge)
+    _run_recipe(
+        lambda work: recipes.run_floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge
+    )
 
 
 @recipe_app.command("iterations")
@@ -137,21 +155,23 @@ def iterations_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """T = 1, 3 and 5 at tau = 8 from one run (the paper's Table 5)."""
+    """Compare T = 1, 3 and 5 from one run (Table 5). The threshold is 8."""
     context = context_from_options(profile, model, {})
     from aurelia.bench.run_plan import make_plan
-    from aurelia.report import recipes as made
+    from aurelia.report import recipes
 
-    make_plan(arms="aurelia", tasks=[task] if task else [], rpm=[])
-    chosen: Any = task
-    _run_recipe(lambda work: made.iterations(work, context, task=chosen), file, out, media, concurrency, judge)
+    # Checks the name of the task before the run starts.
+    make_plan(arms="aurelia", tasks=list(filter(None, [task])), rpm=[])
+    checked: Any = task
+    _run_recipe(lambda work: recipes.run_iterations(work, context, task=checked), file, out, media, concurrency, judge)
 
 
 @recipe_app.command("mixture")
 def mixture_command(
     file: QuestionsArgument,
     profile: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|FILE.toml", help="One set of agents; give two or more.")
+        list[str] | None,
+        typer.Option(metavar="NAME|FILE.toml", help="A set of agents; give two or more (default: gemini and paper)."),
     ] = None,
     out: FolderOut = Path("mixture"),
     media: MediaOption = None,
@@ -160,34 +180,37 @@ def mixture_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Agents of one maker against a mixture, with the same target (the paper's Table 4)."""
+    """Compare two or more sets of agents (Table 4). The target is the same for all."""
     names = profile or ["gemini", "paper"]
     contexts = {Path(name).stem: context_from_options(name, model, {}) for name in names}
-    from aurelia.report import recipes as made
+    from aurelia.report import recipes
 
-    _run_recipe(lambda work: made.mixture(work, contexts), file, out, media, concurrency, judge)
+    _run_recipe(lambda work: recipes.run_mixture(work, contexts), file, out, media, concurrency, judge)
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
-    from aurelia.bench.interrupts import run_until_done
-    from aurelia.bench.progress import Display
+    from aurelia.bench.interrupts import run_interruptibly
+    from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.run_plan import Plan
-    from aurelia.report.recipes import Work
+    from aurelia.report.recipes import RecipeInput
 
-    house, plan = _resources(media), Plan(concurrency=concurrency)
-    with Display() as display:
-        written = run_until_done(lambda stop: recipe(Work(file, out, house, plan, display.event, stop, judge)))
+    resources = _resources(media)
+    plan = Plan(concurrency=concurrency)
+    with ProgressDisplay() as display:
+        written = run_interruptibly(
+            lambda stop: recipe(RecipeInput(file, out, resources, plan, display.event, stop, judge))
+        )
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
 def _resources(media: Path | None) -> Any:
-    from aurelia.bench.runner import House
+    from aurelia.bench.runner import RunResources
 
-    return House(Settings.from_environment(local=True), media)
+    return RunResources(Settings.from_environment(local=True), media)
 
 
 def _parse_numbers(text: str, option: str) -> Sequence[int]:
-    """Whole numbers from "1..5" or "1,3,5"."""
+    """Read "1..5" or "1,3,5" as whole numbers."""
     if found := re.fullmatch(r"(\d+)\.\.(\d+)", text.strip()):
         return range(int(found[1]), int(found[2]) + 1)
     if re.fullmatch(r"\d+(,\d+)*", text.strip()):

@@ -1,11 +1,14 @@
-"""What is installed here, which profiles can run, and what each lacks. It loads no weights and pays for nothing."""
+"""What is installed, which profiles can run, and what each of them lacks. No weights are loaded; nothing is paid."""
 
 import platform
 from importlib import metadata
+from itertools import chain
 from typing import Any
 
 from aurelia import profiles
+from aurelia.cli.text import count_noun
 from aurelia_core.errors import InputError
+from aurelia_core.models.base import as_clip_model
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
@@ -13,7 +16,7 @@ from state.context import make_context
 _PACKAGES = {
     "langgraph": "the graph",
     "langsmith": "traces",
-    "decord": "video decoding (PyAV stands in where it has no wheel)",
+    "decord": "video decoding (PyAV where it has no wheel)",
     "av": "audio decoding",
     "librosa": "audio analysis",
     "langgraph-cli": "langgraph dev and Studio: pip install -e '.[server]'",
@@ -26,87 +29,90 @@ _PACKAGES = {
     "pygraphviz": "pictures of the graph: pip install -e '.[draw]'",
 }
 
+_OFFLINE_PACKAGES = ("numpy", "scipy", "librosa", "av")
+
 
 def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
-    """Looks at this machine.
+    """Examine this machine.
 
     Args:
         settings: the operator's settings.
-        ask: also ask the providers of profiles that lack nothing here whether key and model names are good.
+        ask: also check keys and model names with the providers of profiles that lack nothing here.
 
     Returns:
-        python, packages (name, version or null, what for), media_roots (how many; null when any file may be read),
-        local (where local weights would run, in words; null without their packages),
-        traces (whether runs are traced, and where to, in words),
-        profiles (name, description, models, lacks: what has to be there before it can run).
+        A dict: python (version); packages (name, version or null, and its use); media_roots (their number; null if any
+        file may be read); local (where local weights would run, in words; null without their packages); traces
+        (whether and where runs are traced, in words); profiles (name, description, models, and lacks: what is missing).
     """
+    media_roots = None
+    if not settings.allow_any_file:
+        media_roots = len(settings.media_roots)
+    client = None
+    if ask:
+        client = ModelClient(settings)
     return {
         "python": platform.python_version(),
         "packages": [
             {"name": name, "version": _installed_version(name), "for": why} for name, why in _PACKAGES.items()
         ],
-        "media_roots": None if settings.any_file else len(settings.media_roots),
+        "media_roots": media_roots,
         "local": _describe_local_weights(),
         "traces": _describe_tracing(settings),
-        "profiles": [
-            _examine_profile(name, ModelClient(settings) if ask else None) for name in profiles.profile_names()
-        ],
+        "profiles": [_examine_profile(name, client) for name in profiles.profile_names()],
     }
 
 
-def _examine_profile(name: str, desk: ModelClient | None) -> dict[str, Any]:
+def _examine_profile(name: str, client: ModelClient | None) -> dict[str, Any]:
     values = profiles.read_profile(name)
     context = make_context({key: value for key, value in values.items() if key != "description"})
     models = context.models()
-    specs = [*models.values(), *context.fallbacks().values(), *filter(None, [context.describer])]
-    lacks = sorted({lack for spec in specs for lack in _missing_requirements(spec)})
-    if desk and not lacks:
-        lacks = sorted({fault for spec in specs if (fault := _provider_refusal(spec, desk))})
-    return {"name": name, "description": values.get("description", ""), "models": models, "lacks": lacks}
+    model_ids = [*models.values(), *context.fallbacks().values(), *filter(None, [context.describer])]
+    lacks = set(chain.from_iterable(map(_missing_requirements, model_ids)))
+    if client and not lacks:
+        lacks = {refusal for model_id in model_ids if (refusal := _provider_refusal(model_id, client))}
+    return {"name": name, "description": values.get("description", ""), "models": models, "lacks": sorted(lacks)}
 
 
-def _missing_requirements(spec: str) -> list[str]:
-    """What has to be there before the model `spec` can be asked."""
+def _missing_requirements(model_id: str) -> list[str]:
+    """What is missing before a model can be asked."""
     from aurelia_core.models.capabilities import missing_requirements
     from aurelia_core.models.registry import known_providers
 
-    provider = spec.partition(":")[0]
+    provider, _, name = model_id.partition(":")
     if provider not in known_providers():
         return [f"a provider named {provider!r}"]
-    needed = ("numpy", "scipy", "librosa", "av") if provider == "offline" else ()
-    lacks = [f"the package {name}" for name in needed if _installed_version(name) is None] + missing_requirements(
-        provider
-    )
+    lacks = missing_requirements(provider)
+    if provider == "offline":
+        lacks = [
+            f"the package {package}" for package in _OFFLINE_PACKAGES if _installed_version(package) is None
+        ] + lacks
     if provider == "transformers" and _installed_version("huggingface_hub"):
         from aurelia_core.models.local.weights import missing_weights
 
-        lacks += missing_weights(spec.partition(":")[2])
+        lacks += missing_weights(name)
     return lacks
 
 
-def _provider_refusal(spec: str, desk: ModelClient) -> str | None:
-    """What the model's provider has against its key or its name; None when nothing, or when it does not answer."""
+def _provider_refusal(model_id: str, client: ModelClient) -> str | None:
+    """Why the provider refuses the key or the model's name; None if it accepts both, or does not answer."""
     try:
-        if look_up := getattr(desk.model(spec), "look_up", None):
-            look_up()
+        as_clip_model(client.model(model_id)).check_credentials()
     except InputError as fault:
         return f"a key and a name that are accepted: {fault}"
     return None
 
 
 def _describe_local_weights() -> str | None:
-    """Where local weights would run and how a clip would be shown to them; null without their packages."""
+    """Where local weights would run, and how they receive a clip; None without their packages."""
     if _installed_version("torch") is None or _installed_version("transformers") is None:
         return None
     from aurelia_core.models.local.loading import choose_placement, describe_placement
 
-    film = (
-        "as video where the family takes it, else as frames"
-        if _installed_version("torchvision")
-        else "as frames with times"
-    )
+    form = "as frames with times"
+    if _installed_version("torchvision"):
+        form = "as video where the model family takes it, else as frames"
     try:
-        return f"{describe_placement(choose_placement())}; clips are shown {film}"
+        return f"{describe_placement(choose_placement())}; clips are shown {form}"
     except InputError as fault:
         return str(fault)
 
@@ -116,8 +122,10 @@ def _describe_tracing(settings: Settings) -> str:
     from langsmith.utils import get_tracer_project, tracing_is_enabled
 
     if not tracing_is_enabled():
-        return "off (LANGSMITH_TRACING); aurelia trace shows a kept run without them"
-    media = "with a contact sheet of each clip" if settings.trace_sheet else "without media"
+        return "off (LANGSMITH_TRACING); aurelia trace shows a stored thread without them"
+    media = "without media"
+    if settings.trace_contact_sheet:
+        media = "with a contact sheet of each clip"
     return f"to the LangSmith project {get_tracer_project()!r}, {media}"
 
 
@@ -129,20 +137,19 @@ def _installed_version(name: str) -> str | None:
 
 
 def render_findings(found: dict[str, Any]) -> str:
-    """The findings as text."""
+    """Render the findings as text."""
     text = [f"Python {found['python']}", "", "Packages"]
     for package in found["packages"]:
         text.append(f"  {package['name']:<24}{package['version'] or 'not installed':<16}{package['for']}")
-    roots = found["media_roots"]
-    reads = (
-        "any local file"
-        if roots is None
-        else f"files under {roots} folder{'s' if roots != 1 else ''} (AURELIA_MEDIA_ROOTS)"
-    )
-    text += ["", f"Media: the command line reads {reads}"]
+    readable = "any local file"
+    if found["media_roots"] is not None:
+        readable = f"files under {count_noun(found['media_roots'], 'folder')} (AURELIA_MEDIA_ROOTS)"
+    text += ["", f"Media: the command line reads {readable}"]
     text += [f"Local weights: {found['local'] or 'their packages are not installed'}"]
     text += [f"Traces: {found['traces']}", "", "Profiles"]
     for profile in found["profiles"]:
-        state = "can run here" if not profile["lacks"] else f"lacks {', '.join(profile['lacks'])}"
+        state = "can run here"
+        if profile["lacks"]:
+            state = f"lacks {', '.join(profile['lacks'])}"
         text += [f"  {profile['name']:<24}{state}", f"  {'':<24}{profile['description']}"]
     return "\n".join(text)

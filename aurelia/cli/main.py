@@ -1,7 +1,7 @@
-"""The command line: a thin skin over `aurelia.run.ask`. Progress goes to stderr, the answer to stdout.
+"""The command line, on top of `aurelia.run`. Progress goes to stderr, the answer to stdout.
 
-Exit status 0: an answer; 2: bad input or usage; 3: a model or provider failed. Nothing heavy is imported before the
-input has been checked, so that help and errors come at once.
+Exit status 0: an answer; 2: wrong input or usage; 3: a model or provider failed; 130: interrupted. Nothing heavy is
+imported before the input is checked, so that help and errors appear at once.
 """
 
 import asyncio
@@ -33,21 +33,22 @@ main_app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="AURELIA: better answers from a frozen audio-visual model, by reasoning that is checked against the clip.",
+    help="AURELIA: better answers from a frozen audio-visual model, with reasoning that is checked against the clip.",
 )
 main_app.add_typer(bench_cli.bench_app, name="bench")
 
 _INTERRUPTED = 130
 
-VideoOption = Annotated[str, typer.Option(metavar="PATH", help="The clip: mp4, mov, mkv, webm or avi.")]
+VideoOption = Annotated[str, typer.Option(metavar="PATH", help="Clip: mp4, mov, mkv, webm or avi.")]
 AudioOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATH", help="A separate sound track; several are candidates to choose from."),
+    typer.Option(metavar="PATH", help="Separate sound track; repeatable: several are candidates to choose from."),
 ]
 FallbackOption = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="ROLE=PROVIDER:MODEL", help="Model that is asked instead when that role's model fails for good."
+        metavar="ROLE=PROVIDER:MODEL",
+        help="Model that replaces a role's model when that one fails permanently; repeatable.",
     ),
 ]
 
@@ -55,30 +56,28 @@ FallbackOption = Annotated[
 @main_app.command("ask")
 def ask_command(
     video: VideoOption,
-    question: Annotated[str, typer.Option(metavar="TEXT", help="The question, in ordinary words.")],
+    question: Annotated[str, typer.Option(metavar="TEXT", help="Question about the clip.")],
     audio: AudioOption = None,
-    choice: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; give it once for each.")
-    ] = None,
+    choice: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; repeatable.")] = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
     fallback: FallbackOption = None,
     threshold: Annotated[
         int | None,
-        typer.Option(min=1, max=10, help="Score at which the loop ends (8 unless the profile says otherwise)."),
+        typer.Option(min=1, max=10, help="Score at which the loop ends (default: the profile's, else 8)."),
     ] = None,
     max_iterations: Annotated[
-        int | None, typer.Option(min=1, max=10, help="Attempts at most (5 unless the profile says otherwise).")
+        int | None, typer.Option(min=1, max=10, help="Maximum number of attempts (default: the profile's, else 5).")
     ] = None,
     inject: Annotated[
         Literal["steps", "steps+answers", "full"] | None,
-        typer.Option(help="What of the best reasoning the target is given (steps unless the profile says otherwise)."),
+        typer.Option(help="Part of the best reasoning that the target receives (default: the profile's, else steps)."),
     ] = None,
     compare: Annotated[
-        bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (on by default).")
+        bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (default: yes).")
     ] = None,
     review: Annotated[
-        bool, typer.Option("--review", help="Accept, edit or send back the reasoning before the target has it.")
+        bool, typer.Option("--review", help="Accept, edit or reject the reasoning before the target receives it.")
     ] = False,
     thread: ThreadOption = None,
     checkpoint: CheckpointOption = None,
@@ -92,16 +91,19 @@ def ask_command(
         "inject": inject,
         "compare": compare,
     }
-    overrides |= {f"{role}_fallback": spec for role, spec in models_by_role("--fallback", fallback).items()}
-    keeping = ThreadChoice.of(thread, checkpoint, review)
-    context = context_from_options(profile, model, {**overrides, "review": "reasoning" if review else None})
+    if review:
+        overrides["review"] = "reasoning"
+    for role, model_id in models_by_role("--fallback", fallback).items():
+        overrides[f"{role}_fallback"] = model_id
+    target_thread = ThreadChoice.from_options(thread, checkpoint, review)
+    context = context_from_options(profile, model, overrides)
     media = _AdmittedMedia(video, audio)
     from aurelia.cli.progress import ProgressPrinter, render_answer
 
     progress = ProgressPrinter(context)
-    asked: Any = {"video": media.clip["id"], "audio": [track["id"] for track in media.tracks]}
-    asked |= {"question": question, "choices": choice or []}
-    result = asyncio.run(keeping.ask(asked, context, media.desk(), progress))
+    tracks = [track["id"] for track in media.tracks]
+    asked = {"video": media.clip["id"], "audio": tracks, "question": question, "choices": choice or []}
+    result = asyncio.run(target_thread.ask(asked, context, media.client(), progress))
     progress.result(result)
     _print(dump_visible_json(result) if as_json else render_answer(result))
 
@@ -109,21 +111,21 @@ def ask_command(
 @main_app.command("score")
 def score_command(
     video: VideoOption,
-    caption: Annotated[str, typer.Option(metavar="TEXT", help="What is claimed to be seen and heard.")],
+    caption: Annotated[str, typer.Option(metavar="TEXT", help="Statement about what is seen and heard.")],
     audio: AudioOption = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Score a caption against a clip, 1 to 10: the evaluator alone."""
+    """Score a caption, 1 to 10, with the evaluator alone."""
     context = context_from_options(profile, model, {})
     if not caption.strip():
-        raise InputError("The caption is empty: say what is claimed to be seen and heard.")
+        raise InputError("The caption is empty: state what is seen and heard.")
     media = _AdmittedMedia(video, audio)
-    from aurelia.run.ask import score_caption as run
+    from aurelia.run.ask import score_caption
 
-    verdict = asyncio.run(run(media.clip, media.tracks, caption.strip(), context, media.desk()))
+    verdict = asyncio.run(score_caption(media.clip, media.tracks, caption.strip(), context, media.client()))
     if as_json:
         _print(dump_visible_json(verdict))
     elif verdict["score"] is None:
@@ -136,12 +138,12 @@ def score_command(
 @main_app.command("doctor")
 def doctor_command(
     ask: Annotated[
-        bool, typer.Option(help="Also ask providers whether key and model names are good; costs nothing.")
+        bool, typer.Option(help="Also check keys and model names with the providers; free of charge.")
     ] = True,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what is installed, which profiles can run here, and what each lacks."""
+    """Show what is installed and which profiles can run. It names what the other profiles lack."""
     from aurelia.cli.doctor import examine_machine, render_findings
 
     found = examine_machine(Settings.from_environment(local=True), ask=ask)
@@ -150,11 +152,11 @@ def doctor_command(
 
 @main_app.command("targets")
 def targets_command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One target to explain in full.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Target to explain in full.")] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the known target models, or explain one: what it takes, how it is run, what is missing."""
+    """List the target models, or explain one. It shows what a target accepts, how to run it, and what is missing."""
     from targets import explain
 
     if name is None:
@@ -170,10 +172,10 @@ def targets_command(
 
 @main_app.command("graph")
 def graph_command(
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this PNG file instead.")] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG file to draw the graph into.")] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print the graph as Mermaid text, or draw it as a picture on this machine."""
+    """Print the graph as Mermaid text, or draw it. The drawing is made on this machine."""
     from aurelia.run import draw
 
     if png is None:
@@ -187,7 +189,7 @@ main_app.command("trace")(trace_command)
 
 
 def add_commands(arguments: Sequence[str]) -> None:
-    """Adds the commands of installed packages (entry point `aurelia.commands`: a function or a `typer.Typer`).
+    """Add the commands of installed packages (entry point `aurelia.commands`: a function or a `typer.Typer`).
 
     A package is imported only when its command is named, or when all commands are listed.
     """
@@ -205,7 +207,7 @@ def add_commands(arguments: Sequence[str]) -> None:
 
 
 class _AdmittedMedia:
-    """The named media, admitted before anything heavy is imported."""
+    """The clip and the tracks of a command, checked before anything heavy is imported."""
 
     def __init__(self, video: str, audio: Sequence[str] | None) -> None:
         from aurelia_core.media import ClipStore
@@ -214,7 +216,8 @@ class _AdmittedMedia:
         self.clip = self._store.admit(video)
         self.tracks = [self._store.admit(name, kind="audio") for name in audio or []]
 
-    def desk(self) -> Any:
+    def client(self) -> Any:
+        """A model client that knows these media."""
         from aurelia_core.models.client import ModelClient
 
         return ModelClient(Settings.from_environment(local=True), store=self._store)
@@ -225,17 +228,17 @@ def _print(text: str) -> None:
 
 
 def main() -> None:
-    """Runs the command line; an error is one line on stderr and an exit status, a traceback only with --debug."""
+    """Run the command line; an error is one line on stderr and an exit status, with --debug a traceback."""
     debug = "--debug" in sys.argv[1:]
     try:
         check_packages()
         add_commands(sys.argv[1:])
-        # Typer hands an interrupt back as a status and says nothing of it.
+        # Typer returns an interrupt as a status and prints nothing.
         if (status := main_app(standalone_mode=False)) == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(status)
     except (typer.Abort, KeyboardInterrupt):
-        _exit("stopped; what was answered is kept, and the same command goes on from there.", _INTERRUPTED)
+        _exit("interrupted. Finished answers are saved; run the same command to resume.", _INTERRUPTED)
     except Exception as fault:
         if debug:
             raise
@@ -246,9 +249,9 @@ def _exit_with_error(fault: Exception) -> NoReturn:
     if isinstance(fault, AureliaError):
         _exit(str(fault), fault.exit_status)
     if isinstance(fault, typer.TyperException):
-        said = getattr(fault, "format_message", lambda: str(fault))()
-        _exit(f"{said} See aurelia --help.", getattr(fault, "exit_code", 2))
-    _exit(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug to see where.", 1)
+        message = getattr(fault, "format_message", lambda: str(fault))()
+        _exit(f"{message} See aurelia --help.", getattr(fault, "exit_code", 2))
+    _exit(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug for the traceback.", 1)
 
 
 def _exit(message: str, status: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What the commands have in common: options, and the settings that follow from them. Nothing heavy is imported."""
+"""Options that several commands share, and the settings that follow from them. Nothing heavy is imported."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 ProfileOption = Annotated[
     str,
-    typer.Option(metavar="NAME|FILE.toml", envvar="AURELIA_PROFILE", help="Preset of models and settings."),
+    typer.Option(
+        metavar="NAME|FILE.toml",
+        envvar="AURELIA_PROFILE",
+        help="Preset of models and settings: a name, or your own file.",
+    ),
 ]
 ModelOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="ROLE=PROVIDER:MODEL",
-        help="Model of one role: generator, summarizer, evaluator, feedback or target.",
+        help="Model of a role (generator, summarizer, evaluator, feedback or target); repeatable.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
@@ -26,7 +30,12 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 
 
 def context_from_options(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
-    """The settings that a profile, `ROLE=PROVIDER:MODEL` entries and single options (None: not given) add up to.
+    """The settings of a run: a profile, then the models, then the other options.
+
+    Args:
+        profile: name of a profile, or the path of a TOML file.
+        models: entries `ROLE=PROVIDER:MODEL`.
+        overrides: other settings by name; None: not given.
 
     Raises:
         InputError: one of them cannot be used.
@@ -37,10 +46,10 @@ def context_from_options(profile: str, models: Sequence[str] | None, overrides: 
 
 
 def models_by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
-    """The models that the entries `ROLE=PROVIDER:MODEL` of an option name, by role.
+    """Read the entries `ROLE=PROVIDER:MODEL` of an option as a dict of models by role.
 
     Raises:
-        InputError: an entry is of another form.
+        InputError: an entry has another form.
     """
     from state.context import ROLES
 

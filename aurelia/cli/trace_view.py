@@ -3,71 +3,80 @@
 from collections.abc import Mapping
 from typing import Any
 
+from aurelia.cli.text import cost_text, count_noun
 from aurelia_core.sanitize import escape_invisible
 
 TRACE_WIDTH = 110
 
 
-def render_trace(told: Mapping[str, Any]) -> str:
-    """A thread as a tree, each line cut at WIDTH letters.
+def render_trace(trace: Mapping[str, Any]) -> str:
+    """Render a thread as a tree; each line is cut at TRACE_WIDTH characters.
 
     Args:
-        told: what `aurelia.run.history` says of it.
+        trace: a `ThreadTrace` (`aurelia.run.history`).
     """
-    nodes = told["nodes"]
-    marks = ["├─"] * (len(nodes) - 1) + ["└─"] if nodes else []
-    shown = [*_header(told), *(f"{mark} {_node(node)}" for mark, node in zip(marks, nodes, strict=True))]
-    shown += [f"Note: {warning}" for warning in told["warnings"]]
-    if told["elsewhere"]:
-        shown.append(f"{told['elsewhere']} checkpoints more: earlier questions, or forks.")
-    return "\n".join(_cut(escape_invisible(line)) for line in shown)
+    lines = _header(trace)
+    lines += [f"├─ {_node(node)}" for node in trace["nodes"][:-1]]
+    lines += [f"└─ {_node(node)}" for node in trace["nodes"][-1:]]
+    lines += [f"Note: {warning}" for warning in trace["warnings"]]
+    if trace["elsewhere"]:
+        lines.append(f"{count_noun(trace['elsewhere'], 'more checkpoint')}: earlier questions, or forks.")
+    return "\n".join(_cut(escape_invisible(line)) for line in lines)
 
 
-def _header(told: Mapping[str, Any]) -> list[str]:
-    clip = f"  [{told['clip'][:12]}]" if told["clip"] else ""
-    choices = f"  ({' | '.join(told['choices'])})" if told["choices"] else ""
-    models = ", ".join(f"{spec} ({', '.join(roles)})" for spec, roles in _by_model(told["models"]).items())
-    return [
-        f"{told['thread']}: {told['question'] or 'no question yet'}{choices}{clip}",
-        f"  {_outcome(told)}",
-        f"  {models or 'no models yet'}; {_bill(told['usage'])}",
-    ]
+def _header(trace: Mapping[str, Any]) -> list[str]:
+    title = f"{trace['thread']}: {trace['question'] or 'no question yet'}"
+    if trace["choices"]:
+        title += f"  ({' | '.join(trace['choices'])})"
+    if trace["clip"]:
+        title += f"  [{trace['clip'][:12]}]"
+    models = ", ".join(f"{model} ({', '.join(roles)})" for model, roles in _by_model(trace["models"]).items())
+    return [title, f"  {_outcome(trace)}", f"  {models or 'no models yet'}; {_bill(trace['usage'])}"]
 
 
-def _outcome(told: Mapping[str, Any]) -> str:
-    if told["stands"] != "done":
-        return f"{told['stands']}, after {_count(told['attempts'], 'attempt')}"
-    best = f"attempt {told['best_iteration']}, {told['score']}/10" if told["best_iteration"] else "no scored reasoning"
-    beside = f"; zero-shot: {told['zero_shot_answer']}" if told["zero_shot_answer"] else ""
-    return f"answer: {told['answer']} ({best}, stopped by {told['stop_reason']}){beside}"
+def _outcome(trace: Mapping[str, Any]) -> str:
+    if trace["stands"] != "done":
+        return f"{trace['stands']}, after {count_noun(trace['attempts'], 'attempt')}"
+    best = "no scored reasoning"
+    if trace["best_iteration"]:
+        best = f"attempt {trace['best_iteration']}, {trace['score']}/10"
+    outcome = f"answer: {trace['answer']} ({best}, stopped by {trace['stop_reason']})"
+    if trace["zero_shot_answer"]:
+        outcome += f"; zero-shot: {trace['zero_shot_answer']}"
+    return outcome
 
 
 def _by_model(models: Mapping[str, str]) -> dict[str, list[str]]:
+    """The roles of each model."""
     by_model: dict[str, list[str]] = {}
-    for role, spec in models.items():
-        by_model.setdefault(spec, []).append(role)
+    for role, model in models.items():
+        by_model.setdefault(model, []).append(role)
     return by_model
 
 
 def _bill(usage: Mapping[str, Any] | None) -> str:
     if not usage or not usage["calls"]:
         return "nothing paid"
-    cost = "unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
-    return f"{_count(usage['calls'], 'call')}, cost {cost}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{count_noun(usage['calls'], 'call')}, cost {cost_text(usage)}"
 
 
 def _node(node: Mapping[str, Any]) -> str:
-    name = f"{node['node']} {node['attempt']}" if node["attempt"] else node["node"]
-    seconds = "" if node["seconds"] is None else f"{node['seconds']:.1f} s"
-    score = "" if node["score"] is None or node["node"] != "evaluator" else f"{node['score']}/10"
-    said = " ".join((node["text"] or "").split())
-    state = "" if node["state"] == "done" else f"[{node['state']}] "
-    return f"{name:<22}{seconds:>8}  {score:>5}  {state}{said}".rstrip()
+    name = node["node"]
+    if node["attempt"]:
+        name += f" {node['attempt']}"
+    seconds = ""
+    if node["seconds"] is not None:
+        seconds = f"{node['seconds']:.1f} s"
+    score = ""
+    if node["score"] is not None and node["node"] == "evaluator":
+        score = f"{node['score']}/10"
+    text = " ".join((node["text"] or "").split())
+    if node["state"] != "done":
+        text = f"[{node['state']}] {text}"
+    return f"{name:<22}{seconds:>8}  {score:>5}  {text}".rstrip()
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= TRACE_WIDTH else f"{line[: TRACE_WIDTH - 1]}…"
+    if len(line) <= TRACE_WIDTH:
+        return line
+    return f"{line[: TRACE_WIDTH - 1]}…"

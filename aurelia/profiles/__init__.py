@@ -1,6 +1,7 @@
-"""Profiles: named, documented presets of `Context`, one TOML file each, here or anywhere the user keeps one."""
+"""Profiles: named, documented presets of `Context`. A profile is a TOML file, in this folder or of the user."""
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,20 @@ from state.context import Context, make_context
 
 
 def profile_names() -> list[str]:
-    """The profiles that come with the project."""
+    """The names of the built-in profiles."""
     return sorted(
         entry.name.removesuffix(".toml") for entry in files(__name__).iterdir() if entry.name.endswith(".toml")
     )
 
 
 def read_profile(name: str) -> dict[str, Any]:
-    """The values of a profile, `description` included.
+    """Read a profile: its settings, and its `description`.
 
     Args:
-        name: one of `names()`, or the path of a TOML file (ending in `.toml`).
+        name: one of `profile_names()`, or the path of a TOML file (ending in `.toml`).
 
     Raises:
-        InputError: there is no such profile, or it is not TOML.
+        InputError: there is no such profile, or it is not valid TOML.
     """
     if name.endswith(".toml"):
         path = Path(name)
@@ -43,11 +44,19 @@ def read_profile(name: str) -> dict[str, Any]:
     return {"profile": Path(name).stem, **values}
 
 
-def context_from_profile(name: str, overrides: dict[str, Any]) -> Context:
-    """The settings of a run: the overrides that are not None, over the profile, over the defaults.
+def context_from_profile(name: str, overrides: Mapping[str, Any] | None = None) -> Context:
+    """The settings of a run: the defaults, replaced by the profile, replaced by the overrides.
+
+    Args:
+        name: as for `read_profile`.
+        overrides: settings by name; None is ignored.
 
     Raises:
-        InputError: the profile cannot be read, or a key or value of it cannot be used.
+        InputError: the profile cannot be read, or a setting is unknown or out of bounds.
     """
-    values = {key: value for key, value in read_profile(name).items() if key != "description"}
-    return make_context({**values, **{key: value for key, value in overrides.items() if value is not None}})
+    values = read_profile(name)
+    values.pop("description", None)
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            values[key] = value
+    return make_context(values)

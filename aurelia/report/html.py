@@ -1,8 +1,11 @@
-"""The report as one HTML page that needs nothing else: no network, no file beside it.
+"""The report as one self-contained HTML page: no network, no other files.
 
-Tables and figures are in the page as they are; the questions are packed (gzip, base64) in blocks of data that the
-page's script unpacks when one is opened, so that a page of thousands opens at once. A policy in the page lets no other
-script run and nothing be loaded.
+Tables and figures are plain HTML and SVG. Questions are packed (gzip, base64) in blocks of data that the page's script
+unpacks when a question is opened, so that a page with thousands of questions opens at once. A content security policy
+in the page blocks all other scripts and all loading.
+
+All text from records, models and files is made visible here (`escape_values`: invisible and direction-changing
+characters). The template and the page's script (`textContent`) escape HTML.
 """
 
 import base64
@@ -13,40 +16,52 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from aurelia.report.paper_table1 import ALL_TITLES
-from aurelia.report.rows import VERDICTS, Row
-from aurelia.report.safe import deep
+from aurelia.bench.run_file import ARMS
+from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
+from aurelia.report.rows import VERDICTS, AnswerVerdict, ReportRow
 from aurelia_core.errors import InputError
 from aurelia_core.sanitize import escape_invisible
 
-CHUNK = 40
-LONGEST_LISTED = 300
-Picture = Callable[[Row], int | str | None]
+QUESTIONS_PER_BLOCK = 40
+MAX_LISTED_CHARS = 300
+PictureLookup = Callable[[ReportRow], int | str | None]
 
 
-class Packer:
-    """Takes questions one by one and packs them; what it holds grows by packed bytes only."""
+class QuestionPacker:
+    """Packs questions one by one; its memory grows by packed bytes only."""
 
-    def __init__(self, picture: Picture) -> None:
-        """Holds nothing yet.
+    def __init__(self, picture: PictureLookup) -> None:
+        """Starts empty.
 
         Args:
-            picture: the number of a question's entry among the clips, a text that says why it has none, or None.
+            picture: Gives the index of a question's entry among the clips, a text why it has none, or None.
         """
         self._picture = picture
-        self._columns = list(ALL_TITLES)
+        self._columns = list(ALL_COLUMN_TITLES)
         self._index: list[list[Any]] = []
         self._open: list[dict[str, Any]] = []
         self._chunks: list[str] = []
         self.categories: list[str] = []
         self._known: dict[str, int] = {}
 
-    def add(self, run: int, row: Row) -> None:
-        """Packs one question of the run with this number."""
+    def add(self, run: int, row: ReportRow) -> None:
+        """Packs one question of the run with this index."""
         picture = self._picture(row)
-        detail = deep(row.detail | {"no_media": picture if isinstance(picture, str) else None})
-        sides = [row.case.sides[arm].verdict if arm in row.case.sides else "none" for arm in ("zero_shot", "aurelia")]
-        said = [_listed((detail["arms"].get(arm) or {}).get("answer") or "") for arm in ("zero_shot", "aurelia")]
+        clip: int | None = None
+        no_media: str | None = None
+        if isinstance(picture, str):
+            no_media = picture
+        else:
+            clip = picture
+        detail = escape_values(row.detail | {"no_media": no_media})
+        verdicts = []
+        answers = []
+        for arm in ARMS:
+            verdict: AnswerVerdict = "none"
+            if arm in row.case.answers:
+                verdict = row.case.answers[arm].verdict
+            verdicts.append(VERDICTS.index(verdict))
+            answers.append(_shorten((detail["arms"].get(arm) or {}).get("answer") or ""))
         self._index.append(
             [
                 detail["id"],
@@ -54,15 +69,15 @@ class Packer:
                 run,
                 self._columns.index(row.case.column),
                 self._category(detail["category"]),
-                *(VERDICTS.index(verdict) for verdict in sides),
-                picture if isinstance(picture, int) else None,
-                _listed(detail["question"]),
-                _listed(" / ".join(detail["answers"])),
-                *said,
+                *verdicts,
+                clip,
+                _shorten(detail["question"]),
+                _shorten(" / ".join(detail["answers"])),
+                *answers,
             ]
         )
         self._open.append(detail)
-        if len(self._open) == CHUNK:
+        if len(self._open) == QUESTIONS_PER_BLOCK:
             self._close()
 
     def _category(self, name: str) -> int:
@@ -73,36 +88,51 @@ class Packer:
 
     def _close(self) -> None:
         if self._open:
-            self._chunks.append(packed(self._open))
+            self._chunks.append(pack_json(self._open))
             self._open = []
 
     def chunks(self, clips: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-        """Every block of the page: the index, the questions, the clips."""
+        """All data blocks of the page: the index, the questions, the clips."""
         self._close()
-        yield {"id": "index", "data": packed(self._index)}
+        yield {"id": "index", "data": pack_json(self._index)}
         for number, chunk in enumerate(self._chunks):
             yield {"id": f"d{number}", "data": chunk}
         for number, clip in enumerate(clips):
-            yield {"id": f"m{number}", "data": packed(deep(clip))}
+            yield {"id": f"m{number}", "data": pack_json(escape_values(clip))}
 
 
-def packed(value: Any) -> str:
-    """JSON, gzip, base64: letters that no HTML can be hidden in."""
+def escape_values(value: Any) -> Any:
+    """The same JSON value with every text in it, keys included, made visible."""
+    if isinstance(value, str):
+        return escape_invisible(value)
+    if isinstance(value, Mapping):
+        return {escape_invisible(str(name)): escape_values(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [escape_values(part) for part in value]
+    return value
+
+
+def pack_json(value: Any) -> str:
+    """JSON, gzip, base64: an alphabet that cannot contain HTML."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.b64encode(gzip.compress(text, 6, mtime=0)).decode("ascii")
 
 
-def _listed(text: str) -> str:
-    return text if len(text) <= LONGEST_LISTED else f"{text[: LONGEST_LISTED - 1]}…"
+def _shorten(text: str) -> str:
+    if len(text) <= MAX_LISTED_CHARS:
+        return text
+    return f"{text[: MAX_LISTED_CHARS - 1]}…"
 
 
-def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """The page's text in parts.
+def render_page(
+    content: Mapping[str, Any], packer: QuestionPacker, clips: Sequence[Mapping[str, Any]]
+) -> Iterable[str]:
+    """Renders the page; yields its text in parts.
 
     Args:
-        content: title, names of the runs, tiles, tables, figures: what `page.html` shows; texts are made visible here.
-        packer: the questions.
-        clips: the pictures.
+        content: What `page.html` shows: title, names of the runs, tiles, tables, figures.
+        packer: The questions.
+        clips: The pictures.
 
     Raises:
         InputError: jinja2 is not installed.
@@ -119,21 +149,21 @@ def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     blocks = packer.chunks(clips)
     meta = {
-        "columns": list(ALL_TITLES.values()),
+        "columns": list(ALL_COLUMN_TITLES.values()),
         "categories": packer.categories,
         "names": [escape_invisible(name) for name in content["names"]],
         "marks": VERDICTS,
-        "chunk": CHUNK,
+        "chunk": QUESTIONS_PER_BLOCK,
     }
-    shown = deep({name: value for name, value in content.items() if name != "figures"})
+    shown = escape_values({name: value for name, value in content.items() if name != "figures"})
     figures = [figure._asdict() | {"svg": Markup(figure.svg)} for figure in content["figures"]]
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
     return template.generate(
         **shown,
         figures=figures,
-        columns=list(ALL_TITLES.values()),
+        columns=list(ALL_COLUMN_TITLES.values()),
         categories=[escape_invisible(name) for name in packer.categories],
-        meta=Markup(_json(meta)),
+        meta=Markup(_script_safe_json(meta)),
         chunks=blocks,
         script=Markup(script),
         style=Markup(style),
@@ -141,7 +171,7 @@ def page(content: Mapping[str, Any], packer: Packer, clips: Sequence[Mapping[str
     )
 
 
-def _json(value: Any) -> str:
-    """JSON that cannot end the block of data it stands in."""
+def _script_safe_json(value: Any) -> str:
+    """JSON that cannot close the script element that contains it."""
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

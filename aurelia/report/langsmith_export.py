@@ -1,7 +1,7 @@
-"""A run as a LangSmith data set with one experiment an arm: every example with the answer given and its scores.
+"""Exports a run to LangSmith: a data set of its questions, and one experiment per arm with answers and scores.
 
-The answers and scores are those of the run file; nothing is asked or scored here. Without a client the same evaluation
-runs on this machine and nothing is sent.
+Answers and scores come from the run file; no model is asked. Without a client the same evaluation runs on this machine
+and nothing is sent.
 """
 
 import contextlib
@@ -18,17 +18,17 @@ from langsmith.schemas import Example
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
 from aurelia.bench.records import Record
-from aurelia.bench.run_file import Arm, Mark, Outcome, RunFile
+from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
 from aurelia_core.errors import AureliaError
 
-NAMESPACE = uuid.UUID("6f1d4b86-0f0e-4f0f-9b8e-3a1f6c1e7a55")
-BATCH = 200
-LONGEST_WAIT = 120.0
+_EXAMPLE_NAMESPACE = uuid.UUID("6f1d4b86-0f0e-4f0f-9b8e-3a1f6c1e7a55")
+_BATCH = 200
+_FLUSH_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One arm's experiment: its name, how many examples it holds, and the mean of each score that could be told."""
+    """The experiment of one arm: its name, its number of examples, and the mean of each score."""
 
     name: str
     arm: Arm
@@ -37,80 +37,85 @@ class Experiment:
     scores: Mapping[str, float]
 
 
-def experiments(run: RunFile, client: Client | None) -> list[Experiment]:
-    """Makes the data set where it is not there yet, and an experiment of every arm and rollout.
+def export_experiments(run: RunFile, client: Client | None) -> list[Experiment]:
+    """Creates the data set if it is missing, and an experiment for every arm and rollout.
 
     Args:
-        run: the run, scored.
-        client: a LangSmith client; None keeps everything here.
+        run: A scored run.
+        client: LangSmith client; None sends nothing.
 
     Raises:
-        AureliaError: LangSmith refused, or cannot be reached.
+        AureliaError: LangSmith refused the run, or cannot be reached.
     """
     records = list(run.records())
     dataset = f"aurelia-{str(run.meta.get('records_sha256'))[:12]}"
-    examples = [_example(record, dataset) for record in records]
-    marks: dict[tuple[str, str, int], list[Mark]] = {}
-    for mark in run.marks():
-        marks.setdefault((mark.record, mark.arm, mark.rollout), []).append(mark)
+    examples = [_make_example(record, dataset) for record in records]
+    scores: dict[tuple[str, str, int], list[StoredScore]] = {}
+    for score in run.scores():
+        scores.setdefault((score.record, score.arm, score.rollout), []).append(score)
     arms: dict[tuple[Arm, int], dict[str, Outcome]] = {}
     for outcome in run.outcomes():
         arms.setdefault((outcome.arm, outcome.rollout), {})[outcome.record] = outcome
-    with _told():
+    with _langsmith_errors():
         if client is not None:
-            examples = _dataset(client, dataset, examples)
+            examples = _ensure_dataset(client, dataset, examples)
         made = [
-            _experiment(run, client, examples, arm, rollout, outcomes, marks)
+            _make_experiment(run, client, examples, arm, rollout, outcomes, scores)
             for (arm, rollout), outcomes in sorted(arms.items(), reverse=True)
         ]
         if client is not None:
-            client.flush(LONGEST_WAIT)
+            client.flush(_FLUSH_SECONDS)
         return made
 
 
-def _example(record: Record, dataset: str) -> Example:
-    """A record as an example whose id follows from the data set and the record, so that it is made once."""
+def _make_example(record: Record, dataset: str) -> Example:
+    """A record as an example; its id depends only on the data set and the record, so that it is created once."""
     return Example(
-        id=uuid.uuid5(NAMESPACE, f"{dataset}/{record.id}"),
-        dataset_id=uuid.uuid5(NAMESPACE, dataset),
-        inputs={"record": record.id, "question": record.asked(), "choices": record.choices, "video": record.video},
+        id=uuid.uuid5(_EXAMPLE_NAMESPACE, f"{dataset}/{record.id}"),
+        dataset_id=uuid.uuid5(_EXAMPLE_NAMESPACE, dataset),
+        inputs={
+            "record": record.id,
+            "question": record.full_question(),
+            "choices": record.choices,
+            "video": record.video,
+        },
         outputs={"answers": record.answers},
         metadata={"column": record.column, "category": record.category, "dataset": record.source.dataset},
         created_at=datetime.now(UTC),
     )
 
 
-def _dataset(client: Client, name: str, examples: list[Example]) -> list[Example]:
-    """Makes the data set with its examples, of which it leaves alone those that are there; gives them as they stand."""
+def _ensure_dataset(client: Client, name: str, examples: list[Example]) -> list[Example]:
+    """Creates the data set and its missing examples; returns all examples with the data set's id."""
     try:
         found = client.read_dataset(dataset_name=name)
     except LangSmithNotFoundError:
         found = client.create_dataset(name, description="Questions of an AURELIA benchmark run.")
     known = {example.id for example in client.list_examples(dataset_id=found.id)}
     lacking = [example for example in examples if example.id not in known]
-    for start in range(0, len(lacking), BATCH):
+    for start in range(0, len(lacking), _BATCH):
         made: list[Any] = [
             {"id": one.id, "inputs": one.inputs, "reference_outputs": one.outputs, "metadata": one.metadata}
-            for one in lacking[start : start + BATCH]
+            for one in lacking[start : start + _BATCH]
         ]
         client.create_examples(dataset_id=found.id, examples=made)
     return [example.model_copy(update={"dataset_id": found.id}) for example in examples]
 
 
-def _experiment(
+def _make_experiment(
     run: RunFile,
     client: Client | None,
     examples: list[Example],
     arm: Arm,
     rollout: int,
     outcomes: Mapping[str, Outcome],
-    marks: Mapping[tuple[str, str, int], list[Mark]],
+    stored_scores: Mapping[tuple[str, str, int], list[StoredScore]],
 ) -> Experiment:
     sums: dict[str, list[float]] = {}
 
     def scores(run: Any, example: Any) -> dict[str, Any]:
         record = example.inputs["record"]
-        found = [_score(mark) for mark in marks.get((record, arm, rollout), ())]
+        found = [_score_feedback(score) for score in stored_scores.get((record, arm, rollout), ())]
         for one in found:
             if one["score"] is not None:
                 sums.setdefault(one["key"], []).append(one["score"])
@@ -120,7 +125,7 @@ def _experiment(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*upload_results.*beta")
         result = evaluate(
-            _answers(outcomes),
+            _stored_answers(outcomes),
             data=asked,
             evaluators=[scores],
             experiment_prefix=f"{arm}-{run.path.stem}",
@@ -130,12 +135,14 @@ def _experiment(
             upload_results=client is not None,
         )
     means = {name: sum(values) / len(values) for name, values in sums.items()}
-    name = result.experiment_name if client else f"{arm}-{run.path.stem}"
+    name = f"{arm}-{run.path.stem}"
+    if client:
+        name = result.experiment_name
     return Experiment(name, arm, rollout, len(asked), means)
 
 
-def _answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What stands in for the system under test: it looks the stored answer up."""
+def _stored_answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The function that LangSmith evaluates: it looks up the stored answer."""
 
     def stored_answer(inputs: dict[str, Any]) -> dict[str, Any]:
         outcome = outcomes[inputs["record"]]
@@ -152,17 +159,19 @@ def _answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict
     return stored_answer
 
 
-def _score(mark: Mark) -> dict[str, Any]:
-    said = f"{mark.how}: {mark.said}" if mark.said else mark.how
-    return {"key": mark.metric, "score": mark.value, "comment": said}
+def _score_feedback(score: StoredScore) -> dict[str, Any]:
+    comment = score.how
+    if score.said:
+        comment = f"{score.how}: {score.said}"
+    return {"key": score.metric, "score": score.value, "comment": comment}
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """LangSmith's faults as ours; what it prints goes to stderr."""
+def _langsmith_errors() -> Iterator[None]:
+    """Turns LangSmith's errors into this project's errors; its prints go to stderr."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except LangSmithError as fault:
-        said = " ".join(str(fault).split())[:300]
-        raise AureliaError(f"LangSmith did not take the run ({said}): check LANGSMITH_API_KEY and try again.") from None
+        reason = " ".join(str(fault).split())[:300]
+        raise AureliaError(f"LangSmith refused the run ({reason}): check LANGSMITH_API_KEY and try again.") from None

@@ -1,7 +1,7 @@
 """Table 1 of the paper as data: arXiv 2503.23219, ICCV 2025, transcribed in `data/paper_table1.csv`.
 
-Zero-shot cells are printed as "X / Y" there; the printed relative gain is against Y in all but a few cells, so Y is the
-zero-shot figure that ours stand beside. What X means is not known.
+The paper prints zero-shot cells as "X / Y". In all but a few cells the printed relative gain is against Y, so Y is the
+zero-shot figure used here. The paper does not say what X means.
 """
 
 import csv
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from aurelia.bench.records import Column
 
-SOURCE = "Table 1 of AURELIA (arXiv 2503.23219, ICCV 2025)"
-TITLES: dict[Column, str] = {
+PAPER_SOURCE = "Table 1 of AURELIA (arXiv 2503.23219, ICCV 2025)"
+COLUMN_TITLES: dict[Column, str] = {
     "music-avqa": "Music-AVQA",
     "avsd": "AVSD",
     "av-captioning": "AV-Captioning",
@@ -20,11 +20,11 @@ TITLES: dict[Column, str] = {
     "av-meme": "AV-Meme",
     "dm-match": "DM-Match",
 }
-ALL_TITLES: dict[Column, str] = {**TITLES, "other": "other"}
+ALL_COLUMN_TITLES: dict[Column, str] = {**COLUMN_TITLES, "other": "other"}
 
 
 class PaperCell(NamedTuple):
-    """One cell, in percent; null where the table has none. `gain` is the relative gain that it prints."""
+    """One cell in percent; None if the table has no value. `gain` is the printed relative gain."""
 
     zero_shot: float | None
     aurelia: float | None
@@ -39,9 +39,9 @@ class PaperRow(NamedTuple):
     cells: dict[Column, PaperCell]
 
 
-def table1() -> list[PaperRow]:
-    """The rows in the paper's order, each with a cell for every column."""
-    columns = {title: column for column, title in TITLES.items()}
+def read_paper_table1() -> list[PaperRow]:
+    """Reads the rows in the paper's order, each with a cell for every column."""
+    columns = {title: column for column, title in COLUMN_TITLES.items()}
     rows: dict[str, PaperRow] = {}
     text = files("aurelia.report").joinpath("data/paper_table1.csv").read_text(encoding="utf-8")
     for line in csv.DictReader(text.splitlines()):
@@ -55,4 +55,6 @@ def table1() -> list[PaperRow]:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if text else None
+    if not text:
+        return None
+    return float(text)

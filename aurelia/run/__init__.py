@@ -1,1 +1,1 @@
-"""run."""
+"""Run questions: the Python interface, threads and their storage, and their traces."""

@@ -76,9 +76,9 @@ async def ask(
     Example:
         >>> import asyncio
         >>> from aurelia import Context, ask
-        >>> asked = ask("What is heard?", Context(max_iterations=1), video="clip.mp4")
-        >>> asyncio.run(asked).zero_shot_answer is not None
-        True
+        >>> result = asyncio.run(ask("How many sounds are heard?", Context(compare=False), video="clip.mp4"))
+        >>> result.answer, result.score
+        ('2', 10)
     """
     given = _as_input(question, video, audio, choices)
     rest: dict[str, Any] = {**options}
@@ -89,7 +89,7 @@ async def ask(
             client = ModelClient(Settings.from_environment(local=True))
             stack.callback(client.close)
         if storage is None and "thread" in options and "graph" not in options:
-            storage = client.settings.threads
+            storage = client.settings.threads_file
         if isinstance(storage, str | Path):
             storage = await stack.enter_async_context(open_checkpointer(storage))
         found = await answer_question(given, context or Context(), client=client, checkpointer=storage, **rest)
@@ -145,11 +145,14 @@ async def stream(
         >>> from aurelia import Result, stream
         >>> async def watch() -> list[str]:
         ...     seen = []
-        ...     async for item in stream("What is heard?", video="clip.mp4"):
-        ...         seen.append(item.answer and "answer" if isinstance(item, Result) else item["event"])
+        ...     async for item in stream("How many sounds are heard?", video="clip.mp4"):
+        ...         if isinstance(item, Result):
+        ...             seen.append(f"answer: {item.answer}")
+        ...         else:
+        ...             seen.append(item["event"])
         ...     return seen
         >>> asyncio.run(watch())
-        ['clip', 'attempt', 'target', 'answer']
+        ['clip', 'attempt', 'target', 'answer: 2']
     """
     items: asyncio.Queue[Event | None] = asyncio.Queue()
     on_event = options.pop("on_event", None)

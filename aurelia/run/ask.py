@@ -18,8 +18,8 @@ from aurelia_core.suggestions import reject_unknown_names
 from aurelia_core.types import MediaRef, add_usage
 from graph.build import AureliaGraph, build_graph
 from graph.tracing import configure_tracing, run_name
-from nodes.describer import descriptions
-from nodes.evaluator import judge_caption
+from nodes.describer import describe_senses
+from nodes.evaluator import ask_evaluator
 from state.context import Context
 from state.events import Event
 from state.schema import EvaluatorState, Input
@@ -134,8 +134,8 @@ async def score_caption(
     # Only the evaluator runs: no other role's model may ask for a description of the clip.
     others = {"generator": context.evaluator, "generator_fallback": ""}
     others |= {"target": context.evaluator, "target_fallback": ""}
-    described = await descriptions(state, context.model_copy(update=others), client)
+    described = await describe_senses(state, context.model_copy(update=others), client)
     state["described"] = {sense: answer.value for sense, answer in described.items()}
-    verdict = await judge_caption(state, caption, context, client)
+    verdict = await ask_evaluator(state, caption, context, client)
     usage = reduce(add_usage, (answer.usage for answer in described.values()), verdict.usage)
     return {**verdict.value.model_dump(), "seconds": verdict.seconds, "usage": usage, "warnings": verdict.notes}

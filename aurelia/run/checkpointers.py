@@ -1,6 +1,6 @@
-"""Where runs are kept between nodes: a SQLite file or a PostgreSQL database. It reads back plain data and no objects.
+"""Checkpointers that store threads in a SQLite file or a PostgreSQL database. They read plain data and no objects.
 
-A LangGraph server brings a checkpointer of its own and needs nothing of this.
+A LangGraph server has its own checkpointer and does not use these.
 """
 
 import json
@@ -25,22 +25,24 @@ POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
 class _PlainDataSerializer(JsonPlusSerializer):
-    """Says in our words what it cannot read back."""
+    """Reports data that cannot be read back as a `StorageError`."""
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         try:
             return super().loads_typed(data)
         except (ValueError, TypeError, KeyError, NotImplementedError) as fault:
-            said = type(fault).__name__
-            raise StorageError(f"What is kept of a thread is damaged ({said}): start another with --thread.") from None
+            kind = type(fault).__name__
+            raise StorageError(f"The stored thread is damaged ({kind}): start another one with --thread.") from None
 
 
 class _CheckedSaver(BaseCheckpointSaver[Any]):
-    """Gives no state out that lacks a part, which LangGraph would stumble over."""
+    """Refuses a stored state that lacks a part; LangGraph would fail on it without a clear message."""
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         found = await super().aget_tuple(config)
-        return found and _checked_tuple(found)
+        if found is None:
+            return None
+        return _checked_tuple(found)
 
     async def alist(
         self,
@@ -56,39 +58,40 @@ class _CheckedSaver(BaseCheckpointSaver[Any]):
 
 def _checked_tuple(found: CheckpointTuple) -> CheckpointTuple:
     if not isinstance(found.checkpoint, dict) or not found.checkpoint.keys() >= _PARTS:
-        raise StorageError("What is kept of a thread is damaged (it lacks parts): start another with --thread.")
+        raise StorageError("The stored thread is damaged (it lacks parts): start another one with --thread.")
     return found
 
 
 def plain_data_serializer() -> JsonPlusSerializer:
-    """A serializer that makes no object of what it reads but those that LangGraph itself lists as safe.
+    """A serializer that creates only the objects that LangGraph lists as safe.
 
-    The state of a run is JSON; whoever can write to the file or the database must not be able to run code by it.
+    The state of a run is JSON. A person who can write to the file or the database must not be able to run code with it.
     """
     return _PlainDataSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
 
 
 def checkpoint_exists(where: str) -> bool:
-    """Whether a thread may be looked for there without making anything: in a database, or a file that exists."""
+    """Whether opening `where` creates no file: it is a database URL, or a file that exists."""
     return where.startswith(POSTGRES_SCHEMES) or Path(where.removeprefix("sqlite:///")).expanduser().exists()
 
 
 @asynccontextmanager
 async def open_checkpointer(where: str | Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-    """Opens a checkpointer, and makes its tables if need be.
+    """Open a checkpointer and create its tables if they are missing.
 
     Args:
         where: a SQLite file (a path, or `sqlite:///` and a path), or the URL of a PostgreSQL database.
 
     Raises:
-        InputError: it cannot be opened, or lacks a package; the message holds no password and no folder.
-        AureliaError: the database refuses its tables, or goes away while it is in use.
+        InputError: it cannot be opened, or a package is missing; the message holds no password and no folder.
+        StorageError: the SQLite file is damaged or its disk is full.
+        AureliaError: the database refuses the tables, or is lost while it is in use.
     """
     text = str(where)
     if text.startswith(POSTGRES_SCHEMES):
         opened = _open_postgres(text)
     elif "://" in text and not text.startswith("sqlite:///"):
-        raise InputError("Threads are kept in a SQLite file or at a postgresql:// URL: give one of these.")
+        raise InputError("Threads are stored in a SQLite file or at a postgresql:// URL: give one of these.")
     else:
         opened = _open_sqlite(Path(text.removeprefix("sqlite:///")))
     async with opened as saver:
@@ -115,11 +118,11 @@ async def _open_sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
             raise _file_error(path.name, fault) from None
         yield saver
     except (sqlite3.Error, json.JSONDecodeError, UnicodeDecodeError) as fault:
-        # Its disk fills up, or it turns out to be damaged, in the middle of a run.
+        # The disk fills up, or the file proves to be damaged, in the middle of a run.
         raise as_storage_error(fault, path, "The threads file", "name another with --checkpoint") from None
     finally:
-        # A cancelled run may leave a write half done, whose cursor would keep the file locked beyond the close; with
-        # the saver's own lock in hand no other one begins meanwhile.
+        # A cancelled run may leave an unfinished write, whose cursor would lock the file after the close. The saver's
+        # lock keeps another write from starting meanwhile.
         async with saver.lock:
             with suppress(sqlite3.Error):
                 await connection.rollback()
@@ -129,14 +132,16 @@ async def _open_sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
 def _create_file(path: Path) -> Path:
     path = path.expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A connection of aiosqlite's that cannot be opened leaves its thread behind.
+    # aiosqlite leaves a thread behind when it cannot open a file; sqlite3 does not.
     sqlite3.connect(path).close()
     return path
 
 
 def _file_error(name: str, fault: Exception) -> InputError:
-    said = fault.strerror if isinstance(fault, OSError) else fault
-    return InputError(f"Threads cannot be kept in {name!r}: {said}. Name another file with --checkpoint.")
+    reason: object = fault
+    if isinstance(fault, OSError):
+        reason = fault.strerror
+    return InputError(f"Threads cannot be stored in {name!r}: {reason}. Name another file with --checkpoint.")
 
 
 @asynccontextmanager
@@ -159,14 +164,14 @@ async def _open_postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         await saver.setup()
         yield saver
     except psycopg.Error as fault:
-        # Also when it goes away in the middle of a run.
+        # Also when the connection is lost in the middle of a run.
         raise AureliaError(_postgres_message(url, fault)) from None
     finally:
         await opening.__aexit__(None, None, None)
 
 
 def is_postgres_error(fault: Exception) -> bool:
-    """Whether a PostgreSQL database has failed, of the threads that are kept there."""
+    """Whether an error comes from the PostgreSQL database that stores threads."""
     try:
         import psycopg
     except ImportError:
@@ -175,12 +180,16 @@ def is_postgres_error(fault: Exception) -> bool:
 
 
 def _postgres_message(url: str, fault: Exception) -> str:
-    """What the database said, unless that quotes a URL that it could not read; never the password nor a folder."""
+    """An error message without the password and without folders."""
     try:
         secret = urlsplit(url).password
     except ValueError:
         secret = url
-    said = " ".join(str(fault).split()) or type(fault).__name__
-    shown = _FOLDER.sub('"…"', said.replace(secret, "…") if secret else said).rstrip(".?")
-    readable = type(fault).__name__ != "ProgrammingError"
-    return f"The PostgreSQL database cannot be used: {shown if readable else 'its URL cannot be read'}."
+    if type(fault).__name__ == "ProgrammingError":
+        # The message quotes the URL, in which the password cannot be found.
+        return "The PostgreSQL database cannot be used: its URL cannot be read."
+    reason = " ".join(str(fault).split()) or type(fault).__name__
+    if secret:
+        reason = reason.replace(secret, "…")
+    reason = _FOLDER.sub('"…"', reason).rstrip(".?")
+    return f"The PostgreSQL database cannot be used: {reason}."

@@ -1,4 +1,4 @@
-"""The graph as a picture: Mermaid text, or a PNG drawn on this machine without a web service."""
+"""Draw the graph: as Mermaid text, or as a PNG file on this machine, without a web service."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def render_mermaid() -> str:
 
 
 def draw_png(path: Path) -> None:
-    """Draws the graph with Graphviz into the file `path`.
+    """Draw the graph with Graphviz into the file `path`.
 
     Raises:
         InputError: pygraphviz is not installed, or the file cannot be written.

@@ -1,10 +1,11 @@
-"""What a kept thread did, read from its checkpoints: the tree that a trace shows, as plain data. No network, no model.
+"""Read what a stored thread did from its checkpoints: the tree of a trace as plain data, without network or model.
 
-It shows the last question of the thread, along the line of checkpoints that leads to where the thread stands now.
+The trace covers the last question of the thread: the chain of checkpoints that ends at the thread's newest one.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from langgraph.types import PregelTask, StateSnapshot
@@ -21,8 +22,8 @@ _AGENTS = {agent.node: agent for agent in AGENTS}
 class NodeTrace(TypedDict):
     """One run of one node.
 
-    `seconds` are its calls' own, as the result counts them, where it has them; else the time until its checkpoint,
-    which is null for a review, as a person's time is nobody's cost. `text` is what it said, `state` one of done,
+    `seconds` is the duration of its model calls, as the result counts it; without calls, the time until its checkpoint;
+    null for a review, whose time is a person's. `text` is what the node produced, in words. `state` is one of done,
     waiting (for a person), failed, due.
     """
 
@@ -36,9 +37,10 @@ class NodeTrace(TypedDict):
 
 
 class ThreadTrace(TypedDict):
-    """A thread's last question: what came of it, and its nodes in order; `elsewhere` counts checkpoints off the line.
+    """The last question of a thread: its outcome, and its nodes in order.
 
-    `stands` is done, waiting for a review, or stopped before (or failed in) the nodes named.
+    `stands` is the status: done, waiting for a review, or stopped before (or failed in) the nodes that it names.
+    `elsewhere` counts the checkpoints of earlier questions and of forks.
     """
 
     thread: str
@@ -61,15 +63,18 @@ class ThreadTrace(TypedDict):
 
 
 async def read_thread(graph: AureliaGraph, thread: str) -> ThreadTrace:
-    """Reads a thread.
+    """Read the trace of a thread.
 
     Raises:
         InputError: there is no such thread.
     """
     states = [state async for state in graph.aget_state_history(thread_config(graph, thread))]
     if not states:
-        raise InputError(f"There is no thread {thread!r} here: aurelia ask --thread {thread} keeps one.")
+        raise InputError(f"There is no thread {thread!r} here: aurelia ask --thread {thread} stores one.")
     line = _checkpoint_line(states)
+    nodes: list[NodeTrace] = []
+    for state, later in zip_longest(line, line[1:]):
+        nodes += _node_traces(state, later)
     values: Any = line[-1].values
     return {
         "thread": thread,
@@ -87,15 +92,13 @@ async def read_thread(graph: AureliaGraph, thread: str) -> ThreadTrace:
         "stop_reason": values.get("stop_reason"),
         "usage": values.get("usage"),
         "warnings": values.get("warnings") or [],
-        "nodes": [
-            node for place, state in enumerate(line) for node in _node_traces(state, _created_at(line, place + 1))
-        ],
+        "nodes": nodes,
         "elsewhere": len(states) - len(line),
     }
 
 
 def _checkpoint_line(states: list[StateSnapshot]) -> list[StateSnapshot]:
-    """From the newest checkpoint back to the question that it belongs to, in order of time."""
+    """The checkpoints from the start of the last question to the newest one, in order of time."""
     by_id = {_checkpoint_id(state.config): state for state in states}
     line = [states[0]]
     while "__start__" not in line[-1].next and line[-1].parent_config:
@@ -107,56 +110,73 @@ def _checkpoint_id(config: Any) -> str:
     return str(config["configurable"]["checkpoint_id"])
 
 
-def _created_at(line: list[StateSnapshot], place: int) -> datetime | None:
-    made = line[place].created_at if place < len(line) else None
-    return datetime.fromisoformat(made) if made else None
-
-
 def _status(last: StateSnapshot) -> str:
     failed = [task.name for task in last.tasks if _task_error(task)]
     if failed:
         return f"failed in {', '.join(failed)}"
     if last.interrupts:
         return "waiting for a review"
-    return f"stopped before {', '.join(last.next)}" if last.next else "done"
+    if last.next:
+        return f"stopped before {', '.join(last.next)}"
+    return "done"
 
 
-def _node_traces(state: StateSnapshot, ended: datetime | None) -> list[NodeTrace]:
-    began = datetime.fromisoformat(state.created_at) if state.created_at else None
-    took = (ended - began).total_seconds() if began and ended else None
+def _node_traces(state: StateSnapshot, later: StateSnapshot | None) -> list[NodeTrace]:
+    """The nodes that ran between two checkpoints; `later` None: those that did not end."""
+    took = None
+    if later is not None and state.created_at and later.created_at:
+        took = (datetime.fromisoformat(later.created_at) - datetime.fromisoformat(state.created_at)).total_seconds()
     return [_node_trace(task, state, took) for task in state.tasks if task.name != "__start__"]
 
 
 def _node_trace(task: PregelTask, state: StateSnapshot, took: float | None) -> NodeTrace:
-    update: Mapping[str, Any] = task.result if isinstance(task.result, Mapping) else {}
+    update: Mapping[str, Any] = {}
+    if isinstance(task.result, Mapping):
+        update = task.result
     part = (update.get("iterations") or [{}])[0]
-    own = part.get("seconds", update.get("seconds"))
     done = took is not None or bool(update)
-    fault = _task_error(task)
-    waits = "failed" if fault else "waiting" if task.interrupts else "due"
+    text = _text(task.name, update, part)
+    if not done:
+        text = _task_error(task) or text
+    seconds = part.get("seconds", update.get("seconds"))
+    if seconds is None and task.name != "review":
+        seconds = took
     return {
         "node": task.name,
         "attempt": _attempt(task.name, state),
-        "state": "done" if done else waits,
-        "seconds": own if own is not None or task.name == "review" else took,
+        "state": _task_state(task, done),
+        "seconds": seconds,
         "score": part.get("score", update.get("score")),
-        "text": fault if fault and not done else _text(task.name, update, part),
+        "text": text,
         "usage": part.get("usage", update.get("usage")),
     }
 
 
+def _task_state(task: PregelTask, done: bool) -> str:
+    if done:
+        return "done"
+    if _task_error(task):
+        return "failed"
+    if task.interrupts:
+        return "waiting"
+    return "due"
+
+
 def _task_error(task: PregelTask) -> str | None:
-    """Why a node failed; one that was stopped, by Ctrl-C or because another one failed, did not fail itself."""
-    said = str(task.error) if task.error else ""
-    return None if said.startswith("CancelledError") else said or None
+    """Why a node failed; None for one that was cancelled, by Ctrl-C or because another node failed."""
+    message = str(task.error or "")
+    if message.startswith("CancelledError"):
+        return None
+    return message or None
 
 
 def _attempt(node: str, state: StateSnapshot) -> int | None:
     made = len(state.values.get("iterations") or [])
     if node == "reasoning_generator":
         return made + 1
-    in_attempt = node == "review" or (node in _AGENTS and _AGENTS[node].in_attempt)
-    return made if in_attempt else None
+    if node == "review" or (node in _AGENTS and _AGENTS[node].in_attempt):
+        return made
+    return None
 
 
 def _text(node: str, update: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:
@@ -165,11 +185,14 @@ def _text(node: str, update: Mapping[str, Any], part: Mapping[str, Any]) -> str 
         return str(part["error"])
     if node == "review":
         return _review_text(update, part)
-    agent = _AGENTS.get(node)
-    return agent.text({**update, **part}) if agent else None
+    if node not in _AGENTS:
+        return None
+    return _AGENTS[node].text({**update, **part})
 
 
 def _review_text(update: Mapping[str, Any], part: Mapping[str, Any]) -> str | None:
     if update.get("edited"):
         return "edited"
-    return f"try again: {part['feedback']}" if part else "accepted"
+    if part:
+        return f"try again: {part['feedback']}"
+    return "accepted"

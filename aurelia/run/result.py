@@ -9,10 +9,10 @@ from aurelia_core.types import Reasoning, Role, Usage
 from state.schema import Attempt, StopReason
 
 
-class ClipFacts(TypedDict):
+class ResultClip(TypedDict):
     """The clip of a result, without its name. Units: seconds, pixels, frames per second; null: does not apply.
 
-    `id` is the SHA-256 (hex) of the file; `audio_seconds` is the length of the sound, which may differ from the picture's.
+    `id` is the SHA-256 (hex) of the file; `audio_seconds` is the sound's own length.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Result(BaseModel):
     )
     leaks: list[str] | None = Field(description="Choices, or the answer, that the injected steps state already.")
     iterations: list[Attempt] = Field(description="Every attempt of the loop, in order.")
-    clip: ClipFacts = Field(description="The clip.")
+    clip: ResultClip = Field(description="The clip.")
     models: dict[Role, str] = Field(description="The model of each role, as provider:model.")
     usage: Usage = Field(description="What all calls of this question cost.")
     seconds: float = Field(description="Duration of the run in seconds.", ge=0)
@@ -50,7 +50,7 @@ class Result(BaseModel):
 
 
 RESULT_KEYS = tuple(Result.model_fields)
-CLIP_KEYS = tuple(ClipFacts.__annotations__)
+CLIP_KEYS = tuple(ResultClip.__annotations__)
 
 
 def make_result(output: dict[str, Any], seconds: float) -> dict[str, Any]:

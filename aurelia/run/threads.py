@@ -1,4 +1,4 @@
-"""Kept threads: going on with a run that was stopped, and forking from an attempt. It runs no node itself."""
+"""Resume the interrupted run of a thread, and find the checkpoint to fork from. No node runs here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,40 +13,40 @@ from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from graph.build import AureliaGraph
 from nodes.prepare import check_question
-from state.events import ResumedEvent
+from state.events import ResumeEvent
 from state.schema import Input
 
 MAX_THREAD_NAME = 200
 Reviewer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-"""Shown what a run pauses with, answers what a person decided (`nodes.review`)."""
+"""Receives what a run pauses with, and returns the person's decision (`nodes.review`)."""
 
 
 def thread_config(graph: AureliaGraph, thread: str) -> RunnableConfig:
     """The config that names a thread.
 
     Raises:
-        InputError: its name cannot be used, or nothing keeps the graph's threads.
+        InputError: the name cannot be used, or the graph has no checkpointer.
     """
     if not thread.strip() or len(thread) > MAX_THREAD_NAME or not thread.isprintable():
-        raise InputError(f"A thread's name is a text of 1 to {MAX_THREAD_NAME} letters: give it another.")
+        raise InputError(f"A thread's name has 1 to {MAX_THREAD_NAME} printable characters: give another name.")
     if graph.checkpointer is None:
-        raise InputError(f"Thread {thread!r} cannot be kept: give a checkpointer with it.")
+        raise InputError(f"Thread {thread!r} cannot be stored: give a checkpointer with it.")
     return {"configurable": {"thread_id": thread}}
 
 
 async def find_stopped_run(
-    graph: AureliaGraph, thread: str, question: Input, desk: ModelClient | None
+    graph: AureliaGraph, thread: str, question: Input, client: ModelClient | None
 ) -> StateSnapshot | None:
-    """The state that a thread was stopped in, if that was in the middle of this very question; else None.
+    """The state in which the run of this question was interrupted; None if the thread has no unfinished run.
 
     Args:
         graph: a graph with a checkpointer.
         thread: the thread's name.
-        question: what is asked.
-        desk: admits the media, so that they are compared by content, and known to who goes on (default: by name).
+        question: the question.
+        client: admits the media, which are then compared by content (default: compared by name).
 
     Raises:
-        InputError: the thread was stopped in the middle of another question, or this one cannot be used.
+        InputError: the thread was interrupted in another question, or this question cannot be used.
     """
     state = await graph.aget_state(thread_config(graph, thread))
     held: Any = state.values
@@ -55,25 +55,25 @@ async def find_stopped_run(
         return None
     text, choices, audio = check_question(question)
     same = held["question"] == text and held["choices"] == choices
-    if desk is None:
+    if client is None:
         same = same and (held["video"], held.get("audio") or []) == (question["video"], audio)
     else:
-        clip = await asyncio.to_thread(desk.store.admit, question["video"])
-        tracks = [await asyncio.to_thread(desk.store.admit, name, kind="audio") for name in audio]
+        clip = await asyncio.to_thread(client.store.admit, question["video"])
+        tracks = [await asyncio.to_thread(client.store.admit, name, kind="audio") for name in audio]
         known = [one["id"] for one in (held["clip"], *held["tracks"])]
         same = same and known == [one["id"] for one in (clip, *tracks)]
     if not same:
         raise InputError(
-            f"Thread {thread!r} was stopped in the middle of another question ({held['question'][:80]!r}):"
-            " ask that one, of the same clip, to go on with it, or name another thread."
+            f"Thread {thread!r} was interrupted in another question ({held['question'][:80]!r}):"
+            " ask that question about the same clip to resume it, or name another thread."
         )
     return state
 
 
 def _advance_clock_past(state: StateSnapshot) -> None:
-    """Sees to it that what is kept next stands behind this state, also where the clock has gone back since.
+    """Make the next checkpoint's id greater than this state's, even if the clock was set back since.
 
-    A checkpoint's id is a time (UUID 6), and the latest id is where a thread stands.
+    A checkpoint's id is a time (UUID 6), and LangGraph takes the greatest id for the newest checkpoint.
     """
     if latest := (state.config.get("configurable") or {}).get("checkpoint_id"):
         value = UUID(latest).int
@@ -82,17 +82,17 @@ def _advance_clock_past(state: StateSnapshot) -> None:
         clock._last_v6_timestamp = max(clock._last_v6_timestamp or 0, time)
 
 
-def resumed_event(thread: str, state: StateSnapshot) -> ResumedEvent:
-    """The event that a thread goes on."""
+def resumed_event(thread: str, state: StateSnapshot) -> ResumeEvent:
+    """The event that the run of a thread is resumed."""
     done = len(state.values["iterations"])
     return {"event": "resumed", "thread": thread, "iterations": done, "next": list(state.next)}
 
 
 async def config_before_verdict(graph: AureliaGraph, thread: str, attempt: int) -> RunnableConfig:
-    """Where to fork a thread so that `attempt` is weighed anew: `graph.ainvoke(None, config, context=...)`.
+    """The config to fork a thread before the evaluation of `attempt`: `graph.ainvoke(None, config, context=...)`.
 
-    The router decides with the threshold of that context, and the target is that context's; all that came before is
-    kept, and the evaluator's verdict is in the ledger already.
+    The new context's threshold and target then apply. Earlier attempts stay, and the evaluator's verdict is already in
+    the ledger, so that it costs nothing.
 
     Raises:
         InputError: the thread has no such attempt.

@@ -1,1 +1,1 @@
-"""What a LangGraph server gets beside the graph: who may come in, clips over HTTP, and refusals that name the key."""
+"""What this project adds to a LangGraph server: access rules, clips over HTTP, and checks of every request."""

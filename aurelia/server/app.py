@@ -1,6 +1,6 @@
-"""The web application that a LangGraph server is mounted in (`langgraph.json`): the clips' routes behind the door.
+"""The web application around the LangGraph server (`langgraph.json`): the guard, and the routes of clips.
 
-The server brings its own routes, its authentication in front of all of them, and the graph.
+The server adds its own routes, its authentication before all routes, and the graph.
 """
 
 from starlette.applications import Starlette
@@ -13,15 +13,15 @@ from aurelia.server.tokens import AccessRules, access_rules
 from graph.serve import client
 
 
-def make_app(rules: AccessRules, library: ClipOwners) -> Starlette:
-    """The application.
+def make_app(rules: AccessRules, owners: ClipOwners) -> Starlette:
+    """Make the application.
 
     Args:
-        rules: the operator's rules.
-        library: the clips.
+        rules: the access rules of the operator.
+        owners: the clips and their owners.
     """
-    routes = ClipRoutes(library, rules.clip_origins).routes()
-    return Starlette(routes=routes, middleware=[Middleware(RequestGuard, access=rules, library=library)])
+    routes = ClipRoutes(owners, rules.clip_origins).routes()
+    return Starlette(routes=routes, middleware=[Middleware(RequestGuard, rules=rules, owners=owners)])
 
 
 app = make_app(access_rules(), ClipOwners(client.store))

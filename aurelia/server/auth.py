@@ -1,7 +1,7 @@
-"""What a LangGraph server asks for every request (`langgraph.json`): who it is, and what of the kept things is theirs.
+"""Authentication and authorization of the LangGraph server (`langgraph.json`).
 
-Threads, runs and assistants carry their owner's name, set here and never by a client; everything else that the server
-could keep (schedules, its store) is refused. A run is checked at the one point that every way of starting it passes.
+Threads, runs and assistants carry the name of their owner, which is set here and never by a client. Everything else
+that the server can store (schedules, its store) is refused. `runs` checks a run, however it was started.
 """
 
 import asyncio
@@ -20,20 +20,22 @@ _PROXIED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "vi
 
 
 def identify_owner(scope: Any) -> str:
-    """The owner's name of an ASGI connection.
+    """The owner who sends a request, as a name.
 
     Raises:
         Refused: it may not come in.
     """
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers") or []}
-    # What came through a proxy came from elsewhere, whatever address the proxy has.
-    client = None if _PROXIED & headers.keys() else scope.get("client")
-    return access_rules().owner(client[0] if client else None, headers.get("host", ""), headers.get("authorization"))
+    address = None
+    # The address of a proxy says nothing about where the request came from.
+    if scope.get("client") and not _PROXIED & headers.keys():
+        address = scope["client"][0]
+    return access_rules().owner(address, headers.get("host", ""), headers.get("authorization"))
 
 
 @auth.authenticate
 async def authenticate(scope: dict[str, Any]) -> Auth.types.MinimalUserDict:
-    """The one who sends a request: 401 without a token where tokens are asked for."""
+    """Identify the sender of a request; status 401 if access is denied."""
     try:
         name = identify_owner(scope)
     except AccessDenied as fault:
@@ -43,19 +45,19 @@ async def authenticate(scope: dict[str, Any]) -> Auth.types.MinimalUserDict:
 
 @auth.on
 async def deny(ctx: Auth.types.AuthContext, value: Any) -> bool:
-    """Nothing that is not allowed below."""
+    """Refuse everything that is not allowed below."""
     return False
 
 
 @auth.on.threads
 async def threads(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterType:
-    """Owners see and change only their own threads and runs."""
+    """Limit owners to their own threads and runs."""
     return _owner_filter(ctx, value)
 
 
 @auth.on.threads.create_run
 async def runs(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterType:
-    """A run with known inputs, settings within bounds, and clips of its owner."""
+    """Accept a run with known inputs, settings within bounds, and clips of its owner."""
     kwargs = value.get("kwargs") or {}
     await _check_request(ctx.user.identity, kwargs.get("input"), kwargs.get("context"), kwargs.get("command"))
     return _owner_filter(ctx, value)
@@ -63,7 +65,7 @@ async def runs(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterType
 
 @auth.on.assistants
 async def assistants(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterType:
-    """Everybody reads the graph's own assistant; the settings that somebody saves are theirs, and checked now."""
+    """Let everyone read the graph's own assistant; check the settings of an assistant that an owner saves."""
     if ctx.action in ("create", "update"):
         await _check_request(ctx.user.identity, None, _sent_settings(value), None)
     if ctx.action in ("read", "search"):
@@ -72,10 +74,10 @@ async def assistants(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.Filt
 
 
 def _owner_filter(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterType:
-    """The filter that lets only the owner's things through; what is written gets the owner's name."""
+    """A filter for what belongs to the owner; what the owner writes gets the owner's name."""
     owner = ctx.user.identity
     if ctx.action in ("create", "create_run", "update"):
-        # The server reads the very mapping back that it handed over, where there is one.
+        # The server reads the name from the mapping that it passed in.
         metadata = value.get("metadata")
         if metadata is None:
             metadata = value["metadata"] = {}
@@ -86,15 +88,16 @@ def _owner_filter(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterT
 
 
 def _sent_settings(value: Any) -> Any:
+    """The settings that an assistant is saved with."""
     return value.get("context") or (value.get("config") or {}).get("configurable")
 
 
-async def _check_request(owner: str, given: Any, settings: Any, command: Any) -> None:
+async def _check_request(owner: str, run_input: Any, settings: Any, command: Any) -> None:
     try:
-        check_keys("input", given, INPUT_KEYS)
+        check_keys("input", run_input, INPUT_KEYS)
         check_settings(settings, access_rules().models)
         check_state((command or {}).get("update"))
-        await asyncio.to_thread(check_clips, [given, command], owner, ClipOwners(client.store))
+        await asyncio.to_thread(check_clips, [run_input, command], owner, ClipOwners(client.store))
     except ClipNotFound as fault:
         raise Auth.exceptions.HTTPException(status_code=404, detail=str(fault)) from None
     except InputError as fault:

@@ -1,7 +1,7 @@
-"""The clips that came over HTTP: who gave which, under what name, and what each holds.
+"""The owners of the clips that were uploaded: who may use a clip, and under which name.
 
-The clips themselves are the store's (`aurelia_core.media`), one copy a content; here stands only who may use it. It is
-synchronous: call it from a thread.
+The clips are in the store (`aurelia_core.media`), one copy per content; this module only records who may use them. Its
+methods block: call them from a thread.
 """
 
 import contextlib
@@ -24,44 +24,45 @@ from aurelia_core.media.guard import AUDIO_ONLY_DEMUXERS, detect_demuxer, displa
 from aurelia_core.types import MediaRef
 
 ClipKind = Literal["video", "audio"]
+_KINDS: tuple[ClipKind, ...] = ("video", "audio")
 STALE_UPLOAD_SECONDS = 24 * 3600.0
-"""Seconds after which an unfinished upload is taken for one whose server died."""
+"""Age in seconds at which an unfinished upload is deleted, because its server must have stopped."""
 
 
 class OwnedClip(NamedTuple):
-    """A clip as its owner knows it."""
+    """A clip under its owner's name for it, and its use."""
 
     ref: MediaRef
     kind: ClipKind
 
 
 class ClipOwners:
-    """Who gave which clip, in files under the operator's home, safe for several processes."""
+    """Records the owners of clips in files of AURELIA_HOME; several processes may use it at once."""
 
     def __init__(self, store: ClipStore) -> None:
-        """Opens nothing.
+        """Open nothing yet.
 
         Args:
-            store: where the graph finds its clips; the ones given here become known to it.
+            store: the clip store of the graph; uploaded clips are added to it.
         """
         self.store = store
         self._home = store.settings.home
         self._inbox = self._home / "inbox"
         self._owners = self._home / "owners"
 
-    def full(self) -> bool:
-        """Whether the copies of clips take as much as the operator allows."""
-        held = sum(_size(file) for file in (*_files(self._home / "media-store"), *_files(self._inbox, deep=True)))
-        return held >= self.store.settings.max_store_bytes
+    def is_full(self) -> bool:
+        """Whether the copies of clips use all the space that the operator allows."""
+        files = [*_files(self._home / "media-store"), *_files(self._inbox, deep=True)]
+        return sum(map(_size, files)) >= self.store.settings.max_store_bytes
 
     @contextmanager
-    def receiving(self) -> Iterator[Path]:
-        """A fresh folder for one upload, removed afterwards with all that is in it."""
+    def upload_folder(self) -> Iterator[Path]:
+        """A new folder for one upload, deleted afterwards with its content."""
         self._inbox.mkdir(parents=True, exist_ok=True)
-        for left in self._inbox.iterdir():
+        for other in self._inbox.iterdir():
             with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > STALE_UPLOAD_SECONDS:
-                    shutil.rmtree(left, ignore_errors=True)
+                if time.time() - other.stat().st_mtime > STALE_UPLOAD_SECONDS:
+                    shutil.rmtree(other, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix="clip-", dir=self._inbox)).resolve()
         try:
             yield folder
@@ -69,16 +70,16 @@ class ClipOwners:
             shutil.rmtree(folder, ignore_errors=True)
 
     def add(self, file: Path, owner: str, name: str, kind: ClipKind | None) -> OwnedClip:
-        """Takes a received file in, after every check that a file of the operator's has to pass.
+        """Add an uploaded file to the store, after the checks of every file that is opened.
 
         Args:
-            file: in a folder of `receiving`.
-            owner: who gave it.
-            name: what its owner calls it; only its owner is shown it.
-            kind: what it is to be used as; None: a container that holds only sound is audio, others are video.
+            file: a file in a folder of `upload_folder`.
+            owner: the sender.
+            name: the owner's name for it; only the owner sees it.
+            kind: its use; None: audio for a container that holds only sound, else video.
 
         Raises:
-            MediaError: it is no clip, is damaged, too long or too large, or does not hold what `kind` needs.
+            MediaError: it is not a clip, is damaged, too long or too large, or does not hold what `kind` needs.
         """
         label = display_name(name) if name else "The upload"
         with file.open("rb") as opened:
@@ -89,26 +90,27 @@ class ClipOwners:
         self._write(self._owners / ref["id"], f"{owner}.json", record)
         return OwnedClip({**ref, "name": str(record["name"])}, kind)
 
-    def allowed(self, clip: str, owner: str) -> bool:
-        """Whether somebody may use a clip by its id: its givers may, and all may where it is the operator's own."""
+    def may_use(self, clip: str, owner: str) -> bool:
+        """Whether an owner may use the clip with this id: it is the owner's, or nobody uploaded it."""
         if not CLIP_ID_PATTERN.fullmatch(clip):
             return False
         return self._record(clip, owner) is not None or not _files(self._owners / clip)
 
     def find(self, clip: str, owner: str, kind: ClipKind | None = None) -> OwnedClip | None:
-        """What a clip holds; None where there is no such clip or somebody may not use it.
+        """A clip and what it holds; None if there is no such clip, or the owner may not use it.
 
         Args:
             clip: its id.
-            owner: who asks.
-            kind: what it is used as; None: what it was given as.
+            owner: the sender of the request.
+            kind: its use; None: the use that it was uploaded for.
         """
-        if not self.allowed(clip, owner):
+        if not self.may_use(clip, owner):
             return None
         record = self._record(clip, owner) or {}
-        known = kind or record.get("kind")
-        kinds: list[ClipKind] = [known] if known in ("video", "audio") else ["video", "audio"]
-        for use in kinds:
+        recorded = kind or record.get("kind")
+        for use in _KINDS:
+            if recorded in _KINDS and use != recorded:
+                continue
             with contextlib.suppress(MediaError):
                 ref = self.store.admit(clip, use)
                 return OwnedClip({**ref, "name": str(record.get("name") or ref["name"])}, use)
@@ -118,10 +120,10 @@ class ClipOwners:
         digest = _sha256(file)
         with contextlib.suppress(MediaError):
             return self.store.admit(digest, kind)
-        # The store remembers a clip under one name; the owner's own stays between the owner and this library.
+        # The store holds one name per clip, which others may see; the owner's name stays in the owner's record.
         neutral = file.with_name(f"clip-{digest[:12]}")
         os.replace(file, neutral)
-        settings = replace(self.store.settings, any_file=False, media_roots=(file.parent,))
+        settings = replace(self.store.settings, allow_any_file=False, media_roots=(file.parent,))
         try:
             return ClipStore(settings, copy=True).admit(neutral, kind)
         except MediaError as fault:
@@ -137,12 +139,12 @@ class ClipOwners:
     def _write(self, folder: Path, name: str, record: dict[str, Any]) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle, made = tempfile.mkstemp(prefix=".making-", dir=self._owners)
+            handle, temporary = tempfile.mkstemp(prefix=".making-", dir=self._owners)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(record, file)
-            os.replace(made, folder / name)
+            os.replace(temporary, folder / name)
         except OSError as error:
-            raise MediaError(f"The clip cannot be recorded ({error.strerror}); the operator makes room") from error
+            raise MediaError(f"The clip cannot be recorded ({error.strerror}); ask the operator for room") from error
 
 
 def _sha256(file: Path) -> str:
@@ -151,8 +153,9 @@ def _sha256(file: Path) -> str:
 
 
 def _files(folder: Path, deep: bool = False) -> list[Path]:
+    pattern = "**/*" if deep else "*"
     try:
-        return [path for path in (folder.rglob("*") if deep else folder.iterdir()) if path.is_file()]
+        return [path for path in folder.glob(pattern) if path.is_file()]
     except OSError:
         return []
 

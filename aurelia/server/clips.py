@@ -1,6 +1,6 @@
-"""Clips over HTTP: POST /clips takes one in, GET /clips/{id} says what it holds, GET /clips/{id}/sheet.jpg shows it.
+"""Clips over HTTP: POST /clips uploads one, GET /clips/{id} describes it, GET /clips/{id}/sheet.jpg shows it.
 
-The bytes of a clip are never given back. Who asks is known from the server's authentication.
+The file of a clip is never sent back. The server's authentication identifies the sender.
 """
 
 import asyncio
@@ -20,25 +20,27 @@ from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media.contact_sheet import render_contact_sheet
 
 _WRITE_BYTES = 1 << 20
-IDLE_SECONDS, UPLOAD_SECONDS = 60.0, 3600.0
-"""Seconds that an upload may send nothing before it is given up, and that it may take with its decoding."""
+IDLE_SECONDS = 60.0
+"""Seconds without data after which an upload is ended."""
+UPLOAD_SECONDS = 3600.0
+"""Longest duration of an upload, decoding included, in seconds."""
 MAX_UPLOADS = 4
-"""Uploads that are taken at once; a further one is told to come back."""
+"""Uploads at once; a further one gets status 503."""
 _KINDS: dict[str | None, ClipKind | None] = {None: None, "video": "video", "audio": "audio"}
 
 
 class ClipRoutes:
-    """The routes."""
+    """The routes of clips."""
 
-    def __init__(self, library: ClipOwners, origins: Collection[str] = (), resolve: Resolver | None = None) -> None:
-        """Opens nothing.
+    def __init__(self, owners: ClipOwners, origins: Collection[str] = (), resolve: Resolver | None = None) -> None:
+        """Open nothing yet.
 
         Args:
-            library: where clips are kept.
+            owners: the clips and their owners.
             origins: web origins that clips may be fetched from.
-            resolve: how their hosts are looked up (default: public addresses alone).
+            resolve: looks up the addresses of a host (default: public addresses only).
         """
-        self._library = library
+        self._owners = owners
         self._origins = origins
         self._resolve = resolve
         self._busy = 0
@@ -52,39 +54,41 @@ class ClipRoutes:
         ]
 
     async def upload(self, request: Request) -> Response:
-        """Takes a clip, streamed to disk; answers 201 with its id and what it holds.
+        """Receive a clip and stream it to disk; the response has status 201, the id and what the clip holds.
 
         ---
         summary: Upload a clip
-        description: The body is the file itself. A run's `video` may then be the id in the answer.
+        description: The body is the file itself. The id in the response may be the `video` of a run.
         parameters:
-          - {name: name, in: query, schema: {type: string}, description: What you call the clip.}
+          - {name: name, in: query, schema: {type: string}, description: Your name for the clip.}
           - name: url
             in: query
             schema: {type: string}
-            description: An address to fetch the clip from, instead of a body, where the operator allows its origin.
+            description: URL to fetch the clip from, instead of a body, if the operator allows its origin.
           - name: kind
             in: query
             schema: {type: string, enum: [video, audio]}
-            description: What it is to be used as; without it, as its container says.
+            description: Its use; without it, audio for a container of sound, else video.
         requestBody: {content: {application/octet-stream: {schema: {type: string, format: binary}}}}
         responses:
           '201': {description: The id and what the clip holds.}
           '413': {description: It is larger than the operator allows.}
-          '422': {description: It is no clip, or a damaged one.}
+          '422': {description: It is not a clip, or it is damaged.}
         """
         kind = request.query_params.get("kind")
         if kind not in _KINDS:
             raise HTTPException(422, "kind is video or audio.")
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise HTTPException(415, "Send the file itself as the body, for instance: curl --data-binary @clip.mp4")
-        self._fits(int(length) if (length := request.headers.get("content-length", "")).isdecimal() else 0)
+        length = request.headers.get("content-length", "")
+        if length.isdecimal():
+            self._check_length(int(length))
         if self._busy >= MAX_UPLOADS:
-            raise HTTPException(503, "Too many clips are being uploaded; try again in a minute.", {"Retry-After": "60"})
+            raise HTTPException(503, "Too many clips are being uploaded: try again in a minute.", {"Retry-After": "60"})
         self._busy += 1
         try:
             async with asyncio.timeout(UPLOAD_SECONDS):
-                clip = await self._received(request, _KINDS[kind])
+                clip = await self._receive(request, _KINDS[kind])
         except TimeoutError:
             raise HTTPException(408, "The upload took too long: upload the clip again.") from None
         except MediaError as fault:
@@ -94,7 +98,7 @@ class ClipRoutes:
         return JSONResponse(_clip_json(clip), 201, {"Location": f"/clips/{clip.ref['id']}"})
 
     async def show(self, request: Request) -> Response:
-        """What a clip holds.
+        """Describe a clip.
 
         ---
         summary: What a clip holds
@@ -103,7 +107,7 @@ class ClipRoutes:
         return JSONResponse(_clip_json(await self._found(request)))
 
     async def picture(self, request: Request) -> Response:
-        """The clip's contact sheet.
+        """Send the contact sheet of a clip.
 
         ---
         summary: A clip at a glance, frames and sound as one JPEG
@@ -111,60 +115,59 @@ class ClipRoutes:
         """
         clip = await self._found(request)
         try:
-            made = await asyncio.to_thread(render_contact_sheet, self._library.store, clip.ref)
+            sheet = await asyncio.to_thread(render_contact_sheet, self._owners.store, clip.ref)
         except InputError as fault:
             raise HTTPException(422, str(fault)) from None
-        return Response(made, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+        return Response(sheet, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     async def _found(self, request: Request) -> OwnedClip:
-        named = request.path_params["clip"]
-        clip = await asyncio.to_thread(self._library.find, named, request.user.identity)
+        clip_id = request.path_params["clip"]
+        clip = await asyncio.to_thread(self._owners.find, clip_id, request.user.identity)
         if clip is None:
-            raise HTTPException(404, f"There is no clip {named[:12]!r} here: upload it with POST /clips.")
+            raise HTTPException(404, f"There is no clip {clip_id[:12]!r} here: upload it with POST /clips.")
         return clip
 
-    async def _received(self, request: Request, kind: ClipKind | None) -> OwnedClip:
+    async def _receive(self, request: Request, kind: ClipKind | None) -> OwnedClip:
         url = request.query_params.get("url", "")
         name = request.query_params.get("name") or url.partition("?")[0]
-        if await asyncio.to_thread(self._library.full):
-            raise HTTPException(507, "The server holds as many clips as its operator allows: ask the operator.")
-        receiving = self._library.receiving()
-        folder = await asyncio.to_thread(receiving.__enter__)
+        if await asyncio.to_thread(self._owners.is_full):
+            raise HTTPException(507, "The storage of clips is full: ask the operator to make room.")
+        upload = self._owners.upload_folder()
+        folder = await asyncio.to_thread(upload.__enter__)
         try:
             file = folder / "received"
             chunks = fetch_clip(url, self._origins, self._resolve) if url else request.stream()
             async with aclosing(chunks):
-                await self._streamed(chunks, file)
-            return await asyncio.to_thread(self._library.add, file, request.user.identity, name, kind)
+                await self._write(chunks, file)
+            return await asyncio.to_thread(self._owners.add, file, request.user.identity, name, kind)
         finally:
-            await asyncio.to_thread(receiving.__exit__, None, None, None)
+            await asyncio.to_thread(upload.__exit__, None, None, None)
 
-    async def _streamed(self, chunks: AsyncGenerator[bytes, None], file: Path) -> None:
-        taken, block = 0, bytearray()
+    async def _write(self, chunks: AsyncGenerator[bytes, None], file: Path) -> None:
+        received = 0
+        block = bytearray()
         try:
             while True:
                 async with asyncio.timeout(IDLE_SECONDS):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
-                taken += len(chunk)
-                self._fits(taken)
+                received += len(chunk)
+                self._check_length(received)
                 block += chunk
                 if len(block) >= _WRITE_BYTES:
                     await asyncio.to_thread(_append, file, bytes(block))
                     block.clear()
         except TimeoutError:
-            raise HTTPException(408, f"Nothing came for {IDLE_SECONDS:.0f} s: upload the clip again.") from None
+            raise HTTPException(408, f"No data arrived for {IDLE_SECONDS:.0f} s: upload the clip again.") from None
         except ClientDisconnect:
-            raise HTTPException(400, "The upload broke off.") from None
+            raise HTTPException(400, "The upload was interrupted: upload the clip again.") from None
         await asyncio.to_thread(_append, file, bytes(block))
 
-    def _fits(self, taken: int) -> None:
-        most = self._library.store.settings.max_media_bytes
-        if taken > most:
-            raise HTTPException(
-                413, f"The clip has more than the {most / 1e6:g} MB that are allowed; cut or compress it."
-            )
+    def _check_length(self, length: int) -> None:
+        limit = self._owners.store.settings.max_media_bytes
+        if length > limit:
+            raise HTTPException(413, f"The clip is larger than {limit / 1e6:g} MB, the limit: cut or compress it.")
 
 
 def _append(file: Path, block: bytes) -> None:
@@ -172,7 +175,7 @@ def _append(file: Path, block: bytes) -> None:
         with file.open("ab") as opened:
             opened.write(block)
     except OSError as error:
-        raise MediaError(f"The clip cannot be kept ({error.strerror}); the operator makes room") from error
+        raise MediaError(f"The clip cannot be stored ({error.strerror}); ask the operator for room") from error
 
 
 def _clip_json(clip: OwnedClip) -> dict[str, Any]:

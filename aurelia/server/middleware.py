@@ -1,7 +1,7 @@
-"""The outermost layer of the server: which web pages may call it, which paths are closed, how much may be sent.
+"""The outermost layer of the server: origins of web pages, closed paths, and the size of requests.
 
-It knows nobody's name: that is asked behind it (`aurelia.server.auth`). Writing a thread's state is looked into here,
-because the server's own hooks are not shown what is written.
+Authentication follows behind it (`aurelia.server.auth`). Writes of a thread's state are checked here, because the hooks
+of the server do not receive what is written.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from aurelia.server.validation import ClipNotFound, check_clips, check_state
 from aurelia_core.errors import InputError
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
-"""Bytes of a request that is no upload."""
-# The development server has routes that nobody is asked a token for: they wipe its data, or deploy this folder.
+"""Largest body in bytes of a request that is not an upload."""
+# Routes of the development server without authentication: they delete its data, or deploy this folder.
 _CLOSED_PATHS = re.compile(r"/(internal|deploy)(/|$)")
 _STATE_WRITES = re.compile(r"(/.*)?/threads(/[^/]+/state)?")
 _UPLOAD_PATH = "/clips"
@@ -34,20 +34,20 @@ _EXPOSED_HEADERS = ("x-pagination-total", "x-pagination-next", "content-location
 class RequestGuard:
     """ASGI middleware around the whole server."""
 
-    def __init__(self, app: ASGIApp, access: AccessRules, library: ClipOwners) -> None:
-        """Wraps the server.
+    def __init__(self, app: ASGIApp, rules: AccessRules, owners: ClipOwners) -> None:
+        """Wrap the server.
 
         Args:
-            app: what lies behind.
-            access: the operator's rules.
-            library: the clips.
+            app: the server.
+            rules: the access rules of the operator.
+            owners: the clips and their owners.
         """
-        self._origins = access.origins
-        self._library = library
+        self._origins = rules.origins
+        self._owners = owners
         self._app = app
         self._front = CORSMiddleware(
             self._inside,
-            allow_origins=access.origins,
+            allow_origins=rules.origins,
             allow_methods=["*"],
             allow_headers=["*"],
             allow_private_network=True,
@@ -55,22 +55,24 @@ class RequestGuard:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a connection through, or answers it here."""
+        """Pass a connection on, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
-        elif (fault := self._closed(scope)) is None:
+        elif (refusal := self._refuse(scope)) is None:
             await self._front(scope, receive, send)
+        elif scope["type"] == "http":
+            await refusal(scope, receive, send)
         else:
-            answer = fault if scope["type"] == "http" else WebSocketClose(code=1008, reason="refused")
-            await answer(scope, receive, send)
+            await WebSocketClose(code=1008, reason="refused")(scope, receive, send)
 
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].endswith(_UPLOAD_PATH):
-            await self._limited(scope, receive, send)
+            await self._check_and_pass(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _closed(self, scope: Scope) -> JSONResponse | None:
+    def _refuse(self, scope: Scope) -> JSONResponse | None:
+        """The response to a closed path or a foreign web page; None: the connection may pass."""
         if _CLOSED_PATHS.search(scope["path"]):
             return _error_response(404, "There is nothing here.")
         headers = Headers(scope=scope)
@@ -78,22 +80,23 @@ class RequestGuard:
         if origin is None or origin in self._origins or urlsplit(origin).netloc == headers.get("host"):
             return None
         return _error_response(
-            403, "This web page may not call this server: the operator adds its origin to AURELIA_ORIGINS."
+            403, "This web page may not call this server: ask the operator to add its origin to AURELIA_ORIGINS."
         )
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _check_and_pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             _check_size(Headers(scope=scope))
             if scope["method"] == "POST" and _STATE_WRITES.fullmatch(scope["path"]):
-                receive = await self._looked_into(scope, receive)
+                receive = await self._checked_write(scope, receive)
         except _RequestRefused as fault:
             await _error_response(fault.status, str(fault))(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _looked_into(self, scope: Scope, receive: Receive) -> Receive:
-        """Reads a write of state before anything else does, and gives it on when it may be written."""
-        body, more = b"", True
+    async def _checked_write(self, scope: Scope, receive: Receive) -> Receive:
+        """Read and check a write of a thread's state; the returned `receive` delivers it again."""
+        body = b""
+        more = True
         while more:
             message = await receive()
             body += message.get("body", b"")
@@ -101,11 +104,11 @@ class RequestGuard:
         try:
             sent = json.loads(body or b"null")
         except (ValueError, RecursionError):
-            raise _RequestRefused(422, "The request is no JSON, or too deep.") from None
+            raise _RequestRefused(422, "The request is not JSON, or is nested too deeply.") from None
         try:
             for written in _written_values(sent):
                 check_state(written)
-                await asyncio.to_thread(check_clips, written, identify_owner(scope), self._library)
+                await asyncio.to_thread(check_clips, written, identify_owner(scope), self._owners)
         except AccessDenied as fault:
             raise _RequestRefused(401, str(fault)) from None
         except ClipNotFound as fault:
@@ -116,7 +119,7 @@ class RequestGuard:
 
 
 class _RequestRefused(Exception):
-    """A request that ends here."""
+    """Ends a request with a status and a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -124,7 +127,7 @@ class _RequestRefused(Exception):
 
 
 def _written_values(sent: Any) -> list[Any]:
-    """What a request would write: the values of one update, or of those of every superstep."""
+    """The values that a request writes: those of one update, or of the updates of every superstep."""
     found: list[Any] = []
     if isinstance(sent, dict):
         found.append(sent.get("values"))
@@ -137,25 +140,26 @@ def _written_values(sent: Any) -> list[Any]:
 
 
 def _check_size(headers: Headers) -> None:
-    """Refuses what is too large by the length that a request promises (and the HTTP server then holds it to)."""
+    """Refuse a request by its declared length, to which the HTTP server then limits it."""
     length = headers.get("content-length", "0")
     if "transfer-encoding" in headers:
-        raise _RequestRefused(411, "Say the length of the request (Content-Length); a clip goes to POST /clips.")
+        raise _RequestRefused(411, "The request needs a Content-Length header; send a clip to POST /clips.")
     if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-        raise _RequestRefused(413, f"A request may have {MAX_BODY_BYTES} bytes; a clip goes to POST /clips.")
+        raise _RequestRefused(413, f"A request may have {MAX_BODY_BYTES} bytes; send a clip to POST /clips.")
 
 
 def _replay_body(body: bytes, receive: Receive) -> Receive:
-    given = False
+    """A `receive` that delivers a body that was already read, and then what follows."""
+    delivered = False
 
-    async def giving() -> Message:
-        nonlocal given
-        if given:
+    async def replay() -> Message:
+        nonlocal delivered
+        if delivered:
             return await receive()
-        given = True
+        delivered = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return giving
+    return replay
 
 
 def _error_response(status: int, message: str) -> JSONResponse:

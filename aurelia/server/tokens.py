@@ -1,6 +1,7 @@
-"""Who may come in: the operator's tokens, or, without any, only programs on the server's own machine.
+"""Access to the server: the operator's tokens; without tokens, only programs on the server's own machine.
 
-It decides who somebody is. What they may see is decided in `aurelia.server.auth`, and what they may send in `checks`.
+This module identifies the sender. `aurelia.server.auth` decides what the sender may read and write, and
+`aurelia.server.validation` what a request may contain.
 """
 
 import hashlib
@@ -24,21 +25,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class AccessDenied(AureliaError):
-    """Somebody who may not come in; the message says what to bring."""
+    """A sender without access; the message says what is needed."""
 
     exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """The operator's rules.
+    """The access rules of the operator.
 
     Attributes:
-        tokens: SHA-256 of each token by its owner's name; none: only this machine may come in.
-        studio: whether, beside tokens, Studio may come in from this machine without one (as the owner `studio`).
-        origins: web pages that may call the server from a browser.
-        models: patterns of the models that a run may name; none: any.
-        clip_origins: web origins that clips may be fetched from; none: no clip is fetched.
+        tokens: SHA-256 of each token by its owner's name; empty: access from this machine only.
+        studio: whether Studio on this machine has access without a token (as the owner `studio`).
+        origins: origins of web pages that may call the server from a browser.
+        models: patterns of the models that a run may name; empty: any model.
+        clip_origins: origins that clips may be fetched from; empty: none.
     """
 
     tokens: Mapping[str, bytes]
@@ -49,61 +50,68 @@ class AccessRules:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "AccessRules":
-        """The rules in AURELIA_TOKENS, _TOKENS_FILE, _STUDIO, _ORIGINS, _MODELS and _CLIP_ORIGINS.
+        """Read AURELIA_TOKENS, _TOKENS_FILE, _STUDIO, _ORIGINS, _MODELS and _CLIP_ORIGINS.
 
-        Without AURELIA_MODELS whoever holds a token may name the offline models alone: others spend the operator's
-        money, or load what lies on the operator's disk.
+        With tokens but without AURELIA_MODELS only the offline models are allowed: other models cost the operator's
+        money, or load files from the operator's disk.
 
         Args:
             environment: the variables to read (default: the process's own).
 
         Raises:
-            InputError: one of them cannot be understood; a token is never shown.
+            InputError: a variable cannot be used; the message shows no token.
         """
         env = os.environ if environment is None else environment
         pairs = [*_split_list(env.get("AURELIA_TOKENS", "")), *_read_lines(env.get("AURELIA_TOKENS_FILE", ""))]
         tokens = _digests_by_owner(pairs)
-        models = _split_list(env.get("AURELIA_MODELS", "")) or ([_OFFLINE_MODELS] if tokens else [])
-        pages, clips = _origins(env, "AURELIA_ORIGINS", STUDIO_ORIGIN), _origins(env, "AURELIA_CLIP_ORIGINS", "")
-        return cls(tokens, is_switched_on(env, "AURELIA_STUDIO"), pages, tuple(models), clips)
+        models = _split_list(env.get("AURELIA_MODELS", ""))
+        if tokens and not models:
+            models = [_OFFLINE_MODELS]
+        return cls(
+            tokens=tokens,
+            studio=is_switched_on(env, "AURELIA_STUDIO"),
+            origins=_origins(env, "AURELIA_ORIGINS", STUDIO_ORIGIN),
+            models=tuple(models),
+            clip_origins=_origins(env, "AURELIA_CLIP_ORIGINS", ""),
+        )
 
     def owner(self, client: str | None, host: str, authorization: str | None) -> str:
-        """The name of whoever sends a request.
+        """The name of the owner who sends a request.
 
         Args:
-            client: the address that the connection comes from; None if it is not known.
-            host: the request's Host header.
-            authorization: its Authorization header, or None.
+            client: the IP address of the connection; None if it is not known.
+            host: the Host header.
+            authorization: the Authorization header, or None.
 
         Raises:
-            Refused: no token, a wrong one, or, without any, another machine.
+            AccessDenied: the token is missing or wrong; or there are no tokens and the request is from elsewhere.
         """
-        here = _on_loopback(client) and _names_loopback(host)
+        local = _is_loopback(client) and _names_loopback(host)
         if not self.tokens:
-            if here:
+            if local:
                 return LOCAL_OWNER
             raise AccessDenied(
-                "This server has no tokens and serves only its own machine: the operator sets AURELIA_TOKENS."
+                "This server has no tokens and serves only its own machine: ask the operator to set AURELIA_TOKENS."
             )
-        if authorization is None and self.studio and here:
+        if authorization is None and self.studio and local:
             return STUDIO_OWNER
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise AccessDenied("A token is needed: send the header 'Authorization: Bearer TOKEN'.")
         found = _digest(token.strip())
-        # Every token is compared, so that the time says nothing of which one came close.
-        names = [name for name, kept in self.tokens.items() if hmac.compare_digest(kept, found)]
+        # Every token is compared, so that the duration does not depend on which one matches.
+        names = [name for name, digest in self.tokens.items() if hmac.compare_digest(digest, found)]
         if not names:
-            raise AccessDenied("This token is not known here: ask the operator for one.")
+            raise AccessDenied("This token is unknown: ask the operator for a token.")
         return names[0]
 
 
 @lru_cache(maxsize=1)
 def access_rules() -> AccessRules:
-    """The rules of this process, read once.
+    """The access rules of this process, read once.
 
     Raises:
-        InputError: they cannot be understood.
+        InputError: a variable cannot be used.
     """
     return AccessRules.from_environment()
 
@@ -119,22 +127,22 @@ def _digests_by_owner(pairs: Iterable[str]) -> dict[str, bytes]:
         name, token = name.strip(), token.strip()
         if not colon or not _NAME.fullmatch(name):
             raise InputError(
-                f"Token {number} is not written as NAME:TOKEN, the name in letters, digits, '.', '_', '-'."
+                f"Token {number} cannot be used: write NAME:TOKEN, with a name of letters, digits, '.', '_', '-'."
             )
         if name in (LOCAL_OWNER, STUDIO_OWNER) or name in found:
-            raise InputError(f"The name {name!r} of token {number} is taken: give another.")
+            raise InputError(f"The name {name!r} of token {number} is already used: give another name.")
         if len(token) < MIN_TOKEN_LENGTH:
-            raise InputError(f"The token of {name} is shorter than {MIN_TOKEN_LENGTH} characters: make one at random.")
+            raise InputError(f"The token of {name} is shorter than {MIN_TOKEN_LENGTH} characters: make a random one.")
         found[name] = _digest(token)
     if len(set(found.values())) < len(found):
-        raise InputError("Two names have the same token: give each its own.")
+        raise InputError("Two names have the same token: give each name its own.")
     return found
 
 
 def _origins(env: Mapping[str, str], name: str, default: str) -> tuple[str, ...]:
     found = tuple(origin.lower() for origin in _split_list(env.get(name, default)))
     if wrong := [origin for origin in found if not re.fullmatch(r"https?://[^/*@\s]+", origin)]:
-        raise InputError(f"{name} names {wrong[0][:60]!r}: write origins such as {STUDIO_ORIGIN}.")
+        raise InputError(f"{name} has {wrong[0][:60]!r}: write origins such as {STUDIO_ORIGIN}.")
     return found
 
 
@@ -148,14 +156,14 @@ def _read_lines(path: str) -> list[str]:
     try:
         lines = Path(path.strip()).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        raise InputError("The file that AURELIA_TOKENS_FILE names cannot be read: check its path and rights.") from None
+        raise InputError("The file of AURELIA_TOKENS_FILE cannot be read: check its path and permissions.") from None
     found = [line for line in map(str.strip, lines) if line and not line.startswith("#")]
     if not found:
-        raise InputError("The file that AURELIA_TOKENS_FILE names holds no token: write NAME:TOKEN, one a line.")
+        raise InputError("The file of AURELIA_TOKENS_FILE has no token: write NAME:TOKEN, one per line.")
     return found
 
 
-def _on_loopback(client: str | None) -> bool:
+def _is_loopback(client: str | None) -> bool:
     try:
         address = ipaddress.ip_address(client or "")
     except ValueError:
@@ -165,7 +173,7 @@ def _on_loopback(client: str | None) -> bool:
 
 
 def _names_loopback(host: str) -> bool:
-    """Whether a browser that sends this Host was told to go to this machine, not led here by another's DNS name."""
+    """Whether the Host header names this machine; a browser that a foreign DNS name led here sends that name."""
     name = host.strip().lower()
     name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-    return name == "localhost" or _on_loopback(name)
+    return name == "localhost" or _is_loopback(name)

@@ -1,7 +1,7 @@
-"""What a request may carry: known keys, settings within bounds, models that are served, and clips of its sender.
+"""Checks of a request: known keys, settings within bounds, allowed models, and clips of its sender.
 
-The LangGraph server drops keys that it does not know before the graph sees them; here they are refused by name. What a
-question may hold is checked in `nodes.prepare`. Synchronous: references are held against the store.
+The LangGraph server silently drops unknown keys; here they are refused by name. `nodes.prepare` checks the question
+itself. The functions block, because clips are looked up in the store: call them from a thread.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from state.schema import Input, State
 INPUT_KEYS = tuple(Input.__annotations__)
 STATE_KEYS = tuple(State.__annotations__)
 SETTING_KEYS = tuple(Context.model_fields)
-# What LangGraph itself, its clients and Studio put beside the settings.
+# Keys that LangGraph, its clients and Studio add to the settings.
 _LANGGRAPH_KEYS = re.compile(
     r"__.*|langgraph_.*|checkpoint_(id|ns|map)|thread_(id|ts)|run_id|user_id|graph_id|assistant_id|cron_id"
 )
@@ -29,108 +29,119 @@ _CLIP_KINDS: Mapping[str, ClipKind] = {"clip": "video", "tracks": "audio"}
 
 
 class ClipNotFound(InputError):
-    """A clip that is not there, or not for the one who names it; which of the two is not said."""
+    """There is no such clip, or the sender may not use it; the message does not tell which."""
 
 
 def check_keys(what: str, given: Any, known: Collection[str]) -> None:
-    """Refuses keys that nothing would read.
+    """Refuse unknown keys.
 
     Args:
         what: what the keys belong to, for the message: "input", "setting".
-        given: what was sent; None is nothing.
-        known: the names that are read.
+        given: the value that was sent; None: nothing.
+        known: the known keys.
 
     Raises:
-        InputError: it is no object, or a key is unknown; the message has the nearest known one.
+        InputError: the value is not an object, or a key is unknown; the message names the nearest known key.
     """
     if given is None:
         return
     if not isinstance(given, Mapping):
-        raise InputError(f"The {what} is no JSON object: send one with the keys {', '.join(known)}.")
+        raise InputError(f"The {what} is not a JSON object: send one with the keys {', '.join(known)}.")
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(str(key).casefold(), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+            hint = f"known are {', '.join(known)}."
+            if near := difflib.get_close_matches(str(key).casefold(), known, n=1, cutoff=0.5):
+                hint = f"did you mean {near[0]!r}?"
             raise InputError(f"There is no {what} {str(key)[:60]!r}: {hint}")
 
 
 def check_settings(given: Any, models: Iterable[str]) -> None:
-    """Refuses settings that are unknown or out of bounds, and models that are not served.
+    """Refuse settings that are unknown or out of bounds, and models that are not allowed.
 
     Args:
-        given: the settings as sent, with what LangGraph puts beside them; None is nothing.
-        models: patterns of the models that are served; none: all.
+        given: the settings as sent, with the keys that LangGraph adds; None: nothing.
+        models: patterns of the allowed models; empty: all.
 
     Raises:
-        InputError: the field by name, and what is wrong with it.
+        InputError: the message names the setting, and what is wrong with it.
     """
     check_keys("setting", given and _own_settings(given), SETTING_KEYS)
     context = make_context(_own_settings(given or {}))
     patterns = tuple(models)
     named = [*context.models().values(), *context.fallbacks().values(), *filter(None, [context.describer])]
-    for spec in named if patterns else ():
-        if not any(fnmatchcase(spec, pattern) for pattern in patterns):
-            raise InputError(f"The model {spec!r} is not served here: AURELIA_MODELS allows {', '.join(patterns)}.")
+    if not patterns:
+        return
+    for model_id in named:
+        if not any(fnmatchcase(model_id, pattern) for pattern in patterns):
+            raise InputError(f"The model {model_id!r} is not served here: AURELIA_MODELS allows {', '.join(patterns)}.")
 
 
 def check_state(written: Any) -> None:
-    """Refuses keys that no state has, in an update of a thread's state (one, or several in a list; None is nothing).
+    """Refuse unknown keys in an update of a thread's state.
+
+    Args:
+        written: one update, or a list of updates; None: nothing.
 
     Raises:
-        InputError: the key, and the nearest known one.
+        InputError: the message names the key, and the nearest known key.
     """
-    for update in written if isinstance(written, list) else [written]:
+    for update in _as_list(written):
         if isinstance(update, Mapping):
             check_keys("part of the state", update, STATE_KEYS)
 
 
-def check_clips(sent: Any, owner: str, library: ClipOwners) -> None:
-    """Refuses clips of other owners, named by id or written into a state, wherever they stand in what was sent.
+def check_clips(sent: Any, owner: str, owners: ClipOwners) -> None:
+    """Refuse clips of other owners, named by id or written into a state, anywhere in a request.
 
     Raises:
-        ClipNotFound: the id is unknown to this owner, or a reference differs from what the store holds.
+        ClipNotFound: the owner has no clip with this id, or a reference differs from the store's.
     """
-    left = [sent]
-    while left:
-        value = left.pop()
+    pending = [sent]
+    while pending:
+        value = pending.pop()
         if isinstance(value, Mapping):
             for key, part in value.items():
                 if key in ("video", "audio"):
-                    _check_names(part, owner, library)
+                    _check_names(part, owner, owners)
                 elif key in _CLIP_KINDS:
-                    _check_references(part, _CLIP_KINDS[key], owner, library)
-            left.extend(value.values())
+                    _check_references(part, _CLIP_KINDS[key], owner, owners)
+            pending.extend(value.values())
         elif isinstance(value, list):
-            left.extend(value)
+            pending.extend(value)
 
 
 def _own_settings(given: Any) -> Any:
-    return (
-        {key: part for key, part in given.items() if not _LANGGRAPH_KEYS.fullmatch(key)}
-        if isinstance(given, dict)
-        else given
-    )
+    """The settings without the keys that LangGraph adds."""
+    if not isinstance(given, dict):
+        return given
+    return {key: value for key, value in given.items() if not _LANGGRAPH_KEYS.fullmatch(key)}
 
 
-def _check_names(part: Any, owner: str, library: ClipOwners) -> None:
-    for name in part if isinstance(part, list) else [part]:
-        if (
-            isinstance(name, str)
-            and CLIP_ID_PATTERN.fullmatch(name.strip())
-            and not library.allowed(name.strip(), owner)
-        ):
+def _check_names(part: Any, owner: str, owners: ClipOwners) -> None:
+    for name in _as_list(part):
+        if not isinstance(name, str) or not CLIP_ID_PATTERN.fullmatch(name.strip()):
+            continue
+        if not owners.may_use(name.strip(), owner):
             raise _clip_not_found(name)
 
 
-def _check_references(part: Any, kind: ClipKind, owner: str, library: ClipOwners) -> None:
-    for reference in part if isinstance(part, list) else [part]:
+def _check_references(part: Any, kind: ClipKind, owner: str, owners: ClipOwners) -> None:
+    for reference in _as_list(part):
         if reference is None:
             continue
         clip = reference.get("id") if isinstance(reference, Mapping) else None
-        found = library.find(clip, owner, kind) if isinstance(clip, str) else None
+        if not isinstance(clip, str):
+            raise _clip_not_found("?")
+        found = owners.find(clip, owner, kind)
         if found is None or {**found.ref, "name": ""} != {**reference, "name": ""}:
-            raise _clip_not_found(clip if isinstance(clip, str) else "?")
+            raise _clip_not_found(clip)
+
+
+def _as_list(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else [part]
 
 
 def _clip_not_found(clip: str) -> ClipNotFound:
-    return ClipNotFound(f"There is no clip {clip[:12]!r} here: upload it, or give the id that its upload answered.")
+    return ClipNotFound(
+        f"There is no clip {clip[:12]!r} here: upload it, or give the id from the response to its upload."
+    )

@@ -1,1 +1,1 @@
-"""answers."""
+"""Reading answers out of model replies, by rules on the wording."""

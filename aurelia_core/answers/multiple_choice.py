@@ -1,6 +1,6 @@
-"""Which of the given choices a reply names: by plain rules in a fixed order, or none of them. Never a guess.
+"""Extraction of the choice that a reply names, by rules in a fixed order. Without a clear choice the result is None.
 
-It reads wording only: what the choices mean it does not know, so a paraphrase is left unread (a judge may read it).
+The rules compare words and never guess; a paraphrase of a choice is not read (a judge model can read it).
 """
 
 import re
@@ -13,8 +13,8 @@ from aurelia_core.answers.tokens import comparison_key, is_negated, parse_json_a
 
 __all__ = ["CHOICE_LETTERS", "UNPARSED", "ExtractedChoice", "extract_choice_text", "extract_choice"]
 UNPARSED: Final = "unparsed"
-# A reply that states more answers than this enumerates them; it does not correct itself.
-_MAX_CHANGES = 2
+# A reply that states more different answers than this lists them; it does not correct itself.
+_MAX_STATED_ANSWERS = 2
 
 _LETTER = re.compile(rf"[^\w+#-]*(?:(?i:{'|'.join(CHOICE_NOUNS)})[^\w+#-]+(?=[A-Z]))?([A-Za-z])[^\w+#-]*")
 _FILLER = (
@@ -73,72 +73,79 @@ _THEREFORE = re.compile(r"\b(?:therefore|so|thus|hence|overall|in conclusion|fin
 
 @dataclass(frozen=True, slots=True)
 class ExtractedChoice:
-    """What a reply chose: the place of the choice (from 0), or None; and the rule that found it, or "unparsed"."""
+    """The index of the chosen choice (from 0) or None, and the rule that found it or "unparsed"."""
 
     index: int | None
-    how: str
+    rule: str
 
 
 def extract_choice_text(answer: str, choices: Sequence[str]) -> str | None:
-    """The choice that `answer` names, or None when it names none or several (see `extract`)."""
+    """The choice that `answer` names, or None if it names none or several (see `extract_choice`)."""
     index = extract_choice(answer, choices).index
-    return None if index is None else choices[index]
+    if index is None:
+        return None
+    return choices[index]
 
 
 def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
-    r"""Reads which choice a reply names.
+    r"""Extract the choice that a reply names.
 
-    The choices are taken to be shown with the letters A, B, C …, or with the letters they begin with ("A. left"). What
-    names several choices, contradicts itself ("B. a piano" where C is the piano), was cut off or refuses is unparsed.
+    The model saw the choices with the letters A, B, C …, or with their own letters ("A. left"). A reply is unparsed if
+    it names several choices, contradicts itself ("B. a piano" where C is the piano), was cut off or refuses to answer.
 
-    The rules, in this order (each is the `how` of what it finds):
+    The rules in their order; the name is the `rule` of the result:
 
     * `json`: the reply is a JSON object with an answer; its value is read by the rules below.
-    * `whole`: all of it is a letter, a choice's text, both, or its number among the choices ("option 2").
-    * `stated`: it says so: "the answer is B", `\boxed{B}`, "I choose …"; the last such statement counts.
-    * `led`: it begins with a choice's letter and a mark: "B. The horn is heard twice."
-    * `line`: its first or its last line is all of a choice.
-    * `closing`: its last sentence ends in "… is B."
-    * `concluded`: its last sentence begins with "Therefore" or the like and names one choice's text.
-    * `mentioned`: one choice's text alone is named in it and not denied; longer texts before shorter ones within them.
+    * `whole`: the whole reply is a letter, a choice's text, both, or its number among the choices ("option 2").
+    * `stated`: the reply states an answer: "the answer is B", `\boxed{B}`, "I choose …"; the last statement counts.
+    * `led`: the reply begins with a choice's letter and a mark: "B. The horn is heard twice."
+    * `line`: the first or the last line is exactly a choice.
+    * `closing`: the last sentence ends in "… is B."
+    * `concluded`: the last sentence begins with "Therefore" or a similar word and names the text of one choice.
+    * `mentioned`: the reply names the text of only one choice and does not deny it.
 
     Args:
-        reply: what a model said.
-        choices: the choices; of identical ones the first stands for all.
+        reply: a model's reply.
+        choices: the choices; for identical choices the index of the first is returned.
     """
     options = ChoiceNames(tuple(choices))
-    if (given := parse_json_answer(reply)) is not None:
-        index = _read(given.answer, options).index if given.answer is not None else None
-        return ExtractedChoice(index, "json" if index is not None else UNPARSED)
-    return _read(reply, options)
+    parsed = parse_json_answer(reply)
+    if parsed is None:
+        return _read_text(reply, options)
+    index = None
+    if parsed.answer is not None:
+        index = _read_text(parsed.answer, options).index
+    if index is None:
+        return ExtractedChoice(None, UNPARSED)
+    return ExtractedChoice(index, "json")
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What one statement says: a choice, none that can be read, or (when `final`) several at once."""
+    """The result of one rule: a choice, a denied choice, nothing, or (`final`) a contradiction that ends the search."""
 
     index: int | None = None
     final: bool = False
     denied: int | None = None
 
 
-def _read(reply: str, options: ChoiceNames) -> ExtractedChoice:
+def _read_text(reply: str, options: ChoiceNames) -> ExtractedChoice:
     text = strip_reply_markup(reply)
-    for how, rule in (("whole", _whole), ("stated", _stated), ("led", _led), ("line", _line)):
+    for name, rule in (("whole", _whole), ("stated", _stated), ("led", _led), ("line", _line)):
         outcome = rule(text, options)
         if outcome.index is not None:
-            return ExtractedChoice(outcome.index, how)
+            return ExtractedChoice(outcome.index, name)
         if outcome.final:
             return ExtractedChoice(None, UNPARSED)
     *before, last = _sentences(text) or [""]
     if (closing := _CLOSING.search(last)) and not is_negated(last, closing.start(1)):
-        index = options.by_letter(closing[1])
-        if index is not None and options.by_text(closing[1]) in (None, index):
+        index = options.find_by_letter(closing[1])
+        if index is not None and options.find_by_text(closing[1]) in (None, index):
             return ExtractedChoice(index, "closing")
-    if _THEREFORE.match(last) and len(named := options.named(last)) == 1:
+    if _THEREFORE.match(last) and len(named := options.find_asserted(last)) == 1:
         return ExtractedChoice(named.pop(), "concluded")
     cut_off = bool(before) and not re.search(r"[.!?。！？)\"'”]$", last)
-    if not cut_off and len(named := options.named(text)) == 1:
+    if not cut_off and len(named := options.find_asserted(text)) == 1:
         return ExtractedChoice(named.pop(), "mentioned")
     return ExtractedChoice(None, UNPARSED)
 
@@ -148,24 +155,48 @@ def _sentences(text: str) -> list[str]:
 
 
 def _whole(text: str, options: ChoiceNames) -> _Outcome:
-    """A text that is nothing but one choice: its letter, its words, both, or its number."""
-    by_text = options.as_written(text)
+    """A text that is exactly one choice: its letter, its text, both, or its number."""
+    if options.find_verbatim(text) is None:
+        outcome = _letter_and_text(text, options)
+        if outcome is not None:
+            return outcome
+    by_text = options.find_by_text(text)
+    by_letter = _by_letter(_LETTER.fullmatch(text) or _only_letter(text), options)
+    if by_letter is None and by_text is None:
+        return _Outcome(options.numeric_aliases.get(comparison_key(text)))
+    if by_letter is None:
+        return _Outcome(by_text)
+    return _consistent(by_letter, by_text)
+
+
+def _letter_and_text(text: str, options: ChoiceNames) -> _Outcome | None:
+    """A letter with a choice's text ("B. a piano"); None for any other text."""
     marked = _MARKED.fullmatch(text)
-    index = options.by_letter(marked[1]) if marked else None
-    if by_text is None and marked and index is not None and (named := options.by_text(marked[2])) is not None:
-        return _Outcome(index) if named == index else _Outcome(final=True)
-    by_text = by_text if by_text is not None else options.by_text(text)
-    bare = _LETTER.fullmatch(text) or _only_letter(text)
-    by_letter = options.by_letter(bare[1]) if bare else None
-    if by_letter is not None and by_text not in (None, by_letter):
+    if not marked:
+        return None
+    by_letter = options.find_by_letter(marked[1])
+    by_text = options.find_by_text(marked[2])
+    if by_letter is None or by_text is None:
+        return None
+    return _consistent(by_letter, by_text)
+
+
+def _consistent(by_letter: int, by_text: int | None) -> _Outcome:
+    """The choice of a letter, unless a text beside it is another choice."""
+    if by_text not in (None, by_letter):
         return _Outcome(final=True)
-    if (index := by_letter if by_letter is not None else by_text) is not None:
-        return _Outcome(index)
-    return _Outcome(options.numbered.get(comparison_key(text)))
+    return _Outcome(by_letter)
+
+
+def _by_letter(match: re.Match[str] | None, options: ChoiceNames) -> int | None:
+    """The choice whose letter is the first group of a match."""
+    if match is None:
+        return None
+    return options.find_by_letter(match[1])
 
 
 def _only_letter(text: str) -> re.Match[str] | None:
-    """A letter with mere filling before it ("Probably C.")."""
+    """A letter after filler words only ("Probably C.")."""
     head = _HEAD.match(text)
     if not head or head["not"] or head["several"] or re.search(r"\w", text[head.end() :]):
         return None
@@ -173,94 +204,111 @@ def _only_letter(text: str) -> re.Match[str] | None:
 
 
 def _stated(text: str, options: ChoiceNames) -> _Outcome:
-    """The last statement of an answer that can be read, unless it is taken back after it."""
-    outcome, ended = _Outcome(), 0
-    said_so: set[int] = set()
+    """The last readable statement of an answer, unless the text takes it back afterwards."""
+    outcome = _Outcome()
+    ended = 0
+    stated: set[int] = set()
     for end, found in _statements(text, options):
+        if found.index is not None:
+            stated.add(found.index)
         if found.index is not None or found.final:
-            outcome, ended = found, end
-            said_so |= {found.index} if found.index is not None else set()
+            outcome = found
+            ended = end
         elif found.denied is not None and found.denied == outcome.index:
             outcome = _Outcome(final=True)
-    if outcome.index is not None and (len(said_so) > _MAX_CHANGES or _TAKEN_BACK.search(text, ended)):
+    if outcome.index is not None and (len(stated) > _MAX_STATED_ANSWERS or _TAKEN_BACK.search(text, ended)):
         return _Outcome(final=True)
     return outcome
 
 
 def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, _Outcome]]:
-    """Every statement of an answer, with where it begins to say it."""
-    cues = [(cue.start(), cue) for cue in _CUES.finditer(text)]
-    for at, cue in sorted(
-        cues + [(found.start(), found) for found in _APPROVED.finditer(text)], key=lambda cue: cue[0]
-    ):
+    """All statements of an answer in the text, each with the end of its introducing words."""
+    for cue in sorted([*_CUES.finditer(text), *_APPROVED.finditer(text)], key=lambda cue: cue.start()):
+        at = cue.start()
         if cue.re is _APPROVED:
-            outcome = _Outcome(options.by_letter(cue[1]))
+            outcome = _Outcome(options.find_by_letter(cue[1]))
         elif box := cue["box"]:
-            outcome = _payload(box[len("\\boxed{") : -1].strip(), options)
+            outcome = _stated_answer(box[len("\\boxed{") : -1].strip(), options)
         else:
-            outcome = _payload(text[cue.end() :].lstrip().split("\n")[0], options)
-        opened = max(text.rfind(mark, 0, at) for mark in ".!?\n")
-        supposed = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", text[opened + 1 : at])
+            outcome = _stated_answer(text[cue.end() :].lstrip().split("\n")[0], options)
+        sentence_start = max(text.rfind(mark, 0, at) for mark in ".!?\n") + 1
+        hypothetical = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", text[sentence_start:at])
         denied = is_negated(text, at) and not cue[0].casefold().startswith("leav")
-        yield cue.end(), _Outcome(denied=outcome.index) if denied or supposed else outcome
+        if denied or hypothetical:
+            outcome = _Outcome(denied=outcome.index)
+        yield cue.end(), outcome
 
 
-def _payload(payload: str, options: ChoiceNames) -> _Outcome:
-    """What follows "the answer is": a letter with its text, if any, or a choice's text within the first sentence."""
-    head = _HEAD.match(payload)
-    index = options.by_letter(head["letter"]) if head else None
-    if (
-        head
-        and index is not None
-        and (head["letter"].isupper() or re.match(r"[.):\]]|\s*$", payload[head.end("letter") :]))
-    ):
-        return _lettered(head, payload[head.end() :], index, options)
-    sentence = (_sentences(payload) or [""])[0]
+def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
+    """The words after "the answer is": a letter, with or without text, or a choice's text in the first sentence."""
+    head = _HEAD.match(statement)
+    if head:
+        index = options.find_by_letter(head["letter"])
+        marked = head["letter"].isupper() or re.match(r"[.):\]]|\s*$", statement[head.end("letter") :])
+        if index is not None and marked:
+            return _letter_statement(head, statement[head.end() :], index, options)
+    sentence = _first_sentence(statement)
     whole = _whole(sentence.rstrip(" .!"), options)
     if whole.index is not None or whole.final:
         return whole
-    named = options.named(sentence)
-    return _Outcome(named.pop()) if len(named) == 1 else _Outcome(final=len(named) > 1)
+    asserted = options.find_asserted(sentence)
+    if len(asserted) == 1:
+        return _Outcome(asserted.pop())
+    return _Outcome(final=len(asserted) > 1)
 
 
-def _lettered(head: re.Match[str], rest: str, index: int, options: ChoiceNames) -> _Outcome:
+def _first_sentence(text: str) -> str:
+    return next(iter(_sentences(text)), "")
+
+
+def _letter_statement(head: re.Match[str], rest: str, index: int, options: ChoiceNames) -> _Outcome:
     if head["not"] or _WRONG.match(rest):
         return _Outcome(denied=index)
-    others = [match[1] for match in (_JOINED.match(rest),) if match]
-    others += [match[1] or match[2] for match in (_HEDGED.search((_sentences(rest) or [""])[0]),) if match]
-    if head["several"] or any(options.by_letter(other) not in (None, index) for other in others):
+    others = []
+    if joined := _JOINED.match(rest):
+        others.append(joined[1])
+    if hedged := _HEDGED.search(_first_sentence(rest)):
+        others.append(hedged[1] or hedged[2])
+    if head["several"] or any(options.find_by_letter(other) not in (None, index) for other in others):
         return _Outcome(final=True)
-    return _agreed(head["letter"], rest, index, options)
+    return _check_text_after_letter(head["letter"], rest, index, options)
 
 
-def _agreed(letter: str, rest: str, index: int, options: ChoiceNames) -> _Outcome:
-    """The lettered choice, unless the text after the letter, or the letter as a text, is another choice."""
+def _check_text_after_letter(letter: str, rest: str, index: int, options: ChoiceNames) -> _Outcome:
+    """The choice of a letter, unless the text after the letter, or the letter itself as a text, is another choice."""
     words = comparison_key(rest)
-    begins = [place for place, sought in enumerate(options.keys) if sought and words[: len(sought)] == sought]
-    if index in begins:
+    beginning = [number for number, key in enumerate(options.keys) if key and words[: len(key)] == key]
+    if index in beginning:
         return _Outcome(index)
-    other = options.by_text(letter)
-    return _Outcome(final=True) if begins or other not in (None, index) else _Outcome(index)
+    if beginning:
+        return _Outcome(final=True)
+    return _consistent(index, options.find_by_text(letter))
 
 
 def _led(text: str, options: ChoiceNames) -> _Outcome:
+    """A text that begins with a choice's letter and a mark."""
     led = _LED.match(text)
-    index = options.by_letter(led[1]) if led else None
+    index = _by_letter(led, options)
     if not led or index is None or _TAKEN_BACK.search(text) or (led[1].islower() and led[2] not in (".", ")")):
         return _Outcome()
     rest = text[led.end() :]
-    own, words = options.keys[index], comparison_key(rest)
-    if own and words[: len(own)] == own:
-        elsewhere = {letter for line in text.splitlines()[1:] for letter in (_LED.match(line) or ["", ""])[1]}
-        return _Outcome() if elsewhere & set(options.letters) - {led[1].upper()} else _Outcome(index)
-    marked = {match[1] for match in _BRACKETED.finditer(text)} - {led[1].upper()}
-    # "A:" before anything but the choice itself is how a dialogue marks an answer.
-    if led[2] == ":" or _VERB.match(rest) or _WRONG.match(rest) or marked & set(options.letters):
+    own_key = options.keys[index]
+    other_letters = set(options.letters) - {led[1].upper()}
+    if own_key and comparison_key(rest)[: len(own_key)] == own_key:
+        later_letters = {match[1] for line in text.splitlines()[1:] if (match := _LED.match(line))}
+        if later_letters & other_letters:
+            # The reply lists the choices.
+            return _Outcome()
+        return _Outcome(index)
+    bracketed = {match[1] for match in _BRACKETED.finditer(text)}
+    # "A:" before other words than the choice's text marks a speaker of a dialogue.
+    if led[2] == ":" or _VERB.match(rest) or _WRONG.match(rest) or bracketed & other_letters:
         return _Outcome()
-    return _agreed(led[1], rest, index, options)
+    return _check_text_after_letter(led[1], rest, index, options)
 
 
 def _line(text: str, options: ChoiceNames) -> _Outcome:
+    """A text of several lines whose first or last line is exactly a choice, and no line another choice."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     read = [_whole(line, options).index for line in lines]
     found = set(read) - {None}

@@ -1,7 +1,7 @@
-"""Whether a reply to an open question gives a reference answer: by wording alone, or left undecided.
+"""Comparison of a reply to an open question with the reference answers, by rules on the wording.
 
-It knows yes and no, numbers, and a few closed kinds of answers (`answers.toml`). What it cannot decide by wording, such
-as another word for the same thing, is left to a judge.
+The rules cover yes and no, numbers, and a few closed groups of answers (`answers.toml`). Other cases, such as an
+unknown synonym, stay undecided; a judge model can decide them.
 """
 
 import re
@@ -53,17 +53,17 @@ _PLAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class OpenAnswerMatch:
-    """Whether the reply gives a reference answer (None: it cannot be told), and by which rule, or "unparsed"."""
+    """Whether the reply gives a reference answer (None: undecided), and the deciding rule or "unparsed"."""
 
     correct: bool | None
-    how: str
+    rule: str
 
 
 _UNDECIDED = OpenAnswerMatch(None, UNPARSED)
 
 
-class _Group(NamedTuple):
-    """What counts as right, and what is another answer of the same closed kind (empty: the kind is open)."""
+class _Answers(NamedTuple):
+    """The right answers, and the other answers of their closed group (empty: no closed group)."""
 
     right: list[ComparisonKey]
     other: list[ComparisonKey]
@@ -72,110 +72,131 @@ class _Group(NamedTuple):
 def match_open_answer(
     reply: str, answers: Sequence[str], synonyms: Mapping[str, Sequence[str]] | None = None
 ) -> OpenAnswerMatch:
-    """Compares a reply with the reference answers of an open question.
+    """Compare a reply with the reference answers of an open question.
 
-    The rules, in this order (each is the `how` of what it decides):
+    The rules in their order; the name is the `rule` of the result:
 
-    * `equal`: the reply is a reference answer or a synonym, but for case, articles, marks, number words, plurals.
+    * `equal`: the reply is a reference answer or a synonym, apart from case, articles, marks, number words, plurals.
     * `polar`: the references are "yes" or "no", and the reply begins with one of the two.
-    * `number`: the references are numbers, and the reply stands by exactly one number.
-    * `named`: the reply stands by a reference answer, and compares, lists or offers nothing beside it.
-    * `other`: it so names another answer of the same closed kind (an instrument, a position).
+    * `number`: the references are numbers, and the reply asserts exactly one number.
+    * `named`: the reply asserts a reference answer, without comparison, list or alternative.
+    * `other`: the reply asserts in the same way another answer of the same closed group (an instrument, a position).
 
     Args:
-        reply: what a model said.
-        answers: the reference answers; any of them counts.
-        synonyms: other words that count, by reference answer.
+        reply: a model's reply.
+        answers: the reference answers; each of them is right.
+        synonyms: further right words by reference answer.
     """
-    text, group = _stated(reply), _group(answers, synonyms or {})
-    found = _form(comparison_key(text))
-    if found and found in group.right:
+    text = _final_statement(reply)
+    expanded = _expand(answers, synonyms or {})
+    key = _singular_key(text)
+    if key and key in expanded.right:
         return OpenAnswerMatch(True, "equal")
-    if set(group.right) <= {("yes",), ("no",)}:
-        return _polar(text, group)
-    if all(len(right) == 1 and is_number(right[0]) for right in group.right):
-        return _number(text, found, group)
-    return _named(" ".join(text.split()), group)
+    if set(expanded.right) <= {("yes",), ("no",)}:
+        return _match_polar(text, expanded)
+    if all(len(right) == 1 and is_number(right[0]) for right in expanded.right):
+        return _match_number(text, key, expanded)
+    return _match_named(" ".join(text.split()), expanded)
 
 
-def _stated(reply: str) -> str:
-    """What was said; where it says "the answer is", the sentence that follows."""
-    given = parse_json_answer(reply)
-    text = strip_reply_markup(reply if given is None else given.answer or "")
-    stated = [match for match in _STATED.finditer(text) if not is_negated(text, match.start())]
-    return re.split(r"(?<=[.!?])\s|\n", text[stated[-1].end() :])[0].strip() if stated else text
+def _final_statement(reply: str) -> str:
+    """The reply without markup; if it says "the answer is", only the sentence after the last such words."""
+    parsed = parse_json_answer(reply)
+    if parsed is not None:
+        reply = parsed.answer or ""
+    text = strip_reply_markup(reply)
+    statements = [match for match in _STATED.finditer(text) if not is_negated(text, match.start())]
+    if not statements:
+        return text
+    return re.split(r"(?<=[.!?])\s|\n", text[statements[-1].end() :])[0].strip()
 
 
-def _group(answers: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> _Group:
-    groups, known = _closed()
-    right = {_form(comparison_key(answer)) for answer in answers}
-    given = {_form(comparison_key(name)): words for name, words in synonyms.items()}
-    other = {name for names in groups if right & names for name in names} - right
-    right |= {
-        _form(comparison_key(word)) for answer in right for word in (*given.get(answer, ()), *known.get(answer, ()))
-    }
-    other |= {_form(comparison_key(word)) for name in other for word in known.get(name, ())}
-    return _Group(sorted(right - {()}), sorted(other - right))
+def _expand(answers: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> _Answers:
+    """The reference answers and the other answers of their groups, all with their synonyms."""
+    groups, known_synonyms = _closed_groups()
+    right = {_singular_key(answer) for answer in answers}
+    other: set[ComparisonKey] = set()
+    for group in groups:
+        if right & group:
+            other |= group
+    other -= right
+    given_synonyms = {_singular_key(answer): words for answer, words in synonyms.items()}
+    for answer in list(right):
+        words = [*given_synonyms.get(answer, ()), *known_synonyms.get(answer, ())]
+        right |= {_singular_key(word) for word in words}
+    for answer in list(other):
+        other |= {_singular_key(word) for word in known_synonyms.get(answer, ())}
+    return _Answers(sorted(right - {()}), sorted(other - right))
 
 
 @lru_cache
-def _closed() -> tuple[list[frozenset[ComparisonKey]], dict[ComparisonKey, list[str]]]:
-    found = tomllib.loads(files("aurelia_core.answers").joinpath("answers.toml").read_text(encoding="utf-8"))
-    groups = [frozenset(_form(comparison_key(name)) for name in names) for names in found["groups"].values()]
-    return groups, {_form(comparison_key(name)): words for name, words in found["synonyms"].items()}
+def _closed_groups() -> tuple[list[frozenset[ComparisonKey]], dict[ComparisonKey, list[str]]]:
+    """The groups of answers that exclude each other, and their synonyms."""
+    table = tomllib.loads(files("aurelia_core.answers").joinpath("answers.toml").read_text(encoding="utf-8"))
+    groups = [frozenset(_singular_key(name) for name in names) for names in table["groups"].values()]
+    return groups, {_singular_key(name): words for name, words in table["synonyms"].items()}
 
 
-def _form(words: ComparisonKey) -> ComparisonKey:
-    return tuple(_singular(word) for word in words)
+def _singular_key(text: str) -> ComparisonKey:
+    return tuple(_singular(word) for word in comparison_key(text))
 
 
 def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s")) else word
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s")):
+        return word[:-1]
+    return word
 
 
-def _polar(text: str, group: _Group) -> OpenAnswerMatch:
-    begins = _BEGINS.match(text)
-    side = "" if begins is None else "yes" if begins["yes"] else "no"
-    if begins is None or _CONTRARY[side].search(text, begins.end()):
+def _match_polar(text: str, answers: _Answers) -> OpenAnswerMatch:
+    beginning = _BEGINS.match(text)
+    if beginning is None:
         return _UNDECIDED
-    return OpenAnswerMatch((side,) in group.right, "polar")
+    side = "no"
+    if beginning["yes"]:
+        side = "yes"
+    if _CONTRARY[side].search(text, beginning.end()):
+        return _UNDECIDED
+    return OpenAnswerMatch((side,) in answers.right, "polar")
 
 
-def _number(text: str, found: ComparisonKey, group: _Group) -> OpenAnswerMatch:
-    if found == ("none",):
-        return OpenAnswerMatch(("0",) in group.right, "number")
+def _match_number(text: str, key: ComparisonKey, answers: _Answers) -> OpenAnswerMatch:
+    if key == ("none",):
+        return OpenAnswerMatch(("0",) in answers.right, "number")
     numbers = [word.text for word in tokenize_text(text) if is_number(word.text)]
     keys: list[ComparisonKey] = [(number,) for number in dict.fromkeys(numbers)]
-    seen = find_mentions(text, keys)
-    stood_by = asserted(seen)
-    if len(stood_by) != 1 or len(seen) != len(numbers) or _OPEN.search(text):
+    mentions = find_mentions(text, keys)
+    found = asserted(mentions)
+    if len(found) != 1 or len(mentions) != len(numbers) or _OPEN.search(text):
         return _UNDECIDED
-    return OpenAnswerMatch(keys[stood_by.pop()] in group.right, "number")
+    return OpenAnswerMatch(keys[found.pop()] in answers.right, "number")
 
 
-def _named(text: str, group: _Group) -> OpenAnswerMatch:
-    seen = find_mentions(text, [*group.right, *group.other], _singular)
-    stood_by = asserted(seen)
-    right = {which for which in stood_by if which < len(group.right)}
-    if not stood_by or _OPEN.search(_without(text, seen)) or not all(_alone(text, mention) for mention in seen):
+def _match_named(text: str, answers: _Answers) -> OpenAnswerMatch:
+    mentions = find_mentions(text, [*answers.right, *answers.other], _singular)
+    found = asserted(mentions)
+    if not found or _OPEN.search(_without(text, mentions)) or any(_is_listed(text, mention) for mention in mentions):
         return _UNDECIDED
-    if right == stood_by and (group.other or all(_plain(text, mention) for mention in seen)):
+    right = {index for index in found if index < len(answers.right)}
+    if right == found and (answers.other or all(_is_whole_name(text, mention) for mention in mentions)):
         return OpenAnswerMatch(True, "named")
-    return _UNDECIDED if right or len(stood_by) > 1 else OpenAnswerMatch(False, "other")
+    if right or len(found) > 1:
+        return _UNDECIDED
+    return OpenAnswerMatch(False, "other")
 
 
-def _without(text: str, seen: list[Mention]) -> str:
-    for mention in reversed(seen):
+def _without(text: str, mentions: list[Mention]) -> str:
+    """The text with every mention replaced by an ellipsis."""
+    for mention in reversed(mentions):
         text = f"{text[: mention.start]}…{text[mention.end :]}"
     return text
 
 
-def _alone(text: str, mention: Mention) -> bool:
-    """Whether no "and" joins the mention to something else."""
-    return not (_LISTED_AFTER.match(text, mention.end) or _LISTED_BEFORE.search(text[: mention.start]))
+def _is_listed(text: str, mention: Mention) -> bool:
+    """Whether an "and" joins the mention to something else."""
+    return bool(_LISTED_AFTER.match(text, mention.end) or _LISTED_BEFORE.search(text[: mention.start]))
 
 
-def _plain(text: str, mention: Mention) -> bool:
-    """Whether the words beside a mention do not make it a part of a longer name ("New York" for "York")."""
-    beside = (_WORD_BEFORE.search(text[: mention.start]), _WORD_AFTER.match(text, mention.end))
-    return all(word is None or _PLAIN.fullmatch(word[1]) for word in beside)
+def _is_whole_name(text: str, mention: Mention) -> bool:
+    """Whether the mention is not a part of a longer name ("York" in "New York"), judged by the words beside it."""
+    neighbours = (_WORD_BEFORE.search(text[: mention.start]), _WORD_AFTER.match(text, mention.end))
+    return all(word is None or _PLAIN.fullmatch(word[1]) for word in neighbours)

@@ -1,4 +1,4 @@
-"""What each choice of a question can be called: its letter, its text, its number among the choices."""
+"""All names of a question's choices: letter, text, and number among the choices."""
 
 import re
 from dataclasses import dataclass
@@ -9,91 +9,112 @@ from aurelia_core.answers.tokens import ComparisonKey, asserted, comparison_key,
 CHOICE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPTION_NOUNS = ("option", "choice")
 CHOICE_NOUNS = (*_OPTION_NOUNS, "answer", "audio", "track", "clip", "sound", "candidate", "music", "song", "soundtrack")
-_MARK = re.compile(r"^\s*\(?([A-Za-z])[.):]\s+")
-_PAIR = re.compile(r"(?<!\S)\d+ (?:(?:and|or|to) )?\d+(?!\S)")
-_EITHER = -1
+_OWN_LETTER = re.compile(r"^\s*\(?([A-Za-z])[.):]\s+")
+_NUMBER_PAIR = re.compile(r"(?<!\S)\d+ (?:(?:and|or|to) )?\d+(?!\S)")
+_AMBIGUOUS = -1
 
 
 @dataclass(frozen=True)
 class ChoiceNames:
-    """The choices of one question, by all that they can be called."""
+    """The choices of one question and their names."""
 
     choices: tuple[str, ...]
 
     @cached_property
-    def bare(self) -> list[str]:
+    def texts(self) -> list[str]:
         """The choices without letters of their own."""
-        return [_MARK.sub("", choice) for choice in self.choices]
+        return [_OWN_LETTER.sub("", choice) for choice in self.choices]
 
     @cached_property
     def letters(self) -> list[str]:
-        """The letter of each choice: its own where all have one, else from A on."""
-        marks = [match[1].upper() if (match := _MARK.match(choice)) else "" for choice in self.choices]
-        return marks if all(marks) and len(set(marks)) == len(marks) else list(CHOICE_LETTERS[: len(self.choices)])
+        """The letter of each choice: its own letter if all choices have different ones, else A, B, C ..."""
+        own = [match[1].upper() for choice in self.choices if (match := _OWN_LETTER.match(choice))]
+        if len(set(own)) == len(self.choices):
+            return own
+        return list(CHOICE_LETTERS[: len(self.choices)])
 
     @cached_property
     def keys(self) -> list[ComparisonKey]:
-        """The key of each choice; empty where another text has the same or an identical choice stands before."""
-        keys = [comparison_key(text) for text in self.bare]
-        texts = [text.casefold().strip() for text in self.bare]
-        clash = {one for one in keys if len({t for k, t in zip(keys, texts, strict=True) if k == one}) > 1}
-        return [() if k in clash or k in keys[:place] else k for place, k in enumerate(keys)]
+        """The comparison key of each choice; empty if another text has the same key, or for a repeated choice."""
+        keys = [comparison_key(text) for text in self.texts]
+        texts_by_key: dict[ComparisonKey, set[str]] = {}
+        for key, text in zip(keys, self.texts, strict=True):
+            texts_by_key.setdefault(key, set()).add(text.casefold().strip())
+        unique: list[ComparisonKey] = []
+        for number, key in enumerate(keys):
+            if len(texts_by_key[key]) > 1 or key in keys[:number]:
+                key = ()
+            unique.append(key)
+        return unique
 
     @cached_property
-    def numbered(self) -> dict[ComparisonKey, int]:
-        """Further names of the choices by number, where a number can mean one thing only."""
-        last = [k[-1] if k else "" for k in self.keys]
-        if all(is_number(number) for number in last):
-            return self._tracks(last) if all(len(k) == 2 for k in self.keys) else {}
-        places = range(1, len(self.keys) + 1)
-        return {
-            name: at - 1 for at in places for noun in _OPTION_NOUNS for name in ((noun, str(at)), (f"{at}th", noun))
-        }
+    def numeric_aliases(self) -> dict[ComparisonKey, int]:
+        """Further names of the choices by number, where a number has only one meaning."""
+        last_words = ["".join(key[-1:]) for key in self.keys]
+        if all(is_number(word) for word in last_words):
+            if all(len(key) == 2 for key in self.keys):
+                return self._track_aliases(last_words)
+            return {}
+        aliases: dict[ComparisonKey, int] = {}
+        for index in range(len(self.keys)):
+            for noun in _OPTION_NOUNS:
+                aliases[(noun, str(index + 1))] = index
+                aliases[(f"{index + 1}th", noun)] = index
+        return aliases
 
-    def _tracks(self, numbers: list[str]) -> dict[ComparisonKey, int]:
-        names: dict[ComparisonKey, int] = {}
-        nouns = {*CHOICE_NOUNS, "1", *(k[0] for k in self.keys)}
-        for place, number in enumerate(numbers):
-            in_order = number == str(place + 1)
-            names[(number,)] = place
-            names |= {(noun, number): place for noun in nouns if in_order or noun not in _OPTION_NOUNS}
-            names |= {(f"{number}th", noun): place for noun in nouns if in_order} | (
-                {(f"{number}th",): place} if in_order else {}
-            )
-        return names
+    def _track_aliases(self, numbers: list[str]) -> dict[ComparisonKey, int]:
+        """Names of choices that are a noun and a number each ("Track 3")."""
+        aliases: dict[ComparisonKey, int] = {}
+        nouns = {*CHOICE_NOUNS, "1", *(key[0] for key in self.keys)}
+        for index, number in enumerate(numbers):
+            in_order = number == str(index + 1)
+            aliases[(number,)] = index
+            for noun in nouns:
+                if in_order or noun not in _OPTION_NOUNS:
+                    aliases[(noun, number)] = index
+                if in_order:
+                    aliases[(f"{number}th", noun)] = index
+            if in_order:
+                aliases[(f"{number}th",)] = index
+        return aliases
 
-    def by_text(self, text: str) -> int | None:
-        """The choice that is `text`, as written or by its key."""
-        found = comparison_key(text)
-        by_key = self.keys.index(found) if found and found in self.keys else None
-        return by_key if (place := self.as_written(text)) is None else place
+    def find_by_text(self, text: str) -> int | None:
+        """The index of the choice that `text` is, verbatim or by comparison key."""
+        index = self.find_verbatim(text)
+        key = comparison_key(text)
+        if index is None and key and key in self.keys:
+            return self.keys.index(key)
+        return index
 
-    def as_written(self, text: str) -> int | None:
-        """The first choice that is `text` but for case and what stands around it."""
-        plain = text.casefold().strip(" .\t\n")
-        for place, (choice, bare) in enumerate(zip(self.choices, self.bare, strict=True)):
-            if plain in (choice.casefold().strip(" ."), bare.casefold().strip(" .")):
-                return place
+    def find_verbatim(self, text: str) -> int | None:
+        """The index of the first choice that is `text`, without regard to case and surrounding marks."""
+        wanted = text.casefold().strip(" .\t\n")
+        for index, (choice, bare) in enumerate(zip(self.choices, self.texts, strict=True)):
+            if wanted in (choice.casefold().strip(" ."), bare.casefold().strip(" .")):
+                return index
         return None
 
-    def by_letter(self, letter: str) -> int | None:
-        """The choice with that letter."""
-        return self.letters.index(letter.upper()) if letter.upper() in self.letters else None
+    def find_by_letter(self, letter: str) -> int | None:
+        """The index of the choice with that letter."""
+        if letter.upper() not in self.letters:
+            return None
+        return self.letters.index(letter.upper())
 
-    def named(self, text: str) -> set[int]:
-        """The choices whose texts (or numbered names) `text` stands by."""
-        if (
-            self.numbered
-            and len(self.keys[0]) == 2
-            and _PAIR.search(" ".join(token.text for token in tokenize_text(text)))
-        ):
+    def find_asserted(self, text: str) -> set[int]:
+        """The indices of the choices that `text` asserts, by their texts or numeric aliases."""
+        words = " ".join(token.text for token in tokenize_text(text))
+        if self.numeric_aliases and len(self.keys[0]) == 2 and _NUMBER_PAIR.search(words):
             return set()
-        aliases = {name: place for name, place in self.numbered.items() if len(name) > 1 and name not in self.keys}
-        # "Option 2" where the choices are numbers is either the second or the one that reads 2.
-        aliases |= {
-            (noun, k[0]): _EITHER for noun in _OPTION_NOUNS for k in self.keys if len(k) == 1 and is_number(k[0])
+        aliases = {
+            name: index for name, index in self.numeric_aliases.items() if len(name) > 1 and name not in self.keys
         }
-        places = [*range(len(self.keys)), *aliases.values()]
-        found = find_mentions(text, [*self.keys, *aliases])
-        named = asserted(mention._replace(which=places[mention.which]) for mention in found)
-        return set() if _EITHER in named else named
+        for key in self.keys:
+            if len(key) == 1 and is_number(key[0]):
+                # "Option 2" can mean the second choice or the choice "2".
+                aliases.update({(noun, key[0]): _AMBIGUOUS for noun in _OPTION_NOUNS})
+        indices = [*range(len(self.keys)), *aliases.values()]
+        mentions = find_mentions(text, [*self.keys, *aliases])
+        found = asserted(mention._replace(phrase_index=indices[mention.phrase_index]) for mention in mentions)
+        if _AMBIGUOUS in found:
+            return set()
+        return found

@@ -1,6 +1,6 @@
-"""What readers of replies share: the words that are meant, numbers as digits, and mentions with what denies them.
+"""Text tools for reading replies: removal of markup, tokens with numbers as digits, and mentions with their negation.
 
-It knows no questions and no choices, and it judges nothing: `aurelia_core.answers.multiple_choice` and the benchmark's scoring do.
+`aurelia_core.answers.multiple_choice` and `aurelia_core.answers.open_answer` build on them.
 """
 
 import json
@@ -17,7 +17,7 @@ _THOUGHT_END = re.compile(r"^.*</(?:think|thinking|reasoning)>", re.DOTALL | re.
 _TAGGED = re.compile(
     r"<answer>((?:(?!<answer>).)*?)</answer>|\[answer\]((?:(?!\[answer\]).)*?)\[/answer\]", re.DOTALL | re.IGNORECASE
 )
-_DRESS = (
+_MARKUP = (
     (re.compile(r"<\|[^|<>]*\|>"), " "),
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|textit)\{([^{}]*)\}"), r"\1"),
     (re.compile(r"\\([%$&#_])"), r"\1"),
@@ -48,6 +48,7 @@ _BOUNDARY = re.compile(
     r"(?:answer|correct))\b)",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 _HEADING = re.compile(r"(?:Final )?Answer:")
 _DENIAL = re.compile(
     r"\b(?:not|no(?! doubt)|never|nobody|nothing|none|neither|nor|without(?! (?:a |any )?doubt)|cannot|\w+n't|"
@@ -63,11 +64,11 @@ _FENCE = re.compile(r"^```\w*\s*(.*?)\s*```$", re.DOTALL)
 _ANSWER_NAMES = ("answer", "final_answer", "choice", "option", "prediction", "label")
 
 ComparisonKey = tuple[str, ...]
-MentionStatus = Literal["said", "denied", "unsure"]
+MentionStatus = Literal["asserted", "denied", "unclear"]
 
 
 class TextToken(NamedTuple):
-    """One word or number, and where it stands in the text (characters, end exclusive)."""
+    """One word or number and its position in the text (characters, end exclusive)."""
 
     text: str
     start: int
@@ -75,24 +76,25 @@ class TextToken(NamedTuple):
 
 
 class Mention(NamedTuple):
-    """One of the phrases sought (by its place among them), where it stands, and whether the text stands by it."""
+    """A phrase found in a text: its index among the sought phrases, its position, and whether the text asserts it."""
 
-    which: int
+    phrase_index: int
     start: int
     end: int
     status: MentionStatus
 
 
 class JsonAnswer(NamedTuple):
-    """The answer in a reply that is a JSON object; None where it holds none, or several."""
+    """The answer in a reply that is a JSON object; None without an answer or with several."""
 
     answer: str | None
 
 
 def parse_json_answer(reply: str) -> JsonAnswer | None:
-    """The answer of a reply that is one JSON object, in a code fence or not; None when the reply is no such object."""
+    """The answer of a reply that is one JSON object, in a code fence or not; None for any other reply."""
     text = reply.strip()
-    text = match[1] if (match := _FENCE.match(text)) else text
+    if match := _FENCE.match(text):
+        text = match[1]
     if not (text.startswith("{") and text.endswith("}")):
         return None
     try:
@@ -106,26 +108,30 @@ def parse_json_answer(reply: str) -> JsonAnswer | None:
 
 
 def strip_reply_markup(reply: str) -> str:
-    """What a reply says to its reader: without thinking, tags, emphasis and the dress of LaTeX.
+    """Remove thinking, tags, emphasis and LaTeX markup from a reply.
 
-    Thinking that never ends leaves nothing: the reply was cut off before it began; and so does what goes on for more
-    than LONGEST_SPOKEN letters, which answers nothing. Of several `<answer>` the last one counts.
+    Of several `<answer>` tags the last one counts. The result is empty for a reply that was cut off in its thinking,
+    and for one of more than MAX_REPLY_CHARS characters.
     """
     text = _THOUGHT_END.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", reply)))
     if tagged := _TAGGED.findall(text):
         text = "".join(tagged[-1])
-    for pattern, instead in _DRESS:
-        text = pattern.sub(instead, text)
-    return text.strip() if len(text) <= MAX_REPLY_CHARS else ""
+    for pattern, replacement in _MARKUP:
+        text = pattern.sub(replacement, text)
+    if len(text) > MAX_REPLY_CHARS:
+        return ""
+    return text.strip()
 
 
 def tokenize_text(text: str) -> list[TextToken]:
-    """The words and numbers of a text: lower case, number words as digits ("twenty-two" is 22), "third" as "3th"."""
+    """The words and numbers of a text in lower case; number words as digits ("twenty-two": 22), ordinals as "3th"."""
     found: list[TextToken] = []
     for match in _TOKEN.finditer(text):
         word = match[0].casefold().lstrip("+")
         if ordinal := _ORDINAL.fullmatch(word):
             word = f"{ordinal[1]}th"
+        elif word in _NTH:
+            word = f"{_NTH[word]}th"
         elif word in _NUMBERS:
             unit = _NUMBERS[word]
             if 0 < unit < 10 and found and text[found[-1].start : found[-1].end].casefold() in _TENS:
@@ -133,13 +139,13 @@ def tokenize_text(text: str) -> list[TextToken]:
                 continue
             word = str(unit)
         else:
-            word = f"{_NTH[word]}th" if word in _NTH else re.sub(r"(?<=\d),(?=\d{3})", "", word)
+            word = re.sub(r"(?<=\d),(?=\d{3})", "", word)
         found.append(TextToken(word, match.start(), match.end()))
     return found
 
 
 def comparison_key(text: str) -> ComparisonKey:
-    """A text for comparison: its tokens without articles; those of a text that is nothing else stay."""
+    """A text for comparison: its tokens without articles, unless it consists of articles only."""
     words = tuple(token.text for token in tokenize_text(strip_reply_markup(text)))
     return tuple(word for word in words if word not in _ARTICLES) or words
 
@@ -150,61 +156,68 @@ def is_number(word: str) -> bool:
 
 
 def find_mentions(text: str, keys: Sequence[ComparisonKey], form: Callable[[str], str] = str) -> list[Mention]:
-    """Where a text names each of several phrases, longer ones before shorter ones within them.
+    """Find all mentions of several phrases in a text; a longer phrase takes precedence over a shorter one inside it.
 
-    A phrase is denied where its clause denies it ("not the guitar", "the guitar is silent"), and unsure where a denial
-    may or may not reach it ("no guitar, and a piano") or where it is asked for. A text that names them more than
-    MOST_MENTIONS times goes round in circles: all are unsure.
+    A mention is denied if its clause denies it ("not the guitar", "the guitar is silent"). It is unclear if a denial
+    may or may not refer to it ("no guitar, and a piano"), or if the sentence is a question. With more than 200 mentions
+    the text repeats itself, and all are unclear.
 
     Args:
-        text: what was said (see `spoken`).
+        text: a reply without markup (see `strip_reply_markup`).
         keys: the phrases; empty ones are never found.
-        form: what a word is compared by; the phrases have that form already.
+        form: normalizes a word for comparison; the phrases are already normalized.
     """
     words = [token._replace(text=form(token.text)) for token in tokenize_text(text) if token.text not in _ARTICLES]
-    places = sorted(_places(words, keys), key=lambda place: place[1])
-    if len(places) > _MAX_MENTIONS:
-        return [Mention(*place, "unsure") for place in places]
-    starts = [start for _, start, _ in places]
-    return [Mention(which, start, end, _status(text, start, end, starts)) for which, start, end in places]
+    positions = sorted(_positions(words, keys), key=lambda position: position[1])
+    if len(positions) > _MAX_MENTIONS:
+        return [Mention(*position, "unclear") for position in positions]
+    starts = [start for _, start, _ in positions]
+    return [Mention(index, start, end, _status(text, start, end, starts)) for index, start, end in positions]
 
 
-def asserted(found: Iterable[Mention]) -> set[int]:
-    """The phrases that are stood by, when no mention is unsure and none is said as well as denied; else nothing."""
-    found = list(found)
-    if any(mention.status == "unsure" for mention in found):
+def asserted(mentions: Iterable[Mention]) -> set[int]:
+    """The indices of the asserted phrases; empty if a mention is unclear, or a phrase is both asserted and denied."""
+    indices: dict[MentionStatus, set[int]] = {"asserted": set(), "denied": set(), "unclear": set()}
+    for mention in mentions:
+        indices[mention.status].add(mention.phrase_index)
+    if indices["unclear"] or indices["asserted"] & indices["denied"]:
         return set()
-    by = {status: {mention.which for mention in found if mention.status == status} for status in ("said", "denied")}
-    return set() if by["said"] & by["denied"] else by["said"]
+    return indices["asserted"]
 
 
 def is_negated(text: str, at: int) -> bool:
-    """Whether the clause before a place in the text denies what follows there; a heading begins a clause of its own."""
+    """Whether the clause before a position denies what follows; a heading ("Answer:") begins a new clause."""
     if _HEADING.match(text, at):
         return False
     opened = max((match.end() for match in _BOUNDARY.finditer(text, 0, at)), default=0)
     return bool(_DENIAL.search(text, opened, at))
 
 
-def _places(words: list[TextToken], keys: Sequence[ComparisonKey]) -> list[tuple[int, int, int]]:
+def _positions(words: list[TextToken], keys: Sequence[ComparisonKey]) -> list[tuple[int, int, int]]:
+    """(phrase index, start, end) of each mention; longer phrases first."""
     taken: set[int] = set()
-    places = []
-    for which in sorted(range(len(keys)), key=lambda which: -len(keys[which])):
-        sought, length = keys[which], len(keys[which])
-        for at in range(len(words) - length + 1 if length else 0):
-            span = range(at, at + length)
-            fits = all(words[here].text == word for here, word in zip(span, sought, strict=True))
-            if fits and not taken.intersection(span) and _whole(words, span):
+    positions = []
+    for index in sorted(range(len(keys)), key=lambda index: -len(keys[index])):
+        key = keys[index]
+        if not key:
+            continue
+        for at in range(len(words) - len(key) + 1):
+            span = range(at, at + len(key))
+            matches = all(words[here].text == word for here, word in zip(span, key, strict=True))
+            if matches and not taken.intersection(span) and _is_mention(words, span):
                 taken.update(span)
-                places.append((which, words[at].start, words[at + length - 1].end))
-    return places
+                positions.append((index, words[at].start, words[span[-1]].end))
+    return positions
 
 
-def _whole(words: list[TextToken], span: range) -> bool:
-    """Whether words are a mention: not a number within a longer or vaguer one, not a "no" or "right" in passing."""
-    first, last = words[span[0]].text, words[span[-1]].text
-    after = words[span[-1] + 1] if span[-1] + 1 < len(words) else None
-    before = words[span[0] - 1].text if span[0] else ""
+def _is_mention(words: list[TextToken], span: range) -> bool:
+    """Whether words are a mention: no part of a longer or vaguer number, and no "no" or "right" in passing."""
+    first = words[span[0]].text
+    last = words[span[-1]].text
+    before = ""
+    if span[0]:
+        before = words[span[0] - 1].text
+    after = next(iter(words[span[-1] + 1 : span[-1] + 2]), None)
     if is_number(last) and after and (after.text in _MAGNITUDES or is_number(after.text)):
         return False
     if is_number(first) and (is_number(before) or before in _MAGNITUDES | _QUALIFIERS):
@@ -218,16 +231,17 @@ def _whole(words: list[TextToken], span: range) -> bool:
 
 
 def _status(text: str, start: int, end: int, starts: list[int]) -> MentionStatus:
-    opened = max((match.end() for match in _BOUNDARY.finditer(text, 0, start)), default=0)
-    ending = re.compile(r"[.!?](?=\s|$)|\n").search(text, end)
-    if ending and ending[0] == "?":
-        return "unsure"
-    later = [other for other in starts if other >= end]
-    closed = _BOUNDARY.search(text, end)
-    stop = min([len(text), *later[:1], *([closed.start()] if closed else [])])
-    if _DENIED_AFTER.match(text[end:stop].split(",")[0]):
+    clause_start = max((match.end() for match in _BOUNDARY.finditer(text, 0, start)), default=0)
+    sentence_end = _SENTENCE_END.search(text, end)
+    if sentence_end and sentence_end[0] == "?":
+        return "unclear"
+    following = text[end : min((other for other in starts if other >= end), default=len(text))]
+    following = _BOUNDARY.split(following, maxsplit=1)[0]
+    if _DENIED_AFTER.match(following.split(",")[0]):
         return "denied"
-    denials = list(_DENIAL.finditer(text, opened, start))
+    denials = list(_DENIAL.finditer(text, clause_start, start))
     if not denials:
-        return "said"
-    return "unsure" if any(denials[-1].start() < other < start for other in starts) else "denied"
+        return "asserted"
+    if any(denials[-1].start() < other < start for other in starts):
+        return "unclear"
+    return "denied"

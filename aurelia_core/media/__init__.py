@@ -1,4 +1,4 @@
-"""Clips: references, the guard in front of every path, isolated decoding, and the content-addressed cache."""
+"""Clips: path checks, decoding in child processes, and the cache of decoded clips, named by content."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["AudioSegment", "ClipStore", "Frames"]
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, imported on first use: a decoding child needs only a part of this package."""
+    """Import the public names on first use: a decoding child needs only a part of this package."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from aurelia_core.media import store

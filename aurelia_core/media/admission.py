@@ -1,4 +1,4 @@
-"""Taking a guarded file on record: its digest, the server's copy of it, and what was surveyed before."""
+"""Registration of a checked file: its SHA-256, the server's copy of it, and the facts of earlier probes."""
 
 import hashlib
 import os
@@ -15,14 +15,14 @@ from aurelia_core.media.ingest import ClipFacts
 from aurelia_core.settings import Settings
 
 PROBE_VERSION = 1
-"""Of what a survey records; an older record is made again."""
+"""Version of the probed facts; facts of another version are probed again."""
 _READ_BLOCK_BYTES = 1 << 20
 
 
 class StoredFile(NamedTuple):
-    """A file on record: SHA-256 (hex) of its content, where it is opened from now on, and that file's stamp."""
+    """A registered file: SHA-256 (hex) of its content, the path to open from now on, and the stamp of that file."""
 
-    clip: str
+    clip_id: str
     path: Path
     stamp: FileStamp
 
@@ -36,50 +36,50 @@ def hash_file(file: GuardedFile) -> str:
 
 
 def copy_into_store(file: GuardedFile, store: Path | None) -> StoredFile:
-    """Read a file once: for its digest, and into a content-addressed store if one is given.
+    """Read a file once: compute its SHA-256 and, with a store, copy it to a file of that name.
 
     Args:
-        file: what passed the guard.
-        store: the folder of copies, or None to go on reading the file in its place.
+        file: the checked file.
+        store: the folder of copies; None keeps the file where it is.
 
     Raises:
         MediaError: the file changed while it was read, or the store cannot be written.
     """
     if store is None:
-        clip = hash_file(file)
-        _unchanged(file)
-        return StoredFile(clip, file.path, file.stamp)
+        clip_id = hash_file(file)
+        _require_unchanged(file)
+        return StoredFile(clip_id, file.path, file.stamp)
     try:
         store.mkdir(parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(prefix=".taking-", dir=store)
+        handle, partial = tempfile.mkstemp(prefix=".taking-", dir=store)
         try:
             sha = hashlib.sha256()
             with os.fdopen(handle, "wb") as target:
                 for block in _blocks(file.fd):
                     sha.update(block)
                     target.write(block)
-            _unchanged(file)
-            place = store.resolve() / sha.hexdigest()
-            os.chmod(made, 0o440)
-            os.replace(made, place)
+            _require_unchanged(file)
+            target_path = store.resolve() / sha.hexdigest()
+            os.chmod(partial, 0o440)
+            os.replace(partial, target_path)
         except BaseException:
-            Path(made).unlink(missing_ok=True)
+            Path(partial).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise MediaError(f"The media store cannot be written ({error.strerror}); make room on its disk") from error
-    return StoredFile(sha.hexdigest(), place, FileStamp.of(os.stat(place)))
+    return StoredFile(sha.hexdigest(), target_path, FileStamp.of(os.stat(target_path)))
 
 
 def settings_for_record(settings: Settings, record: Mapping[str, Any]) -> Settings:
-    """The limits under which a file on record is opened again: a copy of ours lies in the store and nowhere else."""
+    """The settings to open a registered file again: a copied file must lie in the store."""
     if not record.get("copied"):
         return settings
-    return replace(settings, any_file=False, media_roots=(settings.home / "media-store",))
+    return replace(settings, allow_any_file=False, media_roots=(settings.home / "media-store",))
 
 
-def read_cached_facts(cache: ClipCache, clip: str, kind: str) -> ClipFacts | None:
-    """What an earlier survey found, or None."""
-    record = cache.read_json(clip, f"{kind}.json")
+def read_cached_facts(cache: ClipCache, clip_id: str, kind: str) -> ClipFacts | None:
+    """The facts of an earlier probe, or None."""
+    record = cache.read_json(clip_id, f"{kind}.json")
     if record is None or record.pop("version", None) != PROBE_VERSION or set(record) != set(ClipFacts.__annotations__):
         return None
     return cast(ClipFacts, record)
@@ -92,6 +92,6 @@ def _blocks(fd: int) -> Iterator[bytes]:
         offset += len(block)
 
 
-def _unchanged(file: GuardedFile) -> None:
+def _require_unchanged(file: GuardedFile) -> None:
     if FileStamp.of(os.fstat(file.fd)) != file.stamp:
         raise MediaError(f"{file.path.name} changed while it was read; give it again when nothing writes to it")

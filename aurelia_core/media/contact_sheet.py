@@ -1,4 +1,4 @@
-"""A contact sheet: a clip at a glance as one JPEG, its frames with their times over the wave of its sound."""
+"""The contact sheet of a clip: one JPEG with frames and their times, and the waveform of the sound below."""
 
 import io
 
@@ -14,43 +14,49 @@ _COLUMN_COUNT = 4
 _FRAME_HEIGHT, _MAX_FRAME_WIDTH = 180, 400
 _WAVE_WIDTH, _WAVE_HEIGHT = 640, 120
 _WAVE_SAMPLE_RATE = 4000
-_GROUND, _INK, _WAVE, _LINE = (24, 24, 27), (228, 228, 231), (94, 234, 212), (63, 63, 70)
-_MARGIN, _LABEL = 8, 18
+_BACKGROUND = (24, 24, 27)
+_TEXT_COLOUR = (228, 228, 231)
+_WAVE_COLOUR = (94, 234, 212)
+_GRID_COLOUR = (63, 63, 70)
+_MARGIN = 8
+_LABEL_HEIGHT = 18
 
 
 def render_contact_sheet(store: ClipStore, ref: MediaRef) -> bytes:
     """The contact sheet of a clip as JPEG.
 
     Args:
-        store: where the clip lies.
-        ref: a clip or sound that was admitted; what it lacks, picture or sound, is left out of the sheet.
+        store: the store of the clip.
+        ref: a video or an audio file; a missing picture or sound is left out of the sheet.
 
     Raises:
         MediaError: the clip cannot be decoded.
     """
-    parts = [_frames(store, ref)] if ref["width"] is not None else []
+    parts: list[Image.Image] = []
+    if ref["width"] is not None:
+        parts.append(_frames(store, ref))
     if ref["has_audio"]:
-        parts.append(_wave(store, ref, max([_WAVE_WIDTH, *(part.width for part in parts)])))
+        parts.append(_waveform(store, ref, max([_WAVE_WIDTH, *(part.width for part in parts)])))
     width = max(part.width for part in parts) + 2 * _MARGIN
     height = sum(part.height + _MARGIN for part in parts) + _MARGIN
-    page = Image.new("RGB", (width, height), _GROUND)
+    page = Image.new("RGB", (width, height), _BACKGROUND)
     top = _MARGIN
     for part in parts:
         page.paste(part, (_MARGIN, top))
         top += part.height + _MARGIN
-    made = io.BytesIO()
-    page.save(made, "JPEG", quality=82)
-    return made.getvalue()
+    jpeg = io.BytesIO()
+    page.save(jpeg, "JPEG", quality=82)
+    return jpeg.getvalue()
 
 
 def waveform_peaks(samples: Samples, columns: int) -> Samples:
-    """The largest magnitude in each of so many equal stretches, float32[columns], 0..1; fewer samples leave zeros."""
-    found = np.zeros(columns, np.float32)
+    """The largest magnitude in each of `columns` equal parts, float32[columns], 0..1; a part without samples is 0."""
+    peaks = np.zeros(columns, np.float32)
     edges = np.linspace(0, len(samples), columns + 1).astype(int)
     for column, (start, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
         if end > start:
-            found[column] = np.abs(samples[start:end]).max()
-    return found
+            peaks[column] = np.abs(samples[start:end]).max()
+    return peaks
 
 
 def _frames(store: ClipStore, ref: MediaRef) -> Image.Image:
@@ -58,33 +64,41 @@ def _frames(store: ClipStore, ref: MediaRef) -> Image.Image:
     pictures = [Image.fromarray(np.asarray(image)) for image in images]
     for picture in pictures:
         picture.thumbnail((_MAX_FRAME_WIDTH, _FRAME_HEIGHT))
-    wide, tall = pictures[0].size
+    width, height = pictures[0].size
     columns = min(_COLUMN_COUNT, len(times))
     rows = -(-len(times) // columns)
-    page = Image.new("RGB", (columns * (wide + _MARGIN) - _MARGIN, rows * (tall + _LABEL)), _GROUND)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default()
+    page = Image.new("RGB", (columns * (width + _MARGIN) - _MARGIN, rows * (height + _LABEL_HEIGHT)), _BACKGROUND)
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default()
     for number, (time, picture) in enumerate(zip(times, pictures, strict=True)):
-        left, top = number % columns * (wide + _MARGIN), number // columns * (tall + _LABEL)
+        left = number % columns * (width + _MARGIN)
+        top = number // columns * (height + _LABEL_HEIGHT)
         page.paste(picture, (left, top))
-        draw.text((left, top + tall + 2), f"{time:.2f} s", _INK, font)
+        draw.text((left, top + height + 2), f"{time:.2f} s", _TEXT_COLOUR, font)
     return page
 
 
-def _wave(store: ClipStore, ref: MediaRef, width: int) -> Image.Image:
+def _waveform(store: ClipStore, ref: MediaRef, width: int) -> Image.Image:
     seconds = max(ref["duration"], ref["audio_seconds"] or 0.0)
-    page = Image.new("RGB", (width, _WAVE_HEIGHT + _LABEL), _GROUND)
-    draw, font, middle = ImageDraw.Draw(page), ImageFont.load_default(), _WAVE_HEIGHT // 2
-    for mark in range(5):
-        text, left = f"{seconds * mark / 4:.1f} s", mark * (width - 1) // 4
-        draw.line([(left, 0), (left, _WAVE_HEIGHT)], _LINE)
-        draw.text((min(left, width - 8 * len(text)), _WAVE_HEIGHT + 2), text, _INK, font)
+    page = Image.new("RGB", (width, _WAVE_HEIGHT + _LABEL_HEIGHT), _BACKGROUND)
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default()
+    middle = _WAVE_HEIGHT // 2
+    for quarter in range(5):
+        label = f"{seconds * quarter / 4:.1f} s"
+        left = quarter * (width - 1) // 4
+        draw.line([(left, 0), (left, _WAVE_HEIGHT)], _GRID_COLOUR)
+        draw.text((min(left, width - 8 * len(label)), _WAVE_HEIGHT + 2), label, _TEXT_COLOUR, font)
     samples = np.concatenate(
         [part.samples for part in store.audio(ref, [], _WAVE_SAMPLE_RATE)] or [np.zeros(1, np.float32)]
     )
-    found = waveform_peaks(samples, min(width, max(1, round(len(samples) / _WAVE_SAMPLE_RATE / seconds * width))))
-    loudest = float(found.max())
-    for column, peak in enumerate(found / loudest if loudest else found):
-        draw.line([(column, middle - peak * (middle - 1)), (column, middle + peak * (middle - 1))], _WAVE)
-    level = f"peak {20 * np.log10(loudest):.0f} dBFS" if loudest else "silent"
-    draw.text((4, 2), level, _INK, font)
+    peaks = waveform_peaks(samples, min(width, max(1, round(len(samples) / _WAVE_SAMPLE_RATE / seconds * width))))
+    loudest = float(peaks.max())
+    level = "silent"
+    if loudest:
+        peaks = peaks / loudest
+        level = f"peak {20 * np.log10(loudest):.0f} dBFS"
+    for column, peak in enumerate(peaks):
+        draw.line([(column, middle - peak * (middle - 1)), (column, middle + peak * (middle - 1))], _WAVE_COLOUR)
+    draw.text((4, 2), level, _TEXT_COLOUR, font)
     return page

@@ -1,7 +1,7 @@
-"""Which decoded frames serve a request, and getting those that the cache lacks: grids, stretches and single frames.
+"""The decoded frames of one clip: choice of the frames for a request, and decoding of those that the cache lacks.
 
-At the usual height whole grids are kept: the entire clip up to 40 s, else a coarse grid over it and fine stretches
-where somebody looks closely. Other heights are kept frame by frame.
+At the usual height the cache stores whole grids: one grid for a clip up to 40 s, else a coarse grid over the clip and
+fine grids of 20 s where a request needs them. Other heights are stored frame by frame.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,14 @@ from aurelia_core.media.readers import FrameRequest
 from aurelia_core.types import Span
 
 GRID_HEIGHT = 180
-"""Height at which grids are kept, pixels."""
+"""Height of the frames in grids, pixels."""
 MAX_ASPECT_RATIO = 4
-"""Times its asked height that an image may be wide: a header can claim pixels of any shape."""
+"""Largest width of an image, as a multiple of the requested height: a header can declare pixels of any shape."""
 _FINE_WINDOW_SECONDS = 120.0
-"""Total seconds of windows up to which a longer clip is decoded finely."""
+"""Longest total length of windows, in seconds, for which fine grids of a longer clip are decoded."""
 
 FrameRange = tuple[float, float, int]
+"""Start and end in container time, in seconds, and the number of frames between."""
 FrameDecoder = Callable[[Path, FrameRequest, FrameRange | None], int]
 
 
@@ -33,39 +34,44 @@ class FrameIndex:
     """The decoded frames of one clip.
 
     Attributes:
-        clip: its id.
-        facts: what was surveyed.
-        times, keys: of all its frames.
-        cache: where decoded frames are kept.
-        grab: decodes wanted frames into a file, in a child process.
+        clip_id: the id of the clip.
+        facts: the facts of the probe.
+        times, key_flags: time stamps (seconds from the clip's start) and key flags of all frames.
+        cache: the cache of decoded frames.
+        decode: decodes requested frames into a file, in a child process.
     """
 
-    clip: str
+    clip_id: str
     facts: ClipFacts
     times: Vector
-    keys: Mask
+    key_flags: Mask
     cache: ClipCache
-    grab: FrameDecoder
+    decode: FrameDecoder
 
-    def take(self, spans: Sequence[Span], count: int, height: int) -> tuple[Vector, Images]:
+    def select_frames(self, spans: Sequence[Span], count: int, height: int) -> tuple[Vector, Images]:
         """At most `count` frames spread over spans: their times, float64[n], and images, uint8[n, H, W, 3]."""
-        blocks = self._blocks(spans, count)
-        grid = np.concatenate([indices for _, indices, _ in blocks])
+        grids = self._grids(spans, count)
+        grid = np.concatenate([indices for _, indices, _ in grids])
         chosen = grid[sampling.pick_frames(self.times[grid], spans, count)]
         if height != GRID_HEIGHT:
-            return self.times[chosen], self._singles(chosen, height)
+            return self.times[chosen], self._single_frames(chosen, height)
         parts = []
-        for entry, indices, stretch in blocks:
-            mine = np.isin(indices, chosen)
-            if mine.any():
-                block = self._block(entry, indices, stretch)
-                parts.append(block if mine.all() else block[mine])
-        return self.times[chosen], parts[0] if len(parts) == 1 else np.concatenate(parts)
+        for entry, indices, checked_range in grids:
+            selected = np.isin(indices, chosen)
+            if selected.any():
+                images = self._grid_images(entry, indices, checked_range)
+                if not selected.all():
+                    images = images[selected]
+                parts.append(images)
+        if len(parts) == 1:
+            # Not copied: the images of a whole grid stay mapped from the cache.
+            return self.times[chosen], parts[0]
+        return self.times[chosen], np.concatenate(parts)
 
-    def size(self, height: int) -> tuple[int, int]:
-        """(width, height) of the images for an asked height: the aspect is kept, nothing is enlarged.
+    def image_size(self, height: int) -> tuple[int, int]:
+        """(width, height) of the images for a requested height; the aspect is preserved and nothing is enlarged.
 
-        A picture more than `WIDEST` times as wide as high is made as much lower as it takes to keep that width.
+        The width is at most `MAX_ASPECT_RATIO` times the requested height; a wider picture becomes lower.
         """
         full_width, full_height = self.facts["width"] or 1, self.facts["height"] or 1
         tall = min(height, full_height)
@@ -74,8 +80,8 @@ class FrameIndex:
             return wide, tall
         return MAX_ASPECT_RATIO * height, max(1, round(MAX_ASPECT_RATIO * height * full_height / full_width))
 
-    def _blocks(self, spans: Sequence[Span], count: int) -> list[tuple[str, FrameIndices, FrameRange | None]]:
-        """The grids that serve a request: (entry name, frame indices, stretch to verify), in order of time."""
+    def _grids(self, spans: Sequence[Span], count: int) -> list[tuple[str, FrameIndices, FrameRange | None]]:
+        """The grids for a request, in order of time: (entry name, frame indices, range to check)."""
         duration = self.facts["duration"]
         if duration <= sampling.FULL_GRID_SECONDS:
             return [
@@ -83,68 +89,73 @@ class FrameIndex:
             ]
         total = sum(end - start for start, end in spans)
         if total > _FINE_WINDOW_SECONDS or total / count >= duration / sampling.COARSE_GRID_FRAMES:
-            return [(f"coarse-{GRID_HEIGHT}.npy", sampling.coarse_grid_indices(self.times, self.keys, duration), None)]
-        parts = {int(part) for start, end in spans for part in self._parts(start, end)}
-        return [self._stretch(part) for part in sorted(parts)]
+            return [
+                (f"coarse-{GRID_HEIGHT}.npy", sampling.coarse_grid_indices(self.times, self.key_flags, duration), None)
+            ]
+        numbers: set[int] = set()
+        for start, end in spans:
+            first = int(start // sampling.FRAME_RANGE_SECONDS)
+            last = int(np.ceil(end / sampling.FRAME_RANGE_SECONDS - 1e-9))
+            numbers.update(range(first, max(last, first + 1)))
+        return [self._fine_grid(number) for number in sorted(numbers)]
 
-    def _parts(self, start: float, end: float) -> range:
-        last = int(np.ceil(end / sampling.FRAME_RANGE_SECONDS - 1e-9))
-        return range(
-            int(start // sampling.FRAME_RANGE_SECONDS), max(last, int(start // sampling.FRAME_RANGE_SECONDS) + 1)
-        )
-
-    def _stretch(self, part: int) -> tuple[str, FrameIndices, FrameRange]:
-        start = part * sampling.FRAME_RANGE_SECONDS
+    def _fine_grid(self, number: int) -> tuple[str, FrameIndices, FrameRange]:
+        start = number * sampling.FRAME_RANGE_SECONDS
         end = min(start + sampling.FRAME_RANGE_SECONDS, self.facts["duration"])
         inside = int(np.count_nonzero((self.times >= start) & (self.times < end)))
         origin = self.facts["origin"]
         indices = sampling.grid_indices(self.times, start, end, sampling.GRID_RATE)
-        # A frame that is still shown when the stretch starts belongs to the stretch before.
+        # A frame that is still shown when the range starts belongs to the range before.
         own = indices[self.times[indices] >= start - 1e-6]
-        return f"fine-{GRID_HEIGHT}-{part}.npy", own if len(own) else indices, (start + origin, end + origin, inside)
+        if not len(own):
+            own = indices
+        return f"fine-{GRID_HEIGHT}-{number}.npy", own, (start + origin, end + origin, inside)
 
-    def _block(self, entry: str, indices: FrameIndices, stretch: FrameRange | None) -> Images:
-        width, height = self.size(GRID_HEIGHT)
+    def _grid_images(self, entry: str, indices: FrameIndices, checked_range: FrameRange | None) -> Images:
+        width, height = self.image_size(GRID_HEIGHT)
         shape = (len(indices), height, width, 3)
-        found = self.cache.read_array(self.clip, entry, shape, np.uint8)
+        found = self.cache.read_array(self.clip_id, entry, shape, np.uint8)
         if found is None:
-            with self.cache.lock(self.clip):
-                found = self.cache.read_array(self.clip, entry, shape, np.uint8)
-                return found if found is not None else self._made(entry, indices, GRID_HEIGHT, stretch)
+            with self.cache.lock(self.clip_id):
+                found = self.cache.read_array(self.clip_id, entry, shape, np.uint8)
+                if found is None:
+                    found = self._decode_into_cache(entry, indices, GRID_HEIGHT, checked_range)
         return found
 
-    def _made(self, entry: str, indices: FrameIndices, height: int, stretch: FrameRange | None) -> Images:
-        """Decode frames and keep them as one entry."""
+    def _decode_into_cache(self, entry: str, indices: FrameIndices, height: int, checked: FrameRange | None) -> Images:
+        """Decode frames and store them as one entry."""
         with self.cache.workspace() as folder:
-            made = self._decoded(folder, indices, height, stretch)
-            self.cache.keep(folder / "frames.npy", self.clip, entry)
-        self.cache.trim(self.clip)
-        return made
+            images = self._decode_frames(folder, indices, height, checked)
+            self.cache.store_entry(folder / "frames.npy", self.clip_id, entry)
+        self.cache.trim(self.clip_id)
+        return images
 
-    def _decoded(self, folder: Path, indices: FrameIndices, height: int, stretch: FrameRange | None) -> Images:
-        width, tall = self.size(height)
-        stamps = [float(time) for time in self.times[indices] + self.facts["origin"]]
-        ordinals = [int(index) for index in indices] if self.facts["ordinal"] else None
-        self.grab(folder / "frames.npy", FrameRequest(stamps, width, tall, self.facts["rotation"], ordinals), stretch)
+    def _decode_frames(self, folder: Path, indices: FrameIndices, height: int, checked: FrameRange | None) -> Images:
+        width, image_height = self.image_size(height)
+        stamps = (self.times[indices] + self.facts["origin"]).tolist()
+        ordinals = None
+        if self.facts["ordinal"]:
+            ordinals = indices.tolist()
+        wanted = FrameRequest(stamps, width, image_height, self.facts["rotation"], ordinals)
+        self.decode(folder / "frames.npy", wanted, checked)
         images: Images = np.load(folder / "frames.npy", mmap_mode="r")
         return images
 
-    def _singles(self, chosen: FrameIndices, height: int) -> Images:
-        """Frames kept one by one; those that are missing are decoded in one job."""
-        width, tall = self.size(height)
-        shape = (tall, width, 3)
-
-        def kept(index: int) -> Images | None:
-            return self.cache.read_array(self.clip, f"frame-{height}-{index}.npy", shape, np.uint8)
-
-        with self.cache.lock(self.clip):
-            have = {int(index): kept(int(index)) for index in chosen}
-            missing = np.array([index for index, image in have.items() if image is None], np.int64)
+    def _single_frames(self, chosen: FrameIndices, height: int) -> Images:
+        """Frames that are stored one by one; the missing ones are decoded in one job."""
+        width, image_height = self.image_size(height)
+        shape = (image_height, width, 3)
+        images: dict[int, Images | None] = {}
+        with self.cache.lock(self.clip_id):
+            for index in chosen.tolist():
+                images[index] = self.cache.read_array(self.clip_id, f"frame-{height}-{index}.npy", shape, np.uint8)
+            missing = np.array([index for index, image in images.items() if image is None], np.int64)
             if len(missing):
                 with self.cache.workspace() as folder:
-                    for index, image in zip(missing, self._decoded(folder, missing, height, None), strict=True):
-                        have[int(index)] = np.array(image)
+                    decoded = self._decode_frames(folder, missing, height, None)
+                    for index, image in zip(missing.tolist(), decoded, strict=True):
+                        images[index] = np.array(image)
                         np.save(folder / "one.npy", image)
-                        self.cache.keep(folder / "one.npy", self.clip, f"frame-{height}-{index}.npy")
-                self.cache.trim(self.clip)
-        return np.stack([image for image in have.values() if image is not None])
+                        self.cache.store_entry(folder / "one.npy", self.clip_id, f"frame-{height}-{index}.npy")
+                self.cache.trim(self.clip_id)
+        return np.stack([image for image in images.values() if image is not None])

@@ -1,54 +1,56 @@
-"""How long a file's own header says that it is, where FFmpeg corrects or guesses in silence: mp4, mp3, wav, avi, ogg.
+"""The length that a file's own header declares, for mp4, mp3, wav, avi and ogg, where FFmpeg silently corrects it.
 
-A few fixed fields are read; nothing is decoded.
+Only a few fixed fields are read; nothing is decoded.
 """
 
+import re
 import struct
 from pathlib import Path
 from typing import NamedTuple
 
 _MAX_HEADER_BYTES = 1 << 24
-"""Bytes of a movie header that are looked at."""
+"""Bytes of a movie header that are read at most."""
 
 
 class ContainerHeader(NamedTuple):
-    """What a header declares.
+    """The declarations of a header.
 
     Attributes:
-        seconds: the length, or None where nothing is declared.
-        exact: whether less than this is a loss; a movie header may be a little off and do no harm.
-        guessed: whether the length that FFmpeg reports is only its own estimate.
-        ended: whether the end mark is there, for containers that have one.
+        seconds: the declared length, or None.
+        exact: whether less content than this means a loss; the length in a movie header may be a little off.
+        estimated: whether the length that FFmpeg reports is only its own estimate.
+        has_end_mark: whether the end mark is present; True for containers without end marks.
     """
 
     seconds: float | None = None
     exact: bool = True
-    guessed: bool = False
-    ended: bool = True
+    estimated: bool = False
+    has_end_mark: bool = True
 
 
 def has_index(path: str, demuxer: str) -> bool:
-    """Whether an mp4 or mov has the index (moov) that a recorder writes last; other containers need none."""
-    return demuxer != "mov" or bool(_box(path, b"moov"))
+    """Whether an mp4 or mov has its index (moov), which a recorder writes last; True for other containers."""
+    return demuxer != "mov" or bool(_read_box(path, b"moov"))
 
 
 def read_container_header(path: str, demuxer: str) -> ContainerHeader:
-    """What the header of a file declares, beyond what FFmpeg tells faithfully."""
+    """Read the declarations that FFmpeg does not report faithfully."""
     if demuxer == "mov":
-        movie = _box(path, b"moov")
-        lengths = [_seconds(movie, at) for box in (b"mvhd", b"mdhd") for at in _places(movie, box)]
+        movie = _read_box(path, b"moov")
+        starts = _box_starts(movie, b"mvhd") + _box_starts(movie, b"mdhd")
+        lengths = [_box_seconds(movie, start) for start in starts]
         return ContainerHeader(max((length for length in lengths if length is not None), default=None), exact=False)
     if demuxer == "wav":
-        return ContainerHeader(_wave_seconds(_head(path)))
+        return ContainerHeader(_wav_seconds(_read_head(path)))
     if demuxer == "avi":
-        return ContainerHeader(_avi_seconds(_head(path)), guessed=True)
+        return ContainerHeader(_avi_seconds(_read_head(path)), estimated=True)
     if demuxer == "mp3":
-        return ContainerHeader(guessed=not _counts_its_frames(path))
-    return ContainerHeader(ended=demuxer != "ogg" or _ends_properly(path))
+        return ContainerHeader(estimated=not _declares_frame_count(path))
+    return ContainerHeader(has_end_mark=demuxer != "ogg" or _has_end_of_stream(path))
 
 
-def _ends_properly(path: str) -> bool:
-    """Whether the last page of an ogg file carries the end-of-stream mark; a file that was cut does not."""
+def _has_end_of_stream(path: str) -> bool:
+    """Whether the last page of an ogg file has the end-of-stream mark; in a file that was cut it is missing."""
     with Path(path).open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - (1 << 17)))
@@ -57,8 +59,8 @@ def _ends_properly(path: str) -> bool:
     return at >= 0 and len(tail) > at + 5 and bool(tail[at + 5] & 4)
 
 
-def _counts_its_frames(path: str) -> bool:
-    """Whether an mp3 says how many frames it has (a Xing, Info or VBRI header); else its length is only an estimate."""
+def _declares_frame_count(path: str) -> bool:
+    """Whether an mp3 declares its number of frames (a Xing, Info or VBRI header); else its length is an estimate."""
     with Path(path).open("rb") as file:
         head = file.read(10)
         skip = 0
@@ -69,20 +71,23 @@ def _counts_its_frames(path: str) -> bool:
     return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def _head(path: str) -> bytes:
+def _read_head(path: str) -> bytes:
     with Path(path).open("rb") as file:
         return file.read(1 << 16)
 
 
-def _wave_seconds(head: bytes) -> float | None:
-    """Length by the sizes of a wav's chunks; recorders that stream write no size."""
-    rate, at = 0, 12
+def _wav_seconds(head: bytes) -> float | None:
+    """The length by the chunk sizes of a wav, or None: streaming recorders write no size."""
+    rate = 0
+    at = 12
     while at + 8 <= len(head):
         kind, size = struct.unpack_from("<4sI", head, at)
         if kind == b"fmt " and at + 20 <= len(head):
             (rate,) = struct.unpack_from("<I", head, at + 16)
         if kind == b"data":
-            return size / rate if rate and 0 < size < 2**32 - 1 else None
+            if rate and 0 < size < 2**32 - 1:
+                return float(size / rate)
+            return None
         at += 8 + size + size % 2
     return None
 
@@ -91,40 +96,46 @@ def _avi_seconds(head: bytes) -> float | None:
     at = head.find(b"avih")
     if at < 0 or at + 28 > len(head):
         return None
-    (each,), (frames,) = struct.unpack_from("<I", head, at + 8), struct.unpack_from("<I", head, at + 24)
-    return each * frames / 1e6 if each and frames else None
+    (frame_microseconds,) = struct.unpack_from("<I", head, at + 8)
+    (frames,) = struct.unpack_from("<I", head, at + 24)
+    return frame_microseconds * frames / 1e6 or None
 
 
-def _box(path: str, wanted: bytes) -> bytes:
-    """The content of a top-level box of an mp4, or nothing."""
+def _read_box(path: str, wanted: bytes) -> bytes:
+    """The content of a top-level box of an mp4, or b""."""
     with Path(path).open("rb") as file:
         while len(header := file.read(8)) == 8:
             size, kind = struct.unpack(">I4s", header)
-            used = 8
+            header_bytes = 8
             if size == 1:
-                wide = file.read(8)
-                size, used = (struct.unpack(">Q", wide)[0], 16) if len(wide) == 8 else (0, 16)
+                # A size of 1 announces a 64-bit size; a file that ends in it has no further box.
+                header_bytes = 16
+                size = int.from_bytes(file.read(8).ljust(8, b"\0"), "big")
             if kind == wanted:
-                return file.read(min(size - used, _MAX_HEADER_BYTES) if size else _MAX_HEADER_BYTES)
-            if size < used:
+                content_bytes = max(0, size - header_bytes)
+                if size == 0:
+                    # The box extends to the end of the file.
+                    content_bytes = _MAX_HEADER_BYTES
+                return file.read(min(content_bytes, _MAX_HEADER_BYTES))
+            if size < header_bytes:
                 break
-            file.seek(size - used, 1)
+            file.seek(size - header_bytes, 1)
     return b""
 
 
-def _places(data: bytes, box: bytes) -> list[int]:
-    places, at = [], data.find(box)
-    while at >= 0:
-        places.append(at + 4)
-        at = data.find(box, at + 4)
-    return places
+def _box_starts(data: bytes, box: bytes) -> list[int]:
+    """The positions after each occurrence of a box name."""
+    return [match.end() for match in re.finditer(re.escape(box), data)]
 
 
-def _seconds(data: bytes, at: int) -> float | None:
-    """The duration in an mvhd or mdhd box whose content starts at `at`; None when unknown or not plausible."""
-    wide = data[at : at + 1] == b"\x01"
-    layout, offset, unknown = (">IQ", 20, 2**64 - 1) if wide else (">II", 12, 2**32 - 1)
+def _box_seconds(data: bytes, at: int) -> float | None:
+    """The duration in an mvhd or mdhd box whose content starts at `at`; None if it is unknown or not plausible."""
+    layout, offset, unknown = ">II", 12, 2**32 - 1
+    if data[at : at + 1] == b"\x01":
+        layout, offset, unknown = ">IQ", 20, 2**64 - 1
     if len(data) < at + offset + struct.calcsize(layout) or data[at] > 1:
         return None
     units, length = struct.unpack_from(layout, data, at + offset)
-    return length / units if units and length != unknown else None
+    if not units or length == unknown:
+        return None
+    return float(length / units)

@@ -1,7 +1,11 @@
-"""Child processes that decode: limits of time and memory, a typed error when one dies, and none left behind.
+"""Child processes for decoding, with limits on time and memory.
 
-FFmpeg and decord can abort, hang or eat memory on a crafted file; here that costs one question, never the program. The
-processes are started on first use, kept for later jobs, shared by all stores with the same limits, and ended at exit.
+FFmpeg and decord can abort, hang or use up the memory on a crafted file. In a child process this is a `MediaError` for
+one clip, and the program continues. Children start on first use, are reused and shared by all stores with the same
+limits, and end with the program.
+
+pebble runs the jobs: a time limit or a dead child ends one job, while a pool of the standard library or of loky fails
+as a whole. loky starts the children: they do not run the user's main module, which may have no `if __name__` guard.
 """
 
 import atexit
@@ -10,7 +14,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as Expired
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,14 +27,14 @@ from aurelia_core.settings import GIB, Settings
 
 _Result = TypeVar("_Result")
 _MAX_JOBS_PER_CHILD = 200
-"""Jobs after which a child is replaced, against memory that a library never gives back."""
+"""Jobs after which a child is replaced, because libraries leak memory."""
 
 _pools: dict[tuple[int, int, int], "DecodePool"] = {}
 _lock = threading.Lock()
 
 
 def shared_decode_pool(settings: Settings) -> "DecodePool":
-    """The process-wide pool for these limits; made on first use."""
+    """The pool of this process for these limits; created on first use."""
     key = (os.getpid(), settings.decode_workers, settings.decode_bytes)
     with _lock:
         if key not in _pools:
@@ -40,7 +44,7 @@ def shared_decode_pool(settings: Settings) -> "DecodePool":
 
 @atexit.register
 def close_decode_pools() -> None:
-    """End every decoding child; a later job starts new ones."""
+    """Stop all decoding children; a later job starts new ones."""
     with _lock:
         pools = [pool for key, pool in _pools.items() if key[0] == os.getpid()]
         _pools.clear()
@@ -52,10 +56,10 @@ class DecodePool:
     """A pool of decoding children, thread-safe."""
 
     def __init__(self, workers: int, memory: int) -> None:
-        """Start nothing yet.
+        """Prepare a pool; children start with the first job.
 
         Args:
-            workers: children at once.
+            workers: number of children.
             memory: limit of a child's address space, bytes.
         """
         self._workers = workers
@@ -68,22 +72,21 @@ class DecodePool:
 
         Args:
             name: the clip's name for messages.
-            seconds: time limit of the job, without waiting for a free child.
-            job: a top-level function that imports little.
-            *args: what pickles.
+            seconds: time limit of the job; the wait for a free child does not count.
+            job: a top-level function of a module that imports little.
+            *args: arguments of the job; they are pickled.
 
         Raises:
-            MediaError: the clip is damaged or changed, or its child hung, died or needed too much memory.
-            StorageError: the child could not write what it made.
+            MediaError: the clip is damaged or was changed, or its child hung, died or exceeded the memory limit.
+            StorageError: the child could not write its result.
         """
         from aurelia_core.media.source import Changed, Damaged, Unwritten
 
         try:
             result: _Result = self._schedule(job, args, seconds).result()
-        except Expired as error:
+        except FutureTimeoutError as error:
             raise MediaError(
-                f"{name} took longer than the {seconds:g} s that decoding may take and was given up; "
-                "give a shorter or smaller clip"
+                f"{name} took longer than the {seconds:g} s allowed for decoding; give a shorter or smaller clip"
             ) from error
         except (ProcessExpired, EOFError, CancelledError) as error:
             code = getattr(error, "exitcode", None)
@@ -92,7 +95,7 @@ class DecodePool:
             ) from error
         except MemoryError as error:
             raise MediaError(
-                f"{name} needs more than the {self._memory / GIB:.1f} GiB of memory that decoding may take; "
+                f"{name} needs more than the {self._memory / GIB:.1f} GiB of memory allowed for decoding; "
                 "give a smaller picture or a shorter clip"
             ) from error
         except Damaged as error:
@@ -100,11 +103,11 @@ class DecodePool:
         except Unwritten as error:
             raise cache_write_error(str(error)) from error
         except Changed as error:
-            raise MediaError(f"{name} changed or moved since it was admitted; give it again") from error
+            raise MediaError(f"{name} changed or moved after it was added; give it again") from error
         return result
 
     def close(self) -> None:
-        """End all children, also those that work."""
+        """Stop all children, busy ones included."""
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
@@ -117,35 +120,34 @@ class DecodePool:
                 self._pool = ProcessPool(
                     max_workers=self._workers,
                     max_tasks=_MAX_JOBS_PER_CHILD,
-                    initializer=_limit,
+                    initializer=_initialize_child,
                     initargs=(self._memory,),
-                    # A loky child does not run the parent's main module, which may have no `if __name__` guard.
                     context=get_context("loky"),
                 )
-            return self._pool.schedule(_job, args=(job, args), timeout=seconds)
+            return self._pool.schedule(_run_job, args=(job, args), timeout=seconds)
 
 
-def _limit(memory: int) -> None:
-    """In the child: bound its memory, leave Ctrl-C to the parent, and say nothing on the terminal."""
+def _initialize_child(memory: int) -> None:
+    """In the child: limit the memory, leave Ctrl-C to the parent and close stderr."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What FFmpeg and decord write about a damaged clip is no message of ours, and may repeat what the clip holds.
-    silent = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 2)
-    os.close(silent)
+    # FFmpeg and decord write about damaged clips to stderr, and may quote the clip's content.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
+    os.close(devnull)
     try:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, ValueError, OSError):
-        # Not every system has the limit (Windows, macOS); the time limit still holds there.
+        # Windows and macOS do not have this limit; there the time limit is the only one.
         pass
 
 
-def _job(job: Callable[..., _Result], args: tuple[Any, ...]) -> _Result:
-    """In the child: run a job; only errors that the parent knows go back."""
+def _run_job(job: Callable[..., _Result], args: tuple[Any, ...]) -> _Result:
+    """In the child: run a job and turn every error into one that the parent knows."""
     from aurelia_core.media.source import Changed, Damaged, Unwritten
 
     try:
@@ -153,22 +155,23 @@ def _job(job: Callable[..., _Result], args: tuple[Any, ...]) -> _Result:
     except (Damaged, Changed, MemoryError):
         raise
     except Exception as error:
-        # numpy says in words alone that it wrote less than it had to.
-        if isinstance(error, OSError) and (error.errno in _FULL or " requested and " in str(error)):
+        # numpy reports an incomplete write in its message only.
+        if isinstance(error, OSError) and (error.errno in _DISK_FULL or " requested and " in str(error)):
             raise Unwritten(error.strerror or "No space left on device") from None
-        if getattr(error, "errno", None) == errno.ENOMEM or (type(error) in _VAGUE and _starved()):
+        out_of_memory = getattr(error, "errno", None) == errno.ENOMEM
+        if out_of_memory or (type(error) in _UNSPECIFIC_ERRORS and _near_memory_limit()):
             raise MemoryError from None
-        text = str(getattr(error, "strerror", None) or type(error).__name__)
-        raise Damaged(f"cannot be decoded ({text}); convert or download it again") from None
+        reason = str(getattr(error, "strerror", None) or type(error).__name__)
+        raise Damaged(f"cannot be decoded ({reason}); convert or download it again") from None
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
-_VAGUE = (OSError, RuntimeError, SystemError)
-"""What libraries raise when an allocation or a thread failed deep inside them, without saying so."""
+_UNSPECIFIC_ERRORS = (OSError, RuntimeError, SystemError)
+"""Errors that libraries raise, without the reason, when an allocation or the start of a thread fails in them."""
 
 
-def _starved() -> bool:
+def _near_memory_limit() -> bool:
     """In the child: whether its address space came near its limit (known on Linux only)."""
     try:
         import resource

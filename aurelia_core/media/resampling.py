@@ -1,4 +1,4 @@
-"""Sampling sound at a lower rate: what a look with a small budget of samples can hear."""
+"""Resampling of sound to a lower rate, for requests with a small budget of samples."""
 
 import math
 
@@ -8,15 +8,15 @@ from aurelia_core.arrays import Samples
 from aurelia_core.media.ingest import STORED_SAMPLE_RATE
 
 MAX_BLOCK_SAMPLES = 1 << 20
-"""Samples that are transformed at once; longer sound goes in blocks: memory is bounded, and time grows evenly."""
+"""Longest sound that is transformed at once, in samples. Longer sound is split into blocks, to limit the memory."""
 _BLOCK_MARGIN = 2048
-"""Samples, at the lower rate, of its neighbours that each block is filtered with: what is farther off is not heard."""
+"""Overlap of neighbouring blocks in samples at the lower rate; the effect of samples farther away is inaudible."""
 _MAX_STEP_RATIO = 80
-"""How many times lower a rate may be for long sound to get there in one step, which bounds a block's margins."""
+"""Largest ratio of rates in one step for long sound, which limits the overlap of its blocks."""
 
 
 def downsample(samples: Samples, rate: int) -> Samples:
-    """Sound at 16 kHz brought to a lower rate, with nothing left above half of it.
+    """Resample sound from 16 kHz to a lower rate, without aliasing.
 
     Args:
         samples: float32[n] at 16 kHz.
@@ -25,38 +25,45 @@ def downsample(samples: Samples, rate: int) -> Samples:
     Returns:
         float32[round(n * rate / 16000)], -1..1.
     """
-    count, given = round(len(samples) * rate / STORED_SAMPLE_RATE), STORED_SAMPLE_RATE
+    given = STORED_SAMPLE_RATE
+    count = round(len(samples) * rate / given)
     if rate == STORED_SAMPLE_RATE or count == 0:
         return np.array(samples[:count], np.float32)
     while len(samples) > MAX_BLOCK_SAMPLES and given > _MAX_STEP_RATIO * rate:
-        samples, given = _lowered(samples, given, given // 10, -(-len(samples) // 10)), given // 10
-    made = _lowered(samples, given, rate, count)
-    return np.clip(made, -1.0, 1.0, out=made)
+        samples = _resample(samples, given, given // 10, -(-len(samples) // 10))
+        given = given // 10
+    resampled = _resample(samples, given, rate, count)
+    return np.clip(resampled, -1.0, 1.0, out=resampled)
 
 
-def _lowered(samples: Samples, given: int, rate: int, count: int) -> Samples:
-    """The first `count` samples at a rate below the given one; mirrored where the sound ends before them."""
-    # A Fourier filter of all that is heard together is the sharpest. Lengths are whole periods of both rates, so that
-    # samples fall exactly on their times; mirrored edges keep the two ends from ringing into each other.
+def _resample(samples: Samples, given: int, rate: int, count: int) -> Samples:
+    """The first `count` samples at `rate`, which is below the given rate; sound that is too short is mirrored."""
+    # One Fourier transform of a whole block is the sharpest filter. Block lengths are whole periods of both rates, so
+    # that samples fall exactly on their times. Mirrored edges prevent ringing between the two ends of a block.
     step = given // math.gcd(rate, given)
-    edge = 4 * given // rate + given // 10 if len(samples) <= MAX_BLOCK_SAMPLES else _BLOCK_MARGIN * given // rate
+    edge = _BLOCK_MARGIN * given // rate
+    if len(samples) <= MAX_BLOCK_SAMPLES:
+        edge = 4 * given // rate + given // 10
     edge = -(-edge // step) * step
-    length = step * _smooth(-(-(min(len(samples), MAX_BLOCK_SAMPLES) + 2 * edge) // step))
-    made, first, each = (size * rate // given for size in (length, edge, length - 2 * edge))
-    # A roll-off over the last tenth of the band: a brick wall would ring around every click.
-    band = np.clip(10.0 * (1.0 - np.arange(made // 2 + 1) / (made / 2)), 0.0, 1.0) * (rate / given)
-    found = np.empty(count, np.float32)
-    for place in range(0, count, each):
-        start = place * given // rate - edge
-        heard, before = samples[max(0, start) : start + length], max(0, -start)
-        padded = np.pad(heard.astype(np.float64), (before, length - before - len(heard)), mode="symmetric")
-        signal = np.fft.irfft(np.fft.rfft(padded)[: made // 2 + 1] * band, made)
-        found[place : place + each] = signal[first : first + min(each, count - place)]
-    return found
+    length = step * _fast_fft_length(-(-(min(len(samples), MAX_BLOCK_SAMPLES) + 2 * edge) // step))
+    new_length = length * rate // given
+    new_edge = edge * rate // given
+    new_step = (length - 2 * edge) * rate // given
+    # Roll off over the last tenth of the band: a sharp cut would ring around every click.
+    band = np.clip(10.0 * (1.0 - np.arange(new_length // 2 + 1) / (new_length / 2)), 0.0, 1.0) * (rate / given)
+    resampled = np.empty(count, np.float32)
+    for position in range(0, count, new_step):
+        start = position * given // rate - edge
+        block = samples[max(0, start) : start + length]
+        before = max(0, -start)
+        padded = np.pad(block.astype(np.float64), (before, length - before - len(block)), mode="symmetric")
+        signal = np.fft.irfft(np.fft.rfft(padded)[: new_length // 2 + 1] * band, new_length)
+        resampled[position : position + new_step] = signal[new_edge : new_edge + min(new_step, count - position)]
+    return resampled
 
 
-def _smooth(least: int) -> int:
-    """The smallest number from `least` on without prime factors above 5: a Fourier transform of it is quick."""
+def _fast_fft_length(least: int) -> int:
+    """The smallest number >= `least` without prime factors above 5: its Fourier transform is fast."""
     best = 1 << (least - 1).bit_length()
     five = 1
     while five < best:

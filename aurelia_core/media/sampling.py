@@ -1,7 +1,7 @@
-"""Which frames a look takes: pure arithmetic on time stamps, no file and no decoder.
+"""Choice of frames: arithmetic on time stamps, without a file or a decoder.
 
-Frames are asked for by time and snapped to a grid of a clip's own frames, so that a later question with other windows
-finds what an earlier one decoded.
+Frames are requested by time and snapped to a fixed grid of the clip's frames. So a later request with other windows
+finds frames that an earlier request decoded.
 """
 
 from collections.abc import Sequence
@@ -13,25 +13,26 @@ from aurelia_core.errors import InputError
 from aurelia_core.types import Span, Window
 
 GRID_RATE = 12.0
-"""Densest grid, frames a second."""
+"""Rate of the densest grid, frames a second."""
 FULL_GRID_SECONDS = 40.0
-"""Clips up to this many seconds are kept as one grid."""
+"""Clips up to this length have one grid."""
 FRAME_RANGE_SECONDS = 20.0
-"""Longer clips are kept in stretches of this many seconds, decoded where somebody looks closely."""
+"""Longer clips have fine grids of this length, decoded where a request needs them."""
 COARSE_GRID_FRAMES = 480
-"""Frames of the grid over the whole of a longer clip."""
+"""Frames of the coarse grid over a longer clip."""
 
 
 def normalize_windows(windows: Sequence[Window], duration: float) -> list[Span]:
-    """Windows as (start, end) inside 0..duration, ascending, overlaps merged; none given means the whole clip.
+    """Windows as spans inside 0..duration, ascending, overlaps merged; no windows mean the whole clip.
 
     Raises:
         InputError: a window is empty or lies outside the clip.
     """
     spans: list[Span] = []
-    asked = [(window["start"], window["end"]) for window in windows] or [(0.0, duration)]
-    for start, end in sorted(asked):
-        low, high = max(0.0, float(start)), min(float(end), duration)
+    requested = [(window["start"], window["end"]) for window in windows] or [(0.0, duration)]
+    for start, end in sorted(requested):
+        low = max(0.0, float(start))
+        high = min(float(end), duration)
         if not low < high:
             raise InputError(f"The window {start:g}..{end:g} s lies outside this clip of {duration:g} s or is empty")
         if spans and low <= spans[-1][1]:
@@ -42,25 +43,25 @@ def normalize_windows(windows: Sequence[Window], duration: float) -> list[Span]:
 
 
 def spread_times(spans: Sequence[Span], count: int) -> Vector:
-    """`count` times spread evenly over spans, in proportion to their lengths, each in the middle of its share."""
+    """`count` times at equal distances over the spans as if these were joined, each in the middle of its interval."""
     lengths = np.array([end - start for start, end in spans])
     ends = np.cumsum(lengths)
-    along = (np.arange(count) + 0.5) * (ends[-1] / count)
-    which = np.minimum(np.searchsorted(ends, along, side="right"), len(spans) - 1)
+    offsets = (np.arange(count) + 0.5) * (ends[-1] / count)
+    numbers = np.minimum(np.searchsorted(ends, offsets, side="right"), len(spans) - 1)
     starts = np.array([start for start, _ in spans])
-    return np.asarray(starts[which] + along - (ends - lengths)[which], np.float64)
+    return np.asarray(starts[numbers] + offsets - (ends - lengths)[numbers], np.float64)
 
 
 def grid_indices(times: Vector, start: float, end: float, rate: float) -> FrameIndices:
-    """Indices of the frames shown at start, start + 1/rate, ... below end; ascending, each once, at least one."""
+    """Indices of the frames shown at start, start + 1/rate, ... below end: ascending, unique, at least one."""
     ticks = start + np.arange(max(1, int(np.ceil((end - start) * rate - 1e-6)))) / rate
-    # A hair later, so that a tick which falls on a frame's own time takes that frame in spite of rounding.
+    # A little later: a tick at the time of a frame must find this frame in spite of rounding.
     shown = np.searchsorted(times, ticks + 1e-4, side="right") - 1
     return np.unique(np.clip(shown, 0, len(times) - 1)).astype(np.int64)
 
 
 def coarse_grid_indices(times: Vector, keys: Mask, duration: float) -> FrameIndices:
-    """The grid over all of a long clip; a key frame within half a step replaces a frame that costs more to decode."""
+    """The grid over a long clip. A key frame within half a step is preferred: it is the cheapest to decode."""
     rate = min(GRID_RATE, COARSE_GRID_FRAMES / duration)
     chosen = grid_indices(times, 0.0, duration, rate)
     key = np.flatnonzero(keys)
@@ -68,39 +69,41 @@ def coarse_grid_indices(times: Vector, keys: Mask, duration: float) -> FrameIndi
         return chosen
     after = np.clip(np.searchsorted(times[key], times[chosen]), 0, len(key) - 1)
     before = np.maximum(after - 1, 0)
-    nearer = np.abs(times[key[before]] - times[chosen]) < np.abs(times[key[after]] - times[chosen])
-    nearest = key[np.where(nearer, before, after)]
+    before_is_nearer = np.abs(times[key[before]] - times[chosen]) < np.abs(times[key[after]] - times[chosen])
+    nearest = key[np.where(before_is_nearer, before, after)]
     return np.unique(np.where(np.abs(times[nearest] - times[chosen]) <= 0.5 / rate, nearest, chosen)).astype(np.int64)
 
 
 def pick_frames(times: Vector, spans: Sequence[Span], count: int) -> FrameIndices:
-    """Positions in `times` of at most `count` frames spread over spans: in a span, or what is shown in its middle.
+    """Positions in `times` of at most `count` frames, spread over the spans.
+
+    A span without a frame gives the frame that is shown in its middle.
 
     Args:
         times: ascending, seconds, float64[n], n >= 1.
         spans: ascending and disjoint.
-        count: at least 1; more than there are gives all of them.
+        count: at least 1; with fewer frames in the spans all are taken.
 
     Returns:
-        Ascending positions, each once, int64[1..count].
+        Ascending unique positions, int64[1..count].
     """
     inside: FrameIndices = np.unique(np.concatenate([_within(times, low, high) for low, high in spans]))
     if len(inside) <= count:
         return inside
     wanted = spread_times(spans, count)
-    right = np.clip(np.searchsorted(times[inside], wanted), 0, len(inside) - 1)
-    left = np.maximum(right - 1, 0)
-    closer = np.abs(times[inside[left]] - wanted) <= np.abs(times[inside[right]] - wanted)
-    chosen = np.unique(np.where(closer, left, right))
+    after = np.clip(np.searchsorted(times[inside], wanted), 0, len(inside) - 1)
+    before = np.maximum(after - 1, 0)
+    before_is_nearer = np.abs(times[inside[before]] - wanted) <= np.abs(times[inside[after]] - wanted)
+    chosen = np.unique(np.where(before_is_nearer, before, after))
     if len(chosen) < count:
-        # Two wanted times fell on one frame: spread over ranks instead, which are as even as the grid is.
+        # Two times have the same nearest frame: take frames at equal distances in number.
         chosen = ((np.arange(count) + 0.5) * (len(inside) / count)).astype(np.int64)
     picked: FrameIndices = inside[chosen]
     return picked
 
 
 def _within(times: Vector, low: float, high: float) -> FrameIndices:
-    """Positions in one span; in a span between two frames, the one that is shown in its middle."""
+    """Positions in one span; without a frame in it, the frame that is shown in its middle."""
     inside = np.flatnonzero((times >= low - 1e-6) & (times < high))
     if len(inside):
         return inside.astype(np.int64)

@@ -1,6 +1,6 @@
-"""A file as a decoding child process opens it: the very file that the guard saw, with one demuxer, and nothing else.
+"""Opening of a clip in a decoding child: only the file that was checked, with only the detected demuxer.
 
-Runs in the child processes of `aurelia_core.media.pool`; imports only numpy and av, so that a child starts quickly.
+Runs in the child processes of `aurelia_core.media.pool`. Imports only av, so that a child starts quickly.
 """
 
 import os
@@ -14,20 +14,20 @@ import av
 
 
 class Damaged(Exception):
-    """What is wrong with a clip's content, as a sentence without its subject: 'is cut short: ...'."""
+    """A clip's content is damaged; the message is a sentence without its subject: 'is cut short: ...'."""
 
 
 class Unwritten(Exception):
-    """What the system said when the cache could not be written."""
+    """The cache could not be written; the message is the operating system's reason."""
 
 
 class Changed(Exception):
-    """The file is not the one that the guard saw."""
+    """The file is not the one that was checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeSource:
-    """What a child needs to open a clip: `stamp` is (device, inode, size, mtime_ns, ctime_ns)."""
+    """The data that a child needs to open a clip; `stamp` is (device, inode, size, mtime_ns, ctime_ns)."""
 
     path: str
     stamp: tuple[int, int, int, int, int]
@@ -36,10 +36,10 @@ class DecodeSource:
 
 @contextmanager
 def open_verified(source: DecodeSource) -> Iterator[str]:
-    """Open the file once, compare it with the stamp, and give a path that can only mean this open file.
+    """Open the file once, compare its stamp, and yield a path of this open file, where the system has such paths.
 
     Raises:
-        Changed: it is gone or not the file that the guard saw.
+        Changed: the file is missing or is not the one that was checked.
     """
     try:
         fd = os.open(source.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -51,29 +51,30 @@ def open_verified(source: DecodeSource) -> Iterator[str]:
         if found != source.stamp:
             raise Changed
         pinned = Path(f"/proc/self/fd/{fd}")
-        yield str(pinned) if pinned.exists() else source.path
+        if pinned.exists():
+            yield str(pinned)
+        else:
+            yield source.path
     finally:
         os.close(fd)
 
 
 @contextmanager
 def open_container(path: str, demuxer: str) -> Iterator[Any]:
-    """The opened container (av.container.InputContainer); FFmpeg may follow no reference to any other place.
+    """The opened container (av.container.InputContainer). FFmpeg may not follow references to other files or URLs.
 
     Raises:
-        Damaged: FFmpeg cannot make sense of it.
+        Damaged: FFmpeg cannot read the container.
     """
     try:
-        # Nothing that a clip says of itself is read, so a title in another alphabet must not stop it.
+        # The metadata is not used, so a title in an unknown encoding must not be an error.
         opened = av.open(
             f"file:{path}", format=demuxer, options={"protocol_whitelist": "file"}, metadata_errors="replace"
         )
     except av.error.MemoryError as error:
         raise MemoryError from error
     except (av.FFmpegError, ValueError) as error:
-        raise Damaged(
-            f"cannot be opened as a clip ({ffmpeg_reason(error)}); it is damaged or was not finished"
-        ) from error
+        raise Damaged(f"cannot be opened as a clip ({ffmpeg_reason(error)}); it is damaged or incomplete") from error
     try:
         yield opened
     finally:
@@ -81,12 +82,12 @@ def open_container(path: str, demuxer: str) -> Iterator[Any]:
 
 
 def ffmpeg_reason(error: Exception) -> str:
-    """FFmpeg's own words, without the path."""
+    """FFmpeg's reason, without the path."""
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
 def find_video_stream(opened: Any) -> Any | None:
-    """The video stream, or None; an embedded cover picture is none."""
+    """The video stream, or None; an embedded cover picture does not count."""
     for stream in opened.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream

@@ -1,7 +1,8 @@
-"""The clip store: from a name to a reference, and from a reference to frames and samples.
+"""The clip store: it turns a file name into a reference, and a reference into frames and sound.
 
-The only way to a clip's content. Guarding, decoding in child processes and caching meet here; what the content means is
-measured elsewhere (`aurelia_core.signals`). A clip is decoded once: later questions, with any windows, read the cache.
+All access to the content of clips goes through the store, which joins the path checks, the decoding child processes and
+the cache. A clip is decoded once; later requests with any windows read the cache. `aurelia_core.signals` measures the
+content.
 """
 
 import hashlib
@@ -47,7 +48,7 @@ class Frames(NamedTuple):
 
 
 class AudioSegment(NamedTuple):
-    """Sound of one window: `samples` float32[n], mono, -1..1, at `rate` Hz, the first one at `start` seconds."""
+    """Sound of one window: `samples` float32[n], mono, -1..1, at `rate` Hz, starting at `start` seconds of the clip."""
 
     samples: Samples
     rate: int
@@ -55,134 +56,138 @@ class AudioSegment(NamedTuple):
 
 
 class ClipStore:
-    """Clips by content: admits files, and gives their frames and samples; synchronous and thread-safe.
+    """Registers clips and returns their frames and sound; synchronous and thread-safe.
 
     Attributes:
-        decodes: how many decoding jobs this store started so far (a second question on a clip starts none).
+        decode_count: the number of decoding jobs of this store (a second question about a clip starts none).
     """
 
     def __init__(self, settings: Settings, *, copy: bool = False, reader: str = "auto") -> None:
-        """Start nothing yet; child processes are started when something must be decoded.
+        """Prepare a store; child processes start when something must be decoded.
 
         Args:
             settings: the operator's folders and limits.
-            copy: True for a server: an admitted file is copied into `settings.home`/media-store, named by its content,
-                and only the copy is opened from then on.
-            reader: auto, decord or pyav: what decodes pictures.
+            copy: True for a server: an added file is copied to `settings.home`/media-store under its SHA-256, and only
+                the copy is opened afterwards.
+            reader: the decoder of pictures: auto, decord or pyav.
 
         Raises:
-            InputError: no such reader.
+            InputError: the reader is unknown.
         """
         if reader not in _READERS:
             raise InputError(f"There is no reader {reader!r}; use one of {', '.join(_READERS)}")
         self.settings = settings
-        self.decodes = 0
+        self.decode_count = 0
         self._copy = copy
         self._reader = reader
-        self._cache = ClipCache(settings.cache)
+        self._cache = ClipCache(settings.cache_folder)
         self._lock = threading.Lock()
 
     def admit(self, name: str | Path, kind: MediaKind = "video") -> MediaRef:
-        """Check a file and say what it holds.
+        """Check a file and return its reference.
 
         Args:
-            name: a path, absolute or relative to an allowed root, or the id (64 hex digits) of a clip admitted before.
-            kind: video, or audio for a file of which only the sound counts (a video's sound track is then used).
-
-        Returns:
-            Its reference.
+            name: a path, absolute or relative to an allowed root, or the id (64 hex digits) of an added clip.
+            kind: video, or audio to use the sound only (also the sound track of a video).
 
         Raises:
-            MediaError: it may not be read, is damaged, or does not hold what `kind` needs.
+            MediaError: the file may not be read, is damaged, or lacks the picture or sound that `kind` requires.
         """
         text = str(name)
         if CLIP_ID_PATTERN.fullmatch(text):
-            return self._known(text, kind)
+            return self._reference_by_id(text, kind)
         with open_media_file(text, self.settings) as file:
             if kind == "video" and file.demuxer in AUDIO_ONLY_DEMUXERS:
                 raise _no_picture(display_name(text))
-            clip = self._identified(file, display_name(text))
-        return self._reference(clip, kind)
+            clip_id = self._register(file, display_name(text))
+        return self._reference(clip_id, kind)
 
     def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = GRID_HEIGHT) -> Frames:
-        """At most `count` frames, spread evenly over windows in proportion to their lengths.
+        """At most `count` frames, spread evenly over the windows in proportion to their lengths.
 
-        Frames are snapped to a grid of the clip's own frames (up to 12 a second); where the grid has fewer in the
-        windows all of them are given, so a very large `count` gives the whole grid.
+        Frames are snapped to a grid of the clip's frames (up to 12 a second). With fewer grid frames in the windows
+        than `count`, all of them are returned, so a very large `count` returns the whole grid.
 
         Args:
-            ref: a clip that was admitted.
-            windows: stretches of the clip; none means all of it.
+            ref: the reference of an added clip.
+            windows: parts of the clip; none means the whole clip.
             count: at least 1.
-            height: of the images in pixels; the aspect is kept and nothing is enlarged.
+            height: height of the images in pixels; the aspect is preserved and nothing is enlarged.
 
         Returns:
             Times and images; the images may be mapped from the cache and are then read-only.
 
         Raises:
-            InputError: a window outside the clip, or a count or height below 1.
+            InputError: a window lies outside the clip, or count or height is below 1.
             MediaError: the clip has no picture, cannot be decoded, or its file changed before it was decoded.
         """
         if count < 1 or height < 1:
-            raise InputError(f"{count} frames of height {height} were asked for; both must be at least 1")
+            raise InputError(f"{count} frames of height {height} were requested; both must be at least 1")
         if ref["width"] is None:
             raise _no_picture(display_name(ref["name"]))
         spans = normalize_windows(windows, ref["duration"])
         facts = self._facts(ref["id"], "video")
-        times, images = self._shelf(ref["id"], facts).take(spans, count, height)
+        times, images = self._frame_index(ref["id"], facts).select_frames(spans, count, height)
         self._cache.touch(ref["id"])
         return Frames(times, images)
 
     def audio(
         self, ref: MediaRef, windows: Sequence[Window] = (), rate: int = STORED_SAMPLE_RATE
     ) -> list[AudioSegment]:
-        """The sound of windows, one entry each, in order of time (overlapping windows are merged).
+        """The sound of the windows in order of time, one segment for each (overlapping windows are merged).
 
         Args:
-            ref: a clip or sound that was admitted.
-            windows: stretches of the clip; none means all of it.
-            rate: samples a second, 1..16000; below 16000 nothing above half the rate is left (anti-aliased).
+            ref: the reference of an added clip.
+            windows: parts of the clip; none means the whole clip.
+            rate: sampling rate, 1..16000 Hz (anti-aliased below 16000).
 
         Returns:
-            What there is: less than a window where the sound ends before it, nothing at all ([]) for a silent clip.
+            The segments. A segment is shorter than its window where the sound ends early. Without a sound track: [].
 
         Raises:
-            InputError: a window outside the clip, or a rate outside 1..16000.
+            InputError: a window lies outside the clip, or the rate is outside 1..16000.
             MediaError: the sound cannot be decoded, or the file changed before it was decoded.
         """
         if not 1 <= rate <= STORED_SAMPLE_RATE:
-            raise InputError(f"A rate of {rate} Hz was asked for; sound is kept at {STORED_SAMPLE_RATE} Hz")
+            raise InputError(f"A rate of {rate} Hz was requested; it must be 1 to {STORED_SAMPLE_RATE} Hz")
         if not ref["has_audio"]:
             return []
-        kind: MediaKind = "audio" if ref["width"] is None else "video"
-        whole = max(ref["duration"], ref["audio_seconds"] or 0.0)
-        spans = normalize_windows(windows, whole)
+        kind: MediaKind = "video"
+        if ref["width"] is None:
+            kind = "audio"
+        total_seconds = max(ref["duration"], ref["audio_seconds"] or 0.0)
         samples = self._samples(ref["id"], kind)
         self._cache.touch(ref["id"])
-        cuts = [samples[round(start * STORED_SAMPLE_RATE) : round(end * STORED_SAMPLE_RATE)] for start, end in spans]
-        return [AudioSegment(downsample(cut, rate), rate, start) for cut, (start, _) in zip(cuts, spans, strict=True)]
+        segments = []
+        for start, end in normalize_windows(windows, total_seconds):
+            part = samples[round(start * STORED_SAMPLE_RATE) : round(end * STORED_SAMPLE_RATE)]
+            segments.append(AudioSegment(downsample(part, rate), rate, start))
+        return segments
 
-    def file(self, ref: MediaRef) -> Path:
-        """The clip's own file, checked again, for an adapter that uploads it.
+    def verified_path(self, ref: MediaRef) -> Path:
+        """The path of the clip's file after a new check, for an adapter that uploads the file.
 
         Raises:
-            MediaError: it is gone, may no longer be read, or its content changed.
+            MediaError: the file is missing, may no longer be read, or its content changed.
         """
         return Path(self._source(ref["id"]).path)
 
-    def _known(self, clip: str, kind: MediaKind) -> MediaRef:
-        if self._cache.read_json(clip, "source.json") is None:
-            raise MediaError(f"No clip with the id {clip[:12]}... was admitted here; give its path")
-        self._source(clip)
-        return self._reference(clip, kind)
+    def _reference_by_id(self, clip_id: str, kind: MediaKind) -> MediaRef:
+        if self._cache.read_json(clip_id, "source.json") is None:
+            raise MediaError(f"No clip with the id {clip_id[:12]}... was added here; give its path")
+        self._source(clip_id)
+        return self._reference(clip_id, kind)
 
-    def _identified(self, file: GuardedFile, name: str) -> str:
-        """The content's SHA-256; the file is read only if it was never seen in this state."""
+    def _register(self, file: GuardedFile, name: str) -> str:
+        """The SHA-256 of the content; a file with a known stamp is not read again."""
         entry = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()
-        seen = self._cache.read_json(PATHS_FOLDER, f"{entry}.json")
-        if seen and seen.get("stamp") == asdict(file.stamp) and self._has(str(seen.get("id"))):
-            return str(seen["id"])
-        clip, path, stamp = copy_into_store(file, self.settings.home / "media-store" if self._copy else None)
+        known = self._cache.read_json(PATHS_FOLDER, f"{entry}.json")
+        if known and known.get("stamp") == asdict(file.stamp) and self._is_registered(str(known.get("id"))):
+            return str(known["id"])
+        store_folder = None
+        if self._copy:
+            store_folder = self.settings.home / "media-store"
+        clip_id, path, stamp = copy_into_store(file, store_folder)
         source = {
             "path": str(path),
             "stamp": asdict(stamp),
@@ -190,39 +195,41 @@ class ClipStore:
             "name": name,
             "copied": self._copy,
         }
-        self._cache.write_json(clip, "source.json", source)
-        self._cache.write_json(PATHS_FOLDER, f"{entry}.json", {"id": clip, "stamp": asdict(file.stamp)})
-        return clip
+        self._cache.write_json(clip_id, "source.json", source)
+        self._cache.write_json(PATHS_FOLDER, f"{entry}.json", {"id": clip_id, "stamp": asdict(file.stamp)})
+        return clip_id
 
-    def _has(self, clip: str) -> bool:
-        """Whether a clip's source is on record and, for a store that copies, is a copy that is still there."""
-        record = self._cache.read_json(clip, "source.json")
-        return record is not None and (not self._copy or (bool(record.get("copied")) and Path(record["path"]).exists()))
+    def _is_registered(self, clip_id: str) -> bool:
+        """Whether a clip is registered and, for a store that copies, its copy exists."""
+        record = self._cache.read_json(clip_id, "source.json")
+        if record is None or not self._copy:
+            return record is not None
+        return bool(record.get("copied")) and Path(record["path"]).exists()
 
-    def _source(self, clip: str) -> DecodeSource:
-        """The file of a clip, guarded again; read again if its stamp changed."""
-        record = self._cache.read_json(clip, "source.json")
+    def _source(self, clip_id: str) -> DecodeSource:
+        """The file of a clip after a new check; its content is hashed again if the stamp changed."""
+        record = self._cache.read_json(clip_id, "source.json")
         if record is None:
-            raise MediaError(f"The clip {clip[:12]}... is not on record any more; give its path again")
+            raise MediaError(f"The clip {clip_id[:12]}... is no longer registered; give its path again")
         with open_media_file(str(record["path"]), settings_for_record(self.settings, record)) as file:
             stamp = file.stamp
             if asdict(stamp) != record["stamp"]:
-                if hash_file(file) != clip:
-                    raise MediaError(f"{record['name']} changed since it was admitted; give it again as a new clip")
-                self._cache.write_json(clip, "source.json", {**record, "stamp": asdict(stamp)})
+                if hash_file(file) != clip_id:
+                    raise MediaError(f"{record['name']} changed after it was added; give it again as a new clip")
+                self._cache.write_json(clip_id, "source.json", {**record, "stamp": asdict(stamp)})
             found = (stamp.device, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
             return DecodeSource(str(file.path), found, file.demuxer)
 
-    def _reference(self, clip: str, kind: MediaKind) -> MediaRef:
-        facts = self._facts(clip, kind)
-        record = self._cache.read_json(clip, "source.json") or {}
-        name = str(record.get("name", clip))
+    def _reference(self, clip_id: str, kind: MediaKind) -> MediaRef:
+        facts = self._facts(clip_id, kind)
+        record = self._cache.read_json(clip_id, "source.json") or {}
+        name = str(record.get("name", clip_id))
         if kind == "video" and facts["width"] is None:
             raise _no_picture(name)
         if kind == "audio" and facts["audio_seconds"] is None:
             raise MediaError(f"{name} has no sound track; give a file that has one")
         return MediaRef(
-            id=clip,
+            id=clip_id,
             name=name,
             bytes=int(record.get("stamp", {}).get("size", 0)),
             duration=facts["duration"],
@@ -234,63 +241,65 @@ class ClipStore:
             audio_seconds=facts["audio_seconds"],
         )
 
-    def _facts(self, clip: str, kind: MediaKind) -> ClipFacts:
-        """The survey of a clip, made at most once."""
-        found = read_cached_facts(self._cache, clip, kind)
-        if found is None:
-            with self._cache.lock(clip):
-                found = read_cached_facts(self._cache, clip, kind) or self._survey(clip, kind)
-        return found
-
-    def _survey(self, clip: str, kind: MediaKind) -> ClipFacts:
-        with self._cache.workspace() as folder:
-            facts: ClipFacts = self._run(clip, ingest, str(folder), self.settings.max_clip_seconds, kind == "video")
-            for made in ("index.npz", "audio.npy"):
-                if (folder / made).exists():
-                    self._cache.keep(folder / made, clip, f"{kind}-{made}")
-        self._cache.write_json(clip, f"{kind}.json", {"version": PROBE_VERSION, **facts})
-        self._cache.trim(clip)
+    def _facts(self, clip_id: str, kind: MediaKind) -> ClipFacts:
+        """The facts of a clip, probed at most once."""
+        facts = read_cached_facts(self._cache, clip_id, kind)
+        if facts is None:
+            with self._cache.lock(clip_id):
+                facts = read_cached_facts(self._cache, clip_id, kind) or self._probe(clip_id, kind)
         return facts
 
-    def _run(self, clip: str, job: Callable[..., Any], *args: Any) -> Any:
-        """One decoding job on a clip's file."""
-        source = self._source(clip)
-        name = str((self._cache.read_json(clip, "source.json") or {}).get("name", clip))
+    def _probe(self, clip_id: str, kind: MediaKind) -> ClipFacts:
+        with self._cache.workspace() as folder:
+            facts: ClipFacts = self._run_job(
+                clip_id, ingest, str(folder), self.settings.max_clip_seconds, kind == "video"
+            )
+            for name in ("index.npz", "audio.npy"):
+                if (folder / name).exists():
+                    self._cache.store_entry(folder / name, clip_id, f"{kind}-{name}")
+        self._cache.write_json(clip_id, f"{kind}.json", {"version": PROBE_VERSION, **facts})
+        self._cache.trim(clip_id)
+        return facts
+
+    def _run_job(self, clip_id: str, job: Callable[..., Any], *args: Any) -> Any:
+        """Run one decoding job on a clip's file."""
+        source = self._source(clip_id)
+        name = str((self._cache.read_json(clip_id, "source.json") or {}).get("name", clip_id))
         with self._lock:
-            self.decodes += 1
+            self.decode_count += 1
         return shared_decode_pool(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
 
-    def _samples(self, clip: str, kind: MediaKind) -> Samples:
-        facts = self._facts(clip, kind)
+    def _samples(self, clip_id: str, kind: MediaKind) -> Samples:
+        facts = self._facts(clip_id, kind)
         entry = f"{kind}-audio.npy"
-        found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
-        if found is None:
-            with self._cache.lock(clip):
-                self._survey(clip, kind)
-            found = self._cache.read_array(clip, entry, (facts["samples"],), np.float32)
-        if found is None:
-            raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
-        return found
+        samples = self._cache.read_array(clip_id, entry, (facts["samples"],), np.float32)
+        if samples is None:
+            with self._cache.lock(clip_id):
+                self._probe(clip_id, kind)
+            samples = self._cache.read_array(clip_id, entry, (facts["samples"],), np.float32)
+        if samples is None:
+            raise _cache_error()
+        return samples
 
-    def _shelf(self, clip: str, facts: ClipFacts) -> FrameIndex:
-        table = self._table(clip)
+    def _frame_index(self, clip_id: str, facts: ClipFacts) -> FrameIndex:
+        table = self._frame_table(clip_id)
         if table is None:
-            with self._cache.lock(clip):
-                facts = self._survey(clip, "video")
-            table = self._table(clip)
+            with self._cache.lock(clip_id):
+                facts = self._probe(clip_id, "video")
+            table = self._frame_table(clip_id)
         if table is None:
-            raise MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")
+            raise _cache_error()
 
-        def take(target: Path, wanted: FrameRequest, stretch: FrameRange | None) -> int:
-            return int(self._run(clip, decode_frames, str(target), wanted, stretch, self._reader))
+        def decode(target: Path, wanted: FrameRequest, checked: FrameRange | None) -> int:
+            return int(self._run_job(clip_id, decode_frames, str(target), wanted, checked, self._reader))
 
-        return FrameIndex(clip, facts, table[0], table[1], self._cache, take)
+        return FrameIndex(clip_id, facts, table[0], table[1], self._cache, decode)
 
-    def _table(self, clip: str) -> tuple[Vector, Mask] | None:
+    def _frame_table(self, clip_id: str) -> tuple[Vector, Mask] | None:
         try:
-            # The file is opened here: numpy would leave it open when it is no archive.
-            place = self._cache.place(clip, "video-index.npz")
-            with place.open("rb") as file, np.load(file, allow_pickle=False) as table:
+            # Open the file here: np.load leaves a file open if it is not an archive.
+            path = self._cache.entry_path(clip_id, "video-index.npz")
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as table:
                 return np.asarray(table["times"], np.float64), np.asarray(table["keys"], np.bool_)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
@@ -298,3 +307,7 @@ class ClipStore:
 
 def _no_picture(name: str) -> MediaError:
     return MediaError(f"{name} has no picture; give a video, and this file with --audio")
+
+
+def _cache_error() -> MediaError:
+    return MediaError("The cache cannot be written or read; make room on its disk or set AURELIA_HOME elsewhere")

@@ -19,7 +19,7 @@ from aurelia_core.models.call_ledger import LedgerReply as Paid
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import RequestMessage, compose_messages
 from aurelia_core.models.registry import Provider, make_model, model_display_name
-from aurelia_core.models.registry import known_providers as known_providers
+from aurelia_core.models.registry import known_providers
 from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import RoleRequest
@@ -118,14 +118,14 @@ class ModelClient:
     def store(self) -> ClipStore:
         """The clips."""
         if self._store is None:
-            self._store = ClipStore(self.settings, copy=not self.settings.any_file)
+            self._store = ClipStore(self.settings, copy=not self.settings.allow_any_file)
         return self._store
 
     @property
     def ledger(self) -> CallLedger:
         """The call ledger."""
         if self._ledger is None:
-            self._ledger = CallLedger(self.settings.ledger)
+            self._ledger = CallLedger(self.settings.ledger_file)
         return self._ledger
 
     def model(self, model_id: str) -> BaseChatModel:

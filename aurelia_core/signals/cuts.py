@@ -17,7 +17,7 @@ _PIXEL_CHANGE_LEVELS = 30
 class CutsAndFlashes(NamedTuple):
     """Flash frames (bool[N]) and the indices of the first frame after each cut."""
 
-    flashing: Mask
+    flash_mask: Mask
     cuts: list[int]
 
 

@@ -82,10 +82,10 @@ def observe_clip(
     return Observation(
         duration=clip["duration"],
         has_audio=has_audio,
-        seen=tuple(spans) if pieces else (),
-        heard=heard,
+        video_spans=tuple(spans) if pieces else (),
+        audio_spans=heard,
         frame_gap=gap,
-        rate=rate,
+        sample_rate=rate,
         sounds=found,
         silences=tuple(span for part in sounds for span in part.silences),
         motions=motions,
@@ -93,8 +93,8 @@ def observe_clip(
         cuts=tuple(sorted(cut for piece in pieces for cut in piece.cuts)),
         flashes=tuple(sorted(flash for piece in pieces for flash in piece.flashes)),
         tempo=estimate_tempo(found),
-        coincidence=estimate_sync(motions, found, gap),
-        drift=max((piece.drift for piece in pieces), default=0.0),
+        sync=estimate_sync(motions, found, gap),
+        camera_drift=max((piece.camera_drift for piece in pieces), default=0.0),
     )
 
 

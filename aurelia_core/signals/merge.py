@@ -57,17 +57,19 @@ def merge_observations(observations: Sequence[Observation]) -> Observation:
         raise InputError("There is no observation to merge; look at the clip first")
     if len(observations) == 1:
         return observations[0]
-    hearing = _ordered([(o.rate, o.heard, o) for o in observations])
-    seeing = _ordered([(-o.frame_gap, o.seen, o) for o in observations])
+    hearing = _ordered([(o.sample_rate, o.audio_spans, o) for o in observations])
+    seeing = _ordered([(-o.frame_gap, o.video_spans, o) for o in observations])
     sounds, motions = _sounds(hearing), _motions(seeing)
     gap = max((part.look.frame_gap for part in seeing if part.left), default=math.inf)
     return Observation(
         duration=observations[0].duration,
         has_audio=any(o.has_audio for o in observations),
-        seen=_union(span for o in observations for span in o.seen),
-        heard=_union(span for o in observations for span in o.heard),
+        video_spans=_union(span for o in observations for span in o.video_spans),
+        audio_spans=_union(span for o in observations for span in o.audio_spans),
         frame_gap=gap,
-        rate=min((part.look.rate for part in hearing if part.left), default=max(o.rate for o in observations)),
+        sample_rate=min(
+            (part.look.sample_rate for part in hearing if part.left), default=max(o.sample_rate for o in observations)
+        ),
         sounds=sounds,
         silences=_silences(hearing, sounds),
         motions=motions,
@@ -75,8 +77,8 @@ def merge_observations(observations: Sequence[Observation]) -> Observation:
         cuts=_cuts(seeing),
         flashes=_moments([flash for o in observations for flash in o.flashes], 0.12),
         tempo=estimate_tempo(sounds),
-        coincidence=estimate_sync(motions, sounds, gap),
-        drift=max(o.drift for o in observations),
+        sync=estimate_sync(motions, sounds, gap),
+        camera_drift=max(o.camera_drift for o in observations),
     )
 
 
@@ -139,7 +141,7 @@ def _sounds(parts: Sequence[_Part]) -> tuple[DetectedSound, ...]:
             for start, end in pieces:
                 piece = replace(sound, start=start, end=end)
                 (found if whole or end - start >= _REMNANT_SECONDS else remnants).append(piece)
-    edges = _edges(parts, (span for part in parts for span in part.look.heard))
+    edges = _edges(parts, (span for part in parts for span in part.look.audio_spans))
     found = [*found, *(r for r in remnants if any(_same_sound(*pair, edges) for s in found for pair in _pair(r, s)))]
     result: list[DetectedSound] = []
     for sound in sorted(found, key=lambda s: s.start):
@@ -169,7 +171,7 @@ def _same_sound(first: DetectedSound, second: DetectedSound, edges: Sequence[flo
     )
     if seamless and not (first.harmonic and second.harmonic):
         return True
-    if first.voice != second.voice:
+    if first.sound_class != second.sound_class:
         return False
     return not (first.pitch and second.pitch) or abs(first.pitch / second.pitch - 1) < 0.06
 
@@ -211,7 +213,7 @@ def _motions(parts: Sequence[_Part]) -> tuple[Motion, ...]:
     """Motions, coarse ones cut back to what closer looks leave; pieces join where an edge lies between them."""
     found = [piece for part in parts for piece in _pieces(part)]
     closer = [piece.motion for piece in found if piece.whole]
-    edges = _edges(parts, (span for part in parts for span in part.look.seen))
+    edges = _edges(parts, (span for part in parts for span in part.look.video_spans))
     result: list[_Piece] = []
     for piece in sorted(found, key=lambda p: p.motion.start):
         number = next((n for n, earlier in enumerate(result) if _goes_on(earlier, piece, edges)), None)

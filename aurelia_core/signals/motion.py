@@ -41,7 +41,7 @@ class ShotMotion(NamedTuple):
 
     motions: list[Motion]
     activity: Vector
-    drift: float = 0.0
+    camera_drift: float = 0.0
 
 
 @dataclass(eq=False)

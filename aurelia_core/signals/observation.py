@@ -36,26 +36,26 @@ class DetectedSound:
     start: float
     end: float
     level: float
-    voice: SoundClass
+    sound_class: SoundClass
     pitch: float | None
     harmonic: bool
     attack: float
     decay: float
     brightness: float
     confidence: float
-    middle: float | None = None
-    tonal: float = 0.0
+    median_frequency: float | None = None
+    tonality: float = 0.0
 
     @property
-    def low(self) -> bool:
+    def is_low(self) -> bool:
         """Whether most of it is so low that an unpitched sound is a thump or a rumble, no click and no hiss."""
-        return self.middle is not None and self.middle < _LOW_HZ
+        return self.median_frequency is not None and self.median_frequency < _LOW_HZ
 
     @property
-    def kind(self) -> SoundClass | None:
+    def perceived_class(self) -> SoundClass | None:
         """The voice where a listener would call it that; None for unpitched sounds that are low, or half tonal."""
-        unlike = self.low or self.tonal > _HALF_TONAL
-        return None if self.voice != "tone" and unlike else self.voice
+        unlike = self.is_low or self.tonality > _HALF_TONAL
+        return None if self.sound_class != "tone" and unlike else self.sound_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +120,10 @@ class Observation:
 
     duration: float
     has_audio: bool
-    seen: tuple[Span, ...]
-    heard: tuple[Span, ...]
+    video_spans: tuple[Span, ...]
+    audio_spans: tuple[Span, ...]
     frame_gap: float
-    rate: int
+    sample_rate: int
     sounds: tuple[DetectedSound, ...]
     silences: tuple[Span, ...]
     motions: tuple[Motion, ...]
@@ -131,8 +131,8 @@ class Observation:
     cuts: tuple[float, ...]
     flashes: tuple[float, ...]
     tempo: Tempo | None
-    coincidence: AudiovisualSync | None
-    drift: float = 0.0
+    sync: AudiovisualSync | None
+    camera_drift: float = 0.0
 
 
 _BROAD_EXTENT = 0.08

@@ -24,7 +24,7 @@ def estimate_tempo(sounds: Sequence[DetectedSound]) -> Tempo | None:
         sounds: events in any order.
     """
     groups = [sorted(s.start for s in sounds)]
-    groups += [sorted(s.start for s in sounds if s.voice == voice) for voice in ("click", "tone", "noise")]
+    groups += [sorted(s.start for s in sounds if s.sound_class == voice) for voice in ("click", "tone", "noise")]
     found = [tempo for onsets in groups if (tempo := _steadiest(np.array(onsets)))]
     return max(found, key=lambda tempo: tempo.strength, default=None)
 

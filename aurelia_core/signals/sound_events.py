@@ -240,15 +240,15 @@ def _describe(
         start=round(start + begin, 3),
         end=round(start + end, 3),
         level=round(10 * float(np.log10(np.mean(part.astype(np.float64) ** 2) + 1e-10)), 1),
-        voice=voice,
+        sound_class=voice,
         pitch=round(kind.pitch, 1) if voice == "tone" and kind.pitch else None,
         harmonic=voice == "tone" and kind.harmonic,
         attack=round(peak * hop / rate, 3),
         decay=round((int(fallen[0]) if len(fallen) else len(level) - peak) * hop / rate, 3),
         brightness=round(float(np.median(centroid)), 0),
         confidence=round(sure, 2),
-        middle=round(middle, 0),
-        tonal=round(kind.share, 2),
+        median_frequency=round(middle, 0),
+        tonality=round(kind.share, 2),
     )
 
 

@@ -21,7 +21,7 @@ class VideoAnalysis(NamedTuple):
     colours: tuple[ColourShare, ...]
     cuts: tuple[float, ...]
     flashes: tuple[float, ...]
-    drift: float = 0.0
+    camera_drift: float = 0.0
 
 
 def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
@@ -34,7 +34,7 @@ def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
     if not len(images):
         return VideoAnalysis((), (), (), ())
     whole = detect_cuts_and_flashes(images)
-    calm = ~whole.flashing
+    calm = ~whole.flash_mask
     edges = [0, *whole.cuts, len(images)]
     motions: list[Motion] = []
     last_seen = times[0]
@@ -43,7 +43,7 @@ def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
     for first, last in zip(edges[:-1], edges[1:], strict=True):
         inside = np.flatnonzero(calm[first:last]) + first
         part = detect_motions(times[inside], images[inside])
-        drift += part.drift
+        drift += part.camera_drift
         motions = _across(motions, part.motions, last_seen, times[inside])
         last_seen = times[inside][-1] if len(inside) else last_seen
         still += [part.activity == 0] * len(inside)
@@ -51,8 +51,8 @@ def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
         motions=tuple(sorted(motions, key=lambda m: m.start)),
         colours=_colours(images[calm], still),
         cuts=tuple(_between(times, calm, cut) for cut in whole.cuts),
-        flashes=_flash_times(times, whole.flashing),
-        drift=round(drift, 4),
+        flashes=_flash_times(times, whole.flash_mask),
+        camera_drift=round(drift, 4),
     )
 
 

@@ -1,1 +1,1 @@
-"""The offline agents: every role of the loop played by code that measures the clip, and says what it cannot know."""
+"""The offline agents: code that measures the clip in every role of the loop, without a model or a key."""

@@ -1,8 +1,8 @@
-"""The Reasoning Generator offline: steps for one question, each with its cue and its finding, as measured."""
+"""The offline Reasoning Generator: steps for one question, each with a measured cue and finding."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from aurelia_core.models.requests import GeneratorRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
@@ -44,7 +44,7 @@ _TASK_WORDS = {
 
 
 def generate_reasoning(
-    fields: Mapping[str, Any],
+    request: GeneratorRequest,
     seen: Observation,
     *,
     tracks: list[tuple[str, Observation]] | None = None,
@@ -54,19 +54,19 @@ def generate_reasoning(
     """The steps and the final answer for a question.
 
     Args:
-        fields: the request; `question`, `choices`, `looks` and `iteration` are read.
+        request: the generator's request.
         seen: all looks so far, merged.
-        tracks: for candidate audio files, their letters and the clip observed with each.
-        before: the earlier looks, merged, to say what the last one changed.
+        tracks: for candidate tracks, each letter with the observation of the clip and that track.
+        before: the earlier looks, merged, to state what the last one changed.
         pieces: the single looks.
     """
-    choices = list(fields.get("choices") or [])
-    if not tracks and (posed := stage_agent.read_stage_question(fields.get("question") or "", seen)):
+    choices = list(request.choices)
+    if not tracks and (posed := stage_agent.read_stage_question(request.question, seen)):
         return stage_agent.stage_reasoning(*posed, seen, choices)
-    query = parse_question(fields.get("question") or "", choices, len(tracks or []))
+    query = parse_question(request.question, choices, len(tracks or []))
     found = find_answer(query, seen, tracks, pieces)
     answer = final_answer(found, choices)
-    steps = [*_inventory_steps(query, seen, _describe_change(fields, seen, before), tracks), *_find_steps(query, seen)]
+    steps = [*_inventory_steps(query, seen, _describe_change(request, seen, before), tracks), *_find_steps(query, seen)]
     return Reasoning(steps=[*steps, _final_step(query, found, answer)], answer=answer)
 
 
@@ -74,9 +74,9 @@ def _make_step(step: str, justification: str, answer: str, modality: Modality) -
     return Step(step=step, justification=justification, answer=answer, modality=modality)
 
 
-def _describe_change(fields: Mapping[str, Any], seen: Observation, before: Observation | None) -> str:
-    """What the last, guided look changed, "" at the first attempt."""
-    looks = fields.get("looks") or []
+def _describe_change(request: GeneratorRequest, seen: Observation, before: Observation | None) -> str:
+    """What the last, guided look changed; "" in the first attempt."""
+    looks = request.looks
     if before is None or len(looks) < 2:
         return ""
     where = inventory.windows_text(list(looks[-1])) or "the whole clip"
@@ -97,7 +97,7 @@ def _describe_change(fields: Mapping[str, Any], seen: Observation, before: Obser
 def _inventory_steps(
     query: Query, seen: Observation, change: str, tracks: list[tuple[str, Observation]] | None
 ) -> list[Step]:
-    """One step for what is heard, one for what is seen; they name the stretches that hold something."""
+    """One step for the sounds and one for the picture; they name the windows that contain something."""
     steps = []
     named_stretches = query.ask not in _WHOLE_CLIP_ASKS and query.pick.domain not in {"silence", "background"}
     ears = "Find out what can be heard in the clip: kind, pitch, loudness and times of the sounds"
@@ -105,7 +105,7 @@ def _inventory_steps(
     heard = inventory.describe_tracks(tracks) if tracks else inventory.describe_audio(seen)
     cue = _hearing_cue(seen, several=bool(tracks)) + change
     steps.append(_make_step(_append_windows(ears, "listen again", windows), cue, " ".join(heard), "audio"))
-    if seen.seen:
+    if seen.video_spans:
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
         windows = inventory.windows_text(inventory.event_windows(seen, "motion")) if named_stretches else ""
         cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
@@ -124,8 +124,8 @@ def _append_windows(task: str, verb: str, windows: str) -> str:
 def _hearing_cue(seen: Observation, *, several: bool) -> str:
     if not seen.has_audio:
         return "The clip carries no sound track."
-    total = sum(end - start for start, end in seen.heard)
-    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.rate // 2} Hz."]
+    total = sum(end - start for start, end in seen.audio_spans)
+    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.sample_rate // 2} Hz."]
     levels = [f"{sound.level:.0f}" for sound in seen.sounds[:8]]
     if levels and not several:
         parts.append(f"Levels in order of time: {', '.join(levels)} dBFS.")
@@ -133,7 +133,7 @@ def _hearing_cue(seen: Observation, *, several: bool) -> str:
 
 
 def _picks_to_find_first(query: Query) -> list[Pick]:
-    """The descriptions that have to be found before the question's own, the innermost first."""
+    """The descriptions to find before the question's own, the innermost first."""
     found: list[Pick] = []
     inner = query.pick.other
     while inner is not None:
@@ -145,7 +145,7 @@ def _picks_to_find_first(query: Query) -> list[Pick]:
 
 
 def _find_steps(query: Query, seen: Observation) -> list[Step]:
-    """The steps between the inventory and the answer: find the events that the question leans on."""
+    """The steps between the inventory and the answer: find the events that the question refers to."""
     steps = []
     for pick in _picks_to_find_first(query):
         chosen = select_events(pick, seen)
@@ -168,7 +168,7 @@ def _selection_cue(pick: Pick, seen: Observation) -> str:
 
 
 def _task_text(query: Query) -> str:
-    """What the last step has to find out, in the question's terms but without its answer."""
+    """The task of the last step in the question's terms, without the answer."""
     if query.ask in _TASK_WORDS:
         return _TASK_WORDS[query.ask]
     about = pick_text(query.pick)

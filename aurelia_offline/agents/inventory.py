@@ -1,4 +1,4 @@
-"""Says in plain, checkable sentences what was heard and seen in a clip, and which stretches of it hold something."""
+"""Describes the sounds and the picture of a clip in checkable sentences, and lists the windows with events."""
 
 import re
 
@@ -17,7 +17,7 @@ from aurelia_offline.answering.finding import (
 from aurelia_offline.answering.selection import MeasuredEvent, is_continuous, list_events
 
 TIME_RANGE = re.compile(r"(?:between|from)\s+(\d+(?:\.\d+)?)\s*s?\s+(?:and|to)\s+(\d+(?:\.\d+)?)\s*s\b")
-"""A stretch of seconds named in prose: "between 1.0 s and 1.6 s"; groups start and end."""
+"""A time span in text: "between 1.0 s and 1.6 s"; the groups are start and end."""
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 _MAX_LISTED_SOUNDS = 8
 _MAX_LISTED_MOTIONS = 6
@@ -28,12 +28,14 @@ _FINE_FRAME_GAP = 0.5
 
 
 def _number_word(number: int) -> str:
-    """The number as a word up to twelve, in digits beyond."""
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+    """The number as a word up to twelve, else in digits."""
+    if number < len(_NUMBERS):
+        return _NUMBERS[number]
+    return str(number)
 
 
 def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
-    """All sounds in order, with kind, pitch, loudness and times; of more than `most` the loudest, and how many."""
+    """All sounds in order, with kind, pitch, loudness and times; of more than `most`, the number and the loudest."""
     sounds = seen.sounds
     if not seen.has_audio:
         return "The clip has no sound track."
@@ -42,16 +44,18 @@ def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
     if is_continuous("sound", seen):
         return _describe_continuous_sound(seen)
     levels = [sound.level for sound in sounds]
-    kept = sorted(sorted(sounds, key=lambda s: s.level, reverse=True)[:most], key=lambda s: s.start)
-    listed = ", then ".join(sound_words(sound, levels) for sound in kept)
+    loudest = sorted(sorted(sounds, key=lambda s: s.level, reverse=True)[:most], key=lambda s: s.start)
+    listed = ", then ".join(sound_words(sound, levels) for sound in loudest)
     if len(sounds) == 1:
         return f"One sound is heard: {listed}."
     lead = f"{_number_word(len(sounds))} sounds are heard"
-    return f"{lead}: {listed}." if len(kept) == len(sounds) else f"{lead}, the loudest of them: {listed}."
+    if len(loudest) == len(sounds):
+        return f"{lead}: {listed}."
+    return f"{lead}, the loudest of them: {listed}."
 
 
 def describe_tracks(tracks: list[tuple[str, Observation]]) -> list[str]:
-    """How many sounds each candidate track holds; nothing of a track that cannot be counted."""
+    """The number of sounds of each candidate track; tracks with continuous sound are left out."""
     return [
         f"Track {letter} holds {_number_word(len(seen.sounds)).lower()} sound{'s' * (len(seen.sounds) != 1)}."
         for letter, seen in tracks
@@ -60,7 +64,7 @@ def describe_tracks(tracks: list[tuple[str, Observation]]) -> list[str]:
 
 
 def _describe_continuous_sound(seen: Observation) -> str:
-    """Sound without a pause is not counted; only what clearly stands out of it is told."""
+    """A description of continuous sound: the loudest sound, and others that stand out clearly."""
     loudest = max(seen.sounds, key=lambda sound: sound.level)
     others = [
         sound
@@ -69,30 +73,30 @@ def _describe_continuous_sound(seen: Observation) -> str:
         and sound.confidence >= _CLEAR_CONFIDENCE
         and sound.level > loudest.level - _NEARLY_AS_LOUD_DB
     ]
-    told = [
+    sentences = [
         f"{with_article(sound_name(sound)).capitalize()} starts at {seconds_text(sound.start)}." for sound in others[:2]
     ]
-    return " ".join(["Sound is heard throughout.", f"The loudest sound is {sound_words(loudest, [])}.", *told])
+    return " ".join(["Sound is heard throughout.", f"The loudest sound is {sound_words(loudest, [])}.", *sentences])
 
 
 def describe_audio(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> list[str]:
     """Sentences on sounds, silences and beat."""
-    told = [describe_sounds(seen, most)]
+    sentences = [describe_sounds(seen, most)]
     if not seen.has_audio:
-        return told
+        return sentences
     silences = [span for span in seen.silences if span[1] - span[0] >= _MIN_SILENCE_SECONDS]
     longest = sorted(sorted(silences, key=lambda span: span[0] - span[1])[:2])
     if longest and seen.sounds:
-        told.append(
+        sentences.append(
             f"The clip is silent {join_words([f'from {seconds_text(a)} to {seconds_text(b)}' for a, b in longest])}."
         )
     if seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO and len(seen.sounds) >= 4:
-        told.append(f"The beat is about {seen.tempo.bpm:.0f} beats per minute.")
-    return told
+        sentences.append(f"The beat is about {seen.tempo.bpm:.0f} beats per minute.")
+    return sentences
 
 
 def _describe_motions(seen: Observation) -> list[str]:
-    """One sentence for each thing that moves in one place, with all its times."""
+    """One sentence for each thing that moves in one place, with all times."""
     groups: dict[tuple[str | None, str], list[Motion]] = {}
     for motion in seen.motions:
         groups.setdefault(
@@ -101,52 +105,54 @@ def _describe_motions(seen: Observation) -> list[str]:
             else (motion.colour, describe_position(motion.x, motion.y, motion.extent)),
             [],
         ).append(motion)
-    kept = sorted(groups.values(), key=lambda group: -sum(m.end - m.start for m in group))[:_MAX_LISTED_MOTIONS]
-    told = []
-    for group in sorted(kept, key=lambda group: group[0].start):
+    listed = sorted(groups.values(), key=lambda group: -sum(m.end - m.start for m in group))[:_MAX_LISTED_MOTIONS]
+    sentences = []
+    for group in sorted(listed, key=lambda group: group[0].start):
         first = motion_words(group[0])
         more = [f"from {seconds_text(m.start)} to {seconds_text(m.end)}" for m in group[1:6]]
-        told.append(f"{first[0].upper()}{first[1:]}{' and ' + join_words(more) if more else ''}.")
-    return told
+        sentences.append(f"{first[0].upper()}{first[1:]}{' and ' + join_words(more) if more else ''}.")
+    return sentences
 
 
 def _describe_stillness(seen: Observation) -> list[str]:
-    """That nothing moves, where the frames lie close enough together and the picture as a whole stays in place."""
-    if seen.drift > 0:
+    """A sentence for a picture without motions: it shifts as a whole, or nothing moves if the frames are dense."""
+    if seen.camera_drift > 0:
         return ["The picture as a whole shifts."]
-    return ["Nothing moves in the picture."] if seen.frame_gap <= _FINE_FRAME_GAP else []
+    if seen.frame_gap <= _FINE_FRAME_GAP:
+        return ["Nothing moves in the picture."]
+    return []
 
 
 def describe_picture(seen: Observation) -> list[str]:
     """Sentences on motion, background, cuts and flashes."""
-    if not seen.seen:
+    if not seen.video_spans:
         return []
-    told = _describe_motions(seen) or _describe_stillness(seen)
+    sentences = _describe_motions(seen) or _describe_stillness(seen)
     names = background_colours(seen)
     if len(names) == 1:
-        told.append(f"The background is {names[0]}.")
+        sentences.append(f"The background is {names[0]}.")
     for times, one, many in ((seen.cuts, "a cut", "cuts"), (seen.flashes, "a flash", "flashes")):
         if len(times) == 1:
-            told.append(f"There is {one} at {seconds_text(times[0])}.")
+            sentences.append(f"There is {one} at {seconds_text(times[0])}.")
         elif times:
             listed = join_words([seconds_text(time) for time in times[:8]])
-            told.append(f"There are {_number_word(len(times)).lower()} {many}, at {listed}.")
+            sentences.append(f"There are {_number_word(len(times)).lower()} {many}, at {listed}.")
     if not seen.cuts:
-        told.append("There are no cuts.")
-    return told
+        sentences.append("There are no cuts.")
+    return sentences
 
 
 def merge_windows(
     windows: list[Window], duration: float, *, most: int = 4, pad: float = 0.0, gap: float = 0.15
 ) -> list[Window]:
-    """Windows padded, put in order, kept inside the clip, and joined until at most `most` are left.
+    """Pad and sort windows, clip them to the clip's length, and join them until at most `most` are left.
 
     Args:
-        windows: stretches in seconds, in any order.
-        duration: of the clip, seconds.
-        most: how many may be left; the ones that lie nearest to each other are joined.
+        windows: windows in seconds, in any order.
+        duration: length of the clip in seconds.
+        most: the largest number of windows; the closest ones are joined first.
         pad: seconds added on both sides.
-        gap: windows closer than this are joined, seconds.
+        gap: windows closer than this many seconds are joined.
     """
     inside = [(max(0.0, w["start"] - pad), min(duration, w["end"] + pad)) for w in windows]
     spans: list[tuple[float, float]] = []
@@ -162,7 +168,7 @@ def merge_windows(
 
 
 def event_windows(seen: Observation, domain: str) -> list[Window]:
-    """At most four stretches that hold everything found of one sense ("sound" or "motion"), with some air around."""
+    """At most four padded windows that contain all events of one sense ("sound" or "motion")."""
     found: tuple[MeasuredEvent, ...] = list_events(domain, seen)
     if domain == "motion":
         found = (*found, *list_events("cut", seen), *list_events("flash", seen))

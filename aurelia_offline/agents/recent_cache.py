@@ -1,4 +1,4 @@
-"""What was measured lately, kept for the process. It measures nothing itself."""
+"""A cache of recent measurements in this process."""
 
 import threading
 from collections import OrderedDict
@@ -9,23 +9,23 @@ _T = TypeVar("_T")
 
 
 class RecentCache(Generic[_T]):
-    """The latest `most` things measured, by a key each; safe to share between threads, which may measure at once."""
+    """The latest `most` measurements by key. Thread-safe; two threads may measure the same key at the same time."""
 
     def __init__(self, most: int) -> None:
-        """Begins empty."""
+        """Start empty."""
         self._most = most
-        self._kept: OrderedDict[Hashable, _T] = OrderedDict()
+        self._values: OrderedDict[Hashable, _T] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, measure: Callable[[], _T]) -> _T:
-        """What is kept under a key; measured now, and kept, where there is nothing."""
+        """The value of a key; a missing value is measured and stored."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
         measured = measure()
         with self._lock:
-            self._kept[key] = measured
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._values[key] = measured
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
         return measured

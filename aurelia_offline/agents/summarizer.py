@@ -1,10 +1,8 @@
-"""The Summarizer offline: one caption of what a reasoning claims is heard and seen. It sees no clip, adds nothing."""
+"""The offline Summarizer: a caption of what a reasoning says about sound and picture, without the clip."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from aurelia_core.types import Reasoning
+from aurelia_core.models.requests import SummarizerRequest
 from aurelia_offline.world.stage_agent import bare_findings
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -18,10 +16,9 @@ _VERB = re.compile(r"\b(?:is|are|was|were|has|moves?|plays?|sounds|lasts|starts?
 _BARE_VERDICTS = {"unknown", "yes", "no", "", "none"}
 
 
-def summarize_reasoning(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The caption of a request's `reasoning`, less knowledge steps and bare verdicts ("yes", "3")."""
-    reasoning: Reasoning | None = fields.get("reasoning")
-    steps = reasoning["steps"] if reasoning else []
+def summarize_reasoning(request: SummarizerRequest) -> dict[str, str]:
+    """The caption of a request's `reasoning`, without knowledge steps and bare verdicts ("yes", "3")."""
+    steps = request.reasoning["steps"] if request.reasoning else []
     told: list[str] = []
     senses = [step for step in steps if step["modality"] != "knowledge"]
     for part in ("answer", "justification"):
@@ -33,7 +30,7 @@ def summarize_reasoning(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _checkable_sentences(text: str) -> list[str]:
-    """The sentences of a text that say something of a clip, as sentences."""
+    """The sentences of a text that state something about the clip, with capital letter and full stop."""
     found = []
     for part in _SENTENCE.split(text.strip()):
         plain = part.strip()
@@ -63,7 +60,7 @@ def _content_words(sentence: str) -> set[str]:
 
 
 def _is_repeated(sentence: str, told: list[str]) -> bool:
-    """Whether what a sentence says has been said: all of it, or half of a phrase without a verb."""
+    """Whether earlier sentences contain all words of a sentence, or half of those of a phrase without a verb."""
     said = set().union(*(_content_words(earlier) for earlier in told)) if told else set()
     content = _content_words(sentence)
     enough = 1.0 if _VERB.search(sentence) else 0.5

@@ -1,1 +1,1 @@
-"""answering."""
+"""Answers queries from measurements."""

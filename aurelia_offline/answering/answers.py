@@ -1,4 +1,4 @@
-"""From a query and what was measured to the finding that answers it."""
+"""Answers a query from an observation."""
 
 from collections.abc import Callable, Sequence
 
@@ -43,10 +43,10 @@ def find_answer(
     """The finding that answers a query.
 
     Args:
-        query: what is asked.
-        seen: what was measured in the clip (with its own sound, or the one track that replaces it).
-        tracks: for candidates, each one's letter with the clip observed together with it.
-        pieces: the looks that `seen` was merged from.
+        query: the query.
+        seen: the observation of the clip, with its own sound or the one track that replaces it.
+        tracks: for candidate tracks, each letter with the observation of the clip and that track.
+        pieces: the looks that were merged into `seen`.
     """
     if query.ask == "unknowable":
         return unknown_finding(query.reason)
@@ -61,7 +61,9 @@ def find_answer(
 
 
 def final_answer(found: Finding, choices: list[str]) -> str:
-    """The final answer: one of the choices in its exact text, or "unknown"; without choices the finding in words."""
+    """The final answer: the exact text of a choice, or "unknown"; without choices, the finding in words."""
     if not choices:
         return found.text
-    return choose_answer(list(found.values), choices) if found.values else UNKNOWN
+    if found.values:
+        return choose_answer(list(found.values), choices)
+    return UNKNOWN

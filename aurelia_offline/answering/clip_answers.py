@@ -1,4 +1,4 @@
-"""Answers about the clip as a whole: beat, sync, silence, sound at all, background, stillness, order, rise and fall."""
+"""Answers about the clip as a whole: beat, sync, silence, sound track, background, stillness, order, trends."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -40,13 +40,15 @@ def answer_tempo(query: Query, seen: Observation) -> Finding:
 def answer_steady(query: Query, seen: Observation) -> Finding:
     """Whether there is a steady beat."""
     regular = seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO
-    strength = f"regularity {seen.tempo.strength:.2f} of 1" if seen.tempo else "the onsets do not repeat regularly"
+    strength = "the onsets do not repeat regularly"
+    if seen.tempo:
+        strength = f"regularity {seen.tempo.strength:.2f} of 1"
     return yes_no_finding(regular != query.negated, strength, "audio")
 
 
 def answer_sync(query: Query, seen: Observation) -> Finding:
-    """Whether motion and sound start together; `query.value` 0 asks for the opposite."""
-    meeting = seen.coincidence
+    """Whether motion and sound start together; with `query.value` 0 the question asks for the opposite."""
+    meeting = seen.sync
     if meeting is None:
         return unknown_finding("sound and motion have no onsets that could be compared")
     if is_continuous("sound", seen) or is_continuous("motion", seen):
@@ -56,37 +58,45 @@ def answer_sync(query: Query, seen: Observation) -> Finding:
     cue = f"onsets of motion lie {meeting.lag:+.2f} s from those of sound, agreement {meeting.strength:.2f} of 1"
     if query.yes_no:
         return yes_no_finding(answer, cue, "both")
-    word = "in sync" if together else "out of sync"
-    values = (Value("sync", "yes" if together else "no"), Value("bool", together))
-    return Finding(values, word, cue, "both")
+    if together:
+        return Finding((Value("sync", "yes"), Value("bool", True)), "in sync", cue, "both")
+    return Finding((Value("sync", "no"), Value("bool", False)), "out of sync", cue, "both")
 
 
 def answer_lag(query: Query, seen: Observation) -> Finding:
-    """How far motion and sound lie apart, seconds."""
+    """The time between motion and sound, in seconds."""
     del query
-    meeting = seen.coincidence
+    meeting = seen.sync
     if meeting is None or meeting.strength < _IN_STEP_STRENGTH:
         return unknown_finding("sound and motion have no common rhythm that a lag could be measured by")
-    later = "motion after sound" if meeting.lag >= 0 else "sound after motion"
+    later = "sound after motion"
+    if meeting.lag >= 0:
+        later = "motion after sound"
     return Finding((Value("seconds", abs(meeting.lag)),), f"{abs(meeting.lag):.2f} s ({later})", later, "both")
 
 
 def answer_silent(query: Query, seen: Observation) -> Finding:
-    """Whether nothing at all is heard."""
+    """Whether the clip is silent."""
     quiet = not seen.has_audio or not seen.sounds and _silent_share(seen) > _NEARLY_ALL
-    cue = "the clip has no sound track" if not seen.has_audio else f"{len(seen.sounds)} sounds were heard"
+    cue = "the clip has no sound track"
+    if seen.has_audio:
+        cue = f"{len(seen.sounds)} sounds were heard"
     return yes_no_finding(quiet != query.negated, cue, "audio")
 
 
 def _silent_share(seen: Observation) -> float:
-    heard = sum(end - start for start, end in seen.heard)
-    return sum(end - start for start, end in seen.silences) / heard if heard else 1.0
+    heard = sum(end - start for start, end in seen.audio_spans)
+    if heard:
+        return sum(end - start for start, end in seen.silences) / heard
+    return 1.0
 
 
 def answer_has_audio(query: Query, seen: Observation) -> Finding:
-    """Whether the clip has a sound track, or with "sound" whether anything is heard on it."""
+    """Whether the clip has a sound track, or, for the word "sound", whether the track contains sound."""
     if query.pick.words == "track" or not seen.has_audio:
-        cue = "the clip has a sound track" if seen.has_audio else "the clip has no sound track"
+        cue = "the clip has no sound track"
+        if seen.has_audio:
+            cue = "the clip has a sound track"
         return yes_no_finding(seen.has_audio != query.negated, cue, "audio")
     there = bool(seen.sounds) or _silent_share(seen) < _NEARLY_ALL
     return yes_no_finding(there != query.negated, f"{len(seen.sounds)} sounds were heard", "audio")
@@ -102,13 +112,13 @@ def answer_duration(query: Query, seen: Observation) -> Finding:
 
 
 def answer_background(query: Query, seen: Observation, pieces: Sequence[Observation] = ()) -> Finding:
-    """The colour of the background; before or after a cut by a look that lies wholly on that side of it."""
+    """The colour of the background; before or after a cut, from a look entirely on that side of the cut."""
     asked, inside = query.pick, seen
     if asked.relation and seen.cuts:
         span = _background_span(query, seen)
         if span is None:
             return unknown_finding("the moment that the question names was not found", "visual")
-        fitting = [piece for piece in pieces if piece.seen and _lies_within(piece, span)]
+        fitting = [piece for piece in pieces if piece.video_spans and _lies_within(piece, span)]
         if not fitting:
             return unknown_finding(
                 f"no look lay wholly between {seconds_text(span[0])} and {seconds_text(span[1])}", "visual"
@@ -127,7 +137,7 @@ def answer_background(query: Query, seen: Observation, pieces: Sequence[Observat
 
 
 def background_colours(seen: Observation) -> list[str]:
-    """The background's colours: one that covers much of the picture and more than any other; with cuts perhaps two."""
+    """The colours of the background: the one that covers most of the picture; with cuts, possibly several."""
     ground = next((colour for colour in seen.colours if colour.background), None)
     if ground is None or ground.share < _MIN_BACKGROUND_SHARE:
         return []
@@ -135,12 +145,14 @@ def background_colours(seen: Observation) -> list[str]:
         c.name for c in seen.colours if c is not ground and c.share >= min(_MIN_BACKGROUND_SHARE, 0.6 * ground.share)
     ]
     if not seen.cuts:
-        return [ground.name] if all(c.share <= ground.share for c in seen.colours) else []
+        if all(c.share <= ground.share for c in seen.colours):
+            return [ground.name]
+        return []
     return [ground.name, *wide]
 
 
 def _background_span(query: Query, seen: Observation) -> tuple[float, float] | None:
-    """The stretch in which the background is asked for, up to the cuts around it."""
+    """The time span of the question about the background, up to the cuts around it."""
     pick = query.pick
     if pick.other is not None:
         chosen = select_events(pick.other, seen).events
@@ -148,7 +160,9 @@ def _background_span(query: Query, seen: Observation) -> tuple[float, float] | N
             return None
         low, high = chosen[0].start, chosen[0].end
     elif pick.span is not None:
-        scale = seen.duration if pick.half else 1.0
+        scale = 1.0
+        if pick.half:
+            scale = seen.duration
         low, high = pick.span[0] * scale, pick.span[1] * scale
     else:
         return None
@@ -156,24 +170,30 @@ def _background_span(query: Query, seen: Observation) -> tuple[float, float] | N
         low, high = 0.0, low
     elif pick.relation in {"after", "right_after"}:
         low, high = high, seen.duration
-    middle = high - 0.01 if pick.relation == "right_before" else low + 0.01
+    middle = low + 0.01
+    if pick.relation == "right_before":
+        middle = high - 0.01
     edges = [0.0, *seen.cuts, seen.duration]
     around = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a <= middle <= b]
-    return around[0] if around else None
+    if around:
+        return around[0]
+    return None
 
 
 def _lies_within(piece: Observation, span: tuple[float, float]) -> bool:
-    return all(span[0] - 0.1 <= start and end <= span[1] + 0.1 for start, end in piece.seen)
+    return all(span[0] - 0.1 <= start and end <= span[1] + 0.1 for start, end in piece.video_spans)
 
 
 def answer_still(query: Query, seen: Observation) -> Finding:
-    """Which colour, or which side, never moves."""
+    """The colour, or the side, that never moves."""
     moving = {motion.colour for motion in seen.motions}
     cue = join_words([motion_words(motion) for motion in seen.motions[:8]]) or "nothing moves"
     if query.prop == "place":
         sides = {describe_position(motion.x, 0.5) for motion in seen.motions}
         rest = [side for side in ("left", "right") if side not in sides]
-        return _left_over("place", rest, cue) if seen.motions else unknown_finding("nothing moves at all", "visual")
+        if seen.motions:
+            return _left_over("place", rest, cue)
+        return unknown_finding("nothing moves at all", "visual")
     shown = [c.name for c in seen.colours if not c.background and c.name not in moving]
     return _left_over("colour", shown, cue)
 
@@ -181,7 +201,9 @@ def answer_still(query: Query, seen: Observation) -> Finding:
 def _left_over(kind: str, names: list[str], cue: str) -> Finding:
     if not names:
         return unknown_finding(f"nothing was seen that stays still; {cue}", "visual")
-    values = (Value(kind, names[0]),) if len(names) == 1 else ()
+    values: tuple[Value, ...] = ()
+    if len(names) == 1:
+        values = (Value(kind, names[0]),)
     return Finding(values, join_words(names), f"what moves: {cue}", "visual")
 
 
@@ -192,20 +214,24 @@ def answer_trend(query: Query, seen: Observation) -> Finding:
     if prop == "tempo":
         return _answer_pace(query, wanted, seen)
     sounds = [e.source for e in select_events(query.pick, seen).events if isinstance(e.source, DetectedSound)]
-    measured = [(s.start, s.level if prop == "level" else s.pitch) for s in sounds]
-    series = [value for _, value in measured if value is not None]
+    series = [sound.pitch for sound in sounds if sound.pitch is not None]
+    unit, rising, falling = "Hz", "higher (it rises)", "lower (it falls)"
+    if prop == "level":
+        series = [sound.level for sound in sounds]
+        unit, rising, falling = "dBFS", "louder", "quieter"
     if len(series) < 2:
         return unknown_finding("fewer than two sounds could be compared", "audio")
-    unit = "dBFS" if prop == "level" else "Hz"
     cue = f"one after the other: {', '.join(f'{value:.0f}' for value in series)} {unit}"
     up, down = _keeps_rising(series, prop), _keeps_rising(series[::-1], prop)
     if wanted:
-        return yes_no_finding((up if wanted == "+" else down) != query.negated, cue, "audio")
+        holds = {"+": up, "-": down}[wanted]
+        return yes_no_finding(holds != query.negated, cue, "audio")
     if up == down:
         words = ("same", "neither rises nor falls throughout")
         return Finding((Value("phrase", words[0]), Value("phrase", "neither")), words[1], cue, "audio")
-    rising, falling = ("louder", "quieter") if prop == "level" else ("higher (it rises)", "lower (it falls)")
-    return Finding((Value("trendword", "+" if up else "-"),), rising if up else falling, cue, "audio")
+    if up:
+        return Finding((Value("trendword", "+"),), rising, cue, "audio")
+    return Finding((Value("trendword", "-"),), falling, cue, "audio")
 
 
 def _answer_pace(query: Query, wanted: str, seen: Observation) -> Finding:
@@ -217,35 +243,48 @@ def _answer_pace(query: Query, wanted: str, seen: Observation) -> Finding:
     third = max(1, len(gaps) // 3)
     early, late = sum(gaps[:third]) / third, sum(gaps[-third:]) / third
     cue = f"onsets {early:.2f} s apart at first, {late:.2f} s at last"
-    sign = "+" if late < 0.85 * early else "-" if late > 1.18 * early else ""
+    if late < 0.85 * early:
+        sign = "+"
+    elif late > 1.18 * early:
+        sign = "-"
+    else:
+        sign = ""
     if wanted:
         return yes_no_finding((sign == wanted) != query.negated, cue, "audio")
     if not sign:
         return Finding((Value("phrase", "same"),), "neither faster nor slower", cue, "audio")
-    return Finding((Value("comp", f"tempo{sign}"),), "faster" if sign == "+" else "slower", cue, "audio")
+    word = {"+": "faster", "-": "slower"}[sign]
+    return Finding((Value("comp", f"tempo{sign}"),), word, cue, "audio")
 
 
 def _keeps_rising(series: list[float], prop: str) -> bool:
-    room = 1.0 if prop == "level" else 0.02 * max(series)
+    room = 1.0
+    if prop != "level":
+        room = 0.02 * max(series)
     steps = [later - earlier for earlier, later in zip(series, series[1:], strict=False)]
     return all(step > -room for step in steps) and series[-1] - series[0] > room
 
 
 def answer_order(query: Query, seen: Observation) -> Finding:
-    """Before or after: how two events follow each other."""
+    """Whether one event comes before or after another."""
     first, second = select_events(query.pick, seen), select_events(query.other or query.pick, seen)
     if not first.events or not second.events:
         return unknown_finding(first.problem or second.problem or "one of the two was not found")
     a, b = first.events[0], second.events[0]
-    word = "at the same time" if abs(a.start - b.start) < 0.1 else "before" if a.start < b.start else "after"
+    if abs(a.start - b.start) < 0.1:
+        word = "at the same time"
+    elif a.start < b.start:
+        word = "before"
+    else:
+        word = "after"
     relation = {"before": "before", "after": "after"}.get(word, "during")
     cue = f"the one starts at {seconds_text(a.start)}, the other at {seconds_text(b.start)}"
     return Finding((Value("rel", relation), Value("phrase", word)), word, cue, "both")
 
 
 def choose_track(found: list[tuple[str, Observation]]) -> Finding:
-    """Which candidate audio fits the motion (DM-Match): the letter of the one whose times clearly fit best."""
-    scored = [(letter, _track_fit(seen), seen.coincidence) for letter, seen in found]
+    """The candidate track that fits the motion (DM-Match): the letter of the track whose times fit clearly best."""
+    scored = [(letter, _track_fit(seen), seen.sync) for letter, seen in found]
     ranked = sorted(scored, key=lambda each: each[1], reverse=True)
     cue = "; ".join(
         f"audio {letter}: fit {fit:.2f}" + (f", onsets {meeting.lag:+.2f} s apart" if meeting else ", no common onsets")
@@ -261,8 +300,12 @@ def choose_track(found: list[tuple[str, Observation]]) -> Finding:
 
 
 def _track_fit(seen: Observation) -> float:
-    """How well sound and motion go together, 0..1: by their onsets, and by the time that they share."""
-    meeting = seen.coincidence
-    near = max(0.2, 0.6 * seen.frame_gap) if isfinite(seen.frame_gap) else 0.2
-    onsets = meeting.strength if meeting is not None and abs(meeting.lag) <= near else 0.0
+    """How well sound and motion fit, 0..1, by their onsets and their overlap."""
+    meeting = seen.sync
+    near = 0.2
+    if isfinite(seen.frame_gap):
+        near = max(0.2, 0.6 * seen.frame_gap)
+    onsets = 0.0
+    if meeting is not None and abs(meeting.lag) <= near:
+        onsets = meeting.strength
     return (onsets + activity_overlap(seen.motions, seen.sounds)) / 2

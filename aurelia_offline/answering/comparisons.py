@@ -30,7 +30,9 @@ _ASK_OF_PROPERTY: dict[str, Ask] = {"length": "length", "pitch": "pitch", "level
 
 def _modality(query: Query) -> Modality:
     one_sense = domain_modality(query.pick.domain)
-    return one_sense if query.other is None or domain_modality(query.other.domain) == one_sense else "both"
+    if query.other is None or domain_modality(query.other.domain) == one_sense:
+        return one_sense
+    return "both"
 
 
 def _first_event(pick: Pick, seen: Observation) -> tuple[MeasuredEvent | None, str]:
@@ -41,7 +43,7 @@ def _first_event(pick: Pick, seen: Observation) -> tuple[MeasuredEvent | None, s
 
 
 def _pick_property(pick: Pick, prop: str, seen: Observation) -> float | None:
-    """A property of a description: of its one event; for several the number of them, the loudest, or the mean."""
+    """A property of the described events: their number, the earliest start, or the mean of another property."""
     found = select_events(pick, seen).events
     if prop == "count":
         return float(len(found))
@@ -88,25 +90,29 @@ def answer_choose(query: Query, seen: Observation) -> Finding:
     cue = "; ".join(event_words(event, seen) for event, _ in firsts if event is not None)
     if is_tied(a, b, prop) or a == b:
         return unknown_finding(f"{cue}: the difference is too small to measure", _modality(query))
-    winner = parties[0] if (a > b) == up else parties[1]
+    winner = parties[1]
+    if (a > b) == up:
+        winner = parties[0]
     event = select_events(winner, seen).events[0]
     return Finding(tuple(_winner_values(winner, event, seen)), pick_text(winner), cue, _modality(query))
 
 
 def _winner_values(pick: Pick, event: MeasuredEvent, seen: Observation) -> list[Value]:
-    """The readings of the winner of a comparison: as the question named it first."""
+    """The values that name the winner of a comparison; the question's own words come first."""
     values = []
     if pick.nth is not None:
         values.append(Value("ordinal", pick.nth))
-    for kind, said in (("voice", pick.voice), ("colour", pick.colour), ("place", pick.place)):
-        if said is not None:
-            values.append(Value(kind, said))
+    for kind, named in (("voice", pick.voice), ("colour", pick.colour), ("place", pick.place)):
+        if named is not None:
+            values.append(Value(kind, named))
     order = position_value(event, list_events(pick.domain, seen))
-    return [*values, *([order] if order else [])]
+    if order is not None:
+        values.append(order)
+    return values
 
 
 def answer_same(query: Query, seen: Observation) -> Finding:
-    """Whether two descriptions mean one event, or two events share a property."""
+    """Whether two descriptions mean the same event, or two events have an equal property."""
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(query.other or Pick(), seen)
     if first is None or second is None:
@@ -127,7 +133,9 @@ def _is_equal(first: MeasuredEvent, second: MeasuredEvent, prop: str) -> bool | 
         return first == second
     if prop in {"level", "pitch", "length"}:
         a, b = event_property(first, prop), event_property(second, prop)
-        return None if a is None or b is None else is_tied(a, b, prop)
+        if a is None or b is None:
+            return None
+        return is_tied(a, b, prop)
     if isinstance(first.source, DetectedSound) and isinstance(second.source, DetectedSound):
         return sound_name(first.source) == sound_name(second.source)
     if isinstance(first.source, Motion) and isinstance(second.source, Motion):
@@ -144,14 +152,20 @@ def answer_bound(query: Query, seen: Observation) -> Finding:
         number: float | None = seen.duration
         found = Finding((), "", f"the clip lasts {seen.duration:.1f} s")
     elif prop == "tempo":
-        number = seen.tempo.bpm if seen.tempo else None
+        number = None
+        if seen.tempo:
+            number = seen.tempo.bpm
         found = Finding((), "", f"the beat is about {number:.0f} a minute" if number else "no steady beat", "audio")
     elif prop == "count":
         found = answer_count(query, seen)
-        number = float(found.values[0].data) if found.values else None
+        number = None
+        if found.values:
+            number = float(found.values[0].data)
     else:
         found = answer_property(replace(query, ask=_ASK_OF_PROPERTY[prop]), seen)
-        number = float(found.values[0].data) if found.values else None
+        number = None
+        if found.values:
+            number = float(found.values[0].data)
     if number is None:
         return unknown_finding(found.cue, found.modality)
     room = {"count": 0.0, "tempo": 4.0, "pitch": 0.03 * limit, "level": 1.0}.get(prop, 0.15)
@@ -165,13 +179,15 @@ def answer_bound(query: Query, seen: Observation) -> Finding:
 
 
 def answer_gap(query: Query, seen: Observation) -> Finding:
-    """The seconds between two events: from start to start, or for a pause from the end of the one to the other."""
+    """The seconds between two events: from start to start, or, for a pause, from the end of the first to the second."""
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(query.other or Pick(), seen)
     if first is None or second is None:
         return unknown_finding(missing or absent, _modality(query))
     early, late = sorted((first, second), key=lambda event: event.start)
-    between = late.start - (early.end if query.prop == "end" else early.start)
+    between = late.start - early.start
+    if query.prop == "end":
+        between = late.start - early.end
     cue = f"{event_words(early, seen)}; {event_words(late, seen)}"
     text = f"{max(0.0, between):.1f} s"
     return Finding((Value("seconds", max(0.0, between)),), text, cue, _modality(query))
@@ -192,7 +208,9 @@ def answer_sequence(query: Query, seen: Observation) -> Finding:
 def _event_name(event: MeasuredEvent) -> str | None:
     if isinstance(event.source, DetectedSound):
         return sound_name(event.source)
-    return event.source.colour if isinstance(event.source, Motion) else None
+    if isinstance(event.source, Motion):
+        return event.source.colour
+    return None
 
 
 _COMPARATIVES = {
@@ -206,7 +224,7 @@ _COMPARATIVES = {
 
 
 def answer_relative(query: Query, seen: Observation) -> Finding:
-    """How the first stands to the second in a property: "louder", "quieter"; unknown when they are equal."""
+    """How the first compares with the second in a property: "louder", "quieter"; unknown if they are equal."""
     prop, other = query.prop or "level", query.other or Pick()
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(other, seen)
@@ -216,7 +234,8 @@ def answer_relative(query: Query, seen: Observation) -> Finding:
     cue = f"{event_words(first, seen)}; {event_words(second, seen)}"
     if prop not in _COMPARATIVES or a is None or b is None or a == b or is_tied(a, b, prop):
         return unknown_finding(f"{cue}: no difference that can be measured", _modality(query))
-    more = a > b
-    word = _COMPARATIVES[prop][0 if more else 1]
-    value = Value("comp", f"{prop}{'+' if more else '-'}")
+    more, less = _COMPARATIVES[prop]
+    word, value = less, Value("comp", f"{prop}-")
+    if a > b:
+        word, value = more, Value("comp", f"{prop}+")
     return Finding((value,), word, cue, _modality(query))

@@ -1,4 +1,4 @@
-"""A finding: the answer to a query with the cue that supports it, or why there is none. Data and its wording only."""
+"""A finding: the answer to a query with its cue, or the reason why there is none; and words for measured events."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from aurelia_offline.answering.selection import MeasuredEvent, ordinal_word
 from aurelia_offline.questions.choices import UNKNOWN, Value
 
 WIDE_EXTENT = 0.3
-"""From this share of the picture on, motion has no place in it."""
+"""Share of the picture from which a motion has no single place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What measuring found.
+    """The answer to a query.
 
     Attributes:
-        values: the readings of the answer, the most telling first; none when it is unknown.
-        text: the answer in plain words, "unknown" when there is none.
+        values: the values of the answer, the most specific first; empty if it is unknown.
+        text: the answer in words, or "unknown".
         cue: the times and numbers that support it, or why it is unknown.
-        modality: which sense the cue comes from.
+        modality: the sense of the cue.
     """
 
     values: tuple[Value, ...]
@@ -29,23 +29,27 @@ class Finding:
 
 
 def unknown_finding(cue: str, modality: Modality = "both") -> Finding:
-    """No answer, and why."""
+    """A finding without an answer, and the reason."""
     return Finding((), UNKNOWN, cue, modality)
 
 
 def yes_no_finding(answer: bool, cue: str, modality: Modality) -> Finding:
-    """Yes or no."""
+    """A finding that is yes or no."""
     return Finding((Value("bool", answer),), "yes" if answer else "no", cue, modality)
 
 
 def seconds_text(time: float) -> str:
-    """A time for people."""
+    """A time in words: "1.5 s"."""
     return f"{time:.1f} s"
 
 
 def join_words(parts: list[str]) -> str:
-    """A list for people: "a, b and c"."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+    """A list in words: "a, b and c"."""
+    if len(parts) == 1:
+        return parts[0]
+    if parts:
+        return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return ""
 
 
 def with_article(phrase: str) -> str:
@@ -54,30 +58,37 @@ def with_article(phrase: str) -> str:
 
 
 def loudness_word(level: float, levels: list[float]) -> str:
-    """Loud or soft among the sounds of a clip, "" when there is nothing to compare with or little difference."""
+    """Loud or soft among the sounds of a clip; "" with only one sound or little difference."""
     if len(levels) < 2 or max(levels) - min(levels) < 3.0:
         return ""
     middle = (max(levels) + min(levels)) / 2
-    return "loud" if level >= middle else "soft"
+    if level >= middle:
+        return "loud"
+    return "soft"
 
 
 def sound_name(sound: DetectedSound) -> str:
-    """What a sound may be called: its voice, or what is sure of one that a listener would not call by it."""
-    if sound.kind is not None:
-        return sound.kind
-    low = "low " if sound.low else ""
-    return f"short {low}sound" if sound.voice == "click" else f"{low}sound of unclear pitch"
+    """The name of a sound: its kind, or a description if a listener would not use the kind's name."""
+    if sound.perceived_class is not None:
+        return sound.perceived_class
+    low = ""
+    if sound.is_low:
+        low = "low "
+    if sound.sound_class == "click":
+        return f"short {low}sound"
+    return f"{low}sound of unclear pitch"
 
 
 def sound_words(sound: DetectedSound, levels: list[float]) -> str:
     """A sound in words: "a loud tone of about 440 Hz from 1.0 s to 1.6 s"."""
     kind = " ".join(part for part in (loudness_word(sound.level, levels), sound_name(sound)) if part)
-    pitch = f" of about {sound.pitch:.0f} Hz" if sound.pitch is not None else ""
-    when = (
-        f"at {seconds_text(sound.start)}"
-        if sound.voice == "click"
-        else f"from {seconds_text(sound.start)} to {seconds_text(sound.end)}"
-    )
+    pitch = ""
+    if sound.pitch is not None:
+        pitch = f" of about {sound.pitch:.0f} Hz"
+    if sound.sound_class == "click":
+        when = f"at {seconds_text(sound.start)}"
+    else:
+        when = f"from {seconds_text(sound.start)} to {seconds_text(sound.end)}"
     return f"{with_article(kind)}{pitch} {when}"
 
 
@@ -86,7 +97,9 @@ def motion_words(motion: Motion) -> str:
     when = f"from {seconds_text(motion.start)} to {seconds_text(motion.end)}"
     if motion.extent >= WIDE_EXTENT:
         return f"a large part of the picture moves {when}"
-    what = with_article(f"{motion.colour} shape") if motion.colour else "something"
+    what = "something"
+    if motion.colour:
+        what = with_article(f"{motion.colour} shape")
     return f"{what} moves at the {describe_position(motion.x, motion.y, motion.extent)} {when}"
 
 
@@ -102,17 +115,23 @@ def event_words(event: MeasuredEvent, seen: Observation) -> str:
 
 
 def domain_modality(domain: str) -> Modality:
-    """The sense that tells of a kind of event."""
+    """The sense that observes a kind of event."""
     if domain in {"sound", "silence"}:
         return "audio"
-    return "both" if domain in {"any", "track"} else "visual"
+    if domain in {"any", "track"}:
+        return "both"
+    return "visual"
 
 
 def position_value(event: MeasuredEvent, among: tuple[MeasuredEvent, ...]) -> Value | None:
-    """The event's position among its kind, or None when it is not among them."""
-    return Value("ordinal", among.index(event) + 1) if event in among else None
+    """The event's position among these events, or None if it is not one of them."""
+    if event in among:
+        return Value("ordinal", among.index(event) + 1)
+    return None
 
 
 def position_words(event: MeasuredEvent, among: tuple[MeasuredEvent, ...]) -> str:
     """The position in words ("the second of 3")."""
-    return f"the {ordinal_word(among.index(event) + 1)} of {len(among)}" if event in among and len(among) > 1 else ""
+    if event in among and len(among) > 1:
+        return f"the {ordinal_word(among.index(event) + 1)} of {len(among)}"
+    return ""

@@ -1,6 +1,5 @@
-"""Reads the asked property off the picked events: how many, which, when, where, how long, how loud, what colour."""
+"""Reads a property of the selected events: how many, which, when, where, how long, how loud, what colour."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
@@ -30,29 +29,31 @@ from aurelia_offline.questions.query import Pick, Query
 
 
 def find_obstacle(query: Query, seen: Observation) -> str:
-    """Why the looks cannot tell anything of this kind, or ""."""
+    """Why the looks cannot answer a query of this kind, or ""."""
     domain = query.pick.domain
     if domain in {"sound"} and not seen.has_audio:
         return "the clip has no sound track"
-    if domain in {"sound", "silence"} and seen.has_audio and not seen.heard:
+    if domain in {"sound", "silence"} and seen.has_audio and not seen.audio_spans:
         return "nothing was listened to"
-    if domain in {"motion", "cut", "flash", "background"} and not seen.seen:
+    if domain in {"motion", "cut", "flash", "background"} and not seen.video_spans:
         return "no frame was looked at"
     return ""
 
 
 def limits_text(domain: str, seen: Observation) -> str:
-    """How finely the looks saw and heard, where that matters for what was not found."""
+    """The limits of the looks that matter for events that were not found, or ""."""
     notes = []
-    if domain in {"sound", "any"} and seen.has_audio and 0 < seen.rate < 8000:
-        notes.append(f"nothing above {seen.rate // 2} Hz could be heard")
+    if domain in {"sound", "any"} and seen.has_audio and 0 < seen.sample_rate < 8000:
+        notes.append(f"nothing above {seen.sample_rate // 2} Hz could be heard")
     if domain in {"motion", "cut", "flash", "any"} and seen.frame_gap > 0.25:
         notes.append(f"the frames lie up to {seen.frame_gap:.1f} s apart")
-    return f" ({'; '.join(notes)})" if notes else ""
+    if notes:
+        return f" ({'; '.join(notes)})"
+    return ""
 
 
 def _nothing_found(query: Query, seen: Observation) -> Finding:
-    """Says that nothing fits: an answer to "what moves during ..."; unknown where one event is presupposed."""
+    """The finding if nothing fits: "nothing" for "what moves during ...", unknown if the question assumes an event."""
     pick = query.pick
     if query.ask in {"which", "colour", "voice"} and not pick.singles_out and pick.relation:
         cue = f"nothing of the kind was found at that time{limits_text(pick.domain, seen)}"
@@ -78,7 +79,9 @@ def answer_count(query: Query, seen: Observation) -> Finding:
             "sound goes on without a pause; what single sounds it consists of cannot be counted", "audio"
         )
     found = chosen.events
-    number = _count_different(found) if pick.distinct else len(found)
+    number = len(found)
+    if pick.distinct:
+        number = _count_different(found)
     listed = join_words([event_words(event, seen) for event in found[:12]]) or f"{pick_text(pick)} was not found"
     cue = f"{listed}{limits_text(pick.domain, seen)}"
     return Finding((Value("number", number),), str(number), cue, domain_modality(pick.domain))
@@ -89,12 +92,9 @@ def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
     for event in found:
         source = event.source
         if isinstance(source, Motion):
-            key: tuple[object, ...] = (
-                source.colour,
-                describe_position(source.x, source.y) if source.colour is None else "",
-            )
+            key: tuple[object, ...] = (source.colour or describe_position(source.x, source.y),)
         elif isinstance(source, DetectedSound):
-            key = (source.voice, round(source.pitch / 12) if source.pitch else None)
+            key = (source.sound_class, round(source.pitch / 12) if source.pitch else None)
         else:
             key = (event.start,)
         if key not in kinds:
@@ -103,36 +103,53 @@ def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
 
 
 def _event_values(event: MeasuredEvent, ask: str, seen: Observation) -> list[Value]:
-    """The asked property of one event; for "which" every telling property."""
+    """The values of the property of one event; for "which", of all properties."""
     source = event.source
-    readers: dict[str, Callable[[], Value | None]] = {
-        "when": lambda: Value("seconds", event.start),
-        "end": lambda: Value("seconds", event.end),
-        "length": lambda: Value("seconds", event.end - event.start),
-        "level": lambda: Value("level", source.level) if isinstance(source, DetectedSound) else None,
-        "pitch": lambda: Value("hertz", source.pitch) if isinstance(source, DetectedSound) and source.pitch else None,
-        "voice": lambda: _voice_value(source) if isinstance(source, DetectedSound) else None,
-        "colour": lambda: Value("colour", source.colour) if isinstance(source, Motion) and source.colour else None,
-        "place": lambda: _place_value(source) if isinstance(source, Motion) else None,
-    }
+    known = _known_values(event)
     if ask != "which":
-        value = readers[ask]() if ask in readers else None
-        return [value] if value is not None else []
+        return [known[ask]] if ask in known else []
     if isinstance(source, DetectedSound) and is_continuous("sound", seen):
-        return [v for v in (readers[name]() for name in ("voice", "pitch", "when")) if v is not None]
-    order = position_value(event, list_events("sound" if isinstance(source, DetectedSound) else "motion", seen))
-    wanted = ("voice", "colour", "place", "pitch", "when")
-    return [v for v in (*(readers[name]() for name in wanted), order) if v is not None]
+        return [known[name] for name in ("voice", "pitch", "when") if name in known]
+    values = [known[name] for name in ("voice", "colour", "place", "pitch", "when") if name in known]
+    order = position_value(event, _same_kind(event, seen))
+    if order is not None:
+        values.append(order)
+    return values
+
+
+def _known_values(event: MeasuredEvent) -> dict[str, Value]:
+    """The values of an event by property, without those that it does not have."""
+    values = {
+        "when": Value("seconds", event.start),
+        "end": Value("seconds", event.end),
+        "length": Value("seconds", event.end - event.start),
+    }
+    source = event.source
+    if isinstance(source, DetectedSound):
+        values["level"] = Value("level", source.level)
+        values["voice"] = _voice_value(source)
+        if source.pitch:
+            values["pitch"] = Value("hertz", source.pitch)
+    if isinstance(source, Motion):
+        if source.colour:
+            values["colour"] = Value("colour", source.colour)
+        if source.extent < WIDE_EXTENT:
+            values["place"] = Value("place", describe_position(source.x, source.y, source.extent))
+    return values
+
+
+def _same_kind(event: MeasuredEvent, seen: Observation) -> tuple[MeasuredEvent, ...]:
+    """All sounds if the event is a sound, else all motions."""
+    if isinstance(event.source, DetectedSound):
+        return list_events("sound", seen)
+    return list_events("motion", seen)
 
 
 def _voice_value(sound: DetectedSound) -> Value:
-    """The kind of a sound; of one that is no plain tone, noise or click only the words for it."""
-    return Value("voice", sound.kind) if sound.kind else Value("phrase", sound_name(sound))
-
-
-def _place_value(motion: Motion) -> Value | None:
-    """The place of a motion; none when it takes up much of the picture."""
-    return Value("place", describe_position(motion.x, motion.y, motion.extent)) if motion.extent < WIDE_EXTENT else None
+    """The kind of a sound as a value; without a clear kind, its name as a phrase."""
+    if sound.perceived_class:
+        return Value("voice", sound.perceived_class)
+    return Value("phrase", sound_name(sound))
 
 
 def _value_text(value: Value) -> str:
@@ -149,15 +166,15 @@ def _value_text(value: Value) -> str:
 
 def _free_text(event: MeasuredEvent, ask: str, values: list[Value], seen: Observation) -> str:
     if ask == "which":
-        among = list_events("sound" if isinstance(event.source, DetectedSound) else "motion", seen)
-        uncounted = isinstance(event.source, DetectedSound) and is_continuous("sound", seen)
-        which = "" if uncounted else position_words(event, among)
-        return event_words(event, seen) + (f", {which}" if which else "")
+        words = [event_words(event, seen)]
+        if not (isinstance(event.source, DetectedSound) and is_continuous("sound", seen)):
+            words.append(position_words(event, _same_kind(event, seen)))
+        return ", ".join(word for word in words if word)
     return _value_text(values[0])
 
 
 def answer_property(query: Query, seen: Observation) -> Finding:
-    """A property of the event that the description means; of several, only what they all share or all of theirs."""
+    """A property of the described event; for several events, the values that they share and all texts."""
     pick = query.pick
     chosen = select_events(pick, seen)
     if chosen.problem:
@@ -178,24 +195,22 @@ def answer_property(query: Query, seen: Observation) -> Finding:
     found = _pick_clearest(chosen.events, query, seen)
     read = [(event, _event_values(event, query.ask, seen)) for event in found]
     cue = join_words([event_words(event, seen) for event in found[:8]]) + limits_text(pick.domain, seen)
-    told = [(event, values) for event, values in read if values]
-    if not told:
+    readings = [(event, values) for event, values in read if values]
+    if not readings:
         return unknown_finding(
             f"{cue}: it has no {_PROPERTY_WORDS.get(query.ask, query.ask)} that can be measured",
             domain_modality(pick.domain),
         )
-    texts = list(dict.fromkeys(_free_text(event, query.ask, values, seen) for event, values in told))
-    shared = tuple(value for value in told[0][1] if all(_holds_value(value, values) for _, values in told))
-    modality = (
-        "both"
-        if pick.other is not None and domain_modality(pick.other.domain) != domain_modality(pick.domain)
-        else domain_modality(pick.domain)
-    )
+    texts = list(dict.fromkeys(_free_text(event, query.ask, values, seen) for event, values in readings))
+    shared = tuple(value for value in readings[0][1] if all(_holds_value(value, values) for _, values in readings))
+    modality = domain_modality(pick.domain)
+    if pick.other is not None and domain_modality(pick.other.domain) != modality:
+        modality = "both"
     return Finding(shared, join_words(texts), cue, modality)
 
 
 def _lasts_to_the_end(event: MeasuredEvent, seen: Observation) -> bool:
-    """Whether something still moves in the last frames of the clip, so that no end of it was seen."""
+    """Whether an event lasts to the last frames of the clip, so that its end was not seen."""
     return event.end > seen.duration - min(0.5, max(0.1, seen.frame_gap))
 
 
@@ -207,7 +222,7 @@ def _holds_value(value: Value, values: list[Value]) -> bool:
 
 
 def _pick_clearest(found: tuple[MeasuredEvent, ...], query: Query, seen: Observation) -> tuple[MeasuredEvent, ...]:
-    """Of several events the one that is meant, where one clearly is: nearest after, last before, best overlapping."""
+    """The event that is meant among several, if it is clear: nearest after, last before, best overlap."""
     pick = query.pick
     if len(found) < 2 or pick.singles_out or pick.relation is None or pick.other is None:
         return found
@@ -224,7 +239,9 @@ def _pick_clearest(found: tuple[MeasuredEvent, ...], query: Query, seen: Observa
     clear = _time_distance(ranked[1], anchors[0]) - _time_distance(ranked[0], anchors[0]) > max(
         0.15, min(0.5, seen.frame_gap / 2)
     )
-    return tuple(ranked[:1]) if clear else found
+    if clear:
+        return tuple(ranked[:1])
+    return found
 
 
 def _time_distance(event: MeasuredEvent, anchor: MeasuredEvent) -> float:
@@ -236,34 +253,35 @@ def answer_exists(query: Query, seen: Observation) -> Finding:
     chosen = select_events(query.pick, seen)
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
-    goes_beyond = () if chosen.events else _find_ongoing(query.pick, seen)
-    chosen = chosen._replace(events=chosen.events or goes_beyond)
-    there = bool(chosen.events) != query.negated
-    cue = join_words([event_words(event, seen) for event in chosen.events[:6]])
+    found = chosen.events or _find_ongoing(query.pick, seen)
+    there = bool(found) != query.negated
+    cue = join_words([event_words(event, seen) for event in found[:6]])
     cue = cue or f"{pick_text(query.pick)} was not found"
     return yes_no_finding(there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain))
 
 
 def _find_ongoing(pick: Pick, seen: Observation) -> tuple[MeasuredEvent, ...]:
-    """What started before a named time and still goes on after it, for "is there any after 3 s"."""
+    """Events that started before a named time and continue after it, for "is there any after 3 s"."""
     if pick.relation not in {"after", "right_after"} or pick.span is None:
         return ()
-    edge = pick.span[1] * (seen.duration if pick.half else 1.0)
+    edge = pick.span[1]
+    if pick.half:
+        edge *= seen.duration
     found = select_events(pick, seen, alone=True).events
     return tuple(event for event in found if event.end > edge + time_slack(event, seen))
 
 
 def answer_check(query: Query, seen: Observation) -> Finding:
-    """Whether an event has the property that is claimed of it."""
+    """Whether an event has the claimed property."""
     prop = query.prop or "voice"
     found = answer_property(replace(query, ask=prop), seen)  # type: ignore[arg-type]
     claimed = getattr(query.other, prop)
     if not found.values:
-        return (
-            found
-            if found.text == "unknown"
-            else unknown_finding(f"several fit and they differ: {found.cue}", found.modality)
-        )
-    said = str(found.values[0].data)
-    true = claimed in said.split() if prop == "place" else claimed == said
+        if found.text == "unknown":
+            return found
+        return unknown_finding(f"several fit and they differ: {found.cue}", found.modality)
+    measured = str(found.values[0].data)
+    true = claimed == measured
+    if prop == "place":
+        true = claimed in measured.split()
     return yes_no_finding(true != query.negated, found.cue, found.modality)

@@ -1,4 +1,4 @@
-"""Finds the measured events that a description means. It compares and filters measurements; it measures nothing."""
+"""Selects the measured events that a description means."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ _SOUND_SLACK_SECONDS = 0.06
 
 
 class MeasuredEvent(NamedTuple):
-    """Something measured, with its stretch of the clip; `source` for sounds and motions."""
+    """A measured event with its start and end in seconds; `source` for sounds and motions."""
 
     start: float
     end: float
@@ -25,14 +25,14 @@ class MeasuredEvent(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The events that a description means, in order of time, and what stood in the way, if anything."""
+    """The described events in order of time, and the problem, if any."""
 
     events: tuple[MeasuredEvent, ...]
     problem: str = ""
 
 
 def list_events(domain: str, seen: Observation) -> tuple[MeasuredEvent, ...]:
-    """All events of a kind in an observation, by their start; `any` is what is heard and what moves."""
+    """All events of a kind in an observation, by start; `any` means sounds and motions."""
     sounds = [MeasuredEvent(sound.start, sound.end, sound) for sound in seen.sounds]
     motions = [MeasuredEvent(motion.start, motion.end, motion) for motion in seen.motions]
     found: list[MeasuredEvent] = {
@@ -47,19 +47,21 @@ def list_events(domain: str, seen: Observation) -> tuple[MeasuredEvent, ...]:
 
 
 def is_continuous(domain: str, seen: Observation) -> bool:
-    """Whether sound (or motion) goes on nearly without a pause, so that single events in it are no safe count.
+    """Whether sound (or motion) continues almost without a pause, so that its events cannot be counted reliably.
 
-    Sound does where a stretch holds neither a sound event nor silence, or where events leave no room for either.
+    Sound is continuous if a part is neither a sound event nor silence, or if the events fill almost all of the time.
     """
     if domain == "motion":
         spans = [(motion.start, motion.end) for motion in seen.motions]
-        return bool(seen.seen) and _covered_seconds(spans) > _MOSTLY * sum(end - start for start, end in seen.seen)
+        return bool(seen.video_spans) and _covered_seconds(spans) > _MOSTLY * sum(
+            end - start for start, end in seen.video_spans
+        )
     sounds = [(sound.start, sound.end) for sound in seen.sounds]
-    return any(_holds_murmur(span, sounds, seen.silences) for span in seen.heard)
+    return any(_holds_murmur(span, sounds, seen.silences) for span in seen.audio_spans)
 
 
 def _holds_murmur(span: _Span, sounds: list[_Span], silences: Sequence[_Span]) -> bool:
-    """Whether one stretch of listening is filled by something that is neither silence nor clear events."""
+    """Whether a listened time span contains something that is neither silence nor clear events."""
     inside = [(max(a, span[0]), min(b, span[1])) for a, b in (*sounds, *silences) if b > span[0] and a < span[1]]
     reached = span[0]
     for start, end in [*sorted(inside), (span[1], span[1])]:
@@ -80,7 +82,7 @@ def _covered_seconds(spans: list[_Span]) -> float:
 
 
 def time_slack(event: MeasuredEvent, seen: Observation) -> float:
-    """How far off an event's times may be, seconds: half a frame gap for what is seen."""
+    """The tolerance of an event's times, in seconds: half a frame gap for visible events."""
     if isinstance(event.source, DetectedSound):
         return _SOUND_SLACK_SECONDS
     return min(0.5, seen.frame_gap / 2) + 0.02
@@ -88,7 +90,9 @@ def time_slack(event: MeasuredEvent, seen: Observation) -> float:
 
 def _matches_pick(event: MeasuredEvent, pick: Pick) -> bool:
     source = event.source
-    if pick.voice is not None and not (isinstance(source, DetectedSound) and source.kind == pick.voice.rstrip("?")):
+    if pick.voice is not None and not (
+        isinstance(source, DetectedSound) and source.perceived_class == pick.voice.rstrip("?")
+    ):
         return False
     if pick.colour is not None and not (isinstance(source, Motion) and source.colour == pick.colour):
         return False
@@ -104,7 +108,7 @@ def _is_at_place(motion: Motion, where: str) -> bool:
 
 
 def event_property(event: MeasuredEvent, prop: str) -> float | None:
-    """A property of an event as a number (dBFS, Hz, seconds, share), or None where it has none."""
+    """A property of an event as a number (dBFS, Hz, seconds, share), or None."""
     source = event.source
     if prop == "start":
         return event.start
@@ -112,11 +116,13 @@ def event_property(event: MeasuredEvent, prop: str) -> float | None:
         return event.end - event.start
     if isinstance(source, DetectedSound):
         return {"level": source.level, "pitch": source.pitch}.get(prop)
-    return source.extent if isinstance(source, Motion) and prop == "extent" else None
+    if isinstance(source, Motion) and prop == "extent":
+        return source.extent
+    return None
 
 
 def is_tied(first: float, second: float, prop: str) -> bool:
-    """Whether two measurements are too close to tell apart."""
+    """Whether two measurements are too close to distinguish."""
     if prop == "pitch":
         low, high = sorted((abs(first), abs(second)))
         return low > 0 and high / low < _PITCH_TIE_RATIO
@@ -124,13 +130,15 @@ def is_tied(first: float, second: float, prop: str) -> bool:
 
 
 def _select_extreme(found: Iterable[MeasuredEvent], rank: str, nth: int = 1) -> Selection:
-    """The event that comes nth when they are put in order of a property; ties are told, not broken."""
+    """The nth event in order of a property; a tie is reported as a problem."""
     prop, up = rank[:-1], rank.endswith("+")
     measured = [(value, event) for event in found if (value := event_property(event, prop)) is not None]
     measured.sort(key=lambda pair: pair[0], reverse=up)
     if not measured:
         return Selection((), f"nothing found has a {_PROPERTY_NAMES.get(prop, prop)} that could be measured")
-    at = nth - 1 if nth > 0 else len(measured) + nth
+    at = len(measured) + nth
+    if nth > 0:
+        at = nth - 1
     if not 0 <= at < len(measured):
         return Selection((), f"only {len(measured)} of them were found")
     neighbours = [measured[i][0] for i in (at - 1, at + 1) if 0 <= i < len(measured)]
@@ -158,10 +166,14 @@ def _overlap(event: MeasuredEvent, start: float, end: float, room: float) -> flo
 
 
 def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:
-    """Those that stand in the described relation to a stretch or to other events."""
+    """The events in the described relation to a time span or to other events."""
     if pick.span is not None:
-        scale = seen.duration if pick.half else 1.0
-        shift = seen.duration if pick.span[0] < 0 else 0.0
+        scale = 1.0
+        if pick.half:
+            scale = seen.duration
+        shift = 0.0
+        if pick.span[0] < 0:
+            shift = seen.duration
         anchors: tuple[MeasuredEvent, ...] = (
             MeasuredEvent(pick.span[0] * scale + shift, pick.span[1] * scale + shift),
         )
@@ -198,11 +210,17 @@ def _select_by_relation(
             for e in found
             if e.start >= first.end - time_slack(e, seen) and e not in anchors and e.start > first.start
         )
-        return later[:1] if relation == "right_after" else later
+        if relation == "right_after":
+            return later[:1]
+        return later
     if relation in {"before", "right_before"}:
-        edge = first.start if point or len(anchors) == 1 else last.start
+        edge = last.start
+        if point or len(anchors) == 1:
+            edge = first.start
         earlier = tuple(e for e in found if e.start < edge - 0.02 and e not in anchors)
-        return earlier[-1:] if relation == "right_before" else earlier
+        if relation == "right_before":
+            return earlier[-1:]
+        return earlier
     if relation == "between" or not found:
         low, high = first.start, first.end
         return tuple(e for e in found if low <= e.start <= high)
@@ -218,10 +236,10 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
 
     Args:
         pick: the description.
-        seen: what was measured.
-        alone: leave its relation aside.
+        seen: the observation of the clip.
+        alone: whether to ignore the relation of the description.
     """
-    if pick.voice == "noise?" and not any(sound.kind == "noise" for sound in seen.sounds):
+    if pick.voice == "noise?" and not any(sound.perceived_class == "noise" for sound in seen.sounds):
         pick = replace(pick, voice=None)
     found = tuple(event for event in list_events(pick.domain, seen) if _matches_pick(event, pick))
     if pick.outline and len({e.source.colour for e in found if isinstance(e.source, Motion)}) > 1:
@@ -232,18 +250,29 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
             return related
         found = related.events
     if pick.rank is not None and found:
-        ranked = (
-            _select_most_active(found, pick.rank)
-            if pick.rank[:-1] == "count"
-            else _select_extreme(found, pick.rank, pick.nth or 1)
-        )
+        ranked = _select_ranked(found, pick.rank, pick.nth or 1)
         if ranked.problem:
             return ranked
         found = ranked.events
     if pick.nth is not None and pick.rank is None:
-        at = pick.nth - 1 if pick.nth > 0 else len(found) + pick.nth
-        found = (found[at],) if 0 <= at < len(found) else ()
+        found = _select_nth(found, pick.nth)
     return Selection(found)
+
+
+def _select_ranked(found: tuple[MeasuredEvent, ...], rank: str, nth: int) -> Selection:
+    if rank[:-1] == "count":
+        return _select_most_active(found, rank)
+    return _select_extreme(found, rank, nth)
+
+
+def _select_nth(found: tuple[MeasuredEvent, ...], nth: int) -> tuple[MeasuredEvent, ...]:
+    """The event at a position, from 1, or from the end if negative; empty if there is none."""
+    at = nth - 1
+    if nth < 0:
+        at = len(found) + nth
+    if not 0 <= at < len(found):
+        return ()
+    return (found[at],)
 
 
 _RANK_WORDS = {

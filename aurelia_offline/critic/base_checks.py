@@ -1,4 +1,4 @@
-"""The critic's desk: the evidence, what has been found so far, and what every check of a claim needs."""
+"""The base class of all checks: the evidence, the results so far, and shared lookups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _NO_SOUNDS: tuple[HeardSound, ...] = ()
 
 @dataclass
 class CheckResults:
-    """What came of checking: the facts, and which sounds and motions the caption has spoken of."""
+    """The results of checking: the facts, and the sounds, motions and topics that the caption mentions."""
 
     facts: list[Fact] = field(default_factory=list)
     sounds: set[int] = field(default_factory=set)
@@ -24,14 +24,14 @@ class CheckResults:
 
 
 class BaseChecks:
-    """Holds one clip's evidence and the ledger of one caption."""
+    """The evidence of one clip and the results for one caption."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
-        self.ledger = CheckResults()
+        self.results = CheckResults()
 
     def track(self, about: Description) -> AudioEvidence | None:
-        """The sound track a description speaks of; None when there is none, or when it cannot be told which."""
+        """The sound track that a description means; None if there is none, or if it is unclear which."""
         if about.track is not None and about.track < len(self.evidence.tracks):
             return self.evidence.tracks[about.track]
         return self.evidence.audio
@@ -39,26 +39,30 @@ class BaseChecks:
     def sounds(self, about: Description) -> tuple[HeardSound, ...]:
         """The sounds of that track."""
         track = self.track(about)
-        return track.sounds if track else _NO_SOUNDS
+        if track:
+            return track.sounds
+        return _NO_SOUNDS
 
     @property
-    def film(self) -> Activity | None:
-        """The stir of the picture, where single moving things in it cannot be told apart; else None."""
-        return self.evidence.video.activity if self.evidence.video.clear < CLEAR_PICTURE else None
+    def textured_activity(self) -> Activity | None:
+        """The activity of a textured picture, in which single moving things cannot be separated; else None."""
+        if self.evidence.video.clearness < CLEAR_PICTURE:
+            return self.evidence.video.activity
+        return None
 
-    def untold(self, about: Description) -> bool:
-        """Whether several tracks are there and the caption does not say which it means."""
+    def is_track_unclear(self, about: Description) -> bool:
+        """Whether there are several tracks and the caption does not say which one it means."""
         return len(self.evidence.tracks) > 1 and self.track(about) is None
 
-    def fits(self, about: Description, topic: str) -> list[list[Fact]]:
-        """Facts of a description held against each sound, or each motion, of the clip."""
+    def score_events(self, about: Description, topic: str) -> list[list[Fact]]:
+        """The facts of a description for each sound, or each motion, of the clip."""
         if topic == "sound":
             sounds = self.sounds(about)
             scale = TrackScale.of(sounds)
             return [_limit_by_confidence(sound_facts(about, heard, scale), heard) for heard in sounds]
         return [motion_facts(about, moved, self.evidence.video.gap) for moved in self.evidence.video.motions]
 
-    def say(
+    def add_fact(
         self,
         verdict: float,
         claim: Claim,
@@ -66,23 +70,21 @@ class BaseChecks:
         weight: float = 1.0,
         window: tuple[float, float] | None = None,
     ) -> None:
-        """Enter what a claim came to; a negated claim is supported by what contradicts it."""
-        self.ledger.facts.append(Fact(-verdict if claim.negated else verdict, weight, claim.clause, truth, window))
+        """Add the result of a claim; the verdict of a negated claim is reversed."""
+        self.results.facts.append(Fact(-verdict if claim.negated else verdict, weight, claim.clause, truth, window))
 
     @staticmethod
     def inside(about: Description, start: float, end: float) -> bool:
-        """Whether an event lies, for the most part, in one of the stretches a description names (all, when none)."""
+        """Whether an event lies mostly in one of the described time spans; True if none is described."""
         overlaps = [min(end, b if b is not None else a + 0.2) - max(start, a) for a, b in about.spans]
         return not overlaps or max(overlaps) > 0.3 * (end - start)
 
 
 def _limit_by_confidence(facts: list[Fact], heard: HeardSound) -> list[Fact]:
-    """The facts of a sound; one that is hardly there bears nothing out, and stands against what is said of it."""
-    return (
-        facts
-        if heard.sure >= _FAINTEST_CONFIDENCE
-        else [fact._replace(verdict=min(fact.verdict, -1.0)) for fact in facts]
-    )
+    """The facts of a sound; a very uncertain sound supports nothing and contradicts the description."""
+    if heard.confidence >= _FAINTEST_CONFIDENCE:
+        return facts
+    return [fact._replace(verdict=min(fact.verdict, -1.0)) for fact in facts]
 
 
 def weighted_total(facts: Sequence[Fact]) -> float:

@@ -1,6 +1,6 @@
-"""Ordinary English into claims, clause by clause. It decides nothing about truth (that is `critic_checks`).
+"""Reads captions in ordinary English into claims, clause by clause. `claim_checker` checks the claims.
 
-A clause of which nothing can be measured, such as the name of an object or a feeling, is counted and set aside.
+A clause without anything measurable, such as the name of an object or a feeling, is only counted.
 """
 
 import re
@@ -33,7 +33,7 @@ _CLIP_LENGTH = (
 )
 _FOR = re.compile(r"\b(?:for|lasting|lasts|over)(?: about| roughly)? (\d+(?:\.\d+)?) ?s\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|there|stands?|stays?|remains?|shows?|rests?|sits?|lies)\b")
-"""Without one, "then a blue one at the right" goes on with the verb of the clause before: it moves too."""
+"""Without such a verb, "then a blue one at the right" continues the clause before: it moves too."""
 _ONSET = re.compile(r"\b(?:begins?|beginning|starts?|starting|sets? in)\b")
 _SEVERAL = re.compile(r"\b(?:several|many|multiple|a few|some)\b")
 
@@ -51,12 +51,14 @@ def parse_caption(caption: str) -> ParsedCaption:
         before: str | None = None
         made: list[Claim] = []
         for clause in sentence:
-            topic = _topic_of(clause.text, lexicon) or (
-                before if _continues_description(clause.text, lexicon) else None
-            )
+            topic = _topic_of(clause.text, lexicon)
+            if topic is None and _continues_description(clause.text, lexicon):
+                topic = before
             if topic == "colour" and before == "motion" and clause.link and not _VERB.search(clause.text):
                 topic = "motion"
-            found = _read_clause(topic, clause.text, number, lexicon) if topic else []
+            found = []
+            if topic:
+                found = _read_clause(topic, clause.text, number, lexicon)
             if found and made and clause.link == "until":
                 made[-1] = _end_at_event(made[-1], found[0])
             elif found and made and clause.link and found[0].kind in ("sound", "motion"):
@@ -69,7 +71,7 @@ def parse_caption(caption: str) -> ParsedCaption:
 
 
 def _topic_of(clause: str, lexicon: WordList) -> str | None:
-    """The one thing a clause is about, by the words it holds; None when nothing in it can be measured."""
+    """The topic of a clause, from its words; None if nothing in it can be measured."""
     if any(pattern.search(clause) for pattern in _CLIP_LENGTH):
         return "duration"
     for topic in ("sync", "tempo", "cut", "flash", "silence"):
@@ -83,7 +85,9 @@ def _topic_of(clause: str, lexicon: WordList) -> str | None:
         return "background"
     if sound:
         return "sound"
-    return "colour" if lexicon.all("colours", clause) else None
+    if lexicon.all("colours", clause):
+        return "colour"
+    return None
 
 
 def _names_two_senses(clause: str, lexicon: WordList) -> bool:
@@ -93,44 +97,61 @@ def _names_two_senses(clause: str, lexicon: WordList) -> bool:
 
 
 def _continues_description(clause: str, lexicon: WordList) -> bool:
-    """Whether a clause without a topic of its own goes on describing what the one before spoke of."""
+    """Whether a clause without its own topic continues the description of the clause before."""
     tables = ("colours", "places", "levels", "heights", "ranks")
     return bool(read_times(clause)) or any(lexicon.all(table, clause) for table in tables)
 
 
 def read_description(clause: str, topic: Literal["sound", "motion"], lexicon: WordList) -> Description:
-    """All that a clause says of one sound or one moving thing."""
+    """The description of one sound or one moving thing in a clause."""
     pitch = _PITCH.search(clause)
     track = _TRACK.search(clause)
     ranks = [rank for rank in lexicon.all("ranks", clause) if not re.search(rf"\b{rank} \d", clause)]
-    lasting = _FOR.search(clause)
-    heard = Description(
+    described = Description(
         topic,
         spans=read_times(clause),
-        seconds=float(lasting[1]) if lasting else None,
-        track=ord(track[1]) - ord("a") if track else None,
-        rank=ranks[0] if ranks else None,
+        seconds=_first_number(_FOR, clause),
+        rank=next(iter(ranks), None),
         onset=bool(_ONSET.search(clause)),
     )
+    if track:
+        described = replace(described, track=ord(track[1]) - ord("a"))
     if topic == "motion":
-        return replace(heard, colours=lexicon.all("colours", clause), places=lexicon.all("places", clause))
+        return replace(described, colours=lexicon.all("colours", clause), places=lexicon.all("places", clause))
     voices = set(lexicon.all("voices", clause)) - {"any"}
     if "unpitched" in voices:
         voices |= {"click", "noise"}
-    heights, levels = lexicon.all("heights", clause), lexicon.all("levels", clause)
+    if pitch:
+        described = replace(described, pitch=float(pitch[1]) * {"k": 1000}.get(pitch[2], 1))
     return replace(
-        heard,
+        described,
         voices=frozenset(voices - {"unpitched"}),
-        pitch=float(pitch[1]) * (1000 if pitch[2] else 1) if pitch else None,
-        height=heights[0] if len(heights) == 1 else None,
-        level=levels[0] if len(levels) == 1 else None,
+        height=_only_value(lexicon.all("heights", clause)),
+        level=_only_value(lexicon.all("levels", clause)),
     )
+
+
+def _first_number(pattern: re.Pattern[str], clause: str) -> float | None:
+    """The number in the first match of a pattern, or None."""
+    found = pattern.search(clause)
+    if found is None:
+        return None
+    return float(found[1])
+
+
+def _only_value(values: tuple[str, ...]) -> str | None:
+    """The value if there is exactly one, else None."""
+    if len(values) == 1:
+        return values[0]
+    return None
 
 
 def _read_clause(topic: str, clause: str, sentence: int, lexicon: WordList) -> list[Claim]:
     base = Claim("sound", clause, sentence, negated=lexicon.has("negations.words", TIME_PATTERN.sub(" ", clause)))
     reader = _READERS.get(topic)
-    return reader(base, lexicon) if reader else []
+    if reader:
+        return reader(base, lexicon)
+    return []
 
 
 def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
@@ -145,7 +166,9 @@ def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
         return [replace(base, about=about)]
     count = _count(clause)
     if count is not None and (count != 1 or not about.spans) and about.rank is None:
-        counted = replace(about, spans=about.spans if len(about.spans) == 1 and about.spans[0][1] else ())
+        counted = about
+        if len(about.spans) != 1 or not about.spans[0][1]:
+            counted = replace(about, spans=())
         made = [replace(base, kind="sound_count", about=counted, number=count)]
         return made + [replace(base, about=replace(about, spans=(span,))) for span in about.spans if not counted.spans]
     if count is None and _SEVERAL.search(clause) and not about.spans:
@@ -158,7 +181,7 @@ def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _count(clause: str, nouns: str = r"sounds?|tones?|notes?|beeps?|noises?|clicks?|ticks?|events?") -> float | None:
-    """How many of something a clause counts: "3 separate sounds", "twice", "there are 3"; None when it does not."""
+    """The number in a clause that counts something: "3 separate sounds", "twice", "there are 3"; None if none."""
     bare = TIME_PATTERN.sub(" ", _PITCH.sub(" ", clause))
     if re.search(r"\b(?:once|a single|only a|just a|a lone|a solitary)\b", bare):
         return 1.0
@@ -166,7 +189,9 @@ def _count(clause: str, nouns: str = r"sounds?|tones?|notes?|beeps?|noises?|clic
         return 2.0
     found = re.search(rf"\b(\d+) (?:[a-z-]+ ){{0,3}}?(?:{nouns}|times|things?|in all|in total|of them)\b", bare)
     found = found or re.search(r"\b(?:are|is|were|hears?|exactly) (\d+)(?: of them)?$", bare)
-    return float(found[1]) if found else None
+    if found:
+        return float(found[1])
+    return None
 
 
 def _silence(base: Claim, lexicon: WordList) -> list[Claim]:
@@ -175,23 +200,27 @@ def _silence(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _tempo(base: Claim, lexicon: WordList) -> list[Claim]:
-    found = _BPM.search(base.clause)
-    pace = lexicon.all("pace", base.clause)
-    steady = "steady" if re.search(r"\b(?:steady|regular|even|constant)\b", base.clause) else None
-    return [replace(base, kind="tempo", number=float(found[1]) if found else None, word=pace[0] if pace else steady)]
+    word = next(iter(lexicon.all("pace", base.clause)), None)
+    if word is None and re.search(r"\b(?:steady|regular|even|constant)\b", base.clause):
+        word = "steady"
+    return [replace(base, kind="tempo", number=_first_number(_BPM, base.clause), word=word)]
 
 
 def _cut(base: Claim, lexicon: WordList) -> list[Claim]:
     none = base.negated or lexicon.has("topics.uncut", base.clause)
     about = read_description(base.clause, "motion", lexicon)
-    return [replace(base, kind="cut", negated=none, number=None if none else _count(base.clause, _CUTS), about=about)]
+    number = None
+    if not none:
+        number = _count(base.clause, _CUTS)
+    return [replace(base, kind="cut", negated=none, number=number, about=about)]
 
 
 def _flash(base: Claim, lexicon: WordList) -> list[Claim]:
     about = read_description(base.clause, "motion", lexicon)
-    return [
-        replace(base, kind="flash", number=None if base.negated else _count(base.clause, "flash(?:es)?"), about=about)
-    ]
+    number = None
+    if not base.negated:
+        number = _count(base.clause, "flash(?:es)?")
+    return [replace(base, kind="flash", number=number, about=about)]
 
 
 def _motion(base: Claim, lexicon: WordList) -> list[Claim]:
@@ -243,11 +272,13 @@ def _duration(base: Claim, lexicon: WordList) -> list[Claim]:
     rest = base.clause[: found.start()] + base.clause[found.end() :]
     made = [replace(base, kind="duration", number=float(found[1]))]
     topic = _topic_of(rest, lexicon)
-    return made + (_read_clause(topic, rest, base.sentence, lexicon) if topic and topic != "duration" else [])
+    if topic and topic != "duration":
+        made += _read_clause(topic, rest, base.sentence, lexicon)
+    return made
 
 
 def _end_at_event(claim: Claim, event: Claim) -> Claim:
-    """A claim that holds until an event: up to its start when that is told, else for some of the clip."""
+    """A claim that holds until an event: up to the event's start if that is stated, else for part of the clip."""
     if claim.about.spans or claim.kind not in ("silence", "motion"):
         return claim
     if event.about.spans:
@@ -256,16 +287,20 @@ def _end_at_event(claim: Claim, event: Claim) -> Claim:
 
 
 def _read_order(made: list[Claim], later: Claim, link: str) -> list[Claim]:
-    """The order that "then", "followed by", "before" and "after" state between two clauses, when both tell enough."""
+    """The order claim of "then", "followed by", "before" and "after" between two clauses that describe events."""
     earlier = next((claim for claim in reversed(made) if claim.kind in ("sound", "motion", "rank")), None)
     if earlier is None or later.about.empty or earlier.about.empty or earlier.negated or later.negated:
         return []
-    first, second = (later.about, earlier.about) if link == "after" else (earlier.about, later.about)
+    first, second = earlier.about, later.about
+    if link == "after":
+        first, second = second, first
     together = link == "while"
     if together and first.topic == second.topic:
         return []
     clause = f"{earlier.clause} {link} {later.clause}"
-    kind: ClaimKind = "sync" if together else "order"
+    kind: ClaimKind = "order"
+    if together:
+        kind = "sync"
     return [replace(later, kind=kind, clause=clause, about=first, other=second)]
 
 

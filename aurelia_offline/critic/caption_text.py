@@ -1,4 +1,4 @@
-"""Captions as text: normal forms, clauses, times and the word list. It knows nothing of clips."""
+"""Captions as text: normalization, clauses, times and the word list."""
 
 import re
 import tomllib
@@ -38,7 +38,7 @@ _ONE_OF_WHAT = (
 )
 _ALSO = re.compile(rf"(?:, |,? and ){_ABOUT}{_N}{_S}")
 CLIP_END = 1e6
-"""An end that means the end of the clip."""
+"""The end of a time span that lasts to the end of the clip."""
 
 _DETERMINERS = "a|an|the|there|its|it|no|nothing|one|another|this|that|something|they|each|both|several|some"
 _DETERMINED = rf"(?=(?:{_DETERMINERS}|\d+(?! ?(?:s|hz|khz|bpm)\b)) )"
@@ -58,21 +58,21 @@ _LEANING = re.compile(
     r"|(?:pitched|both|which|that|where|again)\b|\w+ed\b|\w+ing (?:at|from|between|for|near|on|in|the)\b"
     r"|\d+(?:\.\d+)? ?(?:s|hz)\b)"
 )
-"""How a fragment starts that says more of its neighbour instead of something new."""
+"""The start of a fragment that continues the description in a neighbouring clause."""
 
 
 _ORDERING_LINKS = ("then", "after", "while", "until")
 
 
 class Clause(NamedTuple):
-    """A clause and what links it to the one before: one of ORDERING, or nothing."""
+    """A clause and its link to the clause before: one of _ORDERING_LINKS, or ""."""
 
     text: str
     link: str
 
 
 class WordList:
-    """The word list, looked up as whole words. Tables are named "section.key"; sections by their name."""
+    """A word list, matched as whole words. A table is named "section.key"."""
 
     def __init__(self, data: dict[str, dict[str, list[str]]]) -> None:
         self._tables = {
@@ -80,26 +80,26 @@ class WordList:
         }
 
     def has(self, table: str, text: str) -> bool:
-        """Whether the text holds a word of a table such as "topics.cut"."""
+        """Whether the text contains a word of a table such as "topics.cut"."""
         section, key = table.split(".")
         return bool(self._tables[section][key].search(text))
 
     def all(self, section: str, text: str) -> tuple[str, ...]:
-        """Keys of a section whose words the text holds, in the order in which they first stand there."""
+        """The keys of a section whose words the text contains, in the order of their first position."""
         found = {
             key: match.start() for key, pattern in self._tables[section].items() if (match := pattern.search(text))
         }
         return tuple(sorted(found, key=found.__getitem__))
 
     def speaks(self, text: str) -> bool:
-        """Whether the text holds any word of a voice, a colour or a topic, or stands for a thing spoken of before."""
+        """Whether the text contains a voice, a colour or a topic, or a word that refers to an earlier thing."""
         sections = ("voices", "colours", "topics")
         return any(self.all(section, text) for section in sections) or bool(
             re.search(r"\b(?:1(?![\d.]| ?s\b)|one|another|other)\b", text)
         )
 
     def any_voice(self, text: str) -> bool:
-        """Whether the text speaks of sound at all."""
+        """Whether the text mentions sound."""
         return bool(self.all("voices", text))
 
 
@@ -120,11 +120,13 @@ def caption_words() -> WordList:
 
 
 def normalize_caption(caption: str) -> str:
-    """Lower case, plain dashes and quotes, digits for numbers, "s" for seconds; sentences still end in full stops."""
+    """Normalize a caption: lower case, plain dashes and quotes, digits for numbers, "s" for seconds."""
     text = caption.lower().replace("’", "'").replace("–", "-").replace("—", ", ")
     text = re.sub(r"\s+", " ", text)
     for word, number in _word_data()["numbers"].items():
-        only = rf"(?= (?:{_ONE_OF_WHAT}))" if word == "one" else ""
+        only = ""
+        if word == "one":
+            only = rf"(?= (?:{_ONE_OF_WHAT}))"
         text = re.sub(rf"(?<![\w-]){word}(?![\w])(?! of (?:the|them|these)){only}", str(number), text)
     text = re.sub(r"\b(\d+) (?:(?:of the )?)(?=one\b)", r"\1 ", text)
     text = re.sub(r"\bseconds? (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 seconds", text)
@@ -143,7 +145,7 @@ def normalize_caption(caption: str) -> str:
 
 
 def caption_clauses(text: str) -> Iterator[list[Clause]]:
-    """The clauses of each sentence of a normalised caption."""
+    """The clauses of each sentence of a normalized caption."""
     for sentence in re.split(r"[.!?](?=\s|$)|\n|;", text):
         if sentence.strip():
             yield _split_sentence(sentence.strip())
@@ -158,7 +160,8 @@ def _split_sentence(sentence: str) -> list[Clause]:
         piece = sentence[start:stop].strip(" ,")
         start = after
         if not piece:
-            link = kind if kind in _ORDERING_LINKS else link
+            if kind in _ORDERING_LINKS:
+                link = kind
             continue
         leaning = bool(_LEANING.match(piece)) or not caption_words().speaks(piece)
         if leaning and link in ("", "comma"):
@@ -176,7 +179,7 @@ def _split_sentence(sentence: str) -> list[Clause]:
 
 
 def read_times(clause: str) -> Spans:
-    """The stretches and moments that a normalised clause names, in its order; seconds, END for the clip's end."""
+    """The time spans and moments in a normalized clause, in order; seconds, CLIP_END for the end of the clip."""
     spans: list[tuple[int, tuple[float, float | None]]] = []
     rest = clause
     for match in _ONWARD.finditer(rest):

@@ -1,4 +1,4 @@
-"""Each claim of a caption held against the clip's evidence: facts supported, contradicted or unsure. No scoring."""
+"""Checks each claim of a caption against the evidence of the clip: supported, contradicted or unsure. No scoring."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,20 +13,20 @@ _MISSED_WEIGHT = 1.6
 
 
 class ClaimChecker(PictureChecks):
-    """Holds the claims of one caption against one clip's evidence."""
+    """Checks the claims of one caption against the evidence of one clip."""
 
     def check(self, claims: Sequence[Claim]) -> CheckResults:
-        """Check all claims; sounds and motions of one sentence are matched to different events."""
+        """Check all claims; the sounds and motions of one sentence are matched to different events."""
         for number in sorted({claim.sentence for claim in claims}):
             own = [claim for claim in claims if claim.sentence == number]
             self._events([claim for claim in own if claim.kind == "sound" and not claim.negated], "sound")
             self._events([claim for claim in own if claim.kind == "motion" and not claim.negated], "motion")
             for claim in own:
-                self.ledger.topics.add(claim.kind)
+                self.results.topics.add(claim.kind)
                 handler = self._handlers().get(claim.kind)
                 if handler is not None:
                     handler(claim)
-        return self.ledger
+        return self.results
 
     def _handlers(self) -> dict[str, Callable[[Claim], None]]:
         return {
@@ -48,21 +48,23 @@ class ClaimChecker(PictureChecks):
         }
 
     def _events(self, claims: list[Claim], topic: str) -> None:
-        """Match the descriptions of one sentence to events, each to its own, so that the whole fits best."""
-        claims = [claim for claim in claims if not (topic == "sound" and self.untold(claim.about))]
-        film = self.film
+        """Match the descriptions of one sentence to events, one to one, with the best total fit."""
+        claims = [claim for claim in claims if not (topic == "sound" and self.is_track_unclear(claim.about))]
+        film = self.textured_activity
         if film is not None and topic == "motion":
-            self.ledger.facts += [fact for claim in claims for fact in activity_facts(claim.about, film)]
+            self.results.facts += [fact for claim in claims for fact in activity_facts(claim.about, film)]
             return
         if not claims:
             return
         from scipy.optimize import linear_sum_assignment
 
-        fits = [self.fits(claim.about, topic) for claim in claims]
+        fits = [self.score_events(claim.about, topic) for claim in claims]
         count = max((len(row) for row in fits), default=0)
-        used = self.ledger.sounds if topic == "sound" else self.ledger.motions
+        used = self.results.motions
+        if topic == "sound":
+            used = self.results.sounds
         if not count:
-            self.ledger.facts += [self._missed(claim, topic) for claim in claims]
+            self.results.facts += [self._missed(claim, topic) for claim in claims]
             return
         cost = [
             [-weighted_total(row[event]) + 0.01 * event if event < len(row) else 9.0 for event in range(count)]
@@ -72,12 +74,14 @@ class ClaimChecker(PictureChecks):
         matched = dict(zip(rows.tolist(), columns.tolist(), strict=True))
         for index, claim in enumerate(claims):
             event = matched.get(index)
-            facts = fits[index][event] if event is not None and event < len(fits[index]) else None
+            facts = None
+            if event is not None and event < len(fits[index]):
+                facts = fits[index][event]
             if facts is None or (facts and weighted_total(facts) <= -0.9 and facts[0].verdict <= -0.9):
-                self.ledger.facts.append(self._missed(claim, topic))
+                self.results.facts.append(self._missed(claim, topic))
                 continue
             used.add(event or 0)
-            self.ledger.facts += facts or [Fact(0.6, 0.5, claim.clause)]
+            self.results.facts += facts or [Fact(0.6, 0.5, claim.clause)]
 
     def _missed(self, claim: Claim, topic: str) -> Fact:
         spans = claim.about.spans

@@ -1,4 +1,4 @@
-"""What a caption claims that could be measured: the records. Reading them out of prose is in `critic_readers`."""
+"""The measurable claims of a caption, as records. `caption_parser` reads them from the text."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,17 +13,18 @@ ClaimKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """How a caption describes one sound or one moving thing; what it leaves open is empty or None.
+    """How a caption describes one sound or one moving thing; unstated properties are empty or None.
 
     Attributes:
         voices: accepted voices.
         pitch: Hz.
         height, level: high or low; loud or soft.
         rank: first, last, loudest and so on.
-        spans: when, seconds; the end is None for a moment.
-        colours, places: in words.
-        track: index of the candidate sound track it speaks of.
-        onset: whether its moment is said to be its beginning.
+        spans: times in seconds; the end is None for a moment.
+        seconds: length in seconds.
+        colours, places: names.
+        track: index of the candidate sound track.
+        onset: whether the stated moment is the start of the event.
         topic: sound or motion.
     """
 
@@ -42,7 +43,7 @@ class Description:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing tells it apart from any other."""
+        """Whether it states no property."""
         return self == Description(self.topic, track=self.track, onset=self.onset)
 
 
@@ -51,14 +52,14 @@ class Claim:
     """One checkable statement.
 
     Attributes:
-        kind: what it is about.
-        clause: the words it came from.
+        kind: the subject of the claim.
+        clause: the text of the claim.
         sentence: number of the sentence.
-        negated: whether it says that this is not so.
-        about, other: what is described; `other` is the second of a comparison or an order (about comes first).
-        number: a count, beats a minute, or seconds, by kind.
+        negated: whether the claim is a denial.
+        about, other: the described events; `other` is the second in a comparison or an order.
+        number: a count, beats per minute, or seconds, depending on the kind.
         least: whether `number` is a lower bound ("several").
-        word: fast, slow or steady of a beat; the rank compared; "partly" of a silence that is not the whole clip's.
+        word: fast, slow or steady for a beat; the compared rank; "partly" for a silence in part of the clip.
     """
 
     kind: ClaimKind
@@ -74,7 +75,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ParsedCaption:
-    """The claims of a caption, and how many of its clauses hold nothing that can be measured."""
+    """The claims of a caption, and the number of its clauses that cannot be measured."""
 
     claims: tuple[Claim, ...]
     unchecked: int

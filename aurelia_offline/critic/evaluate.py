@@ -1,12 +1,13 @@
-"""The offline Evaluator: scores a caption against a clip by measuring it, never knowing the question (section 3.2).
+"""The offline Evaluator: scores a caption by measuring the clip, without knowing the question (section 3.2).
 
-It hears and sees with other algorithms than the Generator, so that the two do not share their mistakes. Names of
-objects, people and feelings are beyond it: they are set aside, not scored.
+Its measuring algorithms differ from those of the Generator, so that the two do not make the same errors. It cannot
+recognize objects, people and feelings; claims about them are ignored.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
+from aurelia_core.models.requests import EvaluatorRequest
+from aurelia_core.types import MediaRef
 from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.claim_checker import ClaimChecker
@@ -22,37 +23,40 @@ _MAX_REMEMBERED_CLIPS = 16
 _evidence_cache: RecentCache[Evidence] = RecentCache(_MAX_REMEMBERED_CLIPS)
 
 
-def evaluate_caption(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
+def evaluate_caption(request: EvaluatorRequest, store: Any) -> dict[str, Any]:
     """Score a caption against its clip.
 
     Args:
-        fields: the request: clip, tracks, caption, duration, has_audio.
-        store: the clip store the media are read from.
+        request: the evaluator's request.
+        store: the clip store with the media.
 
     Returns:
-        score (1..10, or None when nothing in the caption can be checked), justification, and windows (seconds, at most
-        four, inside the clip) where caption and clip disagree or the caption leaves something out.
+        score (1..10, or None if nothing in the caption can be checked), justification, and windows (seconds, at most
+        four, inside the clip) where caption and clip disagree or the caption omits something.
 
     Raises:
         MediaError: the clip cannot be read.
     """
-    evidence = gather_evidence(fields, store)
-    return assess_caption(str(fields.get("caption") or ""), evidence)
+    evidence = gather_evidence(request, store)
+    return assess_caption(request.caption, evidence)
 
 
 def assess_caption(caption: str, evidence: Evidence) -> dict[str, Any]:
-    """Score a caption against evidence that is already gathered; returns what `evaluate` does."""
+    """Score a caption against given evidence; returns the same as `evaluate_caption`."""
     parsed = parse_caption(caption)
-    ledger = ClaimChecker(evidence).check(parsed.claims)
-    verdict = make_verdict(ledger, find_omissions(evidence, ledger), parsed.unchecked, evidence.duration)
+    results = ClaimChecker(evidence).check(parsed.claims)
+    verdict = make_verdict(results, find_omissions(evidence, results), parsed.unchecked, evidence.duration)
     return {"score": verdict.score, "justification": verdict.justification, "windows": verdict.windows}
 
 
-def gather_evidence(fields: Mapping[str, Any], store: Any) -> Evidence:
-    """The evidence of a clip with its sound tracks, measured once per process and then remembered."""
-    clip, tracks = fields.get("clip"), list(fields.get("tracks") or [])
+def gather_evidence(request: EvaluatorRequest, store: Any) -> Evidence:
+    """The evidence of a clip and its sound tracks; the process caches it."""
+    clip: MediaRef | None = None
+    tracks: list[MediaRef] = []
+    if request.media:
+        clip, tracks = request.media.clip, list(request.media.tracks)
     key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
-    return _evidence_cache.get(key, lambda: measure_evidence(clip, tracks, float(fields.get("duration") or 0.0), store))
+    return _evidence_cache.get(key, lambda: measure_evidence(clip, tracks, request.duration, store))
 
 
 def measure_evidence(
@@ -63,15 +67,15 @@ def measure_evidence(
     rate: int = LISTENING_RATE,
     fps: float = FRAMES_PER_SECOND,
 ) -> Evidence:
-    """The evidence of a clip, measured now.
+    """Measure the evidence of a clip.
 
     Args:
         clip: reference of the video, or None.
-        tracks: references of separate sound tracks; without any the clip's own sound is heard.
-        duration: of the clip, seconds; 0: what the reference says.
-        store: the clip store the media are read from.
-        rate: at which it listens, Hz.
-        fps: frames a second that it looks at.
+        tracks: references of separate sound tracks; if empty, the clip's own sound is used.
+        duration: length of the clip in seconds; 0: the length in the reference.
+        store: the clip store with the media.
+        rate: sample rate in Hz.
+        fps: frames per second.
 
     Raises:
         MediaError: the clip cannot be read.
@@ -87,4 +91,6 @@ def measure_evidence(
 
 def _listen_to(ref: Any, store: Any, rate: int) -> AudioEvidence:
     parts = store.audio(ref, [], rate)
-    return listen_to_track(parts[0].samples, parts[0].rate) if parts else AudioEvidence(0.0)
+    if parts:
+        return listen_to_track(parts[0].samples, parts[0].rate)
+    return AudioEvidence(0.0)

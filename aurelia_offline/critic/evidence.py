@@ -1,6 +1,6 @@
-"""What the critic found in a clip by its own means: data only. Measuring is in `critic_audio` and `critic_video`.
+"""The critic's measurements of a clip, as records. `signal_audio` and `signal_video` measure.
 
-Units as in `events`: seconds from the start of the clip, fractions of the picture from its top left, dBFS RMS, 0..1.
+Units: seconds from the start of the clip, fractions of the picture from the top left, dBFS RMS, confidences 0..1.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from aurelia_offline.critic.signal_activity import Activity
 
 @dataclass(frozen=True, slots=True)
 class HeardSound:
-    """A sound the critic heard.
+    """A sound.
 
     Attributes:
         start, end: seconds.
@@ -19,10 +19,10 @@ class HeardSound:
         voice: tone, noise or click.
         pitch: Hz, None unless a tone.
         brightness: frequency below which half of the energy lies, Hz.
-        sure: confidence 0..1 that it is a sound of its own.
-        voice_sure: confidence 0..1 of `voice`.
-        ambient: whether it fills the whole track, beneath all others.
-        peak, faded: when it is loudest, and when it has lost 10 dB for good, seconds; None where not measured.
+        confidence: confidence 0..1 that it is a separate sound.
+        voice_confidence: confidence 0..1 of `voice`.
+        ambient: whether it fills the whole track in the background.
+        peak, faded_at: seconds of the loudest moment, and after which it stays 10 dB below; None if not measured.
     """
 
     start: float
@@ -31,11 +31,11 @@ class HeardSound:
     voice: SoundClass
     pitch: float | None
     brightness: float
-    sure: float
-    voice_sure: float
+    confidence: float
+    voice_confidence: float
     ambient: bool = False
     peak: float | None = None
-    faded: float | None = None
+    faded_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class AudioEvidence:
 
 @dataclass(frozen=True, slots=True)
 class SeenMotion:
-    """Something the critic saw moving: when, where its middle is, how much of the picture, which colour, how sure."""
+    """A motion: its times, centre, share of the picture, colour names and confidence."""
 
     start: float
     end: float
@@ -57,14 +57,14 @@ class SeenMotion:
     y: float
     extent: float
     colours: tuple[str, ...]
-    sure: float
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A stretch between two cuts: its background's colour names (the likeliest first) and the colours that stand in it.
+    """The time between two cuts: the background's colour names, most likely first, and the shares of all colours.
 
-    `plain` is the share of the picture that the background's colour covers.
+    `plain` is the share of the picture that the background colour covers.
     """
 
     start: float
@@ -76,33 +76,33 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class VideoEvidence:
-    """What is in the picture.
+    """The content of the picture.
 
     Attributes:
-        gap: spacing of the frames in seconds, inf when nothing was seen.
-        shots, motions, flashes: in the order of time; flashes in seconds.
-        clear: how far single moving things could be told apart, 0..1.
-        activity: where and when it stirs, where that is less than clear.
+        gap: time between frames in seconds; inf without frames.
+        shots, motions, flashes: in order of time; flashes in seconds.
+        clearness: how well single moving things can be separated, 0..1.
+        activity: where and when the picture changes; None for a clear picture.
     """
 
     gap: float
     shots: tuple[Shot, ...] = ()
     motions: tuple[SeenMotion, ...] = ()
     flashes: tuple[float, ...] = ()
-    clear: float = 1.0
+    clearness: float = 1.0
     activity: Activity | None = None
 
     @property
     def cuts(self) -> tuple[float, ...]:
-        """Times at which one shot gives way to the next."""
+        """The times of the cuts, in seconds."""
         return tuple(shot.start for shot in self.shots[1:])
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything the critic holds against a caption.
+    """All measurements of a clip.
 
-    `tracks` has one entry for the sound that goes with the picture, or one for each candidate; empty without sound.
+    `tracks` has one entry for the sound of the clip, or one for each candidate track; it is empty without sound.
     """
 
     duration: float
@@ -111,5 +111,7 @@ class Evidence:
 
     @property
     def audio(self) -> AudioEvidence | None:
-        """The sound track, when there is exactly one."""
-        return self.tracks[0] if len(self.tracks) == 1 else None
+        """The sound track, if there is exactly one."""
+        if len(self.tracks) == 1:
+            return self.tracks[0]
+        return None

@@ -1,4 +1,4 @@
-"""How well a description fits what was measured: graded per attribute, from -1 (surely not) to 1 (surely)."""
+"""How well a description fits a measured event: one verdict per property, from -1 (contradicted) to 1 (supported)."""
 
 import math
 from dataclasses import dataclass
@@ -10,36 +10,36 @@ from aurelia_offline.critic.evidence import HeardSound, SeenMotion
 
 _START_GOOD, _START_BAD = 0.16, 0.3
 _LASTING_SECONDS = 0.6
-"""Seconds from which a sound is no stroke, and what is said to start or strike inside it does not."""
+"""Length in seconds from which a sound is not a stroke; nothing described as starting inside it fits it."""
 _END_GOOD, _END_BAD = 0.22, 0.45
 _PITCH_GOOD, _PITCH_BAD = 0.06, 0.1
 _LOW_HZ, _SHORT_SECONDS = 200.0, 0.15
-"""Hz up to which half of a low sound's energy lies; seconds up to which a sound is short."""
+"""A low sound has half of its energy below this frequency, in Hz; a short sound is at most this long, in seconds."""
 SURE_CONFIDENCE = 0.45
-"""Confidence from which an event counts as surely there."""
+"""Confidence from which an event counts as certain."""
 
 
 class Fact(NamedTuple):
-    """One thing a caption says, held against the clip.
+    """The result of checking one detail of a caption.
 
     Attributes:
-        verdict: -1 contradicted .. 1 supported; about 0 is unsure.
-        weight: how much it matters.
-        said: what the caption says, in words.
-        truth: what the clip has instead, in words; may be empty.
-        window: where they meet, seconds, or None for the whole clip.
+        verdict: from -1 (contradicted) to 1 (supported); about 0 is unsure.
+        weight: importance for the score.
+        claim_text: the detail in the caption, in words.
+        clip_text: what the clip has instead, in words; may be empty.
+        window: the time span concerned, in seconds, or None for the whole clip.
     """
 
     verdict: float
     weight: float
-    said: str
-    truth: str = ""
+    claim_text: str
+    clip_text: str = ""
     window: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrackScale:
-    """What loud, soft, high and low mean in one track: the range of its sounds."""
+    """The range of levels and pitches in one track; it defines loud, soft, high and low."""
 
     top: float
     bottom: float
@@ -50,38 +50,54 @@ class TrackScale:
     def of(cls, sounds: tuple[HeardSound, ...]) -> "TrackScale":
         """The scale of these sounds."""
         levels = (
-            [heard.level for heard in sounds if heard.sure >= SURE_CONFIDENCE]
+            [heard.level for heard in sounds if heard.confidence >= SURE_CONFIDENCE]
             or [heard.level for heard in sounds]
             or [-40.0]
         )
-        pitches = [heard.pitch for heard in sounds if heard.pitch and heard.sure >= SURE_CONFIDENCE] or [440.0]
+        pitches = [heard.pitch for heard in sounds if heard.pitch and heard.confidence >= SURE_CONFIDENCE] or [440.0]
         return cls(max(levels), min(levels), max(pitches), min(pitches))
 
 
 def heard_sound_name(heard: HeardSound) -> str:
-    """What a sound may surely be called: its voice where that is sure, else what of length and height is."""
+    """The name of a sound: its voice if that is certain, else its length and height."""
     low = heard.brightness < _LOW_HZ
-    if heard.voice_sure > SURE_CONFIDENCE and not (low and heard.voice != "tone"):
+    if heard.voice_confidence > SURE_CONFIDENCE and not (low and heard.voice != "tone"):
         return heard.voice
-    return f"{'short ' if heard.end - heard.start < _SHORT_SECONDS else ''}{'low ' if low else ''}sound"
+    words = ["sound"]
+    if low:
+        words.insert(0, "low")
+    if heard.end - heard.start < _SHORT_SECONDS:
+        words.insert(0, "short")
+    return " ".join(words)
 
 
 def grade(distance: float, good: float, bad: float) -> float:
-    """1 up to `good`, -1 from `bad` on, straight between."""
+    """1 up to `good`, -1 from `bad`, linear between."""
     return float(min(1.0, max(-1.0, 1 - 2 * (distance - good) / (bad - good))))
 
 
+def as_verdict(holds: bool) -> float:
+    """The verdict of a definite check: 1 if it holds, else -1."""
+    if holds:
+        return 1.0
+    return -1.0
+
+
 def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> list[Fact]:
-    """What a description says of a sound, attribute by attribute."""
+    """The facts of a description for one sound, property by property."""
     window = (heard.start, heard.end)
-    end = heard.start + 0.1 if heard.ambient and about.spans and about.spans[0][1] is None else heard.end
-    until = about.spans[0][1] if about.spans else None
-    if until is not None and heard.faded is not None and end - heard.start > _LASTING_SECONDS:
-        end = min(end, max(until, heard.faded))
+    end = heard.end
+    if heard.ambient and about.spans and about.spans[0][1] is None:
+        end = heard.start + 0.1
+    until = None
+    if about.spans:
+        until = about.spans[0][1]
+    if until is not None and heard.faded_at is not None and end - heard.start > _LASTING_SECONDS:
+        end = min(end, max(until, heard.faded_at))
     facts = [*_time_facts(about, heard.start, end, 0.0, "sound")]
     if about.voices:
         fits = heard.voice in about.voices
-        verdict = (1.0 if fits else -1.0) * max(0.0, 1.4 * heard.voice_sure - 0.4)
+        verdict = as_verdict(fits) * max(0.0, 1.4 * heard.voice_confidence - 0.4)
         if not fits and heard.voice != "tone" and about.voices & {"noise", "click"}:
             verdict *= _length_difference(heard)
         facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {heard_sound_name(heard)}", window))
@@ -95,26 +111,29 @@ def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> lis
 
 
 def _length_difference(heard: HeardSound) -> float:
-    """How surely a click is no noise and a noise no click: by its length."""
+    """How clearly the length of a sound separates click from noise, 0..1."""
     return min(1.0, abs(math.log2(max(heard.end - heard.start, 0.01) / 0.12)))
 
 
 def _pitch_fact(pitch: float, heard: HeardSound, window: tuple[float, float]) -> Fact:
-    said = f"{pitch:.0f} Hz"
+    claim_text = f"{pitch:.0f} Hz"
     if heard.pitch is None:
-        return Fact(-0.8 * heard.voice_sure, 1.0, said, "no pitch", window)
-    away = abs(heard.pitch / pitch - 1) if pitch else 1.0
-    return Fact(grade(away, _PITCH_GOOD, _PITCH_BAD), 1.0, said, f"about {heard.pitch:.0f} Hz", window)
+        return Fact(-0.8 * heard.voice_confidence, 1.0, claim_text, "no pitch", window)
+    away = 1.0
+    if pitch:
+        away = abs(heard.pitch / pitch - 1)
+    return Fact(grade(away, _PITCH_GOOD, _PITCH_BAD), 1.0, claim_text, f"about {heard.pitch:.0f} Hz", window)
 
 
 def _level_fact(level: str, heard: HeardSound, scale: TrackScale, window: tuple[float, float]) -> Fact:
-    """Loud and soft are relative within the clip; alone, by the absolute level."""
+    """Loud and soft are relative within the clip; with similar levels, the absolute level decides."""
     span = scale.top - scale.bottom
     if span < 6:
         verdict = float(min(1, max(-1, (heard.level + 33) / 14)))
     else:
         verdict = 2 * (heard.level - scale.bottom) / span - 1
-    verdict = verdict if level == "loud" else -verdict
+    if level != "loud":
+        verdict = -verdict
     verdict = min(1.0, verdict + 0.35)
     return Fact(verdict, 0.7, level, f"{heard.level:.0f} dBFS in a clip up to {scale.top:.0f}", window)
 
@@ -123,30 +142,42 @@ def _height_fact(height: str, heard: HeardSound, scale: TrackScale, window: tupl
     value = heard.pitch or heard.brightness
     octaves = math.log2(scale.highest / scale.lowest)
     absolute = min(1.0, max(-1.0, math.log2(value / 500)))
-    relative = 2 * math.log2(value / scale.lowest) / octaves - 1 if octaves > 0.5 and heard.pitch else absolute
-    verdict = max(absolute, relative) if height == "high" else max(-absolute, -relative)
+    relative = absolute
+    if octaves > 0.5 and heard.pitch:
+        relative = 2 * math.log2(value / scale.lowest) / octaves - 1
+    verdict = max(-absolute, -relative)
+    if height == "high":
+        verdict = max(absolute, relative)
     return Fact(float(min(1, verdict + 0.3)), 0.6, height, f"about {value:.0f} Hz", window)
 
 
 def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact]:
-    """What a description says of a motion, attribute by attribute; `gap` is the spacing of the frames in seconds."""
+    """The facts of a description for one motion; `gap` is the time between frames, in seconds."""
     window = (moved.start, moved.end)
     facts = [*_time_facts(about, moved.start, moved.end, min(gap, 0.3), "motion")]
     if about.colours and moved.colours:
         fits = bool(set(about.colours) & set(moved.colours))
-        facts.append(Fact(1.0 if fits else -1.0, 1.0, " ".join(about.colours), moved.colours[0], window))
+        facts.append(Fact(as_verdict(fits), 1.0, " ".join(about.colours), moved.colours[0], window))
     for place in about.places:
         across = place in ("left", "right", "centre")
         target = {"left": 0.2, "centre": 0.5, "right": 0.8, "top": 0.2, "bottom": 0.8}[place]
-        value = moved.x if across else moved.y
-        distance = max(0.0, (value - target) * (1 if target < 0.5 else -1)) if target != 0.5 else abs(value - 0.5)
-        verdict = grade(distance, 0.14, 0.26) * (1.0 if moved.extent < 0.3 else 0.4)
+        value = moved.y
+        if across:
+            value = moved.x
+        distance = abs(value - 0.5)
+        if target < 0.5:
+            distance = max(0.0, value - target)
+        elif target > 0.5:
+            distance = max(0.0, target - value)
+        verdict = grade(distance, 0.14, 0.26)
+        if moved.extent >= 0.3:
+            verdict *= 0.4
         facts.append(Fact(verdict, 1.0, place, f"x {moved.x:.2f}, y {moved.y:.2f}", window))
     return facts
 
 
 def _time_facts(about: Description, start: float, end: float, slack: float, what: str) -> list[Fact]:
-    """How well an event's times fit the described moment, stretch and length."""
+    """The facts of an event's times against the described moment or time span, and length."""
     sudden = about.onset or "click" in about.voices
     facts = [_span_fact(span, start, end, slack, what, sudden) for span in about.spans[:1]]
     if about.seconds is not None:
@@ -163,14 +194,20 @@ def _span_fact(
     verdict = _span_verdict(span, start, end, slack)
     if sudden and span[1] is None and span[0] > start + _START_BAD + slack and end - start > _LASTING_SECONDS:
         verdict = -1.0
-    said = f"{what} at {span[0]:g} s" if span[1] is None else f"{what} from {span[0]:g} s to {span[1]:g} s"
-    low, high = min(start, span[0]), max(end, span[1] if span[1] is not None and span[1] < CLIP_END else span[0])
-    truth = f"{what} from {start:.1f} s to {end:.1f} s"
-    return Fact(verdict, 1.2, said, truth, (low, high) if high - low < 3 else (start, end))
+    claim_text = f"{what} at {span[0]:g} s"
+    if span[1] is not None:
+        claim_text = f"{what} from {span[0]:g} s to {span[1]:g} s"
+    claimed_end = span[0]
+    if span[1] is not None and span[1] < CLIP_END:
+        claimed_end = span[1]
+    window = (min(start, span[0]), max(end, claimed_end))
+    if window[1] - window[0] >= 3:
+        window = (start, end)
+    return Fact(verdict, 1.2, claim_text, f"{what} from {start:.1f} s to {end:.1f} s", window)
 
 
 def _span_verdict(span: tuple[float, float | None], start: float, end: float, slack: float) -> float:
-    """How well an event fits a moment (it starts there, or goes on there) or a stretch (it fills it)."""
+    """How well an event fits a moment (it starts or continues there) or a time span (it fills it)."""
     at, until = span
     if until is None:
         if start <= at <= end and end - start > 0.4:
@@ -178,6 +215,10 @@ def _span_verdict(span: tuple[float, float | None], start: float, end: float, sl
         away = min(abs(at - start), abs(at - (start + end) / 2))
         return grade(away, _START_GOOD + slack, _START_BAD + slack)
     first = grade(abs(at - start), _START_GOOD + slack, _START_BAD + slack)
-    last = 1.0 if until >= CLIP_END else grade(abs(until - end), _END_GOOD + slack, _END_BAD + slack)
+    last = 1.0
+    if not (until >= CLIP_END):
+        last = grade(abs(until - end), _END_GOOD + slack, _END_BAD + slack)
     overlap = min(end, until) - max(start, at)
-    return min(first, last) if overlap > 0 else -1.0
+    if overlap > 0:
+        return min(first, last)
+    return -1.0

@@ -1,13 +1,12 @@
-"""From facts to the Evaluator's verdict: one score, a sentence or two, and the windows in doubt.
+"""Turns facts into the Evaluator's verdict: a score, a justification, and the windows in doubt.
 
-The map, with S the weight of what is supported, C of what is contradicted and O of what the caption leaves out
-(section 3.2 asks how well the caption fits the clip, on 1..10):
+With S the weight of the supported facts, C of the contradicted facts and O of the omissions (section 3.2 asks how
+well the caption fits the clip, on 1..10):
 
     score = 1 + 9 * (S + 1/2) / (S + 1/2 + C) * exp(-0.36 C) * exp(-(1 - exp(-O / 2.5)))
 
-It falls with every contradiction and every omission and rises with support. Omissions wear off (a short caption that is
-true stays above 4), but a single clear one is felt. 10 is kept for a caption of which nothing is contradicted and that
-leaves out nothing clear.
+Contradictions and omissions lower the score, support raises it. The effect of omissions saturates: a short, true
+caption stays above 4. A score of 10 requires no contradiction and no clear omission.
 """
 
 import math
@@ -26,7 +25,7 @@ _PAD_SECONDS = 0.25
 
 
 class Omission(NamedTuple):
-    """Something the clip has and the caption leaves out: in words, where, and how much it matters (0..1)."""
+    """Something in the clip that the caption omits: in words, its time span, and its importance 0..1."""
 
     text: str
     window: tuple[float, float]
@@ -34,7 +33,7 @@ class Omission(NamedTuple):
 
 
 class CaptionVerdict(NamedTuple):
-    """The Evaluator's reply: score 1..10 or None, its grounds, and where to look again."""
+    """The Evaluator's reply: score 1..10 or None, justification, and the windows to look at again."""
 
     score: int | None
     justification: str
@@ -42,25 +41,27 @@ class CaptionVerdict(NamedTuple):
 
 
 def make_verdict(
-    ledger: CheckResults, omissions: Sequence[Omission], unchecked: int, duration: float
+    results: CheckResults, omissions: Sequence[Omission], unchecked: int, duration: float
 ) -> CaptionVerdict:
     """Score a caption.
 
     Args:
-        ledger: what came of checking its claims.
+        results: the results of checking its claims.
         omissions: what it leaves out.
-        unchecked: clauses of which nothing could be measured.
-        duration: of the clip, seconds; windows stay inside.
+        unchecked: number of clauses that cannot be measured.
+        duration: length of the clip in seconds; windows stay inside.
     """
-    supported = [fact for fact in ledger.facts if fact.verdict >= _UNSURE_BELOW]
+    supported = [fact for fact in results.facts if fact.verdict >= _UNSURE_BELOW]
     wrong = sorted(
-        (fact for fact in ledger.facts if fact.verdict <= -_UNSURE_BELOW), key=lambda fact: fact.verdict * fact.weight
+        (fact for fact in results.facts if fact.verdict <= -_UNSURE_BELOW), key=lambda fact: fact.verdict * fact.weight
     )
     if not supported and not wrong:
-        return CaptionVerdict(None, _nothing_checked(ledger, unchecked), [])
-    value = caption_strength(ledger.facts, omissions)
+        return CaptionVerdict(None, _nothing_checked(results, unchecked), [])
+    value = caption_strength(results.facts, omissions)
     clean = not wrong and sum(omission.weight for omission in omissions) < 0.3
-    score = 10 if clean else max(1, min(9, round(value)))
+    score = 10
+    if not clean:
+        score = max(1, min(9, round(value)))
     spots = [fact.window for fact in wrong if fact.window] + [omission.window for omission in omissions]
     return CaptionVerdict(
         score, _justification(supported, wrong, omissions, unchecked), _doubt_windows(spots, duration)
@@ -68,7 +69,7 @@ def make_verdict(
 
 
 def caption_strength(facts: Sequence[Fact], omissions: Sequence[Omission]) -> float:
-    """The score before rounding, 1..10, by the map above."""
+    """The score before rounding, 1..10, by the formula above."""
     support = sum(fact.verdict * fact.weight for fact in facts if fact.verdict >= _UNSURE_BELOW)
     against = sum(-fact.verdict * fact.weight for fact in facts if fact.verdict <= -_UNSURE_BELOW)
     missing = 1 - math.exp(-sum(omission.weight for omission in omissions) / 2.5)
@@ -76,13 +77,15 @@ def caption_strength(facts: Sequence[Fact], omissions: Sequence[Omission]) -> fl
     return 1 + 9 * share * math.exp(-0.36 * against - missing)
 
 
-def find_omissions(evidence: Evidence, ledger: CheckResults) -> list[Omission]:
-    """What the clip surely has and the caption does not mention."""
+def find_omissions(evidence: Evidence, results: CheckResults) -> list[Omission]:
+    """What the clip certainly contains and the caption does not mention."""
     found: list[Omission] = []
-    counted = "sound_count" in ledger.topics or "tempo" in ledger.topics
+    counted = "sound_count" in results.topics or "tempo" in results.topics
     if evidence.audio is not None:
         clear = [
-            (i, heard) for i, heard in enumerate(evidence.audio.sounds) if heard.sure >= 0.6 and i not in ledger.sounds
+            (i, heard)
+            for i, heard in enumerate(evidence.audio.sounds)
+            if heard.confidence >= 0.6 and i not in results.sounds
         ]
         loudest = max((heard.level for heard in evidence.audio.sounds), default=0.0)
         ambient = any(heard.ambient for heard in evidence.audio.sounds)
@@ -90,78 +93,86 @@ def find_omissions(evidence: Evidence, ledger: CheckResults) -> list[Omission]:
             Omission(
                 _sound_text(h),
                 (h.start, h.end),
-                (0.3 if counted else 1.0) * h.sure * (_loudness_weight(h, loudest) if ambient else 1.0),
+                (0.3 if counted else 1.0) * h.confidence * (_loudness_weight(h, loudest) if ambient else 1.0),
             )
             for _, h in clear
         ]
-    return sorted([*found, *_picture_omissions(evidence.video, ledger)], key=lambda omission: -omission.weight)
+    return sorted([*found, *_picture_omissions(evidence.video, results)], key=lambda omission: -omission.weight)
 
 
-def _picture_omissions(video: VideoEvidence, ledger: CheckResults) -> list[Omission]:
-    """What the picture surely holds and the caption does not mention."""
+def _picture_omissions(video: VideoEvidence, results: CheckResults) -> list[Omission]:
+    """What the picture certainly contains and the caption does not mention."""
     found: list[Omission] = []
-    if video.activity is not None and video.clear < CLEAR_PICTURE:
+    if video.activity is not None and video.clearness < CLEAR_PICTURE:
         first, last = float(video.activity.times[0]), float(video.activity.times[-1])
-        if not ledger.topics & {"motion", "motion_count"} and moving_share(video.activity, (first, last)) > 0.3:
+        if not results.topics & {"motion", "motion_count"} and moving_share(video.activity, (first, last)) > 0.3:
             found.append(Omission("motion", (first, last), 0.5))
     else:
-        found += _motion_omissions(video, ledger)
-    if "cut" not in ledger.topics and "background" not in ledger.topics:
+        found += _motion_omissions(video, results)
+    if "cut" not in results.topics and "background" not in results.topics:
         found += [Omission("a cut", (time - 0.1, time + 0.1), 0.6) for time in video.cuts]
-    if "flash" not in ledger.topics:
+    if "flash" not in results.topics:
         found += [Omission("a flash", (time - 0.1, time + 0.1), 0.6) for time in video.flashes]
     return found
 
 
-def _motion_omissions(video: VideoEvidence, ledger: CheckResults) -> list[Omission]:
-    told = "motion_count" in ledger.topics
+def _motion_omissions(video: VideoEvidence, results: CheckResults) -> list[Omission]:
+    counted = "motion_count" in results.topics
     largest = max((moved.extent for moved in video.motions), default=1.0)
-    named = [moved for i, moved in enumerate(video.motions) if i in ledger.motions]
+    named = [moved for i, moved in enumerate(video.motions) if i in results.motions]
     moves = [
         moved
         for i, moved in enumerate(video.motions)
-        if moved.sure >= 0.6 and i not in ledger.motions and not any(_is_same_rise(moved, other) for other in named)
+        if moved.confidence >= 0.6
+        and i not in results.motions
+        and not any(_is_same_rise(moved, other) for other in named)
     ]
     return [
-        Omission(_motion_text(m), (m.start, m.end), (0.3 if told else 1.0) * m.sure * _size_weight(m, largest))
+        Omission(_motion_text(m), (m.start, m.end), (0.3 if counted else 1.0) * m.confidence * _size_weight(m, largest))
         for m in moves
     ]
 
 
 def _is_same_rise(moved: SeenMotion, other: SeenMotion) -> bool:
-    """Whether two motions are one shape that rises or falls: its old place and its new one change above each other."""
+    """Whether two motions are one rising or falling shape, whose old and new place change one above the other."""
     common = min(moved.end, other.end) - max(moved.start, other.start)
     shortest = min(moved.end - moved.start, other.end - other.start)
     return moved.colours == other.colours and abs(moved.x - other.x) < 0.03 and common > 0.8 * shortest
 
 
 def _loudness_weight(heard: HeardSound, loudest: float) -> float:
-    """How much a sound matters in an ambience beside the loudest one, 0.3..1."""
+    """The importance of a sound in an ambience, relative to the loudest sound, 0.3..1."""
     return min(1.0, max(0.3, 1 - (loudest - heard.level - 3) / 12))
 
 
 def _size_weight(moved: SeenMotion, largest: float) -> float:
-    """How much a motion matters beside the largest one of the clip, 0.2..1."""
+    """The importance of a motion relative to the largest motion of the clip, 0.2..1."""
     return min(1.0, max(0.2, 2 * math.sqrt(moved.extent / largest)))
 
 
 def _sound_text(heard: HeardSound) -> str:
-    pitch = f" of about {heard.pitch:.0f} Hz" if heard.pitch and heard.voice_sure > 0.5 else ""
+    pitch = ""
+    if heard.pitch and heard.voice_confidence > 0.5:
+        pitch = f" of about {heard.pitch:.0f} Hz"
     return f"a {heard_sound_name(heard)}{pitch}"
 
 
 def _motion_text(moved: SeenMotion) -> str:
-    return f"motion of something {moved.colours[0]}" if moved.colours else "motion"
+    if moved.colours:
+        return f"motion of something {moved.colours[0]}"
+    return "motion"
 
 
 def _near_text(window: tuple[float, float] | None) -> str:
-    return f" near {max(0.0, window[0]):.1f} s" if window else ""
+    if window:
+        return f" near {max(0.0, window[0]):.1f} s"
+    return ""
 
 
 def _when_text(window: tuple[float, float]) -> str:
-    return (
-        _near_text(window) if window[1] - window[0] < 1 else f" from {max(0.0, window[0]):.1f} s to {window[1]:.1f} s"
-    )
+    if window[1] - window[0] < 1:
+        return _near_text(window)
+    return f" from {max(0.0, window[0]):.1f} s to {window[1]:.1f} s"
 
 
 def _justification(
@@ -170,11 +181,7 @@ def _justification(
     total = len(supported) + len(wrong)
     first = f"The clip bears out {len(supported)} of the {total} details that can be checked"
     if wrong:
-        told = [
-            f'the caption says "{fact.said}" where the clip has {fact.truth or "it otherwise"}{_near_text(fact.window)}'
-            for fact in wrong[:3]
-        ]
-        first += "; but " + ", and ".join(told)
+        first += "; but " + ", and ".join(_difference_text(fact) for fact in wrong[:3])
     parts = [first + "."]
     clear = [omission for omission in omissions if omission.weight >= 0.25]
     if clear:
@@ -185,15 +192,22 @@ def _justification(
     return " ".join(parts)
 
 
-def _nothing_checked(ledger: CheckResults, unchecked: int) -> str:
-    if ledger.facts:
+def _difference_text(fact: Fact) -> str:
+    clip_text = fact.clip_text or "it otherwise"
+    return f'the caption says "{fact.claim_text}" where the clip has {clip_text}{_near_text(fact.window)}'
+
+
+def _nothing_checked(results: CheckResults, unchecked: int) -> str:
+    if results.facts:
         return "What the caption says was measured, but too unsurely to confirm or deny any of it."
-    what = f"{unchecked} of its parts name" if unchecked != 1 else "it names"
+    what = "it names"
+    if unchecked != 1:
+        what = f"{unchecked} of its parts name"
     return f"Nothing in this caption can be checked by measuring: {what} no sound, time, motion, colour or cut."
 
 
 def _doubt_windows(spots: Sequence[tuple[float, float]], duration: float) -> list[Window]:
-    """At most four padded windows inside the clip, overlapping ones joined, the gravest first chosen."""
+    """At most four padded windows inside the clip; overlapping ones are joined, the most severe come first."""
     padded: list[tuple[float, float]] = []
     for start, end in spots:
         low, high = max(0.0, start - _PAD_SECONDS), min(duration, end + _PAD_SECONDS)

@@ -1,7 +1,7 @@
-"""Where and when a textured film stirs: for pictures in which single moving things cannot be told apart.
+"""Measures where and when a textured picture changes, if single moving things cannot be separated.
 
-On a plain, still ground a moving region is one thing with a beginning and an end. Where texture drifts under a camera,
-or a body fills much of the picture, regions merge and break; then only this coarse account of the stir is trusted.
+On a plain, still background a moving region is one thing with a start and an end. If texture drifts with the camera, or
+a body fills much of the picture, regions merge and break. Then only this coarse measure is reliable.
 """
 
 from dataclasses import dataclass, field
@@ -14,22 +14,22 @@ from aurelia_offline.critic.signal_colour import COLOUR_ANCHORS, nearest_anchors
 
 ROWS, COLUMNS = 6, 9
 STEEP_DIFFERENCE = 0.03
-"""Difference in Oklab between neighbouring cells of a textured place."""
+"""Difference in Oklab between neighbouring cells from which a place is textured."""
 _SLIPPING_SHARE = 0.6
-"""Share of the local steepness by which a place stirs when its texture slips by a fraction of a cell."""
+"""Change of a place, relative to its steepness, when its texture slips by a fraction of a cell."""
 TEXTURED_SHARES, _STIRRING_SHARES = (0.15, 0.45), (0.3, 0.7)
-"""Shares of the picture, textured and ever stirring, from which it is less clear, and at which it is not at all."""
+"""Textured and changing shares of the picture: (fully clear below, not clear at all above)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """The stir of a film.
+    """The activity of a picture over time.
 
     Attributes:
         times: seconds of the frames.
-        share: per frame and part of the picture (`ROWS` x `COLUMNS`), the share of it that moves by itself, 0..1.
-        slips: per frame, the share of the picture that stirs at all, its texture's slipping included.
-        colours: names and shares (0..1) of the colours seen where it moves.
+        share: for each frame and part of the picture (`ROWS` x `COLUMNS`), the share that moves by itself, 0..1.
+        slips: for each frame, the share of the picture that changes at all, including slipping texture.
+        colours: names and shares (0..1) of the colours where it moves.
     """
 
     times: npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ class Activity:
     colours: dict[str, float] = field(default_factory=dict)
 
     def inside(self, start: float, end: float) -> BoolMask:
-        """The frames of a stretch, bool[frames]; at least the nearest one."""
+        """The frames of a time span, bool[frames]; at least the nearest frame."""
         chosen = (self.times >= start) & (self.times <= end)
         if not chosen.any():
             chosen = np.abs(self.times - (start + end) / 2) == np.abs(self.times - (start + end) / 2).min()
@@ -46,7 +46,7 @@ class Activity:
 
 
 def steepness(still: LabArray) -> LabArray:
-    """Difference of each 2 x 2 block of cells to its neighbours, float32[rows / 2, columns / 2], from Oklab cells."""
+    """The difference of each 2 x 2 block of Oklab cells to its neighbours, float32[rows / 2, columns / 2]."""
     down = np.abs(np.diff(still, axis=0, append=still[-1:])).max(axis=-1)
     right = np.abs(np.diff(still, axis=1, append=still[:, -1:])).max(axis=-1)
     steep = np.maximum(down, right)
@@ -56,7 +56,7 @@ def steepness(still: LabArray) -> LabArray:
 
 
 def clearness(steep: LabArray, active: BoolMask) -> float:
-    """How far single moving things can be told apart, 0..1: by texture, and by how much of the picture ever stirs."""
+    """How well single moving things can be separated, 0..1, from texture and the share of the picture that changes."""
     textured = float((steep > STEEP_DIFFERENCE).mean())
     ever = float(active.any(axis=0).mean())
     doubts = [
@@ -66,13 +66,13 @@ def clearness(steep: LabArray, active: BoolMask) -> float:
 
 
 def measure_activity(times: npt.NDArray[np.float64], lab: LabArray, stir: LabArray, active: BoolMask) -> Activity:
-    """The stir by parts of the picture.
+    """Measure the activity by parts of the picture.
 
     Args:
         times: float64[frames], seconds.
         lab: float32[frames, height, width, 3], Oklab.
         stir: float32[frames, height / 2, width / 2], dispersion.
-        active: bool of the same shape, where it stirs at all.
+        active: bool of the same shape, True where it changes.
     """
     steep = np.stack([steepness(frame) for frame in lab])
     own = active & (stir > _SLIPPING_SHARE * np.maximum(steep, np.median(steep, axis=0)))

@@ -1,7 +1,7 @@
-"""How the critic hears: band envelopes gated with hysteresis, split where new energy rises. It names no source.
+"""The critic's sound measurement: band envelopes, gated with hysteresis and split where new energy rises.
 
-Deliberately other algorithms than the generator's (librosa onsets, yin, spectral flatness), so that the two err
-independently: here a filter bank over a short-time Fourier transform, change points and autocorrelation.
+The algorithms differ from the generator's (librosa onsets, yin, spectral flatness) on purpose, so that their errors are
+independent: a filter bank over a short-time Fourier transform, change points and autocorrelation.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ _HOP_SECONDS = 0.005
 _WINDOW_SECONDS = 0.032
 _OPEN_DB, _CLOSE_DB = 11.0, 6.0
 _AMBIENT_DB = -62.0
-"""A track that never falls below this is never silent: what fills it is an ambience, from which events stand out."""
+"""A track that never falls below this level is never silent: it has an ambience, from which events stand out."""
 _FALL_DB = 32.0
-"""A sound has ended when it is this much below its own peak: what is left is its reverberation or the codec's."""
+"""A sound ends when it is this far below its peak; the rest is reverberation or a codec artifact."""
 _FADED_DB = 10.0
-"""What fades slowly has no sharp end; anywhere from here on it may be said to end."""
+"""A slowly fading sound has no sharp end; a caption may place the end anywhere after this fall."""
 _SPLIT_DB = 8.0
 _STRONG_SPLIT_DB = 15.0
-"""A rise within bands that needs no rise of the whole: one note gives way to another as loud."""
+"""A rise within bands that needs no rise of the total: one note replaces another of the same level."""
 _FADED_AWAY_DB, _SWELL_DB = 20.0, 12.0
 _BRIDGE_SECONDS = 0.06
 _MIN_SOUND_SECONDS = 0.012
@@ -34,7 +34,7 @@ _MIN_SOUND_SECONDS = 0.012
 
 @dataclass(frozen=True, slots=True)
 class _Bands:
-    """Band envelopes: `power` [bands, frames], mean square; `times` [frames], the middle of each window."""
+    """Band envelopes: `power` [bands, frames], mean square; `times` [frames], the centre of each window."""
 
     power: FloatArray
     times: FloatArray
@@ -46,7 +46,7 @@ class _Bands:
 
 
 def listen_to_track(samples: npt.NDArray[np.float32], rate: int) -> AudioEvidence:
-    """Hear a whole sound track.
+    """Measure a whole sound track.
 
     Args:
         samples: float32[n], mono, -1..1.
@@ -90,7 +90,7 @@ def _filter_bank(wave: FloatArray, rate: int) -> _Bands:
 
 
 def _gate_spans(bands: _Bands, ambient: bool) -> list[tuple[int, int]]:
-    """Spans of frames (first, past the last) in which the sound stands over the floor of some band."""
+    """Spans of frames (first, last + 1) in which the sound exceeds the noise floor of some band."""
     level = 10 * np.log10(bands.power + 1e-12)
     smooth = 10 * np.log10(_smooth(bands.power, 3) + 1e-12)
     floor = np.percentile(level, 25 if ambient else 20, axis=1)
@@ -115,7 +115,7 @@ def _gate_spans(bands: _Bands, ambient: bool) -> list[tuple[int, int]]:
 
 
 def _split_at_swells(span: tuple[int, int], bands: _Bands) -> list[tuple[int, int]]:
-    """Divide a span where the whole has faded and a second sound swells, however slowly, out of what is left."""
+    """Split a span where the sound has faded and a second sound rises, even slowly."""
     level = 10 * np.log10(_smooth(bands.power, 9).sum(axis=0) + 1e-12)[span[0] : span[1]]
     marks, peak, valley = [0], 0, 0
     for frame, value in enumerate(level):
@@ -132,7 +132,7 @@ def _split_at_swells(span: tuple[int, int], bands: _Bands) -> list[tuple[int, in
 
 
 def _join_across_dips(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join spans that a short dip separates; a new stroke inside is found again by `_split`."""
+    """Join spans that a short dip separates; `_split_at_rises` finds a new stroke inside again."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
         if joined and (first - joined[-1][1]) * _HOP_SECONDS < _BRIDGE_SECONDS:
@@ -149,7 +149,7 @@ def _smooth(power: FloatArray, frames: int) -> FloatArray:
 
 
 def _energy_rise(bands: _Bands) -> FloatArray:
-    """Per frame, how many dB the bands that carry the sound just after rose over their lowest just before."""
+    """For each frame, the rise in dB of the bands that carry the sound, from just before to just after."""
     from scipy.ndimage import minimum_filter1d
 
     smooth = _smooth(bands.power, 5)
@@ -163,7 +163,7 @@ def _energy_rise(bands: _Bands) -> FloatArray:
 
 
 def _split_at_rises(span: tuple[int, int], rise: FloatArray, bands: _Bands) -> list[tuple[int, int]]:
-    """Divide a span where a second sound starts inside the first: same gate, new energy."""
+    """Split a span where a second sound starts inside the first, with new energy."""
     from scipy.signal import find_peaks
 
     first, last = span
@@ -209,17 +209,17 @@ def _measure_sound(
         nature.pitch,
         nature.brightness,
         float(np.clip((contrast - 6) / 12, 0.1, 1.0)) * float(np.clip((top + 78) / 14, 0.2, 1.0)),
-        nature.sure,
+        nature.confidence,
         peak=round(float(bands.times[first + int(total.argmax())]), 3),
-        faded=round(float(bands.times[first + int(np.flatnonzero(total > top - _FADED_DB)[-1])]), 3),
+        faded_at=round(float(bands.times[first + int(np.flatnonzero(total > top - _FADED_DB)[-1])]), 3),
     )
 
 
 def _rejoin_fadings(sounds: list[HeardSound]) -> list[HeardSound]:
-    """Give back to a sound the doubtful pieces that were split off its end: the swaying of its own fading."""
+    """Rejoin a sound with uncertain pieces split off its end, which are fluctuations of its fading."""
     joined: list[HeardSound] = []
     for heard in sounds:
-        if joined and heard.sure < 0.5 and heard.start - joined[-1].end < 0.05:
+        if joined and heard.confidence < 0.5 and heard.start - joined[-1].end < 0.05:
             joined[-1] = replace(joined[-1], end=max(heard.end, joined[-1].end))
         else:
             joined.append(heard)
@@ -227,26 +227,40 @@ def _rejoin_fadings(sounds: list[HeardSound]) -> list[HeardSound]:
 
 
 def _doubt_in_ambience(heard: HeardSound, ambient_level: float) -> HeardSound:
-    """The sound, doubted the more the less it stands out from the ambience."""
-    return replace(heard, sure=heard.sure * float(np.clip((heard.level - ambient_level - 3) / 9, 0.05, 1.0)))
+    """The sound with lower confidence the less it stands out from the ambience."""
+    return replace(
+        heard, confidence=heard.confidence * float(np.clip((heard.level - ambient_level - 3) / 9, 0.05, 1.0))
+    )
 
 
 def _measure_ambience(wave: FloatArray, rate: int, *, alone: bool) -> HeardSound:
-    """What fills a track that is never silent, as one sound of its whole length; doubtful beside others."""
+    """The ambience of a track that is never silent, as one sound of full length; less certain beside other sounds."""
     cells = wave[: len(wave) // 800 * 800].reshape(-1, 800)
     power = (cells**2).mean(axis=1)
     calm = cells[power <= np.percentile(power, 50)].ravel()
     nature = classify_sound(calm, rate)
     level = float(10 * np.log10(np.mean(calm**2) + 1e-12))
-    sure = 0.9 if alone else 0.3
-    voice_sure = nature.sure if alone else 0.3 * nature.sure
+    confidence = 0.3
+    if alone:
+        confidence = 0.9
+    voice_sure = nature.confidence
+    if not alone:
+        voice_sure = 0.3 * nature.confidence
     return HeardSound(
-        0.0, len(wave) / rate, level, nature.voice, nature.pitch, nature.brightness, sure, voice_sure, ambient=True
+        0.0,
+        len(wave) / rate,
+        level,
+        nature.voice,
+        nature.pitch,
+        nature.brightness,
+        confidence,
+        voice_sure,
+        ambient=True,
     )
 
 
 def _sharpen_edges(wave: FloatArray, rate: int, start: float, end: float) -> tuple[float, float]:
-    """Move the edges of an event, known to a window's width, to where its short-time level passes its half (-14 dB)."""
+    """Refine the edges of an event within one window: where its short-time level passes -14 dB and -26 dB."""
     margin = _WINDOW_SECONDS / 2
     first, last = max(0, int((start - margin) * rate)), min(len(wave), int((end + margin) * rate))
     cell = max(1, int(0.002 * rate))

@@ -1,4 +1,4 @@
-"""The critic's beat: autocorrelation of the strokes, believed only where their spacing is regular."""
+"""The critic's beat measurement: autocorrelation of the strokes, accepted only if their spacing is regular."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from aurelia_offline.critic.evidence import HeardSound
 
 
 def find_beat(sounds: tuple[HeardSound, ...], times: FloatArray, rise: FloatArray) -> float | None:
-    """The beat, by autocorrelation of the envelope's rises; None with fewer than four strokes or no regular spacing.
+    """The beat in beats per minute, from the autocorrelation of rises; None with fewer than four or irregular strokes.
 
     Args:
         sounds: the sounds of the track, in order.
-        times: [frames] seconds.
-        rise: [frames] dB, how sharply energy rises.
+        times: [frames], seconds.
+        rise: [frames], rise of energy in dB.
     """
     if len(sounds) < 4 or len(times) < 50:
         return None
@@ -38,5 +38,7 @@ def find_beat(sounds: tuple[HeardSound, ...], times: FloatArray, rise: FloatArra
     if best < 0.35 or regular < 0.45:
         return None
     steady = gaps[(steps > 0.85) & (steps < 1.15)]
-    period = float(np.mean(steady)) if len(steady) else float(lags[lag])
+    period = float(lags[lag])
+    if len(steady):
+        period = float(np.mean(steady))
     return 60.0 / period

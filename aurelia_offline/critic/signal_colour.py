@@ -1,4 +1,4 @@
-"""How the critic names colours: nearest anchors in Oklab (Ottosson 2020), with a second name where two are close."""
+"""The critic's colour names: nearest anchors in Oklab (Ottosson 2020), with a second name if two are close."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ COLOUR_ANCHORS: dict[str, tuple[tuple[int, int, int], ...]] = {
 _ADDED_LIGHT = 0.01
 _CUBE_ROOT_SPAN = (1 + _ADDED_LIGHT) ** (1 / 3) - _ADDED_LIGHT ** (1 / 3)
 _DARKEST_HUE = 0.1
-"""Oklab lightness below which no hue is seen."""
+"""Oklab lightness below which a colour counts as black."""
 
 _TO_LMS = np.array(
     [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
@@ -40,7 +40,7 @@ _LINEAR_LIGHT = np.where(_SRGB_CODES <= 0.04045, _SRGB_CODES / 12.92, ((_SRGB_CO
 def oklab(rgb: npt.NDArray[np.uint8]) -> LabArray:
     """Oklab (L 0..1, a, b about -0.4..0.4), float32[..., 3], of sRGB bytes uint8[..., 3].
 
-    A little light is added first: without it the cube root turns the noise of a dark picture into large differences.
+    A little light is added first; otherwise the cube root turns noise in a dark picture into large differences.
     """
     lms = np.cbrt(_LINEAR_LIGHT[rgb] @ _TO_LMS.T + _ADDED_LIGHT) - _ADDED_LIGHT ** (1 / 3)
     return np.asarray(lms / _CUBE_ROOT_SPAN @ _TO_LAB.T, dtype=np.float32)
@@ -51,7 +51,7 @@ _ANCHOR_POINTS = oklab(np.array([anchor for anchors in COLOUR_ANCHORS.values() f
 
 
 def nearest_anchors(lab: LabArray) -> npt.NDArray[np.int_]:
-    """Index into `ANCHORS` of the name of each colour, int[...], of Oklab colours float32[..., 3]."""
+    """For Oklab colours float32[..., 3], the index of each colour's name in `COLOUR_ANCHORS`, int[...]."""
     flat = lab.reshape(-1, 3)
     scale = np.array([0.7, 1.4, 1.4], np.float32)
     distance = ((flat[:, None] * scale - _ANCHOR_POINTS[None] * scale) ** 2).sum(axis=2)
@@ -63,7 +63,7 @@ def nearest_anchors(lab: LabArray) -> npt.NDArray[np.int_]:
 
 
 def likely_names(lab: LabArray) -> tuple[str, ...]:
-    """The name of one Oklab colour float32[3], and after it every other name that is nearly as near."""
+    """The name of one Oklab colour float32[3], followed by other names that are almost as close."""
     scale = np.array([0.7, 1.4, 1.4], np.float32)
     distance = np.sqrt((((_ANCHOR_POINTS - lab) * scale) ** 2).sum(axis=1))
     best: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""What kind of sound a stretch of samples is, and its pitch: autocorrelation and prominent spectral peaks, no yin."""
+"""The critic's classification of a sound, and its pitch, by autocorrelation and spectral peaks."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,17 @@ from aurelia_offline.critic.arrays import FloatArray
 _CLICK_SECONDS = 0.12
 _LOWEST_HZ, _HIGHEST_HZ = 45.0, 7600.0
 _DEEPEST_HZ = 18.0
-"""What lies below is no sound; between it and `LOWEST_HZ` there is sound, but no pitch."""
+"""Lowest frequency of a sound; between it and `_LOWEST_HZ` a sound has no pitch."""
 _PART_SECONDS = 0.15
 _MIN_PERIODS = 8
-"""A sound of fewer is a thump, however regular its few waves are."""
+"""A sound with fewer periods has no pitch, even if they are regular."""
 
 
 class SoundNature(NamedTuple):
-    """A sound's voice with its confidence 0..1, pitch in Hz (None unless a tone) and median frequency in Hz."""
+    """A sound's voice, its confidence 0..1, pitch in Hz (None unless a tone) and median frequency in Hz."""
 
     voice: SoundClass
-    sure: float
+    confidence: float
     pitch: float | None
     brightness: float
 
@@ -32,7 +32,7 @@ class _Peaks(NamedTuple):
 
 
 def classify_sound(part: FloatArray, rate: int) -> SoundNature:
-    """Judge one event.
+    """Classify one event.
 
     Args:
         part: float64[n], the event's samples.
@@ -46,17 +46,25 @@ def classify_sound(part: FloatArray, rate: int) -> SoundNature:
     clarity, period_pitch = _autocorrelation(body, rate)
     tonal = peaks.share
     seconds = len(part) / rate
-    edge = 0.62 if seconds > _CLICK_SECONDS else 0.75
-    pitch = _fundamental(period_pitch if clarity > 0.8 else None, peaks) if len(peaks.frequency) else 0.0
-    waves = pitch * _sounding_seconds(part, rate) if pitch >= _LOWEST_HZ else 0.0
+    edge = 0.75
+    if seconds > _CLICK_SECONDS:
+        edge = 0.62
+    pitch = 0.0
+    if len(peaks.frequency):
+        pitch = _fundamental(period_pitch if clarity > 0.8 else None, peaks)
+    waves = 0.0
+    if pitch >= _LOWEST_HZ:
+        waves = pitch * _sounding_seconds(part, rate)
     if tonal >= edge and waves >= _MIN_PERIODS and _keeps_pitch(part, rate, peaks):
         return SoundNature("tone", float(np.clip((tonal - edge) / 0.2 + 0.4, 0, 1)), pitch, brightness)
-    voice: SoundClass = "click" if seconds < _CLICK_SECONDS else "noise"
+    voice: SoundClass = "noise"
+    if seconds < _CLICK_SECONDS:
+        voice = "click"
     return SoundNature(voice, float(np.clip((edge - tonal) / 0.2 + 0.2, 0, 1)), None, brightness)
 
 
 def _keeps_pitch(part: FloatArray, rate: int, peaks: _Peaks) -> bool:
-    """Whether the strongest frequency of most later stretches is among the sound's own: a glide has no one pitch."""
+    """Whether the strongest frequency stays the same over time; a glide has no single pitch."""
     length = int(_PART_SECONDS * rate)
     parts = [part[first : first + length] for first in range(0, len(part) - length + 1, length)]
     loud = max((float(np.mean(each**2)) for each in parts), default=0.0)
@@ -73,14 +81,14 @@ def _keeps_pitch(part: FloatArray, rate: int, peaks: _Peaks) -> bool:
 
 
 def _sounding_seconds(part: FloatArray, rate: int) -> float:
-    """Seconds for which a sound stays within 15 dB of its loudest 10 ms."""
+    """Seconds in which a sound stays within 15 dB of its loudest 10 ms."""
     cell = max(1, rate // 100)
     power = (part[: max(1, len(part) // cell) * cell].reshape(-1, min(cell, len(part))) ** 2).mean(axis=1)
     return float(np.sum(power > power.max() * 10**-1.5)) * cell / rate
 
 
 def _steady_part(part: FloatArray, rate: int) -> FloatArray:
-    """The stretch of at most 0.35 s that follows the attack: what of the sound is steady."""
+    """The steady part of a sound: at most 0.35 s after the attack."""
     skip = int(min(0.015, 0.1 * len(part) / rate) * rate)
     return part[skip : skip + int(0.35 * rate)]
 
@@ -94,7 +102,7 @@ def _spectrum(body: FloatArray, rate: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _peaks(spectrum: FloatArray, frequency: FloatArray, width: float) -> _Peaks:
-    """The at most 12 strongest peaks, and the share of all energy within two resolution widths of the first eight."""
+    """The strongest peaks, at most 12, and the share of energy within two resolution widths of the first eight."""
     from scipy.signal import find_peaks
 
     step = frequency[1]
@@ -109,12 +117,14 @@ def _peaks(spectrum: FloatArray, frequency: FloatArray, width: float) -> _Peaks:
     held = max(float(near[low : high + 1].sum()), 1.0)
     coverage = held / max(float(high - low + 1), 12 * width / step, held)
     share = float(spectrum[near].sum() / spectrum.sum())
-    corrected = (share - coverage) / max(1e-6, 1 - coverage) if coverage < 0.95 else 0.0
+    corrected = 0.0
+    if coverage < 0.95:
+        corrected = (share - coverage) / max(1e-6, 1 - coverage)
     return _Peaks(frequency[order], spectrum[order], corrected)
 
 
 def _autocorrelation(body: FloatArray, rate: int) -> tuple[float, float]:
-    """Clarity 0..1 and frequency in Hz of the shortest lag at which the sound repeats itself about as well as ever."""
+    """Clarity 0..1 and frequency in Hz of the shortest lag whose correlation is close to the maximum."""
     size = 1 << (2 * len(body) - 1).bit_length()
     window = np.hanning(len(body))
     raw = np.fft.irfft(np.abs(np.fft.rfft(body * window, size)) ** 2)
@@ -134,18 +144,20 @@ def _autocorrelation(body: FloatArray, rate: int) -> tuple[float, float]:
 
 
 def _parabola_peak(curve: FloatArray, top: int) -> tuple[float, float]:
-    """Place and height of the summit of the parabola through a maximum and its two neighbours."""
+    """Position and height of the peak of the parabola through a maximum and its two neighbours."""
     left, middle, right = curve[top - 1], curve[top], curve[top + 1]
     bend = left - 2 * middle + right
-    shift = 0.0 if abs(bend) < 1e-12 else 0.5 * (left - right) / bend
+    shift = 0.0
+    if not (abs(bend) < 1e-12):
+        shift = 0.5 * (left - right) / bend
     return top + shift, float(middle - 0.25 * (left - right) * shift)
 
 
 def _fundamental(period_pitch: float | None, peaks: _Peaks) -> float:
-    """The pitch in Hz: the sound's period where its spectrum bears that out, else its lowest strong peak.
+    """The pitch in Hz: the period of the sound if its spectrum confirms it, else the lowest strong peak.
 
-    An inharmonic sound (a bell) nearly repeats itself at some long lag that is no pitch; a missing fundamental is
-    believed only when two neighbouring overtones stand.
+    An inharmonic sound (a bell) almost repeats itself at some long lag that is not its pitch. A missing fundamental is
+    accepted only with two neighbouring overtones.
     """
     lowest = float(peaks.frequency[peaks.power > peaks.power.max() * 0.03].min())
     if period_pitch is None:
@@ -155,4 +167,6 @@ def _fundamental(period_pitch: float | None, peaks: _Peaks) -> float:
         return float(peaks.frequency[near][np.argmax(peaks.power[near])])
     orders = peaks.frequency / period_pitch
     whole = {int(round(order)) for order in orders if abs(order - round(order)) < 0.03}
-    return period_pitch if any(order + 1 in whole for order in whole) else lowest
+    if any(order + 1 in whole for order in whole):
+        return period_pitch
+    return lowest

@@ -1,7 +1,7 @@
-"""How the critic sees: colour histograms, a temporal median for the background, dispersion over time for motion.
+"""The critic's picture measurement: colour histograms, temporal median as background, dispersion over time as motion.
 
-Deliberately other algorithms than the generator's (differences of frames on a grid), so that the two err
-independently. It sees where, when and which colour; it recognises no objects.
+The algorithms differ from the generator's (frame differences on a grid) on purpose, so that their errors are
+independent. They measure place, time and colour, and do not recognize objects.
 """
 
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ from aurelia_offline.critic.signal_activity import (
 from aurelia_offline.critic.signal_colour import COLOUR_ANCHORS, likely_names, nearest_anchors, oklab
 
 _CUT_DISTANCE = 0.3
-"""Share of the picture that must change its colour class between two frames of a cut."""
+"""Share of the picture whose colour class changes between two frames at a cut."""
 _FLASH_LIGHT = 0.93
 _FLASH_STEP = 0.06
 _STIR_DISPERSION = 0.022
-"""Dispersion in Oklab over three frames above which a cell stirs; a compressed still picture stays below 0.01."""
+"""Dispersion in Oklab over three frames above which a cell changes; a compressed still picture stays below 0.01."""
 _HOLD_SECONDS = 0.3
 _MIN_EXTENT = 0.0008
 _MAX_MOTIONS = 12
@@ -41,12 +41,12 @@ class _Film:
 
     @property
     def gap(self) -> float:
-        """Spacing of the frames, seconds."""
+        """Time between frames, in seconds."""
         return float(np.median(np.diff(self.times)))
 
 
 def watch_clip(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], duration: float) -> VideoEvidence:
-    """See a whole clip.
+    """Measure the picture of a whole clip.
 
     Args:
         times: float64[frames], seconds, ascending.
@@ -54,7 +54,7 @@ def watch_clip(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], du
         duration: of the clip, seconds.
 
     Returns:
-        Its shots with their backgrounds, what moved, and flashes.
+        Its shots with their backgrounds, motions, and flashes.
     """
     if len(times) < 2:
         return VideoEvidence(float("inf"), _still_shots(images, duration))
@@ -80,7 +80,7 @@ def watch_clip(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], du
 
 
 def _measure_clearness(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, Activity | None]:
-    """How clear the picture is, and its stir where it is not quite clear."""
+    """The clearness of the picture, and its activity if it is not fully clear."""
     if len(calm) < 3:
         return 1.0, None
     lab = film.lab[calm]
@@ -90,7 +90,9 @@ def _measure_clearness(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, 
     stir = _dispersion(lab)
     active = _active_cells(stir)
     clear = clearness(steep, active)
-    return clear, measure_activity(film.times[calm], lab, stir, active) if clear < 1 else None
+    if clear >= 1:
+        return clear, None
+    return clear, measure_activity(film.times[calm], lab, stir, active)
 
 
 def _active_cells(stir: LabArray) -> BoolMask:
@@ -98,7 +100,7 @@ def _active_cells(stir: LabArray) -> BoolMask:
 
 
 def _shrink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Halve the frames (more when large) by averaging blocks: compression noise goes, what moves stays."""
+    """Shrink the frames to about 90 lines by averaging blocks, which removes compression noise."""
     block = max(1, images.shape[1] // 90)
     high, wide = images.shape[1] // block * block, images.shape[2] // block * block
     cut = images[:, :high, :wide]
@@ -117,7 +119,7 @@ def _still_shots(images: npt.NDArray[np.uint8], duration: float) -> tuple[Shot, 
 
 
 def _flash_frames(film: _Film) -> BoolMask:
-    """Frames far lighter than the frames before and after, for at most a quarter of a second: bool[frames]."""
+    """Frames that are much lighter than those before and after, for at most 0.25 s: bool[frames]."""
     middle = np.median(film.lab[:, ::2, ::2].reshape(len(film.times), -1, 3), axis=1)
     white = (middle[:, 0] > _FLASH_LIGHT) & (np.hypot(middle[:, 1], middle[:, 2]) < 0.03)
     flashed = np.zeros(len(white), dtype=bool)
@@ -130,7 +132,7 @@ def _flash_frames(film: _Film) -> BoolMask:
 
 
 def _cut_frames(film: _Film, flashed: BoolMask) -> list[int]:
-    """Frames that begin a new shot: the colour histogram changes at once, and stays changed."""
+    """Frames that start a new shot: the colour histogram changes at once and stays changed."""
     clear = np.flatnonzero(~flashed)
     cells = np.floor(film.lab[clear] / np.array([0.2, 0.1, 0.1], np.float32)).astype(np.int64) + 8
     codes = (cells[..., 0] * 32 + cells[..., 1]) * 32 + cells[..., 2]
@@ -141,7 +143,9 @@ def _cut_frames(film: _Film, flashed: BoolMask) -> list[int]:
         step = 0.5 * float(np.abs(soft[place] - soft[place - 1]).sum())
         ahead = soft[min(place + 2, len(soft) - 1)]
         lasting = 0.5 * float(np.abs(ahead - soft[max(0, place - 3)]).sum())
-        usual = 0.5 * float(np.abs(soft[place - 1] - soft[max(0, place - 2)]).sum()) if place > 1 else 0.0
+        usual = 0.0
+        if place > 1:
+            usual = 0.5 * float(np.abs(soft[place - 1] - soft[max(0, place - 2)]).sum())
         changed = np.abs(film.lab[clear[place]] - film.lab[clear[place - 1]]).max(axis=-1) > 0.06
         if step > _CUT_DISTANCE and lasting > _CUT_DISTANCE and step > 2 * usual and changed.mean() > 0.45:
             marks.append(int(clear[place]))
@@ -186,7 +190,7 @@ def _find_motions(film: _Film, shot: Shot) -> list[SeenMotion]:
 
 
 def _unite_bodies(found: list[SeenMotion]) -> list[SeenMotion]:
-    """Unite what moves close by, at the same time and in the same colour: the edges of one body."""
+    """Unite motions that are close, simultaneous and of the same colour: the edges of one body."""
     united: list[SeenMotion] = []
     for moved in sorted(found, key=lambda moved: -moved.extent):
         twin = next((index for index, other in enumerate(united) if _is_one_body(moved, other)), None)
@@ -225,7 +229,7 @@ def _dispersion(lab: LabArray) -> LabArray:
 
 
 def _close_gaps(active: BoolMask, hold: int) -> BoolMask:
-    """Close gaps in time and in space, so that one thing's motion is one connected tube: bool[frames, h, w]."""
+    """Close gaps in time and space, so that the motion of one thing is one connected region: bool[frames, h, w]."""
     from scipy.ndimage import maximum_filter, minimum_filter1d
 
     wide = maximum_filter(active.astype(np.uint8), size=(2 * hold + 1, 3, 3))
@@ -245,25 +249,30 @@ def _measure_motion(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) ->
     weight = tube.sum(axis=0)[rows, columns]
     x = float(np.average(columns + 0.5, weights=weight) / area.shape[1])
     y = float(np.average(rows + 0.5, weights=weight) / area.shape[0])
-    sure = float(np.clip(size / (4 * _MIN_EXTENT), 0.2, 1.0)) * float(np.clip((end - start) / 0.25, 0.3, 1.0))
-    return SeenMotion(start, end, x, y, size, _moving_colours(film, tube, shot, still), sure)
+    confidence = float(np.clip(size / (4 * _MIN_EXTENT), 0.2, 1.0)) * float(np.clip((end - start) / 0.25, 0.3, 1.0))
+    return SeenMotion(start, end, x, y, size, _moving_colours(film, tube, shot, still), confidence)
 
 
 def _motion_edges(times: npt.NDArray[np.float64], first: int, last: int, gap: float) -> tuple[float, float]:
-    """A frame stirs when it differs from either neighbour: the motion began after it and ended before the last."""
-    start = float(times[first]) + (0.5 * gap if first > 0 else 0.0)
-    end = float(times[last]) - (0.5 * gap if last < len(times) - 1 else 0.0)
+    """Start and end of a motion, half a frame inside: a frame counts as moving if it differs from a neighbour."""
+    start, end = float(times[first]), float(times[last])
+    if first > 0:
+        start += 0.5 * gap
+    if last < len(times) - 1:
+        end -= 0.5 * gap
     return round(start, 3), round(max(end, start + 0.5 * gap), 3)
 
 
 def _moving_colours(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) -> tuple[str, ...]:
-    """Names of what moves in a tube: the commonest colour there that is not the ground it moves over."""
+    """The colour names of a moving region: its most frequent colour, apart from the background behind it."""
     fine = tube.any(axis=0).repeat(2, axis=0).repeat(2, axis=1)
     high, wide = min(fine.shape[0], still.shape[0]), min(fine.shape[1], still.shape[1])
     fine = fine[:high, :wide]
     ground = nearest_anchors(still[:high, :wide])
     around = _ring_around(fine)
-    behind = int(np.bincount(ground[around], minlength=len(COLOUR_ANCHORS)).argmax()) if around.any() else -1
+    behind = -1
+    if around.any():
+        behind = int(np.bincount(ground[around], minlength=len(COLOUR_ANCHORS)).argmax())
     frames = np.flatnonzero(tube.any(axis=(1, 2)))[:40]
     pixels = film.lab[frames, :high, :wide][:, fine].reshape(-1, 3)
     middle = np.median(still[:high, :wide][around & (ground == behind)], axis=0) if around.any() else pixels[0]

@@ -1,4 +1,4 @@
-"""Claims about sounds held against what was heard: counts, ranks, comparisons, silence, tempo."""
+"""Checks claims about sounds: counts, ranks, comparisons, silence, tempo."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from aurelia_offline.critic.base_checks import BaseChecks, weighted_total
 from aurelia_offline.critic.caption_text import caption_words
 from aurelia_offline.critic.claims import Claim, Description
 from aurelia_offline.critic.evidence import HeardSound
-from aurelia_offline.critic.matching import SURE_CONFIDENCE, Fact, TrackScale, grade, sound_facts
+from aurelia_offline.critic.matching import SURE_CONFIDENCE, Fact, TrackScale, as_verdict, grade, sound_facts
 
 _NEARLY = re.compile(r"\b(?:nearly|almost|mostly|largely|there is a silence|pause)\b")
 ORDINAL_RANKS = ("first", "second", "third", "fourth", "fifth")
@@ -18,22 +18,24 @@ class SoundChecks(BaseChecks):
     """The checks of claims that need the sound track."""
 
     def _no_sound(self, claim: Claim) -> None:
-        if not claim.negated or self.untold(claim.about):
+        if not claim.negated or self.is_track_unclear(claim.about):
             return
         if not claim.about.voices:
             self._silence(replace(claim, negated=False))
             return
-        sounds = [heard for heard in self.sounds(claim.about) if heard.sure >= SURE_CONFIDENCE]
+        sounds = [heard for heard in self.sounds(claim.about) if heard.confidence >= SURE_CONFIDENCE]
         found = [
             heard
             for heard in sounds
             if weighted_total(sound_facts(claim.about, heard, TrackScale.of(tuple(sounds)))) > 0.3
         ]
-        window = (found[0].start, found[0].end) if found else None
-        self.say(1.0 if found else -1.0, claim, "there is one" if found else "", window=window)
+        if not found:
+            self.add_fact(-1.0, claim)
+            return
+        self.add_fact(1.0, claim, "there is one", window=(found[0].start, found[0].end))
 
     def _sound_count(self, claim: Claim) -> None:
-        if self.untold(claim.about) or claim.number is None:
+        if self.is_track_unclear(claim.about) or claim.number is None:
             return
         about = claim.about
         inside = [
@@ -42,68 +44,96 @@ class SoundChecks(BaseChecks):
             if self.inside(about, heard.start, heard.end)
             and _matches_description(replace(about, spans=()), heard, self.sounds(about))
         ]
-        surely = [index for index, heard in inside if heard.sure >= SURE_CONFIDENCE]
-        self._count(claim, len(surely), len([1 for _, heard in inside if heard.sure >= 0.2]), "sounds")
-        self.ledger.sounds |= set(surely) if claim.about.spans or claim.about.voices else set()
+        surely = [index for index, heard in inside if heard.confidence >= SURE_CONFIDENCE]
+        perhaps = sum(heard.confidence >= 0.2 for _, heard in inside)
+        self._count(claim, len(surely), perhaps, "sounds")
+        if claim.about.spans or claim.about.voices:
+            self.results.sounds |= set(surely)
 
     def _count(self, claim: Claim, surely: int, perhaps: int, what: str) -> None:
         number = int(claim.number or 0)
         low, high = min(surely, perhaps), max(surely, perhaps)
-        right = high >= number if claim.least else low <= number <= high
-        verdict = 1.0 if right and low == high else 0.7 if right else -1.0
-        self.say(verdict, claim, f"{surely} {what}", 1.3)
+        right = low <= number <= high
+        if claim.least:
+            right = high >= number
+        if right and low == high:
+            verdict = 1.0
+        elif right:
+            verdict = 0.7
+        else:
+            verdict = -1.0
+        self.add_fact(verdict, claim, f"{surely} {what}", 1.3)
 
     def _ranked(self, rank: str, about: Description) -> int | None:
-        """Index of the event that a rank picks, or None when the clip has none such or it is too close to call."""
-        sounds = [(index, heard) for index, heard in enumerate(self.sounds(about)) if heard.sure >= SURE_CONFIDENCE]
+        """The index of the sound with this rank, or None if there is none."""
+        sounds = [
+            (index, heard) for index, heard in enumerate(self.sounds(about)) if heard.confidence >= SURE_CONFIDENCE
+        ]
         if about.voices and rank in (*ORDINAL_RANKS, "last"):
             rest = [pair for pair in sounds if pair[1].voice in about.voices]
-            sounds = rest if rank not in (*ORDINAL_RANKS, "last") else sounds
+            if rank not in (*ORDINAL_RANKS, "last"):
+                sounds = rest
         if rank in ORDINAL_RANKS or rank == "last":
-            place = ORDINAL_RANKS.index(rank) if rank in ORDINAL_RANKS else len(sounds) - 1
-            return sounds[place][0] if 0 <= place < len(sounds) else None
+            place = len(sounds) - 1
+            if rank in ORDINAL_RANKS:
+                place = ORDINAL_RANKS.index(rank)
+            if 0 <= place < len(sounds):
+                return sounds[place][0]
+            return None
         values = [(_rank_value(rank, heard), index) for index, heard in sounds if _rank_value(rank, heard) is not None]
-        return max(values, key=lambda pair: pair[0] or 0.0)[1] if values else None
+        if values:
+            return max(values, key=lambda pair: pair[0] or 0.0)[1]
+        return None
 
     def _rank(self, claim: Claim) -> None:
         about, rank = claim.about, claim.about.rank
-        if self.untold(about) or rank is None:
+        if self.is_track_unclear(about) or rank is None:
             return
         index = self._ranked(rank, about)
         sounds = self.sounds(about)
         if index is None:
-            self.say(-1.0 if not sounds else -0.6, claim, f"no {rank} sound")
+            verdict = -1.0
+            if sounds:
+                verdict = -0.6
+            self.add_fact(verdict, claim, f"no {rank} sound")
             return
         self._rank_pair(claim, rank, index, sounds)
         rest = replace(about, rank=None)
         if not rest.empty:
-            self.ledger.sounds.add(index)
+            self.results.sounds.add(index)
         facts = sound_facts(rest, sounds[index], TrackScale.of(sounds))
         if rank == "loudest" and _is_loudest_elsewhere(rest, sounds):
-            self.say(-1.0, claim, "its loudest moments elsewhere", 1.6, (sounds[index].start, sounds[index].end))
+            self.add_fact(-1.0, claim, "its loudest moments elsewhere", 1.6, (sounds[index].start, sounds[index].end))
             return
         if rank not in (*ORDINAL_RANKS, "last") and facts:
             facts = self._nearly(rest, rank, index, facts)
-        self.ledger.facts += facts
+        self.results.facts += facts
 
     def _rank_pair(self, claim: Claim, rank: str, index: int, sounds: tuple[HeardSound, ...]) -> None:
-        """A clause with two ranks ("the loudest is the second") says that they pick the same sound."""
+        """Check a clause with two ranks ("the loudest is the second"): both must mean the same sound."""
         others = [other for other in caption_words().all("ranks", claim.clause) if other != rank]
         for other in others[:1]:
             same = self._ranked(other, replace(claim.about, voices=frozenset()))
             close = same is not None and _is_close_call(other, rank, sounds[index], sounds[same])
-            verdict = 1.0 if same == index else -0.2 if close or same is None else -1.0
-            self.say(verdict, claim, "another sound is", 1.4, (sounds[index].start, sounds[index].end))
+            if same == index:
+                verdict = 1.0
+            elif close or same is None:
+                verdict = -0.2
+            else:
+                verdict = -1.0
+            self.add_fact(verdict, claim, "another sound is", 1.4, (sounds[index].start, sounds[index].end))
 
     def _nearly(self, about: Description, rank: str, index: int, facts: list[Fact]) -> list[Fact]:
-        """When another sound is about as loud (high, long) and fits better, the rank is too close to call."""
+        """Facts that allow for a near tie: the verdicts are unsure if a sound with a similar value fits better."""
         sounds = self.sounds(about)
         top = _rank_value(rank, sounds[index]) or 0.0
         for heard in sounds:
             value = _rank_value(rank, heard)
             fitting = sound_facts(about, heard, TrackScale.of(sounds))
             if value is not None and heard is not sounds[index] and weighted_total(fitting) > weighted_total(facts):
-                room = 6.0 if heard.voice != sounds[index].voice else 2.0
+                room = 2.0
+                if heard.voice != sounds[index].voice:
+                    room = 6.0
                 limit = {"loudest": room, "softest": room, "highest": 0.03, "lowest": 0.03}.get(rank, 0.12)
                 if top - value < limit:
                     return [fact._replace(verdict=min(0.3, fact.verdict)) for fact in fitting]
@@ -118,72 +148,90 @@ class SoundChecks(BaseChecks):
         if one is None or two is None or first == second:
             return
         scale = {"loudest": 6.0, "softest": 6.0, "highest": 0.1, "lowest": 0.1}.get(claim.word, 0.2)
-        self.say(max(-1.0, min(1.0, (one - two) / scale)), claim, "the other way round", 1.3)
+        self.add_fact(max(-1.0, min(1.0, (one - two) / scale)), claim, "the other way round", 1.3)
 
     def _best(self, about: Description) -> int | None:
-        """Index of the sound that a description means."""
+        """The index of the sound that a description means, or None."""
         if about.rank:
             return self._ranked(about.rank, about)
         sounds = self.sounds(about)
-        sums = [weighted_total(sound_facts(about, heard, TrackScale.of(sounds))) * heard.sure for heard in sounds]
-        return max(range(len(sums)), key=sums.__getitem__) if sums and max(sums) > 0.2 else None
+        sums = [weighted_total(sound_facts(about, heard, TrackScale.of(sounds))) * heard.confidence for heard in sounds]
+        if sums and max(sums) > 0.2:
+            return max(range(len(sums)), key=sums.__getitem__)
+        return None
 
     def _silence(self, claim: Claim) -> None:
-        if self.untold(claim.about):
+        if self.is_track_unclear(claim.about):
             return
         track = self.track(claim.about)
         if track is None:
-            self.say(1.0, claim, "no sound track")
+            self.add_fact(1.0, claim, "no sound track")
             return
-        sure = [
+        certain = [
             heard
             for heard in track.sounds
-            if heard.sure >= SURE_CONFIDENCE and not (heard.ambient and heard.level < -55)
+            if heard.confidence >= SURE_CONFIDENCE and not (heard.ambient and heard.level < -55)
         ]
         spans = [span for span in claim.about.spans if span[1] is not None]
         if not spans and not claim.about.spans:
-            heard_s = sum(heard.end - heard.start for heard in sure)
-            partly = claim.word == "partly" or bool(_NEARLY.search(claim.clause))
-            verdict = -1.0 if heard_s > (0.5 * track.seconds if partly else 0.02) else 1.0
-            if claim.negated:
-                verdict = -1.0 if sure else 1.0
-            self.say(verdict, claim, f"{len(sure)} sounds" if sure else "nothing is heard", 1.6)
+            self._whole_silence(claim, track.seconds, certain)
             return
         for start, end in spans:
-            self._quiet(claim, start, min(end or start, track.seconds), sure)
+            self._quiet(claim, start, min(end or start, track.seconds), certain)
 
-    def _quiet(self, claim: Claim, start: float, end: float, sure: list[HeardSound]) -> None:
-        inside = sum(max(0.0, min(heard.end, end) - max(heard.start, start)) for heard in sure if not heard.ambient)
-        brief = [heard for heard in sure if start + 0.15 < heard.start < end - 0.15]
+    def _whole_silence(self, claim: Claim, track_seconds: float, certain: list[HeardSound]) -> None:
+        """Check a claim that the whole track, or nearly all of it, is silent."""
+        allowed = 0.02
+        if claim.word == "partly" or _NEARLY.search(claim.clause):
+            allowed = 0.5 * track_seconds
+        silent = sum(heard.end - heard.start for heard in certain) <= allowed
+        if claim.negated:
+            silent = not certain
+        truth = "nothing is heard"
+        if certain:
+            truth = f"{len(certain)} sounds"
+        self.add_fact(as_verdict(silent), claim, truth, 1.6)
+
+    def _quiet(self, claim: Claim, start: float, end: float, certain: list[HeardSound]) -> None:
+        inside = sum(max(0.0, min(heard.end, end) - max(heard.start, start)) for heard in certain if not heard.ambient)
+        brief = [heard for heard in certain if start + 0.15 < heard.start < end - 0.15]
         if _NEARLY.search(claim.clause):
             verdict = grade(inside / max(end - start, 0.1), 0.15, 0.4)
         else:
-            verdict = -1.0 if brief else grade(inside, 0.2, 0.4)
-        truth = f"a sound at {brief[0].start:.1f} s" if brief else f"{inside:.1f} s of sound"
-        self.say(verdict, claim, truth, 1.2, (start, end))
+            verdict = -1.0
+            if not brief:
+                verdict = grade(inside, 0.2, 0.4)
+        truth = f"{inside:.1f} s of sound"
+        if brief:
+            truth = f"a sound at {brief[0].start:.1f} s"
+        self.add_fact(verdict, claim, truth, 1.2, (start, end))
 
     def _tempo(self, claim: Claim) -> None:
         track = self.track(claim.about)
-        bpm = track.bpm if track else None
-        if self.untold(claim.about):
+        bpm = None
+        if track:
+            bpm = track.bpm
+        if self.is_track_unclear(claim.about):
             return
         if bpm is None:
-            self.say(-0.8, claim, "no steady beat")
+            self.add_fact(-0.8, claim, "no steady beat")
             return
         truth = f"about {bpm:.0f} beats a minute"
         if track and claim.about.track in (None, 0):
-            self.ledger.sounds |= set(range(len(track.sounds)))
+            self.results.sounds |= set(range(len(track.sounds)))
         if claim.number is not None:
-            self.say(grade(abs(bpm / claim.number - 1), 0.06, 0.12), claim, truth, 1.3)
+            self.add_fact(grade(abs(bpm / claim.number - 1), 0.06, 0.12), claim, truth, 1.3)
         elif claim.word in ("fast", "slow"):
-            verdict = max(-1.0, min(1.0, (bpm - 100) / 40)) * (1 if claim.word == "fast" else -1)
-            self.say(min(1.0, verdict + 0.3), claim, truth, 0.8)
+            verdict = max(-1.0, min(1.0, (bpm - 100) / 40))
+            if claim.word == "slow":
+                verdict = -verdict
+            self.add_fact(min(1.0, verdict + 0.3), claim, truth, 0.8)
         else:
-            self.say(1.0, claim, truth)
+            self.add_fact(1.0, claim, truth)
 
 
 def _is_loudest_elsewhere(about: Description, sounds: tuple[HeardSound, ...]) -> bool:
-    """Whether no sound that is about as loud as the loudest starts, or is loudest, at the moment named for it."""
+    """Whether no sound about as loud as the loudest starts or peaks at the described moment."""
     if not about.spans or about.spans[0][1] is not None:
         return False
     top = max(heard.level for heard in sounds)
@@ -201,18 +249,25 @@ def _matches_description(about: Description, heard: HeardSound, sounds: tuple[He
 
 
 def _rank_value(rank: str, heard: HeardSound) -> float | None:
-    """The number by which a rank picks its sound, the more the higher the rank; pitches in natural logarithms."""
+    """The value that a rank maximizes; for pitch, its natural logarithm."""
     if rank in ("highest", "lowest"):
-        value = math.log(heard.pitch) if heard.pitch else None
-        return None if value is None else value if rank == "highest" else -value
+        value = None
+        if heard.pitch:
+            value = math.log(heard.pitch)
+        if value is None:
+            return None
+        if rank == "highest":
+            return value
+        return -value
     length = heard.end - heard.start
     table = {"loudest": heard.level, "softest": -heard.level, "longest": length, "shortest": -length}
     return table.get(rank)
 
 
 def _is_close_call(one: str, two: str, heard: HeardSound, other: HeardSound) -> bool:
-    """Whether two sounds are so close by the ranks in question that either may be meant."""
-    for rank in (one, two):
-        if rank in ("loudest", "softest") and abs(heard.level - other.level) < (2 if heard.voice == other.voice else 6):
-            return True
-    return False
+    """Whether two sounds are too close in level for the ranks to separate them."""
+    allowed_db = 6
+    if heard.voice == other.voice:
+        allowed_db = 2
+    by_level = one in ("loudest", "softest") or two in ("loudest", "softest")
+    return by_level and abs(heard.level - other.level) < allowed_db

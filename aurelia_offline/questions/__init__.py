@@ -1,1 +1,1 @@
-"""questions."""
+"""Understands questions in ordinary English."""

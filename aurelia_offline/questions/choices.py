@@ -1,4 +1,4 @@
-"""Finds the choice that means the answer: by numbers, sides, colours, kinds, yes and no; never by likeness."""
+"""Finds the choice that means the answer, by numbers, sides, colours, kinds, yes and no; never by text similarity."""
 
 import re
 from typing import NamedTuple
@@ -19,7 +19,7 @@ _WORD_KINDS = {"colour", "place", "voice", "ordinal", "trendword", "rel", "rank"
 
 
 class Value(NamedTuple):
-    """One reading of an answer: its kind (number, seconds, colour, ...) and its content as number or word."""
+    """One value of an answer: its kind (number, seconds, colour, ...) and its content as a number or word."""
 
     kind: str
     data: str | float | bool | int
@@ -40,8 +40,12 @@ def _read_numbers(found: list[Token]) -> list[tuple[float, str | None]]:
     values = []
     for at, token in enumerate(found):
         if token.kind == "number":
-            following = found[at + 1] if at + 1 < len(found) else None
-            unit = following.value if following is not None and following.kind == "unit" else None
+            following = None
+            if at + 1 < len(found):
+                following = found[at + 1]
+            unit = None
+            if following is not None and following.kind == "unit":
+                unit = following.value
             values.append((float(token.value) * _UNIT_SCALES.get(unit or "", 1.0), _UNIT_OF.get(unit or "")))
     return values
 
@@ -51,7 +55,7 @@ def _read_negatives(text: str) -> list[float]:
 
 
 def _read_range(text: str, found: list[Token]) -> _Range | None:
-    """The numbers a choice allows, or None when it names none."""
+    """The range of numbers that a choice allows, or None if it names no number."""
     values = _read_numbers(found)
     if not values:
         return None
@@ -63,9 +67,9 @@ def _read_range(text: str, found: list[Token]) -> _Range | None:
         return _Range(unit, min(numbers), max(numbers))
     bounds = {token.value for token in found if token.kind == "bound"}
     if "more" in bounds or "least" in bounds or re.search(r"\d\s*\+|or more", text):
-        return _Range(unit, numbers[0] + (1e-6 if "more" in bounds else 0.0), float("inf"))
+        return _Range(unit, numbers[0] + 1e-6 * ("more" in bounds), float("inf"))
     if "less" in bounds or "most" in bounds:
-        return _Range(unit, float("-inf"), numbers[0] - (1e-6 if "less" in bounds else 0.0))
+        return _Range(unit, float("-inf"), numbers[0] - 1e-6 * ("less" in bounds))
     return _Range(unit, numbers[0], numbers[0])
 
 
@@ -75,7 +79,9 @@ def _plain(text: str) -> str:
 
 def _read_yes_no(text: str) -> bool | None:
     plain = _plain(text)
-    first = plain.split(" ")[0] if plain else ""
+    first = ""
+    if plain:
+        first = plain.split(" ")[0]
     if plain in _YES or first in {"yes", "true"}:
         return True
     if plain in _NO or first in {"no", "false"} and len(plain.split()) < 4:
@@ -84,7 +90,7 @@ def _read_yes_no(text: str) -> bool | None:
 
 
 def answer_kinds(choice: str) -> set[str]:
-    """The kinds of answer that a choice could be."""
+    """The kinds of values that a choice may state."""
     if _read_yes_no(choice) is not None:
         return {"bool"}
     found = tokenize(_strip_letter(choice))
@@ -94,22 +100,22 @@ def answer_kinds(choice: str) -> set[str]:
 
 
 def _word_match(value: Value, choice: str) -> bool:
-    """Whether a choice says a word-like answer, and no other of the same kind."""
-    said = {token.value for token in tokenize(_strip_letter(choice)) if token.kind == value.kind}
-    if value.kind == "voice" and not said and "noise" in _plain(choice).split():
-        said = {"noise"}
-    return said == {str(value.data)}
+    """Whether a choice names this value and no other of the same kind."""
+    text = {token.value for token in tokenize(_strip_letter(choice)) if token.kind == value.kind}
+    if value.kind == "voice" and not text and "noise" in _plain(choice).split():
+        text = {"noise"}
+    return text == {str(value.data)}
 
 
 def _numeric_fit(value: Value, choices: list[str]) -> list[str]:
-    """The choices whose numbers hold the measured one; of exact numbers the nearest one when it is clearly near."""
+    """The choices whose range contains the number; among exact numbers, the nearest one if it is clearly nearest."""
     number = float(value.data)
     exact: list[tuple[float, str]] = []
     inside: list[str] = []
     for choice in choices:
         # Where a number is asked for, "one" is a number.
-        said = _ONE.sub("1", _strip_letter(choice))
-        allowed = _read_range(said, tokenize(said))
+        text = _ONE.sub("1", _strip_letter(choice))
+        allowed = _read_range(text, tokenize(text))
         if allowed is None or allowed.unit not in (None, value.kind):
             continue
         if allowed.low == allowed.high:
@@ -119,13 +125,17 @@ def _numeric_fit(value: Value, choices: list[str]) -> list[str]:
     if inside or not exact:
         return inside
     exact.sort()
-    tolerance = 0.0 if value.kind == "number" else max(_TOLERANCES[value.kind], 0.05 * abs(number))
+    tolerance = 0.0
+    if value.kind != "number":
+        tolerance = max(_TOLERANCES[value.kind], 0.05 * abs(number))
     if len(exact) > 1:
         gap = exact[1][0] - exact[0][0]
         near = exact[0][0] <= tolerance and (gap > exact[0][0] or tolerance == 0.0)
     else:
         near = exact[0][0] <= tolerance
-    return [exact[0][1]] if near else []
+    if near:
+        return [exact[0][1]]
+    return []
 
 
 def _fitting_choices(value: Value, choices: list[str]) -> list[str]:
@@ -135,7 +145,7 @@ def _fitting_choices(value: Value, choices: list[str]) -> list[str]:
         return _numeric_fit(value, choices)
     if value.kind == "letter":
         plain = {choice: split_words(choice) for choice in choices}
-        return [c for c, said in plain.items() if str(value.data).lower() in said or _has_letter(c, str(value.data))]
+        return [c for c, text in plain.items() if str(value.data).lower() in text or _has_letter(c, str(value.data))]
     if value.kind == "sequence":
         return [choice for choice in choices if _read_sequence(choice) == value.data]
     if value.kind == "trendword":
@@ -154,12 +164,12 @@ def _read_sequence(choice: str) -> str:
     named = [
         t.value for t in tokenize(_strip_letter(choice)) if t.kind in {"voice", "colour"} or t.value == "noise_word"
     ]
-    return " ".join("noise" if name == "noise_word" else name for name in named)
+    return " ".join(name.removesuffix("_word") for name in named)
 
 
 def _ordinal_match(value: Value, choice: str) -> bool:
-    said = {int(token.value) for token in tokenize(_strip_letter(choice)) if token.kind == "ordinal"}
-    return said == {int(value.data)}
+    text = {int(token.value) for token in tokenize(_strip_letter(choice)) if token.kind == "ordinal"}
+    return text == {int(value.data)}
 
 
 def _has_letter(choice: str, letter: str) -> bool:
@@ -168,7 +178,7 @@ def _has_letter(choice: str, letter: str) -> bool:
 
 
 def choose_answer(values: list[Value], choices: list[str]) -> str:
-    """The one choice that the first applicable reading of an answer means, or "unknown": never a guess."""
+    """The choice that the first applicable value means, or "unknown"; it never guesses."""
     for value in values:
         fitting = _fitting_choices(value, choices)
         if len(fitting) == 1:

@@ -1,4 +1,4 @@
-"""From items to descriptions of events: which noun phrase a question is about, and what it stands in relation to."""
+"""Turns items into descriptions of events: the noun phrase of a question, and its relations to others."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -13,14 +13,14 @@ _STARTERS = {"wh", "aux", "exist"}
 
 
 class Clauses(NamedTuple):
-    """The main clause, and the relations it stands in, from the nearest outwards: (relation, items)."""
+    """The main clause and its relations, the nearest first: (relation, items)."""
 
     main: list[PhraseItem]
     relations: list[tuple[str, list[PhraseItem]]]
 
 
 def resolve_when(items: list[PhraseItem]) -> list[PhraseItem]:
-    """Reads "when" as the question word or as "while", from what else is asked."""
+    """Decide whether "when" is the question word or means "while", from the rest of the question."""
     placed: list[PhraseItem] = []
     for at, item in enumerate(items):
         if item.kind == "wh" and item.value == "when_word":
@@ -29,13 +29,15 @@ def resolve_when(items: list[PhraseItem]) -> list[PhraseItem]:
             later_question = any(other.kind in {"wh", "prop", "comma"} for other in items[at + 1 :])
             aux_next = at + 1 < len(items) and items[at + 1].kind == "aux"
             is_question = not asked and not before and (aux_next or not later_question)
-            item = PhraseItem("wh", "when", item.text) if is_question else PhraseItem("rel", "during", item.text)
+            item = PhraseItem("rel", "during", item.text)
+            if is_question:
+                item = PhraseItem("wh", "when", item.text)
         placed.append(item)
     return placed
 
 
 def split_clauses(items: list[PhraseItem]) -> Clauses:
-    """Cuts a question at its relations; a clause that leads ("After the cut, ...") goes to the end."""
+    """Split a question at its relations; a leading clause ("After the cut, ...") moves to the end."""
     items = [item for item in items if item.text != "?"]
     if items and items[0].kind == "rel":
         items = _move_leading_clause(items)
@@ -46,7 +48,10 @@ def split_clauses(items: list[PhraseItem]) -> Clauses:
             denied = item.value == "during" and bool(main) and not relations and main[-1].kind == "neg"
             if denied:
                 main.pop()
-            relations.append(("apart" if denied else item.value, []))
+            relation = item.value
+            if denied:
+                relation = "apart"
+            relations.append((relation, []))
         elif relations:
             relations[-1][1].append(item)
         else:
@@ -59,14 +64,16 @@ def _move_leading_clause(items: list[PhraseItem]) -> list[PhraseItem]:
     for at, item in enumerate(items[1:], 1):
         comma = item.kind == "comma"
         if seen_phrase and (comma or item.kind in _STARTERS):
-            rest = items[at + 1 :] if comma else items[at:]
+            rest = items[at:]
+            if comma:
+                rest = items[at + 1 :]
             return [*rest, *items[:at]]
         seen_phrase = seen_phrase or item.kind in {"np", "bare", "verb", "number"}
     return items
 
 
 def _implied_domain(items: list[PhraseItem]) -> Domain:
-    """The kind of event that a clause's verbs speak of."""
+    """The kind of event that the verbs of a clause imply."""
     for item in items:
         if item.kind == "verb" and item.value == "move":
             return "motion"
@@ -78,7 +85,7 @@ def _implied_domain(items: list[PhraseItem]) -> Domain:
 
 
 def _with_domain(pick: Pick, items: list[PhraseItem], context: Domain) -> Pick:
-    """The description with its kind of event filled in from its rank, its verb, its colour, or its surroundings."""
+    """The description with its kind of event, taken from its rank, verb, colour or context."""
     generic = pick.domain == "motion" and pick.words.endswith(("thing", "things")) and not (pick.colour or pick.place)
     of_sound = _implied_domain(items) == "sound" or _RANK_DOMAIN.get((pick.rank or "")[:-1]) == "sound"
     if generic and of_sound:
@@ -96,7 +103,7 @@ def _with_domain(pick: Pick, items: list[PhraseItem], context: Domain) -> Pick:
 
 
 def read_picks(items: list[PhraseItem], context: Domain = "any") -> list[Pick]:
-    """The event descriptions of a clause in order; a place or colour said after a noun belongs to it."""
+    """The event descriptions of a clause in order; a place or colour after a noun belongs to it."""
     found: list[Pick] = []
     for item in items:
         pick = item.pick
@@ -118,15 +125,19 @@ def read_picks(items: list[PhraseItem], context: Domain = "any") -> list[Pick]:
 
 
 def main_pick(items: list[PhraseItem], context: Domain = "any") -> Pick:
-    """The events a clause is about; without a noun, those that its verb implies."""
+    """The events that a clause is about; without a noun, those that its verb implies."""
     found = read_picks(items, context)
     if not found:
         implied = _implied_domain(items)
-        return _with_seconds(Pick(domain=implied if implied != "any" else context), items)
+        if implied == "any":
+            implied = context
+        return _with_seconds(Pick(domain=implied), items)
     first = found[0]
     for extra in found[1:]:
         first = _merge_picks(first, extra, _is_denied(items, extra))
-    return first if first.relation else _with_seconds(first, items)
+    if first.relation:
+        return first
+    return _with_seconds(first, items)
 
 
 def _is_denied(items: list[PhraseItem], pick: Pick) -> bool:
@@ -138,7 +149,9 @@ def _is_denied(items: list[PhraseItem], pick: Pick) -> bool:
 def _merge_picks(first: Pick, extra: Pick, lacking: bool = False) -> Pick:
     """One description of two phrases of a clause ("the sound that is heard first", "the moving thing on the left")."""
     if extra.domain in {first.domain, "any"} or first.domain in {"any", "background", "clip"}:
-        domain = first.domain if first.domain not in {"any", "clip"} else extra.domain
+        domain = extra.domain
+        if first.domain not in {"any", "clip"}:
+            domain = first.domain
         return replace(
             first,
             domain=domain,
@@ -162,22 +175,30 @@ def _with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
         return pick
     for at, (item, unit) in enumerate(pairwise(items)):
         if item.kind == "number" and unit.kind == "unit" and unit.value in {"s", "ms"}:
-            seconds = float(item.value) * (0.001 if unit.value == "ms" else 1.0)
-            edge = items[at - 1].pick.nth if at and items[at - 1].kind == "bare" else None
+            seconds = float(item.value) * {"ms": 0.001}.get(unit.value, 1.0)
+            edge = None
+            if at and items[at - 1].kind == "bare":
+                edge = items[at - 1].pick.nth
             if edge is not None and pick.nth == edge:
                 pick = replace(pick, nth=None)
             span = {1: (0.0, seconds), -1: (-seconds, 0.0)}.get(edge or 0, (seconds, seconds))
-            return replace(pick, relation="between" if edge else "during", span=span)
+            if edge:
+                return replace(pick, relation="between", span=span)
+            return replace(pick, relation="during", span=span)
     return pick
 
 
 def _read_span(items: list[PhraseItem]) -> tuple[float, float] | None:
-    """The stretch of seconds that a clause names."""
-    scale = 0.001 if any(item.kind == "unit" and item.value == "ms" for item in items) else 1.0
+    """The time span that a clause names, in seconds, or None."""
+    scale = 1.0
+    if any(item.kind == "unit" and item.value == "ms" for item in items):
+        scale = 0.001
     numbers = [float(item.value) * scale for item in items if item.kind == "number"]
     if not numbers:
         return None
-    return (min(numbers), max(numbers)) if len(numbers) > 1 else (numbers[0], numbers[0])
+    if len(numbers) > 1:
+        return (min(numbers), max(numbers))
+    return (numbers[0], numbers[0])
 
 
 def _read_half(items: list[PhraseItem]) -> tuple[float, float] | None:
@@ -188,11 +209,13 @@ def _read_half(items: list[PhraseItem]) -> tuple[float, float] | None:
 
 
 def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) -> Pick:
-    """The description with the relations of its clauses attached, each to the one before."""
+    """The description with the relations of its clauses, each attached to the one before."""
     if not relations:
         return pick
     (relation, items), rest = relations[0], relations[1:]
-    span = _read_span(items) if not any(item.kind == "np" and item.value in _EVENT_NOUNS for item in items) else None
+    span = None
+    if not any(item.kind == "np" and item.value in _EVENT_NOUNS for item in items):
+        span = _read_span(items)
     if span is not None:
         return replace(pick, relation=relation, span=span)
     if relation == "between":
@@ -216,7 +239,9 @@ def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) ->
 def with_half(pick: Pick, items: list[PhraseItem]) -> Pick:
     """The description limited to the part of the clip that the main clause names ("in the first half")."""
     half = _read_half(items)
-    return pick if half is None or pick.relation else replace(pick, relation="during", span=half, half=True)
+    if half is None or pick.relation:
+        return pick
+    return replace(pick, relation="during", span=half, half=True)
 
 
 def offered_attribute(items: list[PhraseItem]) -> str | None:
@@ -236,11 +261,13 @@ def _attribute(item: PhraseItem) -> str | None:
         return "voice"
     if item.pick.colour:
         return "colour"
-    return "place" if item.pick.place else None
+    if item.pick.place:
+        return "place"
+    return None
 
 
 def drop_alternatives(items: list[PhraseItem]) -> list[PhraseItem]:
-    """The clause less the attributes that it offers with "or"."""
+    """The clause without the attributes that it offers with "or"."""
     dropped = set()
     for at, (item, following) in enumerate(pairwise(items)):
         if following.kind == "conj" and _attribute(item):

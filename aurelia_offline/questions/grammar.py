@@ -1,4 +1,4 @@
-"""Groups the tokens of a question into items: noun phrases with their modifiers, and everything between them."""
+"""Groups the tokens of a question into items: noun phrases with their modifiers, and the tokens between them."""
 
 from dataclasses import dataclass, replace
 from typing import cast
@@ -43,7 +43,7 @@ class PhraseItem:
 
 def _make_pick(found: list[Token], noun: Token | None) -> Pick:
     """The description that modifiers and a noun make."""
-    pick = Pick(words=" ".join([token.text for token in found] + ([noun.text] if noun else [])))
+    pick = Pick(words=" ".join(token.text for token in (*found, noun) if token is not None))
     for token in found:
         match token.kind:
             case "rank":
@@ -59,7 +59,9 @@ def _make_pick(found: list[Token], noun: Token | None) -> Pick:
             case _:
                 pick = replace(pick, distinct=True)
     if noun is None:
-        return replace(pick, domain="sound") if pick.voice else pick
+        if pick.voice:
+            return replace(pick, domain="sound")
+        return pick
     domain = cast(Domain, _DOMAINS.get(noun.value, noun.value))
     if domain == "any" and pick.voice:
         domain = "sound"
@@ -67,35 +69,39 @@ def _make_pick(found: list[Token], noun: Token | None) -> Pick:
 
 
 class _Grouping:
-    """The items found so far and the modifiers that wait for their noun."""
+    """The items so far, and the modifiers that wait for their noun."""
 
     def __init__(self) -> None:
         self.items: list[PhraseItem] = []
         self.waiting: list[Token] = []
 
     def flush(self) -> None:
-        """Ends a phrase that got no noun."""
+        """End a phrase without a noun."""
         if self.waiting:
             pick = _make_pick(self.waiting, None)
-            kind = "np" if pick.voice else "bare"
+            kind = "bare"
+            if pick.voice:
+                kind = "np"
             self.items.append(PhraseItem(kind, "sound" if pick.voice else "", pick.words, pick))
             self.waiting = []
 
     def noun(self, token: Token) -> None:
-        """Ends a phrase with its noun; noun upon noun is one phrase ("the flash event")."""
+        """End a phrase with its noun."""
         pick = _make_pick(self.waiting, token)
         self.waiting = []
         self.items.append(PhraseItem("np", token.value, pick.words, pick))
 
     def other(self, token: Token) -> None:
-        """Ends a phrase with something that is none of its words."""
+        """End a phrase with a token that does not belong to it."""
         self.flush()
         self.items.append(PhraseItem(token.kind, token.value, token.text))
 
 
 def _is_verb_last(tokens: list[Token], at: int) -> bool:
-    """Whether "last" means to endure: where a length is asked, told or compared, and no noun follows."""
-    after = tokens[at + 1].kind if at + 1 < len(tokens) else "comma"
+    """Whether "last" is the verb: a length is asked, stated or compared, and no noun follows."""
+    after = "comma"
+    if at + 1 < len(tokens):
+        after = tokens[at + 1].kind
     if at and tokens[at - 1].kind == "det":
         return False
     asked = any(token.kind == "wh" and token.value == "how_long" for token in tokens)
@@ -118,22 +124,26 @@ def _read_again(tokens: list[Token], at: int) -> Token:
         return Token("conj", "and", token.text)
     if token.text == "say" and all(earlier.kind in {"filler", "aux", "comma"} for earlier in tokens[:at]):
         return Token("filler", "", token.text)
-    return _read_unknown(tokens, at) if token.kind == "unknown" else token
+    if token.kind == "unknown":
+        return _read_unknown(tokens, at)
+    return token
 
 
 def _read_noise(tokens: list[Token], at: int) -> Token:
-    """The word "noise" beside tones and clicks is a kind of sound; "the noise" is it if the clip has one; else any."""
+    """Beside tones and clicks, "noise" is a kind of sound; "the noise" is one if the clip has one; else any sound."""
     token = tokens[at]
     if token.text != "noise":
         return token
     contrast = any(other.kind == "voice" and other.value != "noise" for other in tokens)
     counted = any(other.kind == "wh" and other.value == "count" for other in tokens)
     single = at > 0 and tokens[at - 1].text in {"a", "the"} and not counted
-    return Token("voice", "noise" if contrast else "noise?", token.text) if contrast or single else token
+    if contrast or single:
+        return Token("voice", "noise" if contrast else "noise?", token.text)
+    return token
 
 
 def _read_unknown(tokens: list[Token], at: int) -> Token:
-    """A word in no list is a thing this profile does not know where a noun would stand, and ignored elsewhere."""
+    """A word in no list is an unknown thing in the place of a noun, and ignored elsewhere."""
     token = tokens[at]
     before = next((earlier for earlier in reversed(tokens[:at]) if earlier.kind != "filler"), None)
     noun_place = before is not None and before.kind in _NAMES_A_THING
@@ -160,7 +170,7 @@ def group_tokens(tokens: list[Token]) -> list[PhraseItem]:
 
 
 def read_noise_as_voice(choices: list[str], tokens: list[Token]) -> list[Token]:
-    """Reads "noise" as a kind of sound where the choices contrast it with a tone or a click."""
+    """Read "noise" as a kind of sound if the choices contrast it with a tone or a click."""
     listed = " ".join(choices).lower()
     if any(word in listed for word in ("tone", "click", "beep", "hiss")):
         return [Token("voice", "noise", t.text) if t.value == "noise_word" and t.text == "noise" else t for t in tokens]

@@ -1,4 +1,4 @@
-"""Turns a question's words into tokens of meaning by the word lists of `words.toml`; it knows nothing of sentences."""
+"""Turns the words of a question into tokens by the word lists of `words.toml`."""
 
 import difflib
 import re
@@ -24,7 +24,7 @@ class Token(NamedTuple):
 
 @cache
 def _word_lists() -> dict[str, dict[str, list[str]]]:
-    """The word lists as they are written: kind -> value -> phrases."""
+    """The word lists of the file: kind -> value -> phrases."""
     text = resources.files(__package__).joinpath("words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
@@ -56,7 +56,7 @@ def _spellings() -> list[str]:
 
 
 def _stems(word: str) -> Iterator[str]:
-    """The word, then what it may be an inflection of."""
+    """The word, then its possible base forms."""
     yield word
     for ending in ("'s", "s", "es", "ed", "d", "ing"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -70,7 +70,7 @@ def _stems(word: str) -> Iterator[str]:
 
 @cache
 def _listed_form(word: str) -> str:
-    """The listed form of a word: itself, its stem, or the listed word it is a small typing error of."""
+    """The listed form of a word: itself, its stem, or the listed word that it misspells."""
     for listed in (_single_words(), _vocabulary()):
         for form in _stems(word):
             if form in listed:
@@ -108,7 +108,7 @@ def _units() -> dict[tuple[str, ...], str]:
 
 
 def _longest_phrase(listed: list[str], at: int) -> Token | None:
-    """The longest known phrase that starts at a word: as written first, then by listed forms of its words."""
+    """The longest known phrase that starts at a word: first as written, then by the listed forms of its words."""
     bases = [_listed_form(word) for word in listed[at : at + _MAX_PHRASE_WORDS]]
     for length in range(min(_MAX_PHRASE_WORDS, len(bases)), 0, -1):
         exact = tuple(listed[at : at + length])
@@ -129,7 +129,9 @@ def tokenize(text: str) -> list[Token]:
         if word[0].isdigit():
             token: Token | None = Token("number", word, word)
         elif word in {",", ";", ":", ".", "!", "?", "/"}:
-            token = Token("conj", "or", word) if word == "/" else Token("comma", word, word)
+            token = Token("comma", word, word)
+            if word == "/":
+                token = Token("conj", "or", word)
         elif _is_unit(found, word):
             token = Token("unit", _units()[(word,)], word)
         else:
@@ -141,6 +143,6 @@ def tokenize(text: str) -> list[Token]:
 
 
 def list_values(text: str, kind: str) -> set[str]:
-    """The values of one list that single words of a text have, whatever else those words may mean."""
+    """The values of one list for the single words of a text, regardless of other meanings of these words."""
     listed = {phrase: value for value, names in _word_lists()[kind].items() for phrase in names}
     return {listed[form] for word in split_words(text) for form in _stems(word) if form in listed}

@@ -1,4 +1,4 @@
-"""Understands questions about two events: which is more, how they follow each other, how far apart they are."""
+"""Understands questions about two events: comparison, order, and the time between them."""
 
 from dataclasses import replace
 
@@ -39,12 +39,21 @@ def read_gap(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if len(found) < 2:
         return None
     context: Domain = next((pick.domain for pick in found[::-1] if pick.domain != "any"), "any")
-    first, second = (replace(p, domain=context) if p.domain == "any" else p for p in found[:2])
-    return Query("gap", first, second, prop="end" if has_item(items, "np", "silence") else "start")
+    first, second = (_with_domain(pick, context) for pick in found[:2])
+    if has_item(items, "np", "silence"):
+        return Query("gap", first, second, prop="end")
+    return Query("gap", first, second, prop="start")
+
+
+def _with_domain(pick: Pick, domain: Domain) -> Pick:
+    """The description with a kind of event, if it has none."""
+    if pick.domain == "any":
+        return replace(pick, domain=domain)
+    return pick
 
 
 def read_order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """Reads "before or after": the order of two, as an answer of its own."""
+    """Reads "before or after": the order of two events as the answer."""
     del tracks
     split_words = {relation for relation, _ in cut.relations}
     if (cut.main and cut.main[-1].kind == "conj" and cut.relations) or ("rel" in kinds and cut.relations):
@@ -56,7 +65,7 @@ def read_order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
 
 
 def read_relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """Reads "is the first louder or quieter than the second": how one stands to the other."""
+    """Reads "is the first louder or quieter than the second": the comparison as the answer."""
     del kinds, tracks
     offered = [item for item in cut.main if item.kind in {"comp", "trend"}]
     either = any(" or " in item.text for item in offered) or (len(offered) == 2 and has_item(cut.main, "conj", "or"))
@@ -64,7 +73,7 @@ def read_relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if not either or len(found) < 2:
         return None
     context: Domain = next((pick.domain for pick in found if pick.domain != "any"), "sound")
-    first, second = (replace(p, domain=context) if p.domain == "any" else p for p in found[:2])
+    first, second = (_with_domain(pick, context) for pick in found[:2])
     return Query("relative", first, second, prop=offered[0].value.rstrip("+-"))
 
 
@@ -76,10 +85,14 @@ def read_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         return None
     comp = next((item for item in cut.main if item.kind == "comp"), None)
     rank = next((item for item in cut.main if item.kind == "bare"), None)
-    prop = comp.value if comp else None
+    prop = None
+    if comp:
+        prop = comp.value
     items = [item for item in cut.main if item is not comp]
     if prop is None and rank is not None and rank.pick.nth in (1, -1):
-        prop = "start-" if rank.pick.nth == 1 else "start+"
+        prop = "start+"
+        if rank.pick.nth == 1:
+            prop = "start-"
         items = [item for item in items if item is not rank]
     elif prop is None and rank is not None and rank.pick.rank:
         prop = rank.pick.rank
@@ -91,9 +104,11 @@ def read_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
 
 
 def _compared_picks(items: list[PhraseItem]) -> list[Pick]:
-    """The parties of a comparison: the last two descriptions, less the generic noun that introduces them."""
+    """The two descriptions of a comparison, without the generic noun that introduces them."""
     context: Domain = next((pick.domain for pick in clauses.read_picks(items) if pick.domain != "any"), "any")
     named = [item for item in items if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
     found = [clauses.read_picks([item], context)[0] for item in named if clauses.read_picks([item], context)]
     telling = [p for p in found if p.singles_out or p.voice or p.colour or p.place]
-    return telling if len(telling) >= 2 else found
+    if len(telling) >= 2:
+        return telling
+    return found

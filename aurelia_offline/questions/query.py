@@ -1,4 +1,4 @@
-"""What a question asks, as data: which events (`Pick`), and what about them (`Query`)."""
+"""A question as data: the events (`Pick`), and what is asked about them (`Query`)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -42,20 +42,20 @@ Ask = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A description of events: of a kind, with these properties, standing in this relation to others.
+    """A description of events: their kind, properties, and relation to others.
 
     Attributes:
-        domain: what kind of event.
-        voice, colour, place: what they must be, or None.
-        outline: whether the words name a geometric outline, which is not measured.
+        domain: the kind of event.
+        voice, colour, place: the required property, or None.
+        outline: whether the words name a geometric shape, which is not measured.
         rank: property and direction of an extreme ("level+" is the loudest), or None.
-        nth: the position among those left, from 1, from the end when negative, or None.
+        nth: the position among the matching events, from 1, or from the end if negative; or None.
         relation: during, after, right_after, before, right_before, between; or None.
-        other: the events that the relation is to, or None.
-        span: the stretch that the relation is to, seconds, or None; for `half` a share of the clip.
-        half: whether `span` is in shares of the clip.
-        distinct: whether different ones are meant, rather than every event.
-        words: how the question says it.
+        other: the events of the relation, or None.
+        span: the time span of the relation in seconds (with `half`: as fractions of the clip), or None.
+        half: whether `span` is in fractions of the clip.
+        distinct: whether different things are counted instead of events.
+        words: the wording in the question.
     """
 
     domain: Domain = "any"
@@ -74,24 +74,24 @@ class Pick:
 
     @property
     def singles_out(self) -> bool:
-        """Whether the description means one event rather than all that fit."""
+        """Whether the description means one event instead of all that match."""
         return self.rank is not None or self.nth is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question understood.
+    """A parsed question.
 
     Attributes:
-        ask: what is asked about the picked events.
-        pick: the events it is about.
-        other: the second party of a comparison, or None.
-        prop: for compare, choose, same, trend and bound the property with its direction ("level+"), or None.
+        ask: what is asked about the events.
+        pick: the events.
+        other: the second description in a comparison, or None.
+        prop: for compare, choose, same, trend and bound, the property with its direction ("level+"), or None.
         bound: for `bound` the relation (more, less, least, most, exact), or None.
         value: for `bound` the number, or None.
         negated: whether a yes/no question denies ("Is there no cut?").
-        yes_no: whether yes or no answers it.
-        reason: for `unknowable` why, in plain words.
+        yes_no: whether the answer is yes or no.
+        reason: for `unknowable`, the reason in words.
     """
 
     ask: Ask

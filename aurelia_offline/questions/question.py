@@ -1,4 +1,4 @@
-"""Understands a question in ordinary words: what is asked, about which events. It measures and answers nothing."""
+"""Parses a question in ordinary English into a query: what is asked, about which events."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,12 +56,12 @@ _CHOICE_ASK: dict[str, Ask] = {
 
 
 def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
-    """The question as a query; `unknowable`, with the reason, when measuring cannot answer it.
+    """The question as a query; `unknowable`, with the reason, if measurement cannot answer it.
 
     Args:
-        question: in ordinary words.
-        choices: the answers offered, possibly none.
-        tracks: how many candidate audio files there are to choose from.
+        question: the question in ordinary English.
+        choices: the choices, possibly none.
+        tracks: number of candidate audio files.
     """
     items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
     world = next((item for item in items if item.kind == "world"), None)
@@ -79,7 +79,7 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
 
 
 def _any_sound_as_noun(cut: Clauses) -> Clauses:
-    """Reads "any sound" as some sound event, not as the presence of sound, where a time or a relation follows."""
+    """Read "any sound" as a sound event, not as the presence of sound, if a time or a relation follows."""
     if not cut.relations and not has_item(cut.main, "half", "1", "2", "begin", "finish"):
         return cut
     sound = PhraseItem("np", "sound", "sound", Pick(domain="sound", words="sound"))
@@ -87,7 +87,7 @@ def _any_sound_as_noun(cut: Clauses) -> Clauses:
 
 
 def _refuse_outlines(query: Query) -> Query:
-    """Whether there is a circle, and how many, cannot be told; what the only circle does can."""
+    """Refuse to say whether there is a circle, or how many: outlines are not measured."""
     if query.ask in {"exists", "count", "bound"} and query.pick.outline and not query.pick.colour:
         return Query("unknowable", reason=_NO_OUTLINES)
     return query
@@ -96,26 +96,21 @@ def _refuse_outlines(query: Query) -> Query:
 def _common_kinds(choices: list[str]) -> set[str]:
     readings = [answer_kinds(choice) for choice in choices if choice.strip()]
     useful = [kinds for kinds in readings if kinds]
-    return set.intersection(*useful) if len(useful) >= 2 else set()
+    if len(useful) >= 2:
+        return set.intersection(*useful)
+    return set()
 
 
-def _main_pick(cut: Clauses, items: list[PhraseItem] | None = None) -> Pick:
-    main = cut.main if items is None else items
+def _main_pick(cut: Clauses, main: list[PhraseItem]) -> Pick:
     pick = clauses.main_pick(main)
     return clauses.with_half(clauses.with_relations(pick, cut.relations), main)
 
 
 def _read_track_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     del kinds
-    about = (
-        has_item(all_items(cut), "np", "track") or has_item(all_items(cut), "sync") or has_item(all_items(cut), "wh")
-    )
-    if (
-        tracks > 1
-        and about
-        and not asks_yes_no(cut)
-        and (has_item(all_items(cut), "np", "track") or has_item(all_items(cut), "sync"))
-    ):
+    items = all_items(cut)
+    about_tracks = has_item(items, "np", "track") or has_item(items, "sync")
+    if tracks > 1 and about_tracks and not asks_yes_no(cut):
         return Query("track", Pick(domain="track", words="the candidate tracks"))
     return None
 
@@ -125,14 +120,16 @@ def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query |
     offered = clauses.offered_attribute(cut.main)
     if not asks_yes_no(cut) or (offered is not None and "bool" not in kinds):
         return None
-    return read_yes_no(cut, _main_pick(cut))
+    return read_yes_no(cut, _main_pick(cut, cut.main))
 
 
 def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """What, which, where, when, how many, how long: a property of the events that are picked."""
+    """What, which, where, when, how many, how long: a property of the selected events."""
     del tracks
     offered = clauses.offered_attribute(cut.main)
-    main = clauses.drop_alternatives(cut.main) if offered else cut.main
+    main = cut.main
+    if offered:
+        main = clauses.drop_alternatives(cut.main)
     pick = _main_pick(cut, main)
     ask = _asked_property(main, kinds, offered)
     refused = _refusal(main, ask, pick)
@@ -147,6 +144,16 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         and pick.domain in {"any", "clip"}
     ):
         return Query("duration", Pick(domain="clip", words="the clip"))
+    pick = _complete_domain(pick, main, ask)
+    if pick.domain in {"clip", "track"} or (pick.domain == "any" and pick.other is None and pick.span is None):
+        return None
+    if ask == "count":
+        pick = _count_pick(pick, main)
+    return Query(ask, pick)
+
+
+def _complete_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
+    """The description with the kind of event that the asked property implies."""
     if has_item(main, "mute"):
         pick = replace(pick, domain="silence")
     if ask in {"colour", "place"} and pick.domain == "any":
@@ -157,13 +164,11 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         pick = replace(pick, domain="sound")
     if pick.domain in {"any", "clip", "track"}:
         pick = _infer_domain(pick, main, ask)
-    if pick.domain in {"clip", "track"} or (pick.domain == "any" and pick.other is None and pick.span is None):
-        return None
-    return Query(ask, _count_pick(pick, main) if ask == "count" else pick)
+    return pick
 
 
 def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
-    """Why a question that is understood in part must not be answered by that part, or ""."""
+    """Why a question that was understood only in part must not be answered, or ""."""
     if ask == "count" and (has_item(main, "comp") or (has_item(main, "bound") and has_item(main, "number"))):
         return "events are not counted by how they compare with something"
     things = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
@@ -174,26 +179,31 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
     )
     if ask == "count" and pick.domain == "motion" and things and not moving and pick.relation is None:
         return "only what moves is counted; how many shapes stay still is not measured"
-    return (
-        "how something goes on is not described, only measured"
-        if ask == "which" and has_item(main, "wh", "how")
-        else ""
-    )
+    if ask == "which" and has_item(main, "wh", "how"):
+        return "how something goes on is not described, only measured"
+    return ""
 
 
 def _infer_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
-    """The kind of event when only a general verb is said: that of what it is related to, or anything."""
+    """The kind of event if the question has only a general verb: that of the related event, or any."""
     if pick.other is not None and pick.other.domain in {"sound", "motion"} and pick.relation != "during":
         return replace(pick, domain=pick.other.domain)
     heard = pick.singles_out or has_item(main, "wh", "count")
-    return replace(pick, domain="sound") if heard and has_item(main, "verb", "happen") and ask != "which" else pick
+    if heard and has_item(main, "verb", "happen") and ask != "which":
+        return replace(pick, domain="sound")
+    return pick
 
 
 def _count_pick(pick: Pick, main: list[PhraseItem]) -> Pick:
-    """Counting shapes counts different ones; counting times counts events."""
+    """The pick of a count: shapes are counted as different things, times as events."""
     times = any(item.kind == "wh" and ("times" in item.text or "often" in item.text) for item in main)
     shapes = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
-    wanted = "colour" if has_item(main, "prop", "colour") else "pitch" if has_item(main, "prop", "pitch") else None
+    if has_item(main, "prop", "colour"):
+        wanted = "colour"
+    elif has_item(main, "prop", "pitch"):
+        wanted = "pitch"
+    else:
+        wanted = None
     if wanted == "pitch":
         pick = replace(pick, domain="sound", distinct=True)
     elif wanted == "colour" or (shapes and not times and pick.domain == "motion"):
@@ -202,17 +212,21 @@ def _count_pick(pick: Pick, main: list[PhraseItem]) -> Pick:
 
 
 def _asked_property(main: list[PhraseItem], kinds: set[str], offered: str | None) -> Ask:
-    """Which property is asked for, by the question word, the property's name, or the kind of the choices."""
+    """The property in question, from the question word, the property's name, or the kind of the choices."""
     if has_item(main, "prop", "order"):
         return "sequence"
     by_word = next((item.value for item in main if item.kind == "wh" and item.value != "what"), None)
     prop = next((item.value for item in main if item.kind == "prop" and item.value in _PROP_ASK), None)
     if by_word in _WH_ASK and by_word != "how_fast":
         ask = _WH_ASK[by_word]
-        return "end" if ask == "when" and has_item(main, "verb", "end") else ask
+        if ask == "when" and has_item(main, "verb", "end"):
+            return "end"
+        return ask
     if prop is not None and not (prop == "time" and has_item(main, "verb", "happen")):
         ask = _PROP_ASK[prop]
-        return "end" if ask == "when" and has_item(main, "verb", "end") else ask
+        if ask == "when" and has_item(main, "verb", "end"):
+            return "end"
+        return ask
     for kind in (offered, *sorted(kinds)):
         if kind in _CHOICE_ASK:
             return _CHOICE_ASK[kind]

@@ -1,4 +1,4 @@
-"""Understands questions about the clip as a whole: sync, beat, sound at all, rise and fall, background, stillness."""
+"""Understands questions about the clip as a whole: sync, beat, sound track, trends, background, stillness."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -13,7 +13,7 @@ _COMMA = PhraseItem("comma", ",", ",")
 
 
 def has_item(items: list[PhraseItem], kind: str, *values: str) -> bool:
-    """Whether an item of a kind, with one of some values if any are given, is among the items."""
+    """Whether the items contain one of this kind, with one of these values if given."""
     return any(item.kind == kind and (not values or item.value in values) for item in items)
 
 
@@ -23,13 +23,13 @@ def all_items(cut: Clauses) -> list[PhraseItem]:
 
 
 def asks_yes_no(cut: Clauses) -> bool:
-    """Whether the main clause, or what follows a comma in it, starts like a yes/no question."""
+    """Whether the main clause, or a part of it after a comma, starts like a yes/no question."""
     opening = [item for before, item in pairwise([_COMMA, *cut.main]) if before.kind == "comma"]
     return not has_item(cut.main, "wh") and any(item.kind in {"aux", "exist", "neg"} for item in opening)
 
 
 def read_whole_clip(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """Sync, lag, tempo, steadiness, sound at all: properties of the clip rather than of an event."""
+    """Sync, lag, tempo, steadiness, sound track: properties of the clip instead of an event."""
     del kinds, tracks
     items = all_items(cut)
     negated = has_item(items, "neg")
@@ -40,7 +40,9 @@ def read_whole_clip(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         p.singles_out for p in clauses.read_picks(items)
     )
     if (has_item(items, "sync") and not about_one) or _asks_together(cut):
-        value = 0.0 if has_item(items, "sync", "no", "lag") else 1.0
+        value = 1.0
+        if has_item(items, "sync", "no", "lag"):
+            value = 0.0
         return Query("sync", Pick(words="sound and motion"), value=value, negated=negated, yes_no=asks_yes_no(cut))
     if has_item(items, "audio"):
         which = next(item.value for item in items if item.kind == "audio")
@@ -52,12 +54,12 @@ def read_whole_clip(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
 
 
 def _asks_together(cut: Clauses) -> bool:
-    said = has_item(cut.main, "together") or any(rel == "during" for rel, _ in cut.relations)
+    together = has_item(cut.main, "together") or any(rel == "during" for rel, _ in cut.relations)
     found = clauses.read_picks(all_items(cut))
     domains = {pick.domain for pick in found}
     plain = not any(pick.singles_out or pick.colour or pick.voice or pick.place for pick in found)
     happening = has_item(cut.main, "verb", "happen") or has_item(cut.main, "together")
-    return said and asks_yes_no(cut) and {"sound", "motion"} <= domains and plain and happening
+    return together and asks_yes_no(cut) and {"sound", "motion"} <= domains and plain and happening
 
 
 def _read_beat(items: list[PhraseItem], asked: bool) -> Query | None:
@@ -69,7 +71,7 @@ def _read_beat(items: list[PhraseItem], asked: bool) -> Query | None:
     if has_item(items, "steady") and (beat or has_item(items, "np", "sound")):
         return Query("steady", yes_no=asked, negated=has_item(items, "neg"))
     if beat and number is not None and (bound or comp) and asked:
-        relation = bound or ("more" if comp == "tempo+" else "less")
+        relation = bound or {"tempo+": "more"}.get(comp or "", "less")
         return Query("bound", prop="tempo", bound=relation, value=number, yes_no=True)
     if beat and asked and number is None:
         return Query("steady", yes_no=True, negated=has_item(items, "neg"))
@@ -83,7 +85,7 @@ def _read_beat(items: list[PhraseItem], asked: bool) -> Query | None:
 
 
 def read_stillness(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
-    """What never moves, or whether something never does."""
+    """What never moves, or whether something never moves."""
     del kinds, tracks
     denied = any(a.kind == "neg" and b.kind == "verb" and b.value == "move" for a, b in pairwise(cut.main))
     if not has_item(all_items(cut), "still") and not (denied and has_item(cut.main, "wh", "what")):
@@ -93,7 +95,9 @@ def read_stillness(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if asks_yes_no(cut):
         return Query("exists", clauses.with_relations(pick, cut.relations), negated=True, yes_no=True)
     where = has_item(cut.main, "wh", "where") or has_item(cut.main, "prop", "place")
-    return Query("still", pick, prop="place" if where else "colour")
+    if where:
+        return Query("still", pick, prop="place")
+    return Query("still", pick, prop="colour")
 
 
 def read_trend(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
@@ -107,19 +111,25 @@ def read_trend(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         and " than" not in pace.text
     ):
         either = has_item(cut.main, "conj", "or") or not asks_yes_no(cut)
-        return Query("trend", Pick(domain="sound"), prop="tempo" if either else pace.value, yes_no=not either)
+        if either:
+            return Query("trend", Pick(domain="sound"), prop="tempo")
+        return Query("trend", Pick(domain="sound"), prop=pace.value, yes_no=True)
     found = [item for item in cut.main if item.kind == "trend"]
     if not found or (len(clauses.read_picks(cut.main)) >= 2 and not has_item(cut.main, "conj")):
         return None
-    said = list_values(" ".join(item.text for item in found), "trendword")
-    alone = len(said) == 1 and asks_yes_no(cut) and not has_item(cut.main, "conj", "or")
-    prop = "pitch" if found[0].value == "pitch" or has_item(cut.main, "prop", "pitch") else "level"
+    directions = list_values(" ".join(item.text for item in found), "trendword")
+    alone = len(directions) == 1 and asks_yes_no(cut) and not has_item(cut.main, "conj", "or")
+    prop = "level"
+    if found[0].value == "pitch" or has_item(cut.main, "prop", "pitch"):
+        prop = "pitch"
     if has_item(cut.main, "prop", "level"):
         prop = "level"
     pick = clauses.main_pick(cut.main)
     if pick.domain == "any":
         pick = replace(pick, domain="sound")
-    return Query("trend", pick, prop=prop + (said.pop() if alone else ""), yes_no=alone)
+    if alone:
+        prop += directions.pop()
+    return Query("trend", pick, prop=prop, yes_no=alone)
 
 
 def read_background(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:

@@ -1,4 +1,4 @@
-"""Understands questions that yes or no answers: existence, comparison, identity, number, and claims about one event."""
+"""Understands yes/no questions: existence, comparison, identity, number, and claims about one event."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ def _first_value(items: list[PhraseItem], kind: str) -> str | None:
 
 
 def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
-    """The query of a question that starts with "is", "does", "are there" and the like; None when it names no event."""
+    """The query of a question that starts with "is", "does", "are there"; None if it names no event."""
     negated = any(item.kind == "neg" for item in cut.main)
     query = (
         _read_mute(cut, subject)
@@ -28,7 +28,9 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
         or _read_claim(cut)
         or _read_exists(subject, cut)
     )
-    return None if query is None else replace(query, negated=negated != query.negated, yes_no=True)
+    if query is None:
+        return None
+    return replace(query, negated=negated != query.negated, yes_no=True)
 
 
 def _read_mute(cut: Clauses, subject: Pick) -> Query | None:
@@ -47,9 +49,16 @@ def _read_bound(cut: Clauses, subject: Pick) -> Query | None:
     if at is None or (subject.span is not None and relation is None and comp is None):
         return None
     value = float(cut.main[at].value)
-    unit = cut.main[at + 1].value if at + 1 < len(cut.main) and cut.main[at + 1].kind == "unit" else None
+    unit = None
+    if at + 1 < len(cut.main) and cut.main[at + 1].kind == "unit":
+        unit = cut.main[at + 1].value
     if relation is None:
-        relation = "exact" if comp is None else "more" if comp.endswith("+") else "less"
+        if comp is None:
+            relation = "exact"
+        elif comp.endswith("+"):
+            relation = "more"
+        else:
+            relation = "less"
     prop = {"s": "length", "ms": "length", "hz": "pitch", "khz": "pitch", "db": "level", "bpm": "tempo"}.get(unit or "")
     value *= {"ms": 0.001, "khz": 1000.0}.get(unit or "", 1.0)
     if prop == "length" and subject.domain in {"any", "clip"}:
@@ -71,14 +80,14 @@ def _read_same(cut: Clauses) -> Query | None:
 
 
 def _parties(items: list[PhraseItem]) -> list[Pick]:
-    """Two descriptions that a comparison is between, the second of the first one's kind where it says none."""
+    """The descriptions in a comparison; the second has the kind of the first if it states none."""
     named = [item for item in items if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
     context: Domain = next((p.domain for item in named for p in clauses.read_picks([item]) if p.domain != "any"), "any")
     return [pick for item in named for pick in clauses.read_picks([item], context)]
 
 
 def _read_compare(cut: Clauses) -> Query | None:
-    """Reads "Is the first sound louder than the second?"; without a second party, the one before or after it."""
+    """Reads "Is the first sound louder than the second?"."""
     comp = _first_value(cut.main, "comp")
     if comp is None:
         return None
@@ -90,12 +99,14 @@ def _read_compare(cut: Clauses) -> Query | None:
         left, right = left[:1], left[1:]
     if not left or not right:
         return None
-    second = right[0] if right[0].domain != "any" else replace(right[0], domain=left[0].domain)
+    second = replace(right[0], domain=left[0].domain)
+    if right[0].domain != "any":
+        second = right[0]
     return Query("compare", left[0], second, prop=comp)
 
 
 def _read_order(cut: Clauses) -> Query | None:
-    """Reads "Does the click come before the tone?"; a bare existence ("is there a sound before") is no comparison."""
+    """Reads "Does the click come before the tone?"; "is there a sound before ..." is not a comparison."""
     if not cut.relations or any(item.kind == "exist" for item in cut.main):
         return None
     relation, items = cut.relations[0]
@@ -111,14 +122,18 @@ def _read_order(cut: Clauses) -> Query | None:
 
 
 def _read_identity(cut: Clauses) -> Query | None:
-    """Reads "Is the loudest sound also the highest?": two descriptions of perhaps one event."""
+    """Reads "Is the loudest sound also the highest?": whether two descriptions mean the same event."""
     found = [pick for pick in _parties(cut.main) if pick.singles_out]
     if len(found) < 2 or cut.relations:
         return None
     first, second = found[0], found[1]
-    second = replace(second, domain=first.domain) if second.domain == "any" else second
-    first = replace(first, domain=second.domain) if first.domain == "any" else first
-    return Query("same", first, second, prop="event") if first.domain == second.domain else None
+    if second.domain == "any":
+        second = replace(second, domain=first.domain)
+    if first.domain == "any":
+        first = replace(first, domain=second.domain)
+    if first.domain == second.domain:
+        return Query("same", first, second, prop="event")
+    return None
 
 
 def _read_together(cut: Clauses) -> Query | None:
@@ -126,20 +141,26 @@ def _read_together(cut: Clauses) -> Query | None:
     found = _parties(cut.main)
     if len(found) < 2 or not any(item.kind == "together" for item in cut.main):
         return None
-    second = replace(found[1], domain=found[0].domain) if found[1].domain == "any" else found[1]
+    second = found[1]
+    if found[1].domain == "any":
+        second = replace(found[1], domain=found[0].domain)
     return Query("compare", found[0], second, prop="together")
 
 
 def _read_claim(cut: Clauses) -> Query | None:
-    """Reads "Is the loudest sound a tone?": one event and, at the end, what is claimed of it."""
+    """Reads "Is the loudest sound a tone?": an event, and at the end a claim about it."""
     if any(item.kind == "exist" for item in cut.main):
         return None
     main, relations = list(cut.main), [(relation, list(items)) for relation, items in cut.relations]
-    home = relations[-1][1] if relations and _ends_in_claim(relations[-1][1]) else main
+    home = main
+    if relations and _ends_in_claim(relations[-1][1]):
+        home = relations[-1][1]
     if not _ends_in_claim(home):
         return None
     ending = home.pop()
-    claimed = Pick(voice="noise") if _is_noise(ending) else ending.pick
+    claimed = ending.pick
+    if _is_noise(ending):
+        claimed = Pick(voice="noise")
     about = clauses.with_relations(clauses.main_pick(main), relations)
     if not (about.singles_out or about.relation) or about.domain not in {"sound", "motion"}:
         return None
@@ -147,7 +168,7 @@ def _read_claim(cut: Clauses) -> Query | None:
 
 
 def _ends_in_claim(items: list[PhraseItem]) -> bool:
-    """Whether a clause ends in an attribute that is no part of a description before it."""
+    """Whether a clause ends in an attribute that is not part of an earlier description."""
     if len(items) < 2 or items[-1].kind not in {"bare", "np"} or items[-1].pick.singles_out:
         return False
     last = items[-1].pick
@@ -175,9 +196,13 @@ def _read_exists(subject: Pick, cut: Clauses) -> Query | None:
         return Query("exists", replace(subject, relation="apart"), negated=True)
     if subject.singles_out and cut.relations and subject.other is not None:
         alone = replace(subject, relation=None, other=None)
-        return Query("compare", alone, subject.other, prop="together") if subject.relation == "during" else None
+        if subject.relation == "during":
+            return Query("compare", alone, subject.other, prop="together")
+        return None
     edge = next((item.value for item in cut.main if item.kind == "verb" and item.value in {"start", "end"}), None)
     if edge and subject.relation is None and any(item.kind == "np" and item.value == "clip" for item in cut.main):
-        share = 0.0 if edge == "start" else 1.0
+        share = 1.0
+        if edge == "start":
+            share = 0.0
         subject = replace(subject, relation="during", span=(share, share), half=True)
     return Query("exists", subject)

@@ -1,6 +1,6 @@
-"""What the study gives the target beside the loop's own reasoning: own steps, blind, wrong plans, wrong facts.
+"""The control conditions of the study: own steps, wrong clips, wrong plans and wrong facts.
 
-Each control is a list of questions with the reasoning to give. It asks nothing.
+Each control is a list of questions with the reasoning to inject.
 """
 
 import re
@@ -24,8 +24,8 @@ def make_controls(records: Sequence[Record], plans: Plans, seed: int = 0) -> dic
 
     Args:
         records: the questions.
-        plans: the loop's best reasonings.
-        seed: of what is drawn: other clips, other plans, wrong facts.
+        plans: the loop's best reasonings by record id.
+        seed: seed for the choice of other plans and wrong facts.
     """
     rng = np.random.default_rng([seed, 11])
     asked = [record for record in records if record.id in plans]
@@ -40,14 +40,14 @@ def make_controls(records: Sequence[Record], plans: Plans, seed: int = 0) -> dic
         "blind, steps+answers": [GivenQuestion(record, plans[record.id], "steps+answers") for record in blind],
         "another question's steps": [GivenQuestion(r, other) for r, other in zip(asked, others, strict=True) if other],
         "corrupted, steps+answers": [
-            GivenQuestion(r, told, "steps+answers") for r, told in zip(asked, wrong, strict=True)
+            GivenQuestion(r, texts, "steps+answers") for r, texts in zip(asked, wrong, strict=True)
         ],
-        "corrupted, full": [GivenQuestion(r, told, "full") for r, told in zip(asked, wrong, strict=True)],
+        "corrupted, full": [GivenQuestion(r, texts, "full") for r, texts in zip(asked, wrong, strict=True)],
     }
 
 
 def _with_other_clips(records: Sequence[Record]) -> list[Record]:
-    """The same questions, each with the clip half the set away."""
+    """The same questions, each with another clip: the one half the set further on."""
     videos = list(dict.fromkeys(record.video for record in records))
     other = {video: videos[(at + len(videos) // 2) % len(videos)] for at, video in enumerate(videos)}
     return [record.model_copy(update={"video": other[record.video]}) for record in records]
@@ -56,17 +56,19 @@ def _with_other_clips(records: Sequence[Record]) -> list[Record]:
 def _plan_of_another(
     record: Record, records: Sequence[Record], plans: Plans, rng: np.random.Generator
 ) -> Reasoning | None:
-    """The plan of another question with as many steps; None where there is none."""
+    """The plan of another question with the same number of steps, or None."""
     mine = [step["step"] for step in plans[record.id]["steps"]]
     fitting = [
         found for other in records if len((found := plans[other.id])["steps"]) == len(mine)
         and [step["step"] for step in found["steps"]] != mine
     ]  # fmt: skip
-    return fitting[int(rng.integers(len(fitting)))] if fitting else None
+    if fitting:
+        return fitting[int(rng.integers(len(fitting)))]
+    return None
 
 
 def _corrupt_plan(record: Record, plan: Reasoning, rng: np.random.Generator) -> Reasoning:
-    """The plan with another name of its kind in the place of every finding, and another choice as the answer."""
+    """The plan with every finding replaced by another of the same kind, and another choice as the answer."""
     steps = [Step(**{**step, "answer": other_value(step["answer"], rng)}) for step in plan["steps"]]
     wrong = [choice for choice in record.choices if choice != plan["answer"]]
     if wrong and steps:
@@ -77,7 +79,7 @@ def _corrupt_plan(record: Record, plan: Reasoning, rng: np.random.Generator) -> 
 
 
 def other_value(value: str, rng: np.random.Generator) -> str:
-    """Another value of the same kind; lists (", then ", ", ") are turned round; what has no kind stays as it is."""
+    """Another value of the same kind; a list (", then ", ", ") is reversed; a value of unknown kind is unchanged."""
     known = stage_names()
     kinds = [known.instruments, known.spots, known.turns, known.counts, ["yes", "no"]]
     kinds += [list(facts.values()) for facts in known.facts.values()]
@@ -91,7 +93,7 @@ def other_value(value: str, rng: np.random.Generator) -> str:
 
 
 def steps_leak(record: Record, plan: Reasoning) -> bool:
-    """Whether the texts of the steps name one of the options, or something that a step has found."""
-    told = " ".join(step["step"] for step in plan["steps"]).casefold()
+    """Whether the texts of the steps name one of the choices or a finding of a step."""
+    texts = " ".join(step["step"] for step in plan["steps"]).casefold()
     named = {*record.choices, *(step["answer"] for step in plan["steps"])} - {UNKNOWN, ""}
-    return any(re.search(rf"\b{re.escape(name.casefold())}\b", told) for name in named)
+    return any(re.search(rf"\b{re.escape(name.casefold())}\b", texts) for name in named)

@@ -1,18 +1,20 @@
-"""`aurelia mini recovery`: how often the loop notices a wrong fact in the first attempt, and mends it by T = 3.
+"""`aurelia mini recovery`: how often the loop notices a wrong fact in the first attempt, and corrects it by T = 3.
 
-One question a clip (what happens, turn by turn), through the real graph and runner; the wrong facts and the critic
-that knows only the caption are `aurelia_offline.study.planted_errors`'s. Whether a fact is mended is told by the truth about the clip.
+One question for each clip (what happens, turn by turn) goes through the real graph and runner. `planted_errors` plants
+the wrong facts and provides a critic that knows only the caption. The true description of the clip decides whether a
+fact is corrected.
 """
 
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
-from aurelia.bench.runner import House
+from aurelia.bench.runner import RunResources
 from aurelia_core.errors import ModelError
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_offline.study.loops import StudySettings, run_loops
 from aurelia_offline.study.planted_errors import (
@@ -36,11 +38,11 @@ from nodes.requests import windows_by_attempt
 _CRITICS = {"measuring": "offline:measure", "caption only": "plausible:text"}
 _MAX_ITERATIONS, _THRESHOLD = 3, 8
 _CLIPS_PER_BATCH = 12
-"""Clips that go through all kinds of faults before the next ones: what was measured in them is still remembered."""
+"""Clips in one batch. A batch passes all kinds of errors while its measurements are still cached."""
 
 
 class _RecoveryOutcome(NamedTuple):
-    """One clip with a wrong fact: the first attempt's score, whether it was noticed, and whether the best is right."""
+    """One clip: the score of the first attempt, and whether that attempt is wrong, noticed, and corrected later."""
 
     score: int | None
     wrong: bool
@@ -48,54 +50,60 @@ class _RecoveryOutcome(NamedTuple):
     mended: bool
 
 
-async def run_recovery(how: StudySettings) -> str:
-    """The table, which it also leaves in `recovery.md`; `how.questions` is the number of clips.
+async def run_recovery(study: StudySettings) -> str:
+    """Run the study and return its table, also written to `recovery.md`; `study.questions` is the number of clips.
 
     Raises:
         ModelError: a loop failed.
     """
-    media = how.out / CLIPS_FOLDER
-    seeds = range(how.first, how.first + how.questions)
-    write_clips(media, seeds, how.tell)
+    media = study.out / CLIPS_FOLDER
+    seeds = range(study.first, study.first + study.questions)
+    write_clips(media, seeds, study.progress)
     records = [_caption_record(seed) for seed in seeds]
-    house = replace(how.house(media), providers={"planted": make_planted_agent, "plausible": make_plausibility_critic})
+    providers: Any = {"planted": make_planted_agent, "plausible": make_plausibility_critic}
+    house = replace(study.house(media), providers=providers)
     found: dict[tuple[str, PlantedError], list[_RecoveryOutcome]] = {
         key: [] for key in product(_CRITICS, PLANTED_ERRORS)
     }
     for first in range(0, len(records), _CLIPS_PER_BATCH):
-        part, file = records[first : first + _CLIPS_PER_BATCH], how.out / f"recovery-{first}.jsonl"
+        part, file = records[first : first + _CLIPS_PER_BATCH], study.out / f"recovery-{first}.jsonl"
         write_records(part, file)
-        how.tell(f"clips {first + 1} to {first + len(part)} of {len(records)}")
+        study.progress(f"clips {first + 1} to {first + len(part)} of {len(records)}")
         for critic, plant in found:
-            found[critic, plant] += await _run_batch(how, file, part, house, critic, plant)
+            found[critic, plant] += await _run_batch(study, file, part, house, critic, plant)
     rows = [[critic, ERROR_WORDS[plant], *_row_figures(ones, plant)] for (critic, plant), ones in found.items()]
     heads = ["critic", "planted in the first look", "clips", "first score", "noticed, %", "mended by T = 3, %"]
     text = study_table(
         "Recovery from a wrong fact in the first attempt", heads, rows,
-        f"Noticed: the first attempt's score is below tau = {_THRESHOLD}. Mended: the best attempt's measurements no longer"
-        " hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those where the"
-        " first attempt is right, so that what is noticed is a false alarm.",
+        f"Noticed: the first attempt's score is below tau = {_THRESHOLD}. Mended: the best attempt's measurements no"
+        " longer hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those"
+        " where the first attempt is right, so that what is noticed is a false alarm.",
         "The caption-only critic sees no clip and scores how well the caption is made.",
     ) + "\n"  # fmt: skip
-    (how.out / "recovery.md").write_text(text, encoding="utf-8")
+    (study.out / "recovery.md").write_text(text, encoding="utf-8")
     return text
 
 
 async def _run_batch(
-    how: StudySettings, file: Path, records: list[Record], house: House, critic: str, plant: PlantedError
+    study: StudySettings, file: Path, records: list[Record], house: RunResources, critic: str, plant: PlantedError
 ) -> list[_RecoveryOutcome]:
-    """Some clips with one kind of wrong fact before one critic."""
+    """Run a batch of clips with one kind of error and one critic."""
     roles = {"generator": f"planted:{plant}", "evaluator": _CRITICS[critic], "target": "offline:measure"}
-    context = how.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
+    context = study.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
     out = file.with_name(f"{file.stem}-{plant}-{_CRITICS[critic].partition(':')[0]}.run")
-    runs = await run_loops(how, file, out, house, context, "aurelia")
+<<<<<<< HEAD
+    runs = await run_loops(study, file, out, house, context, "aurelia")
     model = make_planted_agent(plant, house.clips())
+=======
+    runs = await run_loops(how, file, out, house, context, "aurelia")
+    model = make_planted_agent(plant, house.clip_store())
+>>>>>>> w-bench
     return [_judge_recovery(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
 
 
 def _caption_record(seed: int) -> Record:
-    asked, table_ = StageQuestion("caption"), mini_world.draw_clip(seed).table
-    example = examples.Example(asked, question_text(asked), [], describe_turns(table_), question_chain(asked, table_))
+    asked, table = StageQuestion("caption"), mini_world.draw_clip(seed).table
+    example = examples.Example(asked, question_text(asked), [], describe_turns(table), question_chain(asked, table))
     return question_record(seed, PosedQuestion(seed, asked, example))
 
 
@@ -106,10 +114,10 @@ def _judge_recovery(
         raise ModelError(f"There is no loop of {one.id}: {found.error}")
     attempts = found.result["iterations"]
     seed = seed_of_clip(one.video)
-    fields: dict[str, Any] = {"clip": model.store.admit(one.video), "frames": frames, "samples": samples}
-    first = _is_right(model.plant, model._observe(fields, [[]]), seed)
+    media = MediaRequest(clip=model.store.admit(one.video), frames=frames)
+    first = _is_right(model.plant, model.observe(media, [[]], samples), seed)
     best = found.result["best_iteration"]
-    seen = model._observe(fields, windows_by_attempt(attempts)[: best or 1])
+    seen = model.observe(media, windows_by_attempt(attempts)[: best or 1], samples)
     score = attempts[0]["score"]
     return _RecoveryOutcome(
         score, not first, score is None or score < _THRESHOLD, best is not None and _is_right(model.plant, seen, seed)
@@ -117,20 +125,20 @@ def _judge_recovery(
 
 
 def _is_right(plant: PlantedError, seen: Observation, seed: int) -> bool:
-    """Whether what was measured is true in what a plant of this kind spoils."""
-    clip, table_ = mini_world.draw_clip(seed), measure_table(seen)
-    if table_ is None:
+    """Whether the measurements are correct in the part that this kind of error changes."""
+    clip, table = mini_world.draw_clip(seed), measure_table(seen)
+    if table is None:
         return False
     if plant == "count":
         struck = [sum(int((s.start + s.end) / 2) == turn for s in seen.sounds) for turn in range(len(clip.turns))]
         return struck == [turn.beats if turn.instrument else 0 for turn in clip.turns]
     if plant == "source":
-        return [turn.spot for turn in table_] == [turn.spot for turn in clip.table]
-    return [turn.instrument for turn in table_] == [turn.instrument for turn in clip.table]
+        return [turn.spot for turn in table] == [turn.spot for turn in clip.table]
+    return [turn.instrument for turn in table] == [turn.instrument for turn in clip.table]
 
 
 def _row_figures(found: list[_RecoveryOutcome], plant: PlantedError) -> list[str]:
-    """The figures of one row, over the clips whose first attempt is wrong; is right, where nothing is planted."""
+    """The figures of one row, over the clips with a wrong first attempt (without planted error: with a correct one)."""
     counted = [one for one in found if one.wrong != (plant == "none")]
     if not counted:
         return ["0", "–", "–", "–"]
@@ -139,5 +147,7 @@ def _row_figures(found: list[_RecoveryOutcome], plant: PlantedError) -> list[str
         f"{100 * sum(values) / len(counted):.0f}"
         for values in ([one.noticed for one in counted], [one.mended for one in counted])
     )
-    score = f"{sum(scores) / len(scores):.2f}" if scores else "–"
+    score = "–"
+    if scores:
+        score = f"{sum(scores) / len(scores):.2f}"
     return [str(len(counted)), score, noticed, "–" if plant == "none" else mended]

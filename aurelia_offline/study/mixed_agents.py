@@ -1,8 +1,8 @@
-"""Two unlike measuring agents as generator and evaluator, in all four pairings (Table 4 in kind).
+"""Two agents with different strengths as generator and evaluator, in all four pairings (in the manner of Table 4).
 
-Through the real graph and runner, with what the agents find injected (`steps+answers`): a plan states nothing that one
-agent could measure better than another. The agents are `aurelia_offline.study.biased_agents`'s; summarizer and feedback stay the offline
-agent's, who senses nothing in these roles.
+The runs use the real graph and runner. The findings are injected too (`steps+answers`), because steps alone do not show
+which agent measured better. `biased_agents` provides the two agents; summarizer and feedback are the offline agent,
+which does not look at the clip in these roles.
 """
 
 from collections.abc import Sequence
@@ -18,34 +18,35 @@ from aurelia_offline.study.tables import comparison_cells, study_table
 
 AgentPair = tuple[FineSense, FineSense]
 _QUESTIONS_PER_BATCH = 48
-"""Questions that go through all pairings before the next ones: what was measured in their clips is still remembered."""
+"""Questions in one batch. A batch passes all pairings while the measurements of its clips are still cached."""
 _SENSE_WORDS = {"ears": "hears finely", "eyes": "sees finely"}
 
 
-async def run_mixed_agents(how: StudySettings, records: Sequence[Record], media: Path) -> str:
-    """The table: target and agents with each pairing; compared with the better pairing of an agent with itself.
+async def run_mixed_agents(study: StudySettings, records: Sequence[Record], media: Path) -> str:
+    """The table: target and agents with each pairing, compared with the better pairing of an agent with itself.
 
     Args:
-        how: how the study is made.
+        study: the settings of the study.
         records: the questions; captions, which have no choices, are left out.
-        media: the folder of their clips.
+        media: the folder of the clips.
     """
     asked = [record for record in records if record.choices]
-    house = replace(how.house(media), providers={"keen": make_biased_agent})
+    house = replace(study.house(media), providers={"keen": make_biased_agent})
     found: dict[AgentPair, RunOutcomes] = {pair: RunOutcomes({}, {}) for pair in product(FINE_SENSES, FINE_SENSES)}
     for first in range(0, len(asked), _QUESTIONS_PER_BATCH):
-        file = how.out / f"mixed-{first}.jsonl"
+        file = study.out / f"mixed-{first}.jsonl"
         write_records(asked[first : first + _QUESTIONS_PER_BATCH], file)
-        how.tell(f"mixed agents: questions from {first + 1} on, of {len(asked)}")
+        study.progress(f"mixed agents: questions from {first + 1} on, of {len(asked)}")
         for (generator, evaluator), runs in found.items():
-            context = how.context(generator=f"keen:{generator}", evaluator=f"keen:{evaluator}", inject="steps+answers")
+            agents = {"generator": f"keen:{generator}", "evaluator": f"keen:{evaluator}"}
+            context = study.context(**agents, inject="steps+answers")
             run = file.with_name(f"{file.stem}-{generator}-{evaluator}.run")
-            runs.loops.update((await run_loops(how, file, run, house, context, "aurelia")).loops)
+            runs.loops.update((await run_loops(study, file, run, house, context, "aurelia")).loops)
     return _mixed_agents_table(asked, found)
 
 
 def _mixed_agents_table(records: Sequence[Record], found: dict[AgentPair, RunOutcomes]) -> str:
-    """The runs of the four pairings as a table."""
+    """The table of the four pairings."""
     known = {pair: runs.values(list(records)) for pair, runs in found.items()}
     best = max(((one, one) for one in FINE_SENSES), key=lambda pair: sum(known[pair][WITH_STEPS].values()))
     rows = []
@@ -67,7 +68,7 @@ def _mixed_agents_table(records: Sequence[Record], found: dict[AgentPair, RunOut
 
 
 def _loop_figures(runs: RunOutcomes) -> list[str]:
-    """Mean score of the best attempts, and mean number of attempts, over the questions whose loop ended well."""
+    """Mean score of the best attempts, and mean number of attempts, over the completed loops."""
     ended = [found.result for found in runs.loops.values() if found.result]
     scores = [result["score"] for result in ended if result["score"] is not None]
     attempts = [len(result["iterations"]) for result in ended]

@@ -1,6 +1,6 @@
-"""Which sense answers rest on: the same questions with the sound removed, and with the picture black.
+"""Modality reliance: the same questions about clips without sound, and with a black picture.
 
-Agents and target apart: what the measuring agents answer themselves, the target alone, and the target with the steps.
+Measured separately for the agents' own answers, the target alone, and the target with the steps.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,13 @@ _MISSING_SENSES: tuple[MissingSense, ...] = ("sound", "picture")
 
 
 def scene_without(lack: MissingSense, seed: int) -> scene.Scene:
-    """The scene of a clip with a silent track, or with a black picture."""
+    """The scene of a clip with a silent sound track or a black picture."""
     whole = mini_world.clip_scene(mini_world.draw_clip(seed))
     return whole.model_copy(update={"sounds": []} if lack == "sound" else {"shapes": []})
 
 
 def _write_clips_without(lack: MissingSense, media: Path, videos: Iterable[str]) -> None:
-    """Renders the clips that are not there yet, under the names of the whole ones."""
+    """Render the missing clips without one sense, under the names of the complete clips."""
     media.mkdir(parents=True, exist_ok=True)
     for video in videos:
         if not (media / video).exists():
@@ -32,16 +32,16 @@ def _write_clips_without(lack: MissingSense, media: Path, videos: Iterable[str])
             part.replace(media / video)
 
 
-async def measure_reliance(how: StudySettings, records: Sequence[Record]) -> str:
-    """The table: every arm with the whole clip's place taken by a clip that lacks one sense."""
+async def measure_reliance(study: StudySettings, records: Sequence[Record]) -> str:
+    """The tables: every condition with clips that lack one sense."""
     asked = [record for record in records if record.choices]
     videos = sorted({record.video for record in asked})
     arms = {}
     for lack in _MISSING_SENSES:
-        media, file = how.out / f"without-{lack}", how.out / f"without-{lack}.jsonl"
+        media, file = study.out / f"without-{lack}", study.out / f"without-{lack}.jsonl"
         _write_clips_without(lack, media, videos)
         write_records(asked, file)
-        runs = await run_loops(how, file, how.out / f"without-{lack}.run", how.house(media), how.context())
+        runs = await run_loops(study, file, study.out / f"without-{lack}.run", study.house(media), study.context())
         for name, values in runs.values(asked).items():
             arms[f"{name}, no {lack}"] = values
     return "\n\n".join(

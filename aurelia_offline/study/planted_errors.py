@@ -1,7 +1,7 @@
-"""Models of the recovery study: a generator whose first look errs in a known way, a critic that knows only the caption.
+"""The models of the recovery study: a generator with a planted error, and a critic that knows only the caption.
 
-The wrong fact stands in what the first look at the whole clip has measured; later, guided looks are true and replace it
-where they look. Nothing here measures.
+The error is planted in the measurements of the first look, at the whole clip. Later, guided looks are correct and
+replace it where they look.
 """
 
 import json
@@ -18,6 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from aurelia_core.errors import InputError
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.signals.look import merge_observations
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
@@ -35,7 +36,7 @@ ERROR_WORDS = {
 
 
 def plant_error(seen: Observation, plant: PlantedError) -> Observation:
-    """What was measured with one wrong fact in it; which turn it concerns depends on the clip alone."""
+    """The observation with one planted error; the affected turn depends only on the clip."""
     rng = np.random.default_rng(int(1000 * sum(sound.start for sound in seen.sounds)))
     turns = sorted({_turn_of(sound) for sound in seen.sounds})
     if plant == "none" or not turns:
@@ -46,7 +47,9 @@ def plant_error(seen: Observation, plant: PlantedError) -> Observation:
     if plant == "count":
         struck = [number for number in turns if sum(_turn_of(sound) == number for sound in seen.sounds) > 1]
         last = [max(i for i, s in enumerate(seen.sounds) if _turn_of(s) == number) for number in struck]
-        gone = int(rng.choice(last)) if last else -1
+        gone = -1
+        if last:
+            gone = int(rng.choice(last))
         return replace(seen, sounds=tuple(sound for i, sound in enumerate(seen.sounds) if i != gone))
     first = int(rng.integers(0, 3))
     if plant == "order":
@@ -60,13 +63,13 @@ def _turn_of(event: DetectedSound | Motion) -> int:
 
 
 def _shift_sound(sound: DetectedSound, first: int) -> DetectedSound:
-    """The sound a second later in the turn `first`, a second earlier in the next one."""
+    """The sound moved one second later in turn `first`, one second earlier in the next turn."""
     by = {first: 1.0, first + 1: -1.0}.get(_turn_of(sound), 0.0)
     return replace(sound, start=round(sound.start + by, 3), end=round(sound.end + by, 3))
 
 
 def _swap_motions(motions: Sequence[Motion], first: int) -> tuple[Motion, ...]:
-    """The motions of two turns with each other's place and colour."""
+    """The motions with place and colour swapped between two turns."""
     main = {turn: max((m for m in motions if _turn_of(m) == turn), key=lambda m: m.extent, default=None)
             for turn in (first, first + 1)}  # fmt: skip
     other = {first: main[first + 1], first + 1: main[first]}
@@ -78,10 +81,10 @@ def _swap_motions(motions: Sequence[Motion], first: int) -> tuple[Motion, ...]:
 
 
 class PlantedErrorChat(MeasuringChat):
-    """The measuring model, whose look at the whole clip holds one wrong fact.
+    """The measuring model with one planted error in its look at the whole clip.
 
     Attributes:
-        plant: of what kind.
+        plant: the kind of error.
     """
 
     plant: PlantedError
@@ -90,29 +93,35 @@ class PlantedErrorChat(MeasuringChat):
     def _identifying_params(self) -> dict[str, Any]:
         return {**super()._identifying_params, "plant": self.plant}
 
-    def _merged(self, fields: Any, looks: list[list[Window]], track: MediaRef | None, shared_by: int) -> Observation:
-        seen = [super(PlantedErrorChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
-        told = [one if windows else plant_error(one, self.plant) for one, windows in zip(seen, looks, strict=True)]
-        return merge_observations(told) if len(told) > 1 else told[0]
+    def _look(
+        self, media: MediaRequest, looks: list[list[Window]], track: MediaRef | None, samples: int
+    ) -> Observation:
+        seen = [super(PlantedErrorChat, self)._look(media, [windows], track, samples) for windows in looks]
+        observations = [
+            one if windows else plant_error(one, self.plant) for one, windows in zip(seen, looks, strict=True)
+        ]
+        if len(observations) > 1:
+            return merge_observations(observations)
+        return observations[0]
 
 
 def make_planted_agent(name: str, store: Any) -> PlantedErrorChat:
     """The model `planted:name`.
 
     Raises:
-        InputError: there is no such plant.
+        InputError: there is no error of this kind.
     """
     for plant in PLANTED_ERRORS:
         if plant == name:
             return PlantedErrorChat(store=store, plant=plant)
-    raise InputError(f"There is no plant {name!r}: use one of {', '.join(PLANTED_ERRORS)}.")
+    raise InputError(f"There is no planted error {name!r}. Use one of {', '.join(PLANTED_ERRORS)}.")
 
 
 class PlausibilityChat(BaseChatModel):
-    """A critic that looks at nothing: it scores how well a caption is made, 1 to 10.
+    """A critic that does not look at the clip and scores how plausible a caption is, 1 to 10.
 
-    A fifth of the score each for whole sentences, times, a sound and a move told, counts that fit what is listed, and
-    times in order. It stands for evaluators that score how plausible a caption is.
+    A fifth of the score each for: whole sentences, times, both a sound and a motion, counts that match the list, and
+    times in order. It represents evaluators that score plausibility.
     """
 
     @property
@@ -135,19 +144,21 @@ class PlausibilityChat(BaseChatModel):
 
 
 def plausibility_score(caption: str) -> int:
-    """How well a caption is made, 1..10, whatever the clip shows."""
+    """The plausibility of a caption by its form, 1..10."""
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", caption.strip()) if part]
     times = [[float(time) for time in re.findall(r"(\d+\.\d) s", part)] for part in sentences]
     heard = next((part for part in sentences if re.match(r"\w+ sounds are heard: ", part)), "")
     numbers = ("two", "three", "four", "five", "six", "seven", "eight")
     listed = {word: number for number, word in enumerate(numbers, 2)}
-    said = listed.get(heard.split(" ")[0].lower()) if heard else None
+    stated = None
+    if heard:
+        stated = listed.get(heard.split(" ")[0].lower())
     starts = [float(time) for time in re.findall(r"(?:from|at) (\d+\.\d) s", heard)]
     checks = [
         len(sentences) > 1 and all(part[0].isupper() and part[-1] in ".!?" for part in sentences),
         any(times),
         bool(re.search(r"\bheard\b", caption) and re.search(r"\bmoves?\b", caption)),
-        said is None or said == heard.count(", then ") + 1,
+        stated is None or stated == heard.count(", then ") + 1,
         all(a <= b for a, b in pairwise(starts)),
     ]
     return max(1, 2 * sum(checks))
@@ -157,9 +168,9 @@ def make_plausibility_critic(name: str, store: Any) -> PlausibilityChat:
     """The model `plausible:text`.
 
     Raises:
-        InputError: there is none but `text`.
+        InputError: the name is not `text`, the only model.
     """
     del store
     if name != "text":
-        raise InputError(f"There is no plausible:{name}; the critic of captions alone is plausible:text.")
+        raise InputError(f"There is no plausible:{name}. The only model is plausible:text.")
     return PlausibilityChat()

@@ -1,12 +1,12 @@
 """The study's tables as Markdown: accuracy with intervals, paired differences, and parts of the questions.
 
-Arrays of marks in, text out; statistics are `aurelia.bench.statistics`'.
+`aurelia.bench.statistics` computes the statistics.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from aurelia.bench.records import Record
-from aurelia.bench.statistics import accuracy, paired
+from aurelia.bench.statistics import compare_paired, estimate_accuracy
 from aurelia_offline.study.conditions import ValuesById
 
 _BOOTSTRAP_DRAWS = 2000
@@ -25,7 +25,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def comparison_table(title: str, arms: ValuesByCondition, records: Sequence[Record], first: str, *notes: str) -> str:
-    """Every arm with its accuracy and its paired difference to the arm `first`, over the records that both have."""
+    """Every condition with its accuracy and its paired difference to condition `first`, over their common records."""
     heads = ["arm", "n", "accuracy, % [95 %]", f"points over {first} [95 %]", "gained / lost", "McNemar p"]
     rows = []
     for name, values in arms.items():
@@ -36,23 +36,23 @@ def comparison_table(title: str, arms: ValuesByCondition, records: Sequence[Reco
 
 
 def comparison_cells(values: ValuesById, first: ValuesById, both: Sequence[Record], *, same: bool) -> list[str]:
-    """Four cells: accuracy, points over `first`, gained and lost, and p; "–" for the last three of `first` itself."""
+    """Four cells: accuracy, points over `first`, gained and lost, and p; with `same` the last three are "–"."""
     clips = [record.video for record in both]
     mine, theirs = [values[record.id] for record in both], [first[record.id] for record in both]
-    found = accuracy(mine, clips, draws=_BOOTSTRAP_DRAWS)
-    said = f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+    found = estimate_accuracy(mine, clips, draws=_BOOTSTRAP_DRAWS)
+    accuracy_cell = f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
     if same:
-        return [said, "–", "–", "–"]
-    change = paired(theirs, mine, clips, draws=_BOOTSTRAP_DRAWS)
+        return [accuracy_cell, "–", "–", "–"]
+    change = compare_paired(theirs, mine, clips, draws=_BOOTSTRAP_DRAWS)
     over = change.difference
     points = f"{100 * over.value:+.1f} [{100 * over.low:+.1f}, {100 * over.high:+.1f}]"
-    return [said, points, f"{change.gained} / {change.lost}", f"{change.p:.2g}"]
+    return [accuracy_cell, points, f"{change.gained} / {change.lost}", f"{change.p:.2g}"]
 
 
 def parts_table(
     title: str, arms: ValuesByCondition, records: Sequence[Record], part: Callable[[Record], str], *notes: str
 ) -> str:
-    """Accuracy of every arm in each part of the records, in the parts' order by name."""
+    """The accuracy of every condition in each part of the records, sorted by the part's name."""
     parts: dict[str, list[Record]] = {}
     for record in records:
         parts.setdefault(part(record), []).append(record)
@@ -65,19 +65,21 @@ def parts_table(
 
 def _mean(values: ValuesById, records: Sequence[Record]) -> str:
     known = [values[record.id] for record in records if record.id in values]
-    return f"{100 * sum(known) / len(known):.1f}" if known else "–"
+    if known:
+        return f"{100 * sum(known) / len(known):.1f}"
+    return "–"
 
 
 def chance_accuracy(records: Sequence[Record]) -> float:
-    """What picking a choice at random gets right, 0..1."""
+    """The accuracy of a random choice, 0..1."""
     return sum(1 / len(record.choices) for record in records if record.choices) / max(1, len(records))
 
 
 def hops_label(record: Record) -> str:
-    """The number of hops, as its category says it."""
+    """The number of hops, from the record's category."""
     return record.category.partition(",")[0]
 
 
 def group_label(record: Record) -> str:
-    """How its composition takes part in training, as its category says it."""
+    """The training group, from the record's category."""
     return record.category.partition(", ")[2]

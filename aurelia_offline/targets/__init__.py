@@ -4,9 +4,9 @@ from aurelia_core.types import MediaRef
 
 
 def in_domain(domain: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool:
-    """Whether a question and a clip belong to the world `domain` that a row of this package names.
+    """Whether a question and a clip belong to the `domain` of a target row of this package.
 
-    There is one such world, `stage`; its clips have no separate sound tracks.
+    The only domain is `stage`; its clips have no separate sound tracks.
     """
     from aurelia_offline.world.stage import is_stage_question
 

@@ -1,7 +1,7 @@
-"""The mini target's files before training: its tokenizer, its processor and a Qwen2.5-Omni thinker with random weights.
+"""Creates the files of an untrained mini target: tokenizer, processor, and a Qwen2.5-Omni thinker with random weights.
 
-What stands word for word in every request (the system text, times of frames and sounds) is one token each, so that a
-clip takes 130 tokens and not 400.
+Each sentence that every request repeats (the system text, the time labels of frames and sounds) is one token. A clip
+then takes about 130 tokens instead of 400.
 """
 
 import json
@@ -12,9 +12,9 @@ from typing import Any
 import prompts
 from aurelia_core.models.local.content import ChatRequest
 from aurelia_core.models.local.processor import ModelSenses
-from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
+from aurelia_offline.training.features import FRAME_COUNT, MODEL_FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
-from prompts.render import TEXTS
+from prompts.render import PROMPT_TEXTS
 from targets import target_rows
 
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_pad|>"]
@@ -31,7 +31,7 @@ CHAT_TEMPLATE = (
 )
 MEL_BANDS, HOP_SAMPLES, FFT_SAMPLES = 64, 500, 1024
 PIXEL_MEAN, PIXEL_STD = (0.0, 0.0, 0.0), (0.5, 0.5, 0.5)
-"""Black is nothing: with the usual mean the black of the stage would drown what stands on it."""
+"""Black maps to 0. With the usual mean, the black background would dominate the shapes on it."""
 TEXT_CONFIG: dict[str, Any] = {
     "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4, "num_attention_heads": 4,
     "num_key_value_heads": 4, "max_position_embeddings": 2048, "tie_word_embeddings": True, "initializer_range": 0.05,
@@ -45,72 +45,84 @@ AUDIO_CONFIG: dict[str, Any] = {
     "num_mel_bins": MEL_BANDS, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 256, "d_model": 96,
     "max_source_positions": 64, "n_window": 16, "output_dim": 128, "initializer_range": 0.05,
 }  # fmt: skip
-CLIP_SETTINGS = {"sees": "images", "height": FRAME_HEIGHT, "frames": FRAME_COUNT, "output": 96}
-"""How clips are shown to it, for `clip.json`; the length of a part of sound stands in the feature extractor."""
+CLIP_SETTINGS = {"sees": "images", "height": MODEL_FRAME_HEIGHT, "frames": FRAME_COUNT, "output": 96}
+"""The content of `clip.json`: how the model receives a clip. The feature extractor sets the length of a sound part."""
 
 
 def world_clip_facts() -> dict[str, Any]:
-    """What the intake says of every clip of the world."""
+    """The facts that the clip store reports for every clip of the mini world."""
     return {
-        "id": "", "name": "", "duration": mini_world.CLIP_SECONDS, "width": mini_world.CLIP_WIDTH, "height": mini_world.CLIP_HEIGHT,
-        "fps": float(mini_world.CLIP_FPS), "has_audio": True, "audio_seconds": mini_world.CLIP_SECONDS,
-    }  # fmt: skip
+        "id": "",
+        "name": "",
+        "duration": mini_world.CLIP_SECONDS,
+        "width": mini_world.CLIP_WIDTH,
+        "height": mini_world.CLIP_HEIGHT,
+        "fps": float(mini_world.CLIP_FPS),
+        "has_audio": True,
+        "audio_seconds": mini_world.CLIP_SECONDS,
+    }
 
 
 def head_blocks() -> list[dict[str, str]]:
-    """The head's blocks, as `aurelia_core.models.local.content` writes them (a test compares the two)."""
-    said: list[dict[str, str]] = [_text_block(f"{TEXTS.frames_heading(FRAME_COUNT)}\n")]
+    """The content blocks of the clip, equal to those of `aurelia_core.models.local.content` (a test compares them)."""
+    blocks: list[dict[str, str]] = [_text_block(f"{PROMPT_TEXTS.frames_heading(FRAME_COUNT)}\n")]
     for frame in range(FRAME_COUNT):
-        said += [
+        blocks += [
             _text_block(_time_label((frame + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT)),
             {"type": "image"},
             _text_block("\n"),
         ]
     for part in range(round(mini_world.CLIP_SECONDS / SOUND_PART_SECONDS)):
-        said += [_text_block(_sound_label(part)), {"type": "audio"}, _text_block("\n")]
-    return said
+        blocks += [_text_block(_sound_label(part)), {"type": "audio"}, _text_block("\n")]
+    return blocks
 
 
 def make_request(text: str) -> ChatRequest:
-    """A request that shows a clip of the world and says `text`, taken apart."""
+    """The parts of a request that shows a clip of the mini world with the prompt `text`."""
     from aurelia_core.models.local.content import NO_PARTS
     from aurelia_core.models.media_request import MediaRequest
 
     clip: Any = world_clip_facts()
     shown = MediaRequest(clip=clip, frames=FRAME_COUNT)
     return ChatRequest(
-        prompts.load_prompt("system"), shown, TEXTS.clip_facts(clip, []), NO_PARTS, [("user", text)], [], TEXTS
+        prompts.load_prompt("system"),
+        shown,
+        PROMPT_TEXTS.clip_facts(clip, []),
+        NO_PARTS,
+        [("user", text)],
+        [],
+        PROMPT_TEXTS,
     )
 
 
 def single_token_phrases() -> list[str]:
-    """What is said in the same words again and again, one token each."""
+    """The phrases that requests repeat word for word; each becomes one token."""
     row = target_rows()["mini"]
     clip: Any = world_clip_facts()
     before, _, _ = row.reasoning.lstrip().partition("{{reasoning}}")
-    said = [
+    phrases = [
         *_sentences(prompts.load_prompt("system")),
-        TEXTS.clip_facts(clip, []),
+        PROMPT_TEXTS.clip_facts(clip, []),
         before.strip(),
         row.short,
         row.choice,
         OWN_STEPS_REQUEST,
         "Finding:",
     ]
-    said += [TEXTS.frames_heading(FRAME_COUNT)]
-    said += [_time_label((frame + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT) for frame in range(FRAME_COUNT)]
-    said += [_sound_label(part) for part in range(round(mini_world.CLIP_SECONDS / SOUND_PART_SECONDS))]
-    said += ["The dialogue about this clip so far:", "The question now:", "Q:", "A:"]
-    said += ["Question:", "Suggested answer:", "Answer:", "system", "user", "assistant"]
-    return said + [f"{number}." for number in range(1, 9)] + [f"{letter}." for letter in "ABCDEF"]
+    phrases += [PROMPT_TEXTS.frames_heading(FRAME_COUNT)]
+    phrases += [_time_label((frame + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT) for frame in range(FRAME_COUNT)]
+    phrases += [_sound_label(part) for part in range(round(mini_world.CLIP_SECONDS / SOUND_PART_SECONDS))]
+    phrases += ["The dialogue about this clip so far:", "The question now:", "Q:", "A:"]
+    phrases += ["Question:", "Suggested answer:", "Answer:", "system", "user", "assistant"]
+    return phrases + [f"{number}." for number in range(1, 9)] + [f"{letter}." for letter in "ABCDEF"]
 
 
 OWN_STEPS_REQUEST = "First write steps of your own."
-"""What the target is told where it has to reason by itself."""
+"""The sentence after the question that asks the target for its own steps."""
 
 
 def train_tokenizer(corpus: Iterable[str]) -> Any:
-    """A byte-level BPE of the world's text; every phrase and every name of the world is one token."""
+    """Train a byte-level BPE tokenizer on the text of the mini world; each repeated phrase is one token."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -123,33 +135,38 @@ def train_tokenizer(corpus: Iterable[str]) -> Any:
     )  # fmt: skip
     core.train_from_iterator(corpus, trainer)
     kind: Any = PreTrainedTokenizerFast
-    made: Any = kind(
+    tokenizer: Any = kind(
         tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>", extra_special_tokens=MEDIA_TOKENS,
         model_max_length=2048,
     )  # fmt: skip
-    made.add_tokens([AddedToken(phrase, normalized=False, special=False) for phrase in single_token_phrases()])
-    made.chat_template = CHAT_TEMPLATE
-    return made
+    tokenizer.add_tokens([AddedToken(phrase, normalized=False, special=False) for phrase in single_token_phrases()])
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
 
 
 def make_feature_extractor() -> Any:
-    """The feature extractor: 64 mels, a step each 31 ms, parts of a second."""
+    """The audio feature extractor: 64 mel bands, one step every 31 ms, parts of one second."""
     from transformers import WhisperFeatureExtractor
 
     kind: Any = WhisperFeatureExtractor
     return kind(
-        feature_size=MEL_BANDS, sampling_rate=MODEL_RATE, hop_length=HOP_SAMPLES, n_fft=FFT_SAMPLES, chunk_length=int(SOUND_PART_SECONDS),
+        feature_size=MEL_BANDS,
+        sampling_rate=MODEL_RATE,
+        hop_length=HOP_SAMPLES,
+        n_fft=FFT_SAMPLES,
+        chunk_length=int(SOUND_PART_SECONDS),
         return_attention_mask=True,
-    )  # fmt: skip
+    )
 
 
-def make_thinker(words: Any, seed: int) -> Any:
-    """The thinker with random weights."""
+def make_thinker(tokenizer: Any, seed: int) -> Any:
+    """The Qwen2.5-Omni thinker with random weights, from `seed`."""
     import torch
     from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
 
-    ids = words.convert_tokens_to_ids
-    known = {"vocab_size": len(words), "pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id}
+    ids = tokenizer.convert_tokens_to_ids
+    known = {"vocab_size": len(tokenizer)}
+    known |= {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
     config: Any = Qwen2_5OmniThinkerConfig(
         text_config={**known, **TEXT_CONFIG},
         vision_config=VISION_CONFIG, audio_config=AUDIO_CONFIG, tie_word_embeddings=True,
@@ -158,22 +175,24 @@ def make_thinker(words: Any, seed: int) -> Any:
     )  # fmt: skip
     config.vision_start_token_id = ids("<|vision_bos|>")
     config.vision_end_token_id = ids("<|vision_eos|>")
-    config.pad_token_id = words.pad_token_id
+    config.pad_token_id = tokenizer.pad_token_id
     torch.manual_seed(seed)
-    made: Any = Qwen2_5OmniThinkerForConditionalGeneration(config)
-    made.generation_config.eos_token_id = words.eos_token_id
-    made.generation_config.pad_token_id = words.pad_token_id
-    return made
+    thinker: Any = Qwen2_5OmniThinkerForConditionalGeneration(config)
+    thinker.generation_config.eos_token_id = tokenizer.eos_token_id
+    thinker.generation_config.pad_token_id = tokenizer.pad_token_id
+    return thinker
 
 
-def save_checkpoint(folder: Path, made: Any, words: Any, dtype: Any = None) -> Path:
-    """Writes weights (in `dtype`), tokenizer, processor and how a clip is shown."""
+def save_checkpoint(folder: Path, thinker: Any, tokenizer: Any, dtype: Any = None) -> Path:
+    """Write the weights (converted to `dtype`, if given), the tokenizer, the processor and `clip.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (made if dtype is None else made.to(dtype)).save_pretrained(folder)
-    words.save_pretrained(folder)
+    if dtype is not None:
+        thinker = thinker.to(dtype)
+    thinker.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     from transformers import Qwen2VLImageProcessorPil
 
-    pixels = FRAME_HEIGHT * round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT)
+    pixels = MODEL_FRAME_HEIGHT * round(mini_world.CLIP_WIDTH * MODEL_FRAME_HEIGHT / mini_world.CLIP_HEIGHT)
     pictures = Qwen2VLImageProcessorPil(size={"shortest_edge": pixels, "longest_edge": pixels})
     known = {**pictures.to_dict(), **make_feature_extractor().to_dict(), "processor_class": "Qwen2_5OmniProcessor"}
     known |= {"image_mean": PIXEL_MEAN, "image_std": PIXEL_STD}
@@ -184,11 +203,11 @@ def save_checkpoint(folder: Path, made: Any, words: Any, dtype: Any = None) -> P
 
 
 def model_senses() -> ModelSenses:
-    """How the checkpoint is shown a clip."""
+    """How the checkpoint receives a clip: as images and sound parts."""
     from aurelia_core.models.capabilities import WeightsFamily
 
     return ModelSenses(
-        "images", True, False, MODEL_RATE, SOUND_PART_SECONDS, WeightsFamily(sees="images", height=FRAME_HEIGHT)
+        "images", True, False, MODEL_RATE, SOUND_PART_SECONDS, WeightsFamily(sees="images", height=MODEL_FRAME_HEIGHT)
     )
 
 
@@ -201,7 +220,7 @@ def _sound_label(part: int) -> str:
 
 
 def _sentences(text: str) -> list[str]:
-    """The sentences of a text, each as it stands there, without the space between them."""
+    """The sentences of a text, word for word, without the spaces between them."""
     import re
 
     return re.findall(r"\S[^.;]*[.;]", text)

@@ -1,4 +1,7 @@
-"""Makes the towers of Qwen2.5-Omni take segments of one length together: the same sums, much sooner on small models."""
+"""Speeds up the audio and vision encoders of Qwen2.5-Omni: attention over segments of equal length in one batch.
+
+The results are the same as those of the library's loop over segments, which is slow for small models.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +12,7 @@ import torch.nn.functional
 
 @contextmanager
 def fast_encoders() -> Iterator[None]:
-    """While it holds, the attention of both towers is one batch over segments, which must all have one length."""
+    """In this context both encoders attend to all segments in one batch; the segments must have equal lengths."""
     import transformers.models.qwen2_5_omni.modeling_qwen2_5_omni as source
 
     omni: Any = source
@@ -43,7 +46,7 @@ def _vision_attention(
 
 
 def _segment_attention(projected: list[Any], count: int, total: int, heads: int, scale: float | None) -> Any:
-    """Attention within each of `count` segments; takes and gives [total, heads * D]."""
+    """Attention within each of `count` segments; input and output are [total, heads * D]."""
     parts = [part.reshape(count, total // count, heads, -1).transpose(1, 2) for part in projected]
     attention: Any = torch.nn.functional.scaled_dot_product_attention
     return attention(*parts, scale=scale).transpose(1, 2).reshape(total, -1)

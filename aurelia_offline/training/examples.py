@@ -1,7 +1,7 @@
-"""What the mini target is asked and what it should say: questions on a clip's truth, in every way of asking.
+"""Prompts and expected replies of the mini target: questions with answers from a clip's true description.
 
-Compositions are parted once and for all by their wording: `trained` in every way, `steps` (never asked directly), and
-`never` (in no way; to see whether a plan helps where nothing was learned).
+A question form belongs to one of three fixed groups, chosen by a hash of its wording: `trained` (asked in every prompt
+mode), `steps` (never asked directly), and `never` (not trained at all, to measure whether a plan helps there).
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 import prompts
-from aurelia.bench.records import after
+from aurelia.bench.records import question_with_history
 from aurelia_core.types import Reasoning
 from aurelia_offline.training import simulated_looks
 from aurelia_offline.training.checkpoint import OWN_STEPS_REQUEST
@@ -40,11 +40,11 @@ PromptMode = Literal["direct", "own", "steps", "steps+answers", "full"]
 TrainingGroup = Literal["trained", "steps", "never"]
 MAX_HOPS = 5
 MAX_OWN_HOPS = 2
-"""Longest chain of which the target was shown steps of its own."""
+"""Longest chain for which the target is trained to write its own steps."""
 
 
 class Example(NamedTuple):
-    """One question on one clip; `history` is the dialogue before it, as (question, answer) pairs."""
+    """One question about one clip; `history` is the dialogue before it, as (question, answer) pairs."""
 
     asked: StageQuestion
     question: str
@@ -55,25 +55,29 @@ class Example(NamedTuple):
 
     @property
     def put(self) -> str:
-        """The question as it is put to a model, after its dialogue."""
-        return after(self.history, self.question)
+        """The question as a model receives it, after its dialogue."""
+        return question_with_history(self.history, self.question)
 
 
 def count_hops(asked: StageQuestion) -> int:
-    """How many hops a composition has."""
+    """The number of hops of a question form."""
     return len(question_chain(asked))
 
 
 def training_group(asked: StageQuestion) -> TrainingGroup:
-    """How a composition takes part in training; single hops always in every way."""
+    """The training group of a question form; single hops are always `trained`."""
     if count_hops(asked) < 2 or asked.kind in ("odd", "caption"):
         return "trained"
     share = int(hashlib.sha256(question_text(asked).encode()).hexdigest(), 16) % 100
-    return "never" if share < 20 else "steps" if share < 35 else "trained"
+    if share < 20:
+        return "never"
+    if share < 35:
+        return "steps"
+    return "trained"
 
 
 def compositions_by_hops() -> dict[int, list[StageQuestion]]:
-    """The compositions of at most MOST_HOPS hops, by their number."""
+    """All question forms with at most MAX_HOPS hops, by number of hops."""
     found: dict[int, list[StageQuestion]] = {}
     for asked in question_compositions():
         if count_hops(asked) <= MAX_HOPS:
@@ -82,7 +86,7 @@ def compositions_by_hops() -> dict[int, list[StageQuestion]]:
 
 
 def make_example(asked: StageQuestion, table: TurnTable, rng: np.random.Generator, tries: int = 6) -> Example | None:
-    """A composition asked of a clip, with names drawn; None where the clip has no such thing."""
+    """A question of this form about a clip, with random names; None if the clip has no answer to it."""
     for _ in range(tries):
         named = StageQuestion(asked.kind, _draw_name(asked.one, rng), asked.other and _draw_name(asked.other, rng))
         if named.other == named.one:
@@ -91,14 +95,18 @@ def make_example(asked: StageQuestion, table: TurnTable, rng: np.random.Generato
             hops = question_chain(named, table)
         except MissingReferent:
             continue
-        choices = [str(choice) for choice in rng.permutation(answer_options(named))] if answer_options(named) else []
-        answer = hops[-1].value if named.kind != "caption" else describe_turns(table)
+        choices = []
+        if answer_options(named):
+            choices = [str(choice) for choice in rng.permutation(answer_options(named))]
+        answer = hops[-1].value
+        if named.kind == "caption":
+            answer = describe_turns(table)
         return Example(named, question_text(named), choices, answer, hops)
     return None
 
 
 def as_follow_up(example: Example, table: TurnTable, rng: np.random.Generator) -> Example | None:
-    """The question as a follow-up: an instrument was asked for before, and is "it" now; None where none is named."""
+    """The question as a follow-up that says "it" for the instrument of an earlier answer; None if it names none."""
     it, start = follow_up_text(example.asked), example.asked.one.start
     before = [
         StageQuestion("instrument", Referent(who))
@@ -127,25 +135,27 @@ def _draw_name(one: Referent, rng: np.random.Generator) -> Referent:
 
 
 def list_by_loudness(table: TurnTable) -> str:
-    """The instruments from the loudest to the softest: what training hears beside the questions."""
+    """The instruments from loudest to softest, as an extra training target."""
     sounding = sorted((turn for turn in table if turn.instrument), key=lambda turn: -turn.level)
     return ", then ".join(str(turn.instrument) for turn in sounding)
 
 
 def list_by_instrument(table: TurnTable) -> str:
-    """Turn and spot of every instrument: four lookups in one reply, for training."""
+    """Turn and spot of every instrument in one reply, as an extra training target."""
     known = stage_names()
     found = {turn.instrument: (number, turn.spot) for number, turn in enumerate(table)}
     parts = []
     for name in known.instruments:
         number, spot = found.get(name, (None, None))
-        where = "nowhere" if spot is None else known.spots[spot]
+        where = "nowhere"
+        if spot is not None:
+            where = known.spots[spot]
         parts.append(f"{name} none" if number is None else f"{name} {known.turns[number]} {where}")
     return ", ".join(parts)
 
 
 def list_by_spot(table: TurnTable) -> str:
-    """Turn and instrument of every spot: four lookups in one reply, for training."""
+    """Turn and instrument of every spot in one reply, as an extra training target."""
     known = stage_names()
     found = {turn.spot: (number, turn.instrument) for number, turn in enumerate(table)}
     parts = []
@@ -156,18 +166,22 @@ def list_by_spot(table: TurnTable) -> str:
 
 
 def target_prompt(question: str, choices: list[str], way: PromptMode, given: Reasoning) -> str:
-    """The target's prompt, as `nodes.target` fills it."""
+    """The target's prompt, filled as in `nodes.target`."""
     row = target_rows()["mini"]
     before = ""
     if way != "direct" and way != "own":
         before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(select_injected(given, way)))
-    asked = f"{question} {OWN_STEPS_REQUEST}" if way == "own" else question
-    form = row.choice if choices else row.short
+    asked = question
+    if way == "own":
+        asked = f"{question} {OWN_STEPS_REQUEST}"
+    form = row.short
+    if choices:
+        form = row.choice
     return prompts.fill_prompt("target", reasoning=before, question=asked, choices=choices_text(choices), form=form)
 
 
 def chain_reasoning(hops: list[Hop]) -> Reasoning:
-    """A chain as a reasoning, without justifications."""
+    """The reasoning of a chain, without justifications."""
     steps: list[Any] = [
         {"step": hop.text, "justification": "", "answer": hop.value, "modality": hop.modality} for hop in hops
     ]
@@ -175,19 +189,19 @@ def chain_reasoning(hops: list[Hop]) -> Reasoning:
 
 
 def justified_reasoning(example: Example, clip: mini_world.WorldClip, rng: np.random.Generator) -> Reasoning:
-    """The true reasoning in the measuring agents' words, with cues as they justify their steps."""
+    """The true reasoning in the measuring agents' words, with simulated justifications."""
     return stage_reasoning(example.asked, clip.table, simulated_looks.simulate_observation(clip, rng), example.choices)
 
 
 def expected_reply(example: Example, way: PromptMode) -> str:
-    """What the target should say: with a plan its findings, step by step with their turns; else the answer alone."""
+    """The expected reply: in the modes `steps` and `own` the findings and the answer, else only the answer."""
     if way in ("steps", "own"):
-        said = [f"{hop.via} {hop.value}".strip() for hop in example.hops]
-        found = " ".join(f"{number}. {words}" for number, words in enumerate(said, 1))
+        findings = [f"{hop.via} {hop.value}".strip() for hop in example.hops]
+        found = " ".join(f"{number}. {words}" for number, words in enumerate(findings, 1))
         return f"{found}\nAnswer: {example.answer}"
     return f"Answer: {example.answer}"
 
 
 def read_final_answer(reply: str) -> str:
-    """The answer in a reply of that form: what follows its last "Answer:", or all of it."""
+    """The answer in a reply: the text after the last "Answer:", or the whole reply."""
     return reply.rpartition("Answer:")[2].strip()

@@ -1,7 +1,7 @@
-"""Clips of the mini world as the target takes them, without files: endless ones for training, put together from parts.
+"""Model inputs for clips of the mini world without video files: an endless supply of training clips.
 
-Turns do not overlap and spots do not touch, so that a clip is put together from turns and cells that the world's own
-renderer made once. What H.264 and AAC lose is missing.
+Turns do not overlap and spots do not touch. A clip is therefore assembled from sounds and picture cells that the scene
+renderer made once. The losses of H.264 and AAC are not simulated.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from aurelia_offline.world import scene as scenes
 from aurelia_offline.world.stage import stage_names
 
 FRAME_COUNT = 4
-FRAME_HEIGHT = 28
+MODEL_FRAME_HEIGHT = 28
 SOUND_PART_SECONDS = 1.0
 MODEL_RATE = 16_000
 REFERENCE_LEVEL = -20.0
 LIFT_STEPS = 12
 FIRST_TRAINING_SEED = 10**6
-"""Seeds from here on are for training; below lie those that decisions and figures are made on."""
+"""First seed of the training clips; smaller seeds are for validation and tests."""
 NOISE_AMPLITUDE = 10 ** (scenes.NOISE_FLOOR_DB / 20)
 
 
 class ClipBatch(NamedTuple):
-    """Clips of a training step as drawn, images uint8[B, FRAMES, H, W, 3] and sound float32[B, parts, samples]."""
+    """The clips of a training step, their images uint8[B, FRAMES, H, W, 3] and sound float32[B, parts, samples]."""
 
     clips: list[mini_world.WorldClip]
     images: npt.NDArray[np.uint8]
@@ -35,16 +35,16 @@ class ClipBatch(NamedTuple):
 
 
 class ClipSynthesizer:
-    """What training clips are put together from."""
+    """Assembles training clips from rendered parts."""
 
     def __init__(self, seed: int, turns: int = 300) -> None:
-        """Renders `turns` turns of every instrument, and every cell of the picture."""
+        """Render `turns` sounds of every instrument and every cell of the picture."""
         self.rng = np.random.default_rng([seed, 1])
         self.turns = {name: np.stack([self._turn(name) for _ in range(turns)]) for name in stage_names().instruments}
         self.cells = _render_cells()
 
     def batch(self, count: int, odd: float = 0.1) -> ClipBatch:
-        """`count` clips that were never made before."""
+        """`count` new clips; a fraction `odd` of them lacks one sound or one motion."""
         made = [self._clip(odd) for _ in range(count)]
         return ClipBatch(
             [one[0] for one in made], np.stack([one[1] for one in made]), np.stack([one[2] for one in made])
@@ -88,12 +88,14 @@ class ClipSynthesizer:
 
 
 def _render_cells() -> dict[tuple[int, str, str, int], npt.NDArray[np.uint8]]:
-    """The picture of every spot with every shape, at rest (0) and at LIFTS heights."""
+    """The picture of every spot with every shape, at rest (0) and at LIFT_STEPS heights."""
     found: dict[tuple[int, str, str, int], npt.NDArray[np.uint8]] = {}
     for colour in mini_world.SHAPE_COLOURS:
         for form in mini_world.SHAPE_FORMS:
             for lift in range(LIFT_STEPS + 1):
-                height = mini_world.BOUNCE_RISE + scenes.BOUNCE_HEIGHT * (lift - 0.5) / LIFT_STEPS if lift else 0.0
+                height = 0.0
+                if lift:
+                    height = mini_world.BOUNCE_RISE + scenes.BOUNCE_HEIGHT * (lift - 0.5) / LIFT_STEPS
                 clip = mini_world.WorldClip((), (colour,) * 4, (form,) * 4)
                 scene = mini_world.clip_scene(clip)
                 shapes = [
@@ -102,17 +104,19 @@ def _render_cells() -> dict[tuple[int, str, str, int], npt.NDArray[np.uint8]]:
                 ]
                 image = shrink_frame(scenes.draw_frame(scene.model_copy(update={"shapes": shapes}), 0.0))
                 for spot in range(4):
-                    found[spot, str(colour), form, lift] = image[:, spot * FRAME_HEIGHT : (spot + 1) * FRAME_HEIGHT]
+                    found[spot, str(colour), form, lift] = image[
+                        :, spot * MODEL_FRAME_HEIGHT : (spot + 1) * MODEL_FRAME_HEIGHT
+                    ]
     return found
 
 
 def render_frames(scene: scenes.Scene, times: Sequence[float]) -> list[npt.NDArray[np.uint8]]:
-    """The scene's picture at some times (seconds), at its full size."""
+    """The frames of a scene at these times (seconds), in full size."""
     return [scenes.draw_frame(scene, time) for time in times]
 
 
 def render_sound_parts(scene: scenes.Scene) -> npt.NDArray[np.float32]:
-    """The scene's sound in parts, float32[parts, samples] at RATE."""
+    """The sound of a scene in parts, float32[parts, samples] at MODEL_RATE."""
     from scipy.signal import resample_poly
 
     sound = np.asarray(resample_poly(scenes.render_scene(scene).samples, 1, 3), np.float32)
@@ -120,13 +124,13 @@ def render_sound_parts(scene: scenes.Scene) -> npt.NDArray[np.float32]:
 
 
 def shrink_frame(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A picture at LINES lines."""
-    size = (round(image.shape[1] * FRAME_HEIGHT / image.shape[0]), FRAME_HEIGHT)
+    """The picture scaled to MODEL_FRAME_HEIGHT lines."""
+    size = (round(image.shape[1] * MODEL_FRAME_HEIGHT / image.shape[0]), MODEL_FRAME_HEIGHT)
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
 def log_mel_spectra(sound: npt.NDArray[np.float32], listener: Any) -> Any:
-    """Log-mel spectrograms of parts as the checkpoint's feature extractor makes them, torch float32[N, mels, steps]."""
+    """Log-mel spectrograms of sound parts by the checkpoint's feature extractor, torch float32[N, mels, steps]."""
     import torch
 
     flat = sound.reshape(-1, sound.shape[-1])

@@ -1,7 +1,7 @@
-"""The figures of the mini target's model card: every way of asking, and every control, on clips never used before.
+"""The figures of the mini target's model card: every prompt mode and every control, on clips not used in training.
 
-Reasonings are written from the truth here (what the target does with a right plan, or with a wrong statement); what it
-does with the agents' reasonings is measured by the study, through files and the graph.
+The reasonings come from the clips' true descriptions: they show what the target does with a correct plan and with a
+wrong statement. What it does with the agents' reasonings is measured by the study, through files and the graph.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aurelia.bench.statistics import Paired, paired
+from aurelia.bench.statistics import PairedComparison, compare_paired
 from aurelia_offline.training import examples
 from aurelia_offline.training.evaluate import (
     CheckpointAnswerer,
@@ -32,7 +32,7 @@ RightOrWrong = npt.NDArray[np.bool_]
 
 
 def corrupt_chain(hops: Sequence[Hop], rng: np.random.Generator) -> list[Hop]:
-    """The chain with one finding wrong, and all that follows from it left as it was; the last finding is wrong too."""
+    """The chain with two wrong findings: a random one and the last; all others stay."""
     at = int(rng.integers(len(hops)))
     return [
         hop._replace(value=_other_value(hop, rng)) if number in (at, len(hops) - 1) else hop
@@ -41,17 +41,19 @@ def corrupt_chain(hops: Sequence[Hop], rng: np.random.Generator) -> list[Hop]:
 
 
 def _other_value(hop: Hop, rng: np.random.Generator) -> str:
-    known = stage_names()
+    names = stage_names()
     kinds = {
-        "instrument": known.instruments, "spot": known.spots, "turn": known.turns, "count": known.counts,
-        "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in known.facts.items()},
+        "instrument": names.instruments, "spot": names.spots, "turn": names.turns, "count": names.counts,
+        "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in names.facts.items()},
     }  # fmt: skip
     others = [value for value in kinds.get(hop.kind, []) if value != hop.value]
-    return str(rng.choice(others)) if others else hop.value
+    if others:
+        return str(rng.choice(others))
+    return hop.value
 
 
 def chain_on_another_clip(item: EvaluationItem, rng: np.random.Generator) -> list[Hop]:
-    """What the same question finds on another clip."""
+    """The findings of the same question on another clip."""
     while True:
         try:
             return question_chain(item.example.asked, mini_world.draw_clip(int(rng.integers(10**5, 2 * 10**5))).table)
@@ -60,17 +62,17 @@ def chain_on_another_clip(item: EvaluationItem, rng: np.random.Generator) -> lis
 
 
 def measure_checkpoint(
-    folder: Path, count: int, first: int = 0, say: Callable[[str], Any] = lambda text: None
+    folder: Path, count: int, first: int = 0, progress: Callable[[str], Any] = lambda text: None
 ) -> dict[str, RightOrWrong]:
-    """Right or wrong, bool[count], for every way of asking, by its name."""
-    asker, known, rng = CheckpointAnswerer(folder), draw_items(count, first), np.random.default_rng(4)
+    """Whether each answer is correct, bool[count], for every prompt mode and control, by its name."""
+    asker, items, rng = CheckpointAnswerer(folder), draw_items(count, first), np.random.default_rng(4)
     plans = {
-        "another question's steps": [plan_of_another_question(item, rng) for item in known],
-        "corrupted": [corrupt_chain(item.example.hops, rng) for item in known],
-        "another clip's answers": [chain_on_another_clip(item, rng) for item in known],
+        "another question's steps": [plan_of_another_question(item, rng) for item in items],
+        "corrupted": [corrupt_chain(item.example.hops, rng) for item in items],
+        "another clip's answers": [chain_on_another_clip(item, rng) for item in items],
     }
     found: dict[str, RightOrWrong] = {}
-    for name, way, more in (
+    for name, way, options in (
         ("zero-shot", "direct", {}),
         ("own steps", "own", {}),
         ("steps", "steps", {}),
@@ -82,18 +84,18 @@ def measure_checkpoint(
         ("corrupted", "steps+answers", {}),
         ("another clip's answers", "steps+answers", {}),
     ):
-        given: Any = {**more, "plans": plans.get(name)}
-        found[name] = ask_checkpoint(asker, known, way, **given).right  # type: ignore[arg-type]
-        say(f"{name}: {100 * found[name].mean():.1f} %")
+        arguments: Any = {**options, "plans": plans.get(name)}
+        found[name] = ask_checkpoint(asker, items, way, **arguments).right  # type: ignore[arg-type]
+        progress(f"{name}: {100 * found[name].mean():.1f} %")
     return found
 
 
-def accuracy_table(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
-    """The card's table in Markdown: a column a way, a row for all, each number of hops, each group and each task."""
-    hops = np.array([len(item.example.hops) for item in known])
-    groups = np.array([examples.training_group(item.composition) for item in known])
-    tasks = np.array([TASK_OF_KIND[item.example.asked.kind] for item in known])
-    chances = np.array([1 / len(item.example.choices) for item in known])
+def card_table(items: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
+    """The table of the card in Markdown: a column for each mode; rows for all, each number of hops, group and task."""
+    hops = np.array([len(item.example.hops) for item in items])
+    groups = np.array([examples.training_group(item.composition) for item in items])
+    tasks = np.array([TASK_OF_KIND[item.example.asked.kind] for item in items])
+    chances = np.array([1 / len(item.example.choices) for item in items])
     rows: list[tuple[str, RightOrWrong]] = [("all", hops > 0)]
     rows += [(f"{number} hop{'s' * (number > 1)}", hops == number) for number in sorted(set(hops.tolist()))]
     several = hops > 1
@@ -109,19 +111,19 @@ def accuracy_table(known: Sequence[EvaluationItem], found: dict[str, RightOrWron
 
 
 def spread_table(found: Sequence[dict[str, RightOrWrong]]) -> str:
-    """Every way over several checkpoints in Markdown: percent right of each, mean and standard deviation."""
-    names_ = list(found[0])
-    lines = [f"| checkpoint | {' | '.join(names_)} |", "|---" * (1 + len(names_)) + "|"]
-    rights = np.array([[100 * marks[name].mean() for name in names_] for marks in found])
+    """Percent correct of several checkpoints in Markdown, for every mode, with mean and standard deviation."""
+    names = list(found[0])
+    lines = [f"| checkpoint | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    rights = np.array([[100 * marks[name].mean() for name in names] for marks in found])
     rows = {**{str(number): row for number, row in enumerate(rights, 1)}, "mean": rights.mean(0)}
     rows["standard deviation"] = rights.std(0, ddof=1)
     lines += [f"| {name} | {' | '.join(f'{cell:.1f}' for cell in row)} |" for name, row in rows.items()]
     return "\n".join(lines)
 
 
-def list_gains(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
-    """What one way changes over another, paired, with a 95 % interval that draws whole clips, and McNemar's p."""
-    clips = [str(item.seed) for item in known]
+def list_gains(items: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
+    """Paired differences between modes, with a 95 % interval that resamples whole clips, and McNemar's p."""
+    clips = [str(item.seed) for item in items]
     lines = []
     for better, worse in (
         ("steps", "zero-shot"),
@@ -132,11 +134,11 @@ def list_gains(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) 
         ("steps+answers", "zero-shot"),
         ("corrupted", "zero-shot"),
     ):
-        change = paired(found[worse].tolist(), found[better].tolist(), clips)
+        change = compare_paired(found[worse].tolist(), found[better].tolist(), clips)
         lines.append(f"* {better} over {worse}: {_points_text(change)}, McNemar p = {change.p:.2g}")
     return "\n".join(lines)
 
 
-def _points_text(change: Paired) -> str:
+def _points_text(change: PairedComparison) -> str:
     gain = change.difference
     return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -1,7 +1,7 @@
-"""Turns clips and questions into training batches: the clip once, its questions behind it, none seeing another.
+"""Packs training batches: each row holds a clip once, followed by several questions that do not see each other.
 
-A row is the head of a clip followed by segments (a prompt and its reply); attention is causal within head and segment,
-and positions begin anew behind the head in every segment, so that each is what a single request would be.
+A row is the head (the clip) and then segments (a prompt and its reply). Attention is causal within head and segment,
+and positions restart after the head in every segment. Each segment is therefore computed as in a request of its own.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import torch
 
 from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_offline.training import checkpoint
-from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
+from aurelia_offline.training.features import FRAME_COUNT, MODEL_FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
 
 PATCH_PIXELS, MERGE_PATCHES = 14, 2
@@ -25,9 +25,9 @@ class PackedBatch(NamedTuple):
     """One batch.
 
     Attributes:
-        ids, labels: int64[B, L]; -100 is not learned.
+        ids, labels: int64[B, L]; the label -100 is ignored.
         positions: int64[3, B, L].
-        ends: where the head and then each slot of segments ends, in tokens.
+        ends: the positions, in tokens, where the head and each slot of segments ends.
     """
 
     ids: torch.Tensor
@@ -37,17 +37,17 @@ class PackedBatch(NamedTuple):
 
 
 class SegmentPacker:
-    """Knows the head and packs segments behind it."""
+    """Packs segments after the head of a clip."""
 
-    def __init__(self, words: Any, model: Any) -> None:
-        """Reads head and positions from the checkpoint's own template and model."""
-        self.words = words
-        writer = PromptWriter("transformers:mini", _TemplateProcessor(words), checkpoint.model_senses())
+    def __init__(self, tokenizer: Any, model: Any) -> None:
+        """Compute the head and its positions with the checkpoint's template and model."""
+        self.tokenizer = tokenizer
+        writer = PromptWriter("transformers:mini", _TemplateProcessor(tokenizer), checkpoint.model_senses())
         whole = writer.whole(checkpoint.make_request(_SEGMENT_MARK), checkpoint.head_blocks())
         head, _, tail = whole.partition(_SEGMENT_MARK)
-        self.head = self._media(words(head)["input_ids"])
-        self.tail = words(tail)["input_ids"]
-        self.end = words.convert_tokens_to_ids("<|im_end|>")
+        self.head = self._media(tokenizer(head)["input_ids"])
+        self.tail = tokenizer(tail)["input_ids"]
+        self.end = tokenizer.convert_tokens_to_ids("<|im_end|>")
         self.known: dict[str, list[int]] = {}
         ids = torch.tensor([self.head])
         grids = torch.tensor([[1, MERGE_PATCHES, self.across * MERGE_PATCHES]] * FRAME_COUNT)
@@ -59,11 +59,11 @@ class SegmentPacker:
         self.first = int(found.max()) + 1
 
     def _media(self, ids: list[int]) -> list[int]:
-        """The ids with every medium at its full length."""
+        """The ids with each media token repeated to its full length."""
         image, audio = (
-            self.words.convert_tokens_to_ids(checkpoint.MEDIA_TOKENS[n]) for n in ("image_token", "audio_token")
+            self.tokenizer.convert_tokens_to_ids(checkpoint.MEDIA_TOKENS[n]) for n in ("image_token", "audio_token")
         )
-        self.across = round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT) // (
+        self.across = round(mini_world.CLIP_WIDTH * MODEL_FRAME_HEIGHT / mini_world.CLIP_HEIGHT) // (
             PATCH_PIXELS * MERGE_PATCHES
         )
         self.parts, self.steps = ids.count(audio), int(SOUND_PART_SECONDS * MODEL_RATE) // checkpoint.HOP_SAMPLES
@@ -73,21 +73,21 @@ class SegmentPacker:
         return full
 
     def tokens(self, text: str) -> list[int]:
-        """The ids of a text, remembered."""
+        """The token ids of a text, from a cache."""
         if text not in self.known:
             if len(self.known) > _MAX_CACHED_TEXTS:
                 self.known.clear()
-            self.known[text] = list(self.words(text)["input_ids"])
+            self.known[text] = list(self.tokenizer(text)["input_ids"])
         return self.known[text]
 
     def request(self, prompt: str) -> list[int]:
-        """Head, prompt and the opening of the reply."""
+        """The ids of the head, the prompt and the start of the reply."""
         return [*self.head, *self.tokens(prompt), *self.tail]
 
     def pack(self, rows: Sequence[Sequence[tuple[str, str]]]) -> PackedBatch:
-        """Rows of (prompt, reply) pairs, one row a clip and the same number in each.
+        """Pack rows of (prompt, reply) pairs: one row for each clip, with the same number of pairs.
 
-        The segments of a row are sorted by length, so that those of one slot need little padding.
+        The segments of a row are sorted by length, so that the segments of one slot need little padding.
         """
         slots = list(
             zip(*(sorted(map(self._segment, pairs), key=lambda one: len(one[0])) for pairs in rows), strict=True)
@@ -112,18 +112,18 @@ class SegmentPacker:
 
 
 class SlotAttention:
-    """The attention of packed rows: the head sees itself, a segment the head and itself; both causally."""
+    """Attention for packed rows: the head attends to itself, a segment to the head and itself, both causally."""
 
     def __init__(self) -> None:
-        """Registers itself with transformers, as `aurelia_slots`."""
+        """Register the function with transformers, as `aurelia_slots`."""
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
         self.ends: list[int] = []
         self.name = "aurelia_slots"
         ALL_ATTENTION_FUNCTIONS.register(self.name, self.attend)
 
-    def attend(self, module: Any, query: Any, key: Any, value: Any, mask: Any, **how: Any) -> tuple[Any, None]:
-        """Attention of [B, heads, L, D]; `mask` is not looked at."""
+    def attend(self, module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> tuple[Any, None]:
+        """Attention over [B, heads, L, D]; `mask` is ignored."""
         shares = query.shape[1] // key.shape[1]
         if shares > 1:
             key, value = key.repeat_interleave(shares, 1), value.repeat_interleave(shares, 1)
@@ -139,20 +139,20 @@ class SlotAttention:
 
 
 class _TemplateProcessor:
-    """As much of a processor as a writer needs."""
+    """The part of a processor that a `PromptWriter` uses."""
 
-    def __init__(self, words: Any) -> None:
-        self.tokenizer = words
-        self.chat_template = words.chat_template
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.chat_template = tokenizer.chat_template
         for name, token in checkpoint.MEDIA_TOKENS.items():
             setattr(self, name, token)
 
-    def apply_chat_template(self, said: Any, **how: Any) -> Any:
-        return self.tokenizer.apply_chat_template(said, **how)
+    def apply_chat_template(self, said: Any, **options: Any) -> Any:
+        return self.tokenizer.apply_chat_template(said, **options)
 
 
 def vision_patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
-    """Frames uint8[B, N, H, W, 3] as the vision tower takes them, float32[B * N * patches, 1176]."""
+    """Frames uint8[B, N, H, W, 3] as patches for the vision encoder, float32[B * N * patches, 1176]."""
     pixels = (torch.from_numpy(images).float() / 255 - torch.tensor(checkpoint.PIXEL_MEAN)) / torch.tensor(
         checkpoint.PIXEL_STD
     )
@@ -166,9 +166,10 @@ def vision_patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:
 
 
 def calibrate_encoders(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor, scale: float = 0.3) -> None:
-    """Makes both towers begin with outputs of mean 0 and spread `scale` over the clips given.
+    """Scale both encoders so that their first outputs have mean 0 and standard deviation `scale` over these clips.
 
-    Without it what all clips share is a hundred times what tells them apart, and the language model does not see it.
+    Without this, the part that all clips share is a hundred times larger than their differences, and the language model
+    cannot tell the clips apart.
     """
     with torch.no_grad():
         for last, out in zip(
@@ -182,7 +183,7 @@ def calibrate_encoders(model: Any, images: npt.NDArray[np.uint8], mels: torch.Te
 
 
 def embed_batch(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> torch.Tensor:
-    """The embeddings of ids, with those of the clips' frames and sounds in their places, float32[B, L, hidden]."""
+    """The embeddings of ids, with the encoded frames and sounds at the media tokens, float32[B, L, hidden]."""
     inner, config = model.model, model.config
     heard, seen = _encode_media(model, images, mels)
     text: torch.Tensor = inner.get_input_embeddings()(ids)
@@ -191,7 +192,7 @@ def embed_batch(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], me
 
 
 def _encode_media(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the towers make of sounds and frames, float32[tokens, hidden] each."""
+    """The encoded sounds and frames, float32[tokens, hidden] each."""
     inner = model.model
     grid = torch.tensor([[1, images.shape[2] // PATCH_PIXELS, images.shape[3] // PATCH_PIXELS]]).expand(
         images.shape[0] * images.shape[1], 3

@@ -1,4 +1,4 @@
-"""What the mini target is asked in training: the mixture of questions and of ways to ask them, and its schedule."""
+"""Draws the training questions of the mini target: the mixture of questions and prompt modes, and its schedule."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,31 +12,34 @@ from aurelia_offline.world.stage_agent import describe_turns as turn_by_turn
 
 MODE_SHARES: dict[examples.PromptMode, float] = {"direct": 0.31, "own": 0.07, "steps": 0.52, "steps+answers": 0.1}
 FULL_EVERY_STEPS, FULL_QUESTIONS = 20, 2
-"""Every so many steps all clips have this many questions in `full`: five times as long, they would pad every batch."""
+"""Every FULL_EVERY_STEPS steps each clip has FULL_QUESTIONS questions in mode `full`, in a batch of their own.
+
+They are five times as long as the others; mixed in, they would pad every batch.
+"""
 FOLLOW_UP_SHARE = 0.3
-"""How often a question on a named instrument is a follow-up in a dialogue."""
+"""Share of the questions about a named instrument that are follow-ups in a dialogue."""
 HOP_SCHEDULE = (
     (0.0, (0.9, 0.1, 0.0, 0.0, 0.0)),
     (0.35, (0.7, 0.25, 0.05, 0.0, 0.0)),
     (0.6, (0.25, 0.25, 0.2, 0.15, 0.15)),
     (1.0, (0.2, 0.2, 0.2, 0.2, 0.2)),
 )
-"""Shares of questions of one to five hops along the schedule: single hops first, or chains are never learned."""
+"""Shares of questions with one to five hops by progress of training; chains are learned only after single hops."""
 LOOKUP_DRILLS: dict[str, Callable[[TurnTable], str]] = {
     "What happens, turn by turn?": turn_by_turn,
     "Order the instruments by loudness.": examples.list_by_loudness,
     "Find the instruments.": examples.list_by_instrument,
     "Find the spots.": examples.list_by_spot,
 }
-"""Dense lookups: what is learned from them soonest, and needed by every chain."""
+"""Questions that list the whole clip. They teach the lookups that every chain needs, and are learned first."""
 CHOICES_SHARE = 0.6
-"""How often the choices stand in the prompt."""
+"""Share of the prompts that list the choices."""
 WHOLE_CLIP_SHARE = 0.06
-"""How often the whole clip is asked for, a caption or what is odd, beside what the draw of chains brings."""
+"""Share of the questions about the whole clip (a caption, or what is odd), besides those drawn as chains."""
 
 
 def tokenizer_corpus(count: int = 3000) -> Iterator[str]:
-    """Text for the tokenizer."""
+    """Training text for the tokenizer, from `count` clips."""
     rng = np.random.default_rng(1)
     known = examples.compositions_by_hops()
     for number in range(count):
@@ -57,15 +60,15 @@ def tokenizer_corpus(count: int = 3000) -> Iterator[str]:
 
 
 class QuestionSampler:
-    """Draws the questions of a clip."""
+    """Draws the questions about a clip."""
 
     def __init__(self, seed: int) -> None:
-        """Begins a run of draws."""
+        """Start a sequence of draws."""
         self.rng = np.random.default_rng([seed, 2])
         self.known = examples.compositions_by_hops()
 
     def pairs(self, table: TurnTable, count: int, done: float) -> list[tuple[str, str]]:
-        """Prompts and replies on one clip; `done` is how far training has come, 0..1."""
+        """`count` pairs of prompt and reply about one clip; `done` is the progress of training, 0..1."""
         rng = self.rng
         share = 0.8 * (1 - done) ** 4 + 0.06
         found = [
@@ -82,7 +85,7 @@ class QuestionSampler:
         return found
 
     def full(self, clip: mini_world.WorldClip, done: float) -> list[tuple[str, str]]:
-        """FULL prompts with justified reasonings, and their replies."""
+        """FULL_QUESTIONS pairs of a prompt with a justified reasoning and its reply."""
         found = []
         for _ in range(FULL_QUESTIONS):
             posed, choices = self._posed(clip.table, "full", done)
@@ -93,19 +96,26 @@ class QuestionSampler:
         return found
 
     def _posed(self, table: TurnTable, way: examples.PromptMode, done: float) -> tuple[examples.Example, list[str]]:
-        """A question to be asked in one way, and the choices that are shown with it."""
+        """A question for one prompt mode, and the choices that its prompt lists."""
         rng = self.rng
         while True:
             posed = examples.make_example(self._composition(way, done), table, rng)
             if posed is not None:
-                talk = examples.as_follow_up(posed, table, rng) if rng.random() < FOLLOW_UP_SHARE else None
-                return talk or posed, posed.choices if rng.random() < CHOICES_SHARE else []
+                talk = None
+                if rng.random() < FOLLOW_UP_SHARE:
+                    talk = examples.as_follow_up(posed, table, rng)
+                choices = posed.choices
+                if rng.random() >= CHOICES_SHARE:
+                    choices = []
+                return talk or posed, choices
 
     def _composition(self, way: examples.PromptMode, done: float) -> StageQuestion:
         rng = self.rng
         if way != "own" and rng.random() < WHOLE_CLIP_SHARE:
             return StageQuestion("caption" if rng.random() < 0.5 else "odd")
-        most = examples.MAX_OWN_HOPS if way == "own" else examples.MAX_HOPS
+        most = examples.MAX_HOPS
+        if way == "own":
+            most = examples.MAX_OWN_HOPS
         points = [point for point, _ in HOP_SCHEDULE]
         odds = np.array([np.interp(done, points, [shares[n] for _, shares in HOP_SCHEDULE]) for n in range(most)])
         while True:

@@ -1,6 +1,7 @@
-"""What the measuring agents would roughly observe in a clip, written down from its truth: for training on `full` alone.
+"""Simulates what the measuring agents observe in a clip, from the clip's true description.
 
-Figures, controls and tests of the loop never use it: there the agents measure the rendered file.
+Only the training of the prompt mode `full` uses it. Published figures, controls and tests let the agents measure the
+rendered file.
 """
 
 import numpy as np
@@ -15,14 +16,25 @@ _MIN_SILENCE_SECONDS = 0.3
 
 
 def simulate_observation(clip: mini_world.WorldClip, rng: np.random.Generator) -> Observation:
-    """An observation of a clip with times that are a little off, as a look's are; `rng` draws by how much."""
+    """An observation of the clip with small errors in all times, as in a real look; `rng` draws the errors."""
     spans = ((0.0, mini_world.CLIP_SECONDS),)
     sounds = tuple(sound for turn in clip.turns for sound in _simulate_sounds(turn, rng))
     return Observation(
-        duration=mini_world.CLIP_SECONDS, has_audio=True, seen=spans, heard=spans, frame_gap=0.25, rate=16_000, sounds=sounds,
-        silences=_find_silences(sounds), motions=tuple(_simulate_motions(clip, rng)), colours=_BACKGROUND, cuts=(), flashes=(),
-        tempo=None, coincidence=None,
-    )  # fmt: skip
+        duration=mini_world.CLIP_SECONDS,
+        has_audio=True,
+        video_spans=spans,
+        audio_spans=spans,
+        frame_gap=0.25,
+        sample_rate=16_000,
+        sounds=sounds,
+        silences=_find_silences(sounds),
+        motions=tuple(_simulate_motions(clip, rng)),
+        colours=_BACKGROUND,
+        cuts=(),
+        flashes=(),
+        tempo=None,
+        sync=None,
+    )
 
 
 def _simulate_sounds(turn: mini_world.PlayedTurn, rng: np.random.Generator) -> list[DetectedSound]:
@@ -30,10 +42,19 @@ def _simulate_sounds(turn: mini_world.PlayedTurn, rng: np.random.Generator) -> l
     for event in mini_world.turn_sounds(turn):
         start, pitch = max(0.0, event.start + rng.normal(0, 0.02)), event.pitch
         found.append(
-            DetectedSound(start=start, end=max(start + 0.05, event.end + rng.normal(0, 0.02)), level=event.level,
-                  voice=_SOUND_CLASSES[str(turn.instrument)], pitch=pitch, harmonic=turn.instrument != "bell", attack=0.02,
-                  decay=0.1, brightness=2 * (pitch or 2000.0), confidence=1.0)
-        )  # fmt: skip
+            DetectedSound(
+                start=start,
+                end=max(start + 0.05, event.end + rng.normal(0, 0.02)),
+                level=event.level,
+                sound_class=_SOUND_CLASSES[str(turn.instrument)],
+                pitch=pitch,
+                harmonic=turn.instrument != "bell",
+                attack=0.02,
+                decay=0.1,
+                brightness=2 * (pitch or 2000.0),
+                confidence=1.0,
+            )
+        )
     return found
 
 
@@ -52,7 +73,14 @@ def _simulate_motions(clip: mini_world.WorldClip, rng: np.random.Generator) -> l
                 for time in (turn.start, turn.end)
             )
             found.append(
-                Motion(start=start, end=end, x=(turn.spot + 0.5) / len(clip.colours), y=0.6,
-                       extent=float(rng.uniform(0.05, 0.11)), colour=clip.colours[turn.spot], confidence=1.0)
-            )  # fmt: skip
+                Motion(
+                    start=start,
+                    end=end,
+                    x=(turn.spot + 0.5) / len(clip.colours),
+                    y=0.6,
+                    extent=float(rng.uniform(0.05, 0.11)),
+                    colour=clip.colours[turn.spot],
+                    confidence=1.0,
+                )
+            )
     return found

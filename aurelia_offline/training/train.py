@@ -1,6 +1,6 @@
 """`aurelia mini train`: trains the mini target from scratch on clips that never repeat, on one or two cores.
 
-The learning rate falls along a cosine over the minutes given. What is asked is `aurelia_offline.training.question_sampler`'s.
+The learning rate follows a cosine over the given minutes. `question_sampler` draws the questions.
 """
 
 import tempfile
@@ -23,21 +23,21 @@ from aurelia_offline.training.packing import SegmentPacker, SlotAttention, calib
 from aurelia_offline.training.question_sampler import FULL_EVERY_STEPS, QuestionSampler, tokenizer_corpus
 
 NAME_TOKEN_WEIGHT = 4.0
-"""How much more a finding or an answer counts in the loss than the words around it."""
+"""Weight in the loss of a token that names something of the mini world; other tokens have weight 1."""
 WEIGHT_DECAY = 0.02
 
 
 class TrainingSettings(NamedTuple):
-    """How it is trained.
+    """Settings of a training run.
 
     Attributes:
-        minutes: how long.
-        clips, questions: of a step, in each process.
-        rate: the highest learning rate, after `warm` steps.
-        seed: of weights and clips.
-        cores: processes.
-        turns: of every instrument that training clips are put together from.
-        texts: questions that the tokenizer is made from.
+        minutes: duration of the training.
+        clips, questions: clips in a step, and questions about each clip, in each process.
+        rate: the highest learning rate, reached after `warm` steps.
+        seed: seed of weights and clips.
+        cores: number of processes.
+        turns: rendered turns of each instrument, from which training clips are assembled.
+        texts: number of clips whose questions train the tokenizer.
     """
 
     minutes: float = 60
@@ -51,48 +51,49 @@ class TrainingSettings(NamedTuple):
     texts: int = 3000
 
 
-def train_checkpoint(folder: Path, settings: TrainingSettings, say: Any = print) -> Path:
-    """Trains a checkpoint into `folder`, on one process a core; `say` is told how it goes."""
+def train_checkpoint(folder: Path, settings: TrainingSettings, progress: Any = print) -> Path:
+    """Train a checkpoint into `folder`, with one process per core; `say` receives progress lines."""
     processes: Any = torch.multiprocessing
 
-    words = checkpoint.train_tokenizer(tokenizer_corpus(settings.texts))
-    checkpoint.save_checkpoint(folder, checkpoint.make_thinker(words, settings.seed), words)
-    with tempfile.TemporaryDirectory() as meeting:
-        where = f"file://{meeting}/meeting"
+    tokenizer = checkpoint.train_tokenizer(tokenizer_corpus(settings.texts))
+    checkpoint.save_checkpoint(folder, checkpoint.make_thinker(tokenizer, settings.seed), tokenizer)
+    with tempfile.TemporaryDirectory() as rendezvous:
+        where = f"file://{rendezvous}/rendezvous"
         if settings.cores == 1:
-            _run_process(0, folder, settings, where, say)
+            _run_process(0, folder, settings, where, progress)
         else:
-            processes.spawn(_run_process, (folder, settings, where, say), nprocs=settings.cores)
+            processes.spawn(_run_process, (folder, settings, where, progress), nprocs=settings.cores)
     return folder
 
 
-def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str, say: Any) -> None:
-    """One of the processes: its own clips, and steps that all take together."""
+def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str, progress: Any) -> None:
+    """Run one process: it draws its own clips and makes every step together with the others."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", where, rank=rank, world_size=settings.cores, timeout=timedelta(minutes=10))
-    model, words = _load_checkpoint(folder)
+    model, tokenizer = _load_checkpoint(folder)
     model.train()
     slots = SlotAttention()
     model.model.language_model.config._attn_implementation = slots.name
     seed = settings.seed * settings.cores + rank
-    packer, teacher, listener = SegmentPacker(words, model), QuestionSampler(seed), checkpoint.make_feature_extractor()
+    packer, sampler = SegmentPacker(tokenizer, model), QuestionSampler(seed)
+    listener = checkpoint.make_feature_extractor()
     parts = ClipSynthesizer(seed, settings.turns)
-    heavy, optimizers = _mark_name_tokens(words), _make_optimizers(model, settings.rate)
+    name_tokens, optimizers = _mark_name_tokens(tokenizer), _make_optimizers(model, settings.rate)
     first = ClipSynthesizer(settings.seed, turns=8).batch(32)
     with fast_encoders():
         calibrate_encoders(model, first.images, log_mel_spectra(first.sound, listener))
-    began, step, done, told = time.monotonic(), 0, 0.0, RunningAccuracy()
+    began, step, done, accuracy = time.monotonic(), 0, 0.0, RunningAccuracy()
     with fast_encoders():
         while done < 1:
             batch = parts.batch(settings.clips)
             full = step % FULL_EVERY_STEPS == FULL_EVERY_STEPS - 1
             rows = [
-                teacher.full(clip, done) if full else teacher.pairs(clip.table, settings.questions, done)
+                sampler.full(clip, done) if full else sampler.pairs(clip.table, settings.questions, done)
                 for clip in batch.clips
             ]
             packed = packer.pack(rows)
             slots.ends = packed.ends
-            loss = _loss(model, packed, batch.images, log_mel_spectra(batch.sound, listener), heavy, told)
+            loss = _loss(model, packed, batch.images, log_mel_spectra(batch.sound, listener), name_tokens, accuracy)
             model.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             _average_gradients(model, settings.cores)
@@ -105,9 +106,9 @@ def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str
             step += 1
             done = _share_progress((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
             if rank == 0 and step % 100 == 0:
-                say(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {told.summary()}")
+                progress(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {accuracy.summary()}")
             if rank == 0 and (step % 500 == 0 or done >= 1):
-                checkpoint.save_checkpoint(folder, model, words)
+                checkpoint.save_checkpoint(folder, model, tokenizer)
     distributed.destroy_process_group()
 
 
@@ -125,7 +126,7 @@ def _make_optimizers(model: Any, rate: float) -> tuple[torch.optim.Optimizer, ..
 
 
 def _load_checkpoint(folder: Path) -> tuple[Any, Any]:
-    """The model and the tokenizer of a checkpoint."""
+    """Load the model and the tokenizer of a checkpoint."""
     from transformers import AutoTokenizer, Qwen2_5OmniThinkerForConditionalGeneration
 
     kind: Any = Qwen2_5OmniThinkerForConditionalGeneration
@@ -133,7 +134,7 @@ def _load_checkpoint(folder: Path) -> tuple[Any, Any]:
 
 
 def _average_gradients(model: Any, cores: int) -> None:
-    """Gradients averaged over the processes."""
+    """Average the gradients over the processes."""
     if cores == 1:
         return
     known = [p for p in model.parameters() if p.grad is not None]
@@ -147,46 +148,46 @@ def _average_gradients(model: Any, cores: int) -> None:
 
 
 def _share_progress(done: float, cores: int) -> float:
-    """How far training has come, as the first process says."""
+    """The progress of the first process, in all processes."""
     if cores == 1:
         return done
-    said = torch.tensor([done])
-    distributed.broadcast(said, 0)
-    return float(said)
+    shared = torch.tensor([done])
+    distributed.broadcast(shared, 0)
+    return float(shared)
 
 
 class RunningAccuracy:
-    """What the last steps got right: of the names of the world, one by one, in replies."""
+    """Loss and accuracy of the last steps, over the tokens that name something of the mini world."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Start without steps."""
         self.losses: list[float] = []
         self.right: list[float] = []
 
     def summary(self) -> str:
-        """In words; begins anew."""
-        said = f"loss {np.mean(self.losses):.3f}, names right {100 * np.mean(self.right):.1f} %"
+        """Loss and accuracy as text; starts a new average."""
+        summary = f"loss {np.mean(self.losses):.3f}, names right {100 * np.mean(self.right):.1f} %"
         self.losses, self.right = [], []
-        return said
+        return summary
 
 
-def _mark_name_tokens(words: Any) -> torch.Tensor:
-    """Which tokens are names of the world, bool[vocabulary]."""
+def _mark_name_tokens(tokenizer: Any) -> torch.Tensor:
+    """Which tokens name something of the mini world, bool[vocabulary]."""
     from aurelia_offline.world.stage import stage_names
 
     known = stage_names()
-    said = [*known.instruments, *known.spots, *known.turns, *known.counts, "yes", "no", "none", "nothing", "nowhere"]
-    said += [value for facts in known.facts.values() for value in facts.values()]
-    heavy = torch.zeros(len(words), dtype=torch.bool)
-    for name in said:
-        ids = words(" " + name)["input_ids"]
+    names = [*known.instruments, *known.spots, *known.turns, *known.counts, "yes", "no", "none", "nothing", "nowhere"]
+    names += [value for facts in known.facts.values() for value in facts.values()]
+    heavy = torch.zeros(len(tokenizer), dtype=torch.bool)
+    for name in names:
+        ids = tokenizer(" " + name)["input_ids"]
         if len(ids) == 1:
             heavy[ids[0]] = True
     return heavy
 
 
 def _loss(
-    model: Any, packed: Any, images: Any, spectra: torch.Tensor, heavy: torch.Tensor, told: RunningAccuracy
+    model: Any, packed: Any, images: Any, spectra: torch.Tensor, is_name: torch.Tensor, accuracy: RunningAccuracy
 ) -> torch.Tensor:
     text = embed_batch(model, packed.ids, images, spectra)
     hidden = model.model.language_model(
@@ -194,9 +195,9 @@ def _loss(
     ).last_hidden_state
     learned = packed.labels[:, 1:] != -100
     wanted = packed.labels[:, 1:][learned]
-    said = model.lm_head(hidden[:, :-1][learned])
-    weight = torch.where(heavy[wanted], NAME_TOKEN_WEIGHT, 1.0)
-    loss = (F.cross_entropy(said, wanted, reduction="none") * weight).sum() / weight.sum()
-    told.losses.append(loss.item())
-    told.right.append(float((said.argmax(-1) == wanted)[heavy[wanted]].float().mean()))
+    logits = model.lm_head(hidden[:, :-1][learned])
+    weight = torch.where(is_name[wanted], NAME_TOKEN_WEIGHT, 1.0)
+    loss = (F.cross_entropy(logits, wanted, reduction="none") * weight).sum() / weight.sum()
+    accuracy.losses.append(loss.item())
+    accuracy.right.append(float((logits.argmax(-1) == wanted)[is_name[wanted]].float().mean()))
     return loss

@@ -1,8 +1,8 @@
-"""Dances of the mini world (DM-Match): a shape that jumps at beats, silent, and four tracks of which one fits.
+"""Dances of the mini world (DM-Match): a silent clip of a jumping shape, and four audio tracks of which one fits.
 
-All four tracks strike in one rhythm, each with a voice of its own: the right one at the jumps, the others at another
-tempo, half a beat late, or in another rhythm of as many strikes. Truth and media come from a seed; nothing is asked of
-a model here. The mini target was never shown candidate tracks, so these questions are for other targets.
+Each track has its own voice. The right track strikes at the jumps; the others have another tempo, are half a beat late,
+or have another rhythm with the same number of strikes. Everything is drawn from a seed. The mini target was not trained
+with candidate tracks; these questions are for other targets.
 """
 
 import string
@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aurelia.bench.records import Reason, Record, Source
+from aurelia.bench.records import Record, RecordSource, ReferenceStep
 from aurelia_offline.world import scene
 from aurelia_offline.world.mini_world import SHAPE_COLOURS, SHAPE_FORMS, ShapeForm
 from aurelia_offline.world.scene import Colour, Scene, Shape, SoundEvent
@@ -22,21 +22,21 @@ from aurelia_offline.world.synth import RENDER_RATE, Voice
 
 TrackFault = Literal["none", "other tempo", "late", "other rhythm"]
 TRACK_FAULTS: tuple[TrackFault, ...] = ("none", "other tempo", "late", "other rhythm")
-"""What a track is: the right one, or wrong in one of three ways; every dance has one of each."""
+"""The kinds of tracks: the right one, or one of three faults; every dance has one of each."""
 DANCE_QUESTION = "Which of the audio tracks fits the moves of the shape?"
 DANCE_CHOICES = tuple(f"audio {letter}" for letter in string.ascii_uppercase[: len(TRACK_FAULTS)])
 DANCE_SECONDS, _WIDTH, _HEIGHT, _FPS = 8.0, 160, 120, 24
 BEAT_SECONDS = 0.8, 1.0
-"""Seconds of the shortest and the longest beat."""
+"""Shortest and longest beat, in seconds."""
 _STRIKE_SECONDS = 0.12
-"""Seconds of a click."""
+"""Length of a click, in seconds."""
 _TRACK_VOICES: tuple[tuple[Voice, float, float], ...] = (
     ("click", 80, 150), ("bell", 700, 1300), ("tone", 450, 850), ("reed", 150, 300),
 )  # fmt: skip
 
 
 class DanceTrack(NamedTuple):
-    """One candidate track: what is wrong with it, when it strikes (seconds, ascending), and in which voice (Hz)."""
+    """One candidate track: its fault, its strikes (seconds, ascending), its voice and pitch (Hz)."""
 
     fault: TrackFault
     strikes: tuple[float, ...]
@@ -49,10 +49,10 @@ class Dance(NamedTuple):
 
     Attributes:
         beat: seconds from beat to beat.
-        jumps: when the shape jumps, seconds, ascending; each takes half a beat.
+        jumps: the start of each jump, in seconds, ascending; a jump takes half a beat.
         tracks: the candidates, A first.
-        place: where the shape stands, as a fraction of the picture's width.
-        colour, form: of the shape.
+        place: horizontal position of the shape, as a fraction of the picture width.
+        colour, form: colour and form of the shape.
     """
 
     beat: float
@@ -64,7 +64,7 @@ class Dance(NamedTuple):
 
     @property
     def right(self) -> int:
-        """The place of the fitting track, from 0."""
+        """The index of the fitting track, from 0."""
         return next(number for number, track in enumerate(self.tracks) if track.fault == "none")
 
 
@@ -73,17 +73,17 @@ def draw_dance(seed: int) -> Dance:
     rng = np.random.default_rng([seed, 20261123])
     beat, first = float(rng.uniform(*BEAT_SECONDS)), float(rng.uniform(0.2, 0.5))
     count = int((DANCE_SECONDS - 0.3 - first - beat) / beat)
-    known = _list_rhythms(count)
-    rhythm = known[int(rng.integers(len(known)))]
+    rhythms = _list_rhythms(count)
+    rhythm = rhythms[int(rng.integers(len(rhythms)))]
     faster = float(rng.uniform(1.25, 1.4))
     slower = _times(rhythm, first, beat * faster)
-    # Cut off at the clip's end, a slower track would be told by its number of strikes.
+    # A slower track that the end of the clip cuts off would be recognizable by its number of strikes.
     whole = slower[-1] + beat / 2 < DANCE_SECONDS
     struck = {
         "none": _times(rhythm, first, beat),
         "other tempo": slower if whole and rng.random() < 0.5 else _times(rhythm, first, beat / faster),
         "late": tuple(round(time + beat / 2, 3) for time in _times(rhythm, first, beat)),
-        "other rhythm": _times(_other_rhythm(rhythm, known, rng), first, beat),
+        "other rhythm": _times(_other_rhythm(rhythm, rhythms, rng), first, beat),
     }
     voices, order = rng.permutation(len(_TRACK_VOICES)), rng.permutation(len(TRACK_FAULTS))
     tracks = []
@@ -100,15 +100,17 @@ def draw_dance(seed: int) -> Dance:
 
 
 def _list_rhythms(count: int) -> list[tuple[int, ...]]:
-    """Every rhythm on `count` beats: the first one is danced, and about two in three of the others."""
+    """All rhythms on `count` beats that contain the first beat and about two thirds of the others."""
     danced = max(3, round(0.65 * count))
     return [(0, *others) for others in combinations(range(1, count), danced - 1)]
 
 
-def _other_rhythm(rhythm: tuple[int, ...], known: list[tuple[int, ...]], rng: np.random.Generator) -> tuple[int, ...]:
-    """A rhythm of as many strikes that has as few of its beats as can be, but for one more."""
-    shared = [len({*rhythm} & {*other}) for other in known]
-    fitting = [other for other, same in zip(known, shared, strict=True) if same <= min(shared) + 1 and other != rhythm]
+def _other_rhythm(rhythm: tuple[int, ...], rhythms: list[tuple[int, ...]], rng: np.random.Generator) -> tuple[int, ...]:
+    """Another rhythm with the same number of strikes and at most one more shared beat than necessary."""
+    shared = [len({*rhythm} & {*other}) for other in rhythms]
+    fitting = [
+        other for other, same in zip(rhythms, shared, strict=True) if same <= min(shared) + 1 and other != rhythm
+    ]
     return fitting[int(rng.integers(len(fitting)))]
 
 
@@ -124,8 +126,10 @@ def dance_scene(dance: Dance) -> Scene:
 
 
 def track_scene(dance: Dance, track: DanceTrack) -> Scene:
-    """One of its tracks, as a scene of which only the sound counts."""
-    long = _STRIKE_SECONDS if track.voice == "click" else dance.beat / 2
+    """A track as a scene; only its sound is used."""
+    long = _STRIKE_SECONDS
+    if track.voice != "click":
+        long = dance.beat / 2
     sounds = [
         SoundEvent(start=time, end=round(time + long, 3), voice=track.voice, pitch=track.pitch)
         for time in track.strikes
@@ -134,17 +138,17 @@ def track_scene(dance: Dance, track: DanceTrack) -> Scene:
 
 
 def dance_file_names(seed: int) -> tuple[str, list[str]]:
-    """The names of a dance's files: the clip, and its tracks in their order."""
+    """The file names of a dance: the clip, and the tracks in order."""
     return f"dance-{seed}.mp4", [f"dance-{seed}-{choice[-1].lower()}.m4a" for choice in DANCE_CHOICES]
 
 
 def dance_record(seed: int) -> Record:
-    """A dance as a benchmark record; its reference reasoning tells when the shape jumps and what each track does."""
+    """A dance as a benchmark record; its reference reasoning gives the times of the jumps and the strikes."""
     dance, (video, audio) = draw_dance(seed), dance_file_names(seed)
     seen = f"The shape jumps at {_times_text(dance.jumps)}."
-    reasons = [Reason(text=seen, modality="visual")]
+    reasons = [ReferenceStep(text=seen, modality="visual")]
     for choice, track in zip(DANCE_CHOICES, dance.tracks, strict=True):
-        reasons.append(Reason(text=f"{choice} strikes at {_times_text(track.strikes)}.", modality="audio"))
+        reasons.append(ReferenceStep(text=f"{choice} strikes at {_times_text(track.strikes)}.", modality="audio"))
     return Record(
         id=f"mini/dance/{seed}",
         column="dm-match",
@@ -156,7 +160,7 @@ def dance_record(seed: int) -> Record:
         choices=list(DANCE_CHOICES),
         answers=[DANCE_CHOICES[dance.right]],
         reasoning=reasons,
-        source=Source(dataset="aurelia-mini", split="test" if seed < 500_000 else "validation", row=seed),
+        source=RecordSource(dataset="aurelia-mini", split="test" if seed < 500_000 else "validation", row=seed),
         licence="MIT",
     )
 
@@ -165,8 +169,8 @@ def _times_text(times: Iterable[float]) -> str:
     return ", ".join(f"{time:.2f} s" for time in times)
 
 
-def write_dances(media: Path, seeds: Iterable[int], tell: Callable[[str], None] = lambda _: None) -> None:
-    """Renders the clips and tracks of these dances that are not there yet."""
+def write_dances(media: Path, seeds: Iterable[int], progress: Callable[[str], None] = lambda _: None) -> None:
+    """Render the missing clips and tracks of these dances."""
     media.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         dance, (video, audio) = draw_dance(seed), dance_file_names(seed)
@@ -177,11 +181,11 @@ def write_dances(media: Path, seeds: Iterable[int], tell: Callable[[str], None] 
             if not (media / name).exists():
                 write_track(track_scene(dance, track), part := media / f"{name}.part")
                 part.replace(media / name)
-        tell(f"dance {seed} rendered")
+        progress(f"dance {seed} rendered")
 
 
 def write_track(sounds: Scene, path: Path) -> None:
-    """The sound of a scene as an m4a file (AAC mono, 48 kHz); it is replaced."""
+    """Write the sound of a scene as m4a (AAC mono, 48 kHz); an existing file is replaced."""
     import av
 
     samples = scene.render_scene(sounds).samples

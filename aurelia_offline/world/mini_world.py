@@ -1,7 +1,7 @@
-"""Clips of the mini world: drawn from a seed, with their truth, as scenes that can be rendered. Nothing is asked here.
+"""Draws clips of the mini world from a seed: their true description and the scene to render.
 
-Four spots, four turns of a second: in each turn one of four instruments sounds, and the shape at its spot rises and
-bounces. Loudness, pitch, onset, length and beat of each turn differ, and so do the shapes' colours and forms.
+A clip has four spots and four turns of one second. In each turn one of four instruments sounds, and the shape at its
+spot rises and bounces. Loudness, pitch, onset, length and beats vary, and so do the colours and forms of the shapes.
 """
 
 from typing import Literal, NamedTuple
@@ -23,7 +23,7 @@ SHAPE_FORMS: tuple[ShapeForm, ...] = ("circle", "square", "triangle")
 
 
 class PlayedTurn(NamedTuple):
-    """One turn as it is played: times in seconds of the clip, pitch in Hz, level in dBFS; `beats` strikes."""
+    """One turn as played: start and end in seconds of the clip, pitch in Hz, level in dBFS, number of strikes."""
 
     instrument: str | None
     spot: int | None
@@ -35,7 +35,7 @@ class PlayedTurn(NamedTuple):
 
 
 class WorldClip(NamedTuple):
-    """One clip of the world: its turns, and what stands at each spot from the left."""
+    """One clip: its turns, and the colour and form of the shape at each spot from the left."""
 
     turns: tuple[PlayedTurn, ...]
     colours: tuple[Colour, ...]
@@ -43,36 +43,41 @@ class WorldClip(NamedTuple):
 
     @property
     def table(self) -> TurnTable:
-        """The truth about the clip."""
+        """The true table of the clip."""
         return tuple(StageTurn(turn.instrument, turn.spot, turn.level) for turn in self.turns)
 
 
 def draw_clip(seed: int, odd: float = 0.1) -> WorldClip:
-    """The clip of a seed; with the chance `odd` one of its turns lacks its sound, or its move."""
+    """The clip of a seed; with probability `odd` one of its turns lacks its sound or its motion."""
     rng = np.random.default_rng([seed, 20261122])
-    known = stage_names()
-    instruments = [str(name) for name in rng.permutation(known.instruments)]
-    spots = [int(spot) for spot in rng.permutation(len(known.spots))]
+    names = stage_names()
+    instruments = [str(name) for name in rng.permutation(names.instruments)]
+    spots = [int(spot) for spot in rng.permutation(len(names.spots))]
     levels = _draw_levels(rng)
     turns = []
     for number, (instrument, spot, level) in enumerate(zip(instruments, spots, levels, strict=True)):
         start = number + float(rng.uniform(0.0, 0.15))
         end = number + float(rng.uniform(0.8, 0.98))
-        beats = int(rng.integers(2, 5)) if instrument in ("bell", "drum") else 1
+        beats = 1
+        if instrument in ("bell", "drum"):
+            beats = int(rng.integers(2, 5))
         turns.append(
             PlayedTurn(instrument, spot, level, round(start, 3), round(end, 3), _draw_pitch(instrument, rng), beats)
         )
     if rng.random() < odd:
         at = int(rng.integers(len(turns)))
         mute = rng.random() < 0.5
-        turns[at] = turns[at]._replace(instrument=None) if mute else turns[at]._replace(spot=None)
-    colours = tuple(SHAPE_COLOURS[int(i)] for i in rng.permutation(len(SHAPE_COLOURS))[: len(known.spots)])
-    forms = tuple(SHAPE_FORMS[int(i)] for i in rng.integers(0, len(SHAPE_FORMS), len(known.spots)))
+        if mute:
+            turns[at] = turns[at]._replace(instrument=None)
+        else:
+            turns[at] = turns[at]._replace(spot=None)
+    colours = tuple(SHAPE_COLOURS[int(i)] for i in rng.permutation(len(SHAPE_COLOURS))[: len(names.spots)])
+    forms = tuple(SHAPE_FORMS[int(i)] for i in rng.integers(0, len(SHAPE_FORMS), len(names.spots)))
     return WorldClip(tuple(turns), colours, forms)
 
 
 def _draw_levels(rng: np.random.Generator) -> list[float]:
-    """Levels of the turns in dBFS: one the loudest, one the softest, 4 to 12 dB and more apart from the others."""
+    """The levels of the turns in dBFS; the loudest and the softest differ from the others by at least 4 dB."""
     loudest = float(rng.uniform(-23, -19))
     middle = loudest - float(rng.uniform(4, 12))
     softest = middle - 1.5 - float(rng.uniform(4, 12))
@@ -86,7 +91,7 @@ def _draw_pitch(instrument: str, rng: np.random.Generator) -> float:
 
 
 def clip_scene(clip: WorldClip) -> Scene:
-    """The clip as a scene. Every spot carries a small mark whose corner tells it from the others."""
+    """The clip as a scene. Every spot has a small mark in a corner of its own, which identifies the spot."""
     count = len(clip.colours)
     shapes = []
     for spot in range(count):
@@ -105,13 +110,15 @@ def clip_scene(clip: WorldClip) -> Scene:
 
 
 def turn_sounds(turn: PlayedTurn) -> list[SoundEvent]:
-    """What is heard of a turn."""
+    """The sounds of a turn."""
     if turn.instrument is None:
         return []
     voices: dict[str, Voice] = {"bell": "bell", "flute": "tone", "reed": "reed", "drum": "click"}
     span = (turn.end - turn.start) / turn.beats
     length = {"bell": span, "drum": min(span, 0.12)}.get(turn.instrument, span)
-    pitch = None if turn.instrument == "drum" else turn.pitch
+    pitch: float | None = turn.pitch
+    if turn.instrument == "drum":
+        pitch = None
     found = []
     for beat in range(turn.beats):
         start = turn.start + span * beat

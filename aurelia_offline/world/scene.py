@@ -1,7 +1,7 @@
-"""Scenes with a known truth, rendered to a real mp4 (H.264 and AAC): what tests, benchmarks and the demo look at.
+"""Scenes with known content, rendered to a real mp4 (H.264 and AAC), for tests, benchmarks and the demo.
 
-A scene says which shapes stand where, when each of them bounces, what sounds when, and where the picture
-cuts or flashes. The renderer adds nothing else than a noise floor of about -75 dBFS, and measures nothing.
+A scene lists the shapes with their positions and motions, the sounds, and the times of cuts and flashes. The renderer
+adds only a noise floor of about -75 dBFS.
 """
 
 import math
@@ -24,9 +24,9 @@ Colour = Literal["black", "white", "grey", "red", "green", "blue", "yellow", "or
 
 NOISE_FLOOR_DB = -75.0
 BOUNCE_HEIGHT = 0.08
-"""Height of a bounce as a fraction of the picture's height."""
+"""Height of a bounce as a fraction of the picture height."""
 BOUNCES_PER_SECOND = 3.7
-"""About 4 Hz, and deliberately no divisor of a common frame rate: in lockstep with the frames it would stand still."""
+"""About 4 Hz, and no divisor of a common frame rate: otherwise a shape would look still in sampled frames."""
 
 RGB: dict[Colour, tuple[int, int, int]] = {
     "black": (0, 0, 0),
@@ -44,7 +44,7 @@ RGB: dict[Colour, tuple[int, int, int]] = {
 
 
 class SceneError(InputError):
-    """A scene that cannot be rendered: what is wrong with it, and where."""
+    """A scene that cannot be rendered; the message names the wrong value and its place."""
 
 
 def _check_span(value: tuple[float, float]) -> tuple[float, float]:
@@ -71,13 +71,15 @@ class Shape(_Part):
     y: UnitFraction
     size: float = Field(default=0.25, gt=0, le=1)
     moves: list[TimeSpan] = Field(
-        default=[], description="Spans in seconds in which it bounces; it is still outside them"
+        default=[], description="Time spans, in seconds, in which it bounces; otherwise it is still"
     )
-    rise: UnitFraction = Field(default=0.0, description="How far above its place it bounces, of the picture's height")
+    rise: UnitFraction = Field(
+        default=0.0, description="Height above its place at which it bounces, as a fraction of the picture height"
+    )
 
 
 class SoundEvent(_Part):
-    """A sound: `level` is dBFS RMS over the event; `pitch` in Hz is needed by tone, reed and bell only."""
+    """A sound: `level` in dBFS RMS over its length; `pitch` in Hz, required for tone, reed and bell."""
 
     start: SceneSeconds
     end: SceneSeconds
@@ -94,14 +96,14 @@ class SoundEvent(_Part):
 
 
 class Cut(_Part):
-    """A cut: from `time` on the background has another colour."""
+    """A cut: from `time` the background has another colour."""
 
     time: SceneSeconds
     background: Colour
 
 
 class Scene(_Part):
-    """A whole scene; `audible` False leaves the clip without any sound track."""
+    """A whole scene; with `audible` False the clip has no sound track."""
 
     seconds: float = Field(gt=0, le=600)
     fps: float = Field(default=24, ge=1, le=120)
@@ -136,7 +138,7 @@ def parse_scene(data: dict[str, Any]) -> Scene:
     """A scene from JSON data.
 
     Raises:
-        SceneError: it is no valid scene; the message says where.
+        SceneError: the data is not a valid scene; the message names the place.
     """
     try:
         return Scene.model_validate(data)
@@ -147,7 +149,7 @@ def parse_scene(data: dict[str, Any]) -> Scene:
 
 
 def render_scene(scene: Scene) -> RenderedScene:
-    """The scene's frames and samples, the same at every call.
+    """The frames and samples of a scene, identical in every call.
 
     Raises:
         SceneError: the sounds together are louder than full scale.
@@ -156,11 +158,11 @@ def render_scene(scene: Scene) -> RenderedScene:
 
 
 def write_scene(scene: Scene, path: Path | str) -> None:
-    """Render to an mp4 (H.264 yuv420p, AAC mono 48 kHz) whose picture and sound start and end together.
+    """Write a scene as mp4 (H.264 yuv420p, AAC mono 48 kHz); picture and sound start and end together.
 
     Args:
-        scene: what to render.
-        path: the file to write; it is replaced.
+        scene: the scene to render.
+        path: the file to write; an existing file is replaced.
 
     Raises:
         SceneError: the sounds together are louder than full scale.
@@ -173,7 +175,9 @@ def write_scene(scene: Scene, path: Path | str) -> None:
         video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast", "threads": "2"})
         video.width, video.height, video.pix_fmt = scene.width, scene.height, "yuv420p"
         video.time_base = video.codec_context.time_base = 1 / rate
-        sound = container.add_stream("aac", rate=RENDER_RATE, layout="mono") if scene.audible else None
+        sound = None
+        if scene.audible:
+            sound = container.add_stream("aac", rate=RENDER_RATE, layout="mono")
         if sound is not None:
             sound.bit_rate = 192000
         heard = 0
@@ -200,13 +204,15 @@ def _render_frames(scene: Scene) -> Iterator[FrameImage]:
 
 
 def _flash_frames(time: float, fps: float) -> tuple[int, ...]:
-    """Frames that a flash whitens: one, and at 20 frames a second and more two, so that a 12 Hz grid cannot miss it."""
+    """The frames of a flash: one, or two from 20 frames per second, so that sampling at 12 Hz cannot miss it."""
     first = math.ceil(time * fps - 1e-6)
-    return (first, first + 1) if fps >= 20 else (first,)
+    if fps >= 20:
+        return (first, first + 1)
+    return (first,)
 
 
 def draw_frame(scene: Scene, time: float) -> FrameImage:
-    """What is seen at `time` (seconds), flashes aside: uint8[H, W, 3]."""
+    """The frame at `time` (seconds) without flashes, uint8[H, W, 3]."""
     background: Colour = scene.background
     for cut in sorted(scene.cuts, key=lambda cut: cut.time):
         if cut.time <= time + 1e-6:
@@ -219,7 +225,7 @@ def draw_frame(scene: Scene, time: float) -> FrameImage:
 
 
 def _lift(shape: Shape, time: float) -> float:
-    """How high above its place the shape is, as a fraction of the picture's height."""
+    """The height of the shape above its place at `time`, as a fraction of the picture height."""
     for start, end in shape.moves:
         if start <= time < end:
             return shape.rise + BOUNCE_HEIGHT * abs(math.sin(math.pi * BOUNCES_PER_SECOND * (time - start)))

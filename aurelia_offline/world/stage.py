@@ -1,8 +1,7 @@
-"""The stage of the mini world: its questions as data, their wording and its inverse, and the chain of hops behind.
+"""The questions of the mini world as data: their wording, and the parser from the wording back to the data.
 
-Four spots in a row, four turns of one second; in each turn one instrument sounds and the shape at its spot moves. A
-chain is what a question asks to be found out, hop by hop; what each hop finds is read off a `Table`, true or measured.
-Nothing here sees or hears.
+A clip shows a stage with four spots in a row and four turns of one second. In each turn one instrument sounds and the
+shape at its spot moves. A `TurnTable` holds this, true or measured; `stage_chain` finds answers in it.
 """
 
 import re
@@ -19,7 +18,7 @@ RELATIONS: tuple[Relation, ...] = ("right", "left", "after", "before")
 
 
 class StageNames(NamedTuple):
-    """What things are called, and what every clip is like: seconds, width, height, fps (`perception/stage.toml`)."""
+    """The names of instruments, spots, turns and numbers, the known facts, and the format of a clip (`stage.toml`)."""
 
     instruments: list[str]
     spots: list[str]
@@ -36,7 +35,7 @@ def stage_names() -> StageNames:
 
 
 class StageTurn(NamedTuple):
-    """One turn: which instrument sounds (None: nothing), at which spot a shape moves (0.., None: none), dBFS."""
+    """One turn: the instrument that sounds or None, the spot of the motion from 0 or None, the level in dBFS."""
 
     instrument: str | None
     spot: int | None
@@ -47,7 +46,7 @@ TurnTable = tuple[StageTurn, ...]
 
 
 class Referent(NamedTuple):
-    """Who is meant: a rank, an instrument's name or a spot's, and relations from there, the nearest to it first."""
+    """The instrument that is meant: a rank, or the name of an instrument or spot, and relations in order from there."""
 
     start: str
     path: tuple[Relation, ...] = ()
@@ -68,13 +67,15 @@ class StageQuestion(NamedTuple):
 
 
 def referent_text(one: Referent) -> str:
-    """Who is meant, in words."""
-    said = f"the {one.start} instrument" if one.start in RANKS else f"the {one.start}"
+    """The referent in words."""
+    text = f"the {one.start}"
+    if one.start in RANKS:
+        text = f"the {one.start} instrument"
     if one.start in stage_names().spots:
-        said = f"the instrument at spot {one.start}"
+        text = f"the instrument at spot {one.start}"
     for relation in one.path:
-        said = f"the instrument {_RELATION_WORDS[relation]} {said}"
-    return said
+        text = f"the instrument {_RELATION_WORDS[relation]} {text}"
+    return text
 
 
 _RELATION_WORDS: dict[Relation, str] = {
@@ -109,7 +110,7 @@ _DIALOGUE = re.compile(r"The dialogue about this clip so far: .* A: (\w+) The qu
 
 
 def follow_up_text(asked: StageQuestion) -> str | None:
-    """The words of a question that is asked after an instrument was named; None where it is not about one by name."""
+    """The question with "it" in place of the instrument's name; None if it does not name exactly one instrument."""
     start = asked.one.start
     if start not in stage_names().instruments or asked.other is not None or asked.kind in _PLAIN_QUESTIONS:
         return None
@@ -117,33 +118,33 @@ def follow_up_text(asked: StageQuestion) -> str | None:
 
 
 def parse_stage_question(question: str) -> StageQuestion | None:
-    """The question that these words ask; None when they are none of the stage's.
+    """The question that these words ask; None if it is not a question of the stage.
 
-    "It" in a question after a dialogue is what the dialogue's last answer names.
+    After a dialogue, "it" means the instrument that the dialogue's last answer names.
     """
-    said = " ".join(question.split())
-    if (talk := _DIALOGUE.fullmatch(said)) and talk[1] in stage_names().instruments:
-        said = re.sub(r"\bit\b", f"the {talk[1]}", talk[2])
+    text = " ".join(question.split())
+    if (talk := _DIALOGUE.fullmatch(text)) and talk[1] in stage_names().instruments:
+        text = re.sub(r"\bit\b", f"the {talk[1]}", talk[2])
     for kind, words in _PLAIN_QUESTIONS.items():
-        if said == words:
+        if text == words:
             return StageQuestion(kind)
     for kind, words in _PAIR_TEMPLATES.items():
-        if found := re.fullmatch(_template_pattern(words), said):
+        if found := re.fullmatch(_template_pattern(words), text):
             ones = [_parse_referent(part) for part in found.groups()]
             if ones[0] and ones[1]:
                 return StageQuestion(kind, ones[0], ones[1])
     for kind, words in _READ_TEMPLATES.items():
-        if (found := re.fullmatch(_template_pattern(words), said)) and (one := _parse_referent(found[1])):
+        if (found := re.fullmatch(_template_pattern(words), text)) and (one := _parse_referent(found[1])):
             return StageQuestion(kind, one)
     return None
 
 
 def is_stage_question(question: str, clip: MediaRef) -> bool:
-    """Whether a question and a clip are of the mini world, as far as wording and size tell."""
+    """Whether a question and a clip belong to the mini world, judged by wording and clip format."""
     like = stage_names().clip
     alike = abs(clip["duration"] - like["seconds"]) < 0.1 and clip["has_audio"]
     same = all(clip[side] == like[side] for side in ("width", "height", "fps"))
-    # Whoever asks for steps of the target's own says so behind the question.
+    # The request for the target's own steps follows the question mark.
     return alike and same and parse_stage_question(question[: question.rfind("?") + 1]) is not None
 
 
@@ -151,13 +152,13 @@ def _template_pattern(words: str) -> str:
     return re.escape(words).replace(r"\{\}", "(.+?)").replace(r"{}", "(.+?)")
 
 
-def _parse_referent(said: str) -> Referent | None:
+def _parse_referent(text: str) -> Referent | None:
     path: list[Relation] = []
-    while found := re.fullmatch(r"the instrument (to the right of|to the left of|after|before) (.+)", said):
+    while found := re.fullmatch(r"the instrument (to the right of|to the left of|after|before) (.+)", text):
         path.append(next(relation for relation in RELATIONS if _RELATION_WORDS[relation] == found[1]))
-        said = found[2]
+        text = found[2]
     known = stage_names()
     for start in (*RANKS, *known.instruments, *known.spots):
-        if said == referent_text(Referent(start)):
+        if text == referent_text(Referent(start)):
             return Referent(start, tuple(reversed(path)))
     return None

@@ -1,4 +1,4 @@
-"""The chain of hops behind a question of the mini world's stage, and what each hop finds on a table of turns."""
+"""The chain of hops behind a question of the mini world, and the finding of each hop in a table of turns."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -22,11 +22,11 @@ class Hop(NamedTuple):
     """One step of a chain.
 
     Attributes:
-        text: what is to be found.
-        value: what was found, by its name; "" without a table.
-        kind: what kind of thing that is.
-        modality: by which sense it is found.
-        via: the turns over which a small model finds it, by name; "" where it needs none.
+        text: the task.
+        value: the finding; "" without a table.
+        kind: the kind of the finding (instrument, spot, turn, ...).
+        modality: the sense that the hop needs.
+        via: the names of the turns that a small model writes down on the way; "" if none.
     """
 
     text: str
@@ -37,14 +37,14 @@ class Hop(NamedTuple):
 
 
 class MissingReferent(Exception):
-    """The clip has no such thing: nothing is to the right of the last spot."""
+    """The clip has nothing that fits, for example to the right of the last spot."""
 
 
 ODD_FINDINGS = {"mute": "a move without a sound", "still": "a sound without a move", "none": "nothing"}
 
 
 class _ChainWalk:
-    """Walks a chain on a table, or without one: then every value is "" and only the texts count."""
+    """Follows a chain through a table. Without a table every value is "" and only the texts matter."""
 
     def __init__(self, table: TurnTable | None) -> None:
         self.table = table
@@ -56,9 +56,11 @@ class _ChainWalk:
     def put(
         self, text: str, value: Callable[[TurnTable], str], kind: str, modality: Modality, via: Sequence[int] = ()
     ) -> None:
-        said = value(self.table) if self.table is not None else ""
-        turns = " ".join(stage_names().turns[turn] for turn in via) if self.table is not None else ""
-        self.hops.append(Hop(text, said, kind, modality, turns))
+        value_text, turns = "", ""
+        if self.table is not None:
+            value_text = value(self.table)
+            turns = " ".join(stage_names().turns[turn] for turn in via)
+        self.hops.append(Hop(text, value_text, kind, modality, turns))
         self.name = "it"
 
     def begin(self, start: str) -> None:
@@ -85,30 +87,40 @@ class _ChainWalk:
 
     def _spot(self, table: TurnTable) -> str:
         spot = table[self.turn].spot
-        return stage_names().spots[spot] if spot is not None else _require_value(None)
+        if spot is not None:
+            return stage_names().spots[spot]
+        return _require_value(None)
 
     def to_spot(self) -> None:
         if self.at != "spot":
-            of = f"the spot of {self.name}" if self.at == "name" else "its spot"
+            of = "its spot"
+            if self.at == "name":
+                of = f"the spot of {self.name}"
             self.put(f"Find {of}.", self._spot, "spot", "both", [self.turn])
             self.at = "spot"
 
     def to_instrument(self) -> None:
         if self.at == "spot":
-            where = f"at {self.name}" if self.name != "it" else "there"
+            where = "there"
+            if self.name != "it":
+                where = f"at {self.name}"
             self.put(f"Find the instrument {where}.", self._instrument, "instrument", "both", [self.turn])
             self.at = "instrument"
 
     def move(self, relation: Relation) -> None:
         if relation in ("right", "left"):
             self.to_spot()
-            step = 1 if relation == "right" else -1
+            step = -1
+            if relation == "right":
+                step = 1
             self._go(
                 lambda table: _require_one(
                     i for i, t in enumerate(table) if t.spot == (table[self.turn].spot or 0) + step
                 )
             )
-            of = f"the spot to the {relation} of {self.name}" if self.name != "it" else f"the spot to its {relation}"
+            of = f"the spot to its {relation}"
+            if self.name != "it":
+                of = f"the spot to the {relation} of {self.name}"
             self.put(f"Find {of}.", self._spot, "spot", "visual")
             return
         self.to_instrument()
@@ -135,15 +147,17 @@ class _ChainWalk:
 
     def the_turn(self) -> None:
         self.to_instrument()
-        of = f"the turn of {self.name}" if self.at == "name" else "its turn"
+        of = "its turn"
+        if self.at == "name":
+            of = f"the turn of {self.name}"
         self.put(f"Find {of}.", lambda table: stage_names().turns[self.turn], "turn", "audio")
 
 
 def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list[Hop]:
-    """The hops of a question, what each finds on the table beside it; without a table nothing is found.
+    """The hops of a question with their findings in the table; without a table the findings are empty.
 
     Raises:
-        Missing: the table holds no such thing.
+        MissingReferent: the table holds nothing that fits.
     """
     walk = _ChainWalk(table)
     known = stage_names()
@@ -180,7 +194,9 @@ def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list
     if asked.kind in ("before", "after"):
         walk.the_turn()
         turn = walk.turn
-        many = turn if asked.kind == "before" else len(known.turns) - 1 - turn
+        many = turn
+        if asked.kind != "before":
+            many = len(known.turns) - 1 - turn
         walk.put(f"Count the turns {asked.kind} it.", lambda _: known.counts[many], "count", "audio")
     elif asked.kind == "left" and asked.other is not None:
         walk.to_spot()
@@ -200,7 +216,9 @@ def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list
         walk.who(asked.other)
         walk.the_turn()
         _require_different(table, first, walk.turn)
-        earlier = asked.one if first < walk.turn else asked.other
+        earlier = asked.other
+        if first < walk.turn:
+            earlier = asked.one
         walk.put("Compare the turns.", lambda _: referent_text(earlier), "one", "audio")
     else:
         walk.read(asked.kind)
@@ -208,10 +226,12 @@ def question_chain(asked: StageQuestion, table: TurnTable | None = None) -> list
 
 
 def _find_oddity(table: TurnTable) -> str:
-    """What does not belong together: mute (a move without a sound), still (a sound without a move), or none."""
+    """The oddity of a table: mute (a motion without a sound), still (a sound without a motion), or none."""
     if any(turn.instrument is None for turn in table):
         return "mute"
-    return "still" if any(turn.spot is None for turn in table) else "none"
+    if any(turn.spot is None for turn in table):
+        return "still"
+    return "none"
 
 
 def answer_options(asked: StageQuestion) -> list[str]:
@@ -228,12 +248,14 @@ def answer_options(asked: StageQuestion) -> list[str]:
         "odd": list(ODD_FINDINGS.values()),
         "caption": [],
     }
-    return fixed[asked.kind] if asked.kind in fixed else list(known.facts[asked.kind].values())
+    if asked.kind in fixed:
+        return fixed[asked.kind]
+    return list(known.facts[asked.kind].values())
 
 
 @cache
 def question_compositions() -> tuple[StageQuestion, ...]:
-    """Every kind of question, with instruments and spots standing for all of their names by the first of them."""
+    """All question forms; the first instrument and the first spot represent all names."""
     starts = (*RANKS, stage_names().instruments[0], stage_names().spots[0])
     reads = ("instrument", "spot", *stage_names().facts, "before", "after")
     paths: list[tuple[Relation, ...]] = [()]
@@ -254,7 +276,7 @@ def question_compositions() -> tuple[StageQuestion, ...]:
 
 
 def _answers_itself(asked: StageQuestion) -> bool:
-    """A question that answers itself: which instrument the bell is, what comes before the first."""
+    """Whether a question answers itself or has no answer: which instrument the bell is, what comes before the first."""
     one = asked.one
     near = one.path[:1]
     if (one.start, *near) in {("first", "before"), ("last", "after")}:
@@ -293,8 +315,8 @@ def _require_different(table: TurnTable | None, first: int, second: int) -> None
 
 
 def _turn_names(found: Iterable[int]) -> str:
-    said = [stage_names().turns[i] for i in found]
-    return ", ".join(said) or "none"
+    value_text = [stage_names().turns[i] for i in found]
+    return ", ".join(value_text) or "none"
 
 
 def _ranked_turn(table: TurnTable, rank: str) -> int:
@@ -302,6 +324,10 @@ def _ranked_turn(table: TurnTable, rank: str) -> int:
     if not sounding:
         raise MissingReferent
     if rank in ("first", "last"):
-        return sounding[0] if rank == "first" else sounding[-1]
+        if rank == "first":
+            return sounding[0]
+        return sounding[-1]
     by_level = sorted(sounding, key=lambda i: table[i].level)
-    return by_level[-1] if rank == "loudest" else by_level[0]
+    if rank == "loudest":
+        return by_level[-1]
+    return by_level[0]

@@ -1,4 +1,4 @@
-"""The voices of the procedural world: waveforms of known pitch and length. Levels are the scene's business."""
+"""Synthesizes the sounds of scenes: waveforms of known pitch and length. The scene sets their level."""
 
 import math
 from typing import Literal
@@ -14,14 +14,14 @@ RENDER_RATE = 48000
 
 
 def synthesize(voice: Voice, pitch: float, count: int, rng: np.random.Generator) -> Wave:
-    """One event's waveform, float64[count] at 48 kHz, of no particular level.
+    """The waveform of one sound, float64[count] at 48 kHz, not normalized.
 
     Args:
         voice: tone (a sine with soft edges), reed (rich and harmonic), bell (an inharmonic strike that decays), noise
-            (a lasting hiss) or click (a broadband tick).
-        pitch: fundamental in Hz; noise and click do not use it.
+            (a continuous hiss) or click (a broadband tick).
+        pitch: fundamental frequency in Hz; ignored for noise and click.
         count: length in samples, at least 1.
-        rng: the source of what is random.
+        rng: the random generator.
     """
     time = np.arange(count) / RENDER_RATE
     span = count / RENDER_RATE
@@ -41,7 +41,7 @@ def synthesize(voice: Voice, pitch: float, count: int, rng: np.random.Generator)
 
 
 def _add_partials(partials: list[tuple[float, float, float]], pitch: float, time: Wave) -> Wave:
-    """Sines at (ratio, amplitude, decay in seconds) above a pitch; those beyond what AAC keeps are left out."""
+    """The sum of sines (ratio to the pitch, amplitude, decay in seconds) up to 18 kHz; AAC removes what is higher."""
     total: Wave = np.zeros(len(time))
     for number, (ratio, gain, decay) in enumerate(partials):
         if ratio * pitch < 18000:
@@ -50,7 +50,7 @@ def _add_partials(partials: list[tuple[float, float, float]], pitch: float, time
 
 
 def _soft_edges(count: int, seconds: float) -> Wave:
-    """A window that rises and falls softly over `seconds`, or over a quarter of a shorter event."""
+    """A window with smooth edges of `seconds`, or of a quarter of the length if that is shorter."""
     ramp = max(1, min(round(seconds * RENDER_RATE), count // 4))
     edge = 0.5 - 0.5 * np.cos(np.pi * (np.arange(ramp) + 0.5) / ramp)
     window = np.ones(count)

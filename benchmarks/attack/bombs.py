@@ -253,7 +253,7 @@ def main() -> None:
         most = peak() >> 20
         tell(ended=number, seconds=seconds, kind=path.name, error=end, wrong=wrong, megabytes=most)
     close_decode_pools()
-    summary(before, [path.name for path in settings.cache.glob(".making-*")])
+    summary(before, [path.name for path in settings.cache_folder.glob(".making-*")])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aurelia.bench.costs import by_role
+from aurelia.bench.costs import costs_by_role
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia_core.errors import AureliaError
@@ -103,8 +103,8 @@ def run_file(at: Site, parts: int, dice: random.Random, until: float) -> Row:
     def read(path: Path) -> str:
         with RunFile.open(path) as run:
             found = list(run.outcomes())
-            assert [*run.records(), *run.marks()] and run.meta and run.bill() and run.reported() is not None
-        by_role(path)
+            assert [*run.records(), *run.scores()] and run.meta and run.usage() and run.reported_versions() is not None
+        costs_by_role(path)
         before = machine.calls(path)
         model = player()
         at.bench(model, path)
@@ -191,12 +191,12 @@ def cache(at: Site, parts: int, dice: random.Random, until: float) -> Row:
             raise AssertionError(f"{path.name} was half written, and taken for whole")
         return RIGHT if same else CHANGED
 
-    files = [path for path in sorted(at.settings.cache.rglob("*")) if path.is_file()]
+    files = [path for path in sorted(at.settings.cache_folder.rglob("*")) if path.is_file()]
     for path in files:
         size = path.stat().st_size
         ends = trials(path, parts, dice, until, read)
         total = Ends(total.counts + ends.counts, total.wrong + ends.wrong)
-        shutil.rmtree(at.settings.cache)
+        shutil.rmtree(at.settings.cache_folder)
         content()
     return total.row(f"each of {len(files)} files of the clip cache damaged")
 

@@ -108,7 +108,7 @@ class _Attack:
         settings = Settings(home=folder / "home", media_roots=(self.clips,), decode_workers=WORKERS)
         # Half of the clips go through each of the two libraries that decode pictures.
         self.stores = [ClipStore(settings, reader=reader) for reader in ("auto", "pyav")]
-        self.cached = settings.cache
+        self.cached = settings.cache_folder
 
     def whole(self) -> None:
         """Takes in the undamaged clips, which have to pass."""

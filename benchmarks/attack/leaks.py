@@ -26,9 +26,9 @@ from urllib.parse import quote
 
 from aurelia.bench import export
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia.bench.score_run import mark_run
-from aurelia.report.build import build
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia.bench.score_run import score_run_file
+from aurelia.report.build import build_report
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
 from aurelia_core.sanitize import REDACTED
@@ -150,19 +150,19 @@ async def _benchmark(folder: Path, questions: int) -> None:
     ]  # fmt: skip
     file, out = folder / "bench.jsonl", folder / "x.run"
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    house = House(settings, None, {}, ClipStore(settings), no_wait)
+    resources = RunResources(settings, None, {}, ClipStore(settings), no_wait)
     context = make_context(
         {**dict.fromkeys(ROLES, SPEC), "unsupported_modality": "evidence", "frames": 2, "max_iterations": 2}
     )
     events: list[Any] = []
-    await run_bench(file, out, context, Plan(), house, tell=events.append)
+    await run_bench(file, out, context, Plan(), resources, on_event=events.append)
     (folder / "events").write_text(json.dumps(events))
     with contextlib.suppress(AureliaError):
-        await mark_run(out, house=house, judge=SPEC)
-    build([out], folder / "report")
+        await score_run_file(out, resources=resources, judge=SPEC)
+    build_report([out], folder / "report")
     for name in ("table.jsonl", "table.csv"):
-        export.table(out, folder / name)
-    export.training(out, folder / "training.jsonl", 1)
+        export.export_table(out, folder / name)
+    export.export_training_set(out, folder / "training.jsonl", 1)
 
 
 def _commands(folder: Path, home: Path) -> int:

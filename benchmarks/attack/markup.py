@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from aurelia.report.build import build
+from aurelia.report.build import build_report
 from aurelia_core.sanitize import clean_text
 from benchmarks.attack.payloads import TEXTS, steers
 from benchmarks.attack.row import Row
@@ -60,7 +60,7 @@ def report(driver: Any, folder: Path, seed: int, questions: int) -> Row:
         parts |= {name: f"{parts[name]} {clean_text(bad)}" for name in ("zero", "said", "how")}
 
     run = made_run(folder / "<img src=x onerror=window.hacked=1> run", questions, seed=seed, change=soil)
-    page = build([run], folder / "report").html
+    page = build_report([run], folder / "report").html
     text = page.read_text(encoding="utf-8")
     policy = text[text.index('<meta http-equiv="Content-Security-Policy"') :].split("\n", 1)[0]
     page.write_text(text.replace(policy, ""), encoding="utf-8")

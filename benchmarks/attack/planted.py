@@ -69,7 +69,7 @@ class _Victim:
     """Somebody who keeps a thread, reads it and goes on with it."""
 
     def __init__(self, folder: Path) -> None:
-        settings = Settings(home=folder / "planted", any_file=True)
+        settings = Settings(home=folder / "planted", allow_any_file=True)
         self.asked: Any = {"video": str(folder / "duet.mp4"), "question": "What is heard?"}
         self.context = make_context(dict.fromkeys(ROLES, "scripted:one"))
         model = scripted(target=[ValueError("gone"), "an answer"])
@@ -199,7 +199,7 @@ def _code(mark: Path) -> str:
 def folders(source: Path, folder: Path) -> Row:
     """Loads model folders with planted code, pickles and templates, and has each answer as far as it goes."""
     mark, ran, loaded = folder / "mark", list[str](), 0
-    settings = Settings(home=folder / "models", any_file=True)
+    settings = Settings(home=folder / "models", allow_any_file=True)
     for number, (name, plant) in enumerate(PLANTS.items()):
         place = Path(shutil.copytree(source, folder / f"model-{number}"))
         (place / "custom_generate").mkdir()

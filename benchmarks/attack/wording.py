@@ -92,8 +92,8 @@ def place(folder: Path) -> Place:
     clip = folder / "duet.mp4"
     if not clip.exists():
         write_scene(Scene.model_validate(DUET), clip)
-    settings, model = Settings(home=folder / "home", any_file=True), scripted()
-    book = CallLedger(settings.ledger, sleep=no_wait)
+    settings, model = Settings(home=folder / "home", allow_any_file=True), scripted()
+    book = CallLedger(settings.ledger_file, sleep=no_wait)
     providers = {"scripted": lambda name, store: model}
     return Place(
         ModelClient(settings, providers=providers, store=ClipStore(settings), ledger=book), model, clip, folder

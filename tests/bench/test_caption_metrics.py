@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurelia.bench.caption_metrics import METRICS, caption_scores
+from aurelia.bench.caption_metrics import CAPTION_METRICS, compute_caption_scores
 from aurelia_core.errors import InputError
 
 REFERENCES = {
@@ -30,28 +30,28 @@ CANDIDATES = {
 def test_bleu_rouge_and_cider_are_those_of_the_coco_toolkit() -> None:
     # What the Bleu, Rouge and Cider classes of pycocoevalcap 1.2 give for the same tokens.
     toolkit = {"bleu4": 0.20210786687761115, "rouge_l": 0.47792630835865896, "cider": 1.386105055961862}
-    corpus = caption_scores(CANDIDATES, REFERENCES).corpus
+    corpus = compute_caption_scores(CANDIDATES, REFERENCES).corpus
     assert {name: corpus[name] for name in toolkit} == pytest.approx(toolkit, abs=1e-8)  # type: ignore[index]
 
 
 def test_meteor_of_a_reference_is_one_and_of_its_stems_less() -> None:
     told = {"a": "The cat sat on the mat.", "b": "the cats sat on the mats", "c": "a plane"}
     meant = {"a": ["the cat sat on the mat"], "b": ["the cat sat on the mat"], "c": ["an aeroplane"]}
-    each = {name: scores["meteor"] or 0.0 for name, scores in caption_scores(told, meant).each.items()}
+    each = {name: scores["meteor"] or 0.0 for name, scores in compute_caption_scores(told, meant).each.items()}
     assert each["a"] == 1.0
     assert 0.3 < each["b"] < 1.0
     assert each["c"] == 0.0
 
 
 def test_the_corpus_is_the_mean_but_for_bleu() -> None:
-    scores = caption_scores(CANDIDATES, REFERENCES)
-    for metric in METRICS[1:]:
+    scores = compute_caption_scores(CANDIDATES, REFERENCES)
+    for metric in CAPTION_METRICS[1:]:
         assert scores.corpus[metric] == pytest.approx(sum(each[metric] or 0.0 for each in scores.each.values()) / 4)
     assert scores.each["c"]["bleu4"] != scores.corpus["bleu4"]
 
 
 def test_an_empty_caption_scores_nothing_and_a_single_one_has_no_cider() -> None:
-    assert caption_scores({"a": ""}, {"a": ["rain"]}).each == {
+    assert compute_caption_scores({"a": ""}, {"a": ["rain"]}).each == {
         "a": {"bleu4": 0, "rouge_l": 0, "meteor": 0, "cider": None}
     }
 
@@ -59,18 +59,18 @@ def test_an_empty_caption_scores_nothing_and_a_single_one_has_no_cider() -> None
 @pytest.mark.parametrize("references", [{}, {"a": []}, {"a": ["..."]}])
 def test_a_caption_without_a_reference_is_an_error(references: dict[str, list[str]]) -> None:
     with pytest.raises(InputError, match="'a' has no reference"):
-        caption_scores({"a": "rain"}, references)
+        compute_caption_scores({"a": "rain"}, references)
 
 
 def test_no_captions_at_all_are_an_error() -> None:
     with pytest.raises(InputError, match="no caption"):
-        caption_scores({}, {})
+        compute_caption_scores({}, {})
 
 
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     with pytest.raises(InputError, match=r"\[captions\]"):
-        caption_scores({"a": "rain"}, {"a": ["rain"]})
+        compute_caption_scores({"a": "rain"}, {"a": ["rain"]})
 
 
 words = st.lists(st.sampled_from(["a", "dog", "barks", "and", "the", "rain", "far"]), max_size=8).map(" ".join)
@@ -80,6 +80,8 @@ words = st.lists(st.sampled_from(["a", "dog", "barks", "and", "the", "rain", "fa
     st.dictionaries(st.sampled_from("abcd"), words, min_size=2), st.lists(words.filter(bool), min_size=1, max_size=3)
 )
 def test_scores_stay_in_their_ranges(candidates: dict[str, str], references: list[str]) -> None:
-    scores = caption_scores(candidates, dict.fromkeys(candidates, references))
+    scores = compute_caption_scores(candidates, dict.fromkeys(candidates, references))
     for each in (*scores.each.values(), scores.corpus):
-        assert all(-1e-9 <= (each[metric] or 0) <= (10 if metric == "cider" else 1) + 1e-9 for metric in METRICS)
+        assert all(
+            -1e-9 <= (each[metric] or 0) <= (10 if metric == "cider" else 1) + 1e-9 for metric in CAPTION_METRICS
+        )

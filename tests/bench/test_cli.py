@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from aurelia.bench.progress import Display
+from aurelia.bench.progress import ProgressDisplay
 from aurelia.cli.main import main
 from tests.support.bench_runs import line, write_lines
 
@@ -67,7 +67,7 @@ def test_a_run_reads_well_without_a_terminal_and_goes_on_for_free(home: Home) ->
     assert trained.returncode == 0
     changed = home.run("--threshold", "9")
     assert changed.returncode == 2
-    assert changed.stderr.startswith("aurelia: x.run was begun with other settings (threshold: 8 -> 9)")
+    assert changed.stderr.startswith("aurelia: x.run was made with other settings (threshold: 8 -> 9)")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,11 @@ def test_a_run_in_which_nothing_is_answered_ends_with_status_3(home: Home) -> No
     ended = home.run("--arms", "aurelia")
     assert ended.returncode == 3
     assert "AURELIA   0 answered, 2 failed" in ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith("aurelia: Nothing in x.run could be answered; the last error: duet")
+<<<<<<< HEAD
+    assert ended.stderr.splitlines()[-1].startswith("aurelia: No question of x.run could be answered; the last error: duet")
+=======
+    assert ended.stderr.splitlines()[-1].startswith("aurelia: No question of x.run was answered. Last error: duet")
+>>>>>>> w-bench
 
 
 def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
@@ -110,7 +114,7 @@ def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
     count = {"answered": 2, "failed": 1, "unparsed": 0, "accuracy": 0.5}
     standing = {"arms": {"aurelia": count}, "done": 3, "to_do": 4, "usage": {"calls": 9, "cost_usd": 0.25}}
     end = {"stopped_by": "the budget of $0.2 is used up", "left": 1, "given_up": 0, "last_error": "no", "seconds": 5.0}
-    with Display(console) as display:
+    with ProgressDisplay(console) as display:
         display.event({"event": "start", "run": "x.run", "questions": 4, "left_out": 2})
         display.event({"event": "outcome", **standing})
         display.event({"event": "end", **standing, **end})

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from aurelia.bench import export
-from aurelia.bench.run_file import Mark, RunFile
+from aurelia.bench.run_file import RunFile, StoredScore
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -34,8 +34,11 @@ async def ran(tmp_path: Path, duet: Path) -> Path:
     lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "where"], licence="MIT"), line(3)]
     await place.run(lines, max_iterations=2)
     with RunFile.open(place.out) as run:
-        run.store_marks(
-            [Mark("q1", "aurelia", 0, "correct", 1.0, "rule"), Mark("q1", "aurelia", 0, "bleu4", None, "x")]
+        run.store_scores(
+            [
+                StoredScore("q1", "aurelia", 0, "correct", 1.0, "rule"),
+                StoredScore("q1", "aurelia", 0, "bleu4", None, "x"),
+            ]
         )
     return place.out
 
@@ -47,13 +50,13 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
 
 def test_the_three_forms_say_the_same(ran: Path, tmp_path: Path) -> None:
     for form in ("jsonl", "csv", "parquet"):
-        assert export.table(ran, tmp_path / f"x.{form}") == 6
+        assert export.export_table(ran, tmp_path / f"x.{form}") == 6
     lines = [json.loads(text) for text in (tmp_path / "x.jsonl").read_text().splitlines()]
     columns = parquet.read_table(tmp_path / "x.parquet")
     rows, texts = columns.to_pylist(), read_csv(tmp_path / "x.csv")
-    assert list(lines[0]) == list(rows[0]) == list(texts[0]) == list(export.FIELDS)
+    assert list(lines[0]) == list(rows[0]) == list(texts[0]) == list(export.EXPORT_COLUMNS)
     for whole, row, text in zip(lines, rows, texts, strict=True):
-        for name, kind in export.FIELDS.items():
+        for name, kind in export.EXPORT_COLUMNS.items():
             nested = json.dumps(whole[name], ensure_ascii=False) if whole[name] is not None else None
             assert row[name] == (nested if kind is dict else whole[name])
             plain = "" if whole[name] is None else str(whole[name])
@@ -77,7 +80,7 @@ def test_the_three_forms_say_the_same(ran: Path, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_cell_that_a_spreadsheet_would_calculate_becomes_text(said: str, cell: str) -> None:
-    assert export._as_text(said) == cell
+    assert export._spreadsheet_text(said) == cell
 
 
 async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Path) -> None:
@@ -86,7 +89,7 @@ async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Pat
     place = Bench(tmp_path, model, settings, ClipStore(settings), duet.parent)
     await place.run([line(1, question="@SUM(1)", answers=[said])], max_iterations=1)
     for form in ("jsonl", "csv", "parquet"):
-        export.table(place.out, tmp_path / f"x.{form}")
+        export.export_table(place.out, tmp_path / f"x.{form}")
     kept = json.loads((tmp_path / "x.jsonl").read_text().splitlines()[0])
     assert (kept["answer"], kept["answers"]) == (said, [said])
     assert parquet.read_table(tmp_path / "x.parquet").to_pylist()[0]["answer"] == said
@@ -96,7 +99,7 @@ async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Pat
 
 
 def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_path: Path) -> None:
-    assert export.training(ran, tmp_path / "t.jsonl") == 1
+    assert export.export_training_set(ran, tmp_path / "t.jsonl") == 1
     example = json.loads((tmp_path / "t.jsonl").read_text())
     user, assistant = example["messages"]
     assert user["content"] == [
@@ -108,13 +111,13 @@ def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_
     assert said[-1] == "Answer: B. with"
     assert (example["id"], example["score"], example["right"], example["answers"]) == ("q1", 9, True, ["with"])
     assert (example["generator"], example["licence"]) == ("scripted:one", "unknown")
-    assert export.training(ran, tmp_path / "t.jsonl", 4) == 2
+    assert export.export_training_set(ran, tmp_path / "t.jsonl", 4) == 2
     second = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[1])
     assert (second["right"], second["licence"]) == (None, "MIT")
 
 
 def test_status_counts_by_arm(ran: Path) -> None:
-    found = export.status_of(ran)
+    found = export.run_status(ran)
     assert (found["questions"], found["answered"], found["failed"]) == (
         3,
         {"zero_shot": 2, "aurelia": 2},
@@ -134,11 +137,11 @@ def test_what_cannot_be_written_leaves_what_is_there(
         raise OSError(28, "No space left on device")
 
     with pytest.raises(InputError, match=r"x.dat has no known form: name it .jsonl, .csv or .parquet"):
-        export.table(ran, tmp_path / "x.dat")
+        export.export_table(ran, tmp_path / "x.dat")
     with pytest.raises(InputError, match="no run file 'none.run'"):
-        export.table(tmp_path / "none.run", kept)
+        export.export_table(tmp_path / "none.run", kept)
     monkeypatch.setattr("aurelia.bench.export.json.dumps", broken)
     with pytest.raises(InputError, match="kept.jsonl cannot be written: No space left on device"):
-        export.table(ran, kept)
+        export.export_table(ran, kept)
     assert kept.read_text() == "old"
     assert not list(tmp_path.glob("*.part"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from aurelia.bench.records import read_records, schema
+from aurelia.bench.records import read_records, record_schema
 from aurelia.cli.bench_import import import_app
 from aurelia_core.errors import InputError
 
@@ -68,13 +68,13 @@ def test_an_import_without_any_record_fails_and_writes_the_account_alone(folder:
     assert json.loads((folder / "report.json").read_text())["records"] == 0
     assert not (folder / "out").exists()
     (folder / "geo.csv").write_text(HEADER)
-    assert "geo.csv, nothing is written: it has no rows" in str(geo().exception)
+    assert "geo.csv gave no record, nothing is written: it has no rows" in str(geo().exception)
 
 
 def test_what_is_read_is_not_overwritten(folder: Path) -> None:
     before = (folder / "geo.csv").read_text()
     ended = bench("import", "geoiq", "geo.csv", "--media", "clips", "--out", "./clips/../geo.csv")
-    assert "is the file that is read" in str(ended.exception)
+    assert "is also an input file" in str(ended.exception)
     assert (folder / "geo.csv").read_text() == before
 
 
@@ -83,7 +83,7 @@ def test_a_sample_says_what_it_lacks(folder: Path) -> None:
     ended = bench("sample", "out/geo.jsonl", "--out", "few.jsonl", "--report", "few.json")
     assert ended.exit_code == 0, ended.stderr
     assert ended.stdout == "13 records of 4504 wanted; categories with too few: 16.\n"
-    assert "too few: Compositional: 968 wanted, 0 there" in ended.stderr.splitlines()
+    assert "too few: Compositional: 968 wanted, 0 found" in ended.stderr.splitlines()
     report = json.loads((folder / "few.json").read_text())
     assert {"category": "Currency", "wanted": 13, "had": 30, "got": 13} in report["strata"]
     assert (report["got"], report["composition"], report["seed"]) == (13, "paper", 0)
@@ -103,14 +103,14 @@ def test_samples_are_drawn_from_several_files_and_by_seed(folder: Path) -> None:
     assert a == b != c
     assert {line[:11] for line in a.splitlines()} == {'{"id": "geo', '{"id": "mor'}
     twice = bench("sample", "out/geo.jsonl", "out/geo.jsonl", "--out", "d")
-    assert "'geoiq:0' stands in two of the files" in str(twice.exception)
+    assert "'geoiq:0' is in two of the files" in str(twice.exception)
     none = bench("sample", "out/geo.jsonl", "--size", "1", "--out", "e")
     assert "No record was drawn" in str(none.exception)
     assert not (folder / "e").exists()
 
 
 def test_the_schema_is_printed_and_the_kinds_are_in_the_help() -> None:
-    assert json.loads(bench("schema").stdout) == schema()
+    assert json.loads(bench("schema").stdout) == record_schema()
     ended = bench("import", "music", "a.json", "--media", ".", "--out", "b")
     assert ended.exit_code == 2
     assert "daily-omni" in ended.stderr

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.importers.registry import KINDS
-from aurelia.bench.importers.run import Imported, Wanted, import_records
-from aurelia.bench.records import Record, schema
+from aurelia.bench.importers.registry import DATASET_KINDS
+from aurelia.bench.importers.run import ImportOptions, ImportResult, import_records
+from aurelia.bench.records import Record, record_schema
 
 DOCS = (Path(__file__).parents[2] / "docs" / "benchmark-records.md").read_text(encoding="utf-8")
 SECTIONS = {name: text for name, text in re.findall(r"^### `([a-z-]+)`\n(.*?)(?=^##)", DOCS, re.M | re.S)}
@@ -20,10 +20,10 @@ EXAMPLES = [
 ]
 
 
-def imported(folder: Path, kind: str, text: str, suffix: str = "csv") -> Imported:
+def imported(folder: Path, kind: str, text: str, suffix: str = "csv") -> ImportResult:
     path = folder / f"annotations.{suffix}"
     path.write_text(text, encoding="utf-8")
-    return import_records(path, Wanted(kind, folder))
+    return import_records(path, ImportOptions(kind, folder))
 
 
 def one(folder: Path, kind: str, **row: Any) -> Record:
@@ -39,11 +39,11 @@ def test_the_examples_of_the_docs_are_imported_whole(tmp_path: Path, kind: str, 
 
 
 def test_the_docs_are_in_step() -> None:
-    assert SECTIONS.keys() == KINDS.keys() == {name for name, _, _ in EXAMPLES}
+    assert SECTIONS.keys() == DATASET_KINDS.keys() == {name for name, _, _ in EXAMPLES}
     blocks = re.findall(r"^```json\n(.*?)^```", DOCS, re.M | re.S)
-    assert json.loads(blocks[-1]) == schema()
+    assert json.loads(blocks[-1]) == record_schema()
     assert Record.model_validate_json(blocks[0])
-    for name, kind in KINDS.items():
+    for name, kind in DATASET_KINDS.items():
         if kind.row:
             line = f"| `{name}` | {kind.dataset} | `{kind.column}` | {kind.category or '—'} | {kind.licence} |"
             assert line in DOCS, line

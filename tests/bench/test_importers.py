@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.importers.run import Imported, Wanted, import_records
+from aurelia.bench.importers.run import ImportOptions, ImportResult, import_records
 from aurelia.bench.records import read_records, write_records
 from aurelia_core.errors import InputError
 
@@ -49,13 +49,13 @@ DAILY: dict[str, Any] = {
 }
 
 
-def imported(folder: Path, kind: str, rows: Any, suffix: str = ".json", **more: Any) -> Imported:
+def imported(folder: Path, kind: str, rows: Any, suffix: str = ".json", **more: Any) -> ImportResult:
     path = folder / f"annotations{suffix}"
     path.write_text(rows if isinstance(rows, str) else json.dumps(rows), encoding="utf-8")
-    return import_records(path, Wanted(kind, folder, **more))
+    return import_records(path, ImportOptions(kind, folder, **more))
 
 
-def said(found: Imported) -> list[tuple[int, str]]:
+def said(found: ImportResult) -> list[tuple[int, str]]:
     return [(entry.row, entry.said) for entry in found.report.malformed]
 
 
@@ -222,14 +222,14 @@ def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
 def test_records_of_ones_own_are_checked_and_brought_up_to_date(tmp_path: Path) -> None:
     made = imported(tmp_path, "music-avqa", [MUSIC, {**MUSIC, "anser": "yes"}])
     (tmp_path / "00000012.mp4").write_bytes(b"x")
-    first, second = [record.line() for record in made.records]
+    first, second = [record.to_json_line() for record in made.records]
     bad = first.replace('"column": "music-avqa"', '"column": "music"')
     out = first.replace("00000012.mp4", "../12.mp4")
     again = second.replace('"yes"', '"maybe"')
     lone = first.replace("}", ', "split": "\\ud800"}', 1)
     found = imported(tmp_path, "jsonl", "\n".join([first, "{", "", second, bad, first, out, again, lone]), ".jsonl")
-    assert [record.line() for record in found.records] == [
-        record.model_copy(update={"missing": []}).line() for record in made.records
+    assert [record.to_json_line() for record in found.records] == [
+        record.model_copy(update={"missing": []}).to_json_line() for record in made.records
     ]
     assert [(entry.row, entry.line) for entry in found.report.malformed] == [(1, 2), (3, 5), (5, 7), (6, 8), (7, 9)]
     assert "surrogates not allowed" in said(found)[-1][1]
@@ -256,13 +256,13 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, kind: str, text: 
 
 def test_a_wrong_folder_pattern_or_encoding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no media folder 'clips'"):
-        import_records(tmp_path / "a.json", Wanted("music-avqa", tmp_path / "clips"))
+        import_records(tmp_path / "a.json", ImportOptions("music-avqa", tmp_path / "clips"))
     with pytest.raises(InputError, match="no annotation file"):
-        import_records(tmp_path / "a.json", Wanted("music-avqa", tmp_path))
+        import_records(tmp_path / "a.json", ImportOptions("music-avqa", tmp_path))
     with pytest.raises(InputError, match="names no field"):
         imported(tmp_path, "music-avqa", [MUSIC], pattern="clip.mp4")
     with pytest.raises(InputError, match="name their own media"):
         imported(tmp_path, "jsonl", "{}", ".jsonl", pattern="{video_id}.mp4")
     (tmp_path / "latin.csv").write_bytes("video,question\ncafé.mp4,x\n".encode("latin-1"))
     with pytest.raises(InputError, match="not UTF-8"):
-        import_records(tmp_path / "latin.csv", Wanted("geoiq", tmp_path))
+        import_records(tmp_path / "latin.csv", ImportOptions("geoiq", tmp_path))

@@ -38,7 +38,7 @@ def test_no_open_reply_is_marked_wrongly_and_few_are_left_undecided() -> None:
 )
 def test_each_rule_says_its_name(reply: str, answers: list[str], correct: bool | None, how: str) -> None:
     found = match_open_answer(reply, answers)
-    assert (found.correct, found.how) == (correct, how)
+    assert (found.correct, found.rule) == (correct, how)
 
 
 def test_synonyms_of_the_record_count() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.question_history import told
+from aurelia.bench.question_history import read_question_history
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -36,7 +36,7 @@ def place(tmp_path: Path, duet: Path) -> Bench:
 
 async def test_a_question_of_a_run_reads_like_a_thread(place: Bench) -> None:
     await place.run([line(1, choices=["with", "without"])])
-    tree = told(place.out, "q1")
+    tree = read_question_history(place.out, "q1")
     assert [(node["node"], node["attempt"], node["score"]) for node in tree["nodes"]] == [
         ("reasoning_generator", 1, None),
         ("summarizer", 1, None),
@@ -65,13 +65,13 @@ async def test_a_question_of_a_run_reads_like_a_thread(place: Bench) -> None:
 
 async def test_what_failed_or_is_not_there_is_said(place: Bench) -> None:
     await place.run([line(1), line(2)])
-    failed = told(place.out, "q2")
+    failed = read_question_history(place.out, "q2")
     assert "out of order" in failed["stands"]
     assert {node["state"] for node in failed["nodes"]} == {"failed"}
     with pytest.raises(InputError, match="no record 'q11'; did you mean 'q1'"):
-        told(place.out, "q11")
+        read_question_history(place.out, "q11")
     with pytest.raises(InputError, match="no run file 'nowhere.run'"):
-        told(place.out.with_name("nowhere.run"), "q1")
+        read_question_history(place.out.with_name("nowhere.run"), "q1")
 
 
 async def test_a_benchmark_waits_for_nobody(place: Bench) -> None:

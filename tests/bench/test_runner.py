@@ -87,12 +87,12 @@ async def test_questions_about_a_clip_stand_together_and_it_is_read_once(bench: 
     names = ["duet.mp4", "other.mp4", "duet.mp4", "other.mp4"]
     events: list[dict[str, Any]] = []
     await place.run([line(n, video=name) for n, name in enumerate(names)], Plan(concurrency=8), events=events)
-    assert place.store.decodes == 2
+    assert place.store.decode_count == 2
     asked = [fields["clip"]["id"] for role, fields, _ in place.model.heard if role == "generator"]
     assert len(set(asked)) == 2
     await place.run([line(n, video=name) for n, name in enumerate(names)], ONE, rollout=1, events=events)
     assert [event["record"] for event in events if event["event"] == "outcome"][8::2] == ["q0", "q2", "q1", "q3"]
-    assert place.store.decodes == 2
+    assert place.store.decode_count == 2
 
 
 async def test_zero_shot_alone_asks_no_agent_and_needs_none_of_their_models(bench: Any) -> None:
@@ -183,7 +183,7 @@ async def test_stopped_it_keeps_the_calls_under_way_and_goes_on_from_there(bench
     assert end["stopped_by"] == "interrupted"
     assert end["left"] + end["done"] == 10 and end["left"] >= 9
     with RunFile.open(place.out) as run:
-        assert run.bill()["calls"] == sum(place.model.said.values())
+        assert run.usage()["calls"] == sum(place.model.said.values())
     assert {outcome.state for outcome in place.outcomes()} <= {"answered"}
     end = await place.run(lines)
     assert end["arms"]["aurelia"]["answered"] == 5
@@ -205,7 +205,7 @@ async def test_other_settings_are_refused_by_name(
 ) -> None:
     place = bench(player())
     await place.run([line(1)])
-    with pytest.raises(InputError, match=f"x.run was begun with other settings .{said}.: go on with those"):
+    with pytest.raises(InputError, match=f"x.run was made with other settings .{said}.: use those"):
         await place.run([line(1, **changed)], plan, **context)
 
 
@@ -230,8 +230,8 @@ async def test_the_limit_may_grow_and_rollouts_stand_side_by_side(bench: Any) ->
 def elsewhere(tmp_path: Path) -> Iterator[None]:
     """Another process holds the run."""
     script = (
-        "import sys; from pathlib import Path; from aurelia.bench.claim import claimed\n"
-        "with claimed(Path(sys.argv[1])): print('mine', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from aurelia.bench.run_file import lock_run_file\n"
+        "with lock_run_file(Path(sys.argv[1])): print('mine', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "x.run")]
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

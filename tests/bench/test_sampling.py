@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurelia.bench.records import COLUMNS, Column, Record
-from aurelia.bench.sampling import Sampled, Stratum, largest_remainder, paper_composition, sample
+from aurelia.bench.sampling import SampleResult, Stratum, draw_sample, largest_remainder, paper_composition
 from aurelia_core.errors import InputError
 
 
@@ -26,7 +26,7 @@ def records(counts: Mapping[tuple[Column, str], int]) -> list[Record]:
     ]
 
 
-def ids(sampled: Sampled) -> list[str]:
+def ids(sampled: SampleResult) -> list[str]:
     return [one.id for one in sampled.records]
 
 
@@ -43,7 +43,7 @@ def test_the_papers_composition_is_as_printed() -> None:
 
 
 def test_a_full_sample_is_the_papers() -> None:
-    sampled = sample(FULL, None, 0, "paper")
+    sampled = draw_sample(FULL, None, 0, "paper")
     assert len(sampled.records) == len(set(ids(sampled))) == 4504
     assert Counter(one.category for one in sampled.records) == {
         category.name: category.questions for category in paper_composition()
@@ -55,25 +55,25 @@ def test_a_full_sample_is_the_papers() -> None:
 
 
 def test_the_draw_depends_on_the_seed_and_the_ids_alone() -> None:
-    first = sample(FULL, 500, 7, "paper")
-    back = sample(list(reversed(FULL)), 500, 7, "paper")
-    assert ids(first) == ids(sample(FULL, 500, 7, "paper")) == list(reversed(ids(back)))
-    assert len(set(ids(first)) & set(ids(sample(FULL, 500, 8, "paper")))) < 250
+    first = draw_sample(FULL, 500, 7, "paper")
+    back = draw_sample(list(reversed(FULL)), 500, 7, "paper")
+    assert ids(first) == ids(draw_sample(FULL, 500, 7, "paper")) == list(reversed(ids(back)))
+    assert len(set(ids(first)) & set(ids(draw_sample(FULL, 500, 8, "paper")))) < 250
     places = {one.id: place for place, one in enumerate(FULL)}
     assert [places[name] for name in ids(first)] == sorted(places[name] for name in ids(first))
 
 
 def test_a_larger_sample_keeps_a_smaller_one() -> None:
     one = records({("avsd", "Dynamic Scene"): 300})
-    assert set(ids(sample(one, 40, 1, "proportional"))) < set(ids(sample(one, 90, 1, "proportional")))
-    smaller, larger = (sample(FULL, size, 1, "paper") for size in (500, 1000))
+    assert set(ids(draw_sample(one, 40, 1, "proportional"))) < set(ids(draw_sample(one, 90, 1, "proportional")))
+    smaller, larger = (draw_sample(FULL, size, 1, "paper") for size in (500, 1000))
     assert set(ids(smaller)) < set(ids(larger))
 
 
 def test_too_few_is_said_and_nothing_is_taken_in_its_place() -> None:
     few = records({("music-avqa", "musical performances "): 2000, ("avsd", "Dynamic Scene"): 10})
     stray = records({("avsd", "Compositional"): 4, ("other", "Dynamic Scene"): 3, ("av-geoiq", ""): 2})
-    sampled = sample([*few, *stray], None, 0, "paper")
+    sampled = draw_sample([*few, *stray], None, 0, "paper")
     strata = {stratum.category: stratum for stratum in sampled.strata}
     assert strata["Musical Performances"] == Stratum("Musical Performances", 1014, 2000, 1014)
     assert strata["Dynamic Scene"] == Stratum("Dynamic Scene", 931, 10, 10)
@@ -83,23 +83,23 @@ def test_too_few_is_said_and_nothing_is_taken_in_its_place() -> None:
 
 def test_even_and_proportional_compositions() -> None:
     mixed = records({("avsd", "a"): 60, ("music-avqa", "b"): 30, ("av-meme", ""): 5})
-    even = sample(mixed, 30, 0, "even")
+    even = draw_sample(mixed, 30, 0, "even")
     assert [(one.category, one.wanted, one.got) for one in even.strata] == [
         ("a", 10, 10),
         ("av-meme", 10, 5),
         ("b", 10, 10),
     ]
-    same = sample(mixed, 19, 0, "proportional")
+    same = draw_sample(mixed, 19, 0, "proportional")
     assert [(one.category, one.wanted, one.got) for one in same.strata] == [
         ("a", 12, 12),
         ("av-meme", 1, 1),
         ("b", 6, 6),
     ]
-    assert len(sample(mixed, None, 0, "proportional").records) == 95
+    assert len(draw_sample(mixed, None, 0, "proportional").records) == 95
     with pytest.raises(InputError, match="--size is needed"):
-        sample(mixed, None, 0, "even")
+        draw_sample(mixed, None, 0, "even")
     with pytest.raises(InputError, match="one record or more"):
-        sample(mixed, 0, 0, "even")
+        draw_sample(mixed, 0, 0, "even")
 
 
 @settings(deadline=None)

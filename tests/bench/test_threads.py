@@ -15,8 +15,8 @@ import pytest
 
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia.bench.threads import name_of, tag_of, told_there
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia.bench.threads import question_thread_name, read_question_thread, run_tag
 from aurelia.run.checkpointers import open_checkpointer
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.media import ClipStore
@@ -41,15 +41,19 @@ class Kept(Bench):
         file, chosen = write_lines(self.folder / "bench.jsonl", lines), model or self.model
         providers = {"scripted": lambda name, store: chosen}
         servers = more.pop("servers", ())
-        house = House(
+        resources = RunResources(
             self.settings, None, providers, self.store, no_wait, servers=servers, checkpoint=where or self.where
         )
         context = make_context(dict.fromkeys(ROLES, "scripted:one"))
-        return await run_bench(file, self.out, context, more.pop("plan", Plan()), house, **more)
+        return await run_bench(file, self.out, context, more.pop("plan", Plan()), resources, **more)
 
     def threads(self, *records: str) -> list[str]:
         with RunFile.open(self.out) as run:
-            return [name_of(tag_of(run), record, arm, 0) for record in records for arm in ("aurelia", "zero_shot")]  # type: ignore[arg-type]
+            return [
+                question_thread_name(run_tag(run), record, arm, 0)
+                for record in records
+                for arm in ("aurelia", "zero_shot")
+            ]  # type: ignore[arg-type]
 
     async def began(self, name: str) -> int:
         """How often a question was put into the thread."""
@@ -71,7 +75,7 @@ async def test_every_question_is_a_thread_that_reads_node_by_node(place: Kept) -
     model = player(generator=[reasoning("first"), reasoning("second")], evaluator=[verdict(4), verdict(9)])
     end = await place.keep([line(1)], model=model)
     assert (end["left"], end["arms"]["aurelia"]["answered"]) == (0, 1)
-    tree = await told_there(place.out, "q1", place.where)
+    tree = await read_question_thread(place.out, "q1", place.where)
     assert tree is not None
     loop = ["reasoning_generator", "summarizer", "evaluator"]
     assert [node["node"] for node in tree["nodes"]] == ["prepare", *loop, "feedback", *loop, "target_model"]
@@ -82,9 +86,9 @@ async def test_every_question_is_a_thread_that_reads_node_by_node(place: Kept) -
         place.threads("q1")[0],
     )
     assert [node["seconds"] is not None for node in tree["nodes"]] == [True] * 9
-    assert await told_there(place.out, "q2", place.where) is None
+    assert await read_question_thread(place.out, "q2", place.where) is None
     place.out.rename(place.folder / "moved.run")
-    assert (await told_there(place.folder / "moved.run", "q1", place.where) or {})["answer"] == "with"
+    assert (await read_question_thread(place.folder / "moved.run", "q1", place.where) or {})["answer"] == "with"
 
 
 async def test_a_question_that_was_stopped_goes_on_in_its_middle(place: Kept) -> None:
@@ -94,7 +98,7 @@ async def test_a_question_that_was_stopped_goes_on_in_its_middle(place: Kept) ->
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    before = await told_there(place.out, "q1", place.where)
+    before = await read_question_thread(place.out, "q1", place.where)
     assert before and (before["stands"], before["attempts"]) == ("stopped before evaluator", 2)
     second = scripted(evaluator=[verdict(9)])
     await place.keep([line(1)], model=second, plan=Plan(arms=("aurelia",)))
@@ -122,12 +126,12 @@ async def test_a_new_run_of_the_same_questions_has_threads_of_its_own(place: Kep
 
 
 def test_the_name_of_a_thread_can_be_used_however_long_the_questions_id_is() -> None:
-    names = {name_of("bench-0123456789ab", "q" * 199 + end, "aurelia", 0) for end in "ab"}
+    names = {question_thread_name("bench-0123456789ab", "q" * 199 + end, "aurelia", 0) for end in "ab"}
     assert len(names) == 2 and all(len(name) <= 200 for name in names)
 
 
 @pytest.mark.parametrize(
-    ("where", "said"), [("mysql://user:secret@host/x", "postgresql:// URL"), ("{folder}", "cannot be kept in")]
+    ("where", "said"), [("mysql://user:secret@host/x", "postgresql:// URL"), ("{folder}", "cannot be stored in")]
 )
 async def test_a_place_that_keeps_nothing_ends_the_run_before_it_begins(place: Kept, where: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
@@ -147,7 +151,7 @@ async def test_a_file_of_threads_that_breaks_ends_the_run_and_fails_no_question(
                 database.execute("DROP TABLE IF EXISTS writes")
 
     with pytest.raises(AureliaError, match=r"The threads file 'threads\.sqlite' cannot be used"):
-        await place.keep([line(number) for number in range(4)], plan=Plan(concurrency=1), tell=spoil)
+        await place.keep([line(number) for number in range(4)], plan=Plan(concurrency=1), on_event=spoil)
     outcomes = place.outcomes()
     assert 0 < len(outcomes) < 8 and {outcome.state for outcome in outcomes} == {"answered"}
 

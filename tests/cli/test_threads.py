@@ -104,9 +104,14 @@ def test_a_person_edits_and_the_answer_stays_alone_on_stdout(home: Path, asked: 
     assert result["best"]["steps"][0]["step"].startswith("Seek")
     assert (result["score"], result["best_iteration"]) == (None, None)
     assert "edited the reasoning of attempt 1" in result["warnings"][0]
-    for said in ("'what?' is no answer", "is not JSON", "the reasoning is edited", "a person's, without a score"):
+    for said in (
+        "'what?' is not an answer",
+        "is not JSON",
+        "the reasoning is edited",
+        "edited by a person, without a score",
+    ):
         assert said in ended.seen
-    assert "stopped, it goes on with --thread review-" in ended.seen
+    assert "resume it with --thread review-" in ended.seen
 
 
 def test_a_person_asks_for_another_attempt_and_a_trace_tells_of_it(home: Path, asked: Any) -> None:
@@ -114,7 +119,7 @@ def test_a_person_asks_for_another_attempt_and_a_trace_tells_of_it(home: Path, a
     typed += [(WHERE, "1.2-1.8"), (PROMPT, "")]
     ended = at_terminal(home, *asked("--review", "--thread", "mine"), typed=typed)
     assert (ended.status, ended.out) == (0, "2\n"), ended.seen
-    assert "'1-x' is no stretch of the clip" in ended.seen
+    assert "'1-x' is not a part of the clip" in ended.seen
     assert "another attempt: The end." in ended.seen
     told = json.loads(run(home, "trace", "mine", "--json").stdout)
     assert [(node["node"], node["attempt"]) for node in told["nodes"]] == [
@@ -141,7 +146,7 @@ def test_a_run_that_waits_says_so_and_goes_on_without_a_review(home: Path, asked
     assert "waiting for a review, after 1 attempt" in run(home, "trace", "left").stdout
     ended = run(home, *asked("--thread", "left"))
     assert (ended.returncode, ended.stdout) == (0, "2\n"), ended.stderr
-    assert "left goes on after 1 attempt: review" in ended.stderr
+    assert "left is resumed after 1 attempt: review" in ended.stderr
     assert "Attempt 1" not in ended.stderr
 
 

@@ -1,4 +1,4 @@
-"""`make pictures`: the pictures in docs/pictures, each from a real run, and the table of Studio's form.
+"""`make pictures`: the pictures in docs/pictures, each from a real run, and the table of settings.
 
 The graph is drawn by `aurelia graph --png`; the two terminals hold what the commands printed, colours and all; the
 report is a page built from an offline benchmark of rendered scenes, opened in a headless chromium. Nothing is drawn by
@@ -51,7 +51,7 @@ def main(pictures: Path, work: Path) -> None:
     _aurelia(work, "graph", "--png", str(pictures.resolve() / "graph.png"))
     terminals(pictures, work)
     report(pictures / "report.png", work)
-    studio_form.renew(ROOT / "docs" / "studio.md")
+    studio_form.renew(ROOT / "docs" / "settings.md")
 
 
 def terminals(pictures: Path, work: Path) -> None:

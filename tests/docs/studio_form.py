@@ -1,4 +1,4 @@
-"""The table in docs/studio.md: every setting as the server publishes it for Studio's form. It starts no server."""
+"""The table in docs/settings.md: every setting as the server publishes it for Studio's form. It starts no server."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What can be checked of the deployment without a container engine, and that docs/studio.md is in step."""
+"""What can be checked of the deployment without a container engine, and that docs/settings.md is in step."""
 
 import json
 import re
@@ -91,7 +91,7 @@ def test_what_git_leaves_out_the_image_leaves_out() -> None:
 
 
 def test_studios_settings_are_in_step() -> None:
-    page = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert studio_form.renewed(page) == page, "make pictures renews the table"
     for name, field in Context.model_fields.items():
         assert f"| {field.title} | `{name}` |" in page

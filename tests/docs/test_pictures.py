@@ -1,4 +1,4 @@
-"""The pictures of the README are there, small, described, load nothing, and show what the commands print."""
+"""The pictures of README and docs are there, small, described, load nothing, and show what the commands print."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.browser import lacking
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "pictures"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 
 
 def labels(svg: str) -> list[str]:
@@ -22,11 +22,15 @@ def labels(svg: str) -> list[str]:
     return sorted(re.sub("[├└]─ ", "", word)[:40] for word in words if re.match(marked, word))
 
 
-def test_every_picture_stands_in_the_readme_with_words_in_its_place() -> None:
-    marked = re.findall(r"!\[([^\]]+)\]\((docs/pictures/[\w.]+)\)", README)
-    drawn = re.findall(r'<img src="(docs/pictures/[\w.]+)"[^>]* alt="([^"]+)">', README)
-    shown = {path: words for words, path in marked} | dict(drawn)
-    assert {ROOT / path for path in shown} == set(FOLDER.iterdir())
+def test_every_picture_stands_on_a_page_with_words_in_its_place() -> None:
+    shown: dict[Path, str] = {}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        marked = re.findall(r"!\[([^\]]+)\]\(([\w./-]+)\)", text)
+        drawn = re.findall(r'<img src="([\w./-]+)"[^>]* alt="([^"]+)">', text)
+        pictures_of_page = {path: words for words, path in marked} | dict(drawn)
+        shown |= {page.parent / path: words for path, words in pictures_of_page.items()}
+    assert set(shown) == set(FOLDER.iterdir())
     assert all(len(words) > 60 for words in shown.values())
 
 

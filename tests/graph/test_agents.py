@@ -17,7 +17,7 @@ import prompts
 from aurelia.run.ask import answer_question as ask
 from aurelia.run.history import read_thread
 from aurelia_core.errors import InputError
-from graph.build import AGENTS, ROLES, build_graph
+from graph.build import AGENT_ROLES, AGENTS, build_graph
 from state.context import ROLES as CONTEXT_ROLES
 from state.context import make_context
 from tests.support.scripted import scripted, verdict
@@ -31,9 +31,9 @@ NO_MODEL = {"prepare", "review"}
 def test_every_node_of_the_graph_is_listed_and_every_role_has_a_prompt_and_a_setting() -> None:
     nodes = set(build_graph().get_graph().nodes) - {"__start__", "__end__"}
     assert nodes == {agent.node for agent in AGENTS} | {"review"}
-    assert set(CONTEXT_ROLES) <= set(ROLES)
-    assert {role for role in ROLES if role not in prompts.PROMPT_NAMES} == set()
-    assert len(ROLES) == len(set(ROLES))
+    assert set(CONTEXT_ROLES) <= set(AGENT_ROLES)
+    assert {role for role in AGENT_ROLES if role not in prompts.PROMPT_NAMES} == set()
+    assert len(AGENT_ROLES) == len(set(AGENT_ROLES))
 
 
 async def test_every_agent_has_words_in_the_history_and_a_place_on_the_bill(stage: Callable[..., Stage]) -> None:
@@ -48,10 +48,10 @@ async def test_every_agent_has_words_in_the_history_and_a_place_on_the_bill(stag
     assert asked <= said, f"the history has no words of {asked - said}"
     numbered = {node["node"] for node in history["nodes"] if node["attempt"]}
     assert numbered == {agent.node for agent in AGENTS if agent.in_attempt}
-    with sqlite3.connect(at.desk.settings.ledger) as connection:
+    with sqlite3.connect(at.desk.settings.ledger_file) as connection:
         billed = {role for (role,) in connection.execute("SELECT role FROM calls")}
     connection.close()
-    assert billed == set(ROLES)
+    assert billed == set(AGENT_ROLES)
 
 
 async def test_an_agent_that_the_graph_does_not_have_is_refused_by_name(stage: Callable[..., Stage]) -> None:
@@ -103,7 +103,7 @@ from tests.support.scripted import scripted, verdict
 
 home = Path(sys.argv[1])
 model = scripted(evaluator=[verdict(3), verdict(9)], critic=["The first step is in doubt."])
-client = ModelClient(Settings(home=home, any_file=True), providers={"scripted": lambda name, store: model})
+client = ModelClient(Settings(home=home, allow_any_file=True), providers={"scripted": lambda name, store: model})
 graph = build_graph(client=client, checkpointer=InMemorySaver())
 question = {"video": str(film(home / "clip.mp4", seconds=1.0)), "question": "What is heard?"}
 context = make_context({**dict.fromkeys(ROLES, "scripted:one"), "agents": {"critic": "scripted:two"}})

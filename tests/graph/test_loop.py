@@ -126,7 +126,7 @@ async def test_a_target_that_fails_is_an_error_and_what_was_paid_stays_paid(stag
     with pytest.raises(ModelError, match=r"scripted:one did not answer .*gone"):
         await first.ask(compare=False)
     mended = scripted()
-    result = await stage(mended, ledger=first.desk.settings.ledger).ask(compare=False)
+    result = await stage(mended, ledger=first.desk.settings.ledger_file).ask(compare=False)
     assert result["answer"] == "with"
     assert dict(mended.said) == {"target": 1}
     assert result["usage"]["calls"] == 1

@@ -9,8 +9,8 @@ import pytest
 
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
-from aurelia.bench.threads import told_there
+from aurelia.bench.runner import RunResources, run_bench
+from aurelia.bench.threads import read_question_thread
 from aurelia.run.ask import answer_question
 from aurelia.run.checkpointers import open_checkpointer
 from aurelia.run.history import read_thread
@@ -86,17 +86,17 @@ async def test_a_database_that_goes_away_is_said_in_a_line(stage: Any, database:
             await answer_question(question, make_context(ROLES), client=at.desk, thread="two", checkpointer=saver)
 
 
-async def benched(folder: Path, clip: Path, model: Any, where: str, tell: Any = lambda event: None) -> list[Any]:
+async def benched(folder: Path, clip: Path, model: Any, where: str, on_event: Any = lambda event: None) -> list[Any]:
     """A benchmark of three questions, kept there; how each ended."""
     (folder / "media").mkdir(exist_ok=True)
     shutil.copy(clip, folder / "media" / "duet.mp4")
     file = write_lines(folder / "bench.jsonl", [line(number) for number in range(3)])
     settings = Settings(home=folder / "home", media_roots=(folder / "media",))
     providers = {"scripted": lambda name, store: model}
-    house = House(settings, None, providers, ClipStore(settings), no_wait, checkpoint=where)
+    house = RunResources(settings, None, providers, ClipStore(settings), no_wait, checkpoint=where)
     out = folder / "x.run"
     try:
-        await run_bench(file, out, make_context(ROLES), Plan(concurrency=2), house, tell=tell)
+        await run_bench(file, out, make_context(ROLES), Plan(concurrency=2), house, on_event=on_event)
     finally:
         with RunFile.open(out) as run:
             outcomes = list(run.outcomes())
@@ -114,7 +114,7 @@ async def test_a_benchmarks_questions_go_on_in_postgres_from_the_node_that_faile
         ("answered", "with")
     ] * 3
     assert dict(mended.said) == {"target": 6}
-    tree = await told_there(tmp_path / "x.run", "q1", database)
+    tree = await read_question_thread(tmp_path / "x.run", "q1", database)
     assert tree and (tree["stands"], tree["answer"], tree["elsewhere"]) == ("done", "with", 0)
     assert [node["node"] for node in tree["nodes"]].count("prepare") == 1
 

@@ -9,7 +9,7 @@ from langgraph.types import Command
 
 from aurelia.run.history import read_thread
 from aurelia_core.errors import InputError
-from nodes.review import MORE_ATTEMPTS, check_review_answer
+from nodes.review import MAX_EXTRA_ATTEMPTS, check_review_answer
 from state.context import make_context
 from tests.support.scripted import reasoning, scripted, verdict
 
@@ -115,7 +115,7 @@ async def test_sent_back_is_one_more_attempt_from_the_best_guided_by_the_person(
 async def test_another_attempt_can_be_had_so_often_and_then_it_is_said_why_not(stage: Any) -> None:
     run = Run(stage(scripted(evaluator=[verdict(2)])), max_iterations=1, compare=False)
     pause = paused(await run.start())
-    for _ in range(MORE_ATTEMPTS):
+    for _ in range(MAX_EXTRA_ATTEMPTS):
         assert pause["why_no_more"] is None
         pause = paused(await run.answer(action="again", feedback="Once more."))
     assert "4 attempts have been made" in pause["why_no_more"]

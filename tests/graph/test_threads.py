@@ -110,7 +110,7 @@ async def test_a_threads_name_can_be_read(stage: Any, name: str) -> None:
 
 async def test_a_thread_without_a_checkpointer_is_refused(stage: Any) -> None:
     at = stage(scripted())
-    with pytest.raises(InputError, match="Thread 'one' cannot be kept"):
+    with pytest.raises(InputError, match="Thread 'one' cannot be stored"):
         await answer_question(question(at), make_context(ROLES), client=at.desk, thread="one")
     with pytest.raises(InputError, match="a stored thread"):
         await at.ask(review="reasoning")
@@ -201,7 +201,7 @@ async def test_an_object_planted_in_a_threads_file_is_not_made(stage: Any, tmp_p
     ("where", "said"),
     [
         ("mysql://user:secret@host/x", "a SQLite file or at a postgresql:// URL"),
-        ("{folder}", "cannot be kept in"),
+        ("{folder}", "cannot be stored in"),
         ("{file}", "file is not a database"),
     ],
 )

@@ -42,7 +42,7 @@ def traced(stage: Callable[[ScriptedChat], Stage], monkeypatch: pytest.MonkeyPat
             at = stage(model)
             desk = at.desk
             if sheet:
-                settings = replace(desk.settings, trace_sheet=True)
+                settings = replace(desk.settings, trace_contact_sheet=True)
                 desk = ModelClient(
                     settings, providers={"scripted": lambda *_: model}, store=desk.store, ledger=desk.ledger
                 )
@@ -139,14 +139,14 @@ def test_the_doctor_says_whether_runs_are_traced(
     monkeypatch.setenv("LANGSMITH_TRACING", tracing)
     monkeypatch.setenv("LANGSMITH_PROJECT", "mine")
     get_env_var.cache_clear()
-    found = examine_machine(replace(settings, trace_sheet=sheet))
+    found = examine_machine(replace(settings, trace_contact_sheet=sheet))
     get_env_var.cache_clear()
     assert found["traces"].startswith(said) and f"Traces: {said}" in render_findings(found)
 
 
 @pytest.mark.parametrize(("said", "on"), [("", False), ("true", True), ("0", False), ("On", True)])
 def test_the_operator_says_it_in_the_environment(said: str, on: bool) -> None:
-    assert Settings.from_environment(local=True, environment={"AURELIA_TRACE_SHEET": said}).trace_sheet is on
+    assert Settings.from_environment(local=True, environment={"AURELIA_TRACE_SHEET": said}).trace_contact_sheet is on
     with pytest.raises(InputError, match="AURELIA_TRACE_SHEET is 'perhaps': write true or false"):
         Settings.from_environment(local=True, environment={"AURELIA_TRACE_SHEET": "perhaps"})
 

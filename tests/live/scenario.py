@@ -46,7 +46,7 @@ class Live:
     """Asks the question, each time as a new process would."""
 
     def __init__(self, clip: Path, home: Path, bills: list[Bill]) -> None:
-        self.settings = Settings(home=home, any_file=True)
+        self.settings = Settings(home=home, allow_any_file=True)
         self.clip, self.bills, self.desks = clip, bills, list[ModelClient]()
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Live:
 
     def replies(self) -> list[tuple[str, dict[str, Any]]]:
         """Role and reply of every call that was paid for."""
-        with closing(sqlite3.connect(self.settings.ledger)) as ledger:
+        with closing(sqlite3.connect(self.settings.ledger_file)) as ledger:
             rows = ledger.execute("SELECT role, reply FROM calls ORDER BY created").fetchall()
         return [(role, json.loads(reply)) for role, reply in rows]
 
@@ -113,4 +113,4 @@ def check_wrong_key(live: Live, monkeypatch: pytest.MonkeyPatch, variable: str, 
     said = str(told.value)
     assert variable in said and "\n" not in said
     assert wrong not in said and wrong[:12] not in said and real not in said
-    assert not live.settings.ledger.exists() or live.replies() == []
+    assert not live.settings.ledger_file.exists() or live.replies() == []

@@ -6,10 +6,10 @@ import pytest
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
-from aurelia_offline.critic.evaluate import evaluate_caption
 from aurelia_offline.critic.matching import Fact
 from aurelia_offline.critic.score import Omission, caption_strength
 from aurelia_offline.world.scene import parse_scene, write_scene
+from tests.support.offline_roles import evaluate_caption
 
 SCENE: dict[str, Any] = {
     "seconds": 5.0,
@@ -29,7 +29,7 @@ TRUE = (
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return ClipStore(Settings(home=tmp_path_factory.mktemp("critic"), any_file=True))
+    return ClipStore(Settings(home=tmp_path_factory.mktemp("critic"), allow_any_file=True))
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +159,9 @@ def test_of_several_tracks_the_one_that_fits_the_motion_is_borne_out(
 
 def test_evidence_is_gathered_once_a_clip(clip: MediaRef, store: ClipStore) -> None:
     evaluate_caption(request(clip, TRUE), store)
-    before = store.decodes
+    before = store.decode_count
     evaluate_caption(request(clip, "Nothing moves."), store)
-    assert store.decodes == before
+    assert store.decode_count == before
 
 
 def test_the_map_falls_with_contradiction_and_omission_and_rises_with_support() -> None:

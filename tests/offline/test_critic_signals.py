@@ -78,8 +78,8 @@ def test_what_never_stops_is_an_ambience_below_the_sound_that_stands_out() -> No
     time = np.arange(RATE // 2) / RATE
     samples[2 * RATE : 2 * RATE + RATE // 2] += 0.2 * np.sin(2 * np.pi * 500 * time)
     ambient, *others = listen_to_track(samples.astype(np.float32), RATE).sounds
-    assert ambient.ambient and ambient.sure < 0.5
-    (tone,) = [heard for heard in others if heard.sure > 0.5]
+    assert ambient.ambient and ambient.confidence < 0.5
+    (tone,) = [heard for heard in others if heard.confidence > 0.5]
     assert (tone.voice, tone.pitch) == ("tone", pytest.approx(500, rel=0.02))
     assert tone.start == pytest.approx(2.0, abs=0.05)
 

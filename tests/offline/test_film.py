@@ -9,7 +9,7 @@ from aurelia_core.signals.observation import DetectedSound
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_offline.agents import inventory
 from aurelia_offline.critic.caption_parser import parse_caption
-from aurelia_offline.critic.evaluate import evaluate_caption
+from tests.support.offline_roles import evaluate_caption
 from tests.support.rendered_clips import ORANGE, Film, shot
 
 FILMS = {
@@ -27,7 +27,7 @@ WINDOWS = ([], [{"start": 0.5, "end": 2.5}], [{"start": 2.4, "end": 4.9}])
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return ClipStore(Settings(home=tmp_path_factory.mktemp("films"), any_file=True))
+    return ClipStore(Settings(home=tmp_path_factory.mktemp("films"), allow_any_file=True))
 
 
 @pytest.fixture(scope="module", params=FILMS)
@@ -63,7 +63,7 @@ def test_the_generator_sees_the_body_and_not_the_camera(store, filmed, windows):
         assert abs(motion.x - film.body[0]) < 0.15 and motion.extent < 0.4
         assert motion.start > film.moves[0] - seen.frame_gap and motion.end < film.moves[1] + seen.frame_gap
         assert motion.colour in (colour(film), None)
-    assert (seen.drift > 0) == (film.drift != (0.0, 0.0))
+    assert (seen.camera_drift > 0) == (film.drift != (0.0, 0.0))
 
 
 @pytest.mark.parametrize("windows", WINDOWS, ids=["all", "early", "late"])
@@ -73,13 +73,13 @@ def test_the_generator_hears_no_click_pitch_or_beat_where_there_is_none(store, f
     assert seen.tempo is None
     onsets = [time for time in (film.thump, film.swell) if time is not None]
     for sound in seen.sounds:
-        assert sound.kind != "click"
+        assert sound.perceived_class != "click"
         if sound.level > -45:
-            assert sound.kind is None and sound.pitch is None
+            assert sound.perceived_class is None and sound.pitch is None
             assert min(abs(sound.start - onset) for onset in onsets) < 0.4 or sound.start > (film.swell or 9)
     heard = [s for s in seen.sounds if film.thump is not None and abs(s.start - film.thump) < 0.1]
     if not windows:
-        assert [sound.low for sound in heard] == [True]
+        assert [sound.is_low for sound in heard] == [True]
 
 
 def test_the_critic_bears_out_what_is_true(store, filmed):

@@ -10,7 +10,7 @@ from aurelia_core.media import ClipStore
 from aurelia_offline.agents.chat import MeasuringChat
 from aurelia_offline.world import benchmark, dance
 from aurelia_offline.world.stage import Referent, StageQuestion, question_text, stage_names
-from targets import in_domain
+from targets import is_in_target_domain
 
 SEED = 500_000
 
@@ -67,11 +67,11 @@ def test_a_fine_look_picks_the_fitting_track(made: benchmark.RenderedBenchmark, 
 
 def test_tracks_are_none_of_the_mini_targets_world(made: benchmark.RenderedBenchmark, session_store: ClipStore) -> None:
     told = fields(made, session_store, 16)
-    assert in_domain("transformers:mini", told["question"], told["clip"], told["tracks"]) is False
+    assert is_in_target_domain("transformers:mini", told["question"], told["clip"], told["tracks"]) is False
     like = stage_names().clip
     sides = {side: int(like[side]) for side in ("width", "height", "fps")}
     clip = {**told["clip"], **sides, "duration": like["seconds"], "has_audio": True}
     question = question_text(StageQuestion("spot", Referent("first")))
-    assert in_domain("transformers:mini", question, clip, []) is True  # type: ignore[arg-type]
-    assert in_domain("transformers:mini", question, clip, told["tracks"]) is False  # type: ignore[arg-type]
-    assert in_domain("offline:measure", question, clip, told["tracks"]) is None  # type: ignore[arg-type]
+    assert is_in_target_domain("transformers:mini", question, clip, []) is True  # type: ignore[arg-type]
+    assert is_in_target_domain("transformers:mini", question, clip, told["tracks"]) is False  # type: ignore[arg-type]
+    assert is_in_target_domain("offline:measure", question, clip, told["tracks"]) is None  # type: ignore[arg-type]

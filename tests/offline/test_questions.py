@@ -11,9 +11,9 @@ from aurelia_core.signals.observation import (
     SoundClass,
     Tempo,
 )
-from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.questions.lexicon import known_phrases
 from aurelia_offline.questions.question import parse_question
+from tests.support.offline_roles import generate_reasoning
 
 
 def sound(start: float, end: float, level: float, voice: SoundClass, pitch: float | None = None) -> DetectedSound:
@@ -28,10 +28,10 @@ def observed(duration: float, **measured: object) -> Observation:
     base: dict[str, object] = {
         "duration": duration,
         "has_audio": True,
-        "seen": ((0.0, duration),),
-        "heard": ((0.0, duration),),
+        "video_spans": ((0.0, duration),),
+        "audio_spans": ((0.0, duration),),
         "frame_gap": 0.05,
-        "rate": 16000,
+        "sample_rate": 16000,
         "sounds": (),
         "silences": (),
         "motions": (),
@@ -39,7 +39,7 @@ def observed(duration: float, **measured: object) -> Observation:
         "cuts": (),
         "flashes": (),
         "tempo": None,
-        "coincidence": None,
+        "sync": None,
     }
     return Observation(**(base | measured))  # type: ignore[arg-type]
 
@@ -54,7 +54,7 @@ DUET = observed(
         *(ColourShare(name, 0.04, False) for name in ("red", "green", "yellow")),
     ),
     flashes=(5.3,),
-    coincidence=AudiovisualSync(0.01, 0.9),
+    sync=AudiovisualSync(0.01, 0.9),
 )
 CUT = observed(
     5.0,
@@ -68,13 +68,13 @@ CUT = observed(
     motions=tuple(motion(a, b, 0.8, "blue", 0.25) for a, b in ((0.6, 1.0), (1.6, 2.0), (3.6, 4.1))),
     colours=(ColourShare("white", 0.5, True), ColourShare("grey", 0.4, False), ColourShare("blue", 0.05, False)),
     cuts=(2.5,),
-    coincidence=AudiovisualSync(0.0, 0.7),
+    sync=AudiovisualSync(0.0, 0.7),
 )
 MUTE = observed(
     6.0,
     has_audio=False,
-    heard=(),
-    rate=0,
+    audio_spans=(),
+    sample_rate=0,
     colours=(ColourShare("blue", 0.9, True), ColourShare("yellow", 0.07, False)),
 )
 BEAT = observed(
@@ -84,7 +84,7 @@ BEAT = observed(
     motions=tuple(motion(0.5 * i, 0.5 * i + 0.2, 0.5, "white") for i in range(1, 9)),
     colours=(ColourShare("black", 0.95, True), ColourShare("white", 0.05, False)),
     tempo=Tempo(120.0, 0.97),
-    coincidence=AudiovisualSync(0.0, 0.95),
+    sync=AudiovisualSync(0.0, 0.95),
 )
 
 DUET_QUESTIONS = [
@@ -336,7 +336,7 @@ def test_one_among_the_choices_of_a_count_is_a_number() -> None:
 
 
 def test_the_background_before_a_cut_needs_a_look_on_that_side() -> None:
-    before = observed(5.0, seen=((0.0, 2.4),), colours=(ColourShare("white", 0.9, True),))
+    before = observed(5.0, video_spans=((0.0, 2.4),), colours=(ColourShare("white", 0.9, True),))
     fields = {"question": "What is the background before the cut?", "choices": ["white", "grey"]}
     assert generate_reasoning(fields, CUT)["answer"] == "unknown"
     assert "between 0.0 s and 2.5 s" in generate_reasoning(fields, CUT)["steps"][-1]["justification"]
@@ -344,7 +344,7 @@ def test_the_background_before_a_cut_needs_a_look_on_that_side() -> None:
 
 
 def test_candidate_tracks_are_told_apart_by_their_coincidence_with_the_motion() -> None:
-    tracks = [("A", observed(6.0, coincidence=AudiovisualSync(0.4, 0.3))), ("B", DUET)]
+    tracks = [("A", observed(6.0, sync=AudiovisualSync(0.4, 0.3))), ("B", DUET)]
     fields = {"question": "Which audio fits the movement?", "choices": ["Audio A", "Audio B"]}
     assert generate_reasoning(fields, DUET, tracks=tracks)["answer"] == "Audio B"
     equal = [("A", DUET), ("B", DUET)]
@@ -371,6 +371,6 @@ def test_single_sounds_of_an_ongoing_sound_are_not_counted() -> None:
 
 
 def test_a_coarse_look_says_what_it_could_not_hear() -> None:
-    coarse = observed(30.0, rate=1600, frame_gap=2.0, silences=((0.0, 30.0),))
+    coarse = observed(30.0, sample_rate=1600, frame_gap=2.0, silences=((0.0, 30.0),))
     steps = generate_reasoning({"question": "How many sounds are there?", "choices": []}, coarse)["steps"]
     assert "nothing above 800 Hz could be heard" in steps[-1]["justification"]

@@ -16,14 +16,12 @@ from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.types import MediaRef, Reasoning, Window
 from aurelia_offline.agents import chat as offline
 from aurelia_offline.agents.chat import MeasuringChat, fingerprint
-from aurelia_offline.agents.feedback import advise
-from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.agents.inventory import merge_windows
 from aurelia_offline.agents.recent_cache import RecentCache
-from aurelia_offline.agents.summarizer import summarize_reasoning
-from aurelia_offline.agents.target import answer_as_target, plan_windows
+from aurelia_offline.agents.target import plan_windows
 from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.offline.questions import is_right, report, score
+from tests.support.offline_roles import advise, answer_as_target, generate_reasoning, summarize_reasoning
 
 SCENE: dict[str, Any] = {
     "seconds": 4.0,
@@ -50,7 +48,7 @@ CHOICES = ["A. red", "B. green", "C. blue"]
 def chat(tmp_path_factory: pytest.TempPathFactory) -> tuple[MeasuringChat, MediaRef]:
     folder = tmp_path_factory.mktemp("offline")
     write_scene(Scene.model_validate(SCENE), folder / "duet.mp4")
-    store = ClipStore(Settings(home=folder / "home", any_file=True))
+    store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
     return MeasuringChat(store=store), store.admit(str(folder / "duet.mp4"), kind="video")
 
 
@@ -118,7 +116,7 @@ def test_the_same_look_is_taken_once_for_all_models(
     chat: tuple[MeasuringChat, MediaRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, clip = chat
-    monkeypatch.setattr(offline, "_looks", RecentCache(8))
+    monkeypatch.setattr(offline, "_recent_looks", RecentCache(8))
 
     class Counting:
         def __init__(self, store: Any) -> None:

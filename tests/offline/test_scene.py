@@ -136,7 +136,7 @@ def test_the_written_clip_keeps_picture_and_sound_together(tmp_path):
         "flashes": [1.5],
     }
     write_scene(parse_scene(scene), tmp_path / "a.mp4")
-    store = ClipStore(Settings(home=tmp_path / "home", any_file=True))
+    store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
     ref = store.admit(tmp_path / "a.mp4")
     assert (ref["duration"], ref["audio_seconds"], ref["fps"]) == (2.0, 2.0, 24.0)
     samples = store.audio(ref)[0].samples
@@ -150,7 +150,9 @@ def test_the_written_clip_keeps_picture_and_sound_together(tmp_path):
 
 def test_a_scene_without_sound_track(tmp_path):
     write_scene(parse_scene({**BASE, "audible": False}), tmp_path / "a.mp4")
-    assert ClipStore(Settings(home=tmp_path / "home", any_file=True)).admit(tmp_path / "a.mp4")["has_audio"] is False
+    assert (
+        ClipStore(Settings(home=tmp_path / "home", allow_any_file=True)).admit(tmp_path / "a.mp4")["has_audio"] is False
+    )
 
 
 @pytest.mark.parametrize("name", list(json.loads(SCENES.read_text())))

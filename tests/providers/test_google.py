@@ -24,7 +24,7 @@ from aurelia_core.models.google.billing import find_price, gemini_call_cost
 from aurelia_core.models.registry import make_model, known_providers
 from aurelia_core.models.requests import parse_request
 from aurelia_core.settings import Settings
-from prompts.render import TEXTS
+from prompts.render import PROMPT_TEXTS
 from tests.support.google_fixtures import SPEC, Ask
 from tests.support.google_server import BLOCKED, KEY, MODEL, Gemini, error, gone, limited, reply
 from tests.support.requests import compose_messages
@@ -40,7 +40,7 @@ async def say(desk: ModelClient, clip: Path, rollout: int = 0) -> Answer[str]:
             model_id=SPEC,
             text="What is heard?",
             fields=parse_request(fields),
-            texts=TEXTS,
+            texts=PROMPT_TEXTS,
             run="run",
             rollout=rollout,
         )

@@ -42,7 +42,7 @@ def operator(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def desk(settings: Settings, session_store: ClipStore) -> Iterator[ModelClient]:
-    ledger = CallLedger(settings.ledger, sleep=no_wait)
+    ledger = CallLedger(settings.ledger_file, sleep=no_wait)
     play = scripted(evaluator=["no verdict"])
     yield ModelClient(settings, store=session_store, ledger=ledger, providers={"scripted": lambda name, store: play})
     ledger.close()
@@ -120,10 +120,10 @@ async def test_a_second_question_is_answered_on_the_same_encoding(desk: ModelCli
     model = desk.model(spec)
     ref = desk.store.admit(duet)
     first = await model.ainvoke(compose_messages("What is heard?", fields(ref), sees_clip=True))
-    decodes = desk.store.decodes
+    decodes = desk.store.decode_count
     second = await model.ainvoke(compose_messages("What is seen?", fields(ref), sees_clip=True))
     details: Any = second.usage_metadata and second.usage_metadata["input_token_details"]
-    assert (engine().prefixes.made, engine().prefixes.used, desk.store.decodes) == (1, 1, decodes)
+    assert (engine().prefixes.made, engine().prefixes.used, desk.store.decode_count) == (1, 1, decodes)
     shown = "images" if importlib.util.find_spec("torchvision") is None else "video"
     assert first.response_metadata["local"]["media_encoded"] == {"images": 5, "video": 1}[shown]
     assert second.usage_metadata and details["cache_read"] > second.usage_metadata["input_tokens"] - 30

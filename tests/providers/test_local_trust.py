@@ -83,7 +83,7 @@ def own(tiny_omni: Path, tmp_path: Path, mark: Path) -> Path:
 
 
 async def answered(own: Path, tmp_path: Path, *trusted: str) -> Any:
-    settings = Settings(home=tmp_path / "home", any_file=True, trusted_code=trusted)
+    settings = Settings(home=tmp_path / "home", allow_any_file=True, trusted_models=trusted)
     agents = {**dict.fromkeys(ROLES, "offline:measure"), "target": f"transformers:{own}"}
     clip = film(tmp_path / "a.mp4", size=(64, 64), sound_seconds=1.0)
     desk = ModelClient(settings, store=ClipStore(settings))
@@ -136,7 +136,7 @@ def test_changed_code_is_another_model_where_it_runs(own):
 
 def test_the_operator_names_whole_folders_or_models_of_the_hub(tmp_path):
     def read(said: str) -> tuple[str, ...]:
-        return Settings.from_environment(local=True, environment={"AURELIA_TRUST_MODEL_CODE": said}).trusted_code
+        return Settings.from_environment(local=True, environment={"AURELIA_TRUST_MODEL_CODE": said}).trusted_models
 
     assert read("") == () and read(f"{tmp_path}:Org/Model ") == (str(tmp_path), "Org/Model")
     for said in ("true", "1", "*", "./model", "a/b/c", "transformers"):
@@ -145,8 +145,8 @@ def test_the_operator_names_whole_folders_or_models_of_the_hub(tmp_path):
 
 
 def test_no_run_can_ask_for_it(own, tmp_path):
-    for name in ("trusted_code", "trust_remote_code", "AURELIA_TRUST_MODEL_CODE"):
+    for name in ("trusted_models", "trust_remote_code", "AURELIA_TRUST_MODEL_CODE"):
         with pytest.raises(InputError, match=name):
             make_context({**dict.fromkeys(ROLES, "offline:measure"), name: str(own)})
     settings = Settings(home=tmp_path / "home")
-    assert replace(settings).trusted_code == ()
+    assert replace(settings).trusted_models == ()

@@ -95,7 +95,7 @@ def worker(tmp_path: Path, foreign: Path) -> Iterator[Callable[..., WorkerChat]]
         lines = [f"{name} = {json.dumps(value)}" for name, value in known.items()]
         lines += ["[options]", *(f"{name} = {json.dumps(value)}" for name, value in options.items())]
         (home / "workers" / "mine.toml").write_text("\n".join(lines))
-        made.append(make_worker("mine", ClipStore(Settings(home=home, any_file=True))))
+        made.append(make_worker("mine", ClipStore(Settings(home=home, allow_any_file=True))))
         return made[-1]
 
     yield start
@@ -241,7 +241,7 @@ async def test_the_ledger_asks_again_after_a_death_in_the_graph(worker: Any, due
         settings,
         providers={"scripted": lambda name, store: others},
         store=mine.store,
-        ledger=CallLedger(settings.ledger, sleep=no_wait),
+        ledger=CallLedger(settings.ledger_file, sleep=no_wait),
     )
     roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback"), "scripted:one")
     context = make_context({**roles, "target": "worker:mine", "compare": False})

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from aurelia.bench.run_file import RunFile
 from aurelia.cli.bench_report import report_app
-from aurelia.report.langsmith_export import experiments
+from aurelia.report.langsmith_export import export_experiments
 from aurelia_core.errors import AureliaError
 from tests.support.bench_records import made_run
 
@@ -139,7 +139,7 @@ def run(tmp_path: Path) -> Iterator[RunFile]:
 
 @pytest.mark.enable_socket
 def test_a_run_becomes_a_data_set_and_an_experiment_an_arm(service: Service, run: RunFile) -> None:
-    found = experiments(run, client(service))
+    found = export_experiments(run, client(service))
     assert service.unknown == []
     assert [(each.arm, each.examples) for each in found] == [("zero_shot", 45), ("aurelia", 45)]
     assert len(service.datasets) == 1 and len(service.examples) == 45
@@ -149,24 +149,24 @@ def test_a_run_becomes_a_data_set_and_an_experiment_an_arm(service: Service, run
     assert {sent["reference_example_id"] for sent in roots} == service.examples.keys()
     told = [sent for sent in service.feedback if sent["key"] == "correct"]
     assert sum(sent.get("score") is not None for sent in told) == sum(
-        mark.value is not None for mark in run.marks("correct")
+        mark.value is not None for mark in run.scores("correct")
     )
     assert len([sent for sent in service.feedback if sent["key"] == "failed" and sent.get("score") == 1]) == 1
-    marks = [mark.value for mark in run.marks("correct") if mark.arm == "aurelia" and mark.value is not None]
+    marks = [mark.value for mark in run.scores("correct") if mark.arm == "aurelia" and mark.value is not None]
     assert found[1].scores["correct"] == pytest.approx(sum(marks) / len(marks))
 
 
 @pytest.mark.enable_socket
 def test_a_second_time_the_data_set_is_not_made_again(service: Service, run: RunFile) -> None:
     for _ in range(2):
-        experiments(run, client(service))
+        export_experiments(run, client(service))
     assert (len(service.datasets), len(service.examples), len(service.sessions)) == (1, 45, 4)
 
 
 @pytest.mark.enable_socket
 def test_a_refused_key_is_one_line_without_the_key(service: Service, run: RunFile) -> None:
     with pytest.raises(AureliaError, match="LANGSMITH_API_KEY") as caught:
-        experiments(run, client(service, "wrong-secret-key"))
+        export_experiments(run, client(service, "wrong-secret-key"))
     assert "wrong-secret-key" not in str(caught.value)
 
 
@@ -179,6 +179,6 @@ def test_the_command_without_a_key_prints_and_sends_nothing(run: RunFile, monkey
 
 def test_without_a_client_it_runs_here_and_sends_nothing(run: RunFile) -> None:
     """Sockets are switched off in this test."""
-    found = experiments(run, None)
+    found = export_experiments(run, None)
     assert [(each.name, each.examples) for each in found] == [("zero_shot-made", 45), ("aurelia-made", 45)]
     assert 0 < found[0].scores["correct"] < found[1].scores["correct"] < 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aurelia.report.build import build
+from aurelia.report.build import build_report
 from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
 from tests.support.browser import browser, lacking, open_question, visit
@@ -60,7 +60,7 @@ def hostile(number: int, parts: dict[str, Any]) -> None:
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("attacked")
     run = made_run(folder / "<img src=x onerror=alert(1)>.run", len(PAYLOADS), change=hostile)
-    return build([run], folder / "out").html
+    return build_report([run], folder / "out").html
 
 
 @pytest.mark.parametrize("policed", [True, False], ids=["as it is", "without its policy"])
@@ -117,7 +117,7 @@ def test_text_of_either_direction_stays_in_its_place(driver: Any, attacked: Path
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("many")
-    return build([made_run(folder / "many.run", 130)], folder / "out").html
+    return build_report([made_run(folder / "many.run", 130)], folder / "out").html
 
 
 def counted(driver: Any, **chosen: str) -> int:
@@ -176,7 +176,7 @@ def test_the_page_fits_its_window_and_follows_the_scheme(driver: Any, many: Path
 def test_pictures_and_sound_of_a_real_clip(driver: Any, session_store: Any, duet: Path, tmp_path: Path) -> None:
     shutil.copy(duet, tmp_path / "duet.mp4")
     run = made_run(tmp_path / "clip.run", 3, video=str(tmp_path / "duet.mp4"))
-    visit(driver, build([run], tmp_path / "out", store=session_store).html)
+    visit(driver, build_report([run], tmp_path / "out", store=session_store).html)
     open_question(driver, 0)
     frames, bars, doubts = driver.execute_script(
         "return [[...document.querySelectorAll('.strip img')].map((image) => image.decode && image.src.length),"

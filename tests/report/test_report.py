@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurelia.bench.run_file import RunFile
-from aurelia.report.build import build
-from aurelia.report.measure import measure
-from aurelia.report.paper_table1 import TITLES, table1
-from aurelia.report.rows import Case, Side, read_rows
-from aurelia.report.safe import markdown
+from aurelia.report.build import build_report
+from aurelia.report.markdown import escape_markdown
+from aurelia.report.measure import measure_group
+from aurelia.report.paper_table1 import COLUMN_TITLES, read_paper_table1
+from aurelia.report.rows import ArmAnswer, Case, read_report_rows
 from aurelia_core.errors import InputError
 from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
@@ -25,9 +25,9 @@ from tests.support.bench_records import made_run
 USED = {"calls": 1, "cost": 0.0, "tokens": 1}
 
 
-def side(verdict: Any) -> Side:
+def side(verdict: Any) -> ArmAnswer:
     value = {"right": 1.0, "wrong": 0.0, "part": 0.5}.get(verdict)
-    return Side(verdict=verdict, value=value, scores={}, calls=1, cost=0.0, tokens=1)
+    return ArmAnswer(verdict=verdict, value=value, scores={}, calls=1, cost=0.0, tokens=1)
 
 
 def case(number: int, zero: str | None, aurelia: str | None) -> Case:
@@ -36,9 +36,9 @@ def case(number: int, zero: str | None, aurelia: str | None) -> Case:
 
 
 def test_the_papers_table_is_whole_and_its_gains_are_against_its_second_figure() -> None:
-    rows = table1()
+    rows = read_paper_table1()
     assert len(rows) == 19
-    assert all(list(row.cells) == list(TITLES) for row in rows)
+    assert all(list(row.cells) == list(COLUMN_TITLES) for row in rows)
     printed = [cell for row in rows for cell in row.cells.values() if cell.gain is not None]
     assert len(printed) == 117
     agree = [
@@ -60,7 +60,7 @@ def test_a_group_counts_each_verdict_where_it_belongs() -> None:
         ("unscored", "right"),
         (None, "wrong"),
     ]
-    group = measure("some", [case(number, *pair) for number, pair in enumerate(pairs)])
+    group = measure_group("some", [case(number, *pair) for number, pair in enumerate(pairs)])
     zero, ours, paired = group.zero_shot, group.aurelia, group.paired
     assert (zero.n, zero.unparsed, zero.failed, zero.unscored) == (6, 1, 0, 1)
     assert (ours.n, ours.unparsed, ours.failed, ours.unscored) == (7, 1, 1, 0)
@@ -73,24 +73,24 @@ def test_a_group_counts_each_verdict_where_it_belongs() -> None:
 
 
 def test_an_arm_that_was_not_run_leaves_nothing_to_compare() -> None:
-    group = measure("zero-shot alone", [case(0, "right", None)])
+    group = measure_group("zero-shot alone", [case(0, "right", None)])
     assert group.paired is None
     assert (group.aurelia.n, group.aurelia.accuracy.value) == (0, None)
 
 
 def test_the_same_clip_twice_does_not_make_the_interval_narrower() -> None:
     once = [case(number, "right" if number % 2 else "wrong", None) for number in range(20)]
-    wide = measure("once", once).zero_shot.accuracy
-    again = measure("three times", once * 3).zero_shot.accuracy
+    wide = measure_group("once", once).zero_shot.accuracy
+    again = measure_group("three times", once * 3).zero_shot.accuracy
     assert wide.low is not None and again.low is not None
     assert (again.low, again.high) == pytest.approx((wide.low, wide.high), abs=6)
 
 
 def test_rows_carry_every_verdict_and_every_attempt(tmp_path: Path) -> None:
     with RunFile.open(made_run(tmp_path / "made.run", 90)) as run:
-        rows = list(read_rows(run))
+        rows = list(read_report_rows(run))
     assert len(rows) == 90
-    verdicts = [(row.case.sides["zero_shot"].verdict, row.case.sides["aurelia"].verdict) for row in rows]
+    verdicts = [(row.case.answers["zero_shot"].verdict, row.case.answers["aurelia"].verdict) for row in rows]
     assert {zero for zero, _ in verdicts} == {"right", "wrong"}
     assert {ours for _, ours in verdicts} == {"right", "wrong", "unparsed", "failed"}
     failed = rows[7]
@@ -108,7 +108,7 @@ def unpacked(page: str, name: str) -> Any:
 
 
 def test_the_page_holds_every_question_once_and_names_no_other_place(tmp_path: Path) -> None:
-    written = build([made_run(tmp_path / "made.run", 95)], tmp_path / "out")
+    written = build_report([made_run(tmp_path / "made.run", 95)], tmp_path / "out")
     page = written.html.read_text(encoding="utf-8")
     rows = unpacked(page, "index")
     details = [one for number in range(3) for one in unpacked(page, f"d{number}")]
@@ -126,7 +126,7 @@ def test_several_runs_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
     runs = [made_run(tmp_path / name / "made.run", 30, seed=seed) for seed, name in enumerate(("first", "second"))]
-    written = build(runs, tmp_path / "out")
+    written = build_report(runs, tmp_path / "out")
     text = written.markdown.read_text(encoding="utf-8")
     assert "made:target (first/made)" in text and "made:target (second/made)" in text
     assert "Runs compared (Table 4)" in written.html.read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ def test_several_runs_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_markdown_has_table_1_with_ours_and_the_papers(tmp_path: Path) -> None:
-    text = build([made_run(tmp_path / "made.run", 60)], tmp_path / "out").markdown.read_text(encoding="utf-8")
+    text = build_report([made_run(tmp_path / "made.run", 60)], tmp_path / "out").markdown.read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if "PandaGPT" in line)
     assert row.split(" | ")[5] == "12.5 → 25.0 (+100.0 %)"
     ours = next(line for line in text.splitlines() if line.startswith("| **made:target"))
@@ -147,7 +147,9 @@ def test_markdown_obeys_nothing_that_stands_in_a_name(tmp_path: Path) -> None:
     def change(number: int, parts: dict[str, Any]) -> None:
         parts["record"]["category"] = "a | b <script>alert(1)</script> **c** \u202e `d`"
 
-    text = build([made_run(tmp_path / "made.run", 5, change=change)], tmp_path / "out").markdown.read_text("utf-8")
+    text = build_report([made_run(tmp_path / "made.run", 5, change=change)], tmp_path / "out").markdown.read_text(
+        "utf-8"
+    )
     row = next(line for line in text.splitlines() if "alert" in line)
     assert row.startswith("| a \\| b \\<script\\>alert(1)\\</script\\> \\*\\*c\\*\\* \\[U+202E\\] \\`d\\` | ")
 
@@ -157,16 +159,16 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     run = made_run(tmp_path / "made.run", 3)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=r"pip install -e '\.\[bench\]'"):
-        build([run], tmp_path / "out")
+        build_report([run], tmp_path / "out")
     assert not (tmp_path / "out" / "report.html").exists()
 
 
 def test_a_report_of_nothing_or_of_another_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No run file"):
-        build([], tmp_path)
+        build_report([], tmp_path)
     (tmp_path / "note.run").write_text("hello")
     with pytest.raises(InputError, match="note.run"):
-        build([tmp_path / "note.run"], tmp_path)
+        build_report([tmp_path / "note.run"], tmp_path)
 
 
 @given(st.text(st.characters(codec=None), max_size=40))
@@ -176,7 +178,7 @@ def test_no_hidden_character_is_left_and_markdown_is_one_inert_line(text: str) -
         "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\ufeff\ud800-\udfff]", shown
     )
     shown.encode("utf-8")
-    line = markdown(text)
+    line = escape_markdown(text)
     assert "\n" not in line
     assert not re.search(r"(?<!\\)(?:\\\\)*[|<>`\[\]*_]", line.replace("\\\\", ""))
 

@@ -55,7 +55,7 @@ def test_every_kind_of_damage_changes_every_container(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    return ClipStore(Settings(home=tmp_path_factory.mktemp("home"), any_file=True))
+    return ClipStore(Settings(home=tmp_path_factory.mktemp("home"), allow_any_file=True))
 
 
 def test_pixels_of_an_absurd_shape_cost_no_more_than_a_wide_picture(store: ClipStore, tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_an_unknown_format_is_named_as_such(store: ClipStore, tmp_path: Path) ->
     film.write_bytes(film.read_bytes().replace(b"avc1", b"xyzw"))
     tune = clips.tune(tmp_path / "x.wav", seconds=0.5)
     tune.write_bytes(tune.read_bytes().replace(b"fmt \x10\0\0\0\x01\0", b"fmt \x10\0\0\0\x34\x12"))
-    with pytest.raises(MediaError, match="has a picture in a format that nothing here decodes"):
+    with pytest.raises(MediaError, match="has a picture in a format that cannot be decoded here"):
         store.admit(film)
-    with pytest.raises(MediaError, match="has sound in a format that nothing here decodes"):
+    with pytest.raises(MediaError, match="has sound in a format that cannot be decoded here"):
         store.admit(tune, "audio")
 
 
@@ -89,6 +89,8 @@ def test_what_decord_cannot_open_pyav_reads(tmp_path: Path) -> None:
     webm = next(seed for seed in made if seed.ending == "webm")
     path = tmp_path / "x.webm"
     path.write_bytes(webm.data.replace(b"\x44\x89", b"\x44\x8e").replace(b"DURATION", b"DURATIVE"))
-    looks = [ClipStore(Settings(home=tmp_path / reader, any_file=True), reader=reader) for reader in ("auto", "pyav")]
+    looks = [
+        ClipStore(Settings(home=tmp_path / reader, allow_any_file=True), reader=reader) for reader in ("auto", "pyav")
+    ]
     shapes = [look.frames(look.admit(path), [], 4).images.shape for look in looks]
     assert shapes[0] == shapes[1]

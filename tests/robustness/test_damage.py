@@ -76,9 +76,9 @@ async def test_a_state_that_lacks_parts_is_refused(tmp_path: Path, missing: str 
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE checkpoints SET type = 'msgpack', checkpoint = ?", (ormsgpack.packb(state),))
     async with open_checkpointer(path) as keep:
-        with pytest.raises(StorageError, match="What is kept of a thread is damaged .*start another with --thread"):
+        with pytest.raises(StorageError, match="The stored thread is damaged .*start another one with --thread"):
             await keep.aget_tuple(CONFIG)
-        with pytest.raises(StorageError, match="What is kept of a thread is damaged"):
+        with pytest.raises(StorageError, match="The stored thread is damaged"):
             [found async for found in keep.alist(CONFIG)]
 
 

@@ -81,9 +81,13 @@ async def test_a_clip_is_fetched_from_an_allowed_origin(tmp_path: Path, content:
 @pytest.mark.parametrize(
     ("reply", "status", "said"),
     [
-        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", 422, "another address"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n",
+            422,
+            "redirects to another URL",
+        ),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 422, "answers 404"),
-        (b"nonsense\r\n\r\n", 422, "does not give the clip"),
+        (b"nonsense\r\n\r\n", 422, "does not send the clip"),
         (ok(b"<html>not a clip</html>"), 422, "no known clip"),
         (ok(bytes(200_000)), 413, "0.1 MB"),
     ],
@@ -159,6 +163,6 @@ async def test_tls_is_asked_for_the_hosts_own_name_at_the_pinned_address() -> No
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         origin = f"https://media.example:{server.sockets[0].getsockname()[1]}"
-        with pytest.raises(MediaError, match="does not give the clip"):
+        with pytest.raises(MediaError, match="does not send the clip"):
             await anext(fetch_clip(f"{origin}/x.mp4", [origin], here))
     assert b"media.example" in hellos[0]

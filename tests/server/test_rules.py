@@ -30,7 +30,7 @@ def library(tmp_path: Path) -> ClipOwners:
 
 
 def given(library: ClipOwners, content: bytes, owner: str = "alice", name: str = "film.mp4", kind: Any = None) -> Any:
-    with library.receiving() as folder:
+    with library.upload_folder() as folder:
         file = folder / "received"
         file.write_bytes(content)
         return library.add(file, owner, name, kind)
@@ -57,14 +57,14 @@ def test_what_is_no_token_of_ours_lets_nobody_in(sent: str | None) -> None:
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        ({"AURELIA_TOKENS": "alice"}, "Token 1 is not written as NAME:TOKEN"),
+        ({"AURELIA_TOKENS": "alice"}, "Token 1 cannot be used: write NAME:TOKEN"),
         ({"AURELIA_TOKENS": f"../x:{ALICE}"}, "NAME:TOKEN"),
-        ({"AURELIA_TOKENS": f"alice:{ALICE},alice:{BOB}"}, "'alice' of token 2 is taken"),
-        ({"AURELIA_TOKENS": f"studio:{ALICE}"}, "is taken"),
+        ({"AURELIA_TOKENS": f"alice:{ALICE},alice:{BOB}"}, "'alice' of token 2 is already used"),
+        ({"AURELIA_TOKENS": f"studio:{ALICE}"}, "is already used"),
         ({"AURELIA_TOKENS": "alice:short"}, "token of alice is shorter than 16"),
         ({"AURELIA_TOKENS": f"alice:{ALICE},bob:{ALICE}"}, "same token"),
         ({"AURELIA_TOKENS_FILE": "/nowhere/tokens"}, "cannot be read"),
-        ({"AURELIA_TOKENS_FILE": os.devnull}, "holds no token"),
+        ({"AURELIA_TOKENS_FILE": os.devnull}, "has no token"),
         ({"AURELIA_STUDIO": "perhaps"}, "AURELIA_STUDIO"),
         ({"AURELIA_ORIGINS": "*"}, "AURELIA_ORIGINS"),
         ({"AURELIA_CLIP_ORIGINS": "https://media.example/films"}, "AURELIA_CLIP_ORIGINS"),
@@ -188,20 +188,20 @@ def test_an_upload_leaves_one_copy_and_nothing_else(library: ClipOwners, duet: P
 
 
 def test_uploads_that_a_dead_server_left_are_cleared_away(library: ClipOwners) -> None:
-    with library.receiving() as folder:
+    with library.upload_folder() as folder:
         left = folder.parent / "clip-left"
         left.mkdir()
         os.utime(left, (0, os.stat(left).st_mtime - STALE_UPLOAD_SECONDS - 1))
-        with library.receiving():
+        with library.upload_folder():
             assert not left.exists()
             assert folder.exists()
 
 
 def test_the_operators_disk_is_not_filled(library: ClipOwners, duet: Path) -> None:
-    assert not library.full()
+    assert not library.is_full()
     clip = given(library, duet.read_bytes()).ref
     small = Settings(home=library.store.settings.home, max_store_bytes=clip["bytes"])
-    assert ClipOwners(ClipStore(small, copy=True)).full()
+    assert ClipOwners(ClipStore(small, copy=True)).is_full()
 
 
 def test_a_sound_is_no_video_unless_it_is_said_so(library: ClipOwners, tmp_path: Path) -> None:

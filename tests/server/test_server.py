@@ -93,7 +93,7 @@ async def test_the_served_graph_reads_only_its_media_folder_and_says_why(server:
     ("part", "said"),
     [
         ({"input": {**HOW_MANY, "qestion": "x"}}, "no input 'qestion': did you mean 'question'?"),
-        ({"input": [HOW_MANY]}, "no JSON object"),
+        ({"input": [HOW_MANY]}, "not a JSON object"),
         ({"context": {"treshold": 5}}, "no setting 'treshold': did you mean 'threshold'?"),
         ({"config": {"configurable": {"max_iteration": 5}}}, "did you mean 'max_iterations'?"),
         ({"context": {"threshold": 11}}, "threshold: Input should be less than or equal to 10"),

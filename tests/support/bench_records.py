@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.records import COLUMNS, Record, Source, Turn
-from aurelia.bench.run_file import Mark, Outcome, RunFile
+from aurelia.bench.records import COLUMNS, DialogueTurn, Record, RecordSource
+from aurelia.bench.run_file import Outcome, RunFile, StoredScore
 from aurelia_core.types import NO_USAGE, Usage
 from state.schema import new_attempt
 
@@ -40,8 +40,10 @@ def made_record(number: int, dice: random.Random, video: str = "") -> dict[str, 
         "question": f"Question {number}: {sentence(dice, 12)}?",
         "choices": choices,
         "answers": [choices[number % 4]] if choices else [sentence(dice, 2)],
-        "history": [Turn(question="What is heard before?", answer="A bell.").model_dump()] if number % 9 == 0 else [],
-        "source": Source(dataset="made", split="test", item=str(number), row=number).model_dump(),
+        "history": [DialogueTurn(question="What is heard before?", answer="A bell.").model_dump()]
+        if number % 9 == 0
+        else [],
+        "source": RecordSource(dataset="made", split="test", item=str(number), row=number).model_dump(),
         "licence": "CC0-1.0",
     }
 
@@ -116,7 +118,7 @@ def made_run(
             if not (arm == "aurelia" and parts["failed"]):
                 arm_name: Any = arm
                 how = parts["how"] if value is not None else "unparsed"
-                marks.append(Mark(record.id, arm_name, 0, "correct", value, how, parts["said"]))
+                marks.append(StoredScore(record.id, arm_name, 0, "correct", value, how, parts["said"]))
     meta = {
         "settings": {
             "threshold": 8,
@@ -132,5 +134,5 @@ def made_run(
     }
     with RunFile.create(path, records, meta) as run:
         run.store_outcomes(*outcomes)
-        run.store_marks(marks)
+        run.store_scores(marks)
     return path

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.runner import House, run_bench
+from aurelia.bench.runner import RunResources, run_bench
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from state.context import ROLES, make_context
@@ -51,9 +51,11 @@ class Bench(NamedTuple):
         events: list[dict[str, Any]] = context.pop("events", [])
         stop: asyncio.Event | None = context.pop("interrupted", None)
         roles = {role: "scripted:one" for role in ROLES}
-        house = House(self.settings, None, {"scripted": lambda name, store: self.model}, self.store, no_wait)
+        resources = RunResources(self.settings, None, {"scripted": lambda name, store: self.model}, self.store, no_wait)
         context_of = make_context({**roles, **context})
-        return await run_bench(file, self.out, context_of, plan or Plan(), house, tell=events.append, interrupted=stop)
+        return await run_bench(
+            file, self.out, context_of, plan or Plan(), resources, on_event=events.append, interrupted=stop
+        )
 
     def outcomes(self) -> list[Outcome]:
         with RunFile.open(self.out) as run:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aurelia.bench import export
-from aurelia.report.build import build
+from aurelia.report.build import build_report
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from tests.support.bench_records import made_run
 from tests.support.scripted import scripted
@@ -68,17 +68,17 @@ def leaking(number: int, parts: dict[str, Any]) -> None:
 
 def test_the_report_shows_the_gain_without_them_and_the_table_names_them(tmp_path: Path) -> None:
     run = made_run(tmp_path / "some.run", 30, change=leaking)
-    text = build([run], tmp_path / "out").markdown.read_text()
+    text = build_report([run], tmp_path / "out").markdown.read_text()
     rows = [line for line in text.splitlines() if line.startswith("| all")]
     assert [row.split("|")[1].strip() for row in rows if "leak" in row or "whose steps" in row] == [
         "all but 8 whose steps name the answer"
     ]
-    export.table(run, tmp_path / "x.jsonl")
+    export.export_table(run, tmp_path / "x.jsonl")
     kept = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
     assert sum(bool(row["leaks"]) for row in kept) == 8
     assert {row["leaks"] is None for row in kept if row["arm"] == "zero_shot"} == {True}
 
 
 def test_a_run_without_leaks_is_reported_as_before(tmp_path: Path) -> None:
-    text = build([made_run(tmp_path / "some.run", 10)], tmp_path / "out").markdown.read_text()
+    text = build_report([made_run(tmp_path / "some.run", 10)], tmp_path / "out").markdown.read_text()
     assert "whose steps name" not in text

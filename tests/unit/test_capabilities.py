@@ -99,7 +99,7 @@ def test_a_missing_package_ends_in_the_command_that_installs_it(tmp_path: Path) 
         "from aurelia_core.models.client import ModelClient\n"
         "from aurelia_core.settings import Settings\n"
         "from pathlib import Path\n"
-        f"desk = ModelClient(Settings(home=Path({str(tmp_path)!r}), any_file=True))\n"
+        f"desk = ModelClient(Settings(home=Path({str(tmp_path)!r}), allow_any_file=True))\n"
         "try: desk.model('openai:gpt-4o')\n"
         "except Exception as fault: sys.stdout.write(f'{type(fault).__name__}: {fault}')\n"
         "sys.exit('openai' in sys.modules)"

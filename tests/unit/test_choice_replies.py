@@ -59,11 +59,11 @@ def test_every_row_says_where_it_is_from() -> None:
     ],
 )
 def test_each_rule_says_its_name(reply: str, how: str) -> None:
-    assert (extract_choice(reply, SOUNDS).index, extract_choice(reply, SOUNDS).how) == (1, how)
+    assert (extract_choice(reply, SOUNDS).index, extract_choice(reply, SOUNDS).rule) == (1, how)
 
 
 def test_what_is_unread_says_so() -> None:
-    assert extract_choice("A bird sings.", SOUNDS).how == UNPARSED
+    assert extract_choice("A bird sings.", SOUNDS).rule == UNPARSED
     assert extract_choice("B", []).index is None
 
 

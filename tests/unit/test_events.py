@@ -85,5 +85,5 @@ def test_every_kind_of_event_is_shown() -> None:
     progress.event({"event": "described", "sense": "sound", "by": "google_genai:x", "text": "a bell"})
     progress.event({"event": "target", "best_iteration": None, "edited": False})
     shown = console.export_text()
-    for text in ("mine goes on after 2 attempts: feedback", "the sound, by google_genai:x", "without reasoning"):
+    for text in ("mine is resumed after 2 attempts: feedback", "the sound, by google_genai:x", "without reasoning"):
         assert text in shown

@@ -27,7 +27,7 @@ from nodes.generator import generate
 from nodes.summarizer import summarize
 from nodes.target import answer_with_reasoning, answer_zero_shot
 from prompts import specimen
-from prompts.render import Texts
+from prompts.render import PromptTexts
 from state.context import Context
 from state.schema import new_attempt
 
@@ -74,7 +74,7 @@ def ledger(tmp_path: Path) -> Recorder:
 @pytest.fixture
 def client(tmp_path: Path, ledger: Recorder) -> ModelClient:
     providers = {"fake": lambda name, store: Deaf(responses=["x"])}
-    return ModelClient(Settings(home=tmp_path, any_file=True), providers=providers, ledger=ledger)
+    return ModelClient(Settings(home=tmp_path, allow_any_file=True), providers=providers, ledger=ledger)
 
 
 def runtime(**settings: Any) -> Any:
@@ -145,16 +145,16 @@ async def test_a_request_survives_the_way_through_plain_fields(client: ModelClie
 
 
 def test_the_specimen_writes_every_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = specimen.specimen()
-    for name in (*Texts.__abstractmethods__, *vars(Texts)):
+    before = specimen.sample_texts()
+    for name in (*PromptTexts.__abstractmethods__, *vars(PromptTexts)):
         if name.startswith("_"):
             continue
         with monkeypatch.context() as patch:
             changed: Any = property(lambda self: "other") if name == "system" else lambda self, *a, **k: "other"
-            patch.setattr(Texts, name, changed)
-            assert specimen.specimen() != before, name
+            patch.setattr(PromptTexts, name, changed)
+            assert specimen.sample_texts() != before, name
     for name, made in vars(specimen).items():
-        if getattr(made, "__module__", "") == "prompts.render" and callable(made) and not isinstance(made, Texts):
+        if getattr(made, "__module__", "") == "prompts.render" and callable(made) and not isinstance(made, PromptTexts):
             with monkeypatch.context() as patch:
                 patch.setattr(specimen, name, lambda *a, **k: "other")
-                assert specimen.specimen() != before, name
+                assert specimen.sample_texts() != before, name

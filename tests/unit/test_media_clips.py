@@ -19,7 +19,7 @@ EVERYTHING = 10**6
 
 @pytest.fixture(params=["decord", "pyav"])
 def store(request, tmp_path):
-    return ClipStore(Settings(home=tmp_path / "home", any_file=True), reader=request.param)
+    return ClipStore(Settings(home=tmp_path / "home", allow_any_file=True), reader=request.param)
 
 
 def error(store, path, kind="video"):
@@ -125,7 +125,7 @@ def test_containers(store, tmp_path, name, codecs):
 @pytest.mark.parametrize("reader", ["auto", "pyav"])
 def test_an_avi_with_frames_out_of_order(tmp_path, reader):
     """An avi has no time stamps, and FFmpeg guesses wrong ones; frames are counted, and decord leaves it to PyAV."""
-    store = ClipStore(Settings(home=tmp_path / "home", any_file=True), reader=reader)
+    store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True), reader=reader)
     ref = store.admit(clips.film(tmp_path / "a.avi", sound_codec="libmp3lame", sound_seconds=2.0))
     assert ref["duration"] == pytest.approx(2.0, abs=0.05)
     frames = store.frames(ref, [], EVERYTHING, height=240)
@@ -182,7 +182,7 @@ def test_nothing_is_enlarged(store, tmp_path):
 def test_rotation(tmp_path, turns, size, corner):
     path = clips.turned(clips.film(tmp_path / "a.mp4"), turns)
     for reader in ("auto", "pyav"):
-        store = ClipStore(Settings(home=tmp_path / reader, any_file=True), reader=reader)
+        store = ClipStore(Settings(home=tmp_path / reader, allow_any_file=True), reader=reader)
         ref = store.admit(path)
         assert (ref["width"], ref["height"]) == size
         image = store.frames(ref, [], 1).images[0]
@@ -199,11 +199,11 @@ def test_a_variable_frame_rate(store, tmp_path):
     np.testing.assert_allclose(window.times, [0.9, 1.0], atol=2e-3)
 
 
-def test_a_truncated_clip_says_what_it_promises_and_what_it_holds(store, tmp_path):
+def test_a_truncated_clip_says_what_it_declares_and_what_it_contains(store, tmp_path):
     film = clips.film(tmp_path / "a.mp4", seconds=5, sound_seconds=5, options={"movflags": "faststart"})
     message = error(store, part(film, 0.6))
-    assert "cut short: it promises 5.0 s, holds " in message
-    held = float(message.split("holds ")[1].split(" s")[0])
+    assert "cut short: it declares 5.0 s but contains only " in message
+    held = float(message.split("contains only ")[1].split(" s")[0])
     assert 1.5 < held < 4.0
 
 
@@ -238,19 +238,19 @@ def test_a_container_that_is_only_a_header(store, tmp_path):
 
 def test_ten_declared_hours_on_a_short_file(store, tmp_path):
     message = error(store, clips.declared(clips.film(tmp_path / "a.mp4", sound_seconds=2.0), 36000))
-    assert "promises 36000.0 s" in message and "holds 2.0 s" in message
+    assert "declares 36000.0 s" in message and "contains only 2.0 s" in message
 
 
 def test_a_clip_beyond_the_limit(tmp_path):
-    store = ClipStore(Settings(home=tmp_path / "home", any_file=True, max_clip_seconds=4.0))
+    store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True, max_clip_seconds=4.0))
     message = error(store, clips.film(tmp_path / "a.mp4", seconds=5, fps=5, size=(64, 64)))
-    assert "is 5 s long, more than the 4 s" in message and "cut out the part" in message
+    assert "is 5 s long, more than the allowed 4 s" in message and "cut out the part" in message
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "codecs"), [("a.mp4", ("libx264", "aac")), ("a.webm", ("libvpx-vp9", "libopus"))])
 def test_flipped_bits_are_never_silently_less(tmp_path, name, codecs):
-    store = ClipStore(Settings(home=tmp_path / "home", any_file=True))
+    store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
     whole = clips.film(tmp_path / name, seconds=1.0, codec=codecs[0], sound_codec=codecs[1], sound_seconds=1.0)
     good = store.admit(whole)
     frames = len(store.frames(good, [], EVERYTHING).times)
@@ -312,14 +312,14 @@ def test_a_long_clip_is_coarse_as_a_whole_and_fine_in_a_window(store, tmp_path):
     ref = store.admit(path)
     whole = store.frames(ref, [], 16)
     assert len(whole.times) == 16 and whole.times[0] < 10 and whole.times[-1] > 90
-    before = store.decodes
+    before = store.decode_count
     assert len(store.frames(ref, [], 12).times) == 12
-    assert store.decodes == before
+    assert store.decode_count == before
     close = store.frames(ref, [{"start": 39.5, "end": 41.1}], 16)
     np.testing.assert_allclose(close.times, np.arange(39.5, 41.05, 0.1), atol=1e-3)
-    assert store.decodes == before + 2
+    assert store.decode_count == before + 2
     store.frames(ref, [{"start": 44.0, "end": 45.0}], 10)
-    assert store.decodes == before + 2
+    assert store.decode_count == before + 2
 
 
 @pytest.mark.parametrize(("rate", "pitch"), [(1600, 300), (4800, 2000), (12000, 5000), (1333, 220)])

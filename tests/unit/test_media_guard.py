@@ -27,7 +27,7 @@ def strict(tmp_path, root):
 
 @pytest.fixture
 def open_house(tmp_path):
-    return Settings(home=tmp_path / "home", any_file=True)
+    return Settings(home=tmp_path / "home", allow_any_file=True)
 
 
 def refusal(name, settings):
@@ -103,7 +103,7 @@ def test_a_socket_is_refused(strict, root, monkeypatch):
     monkeypatch.chdir(root)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("sock.mp4")
-        assert "sock.mp4 is no regular file" in refusal("sock.mp4", strict)
+        assert "sock.mp4 is not a regular file" in refusal("sock.mp4", strict)
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a.mp4", "https://x/a.mp4", "file:///etc/passwd", "rtsp://x/a"])

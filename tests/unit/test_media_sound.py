@@ -89,5 +89,5 @@ def test_sound_that_decodes_to_hours_it_does_not_declare_is_refused(tmp_path):
     format_at = content.index(b"strf", content.index(b"auds")) + 8
     # Samples a second, in the sound's WAVEFORMATEX: every frame of it lasts a quarter of an hour now.
     path.write_bytes(content[: format_at + 4] + (1).to_bytes(4, "little") + content[format_at + 8 :])
-    with pytest.raises(MediaError, match="a.avi decodes to far more sound than it says that it holds"):
-        ClipStore(Settings(home=tmp_path / "home", any_file=True)).admit(path)
+    with pytest.raises(MediaError, match="a.avi decodes to far more sound than it declares"):
+        ClipStore(Settings(home=tmp_path / "home", allow_any_file=True)).admit(path)

@@ -36,7 +36,7 @@ def film(tmp_path):
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "home", any_file=True)
+    return Settings(home=tmp_path / "home", allow_any_file=True)
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,11 @@ def test_closing_ends_the_children():
 @pytest.mark.slow
 def test_a_memory_limit_that_a_real_clip_exceeds(film, tmp_path):
     big = clips.film(tmp_path / "big.mp4", seconds=2, fps=12, size=(1920, 1080), preset="ultrafast")
-    store = ClipStore(Settings(home=tmp_path / "home", any_file=True, decode_bytes=400 * 1024**2))
+    store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True, decode_bytes=400 * 1024**2))
     assert store.admit(film)["duration"] == 3.0
     with pytest.raises(MediaError, match=r"^big\.mp4 needs more than the 0.4 GiB of memory"):
         store.frames(store.admit(big), [], ALL, height=1080)
-    roomy = ClipStore(Settings(home=tmp_path / "home", any_file=True))
+    roomy = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
     assert len(roomy.frames(roomy.admit(big), [], ALL, height=1080).times) == 24
 
 
@@ -96,7 +96,7 @@ def test_a_program_that_ends_leaves_no_process_and_runs_its_main_module_once(fil
         from aurelia_core.media import ClipStore
         from aurelia_core.media.pool import shared_decode_pool
         from aurelia_core.settings import Settings
-        settings = Settings(home=Path({str(tmp_path / "home")!r}), any_file=True)
+        settings = Settings(home=Path({str(tmp_path / "home")!r}), allow_any_file=True)
         print(ClipStore(settings).admit({str(film)!r})["duration"])
         print(shared_decode_pool(settings).run("x", 30, clips.whoami, None)[1])
         print(*[child.pid for child in psutil.Process().children(recursive=True)])
@@ -125,17 +125,17 @@ def test_a_second_question_decodes_nothing(film, settings):
     ref = store.admit(film)
     store.frames(ref, [], 16)
     store.audio(ref, [], 8000)
-    first = store.decodes
+    first = store.decode_count
     assert first == 2
     for windows in ([], [{"start": 0.3, "end": 0.9}], [{"start": 1.0, "end": 1.1}, {"start": 2.0, "end": 3.0}]):
         store.frames(store.admit(film), windows, 16)
         store.audio(ref, windows, 16000)
     store.frames(ref, [], ALL)
-    assert store.decodes == first
+    assert store.decode_count == first
     later = ClipStore(settings)
     assert later.admit(film) == ref == later.admit(ref["id"])
     np.testing.assert_array_equal(later.frames(ref, [], 16).images, store.frames(ref, [], 16).images)
-    assert later.decodes == 0
+    assert later.decode_count == 0
 
 
 def test_another_height_is_decoded_once_and_kept(film, settings):
@@ -143,15 +143,15 @@ def test_another_height_is_decoded_once_and_kept(film, settings):
     ref = store.admit(film)
     images = store.frames(ref, [], 4, height=100).images
     assert images.shape == (4, 100, 133, 3)
-    before = store.decodes
+    before = store.decode_count
     np.testing.assert_array_equal(store.frames(ref, [], 4, height=100).images, images)
-    assert store.decodes == before
+    assert store.decode_count == before
 
 
 def test_decord_and_pyav_agree(film, tmp_path):
     looks = []
     for reader in ("decord", "pyav"):
-        store = ClipStore(Settings(home=tmp_path / reader, any_file=True), reader=reader)
+        store = ClipStore(Settings(home=tmp_path / reader, allow_any_file=True), reader=reader)
         looks.append(store.frames(store.admit(film), [], ALL))
     np.testing.assert_allclose(looks[0].times, looks[1].times)
     difference = np.abs(looks[0].images.astype(int) - looks[1].images.astype(int))
@@ -174,7 +174,7 @@ def test_a_spoilt_cache_entry_is_made_again(film, settings, spoil, content):
     ref = store.admit(film)
     frames, audio = store.frames(ref, [], 8), store.audio(ref)
     images, samples = frames.images.copy(), audio[0].samples.copy()
-    entry = settings.cache / ref["id"] / spoil
+    entry = settings.cache_folder / ref["id"] / spoil
     whole = entry.read_bytes()
     entry.unlink()
     if content is not None:
@@ -183,13 +183,13 @@ def test_a_spoilt_cache_entry_is_made_again(film, settings, spoil, content):
     assert fresh.admit(film) == ref
     np.testing.assert_array_equal(fresh.frames(ref, [], 8).images, images)
     np.testing.assert_array_equal(fresh.audio(ref)[0].samples, samples)
-    assert fresh.decodes == 1
+    assert fresh.decode_count == 1
 
 
 def test_a_cache_folder_that_vanishes_is_made_again(film, settings):
     store = ClipStore(settings)
     store.frames(store.admit(film), [], 4)
-    shutil.rmtree(settings.cache)
+    shutil.rmtree(settings.cache_folder)
     assert len(store.frames(store.admit(film), [], 4).times) == 4
 
 
@@ -199,7 +199,7 @@ def test_a_clip_that_changed(film, settings, tmp_path):
     os.utime(film)
     assert store.admit(ref["id"]) == ref
     clips.film(film, seconds=1, size=(160, 120))
-    for use in (lambda: store.admit(ref["id"]), lambda: store.file(ref), lambda: store.frames(ref, [], 4)):
+    for use in (lambda: store.admit(ref["id"]), lambda: store.verified_path(ref), lambda: store.frames(ref, [], 4)):
         with pytest.raises(MediaError, match="film.mp4 changed"):
             use()
     assert store.admit(film)["duration"] == 1.0
@@ -218,9 +218,9 @@ def test_equal_content_under_two_names_is_one_clip(film, settings, tmp_path):
     first = store.admit(film)
     twin = tmp_path / "twin.mp4"
     shutil.copy(film, twin)
-    before = store.decodes
+    before = store.decode_count
     assert store.admit(twin)["id"] == first["id"]
-    assert store.decodes == before
+    assert store.decode_count == before
 
 
 def test_a_server_opens_only_its_own_copy(film, tmp_path):
@@ -228,7 +228,7 @@ def test_a_server_opens_only_its_own_copy(film, tmp_path):
     store = ClipStore(settings, copy=True)
     ref = store.admit("film.mp4")
     copy = settings.home / "media-store" / ref["id"]
-    assert store.file(ref) == copy and copy.read_bytes() == film.read_bytes()
+    assert store.verified_path(ref) == copy and copy.read_bytes() == film.read_bytes()
     film.unlink()
     assert len(store.frames(ref, [], 4).times) == 4
     assert store.admit(ref["id"]) == ref
@@ -239,7 +239,7 @@ def test_a_copy_that_was_tampered_with_is_refused(film, tmp_path):
     settings = Settings(home=tmp_path / "home", media_roots=(film.parent,))
     store = ClipStore(settings, copy=True)
     ref = store.admit("film.mp4")
-    copy = store.file(ref)
+    copy = store.verified_path(ref)
     copy.chmod(0o600)
     copy.write_bytes(clips.film(tmp_path / "other.mp4", seconds=1).read_bytes())
     with pytest.raises(MediaError, match="changed"):
@@ -260,7 +260,7 @@ def test_threads_share_one_decoding(film, settings):
     for thread in threads:
         thread.join()
     assert results == [(16, 48000)] * 6
-    assert store.decodes == 2
+    assert store.decode_count == 2
 
 
 def test_two_processes_share_the_cache(film, tmp_path):
@@ -269,7 +269,7 @@ def test_two_processes_share_the_cache(film, tmp_path):
         from pathlib import Path
         from aurelia_core.media import ClipStore
         from aurelia_core.settings import Settings
-        store = ClipStore(Settings(home=Path({str(tmp_path / "home")!r}), any_file=True))
+        store = ClipStore(Settings(home=Path({str(tmp_path / "home")!r}), allow_any_file=True))
         ref = store.admit({str(film)!r})
         print(int(store.frames(ref, [], 16).images.sum()), round(float(abs(store.audio(ref)[0].samples).sum()), 3))
         """)
@@ -289,13 +289,13 @@ def test_the_least_recently_used_clips_give_way(tmp_path):
         clip = name * 64
         with cache.workspace() as folder:
             np.save(folder / "x.npy", np.zeros(1500 - 128, np.uint8))
-            cache.keep(folder / "x.npy", clip, "x.npy")
+            cache.store_entry(folder / "x.npy", clip, "x.npy")
         cache.write_json(clip, "video.json", {"clip": name})
         os.utime(cache.folder / clip, (time.time() - 100 + number,) * 2)
     cache.touch("a" * 64)
     cache.trim("c" * 64)
-    assert cache.place("a" * 64, "x.npy").exists() and cache.place("c" * 64, "x.npy").exists()
-    assert not cache.place("b" * 64, "x.npy").exists()
+    assert cache.entry_path("a" * 64, "x.npy").exists() and cache.entry_path("c" * 64, "x.npy").exists()
+    assert not cache.entry_path("b" * 64, "x.npy").exists()
     assert cache.read_json("b" * 64, "video.json") == {"clip": "b"}
 
 
@@ -305,7 +305,7 @@ def test_what_was_dropped_is_decoded_again(film, settings, monkeypatch):
     before = store.frames(ref, [], 4).images.copy()
     monkeypatch.setattr(store._cache, "limit", 1)
     store._cache.trim("f" * 64)
-    assert not list((settings.cache / ref["id"]).glob("*.npy"))
+    assert not list((settings.cache_folder / ref["id"]).glob("*.npy"))
     np.testing.assert_array_equal(store.frames(ref, [], 4).images, before)
     assert len(store.audio(ref)[0].samples) == 48000
 

@@ -136,7 +136,7 @@ async def test_an_error_comes_out_of_a_stream(folder: Path) -> None:
 async def test_a_thread_needs_no_checkpointer(folder: Path, stage: Any) -> None:
     at: Stage = stage(scripted(evaluator=[verdict(9)]))
     await aurelia.ask(HEARD, make_context(ROLES), video=at.clip, client=at.desk, thread="one")
-    assert at.desk.settings.threads.exists()
+    assert at.desk.settings.threads_file.exists()
     await aurelia.ask(HEARD, make_context(ROLES), video=at.clip, client=at.desk, thread="one", checkpointer="mine.db")
     assert (folder / "mine.db").exists()
 

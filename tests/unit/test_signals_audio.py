@@ -45,7 +45,7 @@ def test_one_sound_of_each_kind(event: Event, harmonic: bool, rate: int) -> None
     sound = found.sounds[0]
     assert sound.start == pytest.approx(event[0], abs=0.02)
     assert sound.end == pytest.approx(event[1], abs=0.03)
-    assert sound.voice == kind(event[2])
+    assert sound.sound_class == kind(event[2])
     if event[3] is None:
         assert sound.pitch is None
     else:
@@ -69,7 +69,7 @@ def test_repeated_strikes_are_separate() -> None:
 
 def test_a_soft_sound_after_a_loud_one() -> None:
     found = heard([(1.0, 1.6, "tone", 440.0, -8.0), (1.75, 2.4, "noise", None, -45.0)])
-    assert [s.voice for s in found.sounds] == ["tone", "noise"]
+    assert [s.sound_class for s in found.sounds] == ["tone", "noise"]
     assert found.sounds[0].level > found.sounds[1].level + 30
 
 
@@ -86,7 +86,7 @@ def test_a_slow_swell_is_one_sound_with_a_long_attack() -> None:
 @pytest.mark.parametrize("event", [(0.0, 6.0, "tone", 300.0, -25.0), (0.0, 6.0, "noise", None, -25.0)])
 def test_a_sound_without_any_pause_is_one_sound_and_no_floor(event: Event) -> None:
     found = heard([event])
-    assert [(s.start, s.voice) for s in found.sounds] == [(0.0, event[2])]
+    assert [(s.start, s.sound_class) for s in found.sounds] == [(0.0, event[2])]
     assert found.sounds[0].end == pytest.approx(6.0, abs=0.01)
     assert found.silences == ()
 
@@ -174,7 +174,7 @@ def test_random_scenes_are_heard_whole() -> None:
         for event in events:
             near: list[DetectedSound] = [s for s in sounds if abs(s.start - event[0]) < 0.05]
             matched += len(near) == 1
-            kinds += bool(near) and near[0].voice == kind(event[2])
+            kinds += bool(near) and near[0].sound_class == kind(event[2])
             if near and event[3]:
                 tones += 1
                 pitches += near[0].pitch is not None and abs(near[0].pitch / event[3] - 1) < 0.03

@@ -60,15 +60,15 @@ class Clip:
 def clip(tmp_path_factory) -> Clip:
     folder: Path = tmp_path_factory.mktemp("look")
     write_scene(Scene.model_validate(SCENE), folder / "scene.mp4")
-    store = Meter(Settings(home=folder / "home", any_file=True))
+    store = Meter(Settings(home=folder / "home", allow_any_file=True))
     return Clip(store, store.admit(folder / "scene.mp4"))
 
 
 def test_a_look_at_everything_is_coarse_and_says_so(clip: Clip) -> None:
     found = clip.look()
-    assert found.seen == ((0.0, clip.ref["duration"]),)
+    assert found.video_spans == ((0.0, clip.ref["duration"]),)
     assert 0.3 < found.frame_gap < 0.5
-    assert 7500 < found.rate <= 8000
+    assert 7500 < found.sample_rate <= 8000
     assert [round(s.pitch or 0, -1) for s in found.sounds] == [330]
     assert [m.colour for m in found.motions] == ["red", "cyan"]
 
@@ -76,12 +76,12 @@ def test_a_look_at_everything_is_coarse_and_says_so(clip: Clip) -> None:
 def test_a_closer_look_hears_what_the_coarse_one_could_not(clip: Clip) -> None:
     coarse, fine = clip.look(), clip.look((3.6, 5.4))
     both = merge_observations([coarse, fine])
-    assert fine.rate == 16000
+    assert fine.sample_rate == 16000
     assert fine.frame_gap < 0.2
     assert [round(s.pitch or 0, -1) for s in both.sounds] == [330, 5200]
     assert both.sounds[1].start == pytest.approx(4.0, abs=0.02)
     assert [m.start for m in both.motions] == pytest.approx([1.0, 4.0], abs=0.25)
-    assert both.rate == coarse.rate
+    assert both.sample_rate == coarse.sample_rate
     assert both.frame_gap == coarse.frame_gap
     assert any(a <= 4.5 <= b for a, b in coarse.silences)
     assert not any(a <= 4.5 <= b for a, b in both.silences)
@@ -92,8 +92,8 @@ def test_no_look_exceeds_its_budget(clip: Clip, spans: tuple[tuple[float, float]
     found = clip.look(*spans)
     assert clip.store.frames_given[-1] <= FRAMES
     assert clip.store.samples_given[-1] <= SAMPLES
-    assert found.rate <= 16000
-    assert all(0 <= a < b <= clip.ref["duration"] for a, b in found.seen)
+    assert found.sample_rate <= 16000
+    assert all(0 <= a < b <= clip.ref["duration"] for a, b in found.video_spans)
 
 
 def test_a_sound_cut_by_windows_is_one_sound_again(clip: Clip) -> None:
@@ -102,7 +102,7 @@ def test_a_sound_cut_by_windows_is_one_sound_again(clip: Clip) -> None:
     assert (halves.sounds[0].start, halves.sounds[0].end) == pytest.approx((1.0, 1.8), abs=0.03)
     assert len(halves.motions) == 1
     assert (halves.motions[0].start, halves.motions[0].end) == pytest.approx((1.0, 1.8), abs=0.15)
-    assert halves.seen == ((0.0, 3.0),)
+    assert halves.video_spans == ((0.0, 3.0),)
 
 
 def test_a_closer_look_inside_a_sound_leaves_it_one(clip: Clip) -> None:
@@ -120,7 +120,7 @@ def test_the_order_of_looks_does_not_matter(clip: Clip) -> None:
 
 
 def test_motion_and_sound_that_begin_together_coincide(clip: Clip) -> None:
-    found = merge_observations([clip.look((0.5, 2.5)), clip.look((3.5, 5.5))]).coincidence
+    found = merge_observations([clip.look((0.5, 2.5)), clip.look((3.5, 5.5))]).sync
     assert found is not None
     assert abs(found.lag) < 0.1
     assert found.strength > 0.8
@@ -128,17 +128,17 @@ def test_motion_and_sound_that_begin_together_coincide(clip: Clip) -> None:
 
 def test_too_few_samples_mean_that_nothing_was_heard(clip: Clip) -> None:
     found = clip.look(samples=600)
-    assert (found.heard, found.sounds, found.silences) == ((), (), ())
+    assert (found.audio_spans, found.sounds, found.silences) == ((), (), ())
     assert found.has_audio
 
 
 def test_without_a_sound_track(tmp_path: Path) -> None:
     scene = {**SCENE, "sounds": [], "audible": False, "seconds": 5.2}
     write_scene(Scene.model_validate(scene), tmp_path / "mute.mp4")
-    store = ClipStore(Settings(home=tmp_path / "home", any_file=True))
+    store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
     found = observe_clip(store, store.admit(tmp_path / "mute.mp4"), None, [], FRAMES, SAMPLES)
     assert not found.has_audio
-    assert (found.heard, found.rate, found.sounds, found.silences, found.coincidence) == ((), 0, (), (), None)
+    assert (found.audio_spans, found.sample_rate, found.sounds, found.silences, found.sync) == ((), 0, (), (), None)
     assert found.motions
 
 
@@ -163,7 +163,7 @@ def observation(**changes) -> Observation:
 
 def test_a_closer_look_unsays_what_it_does_not_find() -> None:
     coarse = observation(sounds=(sound(1, 2), sound(5, 6)), motions=(motion(1, 2), motion(5, 6)), cuts=(5.5,))
-    fine = observation(seen=((4.0, 7.0),), heard=((4.0, 7.0),), frame_gap=0.1, rate=16000)
+    fine = observation(video_spans=((4.0, 7.0),), audio_spans=((4.0, 7.0),), frame_gap=0.1, sample_rate=16000)
     both = merge_observations([coarse, fine])
     assert both.sounds == (sound(1, 2),)
     assert both.motions == (motion(1, 2),)
@@ -171,19 +171,19 @@ def test_a_closer_look_unsays_what_it_does_not_find() -> None:
 
 
 def test_two_notes_that_meet_at_an_edge_stay_two() -> None:
-    left = observation(seen=((0.0, 5.0),), heard=((0.0, 5.0),), sounds=(sound(4, 5, 440),))
-    right = observation(seen=((5.0, 9.0),), heard=((5.0, 9.0),), sounds=(sound(5, 6, 660),))
+    left = observation(video_spans=((0.0, 5.0),), audio_spans=((0.0, 5.0),), sounds=(sound(4, 5, 440),))
+    right = observation(video_spans=((5.0, 9.0),), audio_spans=((5.0, 9.0),), sounds=(sound(5, 6, 660),))
     assert [s.pitch for s in merge_observations([left, right]).sounds] == [440, 660]
 
 
 def test_a_cut_that_only_the_coarse_look_could_see_stays() -> None:
     coarse = observation(cuts=(5.0,), frame_gap=1.0)
-    fine = observation(seen=((4.9, 7.0),), heard=(), frame_gap=0.1)
+    fine = observation(video_spans=((4.9, 7.0),), audio_spans=(), frame_gap=0.1)
     assert merge_observations([coarse, fine]).cuts == pytest.approx((4.7,), abs=0.05)
 
 
 def test_a_flash_once_seen_is_not_unseen() -> None:
-    fine = observation(seen=((4.0, 7.0),), heard=(), frame_gap=0.1)
+    fine = observation(video_spans=((4.0, 7.0),), audio_spans=(), frame_gap=0.1)
     assert merge_observations([observation(flashes=(5.0,)), fine, replace(fine, flashes=(5.04, 6.5))]).flashes == (
         5.0,
         6.5,
@@ -193,7 +193,7 @@ def test_a_flash_once_seen_is_not_unseen() -> None:
 def test_colours_are_weighed_by_time() -> None:
     black, white = ColourShare("black", 1.0, True), ColourShare("white", 1.0, True)
     coarse = observation(colours=(black,))
-    fine = observation(seen=((0.0, 2.0),), heard=(), frame_gap=0.1, colours=(white,))
+    fine = observation(video_spans=((0.0, 2.0),), audio_spans=(), frame_gap=0.1, colours=(white,))
     assert merge_observations([coarse, fine]).colours == (
         ColourShare("black", 0.8, True),
         ColourShare("white", 0.2, False),
@@ -202,7 +202,7 @@ def test_colours_are_weighed_by_time() -> None:
 
 def test_a_short_remnant_of_silence_joins_its_neighbours() -> None:
     coarse = observation(silences=((0.0, 4.0),), sounds=(sound(4, 5),))
-    fine = observation(seen=(), heard=((2.0, 2.2),), rate=16000)
+    fine = observation(video_spans=(), audio_spans=((2.0, 2.2),), sample_rate=16000)
     assert merge_observations([coarse, fine]).silences == ((0.0, 4.0),)
 
 

@@ -1,6 +1,6 @@
-"""The rows of published data sets as they really are: MUSIC-AVQA, AVSD, VALOR-32K, Valor32k-AVQA and Daily-Omni.
+"""The rows of published data sets: MUSIC-AVQA, AVSD, VALOR-32K, Valor32k-AVQA and Daily-Omni.
 
-Each class is one form and says what a row means. Files, ids and media are `import_run`'s.
+Each class is one row format and converts a row into a draft. `aurelia.bench.importers.run` adds ids and checks media.
 """
 
 import re
@@ -8,26 +8,34 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, model_validator
 
-from aurelia.bench.importers.draft import Draft, Packed, RowModel, Several, distinct, option, unmarked
-from aurelia.bench.records import Reason, Text, Turn
+from aurelia.bench.importers.draft import (
+    Draft,
+    JsonList,
+    OneOrMoreTexts,
+    RowModel,
+    check_choices,
+    find_choice,
+    strip_letters,
+)
+from aurelia.bench.records import DialogueTurn, NonEmptyText, ReferenceStep
 
-DESCRIBE = "Describe in one sentence what is seen and heard in this clip."
+CAPTION_QUESTION = "Describe in one sentence what is seen and heard in this clip."
 _BLANK = re.compile(r"<[A-Za-z]+>")
 _UNDISCLOSED = "__UNDISCLOSED__"
 
 
-class MusicRow(RowModel):
-    """MUSIC-AVQA: the answer's key is `anser`; `type` and `templ_values` are lists written as JSON strings."""
+class MusicAvqaRow(RowModel):
+    """MUSIC-AVQA: the key of the answer is `anser`; `type` and `templ_values` are lists in JSON strings."""
 
-    video_id: Text
-    question_id: Text
-    type: Packed
-    question_content: Text
-    templ_values: Packed
-    anser: Text = Field(validation_alias=AliasChoices("anser", "answer"))
+    video_id: NonEmptyText
+    question_id: NonEmptyText
+    type: JsonList
+    question_content: NonEmptyText
+    templ_values: JsonList
+    anser: NonEmptyText = Field(validation_alias=AliasChoices("anser", "answer"))
 
     def draft(self) -> Draft:
-        """The question with its placeholders filled in order; underscores become spaces, also in the answer."""
+        """The question with its placeholders filled in order; underscores in values and answer become spaces."""
         blanks = len(_BLANK.findall(self.question_content))
         if blanks != len(self.templ_values):
             raise ValueError(f"the question has {blanks} placeholders and templ_values {len(self.templ_values)} values")
@@ -45,85 +53,88 @@ class MusicRow(RowModel):
 
 class _AvsdReason(RowModel):
     timestamp: list[float] = Field(min_length=2, max_length=2)
-    sentence: Text
+    sentence: NonEmptyText
 
 
 class _AvsdTurn(RowModel):
-    question: Text
-    answer: Several
+    question: NonEmptyText
+    answer: OneOrMoreTexts
     reason: list[_AvsdReason] = []
 
 
 class AvsdRow(RowModel):
-    """AVSD at DSTC10: one dialogue about a clip; its last turn is the question, with references and timed reasons."""
+    """AVSD at DSTC10: a dialogue about a clip. The last turn is the question, with references and timed reasons."""
 
-    image_id: Text
+    image_id: NonEmptyText
     dialog: list[_AvsdTurn] = Field(min_length=1)
 
     def draft(self) -> Draft:
-        """The last turn with the dialogue before it; a reason whose times are reversed has them put in order."""
+        """The last turn with the dialogue before it; reversed times of a reason are put in order."""
         *before, last = self.dialog
         if _UNDISCLOSED in last.answer:
-            raise ValueError("its last answer is not disclosed in this file: take the file with the references")
-        turned = sum(reason.timestamp != sorted(reason.timestamp) for reason in last.reason)
+            raise ValueError("its last answer is not disclosed in this file: use the file with the references")
+        reversed_times = sum(reason.timestamp != sorted(reason.timestamp) for reason in last.reason)
         return Draft(
             name=(self.image_id,),
             own=True,
             item=self.image_id,
             names={"video_id": self.image_id},
             question=last.question,
-            history=[Turn(question=turn.question, answer=_single(turn)) for turn in before],
+            history=[DialogueTurn(question=turn.question, answer=_single_answer(turn)) for turn in before],
             answers=last.answer,
             reasoning=[
-                Reason(text=reason.sentence, start=min(reason.timestamp), end=max(reason.timestamp))
+                ReferenceStep(text=reason.sentence, start=min(reason.timestamp), end=max(reason.timestamp))
                 for reason in last.reason
             ],
-            notes=["the times of a reason are reversed; they were put in order"] * turned,
+            notes=["the times of a reason are reversed; they were put in order"] * reversed_times,
         )
 
 
-def _single(turn: _AvsdTurn) -> str:
+def _single_answer(turn: _AvsdTurn) -> str:
     if len(turn.answer) > 1:
         raise ValueError("a turn before the last has several answers")
     return turn.answer[0]
 
 
-class _Clip(RowModel):
-    """A clip of VALOR-32K: the tables name the film and the times apart, the lists name the clip at once."""
+class _ValorClipRow(RowModel):
+    """A clip of VALOR-32K: tables have the video and the times in separate columns, lists have one clip name."""
 
-    video_id: Text
+    video_id: NonEmptyText
     start_time: str = ""
     end_time: str = ""
 
     @property
     def clip(self) -> str:
-        return f"{self.video_id}_{self.start_time}_{self.end_time}" if self.start_time else self.video_id
+        if not self.start_time:
+            return self.video_id
+        return f"{self.video_id}_{self.start_time}_{self.end_time}"
 
     @property
     def names(self) -> dict[str, str]:
         return {"video_id": self.clip, "start_time": self.start_time, "end_time": self.end_time}
 
 
-class ValorRow(_Clip):
-    """VALOR-32K: a caption of a clip, `desc` in its own lists and `caption` in the tables made from it."""
+class ValorRow(_ValorClipRow):
+    """VALOR-32K: a caption of a clip; its key is `desc` in the lists and `caption` in the tables."""
 
-    desc: Several = Field(validation_alias=AliasChoices("desc", "caption"))
+    desc: OneOrMoreTexts = Field(validation_alias=AliasChoices("desc", "caption"))
 
     def draft(self) -> Draft:
         """A captioning question; several captions of one clip are its references."""
-        captions = [self.desc] if isinstance(self.desc, str) else self.desc
-        return Draft(name=(self.clip,), own=True, item=self.clip, names=self.names, question=DESCRIBE, answers=captions)
+        return Draft(
+            name=(self.clip,), own=True, item=self.clip, names=self.names, question=CAPTION_QUESTION, answers=self.desc
+        )
 
 
-class ValorQaRow(_Clip):
-    """Valor32k-AVQA: multiple choice; version 1 is a table with `mcq_1` … `mcq_4`, version 2 a list with `options`."""
+class ValorQaRow(_ValorClipRow):
+    """Valor32k-AVQA: multiple choice. Version 1 is a table with `mcq_1` … `mcq_4`, version 2 a list with `options`."""
 
-    question: Text
-    options: list[Text]
+    question: NonEmptyText
+    options: list[NonEmptyText]
     correct_answer_idx: int = Field(ge=0)
-    rephrased_answers: list[Text] = []
-    modality: Text
-    category: Text
+    rephrased_answers: list[NonEmptyText] = []
+    modality: NonEmptyText
+    category: NonEmptyText
 
     @model_validator(mode="before")
     @classmethod
@@ -134,18 +145,21 @@ class ValorQaRow(_Clip):
             **row,
             "options": [row.get(f"mcq_{place}", "") for place in range(1, 5)],
             "correct_answer_idx": row.get("correct_mcq"),
-            "rephrased_answers": [said for place in range(1, 4) if (said := row.get(f"answer_{place}"))],
+            "rephrased_answers": [text for place in range(1, 4) if (text := row.get(f"answer_{place}"))],
             "modality": row.get("mode"),
             "category": row.get("type"),
         }
 
     def draft(self) -> Draft:
-        """A multiple choice; the other wordings of the right answer are its synonyms."""
-        choices = distinct(self.options)
+        """A multiple choice; the rephrased answers are synonyms of the right one."""
+        choices = check_choices(self.options)
         if self.correct_answer_idx >= len(choices):
             raise ValueError(f"the right option is number {self.correct_answer_idx} (from 0) of {len(choices)}")
         answer = choices[self.correct_answer_idx]
-        others = [said for said in dict.fromkeys(self.rephrased_answers) if said.casefold() != answer.casefold()]
+        others = [text for text in dict.fromkeys(self.rephrased_answers) if text.casefold() != answer.casefold()]
+        synonyms = {}
+        if others:
+            synonyms[answer] = others
         return Draft(
             name=(self.clip,),
             own=False,
@@ -155,24 +169,27 @@ class ValorQaRow(_Clip):
             question=self.question,
             choices=choices,
             answers=[answer],
-            synonyms={answer: others} if others else {},
+            synonyms=synonyms,
         )
 
 
-class DailyRow(RowModel):
-    """Daily-Omni: four choices with their letters; some rows explain the answer (the key is spelt in two ways)."""
+class DailyOmniRow(RowModel):
+    """Daily-Omni: four choices with letters; some rows explain the answer (the key has two spellings)."""
 
-    video_id: Text
-    question: Text = Field(validation_alias="Question")
-    choices: list[Text] = Field(validation_alias="Choice")
-    answer: Text = Field(validation_alias="Answer")
-    kind: Text = Field(validation_alias="Type")
+    video_id: NonEmptyText
+    question: NonEmptyText = Field(validation_alias="Question")
+    choices: list[NonEmptyText] = Field(validation_alias="Choice")
+    answer: NonEmptyText = Field(validation_alias="Answer")
+    kind: NonEmptyText = Field(validation_alias="Type")
     category: str = Field(default="", validation_alias="video_category")
     why: str = Field(default="", validation_alias=AliasChoices("Explaination", "Explanation"))
 
     def draft(self) -> Draft:
-        """A multiple choice, the letters taken off its choices; the film's category is the record's."""
-        choices = distinct(unmarked(self.choices))
+        """A multiple choice, without the letters of its choices; the video's category is the record's."""
+        choices = check_choices(strip_letters(self.choices))
+        reasoning = []
+        if self.why:
+            reasoning.append(ReferenceStep(text=self.why))
         return Draft(
             name=(self.video_id,),
             own=False,
@@ -182,6 +199,6 @@ class DailyRow(RowModel):
             kinds=[self.kind],
             question=self.question,
             choices=choices,
-            answers=[option(self.answer, choices)],
-            reasoning=[Reason(text=self.why)] if self.why else [],
+            answers=[find_choice(self.answer, choices)],
+            reasoning=reasoning,
         )

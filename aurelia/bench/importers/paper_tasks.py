@@ -1,4 +1,4 @@
-"""Tables of one's own for the tasks whose files are not public: AV-Compositional, AV-Meme, AV-GeoIQ and DM-Match.
+"""User-made tables for the tasks whose files are not public: AV-Compositional, AV-Meme, AV-GeoIQ and DM-Match.
 
 All four have the same columns, in CSV (`choice_1`, `choice_2`, …) or JSON (`choices`: a list).
 """
@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from aurelia.bench.importers.draft import Draft, RowModel, distinct, option
-from aurelia.bench.records import Reason, Text
+from aurelia.bench.importers.draft import Draft, RowModel, check_choices, find_choice
+from aurelia.bench.records import NonEmptyText, ReferenceStep
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 
-FITS = "Which of the four audio tracks fits the movements in the video?"
-TRACKS = 4
+MATCH_QUESTION = "Which of the four audio tracks fits the movements in the video?"
+MATCH_TRACKS = 4
 _NUMBERED = re.compile(r"(choice|audio|answer)_([1-9]\d?)")
 _LISTS = {"choice": "choices", "audio": "audio", "answer": "answers"}
 
 
-class TableRow(RowModel):
+class PaperTaskRow(RowModel):
     """A row of a table: a question about a clip, open or with choices."""
 
     choice_needed: ClassVar[bool] = False
@@ -26,17 +26,17 @@ class TableRow(RowModel):
     id: str = ""
     video: str = ""
     video_id: str = ""
-    audio: list[Text] = []
+    audio: list[NonEmptyText] = []
     question: str = ""
-    choices: list[Text] = []
+    choices: list[NonEmptyText] = []
     answer: str = ""
-    answers: list[Text] = []
-    synonyms: dict[str, list[Text]] = {}
+    answers: list[NonEmptyText] = []
+    synonyms: dict[str, list[NonEmptyText]] = {}
     category: str = ""
-    kinds: list[Text] = []
-    reasoning: list[Reason] = []
+    kinds: list[NonEmptyText] = []
+    reasoning: list[ReferenceStep] = []
     licence: str = ""
-    unused: list[str] = Field(default=[], description="Columns that the row has and nobody reads.")
+    unused: list[str] = Field(default=[], description="Columns of the row that are not used.")
 
     @model_validator(mode="before")
     @classmethod
@@ -44,26 +44,33 @@ class TableRow(RowModel):
         if not isinstance(row, dict):
             return row
         found = {key: value for key, value in row.items() if not _NUMBERED.fullmatch(key) and value not in ("", None)}
-        found |= {_LISTS[stem]: cells for stem in _LISTS if (cells := _numbered(row, stem))}
+        found |= {_LISTS[stem]: cells for stem in _LISTS if (cells := _numbered_cells(row, stem))}
         if isinstance(kinds := found.get("kinds"), str):
             found["kinds"] = [kind.strip() for kind in kinds.split("|") if kind.strip()]
         if isinstance(audio := found.get("audio"), str):
             found["audio"] = [audio]
-        if isinstance(said := found.get("reasoning"), str):
-            found["reasoning"] = said = [said]
-        if isinstance(said, list):
-            found["reasoning"] = [{"text": step} if isinstance(step, str) else step for step in said]
+        reasoning = found.get("reasoning")
+        if isinstance(reasoning, str):
+            reasoning = [reasoning]
+        if isinstance(reasoning, list):
+            found["reasoning"] = list(map(_as_step, reasoning))
         found["unused"] = sorted(found.keys() - cls.model_fields.keys())
         return found
 
     def draft(self) -> Draft:
-        """What the row says; the answer of a multiple choice may be its text or its letter."""
+        """Converts the row; the answer of a multiple choice may be its text or its letter."""
         if not (self.video or self.video_id):
             raise ValueError("it names no clip: give video (a path) or video_id")
-        choices = distinct(self.choices) if self.choices or self.choice_needed else []
         answers = [answer for answer in dict.fromkeys([self.answer, *self.answers]) if answer]
-        if not self.question or not answers:
-            raise ValueError(f"its {'answer' if self.question else 'question'} is empty")
+        choices = []
+        if self.choices or self.choice_needed:
+            choices = check_choices(self.choices)
+        if not self.question:
+            raise ValueError("its question is empty")
+        if not answers:
+            raise ValueError("its answer is empty")
+        if choices:
+            answers = list(dict.fromkeys(find_choice(answer, choices) for answer in answers))
         stem = self.video_id or self.video.rsplit(".", 1)[0]
         return Draft(
             name=(self.id or stem,),
@@ -74,7 +81,7 @@ class TableRow(RowModel):
             audio=self.audio,
             question=self.question,
             choices=choices,
-            answers=list(dict.fromkeys(option(answer, choices) for answer in answers)) if choices else answers,
+            answers=answers,
             synonyms=self.synonyms,
             category=self.category,
             kinds=self.kinds,
@@ -84,36 +91,47 @@ class TableRow(RowModel):
         )
 
 
-class ChoiceRow(TableRow):
-    """A row that needs choices."""
+class ChoiceRow(PaperTaskRow):
+    """A row that must have choices."""
 
     choice_needed: ClassVar[bool] = True
 
 
-class MatchRow(TableRow):
-    """A silent dance and four audio tracks; the question and the choices "audio A" … "audio D" go without saying."""
+class MatchRow(PaperTaskRow):
+    """A silent dance and four audio tracks; the question and the choices ("audio A" … "audio D") may be left out."""
 
     def draft(self) -> Draft:
         """The answer may be a letter, a number from 1, or one of the four files."""
-        if len(set(self.audio)) != TRACKS:
+        if len(set(self.audio)) != MATCH_TRACKS:
             raise ValueError(f"four different audio files are needed, not {len(set(self.audio))}")
         named = {track: f"audio {letter}" for track, letter in zip(self.audio, CHOICE_LETTERS, strict=False)}
-        named |= {str(place): f"audio {letter}" for place, letter in enumerate(CHOICE_LETTERS[:TRACKS], 1)}
-        choices = self.choices or list(named.values())[:TRACKS]
-        if len(choices) != TRACKS:
+        named |= {str(place): f"audio {letter}" for place, letter in enumerate(CHOICE_LETTERS[:MATCH_TRACKS], 1)}
+        choices = self.choices or list(named.values())[:MATCH_TRACKS]
+        if len(choices) != MATCH_TRACKS:
             raise ValueError(f"four choices are needed for its four audio files, not {len(choices)}")
-        answer = choices[list(named.values()).index(named[self.answer])] if self.answer in named else self.answer
-        row = {"question": self.question or FITS, "choices": choices, "answer": answer}
-        return TableRow.draft(self.model_copy(update=row))
+        answer = self.answer
+        if answer in named:
+            answer = choices[list(named.values()).index(named[answer])]
+        row = {"question": self.question or MATCH_QUESTION, "choices": choices, "answer": answer}
+        return PaperTaskRow.draft(self.model_copy(update=row))
 
 
-def _numbered(row: dict[str, Any], stem: str) -> list[Any]:
-    places = sorted(
-        (int(found[2]), row[key]) for key in row if (found := _NUMBERED.fullmatch(key)) and found[1] == stem
-    )
-    cells = [cell for _, cell in places]
+def _as_step(step: Any) -> Any:
+    """A step of the reasoning as a mapping; a text is its `text`."""
+    if isinstance(step, str):
+        return {"text": step}
+    return step
+
+
+def _numbered_cells(row: dict[str, Any], stem: str) -> list[Any]:
+    by_number = {}
+    for key, cell in row.items():
+        match = _NUMBERED.fullmatch(key)
+        if match and match[1] == stem:
+            by_number[int(match[2])] = cell
+    cells = [by_number[number] for number in sorted(by_number)]
     while cells and cells[-1] in ("", None):
         cells.pop()
     if any(cell in ("", None) for cell in cells):
-        raise ValueError(f"an empty {stem} stands before one that is not")
+        raise ValueError(f"an empty {stem} column precedes one that is not empty")
     return cells

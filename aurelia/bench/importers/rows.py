@@ -1,4 +1,4 @@
-"""Annotation files as rows: a JSON list, JSON lines, CSV or TSV. It says what is no row, and knows no data set."""
+"""Reads annotation files (a JSON list, JSON lines, CSV or TSV) as rows; entries that are not rows are reported."""
 
 import csv
 import io
@@ -10,18 +10,18 @@ from typing import Any
 
 from aurelia_core.errors import InputError
 
-FORMATS = (".json", ".jsonl", ".csv", ".tsv")
+ROW_FORMATS = (".json", ".jsonl", ".csv", ".tsv")
 
 
 @dataclass(frozen=True)
-class Row:
+class AnnotationRow:
     """One entry of an annotation file.
 
     Attributes:
-        number: its place among the rows, from 0.
-        line: the line it ends in, from 1; None in a JSON list.
-        fields: its fields by name; empty where `fault` says why it is no row.
-        fault: what is wrong with it, or None.
+        number: Index of the row, from 0.
+        line: Line at which it ends, from 1; None in a JSON list.
+        fields: Its fields by name; empty if there is a fault.
+        fault: Why the entry is not a row, or None.
     """
 
     number: int
@@ -30,16 +30,18 @@ class Row:
     fault: str | None = None
 
 
-def read_rows(path: Path, formats: tuple[str, ...] = FORMATS, under: str | None = None) -> list[Row]:
-    """The rows of a file, in order, those that are none among them.
+def read_annotation_rows(
+    path: Path, formats: tuple[str, ...] = ROW_FORMATS, under: str | None = None
+) -> list[AnnotationRow]:
+    """Reads the rows of a file in order, with the entries that are not rows.
 
     Args:
-        path: the file; its suffix says its form.
-        formats: the suffixes that the kind of file may have.
-        under: the key of a JSON object under which the list stands, where the data set keeps it so.
+        path: Annotation file; its suffix gives the format.
+        formats: Suffixes that are accepted.
+        under: Key of the list in a JSON object, if the data set has one.
 
     Raises:
-        InputError: the file is not there, of another form, not UTF-8, or no JSON or CSV at all.
+        InputError: The file is missing, has another format, is not UTF-8, or is not JSON or CSV.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -49,8 +51,12 @@ def read_rows(path: Path, formats: tuple[str, ...] = FORMATS, under: str | None 
     try:
         text = path.read_text(encoding="utf-8-sig")
         if suffix == ".json":
-            return list(_listed(json.loads(text), path.name, under))
-        return list(_lines(text) if suffix == ".jsonl" else _cells(text, "\t" if suffix == ".tsv" else ","))
+            return list(_json_rows(json.loads(text), path.name, under))
+        if suffix == ".jsonl":
+            return list(_jsonl_rows(text))
+        if suffix == ".tsv":
+            return list(_table_rows(text, "\t"))
+        return list(_table_rows(text, ","))
     except UnicodeDecodeError as fault:
         raise InputError(f"{path.name} is not UTF-8 text (byte {fault.start}): convert it first.") from None
     except json.JSONDecodeError as fault:
@@ -59,48 +65,51 @@ def read_rows(path: Path, formats: tuple[str, ...] = FORMATS, under: str | None 
         raise InputError(f"{path.name} cannot be read as a table: {fault}.") from None
 
 
-def _listed(found: Any, name: str, under: str | None) -> Iterator[Row]:
+def _json_rows(found: Any, name: str, under: str | None) -> Iterator[AnnotationRow]:
     if isinstance(found, dict) and under in found:
         found = found[under]
     if not isinstance(found, list):
-        where = f" or an object with one under {under!r}" if under else ""
-        raise InputError(f"{name}: a JSON list of objects{where} is needed.")
+        expected = "a JSON list of objects"
+        if under:
+            expected += f" or an object with one under {under!r}"
+        raise InputError(f"{name}: {expected} is needed.")
     for number, entry in enumerate(found):
-        yield _row(number, None, entry)
+        yield _make_row(number, None, entry)
 
 
-def _lines(text: str) -> Iterator[Row]:
+def _jsonl_rows(text: str) -> Iterator[AnnotationRow]:
     number = 0
     for line, entry in enumerate(text.split("\n"), 1):
         if not entry.strip():
             continue
         try:
-            yield _row(number, line, json.loads(entry))
+            yield _make_row(number, line, json.loads(entry))
         except json.JSONDecodeError as fault:
-            yield Row(number, line, {}, f"not JSON: column {fault.colno}: {fault.msg}")
+            yield AnnotationRow(number, line, {}, f"not JSON: column {fault.colno}: {fault.msg}")
         number += 1
 
 
-def _row(number: int, line: int | None, entry: Any) -> Row:
-    fault = None if isinstance(entry, dict) else f"a JSON object is needed, not {type(entry).__name__}"
-    return Row(number, line, entry if fault is None else {}, fault)
+def _make_row(number: int, line: int | None, entry: Any) -> AnnotationRow:
+    if not isinstance(entry, dict):
+        return AnnotationRow(number, line, {}, f"a JSON object is needed, not {type(entry).__name__}")
+    return AnnotationRow(number, line, entry)
 
 
-def _cells(text: str, delimiter: str) -> Iterator[Row]:
+def _table_rows(text: str, delimiter: str) -> Iterator[AnnotationRow]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header = [name.strip() for name in next(reader, [])]
     if len(set(header)) < len(header) or not all(header):
-        raise csv.Error("every column of the first line needs a name of its own")
+        raise csv.Error("every column needs a unique name in the first line")
     number = 0
-    for line, cells in _records(reader):
+    for line, cells in _table_lines(reader):
         if cells == []:
             continue
-        yield _cell_row(number, line, header, cells)
+        yield _make_table_row(number, line, header, cells)
         number += 1
 
 
-def _records(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
-    """Each record with the line it ends in; of one that cannot be read, what is wrong. The next ones still count."""
+def _table_lines(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
+    """The cells of each row with its last line number; for an unreadable row its fault, and reading continues."""
     while True:
         first = reader.line_num + 1
         try:
@@ -112,9 +121,9 @@ def _records(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
         yield reader.line_num, cells
 
 
-def _cell_row(number: int, line: int, header: list[str], cells: list[str] | str) -> Row:
+def _make_table_row(number: int, line: int, header: list[str], cells: list[str] | str) -> AnnotationRow:
     if isinstance(cells, str):
-        return Row(number, line, {}, cells)
+        return AnnotationRow(number, line, {}, cells)
     if len(cells) != len(header):
-        return Row(number, line, {}, f"{len(cells)} cells where the first line names {len(header)}")
-    return Row(number, line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
+        return AnnotationRow(number, line, {}, f"{len(cells)} cells, but the first line has {len(header)}")
+    return AnnotationRow(number, line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})

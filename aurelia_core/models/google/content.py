@@ -191,7 +191,7 @@ class GeminiContentBuilder:
 
     def _whole(self, ref: MediaRef) -> WholeFile | None:
         """The reference's own file, or None where Gemini would not read it, or would see what it is only to hear."""
-        path = self._store.file(ref)
+        path = self._store.verified_path(ref)
         with path.open("rb") as file:
             head = file.read(4096)
         demuxer = detect_demuxer(head, ref["name"])

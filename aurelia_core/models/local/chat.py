@@ -161,5 +161,5 @@ def make_local(name: str, store: ClipStore) -> LocalChat:
     lacks = missing_requirements("transformers")
     if lacks:
         raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
-    weights = find_weights(name, any_folder=store.settings.any_file, trusted=store.settings.trusted_code)
+    weights = find_weights(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
     return LocalChat(weights=weights, here=choose_placement(), store=store)

@@ -198,7 +198,7 @@ class ContentBuilder:
             return []
         if sees == "video":
             heading = text_part(texts.video_heading(with_sound=False))
-            return [heading, video_part(self._store.file(media.clip), media.clip)]
+            return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
             text = media.stand_in(
                 "picture", lambda: measured_picture_text(self._store, media.clip, windows, media.frame_count, texts)

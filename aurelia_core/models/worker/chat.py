@@ -135,7 +135,7 @@ class WorkerChat(ClipModel, BaseChatModel):
         """
         fields = messages[-1].additional_kwargs.get("request", {})
         clips = [block["clip"] for message in messages for block in _blocks(message) if block["type"] == "clip"]
-        files = [str(self.store.file(clip)) for clip in clips]
+        files = [str(self.store.verified_path(clip)) for clip in clips]
         return {
             "system": "\n".join(_text(message) for message in messages if message.type == "system"),
             "text": "\n\n".join(_text(message) for message in messages if message.type != "system"),
