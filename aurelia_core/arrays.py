@@ -1,4 +1,4 @@
-"""Names for the arrays that pictures and sound are stored in.
+"""Types of the arrays for pictures and sound, and the runs in a mask.
 
 Imports numpy only: a decoding child process loads this module.
 """
@@ -18,3 +18,9 @@ Samples = npt.NDArray[np.float32]
 """Mono sound, -1..1: [n]."""
 FrameIndices = npt.NDArray[np.int64]
 """Positions of frames in a clip, ascending."""
+
+
+def true_runs(mask: Mask) -> list[tuple[int, int]]:
+    """The runs of True in a one-dimensional mask as (first, last + 1)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -7,11 +7,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-<<<<<<< HEAD
-=======
-from aurelia.bench.progress import ProgressDisplay
-from aurelia.bench.runner import RunResources, run_interruptibly
->>>>>>> w-bench
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
@@ -108,9 +103,8 @@ def run_command(
         require_media=require_media,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
-    from aurelia.bench.interrupts import run_interruptibly
     from aurelia.bench.progress import ProgressDisplay
-    from aurelia.bench.runner import RunResources, run_bench
+    from aurelia.bench.runner import RunResources, run_bench, run_interruptibly
 
     settings = Settings.from_environment(local=True)
     resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)

@@ -8,11 +8,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-<<<<<<< HEAD
-=======
-from aurelia.bench.progress import ProgressDisplay
-from aurelia.bench.runner import run_interruptibly
->>>>>>> w-bench
 from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
@@ -189,9 +184,9 @@ def mixture_command(
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
-    from aurelia.bench.interrupts import run_interruptibly
     from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.run_plan import Plan
+    from aurelia.bench.runner import run_interruptibly
     from aurelia.report.recipes import RecipeInput
 
     resources = _resources(media)

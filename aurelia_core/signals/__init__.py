@@ -1,1 +1,1 @@
-"""What can be measured in a clip without a model: sounds, silence, tempo, motion, colours, cuts, coincidence."""
+"""Measurements in a clip without a model: sounds, silence, tempo, motion, colours, cuts, audio-visual sync."""

@@ -1,4 +1,4 @@
-"""Names of colours: what a person would call an RGB value, by its hue, lightness and strength. Nothing else."""
+"""Names of colours: the common name of an RGB value, by its hue, lightness and saturation."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from aurelia_core.arrays import FloatImages, Images, Vector
 COLOUR_NAMES = (
     "black", "white", "grey", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "magenta", "pink", "brown",
 )  # fmt: skip
-"""Every name that `name` gives; `indices` gives positions in this tuple."""
+"""All colour names; `colour_indices` returns positions in this tuple."""
 
 _HUES = ((14.0, "red"), (43.0, "orange"), (70.0, "yellow"), (165.0, "green"), (192.0, "cyan"), (255.0, "blue"),
          (294.0, "purple"), (335.0, "magenta"), (360.0, "red"))  # fmt: skip
@@ -25,7 +25,7 @@ def classify_colour(rgb: npt.ArrayLike) -> str:
 
 
 def colour_indices(rgb: Images | FloatImages) -> npt.NDArray[np.int8]:
-    """The colours of many pixels as positions in `NAMES`.
+    """The colours of many pixels as positions in `COLOUR_NAMES`.
 
     Args:
         rgb: uint8 or float32 [..., 3], 0..255.
@@ -34,19 +34,20 @@ def colour_indices(rgb: Images | FloatImages) -> npt.NDArray[np.int8]:
         int8 of the leading shape.
     """
     value = np.asarray(rgb, np.float32)
-    high, low = value.max(axis=-1), value.min(axis=-1)
+    high = value.max(axis=-1)
+    low = value.min(axis=-1)
     spread = high - low
     hue = _hue(value, high, spread)
     bounds = np.array([end for end, _ in _HUES], np.float32)
     labels = np.array([COLOUR_NAMES.index(label) for _, label in _HUES], np.int8)
     named = labels[np.minimum(np.searchsorted(bounds, hue, side="right"), len(labels) - 1)]
-    strength = spread / np.maximum(high, 1.0)
+    saturation = spread / np.maximum(high, 1.0)
     warm = np.isin(named, [COLOUR_NAMES.index("red"), COLOUR_NAMES.index("orange")])
     rosy = np.isin(named, [COLOUR_NAMES.index("red"), COLOUR_NAMES.index("magenta")])
     named[warm & (named == COLOUR_NAMES.index("orange")) & (high < 165)] = COLOUR_NAMES.index("brown")
-    named[warm & (high < 110) & (strength < 0.72)] = COLOUR_NAMES.index("brown")
-    named[rosy & (high > 190) & (low > 85) & (strength < 0.62)] = COLOUR_NAMES.index("pink")
-    grey = (spread < 28) | (strength < 0.16)
+    named[warm & (high < 110) & (saturation < 0.72)] = COLOUR_NAMES.index("brown")
+    named[rosy & (high > 190) & (low > 85) & (saturation < 0.62)] = COLOUR_NAMES.index("pink")
+    grey = (spread < 28) | (saturation < 0.16)
     named[grey] = COLOUR_NAMES.index("grey")
     named[grey & (low > 205)] = COLOUR_NAMES.index("white")
     named[(high < 48) | (grey & (high < 60))] = COLOUR_NAMES.index("black")
@@ -54,13 +55,13 @@ def colour_indices(rgb: Images | FloatImages) -> npt.NDArray[np.int8]:
 
 
 def colour_shares(rgb: Images) -> Vector:
-    """Share of the pixels that bear each name.
+    """Share of the pixels with each name.
 
     Args:
         rgb: uint8 [..., 3].
 
     Returns:
-        float64[len(NAMES)], summing to 1 (all zero without pixels).
+        float64[len(COLOUR_NAMES)], with sum 1 (all zero without pixels).
     """
     found = colour_indices(rgb).ravel()
     counts: Vector = np.bincount(found, minlength=len(COLOUR_NAMES)).astype(np.float64)

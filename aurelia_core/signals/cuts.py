@@ -1,4 +1,4 @@
-"""What happens to the picture as a whole: flashes and cuts. What moves inside it is `motion`'s business."""
+"""Changes of the whole picture: flashes and cuts."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
-from aurelia_core.arrays import Images, Mask, Vector
+from aurelia_core.arrays import Images, Mask, Vector, true_runs
 
 _FLASH_LEVELS = 24.0
-"""Grey levels of 255 by which a flash outshines the frames around it."""
+"""Grey levels of 255 by which a flash is brighter than the frames around it."""
 _PIXEL_CHANGE_LEVELS = 30
 """Levels of 255 in any channel by which a pixel counts as changed."""
 
@@ -27,54 +27,51 @@ def detect_cuts_and_flashes(images: Images) -> CutsAndFlashes:
     Args:
         images: uint8[N, H, W, 3] RGB, in the order of time.
     """
-    flashing = _flashes(images)
-    calm = np.flatnonzero(~flashing)
-    cuts = [int(calm[i + 1]) for i in _cuts(images[calm])]
-    return CutsAndFlashes(flashing, cuts)
+    flash_mask = _find_flashes(images)
+    others = np.flatnonzero(~flash_mask)
+    cuts = [int(others[number + 1]) for number in _find_cuts(images[others])]
+    return CutsAndFlashes(flash_mask, cuts)
 
 
-def _flashes(images: Images) -> Mask:
-    """One or two frames much brighter than those on both sides, or blank white where neither side is."""
+def _find_flashes(images: Images) -> Mask:
+    """One or two frames that are much brighter than the frames on both sides, or blank white between other frames."""
     count = len(images)
     if count < 3:
         return np.zeros(count, bool)
     images = images[:, ::3, ::3]
-    light = images.mean(axis=(1, 2, 3), dtype=np.float64)
+    brightness = images.mean(axis=(1, 2, 3), dtype=np.float64)
     blank = (images.min(axis=(1, 2, 3)) > 225) & (images.std(axis=(1, 2, 3)) < 6)
-    usual = median_filter(light, size=5, mode="mirror") if count >= 5 else np.full(count, float(np.median(light)))
-    rare = median_filter(blank.astype(np.uint8), size=5, mode="mirror") == 0 if count >= 5 else np.zeros(count, bool)
-    found: Mask = (light - usual > _FLASH_LEVELS) | (blank & rare)
-    for first, last in _spans(found):
-        before, after = light[max(0, first - 1)], light[min(count - 1, last)]
-        inside = light[first:last].min()
-        rises = blank[first:last].all() or inside - max(before, after) > _FLASH_LEVELS
-        if last - first > 2 or not rises or found.all():
+    usual = np.full(count, float(np.median(brightness)))
+    mostly_other = np.zeros(count, bool)
+    if count >= 5:
+        usual = median_filter(brightness, size=5, mode="mirror")
+        mostly_other = median_filter(blank.astype(np.uint8), size=5, mode="mirror") == 0
+    found: Mask = (brightness - usual > _FLASH_LEVELS) | (blank & mostly_other)
+    for first, last in true_runs(found):
+        around = max(brightness[max(0, first - 1)], brightness[min(count - 1, last)])
+        is_brighter = blank[first:last].all() or brightness[first:last].min() - around > _FLASH_LEVELS
+        if last - first > 2 or not is_brighter or found.all():
             found[first:last] = False
     return found
 
 
-def _spans(mask: Mask) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def _cuts(images: Images) -> list[int]:
-    """Indices i such that the picture changes for good between frame i and i + 1."""
+def _find_cuts(images: Images) -> list[int]:
+    """Indices i of the lasting changes of the picture between frame i and i + 1."""
     if len(images) < 2:
         return []
     small = images[:, ::4, ::4].astype(np.int16)
     changed = (np.abs(np.diff(small, axis=0)).max(axis=-1) > _PIXEL_CHANGE_LEVELS).mean(axis=(1, 2))
-    palette = _histograms(small)
-    shift = 0.5 * np.abs(np.diff(palette, axis=0)).sum(axis=1)
-    found = []
-    for i in np.flatnonzero((changed > 0.45) & (shift > 0.25)).tolist():
-        around = np.concatenate([changed[max(0, i - 2) : i], changed[i + 1 : i + 3]])
-        if not len(around) or changed[i] > 1.8 * np.median(around):
-            found.append(i)
-    return found
+    histograms = _histograms(small)
+    recoloured = 0.5 * np.abs(np.diff(histograms, axis=0)).sum(axis=1)
+    cuts = []
+    for number in np.flatnonzero((changed > 0.45) & (recoloured > 0.25)).tolist():
+        around = np.concatenate([changed[max(0, number - 2) : number], changed[number + 1 : number + 3]])
+        if not len(around) or changed[number] > 1.8 * np.median(around):
+            cuts.append(number)
+    return cuts
 
 
 def _histograms(small: npt.NDArray[np.int16]) -> Vector:
-    """Share of the pixels in each of 4 x 4 x 4 colour boxes, float64[N, 64]."""
+    """Share of the pixels in each of 4 x 4 x 4 colour bins, float64[N, 64]."""
     box = (small // 64) @ np.array([16, 4, 1])
     return np.stack([np.bincount(frame.ravel(), minlength=64) / frame.size for frame in box])

@@ -1,18 +1,19 @@
-"""One look at a clip within its budget of frames and samples, and the sum of several looks.
+"""One observation of a clip within a budget of frames and audio samples.
 
-A look spends its frames and samples evenly over its windows, so that a look at everything sees and hears coarsely. What
-the looks mean for a question is not known here.
+The budget is spread evenly over the observed windows, so an observation of the whole clip is coarse. Several
+observations of one clip are merged by `merge_observations`.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 
 from aurelia_core.arrays import Images, Samples, Vector
 from aurelia_core.signals.audiovisual_sync import estimate_sync
-from aurelia_core.signals.merge import blend_colours, merge_observations
-from aurelia_core.signals.observation import ColourShare, Observation
+from aurelia_core.signals.merge import blend_colours, join_spans, merge_observations
+from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.sound_events import MIN_SAMPLE_RATE, AudioAnalysis, analyze_audio, estimate_noise_floor
 from aurelia_core.signals.video import VideoAnalysis, analyze_frames
@@ -40,7 +41,7 @@ class _Audio(Protocol):
 
 
 class ClipSource(Protocol):
-    """What a look needs of `aurelia_core.media.ClipStore`."""
+    """The methods of `aurelia_core.media.ClipStore` that an observation uses."""
 
     def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180) -> _Frames:
         """`count` frames spread over the windows in proportion to their lengths."""
@@ -54,98 +55,101 @@ class ClipSource(Protocol):
 def observe_clip(
     store: ClipSource, clip: MediaRef, track: MediaRef | None, windows: Sequence[Window], frames: int, samples: int
 ) -> Observation:
-    """Look at and listen to some windows of a clip.
+    """Measure the picture and the sound in some windows of a clip.
 
     Args:
-        store: gives frames and samples.
+        store: the source of frames and sound.
         clip: the video.
-        track: an audio file whose sound replaces the clip's own.
-        windows: where to look, seconds; [] means everywhere. They are clipped to the clip and joined where they touch.
-        frames: budget of frames over all windows.
-        samples: budget of audio samples over all windows; the sampling rate is lowered until they suffice.
+        track: an audio file that replaces the clip's own sound.
+        windows: the windows in seconds; [] means the whole clip. They are cut to the clip and joined where they touch.
+        frames: budget of frames for all windows.
+        samples: budget of audio samples for all windows; the sampling rate is lowered to meet it.
 
     Returns:
-        What was measured. Without any sound track `heard` is empty and `rate` 0.
+        The measurements. Without a sound track `audio_spans` is empty and `sample_rate` is 0.
 
     Raises:
         MediaError: from the store, when the clip cannot be read.
     """
-    spans = _spans(windows, clip["duration"])
-    pieces, gap = _see(store, clip, spans, frames)
+    spans = _clip_spans(windows, clip["duration"])
+    video, gap = _analyze_video(store, clip, spans, frames)
     source = track or clip
     has_audio = track is not None or clip["has_audio"]
-    listened = _audible(spans if windows else [], source) if has_audio else []
-    sounds, rate = _hear(store, source, listened, samples) if listened else ([], 0)
-    heard = tuple(listened) if rate >= MIN_SAMPLE_RATE else ()
-    found = tuple(sorted((s for part in sounds for s in part.sounds), key=lambda s: s.start))
-    motions = tuple(sorted((m for piece in pieces for m in piece.motions), key=lambda m: m.start))
+    audio_spans: list[Span] = []
+    if has_audio:
+        audio_spans = _audible_spans(spans, source, everything=not windows)
+    audio: list[AudioAnalysis] = []
+    rate = 0
+    if audio_spans:
+        audio, rate = _analyze_audio(store, source, audio_spans, samples)
+    if rate < MIN_SAMPLE_RATE:
+        audio_spans = []
+    sounds = sorted(chain.from_iterable(part.sounds for part in audio), key=lambda sound: sound.start)
+    motions = sorted(chain.from_iterable(part.motions for part in video), key=lambda motion: motion.start)
     return Observation(
         duration=clip["duration"],
         has_audio=has_audio,
-        video_spans=tuple(spans) if pieces else (),
-        audio_spans=heard,
+        video_spans=tuple(spans),
+        audio_spans=tuple(audio_spans),
         frame_gap=gap,
         sample_rate=rate,
-        sounds=found,
-        silences=tuple(span for part in sounds for span in part.silences),
-        motions=motions,
-        colours=_colours(pieces, spans),
-        cuts=tuple(sorted(cut for piece in pieces for cut in piece.cuts)),
-        flashes=tuple(sorted(flash for piece in pieces for flash in piece.flashes)),
-        tempo=estimate_tempo(found),
-        sync=estimate_sync(motions, found, gap),
-        camera_drift=max((piece.camera_drift for piece in pieces), default=0.0),
+        sounds=tuple(sounds),
+        silences=tuple(chain.from_iterable(part.silences for part in audio)),
+        motions=tuple(motions),
+        colours=blend_colours([(part.colours, end - start) for part, (start, end) in zip(video, spans, strict=True)]),
+        cuts=tuple(sorted(chain.from_iterable(part.cuts for part in video))),
+        flashes=tuple(sorted(chain.from_iterable(part.flashes for part in video))),
+        tempo=estimate_tempo(sounds),
+        sync=estimate_sync(motions, sounds, gap),
+        camera_drift=max((part.camera_drift for part in video), default=0.0),
     )
 
 
-def _spans(windows: Sequence[Window], duration: float) -> list[Span]:
-    """The windows inside the clip, ascending, joined where they touch; the whole clip when none is left."""
-    inside = sorted((max(0.0, float(w["start"])), min(duration, float(w["end"]))) for w in windows)
-    joined: list[Span] = []
-    for start, end in inside:
-        if end - start < 1e-3:
-            continue
-        if joined and start <= joined[-1][1] + 1e-3:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined or [(0.0, duration)]
+def _clip_spans(windows: Sequence[Window], duration: float) -> list[Span]:
+    """The windows cut to the clip, ascending, joined where they touch; the whole clip if none is left."""
+    inside = [(max(0.0, float(window["start"])), min(duration, float(window["end"]))) for window in windows]
+    return list(join_spans(span for span in inside if span[1] - span[0] >= 1e-3)) or [(0.0, duration)]
 
 
-def _audible(spans: Sequence[Span], source: MediaRef) -> list[Span]:
-    """The spans that the sound reaches into; the whole sound for no spans, also where it outlasts the picture."""
+def _audible_spans(spans: Sequence[Span], source: MediaRef, *, everything: bool) -> list[Span]:
+    """The spans up to the end of the sound; for everything the whole sound, which can be longer than the picture."""
     length = source["audio_seconds"] or source["duration"]
-    if not spans:
+    if everything:
         return [(0.0, length)]
     return [(start, min(end, length)) for start, end in spans if min(end, length) - start > 0.03]
 
 
-def _see(store: ClipSource, clip: MediaRef, spans: Sequence[Span], frames: int) -> tuple[list[VideoAnalysis], float]:
-    """What is seen in each span, and the widest spacing of frames (infinite without frames)."""
-    taken = store.frames(clip, [Window(start=a, end=b) for a, b in spans], frames)
-    times = np.asarray(taken.times, np.float64)
-    pieces: list[VideoAnalysis] = []
+def _analyze_video(
+    store: ClipSource, clip: MediaRef, spans: Sequence[Span], count: int
+) -> tuple[list[VideoAnalysis], float]:
+    """The analysis of each span, and the widest spacing of frames (infinite without frames)."""
+    frames = store.frames(clip, [Window(start=start, end=end) for start, end in spans], count)
+    times = np.asarray(frames.times, np.float64)
+    if not len(times):
+        return [analyze_frames(times, frames.images) for _ in spans], float("inf")
+    # A span without a frame gets the frame shown in its middle, so each frame belongs to the nearest span.
+    distances = np.stack([np.maximum(np.maximum(start - times, times - end), 0.0) for start, end in spans])
+    nearest = distances.argmin(axis=0)
+    analyses: list[VideoAnalysis] = []
     widest = 0.0
-    apart = np.array([[max(start - time, time - end, 0.0) for start, end in spans] for time in times])
-    nearest = apart.argmin(axis=1) if len(times) else np.empty(0, int)
     for number, (start, end) in enumerate(spans):
         inside = nearest == number
-        chosen = times[inside]
-        pieces.append(analyze_frames(chosen, taken.images[inside]))
-        widest = max(widest, float(np.diff(chosen).max()) if len(chosen) > 1 else end - start)
-    return pieces, round(widest, 4) if len(times) else float("inf")
+        analyses.append(analyze_frames(times[inside], frames.images[inside]))
+        spacing = end - start
+        if inside.sum() > 1:
+            spacing = float(np.diff(times[inside]).max())
+        widest = max(widest, spacing)
+    return analyses, round(widest, 4)
 
 
-def _hear(store: ClipSource, source: MediaRef, spans: Sequence[Span], samples: int) -> tuple[list[AudioAnalysis], int]:
-    """What is heard in each span, and the sampling rate that the budget allows."""
+def _analyze_audio(
+    store: ClipSource, source: MediaRef, spans: Sequence[Span], samples: int
+) -> tuple[list[AudioAnalysis], int]:
+    """The analysis of each span, and the sampling rate that the budget allows."""
     total = sum(end - start for start, end in spans)
     rate = max(1, min(MAX_SAMPLE_RATE, int((samples - len(spans)) / total)))
     if rate < MIN_SAMPLE_RATE:
         return [], rate
-    parts = store.audio(source, [Window(start=a, end=b) for a, b in spans], rate)
-    floor = estimate_noise_floor(np.concatenate([part.samples for part in parts]), rate)
-    return [analyze_audio(part.samples, part.rate, part.start, floor) for part in parts], rate
-
-
-def _colours(pieces: Sequence[VideoAnalysis], spans: Sequence[Span]) -> tuple[ColourShare, ...]:
-    return blend_colours([(piece.colours, end - start) for piece, (start, end) in zip(pieces, spans, strict=True)])
+    segments = store.audio(source, [Window(start=start, end=end) for start, end in spans], rate)
+    floor = estimate_noise_floor(np.concatenate([segment.samples for segment in segments]), rate)
+    return [analyze_audio(segment.samples, segment.rate, segment.start, floor) for segment in segments], rate

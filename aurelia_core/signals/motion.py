@@ -1,6 +1,6 @@
-"""What moves: regions that differ from one frame to the next, followed over time, with place, extent and colour.
+"""Motion in one shot: regions that change between frames, tracked over time, with position, extent and colour.
 
-Works inside one shot and one window; a flash has been taken out before. It follows regions, it knows no objects.
+The frames belong to one shot and one window and contain no flash. Regions are tracked; objects are not recognized.
 """
 
 from dataclasses import dataclass, field
@@ -13,30 +13,36 @@ from aurelia_core.arrays import FloatImages, Images, Mask, Vector
 from aurelia_core.signals import colours
 from aurelia_core.signals.camera_motion import estimate_camera_shifts, is_textured, shift_image
 from aurelia_core.signals.observation import Motion
+from aurelia_core.types import Span
 
 _BLOCK_ROWS = 60
-"""Rows of the picture on which motion is measured."""
+"""Rows of blocks in which motion is measured."""
 _BLOCK_CHANGE_LEVELS = 22.0
 """Levels of 255 in any channel above which a block counts as changed; codec noise stays below."""
 _EDGE_TOLERANCE = 0.3
-"""Share of the local range of levels that a block must differ by besides, in a picture that drifts."""
+"""Further difference that a block needs in a shifting picture, as a share of the local range of levels."""
 _JOIN_REACH = 0.035
-"""Fraction of the height by which changed spots are joined into one region."""
+"""Distance, as a fraction of the height, within which changed blocks form one region."""
 _MIN_REGION_SHARE = 0.0008
-"""Share of the picture below which a region is taken for noise."""
+"""Share of the picture below which a region counts as noise."""
 MAX_PAUSE_SECONDS = 0.17
-"""Seconds of stillness that do not yet end a motion: a bounce stands still at its turning points."""
+"""Longest pause inside a motion, seconds: a bouncing thing stands still at its turning points."""
 _MAX_MOTIONS = 12
-_COLOUR_DISTANCE, _COLOUR_DISTANCE_IN_FILM = 0.8, 0.4
-"""Fraction of the largest difference that tells a body's colour: in texture the extremes are only its edges."""
-_FILM_MIN_EXTENT, _FILM_MIN_SHARE = 0.01, 0.15
-"""Least share of the picture, and of the widest motion's extent, that counts as motion in a filmed picture."""
+_COLOUR_DISTANCE = 0.8
+"""Fraction of the largest difference from the background from which a pixel counts for a motion's colour."""
+_COLOUR_DISTANCE_IN_FILM = 0.4
+"""The same in a textured picture, where the largest differences occur at edges only."""
+_FILM_MIN_EXTENT = 0.01
+"""Least extent of a motion in a filmed picture, as a share of the picture."""
+_FILM_MIN_SHARE = 0.15
+"""Least extent of a motion in a filmed picture, as a share of the widest motion's extent."""
 
 
 class ShotMotion(NamedTuple):
-    """The motions of one shot, how often each block changed (float64[rows, columns], 0..1), and the picture's drift.
+    """The motions of one shot, the share of frames in which each block changed, and the camera drift.
 
-    The drift is the way that the picture as a whole goes, as under a moving camera, as a fraction of its height.
+    `activity` is float64[rows, columns], 0..1. The drift is the path of the whole picture, as with a moving camera, as
+    a fraction of its height.
     """
 
     motions: list[Motion]
@@ -46,7 +52,7 @@ class ShotMotion(NamedTuple):
 
 @dataclass(eq=False)
 class _Track:
-    """One region followed over pairs of frames."""
+    """One region, tracked over pairs of frames."""
 
     pairs: list[int] = field(default_factory=list)
     masks: list[Mask] = field(default_factory=list)
@@ -59,36 +65,35 @@ def detect_motions(times: Vector, images: Images) -> ShotMotion:
         times: float64[N], seconds, ascending.
         images: uint8[N, H, W, 3] RGB.
     """
-    small = _block_means(images)
-    if len(small) < 2:
-        return ShotMotion([], np.zeros(small.shape[1:3]))
-    drift = estimate_camera_shifts(images)
-    masks = _changed_blocks(small, images, drift)
-    tracks = _bodies(_join(_follow(masks, times), small, times), small, times)
-    found = [
-        _motion(track, times, small, _COLOUR_DISTANCE_IN_FILM if drift.any() else _COLOUR_DISTANCE) for track in tracks
-    ]
+    blocks = _block_means(images)
+    if len(blocks) < 2:
+        return ShotMotion([], np.zeros(blocks.shape[1:3]))
+    shifts = estimate_camera_shifts(images)
+    masks = _changed_blocks(blocks, images, shifts)
+    tracks = _join_edges(_join_runs(_track_regions(masks, times), blocks, times), blocks, times)
+    colour_distance = _COLOUR_DISTANCE
+    if shifts.any():
+        colour_distance = _COLOUR_DISTANCE_IN_FILM
+    found = [_motion(track, times, blocks, colour_distance) for track in tracks]
     widest = max((motion.extent for motion in found), default=0.0)
-    drifted = float(np.hypot(drift[:, 0], drift[:, 1]).sum()) / images.shape[1]
-    least = (
-        max(_FILM_MIN_EXTENT, _FILM_MIN_SHARE * widest)
-        if drift.any() or is_textured(images)
-        else min(0.006, 0.02 * widest)
-    )
+    least = min(0.006, 0.02 * widest)
+    if shifts.any() or is_textured(images):
+        least = max(_FILM_MIN_EXTENT, _FILM_MIN_SHARE * widest)
     clear = [motion for motion in found if motion.extent >= least]
-    motions = sorted(clear, key=lambda m: -m.extent * (m.end - m.start))[:_MAX_MOTIONS]
-    return ShotMotion(sorted(motions, key=lambda m: m.start), masks.mean(axis=0), drifted)
+    motions = sorted(clear, key=lambda motion: -motion.extent * (motion.end - motion.start))[:_MAX_MOTIONS]
+    drift = float(np.hypot(shifts[:, 0], shifts[:, 1]).sum()) / images.shape[1]
+    return ShotMotion(sorted(motions, key=lambda motion: motion.start), masks.mean(axis=0), drift)
 
 
 def is_same_motion(first: Motion, second: Motion) -> bool:
-    """Whether two motions are one that something cut in two: in one place, and of no two colours."""
+    """Whether two motions can be parts of one motion: at one position and not of different colours."""
     near = np.hypot(first.x - second.x, first.y - second.y) < 0.12
     return bool(near) and (first.colour is None or second.colour is None or first.colour == second.colour)
 
 
 def join_motions(first: Motion, second: Motion) -> Motion:
-    """Two pieces of one motion; its place is the mean, weighted by time and extent."""
-    weights = [max(m.end - m.start, 0.01) * max(m.extent, 1e-4) for m in (first, second)]
+    """Two parts of one motion as one; the position is the mean, weighted by time and extent."""
+    weights = [max(part.end - part.start, 0.01) * max(part.extent, 1e-4) for part in (first, second)]
     return Motion(
         start=min(first.start, second.start),
         end=max(first.end, second.end),
@@ -101,60 +106,63 @@ def join_motions(first: Motion, second: Motion) -> Motion:
 
 
 def _block_means(images: Images | FloatImages) -> FloatImages:
-    """Block means, about `ROWS` rows high: what a codec adds to single pixels averages out."""
+    """The mean colour of each block, float32[N, about 60 rows, columns, 3]; codec noise averages out."""
     block = max(1, images.shape[1] // _BLOCK_ROWS)
-    rows, columns = images.shape[1] // block, images.shape[2] // block
+    rows = images.shape[1] // block
+    columns = images.shape[2] // block
     cut = images[:, : rows * block, : columns * block]
     shape = (len(images), rows, block, columns, block, 3)
-    small: FloatImages = cut.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
-    return small
+    means: FloatImages = cut.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
+    return means
 
 
-def _changed_blocks(small: FloatImages, images: Images, drift: Vector) -> Mask:
+def _changed_blocks(blocks: FloatImages, images: Images, shifts: Vector) -> Mask:
     """Blocks that differ from the frame before, bool[N - 1, rows, columns].
 
-    Where the picture as a whole has shifted, the earlier frame is shifted after it, and edges, which no shift brings
-    together exactly, have to differ by more.
+    If the whole picture has shifted, the earlier frame is shifted as well. Edges must then differ by more, because they
+    never match exactly.
     """
-    masks: Mask = np.abs(np.diff(small, axis=0)).max(axis=-1) > _BLOCK_CHANGE_LEVELS
-    for pair in np.flatnonzero(drift.any(axis=1)).tolist():
-        before = _block_means(shift_image(images[pair], drift[pair])[None])[0]
-        steep = _steepness(small[pair + 1])
-        masks[pair] = np.abs(small[pair + 1] - before).max(axis=-1) > _BLOCK_CHANGE_LEVELS + _EDGE_TOLERANCE * steep
+    masks: Mask = np.abs(np.diff(blocks, axis=0)).max(axis=-1) > _BLOCK_CHANGE_LEVELS
+    for pair in np.flatnonzero(shifts.any(axis=1)).tolist():
+        before = _block_means(shift_image(images[pair], shifts[pair])[None])[0]
+        least = _BLOCK_CHANGE_LEVELS + _EDGE_TOLERANCE * _local_range(blocks[pair + 1])
+        masks[pair] = np.abs(blocks[pair + 1] - before).max(axis=-1) > least
     return masks
 
 
-def _steepness(frame: FloatImages) -> FloatImages:
+def _local_range(frame: FloatImages) -> FloatImages:
     """Range of levels in the 3 x 3 blocks around each block, float32[rows, columns]."""
     high = ndimage.maximum_filter(frame, size=(3, 3, 1))
     low = ndimage.minimum_filter(frame, size=(3, 3, 1))
-    steep: FloatImages = (high - low).max(axis=-1)
-    return steep
+    local_range: FloatImages = (high - low).max(axis=-1)
+    return local_range
 
 
 def _regions(mask: Mask) -> list[Mask]:
-    """The connected regions of one pair of frames, spots that lie close together joined, largest first."""
+    """The regions of changed blocks in one pair of frames, the largest first; neighbouring spots are one region."""
     reach = max(1, round(_JOIN_REACH * mask.shape[0]))
     grown = ndimage.binary_dilation(mask, iterations=reach)
     labels, count = ndimage.label(grown)
-    sizes = ndimage.sum_labels(mask, labels, np.arange(1, count + 1)) if count else np.empty(0)
+    if not count:
+        return []
+    sizes = ndimage.sum_labels(mask, labels, np.arange(1, count + 1))
     least = max(2.0, _MIN_REGION_SHARE * mask.size)
-    order = [int(i) for i in np.argsort(sizes)[::-1][:_MAX_MOTIONS] if sizes[i] >= least]
-    return [mask & (labels == i + 1) for i in order]
+    order = [int(number) for number in np.argsort(sizes)[::-1][:_MAX_MOTIONS] if sizes[number] >= least]
+    return [mask & (labels == number + 1) for number in order]
 
 
-def _follow(masks: Mask, times: Vector) -> list[_Track]:
-    """Link the regions of successive pairs that overlap (a little grown), over short pauses."""
+def _track_regions(masks: Mask, times: Vector) -> list[_Track]:
+    """Link overlapping regions (grown a little) of successive pairs, also across short pauses."""
     reach = max(2, round(0.06 * masks.shape[1]))
     tracks: list[_Track] = []
     for pair, mask in enumerate(masks):
         for region in _regions(mask):
             grown = ndimage.binary_dilation(region, iterations=reach)
-            near = [t for t in tracks if _alive(t, pair, times) and (grown & t.masks[-1]).any()]
+            near = [track for track in tracks if _is_active(track, pair, times) and (grown & track.masks[-1]).any()]
             if not near:
                 tracks.append(_Track([pair], [region]))
                 continue
-            track = max(near, key=lambda t: int((grown & t.masks[-1]).sum()))
+            track = max(near, key=lambda track: int((grown & track.masks[-1]).sum()))
             if track.pairs[-1] == pair:
                 track.masks[-1] = track.masks[-1] | region
             else:
@@ -163,20 +171,20 @@ def _follow(masks: Mask, times: Vector) -> list[_Track]:
     return tracks
 
 
-def _alive(track: _Track, pair: int, times: Vector) -> bool:
+def _is_active(track: _Track, pair: int, times: Vector) -> bool:
     last = track.pairs[-1]
     return last >= pair - 1 or float(times[pair] - times[last + 1]) <= MAX_PAUSE_SECONDS
 
 
-def _join(tracks: list[_Track], small: FloatImages, times: Vector) -> list[_Track]:
-    """Join two runs in one place if between them the region stays away from its place of rest.
+def _join_runs(tracks: list[_Track], blocks: FloatImages, times: Vector) -> list[_Track]:
+    """Join two tracks at one position if the region is not at its rest position between them.
 
-    Frames in step with a bounce see it stand still, but not where it rests.
+    Frames in phase with a bounce show no change, but they show the region away from its rest position.
     """
     runs: list[_Track] = []
-    for track in sorted(tracks, key=lambda t: t.pairs[0]):
+    for track in sorted(tracks, key=lambda track: track.pairs[0]):
         for earlier in runs:
-            if _same_rest(earlier, track, small, times):
+            if _is_same_run(earlier, track, blocks, times):
                 earlier.pairs += track.pairs
                 earlier.masks += track.masks
                 break
@@ -185,78 +193,90 @@ def _join(tracks: list[_Track], small: FloatImages, times: Vector) -> list[_Trac
     return runs
 
 
-def _same_rest(a: _Track, b: _Track, small: FloatImages, times: Vector) -> bool:
-    last, first = a.pairs[-1] + 1, b.pairs[0]
-    if not (0 <= first - last <= 4) or times[first] - times[last] > 1.0:
+def _is_same_run(first: _Track, second: _Track, blocks: FloatImages, times: Vector) -> bool:
+    last_frame = first.pairs[-1] + 1
+    next_frame = second.pairs[0]
+    if not (0 <= next_frame - last_frame <= 4) or times[next_frame] - times[last_frame] > 1.0:
         return False
-    union_a, union_b = _union(a), _union(b)
-    both = union_a & union_b
-    if both.sum() < 0.3 * min(union_a.sum(), union_b.sum()):
+    first_mask = _union(first)
+    second_mask = _union(second)
+    shared = first_mask & second_mask
+    if shared.sum() < 0.3 * min(first_mask.sum(), second_mask.sum()):
         return False
-    rest, again = small[a.pairs[0]][both], small[b.pairs[-1] + 1][both]
-    if np.abs(rest - again).max(axis=-1).mean() > _BLOCK_CHANGE_LEVELS / 2:
+    rest_before = blocks[first.pairs[0]][shared]
+    rest_after = blocks[second.pairs[-1] + 1][shared]
+    if _mean_difference(rest_before, rest_after) > _BLOCK_CHANGE_LEVELS / 2:
         return False
-    return all(np.abs(small[i][both] - rest).max(axis=-1).mean() > _BLOCK_CHANGE_LEVELS for i in range(last, first + 1))
+    between = blocks[last_frame : next_frame + 1]
+    return all(_mean_difference(frame[shared], rest_before) > _BLOCK_CHANGE_LEVELS for frame in between)
 
 
-def _bodies(tracks: list[_Track], small: FloatImages, times: Vector) -> list[_Track]:
-    """Join the moving edges of one plain body: inside it nothing changes, so that its edges seem to move apart."""
-    bodies: list[_Track] = []
+def _mean_difference(first: FloatImages, second: FloatImages) -> float:
+    """The mean over blocks of the largest difference of a channel, in levels."""
+    return float(np.abs(first - second).max(axis=-1).mean())
+
+
+def _join_edges(tracks: list[_Track], blocks: FloatImages, times: Vector) -> list[_Track]:
+    """Join the moving edges of one plain object: its inside does not change, so its edges are separate tracks."""
+    objects: list[_Track] = []
     for track in tracks:
-        parts = [body for body in bodies if _together(body, track, times) and _one_body(body, track, small)]
-        bodies = [body for body in bodies if body not in parts]
+        parts = [other for other in objects if _is_near(other, track, times) and _is_one_object(other, track, blocks)]
+        objects = [other for other in objects if other not in parts]
         for part in parts:
-            track = _merged(part, track)
-        bodies.append(track)
-    return bodies
+            track = _merge_tracks(part, track)
+        objects.append(track)
+    return objects
 
 
-def _together(a: _Track, b: _Track, times: Vector) -> bool:
-    """Whether two tracks overlap in time, or one follows the other after no more than a pause."""
-    first, second = sorted((a, b), key=lambda t: t.pairs[0])
-    ends, begins = first.pairs[-1] + 1, second.pairs[0]
-    return begins <= ends or float(times[begins] - times[ends]) <= MAX_PAUSE_SECONDS
+def _is_near(a: _Track, b: _Track, times: Vector) -> bool:
+    """Whether two tracks overlap in time, or one follows the other after at most a short pause."""
+    first, second = sorted((a, b), key=lambda track: track.pairs[0])
+    end = first.pairs[-1] + 1
+    start = second.pairs[0]
+    return start <= end or float(times[start] - times[end]) <= MAX_PAUSE_SECONDS
 
 
-def _one_body(a: _Track, b: _Track, small: FloatImages) -> bool:
-    """Whether the regions overlap well, or the way from one to the other runs over one colour unlike the ground."""
-    mask_a, mask_b = _union(a), _union(b)
+def _is_one_object(a: _Track, b: _Track, blocks: FloatImages) -> bool:
+    """Whether the regions overlap well, or have one colour, other than the background, along the line between them."""
+    mask_a = _union(a)
+    mask_b = _union(b)
     shared = int((mask_a & mask_b).sum())
     if shared:
         return shared >= 0.3 * min(int(mask_a.sum()), int(mask_b.sum()))
     distance, nearest = ndimage.distance_transform_edt(~mask_a, return_indices=True)
     distance[~mask_b] = np.inf
-    to = np.unravel_index(int(np.argmin(distance)), distance.shape)
-    length = float(distance[to])
+    target = np.unravel_index(int(np.argmin(distance)), distance.shape)
+    length = float(distance[target])
     if length > 0.4 * mask_a.shape[0]:
         return False
-    origin = nearest[:, to[0], to[1]]
+    origin = nearest[:, target[0], target[1]]
     steps = np.linspace(0, 1, max(2, int(length)))
-    rows = np.rint(origin[0] + (to[0] - origin[0]) * steps).astype(int)
-    columns = np.rint(origin[1] + (to[1] - origin[1]) * steps).astype(int)
-    union = mask_a | mask_b
-    for frame in (small[b.pairs[0]], small[b.pairs[0] + 1]):
-        line, ground = frame[rows, columns], _ground(frame, union)
-        inner = line[1:-1] if len(line) > 3 else line
-        plain = np.abs(inner - np.median(inner, axis=0)).max() < _BLOCK_CHANGE_LEVELS
-        if plain and np.abs(np.median(inner, axis=0) - ground).max() > _BLOCK_CHANGE_LEVELS:
+    rows = np.rint(origin[0] + (target[0] - origin[0]) * steps).astype(int)
+    columns = np.rint(origin[1] + (target[1] - origin[1]) * steps).astype(int)
+    for frame in (blocks[b.pairs[0]], blocks[b.pairs[0] + 1]):
+        line = frame[rows, columns]
+        if len(line) > 3:
+            line = line[1:-1]
+        colour = np.median(line, axis=0)
+        is_plain = np.abs(line - colour).max() < _BLOCK_CHANGE_LEVELS
+        if is_plain and np.abs(colour - _background(frame, mask_a | mask_b)).max() > _BLOCK_CHANGE_LEVELS:
             return True
     return False
 
 
-def _ground(frame: FloatImages, region: Mask) -> FloatImages:
-    """The colour of what lies close around a region, float32[3]."""
+def _background(frame: FloatImages, region: Mask) -> FloatImages:
+    """The median colour closely around a region, float32[3]."""
     around = ndimage.binary_dilation(region, iterations=4) & ~ndimage.binary_dilation(region, iterations=2)
     if not around.any():
         around = np.ones_like(region)
-    ground: FloatImages = np.median(frame[around], axis=0)
-    return ground
+    background: FloatImages = np.median(frame[around], axis=0)
+    return background
 
 
-def _merged(a: _Track, b: _Track) -> _Track:
-    masks: dict[int, Mask] = {}
-    for pair, mask in [*zip(a.pairs, a.masks, strict=True), *zip(b.pairs, b.masks, strict=True)]:
-        masks[pair] = masks[pair] | mask if pair in masks else mask
+def _merge_tracks(a: _Track, b: _Track) -> _Track:
+    masks: dict[int, Mask] = dict(zip(a.pairs, a.masks, strict=True))
+    for pair, mask in zip(b.pairs, b.masks, strict=True):
+        masks[pair] = mask | masks.get(pair, mask)
     pairs = sorted(masks)
     return _Track(pairs, [masks[pair] for pair in pairs])
 
@@ -266,53 +286,56 @@ def _union(track: _Track) -> Mask:
     return union
 
 
-def _motion(track: _Track, times: Vector, small: FloatImages, apart: float) -> Motion:
+def _motion(track: _Track, times: Vector, blocks: FloatImages, colour_distance: float) -> Motion:
     union = _union(track)
     weight: Vector = np.stack(track.masks).sum(axis=0, dtype=np.float64)
     rows, columns = np.nonzero(union)
-    share = float(union.mean())
-    first, last = track.pairs[0], track.pairs[-1]
-    start, end = _bounds(first, last, times)
+    extent = float(union.mean())
+    start, end = _time_range(track.pairs[0], track.pairs[-1], times)
     strength = weight[rows, columns]
-    low, high = rows.min(), rows.max() + 1
-    left, right = columns.min(), columns.max() + 1
-    y = 0.5 * (np.average(rows + 0.5, weights=strength) + (low + high) / 2) / union.shape[0]
-    x = 0.5 * (np.average(columns + 0.5, weights=strength) + (left + right) / 2) / union.shape[1]
-    sure = min(1.0, 0.45 + 0.15 * len(track.pairs)) * min(1.0, 0.4 + share / 0.01)
+    # The mean of the centre of activity and the centre of the bounding box.
+    y = 0.5 * (np.average(rows + 0.5, weights=strength) + (rows.min() + rows.max() + 1) / 2) / union.shape[0]
+    x = 0.5 * (np.average(columns + 0.5, weights=strength) + (columns.min() + columns.max() + 1) / 2) / union.shape[1]
+    confidence = min(1.0, 0.45 + 0.15 * len(track.pairs)) * min(1.0, 0.4 + extent / 0.01)
     return Motion(
         start=round(start, 3),
         end=round(end, 3),
         x=round(float(x), 3),
         y=round(float(y), 3),
-        extent=round(share, 4),
-        colour=_colour(track, small, apart),
-        confidence=round(sure, 2),
+        extent=round(extent, 4),
+        colour=_colour(track, blocks, colour_distance),
+        confidence=round(confidence, 2),
     )
 
 
-def _bounds(first: int, last: int, times: Vector) -> tuple[float, float]:
-    """Start and end: between the last frame at rest and the first that differs, and the other way round."""
+def _time_range(first: int, last: int, times: Vector) -> Span:
+    """Start and end of a track: each in the middle between a frame at rest and the next frame that differs."""
     if first == last:
         return float(times[first]), float(times[last + 1])
-    start = times[0] if first == 0 else (times[first] + times[first + 1]) / 2
-    end = times[-1] if last == len(times) - 2 else (times[last] + times[last + 1]) / 2
+    start = (times[first] + times[first + 1]) / 2
+    end = (times[last] + times[last + 1]) / 2
+    if first == 0:
+        start = times[0]
+    if last == len(times) - 2:
+        end = times[-1]
     return float(start), float(end)
 
 
-def _colour(track: _Track, small: FloatImages, least: float) -> str | None:
-    """The name shared by most of the moving pixels that differ from what lies around the region.
+def _colour(track: _Track, blocks: FloatImages, distance: float) -> str | None:
+    """The colour name of most moving blocks that differ from the background; None without a clear majority.
 
-    `least` is the fraction of the largest difference from which a pixel counts.
+    `distance` is the fraction of the largest difference from which a block counts.
     """
     union = _union(track)
     votes = np.zeros(len(colours.COLOUR_NAMES))
     for pair, mask in zip(track.pairs, track.masks, strict=True):
-        for frame in (small[pair], small[pair + 1]):
-            pixels = frame[mask]
-            apart = np.abs(pixels - _ground(frame, union)).max(axis=-1)
-            pixels = pixels[apart > max(_BLOCK_CHANGE_LEVELS, least * float(np.percentile(apart, 95)))]
-            if len(pixels):
-                votes += np.bincount(colours.colour_indices(pixels), minlength=len(votes))
+        for frame in (blocks[pair], blocks[pair + 1]):
+            moving = frame[mask]
+            difference = np.abs(moving - _background(frame, union)).max(axis=-1)
+            least = max(_BLOCK_CHANGE_LEVELS, distance * float(np.percentile(difference, 95)))
+            moving = moving[difference > least]
+            if len(moving):
+                votes += np.bincount(colours.colour_indices(moving), minlength=len(votes))
     if votes.sum() < 8 or votes.max() < 0.6 * votes.sum():
         return None
     return colours.COLOUR_NAMES[int(np.argmax(votes))]

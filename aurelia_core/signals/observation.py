@@ -1,7 +1,7 @@
-"""The vocabulary of measurement: what was heard and seen, when, where, how sure. Data only; measuring is elsewhere.
+"""Records of measurements: detected sounds, motions, colours, tempo and sync, and the observation of a clip.
 
-Times are seconds from the start of the clip; places are fractions of the picture, (0, 0) top left; levels are dBFS RMS;
-confidences are 0..1.
+Times are seconds from the start of the clip; positions are fractions of the picture, (0, 0) at the top left; levels are
+dBFS RMS; confidences are 0..1.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from aurelia_core.types import Span
 SoundClass = Literal["tone", "noise", "click"]
 
 _LOW_HZ = 250.0
-"""Hz."""
 _HALF_TONAL = 0.6
+"""Tonality above which an unpitched sound is neither clearly noise nor a click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class DetectedSound:
     Attributes:
         start, end: onset and end, seconds.
         level: loudness, dBFS RMS over the event.
-        voice: tone (pitched), noise (unpitched, lasting) or click (unpitched, shorter than 0.12 s).
+        sound_class: tone (pitched), noise (unpitched, lasting) or click (unpitched, shorter than 0.12 s).
         pitch: fundamental frequency in Hz; None unless a tone.
-        harmonic: whether overtones stand at whole multiples of the pitch.
+        harmonic: whether the overtones are whole multiples of the pitch.
         attack, decay: seconds from onset to peak, and from peak down by 20 dB (or to the end).
         brightness: spectral centroid, Hz.
         confidence: 0..1.
-        middle: frequency below which half of the energy lies, Hz; None where it was not measured.
-        tonal: share of the energy that stands in narrow peaks, 0..1.
+        median_frequency: frequency below which half of the energy lies, Hz; None if not measured.
+        tonality: share of the energy in narrow peaks, 0..1.
     """
 
     start: float
@@ -48,25 +48,26 @@ class DetectedSound:
 
     @property
     def is_low(self) -> bool:
-        """Whether most of it is so low that an unpitched sound is a thump or a rumble, no click and no hiss."""
+        """Whether most of the energy is low; an unpitched sound is then a thump or a rumble, not a click or a hiss."""
         return self.median_frequency is not None and self.median_frequency < _LOW_HZ
 
     @property
     def perceived_class(self) -> SoundClass | None:
-        """The voice where a listener would call it that; None for unpitched sounds that are low, or half tonal."""
-        unlike = self.is_low or self.tonality > _HALF_TONAL
-        return None if self.sound_class != "tone" and unlike else self.sound_class
+        """The class that a listener would hear; None for an unpitched sound that is low or half tonal."""
+        if self.sound_class != "tone" and (self.is_low or self.tonality > _HALF_TONAL):
+            return None
+        return self.sound_class
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Something that moves, in one place, for one stretch of time.
+    """A motion at one position during one period.
 
     Attributes:
-        start, end: seconds; as fine as the spacing of the frames looked at.
+        start, end: seconds, with the precision of the frame spacing.
         x, y: centre of the moving region, 0..1.
         extent: share of the picture that moves, 0..1.
-        colour: name of the moving region's colour (see `colours.NAMES`), None when mixed.
+        colour: colour name of the moving region (see `colours.COLOUR_NAMES`); None if mixed.
         confidence: 0..1.
     """
 
@@ -81,7 +82,7 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class ColourShare:
-    """A colour and the share of the picture it covers (0..1); `background` for the widest one that stays still."""
+    """A colour and its share of the picture (0..1); `background` marks the most frequent colour without motion."""
 
     name: str
     share: float
@@ -90,7 +91,7 @@ class ColourShare:
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """A steady beat: beats per minute, and its strength 0..1 (how regular the onsets are)."""
+    """A steady beat: beats per minute, and the strength 0..1 (regularity of the onsets)."""
 
     bpm: float
     strength: float
@@ -98,7 +99,7 @@ class Tempo:
 
 @dataclass(frozen=True, slots=True)
 class AudiovisualSync:
-    """How the onsets of motion and sound agree: `lag` seconds (motion after sound is positive), `strength` 0..1."""
+    """Agreement of motion and sound onsets: `lag` in seconds (positive: motion after sound), `strength` 0..1."""
 
     lag: float
     strength: float
@@ -106,16 +107,16 @@ class AudiovisualSync:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All that was measured in one or several looks at a clip.
+    """The measurements of one observation of a clip, or of several merged ones.
 
     Attributes:
-        duration: of the clip, seconds.
-        has_audio: whether the clip carries a sound track at all.
-        seen, heard: the spans that were looked at and listened to, (start, end) in seconds.
-        frame_gap: widest spacing of the frames in seconds: no event is known more finely than this; inf when unseen.
-        rate: lowest sampling rate listened at, Hz: nothing above half of it was heard; 0 when unheard.
-        silences: stretches of at least 0.3 s below the noise floor.
-        drift: how far the picture as a whole shifts, as under a moving camera, as a fraction of its height.
+        duration: length of the clip, seconds.
+        has_audio: whether the clip has a sound track.
+        video_spans, audio_spans: the observed spans of picture and sound, seconds.
+        frame_gap: widest spacing of the frames, seconds; it limits the precision of all times; inf without frames.
+        sample_rate: lowest sampling rate, Hz: frequencies above half of it are not measured; 0 without sound.
+        silences: silences of at least 0.3 s.
+        camera_drift: path of the whole picture, as with a moving camera, as a fraction of its height.
     """
 
     duration: float
@@ -136,12 +137,21 @@ class Observation:
 
 
 _BROAD_EXTENT = 0.08
-"""Share of the picture from which a thing is so broad that its half of the picture is its place."""
+"""Extent from which a motion is broad; the central zone is then narrower."""
 
 
 def describe_position(x: float, y: float, extent: float = 0.0) -> str:
-    """The place in plain words: left, centre or right, with top or bottom where it is clearly so."""
-    edge = 0.42 if extent >= _BROAD_EXTENT else 0.36
-    across = "left" if x < edge else "right" if x > 1 - edge else "centre"
-    down = "top" if y < 0.3 else "bottom" if y > 0.7 else ""
-    return across if not down else down if across == "centre" else f"{down} {across}"
+    """The position in words: left, centre or right, with top or bottom where this is clear."""
+    edge = 0.36
+    if extent >= _BROAD_EXTENT:
+        edge = 0.42
+    words = []
+    if y < 0.3:
+        words.append("top")
+    elif y > 0.7:
+        words.append("bottom")
+    if x < edge:
+        words.append("left")
+    elif x > 1 - edge:
+        words.append("right")
+    return " ".join(words) or "centre"

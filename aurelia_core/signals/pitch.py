@@ -1,6 +1,6 @@
-"""What kind of sound a stretch of samples is: how tonal, at which pitch, with overtones at whole multiples or not.
+"""Tonality and pitch of one sound event, and whether its overtones are whole multiples of the pitch.
 
-Works on one event at a time, on the short-time spectrum of its loudest part. Finding events is `audio`'s business.
+The short-time spectrum of the loudest part of the event is analyzed. `sound_events` finds the events.
 """
 
 from typing import NamedTuple
@@ -10,30 +10,32 @@ import numpy.typing as npt
 from scipy.ndimage import median_filter
 from scipy.signal import find_peaks
 
-from aurelia_core.arrays import Samples, Vector
+from aurelia_core.arrays import Mask, Samples, Vector
 
 _TONALITY_FRAME_SECONDS = 0.12
-"""Seconds of one spectrum for tonality: resolves harmonics 65 Hz apart, and follows a voice that glides."""
+"""Length of one spectrum for tonality: it resolves harmonics 65 Hz apart and follows a gliding voice."""
 _PART_SECONDS = 0.12
-"""Seconds of the parts of a sound whose partials are compared."""
-_STEADY_ENERGY_SHARE, _STEADY_PART_SHARE = 0.5, 0.75
-"""Share of a part's energy, beyond chance, that must lie at the sound's partials, and share of the parts with it."""
+"""Length of the parts of a sound whose partials are compared."""
+_STEADY_ENERGY_SHARE = 0.5
+"""Least share of a part's energy, beyond chance, at the partials of the sound, for a steady part."""
+_STEADY_PART_SHARE = 0.75
+"""Least share of steady parts in a sound with steady partials."""
 _PITCH_WINDOW_SECONDS = 0.3
-"""Seconds of the spectrum from which the pitch is read."""
+"""Length of the spectrum for the pitch."""
 _PROMINENCE_DB = 15.0
-"""dB above the local median that noise reaches less than once in a spectrum of some thousand bins."""
+"""Least height of a peak above the local median; noise reaches it less than once in some thousand bins."""
 _MIN_PITCH_HZ = 45.0
-"""Hz; below it hum and rumble rule, and no pitch is claimed."""
+"""Lowest pitch that is reported; below are hum and rumble."""
 _MAX_MULTIPLES = 12
 
 
 class ToneAnalysis(NamedTuple):
-    """The tonal side of a sound.
+    """Tonality and pitch of a sound.
 
     Attributes:
-        share: share of the energy that stands in narrow peaks, 0..1; a steady tone is near 1, hiss near 0.
-        pitch: fundamental in Hz, or the lowest strong partial of an inharmonic sound; None without any peak.
-        harmonic: whether all strong partials are whole multiples of the pitch (a pure tone counts).
+        share: share of the energy in narrow peaks, 0..1: near 1 for a steady tone, near 0 for hiss.
+        pitch: fundamental in Hz, or the lowest strong partial of an inharmonic sound; None without a peak.
+        harmonic: whether all strong partials are whole multiples of the pitch (True for a pure tone).
     """
 
     share: float
@@ -50,7 +52,7 @@ def analyze_tone(samples: Samples, rate: int) -> ToneAnalysis:
     """The tonality and pitch of one sound event.
 
     Args:
-        samples: float32[n], mono, the event alone.
+        samples: float32[n], mono, the event only.
         rate: sampling rate, Hz.
     """
     if len(samples) < 48:
@@ -64,7 +66,7 @@ def analyze_tone(samples: Samples, rate: int) -> ToneAnalysis:
 
 
 def loudest_stretch(samples: Samples, rate: int, seconds: float) -> Samples:
-    """The loudest stretch of the given length (or all of a shorter event)."""
+    """The loudest part of the given length, or all of a shorter event."""
     length = int(seconds * rate)
     if len(samples) <= length:
         return samples
@@ -80,18 +82,19 @@ def _power(frame: Samples, padding: int) -> Vector:
 
 
 def _prominent(power: Vector, padding: int) -> npt.NDArray[np.intp]:
-    """Indices of the peaks that stand out of their neighbourhood by `PROMINENT` dB."""
+    """Indices of the peaks that are 15 dB above the median around them."""
     decibels = 10 * np.log10(power)
     around = min(25 * padding, (len(power) // 2) * 2 - 1)
     local = median_filter(decibels, size=max(3, around), mode="nearest")
     found = find_peaks(np.concatenate([[-400.0], decibels, [-400.0]]))[0] - 1
-    standing: npt.NDArray[np.intp] = found[decibels[found] > local[found] + _PROMINENCE_DB]
-    return standing
+    prominent: npt.NDArray[np.intp] = found[decibels[found] > local[found] + _PROMINENCE_DB]
+    return prominent
 
 
 def _tonal_share(body: Samples, rate: int) -> float:
     length = max(48, min(len(body), int(_TONALITY_FRAME_SECONDS * rate)))
-    total = inside = 0.0
+    total = 0.0
+    inside = 0.0
     for first in range(0, len(body) - length + 1, max(1, length // 2)):
         power = _power(body[first : first + length], 1)
         mask = np.zeros(len(power), bool)
@@ -99,11 +102,13 @@ def _tonal_share(body: Samples, rate: int) -> float:
             mask[max(0, peak - 2) : peak + 3] = True
         total += float(power.sum())
         inside += float(power[mask].sum())
-    return inside / total if total else 0.0
+    if not total:
+        return 0.0
+    return inside / total
 
 
 def _peaks(body: Samples, rate: int) -> _Peaks:
-    """The partials within 30 dB of the strongest, frequency ascending, refined between bins."""
+    """The partials within 30 dB of the strongest one, by frequency, interpolated between bins."""
     padding = 4
     power = _power(body, padding)
     step = rate / (len(body) * padding)
@@ -119,44 +124,49 @@ def _peaks(body: Samples, rate: int) -> _Peaks:
 
 
 def _fundamental(peaks: _Peaks, resolution: float) -> tuple[float, bool]:
-    """The pitch that explains the partials with the fewest gaps, else the lowest strong partial."""
+    """(pitch, harmonic): the pitch that explains the partials with the fewest gaps, else the lowest strong partial."""
     strongest = peaks.frequency[np.argsort(peaks.amplitude)[::-1][:6]]
-    candidates = sorted({float(f / k) for f in strongest for k in (1, 2, 3, 4) if f / k >= _MIN_PITCH_HZ}, reverse=True)
-    best, best_score = None, 0.0
-    for candidate in candidates:
+    candidates = {float(pitch) for pitch in np.divide.outer(strongest, (1, 2, 3, 4)).ravel() if pitch >= _MIN_PITCH_HZ}
+    best = None
+    best_score = 0.0
+    for candidate in sorted(candidates, reverse=True):
         explained, missing = _fit(peaks, candidate, resolution)
         score = explained - 0.5 * missing
         if explained >= 0.9 and missing <= 0.5 and score > best_score + 0.02:
-            best, best_score = candidate, score
+            best = candidate
+            best_score = score
     if best is None:
         strong = peaks.frequency[peaks.amplitude > peaks.amplitude.max() / 10]
         return float(strong.min()), False
     number = np.rint(peaks.frequency / best)
-    used = (number >= 1) & (np.abs(peaks.frequency - number * best) < _tolerance(best, number, resolution))
+    used = _is_near_multiple(peaks, best, number, resolution)
     weight = peaks.amplitude[used] * number[used]
     return float(np.sum(weight * peaks.frequency[used] / number[used]) / np.sum(weight)), True
 
 
-def _tolerance(pitch: float, number: Vector, resolution: float) -> Vector:
-    return 0.04 * pitch + 0.15 * resolution * number
+def _is_near_multiple(peaks: _Peaks, pitch: float, number: Vector, resolution: float) -> Mask:
+    """Which peaks lie near the given multiples of a pitch."""
+    tolerance = 0.04 * pitch + 0.15 * resolution * number
+    near: Mask = (number >= 1) & (np.abs(peaks.frequency - number * pitch) < tolerance)
+    return near
 
 
 def _fit(peaks: _Peaks, pitch: float, resolution: float) -> tuple[float, float]:
-    """Share of the amplitude at multiples of the pitch, and share of the multiples that have no partial."""
+    """Share of the amplitude at multiples of the pitch, and share of the multiples without a partial."""
     number = np.rint(peaks.frequency / pitch)
-    near = (number >= 1) & (np.abs(peaks.frequency - number * pitch) < _tolerance(pitch, number, resolution))
+    near = _is_near_multiple(peaks, pitch, number, resolution)
     explained = float(peaks.amplitude[near].sum() / peaks.amplitude.sum())
     if not near.any():
         return 0.0, 1.0
-    present = set(number[near].astype(int))
+    present = set(number[near].astype(int).tolist())
     expected = min(_MAX_MULTIPLES, max(present))
-    return explained, 1 - len([k for k in range(1, expected + 1) if k in present]) / expected
+    return explained, 1 - len(present.intersection(range(1, expected + 1))) / expected
 
 
 def has_steady_partials(samples: Samples, rate: int) -> bool:
-    """Whether a lasting sound keeps its partials: what has them for a moment only has no pitch as a whole.
+    """Whether a sound has the same partials all the time; a sound without steady partials has no pitch as a whole.
 
-    Sounds too short to be divided count as steady. Stretches that have faded by 20 dB do not vote.
+    A sound that is too short to be divided counts as steady. Parts that are 20 dB softer than the loudest do not count.
     """
     length = int(_PART_SECONDS * rate)
     if len(samples) < 3 * length:
@@ -173,9 +183,9 @@ def has_steady_partials(samples: Samples, rate: int) -> bool:
             continue
         power = _power(part, 1)
         frequency = np.arange(len(power)) * rate / length
-        apart = np.abs(frequency[:, None] - partials[None, :]).min(axis=1)
-        inside = apart < near + 0.01 * frequency
-        covered = float(inside[frequency >= _MIN_PITCH_HZ].mean())
+        distance = np.abs(frequency[:, None] - partials[None, :]).min(axis=1)
+        inside = distance < near + 0.01 * frequency
+        chance = float(inside[frequency >= _MIN_PITCH_HZ].mean())
         share = float(power[inside].sum() / power.sum())
-        votes.append((share - covered) / max(1e-6, 1 - covered) > _STEADY_ENERGY_SHARE)
+        votes.append((share - chance) / max(1e-6, 1 - chance) > _STEADY_ENERGY_SHARE)
     return float(np.mean(votes)) >= _STEADY_PART_SHARE

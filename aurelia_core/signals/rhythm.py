@@ -1,4 +1,4 @@
-"""A steady beat among the onsets of sounds: its tempo, and how regular it is. None is reported where there is none."""
+"""The tempo and the regularity of a steady beat in the onsets of sounds."""
 
 from collections.abc import Sequence
 
@@ -7,24 +7,28 @@ import numpy as np
 from aurelia_core.arrays import Vector
 from aurelia_core.signals.observation import DetectedSound, Tempo
 
-_MIN_BEAT_SECONDS, _MAX_BEAT_SECONDS = 0.2, 2.0
-"""Seconds between beats: 300 to 30 beats a minute."""
+_MIN_BEAT_SECONDS = 0.2
+_MAX_BEAT_SECONDS = 2.0
+"""Range of the time between beats: 300 to 30 beats a minute."""
 _MIN_ONSETS = 4
-"""Onsets; three are two intervals, which may be equal by chance."""
-_MAX_UNEVENNESS, _MIN_EVEN_SHARE = 0.12, 0.6
-"""Fraction of a beat by which a gap may differ from it, and share of the gaps that must not differ by more."""
+"""Least number of onsets: two intervals of three onsets can be equal by chance."""
+_MAX_UNEVENNESS = 0.12
+"""Largest difference between an even interval and the beat, as a fraction of the beat."""
+_MIN_EVEN_SHARE = 0.6
+"""Least share of even intervals."""
 _MIN_STRENGTH = 0.55
-"""Strength below which no tempo is claimed."""
+"""Least strength of a reported tempo."""
 
 
 def estimate_tempo(sounds: Sequence[DetectedSound]) -> Tempo | None:
-    """The steadiest beat among all onsets, or among those of one voice.
+    """The steadiest beat of all onsets, or of the onsets of one sound class; None without a steady beat.
 
     Args:
         sounds: events in any order.
     """
-    groups = [sorted(s.start for s in sounds)]
-    groups += [sorted(s.start for s in sounds if s.sound_class == voice) for voice in ("click", "tone", "noise")]
+    groups = [sorted(sound.start for sound in sounds)]
+    for name in ("click", "tone", "noise"):
+        groups.append(sorted(sound.start for sound in sounds if sound.sound_class == name))
     found = [tempo for onsets in groups if (tempo := _steadiest(np.array(onsets)))]
     return max(found, key=lambda tempo: tempo.strength, default=None)
 
@@ -34,7 +38,7 @@ def _steadiest(onsets: Vector) -> Tempo | None:
         return None
     gaps = np.diff(onsets)
     best: Tempo | None = None
-    for period in sorted({float(g) for g in gaps} | {float(np.median(gaps))}, reverse=True):
+    for period in sorted({*gaps.tolist(), float(np.median(gaps))}, reverse=True):
         if not _MIN_BEAT_SECONDS <= period <= _MAX_BEAT_SECONDS:
             continue
         tempo = _fit(onsets, period)
@@ -44,23 +48,24 @@ def _steadiest(onsets: Vector) -> Tempo | None:
 
 
 def _fit(onsets: Vector, period: float) -> Tempo:
-    """Fit a grid of beats; its strength falls with the onsets' distance from it and with beats left empty."""
+    """Fit a grid of beats; the strength falls with the distance of the onsets and with the share of empty beats."""
     for _ in range(3):
         number = np.rint((onsets - onsets[0]) / period)
         if number[-1] < 1:
             return Tempo(0.0, 0.0)
         slope, offset = np.polyfit(number, onsets, 1)
         period = max(float(slope), 1e-3)
-    apart = np.abs(onsets - (offset + slope * number)) / period
+    distance = np.abs(onsets - (offset + slope * number)) / period
     if len(np.unique(number)) < len(number):
         return Tempo(0.0, 0.0)
-    steps, gaps = np.diff(number), np.diff(onsets)
-    even = (steps == 1) & (np.abs(gaps / period - 1) < _MAX_UNEVENNESS)
-    if even.mean() < _MIN_EVEN_SHARE or (
-        len(onsets) == _MIN_ONSETS and np.any(np.abs(gaps / period - steps) > _MAX_UNEVENNESS)
-    ):
+    steps = np.diff(number)
+    beats = np.diff(onsets) / period
+    even = (steps == 1) & (np.abs(beats - 1) < _MAX_UNEVENNESS)
+    # With the fewest onsets, every interval must be even.
+    uneven = len(onsets) == _MIN_ONSETS and np.any(np.abs(beats - steps) > _MAX_UNEVENNESS)
+    if even.mean() < _MIN_EVEN_SHARE or uneven:
         return Tempo(round(60 / period, 1), 0.0)
-    near = float(np.mean(np.clip(1 - apart / 0.2, 0, 1)))
+    near = float(np.mean(np.clip(1 - distance / 0.2, 0, 1)))
     filled = len(onsets) / (float(number[-1] - number[0]) + 1)
     enough = min(1.0, 0.7 + 0.1 * (len(onsets) - 3))
     return Tempo(round(60 / period, 1), round(near * filled * enough, 2))

@@ -1,15 +1,16 @@
-"""Sound events: when each begins and ends, how loud, what kind. Measured with librosa on plain samples.
+"""Detection of sound events: start, end, loudness and class of each, measured with librosa.
 
-Loudness over time is held against a floor that adapts to the recording; a run above it is cut where something is struck
-again or the spectrum changes for good. Pitch is `pitch`'s business, a beat `rhythm`'s. Nothing is named.
+The loudness over time is compared with a noise floor that adapts to the recording. A run above the floor is split at
+new onsets and at lasting changes of the spectrum. `pitch` analyzes the tone of an event, `rhythm` the beat.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
-from aurelia_core.arrays import Mask, Samples, Vector
+from aurelia_core.arrays import Mask, Samples, Vector, true_runs
 from aurelia_core.signals.observation import DetectedSound, SoundClass
 from aurelia_core.signals.pitch import ToneAnalysis, analyze_tone, has_steady_partials
 from aurelia_core.types import Span
@@ -17,37 +18,37 @@ from aurelia_core.types import Span
 _HOP_SECONDS = 0.005
 _FRAME_SECONDS = 0.02
 _SILENCE_DBFS = -55.0
-"""dBFS: a stretch is called silent only below it, however loud the recording's floor is."""
+"""Level below which there is silence; it does not depend on the recording's noise floor."""
 _MIN_SILENCE_SECONDS = 0.3
 _MIN_EVENT_DBFS = -65.0
-"""dBFS: what stays below it is taken for noise of recording and coding, though a codec may leave holes far below."""
+"""Least peak level of an event: softer sounds count as noise of recording and coding."""
 _MAX_CLICK_SECONDS = 0.12
-"""Seconds: an unpitched sound is a click when shorter, noise when longer."""
+"""Longest click, seconds: a longer unpitched sound is noise."""
 _LOUD_FLOOR_DBFS = -42.0
-"""dBFS: a floor above it is a lasting sound of its own, not a background."""
+"""Level from which the noise floor is a continuous sound of its own and not background."""
 _MIN_PERIODS = 8
-"""Fewest periods that sound like a pitch; fewer are a thump."""
+"""Number of periods that a pitched sound must exceed; with fewer periods it is a thump."""
 _MIN_PITCHED_DB = 12.0
-"""Decibels over the floor below which no pitch is claimed: what lies beneath may have its own."""
+"""Height above an audible noise floor from which a pitch is reported: below, the pitch may be the floor's own."""
 _MIN_MEDIAN_RATIO = 0.6
-"""Fraction of a pitch below which half of the energy lies when the pitch is not this sound's own."""
+"""Least median frequency of a pitched sound, as a fraction of the pitch."""
 _MIN_ABOVE_FLOOR_DB = 6.0
-"""Decibels over the floor below which a sound is that floor itself."""
+"""Height above the noise floor up to which a sound is the floor itself."""
 _MAX_FLOOR_RANGE_DB = 6.0
-"""Decibels over which a floor that is a sound of its own may range."""
+"""Largest range of levels of a noise floor that is a sound of its own."""
 MIN_SAMPLE_RATE = 200
-"""Hz: below it nothing is claimed about sound."""
+"""Lowest sampling rate at which sound is analyzed, Hz."""
 
 
 class AudioAnalysis(NamedTuple):
-    """Sound events by onset, and stretches of silence (at least 0.3 s), in seconds."""
+    """Sound events by onset, and silences of at least 0.3 s; times in seconds."""
 
     sounds: tuple[DetectedSound, ...]
     silences: tuple[Span, ...]
 
 
 class _Envelope(NamedTuple):
-    """Level in dBFS every `hop` seconds from the first sample on, and the recording's floor."""
+    """Level in dBFS every `hop` seconds from the first sample on, and the recording's noise floor in dBFS."""
 
     level: Vector
     hop: float
@@ -55,47 +56,53 @@ class _Envelope(NamedTuple):
 
 
 def analyze_audio(samples: Samples, rate: int, start: float = 0.0, floor: float | None = None) -> AudioAnalysis:
-    """The sound events and silences of a stretch of audio.
+    """The sound events and silences of an audio segment.
 
     Args:
         samples: float32[n], mono, -1..1.
-        rate: sampling rate, Hz; nothing above half of it can be heard, and below 200 Hz nothing is claimed.
+        rate: sampling rate, Hz; below 200 Hz nothing is reported.
         start: time of the first sample in the clip, seconds.
-        floor: level of the background in dBFS where it is known from more of the recording; else from these samples.
+        floor: noise floor in dBFS, if known from more of the recording; None estimates it from these samples.
     """
     if rate < MIN_SAMPLE_RATE or len(samples) < 0.03 * rate:
         return AudioAnalysis((), ())
     samples = np.asarray(samples - np.mean(samples), np.float32)
     envelope = _envelope(samples, rate, floor)
-    spans = [part for run in _runs(envelope) for part in _split(run, envelope, samples, rate)]
-    spans = _with_lasting(spans, envelope, samples, rate)
+    spans: list[tuple[int, int]] = []
+    for run in _loud_runs(envelope):
+        spans += _split(run, envelope, samples, rate)
+    spans = _with_continuous_sound(spans, envelope, samples, rate)
     sounds = [sound for span in spans if (sound := _describe(span, envelope, samples, rate, start))]
     sounds.sort(key=lambda sound: sound.start)
     return AudioAnalysis(tuple(sounds), _silences(envelope, spans, len(samples) / rate, start))
 
 
 def estimate_noise_floor(samples: Samples, rate: int) -> float:
-    """The level of the background in dBFS: the quietest stretches, and what joins them without a step."""
+    """The noise floor in dBFS: the quietest levels, and higher levels that follow without a step."""
     if rate < MIN_SAMPLE_RATE or len(samples) < 0.03 * rate:
         return 0.0
     return _envelope(np.asarray(samples - np.mean(samples), np.float32), rate, None).floor
 
 
+def _hop_samples(rate: int) -> int:
+    return max(1, round(rate * _HOP_SECONDS))
+
+
 def _envelope(samples: Samples, rate: int, floor: float | None) -> _Envelope:
     import librosa
 
-    hop = max(1, round(rate * _HOP_SECONDS))
+    hop = _hop_samples(rate)
     frame = max(16, round(rate * _FRAME_SECONDS))
     root = librosa.feature.rms(y=samples, frame_length=frame, hop_length=hop)[0].astype(np.float64)
     level = 20 * np.log10(root + 1e-5)
     if floor is None:
         smooth = 10 * np.log10(uniform_filter1d(root**2, max(3, round(0.05 * rate / hop)), mode="nearest") + 1e-10)
-        floor = _floor(smooth)
+        floor = _noise_floor(smooth)
     return _Envelope(level, hop / rate, floor)
 
 
-def _floor(level: Vector) -> float:
-    """The quietest level, raised over what joins it without a step: a background that ebbs is still one."""
+def _noise_floor(level: Vector) -> float:
+    """The quietest level, raised while the next percentiles follow without a step (a background can vary)."""
     quietest = float(np.percentile(level, 3))
     floor = quietest
     for share in range(8, 55, 5):
@@ -106,17 +113,21 @@ def _floor(level: Vector) -> float:
     return max(floor, -82.0)
 
 
-def _runs(envelope: _Envelope) -> list[tuple[int, int]]:
-    """Stretches (first, last + 1) that reach well above the floor, from where they leave it to where they return."""
-    level, floor = envelope.level, envelope.floor
-    keep = _closed(level > max(floor + 6, _MIN_EVENT_DBFS), max(1, round(0.03 / envelope.hop)))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], keep.astype(np.int8), [0]])))
-    runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    least = max(2, round(0.015 / envelope.hop))
-    return [(a, b) for a, b in runs if b - a >= least and level[a:b].max() > max(floor + 9.5, _MIN_EVENT_DBFS + 4)]
+def _loud_runs(envelope: _Envelope) -> list[tuple[int, int]]:
+    """Runs (first, last + 1) that rise well above the floor, from where they leave it to where they return."""
+    level = envelope.level
+    floor = envelope.floor
+    above = _fill_gaps(level > max(floor + 6, _MIN_EVENT_DBFS), max(1, round(0.03 / envelope.hop)))
+    shortest = max(2, round(0.015 / envelope.hop))
+    least_peak = max(floor + 9.5, _MIN_EVENT_DBFS + 4)
+    return [
+        (first, last)
+        for first, last in true_runs(above)
+        if last - first >= shortest and level[first:last].max() > least_peak
+    ]
 
 
-def _closed(mask: Mask, gap: int) -> Mask:
+def _fill_gaps(mask: Mask, gap: int) -> Mask:
     """The mask with gaps of up to `gap` filled."""
     padded = np.concatenate([np.zeros(gap, bool), mask, np.zeros(gap, bool)])
     grown = maximum_filter1d(padded.astype(np.int8), 2 * (gap // 2) + 1)
@@ -125,23 +136,22 @@ def _closed(mask: Mask, gap: int) -> Mask:
 
 
 def _split(run: tuple[int, int], envelope: _Envelope, samples: Samples, rate: int) -> list[tuple[int, int]]:
-    """Cut a run where something is struck again, or where its spectrum changes for good."""
+    """Split a run at new onsets and at lasting changes of its spectrum."""
     first, last = run
     if (last - first) * envelope.hop < 0.12:
         return [run]
-    hop = max(1, round(rate * _HOP_SECONDS))
-    at = sorted(
-        _strikes(envelope, first, last) + _changes(samples[first * hop : last * hop], rate, envelope.hop, first)
-    )
-    cuts: list[int] = []
-    for cut in at:
-        if cut - (cuts[-1] if cuts else first) >= 0.06 / envelope.hop and last - cut >= 0.03 / envelope.hop:
-            cuts.append(cut)
-    return list(zip([first, *cuts], [*cuts, last], strict=True))
+    hop = _hop_samples(rate)
+    onsets = _find_onsets(envelope, first, last)
+    changes = _find_spectral_changes(samples[first * hop : last * hop], rate, envelope.hop, first)
+    edges = [first]
+    for cut in sorted(onsets + changes):
+        if cut - edges[-1] >= 0.06 / envelope.hop and last - cut >= 0.03 / envelope.hop:
+            edges.append(cut)
+    return list(pairwise([*edges, last]))
 
 
-def _strikes(envelope: _Envelope, first: int, last: int) -> list[int]:
-    """Frames at which the level jumps up inside a run, from a dip or in a step, to near the run's own loudness."""
+def _find_onsets(envelope: _Envelope, first: int, last: int) -> list[int]:
+    """Frames in a run at which the level rises suddenly to near the run's peak."""
     level = envelope.level[first:last]
     reach = max(2, round(0.03 / envelope.hop))
     low = minimum_filter1d(level, reach, origin=(reach - 1) // 2, mode="nearest")
@@ -149,20 +159,18 @@ def _strikes(envelope: _Envelope, first: int, last: int) -> list[int]:
     rise = high - low
     jump = (rise > 7) & (high > level.max() - 20)
     jump[: round(0.06 / envelope.hop)] = False
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], jump.astype(np.int8), [0]])))
-    spans = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    return [first + a + int(np.argmax(rise[a:b])) for a, b in spans]
+    return [first + start + int(np.argmax(rise[start:end])) for start, end in true_runs(jump)]
 
 
-def _changes(samples: Samples, rate: int, hop: float, offset: int) -> list[int]:
-    """Frames at which the spectrum before and after differ sharply and lastingly (a note follows without a gap)."""
+def _find_spectral_changes(samples: Samples, rate: int, hop: float, offset: int) -> list[int]:
+    """Frames at which the spectrum changes sharply and lastingly (a note follows another without a gap)."""
     import librosa
 
-    step = max(1, round(rate * _HOP_SECONDS))
     size = max(32, round(rate * 0.04))
-    power = np.abs(librosa.stft(samples, n_fft=size, hop_length=step)) ** 2
-    bands = np.sqrt(_bands(power))
-    reach, skip = round(0.09 / hop), round(0.02 / hop)
+    power = np.abs(librosa.stft(samples, n_fft=size, hop_length=_hop_samples(rate))) ** 2
+    bands = np.sqrt(_band_power(power))
+    reach = round(0.09 / hop)
+    skip = round(0.02 / hop)
     total = bands.shape[1]
     if total < 2 * reach:
         return []
@@ -172,124 +180,156 @@ def _changes(samples: Samples, rate: int, hop: float, offset: int) -> list[int]:
     after = sums[:, centre + reach] - sums[:, centre + skip]
     norm = np.linalg.norm(before, axis=0) * np.linalg.norm(after, axis=0) + 1e-12
     distance = 1 - (before * after).sum(axis=0) / norm
-    found: list[int] = []
+    changes: list[int] = []
     wide = round(0.15 / hop)
     for index in np.flatnonzero((distance > 0.45) & (distance == maximum_filter1d(distance, 2 * reach + 1))):
         around = np.r_[distance[max(0, index - wide) : max(0, index - reach)], distance[index + reach : index + wide]]
         if not len(around) or np.median(around) < 0.5 * distance[index]:
-            found.append(offset + int(centre[index]))
-    return found
+            changes.append(offset + int(centre[index]))
+    return changes
 
 
-def _bands(power: Samples) -> Vector:
-    """Power in third-of-an-octave-like bands, never narrower than one bin."""
+def _band_power(power: Samples) -> Vector:
+    """Power in bands of about a third of an octave, each at least one bin wide."""
     edges = np.unique(np.rint(np.geomspace(2, power.shape[0], 28)).astype(int))
-    bands = [power[a:b].sum(axis=0, dtype=np.float64) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    bands = [power[low:high].sum(axis=0, dtype=np.float64) for low, high in pairwise(edges)]
     return np.asarray(bands, np.float64) + 1e-12
 
 
-def _with_lasting(
+def _with_continuous_sound(
     spans: list[tuple[int, int]], envelope: _Envelope, samples: Samples, rate: int
 ) -> list[tuple[int, int]]:
-    """Add the floor itself as a sound where it is no background: loud, or tonal with nothing else above it."""
+    """Add the noise floor itself as a sound if it is no background: if it is loud, or tonal without other sounds."""
     whole = (0, len(envelope.level))
     low, middle = np.percentile(envelope.level, [3, 40])
-    loud = envelope.floor > _LOUD_FLOOR_DBFS and middle - low < _MAX_FLOOR_RANGE_DB
-    tonal = not spans and envelope.floor > -64 and analyze_tone(samples, rate).share > 0.7
-    if not loud and not tonal:
+    is_loud = envelope.floor > _LOUD_FLOOR_DBFS and middle - low < _MAX_FLOOR_RANGE_DB
+    if spans and is_loud:
+        return [*spans, whole]
+    if spans:
         return spans
-    return [*spans, whole] if spans else _split(whole, envelope, samples, rate)
+    is_tonal = envelope.floor > -64 and analyze_tone(samples, rate).share > 0.7
+    if is_loud or is_tonal:
+        return _split(whole, envelope, samples, rate)
+    return []
 
 
 def _trim(span: tuple[int, int], envelope: _Envelope) -> tuple[int, int]:
-    """Without the smear that a codec and the analysis frame leave before and after something sudden."""
+    """Remove the smear of the codec and of the analysis frame before and after a sudden sound."""
     first, last = span
     level = envelope.level[first:last]
-    near = np.flatnonzero(level > level.max() - 26)
+    near_peak = np.flatnonzero(level > level.max() - 26)
     smear = round(0.07 / envelope.hop)
-    head = int(near[0]) if near[0] <= smear else 0
-    tail = len(level) - 1 - int(near[-1])
-    return first + head, last - (tail if tail <= smear else 0)
+    head = int(near_peak[0])
+    tail = len(level) - 1 - int(near_peak[-1])
+    if head <= smear:
+        first += head
+    if tail <= smear:
+        last -= tail
+    return first, last
 
 
 def _describe(
     span: tuple[int, int], envelope: _Envelope, samples: Samples, rate: int, start: float
 ) -> DetectedSound | None:
+    """The sound event in a span of the envelope; None without samples."""
     import librosa
 
-    hop = max(1, round(rate * _HOP_SECONDS))
+    hop = _hop_samples(rate)
     span = _trim(span, envelope)
-    begin, end = _edges(span, envelope, len(samples) / rate)
+    begin, end = _span_seconds(span, envelope, len(samples) / rate)
     part = samples[int(begin * rate) : max(int(begin * rate) + 8, int(end * rate))]
     level = envelope.level[span[0] : span[1]]
     if not len(part) or not len(level):
         return None
-    kind = analyze_tone(part, rate)
-    above = float(level.max() - envelope.floor)
-    beneath = envelope.floor > _SILENCE_DBFS - 10 and _MIN_ABOVE_FLOOR_DB < above < _MIN_PITCHED_DB
-    middle = _middle(part, rate)
-    carried = kind.pitch is None or middle > _MIN_MEDIAN_RATIO * kind.pitch
-    pitched = carried and not beneath and has_steady_partials(part, rate)
-    voice = _voice(kind if pitched else kind._replace(pitch=None), end - begin, _sounding(part, rate))
+    height = float(level.max() - envelope.floor)
+    tone = analyze_tone(part, rate)
+    median_frequency = _median_frequency(part, rate)
+    sound_class: SoundClass = "noise"
+    if end - begin < _MAX_CLICK_SECONDS:
+        sound_class = "click"
+    if _is_pitched(tone, part, rate) and _is_own_pitch(tone, height, envelope.floor, median_frequency):
+        sound_class = "tone"
+    is_tone = sound_class == "tone"
+    pitch = None
+    if is_tone and tone.pitch:
+        pitch = round(tone.pitch, 1)
     peak = int(np.argmax(level))
-    fallen = np.flatnonzero(level[peak:] < level[peak] - 20)
+    faded = np.flatnonzero(level[peak:] < level[peak] - 20)
+    # A sound that does not fade by 20 dB decays to its end.
+    decay = next(iter(faded.tolist()), len(level) - peak)
     size = min(1024, 2 ** int(np.log2(len(part))))
     centroid = librosa.feature.spectral_centroid(y=part, sr=rate, n_fft=size, hop_length=max(1, size // 2))[0]
-    sure = float(np.clip((above - 4) / 20, 0.1, 1.0)) * min(1.0, 0.4 + rate / 8000)
+    confidence = float(np.clip((height - 4) / 20, 0.1, 1.0)) * min(1.0, 0.4 + rate / 8000)
     return DetectedSound(
         start=round(start + begin, 3),
         end=round(start + end, 3),
         level=round(10 * float(np.log10(np.mean(part.astype(np.float64) ** 2) + 1e-10)), 1),
-        sound_class=voice,
-        pitch=round(kind.pitch, 1) if voice == "tone" and kind.pitch else None,
-        harmonic=voice == "tone" and kind.harmonic,
+        sound_class=sound_class,
+        pitch=pitch,
+        harmonic=is_tone and tone.harmonic,
         attack=round(peak * hop / rate, 3),
-        decay=round((int(fallen[0]) if len(fallen) else len(level) - peak) * hop / rate, 3),
+        decay=round(decay * hop / rate, 3),
         brightness=round(float(np.median(centroid)), 0),
-        confidence=round(sure, 2),
-        median_frequency=round(middle, 0),
-        tonality=round(kind.share, 2),
+        confidence=round(confidence, 2),
+        median_frequency=round(median_frequency, 0),
+        tonality=round(tone.share, 2),
     )
 
 
-def _edges(span: tuple[int, int], envelope: _Envelope, length: float) -> Span:
-    """Onset and end in seconds; half an analysis frame of smear is taken off, more where the sound stands higher."""
-    smear = _FRAME_SECONDS / 2
-    begin = span[0] * envelope.hop + (smear * 0.8 if span[0] > 0 else 0.0)
-    end = (span[1] - 1) * envelope.hop - (smear * 0.8 if span[1] < len(envelope.level) else -envelope.hop)
+def _span_seconds(span: tuple[int, int], envelope: _Envelope, length: float) -> Span:
+    """Onset and end in seconds, without the smear of the analysis frame at edges inside the recording."""
+    smear = _FRAME_SECONDS / 2 * 0.8
+    begin = span[0] * envelope.hop
+    if span[0] > 0:
+        begin += smear
+    end = (span[1] - 1) * envelope.hop
+    if span[1] < len(envelope.level):
+        end -= smear
+    else:
+        end += envelope.hop
     return begin, min(length, max(end, begin + 0.005))
 
 
-def _voice(kind: ToneAnalysis, seconds: float, sounding: float) -> SoundClass:
-    if kind.pitch is not None and kind.share > 0.55 and sounding * kind.pitch > _MIN_PERIODS:
-        return "tone"
-    return "click" if seconds < _MAX_CLICK_SECONDS else "noise"
+def _is_pitched(tone: ToneAnalysis, part: Samples, rate: int) -> bool:
+    """Whether a sound is tonal, with enough periods and steady partials."""
+    if tone.pitch is None or tone.share <= 0.55:
+        return False
+    return _energetic_seconds(part, rate) * tone.pitch > _MIN_PERIODS and has_steady_partials(part, rate)
 
 
-def _sounding(part: Samples, rate: int) -> float:
-    """Seconds in which most of an event's energy lies: one that fades at once has few periods to be heard."""
+def _is_own_pitch(tone: ToneAnalysis, height: float, floor: float, median_frequency: float) -> bool:
+    """Whether a pitch belongs to the sound itself and not to the noise floor below it."""
+    floor_may_be_pitched = floor > _SILENCE_DBFS - 10 and _MIN_ABOVE_FLOOR_DB < height < _MIN_PITCHED_DB
+    carries_pitch = tone.pitch is not None and median_frequency > _MIN_MEDIAN_RATIO * tone.pitch
+    return carries_pitch and not floor_may_be_pitched
+
+
+def _energetic_seconds(part: Samples, rate: int) -> float:
+    """The time in which most of an event's energy lies; a sound that fades quickly has few audible periods."""
     cell = max(1, round(0.005 * rate))
     cells = part[: len(part) // cell * cell].astype(np.float64).reshape(-1, cell)
-    energy = np.sqrt((cells**2).mean(axis=1))
-    total = float((energy**2).sum())
-    return float(energy.sum()) ** 2 / total * cell / rate if total else 0.0
+    amplitude = np.sqrt((cells**2).mean(axis=1))
+    energy = float((amplitude**2).sum())
+    if not energy:
+        return 0.0
+    return float(amplitude.sum()) ** 2 / energy * cell / rate
 
 
-def _middle(part: Samples, rate: int) -> float:
+def _median_frequency(part: Samples, rate: int) -> float:
     """The frequency below which half of the energy lies, Hz."""
-    total = np.cumsum(np.abs(np.fft.rfft(part * np.hanning(len(part)), max(1024, len(part)))) ** 2)
-    return float(np.searchsorted(total, total[-1] / 2)) * rate / max(1024, len(part))
+    size = max(1024, len(part))
+    energy = np.cumsum(np.abs(np.fft.rfft(part * np.hanning(len(part)), size)) ** 2)
+    return float(np.searchsorted(energy, energy[-1] / 2)) * rate / size
 
 
 def _silences(envelope: _Envelope, spans: list[tuple[int, int]], length: float, start: float) -> tuple[Span, ...]:
     quiet = envelope.level < _SILENCE_DBFS
     for first, last in spans:
         quiet[first:last] = False
-    quiet = _closed(quiet, max(1, round(0.01 / envelope.hop)))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]])))
-    found = []
-    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        begin, end = first * envelope.hop, min(length, last * envelope.hop)
+    silences = []
+    for first, last in true_runs(_fill_gaps(quiet, max(1, round(0.01 / envelope.hop)))):
+        begin = first * envelope.hop
+        end = min(length, last * envelope.hop)
         if end - begin >= _MIN_SILENCE_SECONDS:
-            found.append((round(start + begin, 3), round(start + end, 3)))
-    return tuple(found)
+            silences.append((round(start + begin, 3), round(start + end, 3)))
+    return tuple(silences)

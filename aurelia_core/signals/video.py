@@ -1,21 +1,21 @@
-"""What is seen in a run of frames: motion, colours, cuts and flashes, put together from `shots` and `motion`."""
+"""Analysis of consecutive frames: motions, colours, cuts and flashes."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from aurelia_core.arrays import Images, Mask, Vector
+from aurelia_core.arrays import Images, Mask, Vector, true_runs
 from aurelia_core.signals import colours
 from aurelia_core.signals.cuts import detect_cuts_and_flashes
 from aurelia_core.signals.motion import MAX_PAUSE_SECONDS, detect_motions, is_same_motion, join_motions
 from aurelia_core.signals.observation import ColourShare, Motion
 
 _MIN_COLOUR_SHARE = 0.004
-"""A colour that covers less of the picture is not reported."""
+"""Least share of the picture of a reported colour."""
 
 
 class VideoAnalysis(NamedTuple):
-    """Motions by start, colours by share, the times of cuts and of flashes in seconds, and the picture's drift."""
+    """Motions by start, colours by share, the times of cuts and flashes in seconds, and the camera drift."""
 
     motions: tuple[Motion, ...]
     colours: tuple[ColourShare, ...]
@@ -25,7 +25,7 @@ class VideoAnalysis(NamedTuple):
 
 
 def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
-    """What changes and what stays in one run of frames.
+    """Analyze consecutive frames of one window.
 
     Args:
         times: float64[N], seconds, ascending.
@@ -33,69 +33,75 @@ def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
     """
     if not len(images):
         return VideoAnalysis((), (), (), ())
-    whole = detect_cuts_and_flashes(images)
-    calm = ~whole.flash_mask
-    edges = [0, *whole.cuts, len(images)]
+    changes = detect_cuts_and_flashes(images)
+    calm = ~changes.flash_mask
+    edges = [0, *changes.cuts, len(images)]
     motions: list[Motion] = []
-    last_seen = times[0]
+    last_time = times[0]
     drift = 0.0
     still: list[Mask] = []
     for first, last in zip(edges[:-1], edges[1:], strict=True):
         inside = np.flatnonzero(calm[first:last]) + first
-        part = detect_motions(times[inside], images[inside])
-        drift += part.camera_drift
-        motions = _across(motions, part.motions, last_seen, times[inside])
-        last_seen = times[inside][-1] if len(inside) else last_seen
-        still += [part.activity == 0] * len(inside)
+        shot = detect_motions(times[inside], images[inside])
+        drift += shot.camera_drift
+        motions = _join_across_cut(motions, shot.motions, last_time, times[inside])
+        if len(inside):
+            last_time = times[inside][-1]
+        still += [shot.activity == 0] * len(inside)
     return VideoAnalysis(
-        motions=tuple(sorted(motions, key=lambda m: m.start)),
+        motions=tuple(sorted(motions, key=lambda motion: motion.start)),
         colours=_colours(images[calm], still),
-        cuts=tuple(_between(times, calm, cut) for cut in whole.cuts),
-        flashes=_flash_times(times, whole.flash_mask),
+        cuts=tuple(_cut_time(times, calm, cut) for cut in changes.cuts),
+        flashes=_flash_times(times, changes.flash_mask),
         camera_drift=round(drift, 4),
     )
 
 
-def _across(before: list[Motion], after: list[Motion], last: float, times: Vector) -> list[Motion]:
-    """All motions so far; one that lasts until a cut is joined with one in its place that goes on after it."""
-    found = list(before)
+def _join_across_cut(before: list[Motion], after: list[Motion], last_time: float, times: Vector) -> list[Motion]:
+    """All motions up to the end of a shot; a motion that lasts until the cut is joined with its continuation."""
+    motions = list(before)
     for motion in after:
-        starts = motion.start <= times[0] + MAX_PAUSE_SECONDS
-        cut = next(
-            (m for m in before if starts and m.end >= last - MAX_PAUSE_SECONDS and is_same_motion(m, motion)), None
-        )
-        if cut is None or cut not in found:
-            found.append(motion)
+        starts_at_cut = motion.start <= times[0] + MAX_PAUSE_SECONDS
+        earlier = None
+        if starts_at_cut:
+            until_cut = (other for other in before if other.end >= last_time - MAX_PAUSE_SECONDS)
+            earlier = next((other for other in until_cut if is_same_motion(other, motion)), None)
+        if earlier is None or earlier not in motions:
+            motions.append(motion)
         else:
-            found[found.index(cut)] = join_motions(cut, motion)
-    return found
+            motions[motions.index(earlier)] = join_motions(earlier, motion)
+    return motions
 
 
-def _between(times: Vector, calm: Mask, cut: int) -> float:
-    """The middle between the last frame before a cut and the first after it."""
+def _cut_time(times: Vector, calm: Mask, cut: int) -> float:
+    """The middle between the last frame before a cut and the first frame after it."""
     before = np.flatnonzero(calm[:cut])
-    earlier = times[before[-1]] if len(before) else times[cut]
+    earlier = times[cut]
+    if len(before):
+        earlier = times[before[-1]]
     return round(float((earlier + times[cut]) / 2), 3)
 
 
-def _flash_times(times: Vector, flashing: Mask) -> tuple[float, ...]:
+def _flash_times(times: Vector, flash_mask: Mask) -> tuple[float, ...]:
     """The time of the first frame of each flash."""
-    first = flashing & ~np.concatenate([[False], flashing[:-1]])
-    return tuple(round(float(time), 3) for time in times[first])
+    return tuple(round(float(times[first]), 3) for first, _ in true_runs(flash_mask))
 
 
 def _colours(images: Images, still: list[Mask]) -> tuple[ColourShare, ...]:
-    """The colours of the picture over all frames; the background is the widest where nothing moves."""
+    """The colours of all frames; the background is the most frequent colour in blocks without motion."""
     if not len(images):
         return ()
-    small = images[:, ::3, ::3]
-    found = colours.colour_indices(small)
+    found = colours.colour_indices(images[:, ::3, ::3])
     share = np.bincount(found.ravel(), minlength=len(colours.COLOUR_NAMES)) / found.size
-    quiet = np.zeros(len(colours.COLOUR_NAMES))
-    for frame, calm in zip(found, still, strict=True):
-        rows = np.minimum(np.arange(frame.shape[0]) * calm.shape[0] // frame.shape[0], calm.shape[0] - 1)
-        columns = np.minimum(np.arange(frame.shape[1]) * calm.shape[1] // frame.shape[1], calm.shape[1] - 1)
-        quiet += np.bincount(frame[calm[np.ix_(rows, columns)]], minlength=len(quiet))
-    widest = int(np.argmax(quiet)) if quiet.any() else int(np.argmax(share))
-    order = [int(i) for i in np.argsort(share)[::-1] if share[i] >= _MIN_COLOUR_SHARE]
-    return tuple(ColourShare(colours.COLOUR_NAMES[i], round(float(share[i]), 4), i == widest) for i in order)
+    still_pixels = np.zeros(len(colours.COLOUR_NAMES))
+    for frame, mask in zip(found, still, strict=True):
+        rows = np.minimum(np.arange(frame.shape[0]) * mask.shape[0] // frame.shape[0], mask.shape[0] - 1)
+        columns = np.minimum(np.arange(frame.shape[1]) * mask.shape[1] // frame.shape[1], mask.shape[1] - 1)
+        still_pixels += np.bincount(frame[mask[np.ix_(rows, columns)]], minlength=len(still_pixels))
+    if not still_pixels.any():
+        still_pixels = share
+    background = int(np.argmax(still_pixels))
+    order = [index for index in np.argsort(share)[::-1].tolist() if share[index] >= _MIN_COLOUR_SHARE]
+    return tuple(
+        ColourShare(colours.COLOUR_NAMES[index], round(float(share[index]), 4), index == background) for index in order
+    )

@@ -8,7 +8,7 @@ fact is corrected.
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
@@ -91,13 +91,8 @@ async def _run_batch(
     roles = {"generator": f"planted:{plant}", "evaluator": _CRITICS[critic], "target": "offline:measure"}
     context = study.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
     out = file.with_name(f"{file.stem}-{plant}-{_CRITICS[critic].partition(':')[0]}.run")
-<<<<<<< HEAD
     runs = await run_loops(study, file, out, house, context, "aurelia")
-    model = make_planted_agent(plant, house.clips())
-=======
-    runs = await run_loops(how, file, out, house, context, "aurelia")
     model = make_planted_agent(plant, house.clip_store())
->>>>>>> w-bench
     return [_judge_recovery(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
 
 

@@ -102,11 +102,7 @@ def test_a_run_in_which_nothing_is_answered_ends_with_status_3(home: Home) -> No
     ended = home.run("--arms", "aurelia")
     assert ended.returncode == 3
     assert "AURELIA   0 answered, 2 failed" in ended.stderr
-<<<<<<< HEAD
-    assert ended.stderr.splitlines()[-1].startswith("aurelia: No question of x.run could be answered; the last error: duet")
-=======
     assert ended.stderr.splitlines()[-1].startswith("aurelia: No question of x.run was answered. Last error: duet")
->>>>>>> w-bench
 
 
 def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:

@@ -143,7 +143,7 @@ def test_without_a_sound_track(tmp_path: Path) -> None:
 
 
 def test_nothing_to_merge() -> None:
-    with pytest.raises(InputError, match="look at the clip first"):
+    with pytest.raises(InputError, match="observe the clip first"):
         merge_observations([])
 
 
