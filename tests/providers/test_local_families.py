@@ -111,7 +111,7 @@ async def test_one_model_plays_every_role_in_the_real_graph(
     desk.close()
     # Random weights write no JSON: the loop ends honestly, and the target answers all the same.
     assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
-    assert "asked twice" in result["iterations"][0]["error"]
+    assert "in two attempts" in result["iterations"][0]["error"]
     assert result["answer"] and result["zero_shot_answer"] == result["answer"]
     assert result["usage"]["cost_usd"] == 0
     prefixes = family.local.engine.prefixes
