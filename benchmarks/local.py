@@ -25,7 +25,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
 from aurelia_core.models.local.engine import InferenceEngine
-from aurelia_core.models.local.loading import max_cache_bytes, choose_placement
+from aurelia_core.models.local.loading import choose_placement, max_cache_bytes
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write_scene

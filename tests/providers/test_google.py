@@ -21,7 +21,7 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.models.google.billing import find_price, gemini_call_cost
-from aurelia_core.models.registry import make_model, known_providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.models.requests import parse_request
 from aurelia_core.settings import Settings
 from prompts.render import PROMPT_TEXTS

@@ -12,7 +12,7 @@ import pytest
 from aurelia_core.errors import ModelError
 from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.models.google.billing import gemini_call_cost
-from aurelia_core.models.registry import make_model, known_providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.types import NO_USAGE
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import BLOCKED, MODEL, Gemini, error, limited, reply

@@ -13,7 +13,13 @@ import torch
 
 from aurelia_core.errors import AureliaError, ModelError
 from aurelia_core.models.local.content import NO_PARTS, ChatRequest, MediaParts, RequestConverter, join_parts
-from aurelia_core.models.local.prefix_cache import CachedPrefix, PrefixCache, prefix_positions_match, compact_cache, copy_cache
+from aurelia_core.models.local.prefix_cache import (
+    CachedPrefix,
+    PrefixCache,
+    compact_cache,
+    copy_cache,
+    prefix_positions_match,
+)
 from aurelia_core.models.local.prompt_writer import ModelInputs, PromptWriter
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")

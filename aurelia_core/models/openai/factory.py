@@ -8,7 +8,13 @@ from pydantic import SecretStr
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import Capability, VisualInput, StructuredOutput, find_capability, missing_requirements
+from aurelia_core.models.capabilities import (
+    Capability,
+    StructuredOutput,
+    VisualInput,
+    find_capability,
+    missing_requirements,
+)
 
 _MEDIA_MODES = {
     "none": ("none", "none"),
