@@ -180,7 +180,7 @@ class ModelClient:
     def _check_describer(self, describer: str, sense: Sense, media: MediaRequest) -> None:
         if describer.startswith("offline:"):
             raise InputError(
-                f"{describer} cannot describe a clip in words: set unsupported_modality = \"evidence\" to use its"
+                f'{describer} cannot describe a clip in words: set unsupported_modality = "evidence" to use its'
                 " measurements."
             )
         adapter = self._adapter(describer)

@@ -135,7 +135,9 @@ def _without_video(weights: Weights) -> Any:
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
             # transformers asks each part for its class; what stands for the missing one has none.
             known = super().check_argument_for_proper_class
-            return MissingVideoProcessor if isinstance(argument, MissingVideoProcessor) else known(argument_name, argument)
+            return (
+                MissingVideoProcessor if isinstance(argument, MissingVideoProcessor) else known(argument_name, argument)
+            )
 
         def to_dict(self) -> dict[str, Any]:
             return {name: value for name, value in super().to_dict().items() if name != "video_processor"}

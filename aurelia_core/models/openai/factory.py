@@ -76,9 +76,7 @@ def _server(row: Capability) -> _Server:
         raise InputError("AURELIA_COMPATIBLE_URL is no address: write http://HOST:PORT/v1.")
     media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
     if media not in _MEDIA_MODES:
-        raise InputError(
-            f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}."
-        )
+        raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}.")
     structured: Any = env.get("AURELIA_COMPATIBLE_STRUCTURED", "").strip() or row.structured
     if structured not in get_args(StructuredOutput):
         known = ", ".join(get_args(StructuredOutput))
