@@ -88,7 +88,11 @@ def test_a_table_in_csv_says_the_same_as_in_json(tmp_path: Path) -> None:
     [
         ("avcomp", {"question": "x", "choices": ["a", "b"], "answer": "a"}, "names no clip"),
         ("avcomp", {"video": "v.mp4", "question": "x", "answer": "a"}, "two choices or more, not 0"),
-        ("avcomp", {"video": "v.mp4", "question": "x", "choices": ["a", "b"], "answer": "c"}, "not one of the 2 choices"),
+        (
+            "avcomp",
+            {"video": "v.mp4", "question": "x", "choices": ["a", "b"], "answer": "c"},
+            "not one of the 2 choices",
+        ),
         ("avmeme", {"video": "v.mp4", "question": "x", "choices": ["a", "A"], "answer": "a"}, "alike"),
         ("geoiq", {"video": "v.mp4", "question": "x"}, "its answer is empty"),
         ("geoiq", {"video": "v.mp4", "answer": "x"}, "its question is empty"),
@@ -101,7 +105,11 @@ def test_a_table_in_csv_says_the_same_as_in_json(tmp_path: Path) -> None:
             "start",
         ),
         ("geoiq", {"video": "v.mp4", "question": "x", "answer": "\ud800"}, "unicode"),
-        ("avmeme", {"video": "v.mp4", "choice_1": "a", "choice_3": "b", "choice_2": ""}, "an empty choice column precedes"),
+        (
+            "avmeme",
+            {"video": "v.mp4", "choice_1": "a", "choice_3": "b", "choice_2": ""},
+            "an empty choice column precedes",
+        ),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c"], "answer": "A"}, "four different audio files"),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c", "a"], "answer": "A"}, "four different audio files"),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c", "d"], "answer": "5"}, "not one of the 4 choices"),

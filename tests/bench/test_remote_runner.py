@@ -149,7 +149,8 @@ async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_whe
     assert (end["left"], {outcome.state for outcome in place.outcomes("without.run")}) == (0, {"answered"})
     assert events[0]["event"] == "note" and events[1]["event"] == "start"
     assert re.fullmatch(
-        rf"The server 127.0.0.1:{port} does not answer .*The other servers get its questions meanwhile.", events[0]["text"]
+        rf"The server 127.0.0.1:{port} does not answer .*The other servers get its questions meanwhile.",
+        events[0]["text"],
     )
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert len(notes) == 1, "nothing joined"
