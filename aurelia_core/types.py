@@ -1,4 +1,4 @@
-"""The records that every storey shares: a clip, a window of it, a reasoning, a role, and what calls cost. Plain JSON."""
+"""The records that every storey shares: a clip, a window, a reasoning, a role, the cost of calls. Plain JSON."""
 
 from typing import Literal
 
