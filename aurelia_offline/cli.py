@@ -47,9 +47,9 @@ def render(
     """Write questions about the mini world as a benchmark file, with their clips as mp4 files."""
     from aurelia_offline.world.benchmark import write_benchmark
 
-    made = write_benchmark(out, questions, seed, first, each, _print_progress, dances, talks)
-    where = f"{made.file.name}, media in {made.media.name}"
-    sys.stdout.write(f"{made.questions} questions on {made.clips} clips: {where}\n")
+    benchmark = write_benchmark(out, questions, seed, first, each, _print_progress, dances, talks)
+    where = f"{benchmark.file.name}, media in {benchmark.media.name}"
+    sys.stdout.write(f"{benchmark.questions} questions on {benchmark.clips} clips: {where}\n")
 
 
 @app.command()
@@ -77,10 +77,10 @@ def study(
     from aurelia_offline.study.loops import StudySettings
     from aurelia_offline.study.study import run_study
 
-    how = StudySettings(
+    settings = StudySettings(
         out, questions, target, seed, concurrency, _print_progress, ablated, reliant, first, controlled, mixed, talks
     )
-    sys.stdout.write(asyncio.run(run_study(how)))
+    sys.stdout.write(asyncio.run(run_study(settings)))
 
 
 @app.command()
@@ -99,8 +99,10 @@ def recovery(
     from aurelia_offline.study.error_recovery import run_recovery
     from aurelia_offline.study.loops import StudySettings
 
-    how = StudySettings(out, clips, "offline:measure", concurrency=concurrency, progress=_print_progress, first=first)
-    sys.stdout.write(asyncio.run(run_recovery(how)))
+    settings = StudySettings(
+        out, clips, "offline:measure", first=first, concurrency=concurrency, progress=_print_progress
+    )
+    sys.stdout.write(asyncio.run(run_recovery(settings)))
 
 
 @app.command()
@@ -115,15 +117,13 @@ def card(
     For several checkpoints, for example of several seeds, it prints the spread.
     """
     from aurelia_offline.training.evaluate import draw_items
-    from aurelia_offline.training.model_card import accuracy_table, list_gains, measure_checkpoint, spread_table
+    from aurelia_offline.training.model_card import card_table, list_gains, measure_checkpoint, spread_table
 
     known = draw_items(questions, first)
     found = [measure_checkpoint(folder, questions, first, _print_progress) for folder in folders]
     several = len(found) > 1
     sys.stdout.write(
-        f"{spread_table(found)}\n"
-        if several
-        else f"{accuracy_table(known, found[0])}\n\n{list_gains(known, found[0])}\n"
+        f"{spread_table(found)}\n" if several else f"{card_table(known, found[0])}\n\n{list_gains(known, found[0])}\n"
     )
 
 

@@ -120,13 +120,13 @@ async def carried_out(file: Path, model: ScriptedChat, plan: Plan, scale: float 
         await asyncio.sleep(seconds / scale)
 
     context = make_context({**{role: "simulated:one" for role in ROLES}, "max_iterations": 3})
-    house = RunResources(
+    resources = RunResources(
         Settings(home=folder / "home", allow_any_file=True),
         folder,
         {"simulated": lambda name, store: model},
         sleep=sleep,
     )
-    return await run_bench(file, folder / f"{time.time_ns()}.run", context, plan, house)
+    return await run_bench(file, folder / f"{time.time_ns()}.run", context, plan, resources)
 
 
 def throughput(folder: Path, count: int, scale: float, rpm: float | None) -> None:

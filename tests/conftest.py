@@ -69,7 +69,7 @@ def stage(settings: Settings, session_store: ClipStore, duet: Path) -> Iterator[
     def make(model: ScriptedChat, ledger: Path | None = None) -> Stage:
         book = CallLedger(ledger or settings.ledger_file, sleep=no_wait)
         desk = ModelClient(
-            settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger_file=book
+            settings, providers={"scripted": lambda name, store: model}, store=session_store, ledger=book
         )
         desks.append(desk)
         return Stage(model, desk, duet)

@@ -1,14 +1,14 @@
 """BLEU-4, ROUGE-L, METEOR and CIDEr-D of captions, without Java and without downloads (extra `captions`).
 
-BLEU is sacrebleu's, the overlap under ROUGE-L is rouge-score's, METEOR is NLTK's, exact words and stems only; CIDEr-D,
-for which there is no such library, is here. It neither asks models nor reads records; docs/metrics.md compares each
-with the COCO caption toolkit.
+BLEU is from sacrebleu, the overlap of ROUGE-L from rouge-score, METEOR (exact words and stems only) from NLTK. CIDEr-D
+is implemented here, because there is no such library. docs/metrics.md compares each with the COCO caption toolkit.
 """
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
 from aurelia_core.errors import InputError
@@ -16,11 +16,11 @@ from aurelia_core.errors import InputError
 CaptionMetric = Literal["bleu4", "rouge_l", "meteor", "cider"]
 CAPTION_METRICS: tuple[CaptionMetric, ...] = ("bleu4", "rouge_l", "meteor", "cider")
 ROUGE_BETA = 1.2
-# Those of METEOR 1.5 for English, which the COCO toolkit runs; NLTK's own defaults are of 2007.
+# The parameters of METEOR 1.5 for English, as in the COCO toolkit; NLTK's defaults are those of 2007.
 METEOR_PARAMETERS = {"alpha": 0.85, "beta": 0.2, "gamma": 0.6}
 CIDER_ORDERS = 4
 CIDER_SIGMA = 6.0
-# The marks that the COCO toolkit drops after Stanford's PTB tokenizer, as NLTK's Treebank tokenizer writes them.
+# Punctuation that the COCO toolkit removes after Stanford's PTB tokenizer, in the form of NLTK's Treebank tokenizer.
 _PUNCTUATION = frozenset(
     {"''", "'", "``", "`", '"', "(", ")", "{", "}", "[", "]", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
 )
@@ -30,10 +30,11 @@ Tokens = list[str]
 
 @dataclass(frozen=True, slots=True)
 class CaptionScores:
-    """The scores of all captions together, and of each by its id.
+    """The scores of the corpus, and of each caption by its id.
 
-    BLEU-4, ROUGE-L and METEOR lie in 0..1, CIDEr-D in 0..10. All but BLEU-4 are the means of the single ones; BLEU-4 is
-    the corpus's own. CIDEr-D weighs words by how rare they are among all references: for a single caption it is None.
+    BLEU-4, ROUGE-L and METEOR lie in 0..1, CIDEr-D in 0..10. BLEU-4 of the corpus is computed over all captions
+    together; the other corpus scores are means over captions. CIDEr-D weighs words by their rarity in all references:
+    it is None for one caption.
     """
 
     corpus: dict[CaptionMetric, float | None]
@@ -44,42 +45,50 @@ def compute_caption_scores(candidates: Mapping[str, str], references: Mapping[st
     """Scores captions against their references.
 
     Args:
-        candidates: a caption by id; an empty one scores 0.
-        references: one or several reference captions by id, at least for every candidate; further ones are not used.
+        candidates: Captions by id; an empty caption scores 0.
+        references: Reference captions by id, at least one for every candidate; others are ignored.
 
     Raises:
-        InputError: there is no candidate, or one without a reference that holds a word.
-        InputError: the libraries are not installed.
+        InputError: There is no candidate, or a candidate has no reference with a word.
+        InputError: The libraries are not installed.
     """
+    if not candidates:
+        raise InputError("There is no caption to score.")
     libraries = _libraries()
     tokenizer = libraries.tokenizer()
-    said = {name: _words(text, tokenizer) for name, text in candidates.items()}
-    meant = {name: [words for text in references.get(name, ()) if (words := _words(text, tokenizer))] for name in said}
-    if not said:
-        raise InputError("There is no caption to score.")
-    if lacking := [name for name, refs in meant.items() if not refs]:
-        raise InputError(f"The caption {lacking[0]!r} has no reference caption: give at least one.")
-    corpus_bleu, bleus = _bleu4(said, meant, libraries.bleu)
-    rouges, ciders = _rouge_l(said, meant, libraries.rouge), _cider(said, meant)
-    meteors = _meteor(said, meant, libraries.meteor)
-    each: dict[str, dict[CaptionMetric, float | None]] = {
-        name: {
+    captions: dict[str, Tokens] = {}
+    reference_words: dict[str, list[Tokens]] = {}
+    for name, text in candidates.items():
+        captions[name] = _words(text, tokenizer)
+        reference_words[name] = [words for text in references.get(name, ()) if (words := _words(text, tokenizer))]
+        if not reference_words[name]:
+            raise InputError(f"The caption {name!r} has no reference caption: give at least one.")
+    corpus_bleu, bleus = _bleu4(captions, reference_words, libraries.bleu)
+    rouges = _rouge_l(captions, reference_words, libraries.rouge)
+    meteors = _meteor(captions, reference_words, libraries.meteor)
+    ciders: dict[str, float] = {}
+    if len(captions) > 1:
+        ciders = _cider(captions, reference_words)
+    each: dict[str, dict[CaptionMetric, float | None]] = {}
+    for name in captions:
+        each[name] = {
             "bleu4": bleus[name],
             "rouge_l": rouges[name],
             "meteor": meteors[name],
-            "cider": ciders[name] if len(said) > 1 else None,
+            "cider": ciders.get(name),
         }
-        for name in said
-    }
-    corpus: dict[CaptionMetric, float | None] = {
-        metric: _mean([scores[metric] for scores in each.values()]) for metric in CAPTION_METRICS
-    }
-    return CaptionScores({**corpus, "bleu4": corpus_bleu}, each)
+    corpus: dict[CaptionMetric, float | None] = {}
+    for metric in CAPTION_METRICS:
+        corpus[metric] = _mean([scores[metric] for scores in each.values()])
+    corpus["bleu4"] = corpus_bleu
+    return CaptionScores(corpus, each)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    if not known:
+        return None
+    return sum(known) / len(known)
 
 
 class _Libraries(NamedTuple):
@@ -104,19 +113,22 @@ def _words(text: str, tokenizer: Any) -> Tokens:
     return [word for word in tokenizer.tokenize(" ".join(text.lower().split())) if word not in _PUNCTUATION]
 
 
-def _bleu4(said: dict[str, Tokens], meant: dict[str, list[Tokens]], bleu: Any) -> tuple[float, dict[str, float]]:
+def _bleu4(
+    captions: dict[str, Tokens], references: dict[str, list[Tokens]], bleu: Any
+) -> tuple[float, dict[str, float]]:
     """BLEU-4 of the corpus without smoothing, as in the toolkit; of each caption with sacrebleu's smoothing."""
-    most = max(len(refs) for refs in meant.values())
-    texts = {name: [" ".join(words) for words in refs] for name, refs in meant.items()}
-    streams = [[texts[name][at] if at < len(texts[name]) else None for name in said] for at in range(most)]
+    texts = {name: " ".join(words) for name, words in captions.items()}
+    reference_texts = {name: [" ".join(words) for words in several] for name, several in references.items()}
+    streams = [list(stream) for stream in zip_longest(*reference_texts.values())]
     whole = bleu(tokenize="none", smooth_method="none", force=True)
     single = bleu(tokenize="none", smooth_method="exp", effective_order=True)
-    corpus = whole.corpus_score([" ".join(words) for words in said.values()], streams).score / 100
-    return corpus, {name: single.sentence_score(" ".join(said[name]), texts[name]).score / 100 for name in said}
+    corpus = whole.corpus_score(list(texts.values()), streams).score / 100
+    each = {name: single.sentence_score(texts[name], reference_texts[name]).score / 100 for name in texts}
+    return corpus, each
 
 
-def _rouge_l(said: dict[str, Tokens], meant: dict[str, list[Tokens]], rouge: Any) -> dict[str, float]:
-    """The F measure of the best precision and the best recall over the references, recall weighing 1.2 squared."""
+def _rouge_l(captions: dict[str, Tokens], references: dict[str, list[Tokens]], rouge: Any) -> dict[str, float]:
+    """F measure of the best precision and the best recall over the references; recall weighs 1.2 squared."""
 
     class Split:
         def tokenize(self, text: str) -> Tokens:
@@ -124,40 +136,47 @@ def _rouge_l(said: dict[str, Tokens], meant: dict[str, list[Tokens]], rouge: Any
 
     scorer = rouge(["rougeL"], tokenizer=Split())
     scores = {}
-    for name, words in said.items():
-        found = [scorer.score(" ".join(reference), " ".join(words))["rougeL"] for reference in meant[name]]
-        precision, recall = max(one.precision for one in found), max(one.recall for one in found)
-        below = recall + ROUGE_BETA**2 * precision
-        scores[name] = float((1 + ROUGE_BETA**2) * precision * recall / below) if below else 0.0
+    for name, words in captions.items():
+        found = [scorer.score(" ".join(reference), " ".join(words))["rougeL"] for reference in references[name]]
+        precision = max(one.precision for one in found)
+        recall = max(one.recall for one in found)
+        scores[name] = 0.0
+        if precision or recall:
+            weighted = recall + ROUGE_BETA**2 * precision
+            scores[name] = float((1 + ROUGE_BETA**2) * precision * recall / weighted)
     return scores
 
 
 class _NoSynonyms:
-    """Stands where NLTK expects WordNet, which is a download: no word has synonyms."""
+    """Replaces WordNet, which NLTK would download: no word has synonyms."""
 
     @staticmethod
     def synsets(word: str) -> list[Any]:
         return []
 
 
-def _meteor(said: dict[str, Tokens], meant: dict[str, list[Tokens]], score: Any) -> dict[str, float]:
-    """METEOR with the parameters of 1.5; as in 1.5, a caption that is a reference word for word scores 1."""
+def _meteor(captions: dict[str, Tokens], references: dict[str, list[Tokens]], score: Any) -> dict[str, float]:
+    """METEOR with the parameters of version 1.5; as there, a caption equal to a reference scores 1."""
     scores = {}
-    for name, words in said.items():
-        if not words or words in meant[name]:
-            scores[name] = 1.0 if words else 0.0
+    for name, words in captions.items():
+        if not words:
+            scores[name] = 0.0
+        elif words in references[name]:
+            scores[name] = 1.0
         else:
-            scores[name] = float(score(meant[name], words, wordnet=_NoSynonyms(), **METEOR_PARAMETERS))
+            scores[name] = float(score(references[name], words, wordnet=_NoSynonyms(), **METEOR_PARAMETERS))
     return scores
 
 
-def _cider(said: dict[str, Tokens], meant: dict[str, list[Tokens]]) -> dict[str, float]:
-    """CIDEr-D (Vedantam et al., 2015): clipped tf-idf cosine of 1- to 4-grams with a penalty for another length.
+def _cider(captions: dict[str, Tokens], references: dict[str, list[Tokens]]) -> dict[str, float]:
+    """CIDEr-D (Vedantam et al., 2015): clipped tf-idf cosine of 1- to 4-grams with a penalty for different lengths.
 
     As in the toolkit, a caption's length is its number of bigrams.
     """
-    rarity = Counter(gram for refs in meant.values() for gram in {gram for words in refs for gram in _grams(words)})
-    total = math.log(len(said))
+    rarity: Counter[tuple[str, ...]] = Counter()
+    for several in references.values():
+        rarity.update(set().union(*map(_grams, several)))
+    total = math.log(len(captions))
 
     def weighed(words: Tokens) -> tuple[list[dict[tuple[str, ...], float]], int]:
         orders: list[dict[tuple[str, ...], float]] = [{} for _ in range(CIDER_ORDERS)]
@@ -166,23 +185,29 @@ def _cider(said: dict[str, Tokens], meant: dict[str, list[Tokens]]) -> dict[str,
         return orders, max(0, len(words) - 1)
 
     scores = {}
-    for name, words in said.items():
+    for name, words in captions.items():
         candidate, length = weighed(words)
         likeness = 0.0
-        for reference, other in map(weighed, meant[name]):
+        for reference, other in map(weighed, references[name]):
             penalty = math.exp(-((length - other) ** 2) / (2 * CIDER_SIGMA**2))
             likeness += penalty * sum(map(_cosine, candidate, reference)) / CIDER_ORDERS
-        scores[name] = 10 * likeness / len(meant[name])
+        scores[name] = 10 * likeness / len(references[name])
     return scores
 
 
 def _grams(words: Tokens) -> Counter[tuple[str, ...]]:
-    return Counter(
-        tuple(words[at : at + order]) for order in range(1, CIDER_ORDERS + 1) for at in range(len(words) - order + 1)
-    )
+    grams: Counter[tuple[str, ...]] = Counter()
+    for order in range(1, CIDER_ORDERS + 1):
+        grams.update(tuple(words[start : start + order]) for start in range(len(words) - order + 1))
+    return grams
 
 
 def _cosine(candidate: dict[tuple[str, ...], float], reference: dict[tuple[str, ...], float]) -> float:
     norm = math.hypot(*candidate.values()) * math.hypot(*reference.values())
-    shared = sum(min(weight, reference.get(gram, 0.0)) * reference.get(gram, 0.0) for gram, weight in candidate.items())
-    return shared / norm if norm else 0.0
+    if not norm:
+        return 0.0
+    shared = 0.0
+    for gram, weight in candidate.items():
+        other = reference.get(gram, 0.0)
+        shared += min(weight, other) * other
+    return shared / norm

@@ -1,4 +1,4 @@
-"""What the calls of a run took, by role and model, read from the call ledger in its run file. It only reads."""
+"""What the calls of a run cost, by role and model, read from the call ledger in its run file."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -17,15 +17,16 @@ class RoleCosts:
     """One role's calls to one model.
 
     Attributes:
-        role, spec: who was asked, `provider:model`.
-        calls: calls that were answered; what failed tries cost is in the tokens and dollars all the same.
-        input_tokens, cached_tokens, output_tokens: as the provider counted them.
-        cost: dollars; null when the price of a call is not known.
-        seconds: of one call on average, retries and waiting included.
+        role: The role that asked.
+        model_id: The model, `provider:model`.
+        calls: Answered calls. The cost of failed tries is in the tokens and dollars too.
+        input_tokens, cached_tokens, output_tokens: As the provider counted them.
+        cost: Dollars; None if the price of a call is not known.
+        seconds: Mean seconds of a call, retries and waiting included.
     """
 
     role: str
-    spec: str
+    model_id: str
     calls: int
     input_tokens: int
     cached_tokens: int
@@ -35,7 +36,7 @@ class RoleCosts:
 
 
 BILLED_TABLES = ("calls", "unanswered")
-"""The call ledger's tables of what was paid for: with a usable reply, and without one."""
+"""Tables of the call ledger with billed calls: those with a usable reply, and those without one."""
 
 _QUERY = """SELECT role, spec, sum(answered), sum(json_extract(usage, '$.input_tokens')),
     sum(coalesce(json_extract(usage, '$.cached_tokens'), 0)), sum(json_extract(usage, '$.output_tokens')),
@@ -48,7 +49,7 @@ _ROWS = {
 
 
 def costs_by_role(path: Path) -> list[RoleCosts]:
-    """The calls in a run file, in the order in which their roles were first asked; none when there is no ledger."""
+    """The calls in a run file, ordered by the first call of each role; empty if there is no ledger."""
     with (
         run_file_errors(path),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=60)) as connection,
@@ -57,25 +58,27 @@ def costs_by_role(path: Path) -> list[RoleCosts]:
         if not tables:
             return []
         rows = connection.execute(_QUERY.format(" UNION ALL ".join(_ROWS[table] for table in tables))).fetchall()
-    return [
-        RoleCosts(role, spec, calls, sent, cached, got, cost if priced == billed else None, seconds or 0.0)
-        for role, spec, calls, sent, cached, got, billed, priced, cost, seconds in rows
-    ]
+    costs = []
+    for role, model_id, calls, sent, cached, received, billed, priced, dollars, seconds in rows:
+        if priced < billed:
+            dollars = None
+        costs.append(RoleCosts(role, model_id, calls, sent, cached, received, dollars, seconds or 0.0))
+    return costs
 
 
 def existing_tables(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
-    """Those of the ledger's tables that a run file has: none before its first call, fewer in an older one."""
-    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return [name for name in names if name in there]
+    """The ledger tables that a run file has: none before its first call, fewer in an older file."""
+    existing = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return [name for name in names if name in existing]
 
 
 def sum_usages(usages: Iterable[str]) -> Usage:
-    """The sum of bills that are stored as JSON; older ones may know less."""
-    bills: Iterable[Usage] = ({**NO_USAGE, "cost_usd": None, **parse_stored_json(text)} for text in usages)
-    return reduce(add_usage, bills, NO_USAGE)
+    """Sum of usages stored as JSON; usages of older versions may lack fields."""
+    complete: Iterable[Usage] = ({**NO_USAGE, "cost_usd": None, **parse_stored_json(text)} for text in usages)
+    return reduce(add_usage, complete, NO_USAGE)
 
 
 def mean_target_seconds(path: Path) -> float:
-    """How long the target took for one answer, on average; 0 when the run file holds no call of it."""
-    calls = [(spent.calls, spent.seconds) for spent in costs_by_role(path) if spent.role == "target"]
+    """Mean seconds of one answer of the target; 0 if the run file holds no call to it."""
+    calls = [(costs.calls, costs.seconds) for costs in costs_by_role(path) if costs.role == "target"]
     return sum(count * seconds for count, seconds in calls) / max(1, sum(count for count, _ in calls))

@@ -1,7 +1,6 @@
-"""A run's answers as a table (JSONL, CSV or Parquet), its reasoning as a training set, and how far it is.
+"""Exports a run's answers as a table (JSONL, CSV or Parquet), its reasoning as a training set, and its status.
 
-It reads a run file and writes one file, whole or not at all. It asks and scores nothing: scores that are not in the
-run file are not in the table either.
+A file is written completely or not at all. Nothing is asked or scored: the table has the scores of the run file.
 """
 
 import csv
@@ -28,24 +27,27 @@ EXPORT_COLUMNS: dict[str, type] = {
     "leaks": list, "marks": dict, "calls": int, "input_tokens": int, "cached_tokens": int, "output_tokens": int,
     "media_uploads": int, "cost_usd": float, "seconds": float,
 }  # fmt: skip
-"""The columns of a table. `reasoning` is the best attempt's; `leaks` what its steps say of the answer (empty: nothing,
-null: not looked for); `marks` are scores by metric; the rest as in the run."""
+"""The columns of a table.
+
+`reasoning` is that of the best attempt. `leaks` lists where its steps reveal the answer (empty: nowhere, null: not
+checked). `marks` are scores by metric. The others are as in the run.
+"""
 _BATCH = 500
 _FORMULA = re.compile(r"(?!([+-]?\d+([.,]\d+)?)?\Z)[=+\-@\t\r\n]")
-"""How a text begins that a spreadsheet would calculate; plain numbers do not count."""
+"""Start of a text that a spreadsheet would take for a formula; plain numbers do not match."""
 
 
 def export_table(run: Path, out: Path, form: ExportFormat | None = None) -> int:
-    """Writes one row for each outcome, with the columns of `FIELDS`, and says how many.
+    """Writes one row per outcome with the columns of `EXPORT_COLUMNS`; returns the number of rows.
 
     Args:
-        run: the run file.
-        out: the file to write.
-        form: its form; by default what its name ends with. CSV is for spreadsheets: a text that they would take for a
-            formula gets a ' before it there. The other two hold every text as it was said.
+        run: Run file.
+        out: File to write.
+        form: Format; by default the suffix of `out`. CSV is for spreadsheets: a text that they would take for a formula
+            is preceded by '. The other formats contain every text unchanged.
 
     Raises:
-        InputError: the run or the file cannot be used, or the form is unknown or lacks its package.
+        InputError: The run or the file cannot be used, the format is unknown, or its package is missing.
     """
     writers: dict[str, Callable[[Iterator[dict[str, Any]], Path], int]] = {
         "jsonl": _write_jsonl,
@@ -54,101 +56,111 @@ def export_table(run: Path, out: Path, form: ExportFormat | None = None) -> int:
     }
     form_of = form or out.suffix.removeprefix(".")
     if form_of not in writers:
-        raise InputError(f"{out.name} has no known form: name it .jsonl, .csv or .parquet, or give --format.")
+        raise InputError(f"{out.name} has no known format: name it .jsonl, .csv or .parquet, or give --format.")
     with RunFile.open(run) as opened, _atomic_output(out) as part:
         return writers[form_of](_table_rows(opened), part)
 
 
 def export_training_set(run: Path, out: Path, least: int | None = None) -> int:
-    """Writes the reasoning as a training set in chat form, one JSON object a line, and says how many.
+    """Writes the reasoning as a training set in chat form, one JSON object per line; returns the number of examples.
 
-    Each has `messages`: the user's, whose content holds `{"type": "video", "video": NAME}`, separate sound tracks as
-    `{"type": "audio", "audio": NAME}` and the question with its choices as `{"type": "text", "text": …}`; and the
-    assistant's, the steps of the best reasoning with what each found, then "Answer: …", the target's answer with that
-    reasoning. Beside them: `id`, `score` (1..10), `right` (by exact match, null where that cannot tell), `answers`
-    (the reference), `generator` and `target` (models), `licence` (of the annotation). Names are as in the records.
+    Each example has two `messages`. The user's content has `{"type": "video", "video": NAME}`, separate sound tracks as
+    `{"type": "audio", "audio": NAME}`, and the question with its choices as `{"type": "text", "text": …}`. The
+    assistant's text has the steps of the best reasoning with their findings, then "Answer: …", the target's answer with
+    that reasoning. The other keys are `id`, `score` (1..10), `right` (by rule, null if no rule decides), `answers` (the
+    reference), `generator` and `target` (models), and `licence` (of the annotation). Names are as in the records.
 
     Args:
-        run: the run file.
-        out: the file to write.
-        least: lowest score of a reasoning that is taken (default: the run's threshold).
+        run: Run file.
+        out: File to write.
+        least: Lowest score of an exported reasoning (default: the run's threshold).
 
     Raises:
-        InputError: the run or the file cannot be used.
+        InputError: The run or the file cannot be used.
     """
     with RunFile.open(run) as opened, _atomic_output(out) as part:
-        score = opened.meta["settings"]["threshold"] if least is None else least
-        found = (
-            _training_example(opened.record(one.record), one, score)
-            for one in opened.outcomes("aurelia", state="answered")
-        )
-        return _write_jsonl((example for example in found if example), part)
+        if least is None:
+            least = opened.meta["settings"]["threshold"]
+        return _write_jsonl(_training_examples(opened, least), part)
 
 
 def run_status(run: Path) -> dict[str, Any]:
-    """How far a run is.
+    """The status of a run.
 
     Returns:
         run, questions (in the file), answered and failed (by arm), calls, tokens, cost_usd (null: not known), seconds
-        (of work), models, servers (answers by server; what they spent on a question that they never answered is not in
-        the bill), reported (versions that providers named to this machine).
+        (of work), models, servers (answers by server; the cost of a question that a server never answered is not
+        included), reported (versions that providers reported to this machine).
     """
     with RunFile.open(run) as opened:
         counts: dict[str, dict[str, int]] = {"answered": {}, "failed": {}}
-        for one in opened.standings():
+        for one in opened.outcome_summaries():
             counts[one.state][one.arm] = counts[one.state].get(one.arm, 0) + 1
-        meta, bill = opened.meta, opened.bill()
+        usage = opened.usage()
         return {
             "run": run.name,
             "questions": sum(1 for _ in opened.records()),
             **counts,
-            "calls": bill["calls"],
-            "tokens": bill["input_tokens"] + bill["output_tokens"],
-            "cost_usd": bill["cost_usd"],
-            "seconds": round(opened.seconds(), 1),
-            "models": meta["models"],
-            "servers": opened.servers(),
-            "reported": opened.reported(),
+            "calls": usage["calls"],
+            "tokens": usage["input_tokens"] + usage["output_tokens"],
+            "cost_usd": usage["cost_usd"],
+            "seconds": round(opened.worked_seconds(), 1),
+            "models": opened.meta["models"],
+            "servers": opened.answers_by_server(),
+            "reported": opened.reported_versions(),
         }
 
 
 def _table_rows(run: RunFile) -> Iterator[dict[str, Any]]:
-    marks: dict[tuple[str, str, int], dict[str, float | None]] = {}
-    for mark in run.marks():
-        marks.setdefault((mark.record, mark.arm, mark.rollout), {})[mark.metric] = mark.value
+    scores: dict[tuple[str, str, int], dict[str, float | None]] = {}
+    for score in run.scores():
+        scores.setdefault((score.record, score.arm, score.rollout), {})[score.metric] = score.value
     for outcome in run.outcomes():
-        record, result = run.record(outcome.record), outcome.result or {}
+        record = run.record(outcome.record)
+        result = outcome.result or {}
+        attempts: int | None = None
+        if result.get("iterations"):
+            attempts = len(result["iterations"])
         known = {
             **record.model_dump(),
             "task": record.task,
             **{name: result.get(name) for name in ("score", "best_iteration", "stop_reason", "leaks")},
             "reasoning": result.get("best"),
-            "attempts": len(result["iterations"]) if result.get("iterations") else None,
+            "attempts": attempts,
             **outcome.usage,
             **{name: getattr(outcome, name) for name in ("record", "arm", "rollout", "state", "answer", "choice")},
             **{name: getattr(outcome, name) for name in ("error", "tries", "seconds")},
-            "marks": marks.get((outcome.record, outcome.arm, outcome.rollout)),
+            "marks": scores.get((outcome.record, outcome.arm, outcome.rollout)),
         }
         yield {name: known[name] for name in EXPORT_COLUMNS}
+
+
+def _training_examples(run: RunFile, least: int) -> Iterator[dict[str, Any]]:
+    for outcome in run.outcomes("aurelia", state="answered"):
+        if example := _training_example(run.record(outcome.record), outcome, least):
+            yield example
 
 
 def _training_example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | None:
     result = outcome.result or {}
     if not result.get("best") or (result["score"] or 0) < least or outcome.answer is None:
         return None
-    asked = f"{record.asked()}\n{choices_text(record.choices)}".rstrip()
+    asked = f"{record.full_question()}\n{choices_text(record.choices)}".rstrip()
     content = [{"type": "video", "video": record.video}]
     content += [{"type": "audio", "audio": name} for name in record.audio]
     content += [{"type": "text", "text": asked}]
-    said = f"{_numbered_steps(result['best'])}\nAnswer: {outcome.answer}"
+    text = f"{_numbered_steps(result['best'])}\nAnswer: {outcome.answer}"
+    right: bool | None = None
+    if score := score_by_rule(record, outcome.answer):
+        right = score.is_right
     return {
         "id": record.id,
         "messages": [
             {"role": "user", "content": content},
-            {"role": "assistant", "content": [{"type": "text", "text": said}]},
+            {"role": "assistant", "content": [{"type": "text", "text": text}]},
         ],
         "score": result["score"],
-        "right": mark.right if (mark := score_by_rule(record, outcome.answer)) else None,
+        "right": right,
         "answers": record.answers,
         "generator": result["models"]["generator"],
         "target": result["models"]["target"],
@@ -159,8 +171,12 @@ def _training_example(record: Record, outcome: Outcome, least: int) -> dict[str,
 def _numbered_steps(best: Reasoning) -> str:
     lines = []
     for number, step in enumerate(best["steps"], 1):
-        found = " ".join(filter(None, (step["answer"], step["justification"] and f"({step['justification']})")))
-        lines.append(f"{number}. {step['step']}" + (f" {found}" if found else ""))
+        parts = [f"{number}. {step['step']}"]
+        if step["answer"]:
+            parts.append(step["answer"])
+        if step["justification"]:
+            parts.append(f"({step['justification']})")
+        lines.append(" ".join(parts))
     return "\n".join(lines)
 
 
@@ -187,8 +203,10 @@ def _write_csv(rows: Iterator[dict[str, Any]], part: Path) -> int:
 
 
 def _spreadsheet_text(value: Any) -> Any:
-    """The cell, so that a spreadsheet shows a text and calculates nothing."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    """The cell as text that a spreadsheet shows and does not calculate."""
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return value
 
 
 def _write_parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
@@ -209,16 +227,17 @@ def _write_parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
 
 
 def _nested_as_json(row: dict[str, Any], nested: tuple[type, ...]) -> dict[str, Any]:
-    """The row with nested values as JSON text, as far as its form cannot hold them."""
-    return {
-        name: json.dumps(value, ensure_ascii=False) if isinstance(value, nested) else value
-        for name, value in row.items()
-    }
+    """The row with values of the types `nested` as JSON text."""
+    flat = dict(row)
+    for name, value in row.items():
+        if isinstance(value, nested):
+            flat[name] = json.dumps(value, ensure_ascii=False)
+    return flat
 
 
 @contextmanager
 def _atomic_output(out: Path) -> Iterator[Path]:
-    """A file beside `out` to be written, which takes its place at the end."""
+    """A temporary file beside `out`, which replaces `out` at the end."""
     part = out.with_name(f"{out.name}.part")
     try:
         yield part

@@ -1,11 +1,13 @@
-"""Who asks a run's questions: what a session needs of one, and the one that asks on this machine.
+"""Executors ask a run's questions: their interface, and the one that asks on this machine.
 
-The other one, which hands questions to LangGraph servers, is `aurelia.bench.remote_runner`.
+`aurelia.bench.remote_runner` has the other one, which sends the questions to LangGraph servers.
 """
 
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from aurelia.bench.media import ClipAdmitter
 from aurelia.bench.records import Record
@@ -25,7 +27,7 @@ StoreOutcome = Callable[[Outcome], Awaitable[None]]
 
 
 class PendingAnswer(NamedTuple):
-    """One answer that is wanted, and how often it was tried in vain."""
+    """One answer still to be made, and the number of tries so far."""
 
     record: str
     arm: Arm
@@ -33,104 +35,130 @@ class PendingAnswer(NamedTuple):
 
 
 class Executor(Protocol):
-    """Asks one question after another, many at once.
+    """Asks questions, many at the same time.
 
     Attributes:
-        at_once: questions that it can use at the same time.
+        concurrency: Questions that it can work on at the same time.
     """
 
-    at_once: int
+    concurrency: int
 
-    async def ask(self, record: Record, item: PendingAnswer, keep: StoreOutcome) -> None:
-        """Asks, and hands the outcome to `keep`, which stores it; what it raises ends the session."""
+    async def ask(self, record: Record, item: PendingAnswer, store: StoreOutcome) -> None:
+        """Asks one question and passes its outcome to `store`; an exception ends the session."""
 
     async def close(self) -> None:
-        """Gives back what it holds."""
+        """Releases its resources."""
 
 
 class LocalExecutor:
-    """Asks with the graphs of this process, every call through the run's own ledger."""
+    """Asks with the graphs of this process; every call goes through the run's own ledger."""
 
     def __init__(
-        self, context: Context, desk: ModelClient, ledger: RunLedger, at_once: int, threads: RunThreads | None = None
+        self,
+        context: Context,
+        client: ModelClient,
+        ledger: RunLedger,
+        concurrency: int,
+        threads: RunThreads | None = None,
     ) -> None:
         """Asks nothing yet.
 
         Args:
-            context: the settings of every question; the arms stand for `compare`.
-            desk: models and clips.
-            ledger: the run's.
-            at_once: questions at the same time.
-            threads: where each question is kept as a thread, or None.
+            context: Settings of every question; the arms replace its `compare`.
+            client: Models and clips.
+            ledger: Call ledger of the run.
+            concurrency: Questions at the same time.
+            threads: Saves each question as a thread, or None.
         """
-        self.at_once, self._threads = at_once, threads
-        saver = threads.saver if threads else None
-        self._context, self._desk, self._ledger = context.model_copy(update={"compare": False}), desk, ledger
+        self.concurrency = concurrency
+        self._threads = threads
+        self._context = context.model_copy(update={"compare": False})
+        self._client = client
+        self._ledger = ledger
+        saver: BaseCheckpointSaver[Any] | None = None
+        if threads:
+            saver = threads.saver
         self._graphs = {
-            "aurelia": build_graph(client=desk, checkpointer=saver),
-            "zero_shot": build_zero_shot(desk, checkpointer=saver),
+            "aurelia": build_graph(client=client, checkpointer=saver),
+            "zero_shot": build_zero_shot(client, checkpointer=saver),
         }
-        self._clips = ClipAdmitter(desk.store)
+        self._clips = ClipAdmitter(client.store)
 
-    async def ask(self, record: Record, item: PendingAnswer, keep: StoreOutcome) -> None:
-        """As `Asker.ask`; a failure of any kind but our own disk's or the threads' is an outcome."""
+    async def ask(self, record: Record, item: PendingAnswer, store: StoreOutcome) -> None:
+        """Asks one question; every failure is an outcome, except those of this machine's disk and of the threads."""
         began = time.perf_counter()
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
-                media = await self._clips.media(record)
+                media = await self._clips.admit(record)
                 question: Any = {"video": media.video, "audio": media.audio, **question_input(record)}
-                graph = self._graphs[item.arm]
-                told = trace_labels(record, item) | {"thread": self._thread(item)}
-                result = await answer_question(question, self._context, client=self._desk, graph=graph, **told)
-                known = answer_fields(result, record, item.arm)
+                options = trace_labels(record, item) | {"thread": self._thread(item)}
+                result = await answer_question(
+                    question, self._context, client=self._client, graph=self._graphs[item.arm], **options
+                )
+                fields = answer_fields(result, record, item.arm)
             except StorageError:
                 raise
             except AureliaError as fault:
-                known = {"state": "failed", "error": str(fault), "usage": account.usage}
+                fields = {"state": "failed", "error": str(fault), "usage": account.usage}
             except Exception as fault:
                 if self._threads and is_checkpointer_error(fault):
                     raise
-                said = sanitize_json(f"an unexpected {type(fault).__name__}: {fault}")
-                known = {"state": "failed", "error": said, "usage": account.usage}
-        await keep(make_outcome(item, self._context.rollout, began, known))
+                error = sanitize_json(f"an unexpected {type(fault).__name__}: {fault}")
+                fields = {"state": "failed", "error": error, "usage": account.usage}
+        await store(make_outcome(item, self._context.rollout, began, fields))
 
     def _thread(self, item: PendingAnswer) -> str | None:
-        return self._threads.name(item.record, item.arm, self._context.rollout) if self._threads else None
+        if self._threads is None:
+            return None
+        return self._threads.name(item.record, item.arm, self._context.rollout)
 
     async def close(self) -> None:
-        """Holds nothing."""
+        """Does nothing: it holds no resources."""
 
 
 def question_input(record: Record) -> Any:
-    """The words of a record's question, as the graph takes them."""
-    return {"question": record.asked(), "choices": list(record.choices)}
+    """The text of a record's question as input of the graph."""
+    return {"question": record.full_question(), "choices": list(record.choices)}
 
 
 def trace_labels(record: Record, item: PendingAnswer) -> Any:
-    """What a question's trace is found by."""
+    """Tags and metadata that a question's trace is found by."""
     return {"tags": [record.task, item.arm], "metadata": {"question": record.id, "task": record.task}}
 
 
-def make_outcome(item: PendingAnswer, rollout: int, began: float, known: dict[str, Any]) -> Outcome:
-    """How a try ended.
+def make_outcome(item: PendingAnswer, rollout: int, began: float, fields: dict[str, Any]) -> Outcome:
+    """The outcome of a try.
 
     Args:
-        item: what was asked.
-        rollout: number of the repetition.
-        began: when, by `time.perf_counter`.
-        known: state and usage, and what else is not null.
+        item: The answer that was to be made.
+        rollout: Number of the repetition.
+        began: Start of the try, by `time.perf_counter`.
+        fields: Its state and usage, and the other fields that are not null.
     """
-    told: dict[str, Any] = {"record": item.record, "arm": item.arm, "rollout": rollout, "tries": item.tries + 1}
-    told |= {"answer": None, "choice": None, "result": None, "error": None, "usage": NO_USAGE}
-    return Outcome(**{**told, "seconds": time.perf_counter() - began, "created": time.time(), **known})
+    values: dict[str, Any] = {
+        "record": item.record,
+        "arm": item.arm,
+        "rollout": rollout,
+        "tries": item.tries + 1,
+        "answer": None,
+        "choice": None,
+        "result": None,
+        "error": None,
+        "usage": NO_USAGE,
+        "seconds": time.perf_counter() - began,
+        "created": time.time(),
+    }
+    return Outcome(**{**values, **fields})
 
 
 def answer_fields(result: dict[str, Any], record: Record, arm: Arm) -> dict[str, Any]:
-    """The fields of an outcome that follow from what the graph answered."""
-    found = {"state": "answered", "usage": result["usage"], "seconds": result["seconds"]}
+    """The fields of an outcome that follow from the graph's result."""
+    fields = {"state": "answered", "usage": result["usage"], "seconds": result["seconds"]}
     if arm == "aurelia":
-        return {**found, "answer": result["answer"], "choice": result["choice"], "result": result}
-    said = result["zero_shot_answer"]
-    named = extract_choice_text(said, record.choices) if record.choices else None
-    kept = {name: result[name] for name in ("clip", "models", "warnings")}
-    return {**found, "answer": said, "choice": named, "result": kept}
+        return {**fields, "answer": result["answer"], "choice": result["choice"], "result": result}
+    answer = result["zero_shot_answer"]
+    choice: str | None = None
+    if record.choices:
+        choice = extract_choice_text(answer, record.choices)
+    stored = {name: result[name] for name in ("clip", "models", "warnings")}
+    return {**fields, "answer": answer, "choice": choice, "result": stored}

@@ -1,4 +1,4 @@
-"""The media of a run's questions: which are not there, and each clip prepared once for all questions about it."""
+"""The media of a run's questions: finds missing files, and admits each clip once for all questions about it."""
 
 import asyncio
 from collections import OrderedDict
@@ -16,8 +16,11 @@ _MAX_CACHED = 256
 
 def find_missing_media(records: Iterable[Record], store: ClipStore) -> dict[str, str]:
     """The names of media that cannot be opened, each with the reason; nothing is decoded."""
-    names = dict.fromkeys(name for record in records for name in (record.video, *record.audio))
-    return {name: reason for name in names if (reason := _refusal_reason(name, store))}
+    missing = {}
+    for name in dict.fromkeys(name for record in records for name in (record.video, *record.audio)):
+        if reason := _refusal_reason(name, store):
+            missing[name] = reason
+    return missing
 
 
 def _refusal_reason(name: str, store: ClipStore) -> str | None:
@@ -34,7 +37,7 @@ def _refusal_reason(name: str, store: ClipStore) -> str | None:
 
 
 def group_by_clip(records: Sequence[Record]) -> list[Record]:
-    """The records with those about the same clip together, clips in the order of their first question."""
+    """The records with those about the same clip together; clips in the order of their first question."""
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.video, []).append(record)
@@ -42,41 +45,41 @@ def group_by_clip(records: Sequence[Record]) -> list[Record]:
 
 
 class RecordMedia(NamedTuple):
-    """A question's media by content: ids that the store knows."""
+    """The media of a question as clip ids of the store."""
 
     video: str
     audio: list[str]
 
 
 class ClipAdmitter:
-    """Prepares each clip once, however many questions about it begin at the same time."""
+    """Admits each clip once, however many questions about it start at the same time."""
 
     def __init__(self, store: ClipStore) -> None:
-        """Opens nothing yet.
+        """Admits nothing yet.
 
         Args:
-            store: where clips are admitted.
+            store: Clip store that admits the clips.
         """
         self._store = store
-        self._known: OrderedDict[tuple[str, str], asyncio.Task[str]] = OrderedDict()
+        self._tasks: OrderedDict[tuple[str, str], asyncio.Task[str]] = OrderedDict()
 
-    async def media(self, record: Record) -> RecordMedia:
-        """The record's media, surveyed and on record.
+    async def admit(self, record: Record) -> RecordMedia:
+        """Admits a record's media.
 
         Raises:
-            MediaError: one of them cannot be used.
+            MediaError: One of them cannot be used.
         """
-        video = await self._admitted(record.video, "video")
-        return RecordMedia(video, [await self._admitted(name, "audio") for name in record.audio])
+        video = await self._clip_id(record.video, "video")
+        return RecordMedia(video, [await self._clip_id(name, "audio") for name in record.audio])
 
-    async def _admitted(self, name: str, kind: Any) -> str:
-        known = (name, kind)
-        if known not in self._known:
-            self._known[known] = asyncio.create_task(self._admit(name, kind))
-        self._known.move_to_end(known)
-        task = self._known[known]
-        while len(self._known) > _MAX_CACHED:
-            self._known.popitem(last=False)
+    async def _clip_id(self, name: str, kind: Any) -> str:
+        key = (name, kind)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._admit(name, kind))
+        self._tasks.move_to_end(key)
+        task = self._tasks[key]
+        while len(self._tasks) > _MAX_CACHED:
+            self._tasks.popitem(last=False)
         return await asyncio.shield(task)
 
     async def _admit(self, name: str, kind: Any) -> str:

@@ -1,14 +1,14 @@
-"""One question of a run file as the tree that a kept thread shows (`aurelia.run.history`). It reads; it asks nothing.
+"""One question of a run file in the form of a saved thread's trace (`aurelia.run.history`).
 
-A run file knows what an attempt and its feedback took, not each of its nodes: the seconds and the bill of generator,
-summarizer and evaluator together stand with the evaluator, which ends them; those of the other nodes are null.
+A run file has the seconds and the cost of an attempt and of its feedback, not of each node. Those of generator,
+summarizer and evaluator together are shown at the evaluator, the last of them; those of the other nodes are null.
 """
 
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.derive import without_feedback
+from aurelia.bench.ablation import without_feedback
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.run.history import NodeTrace, ThreadTrace
 from aurelia_core.errors import InputError
@@ -19,48 +19,62 @@ from state.schema import Attempt
 
 
 def read_question_history(path: Path, record: str) -> ThreadTrace:
-    """Reads a question's latest repetition, both arms.
+    """Reads a question's latest repetition in both arms.
 
     Args:
-        path: the run file.
-        record: the record's id.
+        path: Run file.
+        record: Id of the record.
 
     Raises:
-        InputError: there is no such file or record, or nothing has come of it yet.
+        InputError: There is no such file or record, or the question has no outcome yet.
     """
     with RunFile.open(path) as run:
         ids = [one.id for one in run.records()]
         if record not in ids:
-            near = suggest_name(record, ids) if len(ids) < 10_000 else "check its id"
-            raise InputError(f"{path.name} holds no record {record!r}; {near}"[:300])
-        asked = run.record(record)
+            remedy = "check its id"
+            if len(ids) < 10_000:
+                remedy = suggest_name(record, ids)
+            raise InputError(f"{path.name} holds no record {record!r}; {remedy}"[:300])
+        question = run.record(record)
         found = {outcome.arm: outcome for outcome in run.outcomes() if outcome.record == record}
     if not found:
-        raise InputError(f"Record {record!r} of {path.name} has not been asked yet: bench run goes on with it.")
-    aurelia, alone = found.get("aurelia"), found.get("zero_shot")
-    result: dict[str, Any] = (aurelia and aurelia.result) or {}
-    kept = result or (alone and alone.result) or {}
-    failed = [f"{outcome.arm}: {outcome.error}" for outcome in found.values() if outcome.state == "failed"]
+        raise InputError(f"Record {record!r} of {path.name} has no outcome yet: resume the run with bench run.")
+    aurelia = found.get("aurelia")
+    zero_shot = found.get("zero_shot")
+    loop: dict[str, Any] = (aurelia and aurelia.result) or {}
+    result = loop or (zero_shot and zero_shot.result) or {}
+    attempts: list[Attempt] = loop.get("iterations") or []
+    nodes = [node for attempt in attempts for node in _attempt_nodes(attempt)]
+    nodes += [_answer_node(outcome) for outcome in (aurelia, zero_shot) if outcome]
+    answer: str | None = None
+    choice: str | None = None
+    zero_shot_answer: str | None = None
+    if aurelia:
+        answer = aurelia.answer
+        choice = aurelia.choice
+    if zero_shot:
+        zero_shot_answer = zero_shot.answer
+    failures = [f"{outcome.arm}: {outcome.error}" for outcome in found.values() if outcome.state == "failed"]
+    status = "done"
+    if failures:
+        status = f"failed in {'; '.join(failures)}"
     return {
         "thread": f"{path.name} {record}",
-        "stands": f"failed in {'; '.join(failed)}" if failed else "done",
-        "question": asked.question,
-        "choices": list(asked.choices),
-        "clip": (kept.get("clip") or {}).get("id"),
-        "models": kept.get("models") or {},
-        "attempts": len(result.get("iterations") or []),
-        "answer": aurelia.answer if aurelia else None,
-        "choice": aurelia.choice if aurelia else None,
-        "zero_shot_answer": alone.answer if alone else None,
-        "score": result.get("score"),
-        "best_iteration": result.get("best_iteration"),
-        "stop_reason": result.get("stop_reason"),
+        "stands": status,
+        "question": question.question,
+        "choices": list(question.choices),
+        "clip": (result.get("clip") or {}).get("id"),
+        "models": result.get("models") or {},
+        "attempts": len(attempts),
+        "answer": answer,
+        "choice": choice,
+        "zero_shot_answer": zero_shot_answer,
+        "score": loop.get("score"),
+        "best_iteration": loop.get("best_iteration"),
+        "stop_reason": loop.get("stop_reason"),
         "usage": reduce(add_usage, (outcome.usage for outcome in found.values())),
-        "warnings": kept.get("warnings") or [],
-        "nodes": [
-            *(node for attempt in result.get("iterations") or [] for node in _attempt_nodes(attempt)),
-            *(_answer_node(outcome) for outcome in (aurelia, alone) if outcome),
-        ],
+        "warnings": result.get("warnings") or [],
+        "nodes": nodes,
         "elsewhere": 0,
     }
 
@@ -73,18 +87,23 @@ def _attempt_nodes(attempt: Attempt) -> list[NodeTrace]:
             nodes.append(_make_node(agent.node, attempt["iteration"], text))
     for node in nodes:
         if node["node"] == "evaluator":
-            bare = without_feedback(attempt)
-            node["score"], node["seconds"], node["usage"] = bare["score"], bare["seconds"], bare["usage"]
+            own = without_feedback(attempt)
+            node["score"] = own["score"]
+            node["seconds"] = own["seconds"]
+            node["usage"] = own["usage"]
         if node["node"] == "feedback":
-            node["seconds"], node["usage"] = attempt.get("feedback_seconds"), attempt.get("feedback_usage")
+            node["seconds"] = attempt.get("feedback_seconds")
+            node["usage"] = attempt.get("feedback_usage")
     return nodes
 
 
 def _answer_node(outcome: Outcome) -> NodeTrace:
-    node = _make_node(
-        "target_model" if outcome.arm == "aurelia" else "zero_shot", None, outcome.answer or outcome.error
-    )
-    node["state"] = "done" if outcome.state == "answered" else "failed"
+    name = "zero_shot"
+    if outcome.arm == "aurelia":
+        name = "target_model"
+    node = _make_node(name, None, outcome.answer or outcome.error)
+    if outcome.state == "failed":
+        node["state"] = "failed"
     return node
 
 

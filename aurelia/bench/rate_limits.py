@@ -1,8 +1,9 @@
-"""How fast providers are asked: a rate, a number of calls at once that adapts, and a pause where one asks for it.
+"""Limits on how fast each provider is called: calls a minute, concurrent calls, and pauses that a provider asks for.
 
-Each provider has its own lane. A lane begins with the most calls at once, halves them when the provider pushes back
-(status 429, 503 or 529, or a Retry-After) and adds one for every round of calls that went well. It retries nothing: the
-ledger does, and passes the gate again for every try.
+The number of concurrent calls adapts, as in TCP: it starts at its maximum, is halved when the provider reports overload
+(status 429, 503 or 529, or a Retry-After) and grows by one after each round of successful calls. Retries are made by
+the call ledger, which takes a new slot for every try. A fixed limiter (`anyio.CapacityLimiter`, `asyncio.Semaphore`)
+cannot hold its waiting callers back during a pause.
 """
 
 import asyncio
@@ -20,145 +21,152 @@ BURST_SECONDS = 1.0
 
 
 class ProviderLimit:
-    """The calls to one provider.
+    """The limit on calls to one provider.
 
     Attributes:
-        limit: calls that may be under way at once; 1 to `most`.
-        under_way: calls that are.
-        eased: how often the provider pushed back and the limit was halved.
+        limit: Calls that may run at once, 1 to `max_concurrent`.
+        active_calls: Calls that run now.
+        halvings: How often the limit was halved.
+        paused_until: Time of the event loop before which no call starts.
     """
 
-    def __init__(self, most: int, rpm: float | None) -> None:
-        """An open lane.
+    def __init__(self, max_concurrent: int, calls_per_minute: float | None) -> None:
+        """Starts at the largest limit.
 
         Args:
-            most: calls at once, at most.
-            rpm: calls a minute at most, or None; one second's worth of them may come in a burst.
+            max_concurrent: Most calls at once.
+            calls_per_minute: Most calls a minute, or None; the calls of one second may come in a burst.
         """
-        burst = max(1.0, (rpm or 0.0) / 60 * BURST_SECONDS)
-        self.most = most
-        self.limit = float(most)
-        self.under_way = 0
-        self.eased = 0
+        self.max_concurrent = max_concurrent
+        self.limit = float(max_concurrent)
+        self.active_calls = 0
+        self.halvings = 0
         self.paused_until = 0.0
-        self._rate = AsyncLimiter(burst, burst * 60 / rpm) if rpm else None
-        self._eased_at = float("-inf")
+        self._rate: AsyncLimiter | None = None
+        if calls_per_minute:
+            burst = max(1.0, calls_per_minute / 60 * BURST_SECONDS)
+            self._rate = AsyncLimiter(burst, burst * 60 / calls_per_minute)
+        self._halved_at = float("-inf")
         self._turn = asyncio.Lock()
-        self._room = asyncio.Event()
+        self._released = asyncio.Event()
 
-    async def enter(self) -> None:
-        """Waits for its turn: first come, first served."""
+    async def acquire(self) -> None:
+        """Waits until a call may start, in order of arrival."""
         async with self._turn:
-            while self.under_way >= int(self.limit):
-                self._room.clear()
-                await self._room.wait()
-            await self._pause()
+            while self.active_calls >= int(self.limit):
+                self._released.clear()
+                await self._released.wait()
+            await self._wait_for_pause()
             if self._rate:
                 await self._rate.acquire()
-                await self._pause()
-            self.under_way += 1
+                await self._wait_for_pause()
+            self.active_calls += 1
 
-    async def _pause(self) -> None:
+    async def _wait_for_pause(self) -> None:
         left = self.paused_until - asyncio.get_running_loop().time()
         if left > 0:
             await asyncio.sleep(left)
-            await self._pause()
+            # The pause may have been extended meanwhile.
+            await self._wait_for_pause()
 
-    def leave(self) -> None:
-        """Makes room for the next."""
-        self.under_way -= 1
-        self._room.set()
+    def release(self) -> None:
+        """Ends a call; the next one may start."""
+        self.active_calls -= 1
+        self._released.set()
 
-    def went_well(self) -> None:
-        """One more at once for every round of calls that went well."""
-        self.limit = min(float(self.most), self.limit + 1 / self.limit)
+    def on_success(self) -> None:
+        """Raises the limit by one for each round of successful calls."""
+        self.limit = min(float(self.max_concurrent), self.limit + 1 / self.limit)
 
-    def pushed_back(self, began: float, retry_after: float | None) -> None:
-        """Half as many at once, but only once for all that were under way together; and a pause if one is asked for.
+    def on_overload(self, began: float, retry_after: float | None) -> None:
+        """Halves the limit, once for all calls that ran together, and pauses if the provider asks for it.
 
         Args:
-            began: when the call began that was pushed back, in the loop's time.
-            retry_after: seconds the provider asks to wait, or None.
+            began: Start of the refused call, in the event loop's time.
+            retry_after: Seconds that the provider asks to wait, or None.
         """
         now = asyncio.get_running_loop().time()
-        if began >= self._eased_at:
+        if began >= self._halved_at:
             self.limit = max(1.0, self.limit / 2)
-            self.eased += 1
-            self._eased_at = now
+            self.halvings += 1
+            self._halved_at = now
         if retry_after:
             self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE_SECONDS))
 
 
 class RateLimiter:
-    """The lanes of all providers; `gate` is what the ledger passes for every try.
+    """The limits of all providers. The call ledger takes a `slot` for every try.
 
     Attributes:
-        refused: the error that no other call would escape (a wrong key), once there is one.
+        fatal_error: The first error that every other call would meet too (for instance a wrong key), or None.
+        limits: The limit of each provider that was called, by provider.
     """
 
     def __init__(
         self,
-        most: int,
+        max_concurrent: int,
         rpm: Mapping[str, float] | None = None,
         *,
         on_refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """All lanes open.
+        """Opens the limiter.
 
         Args:
-            most: calls at once to each provider, at most.
-            rpm: calls a minute at most, by provider.
-            on_refused: called when a provider refuses the key or the model's name.
+            max_concurrent: Most calls at once to each provider.
+            rpm: Most calls a minute, by provider.
+            on_refused: Called when a provider refuses the key or the model's name.
         """
-        self.refused: Exception | None = None
-        self.lanes: dict[str, ProviderLimit] = {}
-        self._most, self._rpm, self._on_refused = most, dict(rpm or {}), on_refused
+        self.fatal_error: Exception | None = None
+        self.limits: dict[str, ProviderLimit] = {}
+        self._max_concurrent = max_concurrent
+        self._rpm = dict(rpm or {})
+        self._on_refused = on_refused
         self._closed = False
-        self._calm = asyncio.Event()
-        self._calm.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @asynccontextmanager
-    async def gate(self, spec: str) -> AsyncIterator[None]:
-        """One try of a call to the model `spec` (`provider:model`)."""
-        provider = spec.partition(":")[0]
-        lane = self.lanes.setdefault(provider, ProviderLimit(self._most, self._rpm.get(provider)))
-        await lane.enter()
+    async def slot(self, model_id: str) -> AsyncIterator[None]:
+        """Holds a slot for one try of a call to a model (`provider:model`)."""
+        provider = model_id.partition(":")[0]
+        limit = self.limits.setdefault(provider, ProviderLimit(self._max_concurrent, self._rpm.get(provider)))
+        await limit.acquire()
         if self._closed:
-            lane.leave()
+            limit.release()
             await asyncio.Event().wait()
-        self._calm.clear()
+        self._idle.clear()
         began = asyncio.get_running_loop().time()
         try:
             yield
-            lane.went_well()
+            limit.on_success()
         except Exception as fault:
-            self._judge(lane, began, fault)
+            self._adapt(limit, began, fault)
             raise
         finally:
-            lane.leave()
-            if not self.under_way:
-                self._calm.set()
+            limit.release()
+            if not self.active_calls:
+                self._idle.set()
 
     @property
-    def under_way(self) -> int:
-        """Calls under way, to all providers."""
-        return sum(lane.under_way for lane in self.lanes.values())
+    def active_calls(self) -> int:
+        """Calls to all providers that run now."""
+        return sum(limit.active_calls for limit in self.limits.values())
 
     def close(self) -> None:
-        """No further call passes the gate; what comes to it waits until it is cancelled."""
+        """Lets no further call start; a caller that asks for a slot waits until it is cancelled."""
         self._closed = True
 
-    async def calm(self) -> None:
-        """Waits until no call is under way."""
-        await self._calm.wait()
+    async def wait_idle(self) -> None:
+        """Waits until no call runs."""
+        await self._idle.wait()
 
-    def refuse(self, fault: Exception) -> None:
-        """Stops the work, because no other call would escape this error; the first one counts."""
-        self.refused = self.refused or fault
+    def report_fatal(self, fault: Exception) -> None:
+        """Stops the work because of an error that every other call would meet too; the first error is kept."""
+        self.fatal_error = self.fatal_error or fault
         self._on_refused()
 
-    def _judge(self, lane: ProviderLimit, began: float, fault: Exception) -> None:
+    def _adapt(self, limit: ProviderLimit, began: float, fault: Exception) -> None:
         if isinstance(fault, SettingsError) or (isinstance(fault, ModelError) and fault.status in AUTH_STATUSES):
-            self.refuse(fault)
+            self.report_fatal(fault)
         elif isinstance(fault, ModelError) and (fault.retry_after or fault.status in OVERLOAD_STATUSES):
-            lane.pushed_back(began, fault.retry_after)
+            limit.on_overload(began, fault.retry_after)

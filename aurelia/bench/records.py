@@ -1,6 +1,6 @@
-"""The benchmark record: one question about one clip with its reference answers, one JSON object a line.
+"""The benchmark record: one question about one clip with its reference answers, one JSON object a line (JSONL).
 
-It reads and writes records and nothing else: importers make them, the runner asks them, metrics score their answers.
+Importers make records, the runner asks their questions, and metrics score the answers.
 """
 
 import json
@@ -41,7 +41,7 @@ class DialogueTurn(_StrictModel):
 
 
 class ReferenceStep(_StrictModel):
-    """One step of the reference reasoning; `start` and `end` are seconds, `modality` is what it rests on, if known."""
+    """One step of the reference reasoning: `start` and `end` in seconds, `modality` that it rests on, if known."""
 
     text: NonEmptyText
     start: float | None = Field(default=None, ge=0)
@@ -50,41 +50,43 @@ class ReferenceStep(_StrictModel):
 
 
 class RecordSource(_StrictModel):
-    """Where the record comes from: the data set, its split, and the item's own name and place there."""
+    """Origin of the record: the data set, its split, and the item's name and row there."""
 
     dataset: NonEmptyText
     split: str = ""
     item: str = Field(default="", description="The item's own id in the data set.")
-    row: int | None = Field(default=None, ge=0, description="Its place in the annotation file, from 0.")
+    row: int | None = Field(default=None, ge=0, description="Its row in the annotation file, from 0.")
 
 
 def question_with_history(history: Iterable[tuple[str, str]], question: str) -> str:
-    """A question as it is put after a dialogue of (question, answer) pairs; itself where there is none."""
-    said = "\n".join(f"Q: {asked}\nA: {answer}" for asked, answer in history)
-    return f"The dialogue about this clip so far:\n{said}\nThe question now: {question}" if said else question
+    """A question preceded by its dialogue of (question, answer) pairs; the question alone if there is none."""
+    dialogue = "\n".join(f"Q: {asked}\nA: {answer}" for asked, answer in history)
+    if not dialogue:
+        return question
+    return f"The dialogue about this clip so far:\n{dialogue}\nThe question now: {question}"
 
 
 class Record(_StrictModel):
     """One question of the benchmark.
 
     Attributes:
-        id: its name, the same in every import of the same file; unique in a benchmark file.
-        column: which of Table 1's seven columns it counts for, or `other` for a data set outside the paper; the task
-            (of six) follows from it.
-        category: one of the paper's 17 categories (Table 2), or another name; may be empty.
-        kinds: the kinds of question as the data set names them, for instance ["Audio", "Counting"].
-        video: the video's path under the media folder, or a clip's id.
-        audio: separate sound tracks: one replaces the clip's own, several are candidates (four in DM-Match).
-        question: the question itself.
-        history: the dialogue before it, oldest first (AVSD).
-        choices: the options of a multiple choice; empty for an open question.
-        answers: the reference answers, one or several; of a multiple choice the text of the right options.
-        synonyms: other words that count as a reference answer, by answer.
-        reasoning: the reference reasoning; may be empty.
-        source: where it comes from.
-        licence: that of the annotation (SPDX where there is one; "unknown" otherwise).
-        conflicts: ids of records with the same clip and question and another answer.
-        missing: those of `video` and `audio` that were not there when it was imported.
+        id: Unique name in a benchmark file, the same in every import of the same annotations.
+        column: Column of Table 1 (one of seven) that it counts for, or `other` for a data set outside the paper; the
+            task (one of six) follows from it.
+        category: One of the paper's 17 categories (Table 2), or another name; may be empty.
+        kinds: Kinds of question in the data set's terms, for instance ["Audio", "Counting"].
+        video: Path of the video under the media folder, or a clip's id.
+        audio: Separate sound tracks: one replaces the clip's own, several are candidates (four in DM-Match).
+        question: The question itself.
+        history: The dialogue before it, oldest first (AVSD).
+        choices: Options of a multiple choice; empty for an open question.
+        answers: Reference answers, at least one; for a multiple choice the text of the right options.
+        synonyms: Other words that count as a reference answer, by answer.
+        reasoning: Reference reasoning; may be empty.
+        source: Origin of the record.
+        licence: Licence of the annotation (its SPDX id if there is one, or "unknown").
+        conflicts: Ids of records with the same clip and question but another answer.
+        missing: Files of `video` and `audio` that were missing at import.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,199}$")]
@@ -106,39 +108,41 @@ class Record(_StrictModel):
 
     @property
     def task(self) -> Task:
-        """The task, of six, that its column belongs to."""
+        """The task (one of six) of its column."""
         return COLUMNS[self.column]
 
-    def asked(self) -> str:
-        """The question as it is put to a model: the dialogue so far, if any, before it."""
+    def full_question(self) -> str:
+        """The question that a model gets, with the dialogue before it."""
         return question_with_history(((turn.question, turn.answer) for turn in self.history), self.question)
 
     @property
-    def right(self) -> frozenset[int]:
-        """The places of the right options, from 0; empty for an open question."""
-        texts, keys = (
-            {text.casefold().strip() for text in self.answers},
-            {comparison_key(text) for text in self.answers},
-        )
-        exact = {place for place, choice in enumerate(self.choices) if choice.casefold().strip() in texts}
-        return frozenset(
-            exact or {place for place, choice in enumerate(self.choices) if comparison_key(choice) in keys}
-        )
+    def correct_choices(self) -> frozenset[int]:
+        """Indices of the right options, from 0; empty for an open question."""
+        texts = {text.casefold().strip() for text in self.answers}
+        exact = frozenset(index for index, choice in enumerate(self.choices) if choice.casefold().strip() in texts)
+        if exact:
+            return exact
+        keys = {comparison_key(text) for text in self.answers}
+        return frozenset(index for index, choice in enumerate(self.choices) if comparison_key(choice) in keys)
 
     @model_validator(mode="after")
-    def _answered_by_a_choice(self) -> "Record":
-        if self.choices and not self.right:
+    def _check_answer_is_a_choice(self) -> "Record":
+        if self.choices and not self.correct_choices:
             raise ValueError(f"the reference answer {self.answers[0]!r} is none of the choices")
         return self
 
-    def line(self) -> str:
-        """The record as one line of JSON, without what is at its default."""
+    def to_json_line(self) -> str:
+        """The record as one line of JSON, without default values."""
         return json.dumps(self.model_dump(exclude_defaults=True), ensure_ascii=False)
 
 
 def describe_validation_error(error: ValidationError) -> str:
-    """What a validation found wrong, in one line: the first three faults, each with its field."""
-    return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'record'}: {f['msg']}" for f in error.errors()[:3])
+    """The first three errors of a validation in one line, each with its field."""
+    lines = []
+    for detail in error.errors()[:3]:
+        field = ".".join(map(str, detail["loc"])) or "record"
+        lines.append(f"{field}: {detail['msg']}")
+    return "; ".join(lines)
 
 
 def record_schema() -> dict[str, Any]:
@@ -147,10 +151,10 @@ def record_schema() -> dict[str, Any]:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a JSONL file, in order; blank lines are passed over.
+    """Reads the records of a JSONL file in order; skips blank lines.
 
     Raises:
-        InputError: the file is not there, a line is no record, or an id stands there twice; it names the line.
+        InputError: The file is missing, a line is not a record, or an id occurs twice; the message names the line.
     """
     if not path.is_file():
         raise InputError(f"There is no benchmark file {path.name!r}: check its path, or make one with bench import.")
@@ -161,21 +165,19 @@ def read_records(path: Path) -> Iterator[Record]:
                 continue
             record = _parse_record(line, f"{path.name}, line {number}")
             if record.id in seen:
-                raise InputError(
-                    f"{path.name}, line {number}: the id {record.id!r} stands in line {seen[record.id]} too."
-                )
+                raise InputError(f"{path.name}, line {number}: the id {record.id!r} is also in line {seen[record.id]}.")
             seen[record.id] = number
             yield record
 
 
 def write_records(records: Iterable[Record], path: Path) -> int:
-    """Writes a JSONL file, whole or not at all, and says how many records it holds."""
+    """Writes a JSONL file, completely or not at all; returns the number of records."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     count = 0
     with part.open("w", encoding="utf-8") as out:
         for record in records:
-            out.write(f"{record.line()}\n")
+            out.write(f"{record.to_json_line()}\n")
             count += 1
     part.replace(path)
     return count
@@ -185,4 +187,4 @@ def _parse_record(line: str, where: str) -> Record:
     try:
         return Record.model_validate_json(line)
     except ValidationError as error:
-        raise InputError(f"{where} is no benchmark record: {describe_validation_error(error)}.") from None
+        raise InputError(f"{where} is not a benchmark record: {describe_validation_error(error)}.") from None

@@ -1,6 +1,6 @@
-"""One LangGraph server of this project, as a benchmark run uses it: clips by id, questions as stateless runs.
+"""Client of one LangGraph server of this project: uploads clips by id and answers questions as stateless runs.
 
-It says how a request ended; which server is asked, and what becomes of a failure, is `aurelia.bench.remote_runner`'s.
+`aurelia.bench.remote_runner` decides which server answers a question and what happens after a failure.
 """
 
 import asyncio
@@ -18,178 +18,192 @@ from langgraph_sdk.errors import APIStatusError
 from aurelia_core.errors import AureliaError, InputError, MediaError, ModelError, SettingsError
 from aurelia_core.sanitize import sanitize_json
 
-CONNECT_SECONDS, READ_SECONDS = 10.0, 600.0
-"""Seconds to connect, and that a server may say nothing (one that works on a run says so every few seconds)."""
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 600.0
+"""Seconds without any data from a server; during a run it sends some every few seconds."""
 UPLOADS_PER_SERVER = 2
-"""Clips that are uploaded to one server at once, of the few that it takes."""
+"""Clips uploaded to one server at the same time."""
 _READ_BYTES = 1 << 20
 _BUSY_STATUSES = frozenset({408, 429})
 _STOP_ERRORS = frozenset({"CancelledError", "UserInterrupt", "UserRollback", "UserTimeout"})
 
 
 class ServerUnavailable(ModelError):
-    """A server that does not answer, or that stopped in the middle: another one may be asked the same."""
+    """A server does not answer, or stopped a run: another server may answer the same question."""
 
 
 class RemoteServer:
-    """A server.
+    """One server.
 
     Attributes:
-        name: host and port, which errors and outcomes call it by.
-        lane: the same without a colon, which `aurelia.bench.rate_limits` calls it by.
-        ready: whether it was seen to let us in and to serve what will be asked (`check`).
-        in_hand: questions that are handed to it and wait or are worked on; its user keeps it.
-        rests_until: time of the loop until which it is not asked; its user keeps it.
+        name: Host and port, used in errors and outcomes.
+        limiter_key: The name without a colon, for `aurelia.bench.rate_limits`.
+        ready: Whether `check` succeeded: the server accepts the token and has the graphs.
+        active_questions: Questions that wait for it or are in progress; maintained by the caller.
+        unavailable_until: Time of the event loop until which it gets no question; maintained by the caller.
     """
 
     def __init__(self, url: str, token: str | None) -> None:
         """Connects to nothing yet.
 
         Args:
-            url: http or https, without user or query.
-            token: sent as a bearer token, or None.
+            url: An http or https address without user and query.
+            token: Bearer token, or None.
 
         Raises:
-            InputError: that is no such address.
+            InputError: The URL is not such an address.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
             shown = url.rpartition("@")[2][:60]
-            raise InputError(f"--server {shown!r} is no address of a server: write http://HOST:PORT.")
+            raise InputError(f"--server {shown!r} is not the address of a server: write http://HOST:PORT.")
         self.name = parts.netloc.lower()
-        self.lane = self.name.replace(":", " ")
+        self.limiter_key = self.name.replace(":", " ")
         self.ready = False
-        self.in_hand = 0
-        self.rests_until = 0.0
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        # Without an explicit None the client would send a person's LangSmith key along.
-        self._client = get_client(
-            url=url, api_key=None, headers=headers, timeout=(CONNECT_SECONDS, READ_SECONDS, READ_SECONDS, None)
-        )
+        self.active_questions = 0
+        self.unavailable_until = 0.0
+        headers = {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        timeout = (CONNECT_SECONDS, READ_SECONDS, READ_SECONDS, None)
+        # Without an explicit None the client would also send the user's LangSmith key.
+        self._client = get_client(url=url, api_key=None, headers=headers, timeout=timeout)
         self._http = self._client.http.client
-        self._held: dict[str, asyncio.Task[None]] = {}
-        self._uploading = asyncio.Semaphore(UPLOADS_PER_SERVER)
+        self._clip_tasks: dict[str, asyncio.Task[None]] = {}
+        self._upload_slots = asyncio.Semaphore(UPLOADS_PER_SERVER)
 
     async def check(self, graphs: Sequence[str]) -> None:
-        """Sees that it lets us in and serves these graphs.
+        """Checks that the server accepts the token and has these graphs.
 
         Raises:
-            AureliaError: it does not; what to do.
+            AureliaError: It does not; the message says what to do.
         """
         for graph in graphs:
-            with self._told():
+            with self._client_errors():
                 found = await self._client.assistants.search(graph_id=graph, limit=1)
             if not found:
                 raise InputError(f"The server {self.name} has no graph {graph!r}: let it run this version of Aurelia.")
         self.ready = True
 
-    async def alive(self) -> bool:
-        """Whether it answers at all; asked once, where other requests try to connect for some seconds."""
+    async def responds(self) -> bool:
+        """Whether it answers at all; tries once, where other requests retry for some seconds."""
         try:
             async with httpx.AsyncClient(base_url=self._http.base_url, timeout=CONNECT_SECONDS) as client:
                 return (await client.get("/ok")).is_success
         except httpx.HTTPError:
             return False
 
-    async def hold(self, clip: str, kind: str, path: Path) -> None:
-        """Lets it have a clip: asked for once, and uploaded if it has not got it.
+    async def ensure_clip(self, clip: str, kind: str, path: Path) -> None:
+        """Uploads a clip unless the server has it; asks once per clip.
 
         Args:
-            clip: the clip's id.
+            clip: Id of the clip.
             kind: video or audio.
-            path: the clip's file.
+            path: File of the clip.
 
         Raises:
-            MediaError: it does not take the clip.
-            Gone: it does not answer.
-            SettingsError: it does not let us in.
+            MediaError: The server does not accept the clip.
+            ServerUnavailable: The server does not answer.
+            SettingsError: The server refuses access.
         """
-        task = self._held.get(clip)
+        task = self._clip_tasks.get(clip)
         if task is None:
-            task = self._held[clip] = asyncio.create_task(self._given(clip, kind, path))
+            task = self._clip_tasks[clip] = asyncio.create_task(self._upload_if_missing(clip, kind, path))
         try:
             await asyncio.shield(task)
         except AureliaError:
-            self._held.pop(clip, None)
+            self._clip_tasks.pop(clip, None)
             raise
 
     async def answer(
         self, graph: str, question: Mapping[str, Any], context: Mapping[str, Any], config: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """One stateless run; one that nobody waits for any more is cancelled.
+        """Answers a question in one stateless run; the run is cancelled if the caller is.
 
         Returns:
             The graph's output.
 
         Raises:
-            Gone: it does not answer, or the run was stopped from its side.
-            SettingsError: it does not let us in, refuses the settings, or a provider refuses its key.
-            ModelError: the run failed.
+            ServerUnavailable: The server does not answer, or stopped the run.
+            SettingsError: The server refuses access or the settings, or a provider refuses the server's key.
+            ModelError: The run failed.
         """
         run = {"assistant_id": graph, "input": question, "context": context, "config": config}
-        with self._told():
+        with self._client_errors():
             output = sanitize_json(await self._client.http.post("/runs/wait", json={**run, "on_disconnect": "cancel"}))
-        fault = output.get("__error__") if isinstance(output, dict) else None
-        if isinstance(fault, dict):
-            kind, said = str(fault.get("error")), str(fault.get("message"))
-            if kind in _STOP_ERRORS:
-                raise ServerUnavailable(f"The server {self.name} stopped the run ({kind}).")
-            raise SettingsError(said) if kind == "SettingsError" else ModelError(said)
-        if not isinstance(output, dict) or output.get("answer" if graph == "aurelia" else "zero_shot_answer") is None:
+        if not isinstance(output, dict):
+            raise ServerUnavailable(f"The server {self.name} ended the run without an answer.")
+        if isinstance(output.get("__error__"), dict):
+            self._raise_run_error(output["__error__"])
+        answer = output.get("zero_shot_answer")
+        if graph == "aurelia":
+            answer = output.get("answer")
+        if answer is None:
             raise ServerUnavailable(f"The server {self.name} ended the run without an answer.")
         return output
 
     async def close(self) -> None:
-        """Ends the connections and what is being uploaded."""
-        tasks = list(self._held.values())
+        """Closes the connections and cancels uploads."""
+        tasks = list(self._clip_tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
 
-    async def _given(self, clip: str, kind: str, path: Path) -> None:
-        async with self._uploading:
-            with self._told():
-                there = await self._http.get(f"/clips/{clip}")
-                if there.is_success:
+    async def _upload_if_missing(self, clip: str, kind: str, path: Path) -> None:
+        async with self._upload_slots:
+            with self._client_errors():
+                found = await self._http.get(f"/clips/{clip}")
+                if found.is_success:
                     return
-                if there.status_code != httpx.codes.NOT_FOUND:
-                    self._refuse(there.status_code, _error_detail(there.text))
+                if found.status_code != httpx.codes.NOT_FOUND:
+                    self._raise_for_status(found.status_code, _error_detail(found.text))
                 size = await asyncio.to_thread(lambda: path.stat().st_size)
-                given = await self._http.post(
+                uploaded = await self._http.post(
                     "/clips",
                     params={"name": path.name, "kind": kind},
                     content=_file_blocks(path),
                     headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
                 )
-                if given.status_code in (413, 415, 422):
-                    raise MediaError(f"The server {self.name} does not take {path.name}: {_error_detail(given.text)}")
-                if not given.is_success:
-                    self._refuse(given.status_code, _error_detail(given.text))
-                if given.json().get("id") != clip:
-                    raise MediaError(f"{path.name} changed while it was uploaded: try again when nothing writes to it.")
+                if uploaded.status_code in (413, 415, 422):
+                    detail = _error_detail(uploaded.text)
+                    raise MediaError(f"The server {self.name} does not take {path.name}: {detail}")
+                if not uploaded.is_success:
+                    self._raise_for_status(uploaded.status_code, _error_detail(uploaded.text))
+                if uploaded.json().get("id") != clip:
+                    raise MediaError(f"{path.name} changed during its upload: try again when no program writes to it.")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """The client's errors as errors of ours."""
+    def _client_errors(self) -> Iterator[None]:
+        """Turns the HTTP client's errors into this project's errors."""
         try:
             yield
         except APIStatusError as fault:
-            self._refuse(fault.status_code, _error_detail(fault.body))
+            self._raise_for_status(fault.status_code, _error_detail(fault.body))
         except (httpx.HTTPError, json.JSONDecodeError) as fault:
-            said = f"The server {self.name} does not answer ({type(fault).__name__}): see that it runs."
-            raise ServerUnavailable(said, transient=True) from None
+            raise ServerUnavailable(
+                f"The server {self.name} does not answer ({type(fault).__name__}): check that it runs.", transient=True
+            ) from None
 
-    def _refuse(self, status: int, said: str) -> NoReturn:
+    def _raise_for_status(self, status: int, detail: str) -> NoReturn:
         if status in (401, 403):
-            raise SettingsError(f"The server {self.name} does not let you in: {said} (AURELIA_SERVER_TOKEN)")
+            raise SettingsError(f"The server {self.name} refuses access: {detail} (AURELIA_SERVER_TOKEN)")
         if status in (400, 422):
-            raise SettingsError(f"The server {self.name} refuses the run: {said}")
+            raise SettingsError(f"The server {self.name} refuses the run: {detail}")
         if status in _BUSY_STATUSES or status >= 500:
-            raise ServerUnavailable(f"The server {self.name} answers {status}: {said}", transient=True, status=status)
+            raise ServerUnavailable(f"The server {self.name} answers {status}: {detail}", transient=True, status=status)
         if status == httpx.codes.NOT_FOUND:
-            self._held.clear()
-        raise ModelError(f"The server {self.name} answers {status}: {said}")
+            self._clip_tasks.clear()
+        raise ModelError(f"The server {self.name} answers {status}: {detail}")
+
+    def _raise_run_error(self, error: Mapping[str, Any]) -> NoReturn:
+        kind = str(error.get("error"))
+        message = str(error.get("message"))
+        if kind in _STOP_ERRORS:
+            raise ServerUnavailable(f"The server {self.name} stopped the run ({kind}).")
+        if kind == "SettingsError":
+            raise SettingsError(message)
+        raise ModelError(message)
 
 
 async def _file_blocks(path: Path) -> AsyncIterator[bytes]:
@@ -199,9 +213,11 @@ async def _file_blocks(path: Path) -> AsyncIterator[bytes]:
 
 
 def _error_detail(body: Any) -> str:
-    """What a refusal says, from its body, on one line."""
+    """The reason in the body of an error response, on one line."""
     if isinstance(body, str):
         with suppress(ValueError):
             body = json.loads(body)
-    said = body.get("detail") or body.get("message") or body if isinstance(body, dict) else body
-    return " ".join(str(said).split())[:300]
+    detail = body
+    if isinstance(body, dict):
+        detail = body.get("detail") or body.get("message") or body
+    return " ".join(str(detail).split())[:300]

@@ -1,8 +1,8 @@
-"""Hands a run's questions to LangGraph servers, each to the one with the least in hand.
+"""The executor that sends a run's questions to LangGraph servers, each to the least busy server.
 
-A server that does not answer rests, from the beginning or later, and its questions go to the others; it may come back.
-When none is left the session ends, and the same command goes on later. The servers keep the calls: a run's bill is what
-their results state, so what a server spent on a question that it never answered is not on it.
+A server that does not answer gets no question for a while; the others get its questions, and it may return. If no
+server answers, the session ends; the same command resumes it later. The call ledgers are those of the servers, so a
+run's cost is what their results report; the cost of a question that a server never answered is not included.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from aurelia_core.types import MediaRef, add_usage
 from state.context import Context
 
 REST_SECONDS = 60.0
-"""Seconds that a server is not asked after it did not answer, while another one is."""
+"""Seconds without questions for a server that did not answer, while another one answers."""
 NoticeCallback = Callable[[str], None]
-"""Told in a line what a person should know of a server."""
+"""Called with one line that the user should know about a server."""
 RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0)
-"""Seconds between looking for a server again when none answers."""
+"""Seconds between checks for a server when none answers."""
 
 
 class RemoteExecutor:
-    """Asks through servers; each arm is the graph of its name there."""
+    """Asks through servers; each arm is the graph of the same name there."""
 
     def __init__(
         self,
@@ -46,93 +46,101 @@ class RemoteExecutor:
         context: Context,
         store: ClipStore,
         ledger: RunLedger,
-        traffic: RateLimiter,
-        at_once: int,
+        limiter: RateLimiter,
+        concurrency: int,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         *,
         graphs: Sequence[str] = (),
-        note: NoticeCallback = lambda text: None,
+        on_notice: NoticeCallback = lambda text: None,
     ) -> None:
         """Asks nothing yet.
 
         Args:
-            servers: at least one.
-            context: the settings of every question; the arms stand for `compare`.
-            store: the clips, which are uploaded from here.
-            ledger: the run's, whose `spent` grows by what results state.
-            traffic: each server has its own lane in it.
-            at_once: questions at the same time, for each server.
-            sleep: how to wait for servers.
-            graphs: what a server must serve that could not be asked about it yet.
-            note: told when such a server joins, or cannot.
+            servers: At least one server.
+            context: Settings of every question; the arms replace its `compare`.
+            store: The clips to upload.
+            ledger: Call ledger of the run; its `total_usage` grows by the usage that results report.
+            limiter: Limits the questions on each server.
+            concurrency: Questions at the same time on each server.
+            sleep: Waits for servers.
+            graphs: Graphs that a server which was not checked yet must have.
+            on_notice: Called when such a server joins or cannot be used.
         """
-        self.at_once = at_once * len(servers)
-        self._all, self._graphs, self._note = tuple(servers), graphs, note
-        self._servers, self._store, self._ledger, self._traffic = list(servers), store, ledger, traffic
-        self._clips, self._sleep, self._waking = ClipAdmitter(store), sleep, asyncio.Lock()
+        self.concurrency = concurrency * len(servers)
+        self._all_servers = tuple(servers)
+        self._servers = list(servers)
+        self._graphs = graphs
+        self._on_notice = on_notice
+        self._store = store
+        self._ledger = ledger
+        self._limiter = limiter
+        self._clips = ClipAdmitter(store)
+        self._sleep = sleep
+        self._waiting = asyncio.Lock()
         self._joining = asyncio.Lock()
         self._rollout = context.rollout
         self._context = context.model_copy(update={"compare": False, "review": "none"}).model_dump(mode="json")
 
-    async def ask(self, record: Record, item: PendingAnswer, keep: StoreOutcome) -> None:
-        """As `Asker.ask`; seconds are those until the server had answered, its queue included."""
+    async def ask(self, record: Record, item: PendingAnswer, store: StoreOutcome) -> None:
+        """Asks one question; its seconds include the server's queue."""
         began = time.perf_counter()
         try:
-            media = await self._clips.media(record)
-            await self._handed(record, item, media, keep)
+            media = await self._clips.admit(record)
+            await self._assign(record, item, media, store)
         except (ModelError, MediaError, SettingsError) as fault:
-            await keep(make_outcome(item, self._rollout, began, {"state": "failed", "error": str(fault)}))
+            await store(make_outcome(item, self._rollout, began, {"state": "failed", "error": str(fault)}))
 
     async def close(self) -> None:
-        """Ends the connections."""
-        await asyncio.gather(*(server.close() for server in self._all))
+        """Closes the connections."""
+        await asyncio.gather(*(server.close() for server in self._all_servers))
 
-    async def _handed(self, record: Record, item: PendingAnswer, media: RecordMedia, keep: StoreOutcome) -> None:
+    async def _assign(self, record: Record, item: PendingAnswer, media: RecordMedia, store: StoreOutcome) -> None:
         tries = 2 * len(self._servers)
-        for left in reversed(range(tries)):
-            server = await self._next()
-            server.in_hand += 1
+        for tries_left in reversed(range(tries)):
+            server = await self._choose_server()
+            server.active_questions += 1
             try:
-                # What is answered is stored before the lane is left, so that a run that is stopped waits for it.
-                async with self._traffic.gate(f"{server.lane}:"):
-                    await self._by(server, record, item, media, keep)
+                # The answer is stored before the slot is released, so that a stopped run waits for it.
+                async with self._limiter.slot(f"{server.limiter_key}:"):
+                    await self._ask_server(server, record, item, media, store)
                 return
             except ServerUnavailable:
-                server.rests_until = asyncio.get_running_loop().time() + REST_SECONDS
-                if not left:
+                server.unavailable_until = asyncio.get_running_loop().time() + REST_SECONDS
+                if not tries_left:
                     raise
             finally:
-                server.in_hand -= 1
+                server.active_questions -= 1
 
-    async def _by(
-        self, server: RemoteServer, record: Record, item: PendingAnswer, media: RecordMedia, keep: StoreOutcome
+    async def _ask_server(
+        self, server: RemoteServer, record: Record, item: PendingAnswer, media: RecordMedia, store: StoreOutcome
     ) -> None:
         began = time.perf_counter()
         async with self._joining:
             if not server.ready:
-                await self._joined(server)
+                await self._join(server)
         for clip, kind in [(media.video, "video"), *((name, "audio") for name in media.audio)]:
             reference: Any = {"id": clip}
-            await server.hold(clip, kind, await asyncio.to_thread(self._file, reference))
+            await server.ensure_clip(clip, kind, await asyncio.to_thread(self._file, reference))
         question = {"video": media.video, "audio": media.audio, **question_input(record)}
         output = await server.answer(item.arm, question, self._context, trace_labels(record, item))
         try:
-            known = answer_fields(make_result(output, time.perf_counter() - began), record, item.arm)
+            fields = answer_fields(make_result(output, time.perf_counter() - began), record, item.arm)
         except (KeyError, TypeError):
-            said = f"The server {server.name} answers in another form: let it run this version of Aurelia."
-            raise ModelError(said) from None
-        known["result"] = {**known["result"], "server": server.name}
-        self._ledger.spent = add_usage(self._ledger.spent, known["usage"])
-        await keep(make_outcome(item, self._rollout, began, known))
+            raise ModelError(
+                f"The server {server.name} answers in another form: let it run this version of Aurelia."
+            ) from None
+        fields["result"] = {**fields["result"], "server": server.name}
+        self._ledger.total_usage = add_usage(self._ledger.total_usage, fields["usage"])
+        await store(make_outcome(item, self._rollout, began, fields))
 
-    async def _joined(self, server: RemoteServer) -> None:
-        """Sees that a server that was not there at first can be used; one that cannot is never asked again.
+    async def _join(self, server: RemoteServer) -> None:
+        """Checks a server that did not answer at the start; one that cannot be used gets no questions in this session.
 
         Raises:
-            Gone: it still does not answer, or cannot be used.
+            ServerUnavailable: It still does not answer, or cannot be used.
         """
-        if server not in self._awake():
-            raise ServerUnavailable(f"The server {server.name} does not answer: see that it runs.")
+        if server not in self._available():
+            raise ServerUnavailable(f"The server {server.name} does not answer: check that it runs.")
         try:
             await server.check(self._graphs)
         except ServerUnavailable:
@@ -140,55 +148,56 @@ class RemoteExecutor:
         except AureliaError as fault:
             if server in self._servers:
                 self._servers.remove(server)
-                self._note(f"The server {server.name} is left out: {fault}")
+                self._on_notice(f"The server {server.name} is left out: {fault}")
             raise ServerUnavailable(str(fault)) from None
-        self._note(f"The server {server.name} answers now and gets questions too.")
+        self._on_notice(f"The server {server.name} answers now and gets questions too.")
 
     def _file(self, reference: MediaRef) -> Any:
         return self._store.verified_path(reference)
 
-    async def _next(self) -> RemoteServer:
-        """The server with the least in hand of those that do not rest, one after the other."""
-        if not (awake := self._awake()):
-            async with self._waking:
-                awake = self._awake() or await self._woken()
-        server = min(awake, key=lambda one: one.in_hand)
+    async def _choose_server(self) -> RemoteServer:
+        """The least busy of the available servers; equally busy ones take turns."""
+        available = self._available()
+        if not available:
+            async with self._waiting:
+                available = self._available() or await self._wait_for_any()
+        server = min(available, key=lambda one: one.active_questions)
         self._servers.remove(server)
         self._servers.append(server)
         return server
 
-    def _awake(self) -> list[RemoteServer]:
+    def _available(self) -> list[RemoteServer]:
         now = asyncio.get_running_loop().time()
-        return [server for server in self._servers if server.rests_until <= now]
+        return [server for server in self._servers if server.unavailable_until <= now]
 
-    async def _woken(self) -> list[RemoteServer]:
-        """The servers that answer again; without any the session ends."""
+    async def _wait_for_any(self) -> list[RemoteServer]:
+        """The servers that answer again; if none does, the session ends."""
         for pause in RETRY_PAUSES:
             await self._sleep(pause)
-            alive = await asyncio.gather(*(server.alive() for server in self._servers))
-            if found := [server for server, well in zip(self._servers, alive, strict=True) if well]:
-                for server in found:
-                    server.rests_until = 0.0
-                return found
-        names = ", ".join(sorted(server.name for server in self._all))
-        fault = ModelError(f"No server answers ({names}): start one, and the same command goes on.")
-        self._traffic.refuse(fault)
+            responses = await asyncio.gather(*(server.responds() for server in self._servers))
+            responding = [server for server, responds in zip(self._servers, responses, strict=True) if responds]
+            for server in responding:
+                server.unavailable_until = 0.0
+            if responding:
+                return responding
+        fault = ModelError(f"No server answers ({_names(self._all_servers)}): start one, and run the same command.")
+        self._limiter.report_fatal(fault)
         raise fault
 
 
 async def connect_servers(
-    urls: Sequence[str], token: str | None, graphs: Sequence[str], note: NoticeCallback = lambda text: None
+    urls: Sequence[str], token: str | None, graphs: Sequence[str], on_notice: NoticeCallback = lambda text: None
 ) -> list[RemoteServer]:
-    """The servers, once those that answer let us in and serve the graphs; the others rest.
+    """Checks the servers. Those that do not answer get no question for a while, if at least one server answers.
 
     Args:
-        urls: of the servers; one that is named twice counts once.
-        token: for all of them, or None.
-        graphs: those that will be asked.
-        note: told of each server that does not answer, while another one does.
+        urls: Addresses of the servers; duplicates count once.
+        token: Bearer token for all of them, or None.
+        graphs: Graphs that they must have.
+        on_notice: Called for each server that does not answer, if another one does.
 
     Raises:
-        AureliaError: a server that answers cannot be used, or none answers.
+        AureliaError: A server that answers cannot be used, or none answers.
     """
     servers: dict[str, RemoteServer] = {}
     for url in urls:
@@ -198,25 +207,32 @@ async def connect_servers(
         else:
             servers[server.name] = server
     try:
-        await _check_servers(list(servers.values()), graphs, note)
+        await _check_servers(list(servers.values()), graphs, on_notice)
     except BaseException:
         await asyncio.gather(*(server.close() for server in servers.values()))
         raise
     return list(servers.values())
 
 
-async def _check_servers(servers: list[RemoteServer], graphs: Sequence[str], note: NoticeCallback) -> None:
-    found = await asyncio.gather(*(server.check(graphs) for server in servers), return_exceptions=True)
-    faults = [fault for fault in found if fault is not None]
-    if refused := [fault for fault in faults if not isinstance(fault, ServerUnavailable)]:
-        raise refused[0]
+async def _check_servers(servers: list[RemoteServer], graphs: Sequence[str], on_notice: NoticeCallback) -> None:
+    results = await asyncio.gather(*(server.check(graphs) for server in servers), return_exceptions=True)
+    faults = [fault for fault in results if fault is not None]
+    for fault in faults:
+        if not isinstance(fault, ServerUnavailable):
+            raise fault
     if len(faults) == len(servers):
         if len(faults) == 1:
             raise faults[0]
-        names = ", ".join(sorted(server.name for server in servers))
-        raise ModelError(f"None of the servers answers ({names}): start one, and see that the addresses are right.")
+        raise ModelError(
+            f"None of the servers answers ({_names(servers)}): start one, and check that the addresses are right."
+        )
     until = asyncio.get_running_loop().time() + REST_SECONDS
-    for server, fault in zip(servers, found, strict=True):
-        if fault is not None:
-            server.rests_until = until
-            note(f"{str(fault).removesuffix(': see that it runs.').rstrip('.')}. The others are asked meanwhile.")
+    for server, result in zip(servers, results, strict=True):
+        if result is not None:
+            server.unavailable_until = until
+            reason = str(result).removesuffix(": check that it runs.").rstrip(".")
+            on_notice(f"{reason}. The other servers get its questions meanwhile.")
+
+
+def _names(servers: Sequence[RemoteServer]) -> str:
+    return ", ".join(sorted(server.name for server in servers))

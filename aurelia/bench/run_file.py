@@ -1,16 +1,19 @@
-"""The run file: one SQLite file a run, with its records, settings, answers, scores and every paid call.
+"""The run file: one SQLite file per run, with its records, settings, answers, scores and every paid call.
 
-It holds all that is needed to read a run again without the files it was made from, and to go on with one that was
-stopped. It stores and reads; who asks is `aurelia.bench.runner`, who scores is `aurelia.bench.scoring`. The table `calls`
-is the call ledger's own (`aurelia_core.models.call_ledger`), opened on the same file; here it is only read.
+A run file is complete: a run can be read, scored and resumed without the files that it was made from. The call ledger
+(`aurelia_core.models.call_ledger`) writes its own tables (`calls`, `unanswered`) into the same file; here they are only
+read. One process at a time writes (`lock_run_file`), any number may read.
 """
 
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from aurelia.bench.costs import BILLED_TABLES, existing_tables, sum_usages
 from aurelia.bench.records import Record
@@ -29,19 +32,19 @@ class Outcome:
     """How one question ended in one arm.
 
     Attributes:
-        record: the record's id.
+        record: Id of the record.
         arm: `zero_shot` (the target alone) or `aurelia`.
-        rollout: number of the independent repetition.
-        state: `answered` or `failed`; a failed one is asked again when the run goes on.
-        answer: the target's answer, None when it failed.
-        choice: the choice that the target node read from it, None without choices or when it names none.
-        result: of `aurelia`, the keys of `aurelia.run.result.RESULT_KEYS`; of `zero_shot`, its clip, models and warnings; and
-            `server`, where one answered.
-        error: why it failed.
-        tries: how often it was asked so far.
-        seconds: how long the last try took; both arms of one try share it.
-        usage: the bill of this arm; the zero-shot call stands apart from the rest.
-        created: when it was stored, seconds since 1970.
+        rollout: Number of the independent repetition.
+        state: `answered` or `failed`; a failed question is asked again when the run is resumed.
+        answer: The target's answer, None if it failed.
+        choice: The choice that the target node read from the answer; None without choices or if it names none.
+        result: For `aurelia` the keys of `aurelia.run.result.RESULT_KEYS`; for `zero_shot` its clip, models and
+            warnings. Also `server`, if a server answered.
+        error: Why it failed.
+        tries: Number of times the question was asked.
+        seconds: Duration of the last try; both arms of one try share it.
+        usage: Cost of this arm; the zero-shot call is not in that of `aurelia`.
+        created: When it was stored, seconds since 1970.
     """
 
     record: str
@@ -60,7 +63,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class StoredScore:
-    """One score of one outcome: `value` None where it cannot be told, `how` it was found, `said` by whom or why."""
+    """One score of one outcome.
+
+    `value` is None if it is undefined, `how` names the method (rule, judge), `said` is its reason.
+    """
 
     record: str
     arm: Arm
@@ -72,7 +78,7 @@ class StoredScore:
 
 
 class OutcomeSummary(NamedTuple):
-    """What a run needs to know of an outcome to go on: the fields of `Outcome` without its long ones."""
+    """The short fields of `Outcome`: all that resuming a run needs."""
 
     record: str
     arm: Arm
@@ -90,29 +96,53 @@ _SERVER = "json_extract(result, '$.server')"
 _SCORE = ", ".join(f"m.{field.name}" for field in fields(StoredScore))
 
 
+@contextmanager
+def lock_run_file(path: Path) -> Iterator[None]:
+    """Reserves the run file for this process, with a lock file beside it; the lock ends with the process.
+
+    Raises:
+        InputError: Another process works on the run file, or its folder cannot be written.
+    """
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, mode=0o644, fallback_to_soft=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"Another process works on {path.name} right now: wait for it, stop it, or name another file."
+        ) from None
+    except OSError as fault:
+        raise InputError(f"The run file {path.name!r} cannot be written: {fault.strerror}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class RunFile:
-    """An open run file. Reading is free to all while one process writes; made by `create` or `open`."""
+    """An open run file, made by `create` or `open`. Any process may read while one writes."""
 
     def __init__(self, path: Path) -> None:
-        """Opens a file that is known to be a run, or is about to become one."""
+        """Opens a file that is a run, or is about to become one."""
         self.path = path
-        # A write in the middle of a read of the same connection fails when somebody else has written meanwhile.
-        self._connection, self._writer = connect_run_file(path), connect_run_file(path)
+        # On one connection, a write during a read fails if another process wrote in between.
+        self._connection = connect_run_file(path)
+        self._writer = connect_run_file(path)
 
     @classmethod
     def create(cls, path: Path, records: Iterable[Record], meta: Mapping[str, Any]) -> "RunFile":
-        """Makes the run file with its records and what is known of the run, whole or not at all.
+        """Creates a run file with its records and metadata, completely or not at all.
 
         Args:
-            path: where; what is there already must be an unfinished attempt to make one.
-            records: the questions, in the order of their file.
+            path: New file, or one that an interrupted creation left behind.
+            records: The questions, in the order of their file.
             meta: JSON values by key: settings, models, prompts, versions, records_sha256, media.
 
         Raises:
-            InputError: a run stands there already, or the file cannot be written.
+            InputError: The file holds a run already, or cannot be written.
         """
-        if cls.begun(path):
-            raise InputError(f"{path.name} holds a run already: open it to go on, or name another file.")
+        if cls.holds_run(path):
+            raise InputError(f"{path.name} holds a run already: open it to resume it, or name another file.")
         with run_file_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             run = cls(path)
@@ -127,7 +157,7 @@ class RunFile:
     def _fill(self, records: Iterable[Record], meta: Mapping[str, Any]) -> None:
         self._writer.executescript(CREATE_TABLES)
         with self._writer as connection:
-            rows = ((place, record.id, record.line()) for place, record in enumerate(records))
+            rows = ((place, record.id, record.to_json_line()) for place, record in enumerate(records))
             connection.executemany("INSERT INTO records VALUES (?, ?, ?)", rows)
             connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()])
 
@@ -136,24 +166,27 @@ class RunFile:
         """Opens a run file.
 
         Raises:
-            InputError: it is not there, or no run of this format.
+            InputError: The file is missing, or is not a run of this format.
         """
         if not path.is_file():
             raise InputError(f"There is no run file {path.name!r}: check its path, or make one with bench run.")
         with run_file_errors(path):
             found = read_run_format(path)
+        if not found:
+            raise InputError(f"{path.name} is not a run file: name a file that bench run made.")
         if found != RUN_FORMAT:
-            made = f"has format {found}, and this version reads {RUN_FORMAT}" if found else "is no run file"
-            raise InputError(f"{path.name} {made}: name a file that bench run has made.")
+            raise InputError(
+                f"{path.name} has format {found}, and this version reads {RUN_FORMAT}: name a file that bench run made."
+            )
         with run_file_errors(path):
             return cls(path)
 
     @staticmethod
-    def begun(path: Path) -> bool:
-        """Whether a run stands in this file (False also for one that was killed before it was made).
+    def holds_run(path: Path) -> bool:
+        """Whether this file holds a run (False if its creation was interrupted).
 
         Raises:
-            InputError: there is a file of another kind.
+            InputError: The file is of another kind.
         """
         with run_file_errors(path):
             return path.exists() and read_run_format(path) is not None
@@ -164,18 +197,18 @@ class RunFile:
         self._writer.close()
 
     def __enter__(self) -> "RunFile":
-        """The file itself."""
+        """Returns the run file."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Closes it."""
+        """Closes the file."""
         self.close()
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What is known of the run: settings, models, prompts, versions, records_sha256, media, created, format.
+        """Metadata of the run: settings, models, prompts, versions, records_sha256, media, created, format.
 
-        Those of the latest session are `limit` (null: none) and `left_out` (questions without their media).
+        `limit` (null: none) and `left_out` (number of questions without their media) are of the latest session.
         """
         with run_file_errors(self.path):
             return {
@@ -183,7 +216,7 @@ class RunFile:
             }
 
     def store_meta(self, key: str, value: Any) -> None:
-        """Lays down one JSON value."""
+        """Stores one JSON value of the metadata."""
         with run_file_errors(self.path), self._writer as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
@@ -197,7 +230,7 @@ class RunFile:
         """One question by its id.
 
         Raises:
-            InputError: the run has none of that id.
+            InputError: The run has no record of that id.
         """
         with run_file_errors(self.path):
             row = self._connection.execute("SELECT record FROM records WHERE id = ?", (name,)).fetchone()
@@ -208,97 +241,103 @@ class RunFile:
     def outcomes(
         self, arm: Arm | None = None, *, state: OutcomeState | None = None, rollout: int | None = None
     ) -> Iterator[Outcome]:
-        """The outcomes so far in the order of the records, one at a time: all, or those of an arm, state or rollout."""
+        """The outcomes in the order of the records, optionally only those of an arm, state or rollout."""
         query = f"""SELECT {_OUTCOME} FROM outcomes o JOIN records r ON r.id = o.record
             WHERE o.arm = coalesce(?, o.arm) AND o.state = coalesce(?, o.state) AND o.rollout = coalesce(?, o.rollout)
             ORDER BY r.position, o.arm, o.rollout"""
         with run_file_errors(self.path):
             for row in self._connection.execute(query, (arm, state, rollout)):
-                known = dict(zip(_FIELDS, row, strict=True))
-                result, usage = known["result"], parse_stored_json(known["usage"])
-                yield Outcome(**{**known, "result": parse_stored_json(result) if result else None, "usage": usage})
+                values = dict(zip(_FIELDS, row, strict=True))
+                values["usage"] = parse_stored_json(values["usage"])
+                if values["result"]:
+                    values["result"] = parse_stored_json(values["result"])
+                yield Outcome(**values)
 
-    def standings(self, rollout: int | None = None) -> Iterator[OutcomeSummary]:
-        """All outcomes so far in short, in no particular order."""
+    def outcome_summaries(self, rollout: int | None = None) -> Iterator[OutcomeSummary]:
+        """All outcomes in short form, in no particular order."""
         query = f"SELECT {_SUMMARY} FROM outcomes o WHERE o.rollout = coalesce(?, o.rollout)"
         with run_file_errors(self.path):
             for row in self._connection.execute(query, (rollout,)):
                 yield OutcomeSummary(*row)
 
     def store_outcomes(self, *outcomes: Outcome, session: int | None = None) -> None:
-        """Stores outcomes together, each in place of an earlier one of the same record, arm and rollout.
+        """Stores outcomes in one transaction; each replaces an earlier one of the same record, arm and rollout.
 
         Args:
-            *outcomes: the outcomes.
-            session: the session that found them, which is noted to be at work still.
+            *outcomes: The outcomes.
+            session: Number of the session that made them; its end time is updated.
         """
         rows = [_outcome_values(outcome) for outcome in outcomes]
         with run_file_errors(self.path), self._writer as connection:
             connection.executemany(f"INSERT OR REPLACE INTO outcomes VALUES ({','.join('?' * len(_FIELDS))})", rows)
             connection.execute("UPDATE sessions SET last = ? WHERE number = ?", (time.time(), session))
 
-    def marks(self, metric: str | None = None) -> Iterator[StoredScore]:
-        """The scores so far in the order of the records: all, or those of one metric."""
+    def scores(self, metric: str | None = None) -> Iterator[StoredScore]:
+        """The scores in the order of the records, optionally only those of one metric."""
         query = f"""SELECT {_SCORE} FROM marks m JOIN records r ON r.id = m.record
             WHERE m.metric = coalesce(?, m.metric) ORDER BY r.position, m.arm, m.rollout, m.metric"""
         with run_file_errors(self.path):
             for row in self._connection.execute(query, (metric,)):
                 yield StoredScore(*row)
 
-    def store_marks(self, marks: Iterable[StoredScore]) -> None:
-        """Stores scores, each in place of an earlier one of the same outcome and metric."""
-        rows = [astuple(mark) for mark in marks]
+    def store_scores(self, scores: Iterable[StoredScore]) -> None:
+        """Stores scores; each replaces an earlier one of the same outcome and metric."""
+        rows = [astuple(score) for score in scores]
         with run_file_errors(self.path), self._writer as connection:
             connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def bill(self) -> Usage:
-        """What all calls of this run have cost, those whose answer was never used included.
+    def usage(self) -> Usage:
+        """Cost of all calls of this run, including those whose answer was not used.
 
-        Of what servers answered it counts what their results state; what they spent in vain is not known here.
+        For answers of servers it is the cost that their results report; failed tries on a server are not included.
         """
-        stated = f"SELECT usage FROM outcomes WHERE {_SERVER} IS NOT NULL"
+        reported = f"SELECT usage FROM outcomes WHERE {_SERVER} IS NOT NULL"
         with run_file_errors(self.path):
             return sum_usages(
-                text for (text,) in (*self._ledger("usage", BILLED_TABLES), *self._connection.execute(stated))
+                text for (text,) in (*self._ledger_rows("usage", BILLED_TABLES), *self._connection.execute(reported))
             )
 
-    def servers(self) -> dict[str, int]:
-        """How many answers came from each server; empty for a run that was asked on this machine alone."""
+    def answers_by_server(self) -> dict[str, int]:
+        """Number of answers by server; empty for a run on this machine alone."""
         query = f"SELECT {_SERVER}, count(*) FROM outcomes WHERE {_SERVER} IS NOT NULL GROUP BY 1 ORDER BY 1"
         with run_file_errors(self.path):
             return dict(self._connection.execute(query).fetchall())
 
-    def reported(self) -> dict[str, dict[str, list[str]]]:
-        """The versions that providers named in their replies, by model: each key with the values that were seen."""
+    def reported_versions(self) -> dict[str, dict[str, list[str]]]:
+        """The versions that providers reported in their replies: by model and key, all values."""
         found: dict[str, dict[str, list[str]]] = {}
         for key in ("model_name", "model_version", "system_fingerprint"):
-            for spec, value in self._ledger(f"DISTINCT spec, json_extract(reply, '$.response_metadata.{key}')"):
+            for model_id, value in self._ledger_rows(
+                f"DISTINCT spec, json_extract(reply, '$.response_metadata.{key}')"
+            ):
                 if value is not None:
-                    found.setdefault(spec, {}).setdefault(key, []).append(str(value))
+                    found.setdefault(model_id, {}).setdefault(key, []).append(str(value))
         return found
 
-    def _ledger(self, what: str, tables: Sequence[str] = ("calls",)) -> Iterator[tuple[Any, ...]]:
+    def _ledger_rows(self, columns: str, tables: Sequence[str] = ("calls",)) -> Iterator[tuple[Any, ...]]:
         with run_file_errors(self.path):
             for table in existing_tables(self._connection, tables):
-                yield from self._connection.execute(f"SELECT {what} FROM {table}")
+                yield from self._connection.execute(f"SELECT {columns} FROM {table}")
 
     def begin_session(self) -> int:
-        """Notes that a process begins to work on the run, and gives the number to store its outcomes with."""
+        """Records that a process starts to work on the run; returns the session number to store outcomes with."""
         now = time.time()
         with run_file_errors(self.path), self._writer as connection:
             return int(connection.execute("INSERT INTO sessions VALUES (NULL, ?, ?)", (now, now)).lastrowid or 0)
 
-    def seconds(self) -> float:
-        """How long the run was worked on, in all sessions together."""
-        # A clock that is put back must not take from the sessions before.
+    def worked_seconds(self) -> float:
+        """Seconds of work on the run, in all sessions."""
+        # A clock that was set back must not shorten the earlier sessions.
         query = "SELECT coalesce(sum(max(0, last - started)), 0) FROM sessions"
         with run_file_errors(self.path):
             return float(self._connection.execute(query).fetchone()[0])
 
 
 def _outcome_values(outcome: Outcome) -> list[Any]:
-    """An outcome as its table holds it."""
+    """An outcome as a row of its table."""
     row = {name: getattr(outcome, name) for name in _FIELDS}
-    row["result"] = json.dumps(outcome.result) if outcome.result else None
     row["usage"] = json.dumps(outcome.usage)
+    row["result"] = None
+    if outcome.result:
+        row["result"] = json.dumps(outcome.result)
     return list(row.values())

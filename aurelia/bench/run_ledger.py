@@ -1,7 +1,7 @@
-"""The call ledger of a benchmark run: names who pays for each call by its question and arm, and keeps the total.
+"""The call ledger of a benchmark run: charges each call to its question and arm, and adds up the whole run.
 
-Because the name does not change from one process to the next, the bill of a question that was interrupted counts what
-it had paid before. Retrying and storing are the ledger's (`aurelia_core.models.call_ledger`).
+The account's name is the same in every process, so the bill of an interrupted question includes the calls of earlier
+sessions. Retries and storage are those of the call ledger (`aurelia_core.models.call_ledger`).
 """
 
 import asyncio
@@ -22,51 +22,51 @@ from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 @dataclass
 class CallAccount:
-    """Who pays for the calls that are made on its behalf, and what they have cost so far."""
+    """The account that calls are charged to, and what they have cost so far."""
 
-    payer: str
+    name: str
     usage: Usage
 
 
-_CURRENT_ACCOUNT: ContextVar[CallAccount] = ContextVar("paying")
+_CURRENT_ACCOUNT: ContextVar[CallAccount] = ContextVar("current_account")
 
 
 class RunLedger(CallLedger):
-    """A ledger in a run file.
+    """A call ledger in a run file.
 
     Attributes:
-        spent: what the whole run has cost; whoever opens a run sets what it has cost before.
+        total_usage: Cost of the whole run; the caller sets the cost of earlier sessions.
     """
 
     def __init__(
-        self, path: Path, traffic: RateLimiter, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, path: Path, limiter: RateLimiter, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         """Opens nothing yet.
 
         Args:
-            path: the run file.
-            traffic: what every try passes.
-            sleep: how to wait between tries (tests do not wait).
+            path: Run file.
+            limiter: Gives every try its slot.
+            sleep: Waits between tries (tests do not wait).
         """
-        super().__init__(path, sleep=sleep, gate=traffic.gate)
-        self.spent: Usage = NO_USAGE
+        super().__init__(path, sleep=sleep, gate=limiter.slot)
+        self.total_usage: Usage = NO_USAGE
 
     @contextmanager
-    def account(self, payer: str) -> Iterator[CallAccount]:
-        """All calls made within are `payer`'s (also in tasks that are started within)."""
-        account = CallAccount(payer, NO_USAGE)
+    def account(self, name: str) -> Iterator[CallAccount]:
+        """Charges all calls inside to this account, also those of tasks started inside."""
+        account = CallAccount(name, NO_USAGE)
         token = _CURRENT_ACCOUNT.set(account)
         try:
             yield account
         finally:
             _CURRENT_ACCOUNT.reset(token)
-            self.forget_run(payer)
+            self.forget_run(name)
 
     async def call(self, call: ModelCall, config: RunnableConfig | None = None) -> LedgerReply:
-        """As the ledger's, in the name of the payer."""
+        """Makes a call of the ledger, charged to the current account."""
         account = _CURRENT_ACCOUNT.get()
         try:
-            reply = await super().call(call._replace(run=account.payer), config)
+            reply = await super().call(call._replace(run=account.name), config)
         except ModelError as fault:
             account.usage = add_usage(account.usage, fault.usage or NO_USAGE)
             raise
@@ -74,11 +74,11 @@ class RunLedger(CallLedger):
         return reply
 
     def mark_billed(self, run: str, *replies: LedgerReply) -> None:
-        """As the ledger's, in the name of the payer."""
-        super().mark_billed(_CURRENT_ACCOUNT.get().payer, *replies)
+        """Marks replies as billed to the current account; `run` is ignored."""
+        super().mark_billed(_CURRENT_ACCOUNT.get().name, *replies)
 
     def _on_spent(self, usage: Usage) -> None:
-        self.spent = add_usage(self.spent, usage)
+        self.total_usage = add_usage(self.total_usage, usage)
 
     def _usable(self) -> AbstractContextManager[None]:
         return run_file_errors(self._path)

@@ -1,7 +1,4 @@
-"""What a benchmark run is to do, what of it decides the answers, and whether an existing run was made with the same.
-
-It asks nothing and opens no clip.
-"""
+"""The plan of a benchmark run, the settings that decide its answers, and the check that a resumed run has the same."""
 
 import hashlib
 import platform
@@ -24,12 +21,15 @@ RECORDED_PACKAGES = (
     "numpy", "scipy", "librosa", "av", "decord", "pydantic",
 )  # fmt: skip
 _FREE_SETTINGS = ("profile", "compare", "rollout")
-"""Settings that may differ: a preset's name decides nothing, the arms say what is compared, a rollout stands apart."""
+"""Settings that may differ when a run is resumed.
+
+`profile` is only a name, the arms replace `compare`, and each rollout is stored separately.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a whole run may use, all its sessions together; None is no limit. Reached, no new question is begun."""
+    """Limits of a whole run over all its sessions; None is no limit. At a limit no new question starts."""
 
     cost_usd: float | None = None
     tokens: int | None = None
@@ -41,14 +41,14 @@ class Plan:
     """How a run is carried out.
 
     Attributes:
-        arms: which of the two answers are wanted.
-        tasks: only questions of these tasks; empty means all.
-        limit: only the first so many of them; may grow from one session to the next.
-        concurrency: answers worked on at once, and calls at once to each provider, at most.
-        rpm: calls a minute at most, by provider.
-        max_tries: how often a question that failed is asked in all, once in each session.
-        require_media: leave out questions whose media are not there, instead of refusing the run.
-        budget: what the run may use.
+        arms: The answers wanted: `zero_shot`, `aurelia`, or both.
+        tasks: Only questions of these tasks; empty means all.
+        limit: Only the first `limit` questions; may grow from one session to the next.
+        concurrency: Most answers in progress, and most calls to each provider, at the same time.
+        rpm: Most calls a minute, by provider.
+        max_tries: Most tries of a failed question, one in each session.
+        require_media: Leave out questions whose media are missing, instead of refusing the run.
+        budget: Limits of the run.
     """
 
     arms: tuple[Arm, ...] = ARMS
@@ -61,10 +61,10 @@ class Plan:
     budget: Budget = Budget()
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be carried out.
+        """Checks the values.
 
         Raises:
-            InputError: an arm is unknown or there is none, or a number is out of bounds.
+            InputError: An arm is unknown, there is no arm, or a number is out of bounds.
         """
         if not self.arms or set(self.arms) - set(ARMS):
             raise InputError(f"The arms {', '.join(self.arms) or '(none)'} cannot be run: use {' or '.join(ARMS)}.")
@@ -83,23 +83,23 @@ class Plan:
 
 
 def make_plan(*, arms: str, tasks: Sequence[str], rpm: Sequence[str], **known: Any) -> Plan:
-    """A plan from text as a command line gives it.
+    """Makes a plan from the text of a command line.
 
     Args:
-        arms: names of arms with commas between.
-        tasks: names of tasks.
-        rpm: entries PROVIDER=N.
-        **known: the other attributes of a plan.
+        arms: Names of arms, separated by commas.
+        tasks: Names of tasks.
+        rpm: Entries PROVIDER=N.
+        **known: The other attributes of a plan.
 
     Raises:
-        InputError: one of them cannot be used.
+        InputError: A value cannot be used.
     """
     wanted: Any = {name.strip() for name in arms.split(",") if name.strip()}
     if unknown := sorted(set(tasks) - set(get_args(Task))):
         raise InputError(f"There is no task {unknown[0]!r}: use one of {', '.join(get_args(Task))}.")
     ordered = tuple(arm for arm in ARMS if arm in wanted)
     if len(ordered) < len(wanted) or not ordered:
-        raise InputError(f"The arms {arms!r} cannot be run: use {' or '.join(ARMS)}, or both with a comma between.")
+        raise InputError(f"The arms {arms!r} cannot be run: use {' or '.join(ARMS)}, or both, separated by a comma.")
     chosen: Any = tuple(sorted(set(tasks)))
     return Plan(arms=ordered, tasks=chosen, rpm=dict(map(_parse_rate, rpm)), **known)
 
@@ -113,14 +113,14 @@ def _parse_rate(entry: str) -> tuple[str, float]:
 
 
 def answer_settings(context: Context, plan: Plan) -> dict[str, Any]:
-    """All settings that decide the answers of a run: those of a question, and which questions are asked."""
+    """All settings that decide the answers of a run: those of each question, and the selection of questions."""
     arms = [arm for arm in ARMS if arm in plan.arms]
     # A benchmark asks no person, so `review` decides nothing.
     return {**context.model_dump(mode="json", exclude={"review"}), "arms": arms, "tasks": sorted(plan.tasks)}
 
 
 def all_planned_models(context: Context, plan: Plan) -> set[str]:
-    """Every model that the plan's arms may ask, fallbacks and the describer included, as `provider:model`."""
+    """Every model that the plan's arms may ask, with fallbacks and the describer, as `provider:model`."""
     roles = planned_models(context, plan)
     instead = [spec for role, spec in context.fallbacks().items() if role in roles]
     return {*roles.values(), *instead, *filter(None, [context.describer])}
@@ -128,32 +128,36 @@ def all_planned_models(context: Context, plan: Plan) -> set[str]:
 
 def planned_models(context: Context, plan: Plan) -> dict[Role, str]:
     """The models that the plan's arms ask, by role."""
-    return {"target": context.target} if plan.arms == ("zero_shot",) else context.models()
+    if plan.arms == ("zero_shot",):
+        return {"target": context.target}
+    return context.models()
 
 
 def read_planned_records(path: Path, plan: Plan) -> list[Record]:
-    """The records of a file that the plan asks about, in its order.
+    """The records of a file that the plan asks about, in file order.
 
     Raises:
-        InputError: the file cannot be used, or none is left.
+        InputError: The file cannot be used, or holds none of them.
     """
     records = [record for record in read_records(path) if not plan.tasks or record.task in plan.tasks]
-    if not records:
-        of = f" of the tasks {', '.join(plan.tasks)}" if plan.tasks else ""
-        raise InputError(f"{path.name} holds no questions{of}: there is nothing to ask.")
-    return records
+    if records:
+        return records
+    selection = ""
+    if plan.tasks:
+        selection = f" of the tasks {', '.join(plan.tasks)}"
+    raise InputError(f"{path.name} holds no questions{selection}: there is nothing to ask.")
 
 
 def records_sha256(records: Iterable[Record]) -> str:
-    """The SHA-256 (hex) of the records' content."""
+    """SHA-256 (hex) of the records' content."""
     digest = hashlib.sha256()
     for record in records:
-        digest.update(f"{record.line()}\n".encode())
+        digest.update(f"{record.to_json_line()}\n".encode())
     return digest.hexdigest()
 
 
 def installed_versions() -> dict[str, str]:
-    """The versions of what is installed here and may decide an answer."""
+    """Versions of the installed packages that may influence an answer."""
     found = {"python": platform.python_version()}
     for name in RECORDED_PACKAGES:
         try:
@@ -166,46 +170,46 @@ def installed_versions() -> dict[str, str]:
 def open_or_create_run(
     path: Path, records: Sequence[Record], context: Context, plan: Plan, media: str | None
 ) -> RunFile:
-    """The run in this file: a new one, or the one that is there, if it was made with the same settings.
+    """Creates a run in this file, or opens the existing run if it was made with the same settings.
 
     Args:
-        path: the run file.
-        records: the questions.
-        context: the settings of a question.
-        plan: how the run is carried out.
-        media: the name of the media folder.
+        path: Run file.
+        records: The questions.
+        context: Settings of each question.
+        plan: How the run is carried out.
+        media: Name of the media folder.
 
     Raises:
-        InputError: the run that is there has other settings, prompts or records; the message names the difference.
+        InputError: The existing run has other settings, prompts or records; the message names the difference.
     """
-    told: dict[str, Any] = {
+    now: dict[str, Any] = {
         "settings": answer_settings(context, plan),
         "prompts": prompts.prompt_hashes(),
         "target_rows": target_row_hashes(context),
         "records_sha256": records_sha256(records),
     }
-    if not RunFile.begun(path):
-        known = {**told, "models": planned_models(context, plan), "versions": installed_versions(), "media": media}
-        return RunFile.create(path, records, known)
+    if not RunFile.holds_run(path):
+        meta = {**now, "models": planned_models(context, plan), "versions": installed_versions(), "media": media}
+        return RunFile.create(path, records, meta)
     run = RunFile.open(path)
-    changed = find_differences(_recorded_values(run.meta, told), told)
+    changed = find_differences(_recorded_values(run.meta, now), now)
     if not changed:
         return run
     run.close()
     raise InputError(
-        f"{path.name} was begun with other settings ({'; '.join(changed)}): go on with those, or name another file."
+        f"{path.name} was made with other settings ({'; '.join(changed)}): use those, or name another file."
     )
 
 
 def target_row_hashes(context: Context) -> dict[str, str]:
-    """The first 12 hex digits of the SHA-256 of the target row of each target model: how that model is asked."""
+    """First 12 hex digits of the SHA-256 of each target model's row, which decides how that model is asked."""
     model_ids = [context.target, context.target_fallback]
     rows = {model_id: find_target(model_id).model_dump_json() for model_id in model_ids if model_id}
     return {model_id: hashlib.sha256(row.encode()).hexdigest()[:12] for model_id, row in rows.items()}
 
 
 def _recorded_values(meta: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """What an existing run was made with, in today's form. What an older version did not record counts as unchanged."""
+    """Recorded values of an existing run in today's form; a value that an older version did not record is unchanged."""
     found: dict[str, Any] = {}
     for group, value in now.items():
         found[group] = meta.get(group, value)
@@ -218,7 +222,7 @@ def _recorded_values(meta: Mapping[str, Any], now: Mapping[str, Any]) -> dict[st
 
 
 def find_differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs, each as "key: was -> now"; what may differ is passed over."""
+    """The differences, each as "key: was -> now"; settings that may differ are ignored."""
     found = []
     for group in now:
         old, new = was[group], now[group]
@@ -233,4 +237,6 @@ def find_differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
 
 
 def _shorten(value: Any) -> str:
-    return str(value)[:12] if isinstance(value, str) and len(value) == 64 else str(value)
+    if isinstance(value, str) and len(value) == 64:
+        return value[:12]
+    return str(value)

@@ -1,4 +1,4 @@
-"""The SQLite side of a run file: its tables, how it is opened, and SQLite's complaints as errors of ours."""
+"""The SQLite side of a run file: its tables, its connections, and SQLite's errors as errors that name the file."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS sessions (number INTEGER PRIMARY KEY, started REAL NO
 
 
 def connect_run_file(path: Path) -> sqlite3.Connection:
-    """A connection that any thread may use, to a file that other processes may read meanwhile (WAL)."""
+    """Opens a connection that any thread may use, to a file that other processes may read meanwhile (WAL)."""
     connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -36,33 +36,35 @@ def connect_run_file(path: Path) -> sqlite3.Connection:
 
 
 def read_run_format(path: Path) -> Any:
-    """The format of the run in this file, None where there is none yet.
+    """The format of the run in this file, None if the file holds no run yet.
 
     Raises:
-        InputError: it is the database of something else.
+        InputError: The file is another database.
     """
     with closing(sqlite3.connect(path, timeout=60)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if tables and "meta" not in tables:
-            raise InputError(f"{path.name} is no run file but another database: name a file that bench run has made.")
+            raise InputError(f"{path.name} is not a run file but another database: name a file that bench run made.")
         if not tables:
             return None
         row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-        return parse_stored_json(row[0]) if row else None
+    if row is None:
+        return None
+    return parse_stored_json(row[0])
 
 
 @contextmanager
 def run_file_errors(path: Path) -> Iterator[None]:
-    """SQLite's complaints as errors of ours, which name the file.
+    """Turns SQLite's errors into errors that name the file.
 
     Raises:
-        InputError: it is the file of something else.
-        StorageError: it cannot be read or written, or is damaged.
+        InputError: The file is not a SQLite file.
+        StorageError: The file cannot be read or written, or is damaged.
     """
-    with storage_errors(path, "The run file", "go on with a copy of it, or name another file"):
+    with storage_errors(path, "The run file", "use a copy of it, or name another file"):
         try:
             yield
         except sqlite3.DatabaseError as fault:
             if getattr(fault, "sqlite_errorcode", None) != sqlite3.SQLITE_NOTADB:
                 raise
-            raise InputError(f"{path.name} is no run file ({fault}): name one that bench run has made.") from None
+            raise InputError(f"{path.name} is not a run file ({fault}): name one that bench run made.") from None

@@ -1,23 +1,24 @@
-"""Runs a benchmark: checks records, media, settings and models before anything is paid, then asks what is left to ask.
+"""Runs a benchmark: checks records, media, settings and models before any call is paid, then asks the open questions.
 
-A run goes on where it was. Its file is claimed for one process at a time, and only gone on with under the same
-settings. Asking itself is `aurelia.bench.session`'s.
+An existing run is resumed. Its run file belongs to one process at a time and is resumed only with the same settings.
+`aurelia.bench.session` asks the questions.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aurelia.bench import run_plan as plans
-from aurelia.bench.claim import lock_run_file
 from aurelia.bench.local_runner import Executor, LocalExecutor
 from aurelia.bench.media import find_missing_media
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.remote_runner import RemoteExecutor, connect_servers
+from aurelia.bench.run_file import lock_run_file
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.session import EventCallback, Session
@@ -30,6 +31,7 @@ from aurelia_core.settings import Settings
 from state.context import Context
 
 _MAX_NAMED = 5
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class RunResources:
     """What a run uses of this machine.
 
     Attributes:
-        settings: the operator's settings.
-        media: the folder of the media; nothing outside it is read then.
-        providers: further model providers by name.
-        store: the clips to use (default: those in the settings' home).
-        sleep: how to wait between two tries of a call.
+        settings: Settings of the operator.
+        media: Folder of the media; with it, no file outside it is read.
+        providers: Additional model providers by name.
+        store: Clip store to use (default: that of the settings' home).
+        sleep: Waits between two tries of a call.
         servers: URLs of LangGraph servers of this project that answer the questions instead of this process.
-        token: what lets us in there, or None.
-        checkpoint: where every question is kept as a thread, a SQLite file or a PostgreSQL URL; None: nowhere.
+        token: Bearer token for these servers, or None.
+        checkpoint: SQLite file or PostgreSQL URL that saves every question as a thread, or None.
     """
 
     settings: Settings
@@ -57,20 +59,21 @@ class RunResources:
     checkpoint: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuses what cannot go together.
+        """Checks that the values fit together.
 
         Raises:
-            InputError: threads are to be kept here of what servers answer.
+            InputError: Both a checkpoint and servers are given.
         """
         if self.checkpoint and self.servers:
-            said = "--checkpoint keeps what is asked on this machine, so it cannot be with --server: leave it out."
-            raise InputError(said)
+            raise InputError(
+                "--checkpoint saves questions asked on this machine and cannot be used with --server: leave one out."
+            )
 
-    def clips(self) -> ClipStore:
-        """The clip store, which reads media in their place.
+    def clip_store(self) -> ClipStore:
+        """The clip store that reads the media.
 
         Raises:
-            InputError: there is no such media folder.
+            InputError: The media folder does not exist.
         """
         if self.store is not None:
             return self.store
@@ -86,100 +89,143 @@ async def run_bench(
     out: Path,
     context: Context,
     plan: Plan,
-    house: RunResources,
+    resources: RunResources,
     *,
-    tell: EventCallback = lambda event: None,
+    on_event: EventCallback = lambda event: None,
     interrupted: asyncio.Event | None = None,
 ) -> dict[str, Any]:
-    """Asks what is left to ask of a benchmark.
+    """Asks the open questions of a benchmark.
 
     Args:
-        file: the benchmark records (JSONL).
-        out: the run file; one that exists is gone on with.
-        context: the settings of every question; its rollout numbers the repetition.
-        plan: how the run is carried out.
-        house: what it uses of this machine.
-        tell: called with each event (note, start, outcome, end), a plain dict.
-        interrupted: set it to stop: no further call is made, those under way are waited for and stored.
+        file: Benchmark records (JSONL).
+        out: Run file; an existing run is resumed.
+        context: Settings of every question; its rollout numbers the repetition.
+        plan: How the run is carried out.
+        resources: What the run uses of this machine.
+        on_event: Called with each event (note, start, outcome, stopping, end), a plain dict.
+        interrupted: Set it to stop: no further call starts, running calls are finished and stored.
 
     Returns:
-        The end event: counts by arm, what is left, the bill, the seconds, and what it was stopped by (null: nothing).
+        The end event: counts by arm, open answers, cost, seconds, and what stopped the run (null: nothing).
 
     Raises:
-        InputError: the records, media, settings or the run file cannot be used, or a provider refuses the key; what is
-            stored is kept.
+        InputError: The records, media, settings or the run file cannot be used, or a provider refuses the key. Stored
+            answers are kept.
     """
-    records, store = plans.read_planned_records(file, plan), house.clips()
-    async with AsyncExitStack() as held:
-        held.enter_context(lock_run_file(out))
-        threads = await held.enter_async_context(open_run_threads(house.checkpoint))
-        asked, left_out = await asyncio.to_thread(_select_with_media, records, plan, store, file.name)
-        media = house.media.name if house.media else None
-        stop = interrupted or asyncio.Event()
-        traffic = RateLimiter(plan.concurrency, plan.rpm, on_refused=stop.set)
-        ledger = RunLedger(out, traffic, sleep=house.sleep)
-        asker = await _make_executor(context, plan, house, store, ledger, traffic, threads, tell)
-        held.push_async_callback(asker.close)
-        run = held.enter_context(plans.open_or_create_run(out, records, context, plan, media))
-        held.push_async_callback(ledger.run_in_writer_thread, ledger.close)
-        ledger.spent = run.bill()
+    records = plans.read_planned_records(file, plan)
+    store = resources.clip_store()
+    stop = interrupted or asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(lock_run_file(out))
+        threads = await stack.enter_async_context(open_run_threads(resources.checkpoint))
+        selected, left_out = await asyncio.to_thread(_select_with_media, records, plan, store, file.name)
+        limiter = RateLimiter(plan.concurrency, plan.rpm, on_refused=stop.set)
+        ledger = RunLedger(out, limiter, sleep=resources.sleep)
+        executor = await _make_executor(context, plan, resources, store, ledger, limiter, threads, on_event)
+        stack.push_async_callback(executor.close)
+        media: str | None = None
+        if resources.media:
+            media = resources.media.name
+        run = stack.enter_context(plans.open_or_create_run(out, records, context, plan, media))
+        stack.push_async_callback(ledger.run_in_writer_thread, ledger.close)
+        ledger.total_usage = run.usage()
         if threads:
-            threads.belong(run)
-        session = Session(run, context.rollout, plan, asker, ledger, traffic, tell)
-        return await session.carry_out(asked, left_out, stop)
+            threads.attach_to(run)
+        session = Session(run, context.rollout, plan, executor, ledger, limiter, on_event)
+        return await session.run(selected, left_out, stop)
+
+
+def run_interruptibly(work: Callable[[asyncio.Event], Coroutine[Any, Any, _T]]) -> _T:
+    """Runs work with Ctrl-C in two steps: SIGINT or SIGTERM sets the event it gets, a second one cancels the work.
+
+    Raises:
+        KeyboardInterrupt: The work was cancelled.
+    """
+
+    async def main() -> _T:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        stop = asyncio.Event()
+
+        def interrupt() -> None:
+            if stop.is_set() and task is not None:
+                task.cancel()
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+        return await work(stop)
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def _make_executor(
     context: Context,
     plan: Plan,
-    house: RunResources,
+    resources: RunResources,
     store: ClipStore,
     ledger: RunLedger,
-    traffic: RateLimiter,
+    limiter: RateLimiter,
     threads: RunThreads | None,
-    tell: EventCallback,
+    on_event: EventCallback,
 ) -> Executor:
-    """Who asks, with all that would refuse every question looked into."""
+    """Makes the executor and checks all that would make every question fail."""
     if context.review != "none":
-        raise InputError('A benchmark waits for nobody: take review = "reasoning" out of the profile.')
-    if not house.servers:
-        desk = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger)
-        await asyncio.to_thread(_check_models, desk, context, plan)
-        return LocalExecutor(context, desk, ledger, plan.concurrency, threads)
+        raise InputError('A benchmark cannot wait for a reviewer: remove review = "reasoning" from the profile.')
+    if not resources.servers:
+        client = ModelClient(resources.settings, providers=resources.providers, store=store, ledger=ledger)
+        await asyncio.to_thread(_check_models, client, context, plan)
+        return LocalExecutor(context, client, ledger, plan.concurrency, threads)
     if plan.rpm:
-        raise InputError("--rpm is kept where models are asked, so it cannot be with --server: leave it out.")
+        raise InputError("--rpm limits calls made from this machine and cannot be used with --server: leave it out.")
 
-    def note(text: str) -> None:
-        tell({"event": "note", "text": text})
+    def notify(text: str) -> None:
+        on_event({"event": "note", "text": text})
 
-    servers = await connect_servers(house.servers, house.token, plan.arms, note)
-    at_once, sleep = plan.concurrency, house.sleep
-    return RemoteExecutor(servers, context, store, ledger, traffic, at_once, sleep, graphs=plan.arms, note=note)
+    servers = await connect_servers(resources.servers, resources.token, plan.arms, notify)
+    return RemoteExecutor(
+        servers,
+        context,
+        store,
+        ledger,
+        limiter,
+        plan.concurrency,
+        resources.sleep,
+        graphs=plan.arms,
+        on_notice=notify,
+    )
 
 
 def _select_with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: str) -> tuple[list[Record], int]:
-    """The records to ask about, and how many were left out for want of their media."""
-    wanted = list(records if plan.require_media else records[: plan.limit])
-    gone = find_missing_media(wanted, store)
-    there = [record for record in wanted if not gone.keys() & {record.video, *record.audio}]
-    if gone and not plan.require_media:
-        named = "; ".join([*list(gone.values())[:_MAX_NAMED], *(["…"] if len(gone) > _MAX_NAMED else [])])
-        without = len(wanted) - len(there)
+    """The records to ask about, and the number left out because their media are missing."""
+    wanted = list(records)
+    if not plan.require_media:
+        wanted = wanted[: plan.limit]
+    missing = find_missing_media(wanted, store)
+    available = [record for record in wanted if not missing.keys() & {record.video, *record.audio}]
+    left_out = len(wanted) - len(available)
+    if missing and not plan.require_media:
+        reasons = list(missing.values())[:_MAX_NAMED]
+        if len(missing) > _MAX_NAMED:
+            reasons.append("…")
         raise InputError(
-            f"{len(gone)} of the media of {name} cannot be used ({named}): name their folder with --media, or leave"
-            f" {without} of {len(wanted)} questions out with --require-media."
+            f"{len(missing)} of the media of {name} cannot be used ({'; '.join(reasons)}): name their folder with"
+            f" --media, or leave {left_out} of {len(wanted)} questions out with --require-media."
         )
-    if not there:
+    if not available:
         raise InputError(f"No question of {name} has its media here: name their folder with --media.")
-    return there[: plan.limit], len(wanted) - len(there)
+    return available[: plan.limit], left_out
 
 
-def _check_models(desk: ModelClient, context: Context, plan: Plan) -> None:
-    specs = plans.all_planned_models(context, plan)
-    for spec in specs:
-        desk.model(spec)
-    providers = {spec.partition(":")[0] for spec in specs}
-    if strange := sorted(set(plan.rpm) - providers):
+def _check_models(client: ModelClient, context: Context, plan: Plan) -> None:
+    model_ids = plans.all_planned_models(context, plan)
+    for model_id in model_ids:
+        client.model(model_id)
+    providers = {model_id.partition(":")[0] for model_id in model_ids}
+    if unknown := sorted(set(plan.rpm) - providers):
         raise InputError(
-            f"--rpm names {strange[0]!r}, which this run does not ask: use {', '.join(sorted(providers))}."
+            f"--rpm names {unknown[0]!r}, which this run does not ask: use {', '.join(sorted(providers))}."
         )

@@ -1,6 +1,6 @@
 """A stratified subset of benchmark records: the paper's composition, an even one, or the file's own.
 
-A stratum with too few records gives what it has; nothing is taken from another stratum in its place. It reads no media.
+A stratum with too few records gives all it has; it is not filled from other strata.
 """
 
 import csv
@@ -31,7 +31,7 @@ class PaperCategory:
 
 @dataclass(frozen=True)
 class Stratum:
-    """How many records of a category were wanted, how many the file had and how many were taken."""
+    """Counts of a category: records wanted, records in the file, and records drawn."""
 
     category: str
     wanted: int
@@ -41,7 +41,7 @@ class Stratum:
 
 @dataclass(frozen=True)
 class SampleResult:
-    """The subset in the order of the file, what each stratum gave, and how many records belong to no stratum."""
+    """The subset in file order, the counts of each stratum, and the number of records outside all strata."""
 
     records: list[Record]
     strata: list[Stratum]
@@ -50,7 +50,7 @@ class SampleResult:
 
 @cache
 def paper_composition() -> tuple[PaperCategory, ...]:
-    """The paper's categories with their questions, 4,504 in all."""
+    """The paper's categories with their numbers of questions, 4,504 in total."""
     lines = [line for line in _PAPER_CSV.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     return tuple(
         PaperCategory(row["category"], frozenset(map(_parse_column, row["task"].split("|"))), int(row["questions"]))
@@ -59,23 +59,24 @@ def paper_composition() -> tuple[PaperCategory, ...]:
 
 
 def draw_sample(records: Sequence[Record], size: int | None, seed: int, composition: Composition) -> SampleResult:
-    """A subset of `size` records, the same for the same records and seed in whatever order they come.
+    """Draws a subset of `size` records. The same records and seed give the same subset, in any order of the records.
 
-    The size is divided among the categories by largest remainders, and a category's share among the columns that hold
-    it, in proportion to what each has. A larger size keeps the records of a smaller one where a share has not shrunk.
+    The size is divided among the categories by largest remainders. A category's share is divided among its columns in
+    proportion to their records. A larger size keeps the records of a smaller one where a share does not shrink.
 
     Args:
-        records: what is drawn from.
-        size: how many are wanted; None is the paper's 4,504 for its composition and all for `proportional`.
-        seed: any integer.
-        composition: by the paper's Table 2, the same number of each category, or as many as the records have.
+        records: Records to draw from.
+        size: Records wanted; None means the paper's 4,504 for its composition and all records for `proportional`.
+        seed: Any integer.
+        composition: `paper` (Table 2), `even` (the same number of each category), or `proportional` (as in `records`).
 
     Raises:
-        InputError: the size is missing or below 1.
+        InputError: The size is missing or below 1.
     """
     pools = _pools(records, composition)
     parts = _weights(pools, composition)
-    size = size if size is not None else _default_size(parts, composition)
+    if size is None:
+        size = _default_size(parts, composition)
     if size < 1:
         raise InputError(f"--size {size} cannot be used: ask for one record or more.")
     strata = []
@@ -90,9 +91,9 @@ def draw_sample(records: Sequence[Record], size: int | None, seed: int, composit
 
 
 def largest_remainder(weights: Mapping[_Key, int], size: int) -> dict[_Key, int]:
-    """Divides `size` among the keys in proportion to their weights: whole numbers that add up to it.
+    """Divides `size` among the keys in proportion to their weights, in whole numbers that add up to `size`.
 
-    Exact; on equal remainders the earlier key comes first. All zero when all weights are.
+    Exact integer arithmetic. Of equal remainders the earlier key comes first. All zero if all weights are zero.
     """
     total = sum(weights.values())
     if not total:
@@ -108,7 +109,7 @@ def _parse_column(task: str) -> Column:
     for column in COLUMNS:
         if column == task.strip().lower():
             return column
-    raise InputError(f"{_PAPER_CSV.name} names the task {task!r}, which is none of {', '.join(COLUMNS)}.")
+    raise InputError(f"{_PAPER_CSV.name} names the task {task!r}, which is not one of {', '.join(COLUMNS)}.")
 
 
 def _pools(records: Sequence[Record], composition: Composition) -> dict[str, list[Record]]:
@@ -125,23 +126,27 @@ def _pools(records: Sequence[Record], composition: Composition) -> dict[str, lis
 def _weights(pools: Mapping[str, list[Record]], composition: Composition) -> dict[str, int]:
     if composition == "paper":
         return {category.name: category.questions for category in paper_composition()}
-    return {name: 1 if composition == "even" else len(pools[name]) for name in sorted(pools)}
+    if composition == "even":
+        return dict.fromkeys(sorted(pools), 1)
+    return {name: len(pools[name]) for name in sorted(pools)}
 
 
 def _default_size(parts: Mapping[str, int], composition: Composition) -> int:
     if composition == "even":
-        raise InputError("--size is needed with an even composition: say how many records you want.")
+        raise InputError("An even composition needs --size: the number of records you want.")
     return sum(parts.values())
 
 
 def _draw(pool: Sequence[Record], size: int, seed: int) -> set[str]:
     counts = Counter(record.column for record in pool)
     shares = largest_remainder({column: counts[column] for column in sorted(counts)}, size)
-    ids = {column: [record.id for record in pool if record.column == column] for column in shares}
-    places = {column: sorted(ids[column], key=lambda name: _draw_rank(name, seed)) for column in shares}
-    return {name for column, share in shares.items() for name in places[column][:share]}
+    drawn: set[str] = set()
+    for column, share in shares.items():
+        ids = [record.id for record in pool if record.column == column]
+        drawn.update(sorted(ids, key=lambda name: _draw_rank(name, seed))[:share])
+    return drawn
 
 
 def _draw_rank(name: str, seed: int) -> bytes:
-    """A record's place in the draw: it depends on nothing but its id and the seed."""
+    """A record's rank in the draw; it depends only on its id and the seed."""
     return hashlib.sha256(f"{seed}\n{name}".encode()).digest()

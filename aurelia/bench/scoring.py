@@ -1,9 +1,10 @@
-"""The score of one answer: a rule first, then a judge if there is one, else unparsed. Never a guess.
+"""The score of one answer: by a rule, else by a judge if there is one, else unparsed; never a guess.
 
-It asks no target and stores nothing; which arm an answer is from it does not know, and so neither does the judge.
+Scoring is blind: neither the rules nor the judge see which arm an answer comes from. `aurelia.bench.score_run` scores a
+whole run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,9 +33,9 @@ class MetricScore:
 
     Attributes:
         metric: "correct", or a caption metric.
-        value: 0 or 1 for "correct"; None when the answer is unparsed, or the metric is not defined for it.
-        how: what decided: a rule, the judge, or nothing.
-        said: the rule's name and what it read, the judge's reason, or why there is nothing.
+        value: 0 or 1 for "correct"; None if the answer is unparsed or the metric is undefined for it.
+        how: Method that decided: a rule, the judge, or none.
+        said: Name of the rule and what it read, the judge's reason, or why there is no value.
     """
 
     metric: str
@@ -43,12 +44,19 @@ class MetricScore:
     said: str
 
     @property
-    def right(self) -> bool | None:
-        """Whether the answer is right; None when that cannot be told."""
-        return None if self.value is None else self.value == 1
+    def is_right(self) -> bool | None:
+        """Whether the answer is right; None if it is unparsed."""
+        if self.value is None:
+            return None
+        return self.value == 1
 
 
-class JudgeVerdict(ModelReply):
+AnswerScorer = Callable[[Record, str], Awaitable[Sequence[MetricScore]]]
+"""Scores an answer to a record."""
+
+
+# Title and docstring are part of the schema that the judge gets, and so of the keys of stored replies: keep them.
+class JudgeVerdict(ModelReply, title="Verdict"):
     """The judge's word on an open answer; null: it commits to nothing."""
 
     correct: bool | None
@@ -57,103 +65,109 @@ class JudgeVerdict(ModelReply):
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A model that decides what rules cannot; its calls go through the desk's ledger, so each is paid for once.
+    """A model that decides where rules cannot; its calls go through the client's ledger, so each is paid once.
 
     Attributes:
-        desk: where it is asked.
-        spec: the model, `provider:model`.
-        run: names the run that pays.
+        client: Client that asks the model.
+        model_id: The model, `provider:model`.
+        run: Name of the run that the calls are charged to.
     """
 
-    desk: ModelClient
-    spec: str
+    client: ModelClient
+    model_id: str
     run: str = "judge"
 
     async def choice(self, question: str, choices: Sequence[str], reply: str) -> tuple[int | None, str]:
-        """Which choice a reply means (None: none of them, or several), and why; it is not told the right one.
+        """The index of the choice that a reply means (None: none or several), and the reason.
+
+        The judge does not see which choice is right.
 
         Raises:
-            ModelError: the judge did not answer, or not in the form asked for.
+            ModelError: The judge did not answer, or not in the required form.
         """
         letters = CHOICE_LETTERS[: len(choices)]
         fields: dict[str, Any] = {"choice": (Literal[(*letters, _NO_CHOICE)], ...), "reason": (str, "")}
         schema: type[Any] = create_model("ChoiceVerdict", __base__=ModelReply, **fields)
         text = prompts.fill_prompt("judge_choice", question=question, choices=choices_text(list(choices)), reply=reply)
-        verdict = (
-            await self.desk.complete_structured(
-                self._request(text, JudgeRequest(question=question, reply=reply, choices=list(choices))), schema
-            )
-        ).value
-        return (None if verdict.choice == _NO_CHOICE else letters.index(verdict.choice)), verdict.reason
+        request = self._request(text, JudgeRequest(question=question, reply=reply, choices=list(choices)))
+        verdict = (await self.client.complete_structured(request, schema)).value
+        if verdict.choice == _NO_CHOICE:
+            return None, verdict.reason
+        return letters.index(verdict.choice), verdict.reason
 
     async def open(self, question: str, answers: Sequence[str], reply: str) -> JudgeVerdict:
         """Whether a reply agrees with a reference answer.
 
         Raises:
-            ModelError: the judge did not answer, or not in the form asked for.
+            ModelError: The judge did not answer, or not in the required form.
         """
         references = "\n".join(f"* {answer}" for answer in answers)
         text = prompts.fill_prompt("judge", question=question, references=references, reply=reply)
         request = self._request(text, JudgeRequest(question=question, reply=reply, answers=list(answers)))
-        return (await self.desk.complete_structured(request, JudgeVerdict)).value
+        return (await self.client.complete_structured(request, JudgeVerdict)).value
 
     def _request(self, text: str, fields: JudgeRequest) -> Request:
-        return Request(model_id=self.spec, text=text, fields=fields, texts=PROMPT_TEXTS, run=self.run)
+        return Request(model_id=self.model_id, text=text, fields=fields, texts=PROMPT_TEXTS, run=self.run)
 
 
 async def score_answer(record: Record, answer: str | None, *, judge: Judge | None = None) -> list[MetricScore]:
-    """Scores one answer to one record; a caption has no marks of its own (see `score_captions`).
+    """Scores one answer to one record; a caption has no score of its own (see `score_captions`).
 
     Args:
-        record: the question with its reference answers.
-        answer: what the target said; None when it said nothing.
-        judge: decides what the rules leave open.
+        record: The question with its reference answers.
+        answer: The target's answer, or None.
+        judge: Decides where the rules do not, or None.
     """
-    mark = score_by_rule(record, answer)
-    if mark is None:
+    score = score_by_rule(record, answer)
+    if score is None:
         return []
-    if mark.value is not None or judge is None or not (answer and answer.strip()):
-        return [mark]
+    if score.value is not None or judge is None or not (answer and answer.strip()):
+        return [score]
     try:
-        return [await (_choice_by_judge if record.choices else _open_by_judge)(record, answer, judge)]
+        if record.choices:
+            return [await _choice_by_judge(record, answer, judge)]
+        return [await _open_by_judge(record, answer, judge)]
     except ModelError as fault:
         return [MetricScore("correct", None, UNPARSED, f"The judge failed: {fault}")]
 
 
 def score_by_rule(record: Record, answer: str | None) -> MetricScore | None:
-    """What the rules alone say of an answer; None for a caption, which is scored by other metrics."""
+    """Scores an answer by the rules alone; None for a caption, which other metrics score."""
     if record.task == CAPTIONING and not record.choices:
         return None
     if not (answer and answer.strip()):
         return MetricScore("correct", None, UNPARSED, "There is no answer.")
-    return _choice_by_rule(record, answer) if record.choices else _open_by_rule(record, answer)
+    if record.choices:
+        return _choice_by_rule(record, answer)
+    return _open_by_rule(record, answer)
 
 
 def score_captions(records: Sequence[Record], answers: Mapping[str, str]) -> dict[str, list[MetricScore]]:
-    """The caption metrics of one arm by record id; records of other tasks and without an answer are left out.
+    """The caption metrics of one arm by record id, for captioning records with an answer.
 
     Args:
-        records: the records; CIDEr-D weighs words by the references of those that have an answer.
-        answers: the captions by record id.
+        records: The records. CIDEr-D weighs words by the references of those with an answer.
+        answers: The captions by record id.
 
     Raises:
-        InputError: the libraries are not installed.
+        InputError: The libraries are not installed.
     """
-    asked = {record.id: record for record in records if record.task == CAPTIONING and record.id in answers}
-    if not asked:
+    references = {}
+    for record in records:
+        if record.task == CAPTIONING and record.id in answers:
+            references[record.id] = record.answers
+    if not references:
         return {}
-    scores = compute_caption_scores(
-        {name: answers[name] for name in asked}, {name: record.answers for name, record in asked.items()}
-    )
+    scores = compute_caption_scores({name: answers[name] for name in references}, references)
     return {
-        name: [
-            MetricScore(
-                metric, scores.each[name][metric], "rule" if scores.each[name][metric] is not None else UNPARSED, metric
-            )
-            for metric in CAPTION_METRICS
-        ]
-        for name in asked
+        name: [_caption_score(metric, scores.each[name][metric]) for metric in CAPTION_METRICS] for name in references
     }
+
+
+def _caption_score(metric: str, value: float | None) -> MetricScore:
+    if value is None:
+        return MetricScore(metric, None, UNPARSED, metric)
+    return MetricScore(metric, value, "rule", metric)
 
 
 def _choice_by_rule(record: Record, answer: str) -> MetricScore:
@@ -161,7 +175,7 @@ def _choice_by_rule(record: Record, answer: str) -> MetricScore:
     if found.index is None:
         return MetricScore("correct", None, UNPARSED, "No rule reads a choice.")
     return MetricScore(
-        "correct", float(found.index in record.right), "rule", f"{found.rule}: {record.choices[found.index]}"
+        "correct", float(found.index in record.correct_choices), "rule", f"{found.rule}: {record.choices[found.index]}"
     )
 
 
@@ -173,17 +187,17 @@ def _open_by_rule(record: Record, answer: str) -> MetricScore:
 
 
 async def _choice_by_judge(record: Record, answer: str, judge: Judge) -> MetricScore:
-    index, reason = await judge.choice(record.asked(), record.choices, answer)
+    index, reason = await judge.choice(record.full_question(), record.choices, answer)
     if index is None:
         return MetricScore("correct", None, UNPARSED, reason or "The judge reads no choice.")
     return MetricScore(
-        "correct", float(index in record.right), "judge", f"{record.choices[index]}: {reason}".rstrip(": ")
+        "correct", float(index in record.correct_choices), "judge", f"{record.choices[index]}: {reason}".rstrip(": ")
     )
 
 
 async def _open_by_judge(record: Record, answer: str, judge: Judge) -> MetricScore:
     references = [*record.answers, *(word for words in record.synonyms.values() for word in words)]
-    verdict = await judge.open(record.asked(), references, answer)
+    verdict = await judge.open(record.full_question(), references, answer)
     if verdict.correct is None:
         return MetricScore("correct", None, UNPARSED, verdict.reason or "The judge does not decide.")
     return MetricScore("correct", float(verdict.correct), "judge", verdict.reason)

@@ -1,12 +1,14 @@
-"""One process's work on a run: asks the questions that are left, many at once, and stores how each ended.
+"""One process's work on a run: asks the open questions, many at once, and stores each outcome.
 
-A stored answer is never asked again, a stored call never paid again. What failed is tried again in the next session, a
-bounded number of times. It scores nothing for good and shows nothing: events tell what happens.
+A stored answer is never asked again, and a stored call is never paid again. A failed question is asked again in the
+next session, up to `max_tries` times. Events report the progress with counts by the rules of `aurelia.bench.scoring`,
+as in a report without a judge.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,93 +16,163 @@ from aurelia.bench.local_runner import Executor, PendingAnswer
 from aurelia.bench.media import group_by_clip
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
-from aurelia.bench.run_file import ARMS, Outcome, RunFile
+from aurelia.bench.run_file import ARMS, Arm, Outcome, OutcomeState, RunFile
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.scoring import score_by_rule
-from aurelia.bench.tally import Tally
+from aurelia.bench.scoring import MetricScore, score_by_rule
 
 EventCallback = Callable[[dict[str, Any]], None]
 INTERRUPTED = "interrupted"
 UNKNOWN_PRICE = "the price of a call is not known, so a budget in dollars cannot be kept"
 
 
+@dataclass
+class ArmCount:
+    """Counts of one arm's outcomes: of the answered ones, those scored right or wrong, and the unparsed among them."""
+
+    answered: int = 0
+    failed: int = 0
+    scored: int = 0
+    unparsed: int = 0
+    right: int = 0
+
+
+class Tally:
+    """The counts of all arms."""
+
+    def __init__(self, arms: Iterable[Arm]) -> None:
+        """Starts at zero."""
+        self.counts: dict[Arm, ArmCount] = {arm: ArmCount() for arm in arms}
+
+    def add(self, arm: Arm, state: OutcomeState, score: MetricScore | None) -> None:
+        """Counts one outcome; `score` is None for a caption and without an answer."""
+        count = self.counts[arm]
+        if state == "failed":
+            count.failed += 1
+            return
+        count.answered += 1
+        if score is None:
+            return
+        count.scored += 1
+        count.unparsed += score.value is None
+        count.right += score.value == 1
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """The counts as plain data, with the share of right answers among the scored ones (null before the first)."""
+        arms: dict[str, dict[str, Any]] = {}
+        for arm, count in self.counts.items():
+            accuracy = None
+            if count.scored:
+                accuracy = round(count.right / count.scored, 4)
+            arms[arm] = {
+                "answered": count.answered,
+                "failed": count.failed,
+                "unparsed": count.unparsed,
+                "accuracy": accuracy,
+            }
+        return arms
+
+
 class Session:
-    """Works on one run; made for one use."""
+    """Works on one run. Use it once."""
 
     def __init__(
         self,
         run: RunFile,
         rollout: int,
         plan: Plan,
-        asker: Executor,
+        executor: Executor,
         ledger: RunLedger,
-        traffic: RateLimiter,
-        tell: EventCallback,
+        limiter: RateLimiter,
+        on_event: EventCallback,
     ) -> None:
         """Asks nothing yet; the arguments are those of `aurelia.bench.runner.run_bench`, opened."""
-        self._run, self._rollout, self._plan, self._asker = run, rollout, plan, asker
-        self._ledger, self._traffic, self._tell = ledger, traffic, tell
+        self._run_file = run
+        self._rollout = rollout
+        self._plan = plan
+        self._executor = executor
+        self._ledger = ledger
+        self._limiter = limiter
+        self._on_event = on_event
         self._tally = Tally(arm for arm in ARMS if arm in plan.arms)
-        self._before = run.seconds()
+        self._earlier_seconds = run.worked_seconds()
         self._began = time.monotonic()
         self._number = run.begin_session()
-        self._stopped: str | None = None
+        self._stopped_by: str | None = None
         self._stop = asyncio.Event()
         self._last_error: str | None = None
-        self._given_up = self._to_do = self._done = 0
+        self._given_up = 0
+        self._to_do = 0
+        self._done = 0
 
-    async def carry_out(self, asked: Sequence[Record], left_out: int, stop: asyncio.Event) -> dict[str, Any]:
-        """Asks what is left of the questions `asked`.
+    async def run(self, records: Sequence[Record], left_out: int, stop: asyncio.Event) -> dict[str, Any]:
+        """Asks the open questions of `records`.
+
+        Args:
+            records: The questions.
+            left_out: Number of questions left out because their media are missing.
+            stop: Set it to stop.
 
         Returns:
             The end event.
 
         Raises:
-            InputError: a provider refuses the key or the model's name.
-            AureliaError: the run file can no longer be written.
+            InputError: A provider refuses the key or the model's name.
+            AureliaError: The run file can no longer be written.
         """
         self._stop = stop
-        items = self._left(asked)
-        self._to_do = len(items)
-        self._run.store_meta("left_out", left_out)
-        self._run.store_meta("limit", self._plan.limit)
-        self._tell({"event": "start", "run": self._run.path.name, "questions": len(asked), "left_out": left_out})
-        await self._until(iter(items))
-        if self._traffic.refused:
-            raise self._traffic.refused
-        end = {"event": "end", "run": self._run.path.name, "questions": len(asked), "left_out": left_out}
+        pending = self._pending_answers(records)
+        self._to_do = len(pending)
+        self._run_file.store_meta("left_out", left_out)
+        self._run_file.store_meta("limit", self._plan.limit)
+        run = {"run": self._run_file.path.name, "questions": len(records), "left_out": left_out}
+        self._on_event({"event": "start", **run})
+        await self._work_until_stopped(iter(pending))
+        if self._limiter.fatal_error:
+            raise self._limiter.fatal_error
         left = self._to_do - self._done
-        end |= {"stopped_by": self._stopped if left else None, "left": left, "given_up": self._given_up}
-        end |= {"last_error": self._last_error}
-        end |= self._so_far()
-        self._tell(end)
+        stopped_by = None
+        if left:
+            stopped_by = self._stopped_by
+        end = {
+            "event": "end",
+            **run,
+            "stopped_by": stopped_by,
+            "left": left,
+            "given_up": self._given_up,
+            "last_error": self._last_error,
+            **self._progress(),
+        }
+        self._on_event(end)
         return end
 
-    def _left(self, asked: Sequence[Record]) -> list[PendingAnswer]:
-        """The answers that are wanted still, those about the same clip together; counts those that are there."""
-        known = {(found.record, found.arm): found for found in self._run.standings(self._rollout)}
-        items = []
-        for record in group_by_clip(asked):
+    def _pending_answers(self, records: Sequence[Record]) -> list[PendingAnswer]:
+        """The answers still to be made, those about the same clip together; counts the others."""
+        known = {(found.record, found.arm): found for found in self._run_file.outcome_summaries(self._rollout)}
+        pending = []
+        for record in group_by_clip(records):
             for arm in self._tally.counts:
                 found = known.get((record.id, arm))
-                if found is None or (found.state == "failed" and found.tries < self._plan.max_tries):
-                    items.append(PendingAnswer(record.id, arm, found.tries if found else 0))
-                    continue
-                self._given_up += found.state == "failed"
-                self._tally.add(arm, found.state, score_by_rule(record, found.answer))
-        return items
+                if found is None:
+                    pending.append(PendingAnswer(record.id, arm, 0))
+                elif found.state == "failed" and found.tries < self._plan.max_tries:
+                    pending.append(PendingAnswer(record.id, arm, found.tries))
+                else:
+                    self._given_up += found.state == "failed"
+                    self._tally.add(arm, found.state, score_by_rule(record, found.answer))
+        return pending
 
-    async def _until(self, items: Iterator[PendingAnswer]) -> None:
-        """Works until all is done or it is stopped; then waits for the calls under way, which are stored."""
-        work, halt = asyncio.create_task(self._work(items)), asyncio.create_task(self._stop.wait())
+    async def _work_until_stopped(self, pending: Iterator[PendingAnswer]) -> None:
+        """Works until all is done or the session is stopped; then waits for the running calls and stores them."""
+        work = asyncio.create_task(self._work(pending))
+        halt = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({work, halt}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                self._stopped = self._stopped or INTERRUPTED
-                self._tell({"event": "stopping", "calls": self._traffic.under_way})
-                self._traffic.close()
-                await self._traffic.calm()
+                self._stopped_by = self._stopped_by or INTERRUPTED
+                self._on_event({"event": "stopping", "calls": self._limiter.active_calls})
+                self._limiter.close()
+                await self._limiter.wait_idle()
         finally:
             halt.cancel()
             cancelled = work.cancel()
@@ -108,71 +180,76 @@ class Session:
         if not cancelled:
             work.result()
 
-    async def _work(self, items: Iterator[PendingAnswer]) -> None:
-        if self._plan.budget.cost_usd is not None and not self._ledger.spent["calls"]:
-            # Whether prices are known shows only in a reply: one question goes first, alone.
+    async def _work(self, pending: Iterator[PendingAnswer]) -> None:
+        if self._plan.budget.cost_usd is not None and not self._ledger.total_usage["calls"]:
+            # Only a reply shows whether prices are known: the first question runs alone.
             for _ in self._tally.counts:
-                await self._worker(items, once=True)
+                await self._worker(pending, once=True)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._asker.at_once):
-                    group.create_task(self._worker(items))
+                for _ in range(self._executor.concurrency):
+                    group.create_task(self._worker(pending))
         except BaseExceptionGroup as faults:
             raise faults.exceptions[0] from None
 
-    async def _worker(self, items: Iterator[PendingAnswer], *, once: bool = False) -> None:
-        while not self._over() and (item := next(items, None)):
-            await self._one(item)
+    async def _worker(self, pending: Iterator[PendingAnswer], *, once: bool = False) -> None:
+        while not self._budget_used_up() and (item := next(pending, None)):
+            record = self._run_file.record(item.record)
+            await self._executor.ask(record, item, partial(self._store, record))
             if once:
                 return
 
-    def _over(self) -> bool:
-        """Whether no further question may be begun, because the run's budget is used up."""
-        budget, spent = self._plan.budget, self._ledger.spent
-        tokens = spent["input_tokens"] + spent["output_tokens"]
-        if budget.cost_usd is not None and spent["cost_usd"] is None:
-            self._stopped = UNKNOWN_PRICE
-        elif budget.cost_usd is not None and (spent["cost_usd"] or 0.0) >= budget.cost_usd:
-            self._stopped = f"the budget of ${budget.cost_usd:g} is used up"
+    def _budget_used_up(self) -> bool:
+        """Whether the run's budget allows no further question."""
+        budget = self._plan.budget
+        usage = self._ledger.total_usage
+        tokens = usage["input_tokens"] + usage["output_tokens"]
+        if budget.cost_usd is not None and usage["cost_usd"] is None:
+            self._stopped_by = UNKNOWN_PRICE
+        elif budget.cost_usd is not None and (usage["cost_usd"] or 0.0) >= budget.cost_usd:
+            self._stopped_by = f"the budget of ${budget.cost_usd:g} is used up"
         elif budget.tokens is not None and tokens >= budget.tokens:
-            self._stopped = f"the budget of {budget.tokens:g} tokens is used up"
-        elif budget.seconds is not None and self._seconds() >= budget.seconds:
-            self._stopped = f"the budget of {budget.seconds:g} seconds is used up"
-        return self._stopped is not None
+            self._stopped_by = f"the budget of {budget.tokens:g} tokens is used up"
+        elif budget.seconds is not None and self._worked_seconds() >= budget.seconds:
+            self._stopped_by = f"the budget of {budget.seconds:g} seconds is used up"
+        return self._stopped_by is not None
 
-    async def _one(self, item: PendingAnswer) -> None:
-        record = self._run.record(item.record)
-        await self._asker.ask(record, item, partial(self._keep, record))
-
-    async def _keep(self, record: Record, outcome: Outcome) -> None:
+    async def _store(self, record: Record, outcome: Outcome) -> None:
         if outcome.state == "failed":
             if self._stop.is_set():
-                # Ctrl-C reaches the decoding processes too: what fails now says nothing about the question.
+                # Ctrl-C reaches the decoding processes too: a failure after it says nothing about the question.
                 return
             self._last_error = outcome.error
-        await self._ledger.run_in_writer_thread(partial(self._run.store_outcomes, outcome, session=self._number))
-        mark = score_by_rule(record, outcome.answer) if outcome.answer is not None else None
-        self._tally.add(outcome.arm, outcome.state, mark)
+        await self._ledger.run_in_writer_thread(partial(self._run_file.store_outcomes, outcome, session=self._number))
+        score: MetricScore | None = None
+        right: bool | None = None
+        if outcome.answer is not None:
+            score = score_by_rule(record, outcome.answer)
+        if score:
+            right = score.is_right
+        self._tally.add(outcome.arm, outcome.state, score)
         self._done += 1
-        told: dict[str, Any] = {
+        event: dict[str, Any] = {
             "event": "outcome",
             "record": record.id,
             "arm": outcome.arm,
             "state": outcome.state,
-            "right": mark.right if mark else None,
+            "right": right,
+            "answer": outcome.answer,
+            "error": outcome.error,
+            "tries": outcome.tries,
         }
-        told |= {"answer": outcome.answer, "error": outcome.error, "tries": outcome.tries}
-        self._tell({**told, **self._so_far()})
+        self._on_event({**event, **self._progress()})
 
-    def _seconds(self) -> float:
-        return self._before + time.monotonic() - self._began
+    def _worked_seconds(self) -> float:
+        return self._earlier_seconds + time.monotonic() - self._began
 
-    def _so_far(self) -> dict[str, Any]:
+    def _progress(self) -> dict[str, Any]:
         return {
-            "arms": self._tally.shown(),
+            "arms": self._tally.as_dict(),
             "done": self._done,
             "to_do": self._to_do,
-            "usage": self._ledger.spent,
-            "seconds": round(self._seconds(), 3),
-            "calls_at_once": {name: int(lane.limit) for name, lane in self._traffic.lanes.items()},
+            "usage": self._ledger.total_usage,
+            "seconds": round(self._worked_seconds(), 3),
+            "calls_at_once": {name: int(limit.limit) for name, limit in self._limiter.limits.items()},
         }

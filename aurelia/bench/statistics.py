@@ -1,23 +1,23 @@
 """Accuracy with its uncertainty, and the difference of two arms: bootstrap over clips, McNemar, the paper's gain.
 
-It works on arrays of marks and reads no run file. Questions about one clip are not independent, so whole clips are
-drawn, never single questions.
+Questions about one clip are not independent, so the bootstrap draws whole clips and never single questions.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, bootstrap
 
 from aurelia_core.errors import InputError
 
 BOOTSTRAP_DRAWS = 10_000
 CONFIDENCE_LEVEL = 0.95
 BOOTSTRAP_SEED = 0
-# Draws are made in blocks of this many sums, so that a large benchmark does not need them all in memory at once.
-_BLOCK = 20_000_000
+# Clips drawn in one batch: a large benchmark must not hold all its draws in memory at once.
+_CLIPS_PER_BATCH = 5_000_000
 
 _Values = NDArray[np.float64]
 
@@ -27,11 +27,12 @@ class Estimate:
     """A mean with its interval.
 
     Attributes:
-        value: the mean over all questions; of an accuracy in 0..1.
-        low: the interval's lower end, of the percentile bootstrap.
-        high: its upper end.
-        questions: how many questions it rests on.
-        clips: how many clips these are about; with few, the interval is too narrow (below 20, do not rely on it).
+        value: Mean over all questions; of an accuracy in 0..1.
+        low: Lower end of the percentile bootstrap interval.
+        high: Upper end of the interval.
+        questions: Number of questions.
+        clips: Number of clips that the questions are about. With few clips the interval is too narrow: do not rely on
+            it below 20.
     """
 
     value: float
@@ -46,10 +47,10 @@ class PairedComparison:
     """What a second arm changes over a first one, on the same questions.
 
     Attributes:
-        difference: second less first, with its interval over clips.
-        gained: questions that only the second has right.
-        lost: questions that only the first has right.
-        p: McNemar's exact two-sided p; it takes questions for independent.
+        difference: Second minus first, with its interval over clips.
+        gained: Questions that only the second arm answers right.
+        lost: Questions that only the first arm answers right.
+        p: McNemar's exact two-sided p. The test assumes independent questions.
     """
 
     difference: Estimate
@@ -66,19 +67,19 @@ def estimate_accuracy(
     level: float = CONFIDENCE_LEVEL,
     seed: int = BOOTSTRAP_SEED,
 ) -> Estimate:
-    """The share of right answers, an unparsed one (None) being not right; its interval draws whole clips.
+    """Share of right answers with a clustered interval; an unparsed answer (None) counts as not right.
 
-    To leave unparsed answers out instead, leave them out of what is given, and say so.
+    To exclude unparsed answers, do not pass them, and say so where you report the figure.
 
     Args:
         correct: 1, 0 or None by question.
-        clips: the clip that each question is about.
-        draws: bootstrap draws.
-        level: of the interval, between 0 and 1.
-        seed: of the draws; the same seed gives the same interval.
+        clips: The clip of each question.
+        draws: Bootstrap draws.
+        level: Confidence level, between 0 and 1.
+        seed: Seed of the draws; the same seed gives the same interval.
 
     Raises:
-        InputError: there is nothing to average, lengths differ, or the level is not between 0 and 1.
+        InputError: There is nothing to average, the lengths differ, or the level is not between 0 and 1.
     """
     return _estimate(_as_array(correct), clips, draws, level, seed)
 
@@ -92,63 +93,75 @@ def compare_paired(
     level: float = CONFIDENCE_LEVEL,
     seed: int = BOOTSTRAP_SEED,
 ) -> PairedComparison:
-    """Compares two arms on the same questions, in the same order (see `accuracy` for the arguments).
+    """Compares two arms on the same questions in the same order (see `estimate_accuracy` for the arguments).
 
     Raises:
-        InputError: there is nothing to compare, or lengths differ.
+        InputError: There is nothing to compare, or the lengths differ.
     """
     if len(first) != len(second):
-        raise InputError(f"The arms have {len(first)} and {len(second)} marks: compare them on the same questions.")
-    before, after = _as_array(first), _as_array(second)
-    gained, lost = int(np.sum(after > before)), int(np.sum(after < before))
-    return PairedComparison(_estimate(after - before, clips, draws, level, seed), gained, lost, mcnemar_p(gained, lost))
+        raise InputError(f"The arms have {len(first)} and {len(second)} scores: compare them on the same questions.")
+    before = _as_array(first)
+    after = _as_array(second)
+    gained = int(np.sum(after > before))
+    lost = int(np.sum(after < before))
+    difference = _estimate(after - before, clips, draws, level, seed)
+    return PairedComparison(difference, gained, lost, mcnemar_p(gained, lost))
 
 
 def mcnemar_p(gained: int, lost: int) -> float:
-    """McNemar's exact two-sided p of the questions on which two arms differ; 1 when they differ on none.
+    """McNemar's exact two-sided p, from the questions on which two arms differ; 1 if there are none.
 
     Raises:
-        InputError: a count is negative.
+        InputError: A count is negative.
     """
     if gained < 0 or lost < 0:
-        raise InputError(f"McNemar's test counts questions; it was given {gained} and {lost}.")
-    return float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
+        raise InputError(f"McNemar's test counts questions; it got {gained} and {lost}.")
+    if gained + lost == 0:
+        return 1.0
+    return float(binomtest(gained, gained + lost, 0.5).pvalue)
 
 
 def relative_gain(with_reasoning: float, zero_shot: float) -> float | None:
-    """The gain in percent as Table 1 prints it: (with - zero-shot) / zero-shot * 100; None over a zero-shot of 0.
+    """Gain in percent as Table 1 prints it: (with - zero-shot) / zero-shot * 100; None if zero-shot is 0.
 
     Where the paper's zero-shot cell reads "X / Y", its printed gain is over Y.
     """
-    return (with_reasoning - zero_shot) / zero_shot * 100 if zero_shot else None
+    if not zero_shot:
+        return None
+    return (with_reasoning - zero_shot) / zero_shot * 100
 
 
-def _as_array(marks: Sequence[float | None]) -> _Values:
-    return np.array([0.0 if mark is None else float(mark) for mark in marks], dtype=np.float64)
+def _as_array(scores: Sequence[float | None]) -> _Values:
+    return np.array([float(score or 0.0) for score in scores], dtype=np.float64)
 
 
 def _estimate(values: _Values, clips: Sequence[str], draws: int, level: float, seed: int) -> Estimate:
     if len(values) != len(clips) or not len(values):
         raise InputError(
-            f"There are {len(values)} marks for {len(clips)} clips: give one clip for each mark, and some."
+            f"There are {len(values)} scores for {len(clips)} clips: give at least one score, and one clip for each."
         )
     if not 0 < level < 1 or draws < 1:
-        raise InputError(f"An interval needs a level between 0 and 1 and some draws, not {level} and {draws}.")
-    names, place = np.unique(np.asarray(clips), return_inverse=True)
-    sums = np.bincount(place, weights=values).astype(np.float64)
-    sizes = np.bincount(place).astype(np.float64)
-    means = _bootstrap_means(sums, sizes, draws, seed)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(float(values.mean()), float(low), float(high), len(values), len(names))
+        raise InputError(f"An interval needs a level between 0 and 1 and at least 1 draw, not {level} and {draws}.")
+    names, places = np.unique(np.asarray(clips), return_inverse=True)
+    sums = np.bincount(places, weights=values).astype(np.float64)
+    sizes = np.bincount(places).astype(np.float64)
+    mean = float(values.mean())
+    if len(names) == 1:
+        return Estimate(mean, mean, mean, len(values), 1)
+    interval = bootstrap(
+        (sums, sizes),
+        _mean_over_questions,
+        n_resamples=draws,
+        batch=max(1, _CLIPS_PER_BATCH // len(names)),
+        vectorized=True,
+        paired=True,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(mean, float(interval.low), float(interval.high), len(values), len(names))
 
 
-def _bootstrap_means(sums: _Values, sizes: _Values, draws: int, seed: int) -> _Values:
-    """The mean over the questions of as many clips as there are, drawn with replacement, `draws` times."""
-    generator = np.random.default_rng(seed)
-    count = len(sums)
-    block = max(1, _BLOCK // count)
-    parts = []
-    for start in range(0, draws, block):
-        times = generator.multinomial(count, np.full(count, 1 / count), size=min(block, draws - start))
-        parts.append((times @ sums) / (times @ sizes))
-    return np.concatenate(parts)
+def _mean_over_questions(sums: _Values, sizes: _Values, axis: int) -> Any:
+    """Mean over the questions of the drawn clips, from each clip's sum of scores and number of questions."""
+    return sums.sum(axis=axis) / sizes.sum(axis=axis)

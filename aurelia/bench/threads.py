@@ -1,7 +1,7 @@
-"""A run's questions as kept threads: each arm of each question is one, and goes on in its middle if it was stopped.
+"""A run's questions as saved threads: one thread for each arm of each question, resumed at the node where it stopped.
 
-The run file stays what a run is gone on with and read from; threads stand beside it, in a SQLite file or a PostgreSQL
-database (`aurelia.run.checkpointers`), with every node of every question.
+The run file remains the record of the run. Threads are saved beside it in a SQLite file or a PostgreSQL database
+(`aurelia.run.checkpointers`), with every node of every question.
 """
 
 import hashlib
@@ -23,50 +23,55 @@ BENCH_CHECKPOINT_VARIABLE = "AURELIA_BENCH_CHECKPOINT"
 
 
 class RunThreads:
-    """Where the threads of one run are kept.
+    """The saved threads of one run.
 
     Attributes:
-        saver: the checkpointer.
+        saver: The checkpointer.
     """
 
     def __init__(self, saver: BaseCheckpointSaver[Any]) -> None:
-        """Belongs to no run yet (`belong`)."""
+        """Belongs to no run until `attach_to`."""
         self.saver = saver
         self._run = ""
 
-    def belong(self, run: RunFile) -> None:
-        """From now on the threads are those of this run."""
+    def attach_to(self, run: RunFile) -> None:
+        """Attaches to a run: thread names are those of this run."""
         self._run = run_tag(run)
 
     def name(self, record: str, arm: Arm, rollout: int) -> str:
-        """The name of a question's thread."""
+        """Name of a question's thread."""
         return question_thread_name(self._run, record, arm, rollout)
 
 
 def run_tag(run: RunFile) -> str:
-    """What parts a run's threads from those of others in the same place; it stays when the run file is moved."""
-    made = f"{run.meta['created']!r} {run.meta['records_sha256']}"
-    return f"bench-{hashlib.sha256(made.encode()).hexdigest()[:12]}"
+    """Prefix of the names of a run's threads; it stays the same if the run file is moved."""
+    identity = f"{run.meta['created']!r} {run.meta['records_sha256']}"
+    return f"bench-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def question_thread_name(tag: str, record: str, arm: Arm, rollout: int) -> str:
-    """The name of the thread of one arm of one question."""
+    """Name of the thread of one arm of one question; too long a name is hashed."""
     name = f"{tag}/{record}/{arm}/{rollout}"
-    return name if len(name) <= MAX_THREAD_NAME else f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
+    if len(name) <= MAX_THREAD_NAME:
+        return name
+    return f"{tag}/{hashlib.sha256(name.encode()).hexdigest()}/{arm}"
 
 
 def is_checkpointer_error(fault: Exception) -> bool:
-    """Whether this is the checkpointer's fault, which all other questions would meet too."""
+    """Whether the checkpointer failed: an error that every other question would meet too."""
     return isinstance(fault, sqlite3.Error) or is_postgres_error(fault)
 
 
 @asynccontextmanager
 async def open_run_threads(where: str | None) -> AsyncIterator[RunThreads | None]:
-    """Opens the place; None where no threads are kept.
+    """Opens the saved threads of a run; None if none are saved.
+
+    Args:
+        where: A SQLite file, a PostgreSQL URL, or None.
 
     Raises:
-        InputError: it cannot be opened.
-        AureliaError: it goes away while it is in use.
+        InputError: The file or database cannot be opened.
+        AureliaError: The connection is lost during use.
     """
     if where is None:
         yield None
@@ -76,19 +81,19 @@ async def open_run_threads(where: str | None) -> AsyncIterator[RunThreads | None
 
 
 async def read_question_thread(path: Path, record: str, where: str) -> ThreadTrace | None:
-    """A question's latest thread, node by node: that of the arm `aurelia`, or else of `zero_shot`; None without any.
+    """Reads a question's latest thread node by node: of the arm `aurelia`, or else of `zero_shot`, or None.
 
     Args:
-        path: the run file.
-        record: the record's id.
-        where: where the threads are kept.
+        path: Run file.
+        record: Id of the record.
+        where: SQLite file or PostgreSQL URL with the threads.
 
     Raises:
-        InputError: there is no such run, or the place cannot be opened.
+        InputError: There is no such run, or the file or database cannot be opened.
     """
     with RunFile.open(path) as run:
         tag = run_tag(run)
-        rollouts = {found.rollout for found in run.standings() if found.record == record} | {0}
+        rollouts = {found.rollout for found in run.outcome_summaries() if found.record == record} | {0}
     if not checkpoint_exists(where):
         return None
     arms: tuple[Arm, ...] = ("aurelia", "zero_shot")

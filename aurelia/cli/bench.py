@@ -7,9 +7,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from aurelia.bench.interrupts import run_interruptibly
-from aurelia.bench.progress import ProgressDisplay
-from aurelia.bench.runner import RunResources
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
@@ -106,14 +103,15 @@ def run_command(
         require_media=require_media,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
-    from aurelia.bench.runner import run_bench
+    from aurelia.bench.progress import ProgressDisplay
+    from aurelia.bench.runner import RunResources, run_bench, run_interruptibly
 
     settings = Settings.from_environment(local=True)
     resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
 
     def run_with(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         return run_interruptibly(
-            lambda stop: run_bench(file, out, context, plan, resources, tell=on_event, interrupted=stop)
+            lambda stop: run_bench(file, out, context, plan, resources, on_event=on_event, interrupted=stop)
         )
 
     if as_json:

@@ -54,7 +54,7 @@ def import_command(
     _reject_overwrite(out, [annotations])
     wanted = ImportOptions(kind, media, pattern, split, licence, require_media)
     imported = import_records(annotations, wanted)
-    _write_account(imported.report.lines(), report, imported.report.as_json())
+    _write_account(imported.report.lines(), report, imported.report.to_dict())
     if not imported.records:
         raise InputError(f"{annotations.name} gave no record, nothing is written: {imported.report.reason()}")
     write_records(imported.records, out)

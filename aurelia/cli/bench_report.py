@@ -8,11 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from aurelia.bench.interrupts import run_interruptibly
-from aurelia.bench.progress import ProgressDisplay
 from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
-from aurelia.report.langsmith_export import export_experiments
-from aurelia.report.recipes import RecipeInput
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
 
@@ -52,11 +48,11 @@ def report_command(
 
     resources = _resources(media)
     for path in runs:
-        count = asyncio.run(score_run_file(path, house=resources, judge=judge, concurrency=concurrency))
+        count = asyncio.run(score_run_file(path, resources=resources, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
     store = None
     if embed != "none":
-        store = resources.clips()
+        store = resources.clip_store()
     written = build_report(runs, out, media=embed, store=store)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
@@ -105,6 +101,8 @@ def langsmith_command(
 
     with RunFile.open(run) as opened:
         from langsmith import Client
+
+        from aurelia.report.langsmith_export import export_experiments
 
         client = None
         if os.environ.get("LANGSMITH_API_KEY"):
@@ -186,7 +184,10 @@ def mixture_command(
 
 
 def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
+    from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.run_plan import Plan
+    from aurelia.bench.runner import run_interruptibly
+    from aurelia.report.recipes import RecipeInput
 
     resources = _resources(media)
     plan = Plan(concurrency=concurrency)

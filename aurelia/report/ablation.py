@@ -1,6 +1,6 @@
-"""An ablation's table and curves: accuracy, score, seconds and cost at every setting (Tables 5 and 6 of the paper).
+"""Table and curves of an ablation: accuracy, score, seconds and cost at every setting (Tables 5 and 6 of the paper).
 
-From the questions of `aurelia.bench.ablation`, or from the cells that were kept in a run file.
+The input is the questions of `aurelia.bench.ablation`, or the cells stored in a run file.
 """
 
 import csv
@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aurelia.bench.ablation import GridQuestion, TargetAnswer
-from aurelia.bench.derive import GridSetting
+from aurelia.bench.ablation import GridQuestion, GridSetting, TargetAnswer
 from aurelia.report import svg as figures
 from aurelia.report.measure import mean_percent
 from aurelia.report.rows import CORRECT_METRIC
 from aurelia.report.svg import Point, SvgFigure
-from aurelia.report.tables import ReportTable, TableLine, format_number, format_range
+from aurelia.report.tables import ReportTable, TableLine, format_cost, format_number, format_range
 
 ABLATION_KEY = "ablation"
 
@@ -26,15 +25,15 @@ class GridCell:
     """One setting over all questions.
 
     Attributes:
-        max_iterations, threshold, inject: the setting.
-        n: answered and scored questions; unparsed ones are among them and count as not right.
-        accuracy, low, high: percent, with a 95 % interval clustered by clip.
-        unparsed, failed: counted apart.
-        score: the best attempt's, on average.
-        iterations: attempts made, on average.
-        met: percent of the questions whose loop was ended by the threshold.
-        seconds: of a question on average: its loop and one answer of the target.
-        cost: dollars of the loop of a question on average; null when a price is not known.
+        max_iterations, threshold, inject: The setting.
+        n: Answered and scored questions, with the unparsed ones, which count as not right.
+        accuracy, low, high: Percent, with a 95 % interval clustered by clip.
+        unparsed, failed: Counts of questions.
+        score: Mean score of the best attempt.
+        iterations: Mean number of attempts.
+        met: Percent of the questions whose loop the threshold ended.
+        seconds: Mean seconds of a question: its loop and one answer of the target.
+        cost: Mean dollars of the loop of a question; None if a price is not known.
     """
 
     max_iterations: int
@@ -61,17 +60,30 @@ class GridCell:
 def grid_cells(
     questions: Sequence[GridQuestion], settings: Sequence[GridSetting], target_seconds: float
 ) -> list[GridCell]:
-    """Every setting over the questions."""
+    """The cell of every setting, over the questions."""
     return [_cell(questions, setting, target_seconds) for setting in settings]
 
 
 def _cell(questions: Sequence[GridQuestion], setting: GridSetting, target_seconds: float) -> GridCell:
-    found = [(question, at) for question in questions if (at := question.at(setting))]
-    answered = [(question, end, told) for question, (end, told) in found if told.error is None]
-    point, n, unparsed = _accuracy([(question, told) for question, _, told in answered])
-    ends = [end for _, (end, _) in found]
+    ends = []
+    answers = []
+    for question in questions:
+        found = question.at_setting(setting)
+        if found is None:
+            continue
+        end, answer = found
+        ends.append(end)
+        if answer.error is None:
+            answers.append((question, answer))
+    point, n, unparsed = _accuracy(answers)
     scores = [end.score for end in ends if end.score is not None]
+    score: float | None = None
+    if scores:
+        score = _mean(scores)
     costs = [end.usage["cost_usd"] for end in ends]
+    cost: float | None = None
+    if None not in costs:
+        cost = _mean([dollars or 0.0 for dollars in costs])
     return GridCell(
         setting.max_iterations,
         setting.threshold,
@@ -81,12 +93,12 @@ def _cell(questions: Sequence[GridQuestion], setting: GridSetting, target_second
         point.low,
         point.high,
         unparsed,
-        len(questions) - len(answered),
-        _mean(scores) if scores else None,
+        len(questions) - len(answers),
+        score,
         _mean([len(end.iterations) for end in ends]),
         100 * _mean([end.stop_reason == "threshold" for end in ends]),
         _mean([end.seconds for end in ends]) + target_seconds,
-        None if None in costs else _mean([cost or 0.0 for cost in costs]),
+        cost,
     )
 
 
@@ -95,7 +107,10 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _accuracy(answers: Sequence[tuple[GridQuestion, TargetAnswer]]) -> tuple[Point, int, int]:
-    scored = [(question, told.scores[CORRECT_METRIC]) for question, told in answers if CORRECT_METRIC in told.scores]
+    scored = []
+    for question, answer in answers:
+        if CORRECT_METRIC in answer.scores:
+            scored.append((question, answer.scores[CORRECT_METRIC]))
     values = [value or 0.0 for _, value in scored]
     point = mean_percent(values, [question.record.video for question, _ in scored])
     return point, len(values), sum(value is None for _, value in scored)
@@ -107,7 +122,7 @@ def zero_shot_accuracy(questions: Sequence[GridQuestion]) -> Point:
 
 
 def ablation_data(found: Sequence[GridCell], without: Point, at: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON for the run file: the cells, the zero-shot accuracy, and the setting that curves are drawn at."""
+    """An ablation as JSON: the cells, the zero-shot accuracy, and the setting at which curves are drawn."""
     return {"cells": [asdict(cell) for cell in found], "zero_shot": list(without), "at": dict(at)}
 
 
@@ -129,21 +144,21 @@ def ablation_table(found: Sequence[GridCell], without: Point, tail: str = "") ->
                 format_number(cell.iterations, 2),
                 format_number(cell.met),
                 format_number(cell.seconds, 2),
-                "unknown" if cell.cost is None else f"${cell.cost:.5f}",
+                format_cost(cell.cost, 5),
             ]
         )
         for cell in found
     ]
     notes = [
         f"Zero-shot over the same questions: {format_range(without)} %.",
-        "Read off one run with the largest T and no early stop; only other best attempts were asked about again."
-        " Seconds: the agents' calls up to the stop, and one answer of the target on average.",
+        "Derived from one run with the largest T and no early stop; the target was asked again only for other best"
+        " attempts. Seconds: the agents' calls up to the stop, and one answer of the target on average.",
     ]
     return ReportTable(f"Every setting{tail}", heads, rows, notes)
 
 
 def cells_as_csv(found: Sequence[GridCell]) -> str:
-    """The cells as CSV, one a line."""
+    """The cells as CSV, one per line."""
     out = io.StringIO()
     writer = csv.DictWriter(out, [*GridCell.__dataclass_fields__], lineterminator="\n")
     writer.writeheader()
@@ -152,28 +167,28 @@ def cells_as_csv(found: Sequence[GridCell]) -> str:
 
 
 def cells_as_json(found: Sequence[GridCell], without: Point, at: Mapping[str, Any]) -> str:
-    """The same as JSON."""
+    """The ablation as JSON text."""
     return json.dumps(ablation_data(found, without, at), indent=1) + "\n"
 
 
 def read_ablation(value: Mapping[str, Any]) -> tuple[list[GridCell], Point]:
-    """The cells and the zero-shot accuracy that `kept` has kept."""
+    """The cells and the zero-shot accuracy stored by `ablation_data`."""
     return [GridCell(**cell) for cell in value["cells"]], Point(*value["zero_shot"])
 
 
 def ablation_figures(value: Mapping[str, Any], tail: str = "") -> list[SvgFigure]:
     """Accuracy and seconds over T at one threshold, and over the threshold at one T."""
     found, without = read_ablation(value)
-    given = value["at"]["inject"]
-    some = [cell for cell in found if cell.inject == given]
-    taus, caps = ({getattr(cell, name) for cell in some} for name in ("threshold", "max_iterations"))
-    tau, cap = _nearest(taus, value["at"]["threshold"]), _nearest(caps, value["at"]["max_iterations"])
-    over_t = [cell for cell in some if cell.threshold == tau]
-    over_tau = [cell for cell in some if cell.max_iterations == cap]
+    chosen = value["at"]
+    cells = [cell for cell in found if cell.inject == chosen["inject"]]
+    tau = _nearest({cell.threshold for cell in cells}, chosen["threshold"])
+    cap = _nearest({cell.max_iterations for cell in cells}, chosen["max_iterations"])
+    over_t = [cell for cell in cells if cell.threshold == tau]
+    over_tau = [cell for cell in cells if cell.max_iterations == cap]
     curves = [
         (f"Accuracy over iterations{tail}", "iterations at most (T)", "max_iterations", over_t, f"tau = {tau}"),
         (f"Accuracy over the threshold{tail}", "threshold (tau)", "threshold", over_tau, f"T = {cap}"),
-    ]  # fmt: skip
+    ]
     return [_curve(*curve, without) for curve in curves if len(curve[3]) > 1]
 
 

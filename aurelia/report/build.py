@@ -1,4 +1,4 @@
-"""Run files in, a report out: one HTML page with every question, and the tables as Markdown. It asks no model."""
+"""Builds a report from run files: one HTML page with every question, and the tables as Markdown; asks no model."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -35,17 +35,19 @@ def build_report(
     """Writes report.html and report.md into a folder.
 
     Args:
-        paths: run files; several are compared.
-        out: the folder, made if need be.
-        media: pictures for all questions, for a few (the first ones, and those where the arms differ), or for none.
-        store: reads the clips, by the names that the records give them; without it there are no pictures.
+        paths: Run files; several are compared.
+        out: Output folder, created if missing.
+        media: Pictures for all questions, for a few (the first ones, and those where the arms differ), or for none.
+        store: Clip store that reads the clips by their names in the records; without it there are no pictures.
 
     Raises:
-        InputError: a file is no run, none was named, or a package of the extra `bench` is missing.
+        InputError: A file is not a run, none was named, or a package of the extra `bench` is missing.
     """
     if not paths:
-        raise InputError("No run file was named: give one or more that bench run has made.")
-    album = ClipAlbum(store) if store is not None else None
+        raise InputError("No run file was named: give at least one that bench run made.")
+    album: ClipAlbum | None = None
+    if store is not None:
+        album = ClipAlbum(store)
     packer = QuestionPacker(_PicturePolicy(album, media).page)
     runs: list[RunFigures] = []
     with ExitStack() as stack:
@@ -56,13 +58,18 @@ def build_report(
     out.mkdir(parents=True, exist_ok=True)
     sections = [
         ("Table 1", [content["table1"]]),
-        *((title, content[key]) for title, key in
-          [("Accuracy", "accuracy"), ("Cost and time", "bill"), ("Ablation", "ablations"), ("Runs", "runs")]),
-    ]  # fmt: skip
-    text = markdown.render_document(content["title"], [(name, some) for name, some in sections if some])
+        ("Accuracy", content["accuracy"]),
+        ("Cost and time", content["bill"]),
+        ("Ablation", content["ablations"]),
+        ("Runs", content["runs"]),
+    ]
+    clips = []
+    if album:
+        clips = album.clips
+    text = markdown.render_document(content["title"], [section for section in sections if section[1]])
     written = ReportFiles(out / "report.html", out / "report.md")
     _write_atomically(written.markdown, [text])
-    _write_atomically(written.html, render_page(_plain_content(content), packer, album.clips if album else []))
+    _write_atomically(written.html, render_page(_plain_content(content), packer, clips))
     return written
 
 
@@ -70,11 +77,15 @@ class _PicturePolicy:
     """Decides which questions get pictures."""
 
     def __init__(self, album: ClipAlbum | None, media: PictureMode) -> None:
-        self._album, self._all, self._none = album, media == "full", media == "none"
-        self._first = self._differing = 0
+        self._album = album
+        self._media = media
+        self._first = 0
+        self._differing = 0
 
     def page(self, row: ReportRow) -> int | str | None:
-        if self._album is None or self._none or not (self._all or self._due(row.case)):
+        if self._album is None or self._media == "none":
+            return None
+        if self._media == "few" and not self._due(row.case):
             return None
         return self._album.page(row.detail["video"], row.detail["audio"])
 
@@ -82,7 +93,7 @@ class _PicturePolicy:
         if self._first < FIRST_PICTURES:
             self._first += 1
             return True
-        verdicts = {side.verdict for side in case.sides.values()}
+        verdicts = {answer.verdict for answer in case.answers.values()}
         if len(verdicts) > 1 and self._differing < DIFFERING_PICTURES:
             self._differing += 1
             return True
@@ -90,11 +101,15 @@ class _PicturePolicy:
 
 
 def _run_names(paths: Sequence[Path]) -> list[str]:
-    """A short name for each run: its file's, with its folder's where two are called the same."""
+    """A short name for each run: the name of its file, with that of its folder if two files have the same name."""
     stems = [path.stem for path in paths]
-    return [
-        path.stem if stems.count(path.stem) == 1 else f"{path.absolute().parent.name}/{path.stem}" for path in paths
-    ]
+    names = []
+    for path in paths:
+        name = path.stem
+        if stems.count(name) > 1:
+            name = f"{path.absolute().parent.name}/{name}"
+        names.append(name)
+    return names
 
 
 def _read_run(run: RunFile, number: int, name: str, packer: QuestionPacker) -> RunFigures:
@@ -108,41 +123,50 @@ def _read_run(run: RunFile, number: int, name: str, packer: QuestionPacker) -> R
 
 
 def _content(runs: Sequence[RunFigures]) -> dict[str, Any]:
+    several = len(runs) > 1
     found: dict[str, Any] = {
         "title": f"AURELIA on a benchmark: {', '.join(run.name for run in runs)}",
         "names": [run.name for run in runs],
-        "tiles": [tile for run in runs for tile in tables.report_tiles(run, len(runs) > 1)],
+        "tiles": [],
         "table1": tables.paper_comparison(runs),
-        "accuracy": [
-            *([tables.run_comparison(runs)] if len(runs) > 1 else []),
-            *(table for run in runs for table in tables.accuracy_tables(run)),
-        ],
-        "bill": [
-            table for run in runs for table in (tables.arm_cost_table(run), tables.role_cost_table(run)) if table.rows
-        ],
+        "accuracy": [],
+        "bill": [],
         "runs": [tables.settings_table(run) for run in runs],
         "figures": report_figures(runs),
         "ablations": [],
     }
-    found["accuracy"][-1].notes.extend(tables.ACCURACY_NOTES)
+    if several:
+        found["accuracy"].append(tables.run_comparison(runs))
     for run in runs:
+        found["tiles"] += tables.report_tiles(run, several)
+        found["accuracy"] += tables.accuracy_tables(run)
+        found["bill"] += [table for table in (tables.arm_cost_table(run), tables.role_cost_table(run)) if table.rows]
         if value := run.meta.get(ablation.ABLATION_KEY):
-            tail = f", {run.name}" if len(runs) > 1 else ""
+            tail = ""
+            if several:
+                tail = f", {run.name}"
             found["ablations"].append(ablation.ablation_table(*ablation.read_ablation(value), tail))
             found["figures"] += ablation.ablation_figures(value, tail)
+    found["accuracy"][-1].notes.extend(tables.ACCURACY_NOTES)
     return found
 
 
 def _plain_content(content: dict[str, Any]) -> dict[str, Any]:
-    """The tables as plain values, so that every text in them is made visible on its way to the page."""
-    return {
-        name: [_as_dict(part) for part in value] if isinstance(value, list) and name != "figures" else _as_dict(value)
-        for name, value in content.items()
-    }
+    """The tables as plain values, so that the page makes every text in them visible."""
+    plain: dict[str, Any] = {"figures": content["figures"]}
+    for name, value in content.items():
+        if name == "figures":
+            continue
+        plain[name] = _as_dict(value)
+        if isinstance(value, list):
+            plain[name] = [_as_dict(part) for part in value]
+    return plain
 
 
 def _as_dict(value: Any) -> Any:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value
 
 
 def _write_atomically(path: Path, parts: Iterable[str]) -> None:

@@ -1,8 +1,11 @@
-"""The report as one HTML page that needs nothing else: no network, no file beside it.
+"""The report as one self-contained HTML page: no network, no other files.
 
-Tables and figures are in the page as they are; the questions are packed (gzip, base64) in blocks of data that the
-page's script unpacks when one is opened, so that a page of thousands opens at once. A policy in the page lets no other
-script run and nothing be loaded.
+Tables and figures are plain HTML and SVG. Questions are packed (gzip, base64) in blocks of data that the page's script
+unpacks when a question is opened, so that a page with thousands of questions opens at once. A content security policy
+in the page blocks all other scripts and all loading.
+
+All text from records, models and files is made visible here (`escape_values`: invisible and direction-changing
+characters). The template and the page's script (`textContent`) escape HTML.
 """
 
 import base64
@@ -13,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+from aurelia.bench.run_file import ARMS
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
-from aurelia.report.rows import VERDICTS, ReportRow
-from aurelia.report.safe import escape_values
+from aurelia.report.rows import VERDICTS, AnswerVerdict, ReportRow
 from aurelia_core.errors import InputError
 from aurelia_core.sanitize import escape_invisible
 
@@ -25,13 +28,13 @@ PictureLookup = Callable[[ReportRow], int | str | None]
 
 
 class QuestionPacker:
-    """Takes questions one by one and packs them; what it holds grows by packed bytes only."""
+    """Packs questions one by one; its memory grows by packed bytes only."""
 
     def __init__(self, picture: PictureLookup) -> None:
-        """Holds nothing yet.
+        """Starts empty.
 
         Args:
-            picture: the number of a question's entry among the clips, a text that says why it has none, or None.
+            picture: Gives the index of a question's entry among the clips, a text why it has none, or None.
         """
         self._picture = picture
         self._columns = list(ALL_COLUMN_TITLES)
@@ -42,11 +45,23 @@ class QuestionPacker:
         self._known: dict[str, int] = {}
 
     def add(self, run: int, row: ReportRow) -> None:
-        """Packs one question of the run with this number."""
+        """Packs one question of the run with this index."""
         picture = self._picture(row)
-        detail = escape_values(row.detail | {"no_media": picture if isinstance(picture, str) else None})
-        sides = [row.case.sides[arm].verdict if arm in row.case.sides else "none" for arm in ("zero_shot", "aurelia")]
-        said = [_shorten((detail["arms"].get(arm) or {}).get("answer") or "") for arm in ("zero_shot", "aurelia")]
+        clip: int | None = None
+        no_media: str | None = None
+        if isinstance(picture, str):
+            no_media = picture
+        else:
+            clip = picture
+        detail = escape_values(row.detail | {"no_media": no_media})
+        verdicts = []
+        answers = []
+        for arm in ARMS:
+            verdict: AnswerVerdict = "none"
+            if arm in row.case.answers:
+                verdict = row.case.answers[arm].verdict
+            verdicts.append(VERDICTS.index(verdict))
+            answers.append(_shorten((detail["arms"].get(arm) or {}).get("answer") or ""))
         self._index.append(
             [
                 detail["id"],
@@ -54,11 +69,11 @@ class QuestionPacker:
                 run,
                 self._columns.index(row.case.column),
                 self._category(detail["category"]),
-                *(VERDICTS.index(verdict) for verdict in sides),
-                picture if isinstance(picture, int) else None,
+                *verdicts,
+                clip,
                 _shorten(detail["question"]),
                 _shorten(" / ".join(detail["answers"])),
-                *said,
+                *answers,
             ]
         )
         self._open.append(detail)
@@ -77,7 +92,7 @@ class QuestionPacker:
             self._open = []
 
     def chunks(self, clips: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-        """Every block of the page: the index, the questions, the clips."""
+        """All data blocks of the page: the index, the questions, the clips."""
         self._close()
         yield {"id": "index", "data": pack_json(self._index)}
         for number, chunk in enumerate(self._chunks):
@@ -86,25 +101,38 @@ class QuestionPacker:
             yield {"id": f"m{number}", "data": pack_json(escape_values(clip))}
 
 
+def escape_values(value: Any) -> Any:
+    """The same JSON value with every text in it, keys included, made visible."""
+    if isinstance(value, str):
+        return escape_invisible(value)
+    if isinstance(value, Mapping):
+        return {escape_invisible(str(name)): escape_values(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [escape_values(part) for part in value]
+    return value
+
+
 def pack_json(value: Any) -> str:
-    """JSON, gzip, base64: letters that no HTML can be hidden in."""
+    """JSON, gzip, base64: an alphabet that cannot contain HTML."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.b64encode(gzip.compress(text, 6, mtime=0)).decode("ascii")
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= MAX_LISTED_CHARS else f"{text[: MAX_LISTED_CHARS - 1]}…"
+    if len(text) <= MAX_LISTED_CHARS:
+        return text
+    return f"{text[: MAX_LISTED_CHARS - 1]}…"
 
 
 def render_page(
     content: Mapping[str, Any], packer: QuestionPacker, clips: Sequence[Mapping[str, Any]]
 ) -> Iterable[str]:
-    """The page's text in parts.
+    """Renders the page; yields its text in parts.
 
     Args:
-        content: title, names of the runs, tiles, tables, figures: what `page.html` shows; texts are made visible here.
-        packer: the questions.
-        clips: the pictures.
+        content: What `page.html` shows: title, names of the runs, tiles, tables, figures.
+        packer: The questions.
+        clips: The pictures.
 
     Raises:
         InputError: jinja2 is not installed.
@@ -144,6 +172,6 @@ def render_page(
 
 
 def _script_safe_json(value: Any) -> str:
-    """JSON that cannot end the block of data it stands in."""
+    """JSON that cannot close the script element that contains it."""
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,7 +1,7 @@
-"""A run as a LangSmith data set with one experiment an arm: every example with the answer given and its scores.
+"""Exports a run to LangSmith: a data set of its questions, and one experiment per arm with answers and scores.
 
-The answers and scores are those of the run file; nothing is asked or scored here. Without a client the same evaluation
-runs on this machine and nothing is sent.
+Answers and scores come from the run file; no model is asked. Without a client the same evaluation runs on this machine
+and nothing is sent.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _FLUSH_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One arm's experiment: its name, how many examples it holds, and the mean of each score that could be told."""
+    """The experiment of one arm: its name, its number of examples, and the mean of each score."""
 
     name: str
     arm: Arm
@@ -38,21 +38,21 @@ class Experiment:
 
 
 def export_experiments(run: RunFile, client: Client | None) -> list[Experiment]:
-    """Makes the data set where it is not there yet, and an experiment of every arm and rollout.
+    """Creates the data set if it is missing, and an experiment for every arm and rollout.
 
     Args:
-        run: the run, scored.
-        client: a LangSmith client; None keeps everything here.
+        run: A scored run.
+        client: LangSmith client; None sends nothing.
 
     Raises:
-        AureliaError: LangSmith refused, or cannot be reached.
+        AureliaError: LangSmith refused the run, or cannot be reached.
     """
     records = list(run.records())
     dataset = f"aurelia-{str(run.meta.get('records_sha256'))[:12]}"
     examples = [_make_example(record, dataset) for record in records]
-    marks: dict[tuple[str, str, int], list[StoredScore]] = {}
-    for mark in run.marks():
-        marks.setdefault((mark.record, mark.arm, mark.rollout), []).append(mark)
+    scores: dict[tuple[str, str, int], list[StoredScore]] = {}
+    for score in run.scores():
+        scores.setdefault((score.record, score.arm, score.rollout), []).append(score)
     arms: dict[tuple[Arm, int], dict[str, Outcome]] = {}
     for outcome in run.outcomes():
         arms.setdefault((outcome.arm, outcome.rollout), {})[outcome.record] = outcome
@@ -60,7 +60,7 @@ def export_experiments(run: RunFile, client: Client | None) -> list[Experiment]:
         if client is not None:
             examples = _ensure_dataset(client, dataset, examples)
         made = [
-            _make_experiment(run, client, examples, arm, rollout, outcomes, marks)
+            _make_experiment(run, client, examples, arm, rollout, outcomes, scores)
             for (arm, rollout), outcomes in sorted(arms.items(), reverse=True)
         ]
         if client is not None:
@@ -69,11 +69,16 @@ def export_experiments(run: RunFile, client: Client | None) -> list[Experiment]:
 
 
 def _make_example(record: Record, dataset: str) -> Example:
-    """A record as an example whose id follows from the data set and the record, so that it is made once."""
+    """A record as an example; its id depends only on the data set and the record, so that it is created once."""
     return Example(
         id=uuid.uuid5(_EXAMPLE_NAMESPACE, f"{dataset}/{record.id}"),
         dataset_id=uuid.uuid5(_EXAMPLE_NAMESPACE, dataset),
-        inputs={"record": record.id, "question": record.asked(), "choices": record.choices, "video": record.video},
+        inputs={
+            "record": record.id,
+            "question": record.full_question(),
+            "choices": record.choices,
+            "video": record.video,
+        },
         outputs={"answers": record.answers},
         metadata={"column": record.column, "category": record.category, "dataset": record.source.dataset},
         created_at=datetime.now(UTC),
@@ -81,7 +86,7 @@ def _make_example(record: Record, dataset: str) -> Example:
 
 
 def _ensure_dataset(client: Client, name: str, examples: list[Example]) -> list[Example]:
-    """Makes the data set with its examples, of which it leaves alone those that are there; gives them as they stand."""
+    """Creates the data set and its missing examples; returns all examples with the data set's id."""
     try:
         found = client.read_dataset(dataset_name=name)
     except LangSmithNotFoundError:
@@ -104,13 +109,13 @@ def _make_experiment(
     arm: Arm,
     rollout: int,
     outcomes: Mapping[str, Outcome],
-    marks: Mapping[tuple[str, str, int], list[StoredScore]],
+    stored_scores: Mapping[tuple[str, str, int], list[StoredScore]],
 ) -> Experiment:
     sums: dict[str, list[float]] = {}
 
     def scores(run: Any, example: Any) -> dict[str, Any]:
         record = example.inputs["record"]
-        found = [_score_feedback(mark) for mark in marks.get((record, arm, rollout), ())]
+        found = [_score_feedback(score) for score in stored_scores.get((record, arm, rollout), ())]
         for one in found:
             if one["score"] is not None:
                 sums.setdefault(one["key"], []).append(one["score"])
@@ -130,12 +135,14 @@ def _make_experiment(
             upload_results=client is not None,
         )
     means = {name: sum(values) / len(values) for name, values in sums.items()}
-    name = result.experiment_name if client else f"{arm}-{run.path.stem}"
+    name = f"{arm}-{run.path.stem}"
+    if client:
+        name = result.experiment_name
     return Experiment(name, arm, rollout, len(asked), means)
 
 
 def _stored_answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What stands in for the system under test: it looks the stored answer up."""
+    """The function that LangSmith evaluates: it looks up the stored answer."""
 
     def stored_answer(inputs: dict[str, Any]) -> dict[str, Any]:
         outcome = outcomes[inputs["record"]]
@@ -152,17 +159,19 @@ def _stored_answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]
     return stored_answer
 
 
-def _score_feedback(mark: StoredScore) -> dict[str, Any]:
-    said = f"{mark.how}: {mark.said}" if mark.said else mark.how
-    return {"key": mark.metric, "score": mark.value, "comment": said}
+def _score_feedback(score: StoredScore) -> dict[str, Any]:
+    comment = score.how
+    if score.said:
+        comment = f"{score.how}: {score.said}"
+    return {"key": score.metric, "score": score.value, "comment": comment}
 
 
 @contextlib.contextmanager
 def _langsmith_errors() -> Iterator[None]:
-    """LangSmith's faults as ours; what it prints goes to stderr."""
+    """Turns LangSmith's errors into this project's errors; its prints go to stderr."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except LangSmithError as fault:
-        said = " ".join(str(fault).split())[:300]
-        raise AureliaError(f"LangSmith did not take the run ({said}): check LANGSMITH_API_KEY and try again.") from None
+        reason = " ".join(str(fault).split())[:300]
+        raise AureliaError(f"LangSmith refused the run ({reason}): check LANGSMITH_API_KEY and try again.") from None

@@ -1,4 +1,4 @@
-"""A clip as the page shows it: a strip of small frames and the outline of its sound. Decoded by the clip store."""
+"""Pictures of a clip for the report: a strip of small frames and the outline of its sound."""
 
 import base64
 import io
@@ -18,12 +18,12 @@ JPEG_QUALITY = 60
 
 
 def picture_clip(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
-    """Frames as JPEG data URIs with their times (seconds), and the sound's peaks, 0 to 100, evenly over the clip.
+    """Frames as JPEG data URIs with their times (seconds), and `PEAK_COUNT` peaks of the sound, 0 to 100.
 
-    The first separate track stands in for the clip's own sound when there are any.
+    If there are separate tracks, the first one replaces the clip's own sound.
 
     Raises:
-        MediaError: the clip is not there, may not be read, or cannot be decoded.
+        MediaError: The clip is missing, may not be read, or cannot be decoded.
     """
     clip = store.admit(video)
     frames = store.frames(clip, [], STRIP_FRAMES, FRAME_HEIGHT)
@@ -43,7 +43,7 @@ def _first_track(store: ClipStore, tracks: list[str]) -> tuple[MediaRef, str]:
     track = store.admit(tracks[0], kind="audio")
     if len(tracks) == 1:
         return track, "The sound is a separate track."
-    return track, f"The first of {len(tracks)} candidate tracks is drawn."
+    return track, f"The first of {len(tracks)} candidate tracks is shown."
 
 
 def _jpeg(image: Any) -> str:
@@ -53,32 +53,33 @@ def _jpeg(image: Any) -> str:
 
 
 def _peaks(store: ClipStore, heard: MediaRef, clip: MediaRef) -> list[int]:
-    """The loudest sample of each of `PEAKS` equal parts of the clip, on the scale of its loudest part; [] if silent."""
+    """Peak of each of `PEAK_COUNT` equal parts of the clip, relative to the loudest part; [] without sound."""
     sounds = store.audio(heard)
     if not sounds:
         return []
-    whole, rate = sounds[0].samples, sounds[0].rate
+    whole = sounds[0].samples
+    rate = sounds[0].rate
     edges = np.linspace(0, clip["duration"] * rate, PEAK_COUNT + 1).astype(int)
     parts = [whole[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
-    peaks = np.array([np.abs(part).max() if len(part) else 0.0 for part in parts])
+    peaks = np.array([np.abs(part).max(initial=0.0) for part in parts])
     return [int(peak) for peak in np.round(100 * peaks / max(float(peaks.max()), 1e-4))]
 
 
 class ClipAlbum:
-    """Pictures of the clips of some questions, each clip once; a clip that cannot be shown says why."""
+    """Pictures of clips, each clip once; for a clip that cannot be shown, the reason."""
 
     def __init__(self, store: ClipStore) -> None:
-        """Opens nothing yet.
+        """Starts empty.
 
         Args:
-            store: reads the clips, by the names that the records give them.
+            store: Clip store that reads the clips by their names in the records.
         """
         self._store = store
         self._pages: dict[tuple[str, ...], int | str] = {}
         self.clips: list[dict[str, Any]] = []
 
     def page(self, video: str, tracks: list[str]) -> int | str:
-        """The number of the clip's entry in `clips`, or why there is none."""
+        """Index of the clip's entry in `clips`, or the reason why there is none."""
         key = (video, *tracks)
         if key not in self._pages:
             try:

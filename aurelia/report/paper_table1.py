@@ -1,7 +1,7 @@
 """Table 1 of the paper as data: arXiv 2503.23219, ICCV 2025, transcribed in `data/paper_table1.csv`.
 
-Zero-shot cells are printed as "X / Y" there; the printed relative gain is against Y in all but a few cells, so Y is the
-zero-shot figure that ours stand beside. What X means is not known.
+The paper prints zero-shot cells as "X / Y". In all but a few cells the printed relative gain is against Y, so Y is the
+zero-shot figure used here. The paper does not say what X means.
 """
 
 import csv
@@ -24,7 +24,7 @@ ALL_COLUMN_TITLES: dict[Column, str] = {**COLUMN_TITLES, "other": "other"}
 
 
 class PaperCell(NamedTuple):
-    """One cell, in percent; null where the table has none. `gain` is the relative gain that it prints."""
+    """One cell in percent; None if the table has no value. `gain` is the printed relative gain."""
 
     zero_shot: float | None
     aurelia: float | None
@@ -40,7 +40,7 @@ class PaperRow(NamedTuple):
 
 
 def read_paper_table1() -> list[PaperRow]:
-    """The rows in the paper's order, each with a cell for every column."""
+    """Reads the rows in the paper's order, each with a cell for every column."""
     columns = {title: column for column, title in COLUMN_TITLES.items()}
     rows: dict[str, PaperRow] = {}
     text = files("aurelia.report").joinpath("data/paper_table1.csv").read_text(encoding="utf-8")
@@ -55,4 +55,6 @@ def read_paper_table1() -> list[PaperRow]:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if text else None
+    if not text:
+        return None
+    return float(text)

@@ -1,4 +1,4 @@
-"""An ablation and the recipes from end to end: run, score, derive, write. Thin: each part is elsewhere."""
+"""Ablation and recipes from end to end: run, score, derive, write the report."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -6,46 +6,45 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.ablation import GridQuestion, ablate, run_context
+from aurelia.bench.ablation import GridQuestion, GridSetting, ablate, run_context
 from aurelia.bench.costs import mean_target_seconds
-from aurelia.bench.derive import GridSetting
 from aurelia.bench.records import Task, read_records, write_records
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import RunResources, run_bench
 from aurelia.bench.sampling import draw_sample
 from aurelia.bench.score_run import score_run_file, score_without_judge
-from aurelia.bench.session import INTERRUPTED
+from aurelia.bench.session import INTERRUPTED, EventCallback
 from aurelia.report import ablation, markdown
 from aurelia.report.build import ReportFiles, build_report
 from aurelia.report.svg import Point
 from aurelia_core.errors import AureliaError, InputError
 from state.context import Context
 
-EventCallback = Callable[[dict[str, Any]], None]
 FLOOR_SIZE = 100
-ITERATION_CAPS, ITERATIONS_THRESHOLD = (1, 3, 5), 8
+ITERATION_CAPS = (1, 3, 5)
+ITERATIONS_THRESHOLD = 8
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeInput:
-    """What a recipe has to work with.
+    """The inputs of a recipe.
 
     Attributes:
-        file: the benchmark records.
-        out: the folder that everything is written into; what is there already is gone on with.
-        house: what it uses of this machine.
-        plan: how runs are carried out.
-        tell: called with the runner's events.
-        interrupted: set it to stop once the calls under way are stored.
-        judge: the model that scores what no rule can read; None leaves that unparsed.
+        file: Benchmark records.
+        out: Output folder; existing runs in it are resumed.
+        resources: What the recipe uses of this machine.
+        plan: How runs are carried out.
+        on_event: Called with the runner's events.
+        interrupted: Set it to stop; running calls are finished and stored.
+        judge: Model that scores answers which no rule can read; None leaves them unparsed.
     """
 
     file: Path
     out: Path
-    house: RunResources
+    resources: RunResources
     plan: Plan = Plan()
-    tell: EventCallback = lambda event: None
+    on_event: EventCallback = lambda event: None
     interrupted: asyncio.Event | None = None
     judge: str | None = None
 
@@ -53,27 +52,27 @@ class RecipeInput:
 async def write_ablation(
     path: Path,
     settings: Sequence[GridSetting],
-    house: RunResources,
+    resources: RunResources,
     out: Path,
     *,
     concurrency: int = 8,
     on_question: Callable[[GridQuestion], None] = lambda question: None,
 ) -> list[ablation.GridCell]:
-    """Makes an ablation, keeps it in the run file for reports, and writes ablation.md, .csv and .json.
+    """Makes an ablation, stores it in the run file for reports, and writes ablation.md, .csv and .json.
 
     Args:
-        path: the run file.
-        settings: the grid.
-        house: what it uses of this machine.
-        out: the folder.
-        concurrency: questions under way at the same time.
-        on_question: called with each question as it is done.
+        path: Run file.
+        settings: The grid.
+        resources: What the ablation uses of this machine.
+        out: Output folder.
+        concurrency: Questions in progress at the same time.
+        on_question: Called with each finished question.
 
     Raises:
-        InputError: the run does not hold those settings.
+        InputError: These settings cannot be derived from the run.
     """
     questions = await ablate(
-        path, settings, house, score_without_judge, concurrency=concurrency, on_question=on_question
+        path, settings, resources, score_without_judge, concurrency=concurrency, on_question=on_question
     )
     found = ablation.grid_cells(questions, settings, mean_target_seconds(path))
     without = ablation.zero_shot_accuracy(questions)
@@ -98,7 +97,7 @@ def _write_files(out: Path, name: str, found: list[ablation.GridCell], without: 
 
 
 async def run_floor(work: RecipeInput, context: Context, *, size: int = FLOOR_SIZE, seed: int = 0) -> ReportFiles:
-    """The zero-shot floor: the target alone on a stratified sample."""
+    """The zero-shot floor: the target without reasoning on a stratified sample."""
     work.out.mkdir(parents=True, exist_ok=True)
     chosen = draw_sample(list(read_records(work.file)), size, seed, "proportional")
     file = work.out / "sample.jsonl"
@@ -106,7 +105,7 @@ async def run_floor(work: RecipeInput, context: Context, *, size: int = FLOOR_SI
     run = work.out / "floor.run"
     plan = replace(work.plan, arms=("zero_shot",))
     await _run_and_score(file, run, context, plan, work)
-    return build_report([run], work.out, store=work.house.clips())
+    return build_report([run], work.out, store=work.resources.clip_store())
 
 
 async def run_iterations(work: RecipeInput, context: Context, *, task: Task | None = None) -> ReportFiles:
@@ -115,18 +114,20 @@ async def run_iterations(work: RecipeInput, context: Context, *, task: Task | No
         update={"early_stop": False, "max_iterations": max(ITERATION_CAPS), "threshold": ITERATIONS_THRESHOLD}
     )
     run = work.out / "iterations.run"
-    plan = replace(work.plan, tasks=(task,) if task else ())
+    plan = replace(work.plan, tasks=())
+    if task:
+        plan = replace(plan, tasks=(task,))
     await _run_and_score(work.file, run, full, plan, work)
     settings = [GridSetting(cap, ITERATIONS_THRESHOLD, context.inject) for cap in ITERATION_CAPS]
-    await write_ablation(run, settings, work.house, work.out, concurrency=plan.concurrency)
-    return build_report([run], work.out, store=work.house.clips())
+    await write_ablation(run, settings, work.resources, work.out, concurrency=plan.concurrency)
+    return build_report([run], work.out, store=work.resources.clip_store())
 
 
 async def run_mixture(work: RecipeInput, contexts: Mapping[str, Context]) -> ReportFiles:
-    """The same target with different agents, one run a name: one maker's against a mixture (Table 4).
+    """The same target with different agents, one run per name: one provider's against a mixture (Table 4).
 
     Raises:
-        InputError: fewer than two names, or the targets differ.
+        InputError: There are fewer than two names, or the targets differ.
     """
     if len(contexts) < 2 or len({context.target for context in contexts.values()}) > 1:
         raise InputError(
@@ -137,13 +138,15 @@ async def run_mixture(work: RecipeInput, contexts: Mapping[str, Context]) -> Rep
         run = work.out / f"{name}.run"
         await _run_and_score(work.file, run, context, work.plan, work)
         runs.append(run)
-    return build_report(runs, work.out, store=work.house.clips())
+    return build_report(runs, work.out, store=work.resources.clip_store())
 
 
 async def _run_and_score(file: Path, path: Path, context: Context, plan: Plan, work: RecipeInput) -> None:
-    end = await run_bench(file, path, context, plan, work.house, tell=work.tell, interrupted=work.interrupted)
+    end = await run_bench(
+        file, path, context, plan, work.resources, on_event=work.on_event, interrupted=work.interrupted
+    )
     if end["stopped_by"] == INTERRUPTED:
         raise asyncio.CancelledError
     if end["last_error"] and not any(count["answered"] for count in end["arms"].values()):
-        raise AureliaError(f"Nothing in {path.name} could be answered; the last error: {end['last_error']}")
-    await score_run_file(path, house=work.house, judge=work.judge, concurrency=plan.concurrency)
+        raise AureliaError(f"No question of {path.name} was answered. Last error: {end['last_error']}")
+    await score_run_file(path, resources=work.resources, judge=work.judge, concurrency=plan.concurrency)

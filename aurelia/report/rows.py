@@ -1,11 +1,8 @@
-"""A run read question by question: the figures of both arms, and the details that its section of the page shows.
-
-It reads run files only, judges nothing and computes no statistics.
-"""
+"""Reads a run question by question: the figures of both arms, and the details that the page shows of each question."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
@@ -22,13 +19,13 @@ class ArmAnswer:
     """One arm's figures for one question.
 
     Attributes:
-        verdict: `unparsed` where no rule and no judge could read the answer, `captioned` where it has scores but is
-            neither right nor wrong, `unscored` where nobody has scored it.
-        value: the score of `correct`, 0 to 1; null unless the verdict is right, wrong or part.
-        scores: every other metric (those of captions) by name.
-        calls: calls to models that were paid for.
-        cost: dollars; null when a price is not known.
-        tokens: of input and output together.
+        verdict: `unparsed` if no rule and no judge could read the answer, `captioned` if it has scores but is neither
+            right nor wrong, `unscored` if it was not scored.
+        value: Score of `correct`, 0 to 1; None unless the verdict is right, wrong or part.
+        scores: Every other metric (those of captions) by name.
+        calls: Paid calls to models.
+        cost: Dollars; None if a price is not known.
+        tokens: Input and output tokens.
     """
 
     verdict: AnswerVerdict
@@ -41,16 +38,16 @@ class ArmAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question of one run, in figures.
+    """The figures of one question of one run.
 
     Attributes:
-        clip: what it is clustered by: the path of its video.
-        sides: by arm; an arm that the run does not have is missing.
+        clip: Path of its video, the unit of clustering.
+        answers: By arm, for the arms of the run.
         attempts: (score, seconds) of every attempt.
-        best, best_score, stop_reason: of the AURELIA arm.
-        modalities: how many steps of the reasoning given rest on what.
-        seconds: the loop's own, without the target.
-        leaks: whether the steps given to the target say the answer (`aurelia_core.answers.answer_leaks`).
+        best, best_score, stop_reason: Of the AURELIA arm.
+        modalities: Number of steps of the given reasoning by modality.
+        seconds: Seconds of the loop, without the target.
+        leaks: Whether the steps given to the target contain the answer (`aurelia_core.answers.answer_leaks`).
     """
 
     record: str
@@ -58,7 +55,7 @@ class Case:
     column: Column
     category: str
     clip: str
-    sides: Mapping[Arm, ArmAnswer]
+    answers: Mapping[Arm, ArmAnswer]
     attempts: tuple[tuple[int | None, float], ...] = ()
     best: int | None = None
     best_score: int | None = None
@@ -69,7 +66,7 @@ class Case:
 
 
 class ReportRow(NamedTuple):
-    """A case, and everything that its section shows (plain JSON, texts as they were said)."""
+    """A case, and everything that the page shows of it (plain JSON, unescaped text)."""
 
     case: Case
     detail: dict[str, Any]
@@ -79,83 +76,94 @@ _ScoresByOutcome = dict[tuple[str, str, int], dict[str, StoredScore]]
 
 
 def read_report_rows(run: RunFile) -> Iterator[ReportRow]:
-    """Every question of a run, once a rollout, in the order of the records; one that was never asked is left out."""
+    """Every question and rollout of a run, in the order of the records, without questions that were never asked."""
     inject = (run.meta.get("settings") or {}).get("inject", "steps")
-    marks: _ScoresByOutcome = {}
-    for mark in run.marks():
-        marks.setdefault((mark.record, mark.arm, mark.rollout), {})[mark.metric] = mark
+    scores: _ScoresByOutcome = {}
+    for score in run.scores():
+        scores.setdefault((score.record, score.arm, score.rollout), {})[score.metric] = score
     outcomes = groupby(run.outcomes(), key=lambda outcome: outcome.record)
-    waiting = next(outcomes, None)
+    next_group = next(outcomes, None)
     for record in run.records():
-        if waiting is None or waiting[0] != record.id:
+        if next_group is None or next_group[0] != record.id:
             continue
         by_rollout: dict[int, dict[Arm, Outcome]] = {}
-        for outcome in waiting[1]:
+        for outcome in next_group[1]:
             by_rollout.setdefault(outcome.rollout, {})[outcome.arm] = outcome
-        waiting = next(outcomes, None)
+        next_group = next(outcomes, None)
         for rollout, arms in sorted(by_rollout.items()):
-            yield _row(record, rollout, arms, marks, inject)
+            yield _row(record, rollout, arms, scores, inject)
 
 
-def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], marks: _ScoresByOutcome, inject: str) -> ReportRow:
-    found = {arm: marks.get((record.id, arm, rollout), {}) for arm in arms}
-    sides = {arm: _arm_answer(outcome, found[arm]) for arm, outcome in arms.items()}
-    case = Case(record.id, rollout, record.column, record.category, record.video, sides)
-    loop = arms["aurelia"].result if "aurelia" in arms else None
+def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _ScoresByOutcome, inject: str) -> ReportRow:
+    answers: dict[Arm, ArmAnswer] = {}
+    details: dict[Arm, dict[str, Any]] = {}
+    for arm, outcome in arms.items():
+        by_metric = scores.get((record.id, arm, rollout), {})
+        answers[arm] = _arm_answer(outcome, by_metric)
+        details[arm] = _answer_detail(outcome, by_metric.get(CORRECT_METRIC), answers[arm])
+    case = Case(record.id, rollout, record.column, record.category, record.video, answers)
+    loop: Mapping[str, Any] = {}
+    if "aurelia" in arms:
+        loop = arms["aurelia"].result or {}
     if loop:
         case = _with_loop(case, loop)
     detail = _question_detail(record, rollout) | _loop_detail(loop)
-    shown = {arm: _answer_detail(outcome, found[arm], sides[arm]) for arm, outcome in arms.items()}
-    return ReportRow(case, {**detail, "inject": inject, "arms": shown})
+    return ReportRow(case, {**detail, "inject": inject, "arms": details})
 
 
-def _arm_answer(outcome: Outcome, marks: Mapping[str, StoredScore]) -> ArmAnswer:
-    mark = marks.get(CORRECT_METRIC)
+def _arm_answer(outcome: Outcome, scores: Mapping[str, StoredScore]) -> ArmAnswer:
+    correct = scores.get(CORRECT_METRIC)
+    value: float | None = None
+    if correct and outcome.state == "answered":
+        value = correct.value
     usage = outcome.usage
     return ArmAnswer(
-        _verdict(outcome, mark, bool(marks)),
-        mark.value if mark and outcome.state == "answered" else None,
-        {name: mark.value for name, mark in marks.items() if name != CORRECT_METRIC},
+        _verdict(outcome, correct, bool(scores)),
+        value,
+        {name: score.value for name, score in scores.items() if name != CORRECT_METRIC},
         usage["calls"],
         usage["cost_usd"],
         usage["input_tokens"] + usage["output_tokens"],
     )
 
 
-def _verdict(outcome: Outcome, mark: StoredScore | None, scored: bool) -> AnswerVerdict:
+def _verdict(outcome: Outcome, correct: StoredScore | None, scored: bool) -> AnswerVerdict:
     if outcome.state == "failed":
         return "failed"
-    if mark is None:
-        return "captioned" if scored else "unscored"
-    if mark.value is None:
+    if correct is None and scored:
+        return "captioned"
+    if correct is None:
+        return "unscored"
+    if correct.value is None:
         return "unparsed"
-    return "right" if mark.value >= 1 else "wrong" if mark.value <= 0 else "part"
+    if correct.value >= 1:
+        return "right"
+    if correct.value <= 0:
+        return "wrong"
+    return "part"
 
 
 def _with_loop(case: Case, loop: Mapping[str, Any]) -> Case:
     attempts = loop.get("iterations") or []
     steps = (loop.get("best") or {}).get("steps") or []
-    return Case(
-        case.record,
-        case.rollout,
-        case.column,
-        case.category,
-        case.clip,
-        case.sides,
-        tuple((attempt["score"], attempt["seconds"]) for attempt in attempts),
-        loop.get("best_iteration"),
-        loop.get("score"),
-        loop.get("stop_reason"),
-        Counter(step["modality"] for step in steps),
-        sum(attempt["seconds"] for attempt in attempts),
-        bool(loop.get("leaks")),
+    return replace(
+        case,
+        attempts=tuple((attempt["score"], attempt["seconds"]) for attempt in attempts),
+        best=loop.get("best_iteration"),
+        best_score=loop.get("score"),
+        stop_reason=loop.get("stop_reason"),
+        modalities=Counter(step["modality"] for step in steps),
+        seconds=sum(attempt["seconds"] for attempt in attempts),
+        leaks=bool(loop.get("leaks")),
     )
 
 
 def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
     source = record.source
-    item = [source.dataset, source.split, source.item, f"row {source.row}" if source.row is not None else ""]
-    where = ", ".join(filter(None, [*item, f"licence {record.licence}", f"clip {record.video}", *record.kinds]))
+    origin = [source.dataset, source.split, source.item]
+    if source.row is not None:
+        origin.append(f"row {source.row}")
+    where = ", ".join(filter(None, [*origin, f"licence {record.licence}", f"clip {record.video}", *record.kinds]))
     return {
         "id": record.id,
         "rollout": rollout,
@@ -172,27 +180,30 @@ def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
     }
 
 
-def _loop_detail(loop: Mapping[str, Any] | None) -> dict[str, Any]:
-    known = loop or {}
+def _loop_detail(loop: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "attempts": known.get("iterations") or [],
-        "best": known.get("best"),
-        "best_iteration": known.get("best_iteration"),
-        "score": known.get("score"),
-        "stop_reason": known.get("stop_reason"),
-        "warnings": known.get("warnings") or [],
+        "attempts": loop.get("iterations") or [],
+        "best": loop.get("best"),
+        "best_iteration": loop.get("best_iteration"),
+        "score": loop.get("score"),
+        "stop_reason": loop.get("stop_reason"),
+        "warnings": loop.get("warnings") or [],
     }
 
 
-def _answer_detail(outcome: Outcome, marks: Mapping[str, StoredScore], side: ArmAnswer) -> dict[str, Any]:
-    mark = marks.get(CORRECT_METRIC)
+def _answer_detail(outcome: Outcome, correct: StoredScore | None, answer: ArmAnswer) -> dict[str, Any]:
+    how: str | None = None
+    said: str | None = None
+    if correct:
+        how = correct.how
+        said = correct.said
     return {
-        "mark": side.verdict,
+        "mark": answer.verdict,
         "answer": outcome.answer,
         "choice": outcome.choice,
         "error": outcome.error,
-        "how": mark.how if mark else None,
-        "said": mark.said if mark else None,
-        "scores": dict(side.scores),
-        "usage": {"calls": side.calls, "cost_usd": side.cost},
+        "how": how,
+        "said": said,
+        "scores": dict(answer.scores),
+        "usage": {"calls": answer.calls, "cost_usd": answer.cost},
     }

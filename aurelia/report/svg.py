@@ -1,6 +1,6 @@
-"""The report's figures, each as one SVG text that takes the page's colour for its ink.
+"""Draws the report's figures as SVG text that uses the page's text colour.
 
-Numbers come in plain; nothing is counted here. Needs matplotlib (its Agg-free SVG writer; no window, no pyplot state).
+Needs matplotlib: its SVG writer without Agg, without a window and without pyplot's state.
 """
 
 import io
@@ -20,7 +20,7 @@ _SIZE = (6.2, 3.5)
 
 
 class SvgFigure(NamedTuple):
-    """A figure: its title, what it says in words, and the SVG."""
+    """A figure: its title, a note in words, and the SVG."""
 
     title: str
     note: str
@@ -28,7 +28,7 @@ class SvgFigure(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A value with its interval (both ends in the value's unit; null where there is none) and its number of cases."""
+    """A value with its interval (in the value's unit, None if undefined) and its number of cases."""
 
     value: float | None
     low: float | None = None
@@ -37,7 +37,7 @@ class Point(NamedTuple):
 
 
 class AxisScale(NamedTuple):
-    """What stands beside an axis, and its two ends."""
+    """The label and the range of an axis."""
 
     label: str
     low: float
@@ -55,7 +55,7 @@ def draw_curves(
     lines: Mapping[str, Sequence[Point]],
     scale: AxisScale = PERCENT_SCALE,
 ) -> SvgFigure:
-    """A value over a whole number (iterations, threshold, score), one curve a name, with intervals."""
+    """A value over an integer (iterations, threshold, score): one curve per name, with intervals."""
     figure, axes = _new_axes()
     _lines(axes, x, lines, scale)
     axes.set_xlabel(label)
@@ -86,15 +86,15 @@ def draw_curves_with_seconds(
 def draw_bars(
     title: str, note: str, groups: Mapping[str, Mapping[str, Point]], label: str = "accuracy, %"
 ) -> SvgFigure:
-    """One group of bars a name, one bar a series in it, with intervals."""
+    """One group of bars per name, with one bar per series, with intervals."""
     figure, axes = _new_axes()
     series = list(dict.fromkeys(name for group in groups.values() for name in group))
-    wide = 0.8 / max(1, len(series))
-    for at, name in enumerate(series):
-        places = [place + (at - (len(series) - 1) / 2) * wide for place in range(len(groups))]
+    width = 0.8 / max(1, len(series))
+    for index, name in enumerate(series):
+        places = [place + (index - (len(series) - 1) / 2) * width for place in range(len(groups))]
         points = [group.get(name, Point(None)) for group in groups.values()]
         heights = [point.value or 0.0 for point in points]
-        axes.bar(places, heights, wide * 0.92, color=_COLOURS[at % len(_COLOURS)], label=_short(name))
+        axes.bar(places, heights, width * 0.92, color=_COLOURS[index % len(_COLOURS)], label=_short(name))
         _whiskers(axes, places, points)
     axes.set_xticks(range(len(groups)), [_short(name) for name in groups], rotation=20, ha="right")
     axes.set_ylabel(label, color=INK)
@@ -103,14 +103,14 @@ def draw_bars(
 
 
 def draw_stacks(title: str, note: str, groups: Mapping[str, Mapping[str, float]], label: str) -> SvgFigure:
-    """One horizontal bar a name, made of its parts."""
+    """One horizontal bar per name, stacked from its parts."""
     figure, axes = _new_axes()
     parts = list(dict.fromkeys(part for group in groups.values() for part in group))
     names = [_short(name) for name in groups]
     left = [0.0] * len(groups)
-    for at, part in enumerate(parts):
+    for index, part in enumerate(parts):
         values = [group.get(part, 0.0) for group in groups.values()]
-        axes.barh(range(len(groups)), values, left=left, color=_COLOURS[at % len(_COLOURS)], label=part, height=0.7)
+        axes.barh(range(len(groups)), values, left=left, color=_COLOURS[index % len(_COLOURS)], label=part, height=0.7)
         left = [before + value for before, value in zip(left, values, strict=True)]
     axes.set_yticks(range(len(groups)), names)
     axes.invert_yaxis()
@@ -122,8 +122,8 @@ def draw_stacks(title: str, note: str, groups: Mapping[str, Mapping[str, float]]
 
 
 def _lines(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point]], scale: AxisScale) -> None:
-    for at, (name, points) in enumerate(lines.items()):
-        colour = _COLOURS[at % len(_COLOURS)]
+    for index, (name, points) in enumerate(lines.items()):
+        colour = _COLOURS[index % len(_COLOURS)]
         known = [(place, point) for place, point in zip(x, points, strict=True) if point.value is not None]
         axes.plot([place for place, _ in known], [point.value or 0.0 for _, point in known], "o-", color=colour,
                   markersize=5, label=_short(name))  # fmt: skip
@@ -147,7 +147,9 @@ def _legend(axes: "Axes") -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 28 else f"{name[:27]}…"
+    if len(name) <= 28:
+        return name
+    return f"{name[:27]}…"
 
 
 def _new_axes() -> "tuple[Figure, Axes]":
@@ -174,11 +176,11 @@ def _style_axes(axes: "Axes") -> None:
 
 
 def _svg(figure: "Figure", title: str) -> str:
-    """The SVG alone, with ids of its own on a page of several, and the page's ink."""
+    """The SVG element alone, with ids that are unique on the page, in the page's text colour."""
     import matplotlib
 
     out = io.StringIO()
-    # A name from a run file must not be read as mathematics; text stays text, so that it can be searched and scaled.
+    # A name from a run file must not be parsed as mathematics; text remains text, for search and scaling.
     settings: Any = {
         "text.parse_math": False,
         "svg.fonttype": "none",

@@ -18,6 +18,17 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from aurelia_core.errors import InputError, ModelError
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.requests import (
+    ClipRequest,
+    EvaluatorRequest,
+    FeedbackRequest,
+    GeneratorRequest,
+    RoleRequest,
+    SummarizerRequest,
+    TargetRequest,
+    parse_request,
+)
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.feedback import advise
@@ -83,7 +94,9 @@ class MeasuringChat(BaseChatModel):
                 "the offline model answers only requests of this project's agents (generator, summarizer, evaluator, "
                 "feedback, target), which carry their fields as data; for conversation choose a provider's model"
             )
-        reply = self._reply(fields)
+        reply = self._reply(parse_request(fields))
+        if reply is None:
+            raise ModelError(f"the offline model plays no role named '{fields['role']}'")
         text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
         usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
         message = AIMessage(
@@ -91,59 +104,76 @@ class MeasuringChat(BaseChatModel):
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _reply(self, fields: Mapping[str, Any]) -> Any:
-        match fields["role"]:
-            case "generator":
-                return self._reason(fields)
-            case "summarizer":
-                return summarize_reasoning(fields)
-            case "evaluator":
+    def _reply(self, request: RoleRequest) -> Any:
+        match request:
+            case GeneratorRequest():
+                return self._reason(request)
+            case SummarizerRequest():
+                return summarize_reasoning(request)
+            case EvaluatorRequest():
                 from aurelia_offline.critic.evaluate import evaluate_caption
 
-                return evaluate_caption(dict(fields), self.store)
-            case "feedback":
-                return advise(fields)
-            case "target":
-                several = len(fields.get("tracks") or []) > 1
-                candidates = (lambda windows: self._candidates(fields, [windows])) if several else None
-                return answer_as_target(fields, lambda windows: self._observe(fields, [windows]), candidates)
-        raise ModelError(f"the offline model plays no role named '{fields['role']}'")
+                return evaluate_caption(request, self.store)
+            case FeedbackRequest():
+                return advise(request)
+            case TargetRequest():
+                return self._answer(request)
+        return None
 
-    def _reason(self, fields: Mapping[str, Any]) -> Any:
-        looks: list[list[Window]] = list(fields.get("looks") or [[]])
-        before = self._observe(fields, looks[:-1]) if len(looks) > 1 else None
-        tracks = self._candidates(fields, looks) if len(fields.get("tracks") or []) > 1 else None
-        seen = tracks[0][1] if tracks else self._observe(fields, looks)
-        pieces = [self._observe(fields, [each]) for each in looks]
-        return generate_reasoning(fields, seen, tracks=tracks, before=before, pieces=pieces)
+    def _reason(self, request: GeneratorRequest) -> Any:
+        media, samples = _media_of(request), request.samples
+        looks = [list(windows) for windows in request.looks]
+        before = None
+        if len(looks) > 1:
+            before = self.observe(media, looks[:-1], samples)
+        tracks = self.observe_candidates(media, looks, samples)
+        seen = tracks[0][1] if tracks else self.observe(media, looks, samples)
+        pieces = [self.observe(media, [windows], samples) for windows in looks]
+        return generate_reasoning(request, seen, tracks=tracks, before=before, pieces=pieces)
 
-    def _observe(self, fields: Mapping[str, Any], looks: list[list[Window]]) -> Observation:
+    def _answer(self, request: TargetRequest) -> str:
+        media, samples = _media_of(request), request.samples
+        return answer_as_target(
+            request,
+            lambda windows: self.observe(media, [windows], samples),
+            lambda windows: self.observe_candidates(media, [windows], samples),
+        )
+
+    def observe(self, media: MediaRequest, looks: list[list[Window]], samples: int) -> Observation:
         """The merged looks, with the clip's own sound or the one track that replaces it."""
-        tracks = fields.get("tracks") or []
-        return self._merged(fields, looks, tracks[0] if tracks else None, max(1, len(tracks)))
+        return self._look(media, looks, next(iter(media.tracks), None), samples)
 
-    def _candidates(self, fields: Mapping[str, Any], looks: list[list[Window]]) -> list[tuple[str, Observation]]:
-        """The merged looks with each candidate track, by its letter; the candidates share the sample budget."""
-        tracks = fields["tracks"]
-        named = zip(string.ascii_uppercase, tracks, strict=False)
-        return [(letter, self._merged(fields, looks, track, len(tracks))) for letter, track in named]
+    def observe_candidates(
+        self, media: MediaRequest, looks: list[list[Window]], samples: int
+    ) -> list[tuple[str, Observation]] | None:
+        """The merged looks with each candidate track, by its letter; None without candidates."""
+        if len(media.tracks) < 2:
+            return None
+        named = zip(string.ascii_uppercase, media.tracks, strict=False)
+        return [(letter, self._look(media, looks, track, samples)) for letter, track in named]
 
-    def _merged(
-        self, fields: Mapping[str, Any], looks: list[list[Window]], track: MediaRef | None, shared_by: int
+    def _look(
+        self, media: MediaRequest, looks: list[list[Window]], track: MediaRef | None, samples: int
     ) -> Observation:
         from aurelia_core.signals.look import merge_observations, observe_clip
 
-        clip: MediaRef | None = fields.get("clip")
-        if clip is None:
-            raise InputError("the offline model measures a clip, and this request has none. Name a video")
-        frames, samples = int(fields.get("frames") or 16), int(fields.get("samples") or 48000) // shared_by
+        clip, frames = media.clip, media.frame_count
+        # Candidate tracks share the sample budget.
+        share = samples // max(1, len(media.tracks))
         seen = []
         for windows in looks:
-            spans = tuple((float(w["start"]), float(w["end"])) for w in windows)
-            key = (clip["id"], track["id"] if track else "", spans, frames, samples)
-            look = partial(observe_clip, self.store, clip, track, windows, frames, samples)
-            seen.append(_recent_looks.get(key, look))
-        return merge_observations(seen) if len(seen) > 1 else seen[0]
+            spans = tuple((float(window["start"]), float(window["end"])) for window in windows)
+            look = partial(observe_clip, self.store, clip, track, windows, frames, share)
+            seen.append(_recent_looks.get((clip["id"], track["id"] if track else "", spans, frames, share), look))
+        if len(seen) == 1:
+            return seen[0]
+        return merge_observations(seen)
+
+
+def _media_of(request: ClipRequest) -> MediaRequest:
+    if request.media is None:
+        raise InputError("the offline model measures a clip, and this request has none. Name a video")
+    return request.media
 
 
 def make(name: str, store: Any) -> MeasuringChat:

@@ -1,9 +1,9 @@
 """The offline Feedback agent: names the windows for the next look, from the evaluator's doubts, without the clip."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
+from aurelia_core.models.requests import FeedbackRequest
 from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows, windows_text
 
@@ -15,27 +15,27 @@ _FULL_RATE_HZ = 16000
 _MIN_BUDGET_SECONDS = 1.5
 
 
-def advise(fields: Mapping[str, Any]) -> dict[str, Any]:
+def advise(request: FeedbackRequest) -> dict[str, Any]:
     """Feedback for the next attempt: a reason and at most four windows inside the clip.
 
     The total length of the windows is limited to the seconds that the sample budget covers at 16 kHz, so that each gets
     enough frames and samples. Windows of earlier attempts are not repeated. Windows that do not fit are left to the
     next attempt. Without doubts, the windows are parts of the clip that no closer look has covered.
     """
-    duration = float(fields["duration"])
-    budget = max(_MIN_BUDGET_SECONDS, float(fields.get("samples") or 48000) / _FULL_RATE_HZ)
-    looked = [window for look in fields.get("looks") or [] for window in look]
-    doubts = [Window(start=float(w["start"]), end=float(w["end"])) for w in fields.get("doubts") or []]
-    asked = _fit_budget(_open_question_windows(fields.get("reasoning"), duration), looked, budget)
+    duration = request.duration
+    budget = max(_MIN_BUDGET_SECONDS, request.samples / _FULL_RATE_HZ)
+    looked = [window for look in request.looks for window in look]
+    doubts = list(request.doubts)
+    asked = _fit_budget(_open_question_windows(request.reasoning, duration), looked, budget)
     doubted = _fit_budget(merge_windows(doubts, duration, pad=_PAD_SECONDS, gap=0.0), looked, budget)
     if asked:
         text = f"The question is still open; look and listen again {windows_text(asked)}, where its answer must lie."
     elif doubted:
-        cause = _shorten_critique(fields.get("critique"))
+        cause = _shorten_critique(request.critique)
         text = f"Look and listen again {windows_text(doubted)}, where the caption and the clip do not match.{cause}"
     else:
         reason = "What was in doubt has been looked at closely" if doubts else "Nothing stood out"
-        doubted = _next_uncovered_window(fields, duration, budget)
+        doubted = _next_uncovered_window(request, duration, budget)
         text = f"{reason}; look and listen more closely {windows_text(doubted)} next."
     return {"feedback": text, "windows": asked or doubted}
 
@@ -84,17 +84,17 @@ def _subtract(span: tuple[float, float], seen: tuple[float, float]) -> list[tupl
     return [(start, end) for start, end in parts if end > start]
 
 
-def _next_uncovered_window(fields: Mapping[str, Any], duration: float, budget: float) -> list[Window]:
+def _next_uncovered_window(request: FeedbackRequest, duration: float, budget: float) -> list[Window]:
     """The next window of the budget's length without a guided look; chosen by attempt number if all have one."""
     length = min(duration, budget)
     parts = max(1, math.ceil(duration / length - 0.01))
     step = duration / parts
     slots = [Window(start=round(i * step, 2), end=round((i + 1) * step, 2)) for i in range(parts)]
-    covered = [window for look in fields.get("looks") or [] for window in look]
+    covered = [window for look in request.looks for window in look]
     open_slots = [slot for slot in slots if not any(_covers_most(slot, window) for window in covered)]
     if open_slots:
         return open_slots[:1]
-    return [slots[(int(fields.get("iteration") or 1) - 1) % parts]]
+    return [slots[(request.iteration - 1) % parts]]
 
 
 def _covers_most(slot: Window, window: Window) -> bool:

@@ -1,8 +1,8 @@
 """The offline Reasoning Generator: steps for one question, each with a measured cue and finding."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from aurelia_core.models.requests import GeneratorRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
@@ -44,7 +44,7 @@ _TASK_WORDS = {
 
 
 def generate_reasoning(
-    fields: Mapping[str, Any],
+    request: GeneratorRequest,
     seen: Observation,
     *,
     tracks: list[tuple[str, Observation]] | None = None,
@@ -54,19 +54,19 @@ def generate_reasoning(
     """The steps and the final answer for a question.
 
     Args:
-        fields: the request; `question`, `choices`, `looks` and `iteration` are read.
+        request: the generator's request.
         seen: all looks so far, merged.
         tracks: for candidate tracks, each letter with the observation of the clip and that track.
         before: the earlier looks, merged, to state what the last one changed.
         pieces: the single looks.
     """
-    choices = list(fields.get("choices") or [])
-    if not tracks and (posed := stage_agent.read_stage_question(fields.get("question") or "", seen)):
+    choices = list(request.choices)
+    if not tracks and (posed := stage_agent.read_stage_question(request.question, seen)):
         return stage_agent.stage_reasoning(*posed, seen, choices)
-    query = parse_question(fields.get("question") or "", choices, len(tracks or []))
+    query = parse_question(request.question, choices, len(tracks or []))
     found = find_answer(query, seen, tracks, pieces)
     answer = final_answer(found, choices)
-    steps = [*_inventory_steps(query, seen, _describe_change(fields, seen, before), tracks), *_find_steps(query, seen)]
+    steps = [*_inventory_steps(query, seen, _describe_change(request, seen, before), tracks), *_find_steps(query, seen)]
     return Reasoning(steps=[*steps, _final_step(query, found, answer)], answer=answer)
 
 
@@ -74,9 +74,9 @@ def _make_step(step: str, justification: str, answer: str, modality: Modality) -
     return Step(step=step, justification=justification, answer=answer, modality=modality)
 
 
-def _describe_change(fields: Mapping[str, Any], seen: Observation, before: Observation | None) -> str:
+def _describe_change(request: GeneratorRequest, seen: Observation, before: Observation | None) -> str:
     """What the last, guided look changed; "" in the first attempt."""
-    looks = fields.get("looks") or []
+    looks = request.looks
     if before is None or len(looks) < 2:
         return ""
     where = inventory.windows_text(list(looks[-1])) or "the whole clip"

@@ -1,10 +1,8 @@
 """The offline Summarizer: a caption of what a reasoning says about sound and picture, without the clip."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from aurelia_core.types import Reasoning
+from aurelia_core.models.requests import SummarizerRequest
 from aurelia_offline.world.stage_agent import bare_findings
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -18,10 +16,9 @@ _VERB = re.compile(r"\b(?:is|are|was|were|has|moves?|plays?|sounds|lasts|starts?
 _BARE_VERDICTS = {"unknown", "yes", "no", "", "none"}
 
 
-def summarize_reasoning(fields: Mapping[str, Any]) -> dict[str, str]:
+def summarize_reasoning(request: SummarizerRequest) -> dict[str, str]:
     """The caption of a request's `reasoning`, without knowledge steps and bare verdicts ("yes", "3")."""
-    reasoning: Reasoning | None = fields.get("reasoning")
-    steps = reasoning["steps"] if reasoning else []
+    steps = request.reasoning["steps"] if request.reasoning else []
     told: list[str] = []
     senses = [step for step in steps if step["modality"] != "knowledge"]
     for part in ("answer", "justification"):

@@ -1,8 +1,8 @@
 """The offline target: one look at the clip and a direct answer; with a reasoning, the plan guides the look."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
+from aurelia_core.models.requests import TargetRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows
@@ -23,9 +23,9 @@ def plan_windows(reasoning: Reasoning | None, duration: float) -> list[Window]:
 
 
 def answer_as_target(
-    fields: Mapping[str, Any],
+    request: TargetRequest,
     observe: Callable[[list[Window]], Observation],
-    candidates: Callable[[list[Window]], list[tuple[str, Observation]]] | None = None,
+    candidates: Callable[[list[Window]], list[tuple[str, Observation]] | None] = lambda windows: None,
 ) -> str:
     """The target's answer in plain text: one of the choices or "unknown", or a short free answer.
 
@@ -34,23 +34,23 @@ def answer_as_target(
     target uses the answer stated in the reasoning, and says so.
 
     Args:
-        fields: the request; `question`, `choices`, `reasoning` and `duration` are read.
+        request: the target's request.
         observe: makes one look at the given windows ([] is the whole clip), within the budget of one look.
         candidates: for candidate tracks, makes the same look with each of them.
     """
-    choices = list(fields.get("choices") or [])
-    windows = plan_windows(fields.get("reasoning"), float(fields["duration"]))
-    tracks = candidates(windows) if candidates else None
-    question = fields.get("question") or ""
+    choices = list(request.choices)
+    windows = plan_windows(request.reasoning, request.duration)
+    tracks = candidates(windows)
+    question = request.question
     seen = tracks[0][1] if tracks else observe(windows)
     if not tracks and (posed := stage_agent.read_stage_question(question, seen)):
         said = stage_agent.stage_answer(*posed, choices)
-        return said if said != UNKNOWN else _stated_answer(fields.get("reasoning"), choices) or UNKNOWN
+        return said if said != UNKNOWN else _stated_answer(request.reasoning, choices) or UNKNOWN
     found = find_answer(parse_question(question, choices, len(tracks or [])), seen, tracks, [seen])
     measured = final_answer(found, choices)
     if measured != UNKNOWN:
         return measured
-    return _stated_answer(fields.get("reasoning"), choices) or (UNKNOWN if choices else f"{UNKNOWN}: {found.cue}")
+    return _stated_answer(request.reasoning, choices) or (UNKNOWN if choices else f"{UNKNOWN}: {found.cue}")
 
 
 def _stated_answer(reasoning: Reasoning | None, choices: list[str]) -> str:

@@ -58,11 +58,9 @@ def answer_sync(query: Query, seen: Observation) -> Finding:
     cue = f"onsets of motion lie {meeting.lag:+.2f} s from those of sound, agreement {meeting.strength:.2f} of 1"
     if query.yes_no:
         return yes_no_finding(answer, cue, "both")
-    word = "out of sync"
     if together:
-        word = "in sync"
-    values = (Value("sync", "yes" if together else "no"), Value("bool", together))
-    return Finding(values, word, cue, "both")
+        return Finding((Value("sync", "yes"), Value("bool", True)), "in sync", cue, "both")
+    return Finding((Value("sync", "no"), Value("bool", False)), "out of sync", cue, "both")
 
 
 def answer_lag(query: Query, seen: Observation) -> Finding:
@@ -216,22 +214,24 @@ def answer_trend(query: Query, seen: Observation) -> Finding:
     if prop == "tempo":
         return _answer_pace(query, wanted, seen)
     sounds = [e.source for e in select_events(query.pick, seen).events if isinstance(e.source, DetectedSound)]
-    measured = [(s.start, s.level if prop == "level" else s.pitch) for s in sounds]
-    series = [value for _, value in measured if value is not None]
+    series = [sound.pitch for sound in sounds if sound.pitch is not None]
+    unit, rising, falling = "Hz", "higher (it rises)", "lower (it falls)"
+    if prop == "level":
+        series = [sound.level for sound in sounds]
+        unit, rising, falling = "dBFS", "louder", "quieter"
     if len(series) < 2:
         return unknown_finding("fewer than two sounds could be compared", "audio")
-    unit = "Hz"
-    if prop == "level":
-        unit = "dBFS"
     cue = f"one after the other: {', '.join(f'{value:.0f}' for value in series)} {unit}"
     up, down = _keeps_rising(series, prop), _keeps_rising(series[::-1], prop)
     if wanted:
-        return yes_no_finding((up if wanted == "+" else down) != query.negated, cue, "audio")
+        holds = {"+": up, "-": down}[wanted]
+        return yes_no_finding(holds != query.negated, cue, "audio")
     if up == down:
         words = ("same", "neither rises nor falls throughout")
         return Finding((Value("phrase", words[0]), Value("phrase", "neither")), words[1], cue, "audio")
-    rising, falling = ("louder", "quieter") if prop == "level" else ("higher (it rises)", "lower (it falls)")
-    return Finding((Value("trendword", "+" if up else "-"),), rising if up else falling, cue, "audio")
+    if up:
+        return Finding((Value("trendword", "+"),), rising, cue, "audio")
+    return Finding((Value("trendword", "-"),), falling, cue, "audio")
 
 
 def _answer_pace(query: Query, wanted: str, seen: Observation) -> Finding:
@@ -253,7 +253,8 @@ def _answer_pace(query: Query, wanted: str, seen: Observation) -> Finding:
         return yes_no_finding((sign == wanted) != query.negated, cue, "audio")
     if not sign:
         return Finding((Value("phrase", "same"),), "neither faster nor slower", cue, "audio")
-    return Finding((Value("comp", f"tempo{sign}"),), "faster" if sign == "+" else "slower", cue, "audio")
+    word = {"+": "faster", "-": "slower"}[sign]
+    return Finding((Value("comp", f"tempo{sign}"),), word, cue, "audio")
 
 
 def _keeps_rising(series: list[float], prop: str) -> bool:

@@ -106,7 +106,9 @@ def _winner_values(pick: Pick, event: MeasuredEvent, seen: Observation) -> list[
         if named is not None:
             values.append(Value(kind, named))
     order = position_value(event, list_events(pick.domain, seen))
-    return [*values, *([order] if order else [])]
+    if order is not None:
+        values.append(order)
+    return values
 
 
 def answer_same(query: Query, seen: Observation) -> Finding:
@@ -183,7 +185,9 @@ def answer_gap(query: Query, seen: Observation) -> Finding:
     if first is None or second is None:
         return unknown_finding(missing or absent, _modality(query))
     early, late = sorted((first, second), key=lambda event: event.start)
-    between = late.start - (early.end if query.prop == "end" else early.start)
+    between = late.start - early.start
+    if query.prop == "end":
+        between = late.start - early.end
     cue = f"{event_words(early, seen)}; {event_words(late, seen)}"
     text = f"{max(0.0, between):.1f} s"
     return Finding((Value("seconds", max(0.0, between)),), text, cue, _modality(query))
@@ -230,7 +234,8 @@ def answer_relative(query: Query, seen: Observation) -> Finding:
     cue = f"{event_words(first, seen)}; {event_words(second, seen)}"
     if prop not in _COMPARATIVES or a is None or b is None or a == b or is_tied(a, b, prop):
         return unknown_finding(f"{cue}: no difference that can be measured", _modality(query))
-    more = a > b
-    word = _COMPARATIVES[prop][0 if more else 1]
-    value = Value("comp", f"{prop}{'+' if more else '-'}")
+    more, less = _COMPARATIVES[prop]
+    word, value = less, Value("comp", f"{prop}-")
+    if a > b:
+        word, value = more, Value("comp", f"{prop}+")
     return Finding((value,), word, cue, _modality(query))

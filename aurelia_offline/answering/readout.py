@@ -1,6 +1,5 @@
 """Reads a property of the selected events: how many, which, when, where, how long, how loud, what colour."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
@@ -93,10 +92,7 @@ def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
     for event in found:
         source = event.source
         if isinstance(source, Motion):
-            key: tuple[object, ...] = (
-                source.colour,
-                describe_position(source.x, source.y) if source.colour is None else "",
-            )
+            key: tuple[object, ...] = (source.colour or describe_position(source.x, source.y),)
         elif isinstance(source, DetectedSound):
             key = (source.sound_class, round(source.pitch / 12) if source.pitch else None)
         else:
@@ -109,28 +105,44 @@ def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
 def _event_values(event: MeasuredEvent, ask: str, seen: Observation) -> list[Value]:
     """The values of the property of one event; for "which", of all properties."""
     source = event.source
-    readers: dict[str, Callable[[], Value | None]] = {
-        "when": lambda: Value("seconds", event.start),
-        "end": lambda: Value("seconds", event.end),
-        "length": lambda: Value("seconds", event.end - event.start),
-        "level": lambda: Value("level", source.level) if isinstance(source, DetectedSound) else None,
-        "pitch": lambda: Value("hertz", source.pitch) if isinstance(source, DetectedSound) and source.pitch else None,
-        "voice": lambda: _voice_value(source) if isinstance(source, DetectedSound) else None,
-        "colour": lambda: Value("colour", source.colour) if isinstance(source, Motion) and source.colour else None,
-        "place": lambda: _place_value(source) if isinstance(source, Motion) else None,
-    }
+    known = _known_values(event)
     if ask != "which":
-        value = None
-        if ask in readers:
-            value = readers[ask]()
-        if value is not None:
-            return [value]
-        return []
+        return [known[ask]] if ask in known else []
     if isinstance(source, DetectedSound) and is_continuous("sound", seen):
-        return [v for v in (readers[name]() for name in ("voice", "pitch", "when")) if v is not None]
-    order = position_value(event, list_events("sound" if isinstance(source, DetectedSound) else "motion", seen))
-    wanted = ("voice", "colour", "place", "pitch", "when")
-    return [v for v in (*(readers[name]() for name in wanted), order) if v is not None]
+        return [known[name] for name in ("voice", "pitch", "when") if name in known]
+    values = [known[name] for name in ("voice", "colour", "place", "pitch", "when") if name in known]
+    order = position_value(event, _same_kind(event, seen))
+    if order is not None:
+        values.append(order)
+    return values
+
+
+def _known_values(event: MeasuredEvent) -> dict[str, Value]:
+    """The values of an event by property, without those that it does not have."""
+    values = {
+        "when": Value("seconds", event.start),
+        "end": Value("seconds", event.end),
+        "length": Value("seconds", event.end - event.start),
+    }
+    source = event.source
+    if isinstance(source, DetectedSound):
+        values["level"] = Value("level", source.level)
+        values["voice"] = _voice_value(source)
+        if source.pitch:
+            values["pitch"] = Value("hertz", source.pitch)
+    if isinstance(source, Motion):
+        if source.colour:
+            values["colour"] = Value("colour", source.colour)
+        if source.extent < WIDE_EXTENT:
+            values["place"] = Value("place", describe_position(source.x, source.y, source.extent))
+    return values
+
+
+def _same_kind(event: MeasuredEvent, seen: Observation) -> tuple[MeasuredEvent, ...]:
+    """All sounds if the event is a sound, else all motions."""
+    if isinstance(event.source, DetectedSound):
+        return list_events("sound", seen)
+    return list_events("motion", seen)
 
 
 def _voice_value(sound: DetectedSound) -> Value:
@@ -138,13 +150,6 @@ def _voice_value(sound: DetectedSound) -> Value:
     if sound.perceived_class:
         return Value("voice", sound.perceived_class)
     return Value("phrase", sound_name(sound))
-
-
-def _place_value(motion: Motion) -> Value | None:
-    """The place of a motion; None if the motion fills much of the picture."""
-    if motion.extent < WIDE_EXTENT:
-        return Value("place", describe_position(motion.x, motion.y, motion.extent))
-    return None
 
 
 def _value_text(value: Value) -> str:
@@ -161,12 +166,10 @@ def _value_text(value: Value) -> str:
 
 def _free_text(event: MeasuredEvent, ask: str, values: list[Value], seen: Observation) -> str:
     if ask == "which":
-        among = list_events("sound" if isinstance(event.source, DetectedSound) else "motion", seen)
-        uncounted = isinstance(event.source, DetectedSound) and is_continuous("sound", seen)
-        which = ""
-        if not uncounted:
-            which = position_words(event, among)
-        return event_words(event, seen) + (f", {which}" if which else "")
+        words = [event_words(event, seen)]
+        if not (isinstance(event.source, DetectedSound) and is_continuous("sound", seen)):
+            words.append(position_words(event, _same_kind(event, seen)))
+        return ", ".join(word for word in words if word)
     return _value_text(values[0])
 
 
@@ -261,7 +264,9 @@ def _find_ongoing(pick: Pick, seen: Observation) -> tuple[MeasuredEvent, ...]:
     """Events that started before a named time and continue after it, for "is there any after 3 s"."""
     if pick.relation not in {"after", "right_after"} or pick.span is None:
         return ()
-    edge = pick.span[1] * (seen.duration if pick.half else 1.0)
+    edge = pick.span[1]
+    if pick.half:
+        edge *= seen.duration
     found = select_events(pick, seen, alone=True).events
     return tuple(event for event in found if event.end > edge + time_slack(event, seen))
 

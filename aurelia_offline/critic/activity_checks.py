@@ -1,17 +1,23 @@
 """Checks claims about motion in a textured picture: whether, roughly where, in which colours; not how many things."""
 
-from aurelia_offline.critic.caption_text import CLIP_END
+import numpy as np
+
 from aurelia_offline.critic.claims import Description
 from aurelia_offline.critic.matching import Fact, grade
-from aurelia_offline.critic.signal_activity import COLUMNS, ROWS, Activity
+from aurelia_offline.critic.signal_activity import ROWS, Activity
 
 CLEAR_PICTURE = 0.5
 """Clearness of the picture below which only its activity is used."""
 _MOVING_SHARE = 0.0015
 """Moving share of the picture above which something moves."""
 _SUPPORTED_VERDICT = 0.8
-_ROWS = {"top": slice(0, ROWS // 2), "bottom": slice(ROWS // 2, ROWS)}
-_COLUMNS = {"left": slice(0, 4), "centre": slice(3, 6), "right": slice(5, COLUMNS)}
+_PARTS = {
+    "top": np.s_[: ROWS // 2],
+    "bottom": np.s_[ROWS // 2 :],
+    "left": np.s_[:, :4],
+    "centre": np.s_[:, 3:6],
+    "right": np.s_[:, 5:],
+}
 
 
 def activity_facts(about: Description, film: Activity) -> list[Fact]:
@@ -28,11 +34,13 @@ def activity_facts(about: Description, film: Activity) -> list[Fact]:
         claim_text = f"motion from {span[0]:g} s to {span[1]:g} s"
     facts = [Fact(min(_SUPPORTED_VERDICT, grade(1 - lasting, 0.45, 0.95)), 1.2, claim_text, "hardly any motion", span)]
     total = share.sum(axis=0)
-    for place in about.places if lasting > 0.3 else ():
-        part = total[_ROWS[place]] if place in _ROWS else total[:, _COLUMNS[place]]
+    if lasting <= 0.3:
+        return facts
+    for place in about.places:
+        part = total[_PARTS[place]]
         there = float(part.sum() / max(1e-9, float(total.sum())))
         facts.append(Fact(min(_SUPPORTED_VERDICT, grade(-there, -0.4, -0.12)), 1.0, place, "motion elsewhere", span))
-    for colour in about.colours if lasting > 0.3 else ():
+    for colour in about.colours:
         seen = film.colours.get(colour, 0.0)
         if seen > 0.12:
             verdict = _SUPPORTED_VERDICT
@@ -68,4 +76,4 @@ def _described_span(about: Description, film: Activity) -> tuple[float, float]:
     start, end = about.spans[0]
     if end is None:
         return max(first, start - 0.1), min(last, start + 0.3)
-    return max(first, min(start, last)), last if end >= CLIP_END else max(first, min(end, last))
+    return max(first, min(start, last)), max(first, min(end, last))

@@ -51,9 +51,9 @@ def parse_caption(caption: str) -> ParsedCaption:
         before: str | None = None
         made: list[Claim] = []
         for clause in sentence:
-            topic = _topic_of(clause.text, lexicon) or (
-                before if _continues_description(clause.text, lexicon) else None
-            )
+            topic = _topic_of(clause.text, lexicon)
+            if topic is None and _continues_description(clause.text, lexicon):
+                topic = before
             if topic == "colour" and before == "motion" and clause.link and not _VERB.search(clause.text):
                 topic = "motion"
             found = []
@@ -107,28 +107,43 @@ def read_description(clause: str, topic: Literal["sound", "motion"], lexicon: Wo
     pitch = _PITCH.search(clause)
     track = _TRACK.search(clause)
     ranks = [rank for rank in lexicon.all("ranks", clause) if not re.search(rf"\b{rank} \d", clause)]
-    lasting = _FOR.search(clause)
-    heard = Description(
+    described = Description(
         topic,
         spans=read_times(clause),
-        seconds=float(lasting[1]) if lasting else None,
-        track=ord(track[1]) - ord("a") if track else None,
-        rank=ranks[0] if ranks else None,
+        seconds=_first_number(_FOR, clause),
+        rank=next(iter(ranks), None),
         onset=bool(_ONSET.search(clause)),
     )
+    if track:
+        described = replace(described, track=ord(track[1]) - ord("a"))
     if topic == "motion":
-        return replace(heard, colours=lexicon.all("colours", clause), places=lexicon.all("places", clause))
+        return replace(described, colours=lexicon.all("colours", clause), places=lexicon.all("places", clause))
     voices = set(lexicon.all("voices", clause)) - {"any"}
     if "unpitched" in voices:
         voices |= {"click", "noise"}
-    heights, levels = lexicon.all("heights", clause), lexicon.all("levels", clause)
+    if pitch:
+        described = replace(described, pitch=float(pitch[1]) * {"k": 1000}.get(pitch[2], 1))
     return replace(
-        heard,
+        described,
         voices=frozenset(voices - {"unpitched"}),
-        pitch=float(pitch[1]) * (1000 if pitch[2] else 1) if pitch else None,
-        height=heights[0] if len(heights) == 1 else None,
-        level=levels[0] if len(levels) == 1 else None,
+        height=_only_value(lexicon.all("heights", clause)),
+        level=_only_value(lexicon.all("levels", clause)),
     )
+
+
+def _first_number(pattern: re.Pattern[str], clause: str) -> float | None:
+    """The number in the first match of a pattern, or None."""
+    found = pattern.search(clause)
+    if found is None:
+        return None
+    return float(found[1])
+
+
+def _only_value(values: tuple[str, ...]) -> str | None:
+    """The value if there is exactly one, else None."""
+    if len(values) == 1:
+        return values[0]
+    return None
 
 
 def _read_clause(topic: str, clause: str, sentence: int, lexicon: WordList) -> list[Claim]:
@@ -151,7 +166,9 @@ def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
         return [replace(base, about=about)]
     count = _count(clause)
     if count is not None and (count != 1 or not about.spans) and about.rank is None:
-        counted = replace(about, spans=about.spans if len(about.spans) == 1 and about.spans[0][1] else ())
+        counted = about
+        if len(about.spans) != 1 or not about.spans[0][1]:
+            counted = replace(about, spans=())
         made = [replace(base, kind="sound_count", about=counted, number=count)]
         return made + [replace(base, about=replace(about, spans=(span,))) for span in about.spans if not counted.spans]
     if count is None and _SEVERAL.search(clause) and not about.spans:
@@ -183,25 +200,27 @@ def _silence(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _tempo(base: Claim, lexicon: WordList) -> list[Claim]:
-    found = _BPM.search(base.clause)
-    pace = lexicon.all("pace", base.clause)
-    steady = None
-    if re.search(r"\b(?:steady|regular|even|constant)\b", base.clause):
-        steady = "steady"
-    return [replace(base, kind="tempo", number=float(found[1]) if found else None, word=pace[0] if pace else steady)]
+    word = next(iter(lexicon.all("pace", base.clause)), None)
+    if word is None and re.search(r"\b(?:steady|regular|even|constant)\b", base.clause):
+        word = "steady"
+    return [replace(base, kind="tempo", number=_first_number(_BPM, base.clause), word=word)]
 
 
 def _cut(base: Claim, lexicon: WordList) -> list[Claim]:
     none = base.negated or lexicon.has("topics.uncut", base.clause)
     about = read_description(base.clause, "motion", lexicon)
-    return [replace(base, kind="cut", negated=none, number=None if none else _count(base.clause, _CUTS), about=about)]
+    number = None
+    if not none:
+        number = _count(base.clause, _CUTS)
+    return [replace(base, kind="cut", negated=none, number=number, about=about)]
 
 
 def _flash(base: Claim, lexicon: WordList) -> list[Claim]:
     about = read_description(base.clause, "motion", lexicon)
-    return [
-        replace(base, kind="flash", number=None if base.negated else _count(base.clause, "flash(?:es)?"), about=about)
-    ]
+    number = None
+    if not base.negated:
+        number = _count(base.clause, "flash(?:es)?")
+    return [replace(base, kind="flash", number=number, about=about)]
 
 
 def _motion(base: Claim, lexicon: WordList) -> list[Claim]:
@@ -253,7 +272,9 @@ def _duration(base: Claim, lexicon: WordList) -> list[Claim]:
     rest = base.clause[: found.start()] + base.clause[found.end() :]
     made = [replace(base, kind="duration", number=float(found[1]))]
     topic = _topic_of(rest, lexicon)
-    return made + (_read_clause(topic, rest, base.sentence, lexicon) if topic and topic != "duration" else [])
+    if topic and topic != "duration":
+        made += _read_clause(topic, rest, base.sentence, lexicon)
+    return made
 
 
 def _end_at_event(claim: Claim, event: Claim) -> Claim:
@@ -270,7 +291,9 @@ def _read_order(made: list[Claim], later: Claim, link: str) -> list[Claim]:
     earlier = next((claim for claim in reversed(made) if claim.kind in ("sound", "motion", "rank")), None)
     if earlier is None or later.about.empty or earlier.about.empty or earlier.negated or later.negated:
         return []
-    first, second = (later.about, earlier.about) if link == "after" else (earlier.about, later.about)
+    first, second = earlier.about, later.about
+    if link == "after":
+        first, second = second, first
     together = link == "while"
     if together and first.topic == second.topic:
         return []

@@ -4,9 +4,10 @@ Its measuring algorithms differ from those of the Generator, so that the two do 
 recognize objects, people and feelings; claims about them are ignored.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
+from aurelia_core.models.requests import EvaluatorRequest
+from aurelia_core.types import MediaRef
 from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.claim_checker import ClaimChecker
@@ -22,11 +23,11 @@ _MAX_REMEMBERED_CLIPS = 16
 _evidence_cache: RecentCache[Evidence] = RecentCache(_MAX_REMEMBERED_CLIPS)
 
 
-def evaluate_caption(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
+def evaluate_caption(request: EvaluatorRequest, store: Any) -> dict[str, Any]:
     """Score a caption against its clip.
 
     Args:
-        fields: the request: clip, tracks, caption, duration, has_audio.
+        request: the evaluator's request.
         store: the clip store with the media.
 
     Returns:
@@ -36,8 +37,8 @@ def evaluate_caption(fields: Mapping[str, Any], store: Any) -> dict[str, Any]:
     Raises:
         MediaError: the clip cannot be read.
     """
-    evidence = gather_evidence(fields, store)
-    return assess_caption(str(fields.get("caption") or ""), evidence)
+    evidence = gather_evidence(request, store)
+    return assess_caption(request.caption, evidence)
 
 
 def assess_caption(caption: str, evidence: Evidence) -> dict[str, Any]:
@@ -48,11 +49,14 @@ def assess_caption(caption: str, evidence: Evidence) -> dict[str, Any]:
     return {"score": verdict.score, "justification": verdict.justification, "windows": verdict.windows}
 
 
-def gather_evidence(fields: Mapping[str, Any], store: Any) -> Evidence:
+def gather_evidence(request: EvaluatorRequest, store: Any) -> Evidence:
     """The evidence of a clip and its sound tracks; the process caches it."""
-    clip, tracks = fields.get("clip"), list(fields.get("tracks") or [])
+    clip: MediaRef | None = None
+    tracks: list[MediaRef] = []
+    if request.media:
+        clip, tracks = request.media.clip, list(request.media.tracks)
     key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
-    return _evidence_cache.get(key, lambda: measure_evidence(clip, tracks, float(fields.get("duration") or 0.0), store))
+    return _evidence_cache.get(key, lambda: measure_evidence(clip, tracks, request.duration, store))
 
 
 def measure_evidence(

@@ -63,12 +63,24 @@ def heard_sound_name(heard: HeardSound) -> str:
     low = heard.brightness < _LOW_HZ
     if heard.voice_confidence > SURE_CONFIDENCE and not (low and heard.voice != "tone"):
         return heard.voice
-    return f"{'short ' if heard.end - heard.start < _SHORT_SECONDS else ''}{'low ' if low else ''}sound"
+    words = ["sound"]
+    if low:
+        words.insert(0, "low")
+    if heard.end - heard.start < _SHORT_SECONDS:
+        words.insert(0, "short")
+    return " ".join(words)
 
 
 def grade(distance: float, good: float, bad: float) -> float:
     """1 up to `good`, -1 from `bad`, linear between."""
     return float(min(1.0, max(-1.0, 1 - 2 * (distance - good) / (bad - good))))
+
+
+def as_verdict(holds: bool) -> float:
+    """The verdict of a definite check: 1 if it holds, else -1."""
+    if holds:
+        return 1.0
+    return -1.0
 
 
 def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> list[Fact]:
@@ -85,7 +97,7 @@ def sound_facts(about: Description, heard: HeardSound, scale: TrackScale) -> lis
     facts = [*_time_facts(about, heard.start, end, 0.0, "sound")]
     if about.voices:
         fits = heard.voice in about.voices
-        verdict = (1.0 if fits else -1.0) * max(0.0, 1.4 * heard.voice_confidence - 0.4)
+        verdict = as_verdict(fits) * max(0.0, 1.4 * heard.voice_confidence - 0.4)
         if not fits and heard.voice != "tone" and about.voices & {"noise", "click"}:
             verdict *= _length_difference(heard)
         facts.append(Fact(verdict, 1.0, f"a {'/'.join(sorted(about.voices))}", f"a {heard_sound_name(heard)}", window))
@@ -145,7 +157,7 @@ def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact
     facts = [*_time_facts(about, moved.start, moved.end, min(gap, 0.3), "motion")]
     if about.colours and moved.colours:
         fits = bool(set(about.colours) & set(moved.colours))
-        facts.append(Fact(1.0 if fits else -1.0, 1.0, " ".join(about.colours), moved.colours[0], window))
+        facts.append(Fact(as_verdict(fits), 1.0, " ".join(about.colours), moved.colours[0], window))
     for place in about.places:
         across = place in ("left", "right", "centre")
         target = {"left": 0.2, "centre": 0.5, "right": 0.8, "top": 0.2, "bottom": 0.8}[place]
@@ -153,9 +165,13 @@ def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact
         if across:
             value = moved.x
         distance = abs(value - 0.5)
-        if target != 0.5:
-            distance = max(0.0, (value - target) * (1 if target < 0.5 else -1))
-        verdict = grade(distance, 0.14, 0.26) * (1.0 if moved.extent < 0.3 else 0.4)
+        if target < 0.5:
+            distance = max(0.0, value - target)
+        elif target > 0.5:
+            distance = max(0.0, target - value)
+        verdict = grade(distance, 0.14, 0.26)
+        if moved.extent >= 0.3:
+            verdict *= 0.4
         facts.append(Fact(verdict, 1.0, place, f"x {moved.x:.2f}, y {moved.y:.2f}", window))
     return facts
 
@@ -181,9 +197,13 @@ def _span_fact(
     claim_text = f"{what} at {span[0]:g} s"
     if span[1] is not None:
         claim_text = f"{what} from {span[0]:g} s to {span[1]:g} s"
-    low, high = min(start, span[0]), max(end, span[1] if span[1] is not None and span[1] < CLIP_END else span[0])
-    truth = f"{what} from {start:.1f} s to {end:.1f} s"
-    return Fact(verdict, 1.2, claim_text, truth, (low, high) if high - low < 3 else (start, end))
+    claimed_end = span[0]
+    if span[1] is not None and span[1] < CLIP_END:
+        claimed_end = span[1]
+    window = (min(start, span[0]), max(end, claimed_end))
+    if window[1] - window[0] >= 3:
+        window = (start, end)
+    return Fact(verdict, 1.2, claim_text, f"{what} from {start:.1f} s to {end:.1f} s", window)
 
 
 def _span_verdict(span: tuple[float, float | None], start: float, end: float, slack: float) -> float:

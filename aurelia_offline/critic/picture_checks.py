@@ -6,7 +6,7 @@ from dataclasses import replace
 from aurelia_offline.critic.activity_checks import stillness_verdict
 from aurelia_offline.critic.claims import Claim, Description
 from aurelia_offline.critic.evidence import AudioEvidence, HeardSound, SeenMotion
-from aurelia_offline.critic.matching import SURE_CONFIDENCE, grade, motion_facts
+from aurelia_offline.critic.matching import SURE_CONFIDENCE, as_verdict, grade, motion_facts
 from aurelia_offline.critic.sound_checks import SoundChecks
 
 
@@ -30,13 +30,11 @@ class PictureChecks(SoundChecks):
         ]
         bare = replace(about, spans=(), seconds=None)
         found = [moved for moved in found if all(fact.verdict > 0 for fact in motion_facts(bare, moved, gap))]
-        window = None
-        if found:
-            window = (found[0].start, found[0].end)
-        truth = ""
-        if found:
-            truth = f"motion from {found[0].start:.1f} s to {found[0].end:.1f} s"
-        self.add_fact(1.0 if found else -1.0, claim, truth, 1.6, window)
+        if not found:
+            self.add_fact(-1.0, claim, "", 1.6)
+            return
+        start, end = found[0].start, found[0].end
+        self.add_fact(1.0, claim, f"motion from {start:.1f} s to {end:.1f} s", 1.6, (start, end))
 
     def _motion_count(self, claim: Claim) -> None:
         if claim.number is None or self.textured_activity is not None:
@@ -67,9 +65,10 @@ class PictureChecks(SoundChecks):
             verdict = 1.0
             if not known:
                 verdict = -min(1.0, max(0.0, 3 * shot.plain - 0.7)) * (shot.colours.get(colour, 0) < 0.25)
-            self.add_fact(
-                verdict, claim, f"{shot.background[0]}", 1.2, (shot.start, shot.end) if len(shots) > 1 else None
-            )
+            window = None
+            if len(shots) > 1:
+                window = (shot.start, shot.end)
+            self.add_fact(verdict, claim, shot.background[0], 1.2, window)
 
     def _colour(self, claim: Claim) -> None:
         present: dict[str, float] = {}
@@ -98,16 +97,13 @@ class PictureChecks(SoundChecks):
         if times:
             window = (times[0] - 0.2, times[0] + 0.2)
         if claim.number is not None and not (claim.number == 0 and claim.negated):
-            self.add_fact(
-                1.0 if claim.number == len(times) else -1.0, replace(claim, negated=False), truth, 1.3, window
-            )
+            self.add_fact(as_verdict(claim.number == len(times)), replace(claim, negated=False), truth, 1.3, window)
         elif not claim.about.spans or claim.negated:
-            self.add_fact(1.0 if times else -1.0, claim, truth, 1.3, window)
-        for start, end in claim.about.spans if not claim.negated else ():
-            off = min(
-                (abs(time - start) if end is None else max(0.0, start - time, time - end) for time in times),
-                default=9.0,
-            )
+            self.add_fact(as_verdict(bool(times)), claim, truth, 1.3, window)
+        if claim.negated:
+            return
+        for start, end in claim.about.spans:
+            off = min((_distance(time, start, end) for time in times), default=9.0)
             self.add_fact(
                 grade(off, 0.15 + gap, 0.3 + gap), claim, truth, 1.1, (max(0.0, start - 0.2), (end or start) + 0.2)
             )
@@ -184,3 +180,10 @@ class PictureChecks(SoundChecks):
         off = abs(self.evidence.duration - number)
         room = max(0.5, 0.08 * self.evidence.duration)
         self.add_fact(grade(off, room, 2 * room), claim, f"{self.evidence.duration:.1f} s", 0.8)
+
+
+def _distance(time: float, start: float, end: float | None) -> float:
+    """The distance of a time from a moment (`end` is None) or a time span, in seconds."""
+    if end is None:
+        return abs(time - start)
+    return max(0.0, start - time, time - end)

@@ -90,7 +90,9 @@ def _measure_clearness(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, 
     stir = _dispersion(lab)
     active = _active_cells(stir)
     clear = clearness(steep, active)
-    return clear, measure_activity(film.times[calm], lab, stir, active) if clear < 1 else None
+    if clear >= 1:
+        return clear, None
+    return clear, measure_activity(film.times[calm], lab, stir, active)
 
 
 def _active_cells(stir: LabArray) -> BoolMask:
@@ -253,8 +255,11 @@ def _measure_motion(film: _Film, tube: BoolMask, shot: Shot, still: LabArray) ->
 
 def _motion_edges(times: npt.NDArray[np.float64], first: int, last: int, gap: float) -> tuple[float, float]:
     """Start and end of a motion, half a frame inside: a frame counts as moving if it differs from a neighbour."""
-    start = float(times[first]) + (0.5 * gap if first > 0 else 0.0)
-    end = float(times[last]) - (0.5 * gap if last < len(times) - 1 else 0.0)
+    start, end = float(times[first]), float(times[last])
+    if first > 0:
+        start += 0.5 * gap
+    if last < len(times) - 1:
+        end -= 0.5 * gap
     return round(start, 3), round(max(end, start + 0.5 * gap), 3)
 
 

@@ -8,7 +8,7 @@ from aurelia_offline.critic.base_checks import BaseChecks, weighted_total
 from aurelia_offline.critic.caption_text import caption_words
 from aurelia_offline.critic.claims import Claim, Description
 from aurelia_offline.critic.evidence import HeardSound
-from aurelia_offline.critic.matching import SURE_CONFIDENCE, Fact, TrackScale, grade, sound_facts
+from aurelia_offline.critic.matching import SURE_CONFIDENCE, Fact, TrackScale, as_verdict, grade, sound_facts
 
 _NEARLY = re.compile(r"\b(?:nearly|almost|mostly|largely|there is a silence|pause)\b")
 ORDINAL_RANKS = ("first", "second", "third", "fourth", "fifth")
@@ -29,10 +29,10 @@ class SoundChecks(BaseChecks):
             for heard in sounds
             if weighted_total(sound_facts(claim.about, heard, TrackScale.of(tuple(sounds)))) > 0.3
         ]
-        window = None
-        if found:
-            window = (found[0].start, found[0].end)
-        self.add_fact(1.0 if found else -1.0, claim, "there is one" if found else "", window=window)
+        if not found:
+            self.add_fact(-1.0, claim)
+            return
+        self.add_fact(1.0, claim, "there is one", window=(found[0].start, found[0].end))
 
     def _sound_count(self, claim: Claim) -> None:
         if self.is_track_unclear(claim.about) or claim.number is None:
@@ -45,8 +45,10 @@ class SoundChecks(BaseChecks):
             and _matches_description(replace(about, spans=()), heard, self.sounds(about))
         ]
         surely = [index for index, heard in inside if heard.confidence >= SURE_CONFIDENCE]
-        self._count(claim, len(surely), len([1 for _, heard in inside if heard.confidence >= 0.2]), "sounds")
-        self.results.sounds |= set(surely) if claim.about.spans or claim.about.voices else set()
+        perhaps = sum(heard.confidence >= 0.2 for _, heard in inside)
+        self._count(claim, len(surely), perhaps, "sounds")
+        if claim.about.spans or claim.about.voices:
+            self.results.sounds |= set(surely)
 
     def _count(self, claim: Claim, surely: int, perhaps: int, what: str) -> None:
         number = int(claim.number or 0)
@@ -90,7 +92,10 @@ class SoundChecks(BaseChecks):
         index = self._ranked(rank, about)
         sounds = self.sounds(about)
         if index is None:
-            self.add_fact(-1.0 if not sounds else -0.6, claim, f"no {rank} sound")
+            verdict = -1.0
+            if sounds:
+                verdict = -0.6
+            self.add_fact(verdict, claim, f"no {rank} sound")
             return
         self._rank_pair(claim, rank, index, sounds)
         rest = replace(about, rank=None)
@@ -162,32 +167,34 @@ class SoundChecks(BaseChecks):
         if track is None:
             self.add_fact(1.0, claim, "no sound track")
             return
-        confidence = [
+        certain = [
             heard
             for heard in track.sounds
             if heard.confidence >= SURE_CONFIDENCE and not (heard.ambient and heard.level < -55)
         ]
         spans = [span for span in claim.about.spans if span[1] is not None]
         if not spans and not claim.about.spans:
-            heard_s = sum(heard.end - heard.start for heard in confidence)
-            partly = claim.word == "partly" or bool(_NEARLY.search(claim.clause))
-            verdict = 1.0
-            if heard_s > (0.5 * track.seconds if partly else 0.02):
-                verdict = -1.0
-            if claim.negated:
-                verdict = 1.0
-                if confidence:
-                    verdict = -1.0
-            self.add_fact(verdict, claim, f"{len(confidence)} sounds" if confidence else "nothing is heard", 1.6)
+            self._whole_silence(claim, track.seconds, certain)
             return
         for start, end in spans:
-            self._quiet(claim, start, min(end or start, track.seconds), confidence)
+            self._quiet(claim, start, min(end or start, track.seconds), certain)
 
-    def _quiet(self, claim: Claim, start: float, end: float, confidence: list[HeardSound]) -> None:
-        inside = sum(
-            max(0.0, min(heard.end, end) - max(heard.start, start)) for heard in confidence if not heard.ambient
-        )
-        brief = [heard for heard in confidence if start + 0.15 < heard.start < end - 0.15]
+    def _whole_silence(self, claim: Claim, track_seconds: float, certain: list[HeardSound]) -> None:
+        """Check a claim that the whole track, or nearly all of it, is silent."""
+        allowed = 0.02
+        if claim.word == "partly" or _NEARLY.search(claim.clause):
+            allowed = 0.5 * track_seconds
+        silent = sum(heard.end - heard.start for heard in certain) <= allowed
+        if claim.negated:
+            silent = not certain
+        truth = "nothing is heard"
+        if certain:
+            truth = f"{len(certain)} sounds"
+        self.add_fact(as_verdict(silent), claim, truth, 1.6)
+
+    def _quiet(self, claim: Claim, start: float, end: float, certain: list[HeardSound]) -> None:
+        inside = sum(max(0.0, min(heard.end, end) - max(heard.start, start)) for heard in certain if not heard.ambient)
+        brief = [heard for heard in certain if start + 0.15 < heard.start < end - 0.15]
         if _NEARLY.search(claim.clause):
             verdict = grade(inside / max(end - start, 0.1), 0.15, 0.4)
         else:
@@ -215,7 +222,9 @@ class SoundChecks(BaseChecks):
         if claim.number is not None:
             self.add_fact(grade(abs(bpm / claim.number - 1), 0.06, 0.12), claim, truth, 1.3)
         elif claim.word in ("fast", "slow"):
-            verdict = max(-1.0, min(1.0, (bpm - 100) / 40)) * (1 if claim.word == "fast" else -1)
+            verdict = max(-1.0, min(1.0, (bpm - 100) / 40))
+            if claim.word == "slow":
+                verdict = -verdict
             self.add_fact(min(1.0, verdict + 0.3), claim, truth, 0.8)
         else:
             self.add_fact(1.0, claim, truth)
@@ -257,7 +266,8 @@ def _rank_value(rank: str, heard: HeardSound) -> float | None:
 
 def _is_close_call(one: str, two: str, heard: HeardSound, other: HeardSound) -> bool:
     """Whether two sounds are too close in level for the ranks to separate them."""
-    for rank in (one, two):
-        if rank in ("loudest", "softest") and abs(heard.level - other.level) < (2 if heard.voice == other.voice else 6):
-            return True
-    return False
+    allowed_db = 6
+    if heard.voice == other.voice:
+        allowed_db = 2
+    by_level = one in ("loudest", "softest") or two in ("loudest", "softest")
+    return by_level and abs(heard.level - other.level) < allowed_db

@@ -67,9 +67,9 @@ def _read_range(text: str, found: list[Token]) -> _Range | None:
         return _Range(unit, min(numbers), max(numbers))
     bounds = {token.value for token in found if token.kind == "bound"}
     if "more" in bounds or "least" in bounds or re.search(r"\d\s*\+|or more", text):
-        return _Range(unit, numbers[0] + (1e-6 if "more" in bounds else 0.0), float("inf"))
+        return _Range(unit, numbers[0] + 1e-6 * ("more" in bounds), float("inf"))
     if "less" in bounds or "most" in bounds:
-        return _Range(unit, float("-inf"), numbers[0] - (1e-6 if "less" in bounds else 0.0))
+        return _Range(unit, float("-inf"), numbers[0] - 1e-6 * ("less" in bounds))
     return _Range(unit, numbers[0], numbers[0])
 
 
@@ -164,7 +164,7 @@ def _read_sequence(choice: str) -> str:
     named = [
         t.value for t in tokenize(_strip_letter(choice)) if t.kind in {"voice", "colour"} or t.value == "noise_word"
     ]
-    return " ".join("noise" if name == "noise_word" else name for name in named)
+    return " ".join(name.removesuffix("_word") for name in named)
 
 
 def _ordinal_match(value: Value, choice: str) -> bool:

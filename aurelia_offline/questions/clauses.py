@@ -48,7 +48,10 @@ def split_clauses(items: list[PhraseItem]) -> Clauses:
             denied = item.value == "during" and bool(main) and not relations and main[-1].kind == "neg"
             if denied:
                 main.pop()
-            relations.append(("apart" if denied else item.value, []))
+            relation = item.value
+            if denied:
+                relation = "apart"
+            relations.append((relation, []))
         elif relations:
             relations[-1][1].append(item)
         else:
@@ -126,7 +129,9 @@ def main_pick(items: list[PhraseItem], context: Domain = "any") -> Pick:
     found = read_picks(items, context)
     if not found:
         implied = _implied_domain(items)
-        return _with_seconds(Pick(domain=implied if implied != "any" else context), items)
+        if implied == "any":
+            implied = context
+        return _with_seconds(Pick(domain=implied), items)
     first = found[0]
     for extra in found[1:]:
         first = _merge_picks(first, extra, _is_denied(items, extra))
@@ -170,14 +175,16 @@ def _with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
         return pick
     for at, (item, unit) in enumerate(pairwise(items)):
         if item.kind == "number" and unit.kind == "unit" and unit.value in {"s", "ms"}:
-            seconds = float(item.value) * (0.001 if unit.value == "ms" else 1.0)
+            seconds = float(item.value) * {"ms": 0.001}.get(unit.value, 1.0)
             edge = None
             if at and items[at - 1].kind == "bare":
                 edge = items[at - 1].pick.nth
             if edge is not None and pick.nth == edge:
                 pick = replace(pick, nth=None)
             span = {1: (0.0, seconds), -1: (-seconds, 0.0)}.get(edge or 0, (seconds, seconds))
-            return replace(pick, relation="between" if edge else "during", span=span)
+            if edge:
+                return replace(pick, relation="between", span=span)
+            return replace(pick, relation="during", span=span)
     return pick
 
 

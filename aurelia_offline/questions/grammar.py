@@ -43,7 +43,7 @@ class PhraseItem:
 
 def _make_pick(found: list[Token], noun: Token | None) -> Pick:
     """The description that modifiers and a noun make."""
-    pick = Pick(words=" ".join([token.text for token in found] + ([noun.text] if noun else [])))
+    pick = Pick(words=" ".join(token.text for token in (*found, noun) if token is not None))
     for token in found:
         match token.kind:
             case "rank":

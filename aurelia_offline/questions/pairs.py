@@ -39,8 +39,17 @@ def read_gap(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if len(found) < 2:
         return None
     context: Domain = next((pick.domain for pick in found[::-1] if pick.domain != "any"), "any")
-    first, second = (replace(p, domain=context) if p.domain == "any" else p for p in found[:2])
-    return Query("gap", first, second, prop="end" if has_item(items, "np", "silence") else "start")
+    first, second = (_with_domain(pick, context) for pick in found[:2])
+    if has_item(items, "np", "silence"):
+        return Query("gap", first, second, prop="end")
+    return Query("gap", first, second, prop="start")
+
+
+def _with_domain(pick: Pick, domain: Domain) -> Pick:
+    """The description with a kind of event, if it has none."""
+    if pick.domain == "any":
+        return replace(pick, domain=domain)
+    return pick
 
 
 def read_order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
@@ -64,7 +73,7 @@ def read_relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if not either or len(found) < 2:
         return None
     context: Domain = next((pick.domain for pick in found if pick.domain != "any"), "sound")
-    first, second = (replace(p, domain=context) if p.domain == "any" else p for p in found[:2])
+    first, second = (_with_domain(pick, context) for pick in found[:2])
     return Query("relative", first, second, prop=offered[0].value.rstrip("+-"))
 
 

@@ -127,7 +127,9 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """What, which, where, when, how many, how long: a property of the selected events."""
     del tracks
     offered = clauses.offered_attribute(cut.main)
-    main = clauses.drop_alternatives(cut.main) if offered else cut.main
+    main = cut.main
+    if offered:
+        main = clauses.drop_alternatives(cut.main)
     pick = _main_pick(cut, main)
     ask = _asked_property(main, kinds, offered)
     refused = _refusal(main, ask, pick)
@@ -142,6 +144,16 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         and pick.domain in {"any", "clip"}
     ):
         return Query("duration", Pick(domain="clip", words="the clip"))
+    pick = _complete_domain(pick, main, ask)
+    if pick.domain in {"clip", "track"} or (pick.domain == "any" and pick.other is None and pick.span is None):
+        return None
+    if ask == "count":
+        pick = _count_pick(pick, main)
+    return Query(ask, pick)
+
+
+def _complete_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
+    """The description with the kind of event that the asked property implies."""
     if has_item(main, "mute"):
         pick = replace(pick, domain="silence")
     if ask in {"colour", "place"} and pick.domain == "any":
@@ -152,9 +164,7 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         pick = replace(pick, domain="sound")
     if pick.domain in {"any", "clip", "track"}:
         pick = _infer_domain(pick, main, ask)
-    if pick.domain in {"clip", "track"} or (pick.domain == "any" and pick.other is None and pick.span is None):
-        return None
-    return Query(ask, _count_pick(pick, main) if ask == "count" else pick)
+    return pick
 
 
 def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:

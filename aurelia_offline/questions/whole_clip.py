@@ -71,7 +71,7 @@ def _read_beat(items: list[PhraseItem], asked: bool) -> Query | None:
     if has_item(items, "steady") and (beat or has_item(items, "np", "sound")):
         return Query("steady", yes_no=asked, negated=has_item(items, "neg"))
     if beat and number is not None and (bound or comp) and asked:
-        relation = bound or ("more" if comp == "tempo+" else "less")
+        relation = bound or {"tempo+": "more"}.get(comp or "", "less")
         return Query("bound", prop="tempo", bound=relation, value=number, yes_no=True)
     if beat and asked and number is None:
         return Query("steady", yes_no=True, negated=has_item(items, "neg"))
@@ -95,7 +95,9 @@ def read_stillness(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if asks_yes_no(cut):
         return Query("exists", clauses.with_relations(pick, cut.relations), negated=True, yes_no=True)
     where = has_item(cut.main, "wh", "where") or has_item(cut.main, "prop", "place")
-    return Query("still", pick, prop="place" if where else "colour")
+    if where:
+        return Query("still", pick, prop="place")
+    return Query("still", pick, prop="colour")
 
 
 def read_trend(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
@@ -109,7 +111,9 @@ def read_trend(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         and " than" not in pace.text
     ):
         either = has_item(cut.main, "conj", "or") or not asks_yes_no(cut)
-        return Query("trend", Pick(domain="sound"), prop="tempo" if either else pace.value, yes_no=not either)
+        if either:
+            return Query("trend", Pick(domain="sound"), prop="tempo")
+        return Query("trend", Pick(domain="sound"), prop=pace.value, yes_no=True)
     found = [item for item in cut.main if item.kind == "trend"]
     if not found or (len(clauses.read_picks(cut.main)) >= 2 and not has_item(cut.main, "conj")):
         return None
@@ -123,7 +127,9 @@ def read_trend(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     pick = clauses.main_pick(cut.main)
     if pick.domain == "any":
         pick = replace(pick, domain="sound")
-    return Query("trend", pick, prop=prop + (directions.pop() if alone else ""), yes_no=alone)
+    if alone:
+        prop += directions.pop()
+    return Query("trend", pick, prop=prop, yes_no=alone)
 
 
 def read_background(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:

@@ -4,10 +4,12 @@
 generator and evaluator. Both use the measuring code of the offline agents.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, get_args
 
 from aurelia_core.errors import InputError
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.requests import EvaluatorRequest, RoleRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
@@ -55,24 +57,23 @@ class BiasedChat(MeasuringChat):
     def _identifying_params(self) -> dict[str, Any]:
         return {**super()._identifying_params, "keen": self.keen, **SENSING_LIMITS[self.keen]._asdict()}
 
-    def _merged(
-        self, fields: Mapping[str, Any], looks: list[list[Window]], track: MediaRef | None, shared_by: int
+    def _look(
+        self, media: MediaRequest, looks: list[list[Window]], track: MediaRef | None, samples: int
     ) -> Observation:
         senses = SENSING_LIMITS[self.keen]
-        frames = min(senses.frames, int(fields.get("frames") or 16))
-        samples = min(senses.samples, int(fields.get("samples") or 48000))
-        return super()._merged({**fields, "frames": frames, "samples": samples}, looks, track, shared_by)
+        limited = replace(media, frames=min(senses.frames, media.frame_count))
+        return super()._look(limited, looks, track, min(senses.samples, samples))
 
-    def _reply(self, fields: Mapping[str, Any]) -> Any:
-        if fields["role"] != "evaluator":
-            return super()._reply(fields)
-        return critic.assess_caption(str(fields.get("caption") or ""), self._evidence(fields))
+    def _reply(self, request: RoleRequest) -> Any:
+        if isinstance(request, EvaluatorRequest) and request.media:
+            evidence = self._evidence(request.media, request.duration)
+            return critic.assess_caption(request.caption, evidence)
+        return super()._reply(request)
 
-    def _evidence(self, fields: Mapping[str, Any]) -> Evidence:
+    def _evidence(self, media: MediaRequest, seconds: float) -> Evidence:
         """The evidence of a clip within this agent's limits; the process caches the latest clips."""
-        clip, tracks, senses = fields["clip"], list(fields.get("tracks") or []), SENSING_LIMITS[self.keen]
-        key = (self.keen, *(str(ref["id"]) for ref in [clip, *tracks]))
-        seconds = float(fields.get("duration") or 0.0)
+        clip, tracks, senses = media.clip, list(media.tracks), SENSING_LIMITS[self.keen]
+        key = (self.keen, *(ref["id"] for ref in [clip, *tracks]))
         return _evidence_cache.get(
             key, lambda: critic.measure_evidence(clip, tracks, seconds, self.store, senses.rate, senses.fps)
         )

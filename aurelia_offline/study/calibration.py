@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.ablation import GridQuestion
 from aurelia.bench.records import Record
-from aurelia_offline.study.conditions import answer_value
+from aurelia_offline.study.conditions import value_answer
 from aurelia_offline.study.loops import RunOutcomes
 from aurelia_offline.study.tables import study_table
 
@@ -40,7 +40,7 @@ def asked_attempts(questions: Iterable[GridQuestion], runs: RunOutcomes) -> list
     """The attempts of a run that are the best at some T or tau, each once, with the target's answer."""
     found = []
     for question in questions:
-        answers = {number: answer.answer for (_, number), answer in question.told.items() if number}
+        answers = {number: answer.answer for (_, number), answer in question.answers.items() if number}
         result = runs.loops[question.record.id].result or {"iterations": []}
         for attempt in result["iterations"]:
             if attempt["score"] is not None and attempt["iteration"] in answers:
@@ -54,7 +54,7 @@ def _score_attempt(record: Record, score: int, reasoning: Any, answer: str | Non
     true = {reason.text for reason in record.reasoning}
     right = [f"{step['step']} {step['answer']}" in true for step in reasoning["steps"]]
     findings = sum(right) / max(1, len(right))
-    return ScoredAttempt(score, answer_value(record, reasoning["answer"]), findings, answer_value(record, answer))
+    return ScoredAttempt(score, value_answer(record, reasoning["answer"]), findings, value_answer(record, answer))
 
 
 def calibration_error(found: Sequence[ScoredAttempt], worth: str) -> float:

@@ -43,7 +43,7 @@ class ConditionResult(NamedTuple):
     answers: dict[str, str | None]
 
 
-def answer_value(record: Record, answer: str | None) -> float:
+def value_answer(record: Record, answer: str | None) -> float:
     """The value of an answer, 0..1; for a caption, the fraction of its turns that are correct and in place.
 
     In a caption after steps, only the text after the last "Answer:" counts.
@@ -66,7 +66,7 @@ async def ask_conditions(
         ledger: the file that stores the calls.
         concurrency: questions, and calls to a provider, at the same time.
     """
-    store = house.clips()
+    store = house.clip_store()
     ledger_writer = RunLedger(ledger, RateLimiter(concurrency, {}), sleep=house.sleep)
     client = ModelClient(house.settings, providers=house.providers, store=store, ledger=ledger_writer)
     clips, semaphore = ClipAdmitter(store), asyncio.Semaphore(concurrency)
@@ -89,7 +89,7 @@ async def ask_conditions(
             answers = await asyncio.gather(*(one(name, given) for given in asked))
             answers_by_id = {given.record.id: answer for given, answer in zip(asked, answers, strict=True)}
             found[name] = ConditionResult(
-                {g.record.id: answer_value(g.record, answers_by_id[g.record.id]) for g in asked}, answers_by_id
+                {g.record.id: value_answer(g.record, answers_by_id[g.record.id]) for g in asked}, answers_by_id
             )
         return found
     finally:
@@ -98,8 +98,8 @@ async def ask_conditions(
 
 async def _clip_state(record: Record, client: ModelClient, clips: ClipAdmitter) -> ClipState:
     """The state for the target node, as the graph's first node prepares it."""
-    media = await clips.media(record)
-    asked: Any = {"video": media.video, "audio": [], "question": record.asked(), "choices": record.choices}
+    media = await clips.admit(record)
+    asked: Any = {"video": media.video, "audio": [], "question": record.full_question(), "choices": record.choices}
     question, choices, _ = check_question(asked)
     clip = await asyncio.to_thread(client.store.admit, media.video)
     return {"run": "study", "question": question, "choices": choices, "clip": clip, "tracks": []}

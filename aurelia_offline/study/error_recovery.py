@@ -14,6 +14,7 @@ from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
 from aurelia.bench.runner import RunResources
 from aurelia_core.errors import ModelError
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_offline.study.loops import StudySettings, run_loops
 from aurelia_offline.study.planted_errors import (
@@ -49,26 +50,27 @@ class _RecoveryOutcome(NamedTuple):
     mended: bool
 
 
-async def run_recovery(how: StudySettings) -> str:
-    """Run the study and return its table, also written to `recovery.md`; `how.questions` is the number of clips.
+async def run_recovery(study: StudySettings) -> str:
+    """Run the study and return its table, also written to `recovery.md`; `study.questions` is the number of clips.
 
     Raises:
         ModelError: a loop failed.
     """
-    media = how.out / CLIPS_FOLDER
-    seeds = range(how.first, how.first + how.questions)
-    write_clips(media, seeds, how.progress)
+    media = study.out / CLIPS_FOLDER
+    seeds = range(study.first, study.first + study.questions)
+    write_clips(media, seeds, study.progress)
     records = [_caption_record(seed) for seed in seeds]
-    house = replace(how.house(media), providers={"planted": make_planted_agent, "plausible": make_plausibility_critic})
+    providers: Any = {"planted": make_planted_agent, "plausible": make_plausibility_critic}
+    house = replace(study.house(media), providers=providers)
     found: dict[tuple[str, PlantedError], list[_RecoveryOutcome]] = {
         key: [] for key in product(_CRITICS, PLANTED_ERRORS)
     }
     for first in range(0, len(records), _CLIPS_PER_BATCH):
-        part, file = records[first : first + _CLIPS_PER_BATCH], how.out / f"recovery-{first}.jsonl"
+        part, file = records[first : first + _CLIPS_PER_BATCH], study.out / f"recovery-{first}.jsonl"
         write_records(part, file)
-        how.progress(f"clips {first + 1} to {first + len(part)} of {len(records)}")
+        study.progress(f"clips {first + 1} to {first + len(part)} of {len(records)}")
         for critic, plant in found:
-            found[critic, plant] += await _run_batch(how, file, part, house, critic, plant)
+            found[critic, plant] += await _run_batch(study, file, part, house, critic, plant)
     rows = [[critic, ERROR_WORDS[plant], *_row_figures(ones, plant)] for (critic, plant), ones in found.items()]
     heads = ["critic", "planted in the first look", "clips", "first score", "noticed, %", "mended by T = 3, %"]
     text = study_table(
@@ -78,19 +80,19 @@ async def run_recovery(how: StudySettings) -> str:
         " where the first attempt is right, so that what is noticed is a false alarm.",
         "The caption-only critic sees no clip and scores how well the caption is made.",
     ) + "\n"  # fmt: skip
-    (how.out / "recovery.md").write_text(text, encoding="utf-8")
+    (study.out / "recovery.md").write_text(text, encoding="utf-8")
     return text
 
 
 async def _run_batch(
-    how: StudySettings, file: Path, records: list[Record], house: RunResources, critic: str, plant: PlantedError
+    study: StudySettings, file: Path, records: list[Record], house: RunResources, critic: str, plant: PlantedError
 ) -> list[_RecoveryOutcome]:
     """Run a batch of clips with one kind of error and one critic."""
     roles = {"generator": f"planted:{plant}", "evaluator": _CRITICS[critic], "target": "offline:measure"}
-    context = how.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
+    context = study.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
     out = file.with_name(f"{file.stem}-{plant}-{_CRITICS[critic].partition(':')[0]}.run")
-    runs = await run_loops(how, file, out, house, context, "aurelia")
-    model = make_planted_agent(plant, house.clips())
+    runs = await run_loops(study, file, out, house, context, "aurelia")
+    model = make_planted_agent(plant, house.clip_store())
     return [_judge_recovery(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
 
 
@@ -107,10 +109,10 @@ def _judge_recovery(
         raise ModelError(f"There is no loop of {one.id}: {found.error}")
     attempts = found.result["iterations"]
     seed = seed_of_clip(one.video)
-    fields: dict[str, Any] = {"clip": model.store.admit(one.video), "frames": frames, "samples": samples}
-    first = _is_right(model.plant, model._observe(fields, [[]]), seed)
+    media = MediaRequest(clip=model.store.admit(one.video), frames=frames)
+    first = _is_right(model.plant, model.observe(media, [[]], samples), seed)
     best = found.result["best_iteration"]
-    seen = model._observe(fields, windows_by_attempt(attempts)[: best or 1])
+    seen = model.observe(media, windows_by_attempt(attempts)[: best or 1], samples)
     score = attempts[0]["score"]
     return _RecoveryOutcome(
         score, not first, score is None or score < _THRESHOLD, best is not None and _is_right(model.plant, seen, seed)

@@ -10,7 +10,7 @@ from aurelia.bench.run_plan import make_plan
 from aurelia.bench.runner import RunResources, run_bench
 from aurelia.profiles import context_from_profile
 from aurelia_core.settings import Settings
-from aurelia_offline.study.conditions import ValuesById, answer_value
+from aurelia_offline.study.conditions import ValuesById, value_answer
 from state.context import Context
 
 ZERO_SHOT, WITH_STEPS, AGENTS_ANSWER = "zero-shot", "steps", "agents' own answer"
@@ -66,10 +66,10 @@ class RunOutcomes(NamedTuple):
         known = {record.id: record for record in records}
         arms: dict[str, ValuesById] = {ZERO_SHOT: {}, WITH_STEPS: {}, AGENTS_ANSWER: {}}
         for name, found in self.zero_shot.items():
-            arms[ZERO_SHOT][name] = answer_value(known[name], found.answer)
+            arms[ZERO_SHOT][name] = value_answer(known[name], found.answer)
         for name, found in self.loops.items():
-            arms[WITH_STEPS][name] = answer_value(known[name], found.answer)
-            arms[AGENTS_ANSWER][name] = answer_value(known[name], best_reasoning(found).get("answer"))
+            arms[WITH_STEPS][name] = value_answer(known[name], found.answer)
+            arms[AGENTS_ANSWER][name] = value_answer(known[name], best_reasoning(found).get("answer"))
         return arms
 
 
@@ -79,10 +79,10 @@ def best_reasoning(found: Outcome) -> dict[str, Any]:
 
 
 async def run_loops(
-    how: StudySettings, file: Path, out: Path, house: RunResources, context: Context, arms: str = "zero_shot,aurelia"
+    study: StudySettings, file: Path, out: Path, house: RunResources, context: Context, arms: str = "zero_shot,aurelia"
 ) -> RunOutcomes:
     """Run the benchmark runner; an existing run is resumed."""
-    plan = make_plan(arms=arms, tasks=[], rpm=[], concurrency=how.concurrency)
+    plan = make_plan(arms=arms, tasks=[], rpm=[], concurrency=study.concurrency)
     await run_bench(file, out, context, plan, house)
     with RunFile.open(out) as run:
         return RunOutcomes(

@@ -22,25 +22,26 @@ _QUESTIONS_PER_BATCH = 48
 _SENSE_WORDS = {"ears": "hears finely", "eyes": "sees finely"}
 
 
-async def run_mixed_agents(how: StudySettings, records: Sequence[Record], media: Path) -> str:
+async def run_mixed_agents(study: StudySettings, records: Sequence[Record], media: Path) -> str:
     """The table: target and agents with each pairing, compared with the better pairing of an agent with itself.
 
     Args:
-        how: the settings of the study.
+        study: the settings of the study.
         records: the questions; captions, which have no choices, are left out.
         media: the folder of the clips.
     """
     asked = [record for record in records if record.choices]
-    house = replace(how.house(media), providers={"keen": make_biased_agent})
+    house = replace(study.house(media), providers={"keen": make_biased_agent})
     found: dict[AgentPair, RunOutcomes] = {pair: RunOutcomes({}, {}) for pair in product(FINE_SENSES, FINE_SENSES)}
     for first in range(0, len(asked), _QUESTIONS_PER_BATCH):
-        file = how.out / f"mixed-{first}.jsonl"
+        file = study.out / f"mixed-{first}.jsonl"
         write_records(asked[first : first + _QUESTIONS_PER_BATCH], file)
-        how.progress(f"mixed agents: questions from {first + 1} on, of {len(asked)}")
+        study.progress(f"mixed agents: questions from {first + 1} on, of {len(asked)}")
         for (generator, evaluator), runs in found.items():
-            context = how.context(generator=f"keen:{generator}", evaluator=f"keen:{evaluator}", inject="steps+answers")
+            agents = {"generator": f"keen:{generator}", "evaluator": f"keen:{evaluator}"}
+            context = study.context(**agents, inject="steps+answers")
             run = file.with_name(f"{file.stem}-{generator}-{evaluator}.run")
-            runs.loops.update((await run_loops(how, file, run, house, context, "aurelia")).loops)
+            runs.loops.update((await run_loops(study, file, run, house, context, "aurelia")).loops)
     return _mixed_agents_table(asked, found)
 
 

@@ -32,16 +32,16 @@ def _write_clips_without(lack: MissingSense, media: Path, videos: Iterable[str])
             part.replace(media / video)
 
 
-async def measure_reliance(how: StudySettings, records: Sequence[Record]) -> str:
+async def measure_reliance(study: StudySettings, records: Sequence[Record]) -> str:
     """The tables: every condition with clips that lack one sense."""
     asked = [record for record in records if record.choices]
     videos = sorted({record.video for record in asked})
     arms = {}
     for lack in _MISSING_SENSES:
-        media, file = how.out / f"without-{lack}", how.out / f"without-{lack}.jsonl"
+        media, file = study.out / f"without-{lack}", study.out / f"without-{lack}.jsonl"
         _write_clips_without(lack, media, videos)
         write_records(asked, file)
-        runs = await run_loops(how, file, how.out / f"without-{lack}.run", how.house(media), how.context())
+        runs = await run_loops(study, file, study.out / f"without-{lack}.run", study.house(media), study.context())
         for name, values in runs.values(asked).items():
             arms[f"{name}, no {lack}"] = values
     return "\n\n".join(

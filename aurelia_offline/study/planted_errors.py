@@ -18,6 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from aurelia_core.errors import InputError
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.signals.look import merge_observations
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
@@ -92,8 +93,10 @@ class PlantedErrorChat(MeasuringChat):
     def _identifying_params(self) -> dict[str, Any]:
         return {**super()._identifying_params, "plant": self.plant}
 
-    def _merged(self, fields: Any, looks: list[list[Window]], track: MediaRef | None, shared_by: int) -> Observation:
-        seen = [super(PlantedErrorChat, self)._merged(fields, [windows], track, shared_by) for windows in looks]
+    def _look(
+        self, media: MediaRequest, looks: list[list[Window]], track: MediaRef | None, samples: int
+    ) -> Observation:
+        seen = [super(PlantedErrorChat, self)._look(media, [windows], track, samples) for windows in looks]
         observations = [
             one if windows else plant_error(one, self.plant) for one, windows in zip(seen, looks, strict=True)
         ]

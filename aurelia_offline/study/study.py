@@ -29,40 +29,40 @@ _CALIBRATION_TITLE = "What the score is worth"
 _INJECT_MODES = ("steps+answers", "full")
 
 
-async def run_study(how: StudySettings) -> str:
+async def run_study(study: StudySettings) -> str:
     """Run the study and return its tables as Markdown; writes them to `study.md`, and all values to `study.json`.
 
     Raises:
         InputError: the target or a setting cannot be used.
     """
     made = write_benchmark(
-        how.out, how.questions, how.seed, how.first, progress=how.progress, follow_ups=how.follow_ups
+        study.out, study.questions, study.seed, study.first, progress=study.progress, follow_ups=study.follow_ups
     )
-    house = how.house(made.media)
+    house = study.house(made.media)
     records = list(read_records(made.file))
-    how.progress("the loop and zero-shot")
-    runs = await run_loops(how, made.file, how.out / "loop.run", house, how.context())
+    study.progress("the loop and zero-shot")
+    runs = await run_loops(study, made.file, study.out / "loop.run", house, study.context())
     plans: dict[str, Any] = {name: best for name, found in runs.loops.items() if (best := best_reasoning(found))}
-    how.progress("controls")
+    study.progress("controls")
     asked = {mode: [GivenQuestion(r, plans[r.id], mode) for r in records if r.id in plans] for mode in _INJECT_MODES}  # type: ignore[arg-type]
-    asked |= make_controls(records[: how.questions][: how.control_questions], plans, how.seed)
-    given = await ask_conditions(asked, how.target, house, how.out / "controls.ledger", how.concurrency)
+    asked |= make_controls(records[: study.questions][: study.control_questions], plans, study.seed)
+    given = await ask_conditions(asked, study.target, house, study.out / "controls.ledger", study.concurrency)
     arms = {**runs.values(records), **{name: arm.values for name, arm in given.items()}}
     parts = [
         _main_tables(arms, records, plans),
         calibration_table(_CALIBRATION_TITLE, best_attempts(records, runs), "Best attempts."),
     ]
-    if how.reliance_questions:
-        how.progress("modality reliance")
-        parts.append(await measure_reliance(how, records[: how.reliance_questions]))
-    if how.ablation_questions:
-        how.progress("iterations and thresholds")
-        parts.append(await _grid_tables(how, records[: how.ablation_questions], made.media))
-    if how.mixed_questions:
-        parts.append(await run_mixed_agents(how, records[: how.mixed_questions], made.media))
-    text = "\n\n".join([_heading(how, len(records), made.clips, runs), *parts]) + "\n"
-    (how.out / "study.md").write_text(text, encoding="utf-8")
-    _write_json(how.out / "study.json", how, arms, runs, given)
+    if study.reliance_questions:
+        study.progress("modality reliance")
+        parts.append(await measure_reliance(study, records[: study.reliance_questions]))
+    if study.ablation_questions:
+        study.progress("iterations and thresholds")
+        parts.append(await _grid_tables(study, records[: study.ablation_questions], made.media))
+    if study.mixed_questions:
+        parts.append(await run_mixed_agents(study, records[: study.mixed_questions], made.media))
+    text = "\n\n".join([_heading(study, len(records), made.clips, runs), *parts]) + "\n"
+    (study.out / "study.md").write_text(text, encoding="utf-8")
+    _write_json(study.out / "study.json", study, arms, runs, given)
     return text
 
 
@@ -90,15 +90,15 @@ def _main_tables(arms: dict[str, ValuesById], records: list[Record], plans: Plan
     return "\n\n".join(part for part in parts if part)
 
 
-async def _grid_tables(how: StudySettings, records: list[Record], media: Path) -> str:
+async def _grid_tables(study: StudySettings, records: list[Record], media: Path) -> str:
     """Accuracy over T = 1..5 and over tau, with coarse looks and the findings injected (Tables 5 and 6)."""
-    file, out = how.out / "coarse.jsonl", how.out / "coarse.run"
+    file, out = study.out / "coarse.jsonl", study.out / "coarse.run"
     write_records((record for record in records if record.choices), file)
-    context = how.context(max_iterations=_MAX_ITERATIONS, early_stop=False, inject="steps+answers", **_COARSE_LOOKS)
-    house = how.house(media)
-    runs = await run_loops(how, file, out, house, context)
+    context = study.context(max_iterations=_MAX_ITERATIONS, early_stop=False, inject="steps+answers", **_COARSE_LOOKS)
+    house = study.house(media)
+    runs = await run_loops(study, file, out, house, context)
     settings = setting_grid(range(1, _MAX_ITERATIONS + 1), range(4, 11), ["steps+answers"])
-    questions = await ablate(out, settings, house, score_without_judge, concurrency=how.concurrency)
+    questions = await ablate(out, settings, house, score_without_judge, concurrency=study.concurrency)
     from aurelia.report.ablation import grid_cells
     from aurelia.report.tables import format_range
 
@@ -120,23 +120,24 @@ async def _grid_tables(how: StudySettings, records: list[Record], media: Path) -
     )
 
 
-def _heading(how: StudySettings, questions: int, clips: int, runs: RunOutcomes) -> str:
+def _heading(study: StudySettings, questions: int, clips: int, runs: RunOutcomes) -> str:
     failed = sum(found.state == "failed" for found in [*runs.zero_shot.values(), *runs.loops.values()])
     return (
-        f"# A study of {how.target} on the mini world\n\n{questions} questions on {clips} clips from {how.first} on;"
-        f" seed {how.seed} of the draw; agents offline:measure, T = 3, tau = 8; {failed} answers failed. Intervals draw"
-        " whole clips; p is McNemar's exact. Not asked here: choosing a track (DM-Match), which is"
-        " left to the measuring target."
+        f"# A study of {study.target} on the mini world\n\n{questions} questions about {clips} clips from seed"
+        f" {study.first}; questions chosen with seed {study.seed}; agents offline:measure, T = 3, tau = 8; {failed}"
+        " answers failed. Intervals resample whole clips; p is McNemar's exact test. Not included: the choice of a"
+        " track (DM-Match), which only the measuring target supports."
     )
 
 
 def _write_json(
-    path: Path, how: StudySettings, arms: dict[str, ValuesById], runs: RunOutcomes, given: dict[str, ConditionResult]
+    path: Path, study: StudySettings, arms: dict[str, ValuesById], runs: RunOutcomes, given: dict[str, ConditionResult]
 ) -> None:
     answers = {name: arm.answers for name, arm in given.items()}
     answers |= {
         ZERO_SHOT: {n: f.answer for n, f in runs.zero_shot.items()},
         WITH_STEPS: {n: f.answer for n, f in runs.loops.items()},
     }
-    data = {"target": how.target, "questions": how.questions, "seed": how.seed, "values": arms, "answers": answers}
+    data = {"target": study.target, "questions": study.questions, "seed": study.seed}
+    data |= {"values": arms, "answers": answers}
     path.write_text(json.dumps(data) + "\n", encoding="utf-8")

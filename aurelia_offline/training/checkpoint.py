@@ -12,7 +12,7 @@ from typing import Any
 import prompts
 from aurelia_core.models.local.content import ChatRequest
 from aurelia_core.models.local.processor import ModelSenses
-from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
+from aurelia_offline.training.features import FRAME_COUNT, MODEL_FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
 from prompts.render import PROMPT_TEXTS
 from targets import target_rows
@@ -45,7 +45,7 @@ AUDIO_CONFIG: dict[str, Any] = {
     "num_mel_bins": MEL_BANDS, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 256, "d_model": 96,
     "max_source_positions": 64, "n_window": 16, "output_dim": 128, "initializer_range": 0.05,
 }  # fmt: skip
-CLIP_SETTINGS = {"sees": "images", "height": FRAME_HEIGHT, "frames": FRAME_COUNT, "output": 96}
+CLIP_SETTINGS = {"sees": "images", "height": MODEL_FRAME_HEIGHT, "frames": FRAME_COUNT, "output": 96}
 """The content of `clip.json`: how the model receives a clip. The feature extractor sets the length of a sound part."""
 
 
@@ -159,13 +159,14 @@ def make_feature_extractor() -> Any:
     )
 
 
-def make_thinker(words: Any, seed: int) -> Any:
+def make_thinker(tokenizer: Any, seed: int) -> Any:
     """The Qwen2.5-Omni thinker with random weights, from `seed`."""
     import torch
     from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
 
-    ids = words.convert_tokens_to_ids
-    known = {"vocab_size": len(words), "pad_token_id": words.pad_token_id, "eos_token_id": words.eos_token_id}
+    ids = tokenizer.convert_tokens_to_ids
+    known = {"vocab_size": len(tokenizer)}
+    known |= {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
     config: Any = Qwen2_5OmniThinkerConfig(
         text_config={**known, **TEXT_CONFIG},
         vision_config=VISION_CONFIG, audio_config=AUDIO_CONFIG, tie_word_embeddings=True,
@@ -174,24 +175,24 @@ def make_thinker(words: Any, seed: int) -> Any:
     )  # fmt: skip
     config.vision_start_token_id = ids("<|vision_bos|>")
     config.vision_end_token_id = ids("<|vision_eos|>")
-    config.pad_token_id = words.pad_token_id
+    config.pad_token_id = tokenizer.pad_token_id
     torch.manual_seed(seed)
     thinker: Any = Qwen2_5OmniThinkerForConditionalGeneration(config)
-    thinker.generation_config.eos_token_id = words.eos_token_id
-    thinker.generation_config.pad_token_id = words.pad_token_id
+    thinker.generation_config.eos_token_id = tokenizer.eos_token_id
+    thinker.generation_config.pad_token_id = tokenizer.pad_token_id
     return thinker
 
 
-def save_checkpoint(folder: Path, thinker: Any, words: Any, dtype: Any = None) -> Path:
+def save_checkpoint(folder: Path, thinker: Any, tokenizer: Any, dtype: Any = None) -> Path:
     """Write the weights (converted to `dtype`, if given), the tokenizer, the processor and `clip.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     if dtype is not None:
         thinker = thinker.to(dtype)
     thinker.save_pretrained(folder)
-    words.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     from transformers import Qwen2VLImageProcessorPil
 
-    pixels = FRAME_HEIGHT * round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT)
+    pixels = MODEL_FRAME_HEIGHT * round(mini_world.CLIP_WIDTH * MODEL_FRAME_HEIGHT / mini_world.CLIP_HEIGHT)
     pictures = Qwen2VLImageProcessorPil(size={"shortest_edge": pixels, "longest_edge": pixels})
     known = {**pictures.to_dict(), **make_feature_extractor().to_dict(), "processor_class": "Qwen2_5OmniProcessor"}
     known |= {"image_mean": PIXEL_MEAN, "image_std": PIXEL_STD}
@@ -206,7 +207,7 @@ def model_senses() -> ModelSenses:
     from aurelia_core.models.capabilities import WeightsFamily
 
     return ModelSenses(
-        "images", True, False, MODEL_RATE, SOUND_PART_SECONDS, WeightsFamily(sees="images", height=FRAME_HEIGHT)
+        "images", True, False, MODEL_RATE, SOUND_PART_SECONDS, WeightsFamily(sees="images", height=MODEL_FRAME_HEIGHT)
     )
 
 

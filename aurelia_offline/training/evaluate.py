@@ -43,11 +43,11 @@ class EvaluationItem(NamedTuple):
 def draw_items(count: int, first: int, seed: int = 0) -> list[EvaluationItem]:
     """Questions with choices: two for each clip from seed `first`, with equally many of each number of hops."""
     rng = np.random.default_rng([seed, 3])
-    known = examples.compositions_by_hops()
+    items = examples.compositions_by_hops()
     found: list[EvaluationItem] = []
     while len(found) < count:
         clip_seed = first + len(found) // 2
-        asked = known[1 + len(found) % examples.MAX_HOPS]
+        asked = items[1 + len(found) % examples.MAX_HOPS]
         composition = asked[int(rng.integers(len(asked)))]
         posed = examples.make_example(composition, mini_world.draw_clip(clip_seed).table, rng)
         if posed is not None and posed.choices:
@@ -57,9 +57,9 @@ def draw_items(count: int, first: int, seed: int = 0) -> list[EvaluationItem]:
 
 def plan_of_another_question(item: EvaluationItem, rng: np.random.Generator) -> list[Hop]:
     """The plan of another question with the same number of hops."""
-    known = examples.compositions_by_hops()[len(item.example.hops)]
+    items = examples.compositions_by_hops()[len(item.example.hops)]
     while True:
-        other = question_chain(known[int(rng.integers(len(known)))])
+        other = question_chain(items[int(rng.integers(len(items)))])
         if [hop.text for hop in other] != [hop.text for hop in item.example.hops]:
             return other
 
@@ -72,19 +72,19 @@ class CheckpointAnswerer:
         from transformers import AutoTokenizer, Qwen2_5OmniThinkerForConditionalGeneration
 
         kind: Any = Qwen2_5OmniThinkerForConditionalGeneration
-        self.words: Any = AutoTokenizer.from_pretrained(folder)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         self.model: Any = kind.from_pretrained(folder, dtype=torch.float32).eval()
-        self.packer, self.listener = SegmentPacker(self.words, self.model), checkpoint.make_feature_extractor()
-        self.shown: dict[int, tuple[npt.NDArray[np.uint8], torch.Tensor]] = {}
+        self.packer, self.listener = SegmentPacker(self.tokenizer, self.model), checkpoint.make_feature_extractor()
+        self.inputs: dict[int, tuple[npt.NDArray[np.uint8], torch.Tensor]] = {}
 
     def clip(self, seed: int) -> tuple[npt.NDArray[np.uint8], torch.Tensor]:
         """Frames uint8[FRAMES, H, W, 3] and spectra float32[parts, mels, steps] of a clip."""
-        if seed not in self.shown:
+        if seed not in self.inputs:
             scene = mini_world.clip_scene(mini_world.draw_clip(seed))
             times = [(index + 0.5) * mini_world.CLIP_SECONDS / FRAME_COUNT for index in range(FRAME_COUNT)]
             images = np.stack([shrink_frame(image) for image in render_frames(scene, times)])
-            self.shown[seed] = images, log_mel_spectra(render_sound_parts(scene), self.listener)
-        return self.shown[seed]
+            self.inputs[seed] = images, log_mel_spectra(render_sound_parts(scene), self.listener)
+        return self.inputs[seed]
 
     def answers(self, asked: Sequence[tuple[int, str]], most: int = MAX_REPLY_TOKENS) -> list[str]:
         """The replies to pairs of (clip seed, prompt), in their order."""
@@ -101,19 +101,19 @@ class CheckpointAnswerer:
 
     def _batch(self, rows: list[list[int]], seeds: list[int], most: int) -> list[str]:
         longest, count = max(map(len, rows)), len(rows)
-        ids = torch.full((count, longest), int(self.words.pad_token_id))
+        ids = torch.full((count, longest), int(self.tokenizer.pad_token_id))
         seen = torch.zeros(count, longest, dtype=torch.long)
         for number, row in enumerate(rows):
             ids[number, longest - len(row) :], seen[number, longest - len(row) :] = torch.tensor(row), 1
-        shown = [self.clip(seed) for seed in seeds]
-        images, spectra = np.stack([one[0] for one in shown]), torch.cat([one[1] for one in shown])
+        inputs = [self.clip(seed) for seed in seeds]
+        images, spectra = np.stack([one[0] for one in inputs]), torch.cat([one[1] for one in inputs])
         grid = torch.tensor([[1, images.shape[2] // 14, images.shape[3] // 14]]).expand(count * FRAME_COUNT, 3)
-        made = self.model.generate(
+        generated = self.model.generate(
             input_ids=ids, attention_mask=seen, pixel_values=vision_patches(images), image_grid_thw=grid,
             input_features=spectra, feature_attention_mask=torch.ones_like(spectra[:, 0], dtype=torch.long),
             max_new_tokens=most, do_sample=False,
         )  # fmt: skip
-        return [self.words.decode(row, skip_special_tokens=True).strip() for row in made[:, longest:]]
+        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in generated[:, longest:]]
 
 
 def is_right_reply(item: EvaluationItem, reply: str) -> bool:
@@ -130,7 +130,7 @@ class AskedResults(NamedTuple):
 
 def ask_checkpoint(
     asker: CheckpointAnswerer,
-    known: Sequence[EvaluationItem],
+    items: Sequence[EvaluationItem],
     way: PromptMode,
     *,
     blind: bool = False,
@@ -138,7 +138,7 @@ def ask_checkpoint(
 ) -> AskedResults:
     """Ask every question in one prompt mode; `blind` shows another clip, `plans` replaces the questions' own plans."""
     asked = []
-    for number, item in enumerate(known):
+    for number, item in enumerate(items):
         hops = item.example.hops
         if plans:
             hops = plans[number]
@@ -151,5 +151,5 @@ def ask_checkpoint(
         asked.append((item.seed + 1000 if blind else item.seed, prompt))
     replies = asker.answers(asked, 12 if way in ("direct", "steps+answers", "full") else MAX_REPLY_TOKENS)
     return AskedResults(
-        np.array([is_right_reply(item, reply) for item, reply in zip(known, replies, strict=True)]), replies
+        np.array([is_right_reply(item, reply) for item, reply in zip(items, replies, strict=True)]), replies
     )

@@ -16,7 +16,7 @@ from aurelia_offline.world import scene as scenes
 from aurelia_offline.world.stage import stage_names
 
 FRAME_COUNT = 4
-FRAME_HEIGHT = 28
+MODEL_FRAME_HEIGHT = 28
 SOUND_PART_SECONDS = 1.0
 MODEL_RATE = 16_000
 REFERENCE_LEVEL = -20.0
@@ -104,7 +104,9 @@ def _render_cells() -> dict[tuple[int, str, str, int], npt.NDArray[np.uint8]]:
                 ]
                 image = shrink_frame(scenes.draw_frame(scene.model_copy(update={"shapes": shapes}), 0.0))
                 for spot in range(4):
-                    found[spot, str(colour), form, lift] = image[:, spot * FRAME_HEIGHT : (spot + 1) * FRAME_HEIGHT]
+                    found[spot, str(colour), form, lift] = image[
+                        :, spot * MODEL_FRAME_HEIGHT : (spot + 1) * MODEL_FRAME_HEIGHT
+                    ]
     return found
 
 
@@ -122,8 +124,8 @@ def render_sound_parts(scene: scenes.Scene) -> npt.NDArray[np.float32]:
 
 
 def shrink_frame(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The picture scaled to FRAME_HEIGHT lines."""
-    size = (round(image.shape[1] * FRAME_HEIGHT / image.shape[0]), FRAME_HEIGHT)
+    """The picture scaled to MODEL_FRAME_HEIGHT lines."""
+    size = (round(image.shape[1] * MODEL_FRAME_HEIGHT / image.shape[0]), MODEL_FRAME_HEIGHT)
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 

@@ -41,10 +41,10 @@ def corrupt_chain(hops: Sequence[Hop], rng: np.random.Generator) -> list[Hop]:
 
 
 def _other_value(hop: Hop, rng: np.random.Generator) -> str:
-    known = stage_names()
+    names = stage_names()
     kinds = {
-        "instrument": known.instruments, "spot": known.spots, "turn": known.turns, "count": known.counts,
-        "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in known.facts.items()},
+        "instrument": names.instruments, "spot": names.spots, "turn": names.turns, "count": names.counts,
+        "yes": ["yes", "no"], **{kind: list(facts.values()) for kind, facts in names.facts.items()},
     }  # fmt: skip
     others = [value for value in kinds.get(hop.kind, []) if value != hop.value]
     if others:
@@ -62,17 +62,17 @@ def chain_on_another_clip(item: EvaluationItem, rng: np.random.Generator) -> lis
 
 
 def measure_checkpoint(
-    folder: Path, count: int, first: int = 0, say: Callable[[str], Any] = lambda text: None
+    folder: Path, count: int, first: int = 0, progress: Callable[[str], Any] = lambda text: None
 ) -> dict[str, RightOrWrong]:
     """Whether each answer is correct, bool[count], for every prompt mode and control, by its name."""
-    asker, known, rng = CheckpointAnswerer(folder), draw_items(count, first), np.random.default_rng(4)
+    asker, items, rng = CheckpointAnswerer(folder), draw_items(count, first), np.random.default_rng(4)
     plans = {
-        "another question's steps": [plan_of_another_question(item, rng) for item in known],
-        "corrupted": [corrupt_chain(item.example.hops, rng) for item in known],
-        "another clip's answers": [chain_on_another_clip(item, rng) for item in known],
+        "another question's steps": [plan_of_another_question(item, rng) for item in items],
+        "corrupted": [corrupt_chain(item.example.hops, rng) for item in items],
+        "another clip's answers": [chain_on_another_clip(item, rng) for item in items],
     }
     found: dict[str, RightOrWrong] = {}
-    for name, way, more in (
+    for name, way, options in (
         ("zero-shot", "direct", {}),
         ("own steps", "own", {}),
         ("steps", "steps", {}),
@@ -84,18 +84,18 @@ def measure_checkpoint(
         ("corrupted", "steps+answers", {}),
         ("another clip's answers", "steps+answers", {}),
     ):
-        given: Any = {**more, "plans": plans.get(name)}
-        found[name] = ask_checkpoint(asker, known, way, **given).right  # type: ignore[arg-type]
-        say(f"{name}: {100 * found[name].mean():.1f} %")
+        arguments: Any = {**options, "plans": plans.get(name)}
+        found[name] = ask_checkpoint(asker, items, way, **arguments).right  # type: ignore[arg-type]
+        progress(f"{name}: {100 * found[name].mean():.1f} %")
     return found
 
 
-def accuracy_table(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
+def card_table(items: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
     """The table of the card in Markdown: a column for each mode; rows for all, each number of hops, group and task."""
-    hops = np.array([len(item.example.hops) for item in known])
-    groups = np.array([examples.training_group(item.composition) for item in known])
-    tasks = np.array([TASK_OF_KIND[item.example.asked.kind] for item in known])
-    chances = np.array([1 / len(item.example.choices) for item in known])
+    hops = np.array([len(item.example.hops) for item in items])
+    groups = np.array([examples.training_group(item.composition) for item in items])
+    tasks = np.array([TASK_OF_KIND[item.example.asked.kind] for item in items])
+    chances = np.array([1 / len(item.example.choices) for item in items])
     rows: list[tuple[str, RightOrWrong]] = [("all", hops > 0)]
     rows += [(f"{number} hop{'s' * (number > 1)}", hops == number) for number in sorted(set(hops.tolist()))]
     several = hops > 1
@@ -112,18 +112,18 @@ def accuracy_table(known: Sequence[EvaluationItem], found: dict[str, RightOrWron
 
 def spread_table(found: Sequence[dict[str, RightOrWrong]]) -> str:
     """Percent correct of several checkpoints in Markdown, for every mode, with mean and standard deviation."""
-    names_ = list(found[0])
-    lines = [f"| checkpoint | {' | '.join(names_)} |", "|---" * (1 + len(names_)) + "|"]
-    rights = np.array([[100 * marks[name].mean() for name in names_] for marks in found])
+    names = list(found[0])
+    lines = [f"| checkpoint | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    rights = np.array([[100 * marks[name].mean() for name in names] for marks in found])
     rows = {**{str(number): row for number, row in enumerate(rights, 1)}, "mean": rights.mean(0)}
     rows["standard deviation"] = rights.std(0, ddof=1)
     lines += [f"| {name} | {' | '.join(f'{cell:.1f}' for cell in row)} |" for name, row in rows.items()]
     return "\n".join(lines)
 
 
-def list_gains(known: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
+def list_gains(items: Sequence[EvaluationItem], found: dict[str, RightOrWrong]) -> str:
     """Paired differences between modes, with a 95 % interval that resamples whole clips, and McNemar's p."""
-    clips = [str(item.seed) for item in known]
+    clips = [str(item.seed) for item in items]
     lines = []
     for better, worse in (
         ("steps", "zero-shot"),

@@ -13,7 +13,7 @@ import torch
 
 from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_offline.training import checkpoint
-from aurelia_offline.training.features import FRAME_COUNT, FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
+from aurelia_offline.training.features import FRAME_COUNT, MODEL_FRAME_HEIGHT, MODEL_RATE, SOUND_PART_SECONDS
 from aurelia_offline.world import mini_world
 
 PATCH_PIXELS, MERGE_PATCHES = 14, 2
@@ -39,15 +39,15 @@ class PackedBatch(NamedTuple):
 class SegmentPacker:
     """Packs segments after the head of a clip."""
 
-    def __init__(self, words: Any, model: Any) -> None:
+    def __init__(self, tokenizer: Any, model: Any) -> None:
         """Compute the head and its positions with the checkpoint's template and model."""
-        self.words = words
-        writer = PromptWriter("transformers:mini", _TemplateProcessor(words), checkpoint.model_senses())
+        self.tokenizer = tokenizer
+        writer = PromptWriter("transformers:mini", _TemplateProcessor(tokenizer), checkpoint.model_senses())
         whole = writer.whole(checkpoint.make_request(_SEGMENT_MARK), checkpoint.head_blocks())
         head, _, tail = whole.partition(_SEGMENT_MARK)
-        self.head = self._media(words(head)["input_ids"])
-        self.tail = words(tail)["input_ids"]
-        self.end = words.convert_tokens_to_ids("<|im_end|>")
+        self.head = self._media(tokenizer(head)["input_ids"])
+        self.tail = tokenizer(tail)["input_ids"]
+        self.end = tokenizer.convert_tokens_to_ids("<|im_end|>")
         self.known: dict[str, list[int]] = {}
         ids = torch.tensor([self.head])
         grids = torch.tensor([[1, MERGE_PATCHES, self.across * MERGE_PATCHES]] * FRAME_COUNT)
@@ -61,9 +61,9 @@ class SegmentPacker:
     def _media(self, ids: list[int]) -> list[int]:
         """The ids with each media token repeated to its full length."""
         image, audio = (
-            self.words.convert_tokens_to_ids(checkpoint.MEDIA_TOKENS[n]) for n in ("image_token", "audio_token")
+            self.tokenizer.convert_tokens_to_ids(checkpoint.MEDIA_TOKENS[n]) for n in ("image_token", "audio_token")
         )
-        self.across = round(mini_world.CLIP_WIDTH * FRAME_HEIGHT / mini_world.CLIP_HEIGHT) // (
+        self.across = round(mini_world.CLIP_WIDTH * MODEL_FRAME_HEIGHT / mini_world.CLIP_HEIGHT) // (
             PATCH_PIXELS * MERGE_PATCHES
         )
         self.parts, self.steps = ids.count(audio), int(SOUND_PART_SECONDS * MODEL_RATE) // checkpoint.HOP_SAMPLES
@@ -77,7 +77,7 @@ class SegmentPacker:
         if text not in self.known:
             if len(self.known) > _MAX_CACHED_TEXTS:
                 self.known.clear()
-            self.known[text] = list(self.words(text)["input_ids"])
+            self.known[text] = list(self.tokenizer(text)["input_ids"])
         return self.known[text]
 
     def request(self, prompt: str) -> list[int]:
@@ -122,7 +122,7 @@ class SlotAttention:
         self.name = "aurelia_slots"
         ALL_ATTENTION_FUNCTIONS.register(self.name, self.attend)
 
-    def attend(self, module: Any, query: Any, key: Any, value: Any, mask: Any, **how: Any) -> tuple[Any, None]:
+    def attend(self, module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> tuple[Any, None]:
         """Attention over [B, heads, L, D]; `mask` is ignored."""
         shares = query.shape[1] // key.shape[1]
         if shares > 1:
@@ -141,14 +141,14 @@ class SlotAttention:
 class _TemplateProcessor:
     """The part of a processor that a `PromptWriter` uses."""
 
-    def __init__(self, words: Any) -> None:
-        self.tokenizer = words
-        self.chat_template = words.chat_template
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.chat_template = tokenizer.chat_template
         for name, token in checkpoint.MEDIA_TOKENS.items():
             setattr(self, name, token)
 
-    def apply_chat_template(self, said: Any, **how: Any) -> Any:
-        return self.tokenizer.apply_chat_template(said, **how)
+    def apply_chat_template(self, said: Any, **options: Any) -> Any:
+        return self.tokenizer.apply_chat_template(said, **options)
 
 
 def vision_patches(images: npt.NDArray[np.uint8]) -> torch.Tensor:

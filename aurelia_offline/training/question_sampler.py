@@ -104,7 +104,10 @@ class QuestionSampler:
                 talk = None
                 if rng.random() < FOLLOW_UP_SHARE:
                     talk = examples.as_follow_up(posed, table, rng)
-                return talk or posed, posed.choices if rng.random() < CHOICES_SHARE else []
+                choices = posed.choices
+                if rng.random() >= CHOICES_SHARE:
+                    choices = []
+                return talk or posed, choices
 
     def _composition(self, way: examples.PromptMode, done: float) -> StageQuestion:
         rng = self.rng

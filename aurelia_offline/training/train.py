@@ -51,33 +51,34 @@ class TrainingSettings(NamedTuple):
     texts: int = 3000
 
 
-def train_checkpoint(folder: Path, settings: TrainingSettings, say: Any = print) -> Path:
+def train_checkpoint(folder: Path, settings: TrainingSettings, progress: Any = print) -> Path:
     """Train a checkpoint into `folder`, with one process per core; `say` receives progress lines."""
     processes: Any = torch.multiprocessing
 
-    words = checkpoint.train_tokenizer(tokenizer_corpus(settings.texts))
-    checkpoint.save_checkpoint(folder, checkpoint.make_thinker(words, settings.seed), words)
+    tokenizer = checkpoint.train_tokenizer(tokenizer_corpus(settings.texts))
+    checkpoint.save_checkpoint(folder, checkpoint.make_thinker(tokenizer, settings.seed), tokenizer)
     with tempfile.TemporaryDirectory() as rendezvous:
         where = f"file://{rendezvous}/rendezvous"
         if settings.cores == 1:
-            _run_process(0, folder, settings, where, say)
+            _run_process(0, folder, settings, where, progress)
         else:
-            processes.spawn(_run_process, (folder, settings, where, say), nprocs=settings.cores)
+            processes.spawn(_run_process, (folder, settings, where, progress), nprocs=settings.cores)
     return folder
 
 
-def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str, say: Any) -> None:
+def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str, progress: Any) -> None:
     """Run one process: it draws its own clips and makes every step together with the others."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", where, rank=rank, world_size=settings.cores, timeout=timedelta(minutes=10))
-    model, words = _load_checkpoint(folder)
+    model, tokenizer = _load_checkpoint(folder)
     model.train()
     slots = SlotAttention()
     model.model.language_model.config._attn_implementation = slots.name
     seed = settings.seed * settings.cores + rank
-    packer, teacher, listener = SegmentPacker(words, model), QuestionSampler(seed), checkpoint.make_feature_extractor()
+    packer, sampler = SegmentPacker(tokenizer, model), QuestionSampler(seed)
+    listener = checkpoint.make_feature_extractor()
     parts = ClipSynthesizer(seed, settings.turns)
-    heavy, optimizers = _mark_name_tokens(words), _make_optimizers(model, settings.rate)
+    name_tokens, optimizers = _mark_name_tokens(tokenizer), _make_optimizers(model, settings.rate)
     first = ClipSynthesizer(settings.seed, turns=8).batch(32)
     with fast_encoders():
         calibrate_encoders(model, first.images, log_mel_spectra(first.sound, listener))
@@ -87,12 +88,12 @@ def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str
             batch = parts.batch(settings.clips)
             full = step % FULL_EVERY_STEPS == FULL_EVERY_STEPS - 1
             rows = [
-                teacher.full(clip, done) if full else teacher.pairs(clip.table, settings.questions, done)
+                sampler.full(clip, done) if full else sampler.pairs(clip.table, settings.questions, done)
                 for clip in batch.clips
             ]
             packed = packer.pack(rows)
             slots.ends = packed.ends
-            loss = _loss(model, packed, batch.images, log_mel_spectra(batch.sound, listener), heavy, accuracy)
+            loss = _loss(model, packed, batch.images, log_mel_spectra(batch.sound, listener), name_tokens, accuracy)
             model.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             _average_gradients(model, settings.cores)
@@ -105,9 +106,9 @@ def _run_process(rank: int, folder: Path, settings: TrainingSettings, where: str
             step += 1
             done = _share_progress((time.monotonic() - began) / (60 * settings.minutes), settings.cores)
             if rank == 0 and step % 100 == 0:
-                say(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {accuracy.summary()}")
+                progress(f"step {step}, {(time.monotonic() - began) / 60:.1f} min, {accuracy.summary()}")
             if rank == 0 and (step % 500 == 0 or done >= 1):
-                checkpoint.save_checkpoint(folder, model, words)
+                checkpoint.save_checkpoint(folder, model, tokenizer)
     distributed.destroy_process_group()
 
 
@@ -170,16 +171,16 @@ class RunningAccuracy:
         return summary
 
 
-def _mark_name_tokens(words: Any) -> torch.Tensor:
+def _mark_name_tokens(tokenizer: Any) -> torch.Tensor:
     """Which tokens name something of the mini world, bool[vocabulary]."""
     from aurelia_offline.world.stage import stage_names
 
     known = stage_names()
     names = [*known.instruments, *known.spots, *known.turns, *known.counts, "yes", "no", "none", "nothing", "nowhere"]
     names += [value for facts in known.facts.values() for value in facts.values()]
-    heavy = torch.zeros(len(words), dtype=torch.bool)
+    heavy = torch.zeros(len(tokenizer), dtype=torch.bool)
     for name in names:
-        ids = words(" " + name)["input_ids"]
+        ids = tokenizer(" " + name)["input_ids"]
         if len(ids) == 1:
             heavy[ids[0]] = True
     return heavy

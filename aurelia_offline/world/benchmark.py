@@ -81,7 +81,7 @@ def _draw_composition(
 ) -> StageQuestion:
     """The question form at a place: the place sets the number of hops, the form is random."""
     if not plain and number % _CYCLE in (_CAPTION_PLACE, _ODD_PLACE):
-        return StageQuestion("caption" if number % _CYCLE == _CAPTION_PLACE else "odd")
+        return StageQuestion({_CAPTION_PLACE: "caption", _ODD_PLACE: "odd"}[number % _CYCLE])
     asked = [one for one in known[1 + number % examples.MAX_HOPS] if one.kind not in ("caption", "odd")]
     return asked[int(rng.integers(len(asked)))]
 

@@ -73,8 +73,8 @@ def draw_dance(seed: int) -> Dance:
     rng = np.random.default_rng([seed, 20261123])
     beat, first = float(rng.uniform(*BEAT_SECONDS)), float(rng.uniform(0.2, 0.5))
     count = int((DANCE_SECONDS - 0.3 - first - beat) / beat)
-    known = _list_rhythms(count)
-    rhythm = known[int(rng.integers(len(known)))]
+    rhythms = _list_rhythms(count)
+    rhythm = rhythms[int(rng.integers(len(rhythms)))]
     faster = float(rng.uniform(1.25, 1.4))
     slower = _times(rhythm, first, beat * faster)
     # A slower track that the end of the clip cuts off would be recognizable by its number of strikes.
@@ -83,7 +83,7 @@ def draw_dance(seed: int) -> Dance:
         "none": _times(rhythm, first, beat),
         "other tempo": slower if whole and rng.random() < 0.5 else _times(rhythm, first, beat / faster),
         "late": tuple(round(time + beat / 2, 3) for time in _times(rhythm, first, beat)),
-        "other rhythm": _times(_other_rhythm(rhythm, known, rng), first, beat),
+        "other rhythm": _times(_other_rhythm(rhythm, rhythms, rng), first, beat),
     }
     voices, order = rng.permutation(len(_TRACK_VOICES)), rng.permutation(len(TRACK_FAULTS))
     tracks = []
@@ -105,10 +105,12 @@ def _list_rhythms(count: int) -> list[tuple[int, ...]]:
     return [(0, *others) for others in combinations(range(1, count), danced - 1)]
 
 
-def _other_rhythm(rhythm: tuple[int, ...], known: list[tuple[int, ...]], rng: np.random.Generator) -> tuple[int, ...]:
+def _other_rhythm(rhythm: tuple[int, ...], rhythms: list[tuple[int, ...]], rng: np.random.Generator) -> tuple[int, ...]:
     """Another rhythm with the same number of strikes and at most one more shared beat than necessary."""
-    shared = [len({*rhythm} & {*other}) for other in known]
-    fitting = [other for other, same in zip(known, shared, strict=True) if same <= min(shared) + 1 and other != rhythm]
+    shared = [len({*rhythm} & {*other}) for other in rhythms]
+    fitting = [
+        other for other, same in zip(rhythms, shared, strict=True) if same <= min(shared) + 1 and other != rhythm
+    ]
     return fitting[int(rng.integers(len(fitting)))]
 
 

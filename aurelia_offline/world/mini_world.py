@@ -50,9 +50,9 @@ class WorldClip(NamedTuple):
 def draw_clip(seed: int, odd: float = 0.1) -> WorldClip:
     """The clip of a seed; with probability `odd` one of its turns lacks its sound or its motion."""
     rng = np.random.default_rng([seed, 20261122])
-    known = stage_names()
-    instruments = [str(name) for name in rng.permutation(known.instruments)]
-    spots = [int(spot) for spot in rng.permutation(len(known.spots))]
+    names = stage_names()
+    instruments = [str(name) for name in rng.permutation(names.instruments)]
+    spots = [int(spot) for spot in rng.permutation(len(names.spots))]
     levels = _draw_levels(rng)
     turns = []
     for number, (instrument, spot, level) in enumerate(zip(instruments, spots, levels, strict=True)):
@@ -71,8 +71,8 @@ def draw_clip(seed: int, odd: float = 0.1) -> WorldClip:
             turns[at] = turns[at]._replace(instrument=None)
         else:
             turns[at] = turns[at]._replace(spot=None)
-    colours = tuple(SHAPE_COLOURS[int(i)] for i in rng.permutation(len(SHAPE_COLOURS))[: len(known.spots)])
-    forms = tuple(SHAPE_FORMS[int(i)] for i in rng.integers(0, len(SHAPE_FORMS), len(known.spots)))
+    colours = tuple(SHAPE_COLOURS[int(i)] for i in rng.permutation(len(SHAPE_COLOURS))[: len(names.spots)])
+    forms = tuple(SHAPE_FORMS[int(i)] for i in rng.integers(0, len(SHAPE_FORMS), len(names.spots)))
     return WorldClip(tuple(turns), colours, forms)
 
 

@@ -56,7 +56,10 @@ def stage_reasoning(asked: StageQuestion, table: TurnTable, seen: Observation, c
         modality = hop.modality
         if sensed is None and number == 0:
             modality = "both"
-        cue = _evidence_text("both" if number == (sensed or 0) else modality, seen)
+        evidence = modality
+        if number == (sensed or 0):
+            evidence = "both"
+        cue = _evidence_text(evidence, seen)
         steps.append(Step(step=hop.text, justification=cue, answer=hop.value, modality=modality))
     return Reasoning(steps=steps, answer=stage_answer(asked, table, choices))
 

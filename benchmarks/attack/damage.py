@@ -103,7 +103,7 @@ def run_file(at: Site, parts: int, dice: random.Random, until: float) -> Row:
     def read(path: Path) -> str:
         with RunFile.open(path) as run:
             found = list(run.outcomes())
-            assert [*run.records(), *run.marks()] and run.meta and run.bill() and run.reported() is not None
+            assert [*run.records(), *run.scores()] and run.meta and run.usage() and run.reported_versions() is not None
         costs_by_role(path)
         before = machine.calls(path)
         model = player()

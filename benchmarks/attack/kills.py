@@ -94,7 +94,7 @@ def ended(status: int, log: Path) -> str:
 
 def failed(out: Path) -> list[str]:
     """Why answers in a run file failed, though no provider did."""
-    if not out.exists() or not RunFile.begun(out):
+    if not out.exists() or not RunFile.holds_run(out):
         return []
     with RunFile.open(out) as run:
         return [str(outcome.error) for outcome in run.outcomes(state="failed")]

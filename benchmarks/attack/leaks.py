@@ -150,15 +150,15 @@ async def _benchmark(folder: Path, questions: int) -> None:
     ]  # fmt: skip
     file, out = folder / "bench.jsonl", folder / "x.run"
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    house = RunResources(settings, None, {}, ClipStore(settings), no_wait)
+    resources = RunResources(settings, None, {}, ClipStore(settings), no_wait)
     context = make_context(
         {**dict.fromkeys(ROLES, SPEC), "unsupported_modality": "evidence", "frames": 2, "max_iterations": 2}
     )
     events: list[Any] = []
-    await run_bench(file, out, context, Plan(), house, tell=events.append)
+    await run_bench(file, out, context, Plan(), resources, on_event=events.append)
     (folder / "events").write_text(json.dumps(events))
     with contextlib.suppress(AureliaError):
-        await score_run_file(out, house=house, judge=SPEC)
+        await score_run_file(out, resources=resources, judge=SPEC)
     build_report([out], folder / "report")
     for name in ("table.jsonl", "table.csv"):
         export.export_table(out, folder / name)

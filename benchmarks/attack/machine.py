@@ -60,9 +60,9 @@ class Site(NamedTuple):
 
     async def _bench(self, model: Any, out: Path, plan: Plan) -> Any:
         store = ClipStore(self.settings)
-        house = RunResources(self.settings, None, {"scripted": lambda name, clips: model}, store, no_wait)
+        resources = RunResources(self.settings, None, {"scripted": lambda name, clips: model}, store, no_wait)
         context = make_context(dict.fromkeys(ROLES, "scripted:one"))
-        return await run_bench(self.folder / "bench.jsonl", out, context, plan, house)
+        return await run_bench(self.folder / "bench.jsonl", out, context, plan, resources)
 
     def ask(self, model: Any, threads: Path, ledger: Path | None = None, **context: Any) -> dict[str, Any]:
         """One question, kept in thread "one"."""
@@ -91,7 +91,7 @@ def site(folder: Path) -> Site:
 
 def answers(out: Path) -> dict[tuple[str, str], Outcome]:
     """The answers that a run file holds; none where there is no run yet."""
-    if not out.exists() or not RunFile.begun(out):
+    if not out.exists() or not RunFile.holds_run(out):
         return {}
     with RunFile.open(out) as run:
         return {(found.record, found.arm): found for found in run.outcomes(state="answered")}
@@ -121,7 +121,7 @@ def wrong(work: Callable[[], Any], at: Site) -> list[str]:
 
 def untyped(out: Path) -> list[str]:
     """Failures that a run file holds and nobody foresaw."""
-    if not out.exists() or not RunFile.begun(out):
+    if not out.exists() or not RunFile.holds_run(out):
         return []
     with RunFile.open(out) as run:
         return [str(found.error) for found in run.outcomes(state="failed") if "unexpected" in str(found.error)]
@@ -202,8 +202,8 @@ def clock(folder: Path) -> list[Row]:
         found += wrong(lambda: at.bench(player(), at.disk / "x.run", Plan(limit=1)), at)
         found += wrong(lambda: at.bench(player(), at.disk / "x.run"), at)
     with RunFile.open(at.disk / "x.run") as run:
-        if run.seconds() < 0:
-            found.append(f"the run took {run.seconds()} s")
+        if run.worked_seconds() < 0:
+            found.append(f"the run took {run.worked_seconds()} s")
     if len(answers(at.disk / "x.run")) != 2 * QUESTIONS:
         found.append("not all was answered")
     return [_row("a clock that goes back an hour whenever it is read", found), thread_in_the_past(at)]

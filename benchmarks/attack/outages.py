@@ -119,9 +119,10 @@ def run(folder: Path, out: str, numbers: Sequence[int], spec: str, **context: An
 
     settings = make_context({**dict.fromkeys(ROLES, spec), "max_iterations": ATTEMPTS, "frames": 2, **context})
     providers = {"google_genai": patient, "openai": dead}
-    house = RunResources(Settings(home=folder / "home", allow_any_file=True), folder / "media", providers, sleep=sleep)
+    operator = Settings(home=folder / "home", allow_any_file=True)
+    resources = RunResources(operator, folder / "media", providers, sleep=sleep)
     file = records(folder, out, numbers)
-    asyncio.run(run_bench(file, folder / out, settings, Plan(concurrency=AT_ONCE), house))
+    asyncio.run(run_bench(file, folder / out, settings, Plan(concurrency=AT_ONCE), resources))
     with RunFile.open(folder / out) as stored:
         return list(stored.outcomes())
 
@@ -135,7 +136,7 @@ def counted(usage: Any) -> dict[str, int]:
 def found(folder: Path, out: str, spec: str, outcomes: list[Any], server: Any, weather: Weather) -> Found:
     """What a run came to, from its file and its server."""
     with RunFile.open(folder / out) as stored:
-        bill = counted(stored.bill())
+        bill = counted(stored.usage())
     stated: Counter[str] = Counter()
     for outcome in outcomes:
         stated.update(counted(outcome.usage))

@@ -1,1 +1,1 @@
-"""How well the offline agents read questions and judge captions, on rendered clips of known truth."""
+"""Benchmarks of the offline agents on rendered clips with known content: questions, captions, guidance."""

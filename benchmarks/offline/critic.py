@@ -1,11 +1,12 @@
-"""Does the offline Evaluator rank a true caption above one with a single fact changed? `python benchmarks/critic.py`.
+"""Measures whether the offline Evaluator ranks a true caption above a copy with one changed fact.
 
-Renders random scenes to mp4 files, reads them through the clip store, and for each scores a true caption and copies
-with one fact changed. Accuracy is the share of pairs with score(true) > score(false); a tie is wrong. Two baselines in
-the same run: `blind` scores the caption's text alone (a hash: it never sees a clip, so it is right half the time);
-`wrong clip` is the same critic shown the clip of the scene before.
+It renders random scenes to mp4 files, reads them through the clip store, and scores a true caption and copies with one
+changed fact. Accuracy is the share of pairs with score(true) > score(false); a tie counts as wrong. Two baselines run
+with it: `blind` scores a hash of the caption's text (50 % expected); `wrong clip` is the same critic with the clip of
+the previous scene.
 
-Development used scenes 1000 to 1999, 70000 to 71999 and 90000 to 90049; what is published is from scenes 95000 on.
+Development used scenes 1000 to 1999, 70000 to 71999 and 90000 to 90049; published figures use scenes from 95000.
+Run: `python -m benchmarks.offline.critic`.
 """
 
 import argparse
@@ -18,15 +19,15 @@ from typing import Any, NamedTuple
 
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_offline.critic.evaluate import evaluate_caption
 from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.critic_captions import HELD_OUT
 from benchmarks.offline.critic_changes import Pair, pairs_of
 from benchmarks.offline.critic_scenes import facts_of, scene_of
+from tests.support.offline_roles import evaluate_caption
 
 
 class Scored(NamedTuple):
-    """A pair with its scores: by the critic, and by the critic shown a wrong clip; None is kept as 0."""
+    """A pair with its scores by the critic, and by the critic with a wrong clip; None counts as 0."""
 
     pair: Pair
     true: int
@@ -36,17 +37,17 @@ class Scored(NamedTuple):
 
 
 def blind(text: str) -> int:
-    """The baseline: a number from the caption's words alone."""
+    """The baseline: a number from the caption's text only."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def run(first: int, scenes: int, each: int, folder: Path) -> Iterator[Scored]:
-    """Render scenes and score their pairs, each in one of the known wordings and in the held-out one.
+    """Render scenes and score their pairs, in one of the known wordings and in the held-out wording.
 
     Args:
         first: seed of the first scene.
-        scenes: how many.
-        each: most pairs of a scene in one wording.
+        scenes: number of scenes.
+        each: maximum number of pairs of a scene in one wording.
         folder: an empty folder for the clips and the cache.
     """
     store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
@@ -94,13 +95,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--first", type=int, default=95000, help="seed of the first scene")
     options.add_argument("--scenes", type=int, default=50)
-    options.add_argument("--each", type=int, default=5, help="pairs a scene and wording")
-    options.add_argument("--show", action="store_true", help="print the pairs that were ranked wrongly")
-    given = options.parse_args()
+    options.add_argument("--each", type=int, default=5, help="pairs for each scene and wording")
+    options.add_argument("--show", action="store_true", help="print the wrongly ranked pairs")
+    arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        scored = list(run(given.first, given.scenes, given.each, Path(folder)))
-    for one in scored if given.show else ():
-        if one.true <= one.false:
+        scored = list(run(arguments.first, arguments.scenes, arguments.each, Path(folder)))
+    for one in scored:
+        if arguments.show and one.true <= one.false:
             print(f"[{one.pair.scene}] {one.pair.kind}: {one.true} <= {one.false}")
             print(f"   true:  {one.pair.true}\n   false: {one.pair.false}")
     _table("wordings known from development", [one for one in scored if one.pair.style != HELD_OUT])

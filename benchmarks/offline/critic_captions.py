@@ -1,8 +1,8 @@
-"""Facts of a scene put into words, in wordings of the benchmark's own: styles 0 to 3 were seen in development.
+"""Captions of the benchmark: the facts of a scene in five wordings. Styles 0 to 3 were used in development.
 
-Style 4 was held out: it was written when the critic was finished. On its first run (scenes 90000 to 90049) the critic
-ranked 42.4 % of its pairs rightly and tied 52 %, because it could not read "at second 2.5", in which that style gives
-every time; that form and "the sound pauses" were taught afterwards, the rest was left as it was.
+Style 4 was held out: it was written after the critic was finished. In its first run (scenes 90000 to 90049) the critic
+ranked 42.4 % of the pairs correctly and tied 52 %, because it could not read "at second 2.5", which this style uses for
+all times. Only that form and "the sound pauses" were added to the critic afterwards.
 """
 
 from typing import Any
@@ -143,13 +143,13 @@ def caption(facts: Facts, style: int) -> str:
     """Put the facts into words.
 
     Args:
-        facts: what to say.
+        facts: the facts to state.
         style: 0 to 3, or HELD_OUT.
     """
-    told = [*_heard(facts, style), *_seen(facts, style)]
+    sentences = [*_heard(facts, style), *_seen(facts, style)]
     if facts.together is not None:
-        told.append((TOGETHER if facts.together else APART)[style])
-    return " ".join(told)
+        sentences.append((TOGETHER if facts.together else APART)[style])
+    return " ".join(sentences)
 
 
 def _amount(number: int) -> dict[str, str]:
@@ -159,16 +159,16 @@ def _amount(number: int) -> dict[str, str]:
 def _heard(facts: Facts, style: int) -> list[str]:
     if facts.tempo:
         return [TEMPO[style].format(tempo=facts.tempo)]
-    told = [COUNTED[style].format(**_amount(facts.count)) if facts.count else NO_SOUND[style]]
-    told += [_sound(sound, style) for sound in facts.sounds]
+    sentences = [COUNTED[style].format(**_amount(facts.count)) if facts.count else NO_SOUND[style]]
+    sentences += [_sound(sound, style) for sound in facts.sounds]
     if facts.loudest is not None:
-        told.append(LOUDEST[style].format(which=ORDINALS[facts.loudest]))
+        sentences.append(LOUDEST[style].format(which=ORDINALS[facts.loudest]))
     if facts.order is not None:
         one, two = (NAMES[facts.sounds[index]["voice"]][style] for index in facts.order)
-        told.append(ORDER[style].format(one=one, two=two))
+        sentences.append(ORDER[style].format(one=one, two=two))
     if facts.silence is not None:
-        told.append(SILENCE[style].format(start=facts.silence[0], end=facts.silence[1]))
-    return told
+        sentences.append(SILENCE[style].format(start=facts.silence[0], end=facts.silence[1]))
+    return sentences
 
 
 def _sound(sound: dict[str, Any], style: int) -> str:
@@ -178,15 +178,15 @@ def _sound(sound: dict[str, Any], style: int) -> str:
 
 
 def _seen(facts: Facts, style: int) -> list[str]:
-    told = []
+    sentences = []
     for motion in facts.motions:
         preposition = "In" if motion["place"] == "centre" else "On"
-        told.append(MOTION[style].format(On=preposition, **motion))
-    told.append(GROUND[style].format(ground=facts.background))
+        sentences.append(MOTION[style].format(On=preposition, **motion))
+    sentences.append(GROUND[style].format(ground=facts.background))
     if facts.cut_count:
         often = ("", "once", "twice", "three times")[facts.cut_count]
-        told.append(CUTS[style].format(often=often, **_amount(facts.cut_count)))
-        told += [GROUND_AFTER[style].format(time=cut["time"], ground=cut["background"]) for cut in facts.cuts]
+        sentences.append(CUTS[style].format(often=often, **_amount(facts.cut_count)))
+        sentences += [GROUND_AFTER[style].format(time=cut["time"], ground=cut["background"]) for cut in facts.cuts]
     else:
-        told.append(UNCUT[style])
-    return told + [FLASH[style].format(time=flash) for flash in facts.flashes]
+        sentences.append(UNCUT[style])
+    return sentences + [FLASH[style].format(time=flash) for flash in facts.flashes]

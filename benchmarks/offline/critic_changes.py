@@ -1,4 +1,4 @@
-"""One fact of a scene changed: the false captions of the critic's benchmark, by kind of change."""
+"""The false captions of the critic's benchmark: one changed fact of a scene, by kind of change."""
 
 import copy
 import random
@@ -150,7 +150,7 @@ RARE = ("tempo", "sync", "order", "silence", "loudest", "pitch", "kind of sound"
 
 
 def pairs_of(seed: int, facts: Facts, each: int, style: int) -> list[Pair]:
-    """Up to `each` pairs on one scene, each with another kind of change, kinds that few scenes allow first."""
+    """Up to `each` pairs for one scene with different kinds of change; kinds that few scenes allow come first."""
     rng = random.Random(seed + 2)
     kinds = rng.sample(sorted(CHANGES), len(CHANGES))
     rare = [kind for kind in RARE if CHANGES[kind](copy.deepcopy(facts), random.Random(0))]

@@ -1,4 +1,4 @@
-"""Random scenes with the facts that are true of them, for the critic's benchmark."""
+"""Random scenes with their true facts, for the critic's benchmark."""
 
 import random
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ PITCHES = (165, 220, 294, 392, 523, 698, 932, 1245, 1661, 2217)
 
 @dataclass
 class Facts:
-    """What is true of a scene, or what a caption makes of it."""
+    """The facts of a scene, true or changed for a caption."""
 
     seconds: float
     background: str
@@ -29,7 +29,7 @@ class Facts:
 
 
 def facts_of(seed: int) -> Facts:
-    """Draw a scene: sounds and moving shapes, sometimes a beat, a cut, a flash, or no sound at all."""
+    """Draw a scene: sounds and moving shapes, sometimes a beat, a cut, a flash, or no sound."""
     rng = random.Random(seed)
     facts = Facts(6.0, rng.choice(COLOURS[:-1]))
     kind = rng.choice(("plain", "plain", "plain", "joint", "beat", "silent"))
@@ -105,7 +105,7 @@ def _relations(facts: Facts, rng: random.Random) -> None:
 
 
 def scene_of(facts: Facts, seed: int) -> dict[str, Any]:
-    """The scene as the renderer wants it."""
+    """The scene as input for the renderer."""
     shapes: dict[tuple[str, str], dict[str, Any]] = {}
     for motion in facts.motions:
         x, y = PLACES[motion["place"]]

@@ -1,8 +1,8 @@
-"""What the loop's guidance is worth: answers after one look, after a second look without guidance, and with AURELIA.
+"""Measures the value of the loop's guidance: answers after one look, after an unguided second look, and with AURELIA.
 
-Every look has the same budget of frames and samples. The scenes are drawn from seeds that nothing was tuned on; their
-truth is known. The second look without guidance spends its budget on evenly spaced stretches of the same total length
-as the guided one could; it is merged with the first, just as the guided look is.
+Every look has the same budget of frames and samples. The scenes have known content and come from seeds that were not
+used for tuning. The unguided second look covers evenly spaced windows with the same total length as a guided look; like
+a guided look, it is merged with the first.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ RATE = 16_000
 
 
 def scene_of(seed: int) -> dict[str, Any]:
-    """Three shapes, each moving while its tone sounds; tones differ by 1.4 in pitch and 5 dB in level at least."""
+    """A scene of three shapes that move while their tone sounds; tones differ by at least 5 dB and 1.4 in pitch."""
     rng = random.Random(seed)
     pitches, colours = rng.sample(PITCHES, 3), rng.sample(COLOURS, 3)
     levels, places = rng.sample((-14.0, -21.0, -28.0, -35.0), 3), rng.sample(sorted(PLACES), 3)
@@ -51,7 +51,7 @@ def scene_of(seed: int) -> dict[str, Any]:
 
 
 def questions_of(scene: dict[str, Any]) -> list[tuple[str, list[str], str]]:
-    """Question, choices and the true choice."""
+    """The questions about a scene: question, choices and correct choice."""
     sounds, shapes = scene["sounds"], scene["shapes"]
     highest = max(range(3), key=lambda i: sounds[i]["pitch"])
     softest = min(range(3), key=lambda i: sounds[i]["level"])
@@ -68,13 +68,13 @@ def questions_of(scene: dict[str, Any]) -> list[tuple[str, list[str], str]]:
 
 
 def even_windows(total: float) -> list[dict[str, float]]:
-    """Four evenly spaced stretches of `total` seconds together."""
+    """Four evenly spaced windows with a total length of `total` seconds."""
     length, step = total / 4, SECONDS / 4
     return [{"start": i * step + (step - length) / 2, "end": i * step + (step + length) / 2} for i in range(4)]
 
 
 def unguided(desk: ModelClient, clip: Any, question: str, choices: list[str]) -> str:
-    """The generator's answer after a first look and a second one that nothing guides."""
+    """The generator's answer after a first look and an unguided second look."""
     context = Context()
     fields = {"role": "generator", "question": question, "choices": choices, "clip": clip, "tracks": []}
     fields |= {"duration": clip["duration"], "has_audio": clip["has_audio"], "iteration": 2}
@@ -85,7 +85,7 @@ def unguided(desk: ModelClient, clip: Any, question: str, choices: list[str]) ->
 
 
 async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
-    """Right or wrong for every question, by way of answering."""
+    """Whether each answer is correct, for each way of answering."""
     settings = Settings(home=folder / "home", allow_any_file=True)
     desk = ModelClient(settings, store=ClipStore(settings))
     graph = build_graph(client=desk)
@@ -107,7 +107,7 @@ async def measure(folder: Path, scenes: int) -> dict[str, list[bool]]:
 
 
 def main(scenes: int = 60) -> None:
-    """Prints the share of right answers of each way."""
+    """Print the share of correct answers for each way of answering."""
     with tempfile.TemporaryDirectory() as name:
         right = asyncio.run(measure(Path(name), scenes))
     share = {way: 100 * sum(found) / len(found) for way, found in right.items()}

@@ -1,7 +1,7 @@
-"""Scores the offline generator on questions about rendered scenes: accuracy per intent, and every failure in full.
+"""Scores the offline generator on questions about rendered scenes: accuracy per intent, and all failures.
 
-The generator gets looks fine enough that neither frames nor samples limit it, so that the score is of the
-understanding and the measuring, not of the budget. Run:
+The looks are so fine that frames and samples do not limit the generator. The score therefore measures understanding and
+measurement, not the budget. Run:
 `python -m benchmarks.offline.questions SCENES.json QUESTIONS.jsonl`.
 """
 
@@ -27,7 +27,7 @@ _FRAMES, _SAMPLES = 64, 48000
 
 
 class Outcome(NamedTuple):
-    """One question with the answer it got, and whether that is right."""
+    """One question with its answer, and whether the answer is correct."""
 
     question: dict[str, Any]
     answer: str
@@ -40,7 +40,7 @@ def plain(text: str) -> str:
 
 
 def is_right(answer: str, answers: Iterable[str], choices: Sequence[str]) -> bool:
-    """Whether an accepted answer stands in the reply as whole words; with choices, whether the reply is that choice."""
+    """Whether the reply contains an accepted answer as whole words; with choices, whether it is an accepted choice."""
     said = plain(answer)
     accepted = [plain(each) for each in answers]
     if choices:
@@ -49,7 +49,7 @@ def is_right(answer: str, answers: Iterable[str], choices: Sequence[str]) -> boo
 
 
 def fine_looks(duration: float) -> list[list[Window]]:
-    """Looks that cover the clip piece by piece, each short enough to be heard at the full rate."""
+    """Looks that cover the clip in parts, each short enough for the full sample rate."""
     looks, start = [], 0.0
     while start < duration - 0.05:
         looks.append([Window(start=round(start, 2), end=round(min(duration, start + _LOOK_SECONDS), 2))])
@@ -78,12 +78,12 @@ def ask(chat: MeasuringChat, clip: MediaRef, question: str, choices: Sequence[st
 
 
 def score(questions: Iterable[dict[str, Any]], scenes: dict[str, Any], folder: Path) -> list[Outcome]:
-    """Renders the scenes that are asked about and asks every question.
+    """Render the scenes and ask every question.
 
     Args:
         questions: records with scene, question, answers and possibly choices and intent.
         scenes: scene descriptions by name.
-        folder: where the clips are rendered and the decoding cache is kept.
+        folder: the folder for the clips and the decoding cache.
     """
     store = ClipStore(Settings(home=folder / "home", allow_any_file=True))
     chat = MeasuringChat(store=store)
@@ -102,7 +102,7 @@ def score(questions: Iterable[dict[str, Any]], scenes: dict[str, Any], folder: P
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
-    """Accuracy overall and per intent, then every failure with what was answered instead."""
+    """The accuracy, overall and per intent, and every failure with its answer."""
     groups: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         groups[str(outcome.question.get("intent") or "other")].append(outcome)
@@ -136,7 +136,7 @@ def _scenes(path: Path) -> dict[str, Any]:
 
 
 def main(scenes: str, questions: str) -> list[Outcome]:
-    """Scores a JSONL file of questions about a JSON file of scenes and prints the report."""
+    """Score a JSONL file of questions about a JSON file of scenes, and print the report."""
     records = [json.loads(line) for line in Path(questions).read_text(encoding="utf-8").splitlines() if line.strip()]
     with tempfile.TemporaryDirectory() as folder:
         outcomes = score(records, _scenes(Path(scenes)), Path(folder))

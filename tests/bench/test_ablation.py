@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aurelia.bench.ablation import GridQuestion, ablate, setting_grid
-from aurelia.bench.derive import GridSetting, derive_loop_end
+from aurelia.bench.ablation import GridQuestion, GridSetting, ablate, derive_loop_end, setting_grid
 from aurelia.bench.records import Record, RecordSource, write_records
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
@@ -63,7 +62,7 @@ async def by_length(record: Record, answer: str) -> list[Truth]:
 
 
 class Made(NamedTuple):
-    house: RunResources
+    resources: RunResources
     run: Path
     model: ScriptedChat
     calls: int
@@ -73,13 +72,17 @@ class Made(NamedTuple):
 async def made(tmp_path: Path, settings: Any, session_store: Any, duet: Path) -> Made:
     """A run of four questions with T = 5 and no early stop."""
     model = played()
-    house = RunResources(
+    resources = RunResources(
         settings, providers={"scripted": lambda name, store: model}, store=session_store, sleep=no_wait
     )
     await run_bench(
-        records_in(tmp_path, duet), tmp_path / "full.run", context(early_stop=False, max_iterations=5), Plan(), house
+        records_in(tmp_path, duet),
+        tmp_path / "full.run",
+        context(early_stop=False, max_iterations=5),
+        Plan(),
+        resources,
     )
-    return Made(house, tmp_path / "full.run", model, sum(model.said.values()))
+    return Made(resources, tmp_path / "full.run", model, sum(model.said.values()))
 
 
 def records_in(folder: Path, clip: Path) -> Path:
@@ -113,15 +116,17 @@ def billed(usage: Usage) -> list[int]:
 
 
 async def test_every_setting_of_the_grid_equals_a_real_run_there(made: Made, duet: Path, tmp_path: Path) -> None:
-    found = {question.record.id: question for question in await ablate(made.run, GRID, made.house, by_length)}
+    found = {question.record.id: question for question in await ablate(made.run, GRID, made.resources, by_length)}
     assert len(GRID) == 50 and found.keys() == SCORES.keys()
-    desk = ModelClient(made.house.settings, providers=made.house.providers, store=made.house.clips())
-    graph = build_graph(client=desk)
+    client = ModelClient(made.resources.settings, providers=made.resources.providers, store=made.resources.clip_store())
+    graph = build_graph(client=client)
     for setting in GRID:
         real = context(threshold=setting.threshold, max_iterations=setting.max_iterations, compare=False)
         for name, question in found.items():
-            result = await answer_question({"video": str(duet), "question": f"{name}?"}, real, client=desk, graph=graph)
-            at = question.at(setting)
+            result = await answer_question(
+                {"video": str(duet), "question": f"{name}?"}, real, client=client, graph=graph
+            )
+            at = question.at_setting(setting)
             assert at, name
             end, told = at
             assert told.answer == result["answer"]
@@ -129,7 +134,7 @@ async def test_every_setting_of_the_grid_equals_a_real_run_there(made: Made, due
                 result[key] for key in ("score", "best_iteration", "stop_reason")
             ), (name, setting)
             assert shown(end.iterations) == shown(result["iterations"])
-    desk.close()
+    client.close()
 
 
 def shown(attempts: Any) -> list[dict[str, Any]]:
@@ -139,17 +144,19 @@ def shown(attempts: Any) -> list[dict[str, Any]]:
 
 
 async def test_the_grid_costs_at_most_a_third_more_calls_and_a_second_time_nothing(made: Made) -> None:
-    await ablate(made.run, GRID, made.house, by_length)
+    await ablate(made.run, GRID, made.resources, by_length)
     once = sum(made.model.said.values())
     assert made.calls < once <= 1.3 * made.calls
-    await ablate(made.run, GRID, made.house, by_length)
+    await ablate(made.run, GRID, made.resources, by_length)
     assert sum(made.model.said.values()) == once
 
 
 async def test_bill_and_seconds_are_those_of_the_attempts_made(made: Made) -> None:
     settings = [GridSetting(1, 8, "steps"), GridSetting(2, 8, "steps"), GridSetting(5, 10, "steps")]
-    questions = {question.record.id: question for question in await ablate(made.run, settings, made.house, by_length)}
-    ends = [questions["rising"].ends[setting] for setting in settings]
+    questions = {
+        question.record.id: question for question in await ablate(made.run, settings, made.resources, by_length)
+    }
+    ends = [questions["rising"].loop_ends[setting] for setting in settings]
     assert [billed(end.usage) for end in ends] == [[3, 30, 15], [7, 70, 35], [19, 190, 95]]
     assert 0 < ends[0].seconds < ends[1].seconds < ends[2].seconds
     with RunFile.open(made.run) as run:
@@ -160,7 +167,7 @@ async def test_bill_and_seconds_are_those_of_the_attempts_made(made: Made) -> No
 
 async def test_what_is_injected_is_part_of_the_grid(made: Made) -> None:
     settings = setting_grid([1], [8], ["steps", "full"])
-    await ablate(made.run, settings, made.house, by_length)
+    await ablate(made.run, settings, made.resources, by_length)
     injected = [
         fields["reasoning"]["answer"]
         for role, fields, _ in made.model.heard
@@ -171,19 +178,19 @@ async def test_what_is_injected_is_part_of_the_grid(made: Made) -> None:
 
 async def test_a_target_that_fails_fails_only_where_it_was_asked_again(made: Made) -> None:
     made.model.script["target"] = [ModelError("scripted:one is out of order.")]
-    first: GridQuestion = (await ablate(made.run, setting_grid([1, 5], [10], ["steps"]), made.house, by_length))[0]
-    again, own = (first.at(GridSetting(cap, 10, "steps")) for cap in (1, 5))
+    first: GridQuestion = (await ablate(made.run, setting_grid([1, 5], [10], ["steps"]), made.resources, by_length))[0]
+    again, own = (first.at_setting(GridSetting(cap, 10, "steps")) for cap in (1, 5))
     assert again and again[1].answer is None and "out of order" in (again[1].error or "")
     assert own and own[1].answer == "after Find rising-5."
 
 
 async def test_a_run_that_stopped_before_a_setting_is_refused(made: Made, tmp_path: Path, duet: Path) -> None:
     out = tmp_path / "short.run"
-    await run_bench(records_in(tmp_path, duet), out, context(threshold=5, max_iterations=3), Plan(), made.house)
+    await run_bench(records_in(tmp_path, duet), out, context(threshold=5, max_iterations=3), Plan(), made.resources)
     at_most = setting_grid([1, 2, 3], [1, 5], ["steps"])
-    assert len(await ablate(out, at_most, made.house, by_length)) == 4
+    assert len(await ablate(out, at_most, made.resources, by_length)) == 4
     with pytest.raises(InputError, match="stopped after .* before T = 3, tau = 9"):
-        await ablate(out, setting_grid([3], [9], ["steps"]), made.house, by_length)
+        await ablate(out, setting_grid([3], [9], ["steps"]), made.resources, by_length)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +201,9 @@ async def test_a_run_that_holds_no_smaller_settings_says_so(
     made: Made, tmp_path: Path, duet: Path, changes: dict[str, Any], arms: Any, said: str
 ) -> None:
     out = tmp_path / "other.run"
-    await run_bench(records_in(tmp_path, duet), out, context(**changes), Plan(arms=arms), made.house)
+    await run_bench(records_in(tmp_path, duet), out, context(**changes), Plan(arms=arms), made.resources)
     with pytest.raises(InputError, match=said):
-        await ablate(out, GRID, made.house, by_length)
+        await ablate(out, GRID, made.resources, by_length)
 
 
 async def test_no_agent_is_told_the_threshold_or_the_number_of_attempts(made: Made, tmp_path: Path, duet: Path) -> None:
@@ -204,7 +211,7 @@ async def test_no_agent_is_told_the_threshold_or_the_number_of_attempts(made: Ma
     everything = asked(made.model)
     made.model.heard.clear()
     smaller = context(threshold=7, max_iterations=3)
-    await run_bench(records_in(tmp_path, duet), tmp_path / "other.run", smaller, Plan(), made.house)
+    await run_bench(records_in(tmp_path, duet), tmp_path / "other.run", smaller, Plan(), made.resources)
     agents = asked(made.model)
     assert len(agents) > 20
     assert agents <= everything

@@ -67,7 +67,7 @@ def test_a_run_reads_well_without_a_terminal_and_goes_on_for_free(home: Home) ->
     assert trained.returncode == 0
     changed = home.run("--threshold", "9")
     assert changed.returncode == 2
-    assert changed.stderr.startswith("aurelia: x.run was begun with other settings (threshold: 8 -> 9)")
+    assert changed.stderr.startswith("aurelia: x.run was made with other settings (threshold: 8 -> 9)")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_run_in_which_nothing_is_answered_ends_with_status_3(home: Home) -> No
     ended = home.run("--arms", "aurelia")
     assert ended.returncode == 3
     assert "AURELIA   0 answered, 2 failed" in ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith("aurelia: Nothing in x.run could be answered; the last error: duet")
+    assert ended.stderr.splitlines()[-1].startswith("aurelia: No question of x.run was answered. Last error: duet")
 
 
 def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:

@@ -34,7 +34,7 @@ async def ran(tmp_path: Path, duet: Path) -> Path:
     lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "where"], licence="MIT"), line(3)]
     await place.run(lines, max_iterations=2)
     with RunFile.open(place.out) as run:
-        run.store_marks(
+        run.store_scores(
             [
                 StoredScore("q1", "aurelia", 0, "correct", 1.0, "rule"),
                 StoredScore("q1", "aurelia", 0, "bleu4", None, "x"),

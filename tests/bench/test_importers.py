@@ -222,14 +222,14 @@ def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
 def test_records_of_ones_own_are_checked_and_brought_up_to_date(tmp_path: Path) -> None:
     made = imported(tmp_path, "music-avqa", [MUSIC, {**MUSIC, "anser": "yes"}])
     (tmp_path / "00000012.mp4").write_bytes(b"x")
-    first, second = [record.line() for record in made.records]
+    first, second = [record.to_json_line() for record in made.records]
     bad = first.replace('"column": "music-avqa"', '"column": "music"')
     out = first.replace("00000012.mp4", "../12.mp4")
     again = second.replace('"yes"', '"maybe"')
     lone = first.replace("}", ', "split": "\\ud800"}', 1)
     found = imported(tmp_path, "jsonl", "\n".join([first, "{", "", second, bad, first, out, again, lone]), ".jsonl")
-    assert [record.line() for record in found.records] == [
-        record.model_copy(update={"missing": []}).line() for record in made.records
+    assert [record.to_json_line() for record in found.records] == [
+        record.model_copy(update={"missing": []}).to_json_line() for record in made.records
     ]
     assert [(entry.row, entry.line) for entry in found.report.malformed] == [(1, 2), (3, 5), (5, 7), (6, 8), (7, 9)]
     assert "surrogates not allowed" in said(found)[-1][1]

@@ -50,8 +50,8 @@ def test_25_kills_lose_and_repeat_no_more_than_what_was_under_way(place: Place) 
     ends = [(outcome["state"], outcome["tries"]) for outcome in plain(place.folder / "x.run")]
     assert ends == [("answered", 1)] * 2 * QUESTIONS
     with RunFile.open(place.folder / "x.run") as run:
-        assert run.bill()["calls"] == len(paid)
-        assert run.reported() == {"compatible:omni": {"model_name": ["omni"]}}
+        assert run.usage()["calls"] == len(paid)
+        assert run.reported_versions() == {"compatible:omni": {"model_name": ["omni"]}}
 
 
 def test_ctrl_c_stores_the_calls_under_way_and_says_how_to_go_on(place: Place) -> None:

@@ -37,11 +37,11 @@ def now() -> float:
 
 
 async def call(
-    traffic: RateLimiter, fault: Exception | None = None, spec: str = "a:one", seconds: float = 1.0
+    limiter: RateLimiter, fault: Exception | None = None, spec: str = "a:one", seconds: float = 1.0
 ) -> float:
     """One call of so many seconds: when it began."""
     try:
-        async with traffic.gate(spec):
+        async with limiter.slot(spec):
             began = now()
             await asyncio.sleep(seconds)
             if fault:
@@ -53,8 +53,8 @@ async def call(
 
 def test_calls_begin_in_order_at_the_rate_and_other_providers_are_free() -> None:
     async def work() -> tuple[list[float], float]:
-        traffic = RateLimiter(50, {"a": 120})
-        times = await asyncio.gather(*(call(traffic) for _ in range(42)), call(traffic, spec="b:one"))
+        limiter = RateLimiter(50, {"a": 120})
+        times = await asyncio.gather(*(call(limiter) for _ in range(42)), call(limiter, spec="b:one"))
         return times[:-1], times[-1]
 
     times, other = play(work)
@@ -69,8 +69,8 @@ def test_calls_begin_in_order_at_the_rate_and_other_providers_are_free() -> None
 
 def test_no_more_calls_at_once_than_allowed() -> None:
     async def work() -> list[float]:
-        traffic = RateLimiter(3)
-        return await asyncio.gather(*(call(traffic) for _ in range(9)))
+        limiter = RateLimiter(3)
+        return await asyncio.gather(*(call(limiter) for _ in range(9)))
 
     assert play(work) == [0.0] * 3 + [1.0] * 3 + [2.0] * 3
 
@@ -78,13 +78,13 @@ def test_no_more_calls_at_once_than_allowed() -> None:
 @pytest.mark.parametrize("status", [429, 503, 529])
 def test_pushing_back_halves_once_a_round_and_going_well_adds_one(status: int) -> None:
     async def work() -> list[float]:
-        traffic = RateLimiter(8)
+        limiter = RateLimiter(8)
         limits = []
         for faults in (8, 4, 0, 0, 0):
             fault = ModelError("busy", transient=True, status=status) if faults else None
-            at_once = int(traffic.lanes["a"].limit) if traffic.lanes else 8
-            await asyncio.gather(*(call(traffic, fault) for _ in range(faults or at_once)))
-            limits.append(traffic.lanes["a"].limit)
+            at_once = int(limiter.limits["a"].limit) if limiter.limits else 8
+            await asyncio.gather(*(call(limiter, fault) for _ in range(faults or at_once)))
+            limits.append(limiter.limits["a"].limit)
         return limits
 
     limits = play(work)
@@ -94,32 +94,32 @@ def test_pushing_back_halves_once_a_round_and_going_well_adds_one(status: int) -
 
 def test_the_limit_never_falls_below_one_nor_rises_above_the_most() -> None:
     async def work() -> tuple[float, float]:
-        traffic = RateLimiter(4)
+        limiter = RateLimiter(4)
         for _ in range(5):
-            await call(traffic, ModelError("busy", transient=True, status=429))
-        least = traffic.lanes["a"].limit
-        await asyncio.gather(*(call(traffic) for _ in range(60)))
-        return least, traffic.lanes["a"].limit
+            await call(limiter, ModelError("busy", transient=True, status=429))
+        least = limiter.limits["a"].limit
+        await asyncio.gather(*(call(limiter) for _ in range(60)))
+        return least, limiter.limits["a"].limit
 
     assert play(work) == (1.0, 4.0)
 
 
 def test_a_provider_that_asks_to_wait_is_left_alone_so_long() -> None:
     async def work() -> tuple[float, float, float]:
-        traffic = RateLimiter(8)
-        await call(traffic, ModelError("busy", transient=True, retry_after=30.0))
-        waited, other = await asyncio.gather(call(traffic), call(traffic, spec="b:one"))
-        await call(traffic, ModelError("busy", retry_after=86_400.0))
-        return waited, other, await call(traffic)
+        limiter = RateLimiter(8)
+        await call(limiter, ModelError("busy", transient=True, retry_after=30.0))
+        waited, other = await asyncio.gather(call(limiter), call(limiter, spec="b:one"))
+        await call(limiter, ModelError("busy", retry_after=86_400.0))
+        return waited, other, await call(limiter)
 
     assert play(work) == (31.0, 1.0, 33.0 + 3600.0)
 
 
 def test_other_faults_slow_nothing_down() -> None:
     async def work() -> float:
-        traffic = RateLimiter(8)
-        await call(traffic, ModelError("no JSON", transient=True, status=500))
-        return traffic.lanes["a"].limit
+        limiter = RateLimiter(8)
+        await call(limiter, ModelError("no JSON", transient=True, status=500))
+        return limiter.limits["a"].limit
 
     assert play(work) == 8.0
 
@@ -130,22 +130,22 @@ def test_other_faults_slow_nothing_down() -> None:
 def test_a_refused_key_is_reported_at_once(fault: Exception) -> None:
     async def work() -> tuple[Any, list[str]]:
         said: list[str] = []
-        traffic = RateLimiter(8, on_refused=lambda: said.append("refused"))
-        await call(traffic)
-        assert traffic.refused is None
-        await call(traffic, fault)
-        return traffic.refused, said
+        limiter = RateLimiter(8, on_refused=lambda: said.append("refused"))
+        await call(limiter)
+        assert limiter.fatal_error is None
+        await call(limiter, fault)
+        return limiter.fatal_error, said
 
     assert play(work) == (fault, ["refused"])
 
 
 def test_a_closed_gate_lets_no_call_in_and_those_under_way_out() -> None:
     async def work() -> tuple[float, bool, int]:
-        traffic = RateLimiter(2)
-        calls = [asyncio.create_task(call(traffic, seconds=5.0)) for _ in range(4)]
+        limiter = RateLimiter(2)
+        calls = [asyncio.create_task(call(limiter, seconds=5.0)) for _ in range(4)]
         await asyncio.sleep(1.0)
-        traffic.close()
-        await traffic.calm()
+        limiter.close()
+        await limiter.wait_idle()
         calm, left = now(), [task for task in calls if not task.done()]
         await asyncio.sleep(50.0)
         waiting = all(not task.done() for task in left)

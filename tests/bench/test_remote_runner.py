@@ -47,15 +47,15 @@ class Place(NamedTuple):
     folder: Path
     servers: dict[str, Started]
 
-    def house(self, *servers: str, token: str | None = TOKEN) -> RunResources:
+    def resources(self, *servers: str, token: str | None = TOKEN) -> RunResources:
         settings = Settings(home=self.folder / "home", allow_any_file=True)
         return RunResources(settings, self.folder / "media", sleep=no_wait, servers=servers, token=token)
 
     async def run(self, out: str, *servers: str, **more: Any) -> Any:
-        house = self.house(*servers, token=more.pop("token", TOKEN))
+        resources = self.resources(*servers, token=more.pop("token", TOKEN))
         context = make_context({"profile": "offline", "max_iterations": 2})
         plan = Plan(concurrency=2, **more.pop("plan", {}))
-        return await run_bench(self.folder / "bench.jsonl", self.folder / out, context, plan, house, **more)
+        return await run_bench(self.folder / "bench.jsonl", self.folder / out, context, plan, resources, **more)
 
     def outcomes(self, out: str) -> list[Outcome]:
         with RunFile.open(self.folder / out) as run:
@@ -100,16 +100,16 @@ async def test_servers_answer_as_this_machine_does_and_get_each_clip_once(place:
     assert len(outcomes) == 2 * len(QUESTIONS)
     assert said(outcomes) == said(place.outcomes("local.run"))
     with RunFile.open(place.folder / "spread.run") as run:
-        by = run.servers()
+        by = run.answers_by_server()
         assert set(by) == {url.removeprefix("http://") for url in urls} and sum(by.values()) == len(outcomes)
-        assert run.bill()["calls"] == sum(outcome.usage["calls"] for outcome in outcomes) == end["usage"]["calls"] > 0
+        assert run.usage()["calls"] == sum(outcome.usage["calls"] for outcome in outcomes) == end["usage"]["calls"] > 0
     with RunFile.open(place.folder / "local.run") as run:
-        assert run.servers() == {}
+        assert run.answers_by_server() == {}
     given = [place.uploads("one"), place.uploads("two")]
     assert [(missed, len(taken)) for missed, taken in given] == [(2, 2), (2, 2)]
 
     events: list[Any] = []
-    again = await place.run("spread.run", *urls, tell=events.append)
+    again = await place.run("spread.run", *urls, on_event=events.append)
     assert [event["event"] for event in events] == ["start", "end"]
     assert again["usage"] == end["usage"]
     await place.run("another.run", *urls, plan={"limit": 1})
@@ -126,7 +126,7 @@ async def test_a_server_that_is_killed_leaves_its_questions_to_the_other(place: 
             if event["event"] == "outcome":
                 doomed.process.kill()
 
-        end = await place.run("killed.run", doomed.url, place.servers["one"].url, tell=kill)
+        end = await place.run("killed.run", doomed.url, place.servers["one"].url, on_event=kill)
     outcomes = place.outcomes("killed.run")
     assert (end["left"], {outcome.state for outcome in outcomes}) == (0, {"answered"})
     assert [(outcome.record, outcome.arm, outcome.answer) for outcome in outcomes] == [
@@ -145,7 +145,7 @@ async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_whe
         url, port = late.url, late.url.rpartition(":")[2]
     events: list[Any] = []
     one = place.servers["one"].url
-    end = await place.run("without.run", url, one, tell=events.append)
+    end = await place.run("without.run", url, one, on_event=events.append)
     assert (end["left"], {outcome.state for outcome in place.outcomes("without.run")}) == (0, {"answered"})
     assert events[0]["event"] == "note" and events[1]["event"] == "start"
     assert re.fullmatch(
@@ -163,11 +163,11 @@ async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_whe
 
         events.clear()
         monkeypatch.setattr(spread, "REST_SECONDS", 0.0)
-        await place.run("joined.run", url, one, tell=start)
+        await place.run("joined.run", url, one, on_event=start)
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert notes[1:] == [f"The server 127.0.0.1:{port} answers now and gets questions too."]
     with RunFile.open(place.folder / "joined.run") as run:
-        assert set(run.servers()) == {url.removeprefix("http://"), one.removeprefix("http://")}
+        assert set(run.answers_by_server()) == {url.removeprefix("http://"), one.removeprefix("http://")}
 
 
 async def test_when_none_of_several_answers_the_run_does_not_begin(place: Place) -> None:
@@ -186,7 +186,7 @@ async def test_when_no_server_is_left_the_run_ends_and_goes_on_later(place: Plac
                 last.process.kill()
 
         with pytest.raises(ModelError, match="No server answers .* the same command goes on"):
-            await place.run("ended.run", last.url, tell=kill)
+            await place.run("ended.run", last.url, on_event=kill)
         with pytest.raises(ModelError, match="does not answer"):
             await place.run("ended.run", last.url)
     before = place.outcomes("ended.run")
@@ -200,10 +200,10 @@ async def test_a_wrong_token_and_models_that_are_not_served_end_the_run_before_a
     with pytest.raises(SettingsError, match="AURELIA_SERVER_TOKEN"):
         await place.run("refused.run", two, token="another-token-of-some-length")
     assert not (place.folder / "refused.run").exists()
-    house = place.house(two)
+    resources = place.resources(two)
     context = make_context({"profile": "offline", "target": "compatible:large"})
     with pytest.raises(SettingsError, match="is not served here"):
-        await run_bench(place.folder / "bench.jsonl", place.folder / "refused.run", context, Plan(), house)
+        await run_bench(place.folder / "bench.jsonl", place.folder / "refused.run", context, Plan(), resources)
     assert place.outcomes("refused.run") == []
 
 

@@ -62,27 +62,27 @@ def test_it_may_be_written_while_it_is_read_and_others_write(run: RunFile) -> No
     first = next(reading)
     with RunFile.open(run.path) as other:
         other.store_meta("reported", {})
-    run.store_marks([StoredScore(first.record, "aurelia", 0, "correct", 1.0, "rule")])
+    run.store_scores([StoredScore(first.record, "aurelia", 0, "correct", 1.0, "rule")])
     assert [found.record for found in reading] == ["a"]
-    assert len(list(run.marks())) == 1
+    assert len(list(run.scores())) == 1
 
 
 def test_marks_come_back_and_are_replaced(run: RunFile) -> None:
     first = StoredScore("a", "aurelia", 0, "correct", 1.0, "rule")
-    run.store_marks([first, StoredScore("b", "aurelia", 0, "correct", None, "unparsed", "no choice named")])
-    run.store_marks(
+    run.store_scores([first, StoredScore("b", "aurelia", 0, "correct", None, "unparsed", "no choice named")])
+    run.store_scores(
         [StoredScore("a", "aurelia", 0, "bleu4", 0.5, "rule"), StoredScore("a", "aurelia", 0, "correct", 0.0, "judge")]
     )
-    assert [(mark.record, mark.value, mark.how) for mark in run.marks("correct")] == [
+    assert [(mark.record, mark.value, mark.how) for mark in run.scores("correct")] == [
         ("b", None, "unparsed"),
         ("a", 0.0, "judge"),
     ]
-    assert [mark.metric for mark in run.marks()] == ["correct", "bleu4", "correct"]
+    assert [mark.metric for mark in run.scores()] == ["correct", "bleu4", "correct"]
 
 
 def test_a_run_without_calls_has_an_empty_bill(run: RunFile) -> None:
-    assert run.bill() == NO_USAGE
-    assert run.reported() == {}
+    assert run.usage() == NO_USAGE
+    assert run.reported_versions() == {}
 
 
 def test_the_seconds_of_every_session_count(run: RunFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_the_seconds_of_every_session_count(run: RunFile, monkeypatch: pytest.Mo
     monkeypatch.setattr("aurelia.bench.run_file.time.time", lambda: next(clock))
     for _ in range(2):
         run.store_outcomes(session=run.begin_session())
-    assert run.seconds() == 7.5
+    assert run.worked_seconds() == 7.5
 
 
 def test_a_run_is_made_once_and_whole(run: RunFile, tmp_path: Path) -> None:
@@ -102,12 +102,12 @@ def test_a_run_is_made_once_and_whole(run: RunFile, tmp_path: Path) -> None:
         raise InputError("line 2 is no record")
 
     path = tmp_path / "new.run"
-    assert not RunFile.begun(path)
+    assert not RunFile.holds_run(path)
     with pytest.raises(InputError, match="line 2"):
         RunFile.create(path, broken(), {})
-    assert not RunFile.begun(path)
+    assert not RunFile.holds_run(path)
     with RunFile.create(path, [record("a")], {}) as made:
-        assert RunFile.begun(path)
+        assert RunFile.holds_run(path)
         assert [found.id for found in made.records()] == ["a"]
 
 

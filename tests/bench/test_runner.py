@@ -183,7 +183,7 @@ async def test_stopped_it_keeps_the_calls_under_way_and_goes_on_from_there(bench
     assert end["stopped_by"] == "interrupted"
     assert end["left"] + end["done"] == 10 and end["left"] >= 9
     with RunFile.open(place.out) as run:
-        assert run.bill()["calls"] == sum(place.model.said.values())
+        assert run.usage()["calls"] == sum(place.model.said.values())
     assert {outcome.state for outcome in place.outcomes()} <= {"answered"}
     end = await place.run(lines)
     assert end["arms"]["aurelia"]["answered"] == 5
@@ -205,7 +205,7 @@ async def test_other_settings_are_refused_by_name(
 ) -> None:
     place = bench(player())
     await place.run([line(1)])
-    with pytest.raises(InputError, match=f"x.run was begun with other settings .{said}.: go on with those"):
+    with pytest.raises(InputError, match=f"x.run was made with other settings .{said}.: use those"):
         await place.run([line(1, **changed)], plan, **context)
 
 
@@ -230,8 +230,8 @@ async def test_the_limit_may_grow_and_rollouts_stand_side_by_side(bench: Any) ->
 def elsewhere(tmp_path: Path) -> Iterator[None]:
     """Another process holds the run."""
     script = (
-        "import sys; from pathlib import Path; from aurelia.bench.claim import claimed\n"
-        "with claimed(Path(sys.argv[1])): print('mine', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from aurelia.bench.run_file import lock_run_file\n"
+        "with lock_run_file(Path(sys.argv[1])): print('mine', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "x.run")]
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Path:
 def told(path: Path) -> dict[tuple[str, str], dict[str, tuple[float | None, str]]]:
     found: dict[tuple[str, str], dict[str, tuple[float | None, str]]] = {}
     with RunFile.open(path) as opened:
-        for mark in opened.marks():
+        for mark in opened.scores():
             found.setdefault((mark.record, mark.arm), {})[mark.metric] = (mark.value, mark.how)
     return found
 
@@ -53,13 +53,13 @@ async def test_rules_score_what_they_can_and_once(run: Path) -> None:
 
 async def test_a_judge_is_asked_only_where_no_rule_decides_and_paid_once(run: Path, settings: Any) -> None:
     model = scripted(judge=lambda fields, messages: {"correct": True, "reason": "It means the violin."})
-    house = RunResources(settings, providers={"scripted": lambda name, store: model}, sleep=no_wait)
+    resources = RunResources(settings, providers={"scripted": lambda name, store: model}, sleep=no_wait)
     await score_run_file(run)
-    assert await score_run_file(run, house=house, judge="scripted:one") == 4
+    assert await score_run_file(run, resources=resources, judge="scripted:one") == 4
     assert told(run)["made:1", "aurelia"] == {"correct": (1.0, "judge")}
     asked = [fields for role, fields, _ in model.heard if role == "judge"]
     assert {fields["reply"] for fields in asked} == {"perhaps so"}
     assert not any("arm" in fields or "aurelia" in str(fields).lower() for fields in asked)
-    assert await score_run_file(run, house=house, judge="scripted:one") == 0
+    assert await score_run_file(run, resources=resources, judge="scripted:one") == 0
     with RunFile.open(run) as opened:
-        assert opened.bill()["calls"] == len(asked)
+        assert opened.usage()["calls"] == len(asked)

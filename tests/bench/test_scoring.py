@@ -1,4 +1,4 @@
-"""Scores: rules first, then a judge through the real desk and its ledger, else unparsed."""
+"""Scores: rules first, then a judge through the real client and its ledger, else unparsed."""
 
 import json
 from collections.abc import Iterator
@@ -31,15 +31,15 @@ def court(settings: Settings, tmp_path: Path) -> Iterator[Any]:
 
     def judge(said: Script) -> tuple[Judge, ScriptedChat]:
         chat = scripted(judge=said)
-        desk = ModelClient(
+        client = ModelClient(
             settings, providers={"scripted": lambda name, store: chat}, ledger=CallLedger(tmp_path / "calls.sqlite")
         )
-        desks.append(desk)
-        return Judge(desk, "scripted:judge"), chat
+        desks.append(client)
+        return Judge(client, "scripted:judge"), chat
 
     yield judge
-    for desk in desks:
-        desk.close()
+    for client in desks:
+        client.close()
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,11 @@ class Kept(Bench):
         file, chosen = write_lines(self.folder / "bench.jsonl", lines), model or self.model
         providers = {"scripted": lambda name, store: chosen}
         servers = more.pop("servers", ())
-        house = RunResources(
+        resources = RunResources(
             self.settings, None, providers, self.store, no_wait, servers=servers, checkpoint=where or self.where
         )
         context = make_context(dict.fromkeys(ROLES, "scripted:one"))
-        return await run_bench(file, self.out, context, more.pop("plan", Plan()), house, **more)
+        return await run_bench(file, self.out, context, more.pop("plan", Plan()), resources, **more)
 
     def threads(self, *records: str) -> list[str]:
         with RunFile.open(self.out) as run:
@@ -151,7 +151,7 @@ async def test_a_file_of_threads_that_breaks_ends_the_run_and_fails_no_question(
                 database.execute("DROP TABLE IF EXISTS writes")
 
     with pytest.raises(AureliaError, match=r"The threads file 'threads\.sqlite' cannot be used"):
-        await place.keep([line(number) for number in range(4)], plan=Plan(concurrency=1), tell=spoil)
+        await place.keep([line(number) for number in range(4)], plan=Plan(concurrency=1), on_event=spoil)
     outcomes = place.outcomes()
     assert 0 < len(outcomes) < 8 and {outcome.state for outcome in outcomes} == {"answered"}
 

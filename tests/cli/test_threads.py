@@ -104,7 +104,12 @@ def test_a_person_edits_and_the_answer_stays_alone_on_stdout(home: Path, asked: 
     assert result["best"]["steps"][0]["step"].startswith("Seek")
     assert (result["score"], result["best_iteration"]) == (None, None)
     assert "edited the reasoning of attempt 1" in result["warnings"][0]
-    for said in ("'what?' is not an answer", "is not JSON", "the reasoning is edited", "edited by a person, without a score"):
+    for said in (
+        "'what?' is not an answer",
+        "is not JSON",
+        "the reasoning is edited",
+        "edited by a person, without a score",
+    ):
         assert said in ended.seen
     assert "resume it with --thread review-" in ended.seen
 

@@ -193,7 +193,7 @@ def test_a_metric_is_a_script_over_the_run(tmp_path: Path) -> None:
     # A score of one's own does not stand in the way of the built-in ones.
     assert asyncio.run(score_run_file(run)) == answers
     with RunFile.open(run) as opened:
-        marks = list(opened.marks())
+        marks = list(opened.scores())
         said = {(found.record, found.arm): found.answer for found in opened.outcomes(state="answered")}
     assert {mark.metric for mark in marks} >= {"words", "correct"}
     for mark in marks:

@@ -86,7 +86,7 @@ async def test_a_database_that_goes_away_is_said_in_a_line(stage: Any, database:
             await answer_question(question, make_context(ROLES), client=at.desk, thread="two", checkpointer=saver)
 
 
-async def benched(folder: Path, clip: Path, model: Any, where: str, tell: Any = lambda event: None) -> list[Any]:
+async def benched(folder: Path, clip: Path, model: Any, where: str, on_event: Any = lambda event: None) -> list[Any]:
     """A benchmark of three questions, kept there; how each ended."""
     (folder / "media").mkdir(exist_ok=True)
     shutil.copy(clip, folder / "media" / "duet.mp4")
@@ -96,7 +96,7 @@ async def benched(folder: Path, clip: Path, model: Any, where: str, tell: Any = 
     house = RunResources(settings, None, providers, ClipStore(settings), no_wait, checkpoint=where)
     out = folder / "x.run"
     try:
-        await run_bench(file, out, make_context(ROLES), Plan(concurrency=2), house, tell=tell)
+        await run_bench(file, out, make_context(ROLES), Plan(concurrency=2), house, on_event=on_event)
     finally:
         with RunFile.open(out) as run:
             outcomes = list(run.outcomes())

@@ -6,10 +6,10 @@ import pytest
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
-from aurelia_offline.critic.evaluate import evaluate_caption
 from aurelia_offline.critic.matching import Fact
 from aurelia_offline.critic.score import Omission, caption_strength
 from aurelia_offline.world.scene import parse_scene, write_scene
+from tests.support.offline_roles import evaluate_caption
 
 SCENE: dict[str, Any] = {
     "seconds": 5.0,

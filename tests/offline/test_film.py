@@ -9,7 +9,7 @@ from aurelia_core.signals.observation import DetectedSound
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_offline.agents import inventory
 from aurelia_offline.critic.caption_parser import parse_caption
-from aurelia_offline.critic.evaluate import evaluate_caption
+from tests.support.offline_roles import evaluate_caption
 from tests.support.rendered_clips import ORANGE, Film, shot
 
 FILMS = {

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from aurelia.bench.records import Record, RecordSource
-from aurelia_offline.study.conditions import answer_value
+from aurelia_offline.study.conditions import value_answer
 from aurelia_offline.study.controls import make_controls, other_value, steps_leak
 from aurelia_offline.study.tables import chance_accuracy, comparison_table, group_label, hops_label
 
@@ -58,6 +58,6 @@ def test_the_tables_figures() -> None:
 
 def test_a_caption_is_worth_its_true_turns() -> None:
     true = record(9, column="av-captioning", choices=[], answers=["bell at one, then drum at two"])
-    assert answer_value(true, "Answer: bell at one, then drum at three") == 0.5
-    assert answer_value(true, "1. bell, drum 2. one, two\nAnswer: bell at one, then drum at two") == 1.0
-    assert answer_value(true, None) == 0.0 and answer_value(RECORDS[0], "Answer: bell") == 1.0
+    assert value_answer(true, "Answer: bell at one, then drum at three") == 0.5
+    assert value_answer(true, "1. bell, drum 2. one, two\nAnswer: bell at one, then drum at two") == 1.0
+    assert value_answer(true, None) == 0.0 and value_answer(RECORDS[0], "Answer: bell") == 1.0

@@ -9,6 +9,7 @@ from aurelia.bench.records import Record, read_records
 from aurelia.bench.run_file import RunFile
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import MediaRef
 from aurelia_offline.agents.chat import MeasuringChat
 from aurelia_offline.study.biased_agents import SENSING_LIMITS, make_biased_agent
@@ -28,15 +29,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory, session_store: ClipStore) -> 
 
 
 def test_each_agent_is_coarse_in_one_sense(clip: MediaRef, session_store: ClipStore) -> None:
-    fields = {"clip": clip, "tracks": [], "frames": 16, "samples": 48000, "duration": clip["duration"]}
-    whole = MeasuringChat(store=session_store)._observe(fields, [[]])
-    ears, eyes = (make_biased_agent(name, session_store)._observe(fields, [[]]) for name in ("ears", "eyes"))
+    media = MediaRequest(clip=clip, frames=16)
+    whole = MeasuringChat(store=session_store).observe(media, [[]], 48000)
+    ears, eyes = (make_biased_agent(name, session_store).observe(media, [[]], 48000) for name in ("ears", "eyes"))
     assert ears.sounds == whole.sounds and ears.frame_gap > 3 * whole.frame_gap
     assert (
         eyes.motions == whole.motions
         and eyes.sample_rate == SENSING_LIMITS["eyes"].samples // 4 - 1 < whole.sample_rate
     )
-    heard, seen = (make_biased_agent(name, session_store)._evidence(fields) for name in ("ears", "eyes"))
+    heard, seen = (
+        make_biased_agent(name, session_store)._evidence(media, clip["duration"]) for name in ("ears", "eyes")
+    )
     assert heard.video.gap > 3 * seen.video.gap
     assert heard.tracks != seen.tracks
 
@@ -51,8 +54,8 @@ def test_the_agents_are_told_apart(session_store: ClipStore) -> None:
 async def test_four_pairings_are_run_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
     made = benchmark.write_benchmark(tmp_path, 2, first=SEED)
-    records, how = list(read_records(made.file)), StudySettings(tmp_path, 2, "offline:measure", first=SEED)
-    told = await run_mixed_agents(how, records, made.media)
+    records, study = list(read_records(made.file)), StudySettings(tmp_path, 2, "offline:measure", first=SEED)
+    told = await run_mixed_agents(study, records, made.media)
     rows = re.findall(r"^\| (hears|sees) finely \| (hears|sees) finely \| 2 \| .* \|$", told, re.MULTILINE)
     assert rows == [("hears", "hears"), ("hears", "sees"), ("sees", "hears"), ("sees", "sees")]
     assert told.count("| – | – | – |") == 1

@@ -9,6 +9,8 @@ import pytest
 from aurelia.bench.records import read_records
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.requests import parse_request
 from aurelia_core.signals.look import observe_clip
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef
@@ -88,18 +90,18 @@ def test_the_generators_steps_are_the_chains_hops(
     example = examples.make_example(asked, table, np.random.default_rng(0))
     assert example is not None
     model = MeasuringChat(store=session_store)
-    reasoning = model._reason(fields(clip, "generator", asked, example.choices))
+    reasoning = model._reply(parse_request(fields(clip, "generator", asked, example.choices)))
     assert [step["step"] for step in reasoning["steps"]] == [hop.text for hop in question_chain(asked)]
     assert [step["answer"] for step in reasoning["steps"]] == [hop.value for hop in example.hops]
     assert reasoning["answer"] == example.answer
     told = inventory.describe_audio(observe_clip(session_store, clip, None, [], 16, 48000), 12)[0]
     assert told in reasoning["steps"][0]["justification"]
-    assert model._reply(fields(clip, "target", asked, example.choices)) == example.answer
+    assert model._reply(parse_request(fields(clip, "target", asked, example.choices))) == example.answer
 
 
 def test_a_chain_of_knowledge_leans_on_the_clip(clip: MediaRef, session_store: ClipStore) -> None:
     asked = StageQuestion("food", Referent("bell"))
-    reasoning = MeasuringChat(store=session_store)._reason(fields(clip, "generator", asked, []))
+    reasoning = MeasuringChat(store=session_store)._reply(parse_request(fields(clip, "generator", asked, [])))
     assert reasoning["answer"] == "rice" and reasoning["steps"][0]["modality"] == "both"
 
 
@@ -122,11 +124,11 @@ def test_a_wrong_fact_is_told_by_the_first_look_only(
     plant: PlantedError, clip: MediaRef, session_store: ClipStore
 ) -> None:
     model, true = make_planted_agent(plant, session_store), MeasuringChat(store=session_store)
-    asked = fields(clip, "generator", StageQuestion("caption"), [])
-    wrong = true._observe(asked, [[]])
-    assert model._observe(asked, [[]]) == plant_error(wrong, plant) != wrong
+    asked = MediaRequest.parse(fields(clip, "generator", StageQuestion("caption"), []))
+    wrong = true.observe(asked, [[]], 48000)
+    assert model.observe(asked, [[]], 48000) == plant_error(wrong, plant) != wrong
     closer = [{"start": 0.0, "end": 2.0}, {"start": 2.0, "end": 4.0}]
-    assert cells(model._observe(asked, [[], *([window] for window in closer)])) == cells(wrong)
+    assert cells(model.observe(asked, [[], *([window] for window in closer)], 48000)) == cells(wrong)
 
 
 def test_a_caption_is_as_plausible_with_a_wrong_fact(seen: Observation) -> None:

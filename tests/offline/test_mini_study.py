@@ -36,7 +36,7 @@ def test_the_spread_over_checkpoints() -> None:
 
 
 async def test_a_study_asks_every_arm_once_and_is_gone_on_with(tmp_path: Path) -> None:
-    how = StudySettings(
+    study = StudySettings(
         tmp_path / "study",
         4,
         "transformers:mini",
@@ -45,12 +45,12 @@ async def test_a_study_asks_every_arm_once_and_is_gone_on_with(tmp_path: Path) -
         reliance_questions=1,
         follow_ups=2,
     )
-    text = await run_study(how)
+    text = await run_study(study)
     for arm in ("zero-shot", "steps", "own steps", "blind, steps", "full"):
         assert f"| {arm} | " in text
     assert "Over T (tau = 10)" in text and "no sound" in text
     kept = (tmp_path / "study" / "controls.ledger").stat().st_mtime_ns
-    assert await run_study(how) == text
+    assert await run_study(study) == text
     assert (tmp_path / "study" / "controls.ledger").stat().st_mtime_ns == kept
     assert len(list(read_records(tmp_path / "study" / "mini.jsonl"))) == 6
     rows = {line.split(" | ")[0]: line.split(" | ")[1] for line in text.splitlines() if line.startswith("| ")}

@@ -28,9 +28,9 @@ SEED = 7
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with random weights."""
-    words = checkpoint.train_tokenizer(tokenizer_corpus(200))
+    tokenizer = checkpoint.train_tokenizer(tokenizer_corpus(200))
     return checkpoint.save_checkpoint(
-        tmp_path_factory.mktemp("weights") / "random", checkpoint.make_thinker(words, 0), words
+        tmp_path_factory.mktemp("weights") / "random", checkpoint.make_thinker(tokenizer, 0), tokenizer
     )
 
 

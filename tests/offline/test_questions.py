@@ -11,9 +11,9 @@ from aurelia_core.signals.observation import (
     SoundClass,
     Tempo,
 )
-from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.questions.lexicon import known_phrases
 from aurelia_offline.questions.question import parse_question
+from tests.support.offline_roles import generate_reasoning
 
 
 def sound(start: float, end: float, level: float, voice: SoundClass, pitch: float | None = None) -> DetectedSound:

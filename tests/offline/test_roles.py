@@ -16,14 +16,12 @@ from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.types import MediaRef, Reasoning, Window
 from aurelia_offline.agents import chat as offline
 from aurelia_offline.agents.chat import MeasuringChat, fingerprint
-from aurelia_offline.agents.feedback import advise
-from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.agents.inventory import merge_windows
 from aurelia_offline.agents.recent_cache import RecentCache
-from aurelia_offline.agents.summarizer import summarize_reasoning
-from aurelia_offline.agents.target import answer_as_target, plan_windows
+from aurelia_offline.agents.target import plan_windows
 from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.offline.questions import is_right, report, score
+from tests.support.offline_roles import advise, answer_as_target, generate_reasoning, summarize_reasoning
 
 SCENE: dict[str, Any] = {
     "seconds": 4.0,

@@ -103,7 +103,7 @@ async def test_one_model_plays_every_role_in_the_real_graph(
 ) -> None:
     names = ("generator", "summarizer", "evaluator", "feedback", "target")
     roles = dict.fromkeys(names, f"transformers:{family.folder}")
-    desk = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=no_wait))
+    desk = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger_file, sleep=no_wait))
     question: Any = {"video": str(duet), "question": "What is heard?", "choices": []}
     result = await answer_question(
         question, make_context({**roles, "max_iterations": 1, "frames": FRAMES}), client=desk

@@ -52,7 +52,7 @@ def server(process: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
 
 @pytest.fixture
 def desk(server: Served, settings: Settings, session_store: ClipStore) -> Iterator[ModelClient]:
-    made = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=no_wait))
+    made = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger_file, sleep=no_wait))
     yield made
     made.close()
 

@@ -241,7 +241,7 @@ async def test_the_ledger_asks_again_after_a_death_in_the_graph(worker: Any, due
         settings,
         providers={"scripted": lambda name, store: others},
         store=mine.store,
-        ledger_file=CallLedger(settings.ledger_file, sleep=no_wait),
+        ledger=CallLedger(settings.ledger_file, sleep=no_wait),
     )
     roles = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback"), "scripted:one")
     context = make_context({**roles, "target": "worker:mine", "compare": False})

@@ -149,10 +149,10 @@ def test_a_run_becomes_a_data_set_and_an_experiment_an_arm(service: Service, run
     assert {sent["reference_example_id"] for sent in roots} == service.examples.keys()
     told = [sent for sent in service.feedback if sent["key"] == "correct"]
     assert sum(sent.get("score") is not None for sent in told) == sum(
-        mark.value is not None for mark in run.marks("correct")
+        mark.value is not None for mark in run.scores("correct")
     )
     assert len([sent for sent in service.feedback if sent["key"] == "failed" and sent.get("score") == 1]) == 1
-    marks = [mark.value for mark in run.marks("correct") if mark.arm == "aurelia" and mark.value is not None]
+    marks = [mark.value for mark in run.scores("correct") if mark.arm == "aurelia" and mark.value is not None]
     assert found[1].scores["correct"] == pytest.approx(sum(marks) / len(marks))
 
 

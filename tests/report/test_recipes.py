@@ -61,13 +61,13 @@ def test_iterations_then_the_whole_grid_then_a_report(folder: Path) -> None:
     rows = list(csv.DictReader((folder / "out" / "ablation.csv").read_text().splitlines()))
     assert [(row["max_iterations"], row["threshold"], row["n"]) for row in rows] == [(t, "8", "3") for t in "135"]
     with RunFile.open(folder / "out" / "iterations.run") as run:
-        calls = run.bill()["calls"]
+        calls = run.usage()["calls"]
         assert {len(found.result["iterations"]) for found in run.outcomes("aurelia") if found.result} == {5}
     call("ablate", "out/iterations.run", "--media", "clips", "--out", "grid")
     found = json.loads((folder / "grid" / "ablation.json").read_text())
     assert len(found["cells"]) == 50
     with RunFile.open(folder / "out" / "iterations.run") as run:
-        assert run.bill()["calls"] <= 1.3 * calls
+        assert run.usage()["calls"] <= 1.3 * calls
     same = [cell for cell in found["cells"] if cell["threshold"] == 8 and cell["max_iterations"] in (1, 3, 5)]
     assert [f"{cell['accuracy']}" for cell in same] == [row["accuracy"] for row in rows]
     call("report", "out/iterations.run", "--out", "again", "--embed", "none")
@@ -80,8 +80,8 @@ def test_the_floor_asks_the_target_alone_on_a_sample(folder: Path) -> None:
     call("recipe", "floor", "questions.jsonl", "--media", "clips", "--size", "2", "--out", "out")
     with RunFile.open(folder / "out" / "floor.run") as run:
         assert [outcome.arm for outcome in run.outcomes()] == ["zero_shot"] * 2
-        assert run.bill()["calls"] == 2
-        assert {mark.metric for mark in run.marks()} >= {"correct"}
+        assert run.usage()["calls"] == 2
+        assert {mark.metric for mark in run.scores()} >= {"correct"}
 
 
 def test_a_mixture_compares_its_profiles_and_wants_one_target(folder: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_mistake_is_one_line(folder: Path, arguments: list[str], said: str) ->
 
 def test_help_imports_nothing_heavy() -> None:
     script = (
-        "import sys; from aurelia.cli.bench_report import app\n"
+        "import sys; from aurelia.cli.bench_report import report_app as app\n"
         "try: app(['recipe', '--help'])\nexcept SystemExit: pass\n"
         "heavy = {'matplotlib', 'jinja2', 'langgraph', 'langchain_core', 'numpy'} & sys.modules.keys()\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from aurelia.bench.run_file import RunFile
 from aurelia.report.build import build_report
+from aurelia.report.markdown import escape_markdown
 from aurelia.report.measure import measure_group
 from aurelia.report.paper_table1 import COLUMN_TITLES, read_paper_table1
 from aurelia.report.rows import ArmAnswer, Case, read_report_rows
-from aurelia.report.safe import escape_markdown
 from aurelia_core.errors import InputError
 from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
@@ -90,7 +90,7 @@ def test_rows_carry_every_verdict_and_every_attempt(tmp_path: Path) -> None:
     with RunFile.open(made_run(tmp_path / "made.run", 90)) as run:
         rows = list(read_report_rows(run))
     assert len(rows) == 90
-    verdicts = [(row.case.sides["zero_shot"].verdict, row.case.sides["aurelia"].verdict) for row in rows]
+    verdicts = [(row.case.answers["zero_shot"].verdict, row.case.answers["aurelia"].verdict) for row in rows]
     assert {zero for zero, _ in verdicts} == {"right", "wrong"}
     assert {ours for _, ours in verdicts} == {"right", "wrong", "unparsed", "failed"}
     failed = rows[7]

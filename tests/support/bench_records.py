@@ -134,5 +134,5 @@ def made_run(
     }
     with RunFile.create(path, records, meta) as run:
         run.store_outcomes(*outcomes)
-        run.store_marks(marks)
+        run.store_scores(marks)
     return path

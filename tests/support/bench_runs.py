@@ -51,9 +51,11 @@ class Bench(NamedTuple):
         events: list[dict[str, Any]] = context.pop("events", [])
         stop: asyncio.Event | None = context.pop("interrupted", None)
         roles = {role: "scripted:one" for role in ROLES}
-        house = RunResources(self.settings, None, {"scripted": lambda name, store: self.model}, self.store, no_wait)
+        resources = RunResources(self.settings, None, {"scripted": lambda name, store: self.model}, self.store, no_wait)
         context_of = make_context({**roles, **context})
-        return await run_bench(file, self.out, context_of, plan or Plan(), house, tell=events.append, interrupted=stop)
+        return await run_bench(
+            file, self.out, context_of, plan or Plan(), resources, on_event=events.append, interrupted=stop
+        )
 
     def outcomes(self) -> list[Outcome]:
         with RunFile.open(self.out) as run:

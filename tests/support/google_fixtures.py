@@ -54,7 +54,7 @@ def play(gemini: Gemini, settings: Settings, session_store: ClipStore) -> Iterat
         waits.append(seconds)
 
     def make() -> ModelClient:
-        desk = ModelClient(settings, store=session_store, ledger_file=CallLedger(settings.ledger_file, sleep=sleep))
+        desk = ModelClient(settings, store=session_store, ledger=CallLedger(settings.ledger_file, sleep=sleep))
         desks.append(desk)
         fast(desk.model(SPEC))
         return desk

@@ -26,7 +26,7 @@ AT_ONCE = 4
 SETTINGS = {"frames": 2, "max_iterations": 2, "threshold": 8}
 ZYGOTE = """
 import json, os, resource, sys
-import aurelia.bench.progress, aurelia.bench.runner, aurelia.bench.interrupts, aurelia_core.models.openai.factory
+import aurelia.bench.progress, aurelia.bench.runner, aurelia_core.models.openai.factory
 import aurelia_core.models.openai.chat, aurelia_core.models.media_encoding
 from aurelia.cli.main import main
 for line in sys.stdin:

@@ -1,1 +1,1 @@
-"""importers."""
+"""Imports annotation files of data sets as benchmark records."""

@@ -1,16 +1,16 @@
-"""What an import did, row by row: nothing is left out, changed or merged in silence."""
+"""The account of an import, row by row: every row that is left out, changed or merged is reported."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 MAX_SHOWN = 20
-"""Entries of one sort that are printed; a report file holds them all."""
+"""Most entries of one kind that are printed; the report file has them all."""
 
 
 @dataclass(frozen=True)
 class RowNote:
-    """One row (from 0; `line` from 1 where the file has lines) and what is said of it."""
+    """A remark on one row: row number from 0, line number from 1 (None if the file has no lines), and the text."""
 
     row: int
     line: int | None
@@ -19,7 +19,7 @@ class RowNote:
 
 @dataclass(frozen=True)
 class AnswerConflict:
-    """Records with the same clip and question and different answers; all are kept."""
+    """Records with the same clip and question but different answers; all of them are written."""
 
     ids: list[str]
     rows: list[int]
@@ -28,7 +28,7 @@ class AnswerConflict:
 
 @dataclass(frozen=True)
 class MissingMedia:
-    """A record and those of its media files that are not there; `kept` says whether it was written."""
+    """A record and its missing media files; `kept` tells whether the record was written."""
 
     id: str
     row: int
@@ -41,16 +41,16 @@ class ImportReport:
     """The account of one import.
 
     Attributes:
-        kind: the kind of the annotations.
-        annotations: the name of their file.
-        rows: how many rows it has.
-        records: how many records were written.
-        merged: rows that gave one more reference to the record of an earlier row, or the same one again.
-        malformed: rows that gave no record.
-        duplicates: rows that say the same as an earlier one; left out.
-        conflicts: questions with several answers; kept.
-        missing: records with missing media.
-        notes: what was put right or not used.
+        kind: Kind of the annotations.
+        annotations: Name of the annotation file.
+        rows: Number of rows in it.
+        records: Number of records written.
+        merged: Rows that added a reference to the record of an earlier row, or repeated one.
+        malformed: Rows without a record.
+        duplicates: Rows equal to an earlier one; left out.
+        conflicts: Questions with several answers; written.
+        missing: Records with missing media.
+        notes: Corrections and unused columns.
     """
 
     kind: str
@@ -64,26 +64,29 @@ class ImportReport:
     missing: list[MissingMedia] = field(default_factory=list)
     notes: list[RowNote] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, Any]:
-        """The whole account; every row is there."""
+    def to_dict(self) -> dict[str, Any]:
+        """The whole account as plain data."""
         return asdict(self)
 
     def summary(self) -> str:
-        """One line of counts; every row is in one of them."""
+        """One line of counts."""
         left_out = sum(not entry.kept for entry in self.missing)
+        missing = f"{len(self.missing)} with missing media"
+        if left_out:
+            missing += f" ({left_out} left out)"
         parts = [
             f"{self.records} {_plural(self.records, 'record')} of {self.rows} {_plural(self.rows, 'row')}",
             f"{len(self.malformed)} malformed {_plural(len(self.malformed), 'row')}",
             f"{len(self.duplicates)} {_plural(len(self.duplicates), 'duplicate')}",
             f"{len(self.conflicts)} {_plural(len(self.conflicts), 'question')} with conflicting answers (kept)",
-            f"{len(self.missing)} with missing media" + (f" ({left_out} left out)" if left_out else ""),
+            missing,
         ]
         if self.merged:
             parts.insert(1, f"{self.merged} rows merged into the record of their clip")
         return f"{self.kind}: {'; '.join(parts)}."
 
     def reason(self) -> str:
-        """Why there are no records: what kept out the rows that came furthest."""
+        """The reason why there are no records: missing media, else the first malformed row, else an empty file."""
         if self.missing:
             return f"the media of all are missing, {self.missing[0].files[0]!r} first; check --media and --pattern."
         if self.malformed:
@@ -91,21 +94,11 @@ class ImportReport:
         return "it has no rows."
 
     def lines(self) -> Iterator[str]:
-        """The account for people: every sort of entry, at most `SHOWN` of each."""
+        """The account as readable lines: at most `MAX_SHOWN` entries of each kind."""
         yield from self._some("malformed, left out", self.malformed)
         yield from self._some("duplicate, left out", self.duplicates)
-        yield from _limited(
-            [
-                f"conflict, kept: {', '.join(entry.ids)}: {' / '.join(map(', '.join, entry.answers))}"
-                for entry in self.conflicts
-            ]
-        )
-        yield from _limited(
-            [
-                f"missing media, {'marked' if entry.kept else 'left out'}: {entry.id}: {', '.join(entry.files)}"
-                for entry in self.missing
-            ]
-        )
+        yield from _limited(list(map(_conflict_line, self.conflicts)))
+        yield from _limited(list(map(_missing_line, self.missing)))
         yield from self._some("note", self.notes)
 
     def _some(self, sort: str, entries: list[RowNote]) -> Iterator[str]:
@@ -113,8 +106,22 @@ class ImportReport:
 
 
 def row_location(name: str, entry: RowNote) -> str:
-    """A row's place in its file, for people."""
-    return f"{name}, row {entry.row}" + (f" (line {entry.line})" if entry.line is not None else "")
+    """A row's location in its file, as readable text."""
+    location = f"{name}, row {entry.row}"
+    if entry.line is not None:
+        location += f" (line {entry.line})"
+    return location
+
+
+def _conflict_line(entry: AnswerConflict) -> str:
+    return f"conflict, kept: {', '.join(entry.ids)}: {' / '.join(map(', '.join, entry.answers))}"
+
+
+def _missing_line(entry: MissingMedia) -> str:
+    action = "left out"
+    if entry.kept:
+        action = "marked"
+    return f"missing media, {action}: {entry.id}: {', '.join(entry.files)}"
 
 
 def _limited(lines: list[str]) -> Iterator[str]:
@@ -124,4 +131,6 @@ def _limited(lines: list[str]) -> Iterator[str]:
 
 
 def _plural(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"
+    if count == 1:
+        return noun
+    return f"{noun}s"

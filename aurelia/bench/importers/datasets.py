@@ -1,6 +1,6 @@
-"""The rows of published data sets as they really are: MUSIC-AVQA, AVSD, VALOR-32K, Valor32k-AVQA and Daily-Omni.
+"""The rows of published data sets: MUSIC-AVQA, AVSD, VALOR-32K, Valor32k-AVQA and Daily-Omni.
 
-Each class is one form and says what a row means. Files, ids and media are `import_run`'s.
+Each class is one row format and converts a row into a draft. `aurelia.bench.importers.run` adds ids and checks media.
 """
 
 import re
@@ -25,7 +25,7 @@ _UNDISCLOSED = "__UNDISCLOSED__"
 
 
 class MusicAvqaRow(RowModel):
-    """MUSIC-AVQA: the answer's key is `anser`; `type` and `templ_values` are lists written as JSON strings."""
+    """MUSIC-AVQA: the key of the answer is `anser`; `type` and `templ_values` are lists in JSON strings."""
 
     video_id: NonEmptyText
     question_id: NonEmptyText
@@ -35,7 +35,7 @@ class MusicAvqaRow(RowModel):
     anser: NonEmptyText = Field(validation_alias=AliasChoices("anser", "answer"))
 
     def draft(self) -> Draft:
-        """The question with its placeholders filled in order; underscores become spaces, also in the answer."""
+        """The question with its placeholders filled in order; underscores in values and answer become spaces."""
         blanks = len(_BLANK.findall(self.question_content))
         if blanks != len(self.templ_values):
             raise ValueError(f"the question has {blanks} placeholders and templ_values {len(self.templ_values)} values")
@@ -63,17 +63,17 @@ class _AvsdTurn(RowModel):
 
 
 class AvsdRow(RowModel):
-    """AVSD at DSTC10: one dialogue about a clip; its last turn is the question, with references and timed reasons."""
+    """AVSD at DSTC10: a dialogue about a clip. The last turn is the question, with references and timed reasons."""
 
     image_id: NonEmptyText
     dialog: list[_AvsdTurn] = Field(min_length=1)
 
     def draft(self) -> Draft:
-        """The last turn with the dialogue before it; a reason whose times are reversed has them put in order."""
+        """The last turn with the dialogue before it; reversed times of a reason are put in order."""
         *before, last = self.dialog
         if _UNDISCLOSED in last.answer:
-            raise ValueError("its last answer is not disclosed in this file: take the file with the references")
-        turned = sum(reason.timestamp != sorted(reason.timestamp) for reason in last.reason)
+            raise ValueError("its last answer is not disclosed in this file: use the file with the references")
+        reversed_times = sum(reason.timestamp != sorted(reason.timestamp) for reason in last.reason)
         return Draft(
             name=(self.image_id,),
             own=True,
@@ -86,7 +86,7 @@ class AvsdRow(RowModel):
                 ReferenceStep(text=reason.sentence, start=min(reason.timestamp), end=max(reason.timestamp))
                 for reason in last.reason
             ],
-            notes=["the times of a reason are reversed; they were put in order"] * turned,
+            notes=["the times of a reason are reversed; they were put in order"] * reversed_times,
         )
 
 
@@ -97,7 +97,7 @@ def _single_answer(turn: _AvsdTurn) -> str:
 
 
 class _ValorClipRow(RowModel):
-    """A clip of VALOR-32K: the tables name the film and the times apart, the lists name the clip at once."""
+    """A clip of VALOR-32K: tables have the video and the times in separate columns, lists have one clip name."""
 
     video_id: NonEmptyText
     start_time: str = ""
@@ -105,7 +105,9 @@ class _ValorClipRow(RowModel):
 
     @property
     def clip(self) -> str:
-        return f"{self.video_id}_{self.start_time}_{self.end_time}" if self.start_time else self.video_id
+        if not self.start_time:
+            return self.video_id
+        return f"{self.video_id}_{self.start_time}_{self.end_time}"
 
     @property
     def names(self) -> dict[str, str]:
@@ -113,20 +115,19 @@ class _ValorClipRow(RowModel):
 
 
 class ValorRow(_ValorClipRow):
-    """VALOR-32K: a caption of a clip, `desc` in its own lists and `caption` in the tables made from it."""
+    """VALOR-32K: a caption of a clip; its key is `desc` in the lists and `caption` in the tables."""
 
     desc: OneOrMoreTexts = Field(validation_alias=AliasChoices("desc", "caption"))
 
     def draft(self) -> Draft:
         """A captioning question; several captions of one clip are its references."""
-        captions = [self.desc] if isinstance(self.desc, str) else self.desc
         return Draft(
-            name=(self.clip,), own=True, item=self.clip, names=self.names, question=CAPTION_QUESTION, answers=captions
+            name=(self.clip,), own=True, item=self.clip, names=self.names, question=CAPTION_QUESTION, answers=self.desc
         )
 
 
 class ValorQaRow(_ValorClipRow):
-    """Valor32k-AVQA: multiple choice; version 1 is a table with `mcq_1` … `mcq_4`, version 2 a list with `options`."""
+    """Valor32k-AVQA: multiple choice. Version 1 is a table with `mcq_1` … `mcq_4`, version 2 a list with `options`."""
 
     question: NonEmptyText
     options: list[NonEmptyText]
@@ -144,18 +145,21 @@ class ValorQaRow(_ValorClipRow):
             **row,
             "options": [row.get(f"mcq_{place}", "") for place in range(1, 5)],
             "correct_answer_idx": row.get("correct_mcq"),
-            "rephrased_answers": [said for place in range(1, 4) if (said := row.get(f"answer_{place}"))],
+            "rephrased_answers": [text for place in range(1, 4) if (text := row.get(f"answer_{place}"))],
             "modality": row.get("mode"),
             "category": row.get("type"),
         }
 
     def draft(self) -> Draft:
-        """A multiple choice; the other wordings of the right answer are its synonyms."""
+        """A multiple choice; the rephrased answers are synonyms of the right one."""
         choices = check_choices(self.options)
         if self.correct_answer_idx >= len(choices):
             raise ValueError(f"the right option is number {self.correct_answer_idx} (from 0) of {len(choices)}")
         answer = choices[self.correct_answer_idx]
-        others = [said for said in dict.fromkeys(self.rephrased_answers) if said.casefold() != answer.casefold()]
+        others = [text for text in dict.fromkeys(self.rephrased_answers) if text.casefold() != answer.casefold()]
+        synonyms = {}
+        if others:
+            synonyms[answer] = others
         return Draft(
             name=(self.clip,),
             own=False,
@@ -165,12 +169,12 @@ class ValorQaRow(_ValorClipRow):
             question=self.question,
             choices=choices,
             answers=[answer],
-            synonyms={answer: others} if others else {},
+            synonyms=synonyms,
         )
 
 
 class DailyOmniRow(RowModel):
-    """Daily-Omni: four choices with their letters; some rows explain the answer (the key is spelt in two ways)."""
+    """Daily-Omni: four choices with letters; some rows explain the answer (the key has two spellings)."""
 
     video_id: NonEmptyText
     question: NonEmptyText = Field(validation_alias="Question")
@@ -181,8 +185,11 @@ class DailyOmniRow(RowModel):
     why: str = Field(default="", validation_alias=AliasChoices("Explaination", "Explanation"))
 
     def draft(self) -> Draft:
-        """A multiple choice, the letters taken off its choices; the film's category is the record's."""
+        """A multiple choice, without the letters of its choices; the video's category is the record's."""
         choices = check_choices(strip_letters(self.choices))
+        reasoning = []
+        if self.why:
+            reasoning.append(ReferenceStep(text=self.why))
         return Draft(
             name=(self.video_id,),
             own=False,
@@ -193,5 +200,5 @@ class DailyOmniRow(RowModel):
             question=self.question,
             choices=choices,
             answers=[find_choice(self.answer, choices)],
-            reasoning=[ReferenceStep(text=self.why)] if self.why else [],
+            reasoning=reasoning,
         )

@@ -1,6 +1,6 @@
-"""What one row of an annotation file says, before it has an id, media and neighbours: the common ground of all kinds.
+"""The draft of a record: the content of one annotation row, before ids, media and other rows are considered.
 
-It reads no files; `import_run` turns drafts into records.
+All kinds of annotations produce drafts; `aurelia.bench.importers.run` turns drafts into records.
 """
 
 import json
@@ -20,14 +20,15 @@ _LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s+(?=\S)")
 
 @dataclass(frozen=True)
 class Draft:
-    """What a row says.
+    """The content of a row.
 
     Attributes:
-        name: the parts of its id after the kind; they alone identify it when `own` is true.
-        video: the video's path as the row gives it, or None when a pattern names it.
-        names: what a pattern may name.
-        notes: what was put right on the way.
-    The rest is as in `Record`; an empty category or licence is that of the kind.
+        name: Parts of the record's id after the kind.
+        own: Whether `name` alone identifies the record.
+        video: Path of the video in the row, or None if a pattern gives it.
+        names: Fields that a pattern may use.
+        notes: Corrections made.
+    The others are as in `Record`; an empty category or licence is that of the kind.
     """
 
     name: tuple[str, ...]
@@ -49,27 +50,31 @@ class Draft:
 
 
 class RowModel(BaseModel):
-    """The fields that a kind's rows have; numbers may stand for texts, what is not named is not used."""
+    """The fields of a kind's rows. Numbers are accepted as text; other fields of the row are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True, str_strip_whitespace=True)
 
     def draft(self) -> Draft:
-        """What the row says.
+        """Converts the row into a draft.
 
         Raises:
-            ValueError: its fields do not fit together; the message says which.
+            ValueError: The fields do not fit together; the message names them.
         """
         raise NotImplementedError
 
 
 def parse_json_list(value: Any) -> Any:
-    """A list that stands as a JSON string in some files, or the value itself."""
-    return json.loads(value) if isinstance(value, str) else value
+    """A list from a JSON string, as some files have it; any other value unchanged."""
+    if isinstance(value, str):
+        return json.loads(value)
+    return value
 
 
 def as_list(value: Any) -> Any:
-    """A list of what may also stand alone."""
-    return [value] if isinstance(value, str) else value
+    """A single text as a list of one; any other value unchanged."""
+    if isinstance(value, str):
+        return [value]
+    return value
 
 
 JsonList = Annotated[list[str], BeforeValidator(parse_json_list)]
@@ -77,32 +82,35 @@ OneOrMoreTexts = Annotated[list[NonEmptyText], BeforeValidator(as_list), Field(m
 
 
 def find_choice(answer: str, choices: Sequence[str]) -> str:
-    """The choice that a reference answer names: by its text, or else by its letter.
+    """The choice that a reference answer names, by its text or by its letter.
 
     Raises:
-        ValueError: it names none of them.
+        ValueError: It names none of them.
     """
     for choice in choices:
         if choice.casefold() == answer.casefold():
             return choice
-    if (letter := _LETTER.match(answer)) and (place := CHOICE_LETTERS.index(letter[1].upper())) < len(choices):
-        return choices[place]
-    raise ValueError(f"the answer {answer!r} is none of the {len(choices)} choices")
+    letter = _LETTER.match(answer)
+    if letter:
+        index = CHOICE_LETTERS.index(letter[1].upper())
+        if index < len(choices):
+            return choices[index]
+    raise ValueError(f"the answer {answer!r} is not one of the {len(choices)} choices")
 
 
 def strip_letters(choices: Sequence[str]) -> list[str]:
-    """The choices without "A. ", "B. " … before them, where each has its own letter."""
-    marks = [_LETTERED.match(choice) for choice in choices]
-    if all(mark and mark[1] == letter for mark, letter in zip(marks, CHOICE_LETTERS, strict=False)):
-        return [choice[mark.end() :].strip() for choice, mark in zip(choices, marks, strict=True) if mark]
+    """The choices without their leading "A. ", "B. " …, if each has its own letter."""
+    matches = [_LETTERED.match(choice) for choice in choices]
+    if all(match and match[1] == letter for match, letter in zip(matches, CHOICE_LETTERS, strict=False)):
+        return [choice[match.end() :].strip() for choice, match in zip(choices, matches, strict=True) if match]
     return [choice.strip() for choice in choices]
 
 
 def check_choices(choices: Sequence[str]) -> list[str]:
-    """The choices, at least two and no two alike.
+    """Checks that there are at least two choices and that they differ.
 
     Raises:
-        ValueError: they are not.
+        ValueError: There are fewer than two, or two are alike.
     """
     if len(choices) < 2:
         raise ValueError(f"a multiple choice needs two choices or more, not {len(choices)}")

@@ -1,4 +1,4 @@
-"""Tables of one's own for the tasks whose files are not public: AV-Compositional, AV-Meme, AV-GeoIQ and DM-Match.
+"""User-made tables for the tasks whose files are not public: AV-Compositional, AV-Meme, AV-GeoIQ and DM-Match.
 
 All four have the same columns, in CSV (`choice_1`, `choice_2`, …) or JSON (`choices`: a list).
 """
@@ -36,7 +36,7 @@ class PaperTaskRow(RowModel):
     kinds: list[NonEmptyText] = []
     reasoning: list[ReferenceStep] = []
     licence: str = ""
-    unused: list[str] = Field(default=[], description="Columns that the row has and nobody reads.")
+    unused: list[str] = Field(default=[], description="Columns of the row that are not used.")
 
     @model_validator(mode="before")
     @classmethod
@@ -49,21 +49,28 @@ class PaperTaskRow(RowModel):
             found["kinds"] = [kind.strip() for kind in kinds.split("|") if kind.strip()]
         if isinstance(audio := found.get("audio"), str):
             found["audio"] = [audio]
-        if isinstance(said := found.get("reasoning"), str):
-            found["reasoning"] = said = [said]
-        if isinstance(said, list):
-            found["reasoning"] = [{"text": step} if isinstance(step, str) else step for step in said]
+        reasoning = found.get("reasoning")
+        if isinstance(reasoning, str):
+            reasoning = [reasoning]
+        if isinstance(reasoning, list):
+            found["reasoning"] = list(map(_as_step, reasoning))
         found["unused"] = sorted(found.keys() - cls.model_fields.keys())
         return found
 
     def draft(self) -> Draft:
-        """What the row says; the answer of a multiple choice may be its text or its letter."""
+        """Converts the row; the answer of a multiple choice may be its text or its letter."""
         if not (self.video or self.video_id):
             raise ValueError("it names no clip: give video (a path) or video_id")
-        choices = check_choices(self.choices) if self.choices or self.choice_needed else []
         answers = [answer for answer in dict.fromkeys([self.answer, *self.answers]) if answer]
-        if not self.question or not answers:
-            raise ValueError(f"its {'answer' if self.question else 'question'} is empty")
+        choices = []
+        if self.choices or self.choice_needed:
+            choices = check_choices(self.choices)
+        if not self.question:
+            raise ValueError("its question is empty")
+        if not answers:
+            raise ValueError("its answer is empty")
+        if choices:
+            answers = list(dict.fromkeys(find_choice(answer, choices) for answer in answers))
         stem = self.video_id or self.video.rsplit(".", 1)[0]
         return Draft(
             name=(self.id or stem,),
@@ -74,7 +81,7 @@ class PaperTaskRow(RowModel):
             audio=self.audio,
             question=self.question,
             choices=choices,
-            answers=list(dict.fromkeys(find_choice(answer, choices) for answer in answers)) if choices else answers,
+            answers=answers,
             synonyms=self.synonyms,
             category=self.category,
             kinds=self.kinds,
@@ -85,13 +92,13 @@ class PaperTaskRow(RowModel):
 
 
 class ChoiceRow(PaperTaskRow):
-    """A row that needs choices."""
+    """A row that must have choices."""
 
     choice_needed: ClassVar[bool] = True
 
 
 class MatchRow(PaperTaskRow):
-    """A silent dance and four audio tracks; the question and the choices "audio A" … "audio D" go without saying."""
+    """A silent dance and four audio tracks; the question and the choices ("audio A" … "audio D") may be left out."""
 
     def draft(self) -> Draft:
         """The answer may be a letter, a number from 1, or one of the four files."""
@@ -102,18 +109,29 @@ class MatchRow(PaperTaskRow):
         choices = self.choices or list(named.values())[:MATCH_TRACKS]
         if len(choices) != MATCH_TRACKS:
             raise ValueError(f"four choices are needed for its four audio files, not {len(choices)}")
-        answer = choices[list(named.values()).index(named[self.answer])] if self.answer in named else self.answer
+        answer = self.answer
+        if answer in named:
+            answer = choices[list(named.values()).index(named[answer])]
         row = {"question": self.question or MATCH_QUESTION, "choices": choices, "answer": answer}
         return PaperTaskRow.draft(self.model_copy(update=row))
 
 
+def _as_step(step: Any) -> Any:
+    """A step of the reasoning as a mapping; a text is its `text`."""
+    if isinstance(step, str):
+        return {"text": step}
+    return step
+
+
 def _numbered_cells(row: dict[str, Any], stem: str) -> list[Any]:
-    places = sorted(
-        (int(found[2]), row[key]) for key in row if (found := _NUMBERED.fullmatch(key)) and found[1] == stem
-    )
-    cells = [cell for _, cell in places]
+    by_number = {}
+    for key, cell in row.items():
+        match = _NUMBERED.fullmatch(key)
+        if match and match[1] == stem:
+            by_number[int(match[2])] = cell
+    cells = [by_number[number] for number in sorted(by_number)]
     while cells and cells[-1] in ("", None):
         cells.pop()
     if any(cell in ("", None) for cell in cells):
-        raise ValueError(f"an empty {stem} stands before one that is not")
+        raise ValueError(f"an empty {stem} column precedes one that is not empty")
     return cells

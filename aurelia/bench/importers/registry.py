@@ -1,4 +1,4 @@
-"""The kinds of annotations that can be imported: what a row is, what column and category it counts for, its licence."""
+"""The kinds of annotations that can be imported: row format, column and category of the paper, and licence."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from aurelia_core import plugins
 from aurelia_core.errors import InputError
 
 RECORDS_KIND = "jsonl"
-"""The kind that holds records already."""
+"""The kind of files that hold benchmark records."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,15 @@ class DatasetKind:
     """One kind of annotations.
 
     Attributes:
-        row: what its rows are; None for files of records.
-        column: the column of Table 1 that it counts for.
-        dataset: the data set's name.
-        category: the category (Table 2) of a row that names none.
-        licence: of the annotations, as the data set's repository says it.
-        formats: the file suffixes it comes in.
-        under: the key of a JSON object under which its rows stand.
-        pattern: how its clips are named under the media folder.
-        merged: whether rows about one clip are references of one question (captions).
+        row: Model of its rows; None for files of benchmark records.
+        column: Column of Table 1 that it counts for.
+        dataset: Name of the data set.
+        category: Category (Table 2) of a row that names none.
+        licence: Licence of the annotations, as stated in the data set's repository.
+        formats: Suffixes of its files.
+        under: Key of the rows in a JSON object; None if the file is a list of rows.
+        pattern: Path of a clip under the media folder, with fields of the row in braces.
+        merged: Whether rows about one clip are references of one question (captions).
     """
 
     row: type[RowModel] | None
@@ -80,5 +80,5 @@ def find_kind(name: str) -> DatasetKind:
         )
     found = plugins.load_entry_point("aurelia.datasets", name)
     if not isinstance(found, DatasetKind):
-        raise InputError(f"The data set {name!r} of {added[name].module} is no Kind: see docs/extending.md.")
+        raise InputError(f"The data set {name!r} of {added[name].module} is not a DatasetKind: see docs/extending.md.")
     return found

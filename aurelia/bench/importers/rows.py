@@ -1,4 +1,4 @@
-"""Annotation files as rows: a JSON list, JSON lines, CSV or TSV. It says what is no row, and knows no data set."""
+"""Reads annotation files (a JSON list, JSON lines, CSV or TSV) as rows; entries that are not rows are reported."""
 
 import csv
 import io
@@ -18,10 +18,10 @@ class AnnotationRow:
     """One entry of an annotation file.
 
     Attributes:
-        number: its place among the rows, from 0.
-        line: the line it ends in, from 1; None in a JSON list.
-        fields: its fields by name; empty where `fault` says why it is no row.
-        fault: what is wrong with it, or None.
+        number: Index of the row, from 0.
+        line: Line at which it ends, from 1; None in a JSON list.
+        fields: Its fields by name; empty if there is a fault.
+        fault: Why the entry is not a row, or None.
     """
 
     number: int
@@ -33,15 +33,15 @@ class AnnotationRow:
 def read_annotation_rows(
     path: Path, formats: tuple[str, ...] = ROW_FORMATS, under: str | None = None
 ) -> list[AnnotationRow]:
-    """The rows of a file, in order, those that are none among them.
+    """Reads the rows of a file in order, with the entries that are not rows.
 
     Args:
-        path: the file; its suffix says its form.
-        formats: the suffixes that the kind of file may have.
-        under: the key of a JSON object under which the list stands, where the data set keeps it so.
+        path: Annotation file; its suffix gives the format.
+        formats: Suffixes that are accepted.
+        under: Key of the list in a JSON object, if the data set has one.
 
     Raises:
-        InputError: the file is not there, of another form, not UTF-8, or no JSON or CSV at all.
+        InputError: The file is missing, has another format, is not UTF-8, or is not JSON or CSV.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -52,7 +52,11 @@ def read_annotation_rows(
         text = path.read_text(encoding="utf-8-sig")
         if suffix == ".json":
             return list(_json_rows(json.loads(text), path.name, under))
-        return list(_jsonl_rows(text) if suffix == ".jsonl" else _table_rows(text, "\t" if suffix == ".tsv" else ","))
+        if suffix == ".jsonl":
+            return list(_jsonl_rows(text))
+        if suffix == ".tsv":
+            return list(_table_rows(text, "\t"))
+        return list(_table_rows(text, ","))
     except UnicodeDecodeError as fault:
         raise InputError(f"{path.name} is not UTF-8 text (byte {fault.start}): convert it first.") from None
     except json.JSONDecodeError as fault:
@@ -65,8 +69,10 @@ def _json_rows(found: Any, name: str, under: str | None) -> Iterator[AnnotationR
     if isinstance(found, dict) and under in found:
         found = found[under]
     if not isinstance(found, list):
-        where = f" or an object with one under {under!r}" if under else ""
-        raise InputError(f"{name}: a JSON list of objects{where} is needed.")
+        expected = "a JSON list of objects"
+        if under:
+            expected += f" or an object with one under {under!r}"
+        raise InputError(f"{name}: {expected} is needed.")
     for number, entry in enumerate(found):
         yield _make_row(number, None, entry)
 
@@ -84,15 +90,16 @@ def _jsonl_rows(text: str) -> Iterator[AnnotationRow]:
 
 
 def _make_row(number: int, line: int | None, entry: Any) -> AnnotationRow:
-    fault = None if isinstance(entry, dict) else f"a JSON object is needed, not {type(entry).__name__}"
-    return AnnotationRow(number, line, entry if fault is None else {}, fault)
+    if not isinstance(entry, dict):
+        return AnnotationRow(number, line, {}, f"a JSON object is needed, not {type(entry).__name__}")
+    return AnnotationRow(number, line, entry)
 
 
 def _table_rows(text: str, delimiter: str) -> Iterator[AnnotationRow]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header = [name.strip() for name in next(reader, [])]
     if len(set(header)) < len(header) or not all(header):
-        raise csv.Error("every column of the first line needs a name of its own")
+        raise csv.Error("every column needs a unique name in the first line")
     number = 0
     for line, cells in _table_lines(reader):
         if cells == []:
@@ -102,7 +109,7 @@ def _table_rows(text: str, delimiter: str) -> Iterator[AnnotationRow]:
 
 
 def _table_lines(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
-    """Each record with the line it ends in; of one that cannot be read, what is wrong. The next ones still count."""
+    """The cells of each row with its last line number; for an unreadable row its fault, and reading continues."""
     while True:
         first = reader.line_num + 1
         try:
@@ -118,5 +125,5 @@ def _make_table_row(number: int, line: int, header: list[str], cells: list[str] 
     if isinstance(cells, str):
         return AnnotationRow(number, line, {}, cells)
     if len(cells) != len(header):
-        return AnnotationRow(number, line, {}, f"{len(cells)} cells where the first line names {len(header)}")
+        return AnnotationRow(number, line, {}, f"{len(cells)} cells, but the first line has {len(header)}")
     return AnnotationRow(number, line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})

@@ -1,6 +1,7 @@
-"""Turns a file of annotations into benchmark records: ids, media, duplicates and conflicts, with an account by row.
+"""Turns an annotation file into benchmark records: ids, media, duplicates and conflicts, with an account by row.
 
-What a row means is each kind's own (`import_sets`, `import_table`). It copies no media and opens none.
+The row formats are in `aurelia.bench.importers.datasets` and `aurelia.bench.importers.paper_tasks`. Media are neither
+opened nor copied.
 """
 
 import hashlib
@@ -28,15 +29,15 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9._/-]+")
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How an import is asked for.
+    """The options of an import.
 
     Attributes:
-        kind: the name of a kind, as for `find_kind`.
-        media: the folder of the clips.
-        pattern: a clip's path under it, with fields of the row in braces; None for the kind's own.
-        split: the split of the data set that the file holds.
-        licence: that of the annotations, where the kind's own is not right.
-        require_media: leave out records whose media are missing.
+        kind: Name of a kind, as for `find_kind`.
+        media: Folder of the clips.
+        pattern: Path of a clip under it, with fields of the row in braces; None for the pattern of the kind.
+        split: Split of the data set in the file.
+        licence: Licence of the annotations, if it differs from that of the kind.
+        require_media: Leave out records whose media are missing.
     """
 
     kind: str
@@ -49,45 +50,49 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """The records, in the order of their rows, and the account."""
+    """The records in the order of their rows, and the account."""
 
     records: list[Record]
     report: ImportReport
 
 
-def import_records(path: Path, wanted: ImportOptions) -> ImportResult:
-    """The records of a file of annotations; there may be none, and the account says why.
+def import_records(path: Path, options: ImportOptions) -> ImportResult:
+    """Imports an annotation file. If there are no records, the account gives the reason.
 
     Raises:
-        InputError: the kind, the file, the pattern or the folder cannot be used.
+        InputError: The kind, the file, the pattern or the folder cannot be used.
     """
-    kind = _checked_kind(wanted)
-    if not wanted.media.is_dir():
-        raise InputError(f"There is no media folder {wanted.media.name!r}: name the folder that holds the clips.")
+    kind = _checked_kind(options)
+    if not options.media.is_dir():
+        raise InputError(f"There is no media folder {options.media.name!r}: name the folder that holds the clips.")
     rows = read_annotation_rows(path, kind.formats, kind.under)
-    report = ImportReport(wanted.kind, path.name, rows=len(rows))
-    make = _read_record if kind.row is None else _record_maker(kind, wanted, report)
+    report = ImportReport(options.kind, path.name, rows=len(rows))
+    make: Callable[[AnnotationRow], Record] = _read_record
+    if kind.row is not None:
+        make = _record_maker(kind, options, report)
     found: list[tuple[AnnotationRow, Record]] = []
     for row in rows:
         try:
             record = make(row)
-            record.line().encode()
+            record.to_json_line().encode()
             found.append((row, record))
         except ValueError as fault:
-            said = describe_validation_error(fault) if isinstance(fault, ValidationError) else str(fault)
-            report.malformed.append(RowNote(row.number, row.line, said))
-    records = _mark_missing_media(_resolve_duplicates(found, kind, report), wanted, report)
+            reason = str(fault)
+            if isinstance(fault, ValidationError):
+                reason = describe_validation_error(fault)
+            report.malformed.append(RowNote(row.number, row.line, reason))
+    records = _mark_missing_media(_resolve_duplicates(found, kind, report), options, report)
     report.malformed.sort(key=lambda entry: entry.row)
     report.records = len(records)
     return ImportResult(records, report)
 
 
-def _checked_kind(wanted: ImportOptions) -> DatasetKind:
-    kind = find_kind(wanted.kind)
-    if wanted.pattern is not None and wanted.kind == RECORDS_KIND:
-        raise InputError("--pattern cannot be used with jsonl: its records name their own media.")
-    if wanted.pattern is not None and not _FIELD.search(wanted.pattern):
-        raise InputError(f"--pattern {wanted.pattern!r} names no field: write for instance '{{video_id}}.mp4'.")
+def _checked_kind(options: ImportOptions) -> DatasetKind:
+    kind = find_kind(options.kind)
+    if options.pattern is not None and options.kind == RECORDS_KIND:
+        raise InputError("--pattern cannot be used with jsonl: its records name their media.")
+    if options.pattern is not None and not _FIELD.search(options.pattern):
+        raise InputError(f"--pattern {options.pattern!r} names no field: write for instance '{{video_id}}.mp4'.")
     return kind
 
 
@@ -100,25 +105,25 @@ def _read_record(row: AnnotationRow) -> Record:
     )
 
 
-def _record_maker(kind: DatasetKind, wanted: ImportOptions, report: ImportReport) -> Callable[[AnnotationRow], Record]:
+def _record_maker(kind: DatasetKind, options: ImportOptions, report: ImportReport) -> Callable[[AnnotationRow], Record]:
     def make(row: AnnotationRow) -> Record:
         if row.fault or kind.row is None:
             raise ValueError(row.fault)
         draft = kind.row.model_validate(row.fields).draft()
-        report.notes.extend(RowNote(row.number, row.line, said) for said in draft.notes)
-        return _record(draft, row, kind, wanted)
+        report.notes.extend(RowNote(row.number, row.line, note) for note in draft.notes)
+        return _record(draft, row, kind, options)
 
     return make
 
 
-def _record(draft: Draft, row: AnnotationRow, kind: DatasetKind, wanted: ImportOptions) -> Record:
-    video = _video_path(draft, row.fields, kind, wanted)
+def _record(draft: Draft, row: AnnotationRow, kind: DatasetKind, options: ImportOptions) -> Record:
+    video = _video_path(draft, row.fields, kind, options)
     asked = [video, draft.audio, draft.question, [turn.model_dump() for turn in draft.history], draft.choices]
     name = [_id_part(part) for part in draft.name]
     if not draft.own:
         name.append(hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:10])
     return Record(
-        id=":".join([wanted.kind, *name]),
+        id=":".join([options.kind, *name]),
         column=kind.column,
         category=draft.category or kind.category,
         kinds=draft.kinds,
@@ -130,31 +135,31 @@ def _record(draft: Draft, row: AnnotationRow, kind: DatasetKind, wanted: ImportO
         answers=draft.answers,
         synonyms=draft.synonyms,
         reasoning=draft.reasoning,
-        source=RecordSource(dataset=kind.dataset, split=wanted.split, item=draft.item, row=row.number),
-        licence=wanted.licence or draft.licence or kind.licence,
+        source=RecordSource(dataset=kind.dataset, split=options.split, item=draft.item, row=row.number),
+        licence=options.licence or draft.licence or kind.licence,
     )
 
 
 def _id_part(part: str) -> str:
-    """A part of an id: what an id may not hold is replaced, and a hash keeps two such parts apart."""
+    """A part of an id: invalid characters are replaced, and a hash distinguishes parts that become equal."""
     plain = _NO_NAME.sub("-", part)[:80]
     if plain == part:
         return part
     return f"{plain.strip('-/')}-{hashlib.sha256(part.encode()).hexdigest()[:6]}"
 
 
-def _video_path(draft: Draft, fields: dict[str, Any], kind: DatasetKind, wanted: ImportOptions) -> str:
-    if wanted.pattern is None and draft.video is not None:
+def _video_path(draft: Draft, fields: dict[str, Any], kind: DatasetKind, options: ImportOptions) -> str:
+    if options.pattern is None and draft.video is not None:
         return _check_inside(draft.video)
     names = {key: str(value) for key, value in fields.items() if isinstance(value, str | int | float)} | draft.names
-    pattern = wanted.pattern or kind.pattern
+    pattern = options.pattern or kind.pattern
     if unknown := [name for name in _FIELD.findall(pattern) if not names.get(name)]:
         raise ValueError(f"it has no {unknown[0]!r}, which the pattern {pattern!r} names; it has {', '.join(names)}")
     return _check_inside(_FIELD.sub(lambda found: names[found[1]], pattern))
 
 
 def _check_inside(name: str) -> str:
-    """The name of a media file, which must lie under the media folder."""
+    """Checks that the name of a media file is a path inside the media folder; returns the name."""
     parts = PurePosixPath(name).parts
     if (
         not parts
@@ -164,14 +169,14 @@ def _check_inside(name: str) -> str:
         or "\0" in name
         or PureWindowsPath(name).drive
     ):
-        raise ValueError(f"the media file {name!r} does not lie under the media folder")
+        raise ValueError(f"the media file {name!r} is not inside the media folder")
     return name
 
 
 def _resolve_duplicates(
     found: list[tuple[AnnotationRow, Record]], kind: DatasetKind, report: ImportReport
 ) -> list[tuple[AnnotationRow, Record]]:
-    """Gives every record an id of its own, leaves duplicates out and marks conflicts."""
+    """Makes ids unique, leaves duplicates out and marks conflicts."""
     kept: dict[str, list[tuple[AnnotationRow, Record]]] = defaultdict(list)
     for row, record in found:
         same = kept[record.id]
@@ -182,26 +187,26 @@ def _resolve_duplicates(
             same[0] = first, earlier.model_copy(update={"answers": answers})
             report.merged += 1
         elif twin:
-            said = f"it says the same as row {twin.number} ({record.id})"
-            report.duplicates.append(RowNote(row.number, row.line, said))
+            reason = f"it is equal to row {twin.number} ({record.id})"
+            report.duplicates.append(RowNote(row.number, row.line, reason))
         elif same and (kind.row is None or _question_key(same[0][1]) != _question_key(record)):
-            said = f"its id {record.id!r} stands for another question or answer in row {same[0][0].number}"
-            report.malformed.append(RowNote(row.number, row.line, said))
+            reason = f"its id {record.id!r} is that of another question or answer in row {same[0][0].number}"
+            report.malformed.append(RowNote(row.number, row.line, reason))
         else:
-            apart = {"id": f"{record.id}#{len(same) + 1}"} if same else {}
-            same.append((row, record.model_copy(update=apart)))
-    return _mark_conflicts(
-        sorted((pair for pairs in kept.values() for pair in pairs), key=lambda pair: pair[0].number), report
-    )
+            if same:
+                record = record.model_copy(update={"id": f"{record.id}#{len(same) + 1}"})
+            same.append((row, record))
+    pairs = [pair for same in kept.values() for pair in same]
+    return _mark_conflicts(sorted(pairs, key=lambda pair: pair[0].number), report)
 
 
 def _content(record: Record) -> dict[str, Any]:
-    """All that a record says apart from where it stands."""
+    """The content of a record without its id and row."""
     return record.model_dump(exclude={"id": True, "conflicts": True, "missing": True, "source": {"row"}})
 
 
 def _question_key(record: Record) -> str:
-    """The clip and the question: what two records in conflict have in common."""
+    """The clip and the question: equal for records in conflict."""
     turns = [(turn.question, turn.answer) for turn in record.history]
     return json.dumps([record.video, record.audio, record.question, turns, sorted(record.choices)])
 
@@ -226,16 +231,18 @@ def _with_conflicts(record: Record, group: list[tuple[AnnotationRow, Record]]) -
 
 
 def _mark_missing_media(
-    found: list[tuple[AnnotationRow, Record]], wanted: ImportOptions, report: ImportReport
+    found: list[tuple[AnnotationRow, Record]], options: ImportOptions, report: ImportReport
 ) -> list[Record]:
-    there: dict[str, bool] = {}
+    exists: dict[str, bool] = {}
     kept = []
     for row, record in found:
         names = [record.video, *record.audio]
-        there |= {name: isfile(wanted.media / name) for name in names if name not in there}
-        missing = [name for name in names if not there[name]]
+        for name in names:
+            if name not in exists:
+                exists[name] = isfile(options.media / name)
+        missing = [name for name in names if not exists[name]]
         if missing:
-            report.missing.append(MissingMedia(record.id, row.number, missing, not wanted.require_media))
-        if not (missing and wanted.require_media):
+            report.missing.append(MissingMedia(record.id, row.number, missing, not options.require_media))
+        if not (missing and options.require_media):
             kept.append(record.model_copy(update={"missing": missing}))
     return kept
