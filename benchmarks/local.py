@@ -25,7 +25,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
 from aurelia_core.models.local.engine import InferenceEngine
-from aurelia_core.models.local.loading import cache_bytes, choose_placement
+from aurelia_core.models.local.loading import choose_placement, max_cache_bytes
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write_scene
@@ -133,12 +133,12 @@ def three_b(folder: Path) -> None:
     from transformers import Qwen2_5OmniThinkerForConditionalGeneration
 
     weights, here = find_weights(str(folder)), choose_placement()
-    reader = local_load.load_reader(weights)
+    reader = local_load.load_processor_with_writer(weights)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device(here.device):
         made = Qwen2_5OmniThinkerForConditionalGeneration(tiny_qwen_omni.config(reader.processor.tokenizer, THREE_B))
     torch.set_default_dtype(torch.float32)
-    engine = InferenceEngine(weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=cache_bytes(here))
+    engine = InferenceEngine(weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=max_cache_bytes(here))
     local_load._engines[weights.fingerprint, here] = engine
 
 

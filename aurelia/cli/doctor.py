@@ -8,7 +8,7 @@ from typing import Any
 from aurelia import profiles
 from aurelia.cli.text import count_noun
 from aurelia_core.errors import InputError
-from aurelia_core.models.base import clip_model
+from aurelia_core.models.base import as_clip_model
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
@@ -76,10 +76,10 @@ def _examine_profile(name: str, client: ModelClient | None) -> dict[str, Any]:
 def _missing_requirements(model_id: str) -> list[str]:
     """What is missing before a model can be asked."""
     from aurelia_core.models.capabilities import missing_requirements
-    from aurelia_core.models.registry import providers
+    from aurelia_core.models.registry import known_providers
 
     provider, _, name = model_id.partition(":")
-    if provider not in providers():
+    if provider not in known_providers():
         return [f"a provider named {provider!r}"]
     lacks = missing_requirements(provider)
     if provider == "offline":
@@ -87,16 +87,16 @@ def _missing_requirements(model_id: str) -> list[str]:
             f"the package {package}" for package in _OFFLINE_PACKAGES if _installed_version(package) is None
         ] + lacks
     if provider == "transformers" and _installed_version("huggingface_hub"):
-        from aurelia_core.models.local.weights import lacking_weights
+        from aurelia_core.models.local.weights import missing_weights
 
-        lacks += lacking_weights(name)
+        lacks += missing_weights(name)
     return lacks
 
 
 def _provider_refusal(model_id: str, client: ModelClient) -> str | None:
     """Why the provider refuses the key or the model's name; None if it accepts both, or does not answer."""
     try:
-        clip_model(client.model(model_id)).check_credentials()
+        as_clip_model(client.model(model_id)).check_credentials()
     except InputError as fault:
         return f"a key and a name that are accepted: {fault}"
     return None

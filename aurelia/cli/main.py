@@ -164,9 +164,9 @@ def targets_command(
         _print(dump_visible_json(found) if as_json else explain.render_target_list(found))
         return
     explain.find_target_row(name)
-    from aurelia_core.models.registry import providers
+    from aurelia_core.models.registry import known_providers
 
-    row = explain.explain_target(name, providers())
+    row = explain.explain_target(name, known_providers())
     _print(dump_visible_json(row) if as_json else explain.render_target(row))
 
 

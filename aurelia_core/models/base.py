@@ -1,4 +1,4 @@
-"""What every adapter of this project offers beside LangChain's chat model. The defaults carry and refuse nothing."""
+"""The interface of this project's adapters, in addition to LangChain's chat model. The defaults accept everything."""
 
 from langchain_core.language_models import BaseChatModel
 
@@ -7,34 +7,36 @@ from aurelia_core.types import Sense
 
 
 class ClipModel:
-    """Mix-in for a chat model that takes this project's requests. Override what the model is particular about."""
+    """Mix-in for a chat model that accepts this project's requests. Override the methods that the model needs."""
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
-        """Refuses what the model cannot carry, before a run pays for anything.
+        """Refuse a clip that the model does not accept, before the first paid call.
 
         Args:
             media: the clip of the run.
-            sees_clip: whether the role is shown it.
+            sees_clip: whether the role receives the clip.
 
         Raises:
-            InputError: the model cannot carry it; the message says what to do.
+            InputError: the model does not accept the clip; the message names the remedy.
         """
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
-        """Which of the clip's senses the model cannot take."""
+        """The senses of the clip that the model does not accept."""
         return []
 
     def check_credentials(self) -> None:
-        """Asks the provider once whether key and model name are valid; other faults are left to the call itself.
+        """Ask the provider once whether key and model name are valid; ignore other errors, the call reports them.
 
         Raises:
-            InputError: the key is refused, or there is no such model.
+            InputError: the key is refused, or the model does not exist.
         """
 
 
 _DEFAULT = ClipModel()
 
 
-def clip_model(model: BaseChatModel) -> ClipModel:
+def as_clip_model(model: BaseChatModel) -> ClipModel:
     """The model as a `ClipModel`; a plain LangChain chat model gets the defaults."""
-    return model if isinstance(model, ClipModel) else _DEFAULT
+    if isinstance(model, ClipModel):
+        return model
+    return _DEFAULT

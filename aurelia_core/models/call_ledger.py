@@ -33,7 +33,7 @@ from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 _Result = TypeVar("_Result")
 MAX_TRIES = 4
-MAX_RETRY_WAIT_SECONDS = 120.0
+_MAX_RETRY_WAIT_SECONDS = 120.0
 _backoff = wait_random_exponential(multiplier=1.0, max=30.0)
 
 _TABLES = """CREATE TABLE IF NOT EXISTS calls (
@@ -276,7 +276,7 @@ async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:
 
 
 def _worth_another_try(fault: BaseException) -> bool:
-    return isinstance(fault, ModelError) and fault.transient and (fault.retry_after or 0.0) <= MAX_RETRY_WAIT_SECONDS
+    return isinstance(fault, ModelError) and fault.transient and (fault.retry_after or 0.0) <= _MAX_RETRY_WAIT_SECONDS
 
 
 def _wait(state: RetryCallState) -> float:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aurelia_core.errors import InputError
 
-Sees = Literal["none", "images", "video"]
-Structured = Literal["json_schema", "json_object", "none"]
+VisualInput = Literal["none", "images", "video"]
+StructuredOutput = Literal["json_schema", "json_object", "none"]
 _MILLION = 1_000_000
 
 
@@ -57,7 +57,7 @@ class Capability(_Row):
     """
 
     models: list[str] = Field(min_length=1)
-    sees: Sees = "none"
+    sees: VisualInput = "none"
     hears: list[str] = []
     needs_audio: bool = False
     most_frames: int | None = None
@@ -65,7 +65,7 @@ class Capability(_Row):
     request_mb: float | None = None
     context: int | None = None
     output: int | None = None
-    structured: Structured = "none"
+    structured: StructuredOutput = "none"
     price: TokenPrice = TokenPrice()
     refused: str = ""
     verified: bool = False
@@ -94,7 +94,7 @@ class WeightsFamily(_Row):
         state: whether this project's tests run it (with random weights), or it is only expected to work.
     """
 
-    sees: Sees = "images"
+    sees: VisualInput = "images"
     hears: bool = True
     most_frames: int | None = None
     height: int = 336

@@ -1,4 +1,7 @@
-"""Where the nodes ask: a role's request in, a validated answer with its bill out, every call through the ledger."""
+"""The client that the nodes call: it takes a role's request and returns a validated answer with its usage.
+
+Every call goes through the call ledger, which retries, counts and stores it.
+"""
 
 import asyncio
 import json
@@ -13,13 +16,11 @@ from langchain_core.messages import AIMessage, AnyMessage
 
 from aurelia_core.errors import InputError, ModelError, ReplyError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.base import ClipModel, clip_model
-from aurelia_core.models.call_ledger import CallLedger, ModelCall
-from aurelia_core.models.call_ledger import LedgerReply as Paid
+from aurelia_core.models.base import ClipModel, as_clip_model
+from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import RequestMessage, compose_messages
-from aurelia_core.models.registry import Provider, make_model, model_display_name
-from aurelia_core.models.registry import providers as known_providers
+from aurelia_core.models.registry import Provider, known_providers, make_model, model_display_name
 from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import RoleRequest
@@ -28,7 +29,7 @@ from aurelia_core.types import NO_USAGE, Role, Sense, Usage, add_usage
 
 _Reply = TypeVar("_Reply", bound=ModelReply)
 _Value = TypeVar("_Value")
-ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
+_ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,12 @@ class Request:
 
     Attributes:
         model_id: the model, `provider:model`.
-        text: the role's prompt, filled.
-        fields: the same as data; a `ClipRequest` puts the clip before the text.
-        texts: the words around the clip.
-        run: the run that pays.
+        text: the role's prompt with its fields filled in.
+        fields: the request as data; for a `ClipRequest` the clip comes before the text.
+        texts: the texts around the clip.
+        run: id of the run that is billed.
         rollout: number of the independent repetition.
-        fallback: asked instead, once, when the model fails permanently.
+        fallback: the request to send once if the model fails permanently.
     """
 
     model_id: str
@@ -55,7 +56,7 @@ class Request:
 
     @property
     def role(self) -> str:
-        """Who is asked."""
+        """The role that is called."""
         return self.fields.role
 
     def messages(self) -> list[AnyMessage]:
@@ -68,11 +69,11 @@ class Answer(Generic[_Value]):
     """A usable answer.
 
     Attributes:
-        value: what was answered.
-        usage: what it cost this run.
-        seconds: how long it took.
-        notes: for the result: what stood for what, and who for whom.
-        by_fallback: whether the fallback gave it.
+        value: the answer.
+        usage: tokens, calls and dollars that this run pays for it.
+        seconds: duration of the call.
+        notes: warnings for the result: which text replaced which sense, which fallback answered.
+        by_fallback: whether the fallback answered.
     """
 
     value: _Value
@@ -83,7 +84,7 @@ class Answer(Generic[_Value]):
 
 
 class ModelClient:
-    """The models, the clip store and the ledger of one process, each made when first needed."""
+    """The models, the clip store and the ledger of one process, each created at its first use."""
 
     def __init__(
         self,
@@ -93,12 +94,12 @@ class ModelClient:
         store: ClipStore | None = None,
         ledger: CallLedger | None = None,
     ) -> None:
-        """Opens nothing.
+        """Open nothing.
 
         Args:
             settings: the operator's settings (default: those of a server, from the environment).
-            providers: further providers by name, beside the built-in ones.
-            store: the clips to use (default: those in the settings' home).
+            providers: further providers by name, in addition to the built-in ones.
+            store: the clip store (default: the one in the settings' home).
             ledger: the ledger to use (default: the one in the settings' home).
         """
         self._settings = settings
@@ -116,7 +117,7 @@ class ModelClient:
 
     @property
     def store(self) -> ClipStore:
-        """The clips."""
+        """The clip store."""
         if self._store is None:
             self._store = ClipStore(self.settings, copy=not self.settings.allow_any_file)
         return self._store
@@ -129,30 +130,30 @@ class ModelClient:
         return self._ledger
 
     def model(self, model_id: str) -> BaseChatModel:
-        """The model that `model_id` names, made once.
+        """The model that `model_id` names; created once.
 
         Raises:
-            InputError: there is no such model.
+            InputError: the model does not exist.
         """
         if model_id not in self._models:
             self._models[model_id] = make_model(model_id, self.store, self._providers)
         return self._models[model_id]
 
     def preflight(self, asked: Sequence[tuple[Role, str]], media: MediaRequest, describer: str | None = None) -> None:
-        """Makes every model of a run and checks clip and credentials, before anything is paid for.
+        """Create every model of a run and check clip and credentials before the first paid call.
 
         Args:
-            asked: each role with a model that may play it, `provider:model`, fallbacks included.
-            media: the clip as every role is shown it.
-            describer: the model that describes senses that others cannot take.
+            asked: pairs of a role and a model that may play it (`provider:model`), including fallbacks.
+            media: the clip as every role receives it.
+            describer: the model that describes senses that other models do not accept.
 
         Raises:
-            InputError: there is no such model, its key is missing or refused, it lacks a package, or it cannot carry
-                the clip (the describer: the sense that it has to describe).
+            InputError: a model does not exist, its key is missing or refused, a package is missing, or the model does
+                not accept the clip (the describer: the sense to describe).
         """
         model_ids = [model_id for _, model_id in asked]
         for role, model_id in asked:
-            self._adapter(model_id).check_clip(media, sees_clip=role in ROLES_WITH_CLIP)
+            self._adapter(model_id).check_clip(media, sees_clip=role in _ROLES_WITH_CLIP)
         if describer:
             for sense in self.missing_modalities(asked, media):
                 self._check_describer(describer, sense, media)
@@ -161,52 +162,52 @@ class ModelClient:
             self._adapter(model_id).check_credentials()
 
     def missing_modalities(self, asked: Sequence[tuple[Role, str]], media: MediaRequest) -> list[Sense]:
-        """The senses of the clip that some role that is shown it cannot take.
+        """The senses of the clip that at least one role with the clip does not accept.
 
         Raises:
-            InputError: there is no such model.
+            InputError: a model does not exist.
         """
         missing: set[Sense] = set()
         for role, model_id in asked:
-            if role in ROLES_WITH_CLIP:
+            if role in _ROLES_WITH_CLIP:
                 missing.update(self._adapter(model_id).missing_modalities(media))
         senses: tuple[Sense, ...] = ("sound", "picture")
         return [sense for sense in senses if sense in missing]
 
     def _adapter(self, model_id: str) -> ClipModel:
-        return clip_model(self.model(model_id))
+        return as_clip_model(self.model(model_id))
 
     def _check_describer(self, describer: str, sense: Sense, media: MediaRequest) -> None:
         if describer.startswith("offline:"):
             raise InputError(
-                f'{describer} cannot describe a clip in words: set unsupported_modality = "evidence" to use what it'
-                " measures."
+                f'{describer} cannot describe a clip in words: set unsupported_modality = "evidence" to use its'
+                " measurements."
             )
         adapter = self._adapter(describer)
         if sense in adapter.missing_modalities(media):
             raise InputError(
-                f"{describer} cannot describe the {sense}, because it does not take it: name another model."
+                f"{describer} cannot describe the {sense} because it does not accept {sense}: name another model."
             )
         adapter.check_clip(replace(media, only=sense), sees_clip=True)
 
     async def complete(self, request: Request) -> Answer[str]:
-        """Asks for plain text.
+        """Ask for plain text.
 
         Raises:
-            ModelError: neither the model nor its fallback answered, or answered with anything.
+            ModelError: the model and its fallback failed or gave an empty reply.
         """
         return await self._or_fallback(request, self._complete)
 
     async def complete_structured(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
-        """Asks for an answer that satisfies `schema`; one that does not is sent back once with what is wrong.
+        """Ask for an answer that satisfies `schema`; send an invalid reply back once with the reason.
 
-        The JSON schema rides in the request's fields, for an adapter whose provider can enforce one.
+        The JSON schema is part of the request's fields: an adapter passes it to a provider that can enforce it.
 
         Raises:
-            ModelError: the model did not answer, or (ReplyError) not in the form asked for, nor did its fallback;
-                `usage` is what was spent.
+            ModelError: the model and its fallback failed, or (ReplyError) gave no valid reply; its `usage` holds the
+                usage of all calls.
         """
-        return await self._or_fallback(request, lambda one: self._complete_structured(one, schema))
+        return await self._or_fallback(request, lambda attempt: self._complete_structured(attempt, schema))
 
     async def _or_fallback(
         self, request: Request, once: Callable[[Request], Awaitable[Answer[_Value]]]
@@ -217,30 +218,31 @@ class ModelClient:
         except ModelError as fault:
             if request.fallback is None:
                 raise
-            failed, spent = fault, fault.usage or NO_USAGE
-        instead = request.fallback
+            first_fault = fault
+        first_usage = first_fault.usage or NO_USAGE
         try:
-            answer = await once(instead)
+            answer = await once(request.fallback)
         except ModelError as fault:
-            told = ModelError(f"{failed} Its fallback failed too: {fault}")
-            raise _having_spent(add_usage(spent, fault.usage or NO_USAGE), told) from fault
-        who = f"{model_display_name(instead.model_id)} answered as {request.role} in the place of {model_display_name(request.model_id)}"
-        note = f"{who}, which failed: {failed}"
-        usage, seconds = add_usage(spent, answer.usage), time.perf_counter() - began
+            both_failed = ModelError(f"{first_fault} Its fallback failed too: {fault}")
+            raise _with_usage(both_failed, add_usage(first_usage, fault.usage or NO_USAGE)) from fault
+        fallback_name = model_display_name(request.fallback.model_id)
+        model_name = model_display_name(request.model_id)
+        note = f"{fallback_name} answered as {request.role} instead of {model_name}, which failed: {first_fault}"
+        usage = add_usage(first_usage, answer.usage)
+        seconds = time.perf_counter() - began
         return replace(answer, usage=usage, seconds=seconds, notes=[note, *answer.notes], by_fallback=True)
 
     async def _complete(self, request: Request) -> Answer[str]:
         began = time.perf_counter()
         reply = await self._call(request, request.messages())
         self.ledger.mark_billed(request.run, reply)
-        if not (text := reply.message.text.strip()):
-            raise _having_spent(
-                reply.usage,
-                ReplyError(f"{model_display_name(request.model_id)} answered with nothing as {request.role}."),
-            )
+        text = reply.message.text.strip()
+        model_name = model_display_name(request.model_id)
+        if not text:
+            raise _with_usage(ReplyError(f"{model_name} gave an empty reply as {request.role}."), reply.usage)
         if len(text) > MAX_REPLY_BYTES:
-            said = f"{model_display_name(request.model_id)} answered with {len(text)} characters as {request.role}"
-            raise _having_spent(reply.usage, ReplyError(f"{said}: at most {MAX_REPLY_BYTES} are read."))
+            problem = f"{model_name} answered with {len(text)} characters as {request.role}"
+            raise _with_usage(ReplyError(f"{problem}: the limit is {MAX_REPLY_BYTES}."), reply.usage)
         return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
 
     async def _complete_structured(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
@@ -255,45 +257,47 @@ class ModelClient:
             return Answer(value, first.usage, time.perf_counter() - began, _notes(first))
         except ReplyError as fault:
             correction = request.texts.correction(str(fault))
-            again = RequestMessage(correction, request.fields.fields(), request.texts)
-        second = await self._call(request, [*messages, AIMessage(first.message.text), again], spent=first)
+            retry_message = RequestMessage(correction, request.fields.fields(), request.texts)
+        second = await self._call(request, [*messages, AIMessage(first.message.text), retry_message], earlier=first)
         self.ledger.mark_billed(request.run, first, second)
         usage = add_usage(first.usage, second.usage)
         try:
             return Answer(parse_reply(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
         except ReplyError as fault:
-            said = (
-                f"{model_display_name(request.model_id)} gave no usable reply as {request.role}, asked twice: {fault}"
-            )
-            raise _having_spent(usage, ReplyError(said)) from None
+            model_name = model_display_name(request.model_id)
+            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {fault}"
+            raise _with_usage(ReplyError(problem), usage) from None
 
-    async def _call(self, request: Request, messages: list[AnyMessage], spent: Paid | None = None) -> Paid:
+    async def _call(
+        self, request: Request, messages: list[AnyMessage], earlier: LedgerReply | None = None
+    ) -> LedgerReply:
         model = await asyncio.to_thread(self.model, request.model_id)
         call = ModelCall(model, request.model_id, request.role, request.run, request.rollout, messages)
         try:
             return await self.ledger.call(call, {"tags": [request.role], "metadata": {"model": request.model_id}})
         except ModelError as fault:
-            if spent:
-                self.ledger.mark_billed(request.run, spent)
-            usage = add_usage(spent.usage if spent else NO_USAGE, fault.usage or NO_USAGE)
-            raise _having_spent(usage, fault) from fault.__cause__
+            usage = fault.usage or NO_USAGE
+            if earlier:
+                self.ledger.mark_billed(request.run, earlier)
+                usage = add_usage(earlier.usage, usage)
+            raise _with_usage(fault, usage) from fault.__cause__
 
     def close(self) -> None:
-        """Closes the ledger; it opens again when needed."""
+        """Close the ledger; the next use opens it again."""
         if self._ledger is not None:
             self._ledger.close()
 
 
 @cache
 def _schema_text(schema: type[ModelReply]) -> str:
-    # Making a schema takes milliseconds, reading its text does not.
+    # Building a schema takes milliseconds; parsing its text is much faster.
     return json.dumps(schema.model_json_schema())
 
 
-def _notes(reply: Paid) -> list[str]:
+def _notes(reply: LedgerReply) -> list[str]:
     return list(reply.message.response_metadata.get("notes") or [])
 
 
-def _having_spent(usage: Usage, fault: ModelError) -> ModelError:
+def _with_usage(fault: ModelError, usage: Usage) -> ModelError:
     fault.usage = usage
     return fault

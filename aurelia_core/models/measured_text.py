@@ -15,7 +15,7 @@ _MAX_SAMPLES = 16_000_000
 _MIN_FRAMES = 2
 
 
-def measured_sound(store: ClipStore, clip: MediaRef, track: MediaRef | None, texts: RequestTexts) -> str:
+def measured_sound_text(store: ClipStore, clip: MediaRef, track: MediaRef | None, texts: RequestTexts) -> str:
     """The sounds of the clip, or of the track that replaces its own, over the whole length.
 
     Raises:
@@ -27,7 +27,7 @@ def measured_sound(store: ClipStore, clip: MediaRef, track: MediaRef | None, tex
     return texts.measured_sound(observe_clip(store, clip, track, [], _MIN_FRAMES, samples))
 
 
-def measured_picture(
+def measured_picture_text(
     store: ClipStore, clip: MediaRef, windows: Sequence[Window], frames: int, texts: RequestTexts
 ) -> str:
     """Movements, colours, cuts and flashes in the windows ([]: the whole clip), from at most so many frames.

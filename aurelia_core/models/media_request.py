@@ -7,7 +7,7 @@ from typing import Any
 from aurelia_core.errors import InputError
 from aurelia_core.types import MediaRef, Sense
 
-DEFAULT_FRAMES = 16
+_DEFAULT_FRAMES = 16
 _VERBS: dict[Sense, str] = {"picture": "see", "sound": "hear"}
 
 
@@ -51,7 +51,7 @@ class MediaRequest:
     @property
     def frame_count(self) -> int:
         """Most frames of one look."""
-        return self.frames or DEFAULT_FRAMES
+        return self.frames or _DEFAULT_FRAMES
 
     @property
     def sounding(self) -> list[MediaRef]:

@@ -1,8 +1,8 @@
-"""Builds a role's messages: the same head (system text, clip) for every role that sees the clip, then its own text.
+"""Builds a role's messages: the same head (system text, clip) for every role with the clip, then the role's own text.
 
-Media travel as reference blocks `{"type": "clip", "clip": MediaRef}`; an adapter turns them into its wire form inside
-its own `_generate`. Beside the text, `additional_kwargs` carries the request as plain fields (`request`) and the words
-that adapters write around a clip (`texts`).
+Media are reference blocks `{"type": "clip", "clip": MediaRef}`; an adapter converts them to its wire format inside its
+own `_generate`. `additional_kwargs` holds the request as plain fields (`request`) and the texts that adapters write
+around a clip (`texts`).
 """
 
 from collections.abc import Mapping
@@ -16,33 +16,33 @@ from aurelia_core.models.requests import ClipRequest, RoleRequest
 
 
 def clip_head(media: MediaRequest, texts: RequestTexts) -> list[str | dict[str, Any]]:
-    """The content blocks with which every request that carries the clip begins, byte for byte the same."""
+    """The first content blocks of every request with the clip; byte for byte the same for all roles."""
     blocks: list[str | dict[str, Any]] = [{"type": "clip", "clip": dict(media.clip)}]
     blocks += [{"type": "clip", "clip": dict(track)} for track in media.tracks]
     return [*blocks, {"type": "text", "text": texts.clip_facts(media.clip, media.tracks)}]
 
 
 class RequestMessage(HumanMessage):
-    """A human message that carries its request; a trace shows the text only, which says the same."""
+    """A human message that holds its request; a trace shows only the text, which has the same content."""
 
     def __init__(
         self, content: str | list[str | dict[str, Any]], fields: Mapping[str, Any], texts: RequestTexts
     ) -> None:
-        """A message whose `additional_kwargs` are the request's fields and texts."""
+        """Store the request's fields and texts in `additional_kwargs`."""
         super().__init__(content=content, additional_kwargs={"request": dict(fields), "texts": texts})
 
     def to_json(self) -> Any:
-        """The message as a trace keeps it: a human message without the request."""
+        """The message for a trace: a human message without the request."""
         return HumanMessage(self.content).to_json()
 
 
 def compose_messages(text: str, request: RoleRequest, texts: RequestTexts) -> list[AnyMessage]:
-    """The messages of one request; those of a `ClipRequest` begin with the clip.
+    """The messages of one request; in those of a `ClipRequest` the clip comes first.
 
     Args:
-        text: the role's prompt, filled.
-        request: the same as data.
-        texts: the words around the clip, and the system text.
+        text: the role's prompt with its fields filled in.
+        request: the request as data.
+        texts: the texts around the clip, and the system text.
     """
     blocks: list[str | dict[str, Any]] = []
     if isinstance(request, ClipRequest) and request.media:

@@ -20,7 +20,7 @@ def as_model_error(fault: Exception, model_id: str) -> AureliaError:
     if isinstance(fault, AureliaError):
         return fault
     status = _status(fault)
-    text = " ".join(error_words(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
+    text = " ".join(error_text(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
     told = f"{text} {getattr(fault, 'code', '')}".lower()
     spent = any(word in told for word in _QUOTA_WORDS)
     transient = (status in TRANSIENT_STATUSES and not spent) if status else _is_connection(fault)
@@ -33,7 +33,7 @@ def as_model_error(fault: Exception, model_id: str) -> AureliaError:
     )
 
 
-def error_words(fault: Exception) -> str:
+def error_text(fault: Exception) -> str:
     """What the fault says, with the server's own words where the client passed over them.
 
     OpenAI's client repeats `error.message` alone; other servers say it in FastAPI's `detail`, in a bare `error`, or as

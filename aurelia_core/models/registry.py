@@ -32,7 +32,7 @@ def _lazy(module: str, factory: str, extra: str = "") -> Provider:
     return make
 
 
-BUILT_IN: Mapping[str, Provider] = {
+BUILT_IN_PROVIDERS: Mapping[str, Provider] = {
     "google_genai": _lazy("google.chat", "make_gemini", "google"),
     "openai": _lazy("openai.factory", "make_openai", "openai"),
     "compatible": _lazy("openai.factory", "make_compatible", "openai"),
@@ -56,10 +56,10 @@ def _from_package(provider: str) -> Provider:
     return make
 
 
-def providers() -> dict[str, Provider]:
+def known_providers() -> dict[str, Provider]:
     """Every provider by name: those that installed packages add, then the built-in ones, which none can replace."""
     added = {name: _from_package(name) for name in plugins.entry_points("aurelia.providers")}
-    return {**added, **BUILT_IN}
+    return {**added, **BUILT_IN_PROVIDERS}
 
 
 def model_display_name(model_id: str) -> str:

@@ -42,9 +42,9 @@ def _legible(value: object) -> object:
     return clean_text(value) if isinstance(value, str) else value
 
 
-ReplyLine = Annotated[str, BeforeValidator(_legible)]
-ReplyText = Annotated[ReplyLine, AfterValidator(_filled)]
-ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_whole_score)]
+_ReplyLine = Annotated[str, BeforeValidator(_legible)]
+ReplyText = Annotated[_ReplyLine, AfterValidator(_filled)]
+_ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_whole_score)]
 
 
 class ModelReply(BaseModel):
@@ -64,8 +64,8 @@ class StepReply(ModelReply):
     """One reasoning step."""
 
     step: ReplyText
-    justification: ReplyLine = ""
-    answer: ReplyLine = ""
+    justification: _ReplyLine = ""
+    answer: _ReplyLine = ""
     modality: Modality = "both"
 
 
@@ -73,7 +73,7 @@ class ReasoningReply(ModelReply):
     """r of section 3.1."""
 
     steps: list[StepReply] = Field(min_length=1)
-    answer: ReplyLine = ""
+    answer: _ReplyLine = ""
 
 
 class CaptionReply(ModelReply):
@@ -85,8 +85,8 @@ class CaptionReply(ModelReply):
 class VerdictReply(ModelReply):
     """e = E(v, a, c), an integer 1..10; an explicit null says that nothing in the caption can be checked."""
 
-    score: ScoreValue | None
-    justification: ReplyLine = ""
+    score: _ScoreValue | None
+    justification: _ReplyLine = ""
     windows: list[WindowReply] = []
 
 

@@ -1,4 +1,4 @@
-"""The words that the toolkit itself puts into a request. `prompts/render.py` supplies them: no text is written here."""
+"""Interface of the texts that the toolkit adds to a request. `prompts/render.py` implements it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RequestTexts(ABC):
-    """Every sentence that an adapter writes beside a role's prompt."""
+    """The texts that an adapter adds to a role's prompt."""
 
     @property
     @abstractmethod
@@ -23,27 +23,27 @@ class RequestTexts(ABC):
 
     @abstractmethod
     def clip_facts(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> str:
-        """What every role is told about the clip."""
+        """Facts about the clip, the same for every role."""
 
     @abstractmethod
     def correction(self, fault: str) -> str:
-        """Asks again after a reply that cannot be used."""
+        """The request for a new reply after an invalid one."""
 
     @abstractmethod
     def frames_heading(self, count: int) -> str:
-        """Before `count` frames."""
+        """Heading of `count` frames."""
 
     @abstractmethod
     def frame_time(self, seconds: float) -> str:
-        """Before one frame."""
+        """The time of one frame, written before it."""
 
     @abstractmethod
     def video_heading(self, *, with_sound: bool) -> str:
-        """Before a video."""
+        """Heading of a video."""
 
     @abstractmethod
     def closer_look(self, window: Window) -> str:
-        """Before a closer look at a window."""
+        """Heading of a closer look at a window."""
 
     @abstractmethod
     def sound_name(self, number: int | None, count: int) -> str:
@@ -51,11 +51,11 @@ class RequestTexts(ABC):
 
     @abstractmethod
     def sound_heading(self, name: str, start: float, end: float) -> str:
-        """Before a piece of sound."""
+        """Heading of a part of a sound."""
 
     @abstractmethod
     def replacement(self, name: str, text: str) -> str:
-        """In place of a sense that the model cannot take."""
+        """The text that replaces a sense that the model does not accept."""
 
     @abstractmethod
     def sense_name(self, sense: Sense) -> str:
@@ -63,11 +63,11 @@ class RequestTexts(ABC):
 
     @abstractmethod
     def track_heading(self, number: int, count: int) -> str:
-        """Before a whole separate track that travels as a file."""
+        """Heading of a separate track that is sent as a file."""
 
     @abstractmethod
     def file_look(self, window: Window) -> str:
-        """Before a closer look at a part of a file."""
+        """Heading of a closer look at a part of a file."""
 
     @abstractmethod
     def sound_cut(self, number: int | None, count: int, window: Window) -> str:
@@ -75,26 +75,26 @@ class RequestTexts(ABC):
 
     @abstractmethod
     def sound_cut_ended(self, title: str) -> str:
-        """In place of a cut that begins after the sound has ended."""
+        """The text that replaces a cut that begins after the end of the sound."""
 
     @abstractmethod
     def sound_cut_long(self, title: str) -> str:
-        """In place of a cut that is too long to be sent again."""
+        """The text that replaces a cut that is too long to be sent again."""
 
     @abstractmethod
     def measured_sound(self, observation: "Observation") -> str:
-        """What was measured in a sound."""
+        """The measurements of a sound."""
 
     @abstractmethod
     def measured_picture(self, observation: "Observation", frames: int) -> str:
-        """What was measured in a picture, from so many frames at most."""
+        """The measurements of a picture, from at most `frames` frames."""
 
 
 def texts_of(messages: Sequence[BaseMessage]) -> RequestTexts:
-    """The texts that travel with a request.
+    """The texts of a request.
 
     Raises:
-        InputError: a message refers to a clip, but was not made by `compose_messages`.
+        InputError: the last message has no texts, because `compose_messages` did not build it.
     """
     texts = messages[-1].additional_kwargs.get("texts") if messages else None
     if not isinstance(texts, RequestTexts):

@@ -1,8 +1,8 @@
-"""What each role is asked, as data: one frozen dataclass a role.
+"""The request of each role as data: one frozen dataclass per role.
 
-A request travels beside its prompt as plain JSON (`RoleRequest.fields`), so that a model that is code reads fields
-instead of prose. The JSON is part of the call ledger's key: a changed key or a changed default would pay again for
-every stored reply (tests/unit/test_ledger_keys.py).
+A message holds its request as plain JSON (`RoleRequest.fields`), so that a model implemented in code reads fields
+instead of prose. The JSON is part of the call ledger's key: if a key or a default changes, no stored reply is found and
+every call is paid again (tests/unit/test_ledger_keys.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _OPTIONAL = {"optional": True}
 
 @dataclass(frozen=True, kw_only=True)
 class RoleRequest:
-    """The common part of all requests. A subclass that sets `role` is found by that role.
+    """The common part of all requests. `parse_request` finds a subclass by its `role`.
 
     Attributes:
         schema: the JSON schema of the reply; None: plain text.
@@ -35,7 +35,7 @@ class RoleRequest:
             _KINDS[cls.role] = cls
 
     def fields(self) -> dict[str, Any]:
-        """The request as plain JSON; an optional field without a value is left out."""
+        """The request as plain JSON, without optional fields that have no value."""
         found: dict[str, Any] = {"role": self.role}
         for one in fields(self):
             value = getattr(self, one.name)
@@ -47,7 +47,7 @@ class RoleRequest:
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> "RoleRequest":
-        """The request of plain fields; fields that this class does not have are ignored."""
+        """The request from plain fields; unknown fields are ignored."""
         known = {one.name: given[one.name] for one in fields(cls) if one.name in given}
         if "clip" in given and any(one.name == "media" for one in fields(cls)):
             known["media"] = MediaRequest.parse(given)
@@ -77,8 +77,8 @@ class ClipRequest(AgentRequest):
     """A request whose messages begin with the clip.
 
     Attributes:
-        media: what is shown; None only in a request that another program made.
-        reuse: for each role, how many calls on this clip its model is sure to get; says how a call is paid for.
+        media: the clip to show; None only in a request from another program.
+        reuse: guaranteed number of calls on this clip, by role; it decides about explicit caching, not about the reply.
     """
 
     media: MediaRequest | None = None
@@ -124,7 +124,7 @@ class EvaluatorRequest(ClipRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class FeedbackRequest(AgentRequest):
-    """Feedback (section 3.2): the attempt that was scored, and where the attempts before it looked."""
+    """Feedback (section 3.2): the scored attempt, and the windows of all attempts so far."""
 
     role: ClassVar[str] = "feedback"
     question: str = ""
@@ -142,7 +142,7 @@ class FeedbackRequest(AgentRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetRequest(ClipRequest):
-    """Target (section 3.3): `reasoning` is what is injected; None: zero-shot."""
+    """Target (section 3.3): `reasoning` is the injected reasoning; None: zero-shot."""
 
     role: ClassVar[str] = "target"
     question: str = ""
@@ -153,7 +153,7 @@ class TargetRequest(ClipRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class DescriberRequest(ClipRequest):
-    """Describer: writes down the sense `media.only` for models that cannot take it."""
+    """Describer: describes the sense `media.only` for models that do not accept it."""
 
     role: ClassVar[str] = "describer"
 
@@ -170,12 +170,12 @@ class JudgeRequest(RoleRequest):
 
 
 def parse_request(given: Mapping[str, Any]) -> RoleRequest:
-    """The typed request of plain fields; of an unknown role only the common part."""
+    """The typed request from plain fields; for an unknown role a `ClipRequest`."""
     kind = _KINDS.get(str(given.get("role")), ClipRequest)
     return kind.parse(given)
 
 
 def request_of(messages: Sequence[BaseMessage]) -> RoleRequest:
-    """The request that the last message carries; an empty one where it carries none."""
+    """The request of the last message; an empty one if it has none."""
     given = messages[-1].additional_kwargs.get("request") if messages else None
     return parse_request(given or {})

@@ -99,8 +99,8 @@ def test_the_same_question_with_another_answer_is_kept_and_marked(tmp_path: Path
         ({"type": '"Audio"'}, "type"),
         ({"anser": " "}, "anser"),
         ({"anser": None}, "anser"),
-        ({"video_id": "../../etc/passwd"}, "does not lie under the media folder"),
-        ({"video_id": "/etc/passwd"}, "does not lie under the media folder"),
+        ({"video_id": "../../etc/passwd"}, "is not inside the media folder"),
+        ({"video_id": "/etc/passwd"}, "is not inside the media folder"),
         ({"question_content": ""}, "question_content"),
         ({"type": ["Audio", "\ud800"]}, "type.1"),
     ],
@@ -244,7 +244,7 @@ def test_records_of_ones_own_are_checked_and_brought_up_to_date(tmp_path: Path) 
         ("music-avqa", '{"dialogs": []}', ".json", "a JSON list of objects is needed"),
         ("avsd", '{"turns": []}', ".json", "under 'dialogs'"),
         ("music-avqa", "a,b", ".csv", ".json or .jsonl, not '.csv'"),
-        ("geoiq", "a,a\n1,2\n", ".csv", "a name of its own"),
+        ("geoiq", "a,a\n1,2\n", ".csv", "needs a unique name"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, kind: str, text: str, suffix: str, fault: str) -> None:
@@ -261,7 +261,7 @@ def test_a_wrong_folder_pattern_or_encoding_is_refused(tmp_path: Path) -> None:
         import_records(tmp_path / "a.json", ImportOptions("music-avqa", tmp_path))
     with pytest.raises(InputError, match="names no field"):
         imported(tmp_path, "music-avqa", [MUSIC], pattern="clip.mp4")
-    with pytest.raises(InputError, match="name their own media"):
+    with pytest.raises(InputError, match="name their media"):
         imported(tmp_path, "jsonl", "{}", ".jsonl", pattern="{video_id}.mp4")
     (tmp_path / "latin.csv").write_bytes("video,question\ncafé.mp4,x\n".encode("latin-1"))
     with pytest.raises(InputError, match="not UTF-8"):

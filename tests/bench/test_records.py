@@ -38,7 +38,7 @@ def test_every_column_belongs_to_one_of_six_tasks() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "no benchmark record"),
+        ("{", "is not a benchmark record"),
         ('{"id": "x"}', "column: Field required"),
         (Record.model_validate(PLAIN).to_json_line().replace('"one"', '" "'), "answers.0"),
         (Record.model_validate(PLAIN).to_json_line().replace("music-avqa:93:12", "../x"), "id: "),

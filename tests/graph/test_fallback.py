@@ -24,7 +24,7 @@ MINI = "openai:gpt-4o-mini"
 
 
 def note(role: str, instead: str, spec: str = "openai:gpt-4o") -> str:
-    return f"{instead} answered as {role} in the place of {spec}, which failed: {spec} did not answer (status 500"
+    return f"{instead} answered as {role} instead of {spec}, which failed: {spec} did not answer (status 500"
 
 
 async def test_the_fallback_answers_when_the_retries_are_used_up(place: Any) -> None:
@@ -76,7 +76,7 @@ async def test_a_reply_that_stays_out_of_form_is_a_failure_too(stage: Any) -> No
     set_up = stage(scripted(evaluator=["Good.", "Very good."]))
     result = await both(set_up, scripted(evaluator=[verdict(8)]), evaluator_fallback="other:one")
     assert (result["score"], result["usage"]["calls"]) == (8, 7)
-    assert "gave no usable reply as evaluator, asked twice" in result["warnings"][0]
+    assert "gave no usable reply as evaluator in two attempts" in result["warnings"][0]
 
 
 async def test_a_fallback_that_fails_too_is_one_failure_with_both_bills(stage: Any) -> None:

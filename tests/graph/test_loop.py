@@ -86,7 +86,7 @@ async def test_a_verdict_that_stays_unparsable_is_unscored_and_never_a_default(s
     result = await stage(model).ask(max_iterations=2)
     assert scores(result) == [None, 5]
     assert result["best_iteration"] == 2
-    assert "asked twice" in result["iterations"][0]["error"]
+    assert "in two attempts" in result["iterations"][0]["error"]
     assert any(warning.startswith("Attempt 1 could not be scored") for warning in result["warnings"])
 
 

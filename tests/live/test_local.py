@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aurelia_core.models.registry import providers
+from aurelia_core.models.registry import known_providers
 from tests.live.scenario import Live, check_again, check_loop, everyone, needs
 
 pytestmark = [pytest.mark.live, pytest.mark.enable_socket, pytest.mark.timeout(7200)]
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.live, pytest.mark.enable_socket, pytest.mark.timeout(7
 
 @pytest.fixture
 def spec(variable: Any) -> str:
-    if "transformers" not in providers():
+    if "transformers" not in known_providers():
         pytest.skip("this version has no provider named transformers")
     needs("transformers")
     return f"transformers:{variable('AURELIA_LIVE_WEIGHTS', 'a folder or an id of weights')}"

@@ -11,7 +11,7 @@ import torch
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.local.content import RequestConverter
-from aurelia_core.models.local.loading import choose_placement, load_engine, load_reader
+from aurelia_core.models.local.loading import choose_placement, load_engine, load_processor_with_writer
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_offline.training import checkpoint, examples, features
@@ -42,7 +42,7 @@ def shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     write_scene(mini_world.clip_scene(mini_world.draw_clip(SEED, odd=0)), tmp_path / "clip.mp4")
     store = ClipStore(Settings.from_environment(local=True))
     weights = find_weights(str(folder))
-    converter = RequestConverter(store, weights.model_id, load_reader(weights).senses)
+    converter = RequestConverter(store, weights.model_id, load_processor_with_writer(weights).senses)
     posed = examples.make_example(
         examples.compositions_by_hops()[2][5], mini_world.draw_clip(SEED, odd=0).table, np.random.default_rng(0)
     )
@@ -118,7 +118,7 @@ def test_a_checkpoint_says_how_clips_are_shown(folder: Path, tmp_path: Path) -> 
 
     own = copytree(folder, tmp_path / "own")
     (own / "clip.json").write_text(json.dumps({"sees": "images", "frames": 2, "height": 28}))
-    assert load_reader(find_weights(str(own))).senses.row.frames == 2
+    assert load_processor_with_writer(find_weights(str(own))).senses.row.frames == 2
     (own / "clip.json").write_text(json.dumps({"frames": 0}))
     with pytest.raises(InputError, match=r"clip.json of transformers:own cannot be used"):
-        load_reader(find_weights(str(own)))
+        load_processor_with_writer(find_weights(str(own)))

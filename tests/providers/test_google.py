@@ -21,7 +21,7 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.models.google.billing import find_price, gemini_call_cost
-from aurelia_core.models.registry import make_model, providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.models.requests import parse_request
 from aurelia_core.settings import Settings
 from prompts.render import PROMPT_TEXTS
@@ -207,7 +207,7 @@ async def test_a_wrong_key_is_one_line_before_anything_is_uploaded(
 
 
 async def test_an_unknown_model_is_named(gemini: Gemini, settings: Settings, session_store: ClipStore) -> None:
-    model = make_model("google_genai:gemini-0-none", session_store, providers())
+    model = make_model("google_genai:gemini-0-none", session_store, known_providers())
     with pytest.raises(InputError, match="gemini-0-none: Google has no such model"):
         await model.ainvoke("Hello")
 
@@ -216,9 +216,9 @@ def test_no_key_is_said_at_once(monkeypatch: pytest.MonkeyPatch, session_store: 
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     with pytest.raises(InputError, match="needs a key: set GOOGLE_API_KEY"):
-        make_model(SPEC, session_store, providers())
+        make_model(SPEC, session_store, known_providers())
     with pytest.raises(InputError, match="cannot be the name"):
-        make_model("google_genai:../x", session_store, providers())
+        make_model("google_genai:../x", session_store, known_providers())
 
 
 UNAVAILABLE = error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
@@ -273,7 +273,7 @@ async def test_lasting_faults_are_named_and_asked_once(
     gemini: Gemini, session_store: ClipStore, tmp_path: Path, fault: Any, said: str
 ) -> None:
     gemini.faults["generate"] = [fault]
-    model = make_model(SPEC, session_store, providers())
+    model = make_model(SPEC, session_store, known_providers())
     with pytest.raises(ModelError, match=said) as told:
         await model.ainvoke("Hello")
     assert not told.value.transient
@@ -289,7 +289,7 @@ def shown(store: ClipStore, clip: Path) -> list[Any]:
 async def test_a_model_that_lacks_a_sense_says_so(
     gemini: Gemini, session_store: ClipStore, big: Path, sense: str
 ) -> None:
-    model: Any = make_model(SPEC, session_store, providers())
+    model: Any = make_model(SPEC, session_store, known_providers())
     model.profile = {"video_inputs": True, "audio_inputs": True, f"{sense}_inputs": False}
     with pytest.raises(InputError, match=f"{MODEL} cannot take {sense}"):
         await model.ainvoke(shown(session_store, big))
@@ -299,7 +299,7 @@ async def test_a_model_that_lacks_a_sense_says_so(
 async def test_streaming_and_synchronous_calls_carry_the_clip_too(
     gemini: Gemini, session_store: ClipStore, duet: Path, small: bytes
 ) -> None:
-    model = make_model(SPEC, session_store, providers())
+    model = make_model(SPEC, session_store, known_providers())
     streamed = [chunk.text async for chunk in model.astream(shown(session_store, duet))]
     said = await asyncio.to_thread(model.invoke, shown(session_store, duet))
     assert ["".join(streamed), said.text] == ["Two tones, said 0.", "Two tones, said 1."]
@@ -316,7 +316,7 @@ async def test_callbacks_see_references_and_no_media(gemini: Gemini, session_sto
         def on_llm_end(self, response: Any, **kwargs: Any) -> None:
             seen.append(f"{response} {kwargs}")
 
-    await make_model(SPEC, session_store, providers()).ainvoke(shown(session_store, duet), {"callbacks": [Watch()]})
+    await make_model(SPEC, session_store, known_providers()).ainvoke(shown(session_store, duet), {"callbacks": [Watch()]})
     assert len(seen) == 2
     assert session_store.admit(duet)["id"] in seen[0]
     assert KEY not in "".join(seen)
@@ -326,7 +326,7 @@ async def test_callbacks_see_references_and_no_media(gemini: Gemini, session_sto
 async def test_a_cancelled_call_ends_at_once(gemini: Gemini, session_store: ClipStore) -> None:
     arrived, held = threading.Event(), threading.Event()
     gemini.script["target"] = lambda number, body: arrived.set() or (held.wait(20) and "late")
-    asked = asyncio.create_task(make_model(SPEC, session_store, providers()).ainvoke("Hello"))
+    asked = asyncio.create_task(make_model(SPEC, session_store, known_providers()).ainvoke("Hello"))
     assert await asyncio.to_thread(arrived.wait, 10)
     asked.cancel()
     began = time.perf_counter()
@@ -367,7 +367,7 @@ async def test_a_file_that_is_lost_again_and_again_is_not_uploaded_for_ever(
 def test_what_a_trace_sees_holds_no_key(gemini: Gemini, session_store: ClipStore) -> None:
     from langchain_core.load import dumpd
 
-    model = make_model(SPEC, session_store, providers())
+    model = make_model(SPEC, session_store, known_providers())
     assert KEY not in json.dumps(dumpd(model))
     assert KEY not in repr(model)
 
@@ -390,4 +390,4 @@ def test_a_missing_package_ends_with_how_to_install_it(
     monkeypatch.delitem(sys.modules, "aurelia_core.models.google.chat", raising=False)
     monkeypatch.setitem(sys.modules, "langchain_google_genai", None)
     with pytest.raises(InputError, match=r"pip install -e '\.\[google\]'$"):
-        make_model(SPEC, session_store, providers())
+        make_model(SPEC, session_store, known_providers())

@@ -9,7 +9,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.google.content import MAX_FILE_BYTES, check_request_size, gemini_capability
 from aurelia_core.models.media_request import MediaRequest
-from aurelia_core.models.registry import make_model, providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.types import MediaRef
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import Gemini
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.enable_socket
 
 
 def model(store: ClipStore, spec: str = SPEC) -> Any:
-    return make_model(spec, store, providers())
+    return make_model(spec, store, known_providers())
 
 
 def fields(clip: MediaRef, *tracks: MediaRef, **changes: Any) -> dict[str, Any]:

@@ -85,7 +85,7 @@ async def test_each_role_alone_may_be_a_local_model(role: str, desk: ModelClient
     models = {**dict.fromkeys(ROLES, "scripted:one"), role: spec}
     found = await run(desk, duet, models, max_iterations=2)
     attempts = found["iterations"]
-    failing = f"the {role} failed: transformers:tiny-omni gave no usable reply as {role}, asked twice"
+    failing = f"the {role} failed: transformers:tiny-omni gave no usable reply as {role} in two attempts"
     said = " ".join(found["warnings"])
     if role == "target":
         assert found["answer"] not in ("with", "without") and len(found["answer"]) > 1

@@ -19,7 +19,7 @@ from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import make_local
-from aurelia_core.models.local.prefix_cache import cache_bytes_of
+from aurelia_core.models.local.prefix_cache import prefix_positions_match
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.settings import Settings
@@ -111,7 +111,7 @@ async def test_one_model_plays_every_role_in_the_real_graph(
     desk.close()
     # Random weights write no JSON: the loop ends honestly, and the target answers all the same.
     assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
-    assert "asked twice" in result["iterations"][0]["error"]
+    assert "in two attempts" in result["iterations"][0]["error"]
     assert result["answer"] and result["zero_shot_answer"] == result["answer"]
     assert result["usage"]["cost_usd"] == 0
     prefixes = family.local.engine.prefixes
@@ -145,7 +145,7 @@ def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[s
     assert (here.engine.prefixes.made, here.engine.prefixes.used) == (1, 1)
     # Sounds of two lengths that are encoded at once are padded to one, which changes their ends; and a video processor
     # takes one frame rate for all videos of a request.
-    if local_load.load_reader(find_weights(str(family.folder))).senses.sees == "images":
+    if local_load.load_processor_with_writer(find_weights(str(family.folder))).senses.sees == "images":
         assert (first - whole).abs().max() < LOOK_TOLERANCE
     plain = here.logits(here.parse(clips["duet"], "What is heard?"))
     assert (first - plain).abs().max() > 2 * LOOK_TOLERANCE
@@ -203,7 +203,7 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
     if not always:
         assert chat.invoke("Hello.").text
         return
-    writer = local_load.load_reader(chat.weights).writer
+    writer = local_load.load_processor_with_writer(chat.weights).writer
     assert writer.text(writer.tokens("A blue square?</think> A red circle.")) == "A red circle."
     with pytest.raises(ModelError, match="still thinking after 12 tokens: raise AURELIA_LOCAL_TOKENS"):
         chat.invoke("Hello.")
@@ -211,8 +211,8 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
 
 def test_a_kept_clip_is_left_alone_where_a_longer_text_turns_its_positions() -> None:
     config = Phi4MultimodalConfig(original_max_position_embeddings=2000)
-    assert cache_bytes_of(config, 1500, 2000) and cache_bytes_of(config, 2001, 2500)
-    assert not cache_bytes_of(config, 2000, 2001)
+    assert prefix_positions_match(config, 1500, 2000) and prefix_positions_match(config, 2001, 2500)
+    assert not prefix_positions_match(config, 2000, 2001)
 
 
 @pytest.mark.parametrize("family", ["gemma4"], indirect=True)

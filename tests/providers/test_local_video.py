@@ -63,7 +63,7 @@ def model(tiny_omni: Path, session_store: ClipStore, films: Films, monkeypatch: 
     monkeypatch.setenv("AURELIA_LOCAL_DEVICE", "cpu")
     monkeypatch.delenv("AURELIA_LOCAL_DTYPE", raising=False)
     base, weights = local(tiny_omni, session_store), find_weights(str(tiny_omni))
-    processor = local_load.load_reader(weights).processor
+    processor = local_load.load_processor_with_writer(weights).processor
     monkeypatch.setattr(processor, "video_processor", films)
     senses = senses_of(weights, processor)
     assert (senses.sees, senses.hears, senses.interleaved) == ("video", True, True)

@@ -20,7 +20,7 @@ from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.content import RequestConverter
 from aurelia_core.models.local.processor import ModelSenses
 from aurelia_core.models.local.prompt_writer import PromptWriter
-from aurelia_core.models.local.weights import find_weights, lacking_weights
+from aurelia_core.models.local.weights import find_weights, missing_weights
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
@@ -68,7 +68,7 @@ def refused(desk: ModelClient, name: Any) -> str:
 def test_weights_that_are_not_there_come_with_the_command_that_gets_them(desk: ModelClient) -> None:
     assert refused(desk, HUB) == f"The weights of transformers:{HUB} are not on this machine: hf download {HUB}"
     assert "There is no folder 'nowhere'" in refused(desk, "/tmp/nowhere")
-    assert lacking_weights(HUB) == [f"the weights (hf download {HUB})"]
+    assert missing_weights(HUB) == [f"the weights (hf download {HUB})"]
 
 
 def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path, tiny_omni: Path) -> None:
@@ -83,9 +83,9 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
         commit,
         "qwen2_5_omni_thinker",
     )
-    assert lacking_weights(HUB) == []
+    assert missing_weights(HUB) == []
     (folder / "snapshots" / commit / "model.safetensors").unlink()
-    assert lacking_weights(HUB) == [f"the weights (hf download {HUB})"]
+    assert missing_weights(HUB) == [f"the weights (hf download {HUB})"]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ NO_SYSTEM = (
 def test_a_model_without_a_system_role_reads_it_first(copy: Path, session_store: ClipStore, duet: Path) -> None:
     (copy / "chat_template.jinja").write_text(NO_SYSTEM)
     weights = find_weights(str(copy))
-    reader = local_load.load_reader(weights)
+    reader = local_load.load_processor_with_writer(weights)
     writer, converter = (
         PromptWriter(weights.model_id, reader.processor, reader.senses),
         RequestConverter(session_store, "x", reader.senses),

@@ -81,7 +81,7 @@ async def test_rubbish_is_no_score_and_the_answer_is_the_servers(desk: ModelClie
     assert (result["stop_reason"], result["score"], result["best"]) == ("no_valid_score", None, None)
     assert len(result["iterations"]) == 2
     for attempt in result["iterations"]:
-        assert "gave no usable reply as generator, asked twice: it holds no JSON object" in attempt["error"]
+        assert "gave no usable reply as generator in two attempts: it holds no JSON object" in attempt["error"]
         assert attempt["usage"]["calls"] == 2
     assert result["answer"].strip() and result["answer"] == result["zero_shot_answer"]
     used = result["usage"]

@@ -125,7 +125,7 @@ async def test_a_refusal_is_paid_for_and_asked_again_once(place: Any) -> None:
     set_up = place()
     set_up.server.faults.extend([Fault("refusal"), Fault("refusal")])
     result = await set_up.ask(max_iterations=1, compare=False)
-    assert "gave no usable reply as generator, asked twice" in result["iterations"][0]["error"]
+    assert "gave no usable reply as generator in two attempts" in result["iterations"][0]["error"]
     assert result["iterations"][0]["usage"]["calls"] == 2
     first, again = set_up.server.sent[:2]
     assert again.parts == first.parts

@@ -60,7 +60,7 @@ def local(folder: Path, store: ClipStore) -> Local:
     """The model in the folder, loaded anew, on the processor in full precision."""
     local_load.unload_all()
     weights = find_weights(str(folder))
-    reader = local_load.load_reader(weights)
+    reader = local_load.load_processor_with_writer(weights)
     converter = RequestConverter(store, weights.model_id, reader.senses)
     return Local(local_load.load_engine(weights, choose_placement()), converter, store, reader.processor.tokenizer)
 

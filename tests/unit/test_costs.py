@@ -12,7 +12,7 @@ import pytest
 from aurelia_core.errors import ModelError
 from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.models.google.billing import gemini_call_cost
-from aurelia_core.models.registry import make_model, providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.types import NO_USAGE
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import BLOCKED, MODEL, Gemini, error, limited, reply
@@ -85,7 +85,7 @@ async def test_two_providers_and_fallbacks_make_one_bill(gemini: Gemini, place: 
 async def test_a_refused_reply_carries_its_price(gemini: Gemini, session_store: Any, fault: Any) -> None:
     gemini.faults["generate"] = [fault]
     with pytest.raises(ModelError) as told:
-        await make_model(SPEC, session_store, providers()).ainvoke("Hello")
+        await make_model(SPEC, session_store, known_providers()).ainvoke("Hello")
     used = told.value.usage or NO_USAGE
     assert bill({**used}) == billed(gemini.billed)
     assert used["cost_usd"] == pytest.approx(gemini_call_cost(MODEL, fault["usageMetadata"])) and used["cost_usd"] > 0
@@ -94,7 +94,7 @@ async def test_a_refused_reply_carries_its_price(gemini: Gemini, session_store: 
 async def test_what_was_not_answered_costs_nothing(gemini: Gemini, session_store: Any) -> None:
     gemini.faults["generate"] = [error(400, "INVALID_ARGUMENT", "Bad.")]
     with pytest.raises(ModelError) as told:
-        await make_model(SPEC, session_store, providers()).ainvoke("Hello")
+        await make_model(SPEC, session_store, known_providers()).ainvoke("Hello")
     assert told.value.usage is None
 
 

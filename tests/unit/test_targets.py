@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.registry import providers
+from aurelia_core.models.registry import known_providers
 from aurelia_core.types import Reasoning
 from prompts.render import injected_text
 from targets import Target, explain, find_target, target_rows
@@ -50,11 +50,11 @@ def test_a_state_promises_no_more_than_there_is(name: str, row: Target) -> None:
     provider = row.models[0].partition(":")[0]
     public = bool(row.weights or row.weights_elsewhere)
     if row.state == "works here":
-        assert provider in providers()
+        assert provider in known_providers()
         # Packages apart: the project's own, which an extra brings.
-        assert [lack for lack in explain.explain_target(name, providers())["lacks"] if "pip install" not in lack] == []
+        assert [lack for lack in explain.explain_target(name, known_providers())["lacks"] if "pip install" not in lack] == []
     else:
-        assert explain.explain_target(name, providers())["lacks"]
+        assert explain.explain_target(name, known_providers())["lacks"]
     if row.state == "needs a key":
         assert row.key and row.run == "provider"
     if row.state == "needs weights":

@@ -144,7 +144,7 @@ def reset_usage() -> None:
     _latest.usage = None
 
 
-def recorded_responses() -> Mapping[str, Any] | None:
+def recorded_usage() -> Mapping[str, Any] | None:
     """Google's `usageMetadata` of this thread's latest reply; None when there was no reply, or it told none."""
     found: Mapping[str, Any] | None = getattr(_latest, "usage", None)
     return found or None

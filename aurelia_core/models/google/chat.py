@@ -221,7 +221,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
 
     def _bill(self, sent: _Sent) -> Usage | None:
         """What the request cost: the reply, and uploads and a context cache that no other has stated; None: nothing."""
-        told = google_bill.recorded_responses()
+        told = google_bill.recorded_usage()
         uploads, made = self._uploads.bill(sent.builder.contents), self._heads.bill(self._head(sent))
         if told is None and not uploads and not made:
             return None

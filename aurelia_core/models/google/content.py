@@ -24,7 +24,7 @@ from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import ClipRequest, RoleRequest
 from aurelia_core.types import MediaRef, Window
 
-MAX_INLINE_BYTES = 1_000_000
+_MAX_INLINE_BYTES = 1_000_000
 """Bytes up to which a file travels inside the request; larger ones are uploaded once."""
 
 _SHORT_CLIP_FRAMES = 16
@@ -35,7 +35,7 @@ _LONGEST_CUT = 60.0
 _RATE = 16_000
 _SOUNDS = {"wav": "audio/wav", "mp3": "audio/mp3", "flac": "audio/flac", "ogg": "audio/ogg"}
 
-GeminiBlock = str | dict[str, Any]
+_GeminiBlock = str | dict[str, Any]
 
 
 class WholeFile(NamedTuple):
@@ -61,12 +61,12 @@ class GeminiContentBuilder:
 
     def content(
         self,
-        blocks: Sequence[GeminiBlock],
+        blocks: Sequence[_GeminiBlock],
         request: RoleRequest,
         texts: RequestTexts,
         *,
         headless: bool = False,
-    ) -> list[GeminiBlock]:
+    ) -> list[_GeminiBlock]:
         """The blocks of one message with media in place of references; others are left as they are.
 
         Args:
@@ -89,7 +89,7 @@ class GeminiContentBuilder:
         head = [] if headless else self.head(blocks, texts)
         return [*head, *closer, *blocks[-1:]]
 
-    def head(self, blocks: Sequence[GeminiBlock], request_texts: RequestTexts) -> list[GeminiBlock]:
+    def head(self, blocks: Sequence[_GeminiBlock], request_texts: RequestTexts) -> list[_GeminiBlock]:
         """What all requests on the clip begin with: its media, and what every role is told of it."""
         refs = block_references(blocks)
         clip, tracks = refs[0], refs[1:]
@@ -107,7 +107,7 @@ class GeminiContentBuilder:
             return math.ceil(_head_fps(clip["duration"]) * clip["duration"])
         return min(_MOST_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"])))
 
-    def _clip(self, clip: MediaRef, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[GeminiBlock]:
+    def _clip(self, clip: MediaRef, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[_GeminiBlock]:
         whole = self.whole(clip, tracks)
         if whole:
             yield {**self._file(clip, whole), "video_metadata": {"fps": _head_fps(clip["duration"])}}
@@ -118,7 +118,7 @@ class GeminiContentBuilder:
         if clip["has_audio"] and not tracks:
             yield self._sound(clip)
 
-    def _tracks(self, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[GeminiBlock]:
+    def _tracks(self, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[_GeminiBlock]:
         for number, track in enumerate(tracks):
             yield _text(texts.track_heading(number, len(tracks)))
             whole = self._whole(track)
@@ -132,7 +132,7 @@ class GeminiContentBuilder:
         windows: list[Window],
         frames: int,
         texts: RequestTexts,
-    ) -> Iterator[GeminiBlock]:
+    ) -> Iterator[_GeminiBlock]:
         length = sum(window["end"] - window["start"] for window in windows)
         for window in windows:
             yield _text(texts.file_look(window))
@@ -147,7 +147,7 @@ class GeminiContentBuilder:
             for number, track in enumerate(tracks):
                 yield self._cut(track, window, texts.sound_cut(number, len(tracks), window), texts)
 
-    def _cut(self, ref: MediaRef, window: Window, title: str, texts: RequestTexts) -> GeminiBlock:
+    def _cut(self, ref: MediaRef, window: Window, title: str, texts: RequestTexts) -> _GeminiBlock:
         end = min(window["end"], ref["audio_seconds"] or ref["duration"])
         if end <= window["start"]:
             return _text(texts.sound_cut_ended(title))
@@ -155,7 +155,7 @@ class GeminiContentBuilder:
             return _text(texts.sound_cut_long(title))
         return _media("audio/wav", self._wav(ref, [{"start": window["start"], "end": end}]))
 
-    def _stills(self, clip: MediaRef, windows: list[Window], count: int, texts: RequestTexts) -> Iterator[GeminiBlock]:
+    def _stills(self, clip: MediaRef, windows: list[Window], count: int, texts: RequestTexts) -> Iterator[_GeminiBlock]:
         frames = self._store.frames(clip, windows, count, height=512)
         for time, image in zip(frames.times, frames.images, strict=True):
             packed = io.BytesIO()
@@ -164,13 +164,13 @@ class GeminiContentBuilder:
             yield _media("image/jpeg", packed.getvalue())
 
     def _file(self, ref: MediaRef, whole: WholeFile) -> dict[str, Any]:
-        if whole.size <= MAX_INLINE_BYTES:
+        if whole.size <= _MAX_INLINE_BYTES:
             return _media(whole.mime, whole.path.read_bytes())
         return self._uploaded(ref["id"], whole.mime, lambda: whole.path.open("rb"))
 
     def _sound(self, ref: MediaRef) -> dict[str, Any]:
         """The sound of a file that also holds a picture, or that Gemini does not read: 16 kHz, mono, as it hears."""
-        if (ref["audio_seconds"] or ref["duration"]) * 2 * _RATE <= MAX_INLINE_BYTES:
+        if (ref["audio_seconds"] or ref["duration"]) * 2 * _RATE <= _MAX_INLINE_BYTES:
             return _media("audio/wav", self._wav(ref, []))
         return self._uploaded(f"{ref['id']}:wav", "audio/wav", lambda: io.BytesIO(self._wav(ref, [])))
 
@@ -206,7 +206,7 @@ def referenced_media(messages: Sequence[BaseMessage]) -> list[MediaRef]:
     ]
 
 
-def block_references(blocks: Sequence[GeminiBlock]) -> list[MediaRef]:
+def block_references(blocks: Sequence[_GeminiBlock]) -> list[MediaRef]:
     """The clip and the separate tracks that a message refers to."""
     return [block["clip"] for block in blocks if isinstance(block, dict) and "clip" in block]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from aurelia_core.errors import AureliaError
 from aurelia_core.models.google.errors import typed_errors
-from aurelia_core.models.google.files import REQUEST_SECONDS, make_files_client
+from aurelia_core.models.google.files import REQUEST_SECONDS, open_handle_table
 
 CACHE_LIFETIME_SECONDS = 300.0
 _MARGIN = 45.0
@@ -116,4 +116,4 @@ class ContextCaches:
         return str(row[0]) if row else None
 
     def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
-        return make_files_client(self._path, _TABLE)
+        return open_handle_table(self._path, _TABLE)

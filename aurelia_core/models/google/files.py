@@ -152,11 +152,11 @@ class FileUploads:
             connection.execute("INSERT OR REPLACE INTO handles VALUES (?,?,?,?,?,?)", (self._owner, content, *handle))
 
     def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
-        return make_files_client(self._path, _TABLE)
+        return open_handle_table(self._path, _TABLE)
 
 
 @contextmanager
-def make_files_client(path: Path, table: str) -> Iterator[sqlite3.Connection]:
+def open_handle_table(path: Path, table: str) -> Iterator[sqlite3.Connection]:
     """The file of what lies at Google, with that table in it; what is done within is one transaction.
 
     Raises:

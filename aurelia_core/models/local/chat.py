@@ -26,8 +26,8 @@ from aurelia_core.models.local.loading import (
     Placement,
     choose_placement,
     load_engine,
-    load_reader,
-    runs_own_code,
+    load_processor_with_writer,
+    own_code_note,
 )
 from aurelia_core.models.local.weights import Weights, find_weights
 from aurelia_core.models.media_request import MediaRequest
@@ -51,7 +51,7 @@ class LocalChat(ClipModel, BaseChatModel):
 
     def model_post_init(self, context: Any, /) -> None:
         """Loads the processor; the weights are loaded when the model is first asked."""
-        self._reader = load_reader(self.weights)
+        self._reader = load_processor_with_writer(self.weights)
         self._converter = RequestConverter(self.store, self.weights.model_id, self._reader.senses)
 
     @classmethod
@@ -124,7 +124,7 @@ class LocalChat(ClipModel, BaseChatModel):
         encoded = generated.request
         notes = list(request.notes)
         if self.weights.trusted:
-            notes.append(runs_own_code(self.weights))
+            notes.append(own_code_note(self.weights))
         message = AIMessage(
             text,
             usage_metadata={

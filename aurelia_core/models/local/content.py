@@ -16,7 +16,7 @@ from aurelia_core.arrays import Samples
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.local.processor import ModelSenses
-from aurelia_core.models.measured_text import measured_picture, measured_sound
+from aurelia_core.models.measured_text import measured_picture_text, measured_sound_text
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.request_texts import RequestTexts, texts_of
 from aurelia_core.models.requests import ClipRequest, request_of
@@ -157,7 +157,7 @@ class RequestConverter:
             return NO_PARTS
         if sees == "none":
             text = clip.stand_in(
-                "picture", lambda: measured_picture(self._store, clip.clip, windows, max(2, count), texts)
+                "picture", lambda: measured_picture_text(self._store, clip.clip, windows, max(2, count), texts)
             )
             return _said(f"{texts.replacement(texts.sense_name('picture'), text)}\n")
         taken = self._store.frames(clip.clip, windows, count, height=self._senses.row.height)
@@ -195,7 +195,7 @@ class RequestConverter:
         for number, source in enumerate(clip.sounding):
             name = texts.sound_name(number if clip.tracks else None, len(clip.tracks))
             if not self._senses.hears:
-                text = measured_sound(self._store, clip.clip, source if clip.tracks else None, texts)
+                text = measured_sound_text(self._store, clip.clip, source if clip.tracks else None, texts)
                 found.append(_said(f"{texts.replacement(name, text)}\n"))
                 continue
             for start, samples in self._heard(source, windows):

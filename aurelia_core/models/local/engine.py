@@ -13,7 +13,13 @@ import torch
 
 from aurelia_core.errors import AureliaError, ModelError
 from aurelia_core.models.local.content import NO_PARTS, ChatRequest, MediaParts, RequestConverter, join_parts
-from aurelia_core.models.local.prefix_cache import CachedPrefix, PrefixCache, cache_bytes_of, compact_cache, copy_cache
+from aurelia_core.models.local.prefix_cache import (
+    CachedPrefix,
+    PrefixCache,
+    compact_cache,
+    copy_cache,
+    prefix_positions_match,
+)
 from aurelia_core.models.local.prompt_writer import ModelInputs, PromptWriter
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -35,7 +41,7 @@ class EncodedPrompt(NamedTuple):
     media: int
 
 
-class Generated(NamedTuple):
+class GeneratedReply(NamedTuple):
     """A reply, its length in tokens, whether it was cut off at the limit, and the request that it answers."""
 
     text: str
@@ -65,7 +71,7 @@ class InferenceEngine:
 
     def answer(
         self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool] = lambda: False
-    ) -> Generated:
+    ) -> GeneratedReply:
         """The model's reply.
 
         Args:
@@ -129,7 +135,7 @@ class InferenceEngine:
 
     def _tried(
         self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
-    ) -> Generated | None:
+    ) -> GeneratedReply | None:
         """The reply; None when the memory did not suffice."""
         try:
             return self._answer(request, converter, most, stopped)
@@ -145,7 +151,7 @@ class InferenceEngine:
 
     def _answer(
         self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
-    ) -> Generated:
+    ) -> GeneratedReply:
         encoded = self.encode(request, converter, most)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest and encoded.length + 1 > longest:
@@ -160,7 +166,7 @@ class InferenceEngine:
         text = self._writer.text(reply)
         if text is None:
             raise ModelError(f"{self._model_id} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
-        return Generated(text, len(reply), cut, encoded)
+        return GeneratedReply(text, len(reply), cut, encoded)
 
     def _with_prefix(self, request: ChatRequest, converter: RequestConverter, most: int) -> EncodedPrompt | None:
         """The request behind its kept head; None where the two cannot be request apart."""
@@ -181,7 +187,7 @@ class InferenceEngine:
             self.prefixes.keep(key, kept)
         rest = self._rest(request, kept, (opening, text), plain)
         length = kept.tokens.shape[1]
-        if rest is None or not cache_bytes_of(self.model.config, length, length + rest.tokens.shape[1] + most):
+        if rest is None or not prefix_positions_match(self.model.config, length, length + rest.tokens.shape[1] + most):
             return None
         self.prefixes.used += not new
         return self._joined(kept, rest, request.look.media + kept.media * new, 0 if new else length)

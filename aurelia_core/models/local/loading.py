@@ -70,7 +70,7 @@ def describe_placement(here: Placement) -> str:
     return f"{here.device}, {here.dtype}, {kept} of kept clips"
 
 
-def cache_bytes(here: Placement) -> int:
+def max_cache_bytes(here: Placement) -> int:
     """Most bytes of keys and values that are kept, once the model is loaded."""
     if here.cache_mb is not None:
         return here.cache_mb * _MIB
@@ -136,7 +136,7 @@ class LoadedProcessor(NamedTuple):
     writer: PromptWriter
 
 
-def load_reader(weights: Weights) -> LoadedProcessor:
+def load_processor_with_writer(weights: Weights) -> LoadedProcessor:
     """The model's processor, loaded once.
 
     Raises:
@@ -145,7 +145,7 @@ def load_reader(weights: Weights) -> LoadedProcessor:
     with _lock:
         if weights.fingerprint not in _readers:
             if weights.trusted:
-                sys.stderr.write(f"aurelia: WARNING: {runs_own_code(weights)}\n")
+                sys.stderr.write(f"aurelia: WARNING: {own_code_note(weights)}\n")
             config = _configured(weights)
             processor = load_processor(weights)
             senses = senses_of(weights, processor, config)
@@ -155,7 +155,7 @@ def load_reader(weights: Weights) -> LoadedProcessor:
         return _readers[weights.fingerprint]
 
 
-def runs_own_code(weights: Weights) -> str:
+def own_code_note(weights: Weights) -> str:
     """What a person has to know of a model whose own code is run."""
     return (
         f"{weights.model_id} runs Python code of its own with all rights of this process, because the operator's"
@@ -170,7 +170,7 @@ def load_engine(weights: Weights, here: Placement) -> InferenceEngine:
         InputError: the architecture is not known, or the weights do not fit it.
         ModelError: it does not fit into memory.
     """
-    reader = load_reader(weights)
+    reader = load_processor_with_writer(weights)
     with _lock:
         key = (weights.fingerprint, here)
         if key not in _engines:
@@ -180,7 +180,7 @@ def load_engine(weights: Weights, here: Placement) -> InferenceEngine:
                 model,
                 reader.writer,
                 reuses=reader.senses.row.reuse and here.cache_mb != 0,
-                cache_bytes=cache_bytes(here),
+                cache_bytes=max_cache_bytes(here),
             )
         return _engines[key]
 

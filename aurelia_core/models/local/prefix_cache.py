@@ -118,7 +118,7 @@ def compact_cache(cache: Any) -> int:
     return total
 
 
-def cache_bytes_of(config: Any, kept: int, whole: int) -> bool:
+def prefix_positions_match(config: Any, kept: int, whole: int) -> bool:
     """Whether the keys of a kept head are those that it would have in the whole text.
 
     Some models (Phi-4: LongRoPE) turn all positions otherwise once a text is longer than they were first trained for,

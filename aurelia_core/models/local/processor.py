@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia_core.errors import InputError
-from aurelia_core.models.capabilities import Sees, WeightsFamily, find_family
+from aurelia_core.models.capabilities import VisualInput, WeightsFamily, find_family
 from aurelia_core.models.local.weights import Weights
 
 _NAMING = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
@@ -32,7 +32,7 @@ class ModelSenses(NamedTuple):
         row: its row of the capability table; that of an unknown family where there is none.
     """
 
-    sees: Sees
+    sees: VisualInput
     hears: bool
     interleaved: bool
     rate: int
@@ -40,7 +40,7 @@ class ModelSenses(NamedTuple):
     row: WeightsFamily
 
 
-class NoVideo:
+class MissingVideoProcessor:
     """Stands where a video processor would, for the parts of a processor that ask it for names."""
 
     model_input_names: list[str] = []
@@ -87,8 +87,8 @@ def senses_of(weights: Weights, processor: Any, config: Any = None) -> ModelSens
     deaf = config is not None and getattr(config, "audio_config", config) is None
     ears = _ears(processor) if row.hears and not deaf else None
     video = getattr(processor, "video_processor", None)
-    native = row.sees == "video" and video is not None and not isinstance(video, NoVideo)
-    sees: Sees = "video" if native else "images" if row.sees == "video" else row.sees
+    native = row.sees == "video" and video is not None and not isinstance(video, MissingVideoProcessor)
+    sees: VisualInput = "video" if native else "images" if row.sees == "video" else row.sees
     rate = int(getattr(ears, "sampling_rate", 16_000) or 16_000)
     most = getattr(ears, "n_samples", None)
     part = row.audio_seconds or (most / rate if most else None)
@@ -129,13 +129,15 @@ def _without_video(weights: Weights) -> Any:
     parts = []
     for name in kind.get_attributes():
         maker: Any = makers.get(name, AutoFeatureExtractor)
-        parts.append(NoVideo() if name == "video_processor" else maker.from_pretrained(folder, **request))
+        parts.append(MissingVideoProcessor() if name == "video_processor" else maker.from_pretrained(folder, **request))
 
     class Bare(kind):  # type: ignore[misc, valid-type]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
             # transformers asks each part for its class; what stands for the missing one has none.
             known = super().check_argument_for_proper_class
-            return NoVideo if isinstance(argument, NoVideo) else known(argument_name, argument)
+            return (
+                MissingVideoProcessor if isinstance(argument, MissingVideoProcessor) else known(argument_name, argument)
+            )
 
         def to_dict(self) -> dict[str, Any]:
             return {name: value for name, value in super().to_dict().items() if name != "video_processor"}

@@ -69,7 +69,7 @@ def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] =
     return _checked(model_id, folder, remedy, name in trusted)
 
 
-def lacking_weights(name: str) -> list[str]:
+def missing_weights(name: str) -> list[str]:
     """What is missing of the weights `name`, in words for the doctor; [] when they are there."""
     try:
         find_weights(name)

@@ -19,10 +19,10 @@ from pydantic import Field, PrivateAttr, SecretStr
 from aurelia_core.errors import AureliaError, ModelError, SettingsError
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.call_ledger import message_usage
-from aurelia_core.models.capabilities import Structured, TokenPrice, call_cost
+from aurelia_core.models.capabilities import StructuredOutput, TokenPrice, call_cost
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.openai.content import ContentBuilder, MediaLimits, WireMessages
-from aurelia_core.models.provider_errors import as_model_error, error_words
+from aurelia_core.models.provider_errors import as_model_error, error_text
 from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
 from aurelia_core.types import Sense
 
@@ -48,7 +48,7 @@ class ChatCompletions(ClipModel, ChatOpenAI):
 
     clips: Any = Field(exclude=True, repr=False)
     limits: MediaLimits
-    structured: Structured
+    structured: StructuredOutput
     price: TokenPrice
     key_name: str
     hosted: bool
@@ -161,7 +161,7 @@ class ChatCompletions(ClipModel, ChatOpenAI):
             )
         found = as_model_error(fault, model_id)
         key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
-        if key and key in error_words(fault) and isinstance(found, ModelError):
+        if key and key in error_text(fault) and isinstance(found, ModelError):
             said = f"{model_id} did not answer; what it says holds the key and is not shown here."
             return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
         return found

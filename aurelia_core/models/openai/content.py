@@ -17,24 +17,24 @@ from pydantic import BaseModel, ConfigDict
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import Sees
-from aurelia_core.models.measured_text import measured_picture, measured_sound
+from aurelia_core.models.capabilities import VisualInput
+from aurelia_core.models.measured_text import measured_picture_text, measured_sound_text
 from aurelia_core.models.media_encoding import EncodedAudio, EncodedFrame, encode_audio, encode_frames
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.request_texts import RequestTexts, texts_of
 from aurelia_core.models.requests import ClipRequest, request_of
 from aurelia_core.types import MediaRef, Sense, Window
 
-WirePart = dict[str, Any]
-SoundForm = Literal["none", "input_audio", "audio_url"]
+_WirePart = dict[str, Any]
+_AudioPartType = Literal["none", "input_audio", "audio_url"]
 
 
-def text_part(text: str) -> WirePart:
+def text_part(text: str) -> _WirePart:
     """Text."""
     return {"type": "text", "text": text}
 
 
-def frame_parts(taken: list[EncodedFrame], texts: RequestTexts) -> list[WirePart]:
+def frame_parts(taken: list[EncodedFrame], texts: RequestTexts) -> list[_WirePart]:
     """Each frame after its time."""
     parts = []
     for picture in taken:
@@ -43,14 +43,14 @@ def frame_parts(taken: list[EncodedFrame], texts: RequestTexts) -> list[WirePart
     return parts
 
 
-def audio_part(wave: EncodedAudio, kind: SoundForm) -> WirePart:
+def audio_part(wave: EncodedAudio, kind: _AudioPartType) -> _WirePart:
     """Sound as WAV, in the part that the server takes."""
     if kind == "audio_url":
         return {"type": "audio_url", "audio_url": {"url": _data_url("audio/wav", wave.wav)}}
     return {"type": "input_audio", "input_audio": {"data": base64.b64encode(wave.wav).decode(), "format": "wav"}}
 
 
-def video_part(file: Path, clip: MediaRef) -> WirePart:
+def video_part(file: Path, clip: MediaRef) -> _WirePart:
     """The clip's own file."""
     # Containers whose type this Python does not know by their ending (mkv before 3.13) go as mp4; servers look inside.
     kind = mimetypes.guess_type(clip["name"])[0] or "video/mp4"
@@ -61,7 +61,7 @@ def _data_url(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def part_payload(part: WirePart) -> str:
+def part_payload(part: _WirePart) -> str:
     """What of a part weighs: its text, its address or its data."""
     body = part[part["type"]]
     return body if isinstance(body, str) else str(body.get("url") or body.get("data") or "")
@@ -84,8 +84,8 @@ class MediaLimits(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     model_id: str
-    sees: Sees
-    sound: SoundForm
+    sees: VisualInput
+    sound: _AudioPartType
     needs_audio: bool = False
     most_frames: int | None = None
     audio_seconds: float | None = None
@@ -107,7 +107,7 @@ class ContentBuilder:
         """Reads nothing yet."""
         self._store = store
         self._limits = limits
-        self._heads: OrderedDict[tuple[Any, ...], list[WirePart]] = OrderedDict()
+        self._heads: OrderedDict[tuple[Any, ...], list[_WirePart]] = OrderedDict()
         self._lock = threading.Lock()
 
     def build(self, messages: Sequence[BaseMessage]) -> WireMessages:
@@ -183,7 +183,7 @@ class ContentBuilder:
                 " give a shorter clip."
             )
 
-    def _weigh(self, parts: list[WirePart]) -> None:
+    def _weigh(self, parts: list[_WirePart]) -> None:
         limit = self._limits.request_mb
         weight = sum(len(part_payload(part)) for part in parts) / 1e6
         if limit is not None and weight > limit:
@@ -192,7 +192,7 @@ class ContentBuilder:
                 " give it fewer frames or a shorter clip."
             )
 
-    def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[WirePart]:
+    def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[_WirePart]:
         sees = self._limits.sees
         if not media.visible:
             return []
@@ -201,13 +201,13 @@ class ContentBuilder:
             return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
             text = media.stand_in(
-                "picture", lambda: measured_picture(self._store, media.clip, windows, media.frame_count, texts)
+                "picture", lambda: measured_picture_text(self._store, media.clip, windows, media.frame_count, texts)
             )
             return [text_part(texts.replacement(texts.sense_name("picture"), text))]
         taken = encode_frames(self._store, media.clip, windows, media.frame_count)
         return [text_part(texts.frames_heading(len(taken))), *frame_parts(taken, texts)]
 
-    def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[WirePart]:
+    def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[_WirePart]:
         deaf = self._limits.sound == "none"
         if deaf and media.sounding and "sound" in media.described:
             yield text_part(texts.replacement(texts.sense_name("sound"), media.described_text("sound")))
@@ -215,14 +215,14 @@ class ContentBuilder:
         for number, source in enumerate(media.sounding):
             name = texts.sound_name(number if media.tracks else None, len(media.tracks))
             if deaf:
-                text = measured_sound(self._store, media.clip, source if media.tracks else None, texts)
+                text = measured_sound_text(self._store, media.clip, source if media.tracks else None, texts)
                 yield text_part(texts.replacement(name, text))
                 continue
             for wave in encode_audio(self._store, source, windows):
                 yield text_part(texts.sound_heading(name, wave.start, wave.end))
                 yield audio_part(wave, self._limits.sound)
 
-    def _look(self, media: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[WirePart]:
+    def _look(self, media: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[_WirePart]:
         share = _share(media, [window] * looks)
         parts = [text_part(texts.closer_look(window))]
         # What was measured in the sound stands whole, at its finest, in the head already.
@@ -232,7 +232,7 @@ class ContentBuilder:
         if "picture" in media.described:
             # The description of the picture stands whole in the head already.
             return [*parts, *sounds] if sounds or self._limits.sound != "none" else []
-        parts.append(text_part(measured_picture(self._store, media.clip, [window], max(2, share), texts)))
+        parts.append(text_part(measured_picture_text(self._store, media.clip, [window], max(2, share), texts)))
         return [*parts, *sounds]
 
     def _carried(self, media: MediaRequest | None) -> int:

@@ -8,9 +8,15 @@ from pydantic import SecretStr
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import Capability, Sees, Structured, find_capability, missing_requirements
+from aurelia_core.models.capabilities import (
+    Capability,
+    StructuredOutput,
+    VisualInput,
+    find_capability,
+    missing_requirements,
+)
 
-MEDIA_VARIABLE = {
+_MEDIA_MODES = {
     "none": ("none", "none"),
     "images": ("images", "none"),
     "images+audio": ("images", "audio_url"),
@@ -31,9 +37,9 @@ class _Server(NamedTuple):
 
     url: str
     key: str
-    sees: Sees
+    sees: VisualInput
     sound: str
-    structured: Structured
+    structured: StructuredOutput
 
 
 def make_openai(name: str, store: ClipStore) -> BaseChatModel:
@@ -69,16 +75,14 @@ def _server(row: Capability) -> _Server:
     if not url.startswith(("http://", "https://")):
         raise InputError("AURELIA_COMPATIBLE_URL is no address: write http://HOST:PORT/v1.")
     media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
-    if media not in MEDIA_VARIABLE:
-        raise InputError(
-            f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(MEDIA_VARIABLE)}."
-        )
+    if media not in _MEDIA_MODES:
+        raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}.")
     structured: Any = env.get("AURELIA_COMPATIBLE_STRUCTURED", "").strip() or row.structured
-    if structured not in get_args(Structured):
-        known = ", ".join(get_args(Structured))
+    if structured not in get_args(StructuredOutput):
+        known = ", ".join(get_args(StructuredOutput))
         raise InputError(f"AURELIA_COMPATIBLE_STRUCTURED={structured!r} cannot be used: write one of {known}.")
-    sees: Any = MEDIA_VARIABLE[media][0]
-    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, MEDIA_VARIABLE[media][1], structured)
+    sees: Any = _MEDIA_MODES[media][0]
+    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, _MEDIA_MODES[media][1], structured)
 
 
 def _require(provider: str, model_id: str) -> None:
