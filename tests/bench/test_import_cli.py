@@ -43,7 +43,7 @@ def test_an_import_accounts_for_every_row(folder: Path) -> None:
     assert (
         told[0] == "malformed, left out: geo.csv, row 30 (line 32): it names no clip: give video (a path) or video_id"
     )
-    assert told[1] == "duplicate, left out: geo.csv, row 31 (line 33): it says the same as row 0 (geoiq:0)"
+    assert told[1] == "duplicate, left out: geo.csv, row 31 (line 33): it is equal to row 0 (geoiq:0)"
     assert told[2] == "missing media, marked: geoiq:1: 1.mp4"
     assert told[-1] == "… and 9 more of these; --report FILE lists all"
     assert len(told) == 2 + 20 + 1

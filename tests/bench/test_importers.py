@@ -85,7 +85,7 @@ def test_the_same_question_with_another_answer_is_kept_and_marked(tmp_path: Path
     assert third.conflicts == [second.id]
     assert [(entry.rows, entry.answers) for entry in found.report.conflicts] == [([0, 1, 2], [["no"], ["yes"], ["no"]])]
     assert [(entry.row, entry.said) for entry in found.report.duplicates] == [
-        (3, "it says the same as row 0 (music-avqa:00000012:7)")
+        (3, "it is equal to row 0 (music-avqa:00000012:7)")
     ]
     write_records(found.records, tmp_path / "bench.jsonl")
     assert list(read_records(tmp_path / "bench.jsonl")) == found.records
@@ -168,7 +168,7 @@ def test_valor_avqa_takes_both_versions(tmp_path: Path) -> None:
     assert table.records[0].id == listed.records[0].id
     assert [(entry.row, entry.line) for entry in table.report.malformed] == [(1, 3), (2, 4), (3, 5)]
     assert [text for _, text in said(table)] == [
-        "16 cells where the first line names 15",
+        "16 cells, but the first line has 15",
         "the right option is number 4 (from 0) of 4",
         "two of its choices are alike",
     ]
@@ -184,7 +184,7 @@ def test_daily_omni_takes_the_letters_off_its_choices(tmp_path: Path) -> None:
         ["AV Event Alignment"],
     )
     assert [step.text for step in record.reasoning] == ["A bell rings."]
-    assert said(found) == [(1, "the answer 'E' is none of the 4 choices")]
+    assert said(found) == [(1, "the answer 'E' is not one of the 4 choices")]
     assert [entry.row for entry in found.report.duplicates] == [2]
 
 
