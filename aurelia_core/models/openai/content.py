@@ -143,7 +143,7 @@ class ContentBuilder:
         return media.missing_modalities(sees=self._limits.sees != "none", hears=self._limits.sound != "none")
 
     def _check_heard(self, media: MediaRequest | None) -> None:
-        if self._limits.needs_audio and not (media and media.sounding):
+        if self._limits.needs_audio and not (media and media.sound_sources):
             raise InputError(
                 f"{self._limits.model_id} answers only requests that carry sound, and this one has none: give the clip"
                 " a sound track, and roles that hear nothing (summarizer, feedback) another model."
@@ -154,11 +154,11 @@ class ContentBuilder:
     ) -> list[str | dict[str, Any]]:
         self._check(media, closer)
         with self._lock:
-            head = self._heads.get(media.key)
+            head = self._heads.get(media.cache_key)
         if head is None:
             head = [*self._pictures(media, [], texts), *self._sounds(media, [], texts)]
             with self._lock:
-                self._heads[media.key] = head
+                self._heads[media.cache_key] = head
                 while len(self._heads) > _KEPT_HEADS:
                     self._heads.popitem(last=False)
         look = [part for window in closer for part in self._look(media, window, len(closer), texts)]
@@ -176,7 +176,7 @@ class ContentBuilder:
                 f"{limits.model_id} takes {limits.most_frames} images in one request, and this one has {count}:"
                 " lower frames in the settings."
             )
-        seconds = sum(source["audio_seconds"] or source["duration"] for source in media.sounding)
+        seconds = sum(source["audio_seconds"] or source["duration"] for source in media.sound_sources)
         if limits.sound != "none" and limits.audio_seconds is not None and seconds > limits.audio_seconds:
             raise InputError(
                 f"{limits.model_id} takes {limits.audio_seconds:.0f} s of sound, and this clip has {seconds:.0f} s:"
@@ -194,13 +194,13 @@ class ContentBuilder:
 
     def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[_WirePart]:
         sees = self._limits.sees
-        if not media.visible:
+        if not media.shows_picture:
             return []
         if sees == "video":
             heading = text_part(texts.video_heading(with_sound=False))
             return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
-            text = media.stand_in(
+            text = media.replacement_text(
                 "picture", lambda: measured_picture_text(self._store, media.clip, windows, media.frame_count, texts)
             )
             return [text_part(texts.replacement(texts.sense_name("picture"), text))]
@@ -209,10 +209,10 @@ class ContentBuilder:
 
     def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[_WirePart]:
         deaf = self._limits.sound == "none"
-        if deaf and media.sounding and "sound" in media.described:
-            yield text_part(texts.replacement(texts.sense_name("sound"), media.described_text("sound")))
+        if deaf and media.sound_sources and "sound" in media.described:
+            yield text_part(texts.replacement(texts.sense_name("sound"), media.quoted_description("sound")))
             return
-        for number, source in enumerate(media.sounding):
+        for number, source in enumerate(media.sound_sources):
             name = texts.sound_name(number if media.tracks else None, len(media.tracks))
             if deaf:
                 text = measured_sound_text(self._store, media.clip, source if media.tracks else None, texts)
@@ -238,7 +238,7 @@ class ContentBuilder:
     def _carried(self, media: MediaRequest | None) -> int:
         if media is None:
             return 0
-        sees, hears = self._limits.sees != "none" and media.visible, self._limits.sound != "none"
+        sees, hears = self._limits.sees != "none" and media.shows_picture, self._limits.sound != "none"
         own = sees or (hears and not media.tracks and media.clip["has_audio"])
         return int(own) + (len(media.tracks) if hears else 0)
 
