@@ -45,7 +45,7 @@ def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], c
 
 
 def encode_audio(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list[EncodedAudio]:
-    """The sound of the windows ([]: the whole sound) at 16 kHz, one file per window; no file for a window without sound.
+    """The sound of the windows ([]: all of it) at 16 kHz, one file per window; none for a window without sound.
 
     Raises:
         MediaError: the sound cannot be decoded.

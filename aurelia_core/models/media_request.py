@@ -104,8 +104,8 @@ class MediaRequest:
             return
         for sense in missing:
             raise InputError(
-                f"{model_id} does not {_VERBS[sense]}, and this clip has {sense}: choose a model that does for the role, or set"
-                f' unsupported_modality = "evidence" in the profile to give it measurements of the {sense} as text,'
+                f"{model_id} does not {_VERBS[sense]}, and this clip has {sense}: choose another model for the role, or"
+                f' set unsupported_modality = "evidence" in the profile to give it measurements of the {sense} as text,'
                 f' or "describe:PROVIDER:MODEL" for a description by another model.'
             )
 

@@ -137,7 +137,7 @@ async def test_the_target_fallback_is_asked_in_the_form_that_it_wants(place: Any
         ("nowhere:x", "There is no model 'nowhere:x'"),
         ("openai:gpt-9", "There is no model openai:gpt-9"),
         ("google_genai:gemini-0-none", "Google has no such model"),
-        ("openai:gpt-4o-audio-preview", "gpt-4o-audio-preview answers only requests that carry sound"),
+        ("openai:gpt-4o-audio-preview", "gpt-4o-audio-preview answers only requests with sound"),
     ],
 )
 async def test_a_fallback_that_cannot_be_is_refused_before_anything_is_paid(
