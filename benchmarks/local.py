@@ -138,7 +138,9 @@ def three_b(folder: Path) -> None:
     with torch.device(here.device):
         made = Qwen2_5OmniThinkerForConditionalGeneration(tiny_qwen_omni.config(reader.processor.tokenizer, THREE_B))
     torch.set_default_dtype(torch.float32)
-    engine = InferenceEngine(weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=max_cache_bytes(here))
+    engine = InferenceEngine(
+        weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=max_cache_bytes(here)
+    )
     local_load._engines[weights.fingerprint, here] = engine
 
 

@@ -1,8 +1,8 @@
-"""The call ledger: one layer that retries, counts and stores every model call, so that nothing is paid for twice.
+"""The call ledger: retries, counts and stores every model call, so that no call is paid twice.
 
-One SQLite row a call, keyed by model, its settings, the messages (clips by their id) and the rollout number, written
-before the reply is used. It is the resume, the cache, the budget and the bill at once. A try that was billed and gave
-no usable reply has a row of its own, so that the bill survives what happens next. It knows no prompts, no schemas.
+Each call is one SQLite row, written before the reply is used. Its key is a hash of model, settings, messages
+(clips by id) and rollout number. The table serves as resume, cache, budget and bill. A try that was billed without
+a usable reply has its own row in `unanswered`, so that an interruption does not lose its cost.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ CREATE INDEX IF NOT EXISTS unanswered_by_key ON unanswered (key);"""
 
 
 class ModelCall(NamedTuple):
-    """One call to be made: which model (`model_id` names it), for which role and run, and what is said to it."""
+    """One call: the model and its `model_id`, the role, the run that is billed, the rollout number and the messages."""
 
     model: BaseChatModel
     model_id: str
@@ -58,7 +58,7 @@ class ModelCall(NamedTuple):
 
 
 class LedgerReply(NamedTuple):
-    """What came back, under which key, and what it cost: nothing when another run, or this one before, has paid."""
+    """A reply, its key, and its usage; the usage is zero if a run has already been billed for it."""
 
     message: AIMessage
     usage: Usage
@@ -66,7 +66,7 @@ class LedgerReply(NamedTuple):
 
 
 class CallLedger:
-    """The store of all calls in one SQLite file (WAL); may be shared by threads, event loops and processes."""
+    """The store of all calls in one SQLite file (WAL); safe for several threads, event loops and processes."""
 
     def __init__(
         self,
@@ -75,47 +75,48 @@ class CallLedger:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda model_id: nullcontext(),
     ) -> None:
-        """Opens nothing yet; the file is made by the first call.
+        """Open nothing; the first call creates the file.
 
         Args:
             path: the SQLite file.
-            sleep: how to wait between tries (tests do not wait).
-            gate: entered with the model's name for every single try; it may wait, and sees what the try raises.
+            sleep: waits between tries (tests do not wait).
+            gate: context manager around every try, called with the model's id; it may wait, and receives the try's
+                error.
         """
         self._path = path
         self._sleep = sleep
         self._gate = gate
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
-        self._looked_through = False
-        self._guard = threading.Lock()
+        self._integrity_checked = False
+        self._connection_lock = threading.Lock()
         self._billed: dict[str, set[str]] = {}
         self._reported: dict[str, set[str]] = {}
-        self._under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+        self._call_locks: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def call(self, call: ModelCall, config: RunnableConfig | None = None) -> LedgerReply:
-        """Answers from the store, or makes the call, retrying what is transient, and stores the reply.
+        """Return the stored reply, or make the call, retry transient errors and store the reply.
 
-        A try that was billed and then refused counts too: in the reply's usage, or in the error's when none was usable.
+        The usage includes billed tries without a usable reply.
 
         Raises:
-            ModelError: the model did not answer, after all tries; `usage` is what they cost together.
+            ModelError: all tries failed; its `usage` is their sum.
             StorageError: the file cannot be read or written.
         """
         key = call_key(call)
-        lock = self._under_way.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
+        lock = self._call_locks.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
             stored = await self.run_in_writer_thread(self._find, key, call.run)
-            return stored or await self._pay(key, call, config)
+            return stored or await self._call_model(key, call, config)
 
-    async def _pay(self, key: str, call: ModelCall, config: RunnableConfig | None) -> LedgerReply:
+    async def _call_model(self, key: str, call: ModelCall, config: RunnableConfig | None) -> LedgerReply:
         began = time.perf_counter()
         tries, spent = 0, await self.run_in_writer_thread(self._unreported_usage, key, call.run)
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_attempt(MAX_TRIES),
                 wait=_wait,
-                retry=retry_if_exception(_worth_another_try),
+                retry=retry_if_exception(_is_retryable),
                 sleep=self._sleep,
                 reraise=True,
             ):
@@ -144,54 +145,54 @@ class CallLedger:
         self._on_spent(usage)
 
     def _on_spent(self, usage: Usage) -> None:
-        """Is told of everything that is spent, once it is stored."""
+        """Hook for subclasses: called with each usage after it is stored."""
 
     def _usable(self) -> AbstractContextManager[None]:
-        """What is done with the file within fails with an error that names it."""
+        """A context in which a database error becomes a StorageError that names the file."""
         return storage_errors(
-            self._path, "The call ledger", "move it away, and what it holds is asked and paid for again"
+            self._path, "The call ledger", "move it away; the calls that it holds are then made and paid again"
         )
 
     async def run_in_writer_thread(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
-        """Does work on the file in the ledger's own thread, in turn; once begun or queued, it is done in any case."""
+        """Run `work` in the ledger's own thread, one at a time; cancellation does not stop queued work."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-        # Whoever was cancelled meanwhile does not hear of a failure, and asyncio would print it as nobody's.
+        # Reads the exception of a cancelled caller's work; asyncio would log it as "never retrieved".
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         return await asyncio.shield(done)
 
     def _find(self, key: str, run: str) -> LedgerReply | None:
-        with self._guard, self._usable():
+        with self._connection_lock, self._usable():
             row = self._open().execute("SELECT reply, usage, run FROM calls WHERE key = ?", (key,)).fetchone()
             if row is None:
-                # What damage hides would be paid for again: the first call that a process pays for waits for a look.
-                if not self._looked_through:
+                # Damage may hide stored replies, which would be paid again: check once before the first paid call.
+                if not self._integrity_checked:
                     check_integrity(self._open())
-                    self._looked_through = True
+                    self._integrity_checked = True
                 return None
             message = AIMessage.model_validate_json(row[0])
             if row[2] != run or key in self._billed.get(run, ()):
                 return LedgerReply(message, NO_USAGE, key)
-            # A row of an older ledger may know less of its bill.
+            # A row of an older version may lack some keys.
             usage: Usage = {**NO_USAGE, **parse_stored_json(row[1])}
         return LedgerReply(message, add_usage(self._unreported_usage(key, run), usage), key)
 
     def _unreported_usage(self, key: str, run: str) -> Usage:
-        """What earlier tries of this call cost that run, where it was stopped before it was told."""
+        """Usage of earlier billed tries of this call that an interrupted run did not report."""
         if key in self._reported.get(run, ()):
             return NO_USAGE
-        with self._guard, self._usable():
+        with self._connection_lock, self._usable():
             rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
             return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
 
     def mark_billed(self, run: str, *replies: LedgerReply) -> None:
-        """Notes that these replies are on the run's bill: the same request again in that run costs nothing.
+        """Mark these replies as billed to the run: the same request in that run then has zero usage.
 
-        A reply that was paid for but never used, because its run was stopped, stays to be settled when it goes on.
+        A stored reply that an interrupted run did not use stays unmarked; the resumed run is billed for it.
         """
         self._billed.setdefault(run, set()).update(reply.key for reply in replies)
 
     def forget_run(self, run: str) -> None:
-        """Drops what was noted for a run that has ended."""
+        """Delete the marks of a run that has ended."""
         self._billed.pop(run, None)
         self._reported.pop(run, None)
 
@@ -212,7 +213,7 @@ class CallLedger:
         self._write(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
 
     def _write(self, statement: str, row: tuple[Any, ...]) -> None:
-        with self._guard, self._usable(), self._open() as connection:
+        with self._connection_lock, self._usable(), self._open() as connection:
             connection.execute(statement, row)
 
     def _open(self) -> sqlite3.Connection:
@@ -226,19 +227,20 @@ class CallLedger:
             except sqlite3.Error:
                 connection.close()
                 raise
-            self._connection, self._looked_through = connection, False
+            self._connection = connection
+            self._integrity_checked = False
         return self._connection
 
     def close(self) -> None:
-        """Closes the file; the next call opens it again."""
-        with self._guard:
+        """Close the file; the next call opens it again."""
+        with self._connection_lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
 
 def call_key(call: ModelCall) -> str:
-    """The SHA-256 (hex) of everything that decides the reply: model, settings, messages with clips by id, rollout."""
+    """SHA-256 (hex) of everything that determines the reply: model, settings, messages with clips by id, rollout."""
     settings = call.model._identifying_params
     parts = {
         "spec": call.model_id,
@@ -250,7 +252,7 @@ def call_key(call: ModelCall) -> str:
 
 
 def message_usage(message: AIMessage) -> Usage:
-    """The bill of one reply: tokens as the provider counted them; dollars and uploads as the adapter stated them."""
+    """Usage of one reply: tokens from the provider; dollars and uploads from the adapter's metadata."""
     tokens = message.usage_metadata or {"input_tokens": 0, "output_tokens": 0}
     details: Any = tokens.get("input_token_details") or {}
     return {
@@ -267,39 +269,46 @@ async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:
     try:
         message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
-        # A log of the chain would show what the provider said, which may quote the key.
-        raise as_model_error(fault, model_display_name(call.model_id)) from (
-            fault if redact(str(fault)) == str(fault) else None
-        )
-    said = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata")}
-    return message.model_copy(update=sanitize_json(said))
+        cause: Exception | None = fault
+        # A logged traceback shows the cause: drop a cause that quotes the key.
+        if redact(str(fault)) != str(fault):
+            cause = None
+        raise as_model_error(fault, model_display_name(call.model_id)) from cause
+    untrusted = {name: getattr(message, name) for name in ("content", "additional_kwargs", "response_metadata")}
+    return message.model_copy(update=sanitize_json(untrusted))
 
 
-def _worth_another_try(fault: BaseException) -> bool:
+def _is_retryable(fault: BaseException) -> bool:
     return isinstance(fault, ModelError) and fault.transient and (fault.retry_after or 0.0) <= _MAX_RETRY_WAIT_SECONDS
 
 
 def _wait(state: RetryCallState) -> float:
-    fault = state.outcome.exception() if state.outcome else None
-    asked = fault.retry_after if isinstance(fault, ModelError) else None
-    return asked if asked is not None else _backoff(state)
+    if state.outcome is not None:
+        fault = state.outcome.exception()
+        if isinstance(fault, ModelError) and fault.retry_after is not None:
+            return fault.retry_after
+    return _backoff(state)
 
 
 def _canonical(messages: Sequence[AnyMessage]) -> str:
-    said = [[message.type, message.content, _deciding(message)] for message in messages]
-    return json.dumps(_by_id(said), sort_keys=True)
+    parts = [[message.type, message.content, _request_fields(message)] for message in messages]
+    return json.dumps(_with_media_ids(parts), sort_keys=True)
 
 
-def _deciding(message: AnyMessage) -> Any:
-    """The fields of a message's request without `reuse`, which says how it is paid for and decides no reply."""
+def _request_fields(message: AnyMessage) -> Any:
+    """The fields of a message's request without `reuse`, which affects the price and not the reply."""
     fields = message.additional_kwargs.get("request")
-    return {name: value for name, value in fields.items() if name != "reuse"} if isinstance(fields, dict) else fields
+    if not isinstance(fields, dict):
+        return fields
+    return {name: value for name, value in fields.items() if name != "reuse"}
 
 
-def _by_id(value: Any) -> Any:
-    """The same value with every media reference replaced by its id: a file's name decides nothing."""
+def _with_media_ids(value: Any) -> Any:
+    """The same value with every media reference replaced by its id: a file's name does not affect the reply."""
     if isinstance(value, dict):
         if {"id", "name", "bytes"} <= value.keys():
             return {"id": value["id"]}
-        return {name: _by_id(part) for name, part in value.items()}
-    return [_by_id(part) for part in value] if isinstance(value, list | tuple) else value
+        return {name: _with_media_ids(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_media_ids(part) for part in value]
+    return value

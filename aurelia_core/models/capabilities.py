@@ -1,4 +1,4 @@
-"""What each model family sees, hears, costs and needs: reads the one table, `capabilities.toml`; asks no one."""
+"""Input modalities, limits, prices and requirements of each model family, from the table `capabilities.toml`."""
 
 import os
 import tomllib
@@ -23,12 +23,12 @@ class _Row(BaseModel):
 
 
 class TokenPrice(_Row):
-    """US dollars for a million tokens; None where it is not surely known.
+    """US dollars for a million tokens; None: unknown.
 
     Attributes:
-        input, cached, output: tokens read, read from the provider's cache, and written.
-        audio: tokens read that are sound, where they cost something else than `input`.
-        up_to: input tokens of one call to which these prices hold.
+        input, cached, output: input tokens, input tokens from the provider's cache, output tokens.
+        audio: audio input tokens, if their price differs from `input`.
+        up_to: most input tokens of one call at these prices.
     """
 
     input: float | None = None
@@ -39,21 +39,21 @@ class TokenPrice(_Row):
 
 
 class Capability(_Row):
-    """What a model family can carry.
+    """What a model family accepts.
 
     Attributes:
-        models: patterns of `provider:model` that the row stands for.
+        models: patterns of `provider:model` that the row describes.
         sees: none, images (frames) or video (the file itself).
-        hears: audio formats, the best first; empty when it does not hear.
+        hears: accepted audio formats, best first; empty: no audio.
         needs_audio: whether it refuses a request without sound.
-        most_frames: images in one request; None: no limit known.
-        audio_seconds: sound in one request, seconds; None: no limit known.
-        request_mb: encoded size of one request, millions of bytes; None: no limit known.
-        context, output: tokens; None: not known.
-        structured: what the provider can enforce on a reply.
-        price: what its tokens cost.
-        refused: why this project does not use it, with the remedy; empty when it does.
-        verified: whether the row is what the provider's documentation said.
+        most_frames: most images in one request; None: no known limit.
+        audio_seconds: most sound in one request, seconds; None: no known limit.
+        request_mb: largest encoded size of one request, millions of bytes; None: no known limit.
+        context, output: largest input and output, tokens; None: unknown.
+        structured: the form that the provider can enforce on a reply.
+        price: price of its tokens.
+        refused: why this project does not use the model, with the remedy; empty: it is used.
+        verified: whether the row was copied from the provider's documentation.
     """
 
     models: list[str] = Field(min_length=1)
@@ -72,7 +72,7 @@ class Capability(_Row):
 
 
 class ProviderRequirements(_Row):
-    """What must be there before a provider can be asked; a variable `A|B` is one of several names for the same."""
+    """Packages and environment variables that a provider requires; `A|B` means that one of the two is set."""
 
     packages: list[str] = []
     extra: str = ""
@@ -80,18 +80,18 @@ class ProviderRequirements(_Row):
 
 
 class WeightsFamily(_Row):
-    """What an architecture of local weights carries, by the `model_type` of its configuration.
+    """What an architecture of local weights accepts, by the `model_type` of its configuration.
 
     Attributes:
-        sees: none, images (frames after their times) or video (its own video processor, where that works).
-        hears: whether it takes sound.
-        most_frames: pictures in one request; None: no limit known.
-        height: pixels, of the frames that it is given.
-        frames: most frames that it is given of a clip, where the settings allow more; None: as many as they allow.
-        audio_seconds: longest sound in one part, longer sound is cut into several; None: as its processor says.
+        sees: none, images (each frame after its time) or video (its own video processor, if torchvision is installed).
+        hears: whether it accepts sound.
+        most_frames: most images in one request; None: no known limit.
+        height: height of the frames, pixels.
+        frames: most frames of a clip; None: the number in the settings.
+        audio_seconds: longest sound in one part, longer sound is split; None: the limit of its processor.
         output: most tokens of one reply.
-        reuse: whether its keys and values of a clip can be kept and used again.
-        state: whether this project's tests run it (with random weights), or it is only expected to work.
+        reuse: whether the keys and values of a clip can be cached and reused.
+        state: tested: this project's tests run it with random weights; untested: expected to work.
     """
 
     sees: VisualInput = "images"
@@ -118,67 +118,73 @@ def _table() -> _Table:
 
 
 def find_capability(model_id: str) -> Capability:
-    """What the model `model_id` (`provider:model`) can carry: the first row that fits.
+    """The first row of the table that matches the model `model_id` (`provider:model`).
 
     Raises:
-        InputError: no row fits, or the row says why the model cannot be used here.
+        InputError: no row matches, or the row says why the model is not used.
     """
-    found = next((row for row in _table().model if any(fnmatchcase(model_id, pattern) for pattern in row.models)), None)
-    if found is None:
-        raise InputError(
-            f"What {model_id} can carry is not known: add a row for it to aurelia_core/models/capabilities.toml."
-        )
-    if found.refused:
-        raise InputError(f"{model_id} cannot be used: {found.refused}.")
-    return found
+    for row in _table().model:
+        if any(fnmatchcase(model_id, pattern) for pattern in row.models):
+            if row.refused:
+                raise InputError(f"{model_id} cannot be used: {row.refused}.")
+            return row
+    raise InputError(
+        f"The capabilities of {model_id} are unknown: add a row for it to aurelia_core/models/capabilities.toml."
+    )
 
 
 def find_family(model_type: str) -> WeightsFamily | None:
-    """The row of an architecture of local weights; None for one that the table does not know."""
+    """The row of an architecture of local weights; None if the table has no such row."""
     return _table().family.get(model_type.removesuffix("_thinker"))
 
 
 def missing_requirements(provider: str, environment: Mapping[str, str] | None = None) -> list[str]:
-    """What this machine lacks before `provider` can be asked, in words; [] when nothing, or when nothing is known.
+    """The requirements of `provider` that this machine lacks, in words; [] also for a provider without a row.
 
     Args:
         provider: the part of a model_id before the colon.
-        environment: the variables to look at (default: the process's own); their values are never shown.
+        environment: the variables to read (default: those of the process); their values are never shown.
     """
-    needs = _table().provider.get(provider, ProviderRequirements())
-    known = os.environ if environment is None else environment
-    lacks = [
-        f"the package {name} (pip install -e '.[{needs.extra}]')" for name in needs.packages if not _installed(name)
+    requirements = _table().provider.get(provider, ProviderRequirements())
+    if environment is None:
+        environment = os.environ
+    missing = [
+        f"the package {name} (pip install -e '.[{requirements.extra}]')"
+        for name in requirements.packages
+        if not _installed(name)
     ]
-    for variable in needs.variables:
+    for variable in requirements.variables:
         names = variable.split("|")
-        if not any(known.get(name, "").strip() for name in names):
-            lacks.append(f"the variable {' or '.join(names)}")
-    return lacks
+        if not any(environment.get(name, "").strip() for name in names):
+            missing.append(f"the variable {' or '.join(names)}")
+    return missing
 
 
 def call_cost(price: TokenPrice, usage: Mapping[str, Any] | None, tier: str | None = None) -> float | None:
-    """What a call cost in US dollars; None when a price that it needs is not known.
+    """The cost of a call in US dollars; None if a required price is unknown.
 
     Args:
-        price: the model's prices, for the standard tier.
+        price: the model's prices in the standard tier.
         usage: LangChain's usage metadata (`input_token_details` with `cache_read` and `audio`).
-        tier: the service tier that answered; another one than the standard has other prices.
+        tier: the service tier that answered; the prices hold for the standard tier only.
     """
     if usage is None or tier not in (None, "default", "auto", "standard"):
         return None
-    read, details = usage["input_tokens"], usage.get("input_token_details") or {}
-    cached, sound = details.get("cache_read") or 0, details.get("audio") or 0
-    if price.up_to is not None and read > price.up_to:
+    input_tokens = usage["input_tokens"]
+    details = usage.get("input_token_details") or {}
+    cached = details.get("cache_read") or 0
+    audio = details.get("audio") or 0
+    if price.up_to is not None and input_tokens > price.up_to:
         return None
-    # Sound that was read from the cache may be billed in either way: that is not guessed.
-    if details.get("cache_creation") or (cached and sound and price.audio is not None):
+    if price.audio is None:
+        audio = 0
+    # The price of audio tokens from the cache is ambiguous.
+    if details.get("cache_creation") or (cached and audio):
         return None
-    sounding = sound if price.audio is not None else 0
     parts = (
-        (read - cached - sounding, price.input),
+        (input_tokens - cached - audio, price.input),
         (cached, price.cached),
-        (sounding, price.audio),
+        (audio, price.audio),
         (usage["output_tokens"], price.output),
     )
     if any(tokens and rate is None for tokens, rate in parts):

@@ -1,6 +1,6 @@
-"""Measures a clip at the finest rate, for a text that replaces sound or picture where a model cannot take them.
+"""Measures a clip at the highest rate, for a text that replaces sound or picture that a model does not accept.
 
-The same text for the same clip; `prompts/render.py` writes it.
+The result depends on the clip alone; `prompts/render.py` writes the text.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _MIN_FRAMES = 2
 
 
 def measured_sound_text(store: ClipStore, clip: MediaRef, track: MediaRef | None, texts: RequestTexts) -> str:
-    """The sounds of the clip, or of the track that replaces its own, over the whole length.
+    """Measurements of the clip's sound, or of the track that replaces it, over its whole length.
 
     Raises:
         MediaError: the sound cannot be decoded.
@@ -30,7 +30,7 @@ def measured_sound_text(store: ClipStore, clip: MediaRef, track: MediaRef | None
 def measured_picture_text(
     store: ClipStore, clip: MediaRef, windows: Sequence[Window], frames: int, texts: RequestTexts
 ) -> str:
-    """Movements, colours, cuts and flashes in the windows ([]: the whole clip), from at most so many frames.
+    """Movements, colours, cuts and flashes in the windows ([]: the whole clip), from at most `frames` frames.
 
     Raises:
         MediaError: the picture cannot be decoded.

@@ -1,4 +1,4 @@
-"""A clip's pictures and sounds as bytes that providers take: JPEG frames with their times, and WAV. No wire format."""
+"""Encodes the frames of a clip as JPEG, with their times, and its sound as WAV. Wire formats are elsewhere."""
 
 import io
 import wave
@@ -32,25 +32,25 @@ class EncodedAudio(NamedTuple):
 
 
 def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int) -> list[EncodedFrame]:
-    """At most `count` frames spread over the windows ([]: the whole clip), 512 pixels high at most.
+    """At most `count` frames spread over the windows ([]: the whole clip), at most 512 pixels high.
 
     Raises:
         MediaError: the clip cannot be decoded.
     """
-    taken = store.frames(clip, windows, count, height=_FRAME_HEIGHT)
+    frames = store.frames(clip, windows, count, height=_FRAME_HEIGHT)
     return [
         EncodedFrame(float(time), _jpeg(np.asarray(image)))
-        for time, image in zip(taken.times, taken.images, strict=True)
+        for time, image in zip(frames.times, frames.images, strict=True)
     ]
 
 
 def encode_audio(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list[EncodedAudio]:
-    """The sound of the windows ([]: all of it), one file each, at 16 kHz; nothing for a stretch without any.
+    """The sound of the windows ([]: all of it) at 16 kHz, one file per window; none for a window without sound.
 
     Raises:
         MediaError: the sound cannot be decoded.
     """
-    # A separate track may be shorter than the picture that the windows were named for.
+    # Windows refer to the picture; a separate track may be shorter.
     length = max(source["duration"], source["audio_seconds"] or 0.0)
     inside = [Window(start=w["start"], end=min(w["end"], length)) for w in windows if w["start"] < length]
     if windows and not inside:

@@ -1,4 +1,4 @@
-"""Turns whatever a model or its client raises into a ModelError that says whether trying again may help."""
+"""Converts exceptions of a model or its client to a ModelError that says whether a retry may help."""
 
 import asyncio
 from email.utils import parsedate_to_datetime
@@ -12,21 +12,25 @@ _LONGEST_MESSAGE = 300
 
 
 def as_model_error(fault: Exception, model_id: str) -> AureliaError:
-    """The typed error for a fault of the model `model_id`.
+    """The typed error for an exception of the model `model_id`; this project's own errors are returned unchanged.
 
-    A status code (of openai, google-genai, httpx or a look-alike) decides whether it is transient, else its kind does;
-    errors of our own pass through.
+    The HTTP status (of openai, google-genai, httpx and similar clients) decides whether the error is transient. Without
+    a status, connection errors and timeouts are transient.
     """
     if isinstance(fault, AureliaError):
         return fault
     status = _status(fault)
     text = " ".join(error_text(fault).split())[:_LONGEST_MESSAGE] or type(fault).__name__
-    told = f"{text} {getattr(fault, 'code', '')}".lower()
-    spent = any(word in told for word in _QUOTA_WORDS)
-    transient = (status in TRANSIENT_STATUSES and not spent) if status else _is_connection(fault)
-    said = f"status {status}: {text}" if status else f"{type(fault).__name__}: {text}"
+    if status:
+        text_and_code = f"{text} {getattr(fault, 'code', '')}".lower()
+        quota_exhausted = any(word in text_and_code for word in _QUOTA_WORDS)
+        transient = status in TRANSIENT_STATUSES and not quota_exhausted
+        reason = f"status {status}: {text}"
+    else:
+        transient = _is_connection(fault)
+        reason = f"{type(fault).__name__}: {text}"
     return ModelError(
-        f"{model_id} did not answer ({said}). {_remedy(status, transient)}",
+        f"{model_id} did not answer ({reason}). {_remedy(status, transient)}",
         transient=transient,
         retry_after=_retry_after(fault),
         status=status,
@@ -34,17 +38,18 @@ def as_model_error(fault: Exception, model_id: str) -> AureliaError:
 
 
 def error_text(fault: Exception) -> str:
-    """What the fault says, with the server's own words where the client passed over them.
+    """The exception's text, followed by the server's own message if the client left it out.
 
-    OpenAI's client repeats `error.message` alone; other servers say it in FastAPI's `detail`, in a bare `error`, or as
-    plain text. A page of HTML is not for a terminal.
+    OpenAI's client repeats only `error.message`; other servers use FastAPI's `detail`, a plain `error`, or plain text.
+    An HTML page is left out.
     """
-    said, body = str(fault), getattr(fault, "body", None)
+    text = str(fault)
+    body = getattr(fault, "body", None)
     if isinstance(body, dict):
         body = body.get("detail") or body.get("message")
-    if not body or (isinstance(body, str) and (body in said or body.lstrip().startswith("<"))):
-        return said
-    return f"{said} - {body}"
+    if not body or (isinstance(body, str) and (body in text or body.lstrip().startswith("<"))):
+        return text
+    return f"{text} - {body}"
 
 
 def _status(fault: Exception) -> int | None:
@@ -89,11 +94,11 @@ def _retry_after(fault: Exception) -> float | None:
 
 def _remedy(status: int | None, transient: bool) -> str:
     if status in (401, 403):
-        return "Check the key in the environment and what it may use."
+        return "Check the key in the environment and its permissions."
     if status == 404:
         return "Check the model's name."
     if status == 413:
         return "Give it fewer or smaller frames, or a shorter clip."
     if transient:
-        return "It was tried several times; try again later, what was answered is kept."
+        return "It was tried several times; try again later, finished calls are stored."
     return "See its message, or choose another model with --model ROLE=PROVIDER:MODEL."

@@ -1,4 +1,4 @@
-"""Which chat model a `provider:model` name stands for. Nothing is imported before it is asked for."""
+"""Finds the chat model for a `provider:model` name. A provider's module is imported at its first use."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -17,13 +17,15 @@ Provider: TypeAlias = "Callable[[str, ClipStore], BaseChatModel]"
 
 
 def _lazy(module: str, factory: str, extra: str = "") -> Provider:
-    """A provider whose module is imported when it is asked for; `extra` installs what that module needs."""
+    """A provider whose module is imported at the first use; the package extra `extra` installs its requirements."""
 
     def make(name: str, store: "ClipStore") -> "BaseChatModel":
         try:
             built: Provider = getattr(import_module(f"aurelia_core.models.{module}"), factory)
         except ModuleNotFoundError as fault:
-            remedy = f"pip install -e '.[{extra}]'" if extra else "make demo installs everything"
+            remedy = "make demo installs everything"
+            if extra:
+                remedy = f"pip install -e '.[{extra}]'"
             raise InputError(
                 f"The model {name} needs a package that is not installed ({fault.name}): {remedy}"
             ) from None
@@ -42,7 +44,7 @@ BUILT_IN_PROVIDERS: Mapping[str, Provider] = {
 
 
 def _from_package(provider: str) -> Provider:
-    """A provider that an installed package adds, imported when it is asked for."""
+    """A provider from an installed package; its module is imported at the first use."""
 
     def make(name: str, store: "ClipStore") -> "BaseChatModel":
         try:
@@ -57,15 +59,17 @@ def _from_package(provider: str) -> Provider:
 
 
 def known_providers() -> dict[str, Provider]:
-    """Every provider by name: those that installed packages add, then the built-in ones, which none can replace."""
+    """All providers by name; a provider from an installed package cannot replace a built-in one."""
     added = {name: _from_package(name) for name in plugins.entry_points("aurelia.providers")}
     return {**added, **BUILT_IN_PROVIDERS}
 
 
 def model_display_name(model_id: str) -> str:
-    """The model's name for messages: of one that is a folder on this machine, the last part of its path."""
+    """The model's name for messages; a local folder is shortened to the last part of its path."""
     provider, _, name = model_id.partition(":")
-    return f"{provider}:{Path(name).name}" if Path(name).is_absolute() else model_id
+    if Path(name).is_absolute():
+        return f"{provider}:{Path(name).name}"
+    return model_id
 
 
 def make_model(model_id: str, store: "ClipStore", providers: Mapping[str, Provider]) -> "BaseChatModel":
@@ -73,11 +77,11 @@ def make_model(model_id: str, store: "ClipStore", providers: Mapping[str, Provid
 
     Args:
         model_id: `provider:model`, for instance `offline:measure`.
-        store: where an adapter finds the media that messages refer to.
-        providers: the known providers by name.
+        store: clip store with the media that messages refer to.
+        providers: all providers by name.
 
     Raises:
-        InputError: the provider is unknown, or has no such model.
+        InputError: the provider is unknown, or the model does not exist.
     """
     provider, _, name = model_id.partition(":")
     if provider not in providers or not name:

@@ -1,4 +1,4 @@
-"""What the agents must reply, and reading it strictly: extracted, validated, or a typed failure; never a default."""
+"""The agents' reply schemas, and a strict parser for them: a reply is valid, or raises a ReplyError."""
 
 import json
 import re
@@ -16,19 +16,19 @@ _THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _SCORE = re.compile(r"\s*([0-9]{1,2})(?:\.0)?\s*(?:/\s*10\s*)?")
 _BAD_ESCAPE = re.compile(r'\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
 MAX_REPLY_BYTES = 200_000
-"""Characters of a reply that are read."""
-_LONGEST_NUMBER = 300
+"""Most characters of a reply."""
+_MAX_DIGITS = 300
 _START = re.compile(r'\{\s*["}]')
-_MOST_STARTS = 1000
+_MAX_STARTS = 1000
 
 
-def _filled(text: str) -> str:
+def _nonempty(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
     return text.strip()
 
 
-def _whole_score(value: object) -> object:
+def _parse_score(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a whole number")
     if not isinstance(value, str):
@@ -38,13 +38,15 @@ def _whole_score(value: object) -> object:
     raise ValueError("must be a whole number from 1 to 10")
 
 
-def _legible(value: object) -> object:
-    return clean_text(value) if isinstance(value, str) else value
+def _clean_string(value: object) -> object:
+    if isinstance(value, str):
+        return clean_text(value)
+    return value
 
 
-_ReplyLine = Annotated[str, BeforeValidator(_legible)]
-ReplyText = Annotated[_ReplyLine, AfterValidator(_filled)]
-_ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_whole_score)]
+_ReplyLine = Annotated[str, BeforeValidator(_clean_string)]
+ReplyText = Annotated[_ReplyLine, AfterValidator(_nonempty)]
+_ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_parse_score)]
 
 
 class ModelReply(BaseModel):
@@ -101,94 +103,107 @@ _Reply = TypeVar("_Reply", bound=ModelReply)
 
 
 def reply_schemas() -> str:
-    """The JSON schemas of all agents' replies: a model reads them, so they are part of a run's fingerprint."""
+    """The JSON schemas of all agents' replies; models read them, so they are part of a run's fingerprint."""
     kinds = (ReasoningReply, CaptionReply, VerdictReply, FeedbackReply)
     return json.dumps([kind.model_json_schema() for kind in kinds], sort_keys=True)
 
 
 def parse_reply(text: str, schema: type[_Reply]) -> _Reply:
-    """Reads a reply: the last JSON object in the text that satisfies the schema.
+    """Parse a reply: the last JSON object in the text that satisfies the schema.
 
     Args:
-        text: what the model said; prose, code fences and thinking blocks around the object are passed over.
-        schema: what it must satisfy.
+        text: the model's reply; prose, code fences and thinking blocks around the object are ignored.
+        schema: the schema of the reply.
 
     Raises:
-        ReplyError: no object satisfies it; the message says why, in words fit to be sent back to the model.
+        ReplyError: no object satisfies the schema; the message gives the reason and is sent back to the model.
     """
     if len(text) > MAX_REPLY_BYTES:
         raise ReplyError(f"the reply has {len(text)} characters: at most {MAX_REPLY_BYTES} are read.")
-    plain = _unthought(text).strip()
+    plain = _without_thinking(text).strip()
     if not plain:
         raise ReplyError("the reply is empty.")
     fault = "it holds no JSON object."
-    good: _Reply | None = None
-    for found in _objects(plain):
-        if found is _TWICE:
+    reply: _Reply | None = None
+    for candidate in _objects(plain):
+        if candidate is _DUPLICATE_NAME:
             fault = "a name stands twice in its JSON object."
             continue
         try:
-            good = schema.model_validate(found)
+            reply = schema.model_validate(candidate)
         except ValidationError as error:
             fault = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors()) + "."
-    if good is None:
+    if reply is None:
         raise ReplyError(fault)
-    return good
+    return reply
 
 
-def _unthought(text: str) -> str:
-    """The text without what stands between thinking tags; searched once for each tag that is never closed."""
-    kept, at, endless = [], 0, set()
+def _without_thinking(text: str) -> str:
+    """The text without thinking blocks; an unclosed tag is searched to the end only once, to stay linear."""
+    parts = []
+    position = 0
+    unclosed = set()
     for opened in _THINKING.finditer(text):
         tag = opened[1].casefold()
-        if opened.start() < at or tag in endless:
+        if opened.start() < position or tag in unclosed:
             continue
         if closed := re.compile(f"</{tag}>", re.IGNORECASE).search(text, opened.end()):
-            kept.append(text[at : opened.start()])
-            at = closed.end()
+            parts.append(text[position : opened.start()])
+            position = closed.end()
         else:
-            endless.add(tag)
-    return "".join([*kept, text[at:]])
+            unclosed.add(tag)
+    return "".join([*parts, text[position:]])
 
 
 def _objects(text: str) -> Iterator[Any]:
     """Every outermost JSON object in the text, in order; stray backslashes (LaTeX) are taken literally.
 
-    What stands inside an object that is cut off is no outermost one; after a thousand broken ones it gives up.
+    Objects inside a truncated object are not returned. The search ends after a thousand `{`.
 
     Raises:
-        ReplyError: it is nested too deeply.
+        ReplyError: an object is nested too deeply.
     """
-    mended, added = _BAD_ESCAPE.sub(r"\\\\", text), [found.start() for found in _BAD_ESCAPE.finditer(text)]
-    inserted = [place + number for number, place in enumerate(added)]
-    end, whole = 0, True
-    for _ in range(_MOST_STARTS):
-        opened = _START.search(text, end) if whole else None
-        if opened is None:
+    # `repaired` has one more backslash before each bad escape: at `bad_escapes` in `text`, `inserted` in `repaired`.
+    repaired = _BAD_ESCAPE.sub(r"\\\\", text)
+    bad_escapes = [match.start() for match in _BAD_ESCAPE.finditer(text)]
+    inserted = [place + number for number, place in enumerate(bad_escapes)]
+    end = 0
+    truncated = False
+    for _ in range(_MAX_STARTS):
+        opened = _START.search(text, end)
+        if truncated or opened is None:
             return
         position = opened.start()
         end = position + 1
-        for source, start in ((text, position), (mended, position + bisect_left(added, position))):
+        for source, start in ((text, position), (repaired, position + bisect_left(bad_escapes, position))):
             try:
                 value, stop = _DECODER.raw_decode(source, start)
             except json.JSONDecodeError as fault:
-                whole = fault.pos < len(source) and not fault.msg.startswith("Unterminated")
+                truncated = fault.pos >= len(source) or fault.msg.startswith("Unterminated")
                 continue
             except RecursionError:
                 raise ReplyError("its JSON object is nested too deeply.") from None
             yield value
-            end, whole = (stop if source is text else stop - bisect_left(inserted, stop)), True
+            end = stop
+            if source is repaired:
+                end = stop - bisect_left(inserted, stop)
+            truncated = False
             break
 
 
-def _unambiguous(pairs: list[tuple[str, Any]]) -> Any:
-    """An object whose names each stand once; what says a thing twice says nothing."""
-    return dict(pairs) if len({name for name, _ in pairs}) == len(pairs) else _TWICE
+def _unique_names(pairs: list[tuple[str, Any]]) -> Any:
+    """The object, or `_DUPLICATE_NAME` if a name occurs twice: its value would be ambiguous."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        return _DUPLICATE_NAME
+    return dict(pairs)
 
 
-def _whole_number(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _LONGEST_NUMBER else float(digits)
+def _parse_integer(digits: str) -> int | float:
+    # Python refuses to convert very long integers.
+    if len(digits) > _MAX_DIGITS:
+        return float(digits)
+    return int(digits)
 
 
-_TWICE = object()
-_DECODER = json.JSONDecoder(strict=False, parse_int=_whole_number, object_pairs_hook=_unambiguous)
+_DUPLICATE_NAME = object()
+_DECODER = json.JSONDecoder(strict=False, parse_int=_parse_integer, object_pairs_hook=_unique_names)

@@ -91,7 +91,7 @@ def scaled(**environment: str) -> Iterator[None]:
             ("google.chat._ANSWER_SECONDS", SECONDS),
             ("google.files.REQUEST_SECONDS", SECONDS),
             ("google.context_cache.REQUEST_SECONDS", SECONDS),
-            ("openai.factory._SECONDS", SECONDS),
+            ("openai.factory._TIMEOUT_SECONDS", SECONDS),
         ):
             stack.enter_context(patch(f"aurelia_core.models.{name}", value))
         stack.enter_context(patch("aurelia.bench.rate_limits.LONGEST_PAUSE", 0.01))
@@ -107,7 +107,7 @@ def patient(name: str, store: Any) -> Any:
 
 def dead(name: str, store: Any) -> Any:
     """OpenAI at an address where nobody answers, given up after a moment."""
-    with patch("aurelia_core.models.openai.factory._SECONDS", 0.3):
+    with patch("aurelia_core.models.openai.factory._TIMEOUT_SECONDS", 0.3):
         return openai_make.make_openai(name, store)
 
 

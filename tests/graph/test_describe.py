@@ -162,7 +162,7 @@ async def test_a_describer_that_fails_ends_the_run_before_the_loop_is_paid_for(g
     ("describer", "said"),
     [
         ("offline:measure", 'set unsupported_modality = "evidence"'),
-        ("openai:gpt-4o", "openai:gpt-4o cannot describe the sound, because it does not accept sound"),
+        ("openai:gpt-4o", "openai:gpt-4o cannot describe the sound because it does not accept sound"),
         ("nowhere:x", "There is no model 'nowhere:x'"),
         ("google_genai:gemini-0-none", "Google has no such model"),
     ],

@@ -57,7 +57,7 @@ async def test_every_role_may_have_one(stage: Any, role: str) -> None:
     result = await both(set_up, other, **{f"{role}_fallback": "other:one"})
     assert result["stop_reason"] == "threshold" and result["answer"] == "with"
     assert set(other.said) == {role}
-    warned = [warning for warning in result["warnings"] if warning.startswith(f"other:one answered as {role} in the")]
+    warned = [warning for warning in result["warnings"] if warning.startswith(f"other:one answered as {role} instead of")]
     assert len(warned) == 1 and "out of order" in warned[0]
     noted = {name for attempt in result["iterations"] for name in attempt["fallbacks"]}
     assert noted == ({role} - {"target"})
@@ -137,7 +137,7 @@ async def test_the_target_fallback_is_asked_in_the_form_that_it_wants(place: Any
         ("nowhere:x", "There is no model 'nowhere:x'"),
         ("openai:gpt-9", "There is no model openai:gpt-9"),
         ("google_genai:gemini-0-none", "Google has no such model"),
-        ("openai:gpt-4o-audio-preview", "gpt-4o-audio-preview answers only requests that carry sound"),
+        ("openai:gpt-4o-audio-preview", "gpt-4o-audio-preview answers only requests with sound"),
     ],
 )
 async def test_a_fallback_that_cannot_be_is_refused_before_anything_is_paid(

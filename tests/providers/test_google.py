@@ -291,7 +291,7 @@ async def test_a_model_that_lacks_a_sense_says_so(
 ) -> None:
     model: Any = make_model(SPEC, session_store, known_providers())
     model.profile = {"video_inputs": True, "audio_inputs": True, f"{sense}_inputs": False}
-    with pytest.raises(InputError, match=f"{MODEL} cannot take {sense}"):
+    with pytest.raises(InputError, match=f"{MODEL} does not accept {sense}"):
         await model.ainvoke(shown(session_store, big))
     assert not gemini.calls
 

@@ -42,8 +42,8 @@ def test_an_ordinary_clip_is_taken(gemini: Gemini, session_store: ClipStore, cli
     ("changes", "said"),
     [
         ({"bytes": MAX_FILE_BYTES + 1}, r"takes files of 2 GB, and 'duet.mp4' has 2\.00 GB"),
-        ({"audio_seconds": 40_000.0}, "takes 34200 s of sound in one request, and this is 40000 s"),
-        ({"audio_seconds": 33_000.0}, "reads 1048576 tokens at once, and this clip comes to about"),
+        ({"audio_seconds": 40_000.0}, "takes 34200 s of sound in one request, and this one has 40000 s"),
+        ({"audio_seconds": 33_000.0}, "takes 1048576 tokens, and this clip has about"),
     ],
 )
 def test_what_is_too_much_is_said_with_its_limit(

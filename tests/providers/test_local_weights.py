@@ -180,7 +180,7 @@ def test_a_model_that_cannot_hear_refuses_or_reads_what_was_measured(session_sto
     shown = deaf.head(request)
     assert "440 Hz" in "".join(block.get("text", "") for block in shown.blocks)
     assert (len(shown.images), shown.sounds, request.notes) == (
-        4, [], ["transformers:other does not hear: it was given what was measured in the sound instead."]
+        4, [], ["transformers:other does not hear: it was given measurements of the sound instead."]
     )  # fmt: skip
     with pytest.raises(InputError, match="takes 8 images in one request, and this one has 16"):
         deaf.check_clip(MediaRequest.parse({**fields, "frames": 16}), sees_clip=True)

@@ -121,7 +121,7 @@ async def test_sound_is_heard_in_both_wire_forms(
     for clip in (low, high):
         result = await run(desk, clip, "hears", compare=False)
         assert (
-            "compatible:hears does not see: it was given what was measured in the picture instead."
+            "compatible:hears does not see: it was given measurements of the picture instead."
             in result["warnings"]
         )
         said.append(result["answer"])

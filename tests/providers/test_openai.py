@@ -102,7 +102,7 @@ async def test_measured_sound_stands_in_for_sound_and_the_result_says_so_once(pl
     assert "this stands in its place" in text
     assert "0.20-0.70 s: tone, 440 Hz" in text
     assert "tone, 1200 Hz" in text
-    said = "openai:gpt-4o does not hear: it was given what was measured in the sound instead."
+    said = "openai:gpt-4o does not hear: it was given measurements of the sound instead."
     assert result["warnings"].count(said) == 1
 
 
@@ -156,7 +156,7 @@ async def test_a_model_that_hears_is_given_the_sound_itself(place: Any) -> None:
 
 
 async def test_a_model_that_only_hears_is_refused_where_there_is_nothing_to_hear(place: Any) -> None:
-    with pytest.raises(InputError, match="gpt-4o-audio-preview answers only requests that carry sound"):
+    with pytest.raises(InputError, match="gpt-4o-audio-preview answers only requests with sound"):
         await place().ask(summarizer="openai:gpt-4o-audio-preview")
 
 

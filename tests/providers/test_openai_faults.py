@@ -28,7 +28,7 @@ async def test_passing_faults_are_tried_again_by_the_ledger_alone(place: Any, fa
     assert result["answer"] == "an answer"
     assert set_up.tries()[0] == 3
     assert set_up.server.asked == 4 + 2
-    assert result["warnings"] == ["openai:gpt-4o does not hear: it was given what was measured in the sound instead."]
+    assert result["warnings"] == ["openai:gpt-4o does not hear: it was given measurements of the sound instead."]
 
 
 async def test_the_wait_that_is_asked_for_is_waited_for(place: Any, session_store: ClipStore) -> None:
@@ -101,7 +101,7 @@ async def test_the_doctor_asks_whether_the_key_is_good(place: Any, monkeypatch: 
 async def test_words_that_hold_the_key_are_not_shown(place: Any, form: str) -> None:
     set_up = place()
     set_up.server.faults.extend([Fault(400, body=(form % KEY).encode())] * 9)
-    with pytest.raises(ModelError, match="what it says holds the key and is not shown") as told:
+    with pytest.raises(ModelError, match="its message contains the key and is not shown") as told:
         await set_up.ask(max_iterations=1, compare=False)
     assert KEY[:12] not in str(told.value)
 
@@ -135,7 +135,7 @@ async def test_a_refusal_is_paid_for_and_asked_again_once(place: Any) -> None:
 async def test_an_answer_cut_at_its_limit_is_paid_for_and_none(place: Any) -> None:
     set_up = place()
     set_up.server.faults.extend([Fault("length")])
-    with pytest.raises(ModelError, match=r"ended without a whole reply \(finish reason length\)") as told:
+    with pytest.raises(ModelError, match=r"gave an incomplete reply \(finish reason length\)") as told:
         await set_up.desk.model("openai:gpt-4o").ainvoke("Hello")
     assert not told.value.transient
     assert (told.value.usage or {}).get("calls") == 1

@@ -80,7 +80,7 @@ async def test_what_a_server_of_ones_own_says_of_a_fault_is_passed_on(compatible
     ("variable", "value", "said"),
     [
         ("AURELIA_COMPATIBLE_URL", "", "the variable AURELIA_COMPATIBLE_URL"),
-        ("AURELIA_COMPATIBLE_URL", "localhost:8000", "AURELIA_COMPATIBLE_URL is no address"),
+        ("AURELIA_COMPATIBLE_URL", "localhost:8000", "AURELIA_COMPATIBLE_URL is not an address"),
         ("AURELIA_COMPATIBLE_MEDIA", "smell", "AURELIA_COMPATIBLE_MEDIA='smell' cannot be used"),
         ("AURELIA_COMPATIBLE_STRUCTURED", "xml", "AURELIA_COMPATIBLE_STRUCTURED='xml' cannot be used"),
     ],

@@ -107,5 +107,5 @@ def test_a_missing_package_ends_in_the_command_that_installs_it(tmp_path: Path) 
     root = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("InputError: openai:gpt-4o cannot be asked here")
+    assert ended.stdout.startswith("InputError: openai:gpt-4o cannot be used here")
     assert "pip install -e '.[openai]'" in ended.stdout

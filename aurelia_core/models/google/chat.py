@@ -1,8 +1,8 @@
-"""Gemini in any role: `google_genai:MODEL`, native picture and sound, each clip uploaded once per content.
+"""Gemini in any role: `google_genai:MODEL`, with native picture and sound; each content is uploaded once.
 
-The client library and its wire format stay as they are; this subclass puts media in place of references inside its own
-`_generate`, so that callbacks and traces see references only. It does not retry (the ledger does), does not stream, and
-keeps no context cache of its own unless a run asks for it: Gemini caches a repeated head by itself.
+A subclass of LangChain's client. It replaces references by media inside its own `_generate`, so that callbacks and
+traces see only references. It does not retry (the ledger does), does not stream, and creates no context cache unless a
+run requests one: Gemini caches a repeated head implicitly.
 """
 
 import asyncio
@@ -27,8 +27,7 @@ from pydantic import PrivateAttr, SecretStr
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
-from aurelia_core.models.google import billing as google_bill
-from aurelia_core.models.google.billing import cache_is_worthwhile
+from aurelia_core.models.google import billing
 from aurelia_core.models.google.content import (
     GeminiContentBuilder,
     check_modalities,
@@ -51,8 +50,8 @@ _ANSWER_SECONDS = 300.0
 _LOOKUP_SECONDS = 30.0
 
 
-class _Sent(NamedTuple):
-    """One request on its way: how it is sent, what turns its references into media, and what it says."""
+class _Sending(NamedTuple):
+    """One request: the function that sends it, the builder of its content, its messages and its fields."""
 
     send: Callable[..., ChatResult]
     builder: GeminiContentBuilder
@@ -61,17 +60,17 @@ class _Sent(NamedTuple):
 
 
 class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
-    """A Gemini model that takes this project's requests; made by `make`."""
+    """A Gemini model that accepts this project's requests; created by `make_gemini`."""
 
     _store: ClipStore = PrivateAttr()
     _uploads: FileUploads = PrivateAttr()
-    _heads: ContextCaches = PrivateAttr()
+    _caches: ContextCaches = PrivateAttr()
     _checked: bool = PrivateAttr(default=False)
-    _checking: Any = PrivateAttr(default_factory=threading.Lock)
+    _check_lock: Any = PrivateAttr(default_factory=threading.Lock)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """False: it holds a clip store."""
+        """False: a clip store cannot be serialized."""
         return False
 
     def _generate(
@@ -86,26 +85,26 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         send = partial(
             super()._generate, stop=stop, run_manager=run_manager, **reply_settings(request.schema), **kwargs
         )
-        sent = _Sent(send, GeminiContentBuilder(self._store, self._uploads), messages, request)
-        google_bill.reset_usage()
+        sending = _Sending(send, GeminiContentBuilder(self._store, self._uploads), messages, request)
+        billing.reset_usage()
         try:
             with typed_errors(self._model_id, self._key):
                 self._check()
-                result = self._exchange(sent)
+                result = self._send_with_files(sending)
             check_reply(result, self._model_id)
         except InputError:
             raise
         except Exception as fault:
-            failed = as_model_error(fault, self._model_id)
-            if isinstance(failed, ModelError):
-                failed.usage = self._bill(sent)
-            if failed is fault:
+            error = as_model_error(fault, self._model_id)
+            if isinstance(error, ModelError):
+                error.usage = self._usage(sending)
+            if error is fault:
                 raise
-            raise failed from fault
-        self._state(result, self._bill(sent))
-        if why := self._heads.why_not(self._head(sent)):
-            said = f"{self._model_id} was sent the clip whole each time, because Google keeps no cache of it: {why}"
-            result.generations[0].message.response_metadata["notes"] = [said]
+            raise error from fault
+        self._write_usage(result, self._usage(sending))
+        if reason := self._caches.refusal_reason(self._head_key(sending)):
+            note = f"{self._model_id} received the whole clip each time, because Google refused a cache of it: {reason}"
+            result.generations[0].message.response_metadata["notes"] = [note]
         return result
 
     async def _agenerate(
@@ -115,8 +114,8 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        # In a thread: clips are read and uploaded without blocking the loop, and the client's asynchronous connections,
-        # which belong to the loop that opened them, would not survive a second `asyncio.run`.
+        # In a thread: reading and uploading clips does not block the event loop, and the client's asynchronous
+        # connections would belong to one loop and fail in a second `asyncio.run`.
         return await run_in_daemon_thread(
             partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs)
         )
@@ -127,26 +126,31 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
 
     @property
     def _key(self) -> str:
-        return self.google_api_key.get_secret_value() if self.google_api_key else ""
+        if not self.google_api_key:
+            return ""
+        return self.google_api_key.get_secret_value()
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
-        """Refuses, before a run pays for anything, what the model cannot carry."""
+        """Refuse a clip that the model does not accept, before the first paid call."""
         if not sees_clip:
             return
         clip, tracks = media.clip, list(media.tracks)
         check_modalities(self._model_id, self.profile, [clip, *tracks])
         builder = GeminiContentBuilder(self._store, self._uploads)
-        whole = [clip] if builder.whole(clip, tracks) else []
-        sounds = tracks or ([clip] if clip["has_audio"] else [])
-        check_size(
-            self._model_id, gemini_capability(self.model), [*whole, *tracks], sounds, builder.frames(clip, tracks)
-        )
+        files = list(tracks)
+        if builder.whole_file(clip, tracks):
+            files.insert(0, clip)
+        sounds = list(tracks)
+        if clip["has_audio"] and not tracks:
+            sounds.append(clip)
+        frames = builder.head_frame_count(clip, tracks)
+        check_size(self._model_id, gemini_capability(self.model), files, sounds, frames)
 
     def check_credentials(self) -> None:
-        """Asks Google once whether key and model name are good; whatever else it meets, a call will tell better.
+        """Ask Google once whether key and model name are valid; ignore other errors, a call reports them.
 
         Raises:
-            InputError: the key is not accepted, or there is no such model.
+            InputError: the key is not accepted, or the model does not exist.
         """
         with suppress(ModelError):
             try:
@@ -157,100 +161,102 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
             except Exception as fault:
                 raise as_model_error(fault, self._model_id) from None
 
-    def _exchange(self, sent: _Sent) -> ChatResult:
-        """Sends a request; with files uploaded anew, where Google has lost them."""
+    def _send_with_files(self, sending: _Sending) -> ChatResult:
+        """Send a request; if Google has lost a file, upload the files again and repeat it once."""
         try:
-            return self._with_head(sent)
+            return self._send_with_cache(sending)
         except FileGone:
-            self._uploads.drop(sent.builder.contents)
+            self._uploads.drop(sending.builder.contents)
         try:
-            return self._with_head(sent)
+            return self._send_with_cache(sending)
         except FileGone as fault:
-            remedy = "Check that the key's project may use files, and that nothing is due for it."
+            remedy = "Check that the key's project may use files and has no open payment."
             raise ModelError(f"{self._model_id} lost a file twice ({fault}). {remedy}") from None
 
-    def _with_head(self, sent: _Sent) -> ChatResult:
-        """Sends a request with its head in a context cache where that is wanted and pays; else, or if lost, whole."""
-        head = self._head(sent)
-        name = head and self._heads.name(head, self.model, lambda: self._head_content(sent))
+    def _send_with_cache(self, sending: _Sending) -> ChatResult:
+        """Send a request with its head in a context cache if that is worthwhile; otherwise send it whole."""
+        head = self._head_key(sending)
+        name = head and self._caches.find_or_create(head, self.model, lambda: self._head_content(sending))
         if head and name:
             try:
-                return self._send(sent, cached=name)
+                return self._send(sending, cached=name)
             except CacheGone:
-                self._heads.drop(head)
-        return self._send(sent)
+                self._caches.drop(head)
+        return self._send(sending)
 
-    def _send(self, sent: _Sent, cached: str | None = None) -> ChatResult:
+    def _send(self, sending: _Sending, cached: str | None = None) -> ChatResult:
         wire: list[BaseMessage] = []
-        for message in sent.messages:
+        for message in sending.messages:
             if isinstance(message, HumanMessage) and isinstance(message.content, list):
-                content = sent.builder.content(
-                    message.content, sent.request, texts_of(sent.messages), headless=cached is not None
+                content = sending.builder.build_content(
+                    message.content, sending.request, texts_of(sending.messages), headless=cached is not None
                 )
                 check_request_size(self._model_id, gemini_capability(self.model), content)
                 wire.append(HumanMessage(content))
-            # The cache holds the system text already, and Google refuses it beside one.
+            # The cache contains the system text; Google refuses a second one.
             elif cached is None or not isinstance(message, SystemMessage):
                 wire.append(message)
-        google_bill.reset_usage()
+        options = {}
+        if cached:
+            options["cached_content"] = cached
+        billing.reset_usage()
         with typed_errors(self._model_id, self._key):
-            result: ChatResult = sent.send(wire, cached_content=cached) if cached else sent.send(wire)
+            result: ChatResult = sending.send(wire, **options)
         return result
 
-    def _head(self, sent: _Sent) -> str | None:
-        """What stands for the request's head in the caches; None where it is not to be cached."""
+    def _head_key(self, sending: _Sending) -> str | None:
+        """The key of the request's head among the context caches; None if it should not be cached."""
         calls = 0
-        if isinstance(sent.request, ClipRequest) and sent.request.reuse:
-            calls = next((calls for role, calls in sent.request.reuse.items() if role == sent.request.role), 0)
-        media = referenced_media(sent.messages)
-        if not media or not cache_is_worthwhile(self.model, calls, CACHE_LIFETIME_SECONDS):
+        if isinstance(sending.request, ClipRequest) and sending.request.reuse:
+            calls = {str(role): calls for role, calls in sending.request.reuse.items()}.get(sending.request.role, 0)
+        media = referenced_media(sending.messages)
+        if not media or not billing.cache_is_worthwhile(self.model, calls, CACHE_LIFETIME_SECONDS):
             return None
-        said = [message.content for message in sent.messages if isinstance(message, SystemMessage)]
-        parts = [self.model, said, [ref["id"] for ref in media]]
+        system = [message.content for message in sending.messages if isinstance(message, SystemMessage)]
+        parts = [self.model, system, [ref["id"] for ref in media]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def _head_content(self, sent: _Sent) -> dict[str, Any]:
-        wire = [
-            HumanMessage(sent.builder.head(message.content, texts_of(sent.messages)))
-            if isinstance(message.content, list)
-            else message
-            for message in sent.messages[:2]
-        ]
-        ready = self._prepare_request(wire)
-        return {"contents": ready["contents"], "system_instruction": ready["config"].system_instruction}
+    def _head_content(self, sending: _Sending) -> dict[str, Any]:
+        wire: list[BaseMessage] = []
+        for message in sending.messages[:2]:
+            if isinstance(message.content, list):
+                message = HumanMessage(sending.builder.build_head(message.content, texts_of(sending.messages)))
+            wire.append(message)
+        prepared = self._prepare_request(wire)
+        return {"contents": prepared["contents"], "system_instruction": prepared["config"].system_instruction}
 
-    def _bill(self, sent: _Sent) -> Usage | None:
-        """What the request cost: the reply, and uploads and a context cache that no other has stated; None: nothing."""
-        told = google_bill.recorded_usage()
-        uploads, made = self._uploads.bill(sent.builder.contents), self._heads.bill(self._head(sent))
-        if told is None and not uploads and not made:
+    def _usage(self, sending: _Sending) -> Usage | None:
+        """Usage of the reply, with uploads and context cache that are not billed yet; None if there is nothing."""
+        counts = billing.recorded_usage()
+        uploads = self._uploads.take_unbilled_uploads(sending.builder.contents)
+        cache_tokens = self._caches.take_unbilled_tokens(self._head_key(sending))
+        if counts is None and not uploads and not cache_tokens:
             return None
-        return google_bill.response_usage(self.model, told, uploads, made)
+        return billing.response_usage(self.model, counts, uploads, cache_tokens)
 
-    def _state(self, result: ChatResult, bill: Usage | None) -> None:
-        """Writes the bill into a reply that can be used."""
+    def _write_usage(self, result: ChatResult, usage: Usage | None) -> None:
+        """Write the usage into the reply's metadata."""
         message: Any = result.generations[0].message
-        if bill is None:
+        if usage is None:
             return
-        written = bill["output_tokens"]
         message.usage_metadata = {
             **(message.usage_metadata or {}),
-            "input_tokens": bill["input_tokens"],
-            "output_tokens": written,
-            "total_tokens": bill["input_tokens"] + written,
-            "input_token_details": {"cache_read": bill["cached_tokens"]},
+            "input_tokens": usage["input_tokens"],
+            "output_tokens": usage["output_tokens"],
+            "total_tokens": usage["input_tokens"] + usage["output_tokens"],
+            "input_token_details": {"cache_read": usage["cached_tokens"]},
         }
-        message.response_metadata["media_uploads"] = bill["media_uploads"]
-        if bill["cost_usd"] is not None:
-            message.response_metadata["cost_usd"] = bill["cost_usd"]
+        message.response_metadata["media_uploads"] = usage["media_uploads"]
+        if usage["cost_usd"] is not None:
+            message.response_metadata["cost_usd"] = usage["cost_usd"]
 
     def _check(self) -> None:
-        """Asks for the model once, so that a wrong key or name is known before anything is uploaded.
+        """Look up the model once, so that a wrong key or name is found before the first upload.
 
         Raises:
-            InputError: the key is not accepted, or there is no such model.
+            InputError: the key is not accepted, or the model does not exist.
         """
-        with self._checking:
+        with self._check_lock:
             if not self._checked:
                 client: Any = self.client
                 options = {"timeout": int(_LOOKUP_SECONDS * 1000)}
@@ -261,10 +267,10 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
 def make_gemini(name: str, store: ClipStore) -> BaseChatModel:
     """The Gemini model `name`, for `google_genai:NAME`.
 
-    The key is read from GOOGLE_API_KEY or GEMINI_API_KEY, and another address than Google's from AURELIA_GOOGLE_URL.
+    GOOGLE_API_KEY or GEMINI_API_KEY holds the key; AURELIA_GOOGLE_URL may hold an address that replaces Google's.
 
     Raises:
-        InputError: there is no key, the name cannot be one, or the model does not answer questions about clips.
+        InputError: the key is missing, the name is malformed, or the model does not answer questions about clips.
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be the name of a Gemini model; write for instance gemini-2.5-flash.")
@@ -278,53 +284,55 @@ def make_gemini(name: str, store: ClipStore) -> BaseChatModel:
         "google_api_key": SecretStr(key),
         "base_url": address,
         "vertexai": False,
-        # One try: some versions of the library read 0 as their own default of several.
+        # One try: some versions of the library treat 0 as their default of several tries.
         "max_retries": 1,
         "timeout": _ANSWER_SECONDS,
         "temperature": None,
         "disable_streaming": True,
-        "client_args": {"event_hooks": {"response": [google_bill.record_response]}},
+        "client_args": {"event_hooks": {"response": [billing.record_response]}},
     }
     model = GeminiChat(**settings)
     if model.client is None or model.client.vertexai:
-        raise InputError(f"google_genai:{name} speaks to the Gemini API: unset GOOGLE_GENAI_USE_VERTEXAI.")
+        raise InputError(f"google_genai:{name} uses the Gemini API: unset GOOGLE_GENAI_USE_VERTEXAI.")
     owner = hashlib.sha256(f"{key}\0{address or ''}".encode()).hexdigest()[:32]
     model._store = store
-    kept = store.settings.home / "google_files.sqlite"
-    model._uploads = FileUploads(kept, model.client, owner, model._model_id)
-    model._heads = ContextCaches(kept, model.client, owner, model._model_id, key)
+    handles = store.settings.home / "google_files.sqlite"
+    model._uploads = FileUploads(handles, model.client, owner, model._model_id)
+    model._caches = ContextCaches(handles, model.client, owner, model._model_id, key)
     return model
 
 
-_PLAIN = frozenset(
+_KNOWN_KEYWORDS = frozenset(
     {"type", "format", "title", "description", "enum", "items", "prefixItems", "minItems", "maxItems", "minimum"}
     | {"maximum", "anyOf", "oneOf", "additionalProperties", "required", "propertyOrdering"}
 )
-_NAMED = ("properties", "$defs")
+_NAMED_SCHEMAS = ("properties", "$defs")
 
 
 def reply_settings(schema: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The settings that make the provider enforce the schema; none for plain text."""
+    """The settings with which the provider enforces the schema; {} for plain text."""
     if not schema:
         return {}
-    return {"response_mime_type": "application/json", "response_json_schema": _understood(schema)}
+    return {"response_mime_type": "application/json", "response_json_schema": _reduced(schema)}
 
 
-def _understood(schema: Any) -> Any:
-    """The schema with the keywords that Gemini knows; the reply is validated against the whole one all the same."""
+def _reduced(schema: Any) -> Any:
+    """The schema with only the keywords that Gemini supports; `parse_reply` validates against the full schema."""
     if isinstance(schema, list):
-        return [_understood(part) for part in schema]
+        return [_reduced(part) for part in schema]
     if not isinstance(schema, Mapping):
         return schema
     if "$ref" in schema:
         return {"$ref": schema["$ref"]}
-    known = {name: _understood(part) for name, part in schema.items() if name in _PLAIN}
-    named = {name: schema[name] for name in _NAMED if name in schema}
-    return known | {name: {key: _understood(part) for key, part in parts.items()} for name, parts in named.items()}
+    reduced = {name: _reduced(part) for name, part in schema.items() if name in _KNOWN_KEYWORDS}
+    for name in _NAMED_SCHEMAS:
+        if name in schema:
+            reduced[name] = {key: _reduced(part) for key, part in schema[name].items()}
+    return reduced
 
 
 async def run_in_daemon_thread(call: Callable[[], ChatResult]) -> ChatResult:
-    """The call's result, from a thread that does not keep an interrupted program alive until the model has answered."""
+    """The call's result, from a daemon thread: an interrupted program ends without waiting for the model."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[ChatResult] = loop.create_future()
 
@@ -337,12 +345,13 @@ async def run_in_daemon_thread(call: Callable[[], ChatResult]) -> ChatResult:
             done.set_result(result)
 
     def work() -> None:
-        result, fault = None, None
+        result: ChatResult | None = None
+        fault: BaseException | None = None
         try:
             result = call()
         except BaseException as raised:
             fault = raised
-        # The loop is closed when its program was interrupted meanwhile.
+        # The loop is closed if the program was interrupted.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, fault)
 

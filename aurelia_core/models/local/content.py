@@ -153,10 +153,10 @@ class RequestConverter:
 
     def _picture(self, clip: MediaRequest, windows: list[Window], count: int, texts: RequestTexts) -> MediaParts:
         sees = self._senses.sees
-        if not clip.visible:
+        if not clip.shows_picture:
             return NO_PARTS
         if sees == "none":
-            text = clip.stand_in(
+            text = clip.replacement_text(
                 "picture", lambda: measured_picture_text(self._store, clip.clip, windows, max(2, count), texts)
             )
             return _said(f"{texts.replacement(texts.sense_name('picture'), text)}\n")
@@ -182,17 +182,17 @@ class RequestConverter:
 
     def _goes_inside(self, clip: MediaRequest) -> bool:
         senses = self._senses
-        if not senses.interleaved or clip.tracks or not clip.sounding or not clip.visible:
+        if not senses.interleaved or clip.tracks or not clip.sound_sources or not clip.shows_picture:
             return False
         return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
 
     def _sounds(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[MediaParts]:
         if self._goes_inside(clip):
             return []
-        if not self._senses.hears and clip.sounding and "sound" in clip.described:
-            return [_said(f"{texts.replacement(texts.sense_name('sound'), clip.described_text('sound'))}\n")]
+        if not self._senses.hears and clip.sound_sources and "sound" in clip.described:
+            return [_said(f"{texts.replacement(texts.sense_name('sound'), clip.quoted_description('sound'))}\n")]
         found = []
-        for number, source in enumerate(clip.sounding):
+        for number, source in enumerate(clip.sound_sources):
             name = texts.sound_name(number if clip.tracks else None, len(clip.tracks))
             if not self._senses.hears:
                 text = measured_sound_text(self._store, clip.clip, source if clip.tracks else None, texts)

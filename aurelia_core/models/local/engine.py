@@ -276,7 +276,7 @@ class _Stop:
 
 
 def _key(request: ChatRequest) -> Any:
-    return (request.clip.key if request.clip else None, request.system)
+    return (request.clip.cache_key if request.clip else None, request.system)
 
 
 def _ends(model: Any, writer: PromptWriter) -> list[int]:

@@ -1,7 +1,7 @@
-"""OpenAI's chat completions, and every server that speaks them, as a chat model for any role.
+"""OpenAI's chat completions, and every compatible server, as a chat model for any role.
 
-Chat completions only: the Responses API drops sound without a word. It never retries (the ledger does), never streams
-(a streamed request would go out with references instead of media), and its traces show references.
+It uses chat completions only, because the Responses API drops sound without an error. It does not retry (the ledger
+does) and does not stream (a streamed request would hold references instead of media). Traces show references.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from aurelia_core.types import Sense
 
 _LOOKUP_SECONDS = 20.0
 _REMEDIES = {
-    "length": "Its output limit left no room for one; choose a model with a larger one.",
-    "content_filter": "Its content filter stopped it; choose another model for this clip or question.",
+    "length": "It reached its output limit; choose a model with a larger one.",
+    "content_filter": "Its content filter stopped the reply; choose another model for this clip or question.",
 }
 
 
@@ -37,13 +37,13 @@ class ChatCompletions(ClipModel, ChatOpenAI):
     """A chat model behind `/v1/chat/completions`.
 
     Attributes:
-        clips: the `aurelia_core.media` ClipStore that the clips of requests are read from.
-        limits: what the model takes of a clip, and in which parts.
-        structured: what its provider can enforce on a reply.
-        price: what its tokens cost.
-        key_name: the environment variable that its key came from, for messages.
-        hosted: whether OpenAI runs it (or stands behind the address): then key and model name are looked up before the
-            first clip goes out, and requests on one clip are marked as belonging together for its prompt cache.
+        clips: the `aurelia_core.media` ClipStore with the clips of requests.
+        limits: the parts and limits of a clip in a request.
+        structured: the form that its provider can enforce on a reply.
+        price: price of its tokens.
+        key_name: the environment variable with its key, for messages.
+        hosted: whether OpenAI serves it (also through a proxy): then key and model name are checked before the first
+            clip is sent, and all requests on a clip have the same prompt cache key.
     """
 
     clips: Any = Field(exclude=True, repr=False)
@@ -56,35 +56,41 @@ class ChatCompletions(ClipModel, ChatOpenAI):
     _looked_up: bool = PrivateAttr(default=False)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Makes what keeps the encoded clips."""
+        """Create the builder, which caches encoded clips."""
         super().model_post_init(context)
         self._builder = ContentBuilder(self.clips, self.limits)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """False: a clip store cannot be rebuilt from a trace."""
+        """False: a clip store cannot be serialized."""
         return False
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """What decides a reply beside the messages: what is given to the model, and whose server it is on."""
-        address = {} if self.hosted else {"address": self.openai_api_base}
-        told = {"sees": self.limits.sees, "sound": self.limits.sound, "structured": self.structured}
-        return {**super()._identifying_params, **told, **address}
+        """Everything besides the messages that determines a reply: settings, media parts, and the server's address."""
+        params = {
+            **super()._identifying_params,
+            "sees": self.limits.sees,
+            "sound": self.limits.sound,
+            "structured": self.structured,
+        }
+        if not self.hosted:
+            params["address"] = self.openai_api_base
+        return params
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
-        """Refuses, before a run pays for anything, what the model cannot carry."""
+        """Refuse a clip that the model does not accept, before the first paid call."""
         self._builder.check_clip(media, sees_clip=sees_clip)
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
-        """Which of the clip's senses the model cannot take: picture, sound."""
+        """The senses of the clip that the model does not accept: picture, sound."""
         return self._builder.missing_modalities(media)
 
     def check_credentials(self) -> None:
-        """Asks once whether key and model name are good; whatever else it meets, a call will tell better.
+        """Ask once whether key and model name are valid; ignore other errors, a call reports them.
 
         Raises:
-            InputError: the key is not accepted, or there is no such model.
+            InputError: the key is not accepted, or the model does not exist.
         """
         if self._looked_up or not self.hosted:
             return
@@ -92,7 +98,7 @@ class ChatCompletions(ClipModel, ChatOpenAI):
             self.root_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
             self._looked_up = True
         except openai.OpenAIError as fault:
-            self._judge_lookup(fault)
+            self._check_lookup_error(fault)
 
     async def _agenerate(
         self,
@@ -106,14 +112,14 @@ class ChatCompletions(ClipModel, ChatOpenAI):
             if not self._looked_up and self.hosted:
                 await self.root_async_client.models.retrieve(self.model_name, timeout=_LOOKUP_SECONDS)
         except openai.OpenAIError as fault:
-            self._judge_lookup(fault)
+            self._check_lookup_error(fault)
         self._looked_up = True
         try:
-            how = {**self._how(messages), **kwargs}
-            result = await super()._agenerate(wire.messages, stop, run_manager, **how)
+            options = {**self._body_options(messages), **kwargs}
+            result = await super()._agenerate(wire.messages, stop, run_manager, **options)
         except Exception as fault:
-            raise self._typed(fault) from None
-        return self._billed(result, wire, messages)
+            raise self._typed_error(fault) from None
+        return self._checked(result, wire, messages)
 
     def _generate(
         self,
@@ -126,23 +132,26 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         self.check_credentials()
         self._looked_up = True
         try:
-            result = super()._generate(wire.messages, stop, run_manager, **{**self._how(messages), **kwargs})
+            options = {**self._body_options(messages), **kwargs}
+            result = super()._generate(wire.messages, stop, run_manager, **options)
         except Exception as fault:
-            raise self._typed(fault) from None
-        return self._billed(result, wire, messages)
+            raise self._typed_error(fault) from None
+        return self._checked(result, wire, messages)
 
-    def _how(self, messages: list[BaseMessage]) -> dict[str, Any]:
-        """The form of the reply. In the raw body, since the client's own way raises on a reply that was paid for."""
+    def _body_options(self, messages: list[BaseMessage]) -> dict[str, Any]:
+        """The form of the reply, in the raw body: the client's own option raises on an invalid, billed reply."""
         request = request_of(messages)
         body: dict[str, Any] = {}
         if request.schema and (form := response_format(request.schema, self.structured)):
             body["response_format"] = form
         if self.hosted and isinstance(request, ClipRequest) and request.media:
             body["prompt_cache_key"] = request.media.clip["id"][:32]
-        return {"extra_body": body} if body else {}
+        if not body:
+            return {}
+        return {"extra_body": body}
 
-    def _judge_lookup(self, fault: openai.OpenAIError) -> None:
-        """Ends on a wrong key or an unknown model; whatever else the lookup met, the call itself will tell better."""
+    def _check_lookup_error(self, fault: openai.OpenAIError) -> None:
+        """Raise on a wrong key or an unknown model; ignore other errors of the lookup, the call reports them."""
         if isinstance(fault, openai.AuthenticationError):
             raise self._wrong_key() from None
         if isinstance(fault, openai.NotFoundError) and fault.code == "model_not_found":
@@ -150,57 +159,62 @@ class ChatCompletions(ClipModel, ChatOpenAI):
                 f"There is no model {self.limits.model_id} for this key (status 404): check the model's name."
             ) from None
 
-    def _typed(self, fault: Exception) -> AureliaError:
-        """The fault as one of ours; a provider's words are not passed on where they repeat the key."""
+    def _typed_error(self, fault: Exception) -> AureliaError:
+        """The exception as this project's error; a message that repeats the key is left out."""
         if isinstance(fault, openai.AuthenticationError):
             return self._wrong_key()
         model_id = self.limits.model_id
         if isinstance(fault, json.JSONDecodeError):
-            return ModelError(
-                f"{model_id} sent a reply that breaks off or is no JSON; try again later.", transient=True
-            )
-        found = as_model_error(fault, model_id)
-        key = self.openai_api_key.get_secret_value() if isinstance(self.openai_api_key, SecretStr) else ""
-        if key and key in error_text(fault) and isinstance(found, ModelError):
-            said = f"{model_id} did not answer; what it says holds the key and is not shown here."
-            return ModelError(said, transient=found.transient, retry_after=found.retry_after, status=found.status)
-        return found
+            return ModelError(f"{model_id} sent a truncated or broken reply; try again later.", transient=True)
+        error = as_model_error(fault, model_id)
+        key = ""
+        if isinstance(self.openai_api_key, SecretStr):
+            key = self.openai_api_key.get_secret_value()
+        if key and key in error_text(fault) and isinstance(error, ModelError):
+            text = f"{model_id} did not answer; its message contains the key and is not shown."
+            return ModelError(text, transient=error.transient, retry_after=error.retry_after, status=error.status)
+        return error
 
     def _wrong_key(self) -> SettingsError:
-        # The provider's own sentence repeats a part of the key.
+        # The provider's own message repeats a part of the key.
         return SettingsError(f"{self.limits.model_id} refused the key (status 401): check {self.key_name}.")
 
-    def _billed(self, result: ChatResult, wire: WireMessages, messages: list[BaseMessage]) -> ChatResult:
+    def _checked(self, result: ChatResult, wire: WireMessages, messages: list[BaseMessage]) -> ChatResult:
+        """The result with its cost, uploads and notes.
+
+        Raises:
+            ModelError: the reply is empty or truncated; its `usage` is that of the reply.
+        """
         message: Any = result.generations[0].message
         if not message.content and (refusal := message.additional_kwargs.get("refusal")):
             message.content = refusal
         ended = str((result.generations[0].generation_info or {}).get("finish_reason") or "none")
-        told = result.llm_output or {}
-        price = call_cost(self.price, message.usage_metadata, told.get("service_tier"))
-        if price is not None:
-            message.response_metadata["cost_usd"] = price
-        message.response_metadata |= {"media_uploads": wire.media, "notes": wire.notes}
-        if fault := self._no_reply(message.text, ended, request_of(messages)):
+        tier = (result.llm_output or {}).get("service_tier")
+        cost = call_cost(self.price, message.usage_metadata, tier)
+        if cost is not None:
+            message.response_metadata["cost_usd"] = cost
+        message.response_metadata |= {"media_uploads": wire.media_count, "notes": wire.notes}
+        if fault := self._reply_fault(message.text, ended, request_of(messages)):
             fault.usage = message_usage(message)
             raise fault
         return result
 
-    def _no_reply(self, text: str, ended: str, request: RoleRequest) -> ModelError | None:
-        """Why a text is no reply; half of a JSON object shows by itself, and is asked for again."""
+    def _reply_fault(self, text: str, ended: str, request: RoleRequest) -> ModelError | None:
+        """The error of an empty or truncated reply; a truncated JSON object is left to `parse_reply`."""
         if not text.strip():
-            said = f"{self.limits.model_id} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
-            return ModelError(said.strip(), transient=ended not in _REMEDIES)
+            problem = f"{self.limits.model_id} sent an empty reply (finish reason {ended}). {_REMEDIES.get(ended, '')}"
+            return ModelError(problem.strip(), transient=ended not in _REMEDIES)
         if ended == "length" and request.schema is None:
             return ModelError(
-                f"{self.limits.model_id} ended without a whole reply (finish reason length): its output limit cut it off;"
+                f"{self.limits.model_id} gave an incomplete reply (finish reason length): it reached its output limit;"
                 " choose a model with a larger one."
             )
         return None
 
 
-# What OpenAI's strict mode takes; bounds and defaults are left to our own validation of the reply.
-_KEPT = frozenset({"type", "enum", "const", "anyOf", "items", "properties", "$ref", "$defs", "title", "description"})
-_OPEN = ("oneOf", "allOf", "not", "patternProperties", "prefixItems", "if")
+# Keywords of OpenAI's strict mode; `parse_reply` validates bounds.
+_STRICT_KEYWORDS = frozenset({"type", "enum", "const", "anyOf", "items", "properties", "$ref", "$defs", "title", "description"})
+_UNSUPPORTED_KEYWORDS = ("oneOf", "allOf", "not", "patternProperties", "prefixItems", "if")
 
 
 def response_format(schema: Mapping[str, Any], mode: str) -> dict[str, Any] | None:
@@ -208,10 +222,10 @@ def response_format(schema: Mapping[str, Any], mode: str) -> dict[str, Any] | No
 
     Args:
         schema: the JSON schema of the reply.
-        mode: json_schema, json_object or none: what the model's provider can enforce.
+        mode: json_schema, json_object or none: the form that the provider can enforce.
 
     Returns:
-        The strict schema where the schema allows it, the schema as it is where not; None for mode none.
+        The strict schema if there is one, otherwise the schema unchanged; None for mode none.
     """
     if mode == "none":
         return None
@@ -223,33 +237,35 @@ def response_format(schema: Mapping[str, Any], mode: str) -> dict[str, Any] | No
 
 
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The schema with every property required, nothing else admitted, and no bounds; None where it cannot be so."""
+    """The schema in strict form (all properties required, no others, no bounds); None if that is impossible."""
     try:
         strict = _strict(schema)
     except _NotStrict:
         return None
-    return strict if isinstance(strict, dict) and strict.get("type") == "object" else None
+    if not isinstance(strict, dict) or strict.get("type") != "object":
+        return None
+    return strict
 
 
 class _NotStrict(Exception):
-    """The schema admits objects of unknown form, or combines schemas in a way that strict mode does not take."""
+    """The schema has objects of unknown form, or combines schemas in a way that strict mode does not support."""
 
 
 def _strict(schema: Any) -> Any:
-    if not isinstance(schema, dict) or any(name in schema for name in _OPEN):
+    if not isinstance(schema, dict) or any(name in schema for name in _UNSUPPORTED_KEYWORDS):
         raise _NotStrict
     if "$ref" in schema:
         return {"$ref": schema["$ref"]}
-    found: dict[str, Any] = {name: value for name, value in schema.items() if name in _KEPT}
+    strict: dict[str, Any] = {name: value for name, value in schema.items() if name in _STRICT_KEYWORDS}
     for name in ("properties", "$defs"):
-        if name in found:
-            found[name] = {key: _strict(part) for key, part in found[name].items()}
-    if "anyOf" in found:
-        found["anyOf"] = [_strict(part) for part in found["anyOf"]]
-    if "items" in found:
-        found["items"] = _strict(found["items"])
-    if found.get("type") == "object":
-        if "properties" not in found or schema.get("additionalProperties"):
+        if name in strict:
+            strict[name] = {key: _strict(part) for key, part in strict[name].items()}
+    if "anyOf" in strict:
+        strict["anyOf"] = [_strict(part) for part in strict["anyOf"]]
+    if "items" in strict:
+        strict["items"] = _strict(strict["items"])
+    if strict.get("type") == "object":
+        if "properties" not in strict or schema.get("additionalProperties"):
             raise _NotStrict
-        found |= {"required": list(found["properties"]), "additionalProperties": False}
-    return found
+        strict |= {"required": list(strict["properties"]), "additionalProperties": False}
+    return strict

@@ -1,7 +1,7 @@
-"""Turns a request's clip references into the content parts of OpenAI's chat completions. It sends nothing.
+"""Converts a request's clip references to the content parts of OpenAI's chat completions.
 
-The head (media, then what every role is told of the clip) depends on clip, tracks and budgets alone: it is the same for
-every role and attempt, so that a provider's prompt cache can hit. A closer look stands behind it.
+The head (media, then the facts about the clip) depends only on clip, tracks and budgets. It is the same for every role
+and attempt, so that a provider's prompt cache can hit. A closer look follows it.
 """
 
 import base64
@@ -30,21 +30,21 @@ _AudioPartType = Literal["none", "input_audio", "audio_url"]
 
 
 def text_part(text: str) -> _WirePart:
-    """Text."""
+    """A part with text."""
     return {"type": "text", "text": text}
 
 
-def frame_parts(taken: list[EncodedFrame], texts: RequestTexts) -> list[_WirePart]:
-    """Each frame after its time."""
+def frame_parts(frames: list[EncodedFrame], texts: RequestTexts) -> list[_WirePart]:
+    """Two parts per frame: its time, then its image."""
     parts = []
-    for picture in taken:
-        parts.append(text_part(texts.frame_time(picture.time)))
-        parts.append({"type": "image_url", "image_url": {"url": _data_url("image/jpeg", picture.jpeg)}})
+    for frame in frames:
+        parts.append(text_part(texts.frame_time(frame.time)))
+        parts.append({"type": "image_url", "image_url": {"url": _data_url("image/jpeg", frame.jpeg)}})
     return parts
 
 
 def audio_part(wave: EncodedAudio, kind: _AudioPartType) -> _WirePart:
-    """Sound as WAV, in the part that the server takes."""
+    """Sound as WAV, in a part of the type that the server accepts."""
     if kind == "audio_url":
         return {"type": "audio_url", "audio_url": {"url": _data_url("audio/wav", wave.wav)}}
     return {"type": "input_audio", "input_audio": {"data": base64.b64encode(wave.wav).decode(), "format": "wav"}}
@@ -52,7 +52,7 @@ def audio_part(wave: EncodedAudio, kind: _AudioPartType) -> _WirePart:
 
 def video_part(file: Path, clip: MediaRef) -> _WirePart:
     """The clip's own file."""
-    # Containers whose type this Python does not know by their ending (mkv before 3.13) go as mp4; servers look inside.
+    # Python does not know the type of every container (mkv before 3.13): mp4 then, because servers inspect the content.
     kind = mimetypes.guess_type(clip["name"])[0] or "video/mp4"
     return {"type": "video_url", "video_url": {"url": _data_url(kind, file.read_bytes())}}
 
@@ -62,23 +62,25 @@ def _data_url(kind: str, content: bytes) -> str:
 
 
 def part_payload(part: _WirePart) -> str:
-    """What of a part weighs: its text, its address or its data."""
+    """The text, address or data of a part, for its size."""
     body = part[part["type"]]
-    return body if isinstance(body, str) else str(body.get("url") or body.get("data") or "")
+    if isinstance(body, str):
+        return body
+    return str(body.get("url") or body.get("data") or "")
 
 
-_KEPT_HEADS = 4
+_MAX_CACHED_HEADS = 4
 
 
 class MediaLimits(BaseModel):
-    """What the model `model_id` is given, and in which parts.
+    """The parts and limits of a clip in the requests of a model.
 
     Attributes:
         model_id: the model, for messages.
         sees: none, images (frames as `image_url`) or video (the file as `video_url`).
-        sound: none, or the part that carries it.
-        needs_audio: whether it refuses a request without sound.
-        most_frames, audio_seconds, request_mb: limits of one request; None: none known.
+        sound: none, or the type of the part with the sound.
+        needs_audio: whether the model refuses a request without sound.
+        most_frames, audio_seconds, request_mb: limits of one request; None: no known limit.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,28 +95,28 @@ class MediaLimits(BaseModel):
 
 
 class WireMessages(NamedTuple):
-    """Messages as they go out, how many media files they carry, and what was put in place of what (for the result)."""
+    """Messages in wire format, their number of media files, and notes on replaced senses for the result."""
 
     messages: list[BaseMessage]
-    media: int
+    media_count: int
     notes: list[str]
 
 
 class ContentBuilder:
-    """Puts the media of requests into parts; keeps the latest heads, so that a clip is encoded once for all roles."""
+    """Converts the media of requests to parts; the latest heads are cached, so that all roles share an encoding."""
 
     def __init__(self, store: ClipStore, limits: MediaLimits) -> None:
-        """Reads nothing yet."""
+        """Read nothing."""
         self._store = store
         self._limits = limits
         self._heads: OrderedDict[tuple[Any, ...], list[_WirePart]] = OrderedDict()
         self._lock = threading.Lock()
 
     def build(self, messages: Sequence[BaseMessage]) -> WireMessages:
-        """The messages with every clip reference replaced by what the model takes.
+        """The messages with every clip reference replaced by parts that the model accepts.
 
         Raises:
-            InputError: the model cannot carry what the request holds; the message says what to do.
+            InputError: the model does not accept the request; the message names the remedy.
             MediaError: the clip cannot be read.
         """
         request = request_of(messages)
@@ -125,28 +127,33 @@ class ContentBuilder:
                 media = request.media
                 message = HumanMessage(self._content(message, media, list(request.closer_look), texts_of(messages)))
             out.append(message)
-        self._check_heard(media)
-        return WireMessages(out, self._carried(media), self._notes(media))
+        self._check_needs_audio(media)
+        if media is None:
+            return WireMessages(out, 0, [])
+        notes = media.notes(self._limits.model_id, self.missing_modalities(media))
+        return WireMessages(out, self._media_count(media), notes)
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
-        """Refuses what the model cannot carry, before a run pays for anything.
+        """Refuse a clip that the model does not accept, before the first paid call.
 
         Raises:
-            InputError: the model cannot carry it; the message says what to do.
+            InputError: the model does not accept the clip; the message names the remedy.
         """
         if sees_clip:
             self._check(media, [])
-        self._check_heard(media if sees_clip else None)
+            self._check_needs_audio(media)
+        else:
+            self._check_needs_audio(None)
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
-        """Which of the clip's senses the model cannot take."""
+        """The senses of the clip that the model does not accept."""
         return media.missing_modalities(sees=self._limits.sees != "none", hears=self._limits.sound != "none")
 
-    def _check_heard(self, media: MediaRequest | None) -> None:
-        if self._limits.needs_audio and not (media and media.sounding):
+    def _check_needs_audio(self, media: MediaRequest | None) -> None:
+        if self._limits.needs_audio and not (media and media.sound_sources):
             raise InputError(
-                f"{self._limits.model_id} answers only requests that carry sound, and this one has none: give the clip"
-                " a sound track, and roles that hear nothing (summarizer, feedback) another model."
+                f"{self._limits.model_id} answers only requests with sound, and this one has none: give the clip a sound"
+                " track, and choose another model for roles without the clip (summarizer, feedback)."
             )
 
     def _content(
@@ -154,68 +161,76 @@ class ContentBuilder:
     ) -> list[str | dict[str, Any]]:
         self._check(media, closer)
         with self._lock:
-            head = self._heads.get(media.key)
+            head = self._heads.get(media.cache_key)
         if head is None:
             head = [*self._pictures(media, [], texts), *self._sounds(media, [], texts)]
             with self._lock:
-                self._heads[media.key] = head
-                while len(self._heads) > _KEPT_HEADS:
+                self._heads[media.cache_key] = head
+                while len(self._heads) > _MAX_CACHED_HEADS:
                     self._heads.popitem(last=False)
-        look = [part for window in closer for part in self._look(media, window, len(closer), texts)]
-        self._weigh([*head, *look])
-        words = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
-        return [*head, *words[:-1], *look, *words[-1:]]
+        look: list[_WirePart] = []
+        for window in closer:
+            look += self._look(media, window, len(closer), texts)
+        self._check_size([*head, *look])
+        text = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "clip")]
+        return [*head, *text[:-1], *look, *text[-1:]]
 
     def _check(self, media: MediaRequest, closer: list[Window]) -> None:
-        """Refuses what the model cannot carry, before anything is decoded."""
+        """Refuse a clip that the model does not accept, before decoding."""
         limits = self._limits
         media.check(limits.model_id, self.missing_modalities(media))
-        count = (media.frame_count if limits.sees == "images" else 0) + (_share(media, closer) * len(closer))
+        count = _frames_per_window(media, closer) * len(closer)
+        if limits.sees == "images":
+            count += media.frame_count
         if limits.sees != "none" and limits.most_frames is not None and count > limits.most_frames:
             raise InputError(
                 f"{limits.model_id} takes {limits.most_frames} images in one request, and this one has {count}:"
                 " lower frames in the settings."
             )
-        seconds = sum(source["audio_seconds"] or source["duration"] for source in media.sounding)
+        seconds = sum(source["audio_seconds"] or source["duration"] for source in media.sound_sources)
         if limits.sound != "none" and limits.audio_seconds is not None and seconds > limits.audio_seconds:
             raise InputError(
                 f"{limits.model_id} takes {limits.audio_seconds:.0f} s of sound, and this clip has {seconds:.0f} s:"
                 " give a shorter clip."
             )
 
-    def _weigh(self, parts: list[_WirePart]) -> None:
+    def _check_size(self, parts: list[_WirePart]) -> None:
         limit = self._limits.request_mb
-        weight = sum(len(part_payload(part)) for part in parts) / 1e6
-        if limit is not None and weight > limit:
+        size = sum(len(part_payload(part)) for part in parts) / 1e6
+        if limit is not None and size > limit:
             raise InputError(
-                f"{self._limits.model_id} takes requests of {limit:.0f} MB, and this clip makes one of {weight:.0f} MB:"
+                f"{self._limits.model_id} takes requests of {limit:.0f} MB, and this clip makes one of {size:.0f} MB:"
                 " give it fewer frames or a shorter clip."
             )
 
     def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[_WirePart]:
         sees = self._limits.sees
-        if not media.visible:
+        if not media.shows_picture:
             return []
         if sees == "video":
             heading = text_part(texts.video_heading(with_sound=False))
             return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
-            text = media.stand_in(
+            text = media.replacement_text(
                 "picture", lambda: measured_picture_text(self._store, media.clip, windows, media.frame_count, texts)
             )
             return [text_part(texts.replacement(texts.sense_name("picture"), text))]
-        taken = encode_frames(self._store, media.clip, windows, media.frame_count)
-        return [text_part(texts.frames_heading(len(taken))), *frame_parts(taken, texts)]
+        frames = encode_frames(self._store, media.clip, windows, media.frame_count)
+        return [text_part(texts.frames_heading(len(frames))), *frame_parts(frames, texts)]
 
     def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[_WirePart]:
         deaf = self._limits.sound == "none"
-        if deaf and media.sounding and "sound" in media.described:
-            yield text_part(texts.replacement(texts.sense_name("sound"), media.described_text("sound")))
+        if deaf and media.sound_sources and "sound" in media.described:
+            yield text_part(texts.replacement(texts.sense_name("sound"), media.quoted_description("sound")))
             return
-        for number, source in enumerate(media.sounding):
-            name = texts.sound_name(number if media.tracks else None, len(media.tracks))
+        for number, source in enumerate(media.sound_sources):
+            track: MediaRef | None = None
+            name = texts.sound_name(None, 0)
+            if media.tracks:
+                track = source
+                name = texts.sound_name(number, len(media.tracks))
             if deaf:
-                text = measured_sound_text(self._store, media.clip, source if media.tracks else None, texts)
+                text = measured_sound_text(self._store, media.clip, track, texts)
                 yield text_part(texts.replacement(name, text))
                 continue
             for wave in encode_audio(self._store, source, windows):
@@ -223,33 +238,36 @@ class ContentBuilder:
                 yield audio_part(wave, self._limits.sound)
 
     def _look(self, media: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[_WirePart]:
-        share = _share(media, [window] * looks)
+        frame_count = max(1, media.frame_count // looks)
+        hears = self._limits.sound != "none"
         parts = [text_part(texts.closer_look(window))]
-        # What was measured in the sound stands whole, at its finest, in the head already.
-        sounds = [] if self._limits.sound == "none" else list(self._sounds(media, [window], texts))
+        # The head contains the description of the picture and the measurements of the whole sound.
         if self._limits.sees != "none":
-            return [*parts, *frame_parts(encode_frames(self._store, media.clip, [window], share), texts), *sounds]
-        if "picture" in media.described:
-            # The description of the picture stands whole in the head already.
-            return [*parts, *sounds] if sounds or self._limits.sound != "none" else []
-        parts.append(text_part(measured_picture_text(self._store, media.clip, [window], max(2, share), texts)))
-        return [*parts, *sounds]
+            parts += frame_parts(encode_frames(self._store, media.clip, [window], frame_count), texts)
+        elif "picture" not in media.described:
+            frame_count = max(2, frame_count)
+            parts.append(text_part(measured_picture_text(self._store, media.clip, [window], frame_count, texts)))
+        elif not hears:
+            return []
+        if hears:
+            parts += self._sounds(media, [window], texts)
+        return parts
 
-    def _carried(self, media: MediaRequest | None) -> int:
-        if media is None:
-            return 0
-        sees, hears = self._limits.sees != "none" and media.visible, self._limits.sound != "none"
-        own = sees or (hears and not media.tracks and media.clip["has_audio"])
-        return int(own) + (len(media.tracks) if hears else 0)
-
-    def _notes(self, media: MediaRequest | None) -> list[str]:
-        return media.notes(self._limits.model_id, self.missing_modalities(media)) if media else []
+    def _media_count(self, media: MediaRequest) -> int:
+        """How many media files the request holds: the clip, if its picture or sound is sent, and the tracks."""
+        sees = self._limits.sees != "none" and media.shows_picture
+        hears = self._limits.sound != "none"
+        if not hears:
+            return int(sees)
+        own = sees or (not media.tracks and media.clip["has_audio"])
+        return int(own) + len(media.tracks)
 
 
 def _has_clip(message: BaseMessage) -> bool:
-    blocks = message.content if isinstance(message.content, list) else []
-    return any(isinstance(block, dict) and block.get("type") == "clip" for block in blocks)
+    if isinstance(message.content, str):
+        return False
+    return any(isinstance(block, dict) and block.get("type") == "clip" for block in message.content)
 
 
-def _share(media: MediaRequest, windows: list[Window]) -> int:
+def _frames_per_window(media: MediaRequest, windows: list[Window]) -> int:
     return max(1, media.frame_count // max(1, len(windows)))

@@ -1,4 +1,4 @@
-"""Makes the models `openai:MODEL` and `compatible:MODEL` from the operator's environment. No clip is read here."""
+"""Creates the models `openai:MODEL` and `compatible:MODEL` from the operator's environment."""
 
 import os
 from typing import Any, NamedTuple, get_args
@@ -27,13 +27,13 @@ _MEDIA_MODES = {
     "audio": ("none", "audio_url"),
     "input_audio": ("none", "input_audio"),
 }
-# A model that thinks may take minutes; the ledger tries again what takes longer.
-_SECONDS = 600.0
-_FOREIGN_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
+# A thinking model may take minutes; the ledger retries a call that takes longer.
+_TIMEOUT_SECONDS = 600.0
+_ACCOUNT_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
 
 
 class _Server(NamedTuple):
-    """The operator's server: its address, its key (may be empty), what it takes, what it can enforce."""
+    """The operator's server: its address, its key (may be empty), its media, and the form that it can enforce."""
 
     url: str
     key: str
@@ -43,23 +43,26 @@ class _Server(NamedTuple):
 
 
 def make_openai(name: str, store: ClipStore) -> BaseChatModel:
-    """`openai:NAME`, with the key of OPENAI_API_KEY (and OPENAI_BASE_URL, where a proxy stands before it).
+    """`openai:NAME`, with the key in OPENAI_API_KEY; OPENAI_BASE_URL may name a proxy.
 
     Raises:
-        InputError: the package, the key or such a model is missing.
+        InputError: the package or the key is missing, or the model does not exist.
     """
     model_id = f"openai:{name}"
     row = find_capability(model_id)
     _require("openai", model_id)
     key = os.environ["OPENAI_API_KEY"].strip()
-    return _make(model_id, name, store, row, sound="input_audio" if row.hears else "none", key=key)
+    sound = "none"
+    if row.hears:
+        sound = "input_audio"
+    return _make(model_id, name, store, row, sound=sound, key=key)
 
 
 def make_compatible(name: str, store: ClipStore) -> BaseChatModel:
-    """`compatible:NAME`, at the operator's address; never with OpenAI's key.
+    """`compatible:NAME`, at the operator's address; OpenAI's key is never sent to it.
 
     Raises:
-        InputError: the package or the address is missing, or a variable has a value that cannot be used.
+        InputError: the package or the address is missing, or a variable has an invalid value.
     """
     model_id = f"compatible:{name}"
     row = find_capability(model_id)
@@ -73,7 +76,7 @@ def _server(row: Capability) -> _Server:
     env = os.environ
     url = env["AURELIA_COMPATIBLE_URL"].strip()
     if not url.startswith(("http://", "https://")):
-        raise InputError("AURELIA_COMPATIBLE_URL is no address: write http://HOST:PORT/v1.")
+        raise InputError("AURELIA_COMPATIBLE_URL is not an address: write http://HOST:PORT/v1.")
     media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
     if media not in _MEDIA_MODES:
         raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}.")
@@ -81,14 +84,15 @@ def _server(row: Capability) -> _Server:
     if structured not in get_args(StructuredOutput):
         known = ", ".join(get_args(StructuredOutput))
         raise InputError(f"AURELIA_COMPATIBLE_STRUCTURED={structured!r} cannot be used: write one of {known}.")
-    sees: Any = _MEDIA_MODES[media][0]
-    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, _MEDIA_MODES[media][1], structured)
+    sees: Any
+    sees, sound = _MEDIA_MODES[media]
+    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, sound, structured)
 
 
 def _require(provider: str, model_id: str) -> None:
-    lacks = missing_requirements(provider)
-    if lacks:
-        raise InputError(f"{model_id} cannot be asked here: it needs {', '.join(lacks)}.")
+    missing = missing_requirements(provider)
+    if missing:
+        raise InputError(f"{model_id} cannot be used here: it needs {', '.join(missing)}.")
 
 
 def _make(
@@ -106,9 +110,11 @@ def _make(
         audio_seconds=row.audio_seconds,
         request_mb=row.request_mb,
     )
-    own: dict[str, Any] = {}
+    key_name = "OPENAI_API_KEY"
+    server_options: dict[str, Any] = {}
     if server:
-        own = {"base_url": server.url, "openai_proxy": None, **_clients()}
+        key_name = "AURELIA_COMPATIBLE_KEY"
+        server_options = {"base_url": server.url, "openai_proxy": None, **_clients()}
     return ChatCompletions(
         model=name,
         api_key=SecretStr(key),
@@ -116,33 +122,35 @@ def _make(
         limits=limits,
         structured=row.structured,
         price=row.price,
-        key_name="AURELIA_COMPATIBLE_KEY" if server else "OPENAI_API_KEY",
+        key_name=key_name,
         hosted=server is None,
         use_responses_api=False,
         disable_streaming=True,
         max_retries=0,
-        timeout=_SECONDS,
-        # Kept connections belong to an event loop, and a process may run several, one after the other.
+        timeout=_TIMEOUT_SECONDS,
+        # A persistent connection belongs to one event loop, and a process may run several loops in sequence.
         default_headers={"Connection": "close"},
-        **own,
+        **server_options,
     )
 
 
 def _clients() -> dict[str, Any]:
-    """HTTP clients that follow no redirect, and tell a server of the operator's nothing of an OpenAI account."""
+    """HTTP clients that follow no redirect and send no header of an OpenAI account."""
     import openai
 
-    def strip(request: Any) -> None:
-        for header in _FOREIGN_HEADERS:
+    def remove_account_headers(request: Any) -> None:
+        for header in _ACCOUNT_HEADERS:
             request.headers.pop(header, None)
 
-    async def strip_too(request: Any) -> None:
-        strip(request)
+    async def remove_account_headers_async(request: Any) -> None:
+        remove_account_headers(request)
 
     return {
-        "http_client": openai.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [strip]}),
+        "http_client": openai.DefaultHttpxClient(
+            follow_redirects=False, event_hooks={"request": [remove_account_headers]}
+        ),
         "http_async_client": openai.DefaultAsyncHttpxClient(
-            follow_redirects=False, event_hooks={"request": [strip_too]}
+            follow_redirects=False, event_hooks={"request": [remove_account_headers_async]}
         ),
         "http_socket_options": (),
     }
