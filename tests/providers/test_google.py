@@ -316,7 +316,9 @@ async def test_callbacks_see_references_and_no_media(gemini: Gemini, session_sto
         def on_llm_end(self, response: Any, **kwargs: Any) -> None:
             seen.append(f"{response} {kwargs}")
 
-    await make_model(SPEC, session_store, known_providers()).ainvoke(shown(session_store, duet), {"callbacks": [Watch()]})
+    await make_model(SPEC, session_store, known_providers()).ainvoke(
+        shown(session_store, duet), {"callbacks": [Watch()]}
+    )
     assert len(seen) == 2
     assert session_store.admit(duet)["id"] in seen[0]
     assert KEY not in "".join(seen)
