@@ -20,8 +20,7 @@ from aurelia_core.models.base import ClipModel, as_clip_model
 from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import RequestMessage, compose_messages
-from aurelia_core.models.registry import Provider, make_model, model_display_name
-from aurelia_core.models.registry import known_providers
+from aurelia_core.models.registry import Provider, known_providers, make_model, model_display_name
 from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import RoleRequest
@@ -181,7 +180,7 @@ class ModelClient:
     def _check_describer(self, describer: str, sense: Sense, media: MediaRequest) -> None:
         if describer.startswith("offline:"):
             raise InputError(
-                f"{describer} cannot describe a clip in words: set unsupported_modality = \"evidence\" to use its"
+                f'{describer} cannot describe a clip in words: set unsupported_modality = "evidence" to use its'
                 " measurements."
             )
         adapter = self._adapter(describer)

@@ -21,7 +21,7 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.models.google.billing import find_price, gemini_call_cost
-from aurelia_core.models.registry import make_model, known_providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.models.requests import parse_request
 from aurelia_core.settings import Settings
 from prompts.render import PROMPT_TEXTS
@@ -265,7 +265,7 @@ async def test_passing_faults_are_tried_again_by_the_ledger_alone(
         (error(413, "INVALID_ARGUMENT", "Request entity too large"), "shorter clip"),
         (
             error(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum number of tokens allowed 9."),
-            "much",
+            "request is too large",
         ),
     ],
 )
@@ -316,7 +316,9 @@ async def test_callbacks_see_references_and_no_media(gemini: Gemini, session_sto
         def on_llm_end(self, response: Any, **kwargs: Any) -> None:
             seen.append(f"{response} {kwargs}")
 
-    await make_model(SPEC, session_store, known_providers()).ainvoke(shown(session_store, duet), {"callbacks": [Watch()]})
+    await make_model(SPEC, session_store, known_providers()).ainvoke(
+        shown(session_store, duet), {"callbacks": [Watch()]}
+    )
     assert len(seen) == 2
     assert session_store.admit(duet)["id"] in seen[0]
     assert KEY not in "".join(seen)

@@ -9,7 +9,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.google.content import MAX_FILE_BYTES, check_request_size, gemini_capability
 from aurelia_core.models.media_request import MediaRequest
-from aurelia_core.models.registry import make_model, known_providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.types import MediaRef
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import Gemini

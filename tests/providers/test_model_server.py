@@ -120,10 +120,7 @@ async def test_sound_is_heard_in_both_wire_forms(
     said = []
     for clip in (low, high):
         result = await run(desk, clip, "hears", compare=False)
-        assert (
-            "compatible:hears does not see: it was given measurements of the picture instead."
-            in result["warnings"]
-        )
+        assert "compatible:hears does not see: it was given measurements of the picture instead." in result["warnings"]
         said.append(result["answer"])
     assert said[0] != said[1]
 

@@ -307,8 +307,8 @@ def check_size(
     seconds = sum(ref["audio_seconds"] or ref["duration"] for ref in sounds)
     if row.audio_seconds is not None and seconds > row.audio_seconds:
         raise InputError(
-            f"{model_id} takes {row.audio_seconds:.0f} s of sound in one request, and this one has {seconds:.0f} s: give"
-            " a shorter clip, or fewer sound tracks."
+            f"{model_id} takes {row.audio_seconds:.0f} s of sound in one request, and this one has {seconds:.0f} s:"
+            " give a shorter clip, or fewer sound tracks."
         )
     tokens = frames * _FRAME_TOKENS + int(seconds * _SOUND_TOKENS)
     if row.context is not None and tokens > row.context:

@@ -213,7 +213,9 @@ class ChatCompletions(ClipModel, ChatOpenAI):
 
 
 # Keywords of OpenAI's strict mode; `parse_reply` validates bounds.
-_STRICT_KEYWORDS = frozenset({"type", "enum", "const", "anyOf", "items", "properties", "$ref", "$defs", "title", "description"})
+_STRICT_KEYWORDS = frozenset(
+    {"type", "enum", "const", "anyOf", "items", "properties", "$ref", "$defs", "title", "description"}
+)
 _UNSUPPORTED_KEYWORDS = ("oneOf", "allOf", "not", "patternProperties", "prefixItems", "if")
 
 

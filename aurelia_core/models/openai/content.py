@@ -152,8 +152,8 @@ class ContentBuilder:
     def _check_needs_audio(self, media: MediaRequest | None) -> None:
         if self._limits.needs_audio and not (media and media.sound_sources):
             raise InputError(
-                f"{self._limits.model_id} answers only requests with sound, and this one has none: give the clip a sound"
-                " track, and choose another model for roles without the clip (summarizer, feedback)."
+                f"{self._limits.model_id} answers only requests with sound, and this one has none: give the clip a"
+                " sound track, and choose another model for roles without the clip (summarizer, feedback)."
             )
 
     def _content(

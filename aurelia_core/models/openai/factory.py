@@ -8,7 +8,13 @@ from pydantic import SecretStr
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import Capability, VisualInput, StructuredOutput, find_capability, missing_requirements
+from aurelia_core.models.capabilities import (
+    Capability,
+    StructuredOutput,
+    VisualInput,
+    find_capability,
+    missing_requirements,
+)
 
 _MEDIA_MODES = {
     "none": ("none", "none"),
@@ -73,9 +79,7 @@ def _server(row: Capability) -> _Server:
         raise InputError("AURELIA_COMPATIBLE_URL is not an address: write http://HOST:PORT/v1.")
     media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
     if media not in _MEDIA_MODES:
-        raise InputError(
-            f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}."
-        )
+        raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}.")
     structured: Any = env.get("AURELIA_COMPATIBLE_STRUCTURED", "").strip() or row.structured
     if structured not in get_args(StructuredOutput):
         known = ", ".join(get_args(StructuredOutput))
