@@ -150,10 +150,11 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     found, here = find_weights(str(weights)), choose_placement()
     engine = local_load.load_engine(found, here)
     engine.prefixes.clear()
-    engine.reuses = reuse
+    engine.reuses_prefixes = reuse
     settings = Settings(home=folder, allow_any_file=True)
     desk = ModelClient(
-        settings, providers={"played": lambda name, store: Played(weights=found, here=here, store=store, meter=meter)}
+        settings,
+        providers={"played": lambda name, store: Played(weights=found, placement=here, store=store, meter=meter)},
     )
     stop = meter.watch(engine.model)
     question: Any = {"video": str(clip), "question": "What is heard while the circle moves?", "choices": []}
@@ -181,7 +182,7 @@ def report(with_reuse: Meter, without: Meter, engine: InferenceEngine) -> None:
         f" {with_reuse.written / with_reuse.decode:.0f} tokens/s written"
         f" ({parameters / 1e6:.0f}M parameters, {engine.model.dtype}, {device.type})"
     )
-    kept = engine.prefixes.size / 2**20
+    kept = engine.prefixes.total_bytes / 2**20
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     if device.type == "cuda":
         used = torch.cuda.max_memory_allocated(device) / 2**20

@@ -118,7 +118,7 @@ def test_a_checkpoint_says_how_clips_are_shown(folder: Path, tmp_path: Path) -> 
 
     own = copytree(folder, tmp_path / "own")
     (own / "clip.json").write_text(json.dumps({"sees": "images", "frames": 2, "height": 28}))
-    assert load_processor_with_writer(find_weights(str(own))).senses.row.frames == 2
+    assert load_processor_with_writer(find_weights(str(own))).senses.family.frames == 2
     (own / "clip.json").write_text(json.dumps({"frames": 0}))
     with pytest.raises(InputError, match=r"clip.json of transformers:own cannot be used"):
         load_processor_with_writer(find_weights(str(own)))

@@ -265,7 +265,7 @@ async def test_passing_faults_are_tried_again_by_the_ledger_alone(
         (error(413, "INVALID_ARGUMENT", "Request entity too large"), "shorter clip"),
         (
             error(400, "INVALID_ARGUMENT", "The input token count exceeds the maximum number of tokens allowed 9."),
-            "much",
+            "request is too large",
         ),
     ],
 )

@@ -74,7 +74,7 @@ async def test_one_model_in_all_roles_ends_honestly_with_one_encoding_of_the_cli
     assert found["answer"] and found["answer"] == found["zero_shot_answer"]
     usage, prefixes = found["usage"], engine().prefixes
     assert (usage["cost_usd"], usage["media_uploads"], usage["calls"]) == (0.0, 0, 7)
-    assert (prefixes.made, prefixes.used) == (1, 6), "two tries in each of three attempts, and the answer"
+    assert (prefixes.encoded_count, prefixes.hit_count) == (1, 6), "two tries in each of three attempts, and the answer"
     assert usage["cached_tokens"] > 6 * 250
     assert usage["output_tokens"] <= 7 * TOKENS
     assert all("/" not in warning for warning in found["warnings"])
@@ -103,7 +103,7 @@ async def test_replies_can_be_used_when_the_weights_say_something(
     others = dict.fromkeys(ROLES, "scripted:one")
     await run(desk, duet, {**others, "target": spec}, max_iterations=1)
     model: Any = desk.model(spec)
-    words, head = model._reader.processor.tokenizer, engine().model.lm_head
+    words, head = model._processor.processor.tokenizer, engine().model.lm_head
     dictated = iter([*words('Well: {"score": 9}')["input_ids"], words.eos_token_id])
 
     def dictate(hidden: torch.Tensor) -> torch.Tensor:
@@ -123,7 +123,7 @@ async def test_a_second_question_is_answered_on_the_same_encoding(desk: ModelCli
     decodes = desk.store.decode_count
     second = await model.ainvoke(compose_messages("What is seen?", fields(ref), sees_clip=True))
     details: Any = second.usage_metadata and second.usage_metadata["input_token_details"]
-    assert (engine().prefixes.made, engine().prefixes.used, desk.store.decode_count) == (1, 1, decodes)
+    assert (engine().prefixes.encoded_count, engine().prefixes.hit_count, desk.store.decode_count) == (1, 1, decodes)
     shown = "images" if importlib.util.find_spec("torchvision") is None else "video"
     assert first.response_metadata["local"]["media_encoded"] == {"images": 5, "video": 1}[shown]
     assert second.usage_metadata and details["cache_read"] > second.usage_metadata["input_tokens"] - 30
@@ -145,7 +145,7 @@ async def test_desks_share_weights_and_waiting_requests_take_turns(
     asked = compose_messages("What is heard?", fields(ref), sees_clip=True)
     replies = await asyncio.gather(*(one.model(spec).ainvoke(asked) for one in (desk, other, desk, other)))
     assert len({reply.text for reply in replies}) == 1
-    assert (engine().prefixes.made, engine().prefixes.used) == (1, 3)
+    assert (engine().prefixes.encoded_count, engine().prefixes.hit_count) == (1, 3)
 
 
 async def test_a_run_that_was_left_stops_at_its_next_token(
@@ -197,7 +197,7 @@ async def test_what_is_written_is_no_control(desk: ModelClient, duet: Path, spec
     plain = await model.ainvoke(compose_messages("What is heard?", fields(ref), sees_clip=True))
     assert reply.usage_metadata and plain.usage_metadata
     assert reply.usage_metadata["input_tokens"] > plain.usage_metadata["input_tokens"] + 20
-    assert engine().prefixes.made == 1
+    assert engine().prefixes.encoded_count == 1
 
 
 async def test_too_long_a_request_is_refused_with_the_remedy(desk: ModelClient, duet: Path, spec: str) -> None:
@@ -226,7 +226,7 @@ def test_settings_and_weights_decide_what_a_stored_reply_is_good_for(
     ("name", "value", "said"),
     [
         ("DEVICE", "tpu", "write auto, cpu, mps, cuda or cuda:N"),
-        ("DEVICE", "cuda:99", "is not there"),
+        ("DEVICE", "cuda:99", "does not exist"),
         ("DTYPE", "int4", ", ".join(DTYPES)),
         ("THREADS", "0", "a whole number from 1"),
         ("CACHE_MB", "many", "a whole number from 0"),
@@ -243,7 +243,7 @@ async def test_half_precision_and_no_kept_clips_are_the_operators_choice(
 ) -> None:
     monkeypatch.setenv("AURELIA_LOCAL_DTYPE", "bfloat16")
     monkeypatch.setenv("AURELIA_LOCAL_CACHE_MB", "0")
-    assert describe_placement(choose_placement()) == "cpu, bfloat16, 0 MB of kept clips"
+    assert describe_placement(choose_placement()) == "cpu, bfloat16, 0 MB for cached clips"
     ref = desk.store.admit(duet)
     reply = await desk.model(spec).ainvoke(compose_messages("What is heard?", fields(ref), sees_clip=True))
     assert (reply.response_metadata["local"]["reuse"], len(engine().prefixes)) == (False, 0)

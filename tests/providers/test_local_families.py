@@ -115,7 +115,7 @@ async def test_one_model_plays_every_role_in_the_real_graph(
     assert result["answer"] and result["zero_shot_answer"] == result["answer"]
     assert result["usage"]["cost_usd"] == 0
     prefixes = family.local.engine.prefixes
-    assert (prefixes.made, prefixes.used) == (1, 2)
+    assert (prefixes.encoded_count, prefixes.hit_count) == (1, 2)
 
 
 def test_sound_and_picture_each_change_what_is_said(family: Family, clips: dict[str, MediaRef]) -> None:
@@ -128,13 +128,13 @@ def test_sound_and_picture_each_change_what_is_said(family: Family, clips: dict[
 
 def test_a_kept_clip_gives_the_same_answers(family: Family, clips: dict[str, MediaRef]) -> None:
     here, engine = family.local, family.local.engine
-    assert engine.reuses
+    assert engine.reuses_prefixes
     longer = "Which shape moves first, and where does it stand? Name its colour. " * 4
     for name, text in (("duet", "What is heard?"), ("sound", "What is heard?"), ("duet", longer)):
         request = here.parse(clips[name], text)
         assert (here.logits(request) - here.logits(request, reuse=False)).abs().max() < TOLERANCE
         assert here.said(request).text == here.whole(request)
-    assert (engine.prefixes.made, engine.prefixes.used) == (2, 4)
+    assert (engine.prefixes.encoded_count, engine.prefixes.hit_count) == (2, 4)
 
 
 def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[str, MediaRef]) -> None:
@@ -142,7 +142,7 @@ def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[s
     request = here.parse(clips["duet"], "What is heard?", looks=[[{"start": 0.5, "end": 1.5}]])
     first, again, whole = here.logits(request), here.logits(request), here.logits(request, reuse=False)
     assert (first - again).abs().max() < TOLERANCE
-    assert (here.engine.prefixes.made, here.engine.prefixes.used) == (1, 1)
+    assert (here.engine.prefixes.encoded_count, here.engine.prefixes.hit_count) == (1, 1)
     # Sounds of two lengths that are encoded at once are padded to one, which changes their ends; and a video processor
     # takes one frame rate for all videos of a request.
     if local_load.load_processor_with_writer(find_weights(str(family.folder))).senses.sees == "images":
@@ -175,7 +175,7 @@ def test_the_talker_is_not_loaded_and_the_thinker_is(
     checkpoint: Callable[[str], Path], session_store: ClipStore
 ) -> None:
     chat = make_local(str(checkpoint("qwen3_omni_moe")), session_store)
-    model = local_load.load_engine(chat.weights, chat.here).model
+    model = local_load.load_engine(chat.weights, chat.placement).model
     saved = load_file(checkpoint("qwen3_omni_moe") / "model.safetensors")
     assert any(name.startswith("talker.") for name in saved)
     assert sum(value.numel() for value in model.parameters()) < sum(value.numel() for value in saved.values())
@@ -204,7 +204,7 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
         assert chat.invoke("Hello.").text
         return
     writer = local_load.load_processor_with_writer(chat.weights).writer
-    assert writer.text(writer.tokens("A blue square?</think> A red circle.")) == "A red circle."
+    assert writer.decode_reply(writer.tokenize("A blue square?</think> A red circle.")) == "A red circle."
     with pytest.raises(ModelError, match="still thinking after 12 tokens: raise AURELIA_LOCAL_TOKENS"):
         chat.invoke("Hello.")
 
@@ -220,5 +220,5 @@ def test_such_a_request_is_encoded_whole(family: Family, clips: dict[str, MediaR
     request = family.local.parse(clips["duet"], "What is heard?")
     length = family.local.encoded(request, reuse=True).length
     family.local.engine.model.config.get_text_config().original_max_position_embeddings = length
-    assert family.local.encoded(request, reuse=True).cached > 0
-    assert family.local.engine.encode(request, family.local.converter, TOKENS).cached == 0
+    assert family.local.encoded(request, reuse=True).cached_tokens > 0
+    assert family.local.engine.encode(request, family.local.converter, TOKENS).cached_tokens == 0

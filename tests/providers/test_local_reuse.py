@@ -33,7 +33,7 @@ def duet_clip(session_store: ClipStore, duet: Path) -> MediaRef:
 
 
 def counts(model: Local) -> tuple[int, int]:
-    return model.engine.prefixes.made, model.engine.prefixes.used
+    return model.engine.prefixes.encoded_count, model.engine.prefixes.hit_count
 
 
 @pytest.mark.parametrize("more", [{}, LOOKS], ids=["whole", "closer look"])
@@ -42,9 +42,9 @@ def test_reuse_changes_nothing(model: Local, duet_clip: MediaRef, more: dict[str
     request = model.parse(duet_clip, "You are the Reasoning Generator. What is heard?", **more)
     reused, whole = model.encoded(request, reuse=True), model.encoded(request, reuse=False)
     assert reused.inputs["input_ids"].tolist() == whole.inputs["input_ids"].tolist()
-    assert (reused.cached > 250, whole.cached) == (True, 0)
-    assert bool(request.look.media) == bool(more)
-    assert reused.media == request.look.media, "only a closer look is encoded anew"
+    assert (reused.cached_tokens > 250, whole.cached_tokens) == (True, 0)
+    assert bool(request.closer_look.media_count) == bool(more)
+    assert reused.media_count == request.closer_look.media_count, "only a closer look is encoded anew"
     one, other = model.logits(request), model.logits(request, reuse=False)
     assert (one - other).abs().max().item() < CLOSE
     assert one.abs().max().item() > 1
@@ -126,12 +126,12 @@ def test_the_least_recently_used_clip_is_dropped_by_size(
     asked = [model.parse(ref, "Say.") for ref in refs]
     model.said(asked[0])
     prefixes = model.engine.prefixes
-    prefixes.limit = int(prefixes.size * 2.5)
+    prefixes.max_bytes = int(prefixes.total_bytes * 2.5)
     model.said(asked[1])
     model.said(asked[0])
     model.said(asked[2])
     assert (len(prefixes), counts(model)) == (2, (3, 1))
-    assert prefixes.size <= prefixes.limit
+    assert prefixes.total_bytes <= prefixes.max_bytes
     model.said(asked[0])
     assert counts(model) == (3, 2), "the one in use stayed"
     model.said(asked[1])
@@ -143,7 +143,7 @@ def test_a_clip_too_large_to_keep_is_answered_all_the_same(model: Local, duet_cl
     request = model.parse(duet_clip, "Say.")
     said = model.said(request)
     assert said.text == model.whole(request)
-    assert (len(model.engine.prefixes), said.request.cached) == (0, 0)
+    assert (len(model.engine.prefixes), said.prompt.cached_tokens) == (0, 0)
 
 
 def broken(model: Local, fault: Exception, times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -35,7 +35,7 @@ class OwnModel(Qwen2_5OmniThinkerForConditionalGeneration):
     config_class = OwnConfig
 """
 WARNING = (
-    "transformers:own-omni runs Python code of its own with all rights of this process, because the operator's"
+    "transformers:own-omni runs its own Python code with all rights of this process, because the operator's"
     " AURELIA_TRUST_MODEL_CODE names it."
 )
 

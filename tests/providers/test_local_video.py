@@ -66,7 +66,7 @@ def model(tiny_omni: Path, session_store: ClipStore, films: Films, monkeypatch: 
     processor = local_load.load_processor_with_writer(weights).processor
     monkeypatch.setattr(processor, "video_processor", films)
     senses = senses_of(weights, processor)
-    assert (senses.sees, senses.hears, senses.interleaved) == ("video", True, True)
+    assert (senses.sees, senses.hears, senses.audio_in_video) == ("video", True, True)
     writer, converter = (
         PromptWriter(weights.model_id, processor, senses),
         RequestConverter(session_store, weights.model_id, senses),
@@ -97,7 +97,7 @@ def test_reuse_changes_nothing_with_video_either(model: Local, session_store: Cl
     for more in ({}, {"looks": [[], [{"start": 0.0, "end": 2.0}]]}):
         request = model.parse(ref, "What is heard?", **more)
         assert (model.logits(request) - model.logits(request, reuse=False)).abs().max().item() < CLOSE
-    assert (model.engine.prefixes.made, model.engine.prefixes.used) == (1, 2)
+    assert (model.engine.prefixes.encoded_count, model.engine.prefixes.hit_count) == (1, 2)
 
 
 def test_what_is_seen_and_heard_in_a_video_matters(

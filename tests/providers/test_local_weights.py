@@ -91,10 +91,13 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: (folder / "config.json").unlink(), "holds no model: its config.json is missing"),
-        (lambda folder: (folder / "config.json").write_text("[]"), "holds no model: its config.json is missing"),
+        (lambda folder: (folder / "config.json").unlink(), "contains no model: its config.json is missing"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "contains no model: its config.json is missing"),
         (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
-        (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "holds pickled weights"),
+        (
+            lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
+            "contains pickled weights",
+        ),
         (
             lambda folder: (folder / "model.safetensors.index.json").write_text(
                 json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
@@ -103,11 +106,11 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
         ),
         (
             lambda folder: (folder / "config.json").write_text('{"model_type": "brand_new_omni"}'),
-            "is of the architecture 'brand_new_omni', which this transformers cannot run",
+            "has the architecture 'brand_new_omni', which this transformers cannot run",
         ),
         (
             lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'),
-            "is of the architecture 'bert', which this transformers cannot run",
+            "has the architecture 'bert', which this transformers cannot run",
         ),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "preprocessor_config.json is missing"),
         (lambda folder: (folder / "chat_template.jinja").unlink(), "transformers:spoilt has no chat template"),
@@ -197,7 +200,7 @@ def test_what_was_described_stands_once_for_what_the_model_cannot_take(session_s
     fields |= {"described": {"sound": "A horn, twice."}, "looks": [[], [{"start": 0.5, "end": 1.0}]]}
     request = deaf.parse(compose_messages("What?", fields, sees_clip=True))
     assert request.clip
-    shown = "".join(block.get("text", "") for block in [*deaf.head(request).blocks, *request.look.blocks])
+    shown = "".join(block.get("text", "") for block in [*deaf.head(request).blocks, *request.closer_look.blocks])
     assert shown.count("A horn, twice.") == 1
     assert "Hz" not in shown
     assert request.notes == [
@@ -229,9 +232,9 @@ def test_a_silent_clip_is_shown_without_sound(session_store: ClipStore, tmp_path
     model = local(tiny_omni, session_store)
     request = model.parse(ref, "Say.")
     head = model.converter.head(request)
-    assert not head.sounds and all(shown.sound is None for shown in head.films)
-    assert model.encoded(request, reuse=True).media == len(head.images) + len(head.films) > 0
-    assert "It has no sound track" in request.about
+    assert not head.sounds and all(shown.sound is None for shown in head.videos)
+    assert model.encoded(request, reuse=True).media_count == len(head.images) + len(head.videos) > 0
+    assert "It has no sound track" in request.clip_facts
 
 
 NO_SYSTEM = (
@@ -253,9 +256,9 @@ def test_a_model_without_a_system_role_reads_it_first(copy: Path, session_store:
     request = converter.parse(
         compose_messages("Say.", {"clip": session_store.admit(duet), "tracks": [], "frames": 2}, sees_clip=True)
     )
-    text = writer.whole(request, [{"type": "image"}])
+    text = writer.conversation_text(request, [{"type": "image"}])
     assert text.startswith("<|im_start|>user\nYou take part in answering") and text.count("You take part") == 1
-    assert text.startswith(writer.head(request, [{"type": "image"}]))
+    assert text.startswith(writer.head_text(request, [{"type": "image"}]))
     assert text.index("You take part") < text.index("<|IMAGE|>") < text.index("About the clip") < text.index("Say.")
 
 
@@ -275,6 +278,6 @@ def test_doctor_says_where_weights_run_and_what_profiles_lack(
     lacks = {profile["name"]: profile["lacks"] for profile in found["profiles"]}
     assert lacks["local"] == ["the weights (hf download Qwen/Qwen2.5-Omni-7B)"]
     assert "the weights (hf download google/gemma-4-E4B-it)" in lacks["open-agents"]
-    assert "Local weights: cpu, float32, 2048 MB of kept clips; clips are shown " in render_findings(found)
+    assert "Local weights: cpu, float32, 2048 MB for cached clips; clips are shown " in render_findings(found)
     monkeypatch.setenv("AURELIA_LOCAL_DTYPE", "int2")
     assert "AURELIA_LOCAL_DTYPE='int2' cannot be used" in render_findings(examine_machine(settings))

@@ -122,7 +122,7 @@ def test_it_answers_from_its_own_environment(worker: Any, foreign: Path, monkeyp
     prefix, ours, key, path = json.loads(said(mine, "which environment"))
     assert Path(prefix) == foreign.parent.parent
     assert (ours, key, path) == (False, False, False)
-    assert mine._process.starts == 1
+    assert mine._process.start_count == 1
     assert mine.health() == {"protocol": 1, "python": ".".join(map(str, sys.version_info[:3])), "loaded": True}
 
 
@@ -136,7 +136,7 @@ def test_what_the_model_prints_goes_to_the_log(worker: Any, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("script", "expected"), [(SCRIPT, "worker says: b"), (SCRIPT + BATCH, "2 of 2")])
 def test_a_batch_is_one_request_to_a_script_that_can(worker: Any, script: str, expected: str) -> None:
-    answers = worker(script).answers([[HumanMessage("a")], [HumanMessage("b")]])
+    answers = worker(script).answer_batch([[HumanMessage("a")], [HumanMessage("b")]])
     assert (len(answers), answers[1]) == (2, expected)
 
 
@@ -146,7 +146,7 @@ def test_a_death_is_transient_and_the_next_request_starts_it_again(worker: Any) 
         said(mine, "die once")
     assert fault.value.transient
     assert said(mine, "die once") == "worker says: die once"
-    assert mine._process.starts == 2
+    assert mine._process.start_count == 2
 
 
 def test_a_worker_that_died_while_idle_is_started_again(worker: Any) -> None:
@@ -155,7 +155,7 @@ def test_a_worker_that_died_while_idle_is_started_again(worker: Any) -> None:
     mine._process._child.kill()
     mine._process._child.wait()
     assert said(mine, "hello again") == "worker says: hello again"
-    assert mine._process.starts == 2
+    assert mine._process.start_count == 2
 
 
 def test_a_signal_is_named(worker: Any) -> None:
@@ -249,7 +249,7 @@ async def test_the_ledger_asks_again_after_a_death_in_the_graph(worker: Any, due
     try:
         result = await answer_question(question, context, client=desk)
         assert result["answer"].startswith("worker says:")
-        assert desk.model("worker:mine")._process.starts == 2  # type: ignore[attr-defined]
+        assert desk.model("worker:mine")._process.start_count == 2  # type: ignore[attr-defined]
         again = await answer_question(question, context, client=desk)
         assert (again["answer"], again["usage"]["calls"]) == (result["answer"], 0)
     finally:
@@ -281,7 +281,7 @@ def test_a_name_is_never_a_path(tmp_path: Path, name: str) -> None:
         ("python = ", "cannot be read"),
         ('python = "a"', "script: Field required"),
         ('python = "a"\nscript = "b"\nkey = "c"', "key: Extra inputs"),
-        ('python = "/nowhere/python"\nscript = "b"', "names a python that is not there"),
+        ('python = "/nowhere/python"\nscript = "b"', "names a python that does not exist"),
     ],
 )
 def test_a_bad_setup_is_one_line(tmp_path: Path, text: str | None, told: str) -> None:
@@ -304,5 +304,5 @@ def test_the_host_ends_with_its_parent(foreign: Path, tmp_path: Path) -> None:
     replies = [json.loads(line) for line in ended.stdout.splitlines()]
     assert ended.returncode == 0
     assert [(reply["id"], reply["ok"]) for reply in replies] == [(1, False), (2, False), (None, False)]
-    assert "nothing is loaded yet" in replies[0]["error"]
+    assert "no model is loaded yet" in replies[0]["error"]
     assert "there is no operation 'sing'" in replies[1]["error"]

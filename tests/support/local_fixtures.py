@@ -34,11 +34,11 @@ class Local(NamedTuple):
 
     def encoded(self, told: ChatRequest, *, reuse: bool) -> EncodedPrompt:
         """The request as the model takes it, with kept encodings or whole."""
-        self.engine.reuses = reuse
+        self.engine.reuses_prefixes = reuse
         try:
             return self.engine.encode(told, self.converter)
         finally:
-            self.engine.reuses = True
+            self.engine.reuses_prefixes = True
 
     def logits(self, told: ChatRequest, *, reuse: bool = True, tokens: int = 8) -> torch.Tensor:
         """What the model thinks of every next token, for so many tokens: float[tokens, vocabulary]."""

@@ -1,8 +1,8 @@
 """`transformers:PATH_OR_ID`: open weights on this machine as a chat model for any role.
 
-A folder, or the id of a model that was downloaded from the hub; nothing is downloaded, and no code of a checkpoint is
-run but where the operator named it (AURELIA_TRUST_MODEL_CODE). Replies are greedy. The form of a reply is asked for in
-the prompt only; the weights cost nothing.
+The name is a folder, or the id of a model that was downloaded from the hub; nothing is downloaded. A checkpoint's own
+code runs only if the operator names it in AURELIA_TRUST_MODEL_CODE. Decoding is greedy. No schema is enforced; the
+prompt describes the form of a reply. The cost is 0.
 """
 
 import asyncio
@@ -38,25 +38,25 @@ class LocalChat(ClipModel, BaseChatModel):
     """A chat model that runs in this process.
 
     Attributes:
-        weights: which ones.
-        here: where they run.
-        store: the `aurelia_core.media` ClipStore that the clips of requests are read from.
+        weights: the checkpoint.
+        placement: device, precision and limits.
+        store: the `aurelia_core.media` ClipStore with the clips of requests.
     """
 
     weights: Weights
-    here: Placement
+    placement: Placement
     store: Any = Field(exclude=True, repr=False)
-    _reader: LoadedProcessor = PrivateAttr()
+    _processor: LoadedProcessor = PrivateAttr()
     _converter: RequestConverter = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
-        """Loads the processor; the weights are loaded when the model is first asked."""
-        self._reader = load_processor_with_writer(self.weights)
-        self._converter = RequestConverter(self.store, self.weights.model_id, self._reader.senses)
+        """Load the processor; the first call loads the weights."""
+        self._processor = load_processor_with_writer(self.weights)
+        self._converter = RequestConverter(self.store, self.weights.model_id, self._processor.senses)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """False: a clip store cannot be rebuilt from a trace."""
+        """False: a clip store cannot be serialized."""
         return False
 
     @property
@@ -65,29 +65,29 @@ class LocalChat(ClipModel, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """What decides a reply beside the messages: weights, device and precision, limits, and what is shown."""
-        senses = self._reader.senses
+        """Everything besides the messages that determines a reply: weights, device, precision, limits, modalities."""
+        senses = self._processor.senses
         return {
             "weights": self.weights.fingerprint,
-            "device": self.here.device.partition(":")[0],
-            "dtype": self.here.dtype,
-            "max_new_tokens": self._most,
+            "device": self.placement.device.partition(":")[0],
+            "dtype": self.placement.dtype,
+            "max_new_tokens": self._max_reply_tokens,
             "do_sample": False,
             "sees": senses.sees,
             "hears": senses.hears,
-            "height": senses.row.height,
+            "height": senses.family.height,
         }
 
     @property
-    def _most(self) -> int:
-        return self.here.tokens or self._reader.senses.row.output
+    def _max_reply_tokens(self) -> int:
+        return self.placement.max_reply_tokens or self._processor.senses.family.output
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
-        """Refuses, before a run begins, what the model cannot carry."""
+        """Refuse a clip that the model does not accept, before the run begins."""
         self._converter.check_clip(media, sees_clip=sees_clip)
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
-        """Which of the clip's senses the model cannot take: picture, sound."""
+        """The senses of the clip that the model does not accept: picture, sound."""
         return self._converter.missing_modalities(media)
 
     def _generate(
@@ -106,46 +106,49 @@ class LocalChat(ClipModel, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        left = threading.Event()
+        cancelled = threading.Event()
         try:
-            return await asyncio.to_thread(self._answer, messages, stop, left.is_set)
+            return await asyncio.to_thread(self._answer, messages, stop, cancelled.is_set)
         except asyncio.CancelledError:
-            # Nobody waits for this answer: the thread stops at its next token and releases the model.
-            left.set()
+            # The thread stops at its next token and releases the model.
+            cancelled.set()
             raise
 
     def _answer(self, messages: list[BaseMessage], stop: list[str] | None, stopped: Callable[[], bool]) -> ChatResult:
         request = self._converter.parse(messages)
-        engine = load_engine(self.weights, self.here)
-        generated = engine.answer(request, self._converter, self._most, stopped)
+        engine = load_engine(self.weights, self.placement)
+        generated = engine.answer(request, self._converter, self._max_reply_tokens, stopped)
         text = generated.text
         for word in stop or []:
             text = text.partition(word)[0]
-        encoded = generated.request
+        prompt = generated.prompt
         notes = list(request.notes)
+        finish_reason = "stop"
+        if generated.truncated:
+            finish_reason = "length"
         if self.weights.trusted:
             notes.append(own_code_note(self.weights))
         message = AIMessage(
             text,
             usage_metadata={
-                "input_tokens": encoded.length,
-                "output_tokens": generated.tokens,
-                "total_tokens": encoded.length + generated.tokens,
-                "input_token_details": {"cache_read": encoded.cached},
+                "input_tokens": prompt.length,
+                "output_tokens": generated.token_count,
+                "total_tokens": prompt.length + generated.token_count,
+                "input_token_details": {"cache_read": prompt.cached_tokens},
             },
             response_metadata={
                 "cost_usd": 0.0,
                 "media_uploads": 0,
                 "notes": notes,
-                "finish_reason": "length" if generated.cut else "stop",
+                "finish_reason": finish_reason,
                 "local": {
-                    "device": self.here.device,
-                    "dtype": self.here.dtype,
-                    "shown": self._reader.senses.sees,
+                    "device": self.placement.device,
+                    "dtype": self.placement.dtype,
+                    "shown": self._processor.senses.sees,
                     "weights": self.weights.fingerprint[:12],
-                    "reuse": engine.reuses,
-                    "family": self._reader.senses.row.state,
-                    "media_encoded": encoded.media,
+                    "reuse": engine.reuses_prefixes,
+                    "family": self._processor.senses.family.state,
+                    "media_encoded": prompt.media_count,
                 },
             },
         )
@@ -153,13 +156,13 @@ class LocalChat(ClipModel, BaseChatModel):
 
 
 def make_local(name: str, store: ClipStore) -> LocalChat:
-    """The weights `name` (a folder or a hub id), run here.
+    """The local model with the weights `name` (a folder or a hub id).
 
     Raises:
-        InputError: a package, the weights or a file of them is missing, or this transformers cannot run them.
+        InputError: a package, the weights or one of their files is missing, or this transformers cannot run them.
     """
-    lacks = missing_requirements("transformers")
-    if lacks:
-        raise InputError(f"transformers:{name} cannot be asked here: it needs {', '.join(lacks)}.")
+    missing = missing_requirements("transformers")
+    if missing:
+        raise InputError(f"transformers:{name} cannot be used here: it needs {', '.join(missing)}.")
     weights = find_weights(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
-    return LocalChat(weights=weights, here=choose_placement(), store=store)
+    return LocalChat(weights=weights, placement=choose_placement(), store=store)

@@ -1,7 +1,7 @@
-"""Turns a request into chat turns with pictures and sounds, as processors of local weights take them. It runs no model.
+"""Converts a request to chat turns with images and sounds, for the processors of local weights.
 
-What every seeing role is shown (the head: system text, clip, what is request of it) depends on clip, tracks and budgets
-alone, so that its encoding can be kept; a closer look stands behind it, what the role is asked comes last.
+The head (system text, clip, facts about the clip) depends only on clip, tracks and budgets, so that its encoding can be
+cached. A closer look follows it; the role's text comes last.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,14 @@ from aurelia_core.models.requests import ClipRequest, request_of
 from aurelia_core.types import MediaRef, Sense, Window
 
 ContentBlock = dict[str, str]
+<<<<<<< HEAD
 # A stretch of sound shorter than this is nothing that an encoder could hear.
 _SHORTEST_SECONDS = 0.05
+=======
+Samples = npt.NDArray[np.float32]
+# Shorter parts of sound are left out: encoders do not accept them.
+_MIN_PART_SECONDS = 0.05
+>>>>>>> w-models
 
 
 class VideoClip(NamedTuple):
@@ -32,8 +38,8 @@ class VideoClip(NamedTuple):
 
     Attributes:
         images: uint8[N, H, W, 3].
-        seconds: the length that they spread over.
-        sound: what is heard meanwhile; None when it stands beside the video, or there is none.
+        seconds: duration that the frames cover.
+        sound: sound of the video, float32[S]; None if it is a separate part, or if there is none.
     """
 
     images: npt.NDArray[np.uint8]
@@ -42,114 +48,123 @@ class VideoClip(NamedTuple):
 
 
 class MediaParts(NamedTuple):
-    """Template blocks and the media that they stand for, each kind in its order."""
+    """Template blocks and their media, each kind in order."""
 
     blocks: list[ContentBlock]
     images: list[Image.Image]
     sounds: list[Samples]
-    films: list[VideoClip]
+    videos: list[VideoClip]
 
     @property
-    def media(self) -> int:
-        """How many pictures, sounds and films there are."""
-        return len(self.images) + len(self.sounds) + len(self.films)
+    def media_count(self) -> int:
+        """Number of images, sounds and videos."""
+        return len(self.images) + len(self.sounds) + len(self.videos)
 
 
 NO_PARTS = MediaParts([], [], [], [])
 
 
 class ChatRequest(NamedTuple):
-    """One request, taken apart.
+    """The parts of one request.
 
     Attributes:
         system: the system text.
-        clip: what the role sees; None for one that sees nothing.
-        about: what is request of the clip in words; the last text of the head.
-        look: a closer look, behind the head.
-        turns: role and text of every turn; the first one's text stands behind head and look.
+        clip: the clip; None for a role without the clip.
+        clip_facts: facts about the clip; the last text of the head.
+        closer_look: a closer look, after the head.
+        turns: role and text of every turn; the first turn's text follows the head and the closer look.
         notes: which text replaced which sense.
-        texts: the words around the clip; None for a role that sees nothing.
+        texts: the texts around the clip; None for a role without the clip.
     """
 
     system: str
     clip: MediaRequest | None
-    about: str
-    look: MediaParts
+    clip_facts: str
+    closer_look: MediaParts
     turns: list[tuple[str, str]]
     notes: list[str]
     texts: RequestTexts | None = None
 
 
 class RequestConverter:
-    """Takes requests apart and decodes what they refer to."""
+    """Converts requests to their parts and decodes their media."""
 
     def __init__(self, store: ClipStore, model_id: str, senses: ModelSenses) -> None:
-        """Reads nothing yet."""
+        """Read nothing."""
         self._store = store
         self._model_id = model_id
         self._senses = senses
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
-        """Refuses what the model cannot carry, before anything is decoded.
+        """Refuse a clip that the model does not accept, before decoding.
 
         Raises:
-            InputError: the model cannot carry it; the message says what to do.
+            InputError: the model does not accept the clip; the message names the remedy.
         """
         if sees_clip:
             self._check(media, [])
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
-        """Which of the clip's senses the model cannot take."""
+        """The senses of the clip that the model does not accept."""
         return media.missing_modalities(sees=self._senses.sees != "none", hears=self._senses.hears)
 
     def parse(self, messages: Sequence[BaseMessage]) -> ChatRequest:
-        """The request as turns; the clip's head is decoded only when somebody asks for it (`head`).
+        """The request as turns; only `head` decodes the clip's head.
 
         Raises:
-            InputError: the model cannot carry what the request holds.
+            InputError: the model does not accept the request.
             MediaError: a closer look cannot be decoded.
         """
         request = request_of(messages)
         system = "\n\n".join(message.text for message in messages if message.type == "system")
-        clip, about, look, turns = None, "", NO_PARTS, []
-        texts: RequestTexts | None = None
+        converted = ChatRequest(system, None, "", NO_PARTS, [], [])
         for message in messages:
-            words = [block["text"] for block in _blocks(message) if block["type"] == "text"]
+            if message.type == "system":
+                continue
+            blocks_text = [block["text"] for block in _blocks(message) if block["type"] == "text"]
             if isinstance(request, ClipRequest) and request.media and _has_clip(message):
-                clip, texts = request.media, texts_of(messages)
                 windows = list(request.closer_look)
-                self._check(clip, windows)
-                about, words = "\n".join(words[:-1]), words[-1:]
-                look = self._look(clip, windows, texts) if windows else NO_PARTS
-            if message.type != "system":
-                turns.append(("assistant" if message.type == "ai" else "user", "\n".join(words)))
-        notes = clip.notes(self._model_id, self.missing_modalities(clip)) if clip else []
-        return ChatRequest(system, clip, about, look, turns, notes, texts)
+                self._check(request.media, windows)
+                texts = texts_of(messages)
+                converted = converted._replace(
+                    clip=request.media,
+                    clip_facts="\n".join(blocks_text[:-1]),
+                    closer_look=self._closer_look(request.media, windows, texts),
+                    notes=request.media.notes(self._model_id, self.missing_modalities(request.media)),
+                    texts=texts,
+                )
+                blocks_text = blocks_text[-1:]
+            role = {"ai": "assistant"}.get(message.type, "user")
+            converted.turns.append((role, "\n".join(blocks_text)))
+        return converted
 
     def head(self, request: ChatRequest) -> MediaParts:
-        """The whole clip as the model is shown it.
+        """The whole clip in the form that the model receives.
 
         Raises:
-            MediaError: it cannot be decoded.
+            MediaError: the clip cannot be decoded.
         """
         clip, texts = request.clip, request.texts
         if clip is None or texts is None:
             return NO_PARTS
-        return join_parts([self._picture(clip, [], self._most(clip), texts), *self._sounds(clip, [], texts)])
+        return join_parts([self._picture(clip, [], self._frame_count(clip), texts), *self._sounds(clip, [], texts)])
 
-    def _look(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> MediaParts:
-        share = max(1, self._most(clip) // len(windows))
+    def _closer_look(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> MediaParts:
+        if not windows:
+            return NO_PARTS
+        frame_count = max(1, self._frame_count(clip) // len(windows))
         parts = []
         for window in windows:
-            parts.append(_said(f"{texts.closer_look(window)} "))
-            # What was written of the picture, or measured in the sound, already stands whole in the head.
+            parts.append(_text_parts(f"{texts.closer_look(window)} "))
+            # The head contains the description of the picture and the measurements of the whole sound.
             if self._senses.sees != "none" or "picture" not in clip.described:
-                parts.append(self._picture(clip, [window], share, texts))
-            parts += self._sounds(clip, [window], texts) if self._senses.hears else []
-        return join_parts([*parts, _said("\n\n")])
+                parts.append(self._picture(clip, [window], frame_count, texts))
+            if self._senses.hears:
+                parts += self._sounds(clip, [window], texts)
+        return join_parts([*parts, _text_parts("\n\n")])
 
-    def _most(self, clip: MediaRequest) -> int:
-        return min(clip.frame_count, self._senses.row.frames or clip.frame_count)
+    def _frame_count(self, clip: MediaRequest) -> int:
+        return min(clip.frame_count, self._senses.family.frames or clip.frame_count)
 
     def _picture(self, clip: MediaRequest, windows: list[Window], count: int, texts: RequestTexts) -> MediaParts:
         sees = self._senses.sees
@@ -159,82 +174,91 @@ class RequestConverter:
             text = clip.replacement_text(
                 "picture", lambda: measured_picture_text(self._store, clip.clip, windows, max(2, count), texts)
             )
-            return _said(f"{texts.replacement(texts.sense_name('picture'), text)}\n")
-        taken = self._store.frames(clip.clip, windows, count, height=self._senses.row.height)
-        times = [float(time) for time in taken.times]
+            return _text_parts(f"{texts.replacement(texts.sense_name('picture'), text)}\n")
+        frames = self._store.frames(clip.clip, windows, count, height=self._senses.family.height)
+        times = [float(time) for time in frames.times]
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]
-            film = VideoClip(np.asarray(taken.images), seconds, self._inside(clip, windows, seconds))
-            heading = texts.video_heading(with_sound=film.sound is not None)
-            return MediaParts([_text(f"{heading} "), {"type": "video"}, _text("\n")], [], [], [film])
+            video = VideoClip(np.asarray(frames.images), seconds, self._video_sound(clip, windows, seconds))
+            heading = texts.video_heading(with_sound=video.sound is not None)
+            return MediaParts([_text(f"{heading} "), {"type": "video"}, _text("\n")], [], [], [video])
         blocks = [_text(f"{texts.frames_heading(len(times))}\n")]
         for time in times:
             blocks += [_text(f"{texts.frame_time(time)}: "), {"type": "image"}, _text("\n")]
-        return MediaParts(blocks, [Image.fromarray(np.asarray(image)) for image in taken.images], [], [])
+        return MediaParts(blocks, [Image.fromarray(np.asarray(image)) for image in frames.images], [], [])
 
-    def _inside(self, clip: MediaRequest, windows: list[Window], seconds: float) -> Samples | None:
-        """The sound that goes into the video; None when it stands beside it."""
-        if not self._goes_inside(clip):
+    def _video_sound(self, clip: MediaRequest, windows: list[Window], seconds: float) -> Samples | None:
+        """The sound inside the video; None if it is a separate part."""
+        if not self._has_video_sound(clip):
             return None
-        heard = self._heard(clip.clip, windows)
-        # Silence where the sound track has ended: a model takes sound in all of a request's videos, or in none.
-        return heard[0][1] if heard else np.zeros(int(seconds * self._senses.rate), np.float32)
+        parts = self._sound_parts(clip.clip, windows)
+        if parts:
+            _, samples = parts[0]
+            return samples
+        # Silence after the end of the sound: a model accepts sound in all videos of a request, or in none.
+        return np.zeros(int(seconds * self._senses.sample_rate), np.float32)
 
-    def _goes_inside(self, clip: MediaRequest) -> bool:
+    def _has_video_sound(self, clip: MediaRequest) -> bool:
         senses = self._senses
-        if not senses.interleaved or clip.tracks or not clip.sound_sources or not clip.shows_picture:
+        if not senses.audio_in_video or clip.tracks or not clip.sound_sources or not clip.shows_picture:
             return False
         return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
 
     def _sounds(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[MediaParts]:
-        if self._goes_inside(clip):
+        if self._has_video_sound(clip):
             return []
         if not self._senses.hears and clip.sound_sources and "sound" in clip.described:
-            return [_said(f"{texts.replacement(texts.sense_name('sound'), clip.quoted_description('sound'))}\n")]
-        found = []
+            return [_text_parts(f"{texts.replacement(texts.sense_name('sound'), clip.quoted_description('sound'))}\n")]
+        parts = []
         for number, source in enumerate(clip.sound_sources):
-            name = texts.sound_name(number if clip.tracks else None, len(clip.tracks))
+            track: MediaRef | None = None
+            name = texts.sound_name(None, 0)
+            if clip.tracks:
+                track = source
+                name = texts.sound_name(number, len(clip.tracks))
             if not self._senses.hears:
-                text = measured_sound_text(self._store, clip.clip, source if clip.tracks else None, texts)
-                found.append(_said(f"{texts.replacement(name, text)}\n"))
+                text = measured_sound_text(self._store, clip.clip, track, texts)
+                parts.append(_text_parts(f"{texts.replacement(name, text)}\n"))
                 continue
-            for start, samples in self._heard(source, windows):
-                end = start + len(samples) / self._senses.rate
+            for start, samples in self._sound_parts(source, windows):
+                end = start + len(samples) / self._senses.sample_rate
                 blocks = [_text(f"{texts.sound_heading(name, start, end)} "), {"type": "audio"}, _text("\n")]
-                found.append(MediaParts(blocks, [], [samples], []))
-        return found
+                parts.append(MediaParts(blocks, [], [samples], []))
+        return parts
 
-    def _heard(self, source: MediaRef, windows: list[Window]) -> list[tuple[float, Samples]]:
-        """Stretches of sound at the model's rate, none longer than one part may be."""
+    def _sound_parts(self, source: MediaRef, windows: list[Window]) -> list[tuple[float, Samples]]:
+        """Start (seconds) and samples of each part of the sound, at the model's rate and within its longest part."""
         length = max(source["duration"], source["audio_seconds"] or 0.0)
         inside = [Window(start=w["start"], end=min(w["end"], length)) for w in windows if w["start"] < length]
         if windows and not inside:
             return []
-        rate, longest = self._senses.rate, self._senses.part_seconds
+        rate = self._senses.sample_rate
         parts = []
         for sound in self._store.audio(source, inside):
             samples = resample_to(sound.samples, sound.rate, rate)
-            step = int(longest * rate) if longest else max(1, len(samples))
+            step = max(1, len(samples))
+            if self._senses.part_seconds:
+                step = int(self._senses.part_seconds * rate)
             for first in range(0, len(samples), step):
                 piece = samples[first : first + step]
-                if len(piece) >= _SHORTEST_SECONDS * rate:
+                if len(piece) >= _MIN_PART_SECONDS * rate:
                     parts.append((sound.start + first / rate, piece))
         return parts
 
     def _check(self, clip: MediaRequest, windows: list[Window]) -> None:
-        senses, row = self._senses, self._senses.row
+        limit = self._senses.family.most_frames
         clip.check(self._model_id, self.missing_modalities(clip))
-        most = self._most(clip)
-        count = most + max(1, most // max(1, len(windows))) * len(windows)
-        if senses.sees != "none" and row.most_frames is not None and count > row.most_frames:
+        frame_count = self._frame_count(clip)
+        count = frame_count + max(1, frame_count // max(1, len(windows))) * len(windows)
+        if self._senses.sees != "none" and limit is not None and count > limit:
             raise InputError(
-                f"{self._model_id} takes {row.most_frames} images in one request, and this one has {count}:"
+                f"{self._model_id} takes {limit} images in one request, and this one has {count}:"
                 " lower frames in the settings."
             )
 
 
 def resample_to(samples: Samples, rate: int, wanted: int) -> Samples:
-    """Sound at another rate (samples a second)."""
+    """The sound at another rate, samples per second."""
     if rate == wanted or not len(samples):
         return samples
     from scipy.signal import resample_poly
@@ -245,7 +269,12 @@ def resample_to(samples: Samples, rate: int, wanted: int) -> Samples:
 def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return [_text(message.content)]
-    return [block if isinstance(block, dict) else _text(block) for block in message.content]
+    blocks: list[dict[str, Any]] = []
+    for block in message.content:
+        if isinstance(block, str):
+            block = _text(block)
+        blocks.append(block)
+    return blocks
 
 
 def _has_clip(message: BaseMessage) -> bool:
@@ -254,15 +283,16 @@ def _has_clip(message: BaseMessage) -> bool:
 
 def join_parts(parts: Sequence[MediaParts]) -> MediaParts:
     """Several parts as one."""
-    return MediaParts(
-        [block for part in parts for block in part.blocks],
-        [image for part in parts for image in part.images],
-        [sound for part in parts for sound in part.sounds],
-        [film for part in parts for film in part.films],
-    )
+    joined = MediaParts([], [], [], [])
+    for part in parts:
+        joined.blocks.extend(part.blocks)
+        joined.images.extend(part.images)
+        joined.sounds.extend(part.sounds)
+        joined.videos.extend(part.videos)
+    return joined
 
 
-def _said(text: str) -> MediaParts:
+def _text_parts(text: str) -> MediaParts:
     return MediaParts([_text(text)], [], [], [])
 
 

@@ -1,7 +1,7 @@
-"""One loaded model: encodes requests, keeps the encoding of clips, and generates. Calls are answered one by one.
+"""One loaded model: encodes requests, caches the encoding of clips, and generates replies, one call at a time.
 
-The keys and values of a head (system text, clip, what is request of it) are computed once and used for every later request
-on the clip. Where a template or a tokenizer does not let the head be request apart, a request is encoded whole.
+The keys and values of a head (system text, clip, facts about the clip) are computed once and reused for every later
+request on the clip. If a template or a tokenizer does not allow to separate the head, the request is encoded whole.
 """
 
 import gc
@@ -22,251 +22,302 @@ from aurelia_core.models.local.prefix_cache import (
 )
 from aurelia_core.models.local.prompt_writer import ModelInputs, PromptWriter
 
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+_MEMORY_ERRORS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class EncodedPrompt(NamedTuple):
-    """A request as the model takes it.
+    """A request in the form of the model's inputs.
 
     Attributes:
-        inputs: what `generate` is given.
+        inputs: keyword arguments of `generate`.
         length: tokens of the request.
-        cached: how many of them had been encoded before.
-        media: pictures, sounds and films that were encoded for it.
+        cached_tokens: tokens that were encoded before.
+        media_count: number of images, sounds and videos that were encoded for this request.
     """
 
     inputs: dict[str, Any]
     length: int
-    cached: int
-    media: int
+    cached_tokens: int
+    media_count: int
 
 
 class GeneratedReply(NamedTuple):
-    """A reply, its length in tokens, whether it was cut off at the limit, and the request that it answers."""
+    """A reply, its length in tokens, whether the token limit truncated it, and its prompt."""
 
     text: str
-    tokens: int
-    cut: bool
-    request: EncodedPrompt
+    token_count: int
+    truncated: bool
+    prompt: EncodedPrompt
 
 
 class InferenceEngine:
-    """A model with its writer and its kept encodings.
+    """A model with its prompt writer and its prefix cache.
 
     Attributes:
         lock: held while the model works.
-        prefixes: the kept encodings of clips.
-        reuses: whether any are kept.
+        prefixes: the cached encodings of clips.
+        reuses_prefixes: whether encodings are cached.
     """
 
     def __init__(self, model_id: str, model: Any, writer: PromptWriter, *, reuses: bool, cache_bytes: int) -> None:
-        """Takes over a loaded model."""
+        """Use a loaded model; `cache_bytes` limits the prefix cache."""
         self.lock = threading.Lock()
         self.prefixes = PrefixCache(cache_bytes)
-        self.reuses = reuses
+        self.reuses_prefixes = reuses
         self.model = model
         self._model_id = model_id
         self._writer = writer
-        self._ends = _ends(model, writer)
+        self._end_tokens = _end_tokens(model, writer)
 
     def answer(
-        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool] = lambda: False
+        self,
+        request: ChatRequest,
+        converter: RequestConverter,
+        max_tokens: int,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> GeneratedReply:
         """The model's reply.
 
         Args:
             request: the request.
-            converter: decodes the clip where it is not encoded yet.
-            most: most tokens of the reply.
-            stopped: asked before every token; True ends the reply.
+            converter: decodes the clip if it is not cached.
+            max_tokens: most tokens of the reply.
+            stopped: called before every token; True ends the reply.
 
         Raises:
             InputError: the processor refuses the clip.
-            ModelError: the request is longer than the model takes, or the model failed.
+            ModelError: the request is too long for the model, or the model failed.
         """
         with self.lock:
             if stopped():
-                raise ModelError(f"{self._model_id} was not asked: the run that wanted it has ended.")
-            said = self._tried(request, converter, most, stopped)
-            # Not in the except clause, whose traceback would hold what has to be freed.
-            if said is None and self._free():
-                said = self._tried(request, converter, most, stopped)
-            if said is not None:
-                return said
-            self._free()
+                raise ModelError(f"{self._model_id} was not called: the run has ended.")
+            reply = self._answer_if_memory(request, converter, max_tokens, stopped)
+            # Outside of the except clause: the traceback would keep a reference to the memory to free.
+            if reply is None and self._free_memory():
+                reply = self._answer_if_memory(request, converter, max_tokens, stopped)
+            if reply is not None:
+                return reply
+            self._free_memory()
             raise ModelError(
-                f"{self._model_id} does not fit into the memory of {self.model.device.type} with this clip: lower frames in"
-                " the settings, set AURELIA_LOCAL_DTYPE=bfloat16, or choose another AURELIA_LOCAL_DEVICE."
+                f"{self._model_id} does not fit into the memory of {self.model.device.type} with this clip: lower"
+                " frames in the settings, set AURELIA_LOCAL_DTYPE=bfloat16, or choose another AURELIA_LOCAL_DEVICE."
             )
 
-    def encode(self, request: ChatRequest, converter: RequestConverter, most: int = 0) -> EncodedPrompt:
-        """The request as the model takes it, its head from what is kept, or encoded now and kept.
+    def encode(self, request: ChatRequest, converter: RequestConverter, max_tokens: int = 0) -> EncodedPrompt:
+        """The request as model inputs, with its head from the prefix cache; a new head is encoded and cached.
 
         Args:
             request: the request.
-            converter: decodes the clip where it is not encoded yet.
-            most: most tokens that will be written behind it.
+            converter: decodes the clip if it is not cached.
+            max_tokens: most tokens of the reply.
 
         Raises:
             InputError: the processor refuses the clip.
             MediaError: the clip cannot be decoded.
         """
         if request.clip is None:
-            return self._plainly(self._writer.inputs(self._writer.whole(request, []), NO_PARTS), NO_PARTS)
-        if self.reuses:
-            reused = self._with_prefix(request, converter, most)
+            return self._encode_whole(self._writer.conversation_text(request, []), NO_PARTS)
+        if self.reuses_prefixes:
+            reused = self._with_prefix(request, converter, max_tokens)
             if reused:
                 return reused
         head = converter.head(request)
-        shown = join_parts([head, request.look])
-        return self._plainly(self._writer.inputs(self._writer.whole(request, head.blocks), shown), shown)
+        parts = join_parts([head, request.closer_look])
+        return self._encode_whole(self._writer.conversation_text(request, head.blocks), parts)
 
-    def generate(self, encoded: EncodedPrompt, most: int, **more: Any) -> Any:
-        """What transformers' `generate` returns for the request, greedily, as a dictionary with the tokens."""
+    def generate(self, encoded: EncodedPrompt, max_tokens: int, **more: Any) -> Any:
+        """The result of transformers' `generate` with greedy decoding: a dictionary with the tokens."""
         with torch.no_grad():
             return self.model.generate(
                 **encoded.inputs,
-                max_new_tokens=most,
+                max_new_tokens=max_tokens,
                 do_sample=False,
-                eos_token_id=self._ends or None,
+                eos_token_id=self._end_tokens or None,
                 return_dict_in_generate=True,
                 **more,
             )
 
-    def _tried(
-        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
+    def _answer_if_memory(
+        self, request: ChatRequest, converter: RequestConverter, max_tokens: int, stopped: Callable[[], bool]
     ) -> GeneratedReply | None:
-        """The reply; None when the memory did not suffice."""
+        """The reply; None if the memory is too small."""
         try:
-            return self._answer(request, converter, most, stopped)
+            return self._answer(request, converter, max_tokens, stopped)
         except AureliaError:
             raise
         except Exception as fault:
-            # What a failure left behind is not trusted.
+            # A failed call may have left the prefix in a wrong state.
             self.prefixes.drop(_key(request))
-            if _is_memory(fault):
+            if _is_memory_error(fault):
                 return None
-            said = " ".join(str(fault).split())[:200]
-            raise ModelError(f"{self._model_id} failed ({type(fault).__name__}: {said}).") from fault
+            text = " ".join(str(fault).split())[:200]
+            raise ModelError(f"{self._model_id} failed ({type(fault).__name__}: {text}).") from fault
 
     def _answer(
-        self, request: ChatRequest, converter: RequestConverter, most: int, stopped: Callable[[], bool]
+        self, request: ChatRequest, converter: RequestConverter, max_tokens: int, stopped: Callable[[], bool]
     ) -> GeneratedReply:
-        encoded = self.encode(request, converter, most)
+        prompt = self.encode(request, converter, max_tokens)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        if longest and encoded.length + 1 > longest:
+        if longest and prompt.length + 1 > longest:
             raise ModelError(
-                f"This request has {encoded.length} tokens, and {self._model_id} takes {longest}: lower frames in the"
+                f"This request has {prompt.length} tokens, and {self._model_id} takes {longest}: lower frames in the"
                 " settings, or give a shorter clip."
             )
-        most = min(most, longest - encoded.length) if longest else most
-        made = self.generate(encoded, most, stopping_criteria=[_Stop(stopped)])
-        reply = made["sequences"][0, encoded.length :].tolist()
-        cut = not reply or reply[-1] not in self._ends
-        text = self._writer.text(reply)
+        if longest:
+            max_tokens = min(max_tokens, longest - prompt.length)
+        output = self.generate(prompt, max_tokens, stopping_criteria=[_Stop(stopped)])
+        reply = output["sequences"][0, prompt.length :].tolist()
+        truncated = not reply or reply[-1] not in self._end_tokens
+        text = self._writer.decode_reply(reply)
         if text is None:
-            raise ModelError(f"{self._model_id} was still thinking after {most} tokens: raise AURELIA_LOCAL_TOKENS.")
-        return GeneratedReply(text, len(reply), cut, encoded)
+            raise ModelError(
+                f"{self._model_id} was still thinking after {max_tokens} tokens: raise AURELIA_LOCAL_TOKENS."
+            )
+        return GeneratedReply(text, len(reply), truncated, prompt)
 
-    def _with_prefix(self, request: ChatRequest, converter: RequestConverter, most: int) -> EncodedPrompt | None:
-        """The request behind its kept head; None where the two cannot be request apart."""
+    def _with_prefix(self, request: ChatRequest, converter: RequestConverter, max_tokens: int) -> EncodedPrompt | None:
+        """The request after its cached head; None if the two cannot be separated."""
         key = _key(request)
-        kept = self.prefixes.get(key)
-        head = None if kept else converter.head(request)
-        blocks = kept.blocks if kept else head.blocks if head else []
-        opening, text = self._writer.head(request, blocks), self._writer.whole(request, blocks)
-        plain_head, plain = self._writer.tokens(opening), self._writer.tokens(text)
-        if kept and plain[: len(kept.plain)] != kept.plain:
-            kept = None
-        new = kept is None
-        if kept is None:
-            kept = self._prefill(opening, head or converter.head(request), plain_head, _common(plain_head, plain))
-            if kept is None:
+        prefix = self.prefixes.get(key)
+        head: MediaParts | None = None
+        if prefix is not None:
+            blocks = prefix.blocks
+        else:
+            head = converter.head(request)
+            blocks = head.blocks
+        head_text = self._writer.head_text(request, blocks)
+        text = self._writer.conversation_text(request, blocks)
+        head_tokens = self._writer.tokenize(head_text)
+        tokens = self._writer.tokenize(text)
+        if prefix and tokens[: len(prefix.placeholder_tokens)] != prefix.placeholder_tokens:
+            prefix = None
+        is_new = prefix is None
+        if prefix is None:
+            head = head or converter.head(request)
+            prefix = self._encode_prefix(head_text, head, head_tokens, _common_length(head_tokens, tokens))
+            if prefix is None:
                 return None
-            self.prefixes.made += 1
-            self.prefixes.keep(key, kept)
-        rest = self._rest(request, kept, (opening, text), plain)
-        length = kept.tokens.shape[1]
-        if rest is None or not prefix_positions_match(self.model.config, length, length + rest.tokens.shape[1] + most):
+            self.prefixes.encoded_count += 1
+            self.prefixes.put(key, prefix)
+        rest = self._encode_rest(request, prefix, (head_text, text), tokens)
+        length = prefix.tokens.shape[1]
+        if rest is None:
             return None
-        self.prefixes.used += not new
-        return self._joined(kept, rest, request.look.media + kept.media * new, 0 if new else length)
+        total_length = length + rest.tokens.shape[1] + max_tokens
+        if not prefix_positions_match(self.model.config, length, total_length):
+            return None
+        media_count = request.closer_look.media_count
+        if is_new:
+            return self._joined(prefix, rest, media_count + prefix.media_count, cached_tokens=0)
+        self.prefixes.hit_count += 1
+        return self._joined(prefix, rest, media_count, cached_tokens=length)
 
-    def _prefill(self, opening: str, head: MediaParts, plain: list[int], common: int) -> CachedPrefix | None:
-        """Encodes the head as far as the next text leaves its tokens as they are: `common` of its `plain` ones."""
-        made = self._writer.inputs(opening, head)
-        plain, dropped = plain[:common], plain[common:]
-        length = made.tokens.shape[1] - len(dropped)
-        whole = made.tokens[0].tolist()
-        if whole[length:] != dropped or set(dropped) & self._writer.media_ids or not plain:
+    def _encode_prefix(
+        self, head_text: str, head: MediaParts, head_tokens: list[int], common: int
+    ) -> CachedPrefix | None:
+        """Encode the first `common` tokens of the head: those that the following text does not change."""
+        encoded = self._writer.build_inputs(head_text, head)
+        placeholder_tokens = head_tokens[:common]
+        dropped = head_tokens[common:]
+        length = encoded.tokens.shape[1] - len(dropped)
+        all_tokens = encoded.tokens[0].tolist()
+        if all_tokens[length:] != dropped or set(dropped) & self._writer.media_ids or not placeholder_tokens:
             return None
-        tokens = made.tokens[:, :length]
-        kinds = {name: value[:, :length] for name, value in made.kinds.items()}
-        inputs = self._placed({"input_ids": tokens, "attention_mask": torch.ones_like(tokens), **kinds, **made.media})
-        encoded = EncodedPrompt(inputs, length, 0, head.media)
-        cache = self.generate(encoded, 1).get("past_key_values")
+        tokens = encoded.tokens[:, :length]
+        token_inputs = {name: value[:, :length] for name, value in encoded.token_inputs.items()}
+        inputs = self._on_device(
+            {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), **token_inputs, **encoded.media}
+        )
+        prompt = EncodedPrompt(inputs, length, 0, head.media_count)
+        cache = self.generate(prompt, 1).get("past_key_values")
         if cache is None or cache.get_seq_length() != length:
-            self.reuses = False
+            self.reuses_prefixes = False
             return None
-        return CachedPrefix(head.blocks, plain, tokens, kinds, made.small, cache, head.media, compact_cache(cache))
+        return CachedPrefix(
+            blocks=head.blocks,
+            placeholder_tokens=placeholder_tokens,
+            tokens=tokens,
+            token_inputs=token_inputs,
+            position_inputs=encoded.position_inputs,
+            cache=cache,
+            media_count=head.media_count,
+            cache_bytes=compact_cache(cache),
+        )
 
-    def _rest(
-        self, request: ChatRequest, kept: CachedPrefix, texts: tuple[str, str], plain: list[int]
+    def _encode_rest(
+        self, request: ChatRequest, prefix: CachedPrefix, texts: tuple[str, str], tokens: list[int]
     ) -> ModelInputs | None:
-        """What stands behind the kept head; None where a closer look cannot be request apart from it."""
-        rest = plain[len(kept.plain) :]
-        if not request.look.media:
-            return ModelInputs(torch.tensor([rest], dtype=kept.tokens.dtype), {}, {})
-        text = texts[1][len(texts[0]) :]
-        own = self._writer.tokens(text, begins=False)
-        if not texts[1].startswith(texts[0]) or rest[len(rest) - len(own) :] != own:
+        """The inputs after the cached head; None if a closer look cannot be separated from the head."""
+        rest = tokens[len(prefix.placeholder_tokens) :]
+        if not request.closer_look.media_count:
+            return ModelInputs(torch.tensor([rest], dtype=prefix.tokens.dtype), {}, {})
+        head_text, whole_text = texts
+        text = whole_text[len(head_text) :]
+        text_tokens = self._writer.tokenize(text, begins=False)
+        if not whole_text.startswith(head_text) or rest[len(rest) - len(text_tokens) :] != text_tokens:
             return None
-        # Tokens that the head shares with this text stand between the kept ones and those of the text alone.
-        between = torch.tensor([rest[: len(rest) - len(own)]], dtype=kept.tokens.dtype)
-        made = self._writer.inputs(text, request.look, begins=False)
+        # Tokens of the head that are not in the cache, because the following text could change them.
+        between = torch.tensor([rest[: len(rest) - len(text_tokens)]], dtype=prefix.tokens.dtype)
+        encoded = self._writer.build_inputs(text, request.closer_look, begins=False)
         zeros = torch.zeros_like(between)
-        kinds = {name: torch.cat([zeros.to(value.dtype), value], 1) for name, value in made.kinds.items()}
-        return ModelInputs(torch.cat([between, made.tokens], 1), kinds, made.media)
-
-    def _joined(self, kept: CachedPrefix, rest: ModelInputs, media: int, cached: int) -> EncodedPrompt:
-        tokens = torch.cat([kept.tokens, rest.tokens], dim=1)
-        zeros = torch.zeros_like(rest.tokens)
-        kinds = {name: torch.cat([value, rest.kinds.get(name, zeros)], 1) for name, value in kept.kinds.items()}
-        inputs = self._placed({"input_ids": tokens, "attention_mask": torch.ones_like(tokens), **kinds, **rest.media})
-        small = {name: _behind(value, rest.small.get(name)) for name, value in kept.small.items()}
-        small |= {name: value for name, value in rest.small.items() if name not in small}
-        positions = getattr(self.model, "_prepare_position_ids_for_generation", None)
-        if positions is not None:
-            request = self._placed({"attention_mask": inputs["attention_mask"], **kinds, **small})
-            inputs["position_ids"] = positions(inputs["input_ids"], request)
-        inputs["past_key_values"] = copy_cache(kept.cache)
-        return EncodedPrompt(inputs, tokens.shape[1], cached, media)
-
-    def _plainly(self, made: ModelInputs, shown: MediaParts) -> EncodedPrompt:
-        mask = torch.ones_like(made.tokens)
-        inputs = self._placed({"input_ids": made.tokens, "attention_mask": mask, **made.kinds, **made.media})
-        return EncodedPrompt(inputs, made.tokens.shape[1], 0, shown.media)
-
-    def _placed(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """The tensors where the model is, those of numbers in its own dtype."""
-        device, dtype = self.model.device, self.model.dtype
-        return {
-            name: value.to(device, dtype if value.is_floating_point() and value.ndim > 1 else value.dtype)
-            if isinstance(value, torch.Tensor)
-            else value
-            for name, value in inputs.items()
+        token_inputs = {
+            name: torch.cat([zeros.to(value.dtype), value], 1) for name, value in encoded.token_inputs.items()
         }
+        return ModelInputs(torch.cat([between, encoded.tokens], 1), token_inputs, encoded.media)
 
-    def _free(self) -> bool:
-        had = self.prefixes.clear()
+    def _joined(
+        self, prefix: CachedPrefix, rest: ModelInputs, media_count: int, *, cached_tokens: int
+    ) -> EncodedPrompt:
+        """The prompt with the keys and values of the prefix and the inputs of the rest."""
+        tokens = torch.cat([prefix.tokens, rest.tokens], dim=1)
+        zeros = torch.zeros_like(rest.tokens)
+        token_inputs = {
+            name: torch.cat([value, rest.token_inputs.get(name, zeros)], 1)
+            for name, value in prefix.token_inputs.items()
+        }
+        inputs = self._on_device(
+            {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), **token_inputs, **rest.media}
+        )
+        position_inputs = dict(rest.position_inputs)
+        for name, value in prefix.position_inputs.items():
+            position_inputs[name] = _concatenated(value, rest.position_inputs.get(name))
+        prepare_positions = getattr(self.model, "_prepare_position_ids_for_generation", None)
+        if prepare_positions is not None:
+            arguments = self._on_device({"attention_mask": inputs["attention_mask"], **token_inputs, **position_inputs})
+            inputs["position_ids"] = prepare_positions(inputs["input_ids"], arguments)
+        inputs["past_key_values"] = copy_cache(prefix.cache)
+        return EncodedPrompt(inputs, tokens.shape[1], cached_tokens, media_count)
+
+    def _encode_whole(self, text: str, parts: MediaParts) -> EncodedPrompt:
+        encoded = self._writer.build_inputs(text, parts)
+        mask = torch.ones_like(encoded.tokens)
+        inputs = self._on_device(
+            {"input_ids": encoded.tokens, "attention_mask": mask, **encoded.token_inputs, **encoded.media}
+        )
+        return EncodedPrompt(inputs, encoded.tokens.shape[1], 0, parts.media_count)
+
+    def _on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs on the model's device; floating-point tensors of two or more dimensions in its dtype."""
+        moved = {}
+        for name, value in inputs.items():
+            if isinstance(value, torch.Tensor):
+                value = value.to(self.model.device)
+                if value.is_floating_point() and value.ndim > 1:
+                    value = value.to(self.model.dtype)
+            moved[name] = value
+        return moved
+
+    def _free_memory(self) -> bool:
+        """Delete the cached prefixes and free unused memory; False if no prefix was cached."""
+        had_prefixes = self.prefixes.clear()
         gc.collect()
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
-        return had
+        return had_prefixes
 
 
 class _Stop:
-    """A stopping criterion that asks somebody else."""
+    """A stopping criterion for transformers that calls a function."""
 
     def __init__(self, stopped: Callable[[], bool]) -> None:
         self._stopped = stopped
@@ -276,34 +327,39 @@ class _Stop:
 
 
 def _key(request: ChatRequest) -> Any:
-    return (request.clip.cache_key if request.clip else None, request.system)
+    if request.clip is None:
+        return (None, request.system)
+    return (request.clip.cache_key, request.system)
 
 
-def _ends(model: Any, writer: PromptWriter) -> list[int]:
-    """The tokens that end a reply: those of the generation settings and of the tokenizer."""
-    known = getattr(model.generation_config, "eos_token_id", None)
-    listed = known if isinstance(known, list) else [] if known is None else [known]
-    return sorted({int(token) for token in listed} | set(writer.end_ids))
+def _end_tokens(model: Any, writer: PromptWriter) -> list[int]:
+    """The tokens that end a reply, from the generation settings and the tokenizer."""
+    tokens = getattr(model.generation_config, "eos_token_id", None)
+    if tokens is None:
+        tokens = []
+    elif not isinstance(tokens, list):
+        tokens = [tokens]
+    return sorted({int(token) for token in tokens} | set(writer.end_ids))
 
 
-def _common(one: list[int], other: list[int]) -> int:
+def _common_length(one: list[int], other: list[int]) -> int:
     for number, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return number
     return min(len(one), len(other))
 
 
-def _behind(first: Any, then: Any) -> Any:
-    """Two media's grids, or masks: the shorter one's padded with zeros."""
-    if then is None or not isinstance(first, torch.Tensor):
+def _concatenated(first: Any, second: Any) -> Any:
+    """The grids or masks of two media as one; the narrower mask is padded with zeros."""
+    if second is None or not isinstance(first, torch.Tensor):
         return first
     if first.ndim == 2:
-        width = max(first.shape[1], then.shape[1])
-        first, then = (torch.nn.functional.pad(mask, (0, width - mask.shape[1])) for mask in (first, then))
-    return torch.cat([first, then], dim=0)
+        width = max(first.shape[1], second.shape[1])
+        first, second = (torch.nn.functional.pad(mask, (0, width - mask.shape[1])) for mask in (first, second))
+    return torch.cat([first, second], dim=0)
 
 
-def _is_memory(fault: BaseException) -> bool:
+def _is_memory_error(fault: BaseException) -> bool:
     if isinstance(fault, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(fault, RuntimeError) and any(words in str(fault).lower() for words in _NO_MEMORY)
+    return isinstance(fault, RuntimeError) and any(words in str(fault).lower() for words in _MEMORY_ERRORS)

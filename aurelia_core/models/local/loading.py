@@ -1,6 +1,6 @@
-"""Loads open weights once per process: every role, and every desk, that names the same weights shares one model.
+"""Loads open weights once per process: all roles and model clients with the same weights share one model.
 
-No code of a checkpoint is run, but that of a model which the operator named (AURELIA_TRUST_MODEL_CODE), said aloud.
+A checkpoint's own code runs only if the operator names the model in AURELIA_TRUST_MODEL_CODE, with a warning on stderr.
 """
 
 import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "bfloat16", "float16")
 _MIB = 1024**2
 _CPU_CACHE_MB = 2048
-_GPU_SHARE = 0.25
+_GPU_CACHE_SHARE = 0.25
 
 
 class Placement(NamedTuple):
@@ -28,29 +28,29 @@ class Placement(NamedTuple):
 
     Attributes:
         device: cpu, mps, cuda or cuda:N.
-        dtype: of the weights, one of DTYPES.
-        threads: of the processor; None: as torch has it.
-        cache_mb: most megabytes of kept keys and values; None: a share of what the device has free.
-        tokens: most tokens of one reply; None: as the capability table says.
+        dtype: dtype of the weights, one of DTYPES.
+        threads: CPU threads; None: torch's default.
+        cache_mb: largest prefix cache, MiB; None: 2048 on a CPU, a quarter of the free memory on a GPU.
+        max_reply_tokens: most tokens of one reply; None: the value in the capability table.
     """
 
     device: str
     dtype: str
     threads: int | None
     cache_mb: int | None
-    tokens: int | None
+    max_reply_tokens: int | None
 
 
 def choose_placement() -> Placement:
-    """The operator's choice (AURELIA_LOCAL_*), or what this machine offers: cuda before mps before cpu.
+    """The operator's choice (AURELIA_LOCAL_*), or the best device of this machine: cuda, then mps, then cpu.
 
     Raises:
-        InputError: a variable has a value that cannot be used, or names a device that is not there.
+        InputError: a variable has an invalid value, or names a device that does not exist.
     """
     device = _device(os.environ.get("AURELIA_LOCAL_DEVICE", "").strip() or "auto")
     dtype = os.environ.get("AURELIA_LOCAL_DTYPE", "").strip() or "auto"
     if dtype == "auto":
-        dtype = _usual(device)
+        dtype = _default_dtype(device)
     if dtype not in DTYPES:
         raise InputError(f"AURELIA_LOCAL_DTYPE={dtype!r} cannot be used: write auto or one of {', '.join(DTYPES)}.")
     return Placement(
@@ -62,32 +62,32 @@ def choose_placement() -> Placement:
     )
 
 
-def describe_placement(here: Placement) -> str:
-    """The place in words, for the doctor."""
-    kept = "a quarter of its free memory" if here.cache_mb is None else f"{here.cache_mb} MB"
-    if here.cache_mb is None and here.device == "cpu":
-        kept = f"{_CPU_CACHE_MB} MB"
-    return f"{here.device}, {here.dtype}, {kept} of kept clips"
+def describe_placement(placement: Placement) -> str:
+    """The placement in words, for `aurelia doctor`."""
+    size = f"{placement.cache_mb} MB"
+    if placement.cache_mb is None:
+        size = f"{_CPU_CACHE_MB} MB" if placement.device == "cpu" else "a quarter of the free memory"
+    return f"{placement.device}, {placement.dtype}, {size} for cached clips"
 
 
-def max_cache_bytes(here: Placement) -> int:
-    """Most bytes of keys and values that are kept, once the model is loaded."""
-    if here.cache_mb is not None:
-        return here.cache_mb * _MIB
-    if not here.device.startswith("cuda"):
+def max_cache_bytes(placement: Placement) -> int:
+    """Largest prefix cache in bytes; call it after the model is loaded."""
+    if placement.cache_mb is not None:
+        return placement.cache_mb * _MIB
+    if not placement.device.startswith("cuda"):
         return _CPU_CACHE_MB * _MIB
     import torch
 
-    free, _ = torch.cuda.mem_get_info(torch.device(here.device))
-    return int(free * _GPU_SHARE)
+    free, _ = torch.cuda.mem_get_info(torch.device(placement.device))
+    return int(free * _GPU_CACHE_SHARE)
 
 
-def torch_dtype(here: Placement) -> "torch.dtype":
-    """The dtype as torch has it."""
+def torch_dtype(placement: Placement) -> "torch.dtype":
+    """The torch dtype."""
     import torch
 
     known: dict[str, torch.dtype] = {name: getattr(torch, name) for name in DTYPES}
-    return known[here.dtype]
+    return known[placement.dtype]
 
 
 def _device(asked: str) -> str:
@@ -95,21 +95,23 @@ def _device(asked: str) -> str:
 
     known = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if asked == "auto":
-        return next(name for name, there in known.items() if there)
+        return next(name for name, available in known.items() if available)
     kind, _, number = asked.partition(":")
     if kind not in known or (number and not (kind == "cuda" and number.isdigit())):
         raise InputError(f"AURELIA_LOCAL_DEVICE={asked!r} cannot be used: write auto, cpu, mps, cuda or cuda:N.")
     if not known[kind] or (number and int(number) >= torch.cuda.device_count()):
-        raise InputError(f"AURELIA_LOCAL_DEVICE={asked!r} is not there: write auto or cpu.")
+        raise InputError(f"AURELIA_LOCAL_DEVICE={asked!r} does not exist: write auto or cpu.")
     return asked
 
 
-def _usual(device: str) -> str:
+def _default_dtype(device: str) -> str:
     import torch
 
     if device.startswith("cuda"):
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-    return "float16" if device == "mps" else "float32"
+    if device == "mps":
+        return "float16"
+    return "float32"
 
 
 def _number(name: str, least: int) -> int | None:
@@ -122,14 +124,14 @@ def _number(name: str, least: int) -> int | None:
 
 
 _lock = threading.Lock()
-_readers: "dict[str, LoadedProcessor]" = {}
+_processors: "dict[str, LoadedProcessor]" = {}
 _engines: dict[tuple[str, Placement], InferenceEngine] = {}
-_OWN_MAKERS = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM")
-"""Under which of these a folder's own code may offer its model."""
+_OWN_MODEL_CLASSES = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM")
+"""The names under which a folder's own code may register its model."""
 
 
 class LoadedProcessor(NamedTuple):
-    """What is known of a model before its weights are loaded: its processor, its senses, its way of writing."""
+    """The parts of a model that do not need its weights: processor, senses and prompt writer."""
 
     processor: Any
     senses: ModelSenses
@@ -140,144 +142,148 @@ def load_processor_with_writer(weights: Weights) -> LoadedProcessor:
     """The model's processor, loaded once.
 
     Raises:
-        InputError: the architecture is not known, or the processor cannot be loaded.
+        InputError: the architecture is unknown, or the processor cannot be loaded.
     """
     with _lock:
-        if weights.fingerprint not in _readers:
+        if weights.fingerprint not in _processors:
             if weights.trusted:
                 sys.stderr.write(f"aurelia: WARNING: {own_code_note(weights)}\n")
-            config = _configured(weights)
+            config = _load_config(weights)
             processor = load_processor(weights)
             senses = senses_of(weights, processor, config)
-            _readers[weights.fingerprint] = LoadedProcessor(
+            _processors[weights.fingerprint] = LoadedProcessor(
                 processor, senses, PromptWriter(weights.model_id, processor, senses)
             )
-        return _readers[weights.fingerprint]
+        return _processors[weights.fingerprint]
 
 
 def own_code_note(weights: Weights) -> str:
-    """What a person has to know of a model whose own code is run."""
+    """The warning for a model whose own code runs."""
     return (
-        f"{weights.model_id} runs Python code of its own with all rights of this process, because the operator's"
+        f"{weights.model_id} runs its own Python code with all rights of this process, because the operator's"
         " AURELIA_TRUST_MODEL_CODE names it."
     )
 
 
-def load_engine(weights: Weights, here: Placement) -> InferenceEngine:
-    """The loaded model, loaded once.
+def load_engine(weights: Weights, placement: Placement) -> InferenceEngine:
+    """The inference engine of the weights, loaded once per placement.
 
     Raises:
-        InputError: the architecture is not known, or the weights do not fit it.
+        InputError: the architecture is unknown, or the weights do not match it.
         ModelError: it does not fit into memory.
     """
-    reader = load_processor_with_writer(weights)
+    loaded = load_processor_with_writer(weights)
     with _lock:
-        key = (weights.fingerprint, here)
+        key = (weights.fingerprint, placement)
         if key not in _engines:
-            model = _loaded(weights, here)
+            model = _load_model(weights, placement)
             _engines[key] = InferenceEngine(
                 weights.model_id,
                 model,
-                reader.writer,
-                reuses=reader.senses.row.reuse and here.cache_mb != 0,
-                cache_bytes=max_cache_bytes(here),
+                loaded.writer,
+                reuses=loaded.senses.family.reuse and placement.cache_mb != 0,
+                cache_bytes=max_cache_bytes(placement),
             )
         return _engines[key]
 
 
 def unload_all() -> None:
-    """Lets go of every loaded model that nobody else holds; processors stay."""
+    """Release all loaded models; processors stay loaded."""
     with _lock:
         _engines.clear()
 
 
-def _configured(weights: Weights) -> Any:
-    """The configuration of the part that writes text: of an omni model that also speaks, its thinker."""
+def _load_config(weights: Weights) -> Any:
+    """The configuration of the part that writes text: the thinker of an omni model that also speaks."""
     from transformers import AutoConfig, AutoModelForMultimodalLM
 
     try:
         config = AutoConfig.from_pretrained(weights.folder, **load_options(weights))
     except (ValueError, KeyError, OSError, TypeError) as fault:
-        raise InputError(_unknown(weights)) from fault
+        raise InputError(_unknown_architecture(weights)) from fault
     except Exception as fault:
         if not weights.trusted:
             raise
-        raise InputError(_broken(weights, fault)) from fault
+        raise InputError(_load_failure(weights, fault)) from fault
     config = getattr(config, "thinker_config", config)
-    if not _own_maker(weights, config) and type(config) not in AutoModelForMultimodalLM._model_mapping:
-        raise InputError(_unknown(weights))
+    if not _own_model_class(weights, config) and type(config) not in AutoModelForMultimodalLM._model_mapping:
+        raise InputError(_unknown_architecture(weights))
     return config
 
 
-def _own_maker(weights: Weights, config: Any) -> str | None:
-    """Under which name the folder's own code offers its model, where it may."""
-    offered = getattr(config, "auto_map", None) or {}
-    return next((name for name in _OWN_MAKERS if name in offered), None) if weights.trusted else None
+def _own_model_class(weights: Weights, config: Any) -> str | None:
+    """The name under which the folder's own code registers its model; None if it may not run or has none."""
+    if not weights.trusted:
+        return None
+    registered = getattr(config, "auto_map", None) or {}
+    return next((name for name in _OWN_MODEL_CLASSES if name in registered), None)
 
 
-def _unknown(weights: Weights) -> str:
+def _unknown_architecture(weights: Weights) -> str:
     return (
-        f"{weights.model_id} is of the architecture {weights.model_type!r}, which this transformers cannot run as a"
-        " multimodal chat model without code of its own: pip install -U transformers, or serve it (compatible:MODEL)."
+        f"{weights.model_id} has the architecture {weights.model_type!r}, which this transformers cannot run as"
+        " a multimodal chat model without the model's own code: pip install -U transformers, or serve it"
+        " (compatible:MODEL)."
     )
 
 
-def _loaded(weights: Weights, here: Placement) -> Any:
+def _load_model(weights: Weights, placement: Placement) -> Any:
     import torch
     import transformers
     from transformers.utils import logging
 
-    noise: Any = logging
-    config = _configured(weights)
-    maker: Any = getattr(transformers, _own_maker(weights, config) or "AutoModelForMultimodalLM")
-    if here.threads is not None:
-        torch.set_num_threads(here.threads)
-    bars = noise.is_progress_bar_enabled()
-    noise.disable_progress_bar()
+    transformers_logging: Any = logging
+    config = _load_config(weights)
+    model_class: Any = getattr(transformers, _own_model_class(weights, config) or "AutoModelForMultimodalLM")
+    if placement.threads is not None:
+        torch.set_num_threads(placement.threads)
+    has_progress_bar = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
     try:
-        model, found = maker.from_pretrained(
+        model, report = model_class.from_pretrained(
             weights.folder,
             config=config,
-            dtype=torch_dtype(here),
+            dtype=torch_dtype(placement),
             **load_options(weights),
             use_safetensors=True,
             output_loading_info=True,
         )
-        # transformers would fill them with random numbers and go on.
-        if found["missing_keys"]:
-            raise ValueError(f"its weights lack {len(found['missing_keys'])} tensors of the model")
-        model = model.to(here.device).eval()
-        # Sampling settings of the checkpoint would only be warned about: replies are greedy.
-        model.generation_config = _greedy(model.generation_config)
+        # transformers would fill missing tensors with random numbers.
+        if report["missing_keys"]:
+            raise ValueError(f"its weights lack {len(report['missing_keys'])} tensors of the model")
+        model = model.to(placement.device).eval()
+        # With the checkpoint's sampling settings transformers would print warnings at every greedy reply.
+        model.generation_config = _greedy_config(model.generation_config)
     except (torch.OutOfMemoryError, MemoryError):
         raise ModelError(
-            f"{weights.model_id} does not fit into the memory of {here.device}: set AURELIA_LOCAL_DTYPE=bfloat16, choose"
-            " another AURELIA_LOCAL_DEVICE, or take a smaller model."
+            f"{weights.model_id} does not fit into the memory of {placement.device}: set AURELIA_LOCAL_DTYPE=bfloat16,"
+            " choose another AURELIA_LOCAL_DEVICE, or use a smaller model."
         ) from None
     except Exception as fault:
-        raise InputError(_broken(weights, fault)) from fault
+        raise InputError(_load_failure(weights, fault)) from fault
     finally:
-        if bars:
-            noise.enable_progress_bar()
+        if has_progress_bar:
+            transformers_logging.enable_progress_bar()
     return model
 
 
-def _broken(weights: Weights, fault: Exception) -> str:
-    said = " ".join(str(fault).split())[:200].replace(str(weights.folder), weights.model_id)
-    return f"{weights.model_id} cannot be loaded ({type(fault).__name__}: {said})."
+def _load_failure(weights: Weights, fault: Exception) -> str:
+    text = " ".join(str(fault).split())[:200].replace(str(weights.folder), weights.model_id)
+    return f"{weights.model_id} cannot be loaded ({type(fault).__name__}: {text})."
 
 
-def _greedy(known: Any) -> Any:
+def _greedy_config(config: Any) -> Any:
     from transformers import GenerationConfig
 
-    settings: Any = GenerationConfig
-    return settings(
-        eos_token_id=known.eos_token_id,
-        bos_token_id=known.bos_token_id,
-        pad_token_id=known.pad_token_id if known.pad_token_id is not None else _first(known.eos_token_id),
-        repetition_penalty=known.repetition_penalty,
+    config_class: Any = GenerationConfig
+    pad_token_id = config.pad_token_id
+    if pad_token_id is None:
+        pad_token_id = config.eos_token_id
+        if isinstance(pad_token_id, list):
+            pad_token_id = pad_token_id[0]
+    return config_class(
+        eos_token_id=config.eos_token_id,
+        bos_token_id=config.bos_token_id,
+        pad_token_id=pad_token_id,
+        repetition_penalty=config.repetition_penalty,
     )
-
-
-def _first(tokens: Any) -> Any:
-    return tokens[0] if isinstance(tokens, list) else tokens

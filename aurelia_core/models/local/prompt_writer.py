@@ -1,7 +1,7 @@
-"""Writes a request in a model's own chat template and turns text and media into its inputs. It runs no model.
+"""Writes a request in a model's own chat template and converts text and media to the model's inputs.
 
-A template that lets a model think first is request not to: here the loop reasons. One that always thinks has its thoughts
-taken off its reply.
+Thinking is switched off if the template allows it, because the agents' loop reasons. Thoughts of a model that always
+thinks are removed from its reply.
 """
 
 import re
@@ -18,21 +18,21 @@ _THINKS, _THOUGHT = "<think>", "</think>"
 
 
 class ModelInputs(NamedTuple):
-    """What a processor made of text and media.
+    """The output of a processor for text and media.
 
     Attributes:
         tokens: int64[1, L], every medium at its full length.
-        kinds: what it gives each token beside its id, by name: [1, L].
+        token_inputs: further inputs per token (token types), by name: [1, L].
         media: tensors of the media, by name.
     """
 
     tokens: Any
-    kinds: dict[str, Any]
+    token_inputs: dict[str, Any]
     media: dict[str, Any]
 
     @property
-    def small(self) -> dict[str, Any]:
-        """The media's grids and masks, from which positions are computed; not the media themselves."""
+    def position_inputs(self) -> dict[str, Any]:
+        """The media's grids and masks, from which positions are computed; without the media themselves."""
         return {
             name: value
             for name, value in self.media.items()
@@ -41,145 +41,158 @@ class ModelInputs(NamedTuple):
 
 
 class PromptWriter:
-    """One model's way of writing."""
+    """Writes prompts for one model."""
 
     def __init__(self, model_id: str, processor: Any, senses: ModelSenses) -> None:
-        """Tries how the model's template takes a system text.
+        """Find out how the model's template accepts a system text.
 
         Raises:
-            InputError: there is no chat template, or it cannot be used.
+            InputError: the model has no usable chat template.
         """
         self._model_id = model_id
         self._processor = processor
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._senses = senses
-        # Some processors have none of their own although their tokenizer has one.
-        own = getattr(processor, "chat_template", None)
-        self._template = own or getattr(self._tokenizer, "chat_template", None)
-        self._how = {"enable_thinking": False} if "enable_thinking" in str(self._template) else {}
+        # Some processors have no template, although their tokenizer has one.
+        template = getattr(processor, "chat_template", None)
+        self._template = template or getattr(self._tokenizer, "chat_template", None)
+        self._template_options: dict[str, Any] = {}
+        if "enable_thinking" in str(self._template):
+            self._template_options["enable_thinking"] = False
         special = {str(token) for token in self._tokenizer.all_special_tokens}
         special |= {str(t) for t in self._tokenizer.added_tokens_decoder.values() if getattr(t, "special", True)}
-        special |= {str(token) for name in ("image", "audio", "video") if (token := self._named(f"{name}_token"))}
+        media_tokens = [self._attribute(f"{name}_token") for name in ("image", "audio", "video")]
+        special |= {str(token) for token in media_tokens if token}
         self._special = re.compile("|".join(re.escape(token) for token in sorted(special, key=len, reverse=True)))
-        self._system = self._way_of_system()
+        self._system_form = self._find_system_form()
 
     @property
     def media_ids(self) -> set[int]:
-        """The tokens that stand for media."""
-        found = {self._named(f"{name}_token_id") for name in ("image", "audio", "video")}
+        """Ids of the placeholder tokens of media."""
+        found = {self._attribute(f"{name}_token_id") for name in ("image", "audio", "video")}
         return {int(token) for token in found if token is not None}
 
     @property
     def end_ids(self) -> list[int]:
-        """The tokens that end a reply, as the tokenizer has them."""
+        """Ids of the tokens that end a reply, from the tokenizer."""
         end = self._tokenizer.eos_token_id
-        return [] if end is None else [int(end)]
+        if end is None:
+            return []
+        return [int(end)]
 
-    def head(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
-        """The text with which every conversation on the clip begins."""
-        content = [*blocks, _text(f"{self.plain(request.about)}{_GAP}{_END_OF_HEAD}")]
-        return self._render(request.system, [("user", content)], more=False).split(_END_OF_HEAD)[0]
+    def head_text(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
+        """The first part of every conversation on the clip, as text."""
+        content = [*blocks, _text(f"{self.break_control_tokens(request.clip_facts)}{_GAP}{_END_OF_HEAD}")]
+        text = self._render(request.system, [("user", content)], open_reply=False)
+        return text.split(_END_OF_HEAD)[0]
 
-    def whole(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
-        """The conversation as text, up to where the reply begins."""
+    def conversation_text(self, request: ChatRequest, blocks: list[ContentBlock]) -> str:
+        """The conversation as text, up to the start of the reply."""
         turns: list[tuple[str, list[ContentBlock]]] = []
         for number, (role, text) in enumerate(request.turns):
-            content = [_text(self.plain(text))]
+            content = [_text(self.break_control_tokens(text))]
             if number == 0 and request.clip is not None:
-                content = [*blocks, _text(self.plain(request.about) + _GAP), *request.look.blocks, *content]
+                facts = _text(self.break_control_tokens(request.clip_facts) + _GAP)
+                content = [*blocks, facts, *request.closer_look.blocks, *content]
             turns.append((role, content))
-        return self._render(request.system, turns, more=True)
+        return self._render(request.system, turns, open_reply=True)
 
-    def tokens(self, text: str, *, begins: bool = True) -> list[int]:
-        """The text's tokens, each medium one placeholder; `begins`: whether it begins a conversation."""
-        found = self._tokenizer(text, add_special_tokens=begins and self._adds_special(text))
-        return [int(token) for token in found["input_ids"]]
+    def tokenize(self, text: str, *, begins: bool = True) -> list[int]:
+        """The text's tokens, one placeholder per medium; `begins`: whether it begins a conversation."""
+        encoded = self._tokenizer(text, add_special_tokens=begins and self._adds_special(text))
+        return [int(token) for token in encoded["input_ids"]]
 
-    def inputs(self, text: str, shown: MediaParts, *, begins: bool = True) -> ModelInputs:
-        """The text and its media as the model takes them.
+    def build_inputs(self, text: str, parts: MediaParts, *, begins: bool = True) -> ModelInputs:
+        """The text and its media as inputs of the model.
 
         Raises:
-            InputError: the processor cannot make anything of them.
+            InputError: the processor does not accept them.
         """
-        given: dict[str, Any] = {"text": [text], "return_tensors": "pt"}
+        arguments: dict[str, Any] = {"text": [text], "return_tensors": "pt"}
         if not (begins and self._adds_special(text)):
-            given["add_special_tokens"] = False
-        if shown.images:
-            given["images"] = shown.images
-        inside = {number: film.sound for number, film in enumerate(shown.films) if film.sound is not None}
-        if shown.sounds or inside:
-            given["audio"] = [*shown.sounds, *inside.values()]
-            given["audio_kwargs"] = {"sampling_rate": self._senses.rate}
-        if inside:
-            given["load_audio_from_video"] = True
-            given["audio_from_video_indices"] = [*(None for _ in shown.sounds), *inside]
-        if shown.films:
-            given |= _filmed(shown.films)
+            arguments["add_special_tokens"] = False
+        if parts.images:
+            arguments["images"] = parts.images
+        video_sounds = {number: video.sound for number, video in enumerate(parts.videos) if video.sound is not None}
+        if parts.sounds or video_sounds:
+            arguments["audio"] = [*parts.sounds, *video_sounds.values()]
+            arguments["audio_kwargs"] = {"sampling_rate": self._senses.sample_rate}
+        if video_sounds:
+            arguments["load_audio_from_video"] = True
+            arguments["audio_from_video_indices"] = [*(None for _ in parts.sounds), *video_sounds]
+        if parts.videos:
+            arguments |= _video_arguments(parts.videos)
         try:
-            made = dict(self._processor(**given))
+            output = dict(self._processor(**arguments))
         except (ValueError, TypeError, KeyError, IndexError, RuntimeError, ImportError) as fault:
-            said = " ".join(str(fault).split())[:200]
+            text = " ".join(str(fault).split())[:200]
             raise InputError(
-                f"The processor of {self._model_id} does not take this clip ({type(fault).__name__}: {said}):"
+                f"The processor of {self._model_id} does not accept this clip ({type(fault).__name__}: {text}):"
                 " try other frames in the settings, or another model."
             ) from None
-        tokens = made.pop("input_ids")
-        made.pop("attention_mask", None)
-        kinds = {name: value for name, value in made.items() if getattr(value, "shape", None) == tokens.shape}
-        media = {name: value for name, value in made.items() if name not in kinds and value is not None}
-        if inside:
+        tokens = output.pop("input_ids")
+        output.pop("attention_mask", None)
+        token_inputs = {name: value for name, value in output.items() if getattr(value, "shape", None) == tokens.shape}
+        media = {name: value for name, value in output.items() if name not in token_inputs and value is not None}
+        if video_sounds:
             media["use_audio_in_video"] = True
-        return ModelInputs(tokens, kinds, media)
+        return ModelInputs(tokens, token_inputs, media)
 
-    def text(self, tokens: Any) -> str | None:
-        """A reply's tokens as text, without its thoughts; None where the reply ends within them."""
+    def decode_reply(self, tokens: Any) -> str | None:
+        """A reply's tokens as text without thoughts; None if the reply ends before the end of its thoughts."""
         text = str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
         if not (self._thinks or text.startswith(_THINKS)):
             return text
         _, end, answer = text.rpartition(_THOUGHT)
-        return answer.strip() if end else None
+        if not end:
+            return None
+        return answer.strip()
 
-    def plain(self, text: str) -> str:
-        """The text with the model's control tokens broken up: what users and agents write is no control."""
-        return self._special.sub(lambda found: f"{found[0][:1]} {found[0][1:]}", text)
+    def break_control_tokens(self, text: str) -> str:
+        """The text with a space inside every control token: text of users and agents must not act as control."""
+        return self._special.sub(lambda match: f"{match[0][:1]} {match[0][1:]}", text)
 
     def _adds_special(self, text: str) -> bool:
         start = self._tokenizer.bos_token
         return not (start and text.startswith(start))
 
-    def _named(self, name: str) -> Any:
+    def _attribute(self, name: str) -> Any:
         return getattr(self._processor, name, None) or getattr(self._tokenizer, name, None)
 
-    def _way_of_system(self) -> str:
-        """How the template takes a system text: as a string, as blocks, or (no such role) before the user's text."""
-        for way in ("text", "blocks", "none"):
-            self._system = way
+    def _find_system_form(self) -> str:
+        """How the template accepts a system text: `text`, `blocks`, or `none` (then it precedes the user's text)."""
+        for form in ("text", "blocks", "none"):
+            self._system_form = form
             try:
-                said = self._render(_PROBE[0], [("user", [_text(_PROBE[1])])], more=True)
+                text = self._render(_PROBE[0], [("user", [_text(_PROBE[1])])], open_reply=True)
             except InputError:
                 continue
-            if said.count(_PROBE[0]) == 1 and said.count(_PROBE[1]) == 1:
-                self._thinks = said.rstrip().endswith(_THINKS)
-                return way
-        raise InputError(
-            f"{self._model_id} has no chat template that can be used: give a model that was tuned for chat."
-        )
+            if text.count(_PROBE[0]) == 1 and text.count(_PROBE[1]) == 1:
+                self._thinks = text.rstrip().endswith(_THINKS)
+                return form
+        raise InputError(f"{self._model_id} has no usable chat template: choose a model that was tuned for chat.")
 
-    def _render(self, system: str, turns: list[tuple[str, list[ContentBlock]]], *, more: bool) -> str:
+    def _render(self, system: str, turns: list[tuple[str, list[ContentBlock]]], *, open_reply: bool) -> str:
         from jinja2 import TemplateError
 
-        said: list[dict[str, Any]] = []
-        if system and self._system != "none":
-            text = self.plain(system)
-            said.append({"role": "system", "content": text if self._system == "text" else [_text(text)]})
+        messages: list[dict[str, Any]] = []
+        system = self.break_control_tokens(system)
+        if system and self._system_form == "text":
+            messages.append({"role": "system", "content": system})
+        if system and self._system_form == "blocks":
+            messages.append({"role": "system", "content": [_text(system)]})
         for number, (role, content) in enumerate(turns):
-            if number == 0 and system and self._system == "none":
-                content = [_text(self.plain(system) + _GAP), *content]
-            said.append({"role": role, "content": _merged(content)})
+            if number == 0 and system and self._system_form == "none":
+                content = [_text(system + _GAP), *content]
+            messages.append({"role": role, "content": _merged(content)})
         try:
             return str(
                 self._processor.apply_chat_template(
-                    said, chat_template=self._template, tokenize=False, add_generation_prompt=more, **self._how
+                    messages,
+                    chat_template=self._template,
+                    tokenize=False,
+                    add_generation_prompt=open_reply,
+                    **self._template_options,
                 )
             )
         except (TemplateError, ValueError, TypeError, KeyError) as fault:
@@ -188,25 +201,25 @@ class PromptWriter:
             ) from None
 
 
-def _filmed(films: list[VideoClip]) -> dict[str, Any]:
-    """The arguments for a video processor; frames are given as they are, it takes none away."""
-    rates = [len(film.images) / film.seconds for film in films]
-    facts = [
+def _video_arguments(videos: list[VideoClip]) -> dict[str, Any]:
+    """The arguments for a video processor; it uses all frames and does not sample them."""
+    rates = [len(video.images) / video.seconds for video in videos]
+    metadata = [
         {
-            "total_num_frames": len(film.images),
+            "total_num_frames": len(video.images),
             "fps": rate,
-            "duration": film.seconds,
-            "frames_indices": list(range(len(film.images))),
+            "duration": video.seconds,
+            "frames_indices": list(range(len(video.images))),
         }
-        for film, rate in zip(films, rates, strict=True)
+        for video, rate in zip(videos, rates, strict=True)
     ]
-    # Some processors take one rate for all videos: a closer look has its own only where it is encoded apart.
-    settings = {"do_sample_frames": False, "fps": rates[0], "video_metadata": facts}
-    return {"videos": [film.images for film in films], "videos_kwargs": settings}
+    # Some processors accept one rate for all videos: a closer look has its own rate only if it is encoded separately.
+    settings = {"do_sample_frames": False, "fps": rates[0], "video_metadata": metadata}
+    return {"videos": [video.images for video in videos], "videos_kwargs": settings}
 
 
 def _merged(content: list[ContentBlock]) -> list[ContentBlock]:
-    """The content with neighbouring texts as one: some templates cut the space off each."""
+    """The content with adjacent texts joined: some templates strip the space around each text."""
     out: list[ContentBlock] = []
     for block in content:
         if out and block["type"] == out[-1]["type"] == "text":

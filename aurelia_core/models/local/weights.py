@@ -1,4 +1,4 @@
-"""Finds open weights on this machine by folder or hub id, and says what is missing; it downloads and loads nothing."""
+"""Finds open weights on this machine by folder or hub id and checks their files; it downloads and loads nothing."""
 
 import hashlib
 import json
@@ -18,15 +18,15 @@ _FOLDERS = "AURELIA_LOCAL_MODELS"
 
 
 class Weights(NamedTuple):
-    """A model that lies on this machine.
+    """A checkpoint on this machine.
 
     Attributes:
-        model_id: how messages name it: `transformers:ID`, or of a folder its last part.
-        folder: where it lies.
-        config: its config.json.
-        fingerprint: SHA-256 (hex) of what decides its replies: small files by content, weights by size and time, or by
-            the hub's own revision.
-        trusted: whether the operator lets it run Python code of its own.
+        model_id: its name in messages: `transformers:ID`; a folder is shortened to its last part.
+        folder: the folder with its files.
+        config: the content of its config.json.
+        fingerprint: SHA-256 (hex) of everything that determines its replies: small files by content and weights by size
+            and time, or the hub's revision.
+        trusted: whether the operator allows its own Python code to run.
     """
 
     model_id: str
@@ -37,7 +37,7 @@ class Weights(NamedTuple):
 
     @property
     def model_type(self) -> str:
-        """The architecture, as the config names it."""
+        """The architecture in the config."""
         return str(self.config["model_type"])
 
 
@@ -45,24 +45,29 @@ def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] =
     """The weights `name`: a folder, or the id of a model that was downloaded from the hub.
 
     Args:
-        name: what stands behind `transformers:`.
-        any_folder: whether any folder may be named; else only one below those of AURELIA_LOCAL_MODELS.
-        trusted: the models whose own code may run: whole folders, and ids of the hub.
+        name: the name after `transformers:`.
+        any_folder: whether any folder is allowed; otherwise only folders below those in AURELIA_LOCAL_MODELS.
+        trusted: the models whose own code may run: folders and hub ids.
 
     Raises:
-        InputError: they are not there, not complete, or not in a form that is loaded; the message says what to do.
+        InputError: the weights are missing, incomplete, or in an unsupported format; the message names the remedy.
     """
     if packaged := _packaged(name):
         return _checked(f"transformers:{name}", packaged, "install its package again")
     path = Path(name).expanduser()
     if path.is_dir() and (any_folder or _allowed(path)):
         model_id = f"transformers:{path.resolve().name}"
-        own = path.resolve() in [Path(one).expanduser().resolve() for one in trusted if not HUB_MODEL_ID.fullmatch(one)]
-        return _checked(model_id, path.resolve(), "give the folder of a model", own)
+        folders = [Path(entry).expanduser().resolve() for entry in trusted if not HUB_MODEL_ID.fullmatch(entry)]
+        return _checked(model_id, path.resolve(), "give the folder of a model", path.resolve() in folders)
     if not HUB_MODEL_ID.fullmatch(name):
-        where = "" if any_folder else f" below the folders of {_FOLDERS}"
-        raise InputError(f"There is no folder {path.name!r}{where}, and that is no id of the hub (ORGANISATION/MODEL).")
-    model_id, remedy = f"transformers:{name}", f"hf download {name}"
+        where = ""
+        if not any_folder:
+            where = f" below the folders of {_FOLDERS}"
+        raise InputError(
+            f"There is no folder {path.name!r}{where}, and the name is not a hub id (ORGANISATION/MODEL) either."
+        )
+    model_id = f"transformers:{name}"
+    remedy = f"hf download {name}"
     folder = _snapshot(name)
     if folder is None:
         raise InputError(f"The weights of {model_id} are not on this machine: {remedy}")
@@ -70,7 +75,7 @@ def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] =
 
 
 def missing_weights(name: str) -> list[str]:
-    """What is missing of the weights `name`, in words for the doctor; [] when they are there."""
+    """The missing parts of the weights `name`, in words for `aurelia doctor`; [] if they are complete."""
     try:
         find_weights(name)
     except InputError as fault:
@@ -88,7 +93,7 @@ def _allowed(path: Path) -> bool:
 
 
 def _packaged(name: str) -> Path | None:
-    """The checkpoint that an installed package of targets holds beside its rows, in a folder of this name."""
+    """The checkpoint in a folder of this name inside an installed package of targets; None if there is none."""
     if not name.isidentifier():
         return None
     for entry in plugins.entry_points("aurelia.targets").values():
@@ -114,14 +119,14 @@ def _checked(model_id: str, folder: Path, remedy: str, trusted: bool = False) ->
         model_type = config["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            f"{model_id} holds no model: its config.json is missing or names no model_type; {remedy}"
+            f"{model_id} contains no model: its config.json is missing or names no model_type; {remedy}"
         ) from None
     missing = [name for name in _weight_files(folder, model_id) if not (folder / name).is_file()]
-    # Without one transformers would go on with a processor of its own defaults.
+    # Without this file transformers would use a processor with default settings.
     if not any((folder / name).is_file() for name in _PROCESSORS):
         missing.append(_PROCESSORS[-1])
     if missing or not model_type:
-        raise InputError(f"{model_id} is not complete, {missing[0]} is missing: {remedy}")
+        raise InputError(f"{model_id} is incomplete, {missing[0]} is missing: {remedy}")
     return Weights(model_id, folder, config, _fingerprint(folder, trusted), trusted)
 
 
@@ -135,24 +140,31 @@ def _weight_files(folder: Path, model_id: str) -> list[str]:
     other = sorted(file.name for file in folder.glob("*.bin"))
     if other and not (folder / "model.safetensors").is_file():
         raise InputError(
-            f"{model_id} holds pickled weights ({other[0]}), which are not loaded: convert to safetensors."
+            f"{model_id} contains pickled weights ({other[0]}), which are not loaded: convert them to safetensors."
         )
     return ["model.safetensors"]
 
 
 def _fingerprint(folder: Path, trusted: bool) -> str:
-    digest = hashlib.sha256(b"with its code" if trusted else b"")
-    # A snapshot of the hub's cache is named by its commit: it never changes.
+    digest = hashlib.sha256()
+    if trusted:
+        digest.update(b"with its code")
+    # The name of a snapshot in the hub's cache is its commit: it never changes.
     if folder.parent.name == "snapshots":
         digest.update(f"{folder.parent.parent.name}@{folder.name}".encode())
         return digest.hexdigest()
     for file in _files(folder, trusted):
         facts = file.stat()
         digest.update(f"{file.relative_to(folder)}\0{facts.st_size}\0".encode())
-        digest.update(file.read_bytes() if facts.st_size < _SMALL_BYTES else str(facts.st_mtime_ns).encode())
+        if facts.st_size < _SMALL_BYTES:
+            digest.update(file.read_bytes())
+        else:
+            digest.update(str(facts.st_mtime_ns).encode())
     return digest.hexdigest()
 
 
 def _files(folder: Path, trusted: bool) -> Iterator[Path]:
-    kinds = {".json", ".jinja", ".txt", ".model", ".safetensors", *([".py"] if trusted else [])}
-    return (file for file in sorted(folder.iterdir()) if file.is_file() and file.suffix in kinds)
+    suffixes = {".json", ".jinja", ".txt", ".model", ".safetensors"}
+    if trusted:
+        suffixes.add(".py")
+    return (file for file in sorted(folder.iterdir()) if file.is_file() and file.suffix in suffixes)

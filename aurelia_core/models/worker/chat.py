@@ -1,8 +1,8 @@
-"""`worker:ROW`: a model that lives in a process with an environment of its own, such as a research repository's.
+"""`worker:ROW`: a model in a separate process with its own Python environment, such as a research repository's.
 
-The operator says how it is started, in `workers/ROW.toml` in the home folder; a run's input can only name a row that
-is there. The process is started when first asked, watched, given a time limit for every answer, and started again after
-it died; whether to ask again is the ledger's decision. One process answers one request at a time.
+The operator describes the process in `workers/ROW.toml` in the home folder; a run can only name an existing row. The
+first call starts the process. Each answer has a time limit. A process that died is started again by the next call; the
+ledger decides about retries. A process answers one request at a time.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from aurelia_core.models.requests import request_of
 from aurelia_core.models.worker.process import WorkerProcess
 
 _NAME = re.compile(r"[a-z0-9_]{1,60}")
-_PASSED = ("role", "question", "choices", "frames", "duration", "has_audio", "schema")
+_REQUEST_FIELDS = ("role", "question", "choices", "frames", "duration", "has_audio", "schema")
 
 
 class WorkerSetup(BaseModel):
-    """How one worker is started: the fields of `workers/ROW.toml`."""
+    """Settings of one worker: the fields of `workers/ROW.toml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,25 +42,25 @@ class WorkerSetup(BaseModel):
 
 
 class WorkerChat(ClipModel, BaseChatModel):
-    """A chat model that asks a worker process.
+    """A chat model that calls a worker process.
 
     Attributes:
-        row: the worker's name, that of its row among the targets.
-        setup: how it is started.
-        store: where the clips that messages refer to are found.
+        worker_name: the worker's name, also the name of its row among the targets.
+        setup: its settings.
+        store: clip store with the clips that messages refer to.
     """
 
-    row: str
+    worker_name: str
     setup: WorkerSetup
     store: Any
     _process: WorkerProcess = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
-        """Prepares the process; nothing is started yet."""
-        log = self.store.settings.home / "workers" / f"{self.row}.log"
+        """Prepare the process without starting it."""
+        log = self.store.settings.home / "workers" / f"{self.worker_name}.log"
         command = [str(self.setup.python), str(host_script()), str(self.setup.script)]
         self._process = WorkerProcess(
-            f"worker:{self.row}",
+            f"worker:{self.worker_name}",
             command,
             log=log,
             folder=self.setup.folder,
@@ -74,9 +74,9 @@ class WorkerChat(ClipModel, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        """What decides its replies: a changed script or option asks anew."""
+        """Everything besides the messages that determines a reply: script and options."""
         script = hashlib.sha256(self.setup.script.read_bytes()).hexdigest()
-        return {"worker": self.row, "script": script, "options": self.setup.options}
+        return {"worker": self.worker_name, "script": script, "options": self.setup.options}
 
     def _generate(
         self,
@@ -85,8 +85,8 @@ class WorkerChat(ClipModel, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        said = self._process.ask("answer", self.setup.answer_seconds, request=self.request(messages))
-        message = AIMessage(said, response_metadata={"cost_usd": 0.0, "media_uploads": 0})
+        text = self._process.ask("answer", self.setup.answer_seconds, request=self.request(messages))
+        message = AIMessage(text, response_metadata={"cost_usd": 0.0, "media_uploads": 0})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _agenerate(
@@ -99,90 +99,100 @@ class WorkerChat(ClipModel, BaseChatModel):
         try:
             return await asyncio.to_thread(self._generate, messages)
         except asyncio.CancelledError:
-            # Nobody waits for this answer any more, and the thread cannot be left before the process lets go of it.
+            # The thread waits for the process: stop the process to end the thread.
             self._process.stop()
             raise
 
-    def answers(self, conversations: list[list[BaseMessage]]) -> list[str]:
-        """Answers several requests in one go, for a script that gains by batches.
+    def answer_batch(self, conversations: list[list[BaseMessage]]) -> list[str]:
+        """Answer several requests in one batch.
 
         Raises:
-            ModelError: the worker died, ran out of time (that of one answer for each), or refused.
+            ModelError: the worker died, refused, or exceeded the time limit (`answer_seconds` per request).
         """
         requests = [self.request(messages) for messages in conversations]
         seconds = self.setup.answer_seconds * max(1, len(requests))
         return list(self._process.ask("batch", seconds, requests=requests))
 
     def health(self, seconds: float = 30.0) -> dict[str, Any]:
-        """Starts and loads it if need be; its protocol, Python version, and whether the model is loaded.
+        """Start the worker if necessary; returns its protocol, Python version, and whether the model is loaded.
 
         Raises:
-            ModelError: it cannot be started, or does not answer in time.
+            ModelError: the worker cannot be started, or does not answer in time.
         """
         return dict(self._process.ask("health", seconds))
 
     def close(self) -> None:
-        """Ends the process; the next request starts it again."""
+        """Stop the process; the next request starts it again."""
         self._process.stop()
 
     def request(self, messages: list[BaseMessage]) -> dict[str, Any]:
-        """What a script's `answer` is given.
+        """The argument of a script's `answer`.
 
         Returns:
             `system` and `text` (the prompt; earlier turns before it), `video` (path or null), `audio` (paths of
-            separate sound tracks), `windows` (stretches to look at more closely, start and end in seconds; empty: the
+            separate sound tracks), `windows` (windows to look at more closely, start and end in seconds; empty: the
             whole clip), and the request's plain fields (`role`, `question`, `choices`, `frames`, ...).
         """
         fields = messages[-1].additional_kwargs.get("request", {})
         clips = [block["clip"] for message in messages for block in _blocks(message) if block["type"] == "clip"]
         files = [str(self.store.verified_path(clip)) for clip in clips]
+        video: str | None = None
+        if files:
+            video = files[0]
         return {
             "system": "\n".join(_text(message) for message in messages if message.type == "system"),
             "text": "\n\n".join(_text(message) for message in messages if message.type != "system"),
-            "video": files[0] if files else None,
+            "video": video,
             "audio": files[1:],
             "windows": list(request_of(messages).closer_look),
-            **{name: fields[name] for name in _PASSED if name in fields},
+            **{name: fields[name] for name in _REQUEST_FIELDS if name in fields},
         }
 
 
 def make_worker(name: str, store: ClipStore) -> WorkerChat:
-    """The worker `name`, as the operator set it up.
+    """The worker `name` with the operator's settings.
 
     Raises:
-        InputError: no such worker is set up, or its file cannot be used.
+        InputError: the worker is not set up, or its file is invalid.
     """
     if not _NAME.fullmatch(name):
-        raise InputError(f"worker:{name} cannot be used: a worker's name is small letters, digits and underscores.")
+        raise InputError(
+            f"worker:{name} cannot be used: a worker's name has only small letters, digits and underscores."
+        )
     file = store.settings.home / "workers" / f"{name}.toml"
-    shown = f"workers/{name}.toml"
+    file_name = f"workers/{name}.toml"
     try:
         setup = WorkerSetup.model_validate(tomllib.loads(file.read_text("utf-8")))
     except FileNotFoundError:
         raise InputError(
-            f"worker:{name} is not set up: there is no {shown} in AURELIA_HOME. aurelia targets {name} says what the "
-            f"model needs; the file names python and script."
+            f"worker:{name} is not set up: there is no {file_name} in AURELIA_HOME. aurelia targets {name} lists the"
+            " requirements of the model; the file names python and script."
         ) from None
     except ValidationError as fault:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in fault.errors())
-        raise InputError(f"{shown} in AURELIA_HOME cannot be used: {wrong}.") from None
+        problems = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in fault.errors())
+        raise InputError(f"{file_name} in AURELIA_HOME cannot be used: {problems}.") from None
     except (OSError, ValueError) as fault:
-        raise InputError(f"{shown} in AURELIA_HOME cannot be read: {type(fault).__name__}.") from None
+        raise InputError(f"{file_name} in AURELIA_HOME cannot be read: {type(fault).__name__}.") from None
     for field in ("python", "script"):
         if not getattr(setup, field).is_file():
-            raise InputError(f"{shown} in AURELIA_HOME names a {field} that is not there.")
-    return WorkerChat(row=name, setup=setup, store=store)
+            raise InputError(f"{file_name} in AURELIA_HOME names a {field} that does not exist.")
+    return WorkerChat(worker_name=name, setup=setup, store=store)
 
 
 def host_script() -> Path:
-    """The script that runs inside the worker's environment; this project never imports it."""
+    """The script that runs in the worker's environment; this project does not import it."""
     return Path(__file__).with_name("host.py")
 
 
 def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return [{"type": "text", "text": message.content}]
-    return [block if isinstance(block, dict) else {"type": "text", "text": block} for block in message.content]
+    blocks: list[dict[str, Any]] = []
+    for block in message.content:
+        if isinstance(block, str):
+            block = {"type": "text", "text": block}
+        blocks.append(block)
+    return blocks
 
 
 def _text(message: BaseMessage) -> str:

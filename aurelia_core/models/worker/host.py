@@ -1,12 +1,11 @@
-"""Runs inside a research repository's own environment and answers for its model: JSON lines on stdin and stdout.
+"""Runs a model in a research repository's own environment and answers JSON lines on stdin and stdout.
 
-Started as `PYTHON host.py SCRIPT`: PYTHON is that environment's, SCRIPT a file of the operator's with
-`load(options)`, which returns a model; `answer(model, request)`, which returns its text; and, if the model gains by it,
-`batch(model, requests)`, which returns a list of texts. It needs nothing but the standard library of Python 3.8, and
-nothing of this project.
+Start it with `PYTHON host.py SCRIPT`. PYTHON is the Python of that environment. SCRIPT is the operator's file with
+`load(options)`, which returns a model, and `answer(model, request)`, which returns a text; optionally also
+`batch(model, requests)`, which returns a list of texts. It needs only the standard library of Python 3.8.
 
-A line in is `{"id": 1, "op": "load" | "answer" | "batch" | "health", ...}`; a line out is `{"id": 1, "ok": true,
-"result": ...}` or `{"id": 1, "ok": false, "error": "..."}`. Whatever the model's code prints goes to stderr.
+An input line is `{"id": 1, "op": "load" | "answer" | "batch" | "health", ...}`; an output line is `{"id": 1, "ok":
+true, "result": ...}` or `{"id": 1, "ok": false, "error": "..."}`. Output of the model's code goes to stderr.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class ScriptHost:
     """The script's functions and, once loaded, its model."""
 
     def __init__(self, path: str) -> None:
-        """Runs the script.
+        """Import the script.
 
         Args:
             path: the operator's script.
@@ -39,12 +38,12 @@ class ScriptHost:
         self._model: Any = None
         self._loaded = False
 
-    def do(self, message: dict[str, Any]) -> Any:
-        """What one message asks for."""
-        steps = {"load": self._load, "answer": self._answer, "batch": self._batch, "health": self._health}
-        if message.get("op") not in steps:
+    def handle_message(self, message: dict[str, Any]) -> Any:
+        """The result of one message's operation."""
+        operations = {"load": self._load, "answer": self._answer, "batch": self._batch, "health": self._health}
+        if message.get("op") not in operations:
             raise ValueError(f"there is no operation {message.get('op')!r}")
-        return steps[message["op"]](message)
+        return operations[message["op"]](message)
 
     def _load(self, message: dict[str, Any]) -> Any:
         self._model = self._script.load(message.get("options") or {})
@@ -63,26 +62,26 @@ class ScriptHost:
         self._must_be_loaded()
         requests = message["requests"]
         if hasattr(self._script, "batch"):
-            said = [_text(one) for one in self._script.batch(self._model, requests)]
+            answers = [_text(answer) for answer in self._script.batch(self._model, requests)]
         else:
-            said = [_text(self._script.answer(self._model, request)) for request in requests]
-        if len(said) != len(requests):
-            raise ValueError(f"{len(said)} answers to {len(requests)} requests")
-        return said
+            answers = [_text(self._script.answer(self._model, request)) for request in requests]
+        if len(answers) != len(requests):
+            raise ValueError(f"{len(answers)} answers to {len(requests)} requests")
+        return answers
 
     def _must_be_loaded(self) -> None:
         if not self._loaded:
-            raise ValueError("nothing is loaded yet")
+            raise ValueError("no model is loaded yet")
 
 
-def _text(said: Any) -> str:
-    if not isinstance(said, str):
-        raise TypeError(f"the script answered with {type(said).__name__} instead of text")
-    return said
+def _text(answer: Any) -> str:
+    if not isinstance(answer, str):
+        raise TypeError(f"the script answered with {type(answer).__name__} instead of text")
+    return answer
 
 
 def _private_stdout() -> int:
-    """A descriptor for replies alone: the model's own prints, also those of C code, go to stderr from here on."""
+    """A file descriptor for replies; redirects stdout, also of C code, to stderr."""
     replies = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
@@ -102,16 +101,17 @@ def _reply(host: ScriptHost | None, fault: str, line: bytes) -> dict[str, Any]:
         number = message["id"]
         if host is None:
             return {"id": number, "ok": False, "error": fault}
-        return {"id": number, "ok": True, "result": host.do(message)}
+        return {"id": number, "ok": True, "result": host.handle_message(message)}
     except Exception as error:
         traceback.print_exc()
         return {"id": number, "ok": False, "error": f"{type(error).__name__}: {error}"}
 
 
 def run_host() -> None:
-    """Answers until stdin ends."""
+    """Answer messages until the end of stdin."""
     replies = _private_stdout()
-    host, fault = None, ""
+    host = None
+    fault = ""
     try:
         host = ScriptHost(sys.argv[1])
     except Exception as error:

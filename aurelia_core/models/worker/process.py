@@ -1,4 +1,4 @@
-"""One child process that answers JSON lines: started when needed, watched, timed out, started again after it died."""
+"""A child process that answers JSON lines; started at the first request, with time limits, restarted after a crash."""
 
 import atexit
 import contextlib
@@ -15,15 +15,15 @@ from typing import IO, Any
 from aurelia_core.errors import ModelError
 
 _PROTOCOL_VERSION = 1
-_WATCH_SECONDS = 1.0
-_NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+_POLL_SECONDS = 1.0
+_REMOVED_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
 class WorkerProcess:
-    """A worker process; safe to use from several threads, which take turns.
+    """A worker process; safe for several threads, which take turns.
 
     Attributes:
-        starts: how often it was started so far.
+        start_count: number of starts so far.
     """
 
     def __init__(
@@ -36,17 +36,17 @@ class WorkerProcess:
         options: dict[str, Any],
         load_seconds: float,
     ) -> None:
-        """Starts nothing yet.
+        """Start nothing.
 
         Args:
-            name: what errors call it.
+            name: its name in error messages.
             command: program and arguments.
-            log: file to which its stderr is written.
+            log: file for its stderr.
             folder: its working folder.
-            options: given to the script's `load`.
+            options: argument of the script's `load`.
             load_seconds: time limit of starting and loading.
         """
-        self.starts = 0
+        self.start_count = 0
         self._name = name
         self._command = command
         self._log = log
@@ -60,15 +60,16 @@ class WorkerProcess:
         atexit.register(self.stop)
 
     def ask(self, operation: str, seconds: float, **fields: Any) -> Any:
-        """Asks for one thing, after starting and loading if need be.
+        """Run one operation; starts the process and loads the model if necessary.
 
         Args:
             operation: answer, batch or health.
-            seconds: time limit, not counting the load.
+            seconds: time limit without loading.
             fields: the operation's arguments.
 
         Raises:
-            ModelError: it died or ran out of time (transient: it is started anew when asked again), or it refused.
+            ModelError: the process died or exceeded the time limit (transient: the next request starts it again), or it
+                refused the operation.
         """
         with self._turn:
             if self._child is None or self._child.poll() is not None:
@@ -76,8 +77,9 @@ class WorkerProcess:
             return self._exchange(operation, seconds, fields)
 
     def stop(self) -> None:
-        """Ends it and whatever it started."""
-        child, self._child = self._child, None
+        """Kill the process and its children."""
+        child = self._child
+        self._child = None
         if child is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -89,7 +91,7 @@ class WorkerProcess:
 
     def _start(self) -> None:
         self.stop()
-        self.starts += 1
+        self.start_count += 1
         self._log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self._log.open("ab") as log:
@@ -108,14 +110,14 @@ class WorkerProcess:
         self._lines = queue.Queue()
         threading.Thread(target=_read, args=(self._child.stdout, self._lines), daemon=True).start()
         try:
-            found = self._exchange("load", self._load_seconds, {"options": self._options})
+            health = self._exchange("load", self._load_seconds, {"options": self._options})
         except ModelError:
             self.stop()
             raise
-        if found["protocol"] != _PROTOCOL_VERSION:
+        if health["protocol"] != _PROTOCOL_VERSION:
             self.stop()
             raise ModelError(
-                f"{self._name} speaks protocol {found['protocol']}, not {_PROTOCOL_VERSION}: use our worker_host.py."
+                f"{self._name} uses protocol {health['protocol']}, not {_PROTOCOL_VERSION}: use this project's host.py."
             )
 
     def _exchange(self, operation: str, seconds: float, fields: dict[str, Any]) -> Any:
@@ -144,9 +146,9 @@ class WorkerProcess:
                     transient=True,
                 )
             try:
-                line = self._lines.get(timeout=min(left, _WATCH_SECONDS))
+                line = self._lines.get(timeout=min(left, _POLL_SECONDS))
             except queue.Empty:
-                # A child of the worker's own may hold its pipe open after it died, so no end of file tells.
+                # A child of the worker may keep the pipe open, so a dead worker does not always end the file.
                 if self._child is None or self._child.poll() is not None:
                     raise self._died() from None
                 continue
@@ -157,24 +159,26 @@ class WorkerProcess:
                 return reply
 
     def _died(self) -> ModelError:
-        """Reaps it and says how it ended."""
+        """Reap the process; returns an error with its exit status."""
         child = self._child
         status = None
         if child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                status = child.wait(timeout=_WATCH_SECONDS)
+                status = child.wait(timeout=_POLL_SECONDS)
         self.stop()
-        how = (
-            "without a status" if status is None else f"by signal {-status}" if status < 0 else f"with status {status}"
-        )
-        return ModelError(f"{self._name} died {how}. {self._remedy()}", transient=True)
+        end = f"with status {status}"
+        if status is None:
+            end = "without a status"
+        elif status < 0:
+            end = f"by signal {-status}"
+        return ModelError(f"{self._name} died {end}. {self._remedy()}", transient=True)
 
     def _remedy(self) -> str:
-        return f"What it wrote is in workers/{self._log.name} in AURELIA_HOME."
+        return f"Its log is workers/{self._log.name} in AURELIA_HOME."
 
 
 def _read(pipe: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:
-    """Hands on every line and, at the end, None."""
+    """Put every line into the queue, and None at the end."""
     with pipe:
         for line in pipe:
             lines.put(line)
@@ -182,13 +186,19 @@ def _read(pipe: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The environment without what would mix two Pythons, and without other services' keys."""
+    """The environment without the variables of this Python and without API keys."""
     return {
-        name: value for name, value in os.environ.items() if name not in _NOT_PASSED and not name.endswith("_API_KEY")
+        name: value
+        for name, value in os.environ.items()
+        if name not in _REMOVED_VARIABLES and not name.endswith("_API_KEY")
     }
 
 
 def _brief(text: str) -> str:
-    """One line without absolute paths, which errors do not show."""
-    words = (Path(word).name if word.startswith(("/", "'/", '"/')) else word for word in text.split())
+    """The text as one line; absolute paths are shortened to their last part."""
+    words = []
+    for word in text.split():
+        if word.startswith(("/", "'/", '"/')):
+            word = Path(word).name
+        words.append(word)
     return " ".join(words)[:300].rstrip(".")
