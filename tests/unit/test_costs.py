@@ -117,13 +117,9 @@ async def test_a_zero_shot_answer_that_is_refused_is_on_the_bill(gemini: Gemini,
     assert bill(result["usage"]) == billed(gemini.billed)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("kind", "said"), [("content_filter", "content filter stopped the reply"), ("empty", "empty reply")]
 )
-=======
-@pytest.mark.parametrize(("kind", "said"), [("content_filter", "content filter stopped the reply"), ("empty", "empty reply")])
->>>>>>> w-models
 async def test_an_empty_reply_of_openai_is_an_error_with_its_price(place: Any, kind: str, said: str) -> None:
     set_up = place()
     set_up.server.faults.append(Fault(kind))

@@ -23,14 +23,8 @@ from aurelia_core.models.requests import ClipRequest, request_of
 from aurelia_core.types import MediaRef, Sense, Window
 
 ContentBlock = dict[str, str]
-<<<<<<< HEAD
-# A stretch of sound shorter than this is nothing that an encoder could hear.
-_SHORTEST_SECONDS = 0.05
-=======
-Samples = npt.NDArray[np.float32]
 # Shorter parts of sound are left out: encoders do not accept them.
 _MIN_PART_SECONDS = 0.05
->>>>>>> w-models
 
 
 class VideoClip(NamedTuple):

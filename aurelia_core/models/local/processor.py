@@ -147,18 +147,10 @@ def _without_video(weights: Weights) -> Any:
 
     class ProcessorWithoutVideo(processor_class):  # type: ignore[misc, valid-type]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
-<<<<<<< HEAD
-            # transformers asks each part for its class; what stands for the missing one has none.
-            known = super().check_argument_for_proper_class
-            return (
-                MissingVideoProcessor if isinstance(argument, MissingVideoProcessor) else known(argument_name, argument)
-            )
-=======
             # transformers checks the class of each part, and does not know this one.
             if isinstance(argument, MissingVideoProcessor):
                 return MissingVideoProcessor
             return super().check_argument_for_proper_class(argument_name, argument)
->>>>>>> w-models
 
         def to_dict(self) -> dict[str, Any]:
             return {name: value for name, value in super().to_dict().items() if name != "video_processor"}
