@@ -7,6 +7,7 @@ import pytest
 
 from aurelia.bench.records import read_records
 from aurelia_core.media import ClipStore
+from aurelia_core.models.requests import parse_request
 from aurelia_offline.agents.chat import MeasuringChat
 from aurelia_offline.world import benchmark, dance
 from aurelia_offline.world.stage import Referent, StageQuestion, question_text, stage_names
@@ -45,7 +46,7 @@ def test_dances_stand_behind_the_questions(made: benchmark.RenderedBenchmark) ->
     question, danced = read_records(made.file)
     assert (made.questions, made.clips) == (2, 2)
     assert question == benchmark.question_record(0, benchmark.draw_questions(1, first=SEED)[0])
-    assert danced.column == danced.task == "dm-match" and danced.right == {dance.draw_dance(SEED).right}
+    assert danced.column == danced.task == "dm-match" and danced.correct_choices == {dance.draw_dance(SEED).right}
     assert all((made.media / name).stat().st_size for name in (danced.video, *danced.audio))
 
 
@@ -61,7 +62,7 @@ def fields(made: benchmark.RenderedBenchmark, store: ClipStore, frames: int) -> 
 def test_a_fine_look_picks_the_fitting_track(made: benchmark.RenderedBenchmark, session_store: ClipStore) -> None:
     told = fields(made, session_store, 96)
     assert not told["clip"]["has_audio"]
-    reasoning = MeasuringChat(store=session_store)._reason({"role": "generator", **told})
+    reasoning = MeasuringChat(store=session_store)._reply(parse_request({"role": "generator", **told}))
     assert reasoning["answer"] == dance.dance_record(SEED).answers[0]
 
 
