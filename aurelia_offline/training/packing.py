@@ -43,7 +43,7 @@ class SegmentPacker:
         """Compute the head and its positions with the checkpoint's template and model."""
         self.tokenizer = tokenizer
         writer = PromptWriter("transformers:mini", _TemplateProcessor(tokenizer), checkpoint.model_senses())
-        whole = writer.whole(checkpoint.make_request(_SEGMENT_MARK), checkpoint.head_blocks())
+        whole = writer.conversation_text(checkpoint.make_request(_SEGMENT_MARK), checkpoint.head_blocks())
         head, _, tail = whole.partition(_SEGMENT_MARK)
         self.head = self._media(tokenizer(head)["input_ids"])
         self.tail = tokenizer(tail)["input_ids"]

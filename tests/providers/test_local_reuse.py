@@ -76,7 +76,7 @@ def test_clips_of_other_lengths_take_turns(
 ) -> None:
     short = clip(session_store, tmp_path / "wide.mp4", {**DUET, "width": 480, "height": 120, "sounds": []})
     asked = [model.parse(duet_clip, "Say."), model.parse(short, "Say.", frames=2)]
-    lengths = [model.said(request).request.length for request in asked]
+    lengths = [model.said(request).prompt.length for request in asked]
     assert abs(lengths[0] - lengths[1]) > 20
     for request in (*asked, *asked):
         one = model.logits(request)

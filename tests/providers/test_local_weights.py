@@ -113,7 +113,7 @@ def test_a_downloaded_model_is_found_by_its_id_and_known_by_its_commit(hub: Path
             "has the architecture 'bert', which this transformers cannot run",
         ),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "preprocessor_config.json is missing"),
-        (lambda folder: (folder / "chat_template.jinja").unlink(), "transformers:spoilt has no chat template"),
+        (lambda folder: (folder / "chat_template.jinja").unlink(), "transformers:spoilt has no usable chat template"),
     ],
 )
 def test_what_is_no_usable_model_is_named(desk: ModelClient, copy: Path, spoil: Any, said: str) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from langchain_core.messages import BaseMessage
 from PIL import Image
 
+from aurelia_core.arrays import Samples
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.local.processor import ModelSenses
@@ -22,7 +23,6 @@ from aurelia_core.models.requests import ClipRequest, request_of
 from aurelia_core.types import MediaRef, Sense, Window
 
 ContentBlock = dict[str, str]
-Samples = npt.NDArray[np.float32]
 # Shorter parts of sound are left out: encoders do not accept them.
 _MIN_PART_SECONDS = 0.05
 
