@@ -1,4 +1,4 @@
-"""The records that every storey shares: a clip, a window of it, a reasoning, a role, and what calls cost. Plain JSON."""
+"""Types that all parts share: a clip, a window of it, a reasoning, a role, and the usage of model calls. Plain JSON."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 Modality = Literal["audio", "visual", "both", "knowledge"]
 Role = str
-"""Who is asked: generator, summarizer, evaluator, feedback, target, or an agent that was added to the graph."""
+"""The role of a model call: generator, summarizer, evaluator, feedback, target, or the role of an added agent."""
 Sense = Literal["sound", "picture"]
 Span = tuple[float, float]
 """Part of a clip as (start, end), in seconds from its start."""

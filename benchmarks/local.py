@@ -25,7 +25,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
 from aurelia_core.models.local.engine import InferenceEngine
-from aurelia_core.models.local.loading import max_cache_bytes, choose_placement
+from aurelia_core.models.local.loading import choose_placement, max_cache_bytes
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
 from aurelia_offline.world.scene import Scene, write_scene
@@ -138,7 +138,9 @@ def three_b(folder: Path) -> None:
     with torch.device(here.device):
         made = Qwen2_5OmniThinkerForConditionalGeneration(tiny_qwen_omni.config(reader.processor.tokenizer, THREE_B))
     torch.set_default_dtype(torch.float32)
-    engine = InferenceEngine(weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=max_cache_bytes(here))
+    engine = InferenceEngine(
+        weights.model_id, made.eval(), reader.writer, reuses=True, cache_bytes=max_cache_bytes(here)
+    )
     local_load._engines[weights.fingerprint, here] = engine
 
 
@@ -151,7 +153,8 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     engine.reuses_prefixes = reuse
     settings = Settings(home=folder, allow_any_file=True)
     desk = ModelClient(
-        settings, providers={"played": lambda name, store: Played(weights=found, placement=here, store=store, meter=meter)}
+        settings,
+        providers={"played": lambda name, store: Played(weights=found, placement=here, store=store, meter=meter)},
     )
     stop = meter.watch(engine.model)
     question: Any = {"video": str(clip), "question": "What is heard while the circle moves?", "choices": []}

@@ -215,6 +215,9 @@ def _recorded_values(meta: Mapping[str, Any], now: Mapping[str, Any]) -> dict[st
         found[group] = meta.get(group, value)
         if isinstance(value, dict) and group != "settings":
             found[group] = {**value, **found[group]}
+        if group == "target_rows":
+            # Another target is named by the settings already.
+            found[group] = {model_id: found[group][model_id] for model_id in value}
     defaults = Context().model_dump(mode="json")
     recorded = with_current_names(found["settings"])
     found["settings"] = {name: recorded.get(name, defaults.get(name)) for name in {*now["settings"], *recorded}}

@@ -134,7 +134,7 @@ def _check_outcome(end: dict[str, Any], out: Path) -> None:
     if end["stopped_by"] == INTERRUPTED:
         raise KeyboardInterrupt
     if end["last_error"] and not any(count["answered"] for count in end["arms"].values()):
-        raise AureliaError(f"No question of {out.name} could be answered; the last error: {end['last_error']}")
+        raise AureliaError(f"No question of {out.name} was answered. Last error: {end['last_error']}")
 
 
 @bench_app.command("status")

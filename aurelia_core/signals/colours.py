@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from aurelia_core.arrays import FloatImages, Images, Vector
+from aurelia_core.arrays import FloatImages, Images
 
 COLOUR_NAMES = (
     "black", "white", "grey", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "magenta", "pink", "brown",
@@ -13,15 +13,6 @@ COLOUR_NAMES = (
 _HUES = ((14.0, "red"), (43.0, "orange"), (70.0, "yellow"), (165.0, "green"), (192.0, "cyan"), (255.0, "blue"),
          (294.0, "purple"), (335.0, "magenta"), (360.0, "red"))  # fmt: skip
 """Upper ends of the hue ranges in degrees, ascending."""
-
-
-def classify_colour(rgb: npt.ArrayLike) -> str:
-    """The name of one colour.
-
-    Args:
-        rgb: three numbers, 0..255.
-    """
-    return COLOUR_NAMES[int(colour_indices(np.asarray(rgb, np.float32)[None])[0])]
 
 
 def colour_indices(rgb: Images | FloatImages) -> npt.NDArray[np.int8]:
@@ -52,20 +43,6 @@ def colour_indices(rgb: Images | FloatImages) -> npt.NDArray[np.int8]:
     named[grey & (low > 205)] = COLOUR_NAMES.index("white")
     named[(high < 48) | (grey & (high < 60))] = COLOUR_NAMES.index("black")
     return named
-
-
-def colour_shares(rgb: Images) -> Vector:
-    """Share of the pixels with each name.
-
-    Args:
-        rgb: uint8 [..., 3].
-
-    Returns:
-        float64[len(COLOUR_NAMES)], with sum 1 (all zero without pixels).
-    """
-    found = colour_indices(rgb).ravel()
-    counts: Vector = np.bincount(found, minlength=len(COLOUR_NAMES)).astype(np.float64)
-    return np.asarray(counts / max(1.0, float(counts.sum())), np.float64)
 
 
 def _hue(value: FloatImages, high: FloatImages, spread: FloatImages) -> FloatImages:

@@ -116,10 +116,10 @@ def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
         display.event({"event": "end", **standing, **end})
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())  # type: ignore[attr-defined]
     for text in (
-        "4 questions, 2 left out for want of their media",
+        "4 questions, 2 left out because their media are missing",
         "3/4",
         "AURELIA 50.0%  $0.2500",
         "2 answered, 1 failed",
     ):
         assert text in said
-    assert "Answers left: 1. The same command goes on, with a larger budget." in said
+    assert "Answers left: 1. Finished answers are saved; run the same command to resume, with a larger budget." in said

@@ -136,7 +136,7 @@ def test_what_cannot_be_written_leaves_what_is_there(
     def broken(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(InputError, match=r"x.dat has no known form: name it .jsonl, .csv or .parquet"):
+    with pytest.raises(InputError, match=r"x.dat has no known format: name it .jsonl, .csv or .parquet"):
         export.export_table(ran, tmp_path / "x.dat")
     with pytest.raises(InputError, match="no run file 'none.run'"):
         export.export_table(tmp_path / "none.run", kept)

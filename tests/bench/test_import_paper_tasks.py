@@ -88,12 +88,16 @@ def test_a_table_in_csv_says_the_same_as_in_json(tmp_path: Path) -> None:
     [
         ("avcomp", {"question": "x", "choices": ["a", "b"], "answer": "a"}, "names no clip"),
         ("avcomp", {"video": "v.mp4", "question": "x", "answer": "a"}, "two choices or more, not 0"),
-        ("avcomp", {"video": "v.mp4", "question": "x", "choices": ["a", "b"], "answer": "c"}, "none of the 2 choices"),
+        (
+            "avcomp",
+            {"video": "v.mp4", "question": "x", "choices": ["a", "b"], "answer": "c"},
+            "not one of the 2 choices",
+        ),
         ("avmeme", {"video": "v.mp4", "question": "x", "choices": ["a", "A"], "answer": "a"}, "alike"),
         ("geoiq", {"video": "v.mp4", "question": "x"}, "its answer is empty"),
         ("geoiq", {"video": "v.mp4", "answer": "x"}, "its question is empty"),
-        ("geoiq", {"video": "c:\\v.mp4", "question": "x", "answer": "y"}, "under the media folder"),
-        ("geoiq", {"video": "c:/v.mp4", "question": "x", "answer": "y"}, "under the media folder"),
+        ("geoiq", {"video": "c:\\v.mp4", "question": "x", "answer": "y"}, "inside the media folder"),
+        ("geoiq", {"video": "c:/v.mp4", "question": "x", "answer": "y"}, "inside the media folder"),
         ("geoiq", {"video": "v.mp4", "question": "x", "answer": "y", "reasoning": 3}, "reasoning"),
         (
             "geoiq",
@@ -101,12 +105,16 @@ def test_a_table_in_csv_says_the_same_as_in_json(tmp_path: Path) -> None:
             "start",
         ),
         ("geoiq", {"video": "v.mp4", "question": "x", "answer": "\ud800"}, "unicode"),
-        ("avmeme", {"video": "v.mp4", "choice_1": "a", "choice_3": "b", "choice_2": ""}, "an empty choice stands"),
+        (
+            "avmeme",
+            {"video": "v.mp4", "choice_1": "a", "choice_3": "b", "choice_2": ""},
+            "an empty choice column precedes",
+        ),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c"], "answer": "A"}, "four different audio files"),
         ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c", "a"], "answer": "A"}, "four different audio files"),
-        ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c", "d"], "answer": "5"}, "none of the 4 choices"),
+        ("dmmatch", {"video": "v.mp4", "audio": ["a", "b", "c", "d"], "answer": "5"}, "not one of the 4 choices"),
         ("dmmatch", {"video": "v.mp4", "audio": list("abcd"), "choices": ["x", "y"], "answer": "x"}, "four choices"),
-        ("dmmatch", {"video": "v.mp4", "audio": ["../a", "b", "c", "d"], "answer": "A"}, "under the media folder"),
+        ("dmmatch", {"video": "v.mp4", "audio": ["../a", "b", "c", "d"], "answer": "A"}, "inside the media folder"),
     ],
 )
 def test_a_row_that_does_not_hold_together_is_malformed(
@@ -122,7 +130,7 @@ def test_an_id_stands_for_one_question(tmp_path: Path) -> None:
     found = imported(tmp_path, "geoiq", text)
     assert [record.id for record in found.records] == ["geoiq:1", "geoiq:1#2"]
     assert [(entry.row, entry.said) for entry in found.report.malformed] == [
-        (1, "its id 'geoiq:1' stands for another question or answer in row 0"),
+        (1, "its id 'geoiq:1' is that of another question or answer in row 0"),
         (4, "it names no clip: give video (a path) or video_id"),
     ]
     assert [entry.row for entry in found.report.duplicates] == [3]

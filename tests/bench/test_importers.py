@@ -85,7 +85,7 @@ def test_the_same_question_with_another_answer_is_kept_and_marked(tmp_path: Path
     assert third.conflicts == [second.id]
     assert [(entry.rows, entry.answers) for entry in found.report.conflicts] == [([0, 1, 2], [["no"], ["yes"], ["no"]])]
     assert [(entry.row, entry.said) for entry in found.report.duplicates] == [
-        (3, "it says the same as row 0 (music-avqa:00000012:7)")
+        (3, "it is equal to row 0 (music-avqa:00000012:7)")
     ]
     write_records(found.records, tmp_path / "bench.jsonl")
     assert list(read_records(tmp_path / "bench.jsonl")) == found.records
@@ -99,8 +99,8 @@ def test_the_same_question_with_another_answer_is_kept_and_marked(tmp_path: Path
         ({"type": '"Audio"'}, "type"),
         ({"anser": " "}, "anser"),
         ({"anser": None}, "anser"),
-        ({"video_id": "../../etc/passwd"}, "does not lie under the media folder"),
-        ({"video_id": "/etc/passwd"}, "does not lie under the media folder"),
+        ({"video_id": "../../etc/passwd"}, "is not inside the media folder"),
+        ({"video_id": "/etc/passwd"}, "is not inside the media folder"),
         ({"question_content": ""}, "question_content"),
         ({"type": ["Audio", "\ud800"]}, "type.1"),
     ],
@@ -168,7 +168,7 @@ def test_valor_avqa_takes_both_versions(tmp_path: Path) -> None:
     assert table.records[0].id == listed.records[0].id
     assert [(entry.row, entry.line) for entry in table.report.malformed] == [(1, 3), (2, 4), (3, 5)]
     assert [text for _, text in said(table)] == [
-        "16 cells where the first line names 15",
+        "16 cells, but the first line has 15",
         "the right option is number 4 (from 0) of 4",
         "two of its choices are alike",
     ]
@@ -184,7 +184,7 @@ def test_daily_omni_takes_the_letters_off_its_choices(tmp_path: Path) -> None:
         ["AV Event Alignment"],
     )
     assert [step.text for step in record.reasoning] == ["A bell rings."]
-    assert said(found) == [(1, "the answer 'E' is none of the 4 choices")]
+    assert said(found) == [(1, "the answer 'E' is not one of the 4 choices")]
     assert [entry.row for entry in found.report.duplicates] == [2]
 
 
@@ -244,7 +244,7 @@ def test_records_of_ones_own_are_checked_and_brought_up_to_date(tmp_path: Path) 
         ("music-avqa", '{"dialogs": []}', ".json", "a JSON list of objects is needed"),
         ("avsd", '{"turns": []}', ".json", "under 'dialogs'"),
         ("music-avqa", "a,b", ".csv", ".json or .jsonl, not '.csv'"),
-        ("geoiq", "a,a\n1,2\n", ".csv", "a name of its own"),
+        ("geoiq", "a,a\n1,2\n", ".csv", "needs a unique name"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, kind: str, text: str, suffix: str, fault: str) -> None:
@@ -261,7 +261,7 @@ def test_a_wrong_folder_pattern_or_encoding_is_refused(tmp_path: Path) -> None:
         import_records(tmp_path / "a.json", ImportOptions("music-avqa", tmp_path))
     with pytest.raises(InputError, match="names no field"):
         imported(tmp_path, "music-avqa", [MUSIC], pattern="clip.mp4")
-    with pytest.raises(InputError, match="name their own media"):
+    with pytest.raises(InputError, match="name their media"):
         imported(tmp_path, "jsonl", "{}", ".jsonl", pattern="{video_id}.mp4")
     (tmp_path / "latin.csv").write_bytes("video,question\ncafé.mp4,x\n".encode("latin-1"))
     with pytest.raises(InputError, match="not UTF-8"):

@@ -64,7 +64,7 @@ def test_ctrl_c_stores_the_calls_under_way_and_says_how_to_go_on(place: Place) -
     assert stored(place.folder / "x.run") == asked
     assert 9 <= sum(asked.values()) < 9 + AT_ONCE
     said = (place.folder / "x.run.log").read_text()
-    assert "calls under way are stored; Ctrl-C again stops at once." in said
-    assert said.rstrip().endswith("the same command goes on from there.")
+    assert "running calls. Press Ctrl-C again to stop at once." in said
+    assert said.rstrip().endswith("run the same command to resume.")
     assert place.run("x.run") == 0
     assert set(Counter(prompt_of(sent) for sent in place.server.sent).values()) == {1}

@@ -75,6 +75,6 @@ async def test_what_failed_or_is_not_there_is_said(place: Bench) -> None:
 
 
 async def test_a_benchmark_waits_for_nobody(place: Bench) -> None:
-    with pytest.raises(InputError, match="waits for nobody"):
+    with pytest.raises(InputError, match="cannot wait for a reviewer"):
         await place.run([line(1)], review="reasoning")
     assert not place.model.said

@@ -38,7 +38,7 @@ def test_every_column_belongs_to_one_of_six_tasks() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "no benchmark record"),
+        ("{", "is not a benchmark record"),
         ('{"id": "x"}', "column: Field required"),
         (Record.model_validate(PLAIN).to_json_line().replace('"one"', '" "'), "answers.0"),
         (Record.model_validate(PLAIN).to_json_line().replace("music-avqa:93:12", "../x"), "id: "),
@@ -53,7 +53,7 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str, said: str)
 
 def test_an_id_stands_once(tmp_path: Path) -> None:
     (tmp_path / "bench.jsonl").write_text(f"{Record.model_validate(PLAIN).to_json_line()}\n" * 2)
-    with pytest.raises(InputError, match="line 2: the id 'music-avqa:93:12' stands in line 1 too"):
+    with pytest.raises(InputError, match="line 2: the id 'music-avqa:93:12' is also in line 1"):
         list(read_records(tmp_path / "bench.jsonl"))
     with pytest.raises(InputError, match=r"no benchmark file 'none\.jsonl'"):
         list(read_records(tmp_path / "none.jsonl"))

@@ -149,7 +149,8 @@ async def test_a_server_that_is_down_at_the_start_is_said_and_gets_questions_whe
     assert (end["left"], {outcome.state for outcome in place.outcomes("without.run")}) == (0, {"answered"})
     assert events[0]["event"] == "note" and events[1]["event"] == "start"
     assert re.fullmatch(
-        rf"The server 127.0.0.1:{port} does not answer .*The others are asked meanwhile.", events[0]["text"]
+        rf"The server 127.0.0.1:{port} does not answer .*The other servers get its questions meanwhile.",
+        events[0]["text"],
     )
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert len(notes) == 1, "nothing joined"
@@ -185,7 +186,7 @@ async def test_when_no_server_is_left_the_run_ends_and_goes_on_later(place: Plac
             if event["event"] == "outcome":
                 last.process.kill()
 
-        with pytest.raises(ModelError, match="No server answers .* the same command goes on"):
+        with pytest.raises(ModelError, match="No server answers .* run the same command"):
             await place.run("ended.run", last.url, on_event=kill)
         with pytest.raises(ModelError, match="does not answer"):
             await place.run("ended.run", last.url)
@@ -209,7 +210,7 @@ async def test_a_wrong_token_and_models_that_are_not_served_end_the_run_before_a
 
 @pytest.mark.parametrize("address", ["here", "ftp://127.0.0.1", "http://me:secret@127.0.0.1"])
 async def test_what_is_no_address_is_refused_without_its_secret(place: Place, address: str) -> None:
-    with pytest.raises(InputError, match="is no address of a server") as fault:
+    with pytest.raises(InputError, match="is not the address of a server") as fault:
         await place.run("address.run", address)
     assert "secret" not in str(fault.value)
 

@@ -121,14 +121,14 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
         made.store_meta("format", 2)
     for path, said in (
         (tmp_path / "none.run", "no run file 'none.run'"),
-        (text, "notes.txt is no run file"),
-        (other, "other.sqlite is no run file"),
+        (text, "notes.txt is not a run file"),
+        (other, "other.sqlite is not a run file"),
         (later, "later.run has format 2, and this version reads 1"),
     ):
         with pytest.raises(InputError, match=said):
             RunFile.open(path)
     for path in (text, other):
-        with pytest.raises(InputError, match="is no run file"):
+        with pytest.raises(InputError, match="is not a run file"):
             RunFile.create(path, [], {})
     with pytest.raises(AureliaError, match="cannot be used|cannot be written"):
         RunFile.create(text / "x.run", [], {})

@@ -194,7 +194,12 @@ async def test_stopped_it_keeps_the_calls_under_way_and_goes_on_from_there(bench
     ("context", "plan", "changed", "said"),
     [
         ({"threshold": 9}, Plan(), {}, "threshold: 8 -> 9"),
-        ({"target": "scripted:two"}, Plan(), {}, "target: scripted:one -> scripted:two"),
+        (
+            {"target": "scripted:two"},
+            Plan(),
+            {},
+            r"target: scripted:one -> scripted:two; target_rows\.scripted:one: [0-9a-f]{12} -> None",
+        ),
         ({}, Plan(arms=("aurelia",)), {}, r"arms: \['zero_shot', 'aurelia'\] -> \['aurelia'\]"),
         ({}, Plan(tasks=("av-qa",)), {}, r"tasks: \[\] -> \['av-qa'\]"),
         ({}, Plan(), {"question": "What else?"}, "records_sha256: [0-9a-f]{12} -> [0-9a-f]{12}"),

@@ -96,7 +96,7 @@ def test_even_and_proportional_compositions() -> None:
         ("b", 6, 6),
     ]
     assert len(draw_sample(mixed, None, 0, "proportional").records) == 95
-    with pytest.raises(InputError, match="--size is needed"):
+    with pytest.raises(InputError, match="needs --size"):
         draw_sample(mixed, None, 0, "even")
     with pytest.raises(InputError, match="one record or more"):
         draw_sample(mixed, 0, 0, "even")

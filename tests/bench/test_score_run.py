@@ -47,7 +47,7 @@ async def test_rules_score_what_they_can_and_once(run: Path) -> None:
     assert found["made:2", "aurelia"].keys() == {"bleu4", "rouge_l", "meteor", "cider"}
     assert await score_run_file(run) == 0
     with RunFile.open(run) as opened:
-        verdicts = [row.case.sides["aurelia"].verdict for row in read_report_rows(opened)]
+        verdicts = [row.case.answers["aurelia"].verdict for row in read_report_rows(opened)]
     assert verdicts == ["right", "unparsed", "captioned"] * 2
 
 

@@ -122,7 +122,7 @@ async def test_a_judge_that_fails_leaves_the_answer_unparsed(court: Any, said: S
 def test_a_reference_outside_the_choices_is_no_record() -> None:
     with pytest.raises(ValidationError, match="'a bell' is none of the choices"):
         record(choices=SOUNDS, answers=["a bell"])
-    assert record(choices=["The Bell.", "the horn"], answers=["bell"]).right == {0}
+    assert record(choices=["The Bell.", "the horn"], answers=["bell"]).correct_choices == {0}
 
 
 async def test_captions_are_scored_together() -> None:

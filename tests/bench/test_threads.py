@@ -140,7 +140,7 @@ async def test_a_place_that_keeps_nothing_ends_the_run_before_it_begins(place: K
 
 
 async def test_servers_keep_threads_of_their_own(place: Kept) -> None:
-    with pytest.raises(InputError, match="--checkpoint .* cannot be with --server"):
+    with pytest.raises(InputError, match="--checkpoint .* cannot be used with --server"):
         await place.keep([line(1)], servers=("http://127.0.0.1:9",))
 
 

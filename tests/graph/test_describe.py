@@ -1,4 +1,4 @@
-"""`unsupported_modality = "describe:SPEC"`: a model that hears (or sees) writes what others cannot take; once, and billed."""
+"""`unsupported_modality = "describe:MODEL"`: a model describes what others cannot take; once, and billed."""
 
 import json
 import sqlite3

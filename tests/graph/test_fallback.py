@@ -57,7 +57,9 @@ async def test_every_role_may_have_one(stage: Any, role: str) -> None:
     result = await both(set_up, other, **{f"{role}_fallback": "other:one"})
     assert result["stop_reason"] == "threshold" and result["answer"] == "with"
     assert set(other.said) == {role}
-    warned = [warning for warning in result["warnings"] if warning.startswith(f"other:one answered as {role} instead of")]
+    warned = [
+        warning for warning in result["warnings"] if warning.startswith(f"other:one answered as {role} instead of")
+    ]
     assert len(warned) == 1 and "out of order" in warned[0]
     noted = {name for attempt in result["iterations"] for name in attempt["fallbacks"]}
     assert noted == ({role} - {"target"})

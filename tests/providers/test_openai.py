@@ -151,8 +151,8 @@ async def test_a_model_that_hears_is_given_the_sound_itself(place: Any) -> None:
     assert "The picture cannot be given to you" in sent.text and "red moves, left" in sent.text
     assert any("does not see" in warning for warning in result["warnings"])
     with pytest.raises(InputError, match="does not see, and this clip has picture"):
-        await set_up.ask(target="openai:gpt-4o-audio-preview", unsupported_modality="error",
-                         generator="offline:measure", evaluator="offline:measure")  # fmt: skip
+        offline = {"generator": "offline:measure", "evaluator": "offline:measure"}
+        await set_up.ask(target="openai:gpt-4o-audio-preview", unsupported_modality="error", **offline)
 
 
 async def test_a_model_that_only_hears_is_refused_where_there_is_nothing_to_hear(place: Any) -> None:

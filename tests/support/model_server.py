@@ -1,4 +1,4 @@
-"""Runs serve_tiny_model.py as a process of its own and knows whether it is up; the server is transformers', not ours."""
+"""Runs serve_tiny_model.py as a process of its own; the server is transformers' own."""
 
 import http.client
 import os

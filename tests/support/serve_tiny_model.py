@@ -1,7 +1,7 @@
 """Two tiny models with random weights, served by transformers' own OpenAI-compatible server: `sees` and `hears`.
 
-Run as a script: `serve_tiny_model.py FOLDER PORT`. What they say is rubbish, but it comes from the prompt, the pixels and the
-samples: the templates, processors, weights and the server are the library's.
+Run as a script: `serve_tiny_model.py FOLDER PORT`. What they say is rubbish, but it comes from the prompt, the pixels
+and the samples: the templates, processors, weights and the server are the library's.
 """
 
 import os

@@ -12,7 +12,7 @@ import pytest
 from aurelia_core.errors import ModelError
 from aurelia_core.models.call_ledger import MAX_TRIES
 from aurelia_core.models.google.billing import gemini_call_cost
-from aurelia_core.models.registry import make_model, known_providers
+from aurelia_core.models.registry import known_providers, make_model
 from aurelia_core.types import NO_USAGE
 from tests.support.google_fixtures import SPEC
 from tests.support.google_server import BLOCKED, MODEL, Gemini, error, limited, reply
@@ -117,7 +117,9 @@ async def test_a_zero_shot_answer_that_is_refused_is_on_the_bill(gemini: Gemini,
     assert bill(result["usage"]) == billed(gemini.billed)
 
 
-@pytest.mark.parametrize(("kind", "said"), [("content_filter", "content filter stopped the reply"), ("empty", "empty reply")])
+@pytest.mark.parametrize(
+    ("kind", "said"), [("content_filter", "content filter stopped the reply"), ("empty", "empty reply")]
+)
 async def test_an_empty_reply_of_openai_is_an_error_with_its_price(place: Any, kind: str, said: str) -> None:
     set_up = place()
     set_up.server.faults.append(Fault(kind))

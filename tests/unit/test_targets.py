@@ -52,7 +52,9 @@ def test_a_state_promises_no_more_than_there_is(name: str, row: Target) -> None:
     if row.state == "works here":
         assert provider in known_providers()
         # Packages apart: the project's own, which an extra brings.
-        assert [lack for lack in explain.explain_target(name, known_providers())["lacks"] if "pip install" not in lack] == []
+        assert [
+            lack for lack in explain.explain_target(name, known_providers())["lacks"] if "pip install" not in lack
+        ] == []
     else:
         assert explain.explain_target(name, known_providers())["lacks"]
     if row.state == "needs a key":
