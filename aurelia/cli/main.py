@@ -6,6 +6,7 @@ imported before the input is checked, so that help and errors appear at once.
 
 import asyncio
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -227,8 +228,14 @@ def _print(text: str) -> None:
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 
+def _format_notice(message: Warning | str, *place: Any, **more: Any) -> str:
+    """A notice (for instance about a renamed setting) as one line, without the place in the code."""
+    return f"aurelia: {message}\n"
+
+
 def main() -> None:
     """Run the command line; an error is one line on stderr and an exit status, with --debug a traceback."""
+    warnings.formatwarning = _format_notice
     debug = "--debug" in sys.argv[1:]
     try:
         check_packages()
