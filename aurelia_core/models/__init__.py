@@ -1,1 +1,1 @@
-"""Chat models in every role: naming them, asking them, reading what they say, and never paying twice."""
+"""Chat models for every role: their clients, requests and replies, and the ledger of all calls."""

@@ -1,1 +1,1 @@
-"""google."""
+"""Gemini models."""

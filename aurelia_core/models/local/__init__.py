@@ -1,1 +1,1 @@
-"""local."""
+"""Open weights that run in this process."""

@@ -1,1 +1,1 @@
-"""openai."""
+"""OpenAI models, and models on OpenAI-compatible servers."""

@@ -1,1 +1,1 @@
-"""worker."""
+"""Models that run in a separate process."""
