@@ -94,7 +94,7 @@ def scaled(**environment: str) -> Iterator[None]:
             ("openai.factory._TIMEOUT_SECONDS", SECONDS),
         ):
             stack.enter_context(patch(f"aurelia_core.models.{name}", value))
-        stack.enter_context(patch("aurelia.bench.rate_limits.LONGEST_PAUSE", 0.01))
+        stack.enter_context(patch("aurelia.bench.rate_limits.LONGEST_PAUSE_SECONDS", 0.01))
         yield
 
 
