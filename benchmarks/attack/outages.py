@@ -203,7 +203,7 @@ def fallen_back(folder: Path, count: int, silent: bool) -> int:
         # A busy machine may need longer to be refused than is waited for.
         kinds = ("TimeoutError",) if silent else ("ConnectionError", "TimeoutError")
         told = [str(outcome.result["warnings"]) for outcome in outcomes if outcome.state == "answered"]
-        return sum(f"in the place of {DEAD_SPEC}" in text and any(kind in text for kind in kinds) for text in told)
+        return sum(f"instead of {DEAD_SPEC}" in text and any(kind in text for kind in kinds) for text in told)
     finally:
         server.close()
 
