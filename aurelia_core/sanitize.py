@@ -85,3 +85,8 @@ def _redact(text: str, secrets: list[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     return text
+
+
+def quote_lines(text: str) -> str:
+    """The text with every line, however it ends, after `> `; empty for an empty text."""
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())

@@ -88,24 +88,23 @@ def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> 
 
 
 def build_request(
-    state: ClipState | EvaluatorState, context: Context, model_id: str, text: str, fields: RoleRequest
+    state: ClipState | EvaluatorState,
+    context: Context,
+    model_id: str,
+    text: str,
+    fields: RoleRequest,
+    fallback_text: str | None = None,
 ) -> Request:
-    """One call of this run, with the fallback of its role behind it."""
+    """One call of this run, with its role's fallback behind it, asked with `fallback_text` (default: the same text)."""
     request = Request(
         model_id=model_id, text=text, fields=fields, texts=PROMPT_TEXTS, run=state["run"], rollout=context.rollout
     )
-    return with_fallback(request, context)
-
-
-def with_fallback(request: Request, context: Context, text: str | None = None) -> Request:
-    """The request with its role's fallback behind it, if there is one, asked with `text` (default: the same)."""
-    fallback = next((model for role, model in context.fallbacks().items() if role == request.role), None)
+    fallback = context.fallbacks().get(request.role)
     if fallback is None:
         return request
-    fields = request.fields
     if isinstance(fields, ClipRequest):
         fields = replace(fields, reuse=None)
-    instead = replace(request, model_id=fallback, text=text or request.text, fields=fields)
+    instead = replace(request, model_id=fallback, text=fallback_text or text, fields=fields)
     return replace(request, fallback=instead)
 
 

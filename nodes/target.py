@@ -5,11 +5,11 @@ from langgraph.runtime import Runtime
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError
-from aurelia_core.models.client import Answer, ModelClient, Request
+from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
-from nodes.requests import clip_request_fields, context_of, emit_event, with_fallback
-from prompts.render import PROMPT_TEXTS, render_target_prompt
+from nodes.requests import build_request, clip_request_fields, context_of, emit_event
+from prompts.render import render_target_prompt
 from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context, InjectMode
 from state.schema import ClipState, TargetState, Update
@@ -113,21 +113,18 @@ async def ask_target(
         reasoning=given,
         samples=context.samples,
     )
-    request = Request(
-        model_id=context.target,
-        text=render_target_prompt(find_target(context.target), state["question"], state["choices"], given),
-        fields=fields,
-        texts=PROMPT_TEXTS,
-        run=state["run"],
-        rollout=context.rollout,
-    )
-    instead = context.target_fallback and render_target_prompt(
-        find_target(context.target_fallback), state["question"], state["choices"], given
-    )
-    answer = await client.complete(with_fallback(request, context, instead))
+    text = _prompt(context.target, state, given)
+    fallback_text = None
+    if context.target_fallback:
+        fallback_text = _prompt(context.target_fallback, state, given)
+    answer = await client.complete(build_request(state, context, context.target, text, fields, fallback_text))
     # A fork may use another target than the run began with, so this is checked again.
     if is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
         answer.notes.append(
             f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
         )
     return answer
+
+
+def _prompt(model_id: str, state: ClipState, given: Reasoning | None) -> str:
+    return render_target_prompt(find_target(model_id), state["question"], state["choices"], given)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from aurelia_core.errors import InputError
+from aurelia_core.sanitize import quote_lines
 
 PROMPT_NAMES = tuple(
     sorted(one.name.removesuffix(".md") for one in files("prompts").iterdir() if one.name.endswith(".md"))
@@ -34,11 +35,6 @@ def fill_prompt(name: str, **values: str) -> str:
     if wanted != set(values):
         raise InputError(f"prompts/{name}.md has the placeholders {sorted(wanted)}, but is given {sorted(values)}.")
     return _PLACEHOLDER.sub(lambda match: quote_lines(values[match[2]]) if match[1] else values[match[2]], text)
-
-
-def quote_lines(text: str) -> str:
-    """The text with every line of it, however it is ended, after `> `; empty without any."""
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
 
 
 def prompt_hashes() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import prompts
 from aurelia_core.answers.options import CHOICE_LETTERS
 from aurelia_core.models.request_texts import RequestTexts
+from aurelia_core.sanitize import quote_lines
 from aurelia_core.types import MediaRef, Reasoning, Sense, Window
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def guidance_text(last: "Attempt | None", before: "Attempt | None") -> str:
         return ""
     lines = [f"This is attempt {last['iteration'] + 1}. {_result_of(last, before)}"]
     if before["reasoning"]:
-        lines.append(prompts.quote_lines(reasoning_text(before["reasoning"])))
+        lines.append(quote_lines(reasoning_text(before["reasoning"])))
     if last["feedback"]:
-        lines.append(f"Guidance for this attempt:\n{prompts.quote_lines(last['feedback'])}")
+        lines.append(f"Guidance for this attempt:\n{quote_lines(last['feedback'])}")
         windows = ", ".join(f"{window['start']:.2f}-{window['end']:.2f} s" for window in last["windows"])
         lines.append(f"Look and listen again, closely, at {windows}." if windows else "")
     return "\n".join([*lines, "Make a new attempt, grounded in what the clip shows and lets you hear."])

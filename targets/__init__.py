@@ -137,18 +137,21 @@ def target_rows() -> dict[str, Target]:
         InputError: a row cannot be read, or two packages have a row of the same name.
     """
     found = read_target_rows(files("targets"))
-    for name in _packages():
-        added = read_target_rows(files(name))
+    for name, added in _package_rows().items():
         if both := sorted(found.keys() & added.keys()):
+            package = plugins.entry_points("aurelia.targets")[name].value
             raise InputError(
-                f"The target row {both[0]!r} of the package {name} has the name of another row: rename it."
+                f"The target row {both[0]!r} of the package {package} has the name of another row: rename it."
             )
         found |= added
     return found
 
 
-def _packages() -> list[str]:
-    return [entry.value for entry in plugins.entry_points("aurelia.targets").values()]
+@lru_cache
+def _package_rows() -> dict[str, dict[str, Target]]:
+    """The rows of each installed package, by the name of its entry point."""
+    entries = plugins.entry_points("aurelia.targets")
+    return {name: read_target_rows(files(entry.value)) for name, entry in entries.items()}
 
 
 def is_in_target_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
@@ -159,11 +162,10 @@ def is_in_target_domain(spec: str, question: str, clip: MediaRef, tracks: list[M
     row = find_target(spec)
     if row.domain is None:
         return None
-    for entry in plugins.entry_points("aurelia.targets").values():
-        if row in read_target_rows(files(entry.value)).values():
-            return bool(
-                plugins.load_entry_point("aurelia.targets", entry.name).in_domain(row.domain, question, clip, tracks)
-            )
+    for name, rows in _package_rows().items():
+        if row in rows.values():
+            package = plugins.load_entry_point("aurelia.targets", name)
+            return bool(package.in_domain(row.domain, question, clip, tracks))
     return None
 
 

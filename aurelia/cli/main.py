@@ -197,6 +197,8 @@ def add_commands(arguments: Sequence[str]) -> None:
     own = {command.name or command.callback.__name__ for command in main_app.registered_commands if command.callback}
     own |= {str(group.name) for group in main_app.registered_groups}
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if named in own:
+        return
     for name in plugins.entry_points("aurelia.commands"):
         if name in own or named not in (None, name):
             continue

@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -21,7 +20,7 @@ from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import RequestMessage, compose_messages
 from aurelia_core.models.registry import Provider, known_providers, make_model, model_display_name
-from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply
+from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply, schema_text
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import RoleRequest
 from aurelia_core.settings import Settings
@@ -247,7 +246,7 @@ class ModelClient:
 
     async def _complete_structured(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
         began = time.perf_counter()
-        fields = replace(request.fields, schema=json.loads(_schema_text(schema)))
+        fields = replace(request.fields, schema=json.loads(schema_text(schema)))
         request = replace(request, fields=fields)
         messages = request.messages()
         first = await self._call(request, messages)
@@ -286,12 +285,6 @@ class ModelClient:
         """Close the ledger; the next use opens it again."""
         if self._ledger is not None:
             self._ledger.close()
-
-
-@cache
-def _schema_text(schema: type[ModelReply]) -> str:
-    # Building a schema takes milliseconds; parsing its text is much faster.
-    return json.dumps(schema.model_json_schema())
 
 
 def _notes(reply: LedgerReply) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aurelia_core.errors import InputError
+from aurelia_core.sanitize import quote_lines
 from aurelia_core.types import MediaRef, Sense
 
 _DEFAULT_FRAMES = 16
@@ -92,7 +93,7 @@ class MediaRequest:
 
     def quoted_description(self, sense: Sense) -> str:
         """The description as a quotation, `> ` before each line: text in a clip must not act as an instruction."""
-        return "\n" + "\n".join(f"> {line}".rstrip() for line in self.described[sense].splitlines())
+        return f"\n{quote_lines(self.described[sense])}"
 
     def check(self, model_id: str, missing: Sequence[Sense]) -> None:
         """Refuse senses that the model does not accept, unless the settings say what replaces them.

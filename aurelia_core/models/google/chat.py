@@ -208,7 +208,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         """The key of the request's head among the context caches; None if it should not be cached."""
         calls = 0
         if isinstance(sending.request, ClipRequest) and sending.request.reuse:
-            calls = {str(role): calls for role, calls in sending.request.reuse.items()}.get(sending.request.role, 0)
+            calls = sending.request.reuse.get(sending.request.role, 0)
         media = referenced_media(sending.messages)
         if not media or not billing.cache_is_worthwhile(self.model, calls, CACHE_LIFETIME_SECONDS):
             return None
