@@ -1,6 +1,6 @@
 # make demo   watch AURELIA answer a question about a clip, without any key
 # make check  lint, types, the import law, unit and graph tests: a minute and a half on two cores
-# make test   all checks and all tests
+# make test   all checks and all tests; make test-programs  only those that need chromium or PostgreSQL
 # make docs   the documentation as pages in build/site; a dead link or anchor fails
 # make live   the tests that need your keys, weights or server; each says what it lacks (tests/live/README.md)
 # make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
@@ -18,7 +18,7 @@ DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo docs lint check test effect live bench attack lock audit pictures constraints clean
+.PHONY: demo docs lint check test test-programs effect live bench attack lock audit pictures constraints clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
@@ -43,6 +43,9 @@ docs: $(READY)
 
 test: lint docs
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-programs: $(READY)
+	$(BIN)/pytest -m 'browser or database' --numprocesses auto --dist loadfile
 
 live: $(READY)
 	$(BIN)/pytest tests/live --run-live

@@ -24,6 +24,7 @@ from tests.support.scripted import scripted, verdict
 from tests.support.stage import no_wait
 
 pytest.importorskip("langgraph.checkpoint.postgres", reason="needs pip install -e '.[postgres]'")
+pytestmark = pytest.mark.database
 ROLES = dict.fromkeys(("generator", "summarizer", "evaluator", "feedback", "target"), "scripted:one")
 
 
