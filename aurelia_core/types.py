@@ -1,6 +1,6 @@
 """Types that all parts share: a clip, a window of it, a reasoning, a role, and the usage of model calls. Plain JSON."""
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -22,9 +22,10 @@ class Window(TypedDict):
 class MediaRef(TypedDict):
     """A media file, identified by its content: `id` is the SHA-256 (hex) of the file.
 
-    `duration` is the length of the video, or of the sound of an audio file, in seconds. `audio_seconds` is the length
-    of the sound, which can differ. `width` and `height` are in pixels, `fps` in frames a second. A field that does not
-    apply is null.
+    `duration` is the length of the video, or of the sound of an audio file, in seconds; 0 for a still image.
+    `audio_seconds` is the length of the sound, which can differ. `width` and `height` are in pixels, `fps` in frames a
+    second. A field that does not apply is null. `audio_track` is the number or the language of the sound track, where
+    it is not the container's default.
     """
 
     id: str
@@ -37,6 +38,7 @@ class MediaRef(TypedDict):
     has_audio: bool
     audio_channels: int | None
     audio_seconds: float | None
+    audio_track: NotRequired[str]
 
 
 class Step(TypedDict):
