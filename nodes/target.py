@@ -4,7 +4,7 @@ from langgraph.runtime import Runtime
 
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.answers.multiple_choice import extract_choice_text
-from aurelia_core.errors import AureliaError
+from aurelia_core.errors import AureliaError, InternalError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
@@ -69,9 +69,11 @@ def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, i
 
 
 async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
-    """Answers without reasoning; a failure becomes a warning and does not end the run."""
+    """Answers without reasoning; a failure of the model becomes a warning and does not end the run."""
     try:
         return await answer_zero_shot_only(state, runtime, client)
+    except InternalError:
+        raise
     except AureliaError as fault:
         usage = getattr(fault, "usage", None) or NO_USAGE
         return {"usage": usage, "warnings": [f"There is no zero-shot answer: {fault}"]}

@@ -146,7 +146,9 @@ async def ablate(
             raise InputError(f"{path.name} holds no answer with AURELIA: run that arm first.")
         ledger = RunLedger(path, RateLimiter(concurrency, {}), sleep=resources.sleep)
         client = ModelClient(resources.settings, providers=resources.providers, store=store, ledger=ledger)
-        answerer = _GridAnswerer(context, client, ledger, ClipAdmitter(store), score)
+        clips = ClipAdmitter(store)
+        clips.expect(run.clip_contents())
+        answerer = _GridAnswerer(context, client, ledger, clips, score)
         slots = asyncio.Semaphore(concurrency)
 
         async def derive(record: Record, rollout: int, loop: Outcome | None, zero_shot: Outcome | None) -> GridQuestion:

@@ -1,17 +1,14 @@
-"""The media of a run's questions: finds missing files, and admits each clip once for all questions about it."""
+"""The media of a run's questions: finds missing files, and admits the clips of each question."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aurelia.bench.records import Record
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.cache import CLIP_ID_PATTERN
-from aurelia_core.media.guard import open_media_file
-
-_MAX_CACHED = 256
+from aurelia_core.media.guard import display_name, open_media_file
 
 
 def find_missing_media(records: Iterable[Record], store: ClipStore) -> dict[str, str]:
@@ -52,7 +49,7 @@ class RecordMedia(NamedTuple):
 
 
 class ClipAdmitter:
-    """Admits each clip once, however many questions about it start at the same time."""
+    """Admits each clip once at a time, and notices a clip whose content changes in the middle of a run."""
 
     def __init__(self, store: ClipStore) -> None:
         """Admits nothing yet.
@@ -61,26 +58,38 @@ class ClipAdmitter:
             store: Clip store that admits the clips.
         """
         self._store = store
-        self._tasks: OrderedDict[tuple[str, str], asyncio.Task[str]] = OrderedDict()
+        self._running: dict[tuple[str, str], asyncio.Task[str]] = {}
+        self._contents: dict[str, str] = {}
+
+    def expect(self, contents: Mapping[str, str]) -> None:
+        """Sets the content of clips about which the run holds answers.
+
+        Args:
+            contents: Clip ids by the names of the records.
+        """
+        self._contents.update(contents)
 
     async def admit(self, record: Record) -> RecordMedia:
         """Admits a record's media.
 
         Raises:
-            MediaError: One of them cannot be used.
+            MediaError: One of them cannot be used, or its content is not that of earlier questions of the run.
         """
         video = await self._clip_id(record.video, "video")
         return RecordMedia(video, [await self._clip_id(name, "audio") for name in record.audio])
 
     async def _clip_id(self, name: str, kind: Any) -> str:
         key = (name, kind)
-        if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(self._admit(name, kind))
-        self._tasks.move_to_end(key)
-        task = self._tasks[key]
-        while len(self._tasks) > _MAX_CACHED:
-            self._tasks.popitem(last=False)
-        return await asyncio.shield(task)
+        if key not in self._running:
+            self._running[key] = asyncio.create_task(self._admit(name, kind))
+            self._running[key].add_done_callback(lambda task: self._running.pop(key))
+        clip_id = await asyncio.shield(self._running[key])
+        if self._contents.setdefault(name, clip_id) != clip_id:
+            raise MediaError(
+                f"{display_name(name)} changed in the middle of the run: earlier questions were about another content. "
+                "Put the earlier file back and resume, or start a new run file"
+            )
+        return clip_id
 
     async def _admit(self, name: str, kind: Any) -> str:
         return (await asyncio.to_thread(self._store.admit, name, kind=kind))["id"]

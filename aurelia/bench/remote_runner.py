@@ -74,7 +74,7 @@ class RemoteExecutor:
         self._store = store
         self._ledger = ledger
         self._limiter = limiter
-        self._clips = ClipAdmitter(store)
+        self.clips = ClipAdmitter(store)
         self._sleep = sleep
         self._waiting = asyncio.Lock()
         self._joining = asyncio.Lock()
@@ -85,7 +85,7 @@ class RemoteExecutor:
         """Asks one question; its seconds include the server's queue."""
         began = time.perf_counter()
         try:
-            media = await self._clips.admit(record)
+            media = await self.clips.admit(record)
             await self._assign(record, item, media, store)
         except (ModelError, MediaError, SettingsError) as fault:
             await store(make_outcome(item, self._rollout, began, {"state": "failed", "error": str(fault)}))

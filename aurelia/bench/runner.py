@@ -129,6 +129,7 @@ async def run_bench(
         run = stack.enter_context(plans.open_or_create_run(out, records, context, plan, media))
         stack.push_async_callback(ledger.run_in_writer_thread, ledger.close)
         ledger.total_usage = run.usage()
+        executor.clips.expect(run.clip_contents())
         if threads:
             threads.attach_to(run)
         session = Session(run, context.rollout, plan, executor, ledger, limiter, on_event)

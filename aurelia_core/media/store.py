@@ -5,12 +5,10 @@ the cache. A clip is decoded once; later requests with any windows read the cach
 content.
 """
 
-import hashlib
 import re
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,23 +16,17 @@ import numpy as np
 
 from aurelia_core.arrays import Images, Mask, Samples, Vector
 from aurelia_core.errors import InputError, MediaError
-from aurelia_core.media.admission import (
-    PROBE_VERSION,
-    copy_into_store,
-    hash_file,
-    read_cached_facts,
-    settings_for_record,
-)
-from aurelia_core.media.cache import CLIP_ID_PATTERN, PATHS_FOLDER, ClipCache
+from aurelia_core.media.admission import PROBE_VERSION, read_cached_facts
+from aurelia_core.media.cache import CLIP_ID_PATTERN, ClipCache
 from aurelia_core.media.frames import GRID_HEIGHT, FrameIndex
-from aurelia_core.media.guard import GuardedFile, display_name, open_media_file
+from aurelia_core.media.guard import display_name, open_media_file
 from aurelia_core.media.ingest import ClipFacts, decode_frames, ingest
+from aurelia_core.media.places import ClipPlace, ClipPlaces
 from aurelia_core.media.pool import shared_decode_pool
 from aurelia_core.media.readers import FrameRequest
 from aurelia_core.media.resampling import downsample
 from aurelia_core.media.sampling import normalize_windows
 from aurelia_core.media.sound import STORED_SAMPLE_RATE
-from aurelia_core.media.source import DecodeSource
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef, Window
 
@@ -81,9 +73,9 @@ class ClipStore:
             raise InputError(f"There is no reader {reader!r}; use one of {', '.join(_READERS)}")
         self.settings = settings
         self.decode_count = 0
-        self._copy = copy
         self._reader = reader
         self._cache = ClipCache(settings.cache_folder)
+        self._places = ClipPlaces(settings, self._cache, copy=copy)
         self._lock = threading.Lock()
 
     def admit(self, name: str | Path, kind: MediaKind = "video", audio_track: str | None = None) -> MediaRef:
@@ -104,10 +96,12 @@ class ClipStore:
                 f"There is no sound track {audio_track!r}; give its number, from 1, or its language, as eng"
             )
         if CLIP_ID_PATTERN.fullmatch(text):
-            return self._reference_by_id(text, kind, audio_track)
+            if self._places.find(text) is None:
+                raise MediaError(f"No clip with the id {text[:12]}... was added here; give its path")
+            return self._reference(self._places.verify(text), kind, audio_track)
         with open_media_file(text, self.settings) as file:
-            clip_id = self._register(file, display_name(text))
-        return self._reference(clip_id, kind, audio_track)
+            place = self._places.register(file, display_name(text))
+        return self._reference(place, kind, audio_track)
 
     def track_list(self, ref: MediaRef) -> list[str]:
         """All picture and sound tracks of an added clip, one line each; the used ones are marked."""
@@ -184,71 +178,22 @@ class ClipStore:
         return segments
 
     def verified_path(self, ref: MediaRef) -> Path:
-        """The path of the clip's file after a new check, for an adapter that uploads the file.
+        """The path of a file with the clip's content after a new check, for an adapter that uploads the file.
 
         Raises:
-            MediaError: the file is missing, may no longer be read, or its content changed.
+            MediaError: every place of the clip is missing, may no longer be read, or its content changed.
         """
-        return Path(self._source(ref["id"]).path)
+        return Path(self._places.verify(ref["id"]).path)
 
-    def _reference_by_id(self, clip_id: str, kind: MediaKind, audio_track: str | None) -> MediaRef:
-        if self._cache.read_json(clip_id, "source.json") is None:
-            raise MediaError(f"No clip with the id {clip_id[:12]}... was added here; give its path")
-        self._source(clip_id)
-        return self._reference(clip_id, kind, audio_track)
-
-    def _register(self, file: GuardedFile, name: str) -> str:
-        """The SHA-256 of the content; a file with a known stamp is not read again."""
-        entry = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()
-        known = self._cache.read_json(PATHS_FOLDER, f"{entry}.json")
-        if known and known.get("stamp") == asdict(file.stamp) and self._is_registered(str(known.get("id"))):
-            return str(known["id"])
-        store_folder = None
-        if self._copy:
-            store_folder = self.settings.home / "media-store"
-        clip_id, path, stamp = copy_into_store(file, store_folder)
-        source = {
-            "path": str(path),
-            "stamp": asdict(stamp),
-            "demuxer": file.demuxer,
-            "name": name,
-            "copied": self._copy,
-        }
-        self._cache.write_json(clip_id, "source.json", source)
-        self._cache.write_json(PATHS_FOLDER, f"{entry}.json", {"id": clip_id, "stamp": asdict(file.stamp)})
-        return clip_id
-
-    def _is_registered(self, clip_id: str) -> bool:
-        """Whether a clip is registered and, for a store that copies, its copy exists."""
-        record = self._cache.read_json(clip_id, "source.json")
-        if record is None or not self._copy:
-            return record is not None
-        return bool(record.get("copied")) and Path(record["path"]).exists()
-
-    def _source(self, clip_id: str) -> DecodeSource:
-        """The file of a clip after a new check; its content is hashed again if the stamp changed."""
-        record = self._cache.read_json(clip_id, "source.json")
-        if record is None:
-            raise MediaError(f"The clip {clip_id[:12]}... is no longer registered; give its path again")
-        with open_media_file(str(record["path"]), settings_for_record(self.settings, record)) as file:
-            stamp = file.stamp
-            if asdict(stamp) != record["stamp"]:
-                if hash_file(file) != clip_id:
-                    raise MediaError(f"{record['name']} changed after it was added; give it again as a new clip")
-                self._cache.write_json(clip_id, "source.json", {**record, "stamp": asdict(stamp)})
-            found = (stamp.device, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
-            return DecodeSource(str(file.path), found, file.demuxer)
-
-    def _reference(self, clip_id: str, kind: MediaKind, audio_track: str | None) -> MediaRef:
-        facts = self._facts(clip_id, _variant_name(kind, audio_track))
-        record = self._cache.read_json(clip_id, "source.json") or {}
-        name = str(record.get("name", clip_id))
+    def _reference(self, place: ClipPlace, kind: MediaKind, audio_track: str | None) -> MediaRef:
+        facts = self._facts(place.clip_id, _variant_name(kind, audio_track))
+        name = place.name
         if kind == "audio" and facts["audio_seconds"] is None:
             raise MediaError(f"{name} has no sound track; give a file that has one")
         ref = MediaRef(
-            id=clip_id,
+            id=place.clip_id,
             name=name,
-            bytes=int(record.get("stamp", {}).get("size", 0)),
+            bytes=place.stamp.size,
             duration=facts["duration"],
             width=facts["width"],
             height=facts["height"],
@@ -291,11 +236,10 @@ class ClipStore:
 
     def _run_job(self, clip_id: str, job: Callable[..., Any], *args: Any) -> Any:
         """Run one decoding job on a clip's file."""
-        source = self._source(clip_id)
-        name = str((self._cache.read_json(clip_id, "source.json") or {}).get("name", clip_id))
+        place = self._places.verify(clip_id)
         with self._lock:
             self.decode_count += 1
-        return shared_decode_pool(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
+        return shared_decode_pool(self.settings).run(place.name, self.settings.decode_seconds, job, place.source, *args)
 
     def _samples(self, ref: MediaRef) -> Samples:
         clip_id, variant = ref["id"], _variant(ref)

@@ -17,7 +17,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from aurelia_core.errors import InputError, ModelError
+from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
     ClipRequest,
@@ -94,7 +94,12 @@ class MeasuringChat(BaseChatModel):
                 "the offline model answers only requests of this project's agents (generator, summarizer, evaluator, "
                 "feedback, target), which carry their fields as data; for conversation choose a provider's model"
             )
-        reply = self._reply(parse_request(fields))
+        try:
+            reply = self._reply(parse_request(fields))
+        except AureliaError:
+            raise
+        except Exception as fault:
+            raise InternalError.of(fault, f"The offline {fields['role']}") from fault
         if reply is None:
             raise ModelError(f"the offline model plays no role named '{fields['role']}'")
         text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
