@@ -8,6 +8,7 @@ import hashlib
 import json
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -158,6 +159,9 @@ class MeasuringChat(BaseChatModel):
         from aurelia_core.signals.look import merge_observations, observe_clip
 
         clip, frames = media.clip, media.frame_count
+        if clip["width"] is None and media.pictures:
+            clip, track = media.pictures[0], track or clip
+        pictures = len([ref for ref in (media.clip, *media.pictures) if ref["width"] is not None])
         # Candidate tracks share the sample budget.
         share = samples // max(1, len(media.tracks))
         seen = []
@@ -165,9 +169,7 @@ class MeasuringChat(BaseChatModel):
             spans = tuple((float(window["start"]), float(window["end"])) for window in windows)
             look = partial(observe_clip, self.store, clip, track, windows, frames, share)
             seen.append(_recent_looks.get((clip["id"], track["id"] if track else "", spans, frames, share), look))
-        if len(seen) == 1:
-            return seen[0]
-        return merge_observations(seen)
+        return replace(merge_observations(seen), pictures=pictures)
 
 
 def _media_of(request: ClipRequest) -> MediaRequest:
