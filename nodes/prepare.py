@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
@@ -45,7 +46,7 @@ async def prepare(
     context = context_of(runtime)
     if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
         raise InputError(_REVIEW_NEEDS_THREAD)
-    found = await asyncio.to_thread(admit_media, asked, client.store)
+    found = await asyncio.to_thread(admit_media, client.store, *asked.media)
     clip, pictures, tracks = found
     if unknown := sorted(set(context.agents) - set(roles)):
         raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
@@ -91,23 +92,28 @@ class CheckedQuestion(NamedTuple):
     images: list[str]
     audio: list[str]
 
+    @property
+    def media(self) -> tuple[str | None, list[str], list[str]]:
+        """The arguments of `admit_media`."""
+        return self.video, self.images, self.audio
 
-def admit_media(asked: CheckedQuestion, store: ClipStore) -> Media:
-    """The media of a question; without a video the first image, else the first sound, is the clip.
+
+def admit_media(store: ClipStore, video: str | None, images: Sequence[str], audio: Sequence[str]) -> Media:
+    """The media of a question by their names; without a video the first image, else the first sound, is the clip.
 
     Raises:
         MediaError: a file cannot be used.
         InputError: a video or a sound is given as an image.
     """
     refs = []
-    if asked.video is not None:
-        refs.append(store.admit(asked.video))
-    for name in asked.images:
+    if video is not None:
+        refs.append(store.admit(video))
+    for name in images:
         picture = store.admit(name)
         if not is_still(picture):
             raise InputError(f"{picture['name']} is not a still picture: give it as video or audio instead of images.")
         refs.append(picture)
-    refs += [store.admit(name, kind="audio") for name in asked.audio]
+    refs += [store.admit(name, kind="audio") for name in audio]
     return arrange_media(refs)
 
 

@@ -234,7 +234,7 @@ class _GridAnswerer:
         media = await self.clips.admit(record)
         asked: Any = {**media.as_input(), "question": record.full_question(), "choices": record.choices}
         checked = check_question(asked)
-        found = await asyncio.to_thread(admit_media, checked, self.client.store)
+        found = await asyncio.to_thread(admit_media, self.client.store, *checked.media)
         return {
             "run": "ablate",
             "question": checked.question,

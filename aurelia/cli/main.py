@@ -247,7 +247,11 @@ class _AdmittedMedia:
         from aurelia_core.media import ClipStore
 
         self._store = ClipStore(Settings.from_environment(local=True))
-        found = [self._store.admit(name) for name in [*files, *(images or [])]]
+        shown = [self._store.admit(name) for name in images or []]
+        for ref in shown:
+            if not is_still(ref):
+                raise InputError(f"{ref['name']} is not a still picture: give it without --image.")
+        found = [*(self._store.admit(name) for name in files), *shown]
         self.videos = [ref for ref in found if is_video(ref)]
         self.images = [ref for ref in found if is_still(ref)]
         self.sounds = [ref for ref in found if ref["width"] is None]
@@ -256,7 +260,9 @@ class _AdmittedMedia:
             names = ", ".join(ref["name"] for ref in self.videos)
             raise InputError(f"A question is about one video, and these are {len(self.videos)}: {names}.")
         if not (found or self.sounds):
-            raise InputError("There is no clip: name a video, a sound or an image, for instance with --video.")
+            raise InputError(
+                "There is no clip: name a video, a sound or an image before the question, or with --video."
+            )
 
     def arranged(self) -> Media:
         """The media as a role receives them."""

@@ -61,7 +61,7 @@ async def find_stopped_run(
         same = same and names == (question.get("video"), asked.images, asked.audio)
     else:
         known = Media(held["clip"], held.get("pictures") or [], held["tracks"])
-        found = await asyncio.to_thread(admit_media, asked, client.store)
+        found = await asyncio.to_thread(admit_media, client.store, *asked.media)
         same = same and [one["id"] for one in known.refs] == [one["id"] for one in found.refs]
     if not same:
         raise InputError(

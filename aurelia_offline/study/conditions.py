@@ -101,7 +101,7 @@ async def _clip_state(record: Record, client: ModelClient, clips: ClipAdmitter) 
     media = await clips.admit(record)
     asked: Any = {"video": media.video, "audio": [], "question": record.full_question(), "choices": record.choices}
     checked = check_question(asked)
-    found = await asyncio.to_thread(admit_media, checked, client.store)
+    found = await asyncio.to_thread(admit_media, client.store, *checked.media)
     return {
         "run": "study",
         "question": checked.question,
