@@ -5,6 +5,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
+from langgraph.types import Overwrite
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -134,7 +135,7 @@ class Update(TypedDict, total=False):
     edited: Reasoning | None
     seconds: float | None
     usage: Usage | None
-    warnings: list[str] | None
+    warnings: list[str] | Overwrite | None
     answer: str | None
     choice: str | None
     zero_shot_answer: str | None

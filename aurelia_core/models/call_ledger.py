@@ -304,7 +304,7 @@ def _request_fields(message: AnyMessage) -> Any:
 
 
 def _with_media_ids(value: Any) -> Any:
-    """The same value with every media reference replaced by its id and chosen track: a file's name does not affect the reply."""
+    """The same value with every media reference cut to its id and chosen track: a name does not affect the reply."""
     if isinstance(value, dict):
         if {"id", "name", "bytes"} <= value.keys():
             return {name: value[name] for name in ("id", "audio_track") if name in value}
