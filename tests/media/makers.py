@@ -4,6 +4,7 @@ Frame n carries n as 8 bits in its upper half (most significant left), red, gree
 begin at `BEEPS`. A maker takes a folder and returns the file in it, which is made once.
 """
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -68,12 +69,11 @@ def beeping(seconds, beeps=BEEPS, rate=48000):
 
 
 def onsets_in(samples, rate=16000):
-    """The times at which beeps begin: their level over 4 ms crosses the half of the loudest."""
+    """The times at which beeps begin: their level over 4 ms crosses the half of the loudest after 30 ms below it."""
     around = round(0.004 * rate)
     level = np.sqrt(np.convolve(np.square(samples, dtype=np.float64), np.ones(around) / around, "same"))
-    loud = np.concatenate([[False], level > 0.5 * max(level.max(initial=0.0), 1e-5)])
-    starts = np.flatnonzero(loud[1:] & ~loud[:-1]) / rate
-    return [float(start) for before, start in zip([-9.0, *starts], starts, strict=False) if start - before > 0.05]
+    loud = np.flatnonzero(level > 0.5 * max(level.max(initial=0.0), 1e-5)) / rate
+    return [float(time) for before, time in zip([-1.0, *loud], loud, strict=False) if time - before > 0.03]
 
 
 def made_once(name, write):
@@ -98,11 +98,15 @@ def film(name, video: str | None = "libx264", sound: str | None = "aac", **more)
 
 
 def write_film(
-    path, video, sound, *, container=None, frames=FRAMES, first=0, fps=FPS, size=SIZE, stamps=None, seconds=3.0,
-    beeps=BEEPS, rate=48000, layout="mono", pan=None, pix_fmt="yuv420p", gop=25, codec=None, codec_options=None,
-    sound_options=None, options=None, metadata=None, level=1.0, tags=None,
+    path, video, sound, *, container=None, options=None, metadata=None, frames=FRAMES, first=0, fps=FPS, size=SIZE,
+    stamps=None, draw=picture, pix_fmt="yuv420p", gop=25, codec=None, codec_options=None, matrix=None, tag=2,
+    field_order=None, seconds=3.0, beeps=BEEPS, level=1.0, rate=48000, layout="mono", pan=None,
 ):  # fmt: skip
-    """Write a film; `stamps` are the frames' times in milliseconds, `codec` attributes of the picture's encoder."""
+    """Write a film.
+
+    `stamps` are the frames' times in milliseconds, `codec` attributes of the picture's encoder, `matrix` and `tag` the
+    colour space that is used and the one that is written down.
+    """
     for wanted in (video, sound):
         if wanted is not None:
             require_encoder(wanted)
@@ -112,29 +116,50 @@ def write_film(
             stream = out.add_stream(video, rate=Fraction(fps), options=codec_options or {})
             stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
             base = Fraction(1, 1000) if stamps else 1 / Fraction(fps)
-            stream.codec_context.time_base = base
-            stream.codec_context.gop_size = gop
-            for key, value in (codec or {}).items():
+            for key, value in {"time_base": base, "gop_size": gop, **(codec or {})}.items():
                 setattr(stream.codec_context, key, value)
         if sound is not None:
-            voice = out.add_stream(sound, rate=rate, layout=layout, options=sound_options or {})
+            voice = out.add_stream(sound, rate=rate, layout=layout)
+            if sound.startswith("wma"):
+                voice.bit_rate = 128_000
         if video is not None:
-            for index, stamp in enumerate(stamps or range(frames)):
-                frame = av.VideoFrame.from_ndarray(picture(first + index, size), format="rgb24")
-                for key, value in (tags or {}).items():
-                    setattr(frame, key, value)
+            drawn = (draw(first + index, size) for index in range(len(stamps or range(frames))))
+            for image, stamp in zip(drawn, stamps or range(frames), strict=True):
+                frame = prepared(image, pix_fmt, matrix, tag, field_order)
                 frame.pts, frame.time_base = stamp, base
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
         if sound is not None:
             wave = level * beeping(seconds, beeps, rate)
             channels = np.outer(pan or np.ones(av.AudioLayout(layout).nb_channels), wave).astype(np.float32)
-            for start in range(0, len(wave), 1024):
-                block = np.ascontiguousarray(channels[:, start : start + 1024])
-                part = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
-                part.sample_rate, part.pts, part.time_base = rate, start, Fraction(1, rate)
-                out.mux(voice.encode(part))
-            out.mux(voice.encode(None))
+            write_sound(out, voice, channels, rate, layout)
+
+
+def prepared(image, pix_fmt, matrix, tag, field_order):
+    """The frame of an image in a colour space and with a field order."""
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+    if matrix is not None:
+        frame = frame.reformat(format=pix_fmt, dst_colorspace=matrix)
+        frame.colorspace = tag
+    if field_order is None:
+        return frame
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, FPS))
+    graph.link_nodes(source, graph.add("setfield", field_order), graph.add("buffersink"))
+    graph.configure()
+    frame.pts = 0
+    graph.push(frame)
+    return graph.pull()
+
+
+def write_sound(out, voice, channels, rate, layout):
+    """Encode float32[channels, n]."""
+    for start in range(0, channels.shape[1], 1024):
+        block = np.ascontiguousarray(channels[:, start : start + 1024])
+        part = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+        part.sample_rate, part.pts, part.time_base = rate, start, Fraction(1, rate)
+        out.mux(voice.encode(part))
+    out.mux(voice.encode(None))
 
 
 def require_encoder(name):
@@ -161,10 +186,13 @@ def remux(name, *sources: Maker, edit=None, container=None, options=None, filter
                         if stream.index not in streams:
                             streams[stream.index] = out.add_stream_from_template(stream)
                     for packet in opened.demux():
+                        # The last packet of a stream is empty.
+                        if packet.dts is None:
+                            continue
                         moved = 0.0
                         if edit is not None:
                             moved = edit(packet, source)
-                        if packet.dts is None or moved is None:
+                        if moved is None:
                             continue
                         step = round(moved / packet.time_base)
                         packet.pts, packet.dts = packet.pts + step, packet.dts + step
@@ -187,7 +215,7 @@ def patched(name, source: Maker, change: Callable[[bytearray], object]) -> Maker
     def write(path):
         data = bytearray(source(path.parent).read_bytes())
         changed = change(data)
-        path.write_bytes(changed if isinstance(changed, bytes) else data)
+        path.write_bytes(data if changed is None else changed)
 
     return made_once(name, write)
 
@@ -219,3 +247,60 @@ def run_ffmpeg(*arguments) -> subprocess.CompletedProcess:
 def at_seconds(values: Sequence[float]):
     """The stamps of a film, milliseconds."""
     return [round(1000 * value) for value in values]
+
+
+def ffmpeg_frames(path, stream, size, view):
+    """Times (container time, seconds) and numbers of all frames, by the ffmpeg program."""
+    done = run_ffmpeg(
+        "-copyts", "-i", path, "-map", f"0:{stream}", "-fps_mode", "passthrough", "-enc_time_base", "1:90000",
+        "-vf", f"showinfo,scale={size[0]}:{size[1]}:flags=area", "-pix_fmt", "rgb24", "-f", "rawvideo", "-",
+    )  # fmt: skip
+    over, under = re.search(rb"config in time_base: (\d+)/(\d+)", done.stderr).groups()
+    times = [int(found) * int(over) / int(under) for found in re.findall(rb"n: *\d+ pts: *(-?\d+) ", done.stderr)]
+    images = np.frombuffer(done.stdout, np.uint8).reshape(-1, size[1], size[0], 3)
+    assert len(times) == len(images)
+    return times, [number_in(view(image)) for image in images]
+
+
+def ffmpeg_sound(path, stream):
+    """Time of the first sample (container time, seconds) and samples at their time stamps, by the ffmpeg program."""
+    rate = 48000
+    done = run_ffmpeg(
+        "-copyts", "-i", path, "-map", f"0:{stream}",
+        "-af", f"aresample={rate},aformat=sample_fmts=flt,ashowinfo", "-f", "f32le", "-",
+    )  # fmt: skip
+    found = re.findall(rb" pts:(-?\d+) .*?nb_samples:(\d+)", done.stderr)
+    blocks = [(int(time) / rate, int(count)) for time, count in found]
+    channels = np.frombuffer(done.stdout, np.float32).reshape(sum(count for _, count in blocks), -1)
+    samples = channels[:, np.abs(channels).max(0).argmax()]
+    start = min(time for time, _ in blocks)
+    placed = np.zeros(round((max(time + count / rate for time, count in blocks) - start) * rate) + 1, np.float32)
+    at = 0
+    for time, count in blocks:
+        where = round((time - start) * rate)
+        placed[where : where + count] = samples[at : at + count]
+        at += count
+    return start, placed, rate
+
+
+def merged(name, *tracks, change=None, container=None, options=None) -> Maker:
+    """A maker of a file with several tracks, each (maker, "video" or "audio", disposition, language)."""
+
+    def write(path):
+        with av.open(str(path), "w", format=container, options=options or {}) as out:
+            packets = []
+            for maker, kind, disposition, language in tracks:
+                with av.open(str(maker(path.parent))) as opened:
+                    source = next(stream for stream in opened.streams if stream.type == kind)
+                    stream = out.add_stream_from_template(source)
+                    stream.disposition = disposition
+                    stream.metadata["language"] = language
+                    found = [packet for packet in opened.demux(source) if packet.dts is not None]
+                    packets += [(float(one.dts * one.time_base), one, stream) for one in found]
+            if change is not None:
+                change(out)
+            for _, packet, stream in sorted(packets, key=lambda one: one[0]):
+                packet.stream = stream
+                out.mux(packet)
+
+    return made_once(name, write)
