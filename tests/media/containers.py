@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 
 from tests.media.makers import BEEPS, FPS, ff, film, made_once, patched
-from tests.media.row import BASE, MKV, OPUS, SOUND_ONLY, Row, late
+from tests.media.row import BASE, EVEN, MKV, OPUS, SOUND_ONLY, Row, late
 
 LAME_DELAY = 0.0221
 """Delay of the encoder where the container has no place for it, seconds; ffmpeg keeps it too."""
@@ -58,7 +58,12 @@ ROWS = [
         "webm, vp9 and vorbis",
         film("vp9.webm", "libvpx-vp9", "libopus", codec_options={"deadline": "realtime", "cpu-used": "8"}),
     ),
-    Row("avi, mpeg4 and mp3", film("a.avi", "mpeg4", "libmp3lame"), beeps=late(LAME_DELAY, BEEPS)),
+    Row(
+        "avi with an empty frame, mpeg4 and mp3",
+        film("a.avi", "mpeg4", "libmp3lame"),
+        times=(0, *late(0.04, EVEN[1:])),
+        beeps=late(LAME_DELAY, BEEPS),
+    ),
     Row(
         "avi, mpeg4 with B frames",
         film("b.avi", "mpeg4", "libmp3lame", codec_options={"bf": "2"}),
@@ -81,7 +86,7 @@ ROWS = [
     Row(
         "3gp, h263 and amr",
         film("a.3gp", "h263", "libopencore_amrnb", rate=8000, size=(176, 144)),
-        size=(176, 144),
+        size=(192, 144),
         beeps=late(AMR_DELAY, BEEPS),
     ),
     Row("ogv, theora and vorbis", ff("a.ogv", "-i {base} -c:v libtheora -q:v 9 -c:a libvorbis", base=MKV)),
@@ -157,8 +162,9 @@ ROWS = [
         "mp3 with a cover",
         ff(
             "cover.mp3",
-            "-i {sound} -f lavfi -i color=red:s=64x64:d=0.04 -map 0 -map 1 -c:a copy -c:v png -disposition:v attached_pic",
+            "-i {sound} -i {cover} -map 0 -map 1 -c:a copy -c:v png -disposition:v attached_pic",
             sound=film("a.mp3", None, "libmp3lame", rate=44100),
+            cover=film("cover.png", "png", None, frames=1, pix_fmt="rgb24"),
         ),
         **SOUND_ONLY,
     ),
@@ -174,8 +180,13 @@ ROWS = [
     Row("m4a, alac", film("alac.m4a", None, "alac"), **SOUND_ONLY),
     Row("aiff", film("a.aiff", None, "pcm_s16be"), **SOUND_ONLY),
     Row("caf", film("a.caf", None, "pcm_s16be"), **SOUND_ONLY),
-    Row("amr", film("a.amr", None, "libopencore_amrnb", rate=8000), **SOUND_ONLY),
+    Row("amr", film("a.amr", None, "libopencore_amrnb", rate=8000), beeps=late(0.0205, BEEPS), **SOUND_ONLY),
     Row("webm, sound only", film("only.webm", None, "libopus"), **SOUND_ONLY),
     Row("mkv, 44.1 kHz", film("only.mka", None, "flac", rate=44100, container="matroska"), **SOUND_ONLY),
-    Row("wma", film("a.wma", None, "wmav2", rate=44100, layout="stereo", container="asf"), **SOUND_ONLY),
+    Row(
+        "wma",
+        film("a.wma", None, "wmav2", rate=44100, layout="stereo", container="asf"),
+        beeps=late(-0.047, BEEPS),
+        **SOUND_ONLY,
+    ),
 ]

@@ -76,6 +76,8 @@ def check_frames(row, frames):
     ticks = np.arange(0.0, truth[-1], 1 / 12)
     shown = {int(index) for index in np.maximum(np.searchsorted(truth, ticks + 1e-4, side="right") - 1, 0)}
     assert {row.numbers[index] for index in shown} <= set(found)
+    seen = row.view(frames.images[len(found) // 2]).astype(int)
+    assert np.abs(seen[10:40:2] - seen[11:41:2]).mean() < 10, "combed"
     if row.colours:
         middle = thirds_in(row.view(frames.images[len(found) // 2]))
         assert np.abs(np.array(middle) - THIRDS).max() < 25
