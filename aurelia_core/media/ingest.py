@@ -21,14 +21,14 @@ from aurelia_core.media.header import has_index, read_container_header
 from aurelia_core.media.picture import Orientation
 from aurelia_core.media.probe import StreamPackets, check_complete, decode_timestamps, read_packets
 from aurelia_core.media.sampling import FULL_GRID_SECONDS
-from aurelia_core.media.sound import STORED_SAMPLE_RATE, decode_sound
+from aurelia_core.media.sound import STORED_SAMPLE_RATE, decode_sound, first_sample_time
 from aurelia_core.media.source import Damaged, DecodeSource, open_container, open_verified
 from aurelia_core.media.tracks import TrackChoice, choose_tracks
 
 _PRIMING_SECONDS = 0.1
 """Seconds by which sound can start before the picture because of its codec."""
 _SLIDES_RATE = 2.0
-"""Frames a second below which a picture is slides: the last one stays while the sound goes on."""
+"""Frames a second below which a picture is slides, as one frame always is: the last one stays while sound goes on."""
 
 
 _NOTHING_TO_USE = {
@@ -92,6 +92,8 @@ def ingest(source: DecodeSource, folder: str, long: float, pictures: bool, audio
         if source.demuxer not in IMAGE_DEMUXERS:
             used = [track for track in (picture, sound) if track is not None]
             check_complete(opened, used, read_container_header(path, source.demuxer), long)
+        if sound is not None:
+            sound.start = first_sample_time(path, source.demuxer, sound)
         if picture is not None:
             _add_picture(facts, path, source.demuxer, picture, sound, Path(folder) / "index.npz")
         elif sound is not None:
@@ -144,7 +146,7 @@ def _add_picture(
         facts["origin"] = sound.start
     if demuxer not in IMAGE_DEMUXERS:
         facts["duration"] = round(track.end - facts["origin"], 6)
-        if track.end > start:
+        if track.end > start and len(times) > 1:
             facts["fps"] = round(len(times) / (track.end - start), 3)
     np.savez(target, times=times - facts["origin"], keys=keys)
 
@@ -183,7 +185,7 @@ def _extend_duration(facts: ClipFacts) -> None:
     end = round(facts["samples"] / STORED_SAMPLE_RATE, 6)
     if facts["width"] is None:
         facts["duration"] = end
-    elif facts["fps"] is not None and facts["fps"] < _SLIDES_RATE:
+    elif facts["fps"] is None or facts["fps"] < _SLIDES_RATE:
         facts["duration"] = max(facts["duration"], end)
 
 

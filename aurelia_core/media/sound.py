@@ -85,6 +85,15 @@ def decode_sound(path: str, demuxer: str, track: StreamPackets, origin: float, t
     return SoundFacts(channels, writer.end, round(max(0.0, seconds), 6))
 
 
+def first_sample_time(path: str, demuxer: str, track: StreamPackets) -> float:
+    """Container time of the first sample that is heard, seconds; the delay of the codec is removed."""
+    with open_container(path, demuxer) as opened:
+        block = next(_decode_blocks(opened, opened.streams[track.index], track), None)
+    if block is None:
+        return track.start
+    return block.delay
+
+
 def _decode_blocks(opened: Any, stream: Any, track: StreamPackets) -> Iterator[_Block]:
     """The decoded frames with their time stamps.
 
