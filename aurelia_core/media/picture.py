@@ -51,28 +51,47 @@ class Orientation:
         return np.ascontiguousarray(image)
 
 
-def render_picture(frame: Any, width: int, height: int, orientation: Orientation) -> Images:
-    """The upright picture of a decoded frame, uint8[height, width, 3] RGB.
+class PictureRenderer:
+    """Renders the frames of one clip at one size; it keeps the scaler between frames."""
 
-    Args:
-        frame: the frame, progressive.
-        width: width of the upright picture, pixels.
-        height: its height.
-        orientation: the clip's orientation.
-    """
-    if orientation.swapped:
-        width, height = height, width
-    if frame.color_trc in _HDR_TRANSFERS or frame.color_primaries in _WIDE_PRIMARIES:
-        frame = _map_to_sdr(frame, width, height)
-    size: dict[str, Any] = {"width": width, "height": height, "interpolation": "BICUBIC", "threads": 1}
-    if _is_untagged_hd(frame):
-        size["src_colorspace"] = Colorspace.ITU709
-    if any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8":
-        pixels = frame.to_ndarray(format="rgba", **size).astype(np.uint16)
-        image = ((pixels[..., :3] * pixels[..., 3:] + 127) // 255).astype(np.uint8)
-    else:
-        image = frame.to_ndarray(format="rgb24", **size)
-    return orientation.apply(image)
+    def __init__(self, width: int, height: int, orientation: Orientation) -> None:
+        """Prepare the scaler.
+
+        Args:
+            width: width of the upright pictures, pixels.
+            height: their height.
+            orientation: the clip's orientation.
+        """
+        self._width, self._height = width, height
+        if orientation.swapped:
+            self._width, self._height = height, width
+        self._orientation = orientation
+        self._scaler = av.video.reformatter.VideoReformatter()
+
+    def render(self, frame: Any) -> Images:
+        """The upright picture of a decoded, progressive frame, uint8[height, width, 3] RGB."""
+        if frame.color_trc in _HDR_TRANSFERS or frame.color_primaries in _WIDE_PRIMARIES:
+            frame = _map_to_sdr(frame, self._width, self._height)
+        if any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8":
+            pixels = self._scale(frame, "rgba").astype(np.uint16)
+            image = ((pixels[..., :3] * pixels[..., 3:] + 127) // 255).astype(np.uint8)
+        else:
+            image = self._scale(frame, "rgb24")
+        return self._orientation.apply(image)
+
+    def _scale(self, frame: Any, form: str) -> Images:
+        source = None
+        if _is_untagged_hd(frame):
+            source = Colorspace.ITU709
+        filtering = "BICUBIC"
+        if 2 * self._height <= frame.height:
+            # As sharp as bicubic for so much smaller pictures, in half the time.
+            filtering = "AREA"
+        scaled = self._scaler.reformat(
+            frame, self._width, self._height, form, src_colorspace=source, interpolation=filtering, threads=1
+        )
+        image: Images = scaled.to_ndarray()
+        return image
 
 
 def deinterlace(before: Any | None, frame: Any, after: Any | None) -> Any:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from aurelia_core.arrays import Images
-from aurelia_core.media.picture import Orientation, deinterlace, render_picture
+from aurelia_core.media.picture import Orientation, PictureRenderer, deinterlace
 from aurelia_core.media.source import Damaged, ffmpeg_reason, open_container
 
 _TIMESTAMP_TOLERANCE = 0.002
@@ -79,8 +79,9 @@ def read_frames(path: str, demuxer: str, wanted: FrameRequest, reader: str = "py
             yield first
             yield from pictures
             return
+    renderer = PictureRenderer(wanted.width, wanted.height, wanted.orientation)
     for frame in _read_with_pyav(path, demuxer, wanted):
-        yield render_picture(frame, wanted.width, wanted.height, wanted.orientation)
+        yield renderer.render(frame)
 
 
 def _read_with_decord(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[Images]:
