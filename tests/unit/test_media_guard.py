@@ -151,9 +151,7 @@ def test_containers_are_known_by_their_first_bytes(head, demuxer):
     assert detect_demuxer(head.ljust(64, b"\0"), "x") == demuxer
 
 
-@pytest.mark.parametrize(
-    "head", [b"RIFF\0\0\0\0WEBP", b"\x89PNG\r\n\x1a\n", b"%PDF-1.4", b"\xff\xf1\x50\x80", b"GIF89a"]
-)
+@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0WEBX", b"%PDF-1.4", b"\xff\xf1\x50\x80", b"GIF89a"])
 def test_other_files_are_no_clips(head):
     with pytest.raises(MediaError, match="no known clip"):
         detect_demuxer(head, "x")
