@@ -75,7 +75,7 @@ class Media(NamedTuple):
     def refs(self) -> list[MediaRef]:
         """Every medium once, in the order in which a model receives them; `arrange_media` reads it back."""
         tracks = self.tracks
-        if tracks and tracks[0]["id"] == self.clip["id"]:
+        if self.clip["width"] is None:
             tracks = tracks[1:]
         return [self.clip, *self.pictures, *tracks]
 

@@ -90,8 +90,7 @@ class PictureRenderer:
         scaled = self._scaler.reformat(
             frame, self._width, self._height, form, src_colorspace=source, interpolation=filtering, threads=1
         )
-        image: Images = scaled.to_ndarray()
-        return image
+        return np.asarray(scaled.to_ndarray(), np.uint8)
 
 
 def deinterlace(before: Any | None, frame: Any, after: Any | None) -> Any:
