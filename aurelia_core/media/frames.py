@@ -135,6 +135,7 @@ class FrameIndex:
             numbers=indices.tolist(),
             count=len(self.times),
             by_number=self.facts["ordinal"],
+            restarts={number: shift for number, shift in self.facts["restarts"]},
         )
         self.decode(folder / "frames.npy", wanted)
         images: Images = np.load(folder / "frames.npy", mmap_mode="r")

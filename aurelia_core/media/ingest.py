@@ -42,9 +42,9 @@ class ClipFacts(TypedDict):
 
     `origin` is the container time of the clip's 0 s. `picture_stream` and `sound_stream` are the indices of the used
     streams. `orientation` has the fields of `picture.Orientation`. `ordinal` means that the container has no time
-    stamps (avi), so frames are found by counting. `samples` is the length of the stored sound. `is_usual` means that a
-    program that opens the file by itself uses the same tracks. `tracks` lists all tracks, `notes` what a person should
-    know about their choice.
+    stamps (avi), so frames are found by counting. `restarts` are those of the picture's time stamps. `samples` is the
+    length of the stored sound. `is_usual` means that a program that opens the file by itself uses the same tracks.
+    `tracks` lists all tracks, `notes` what a person should know about their choice.
     """
 
     duration: float
@@ -55,6 +55,7 @@ class ClipFacts(TypedDict):
     height: int | None
     orientation: list[bool]
     ordinal: bool
+    restarts: list[tuple[int, float]]
     fps: float | None
     audio_channels: int | None
     audio_seconds: float | None
@@ -123,6 +124,7 @@ def _empty_facts(choice: TrackChoice) -> ClipFacts:
         height=None,
         orientation=[False, False, False],
         ordinal=False,
+        restarts=[],
         fps=None,
         audio_channels=None,
         audio_seconds=None,
@@ -139,6 +141,7 @@ def _add_picture(
     """Fill in the facts of the picture, and write its table of frames."""
     _add_size(facts, path, demuxer, track.index)
     facts["ordinal"] = demuxer == "avi"
+    facts["restarts"] = list(track.restarts.items())
     times, keys = _frame_table(path, demuxer, track)
     start = float(times[0])
     facts["origin"] = start

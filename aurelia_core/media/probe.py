@@ -15,6 +15,7 @@ import numpy as np
 
 from aurelia_core.arrays import Vector
 from aurelia_core.media.header import ContainerHeader
+from aurelia_core.media.restarts import RESTARTING_DEMUXERS, RestartFinder, Restarts, demux_stream
 from aurelia_core.media.source import Damaged, open_container
 
 _PLACEHOLDER_BYTES = 8
@@ -34,6 +35,7 @@ class StreamPackets:
         timestamps, key_flags: of every visible or audible packet, unsorted.
         packets: the number of visible packets that must decode to a frame.
         hidden_packets: the number of packets that an edit list hides.
+        restarts: where the time stamps restart; `start`, `end`, `first` and `timestamps` continue there.
     """
 
     index: int
@@ -46,6 +48,7 @@ class StreamPackets:
     key_flags: list[bool] = field(default_factory=list)
     packets: int = 0
     hidden_packets: int = 0
+    restarts: Restarts = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -74,6 +77,7 @@ def read_packets(opened: Any, demuxer: str) -> dict[int, StreamPackets]:
     streams = [*opened.streams.video, *opened.streams.audio]
     tracks = {stream.index: StreamPackets(stream.index, _declared_seconds(stream)) for stream in streams}
     frame_seconds = {stream.index: _frame_seconds(stream) for stream in streams}
+    finder = RestartFinder()
     if not streams:
         return tracks
     try:
@@ -81,16 +85,27 @@ def read_packets(opened: Any, demuxer: str) -> dict[int, StreamPackets]:
             stamp = packet.pts
             if stamp is None or demuxer == "avi":
                 stamp = packet.dts
-            if stamp is None or not packet.size:
-                continue
             length = frame_seconds[packet.stream_index]
             if packet.duration:
                 length = float(packet.duration * packet.time_base)
-            tracks[packet.stream_index].add_packet(float(stamp * packet.time_base), length, packet)
+            shift = 0.0
+            if demuxer in RESTARTING_DEMUXERS:
+                shift = finder.shift(packet.stream_index, _seconds(packet.dts, packet.time_base), length)
+            if stamp is None or not packet.size:
+                continue
+            tracks[packet.stream_index].add_packet(float(stamp * packet.time_base) + shift, length, packet)
     except av.FFmpegError:
         # The file ends here; the comparison with the announced size finds what is missing.
         pass
+    for index, restarts in finder.restarts.items():
+        tracks[index].restarts = restarts
     return tracks
+
+
+def _seconds(stamp: int | None, time_base: Any) -> float | None:
+    if stamp is None:
+        return None
+    return float(stamp * time_base)
 
 
 def check_complete(opened: Any, tracks: Sequence[StreamPackets], header: ContainerHeader, long: float) -> None:
@@ -161,7 +176,7 @@ def decode_timestamps(path: str, demuxer: str, track: StreamPackets) -> Vector:
         # Loop filtering changes only how a picture looks; without it the check takes a third less time.
         stream.codec_context.options = {"skip_loop_filter": "all"}
         reports = _error_count()
-        for packet in opened.demux(stream):
+        for packet in demux_stream(opened, stream, track.restarts):
             for frame in _frames(stream, packet, bool(stamps)):
                 time = math.nan
                 if frame.pts is not None:

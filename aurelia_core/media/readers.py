@@ -7,7 +7,7 @@ faster, so PyAV is the default.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import av
@@ -15,6 +15,7 @@ import numpy as np
 
 from aurelia_core.arrays import Images
 from aurelia_core.media.picture import Orientation, PictureRenderer, deinterlace
+from aurelia_core.media.restarts import Restarts, demux_stream
 from aurelia_core.media.source import Damaged, ffmpeg_reason, open_container
 
 _TIMESTAMP_TOLERANCE = 0.002
@@ -45,6 +46,7 @@ class FrameRequest:
         numbers: the frames' positions among all frames of the clip, in the order of time.
         count: number of all frames of the clip.
         by_number: whether frames are found by counting, because the container has no time stamps.
+        restarts: where the time stamps of the stream restart; then the clip is read from its start.
     """
 
     stream: int
@@ -55,6 +57,7 @@ class FrameRequest:
     numbers: Sequence[int]
     count: int
     by_number: bool = False
+    restarts: Restarts = field(default_factory=dict)
 
 
 def read_frames(path: str, demuxer: str, wanted: FrameRequest, reader: str = "pyav") -> Iterator[Images]:
@@ -145,18 +148,23 @@ def _read_with_pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[A
         if wanted.by_number:
             yield from _read_by_number(opened, stream, wanted)
             return
+        if wanted.restarts:
+            frames = _timed(decode_stream(opened, stream, wanted.times[0], wanted.restarts), stream)
+            yield from _pick_frames(frames, wanted.times)
+            return
         done = 0
         while done < len(wanted.times):
             end = done + 1
             while end < len(wanted.times) and wanted.times[end] - wanted.times[end - 1] <= _SEEK_GAP_SECONDS:
                 end += 1
-            yield from _read_stretch(opened, stream, wanted.times[done:end])
+            times = wanted.times[done:end]
+            yield from _pick_frames(_decode_from(opened, stream, times[0]), times)
             done = end
 
 
-def _read_stretch(opened: Any, stream: Any, times: Sequence[float]) -> Iterator[Any]:
-    """The frames that are shown at some times near each other, in one pass from the key frame before them."""
-    window = _Window(_decode_from(opened, stream, times[0]))
+def _pick_frames(frames: Iterator[tuple[Any, float]], times: Sequence[float]) -> Iterator[Any]:
+    """The frames that are shown at some times, of frames with their times from the key frame before them on."""
+    window = _Window(frames)
     for time in times:
         while window.after is not None and window.after[1] <= time + _TIMESTAMP_TOLERANCE:
             window.advance()
@@ -239,10 +247,10 @@ def _timed(frames: Iterator[Any], stream: Any) -> Iterator[tuple[Any, float]]:
             yield frame, float(frame.pts * stream.time_base)
 
 
-def decode_stream(opened: Any, stream: Any, time: float) -> Iterator[Any]:
+def decode_stream(opened: Any, stream: Any, time: float, restarts: Restarts | None = None) -> Iterator[Any]:
     """Decoded frames; an error before the first one is a group of pictures of which the beginning is missing."""
     has_begun = False
-    for packet in opened.demux(stream):
+    for packet in demux_stream(opened, stream, restarts or {}):
         try:
             frames = list(stream.codec_context.decode(packet if packet.size else None))
         except av.error.EOFError:

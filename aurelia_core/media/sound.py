@@ -15,6 +15,7 @@ import numpy as np
 
 from aurelia_core.arrays import Samples
 from aurelia_core.media.probe import StreamPackets
+from aurelia_core.media.restarts import demux_stream
 from aurelia_core.media.source import Damaged, ffmpeg_reason, open_container
 
 STORED_SAMPLE_RATE = 16000
@@ -101,7 +102,7 @@ def _decode_blocks(opened: Any, stream: Any, track: StreamPackets) -> Iterator[_
     """
     elapsed = 0.0
     lost: str | None = None
-    for packet in opened.demux(stream):
+    for packet in demux_stream(opened, stream, track.restarts):
         try:
             frames = list(stream.codec_context.decode(packet if packet.size else None))
         except av.error.EOFError:
