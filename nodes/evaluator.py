@@ -2,7 +2,6 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.replies import VerdictReply
@@ -10,12 +9,12 @@ from aurelia_core.models.requests import EvaluatorRequest
 from nodes.requests import (
     attempt_update,
     build_request,
-    changed_settings,
     clamp_windows,
     clip_request_fields,
     context_of,
     emit_event,
     failed_attempt,
+    fill_prompt,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -43,7 +42,7 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
             "error": known["error"],
         },
     )
-    return {**update, "settings": changed_settings(context)}
+    return update
 
 
 async def ask_evaluator(
@@ -54,7 +53,7 @@ async def ask_evaluator(
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    text = prompts.fill_prompt("evaluator", caption=caption)
+    text = fill_prompt(context, "evaluator", caption=caption)
     fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
     request = build_request(state, context, context.evaluator, text, fields)
     return await client.complete_structured(request, VerdictReply)

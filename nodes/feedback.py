@@ -2,7 +2,6 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import FeedbackReply
@@ -16,6 +15,7 @@ from nodes.requests import (
     context_of,
     emit_event,
     failed_note,
+    fill_prompt,
     windows_by_attempt,
 )
 from prompts.render import PROMPT_TEXTS, choices_text, reasoning_text
@@ -42,7 +42,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         critique=attempt["critique"],
         doubts=attempt["doubts"],
     )
-    request = build_request(state, context, context.feedback, _text(state, attempt), fields)
+    request = build_request(state, context, context.feedback, _text(state, attempt, context), fields)
     try:
         answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
@@ -54,9 +54,10 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
     return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
 
-def _text(state: LoopState, attempt: Attempt) -> str:
+def _text(state: LoopState, attempt: Attempt, context: Context) -> str:
     reasoning = attempt["reasoning"]
-    return prompts.fill_prompt(
+    return fill_prompt(
+        context,
         "feedback",
         question=state["question"],
         choices=choices_text(state["choices"]),

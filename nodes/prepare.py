@@ -11,7 +11,8 @@ from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import MediaRef, Role
-from nodes.requests import changed_settings, context_of, emit_event, media_request
+from nodes.requests import context_of, emit_event, media_request
+from prompts import prompt_hashes
 from state.context import ROLES, Context
 from state.schema import Input, Update
 from targets import is_in_target_domain
@@ -62,7 +63,8 @@ async def prepare(
         "tracks": tracks,
         "described": {},
         "models": models,
-        "settings": changed_settings(context),
+        "prompts": prompt_hashes(context.edited_prompts()),
+        "out_of_steps": False,
         "iterations": None,
         "asked": None,
         "edited": None,

@@ -2,12 +2,11 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import CaptionReply
 from aurelia_core.models.requests import SummarizerRequest
-from nodes.requests import agent_request_fields, attempt_update, build_request, context_of, failed_attempt
+from nodes.requests import agent_request_fields, attempt_update, build_request, context_of, failed_attempt, fill_prompt
 from prompts.render import PROMPT_TEXTS, reasoning_text
 from state.context import Context
 from state.schema import LoopState, Update
@@ -18,7 +17,8 @@ async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelCl
     context, attempt = context_of(runtime), state["iterations"][-1]
     if attempt["reasoning"] is None:
         return {}
-    text = prompts.fill_prompt(
+    text = fill_prompt(
+        context,
         "summarizer",
         clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
         question=state["question"],

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
-StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget"]
+StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget", "recursion_limit"]
 
 
 class Attempt(TypedDict):
@@ -135,7 +135,9 @@ class Update(TypedDict, total=False):
     stop_reason: StopReason | None
     target_in_domain: bool | None
     models: dict[Role, str]
+    prompts: dict[str, str]
     settings: dict[str, Any]
+    out_of_steps: bool
 
 
 class ClipState(TypedDict):
@@ -167,11 +169,15 @@ class EvaluatorState(TypedDict):
 
 
 class Progress(TypedDict):
-    """What decides whether the loop ends: the scores of the attempts, their seconds and their cost."""
+    """What decides whether the loop ends: the scores of the attempts, their seconds and their cost.
+
+    `out_of_steps`: the run's recursion_limit leaves no room for another attempt.
+    """
 
     iterations: Annotated[list[Attempt], merge_attempts]
     seconds: Annotated[float, add_seconds]
     usage: Annotated[Usage, add_usage]
+    out_of_steps: NotRequired[bool]
 
 
 class PrepareRouterState(ClipState):
@@ -192,10 +198,14 @@ class TargetState(LoopState, Progress):
 
     edited: NotRequired[Reasoning | None]
     models: dict[Role, str]
+    prompts: NotRequired[dict[str, str]]
 
 
 class Output(TypedDict):
-    """The answer of a run; null: does not apply. `leaks`: what the injected steps already say of the answer."""
+    """The answer of a run; null: does not apply. `leaks`: what the injected steps already say of the answer.
+
+    `prompts`: the hash of each text that the models read (`prompts.prompt_hashes`).
+    """
 
     answer: str | None
     choice: str | None
@@ -209,6 +219,7 @@ class Output(TypedDict):
     iterations: Annotated[list[Attempt], merge_attempts]
     clip: MediaRef
     models: dict[Role, str]
+    prompts: dict[str, str]
     usage: Annotated[Usage, add_usage]
     warnings: Annotated[list[str], append_new]
 
@@ -220,6 +231,7 @@ class State(Input, Output):
     tracks: list[MediaRef]
     described: dict[Sense, str]
     settings: dict[str, Any]
+    out_of_steps: bool
     asked: Annotated[list[int], append_new]
     edited: Reasoning | None
     seconds: Annotated[float, add_seconds]

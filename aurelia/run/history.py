@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 from aurelia.run.threads import thread_config
 from aurelia_core.errors import InputError
 from aurelia_core.types import Role, Usage
-from graph.build import AGENTS, AureliaGraph
+from graph.build import AGENTS
+from graph.compiled import AureliaGraph
 
 _AGENTS = {agent.node: agent for agent in AGENTS}
 

@@ -11,7 +11,7 @@ from langgraph.types import StateSnapshot
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
-from graph.build import AureliaGraph
+from graph.compiled import AureliaGraph
 from nodes.prepare import check_question
 from state.events import ResumeEvent
 from state.schema import Input
