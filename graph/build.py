@@ -136,6 +136,13 @@ def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> A
 _POLICY = TracePolicy(process_inputs=node_input, process_outputs=node_output)
 
 
+def _trace_policy(agent: Agent) -> TracePolicy:
+    if not agent.in_attempt:
+        return _POLICY
+    shown = partial(node_input, begins=agent.role == "generator")
+    return TracePolicy(process_inputs=shown, process_outputs=node_output)
+
+
 def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[State, Context, Input, Output]:
     builder: StateGraph[State, Context, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
@@ -149,7 +156,7 @@ def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[Stat
         if agent.node != "zero_shot":
             run = _storing_settings(run)
         node = trace_node(run, client)
-        builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_POLICY)
+        builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_trace_policy(agent))
     return builder
 
 
