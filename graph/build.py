@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial, wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.managed import RemainingSteps
 from langgraph.runtime import Runtime
 from langgraph.types import Checkpointer, TracePolicy
 
+from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
@@ -103,7 +104,7 @@ def build_graph(
     """
     client = client or ModelClient(settings, providers=providers)
     builder = _with_nodes(AGENTS, client)
-    node = trace_node(_storing_settings(review))
+    node = trace_node(_storing_settings(review, TargetState))
     builder.add_node("review", node, input_schema=TargetState, trace_policy=_POLICY)
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare, AFTER_PREPARE)
@@ -133,6 +134,7 @@ def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> A
     return AureliaGraph.of(builder.compile(checkpointer=checkpointer, name="zero_shot"))
 
 
+_OF_THE_QUESTION = ("run", "clip", "tracks")
 _POLICY = TracePolicy(process_inputs=node_input, process_outputs=node_output)
 
 
@@ -154,17 +156,20 @@ def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[Stat
             run = partial(run, roles=roles)
         # It runs beside others, and two nodes may not write the same field at once.
         if agent.node != "zero_shot":
-            run = _storing_settings(run)
+            run = _storing_settings(run, agent.reads)
         node = trace_node(run, client)
         builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_trace_policy(agent))
     return builder
 
 
-def _storing_settings(node: Any) -> Any:
-    """The node, which also stores the settings that it ran with in the thread."""
+def _storing_settings(node: Any, reads: Any) -> Any:
+    """The node, which also stores the settings that it ran with in the thread; it needs a thread with a question."""
+    needed = _OF_THE_QUESTION if "run" in get_type_hints(reads) else ()
 
     @wraps(getattr(node, "func", node))
     async def run(state: Any, runtime: Runtime[Context]) -> Update:
+        if missing := [name for name in needed if name not in state]:
+            raise InputError(f"This thread has no {missing[0]} yet: ask a question in it before you continue it.")
         update: Update = await node(state, runtime)
         return {**update, "settings": changed_settings(context_of(runtime))}
 

@@ -15,6 +15,7 @@ from nodes.requests import (
     emit_event,
     failed_attempt,
     fill_prompt,
+    last_attempt,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -22,8 +23,10 @@ from state.schema import EvaluatorState, Update
 
 async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Scores the last attempt's caption and reports the attempt; whether that is enough is the router's business."""
-    context, attempt = context_of(runtime), state["iterations"][-1]
+    context, attempt = context_of(runtime), last_attempt(state["iterations"])
     update: Update = {}
+    if attempt is None:
+        return update
     if attempt["caption"] is not None:
         try:
             verdict = await ask_evaluator(state, attempt["caption"], context, client)

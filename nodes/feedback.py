@@ -16,6 +16,7 @@ from nodes.requests import (
     emit_event,
     failed_note,
     fill_prompt,
+    last_attempt,
     windows_by_attempt,
 )
 from prompts.render import PROMPT_TEXTS, choices_text, reasoning_text
@@ -25,8 +26,8 @@ from state.schema import Attempt, LoopState, Update
 
 async def give_feedback(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
-    context, attempt = context_of(runtime), state["iterations"][-1]
-    if attempt["reasoning"] is None:
+    context, attempt = context_of(runtime), last_attempt(state["iterations"])
+    if attempt is None or attempt["reasoning"] is None:
         return {}
     fields = FeedbackRequest(
         **agent_request_fields(state),

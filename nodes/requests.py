@@ -121,6 +121,11 @@ def build_request(
     return replace(request, fallback=instead)
 
 
+def last_attempt(attempts: list[Attempt]) -> Attempt | None:
+    """The newest attempt; None where a person wrote the state of a thread before its first one."""
+    return attempts[-1] if attempts else None
+
+
 def windows_by_attempt(attempts: list[Attempt]) -> list[list[Window]]:
     """The windows of each attempt, the next one included; [] is the whole clip, as in the first attempt."""
     return [[], *(attempt["windows"] for attempt in attempts)]

@@ -6,7 +6,15 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import CaptionReply
 from aurelia_core.models.requests import SummarizerRequest
-from nodes.requests import agent_request_fields, attempt_update, build_request, context_of, failed_attempt, fill_prompt
+from nodes.requests import (
+    agent_request_fields,
+    attempt_update,
+    build_request,
+    context_of,
+    failed_attempt,
+    fill_prompt,
+    last_attempt,
+)
 from prompts.render import PROMPT_TEXTS, reasoning_text
 from state.context import Context
 from state.schema import LoopState, Update
@@ -14,8 +22,8 @@ from state.schema import LoopState, Update
 
 async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Captions the last attempt's reasoning; passes over an attempt that has none."""
-    context, attempt = context_of(runtime), state["iterations"][-1]
-    if attempt["reasoning"] is None:
+    context, attempt = context_of(runtime), last_attempt(state["iterations"])
+    if attempt is None or attempt["reasoning"] is None:
         return {}
     text = fill_prompt(
         context,

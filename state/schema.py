@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from aurelia_core.errors import InputError
 from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
 StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget", "recursion_limit"]
@@ -64,6 +65,9 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
     """Reducer: merges partial attempts into those of the same iteration; seconds and usage add up. None resets.
 
     A whole attempt, as a person writes it into a thread, replaces the one of its iteration.
+
+    Raises:
+        InputError: there is no attempt before one of these.
     """
     if new is None:
         return []
@@ -80,6 +84,11 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
             update["notes"] = {**known.get("notes", {}), **part["notes"]}
         update["fallbacks"] = list(dict.fromkeys([*known.get("fallbacks", []), *part.get("fallbacks", [])]))
         merged[part["iteration"]] = update
+    for number, iteration in enumerate(sorted(merged), 1):
+        if number != iteration:
+            raise InputError(
+                f"iterations: attempt {iteration} cannot be written, because there is no attempt {number}."
+            )
     return [merged[iteration] for iteration in sorted(merged)]
 
 

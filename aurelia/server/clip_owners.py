@@ -25,6 +25,12 @@ from aurelia_core.types import MediaRef
 
 ClipKind = Literal["video", "audio"]
 _KINDS: tuple[ClipKind, ...] = ("video", "audio")
+_FILE_KINDS: dict[str, ClipKind] = {
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "video"),
+    **dict.fromkeys((".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac"), "audio"),
+}
+MAX_LISTED = 200
+"""Most clips in one list."""
 STALE_UPLOAD_SECONDS = 24 * 3600.0
 """Age in seconds at which an unfinished upload is deleted, because its server must have stopped."""
 
@@ -115,6 +121,36 @@ class ClipOwners:
                 ref = self.store.admit(clip, use)
                 return OwnedClip({**ref, "name": str(record.get("name") or ref["name"])}, use)
         return None
+
+    def usable_clips(self, owner: str) -> list[dict[str, Any]]:
+        """What an owner may name in a question: own uploads by id, and the files of the allowed folders by name.
+
+        Returns:
+            One dict a clip, newest first, at most `MAX_LISTED`: video (what to write), name, kind, bytes, own (whether
+            the owner uploaded it). A file is not opened, so it may still prove to be damaged.
+        """
+        found = [*self._uploads(owner), *self._folder_clips()]
+        found.sort(key=lambda one: -one[0])
+        return [clip for _, clip in found[:MAX_LISTED]]
+
+    def _uploads(self, owner: str) -> Iterator[tuple[float, dict[str, Any]]]:
+        for record in self._owners.glob(f"*/{owner}.json"):
+            clip = record.parent.name
+            stored = self._home / "media-store" / clip
+            known = self._record(clip, owner)
+            if known and stored.is_file() and CLIP_ID_PATTERN.fullmatch(clip):
+                said = {"video": clip, "name": known.get("name"), "kind": known.get("kind"), "bytes": _size(stored)}
+                yield record.stat().st_mtime, {**said, "own": True}
+
+    def _folder_clips(self) -> Iterator[tuple[float, dict[str, Any]]]:
+        for root in self.store.settings.media_roots:
+            for file in _files(root, deep=True):
+                kind = _FILE_KINDS.get(file.suffix.casefold())
+                name = file.relative_to(root)
+                hidden = any(part.startswith(".") for part in name.parts)
+                if kind and not hidden and not file.is_symlink():
+                    said = {"video": str(name), "name": file.name, "kind": kind, "bytes": _size(file)}
+                    yield file.stat().st_mtime, {**said, "own": False}
 
     def _admitted(self, file: Path, kind: ClipKind, label: str) -> MediaRef:
         digest = _sha256(file)

@@ -43,6 +43,7 @@ class RequestGuard:
             owners: the clips and their owners.
         """
         self._origins = rules.origins
+        self._models = rules.models
         self._owners = owners
         self._app = app
         self._front = CORSMiddleware(
@@ -107,8 +108,8 @@ class RequestGuard:
             raise _RequestRefused(422, "The request is not JSON, or is nested too deeply.") from None
         try:
             for written in _written_values(sent):
-                check_state(written)
                 await asyncio.to_thread(check_clips, written, identify_owner(scope), self._owners)
+                await asyncio.to_thread(check_state, written, self._models)
         except AccessDenied as fault:
             raise _RequestRefused(401, str(fault)) from None
         except ClipNotFound as fault:
