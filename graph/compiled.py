@@ -28,6 +28,9 @@ LAST_STEPS = 2
 """Steps after the loop: the review and the target."""
 MIN_RECURSION_LIMIT = 8
 """Steps of the shortest complete run: prepare, describer, one attempt, review, target, and one to notice the end."""
+_REVIEW_NEEDS_THREAD = (
+    "A run with a review pauses, so it needs a stored thread: give a checkpointer and a thread's name."
+)
 _GRACE_SECONDS = 30.0
 _NODES_WITHOUT_LIMIT = ("__start__",)
 
@@ -68,7 +71,8 @@ class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
             options: further arguments of LangGraph's `astream`.
 
         Raises:
-            InputError: a setting or an edited prompt cannot be used, or the limit of steps is too small for an answer.
+            InputError: a setting or an edited prompt cannot be used, a review is wanted without a stored thread, or the
+                limit of steps is too small for an answer.
             AureliaError: a node did not end within its time limit.
         """
         run_config: RunnableConfig = {**(config or {})}
@@ -76,6 +80,8 @@ class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
         settings = _as_context(context)
         if input is None or isinstance(input, Command):
             settings = await self._continued(settings, run_config)
+        if settings.review != "none" and self.checkpointer is None:
+            raise InputError(_REVIEW_NEEDS_THREAD)
         check_prompts(settings.edited_prompts())
         run_config["metadata"] = {**(run_config.get("metadata") or {}), **_settings_metadata(settings)}
         limited = self._with_time_limit(settings.node_seconds)

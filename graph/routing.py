@@ -27,6 +27,7 @@ AFTER_EVALUATOR: dict[Hashable, str] = {
     DONE_COMPARE: "zero_shot",
 }
 AFTER_REVIEW: dict[Hashable, str] = {AGAIN: "reasoning_generator", TAKEN: "target_model"}
+_NO_QUESTION = "This thread has no question yet: run one before you write its state."
 ROUTERS = ("after_prepare", "after_evaluator", "after_review")
 
 
@@ -37,7 +38,7 @@ def after_prepare(state: PrepareRouterState) -> str:
         InputError: a person writes the state of a thread that has no question yet.
     """
     if not state.get("run"):
-        raise InputError("This thread has no question yet: run one before you write its state.")
+        raise InputError(_NO_QUESTION)
     if _settings(state).describer:
         return DESCRIBER_SET
     return NO_DESCRIBER
@@ -47,7 +48,12 @@ def after_evaluator(state: EvaluatorRouterState) -> Sequence[str]:
     """To feedback for another attempt; when the loop ends, to the target, or to a person first if the settings say so.
 
     With `compare`, zero-shot runs beside that, once: it neither waits for a person nor runs again after a review.
+
+    Raises:
+        InputError: a person writes the state of a thread that has no question yet.
     """
+    if not state["usage"]:
+        raise InputError(_NO_QUESTION)
     context = _settings(state)
     if stop_reason(state, context) is None:
         return [BELOW]

@@ -19,9 +19,6 @@ from targets import is_in_target_domain
 
 _MAX_TRACKS = 8
 _MAX_TEXT_CHARS = 10_000
-_REVIEW_NEEDS_THREAD = (
-    "A run with a review pauses, so it needs a stored thread: give a checkpointer and a thread's name."
-)
 
 
 async def prepare(
@@ -36,14 +33,12 @@ async def prepare(
         roles: the roles that the graph has a node for; no other model is made.
 
     Raises:
-        InputError: the question or the choices cannot be used, a review is wanted without a stored thread, or a model
-            is missing, its key wrong, or it cannot carry the clip.
+        InputError: the question or the choices cannot be used, or a model is missing, its key wrong, or it cannot carry
+            the clip.
         MediaError: a file cannot.
     """
     question, choices, audio = check_question(state)
     context = context_of(runtime)
-    if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
-        raise InputError(_REVIEW_NEEDS_THREAD)
     clip = await asyncio.to_thread(client.store.admit, state["video"])
     tracks: list[MediaRef] = []
     for name in audio:
