@@ -29,6 +29,15 @@ _FILE_KINDS: dict[str, ClipKind] = {
     **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "video"),
     **dict.fromkeys((".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac"), "audio"),
 }
+_MEDIA_TYPES: dict[tuple[str, ClipKind], str] = {
+    ("wav", "audio"): "audio/wav",
+    ("mp3", "audio"): "audio/mpeg",
+    ("flac", "audio"): "audio/flac",
+    ("ogg", "audio"): "audio/ogg",
+    ("matroska", "video"): "video/webm",
+    ("matroska", "audio"): "audio/webm",
+    ("avi", "video"): "video/x-msvideo",
+}
 MAX_LISTED = 200
 """Most clips in one list."""
 STALE_UPLOAD_SECONDS = 24 * 3600.0
@@ -133,6 +142,13 @@ class ClipOwners:
         found.sort(key=lambda one: -one[0])
         return [clip for _, clip in found[:MAX_LISTED]]
 
+    def stored_file(self, clip: str) -> Path | None:
+        """The stored copy of a clip; None if there is none. Whether an owner may read it is `find`'s business."""
+        file = self._home / "media-store" / clip
+        if CLIP_ID_PATTERN.fullmatch(clip) and file.is_file() and not file.is_symlink():
+            return file
+        return None
+
     def _uploads(self, owner: str) -> Iterator[tuple[float, dict[str, Any]]]:
         for record in self._owners.glob(f"*/{owner}.json"):
             clip = record.parent.name
@@ -181,6 +197,17 @@ class ClipOwners:
             os.replace(temporary, folder / name)
         except OSError as error:
             raise MediaError(f"The clip cannot be recorded ({error.strerror}); ask the operator for room") from error
+
+
+def media_type(file: Path, kind: ClipKind) -> str:
+    """The media type of a clip, by the content of its file.
+
+    Raises:
+        MediaError: it is no clip any more.
+    """
+    with file.open("rb") as opened:
+        demuxer = detect_demuxer(opened.read(4096), "The clip")
+    return _MEDIA_TYPES.get((demuxer, kind), f"{kind}/mp4")
 
 
 def _sha256(file: Path) -> str:
