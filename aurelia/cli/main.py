@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from aurelia.cli import bench as bench_cli
+from aurelia.cli.clean import clean_command
 from aurelia.cli.options import (
     DebugOption,
     JsonOption,
@@ -219,6 +220,7 @@ def graph_command(
 
 
 main_app.command("trace")(trace_command)
+main_app.command("clean")(clean_command)
 
 
 def add_commands(arguments: Sequence[str]) -> None:
