@@ -11,6 +11,9 @@ from aurelia_core.types import Span
 
 SoundClass = Literal["tone", "noise", "click"]
 
+MAX_MOTION_GAP = 2.5
+"""Spacing of frames, seconds, above which their differences show neither motions nor cuts: what lies between is not
+known, and a picture that changed once is not a picture that moves."""
 _LOW_HZ = 250.0
 _HALF_TONAL = 0.6
 """Tonality above which an unpitched sound is neither clearly noise nor a click."""
@@ -117,6 +120,7 @@ class Observation:
         sample_rate: lowest sampling rate, Hz: frequencies above half of it are not measured; 0 without sound.
         silences: silences of at least 0.3 s.
         camera_drift: path of the whole picture, as with a moving camera, as a fraction of its height.
+        fades_to_black, fades_from_black: the spans of fades, seconds.
     """
 
     duration: float
@@ -134,6 +138,8 @@ class Observation:
     tempo: Tempo | None
     sync: AudiovisualSync | None
     camera_drift: float = 0.0
+    fades_to_black: tuple[Span, ...] = ()
+    fades_from_black: tuple[Span, ...] = ()
 
 
 _BROAD_EXTENT = 0.08
