@@ -28,6 +28,15 @@ _COMPARATIVES = {
     "fewer": "count-",
     "less": "count-",
 }
+_RANKS_OF_ADJECTIVES = {
+    "high": "pitch+",
+    "low": "pitch-",
+    "deep": "pitch-",
+    "loud": "level+",
+    "soft": "level-",
+    "quiet": "level-",
+    "faint": "level-",
+}
 _SHORTEST_WORD = 3
 """Letters of a word that can carry meaning; a shorter one in no list is a slip of the pen."""
 
@@ -127,7 +136,17 @@ def _read_again(tokens: list[Token], at: int) -> Token:
         return Token("filler", "", token.text)
     if token.kind == "unknown":
         return _read_unknown(tokens, at)
+    if token.text in _RANKS_OF_ADJECTIVES and following.kind in {"voice", "noun"}:
+        return _read_adjective(tokens, at)
     return token
+
+
+def _read_adjective(tokens: list[Token], at: int) -> Token:
+    """ "The high tone" is the highest; what "a high tone" is cannot be said, so it must not be read as any tone."""
+    token = tokens[at]
+    if at and tokens[at - 1].text == "the":
+        return Token("rank", _RANKS_OF_ADJECTIVES[token.text], token.text)
+    return Token("world", "unlisted", token.text)
 
 
 def _read_noise(tokens: list[Token], at: int) -> Token:

@@ -66,6 +66,8 @@ def test_the_critic_does_not_judge_motion_between_frames_that_are_far_apart() ->
         "How many penguins are there?",
         "Does the picture wobble like a jellyfish?",
         "Is the first sound melancholic?",
+        "Is there a loud sound?",
+        "Is there a high tone?",
     ],
 )
 def test_a_word_that_is_not_understood_is_not_ignored(question: str) -> None:
@@ -85,6 +87,25 @@ def test_a_word_that_is_not_understood_is_not_ignored(question: str) -> None:
 def test_questions_about_fades_and_the_whole_picture(question: str, ask: str, domain: str) -> None:
     query = parse_question(question, [])
     assert (query.ask, query.pick.domain) == (ask, domain)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is the loudest sound at the beginning or at the end?",
+        "Does the sound come from the left or from the right?",
+    ],
+)
+def test_alternatives_are_not_read_as_one_of_them(question: str) -> None:
+    assert parse_question(question, []).ask == "unknowable"
+
+
+def test_two_events_are_compared_as_asked() -> None:
+    order = parse_question("Is the high tone before or after the low tone?", [])
+    assert (order.ask, order.pick.rank, order.other and order.other.rank) == ("order", "pitch+", "pitch-")
+    chosen = parse_question("Which tone is higher, the first or the second?", [])
+    assert (chosen.ask, chosen.prop, chosen.pick.nth, chosen.other and chosen.other.nth) == ("choose", "pitch+", 1, 2)
+    assert chosen.pick.voice == "tone"
 
 
 def test_words_for_people() -> None:
