@@ -142,7 +142,7 @@ def _read_again(tokens: list[Token], at: int) -> Token:
 
 
 def _read_adjective(tokens: list[Token], at: int) -> Token:
-    """ "The high tone" is the highest; what "a high tone" is cannot be said, so it must not be read as any tone."""
+    """Read "the high tone" as the highest one; what "a high tone" is cannot be said, and it is not any tone."""
     token = tokens[at]
     if at and tokens[at - 1].text == "the":
         return Token("rank", _RANKS_OF_ADJECTIVES[token.text], token.text)
