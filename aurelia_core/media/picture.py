@@ -10,10 +10,13 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 
 from aurelia_core.arrays import Images
 
+_SIDE_DATA_TYPES = 64
+"""More than FFmpeg has."""
 _UNSPECIFIED = 2
 _HD_HEIGHT, _HD_WIDTH = 720, 1280
 """Size from which a picture without a colour tag is BT.709."""
@@ -32,7 +35,7 @@ class Orientation:
     @classmethod
     def of(cls, frame: Any) -> "Orientation":
         """The orientation in a frame's display matrix, to the nearest quarter turn (ISO 14496-12, section 6.2.2)."""
-        found = frame.side_data.get("DISPLAYMATRIX")
+        found = _known_side_data(frame).get("DISPLAYMATRIX")
         if found is None:
             return cls()
         a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].tolist()
@@ -94,6 +97,22 @@ def deinterlace(before: Any | None, frame: Any, after: Any | None) -> Any:
     for _ in range(same.index(frame) + 1):
         result = graph.pull()
     return result
+
+
+def _known_side_data(frame: Any) -> Any:
+    """The frame's side data; PyAV raises ValueError for types that it does not know, such as EXIF, so they go first."""
+    try:
+        return frame.side_data
+    except ValueError:
+        known: list[Any] = [one.value for one in SideDataType.__members__.values()]
+        graph = av.filter.Graph()
+        unknown = [
+            graph.add("sidedata", f"delete:{number}") for number in range(_SIDE_DATA_TYPES) if number not in known
+        ]
+        graph.link_nodes(_add_source(graph, frame), *unknown, graph.add("buffersink")).configure()
+        frame.pts = frame.pts or 0
+        graph.push(frame)
+        return graph.pull().side_data
 
 
 def _is_alike(one: Any, frame: Any) -> bool:
