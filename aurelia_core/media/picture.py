@@ -11,17 +11,16 @@ from typing import Any
 import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
+from av.video.reformatter import Colorspace
 
 from aurelia_core.arrays import Images
+from aurelia_core.media.tone_mapping import map_to_sdr, needs_mapping
 
 _SIDE_DATA_TYPES = 64
 """More than FFmpeg has."""
 _UNSPECIFIED = 2
 _HD_HEIGHT, _HD_WIDTH = 720, 1280
 """Size from which a picture without a colour tag is BT.709."""
-_HDR_TRANSFERS = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
-_WIDE_PRIMARIES = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,11 @@ def render_picture(frame: Any, width: int, height: int, orientation: Orientation
     """
     if orientation.swapped:
         width, height = height, width
-    if frame.color_trc in _HDR_TRANSFERS or frame.color_primaries in _WIDE_PRIMARIES:
-        frame = _map_to_sdr(frame, width, height)
     size: dict[str, Any] = {"width": width, "height": height, "interpolation": "BICUBIC", "threads": 1}
     if _is_untagged_hd(frame):
         size["src_colorspace"] = Colorspace.ITU709
+    if needs_mapping(frame):
+        return orientation.apply(map_to_sdr(frame.to_ndarray(format="rgb48le", **size), frame))
     if any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8":
         pixels = frame.to_ndarray(format="rgba", **size).astype(np.uint16)
         image = ((pixels[..., :3] * pixels[..., 3:] + 127) // 255).astype(np.uint8)
@@ -122,23 +121,6 @@ def _is_alike(one: Any, frame: Any) -> bool:
 def _is_untagged_hd(frame: Any) -> bool:
     is_hd = frame.height >= _HD_HEIGHT or frame.width >= _HD_WIDTH
     return bool(is_hd and frame.colorspace == _UNSPECIFIED)
-
-
-def _map_to_sdr(frame: Any, width: int, height: int) -> Any:
-    """The frame in BT.709; bright parts of an HDR picture are compressed, not cut off."""
-    graph = av.filter.Graph()
-    source = _add_source(graph, frame)
-    scaled = graph.add("scale", f"{width}:{height}:flags=bicubic:out_transfer=bt709:out_primaries=bt709"
-                       ":intent=perceptual")  # fmt: skip
-    formatted = graph.add("format", "rgb24")
-    sink = graph.add("buffersink")
-    source.link_to(scaled)
-    scaled.link_to(formatted)
-    formatted.link_to(sink)
-    graph.configure()
-    frame.pts = 0
-    graph.push(frame)
-    return graph.pull()
 
 
 def _add_source(graph: Any, frame: Any) -> Any:
