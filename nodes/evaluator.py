@@ -54,7 +54,7 @@ async def ask_evaluator(
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    text = prompts.fill_prompt("evaluator", caption=caption)
+    text = prompts.fill_prompt(prompts.prompt_name("evaluator", context.prompts), caption=caption)
     fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
     request = build_request(state, context, context.evaluator, text, fields)
     return await client.complete_structured(request, VerdictReply)

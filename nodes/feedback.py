@@ -42,7 +42,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         critique=attempt["critique"],
         doubts=attempt["doubts"],
     )
-    request = build_request(state, context, context.feedback, _text(state, attempt), fields)
+    request = build_request(state, context, context.feedback, _text(state, attempt, context.prompts), fields)
     try:
         answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
@@ -54,10 +54,10 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
     return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
 
-def _text(state: LoopState, attempt: Attempt) -> str:
+def _text(state: LoopState, attempt: Attempt, style: str) -> str:
     reasoning = attempt["reasoning"]
     return prompts.fill_prompt(
-        "feedback",
+        prompts.prompt_name("feedback", style),
         question=state["question"],
         choices=choices_text(state["choices"]),
         clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),

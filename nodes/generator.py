@@ -27,7 +27,7 @@ async def generate(state: LoopState, runtime: Runtime[Context], client: ModelCli
     iteration, last = len(attempts) + 1, attempts[-1] if attempts else None
     before = _guided(state, iteration) or last
     text = prompts.fill_prompt(
-        "generator",
+        prompts.prompt_name("generator", context.prompts),
         question=state["question"],
         choices=choices_text(state["choices"]),
         guidance=guidance_text(last, before),

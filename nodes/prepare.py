@@ -11,7 +11,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import MediaRef, Role
-from nodes.requests import changed_settings, context_of, emit_event, media_request
+from nodes.requests import changed_settings, context_of, decoding_settings, emit_event, media_request
 from state.context import ROLES, Context
 from state.schema import Input, Update
 from targets import is_in_target_domain
@@ -52,7 +52,12 @@ async def prepare(
     media = media_request({"clip": clip, "tracks": tracks}, context)
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
-    await asyncio.to_thread(client.preflight, [*models.items(), *instead], media, context.describer)
+    asked = [*models.items(), *instead]
+    await asyncio.to_thread(client.preflight, asked, media, context.describer)
+    if context.describer:
+        asked.append(("describer", context.describer))
+    for role, model_id in asked:
+        await asyncio.to_thread(client.check_decoding, role, model_id, decoding_settings(context, role, model_id))
     emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
     return {
         "run": uuid.uuid4().hex,

@@ -17,6 +17,7 @@ from prompts.render import PROMPT_TEXTS
 from state.context import Context
 from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
+from targets import find_target
 
 _MAX_WINDOWS = 4
 _MIN_WINDOW_SECONDS = 0.1
@@ -87,6 +88,14 @@ def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> 
     return {**agent_request_fields(state), "media": media_request(state, context), "reuse": reuse}
 
 
+def decoding_settings(context: Context, role: Role, model_id: str) -> dict[str, Any]:
+    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run."""
+    settings: dict[str, Any] = {}
+    if role == "target":
+        settings = find_target(model_id).decoding.set_values()
+    return settings | context.decoding_of(role)
+
+
 def build_request(
     state: ClipState | EvaluatorState,
     context: Context,
@@ -96,6 +105,7 @@ def build_request(
     fallback_text: str | None = None,
 ) -> Request:
     """One call of this run, with its role's fallback behind it, asked with `fallback_text` (default: the same text)."""
+    fields = replace(fields, decoding=decoding_settings(context, fields.role, model_id) or None)
     request = Request(
         model_id=model_id, text=text, fields=fields, texts=PROMPT_TEXTS, run=state["run"], rollout=context.rollout
     )
@@ -104,6 +114,7 @@ def build_request(
         return request
     if isinstance(fields, ClipRequest):
         fields = replace(fields, reuse=None)
+    fields = replace(fields, decoding=decoding_settings(context, fields.role, fallback) or None)
     instead = replace(request, model_id=fallback, text=fallback_text or text, fields=fields)
     return replace(request, fallback=instead)
 

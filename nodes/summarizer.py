@@ -19,7 +19,7 @@ async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelCl
     if attempt["reasoning"] is None:
         return {}
     text = prompts.fill_prompt(
-        "summarizer",
+        prompts.prompt_name("summarizer", context.prompts),
         clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
         question=state["question"],
         reasoning=reasoning_text(attempt["reasoning"]),

@@ -1,5 +1,7 @@
 """target_model: s* = M(v, a, q, r*), with r* as text before the prompt (section 3.3). zero_shot: M(v, a, q)."""
 
+from dataclasses import replace
+
 from langgraph.runtime import Runtime
 
 from aurelia_core.answers.answer_leaks import find_answer_leaks
@@ -118,6 +120,9 @@ async def ask_target(
     if context.target_fallback:
         fallback_text = _prompt(context.target_fallback, state, given)
     answer = await client.complete(build_request(state, context, context.target, text, fields, fallback_text))
+    asked = context.target_fallback if answer.by_fallback else context.target
+    if given and find_target(asked).working == "aloud":
+        answer = replace(answer, value=answer.value.splitlines()[-1].strip())
     # A fork may use another target than the run began with, so this is checked again.
     if is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
         answer.notes.append(

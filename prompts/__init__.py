@@ -24,6 +24,14 @@ def load_prompt(name: str) -> str:
     return files("prompts").joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
 
 
+def prompt_name(role: str, style: str) -> str:
+    """The name of a role's prompt in a style (`state.context.Context.prompts`); the project's own where it has none."""
+    styled = f"{style}_{role}"
+    if styled in PROMPT_NAMES:
+        return styled
+    return role
+
+
 def fill_prompt(name: str, **values: str) -> str:
     """The prompt with its placeholders replaced, in one pass: `{{…}}` inside a user's text stays as it is.
 

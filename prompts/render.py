@@ -81,6 +81,9 @@ def injected_text(reasoning: Reasoning) -> str:
 def render_target_prompt(row: "Target", question: str, choices: Sequence[str], given: Reasoning | None) -> str:
     """The target's prompt: the injected reasoning in the words of its row, the question, the form of the answer."""
     before = ""
+    form = row.choice if choices else row.short
+    if given and row.working == "aloud":
+        form = f"Write your working first. Then, on a last line of its own, the answer alone: {form}"
     if given:
         before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(given))
     return prompts.fill_prompt(
@@ -88,7 +91,7 @@ def render_target_prompt(row: "Target", question: str, choices: Sequence[str], g
         reasoning=before,
         question=question,
         choices=choices_text(choices),
-        form=row.choice if choices else row.short,
+        form=form,
     )
 
 
@@ -158,6 +161,10 @@ class PromptTexts(RequestTexts):
     def file_look(self, window: Window) -> str:
         """Before a closer look at a part of a file."""
         return f"A closer look at the clip {_stretch(window)}:"
+
+    def look_again(self, window: Window) -> str:
+        """In place of a closer look at a video that is sent once."""
+        return f"Look and listen again, closely, {_stretch(window)}, in the clip above."
 
     def sound_cut(self, number: int | None, count: int, window: Window) -> str:
         """The title of a cut of a sound."""

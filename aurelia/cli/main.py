@@ -1,7 +1,8 @@
 """The command line, on top of `aurelia.run`. Progress goes to stderr, the answer to stdout.
 
-Exit status 0: an answer; 2: wrong input or usage; 3: a model or provider failed; 130: interrupted. Nothing heavy is
-imported before the input is checked, so that help and errors appear at once.
+Exit status 0: an answer; 2: wrong input or usage; 3: a model or provider failed, also where the target answered but no
+attempt could be scored; 130: interrupted. Nothing heavy is imported before the input is checked, so that help and
+errors appear at once.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from aurelia.cli import bench as bench_cli
+from aurelia.cli.env_file import load_env_file
 from aurelia.cli.options import (
     DebugOption,
     JsonOption,
@@ -100,6 +102,7 @@ def ask_command(
     context = context_from_options(profile, model, overrides)
     media = _AdmittedMedia(video, audio)
     from aurelia.cli.progress import ProgressPrinter, render_answer
+    from aurelia.run.result import all_attempts_failed
 
     progress = ProgressPrinter(context)
     tracks = [track["id"] for track in media.tracks]
@@ -107,6 +110,8 @@ def ask_command(
     result = asyncio.run(target_thread.ask(asked, context, media.client(), progress))
     progress.result(result)
     _print(dump_visible_json(result) if as_json else render_answer(result))
+    if all_attempts_failed(result):
+        raise AureliaError("no attempt could be scored, because models failed; the target answered without reasoning.")
 
 
 @main_app.command("score")
@@ -239,6 +244,7 @@ def main() -> None:
     """Run the command line; an error is one line on stderr and an exit status, with --debug a traceback."""
     warnings.formatwarning = _format_notice
     debug = "--debug" in sys.argv[1:]
+    load_env_file()
     try:
         check_packages()
         add_commands(sys.argv[1:])

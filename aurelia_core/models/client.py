@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
@@ -17,6 +17,7 @@ from aurelia_core.errors import InputError, ModelError, ReplyError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel, as_clip_model
 from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
+from aurelia_core.models.decoding import check_decoding
 from aurelia_core.models.failed_calls import FailedCalls
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import RequestMessage, compose_messages
@@ -164,6 +165,15 @@ class ModelClient:
                 model_ids.append(describer)
         for model_id in dict.fromkeys(model_ids):
             self._adapter(model_id).check_credentials()
+
+    def check_decoding(self, role: Role, model_id: str, values: Mapping[str, Any]) -> None:
+        """Refuse decoding settings that a model cannot carry, before the first paid call.
+
+        Raises:
+            InputError: a setting would be lost; the message names it.
+        """
+        if values:
+            check_decoding(model_id, role, values, self._adapter(model_id).decoding_settings)
 
     def missing_modalities(self, asked: Sequence[tuple[Role, str]], media: MediaRequest) -> list[Sense]:
         """The senses of the clip that at least one role with the clip does not accept.

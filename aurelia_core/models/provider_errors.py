@@ -58,7 +58,7 @@ def as_model_error(fault: Exception, model_id: str) -> AureliaError:
     if isinstance(fault, AureliaError):
         return fault
     text = error_text(fault)
-    if status := _status(fault):
+    if status := error_status(fault):
         return status_error(model_id, status, f"{text} {getattr(fault, 'code', '')}", text, _retry_after(fault))
     line = _one_line(text) or type(fault).__name__
     unreachable = _is_connection(fault)
@@ -82,9 +82,9 @@ def status_error(
         shown: the part of it that is shown (default: all).
         retry_after: seconds to wait as requested by the provider.
     """
-    lasting = next((kind for kind in _LASTING if kind.words.search(said)), None)
-    transient = status in TRANSIENT_STATUSES and lasting is None
-    remedy = lasting.remedy if lasting else _remedy(status, transient)
+    lasting = lasting_remedy(said)
+    transient = status in TRANSIENT_STATUSES and not lasting
+    remedy = lasting or _remedy(status, transient)
     line = _one_line(said if shown is None else shown) or "no message"
     return ModelError(
         f"{model_id} did not answer (status {status}: {line}). {remedy}",
@@ -110,9 +110,13 @@ def body_error(model_id: str, error: Any) -> ModelError:
     status = int(code) if str(code).isdecimal() else 0
     if 400 <= status <= 599:
         return status_error(model_id, status, said, shown)
-    lasting = next((kind for kind in _LASTING if kind.words.search(said)), None)
-    remedy = lasting.remedy if lasting else _remedy(None, False)
+    remedy = lasting_remedy(said) or _remedy(None, False)
     return ModelError(f"{model_id} did not answer ({_one_line(shown)}). {remedy}", status=400)
+
+
+def lasting_remedy(said: str) -> str:
+    """The remedy of an error that no retry mends, by its words; empty for any other error."""
+    return next((kind.remedy for kind in _LASTING if kind.words.search(said)), "")
 
 
 def error_text(fault: Exception) -> str:
@@ -134,7 +138,8 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:_LONGEST_MESSAGE]
 
 
-def _status(fault: Exception) -> int | None:
+def error_status(fault: Exception) -> int | None:
+    """The HTTP status of an exception, of its response, or of a typed error; None without one."""
     for holder in (fault, getattr(fault, "response", None)):
         for name in ("status_code", "code", "status"):
             value = getattr(holder, name, None)

@@ -1,8 +1,8 @@
 """The agents' reply schemas, and a parser for them: a reply is valid, or raises a ReplyError.
 
-Strict on what counts: score, steps, caption, guidance. Lenient on the rest: a modality, a finding or a window in another
-form is read if its meaning is plain, and a window that cannot be read is left out, with a note. An object that repeats
-an example of the request is no reply.
+Strict on what counts: score, steps, caption, guidance. Lenient on the rest: a modality, a finding or a window in
+another form is read if its meaning is plain, and a window that cannot be read is left out, with a note. An object that
+repeats an example of the request is no reply.
 """
 
 import json

@@ -79,6 +79,7 @@ class MediaLimits(BaseModel):
         model_id: the model, for messages.
         sees: none, images (frames as `image_url`) or video (the file as `video_url`).
         sound: none, or the type of the part with the sound.
+        own_sound: whether the video part carries the clip's sound; then no other part is sent.
         needs_audio: whether the model refuses a request without sound.
         most_frames, audio_seconds, request_mb: limits of one request; None: no known limit.
     """
@@ -88,6 +89,7 @@ class MediaLimits(BaseModel):
     model_id: str
     sees: VisualInput
     sound: _AudioPartType
+    own_sound: bool = False
     needs_audio: bool = False
     most_frames: int | None = None
     audio_seconds: float | None = None
@@ -125,8 +127,9 @@ class ContentBuilder:
         for message in messages:
             if _has_clip(message) and isinstance(request, ClipRequest) and request.media:
                 media = request.media
-                message = HumanMessage(self._content(message, media, list(request.closer_look), texts_of(messages)))
-            out.append(message)
+                content = self._content(message, media, list(request.closer_look), texts_of(messages))
+                message = HumanMessage(_with_detail(content, (request.decoding or {}).get("detail")))
+            out.append(_as_plain_text(message))
         self._check_needs_audio(media)
         if media is None:
             return WireMessages(out, 0, [])
@@ -147,7 +150,8 @@ class ContentBuilder:
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
-        return media.missing_modalities(sees=self._limits.sees != "none", hears=self._limits.sound != "none")
+        hears = self._limits.sound != "none" or self._limits.own_sound
+        return media.missing_modalities(sees=self._limits.sees != "none", hears=hears)
 
     def _check_needs_audio(self, media: MediaRequest | None) -> None:
         if self._limits.needs_audio and not (media and media.sound_sources):
@@ -179,6 +183,11 @@ class ContentBuilder:
         """Refuse a clip that the model does not accept, before decoding."""
         limits = self._limits
         media.check(limits.model_id, self.missing_modalities(media))
+        if limits.own_sound and media.tracks:
+            raise InputError(
+                f"{limits.model_id} hears the sound inside the video, and this clip has separate sound tracks: set"
+                " AURELIA_COMPATIBLE_MEDIA to video+audio or video+input_audio, or choose another model."
+            )
         count = _frames_per_window(media, closer) * len(closer)
         if limits.sees == "images":
             count += media.frame_count
@@ -205,10 +214,11 @@ class ContentBuilder:
 
     def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[_WirePart]:
         sees = self._limits.sees
-        if not media.shows_picture:
+        if not media.shows_picture and not self._limits.own_sound:
             return []
         if sees == "video":
-            heading = text_part(texts.video_heading(with_sound=False))
+            with_sound = self._limits.own_sound and bool(media.sound_sources)
+            heading = text_part(texts.video_heading(with_sound=with_sound))
             return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
             text = media.replacement_text(
@@ -219,6 +229,8 @@ class ContentBuilder:
         return [text_part(texts.frames_heading(len(frames))), *frame_parts(frames, texts)]
 
     def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[_WirePart]:
+        if self._limits.own_sound:
+            return
         deaf = self._limits.sound == "none"
         if deaf and media.sound_sources and "sound" in media.described:
             yield text_part(texts.replacement(texts.sense_name("sound"), media.quoted_description("sound")))
@@ -238,6 +250,8 @@ class ContentBuilder:
                 yield audio_part(wave, self._limits.sound)
 
     def _look(self, media: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[_WirePart]:
+        if self._limits.own_sound:
+            return [text_part(texts.look_again(window))]
         frame_count = max(1, media.frame_count // looks)
         hears = self._limits.sound != "none"
         parts = [text_part(texts.closer_look(window))]
@@ -257,10 +271,34 @@ class ContentBuilder:
         """How many media files the request holds: the clip, if its picture or sound is sent, and the tracks."""
         sees = self._limits.sees != "none" and media.shows_picture
         hears = self._limits.sound != "none"
+        if self._limits.own_sound:
+            return 1
         if not hears:
             return int(sees)
         own = sees or (not media.tracks and media.clip["has_audio"])
         return int(own) + len(media.tracks)
+
+
+def _as_plain_text(message: BaseMessage) -> BaseMessage:
+    """The message with one string in place of text parts alone: many servers' templates take no list of parts."""
+    if isinstance(message.content, str):
+        return message
+    texts = [block if isinstance(block, str) else block.get("text") for block in message.content]
+    if any(text is None for text in texts):
+        return message
+    return message.model_copy(update={"content": "\n\n".join(map(str, texts))})
+
+
+def _with_detail(content: list[str | dict[str, Any]], detail: str | None) -> list[str | dict[str, Any]]:
+    """The parts, with the detail of each image if one is set."""
+    if detail is None:
+        return content
+    changed: list[str | dict[str, Any]] = []
+    for part in content:
+        if isinstance(part, dict) and part.get("type") == "image_url":
+            part = {**part, "image_url": {**part["image_url"], "detail": detail}}
+        changed.append(part)
+    return changed
 
 
 def _has_clip(message: BaseMessage) -> bool:
