@@ -162,8 +162,8 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         check_modalities(self._model_id, self.profile, [clip, *tracks])
         builder = GeminiContentBuilder(self._store, self._uploads)
         files = list(tracks)
-        if builder.whole_file(clip, tracks):
-            files.insert(0, clip)
+        if whole := builder.whole_file(clip, tracks):
+            files.insert(0, {**clip, "bytes": whole.size})
         sounds = list(tracks)
         if clip["has_audio"] and not tracks:
             sounds.append(clip)

@@ -101,7 +101,8 @@ def _rate_error(error: APIError, model_id: str, text: str) -> AureliaError:
             name = str(violation.get("quotaId", ""))
             if "PerDay" in name or str(violation.get("quotaValue")) == "0":
                 return _quota_error(model_id, name, text)
-    if remedy := lasting_remedy(text):
+    # Google names plan and billing in every 429, also where a minute's pause is all that is needed.
+    if remedy := lasting_remedy(text.replace("plan and billing details", "")):
         return ModelError(f"{model_id} did not answer (status 429: {text}). {remedy}", status=429)
     if re.search(r"\blimit: 0\b", str(error.message)):
         return _quota_error(model_id, "of this key for this model", text)
