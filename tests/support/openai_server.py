@@ -68,8 +68,8 @@ class Sent(NamedTuple):
 class WireOpenAI(ThreadingHTTPServer):
     """`sent` are the chat requests that were accepted, `refused` why others were not, `billed` the bill's tokens.
 
-    `received` counts the bytes of all of them. `streams_only`: every request has to be streamed. `answers_as`: the model
-    that replies name; `shutdown_date`: the day that a look-up names; `extra_message`: fields of every reply's message.
+    `received` counts the bytes of all of them. `streams_only`: every request has to be streamed. `answers_as`: the
+    model that replies name; `shutdown_date`: the day that a look-up names; `extra_message`: fields of every message.
     `mishap` is asked for a fault where none is scripted, with the body.
     """
 

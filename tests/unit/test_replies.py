@@ -120,8 +120,8 @@ def test_a_window_that_cannot_be_read_is_left_out_with_a_note(window: str) -> No
 
 @pytest.mark.parametrize(
     ("given", "read"),
-    [("Audio", "audio"), (" VISUAL ", "visual"), ("sound", "audio"), ("audio-visual", "both"), (["audio", "visual"], "both"),
-     (None, "both"), ("knowledge", "knowledge")],
+    [("Audio", "audio"), (" VISUAL ", "visual"), ("sound", "audio"), ("audio-visual", "both"),
+     (["audio", "visual"], "both"), (None, "both"), ("knowledge", "knowledge")],
 )  # fmt: skip
 def test_a_modality_is_read_in_other_words(given: object, read: str) -> None:
     found = parse_reply(json.dumps({"steps": [{"step": "Listen.", "modality": given}]}), ReasoningReply)

@@ -74,7 +74,8 @@ def remux(source: DecodeSource, target: str, with_sound: bool) -> bool:
             with av.open(half_done, "w", format="mp4", options={"movflags": "faststart"}) as written:
                 copies = {stream.index: written.add_stream_from_template(stream) for stream in streams}
                 for packet in opened.demux(streams):
-                    if packet.dts is not None:
+                    # The packet that ends a stream is empty. Matroska names no decoding time for the first packets.
+                    if packet.size:
                         packet.stream = copies[packet.stream.index]
                         written.mux(packet)
             os.replace(half_done, target)

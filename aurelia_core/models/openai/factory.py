@@ -81,6 +81,11 @@ def _server(row: Capability) -> _Server:
     url = env["AURELIA_COMPATIBLE_URL"].strip()
     if not url.startswith(("http://", "https://")):
         raise InputError("AURELIA_COMPATIBLE_URL is not an address: write http://HOST:PORT/v1.")
+    if "api-version=" in url or "/openai/deployments/" in url:
+        raise InputError(
+            "AURELIA_COMPATIBLE_URL has Azure's old form, which takes no model's name: write"
+            " https://RESOURCE.openai.azure.com/openai/v1 and name the deployment as the model."
+        )
     media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
     if media not in _MEDIA_MODES:
         raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}.")
