@@ -6,7 +6,12 @@ _VERSION = re.compile(r"(?:[-@:](?:\d{2,}.*|latest|preview.*|exp.*|v\d.*|it|inst
 
 
 def is_other_model(asked: str, answered: str) -> bool:
-    """Whether two names mean models of different families; a date, a version or a preview is no other family."""
+    """Whether two names mean models of different families; a date, a version or a preview is no other family.
+
+    A server of local weights may answer with their file, which says nothing about the name that was asked.
+    """
+    if answered.lower().endswith(".gguf") or answered.startswith("/"):
+        return False
     one, other = _plain(asked), _plain(answered)
     if not one or not other:
         return False

@@ -78,6 +78,7 @@ def test_a_model_that_ends_is_named_in_time(model: str, announced: Any, today: d
         ("google/gemini-3.8-flash", "gemini-3.8-flash", False),
         ("Qwen/Qwen2.5-Omni-7B", "/srv/weights/Qwen2.5-Omni-7B", False),
         ("smollm", "", False),
+        ("smollm", "/srv/weights/SmolLM2-135M-Instruct.Q4_1.gguf", False),
     ],
 )
 def test_another_family_is_told_from_another_version(asked: str, answered: str, other: bool) -> None:
