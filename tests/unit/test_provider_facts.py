@@ -163,3 +163,11 @@ def test_a_run_forgets_what_failed_after_a_while() -> None:
     now[0] = 3600.0
     failed.check("run", "compatible:x", asked)
     failed.check("run", "compatible:z", asked)
+
+
+def test_a_profiles_decoding_holds_for_its_own_models_only() -> None:
+    assert context_from_profile("compatible").decoding_of("target") == {"max_tokens": 2048}
+    changed = context_from_profile("compatible", {"target": "offline:measure", "summarizer": None})
+    assert (changed.decoding_of("target"), changed.decoding_of("summarizer")) == ({}, {"max_tokens": 2048})
+    own = {"decoding": {"target": {"seed": 1}}}
+    assert context_from_profile("compatible", {"target": "openai:x", **own}).decoding_of("target") == {"seed": 1}
