@@ -20,6 +20,7 @@ from aurelia.bench.run_file import ARMS
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
 from aurelia.report.rows import VERDICTS, AnswerVerdict, ReportRow
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 from aurelia_core.sanitize import escape_invisible
 
 QUESTIONS_PER_BLOCK = 40
@@ -141,7 +142,7 @@ def render_page(
         from jinja2 import Environment, StrictUndefined
         from markupsafe import Markup
     except ImportError:
-        raise InputError("The HTML page needs jinja2: pip install -e '.[bench]'.") from None
+        raise InputError(f"The HTML page needs jinja2: {install_command('bench')}.") from None
     folder = files("aurelia.report").joinpath("page")
     script, style, text = (
         folder.joinpath(name).read_text(encoding="utf-8") for name in ("app.js", "style.css", "page.html")

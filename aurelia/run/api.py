@@ -12,9 +12,9 @@ from typing import Any, Unpack
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from typing_extensions import TypedDict
 
-from aurelia.run.ask import answer_question
+from aurelia.run.ask import answer_question, plain_question
 from aurelia.run.checkpointers import open_checkpointer
-from aurelia.run.result import Result
+from aurelia.run.result import Result, warn_of_low_score
 from aurelia.run.threads import Reviewer
 from aurelia_core.background_loop import run_sync
 from aurelia_core.errors import InputError
@@ -92,8 +92,9 @@ async def ask(
             storage = client.settings.threads_file
         if isinstance(storage, str | Path):
             storage = await stack.enter_async_context(open_checkpointer(storage))
-        found = await answer_question(given, context or Context(), client=client, checkpointer=storage, **rest)
-        return Result.model_validate(found)
+        settings = context or Context()
+        found = await answer_question(given, settings, client=client, checkpointer=storage, **rest)
+        return Result.model_validate(warn_of_low_score(found, settings.threshold))
 
 
 def ask_sync(
@@ -194,15 +195,4 @@ def _as_input(
         raise InputError("The question has no clip: give its path as video=...")
     else:
         question = {"question": question, "video": video, "audio": audio, "choices": choices}
-    given: Any = {name: _plain(value) for name, value in question.items()}
-    checked: Input = given
-    return checked
-
-
-def _plain(value: Any) -> Any:
-    """A path as text and a sequence as a list, as the state of a graph holds them."""
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
+    return plain_question(question)

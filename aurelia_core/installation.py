@@ -1,0 +1,51 @@
+"""How this project was installed, for the advice in errors and the version that is printed.
+
+Pip stores the source of an installed package in `direct_url.json` (PEP 610).
+"""
+
+import json
+import re
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+DISTRIBUTION = "aurelia"
+_USER_OF_URL = re.compile(r"(?<=://)[^/@]*@")
+
+
+def install_command(extra: str) -> str:
+    """The command that adds the packages of an extra to this installation.
+
+    Args:
+        extra: the name of an extra in `pyproject.toml`, for instance "google".
+    """
+    origin = _origin()
+    if origin is None:
+        return f"pip install '{DISTRIBUTION}[{extra}]'"
+    if "vcs_info" in origin:
+        where = _USER_OF_URL.sub("", str(origin.get("url", "")))
+        return f"pip install '{DISTRIBUTION}[{extra}] @ {origin['vcs_info'].get('vcs', 'git')}+{where}'"
+    if (origin.get("dir_info") or {}).get("editable"):
+        return f"pip install -e '.[{extra}]'"
+    return f"pip install '.[{extra}]' in the folder that {DISTRIBUTION} was installed from"
+
+
+def installed_version() -> str:
+    """The version of this project, or "unknown" where it runs without being installed."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@cache
+def _origin() -> dict[str, Any] | None:
+    """What pip stored about the source; None for a package index. Without an installation it is a clone."""
+    try:
+        text = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return {"dir_info": {"editable": True}}
+    if not text:
+        return None
+    found: dict[str, Any] = json.loads(text)
+    return found
