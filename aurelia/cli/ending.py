@@ -3,6 +3,7 @@
 Closed and full streams are errors like others. Whoever reads the output may stop reading (`| head`).
 """
 
+import errno
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from aurelia_core.sanitize import escape_invisible, redact
 PROGRAM = "aurelia"
 UNEXPECTED = 1
 INTERRUPTED = 130
+_STREAM_FAULTS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 STATUS_HELP = (
     "Exit status: 0: done. 1: an unexpected error, or the output cannot be written. 2: wrong input or usage."
     " 3: a model, a provider or a stored file failed, or a caption cannot be checked. 130: interrupted."
@@ -103,7 +105,7 @@ def _exit_with_error(fault: Exception) -> NoReturn:
         _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED)
     if isinstance(fault, typer.TyperException):
         _exit_with_usage(fault)
-    if isinstance(fault, BrokenPipeError):
+    if isinstance(fault, OSError) and fault.filename is None and fault.errno in _STREAM_FAULTS:
         _exit(str(output_error(fault)), UNEXPECTED)
     _exit(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug for the traceback.", UNEXPECTED)
 

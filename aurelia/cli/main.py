@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,12 +25,16 @@ from aurelia.cli.options import (
     models_by_role,
 )
 from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
+from aurelia.report.files import check_page_path
 from aurelia.shadowing import check_packages
 from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.installation import installed_version
 from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
+
+if TYPE_CHECKING:
+    from state.context import Context
 
 main_app = typer.Typer(
     no_args_is_help=True,
@@ -100,6 +104,9 @@ def ask_command(
     ] = False,
     thread: ThreadOption = None,
     checkpoint: CheckpointOption = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the answer as a page: clip, attempts, reasoning.")
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -118,6 +125,8 @@ def ask_command(
     context = context_from_options(profile, model, overrides)
     from aurelia.cli.progress import ProgressPrinter, render_answer
 
+    if html:
+        check_page_path(html)
     progress = ProgressPrinter(context)
     check_home(Settings.from_environment(local=True))
     with progress.waiting("Checking the clip"):
@@ -133,6 +142,8 @@ def ask_command(
     from aurelia.run.result import warn_of_low_score
 
     result = warn_of_low_score(result, context.threshold)
+    if html:
+        media.write_page(html, result, asked, context)
     progress.result(result)
     print_output(dump_visible_json(result) if as_json else render_answer(result))
 
@@ -163,6 +174,25 @@ def score_command(
     if not as_json:
         typer.echo(escape_invisible(verdict["justification"]), err=True)
         print_output(str(verdict["score"]))
+
+
+@main_app.command("sheet")
+def sheet_command(
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="Clip: mp4, mov, mkv, webm or avi.")],
+    html: Annotated[Path, typer.Option(metavar="FILE", help="Page to write.")] = Path("sheet.html"),
+    frames: Annotated[
+        int | None, typer.Option(min=2, max=256, help="Frames of one look (default: the profile's, else 16).")
+    ] = None,
+    audio: AudioOption = None,
+    profile: ProfileOption = "offline",
+    debug: DebugOption = False,
+) -> None:
+    """Write a page with what a model is shown of a clip: the frames of one look with their times, and the sound."""
+    context = context_from_options(profile, None, {"frames": frames})
+    check_page_path(html)
+    check_home(Settings.from_environment(local=True))
+    _AdmittedMedia(clip, audio).write_sheet(html, context.frames)
+    typer.echo(f"Written into {html}.", err=True)
 
 
 @main_app.command("doctor")
@@ -252,6 +282,20 @@ class _AdmittedMedia:
     def track_ids(self) -> list[str]:
         """The ids of the separate sound tracks."""
         return [track["id"] for track in self.tracks]
+
+    def write_page(self, path: Path, result: dict[str, Any], asked: dict[str, Any], context: "Context") -> None:
+        """Write the page of an answer."""
+        from aurelia.report.answer_page import AskedQuestion, write_answer_page
+
+        write_answer_page(
+            path, result, AskedQuestion(**asked, inject=context.inject, frames=context.frames), self._store
+        )
+
+    def write_sheet(self, path: Path, frames: int) -> None:
+        """Write the page that shows the clip."""
+        from aurelia.report.answer_page import write_sheet_page
+
+        write_sheet_page(path, self.clip, self.tracks, frames, self._store)
 
     def client(self) -> Any:
         """A model client that knows these media."""

@@ -17,7 +17,7 @@ PEAK_COUNT = 200
 JPEG_QUALITY = 60
 
 
-def picture_clip(store: ClipStore, video: str, tracks: list[str]) -> dict[str, Any]:
+def picture_clip(store: ClipStore, video: str, tracks: list[str], frames: int = STRIP_FRAMES) -> dict[str, Any]:
     """Frames as JPEG data URIs with their times (seconds), and `PEAK_COUNT` peaks of the sound, 0 to 100.
 
     If there are separate tracks, the first one replaces the clip's own sound.
@@ -26,11 +26,8 @@ def picture_clip(store: ClipStore, video: str, tracks: list[str]) -> dict[str, A
         MediaError: The clip is missing, may not be read, or cannot be decoded.
     """
     clip = store.admit(video)
-    frames = store.frames(clip, [], STRIP_FRAMES, FRAME_HEIGHT)
-    shown = [
-        {"time": round(float(time), 3), "jpeg": _jpeg(image)}
-        for time, image in zip(frames.times, frames.images, strict=True)
-    ]
+    times, images = store.frames(clip, [], frames, FRAME_HEIGHT)
+    shown = [{"time": round(float(time), 3), "jpeg": _jpeg(image)} for time, image in zip(times, images, strict=True)]
     notes: list[str] = []
     heard = clip
     if tracks:

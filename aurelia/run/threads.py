@@ -46,7 +46,7 @@ async def find_stopped_run(
         client: admits the media, which are then compared by content (default: compared by name).
 
     Raises:
-        InputError: the thread was interrupted in another question, or this question cannot be used.
+        InputError: the thread was interrupted in another question after an attempt, or this question cannot be used.
     """
     state = await graph.aget_state(thread_config(graph, thread))
     held: Any = state.values
@@ -62,6 +62,9 @@ async def find_stopped_run(
         tracks = [await asyncio.to_thread(client.store.admit, name, kind="audio") for name in audio]
         known = [one["id"] for one in (held["clip"], *held["tracks"])]
         same = same and known == [one["id"] for one in (clip, *tracks)]
+    if not same and not held["iterations"]:
+        # Interrupted before the first attempt ended: nothing is lost if another question takes the thread.
+        return None
     if not same:
         raise InputError(
             f"Thread {thread!r} was interrupted in another question ({held['question'][:80]!r}):"
