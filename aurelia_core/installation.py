@@ -1,13 +1,16 @@
-"""How this project was installed, for the advice in errors and the version that is printed.
+"""How and on which system this project is installed: advice in errors, the version, and what the system must have.
 
 Pip stores the source of an installed package in `direct_url.json` (PEP 610).
 """
 
 import json
+import os
 import re
 from functools import cache
 from importlib import metadata
 from typing import Any
+
+from aurelia_core.errors import InputError
 
 DISTRIBUTION = "aurelia"
 _USER_OF_URL = re.compile(r"(?<=://)[^/@]*@")
@@ -28,6 +31,16 @@ def install_command(extra: str) -> str:
     if (origin.get("dir_info") or {}).get("editable"):
         return f"pip install -e '.[{extra}]'"
     return f"pip install '.[{extra}]' in the folder that {DISTRIBUTION} was installed from"
+
+
+def check_system() -> None:
+    """Check that this system can read clips safely.
+
+    Raises:
+        InputError: it is Windows without WSL.
+    """
+    if not hasattr(os, "pread"):
+        raise InputError("Clips are read with safeguards that Windows itself lacks: run AURELIA in WSL 2 there.")
 
 
 def installed_version() -> str:

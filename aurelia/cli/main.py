@@ -29,7 +29,7 @@ from aurelia.report.files import check_page_path
 from aurelia.shadowing import check_packages
 from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
-from aurelia_core.installation import installed_version
+from aurelia_core.installation import check_system, installed_version
 from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 
@@ -274,6 +274,7 @@ class _AdmittedMedia:
     def __init__(self, video: str, audio: Sequence[str] | None) -> None:
         from aurelia_core.media import ClipStore
 
+        check_system()
         self._store = ClipStore(Settings.from_environment(local=True))
         self.clip = self._store.admit(video)
         self.tracks = [self._store.admit(name, kind="audio") for name in audio or []]

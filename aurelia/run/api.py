@@ -1,10 +1,10 @@
-"""The Python interface for users: `ask`, `ask_sync` and `stream`, with the defaults of the command line.
+"""The Python interface for users: `ask` and `stream`, each also for synchronous code, with the command line's defaults.
 
 They call `aurelia.run.ask.answer_question`, which is the same without defaults and with a dict as its result.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Unpack
@@ -18,6 +18,7 @@ from aurelia.run.result import Result, warn_of_low_score
 from aurelia.run.threads import Reviewer
 from aurelia_core.background_loop import run_sync
 from aurelia_core.errors import InputError
+from aurelia_core.installation import check_system
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from graph.build import AureliaGraph
@@ -27,7 +28,7 @@ from state.schema import Input
 
 
 class RunOptions(TypedDict, total=False):
-    """The options that `ask`, `ask_sync` and `stream` share; each may be left out."""
+    """The options that `ask`, `stream` and their synchronous forms share; each may be left out."""
 
     client: ModelClient
     """Models, clips and ledger (default: a new client with the settings of this machine)."""
@@ -80,6 +81,7 @@ async def ask(
         >>> result.answer, result.score
         ('2', 10)
     """
+    check_system()
     given = _as_input(question, video, audio, choices)
     rest: dict[str, Any] = {**options}
     client: ModelClient | None = rest.pop("client", None)
@@ -135,7 +137,7 @@ async def stream(
     audio: str | Path | Sequence[str | Path] = (),
     choices: Sequence[str] = (),
     **options: Unpack[RunOptions],
-) -> AsyncIterator[Event | Result]:
+) -> AsyncGenerator[Event | Result, None]:
     """Answer a question about a clip and yield each event as it happens; the last item is the `Result`.
 
     Arguments and errors are those of `ask`. An event is a dict; its key "event" names its type (`state.events`).
@@ -174,6 +176,41 @@ async def stream(
         task.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await task
+
+
+def stream_sync(
+    question: str | Mapping[str, Any],
+    context: Context | None = None,
+    *,
+    video: str | Path | None = None,
+    audio: str | Path | Sequence[str | Path] = (),
+    choices: Sequence[str] = (),
+    **options: Unpack[RunOptions],
+) -> Iterator[Event | Result]:
+    """Answer a question and yield each event as it happens, in synchronous code and in notebooks; see `stream`.
+
+    Example:
+        >>> from aurelia import Result, stream_sync
+        >>> for item in stream_sync("How many sounds are heard?", video="clip.mp4"):
+        ...     print(item.answer if isinstance(item, Result) else item["event"])
+        clip
+        attempt
+        target
+        2
+    """
+    items = stream(question, context, video=video, audio=audio, choices=choices, **options)
+
+    async def next_item() -> Event | Result | None:
+        return await anext(items, None)
+
+    async def leave() -> None:
+        await items.aclose()
+
+    try:
+        while (item := run_sync(next_item())) is not None:
+            yield item
+    finally:
+        run_sync(leave())
 
 
 def _as_input(
