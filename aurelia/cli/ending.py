@@ -38,7 +38,7 @@ def output_error(fault: OSError) -> OutputError:
         return OutputError("the output was closed before all was written. Finished answers are saved.")
     reason = fault.strerror or type(fault).__name__
     return OutputError(
-        f"the output cannot be written ({reason}): write it to another place. Finished answers are saved."
+        f"the output cannot be written ({reason}): write it elsewhere. Finished answers are saved."
     )
 
 

@@ -65,7 +65,9 @@ def print_hints(
     unchosen = not profile_named and set(context.models().values()) == {KEYLESS_MODEL}
     if unchosen and (hint := profile_hint()):
         progress.note("Profile", hint)
-    if why := why_unanswerable(client.model(context.target), str(question["question"]), list(question["choices"])):
+    if context.target != KEYLESS_MODEL or not question["question"].strip():
+        return
+    if why := why_unanswerable(client.model(context.target), question["question"], list(question["choices"])):
         progress.foresee(context.target, why, NEEDED)
 
 

@@ -227,11 +227,18 @@ class ProgressPrinter:
         for sentence in _SENTENCE_END.split(text.strip()):
             key = sentence.casefold().rstrip(".!?")
             if len(key.split()) > _SHORT_WORDS:
-                if key in self._printed:
+                if self._is_printed(key):
                     continue
                 self._printed.add(key)
             new.append(sentence)
         return " ".join(new)
+
+    def _is_printed(self, key: str) -> bool:
+        """Whether a sentence was printed, also in whole where it is quoted and cut ("The evaluator says: …")."""
+        if key in self._printed:
+            return True
+        quoted = key.partition(": ")[2].rstrip(" …")
+        return len(quoted.split()) > _SHORT_WORDS and any(one.startswith(quoted) for one in self._printed)
 
     def _line(self, label: str, text: str, style: str) -> None:
         text = escape_invisible(text)

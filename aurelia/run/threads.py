@@ -62,8 +62,9 @@ async def find_stopped_run(
         tracks = [await asyncio.to_thread(client.store.admit, name, kind="audio") for name in audio]
         known = [one["id"] for one in (held["clip"], *held["tracks"])]
         same = same and known == [one["id"] for one in (clip, *tracks)]
-    if not same and not held["iterations"]:
-        # Interrupted before the first attempt ended: nothing is lost if another question takes the thread.
+    ended = [attempt for attempt in held["iterations"] if attempt["score"] is not None or attempt["error"]]
+    if not same and not ended:
+        # Nothing is lost if another question takes the thread: the replies so far are in the ledger.
         return None
     if not same:
         raise InputError(
