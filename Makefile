@@ -4,7 +4,7 @@
 # make test   all checks and all tests; make test-programs  only those that need chromium or PostgreSQL
 # make docs   the documentation as pages in build/site; a dead link or anchor fails
 # make live   the tests that need your keys, weights or server; each says what it lacks (tests/live/README.md)
-# make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
+# make pictures  the pictures, the notebook's outputs and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
 # make attack  hostile clips, paths, text, failing providers and machines, each figure with its bound
 # make effect  the study of the mini world at small size: what the loop does for a learned model

@@ -6,13 +6,16 @@ Pip stores the source of an installed package in `direct_url.json` (PEP 610).
 import json
 import os
 import re
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from aurelia_core.errors import InputError
 
 DISTRIBUTION = "aurelia"
+_ROOT = Path(__file__).resolve().parents[1]
 _USER_OF_URL = re.compile(r"(?<=://)[^/@]*@")
 
 
@@ -53,12 +56,13 @@ def installed_version() -> str:
 
 @cache
 def _origin() -> dict[str, Any] | None:
-    """What pip stored about the source; None for a package index. Without an installation it is a clone."""
-    try:
+    """What pip stored about the source; None for a package index. Code that runs from a clone counts as editable."""
+    text = None
+    with suppress(metadata.PackageNotFoundError):
         text = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-    except metadata.PackageNotFoundError:
+    if text:
+        found: dict[str, Any] = json.loads(text)
+        return found
+    if (_ROOT / "pyproject.toml").is_file():
         return {"dir_info": {"editable": True}}
-    if not text:
-        return None
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return None

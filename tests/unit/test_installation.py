@@ -47,9 +47,19 @@ class Distribution:
 )
 def test_the_advice_fits_the_installation(origin: Any, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation.metadata, "distribution", lambda name: Distribution(origin))
+    monkeypatch.setattr(installation, "_ROOT", ROOT / "docs")
     installation._origin.cache_clear()
     try:
         assert installation.install_command("google") == command
+    finally:
+        installation._origin.cache_clear()
+
+
+def test_code_that_runs_from_a_clone_gets_the_advice_for_a_clone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation.metadata, "distribution", lambda name: Distribution(None))
+    installation._origin.cache_clear()
+    try:
+        assert installation.install_command("google") == "pip install -e '.[google]'"
     finally:
         installation._origin.cache_clear()
 
