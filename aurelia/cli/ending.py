@@ -37,9 +37,7 @@ def output_error(fault: OSError) -> OutputError:
     if isinstance(fault, BrokenPipeError):
         return OutputError("the output was closed before all was written. Finished answers are saved.")
     reason = fault.strerror or type(fault).__name__
-    return OutputError(
-        f"the output cannot be written ({reason}): write it elsewhere. Finished answers are saved."
-    )
+    return OutputError(f"the output cannot be written ({reason}): write it elsewhere. Finished answers are saved.")
 
 
 def print_output(text: str) -> None:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from aurelia_core.answers.tokens import parse_json_answer, strip_reply_markup
 
 UNKNOWN = "unknown"
-_ANSWER_LINE = re.compile(r"^[^\w\n]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\s*:?|:)\s*(?=\S)", re.IGNORECASE | re.MULTILINE)
+_ANSWER_LINE = re.compile(
+    r"^[^\w\n]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\s*:?|:)\s*(?=\S)", re.IGNORECASE | re.MULTILINE
+)
 _UNKNOWN = re.compile(rf"{UNKNOWN}\s*(?:[:;.,–—-]\s*(?P<reason>\S.*)?)?", re.IGNORECASE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""`make pictures`: the pictures in docs/pictures, each from a real run, the notebook's outputs and the table of settings.
+"""`make pictures`: the pictures in docs/pictures, each from a real run, the notebook's outputs, the table of settings.
 
 The graph is drawn by `aurelia graph --png`; the two terminals hold what the commands printed, colours and all; the
 report is a page built from an offline benchmark of rendered scenes, opened in a headless chromium. Nothing is drawn by
