@@ -66,7 +66,8 @@ class ProgressPrinter:
         Args:
             doing: what is being done; the events of the run change it.
         """
-        if not self._console.is_terminal:
+        # Colours can be forced into a pipe (FORCE_COLOR), where a spinner would be noise.
+        if not self._console.file.isatty():
             yield
             return
         with self._console.status(doing, spinner_style="cyan") as self._status:
@@ -172,7 +173,7 @@ class ProgressPrinter:
 
     def _answer_follows(self) -> bool:
         """Whether stdout is this terminal, too, so that the answer there ends the line that begins here."""
-        return self._console.is_terminal and sys.stdout.isatty()
+        return self._console.file.isatty() and sys.stdout.isatty()
 
     def pause(self, pause: Mapping[str, Any]) -> None:
         """Print what a person is asked to review; the spinner ends here."""
