@@ -121,8 +121,11 @@ class ProgressPrinter:
             score = f"{event['score']}/10"
             if event["score"] >= self._context.threshold:
                 style = "green"
-        findings = self._new_sentences(event["caption"] or event["error"] or "")
-        self._line(f"Attempt {event['iteration']}", f"{score}  {findings or 'the findings are those of above'}", style)
+        said = event["caption"] or event["error"] or ""
+        findings = self._new_sentences(said)
+        if findings.split() != said.split():
+            findings = f"{findings} (The rest as before.)".strip()
+        self._line(f"Attempt {event['iteration']}", f"{score}  {findings}", style)
         if event["caption"] and (event["critique"] or event["error"]):
             self._new_line("evaluator: ", event["critique"] or event["error"] or "")
 
