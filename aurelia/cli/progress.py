@@ -66,7 +66,8 @@ class ProgressPrinter:
         Args:
             doing: what is being done; the events of the run change it.
         """
-        if not self._console.is_terminal:
+        # Colours can be forced into a pipe (FORCE_COLOR), where a spinner would be noise.
+        if not self._console.file.isatty():
             yield
             return
         with self._console.status(doing, spinner_style="cyan") as self._status:
@@ -115,8 +116,11 @@ class ProgressPrinter:
             score = f"{event['score']}/10"
             if event["score"] >= self._context.threshold:
                 style = "green"
-        findings = self._new_sentences(event["caption"] or event["error"] or "")
-        self._line(f"Attempt {event['iteration']}", f"{score}  {findings or 'the findings are those of above'}", style)
+        said = event["caption"] or event["error"] or ""
+        findings = self._new_sentences(said)
+        if findings.split() != said.split():
+            findings = f"{findings} (The rest as before.)".strip()
+        self._line(f"Attempt {event['iteration']}", f"{score}  {findings}", style)
         if event["caption"] and (event["critique"] or event["error"]):
             self._new_line("evaluator: ", event["critique"] or event["error"] or "")
 
@@ -167,7 +171,7 @@ class ProgressPrinter:
 
     def _answer_follows(self) -> bool:
         """Whether stdout is this terminal, too, so that the answer there ends the line that begins here."""
-        return self._console.is_terminal and sys.stdout.isatty()
+        return self._console.file.isatty() and sys.stdout.isatty()
 
     def pause(self, pause: Mapping[str, Any]) -> None:
         """Print what a person is asked to review; the spinner ends here."""

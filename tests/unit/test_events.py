@@ -157,9 +157,16 @@ def test_the_spinner_says_what_comes_next(event: Any, said: str) -> None:
     assert _next_work(event, Context()).startswith(said)
 
 
+class Screen(StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_a_spinner_turns_at_a_terminal_only() -> None:
     for terminal in (True, False):
-        console = Console(width=80, file=StringIO(), force_terminal=terminal)
+        console = Console(width=80, file=Screen() if terminal else StringIO(), force_terminal=True)
         progress = ProgressPrinter(Context(), console)
         with progress.waiting("Checking the clip"):
             progress.doing("Loading the models")
