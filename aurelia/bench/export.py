@@ -12,9 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from aurelia.bench.answers import RAW_ANSWER, cleaned_answer, raw_answer
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.scoring import score_by_rule
+from aurelia.bench.tally import count_run
 from aurelia_core.errors import InputError
 from aurelia_core.types import Reasoning
 from prompts.render import choices_text
@@ -22,16 +24,17 @@ from prompts.render import choices_text
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 EXPORT_COLUMNS: dict[str, type] = {
     "record": str, "column": str, "task": str, "category": str, "video": str, "question": str, "choices": list,
-    "answers": list, "arm": str, "rollout": int, "state": str, "answer": str, "choice": str, "error": str,
-    "tries": int, "score": int, "best_iteration": int, "stop_reason": str, "attempts": int, "reasoning": dict,
-    "leaks": list, "marks": dict, "calls": int, "input_tokens": int, "cached_tokens": int, "output_tokens": int,
-    "media_uploads": int, "cost_usd": float, "seconds": float,
+    "answers": list, "arm": str, "rollout": int, "state": str, "answer": str, "raw_answer": str, "choice": str,
+    "error": str, "tries": int, "score": int, "best_iteration": int, "stop_reason": str, "attempts": int,
+    "reasoning": dict, "leaks": list, "marks": dict, "calls": int, "input_tokens": int, "cached_tokens": int,
+    "output_tokens": int, "media_uploads": int, "cost_usd": float, "seconds": float,
 }  # fmt: skip
 """The columns of a table.
 
-`reasoning` is that of the best attempt. `leaks` lists where its steps reveal the answer (empty: nowhere, null: not
-checked). `marks` are scores by metric. The others are as in the run.
+`answer` is cleaned, `raw_answer` is the reply. `reasoning` is that of the best attempt. `leaks` lists where its steps
+reveal the answer (empty: nowhere, null: not checked). `marks` are scores by metric. The others are as in the run.
 """
+_COUNTS = ("answered", "failed", "unparsed", "accuracy")
 _BATCH = 500
 _FORMULA = re.compile(r"(?!([+-]?\d+([.,]\d+)?)?\Z)[=+\-@\t\r\n]")
 """Start of a text that a spreadsheet would take for a formula; plain numbers do not match."""
@@ -88,24 +91,37 @@ def run_status(run: Path) -> dict[str, Any]:
     """The status of a run.
 
     Returns:
-        run, questions (in the file), answered and failed (by arm), calls, tokens, cost_usd (null: not known), seconds
-        (of work), models, servers (answers by server; the cost of a question that a server never answered is not
-        included), reported (versions that providers reported to this machine).
+        run, questions (in the file), to_do (answers to be made of the latest session's questions), answered, failed,
+        unparsed and accuracy (by arm; an unparsed answer is not right, a failed question is no answer), left (answers
+        still to be made), seconds_left (at the pace so far; null: not known), calls, tokens, cost_usd (null: not
+        known), seconds (of work), models, servers (answers by server; the cost of a question that a server never
+        answered is not included), reported (versions that providers reported to this machine).
     """
     with RunFile.open(run) as opened:
-        counts: dict[str, dict[str, int]] = {"answered": {}, "failed": {}}
-        for one in opened.outcome_summaries():
-            counts[one.state][one.arm] = counts[one.state].get(one.arm, 0) + 1
+        counts = count_run(opened).as_dict()
+        meta = opened.meta
+        questions = sum(1 for _ in opened.records())
+        asked = min(questions - (meta.get("left_out") or 0), meta.get("limit") or questions)
+        to_do = asked * len(counts)
+        answered = sum(count["answered"] for count in counts.values())
+        seconds = opened.worked_seconds()
+        left = max(0, to_do - answered)
+        seconds_left: float | None = None
+        if answered:
+            seconds_left = round(seconds / answered * left, 1)
         usage = opened.usage()
         return {
             "run": run.name,
-            "questions": sum(1 for _ in opened.records()),
-            **counts,
+            "questions": questions,
+            "to_do": to_do,
+            **{name: {arm: count[name] for arm, count in counts.items()} for name in _COUNTS},
+            "left": left,
+            "seconds_left": seconds_left,
             "calls": usage["calls"],
             "tokens": usage["input_tokens"] + usage["output_tokens"],
             "cost_usd": usage["cost_usd"],
-            "seconds": round(opened.worked_seconds(), 1),
-            "models": opened.meta["models"],
+            "seconds": round(seconds, 1),
+            "models": meta["models"],
             "servers": opened.answers_by_server(),
             "reported": opened.reported_versions(),
         }
@@ -128,7 +144,9 @@ def _table_rows(run: RunFile) -> Iterator[dict[str, Any]]:
             "reasoning": result.get("best"),
             "attempts": attempts,
             **outcome.usage,
-            **{name: getattr(outcome, name) for name in ("record", "arm", "rollout", "state", "answer", "choice")},
+            **{name: getattr(outcome, name) for name in ("record", "arm", "rollout", "state", "choice")},
+            "answer": cleaned_answer(outcome),
+            RAW_ANSWER: raw_answer(outcome),
             **{name: getattr(outcome, name) for name in ("error", "tries", "seconds")},
             "marks": scores.get((outcome.record, outcome.arm, outcome.rollout)),
         }
@@ -143,15 +161,16 @@ def _training_examples(run: RunFile, least: int) -> Iterator[dict[str, Any]]:
 
 def _training_example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | None:
     result = outcome.result or {}
-    if not result.get("best") or (result["score"] or 0) < least or outcome.answer is None:
+    answer = cleaned_answer(outcome)
+    if not result.get("best") or (result["score"] or 0) < least or not answer:
         return None
     asked = f"{record.full_question()}\n{choices_text(record.choices)}".rstrip()
     content = [{"type": "video", "video": record.video}]
     content += [{"type": "audio", "audio": name} for name in record.audio]
     content += [{"type": "text", "text": asked}]
-    text = f"{_numbered_steps(result['best'])}\nAnswer: {outcome.answer}"
+    text = f"{_numbered_steps(result['best'])}\nAnswer: {answer}"
     right: bool | None = None
-    if score := score_by_rule(record, outcome.answer):
+    if score := score_by_rule(record, answer):
         right = score.is_right
     return {
         "id": record.id,

@@ -7,8 +7,7 @@ as in a report without a judge.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,61 +15,15 @@ from aurelia.bench.local_runner import Executor, PendingAnswer
 from aurelia.bench.media import group_by_clip
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
-from aurelia.bench.run_file import ARMS, Arm, Outcome, OutcomeState, RunFile
+from aurelia.bench.run_file import ARMS, Outcome, RunFile
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.scoring import MetricScore, score_by_rule
+from aurelia.bench.tally import Tally
 
 EventCallback = Callable[[dict[str, Any]], None]
 INTERRUPTED = "interrupted"
 UNKNOWN_PRICE = "the price of a call is not known, so a budget in dollars cannot be kept"
-
-
-@dataclass
-class ArmCount:
-    """Counts of one arm's outcomes: of the answered ones, those scored right or wrong, and the unparsed among them."""
-
-    answered: int = 0
-    failed: int = 0
-    scored: int = 0
-    unparsed: int = 0
-    right: int = 0
-
-
-class Tally:
-    """The counts of all arms."""
-
-    def __init__(self, arms: Iterable[Arm]) -> None:
-        """Starts at zero."""
-        self.counts: dict[Arm, ArmCount] = {arm: ArmCount() for arm in arms}
-
-    def add(self, arm: Arm, state: OutcomeState, score: MetricScore | None) -> None:
-        """Counts one outcome; `score` is None for a caption and without an answer."""
-        count = self.counts[arm]
-        if state == "failed":
-            count.failed += 1
-            return
-        count.answered += 1
-        if score is None:
-            return
-        count.scored += 1
-        count.unparsed += score.value is None
-        count.right += score.value == 1
-
-    def as_dict(self) -> dict[str, dict[str, Any]]:
-        """The counts as plain data, with the share of right answers among the scored ones (null before the first)."""
-        arms: dict[str, dict[str, Any]] = {}
-        for arm, count in self.counts.items():
-            accuracy = None
-            if count.scored:
-                accuracy = round(count.right / count.scored, 4)
-            arms[arm] = {
-                "answered": count.answered,
-                "failed": count.failed,
-                "unparsed": count.unparsed,
-                "accuracy": accuracy,
-            }
-        return arms
 
 
 class Session:

@@ -3,8 +3,8 @@
 `choice_replies.jsonl` was collected before the rules were written, `choice_replies_later.jsonl` after.
 `choice_replies_kinds.jsonl` has the kinds of reply that the first rules misread or left unread, and
 `choice_replies_own.jsonl` replies made up against the rules (docs/metrics.md says how they fared at first sight). Each
-row has a reply, choices, the place of the right reading (null: nothing can be read) and its source: the thread or file that
-shows the reply or, with `form`, one that describes its form; "own" where it was made up for the test.
+row has a reply, choices, the place of the right reading (null: nothing can be read) and its source: the thread or file
+that shows the reply or, with `form`, one that describes its form; "own" where it was made up for the test.
 """
 
 import json

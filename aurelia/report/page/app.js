@@ -135,6 +135,7 @@
       else {
         card.append(el("p", {}, pill(side.mark), el("span", { class: "note", text: side.how ? ` by ${side.how}` : "" })));
         card.append(side.error ? said(side.error, "p", "said fault") : said(side.answer ?? "", "p", "said big"));
+        if (side.raw) card.append(el("details", {}, el("summary", { text: "the whole reply" }), said(side.raw)));
         if (side.choice) card.append(el("p", { class: "note" }, "choice: ", said(side.choice, "bdi", "")));
         if (side.said) card.append(el("p", { class: "note" }, side.how === "judge" ? "the judge: " : "rule: ", said(side.said, "bdi", "")));
         const scores = Object.entries(side.scores || {}).map(([name, value]) => `${name} ${value === null ? "–" : value.toFixed(3)}`);
