@@ -1,6 +1,7 @@
-"""Exports a run's answers as a table (JSONL, CSV or Parquet), its reasoning as a training set, and its status.
+"""Exports a run's answers as a table (JSONL, CSV or Parquet), and its status.
 
 A file is written completely or not at all. Nothing is asked or scored: the table has the scores of the run file.
+`aurelia.bench.training` exports the reasoning.
 """
 
 import csv
@@ -13,13 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aurelia.bench.answers import RAW_ANSWER, cleaned_answer, raw_answer
-from aurelia.bench.records import Record
-from aurelia.bench.run_file import Outcome, RunFile
-from aurelia.bench.scoring import score_by_rule
+from aurelia.bench.run_file import RunFile
 from aurelia.bench.tally import count_run
 from aurelia_core.errors import InputError
-from aurelia_core.types import Reasoning
-from prompts.render import choices_text
 
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 EXPORT_COLUMNS: dict[str, type] = {
@@ -53,38 +50,15 @@ def export_table(run: Path, out: Path, form: ExportFormat | None = None) -> int:
         InputError: The run or the file cannot be used, the format is unknown, or its package is missing.
     """
     writers: dict[str, Callable[[Iterator[dict[str, Any]], Path], int]] = {
-        "jsonl": _write_jsonl,
+        "jsonl": write_jsonl,
         "csv": _write_csv,
         "parquet": _write_parquet,
     }
     form_of = form or out.suffix.removeprefix(".")
     if form_of not in writers:
         raise InputError(f"{out.name} has no known format: name it .jsonl, .csv or .parquet, or give --format.")
-    with RunFile.open(run) as opened, _atomic_output(out) as part:
+    with RunFile.open(run) as opened, atomic_output(out) as part:
         return writers[form_of](_table_rows(opened), part)
-
-
-def export_training_set(run: Path, out: Path, least: int | None = None) -> int:
-    """Writes the reasoning as a training set in chat form, one JSON object per line; returns the number of examples.
-
-    Each example has two `messages`. The user's content has `{"type": "video", "video": NAME}`, separate sound tracks as
-    `{"type": "audio", "audio": NAME}`, and the question with its choices as `{"type": "text", "text": …}`. The
-    assistant's text has the steps of the best reasoning with their findings, then "Answer: …", the target's answer with
-    that reasoning. The other keys are `id`, `score` (1..10), `right` (by rule, null if no rule decides), `answers` (the
-    reference), `generator` and `target` (models), and `licence` (of the annotation). Names are as in the records.
-
-    Args:
-        run: Run file.
-        out: File to write.
-        least: Lowest score of an exported reasoning (default: the run's threshold).
-
-    Raises:
-        InputError: The run or the file cannot be used.
-    """
-    with RunFile.open(run) as opened, _atomic_output(out) as part:
-        if least is None:
-            least = opened.meta["settings"]["threshold"]
-        return _write_jsonl(_training_examples(opened, least), part)
 
 
 def run_status(run: Path) -> dict[str, Any]:
@@ -153,53 +127,8 @@ def _table_rows(run: RunFile) -> Iterator[dict[str, Any]]:
         yield {name: known[name] for name in EXPORT_COLUMNS}
 
 
-def _training_examples(run: RunFile, least: int) -> Iterator[dict[str, Any]]:
-    for outcome in run.outcomes("aurelia", state="answered"):
-        if example := _training_example(run.record(outcome.record), outcome, least):
-            yield example
-
-
-def _training_example(record: Record, outcome: Outcome, least: int) -> dict[str, Any] | None:
-    result = outcome.result or {}
-    answer = cleaned_answer(outcome)
-    if not result.get("best") or (result["score"] or 0) < least or not answer:
-        return None
-    asked = f"{record.full_question()}\n{choices_text(record.choices)}".rstrip()
-    content = [{"type": "video", "video": record.video}]
-    content += [{"type": "audio", "audio": name} for name in record.audio]
-    content += [{"type": "text", "text": asked}]
-    text = f"{_numbered_steps(result['best'])}\nAnswer: {answer}"
-    right: bool | None = None
-    if score := score_by_rule(record, answer):
-        right = score.is_right
-    return {
-        "id": record.id,
-        "messages": [
-            {"role": "user", "content": content},
-            {"role": "assistant", "content": [{"type": "text", "text": text}]},
-        ],
-        "score": result["score"],
-        "right": right,
-        "answers": record.answers,
-        "generator": result["models"]["generator"],
-        "target": result["models"]["target"],
-        "licence": record.licence,
-    }
-
-
-def _numbered_steps(best: Reasoning) -> str:
-    lines = []
-    for number, step in enumerate(best["steps"], 1):
-        parts = [f"{number}. {step['step']}"]
-        if step["answer"]:
-            parts.append(step["answer"])
-        if step["justification"]:
-            parts.append(f"({step['justification']})")
-        lines.append(" ".join(parts))
-    return "\n".join(lines)
-
-
-def _write_jsonl(rows: Iterator[dict[str, Any]], part: Path) -> int:
+def write_jsonl(rows: Iterator[dict[str, Any]], part: Path) -> int:
+    """Writes one JSON object per line; returns the number of lines."""
     count = 0
     with part.open("w", encoding="utf-8") as file:
         for row in rows:
@@ -255,7 +184,7 @@ def _nested_as_json(row: dict[str, Any], nested: tuple[type, ...]) -> dict[str, 
 
 
 @contextmanager
-def _atomic_output(out: Path) -> Iterator[Path]:
+def atomic_output(out: Path) -> Iterator[Path]:
     """A temporary file beside `out`, which replaces `out` at the end."""
     part = out.with_name(f"{out.name}.part")
     try:

@@ -201,15 +201,28 @@ def export_command(
             min=1, max=10, help="With --training: lowest score of a reasoning (default: the run's threshold)."
         ),
     ] = None,
+    style: Annotated[
+        Literal["trl", "swift", "llama-factory"] | None,
+        typer.Option(help="With --training: the trainer that reads the file (default: trl)."),
+    ] = None,
+    right_only: Annotated[
+        bool, typer.Option("--right-only", help="With --training: only answers that a rule finds right.")
+    ] = False,
+    media: Annotated[
+        str | None, typer.Option(metavar="DIR", help="With --training: folder before the names of the media.")
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set."""
+    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set with a card."""
     from aurelia.bench import export as exporting
 
     if training:
-        count = exporting.export_training_set(run, out, min_score)
-    elif min_score is not None:
-        raise InputError("--min-score needs --training: add it, or leave --min-score out.")
+        from aurelia.bench.training import TrainingOptions, export_training_set
+
+        options = TrainingOptions(min_score, style or "trl", right_only, media)
+        count = export_training_set(run, out, options)
+    elif min_score is not None or style or right_only or media:
+        raise InputError("--min-score, --style, --right-only and --media need --training: add it, or leave them out.")
     else:
         count = exporting.export_table(run, out, form)
     typer.echo(f"{count} rows written to {out.name}.", err=True)

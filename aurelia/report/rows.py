@@ -176,6 +176,7 @@ def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
         "answers": record.answers,
         "reference": [reason.text for reason in record.reasoning],
         "where": where,
+        "kinds": list(record.kinds),
         "video": record.video,
         "audio": list(record.audio),
     }

@@ -16,6 +16,7 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.score_run import score_run_file
 from aurelia.bench.tally import count_run
+from aurelia.bench.training import TrainingOptions, export_training_set
 from aurelia.report.build import build_report
 from aurelia.report.langsmith_export import export_experiments
 from aurelia.report.measure import arm_figures
@@ -63,7 +64,7 @@ def test_exports_and_langsmith_have_the_cleaned_answer_beside_the_raw_one(run: P
     ours = next(row for row in rows if row["arm"] == "aurelia")
     assert ours["answer"] == CAPTIONS[0]
     assert "<think>" in ours["raw_answer"]
-    export.export_training_set(run, tmp_path / "set.jsonl", least=1)
+    export_training_set(run, tmp_path / "set.jsonl", TrainingOptions(1))
     assert "<think>" not in (tmp_path / "set.jsonl").read_text(encoding="utf-8")
 
 
