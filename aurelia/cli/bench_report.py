@@ -98,8 +98,8 @@ def rate_command(
 
     written = write_rating_page(runs, out, size=size, seed=seed)
     typer.echo(
-        f"{written.items} reasonings to rate in {written.page.name}: send it with the clips in a folder media beside it. "
-        f"Keep {written.key.name} to yourself.",
+        f"{written.items} reasonings to rate in {written.page.name}: send it with the clips in a folder media beside "
+        f"it. Keep {written.key.name} to yourself.",
         err=True,
     )
 

@@ -137,7 +137,7 @@ def test_other_trainers_get_marks_in_the_text_and_lists_of_files(ran: Path, tmp_
 def test_only_right_answers_and_a_card(ran: Path, tmp_path: Path) -> None:
     assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(1, right_only=True)) == 1
     card = (tmp_path / "t.jsonl.card.md").read_text()
-    assert "right answers only;\n1 answers left out" in card and "| right: True | 1 |" in card
+    assert "right answers only;\n1 answers left out." in card and "| right: True | 1 |" in card
     with pytest.raises(InputError, match="no style 'other'"):
         export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(style="other"))  # type: ignore[arg-type]
 

@@ -66,7 +66,7 @@ def test_raters_that_follow_the_score_agree_with_it_and_each_other(written: Any)
     for one in measure_agreement(written.key, files):
         assert one.raters == 3 and one.items == written.items
         assert one.alpha.value is not None and one.alpha.low is not None and one.alpha.high is not None
-        assert 0.6 < one.alpha.low < one.alpha.value < one.alpha.high <= 1
+        assert 0.3 < one.alpha.low < one.alpha.value < one.alpha.high <= 1
         assert one.evaluator.value is not None and one.evaluator.value > 0.8
 
 
