@@ -8,6 +8,7 @@ from aurelia.bench.run_plan import Plan
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Role, Usage
+from nodes.prepare import admit_media
 from nodes.requests import media_request
 from state.context import ROLES, Context
 
@@ -35,7 +36,7 @@ def check_capabilities(records: Sequence[Record], context: Context, plan: Plan, 
     if "aurelia" not in plan.arms:
         roles = _TARGET_ONLY
     faults: list[InputError] = []
-    firsts = list({(record.video, *record.audio): record for record in records}.values())[:_CLIPS_CHECKED]
+    firsts = list({tuple(record.media_names): record for record in records}.values())[:_CLIPS_CHECKED]
     for record in firsts:
         try:
             _check_record(record, context, roles, client)
@@ -50,11 +51,10 @@ def check_capabilities(records: Sequence[Record], context: Context, plan: Plan, 
 
 
 def _check_record(record: Record, context: Context, roles: Sequence[Role], client: ModelClient) -> None:
-    clip = client.store.admit(record.video)
-    tracks = [client.store.admit(name, kind="audio") for name in record.audio]
+    found = admit_media(client.store, record.video, record.images, record.audio)
     asked = [(role, context.model_of(role)) for role in roles]
     asked += [(role, model_id) for role, model_id in context.fallbacks().items() if role in roles]
-    media: Any = {"clip": clip, "tracks": tracks}
+    media: Any = {"clip": found.clip, "tracks": found.tracks, "pictures": found.pictures}
     client.preflight(asked, media_request(media, context), context.describer)
 
 

@@ -3,7 +3,7 @@
 The styles:
 
 * `trl`: chat messages with typed content, as TRL and the chat templates of transformers read them.
-* `swift`: text messages with `<video>` and `<audio>` in the question, and the lists `videos` and `audios` (ms-swift).
+* `swift`: text messages with `<video>`, `<image>` and `<audio>` in the question, and lists of the files (ms-swift).
 * `llama-factory`: the same in LLaMA-Factory's names, with `dataset_info.json` beside the file.
 """
 
@@ -116,20 +116,24 @@ def _example(record: Record, outcome: Outcome, least: int, options: TrainingOpti
 
 def _messages(record: Record, question: str, said: str, options: TrainingOptions) -> dict[str, Any]:
     """The conversation and its media in the form of the style."""
-    video = _media_name(record.video, options)
+    videos = [_media_name(name, options) for name in filter(None, [record.video])]
+    images = [_media_name(name, options) for name in record.images]
     audio = [_media_name(name, options) for name in record.audio]
     if options.style == "trl":
-        content = [{"type": "video", "video": video}]
+        content = [{"type": "video", "video": name} for name in videos]
+        content += [{"type": "image", "image": name} for name in images]
         content += [{"type": "audio", "audio": name} for name in audio]
         content += [{"type": "text", "text": question}]
         answer = [{"type": "text", "text": said}]
         return {"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}]}
-    places = "<video>" + "<audio>" * len(audio)
+    places = "<video>" * len(videos) + "<image>" * len(images) + "<audio>" * len(audio)
     messages = [{"role": "user", "content": f"{places}{question}"}, {"role": "assistant", "content": said}]
-    found: dict[str, Any] = {"messages": messages, "videos": [video]}
-    if audio or options.style == "llama-factory":
-        found["audios"] = audio
-    return found
+    media = {"videos": videos, "images": images, "audios": audio}
+    # LLaMA-Factory wants every column in every row.
+    return {
+        "messages": messages,
+        **{name: some for name, some in media.items() if some or options.style == "llama-factory"},
+    }
 
 
 def _media_name(name: str, options: TrainingOptions) -> str:
@@ -154,7 +158,7 @@ def numbered_steps(best: Reasoning) -> str:
 def _dataset_info(out: Path) -> dict[str, Any]:
     """The entry of a file for LLaMA-Factory's `dataset_info.json`."""
     tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
-    columns = {"messages": "messages", "videos": "videos", "audios": "audios"}
+    columns = {"messages": "messages", "videos": "videos", "images": "images", "audios": "audios"}
     return {out.stem: {"file_name": out.name, "formatting": "sharegpt", "columns": columns, "tags": tags}}
 
 

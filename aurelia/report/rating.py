@@ -106,6 +106,7 @@ def _items(path: Path, number: int) -> Iterator[tuple[dict[str, Any], dict[str, 
                 "choices": record.choices,
                 "video": record.video,
                 "audio": list(record.audio),
+                "images": list(record.images),
                 "steps": [{part: step[part] for part in ("step", "answer", "justification")} for step in best["steps"]],
             }
             entry = {"run": path.name, "record": record.id, "rollout": outcome.rollout, "score": result.get("score")}
@@ -140,4 +141,4 @@ def _write_page(out: Path, page: str, items: list[dict[str, Any]]) -> None:
 
 def _visible(item: dict[str, Any]) -> Any:
     """The item with every text made visible, but for the names of files."""
-    return {**escape_values(item), "video": item["video"], "audio": item["audio"]}
+    return {**escape_values(item), "video": item["video"], "audio": item["audio"], "images": item["images"]}

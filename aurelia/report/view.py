@@ -92,7 +92,7 @@ class ReportServer:
                 names = set()
                 for path in self._runs:
                     with RunFile.open(path) as run:
-                        names |= {name for record in run.records() for name in (record.video, *record.audio)}
+                        names |= {name for record in run.records() for name in record.media_names}
                 mode: Any = "few" if self._store else "none"
                 build_report(self._runs, Path(self._folder.name), media=mode, store=self._store)
                 self._names = frozenset(names)

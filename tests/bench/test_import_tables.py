@@ -79,10 +79,13 @@ def test_subtitles_stand_before_the_question_if_they_are_wanted(media: Path, tmp
 
 def test_sounds_and_pictures_are_lists_of_files(media: Path, tmp_path: Path) -> None:
     several, video = imported("av-odyssey", media, tmp_path)
-    assert (several.video, len(several.audio), several.answers) == ("image/901.png", 4, ["[audio2]"])
+    assert (several.video, several.images, len(several.audio)) == (None, ["image/901.png"], 4)
+    assert several.answers == ["[audio2]"]
     assert (video.video, video.audio) == ("video/902.mp4", ["audio/902.wav"])
     (sound,) = imported("mmau", media, tmp_path)
-    assert (sound.video, sound.audio) == ("test-mini-audios/0f-901.wav", [])
+    assert (sound.video, sound.audio) == (None, ["test-mini-audios/0f-901.wav"])
+    (picture,) = imported("omnibench", media, tmp_path)
+    assert (picture.images, picture.audio) == (["mm_data/image/900.jpg"], ["mm_data/audio/900.wav"])
     (speaker,) = imported("av-speakerbench", media, tmp_path)
     assert speaker.answers == ["Three, and the child's voice"]
     (path,) = imported("avut", media, tmp_path)

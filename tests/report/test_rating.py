@@ -41,7 +41,7 @@ def test_the_page_tells_neither_run_nor_score_nor_truth(written: Any) -> None:
     text = written.page.read_text(encoding="utf-8")
     assert "alpha.run" not in text and "beta.run" not in text and "made:" not in text
     assert {name for item in items_of(written.page) for name in item} == {
-        "id", "question", "choices", "video", "audio", "steps"
+        "id", "question", "choices", "video", "audio", "images", "steps"
     }  # fmt: skip
     key = json.loads(written.key.read_text())
     assert {entry["run"] for entry in key["items"].values()} == {"alpha.run", "beta.run"}

@@ -23,6 +23,7 @@ from aurelia_core.types import Modality
 FIELDS = (
     "id",
     "video",
+    "images",
     "audio",
     "question",
     "choices",
@@ -34,7 +35,8 @@ FIELDS = (
     "rows",
 )
 """The fields that a mapping may name; `rows` names nested questions (a list, or objects such as "task*")."""
-NEEDED = ("video", "question", "answer")
+NEEDED = ("question", "answer")
+MEDIA = ("video", "images", "audio")
 _PLACE = re.compile(r"\{([\w. -]+)(:name)?\}")
 _OPTION_LINE = re.compile(r"^\s*\(?([A-Z])[.):]\s*(\S.*)$")
 _TIME_LINE = re.compile(r"^\s*(?:\d+|[\d:.,]+ --> .*|WEBVTT.*)?\s*$")
@@ -90,6 +92,8 @@ class TableMapping:
         if unknown:
             raise InputError(f"{where}: there is no field {unknown[0]!r}; the fields are {', '.join(FIELDS)}.")
         missing = [field for field in NEEDED if field not in columns]
+        if not any(field in columns for field in MEDIA):
+            missing.append("video")
         if missing:
             raise InputError(
                 f"{where}: {missing[0]!r} has no column. Say where it is, for instance --map {missing[0]}=COLUMN."
@@ -129,21 +133,22 @@ class TableMapping:
         choices = self._choices(fields, answers)
         if choices:
             answers = [_find_answer(answer, choices) for answer in answers]
-        videos = _texts(self._value(fields, "video"))
+        media_names = {field: _paths(self._value(fields, field)) for field in MEDIA}
         question = " ".join(_texts(self._value(fields, "question")))
-        if not videos:
-            raise ValueError(self._lacking("video", fields))
+        if not any(media_names.values()):
+            raise ValueError(self._lacking(next(field for field in MEDIA if field in self.columns), fields))
         if not question:
             raise ValueError(self._lacking("question", fields))
-        audio = [_plain_path(name) for name in _texts(self._value(fields, "audio"))]
-        video = _plain_path(videos[0])
+        first = next(names[0] for names in media_names.values() if names)
         name = _texts(self._value(fields, "id"))
         return Draft(
-            name=tuple(name) or (Path(video).stem,),
+            name=tuple(name) or (Path(first).stem,),
             own=bool(name),
             item=":".join(name),
-            video=video,
-            audio=[path for path in audio if path != video],
+            video=next(iter(media_names["video"]), None),
+            has_video=bool(media_names["video"]),
+            images=media_names["images"],
+            audio=media_names["audio"],
             question=self._with_subtitles(question, fields, media),
             choices=choices,
             answers=answers,
@@ -300,6 +305,10 @@ def _find_answer(answer: str, choices: list[str]) -> str:
     if lettered and answer.casefold() not in {choice.casefold() for choice in choices}:
         answer = lettered[1]
     return find_choice(answer.strip("<>() "), choices)
+
+
+def _paths(value: Any) -> list[str]:
+    return [_plain_path(name) for name in _texts(value)]
 
 
 def _plain_path(name: str) -> str:

@@ -78,10 +78,12 @@
         return node;
       }),
     );
-    const nodes = [["video", one.video], ...one.audio.map((name) => ["audio", name])].map(([kind, name]) => {
+    const named = [...(one.video ? [["video", one.video]] : []), ...one.images.map((name) => ["img", name]), ...one.audio.map((name) => ["audio", name])];
+    const nodes = named.map(([kind, name]) => {
       const node = document.createElement(kind);
       node.controls = true;
       node.preload = "metadata";
+      node.alt = "an image of the question";
       node.setAttribute("aria-label", "the clip");
       node.src = `media/${name.split("/").map(encodeURIComponent).join("/")}`;
       node.addEventListener("error", () => node.replaceWith(text("span", "The clip is not in the folder “media” beside this page.", "fault")));
