@@ -181,7 +181,6 @@ class Session:
                 # Ctrl-C reaches the decoding processes too: a failure after it says nothing about the question.
                 return
             self._last_error = outcome.error
-        self._watch_first_failures(outcome)
         await self._ledger.run_in_writer_thread(partial(self._run_file.store_outcomes, outcome, session=self._number))
         score: MetricScore | None = None
         right: bool | None = None
@@ -202,6 +201,7 @@ class Session:
             "tries": outcome.tries,
         }
         self._on_event({**event, **self._progress()})
+        self._watch_first_failures(outcome)
 
     def _watch_first_failures(self, outcome: Outcome) -> None:
         """Stops the session if its first answers all fail with one error: all others would fail too."""
