@@ -8,7 +8,7 @@ from aurelia_core.errors import AureliaError, InternalError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
-from nodes.requests import build_request, clip_request_fields, context_of, emit_event
+from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_of
 from prompts.render import render_target_prompt
 from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context, InjectMode
@@ -49,7 +49,7 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
         "leaks": leaks,
         "score": score,
         "stop_reason": stop_reason(state, context),
-        "target_in_domain": is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]),
+        "target_in_domain": _in_domain(context, state),
         # A thread may be resumed or forked with another target than it began with.
         "models": {**state["models"], "target": context.target},
         "usage": answer.usage,
@@ -121,11 +121,16 @@ async def ask_target(
         fallback_text = _prompt(context.target_fallback, state, given)
     answer = await client.complete(build_request(state, context, context.target, text, fields, fallback_text))
     # A fork may use another target than the run began with, so this is checked again.
-    if is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
+    if _in_domain(context, state) is False:
         answer.notes.append(
             f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
         )
     return answer
+
+
+def _in_domain(context: Context, state: ClipState) -> bool | None:
+    clip, *others = media_of(state).refs
+    return is_in_target_domain(context.target, state["question"], clip, others)
 
 
 def _prompt(model_id: str, state: ClipState, given: Reasoning | None) -> str:

@@ -92,7 +92,7 @@ class LocalExecutor:
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
                 media = await self.clips.admit(record)
-                question: Any = {"video": media.video, "audio": media.audio, **question_input(record)}
+                question: Any = {**media.as_input(), **question_input(record)}
                 options = trace_labels(record, item) | {"thread": self._thread(item)}
                 result = await answer_question(
                     question, self._context, client=self._client, graph=self._graphs[item.arm], **options

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from aurelia.bench.records import Record
 from aurelia_core.errors import MediaError
@@ -10,11 +10,13 @@ from aurelia_core.media import ClipStore
 from aurelia_core.media.cache import CLIP_ID_PATTERN
 from aurelia_core.media.guard import display_name, open_media_file
 
+_Use = Literal["video", "audio"]
+
 
 def find_missing_media(records: Iterable[Record], store: ClipStore) -> dict[str, str]:
     """The names of media that cannot be opened, each with the reason; nothing is decoded."""
     missing = {}
-    for name in dict.fromkeys(name for record in records for name in (record.video, *record.audio)):
+    for name in dict.fromkeys(name for record in records for name in record.media_names):
         if reason := _refusal_reason(name, store):
             missing[name] = reason
     return missing
@@ -37,15 +39,26 @@ def group_by_clip(records: Sequence[Record]) -> list[Record]:
     """The records with those about the same clip together; clips in the order of their first question."""
     groups: dict[str, list[Record]] = {}
     for record in records:
-        groups.setdefault(record.video, []).append(record)
+        groups.setdefault(record.clip_name, []).append(record)
     return [record for group in groups.values() for record in group]
 
 
 class RecordMedia(NamedTuple):
-    """The media of a question as clip ids of the store."""
+    """The media of a question as clip ids of the store; `video` None: there are only images or sounds."""
 
-    video: str
+    video: str | None
     audio: list[str]
+    images: list[str]
+
+    def uses(self) -> list[tuple[str, _Use]]:
+        """Each clip id with the kind of its use."""
+        sounds: list[tuple[str, _Use]] = [(name, "audio") for name in self.audio]
+        return [*((name, "video") for name in filter(None, [self.video, *self.images])), *sounds]
+
+    def as_input(self) -> dict[str, Any]:
+        """The media as input of the graph."""
+        named = {"video": self.video, "audio": self.audio, "images": self.images}
+        return {name: part for name, part in named.items() if part or name == "audio"}
 
 
 class ClipAdmitter:
@@ -75,8 +88,9 @@ class ClipAdmitter:
         Raises:
             MediaError: One of them cannot be used, or its content is not that of earlier questions of the run.
         """
-        video = await self._clip_id(record.video, "video")
-        return RecordMedia(video, [await self._clip_id(name, "audio") for name in record.audio])
+        video = record.video and await self._clip_id(record.video, "video")
+        audio = [await self._clip_id(name, "audio") for name in record.audio]
+        return RecordMedia(video, audio, [await self._clip_id(name, "video") for name in record.images])
 
     async def _clip_id(self, name: str, kind: Any) -> str:
         key = (name, kind)

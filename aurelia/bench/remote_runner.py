@@ -118,10 +118,10 @@ class RemoteExecutor:
         async with self._joining:
             if not server.ready:
                 await self._join(server)
-        for clip, kind in [(media.video, "video"), *((name, "audio") for name in media.audio)]:
+        for clip, kind in media.uses():
             reference: Any = {"id": clip}
             await server.ensure_clip(clip, kind, await asyncio.to_thread(self._file, reference))
-        question = {"video": media.video, "audio": media.audio, **question_input(record)}
+        question = {**media.as_input(), **question_input(record)}
         output = await server.answer(item.arm, question, self._context, trace_labels(record, item))
         try:
             fields = answer_fields(make_result(output, time.perf_counter() - began), record, item.arm)

@@ -206,7 +206,7 @@ def _select_with_media(records: Sequence[Record], plan: Plan, store: ClipStore, 
     if not plan.require_media:
         wanted = wanted[: plan.limit]
     missing = find_missing_media(wanted, store)
-    available = [record for record in wanted if not missing.keys() & {record.video, *record.audio}]
+    available = [record for record in wanted if not missing.keys() & set(record.media_names)]
     left_out = len(wanted) - len(available)
     if missing and not plan.require_media:
         reasons = list(missing.values())[:_MAX_NAMED]

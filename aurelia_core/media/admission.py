@@ -14,7 +14,7 @@ from aurelia_core.media.guard import FileStamp, GuardedFile
 from aurelia_core.media.ingest import ClipFacts
 from aurelia_core.settings import Settings
 
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 """Version of the probed facts; facts of another version are probed again."""
 _READ_BLOCK_BYTES = 1 << 20
 

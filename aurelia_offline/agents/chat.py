@@ -8,6 +8,7 @@ import hashlib
 import json
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -31,7 +32,7 @@ from aurelia_core.models.requests import (
 )
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.types import MediaRef, Window, content_key
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.agents.recent_cache import RecentCache
@@ -154,9 +155,9 @@ class MeasuringChat(BaseChatModel):
         """Every frame and the whole band, with the clip's own sound or the one track that replaces it."""
         from aurelia_core.signals.whole_clip import observe_whole_clip
 
-        track = next(iter(media.tracks), None)
-        measure = partial(observe_whole_clip, self.store, media.clip, track)
-        return _recent_clips.get((media.clip["id"], track["id"] if track else ""), measure)
+        clip, track = _measured(media, next(iter(media.tracks), None))
+        measure = partial(observe_whole_clip, self.store, clip, track)
+        return _recent_clips.get((content_key(clip), content_key(track) if track else ""), measure)
 
     def observe(self, media: MediaRequest, looks: list[list[Window]], samples: int) -> Observation:
         """The merged looks, with the clip's own sound or the one track that replaces it."""
@@ -176,17 +177,27 @@ class MeasuringChat(BaseChatModel):
     ) -> Observation:
         from aurelia_core.signals.look import merge_observations, observe_clip
 
-        clip, frames = media.clip, media.frame_count
+        frames = media.frame_count
+        clip, track = _measured(media, track)
+        pictures = len([ref for ref in (media.clip, *media.pictures) if ref["width"] is not None])
         # Candidate tracks share the sample budget.
         share = samples // max(1, len(media.tracks))
         seen = []
         for windows in looks:
             spans = tuple((float(window["start"]), float(window["end"])) for window in windows)
             look = partial(observe_clip, self.store, clip, track, windows, frames, share)
-            seen.append(_recent_looks.get((clip["id"], track["id"] if track else "", spans, frames, share), look))
-        if len(seen) == 1:
-            return seen[0]
-        return merge_observations(seen)
+            seen.append(
+                _recent_looks.get((content_key(clip), content_key(track) if track else "", spans, frames, share), look)
+            )
+        return replace(merge_observations(seen), pictures=pictures)
+
+
+def _measured(media: MediaRequest, track: MediaRef | None) -> tuple[MediaRef, MediaRef | None]:
+    """The clip that is measured and the sound that replaces its own: a picture beside a sound is seen with it."""
+    clip = media.clip
+    if clip["width"] is None and media.pictures:
+        return media.pictures[0], track or clip
+    return clip, track
 
 
 def _media_of(request: ClipRequest) -> MediaRequest:

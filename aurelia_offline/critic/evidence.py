@@ -99,10 +99,13 @@ class VideoEvidence:
 
     @property
     def cuts(self) -> tuple[float, ...]:
-        """The times of the cuts, in seconds; none if the frames are too far apart to tell a cut."""
+        """The times of the cuts, in seconds; none if the frames are too far apart to tell one.
+
+        The shots of still pictures start at 0 and add none.
+        """
         if not self.shows_motion:
             return ()
-        return tuple(shot.start for shot in self.shots[1:])
+        return tuple(shot.start for shot in self.shots[1:] if shot.start > 0)
 
 
 @dataclass(frozen=True, slots=True)
