@@ -2,7 +2,6 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import CaptionReply
@@ -13,6 +12,8 @@ from nodes.requests import (
     build_request,
     context_of,
     failed_attempt,
+    fill_prompt,
+    last_attempt,
     media_text,
 )
 from prompts.render import reasoning_text
@@ -22,10 +23,11 @@ from state.schema import LoopState, Update
 
 async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Captions the last attempt's reasoning; passes over an attempt that has none."""
-    context, attempt = context_of(runtime), state["iterations"][-1]
-    if attempt["reasoning"] is None:
+    context, attempt = context_of(runtime), last_attempt(state["iterations"])
+    if attempt is None or attempt["reasoning"] is None:
         return {}
-    text = prompts.fill_prompt(
+    text = fill_prompt(
+        context,
         "summarizer",
         clip=media_text(state),
         question=state["question"],

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from aurelia_core import plugins
 from aurelia_core.errors import InputError
+from aurelia_core.models.decoding import Decoding
 from aurelia_core.types import MediaRef
 
 _TargetReadiness = Literal[
@@ -65,6 +66,14 @@ class Target(BaseModel):
     )
     short: _ShortText = Field(description="Instruction on the form of a free answer.")
     choice: _ShortText = Field(description="Instruction on the form of an answer that is one of several choices.")
+    working: Literal["silent", "aloud"] = Field(
+        default="silent",
+        description="Whether an answer with reasoning is the answer alone, or the working and then the answer on the"
+        " last line.",
+    )
+    decoding: Decoding = Field(
+        default=Decoding(), description="Its makers' decoding settings; those of a run replace them one by one."
+    )
     domain: str | None = Field(
         default=None,
         max_length=60,
@@ -152,6 +161,12 @@ def _package_rows() -> dict[str, dict[str, Target]]:
     """The rows of each installed package, by the name of its entry point."""
     entries = plugins.entry_points("aurelia.targets")
     return {name: read_target_rows(files(entry.value)) for name, entry in entries.items()}
+
+
+def reload_target_rows() -> None:
+    """Reads the files anew at their next use: a server calls it at the start of each run."""
+    target_rows.cache_clear()
+    _package_rows.cache_clear()
 
 
 def is_in_target_domain(spec: str, question: str, clip: MediaRef, others: list[MediaRef]) -> bool | None:

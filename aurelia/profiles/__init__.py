@@ -47,6 +47,8 @@ def read_profile(name: str) -> dict[str, Any]:
 def context_from_profile(name: str, overrides: Mapping[str, Any] | None = None) -> Context:
     """The settings of a run: the defaults, replaced by the profile, replaced by the overrides.
 
+    The profile's decoding of a role belongs to the profile's model: it does not hold for one that replaces it.
+
     Args:
         name: as for `read_profile`.
         overrides: settings by name; None is ignored.
@@ -56,7 +58,36 @@ def context_from_profile(name: str, overrides: Mapping[str, Any] | None = None) 
     """
     values = read_profile(name)
     values.pop("description", None)
+    decoding = dict(values.get("decoding") or {})
+    for role, model_id in (overrides or {}).items():
+        if role in decoding and model_id not in (None, values.get(role)):
+            del decoding[role]
+    if decoding != (values.get("decoding") or {}):
+        values["decoding"] = decoding
     for key, value in (overrides or {}).items():
         if value is not None:
             values[key] = value
     return make_context(values)
+
+
+def check_profile(name: str) -> None:
+    """Refuse a name that no built-in profile has.
+
+    Raises:
+        InputError: the message names the profiles.
+    """
+    if name not in profile_names():
+        raise InputError(f"There is no profile {name!r}: use one of {', '.join(profile_names())}.")
+
+
+def with_profile(context: Context) -> Context:
+    """The settings with those of the profile that they name, as far as they do not give them themselves.
+
+    A name that is not a built-in profile is a label: the settings come from a person's own file.
+
+    Raises:
+        InputError: the profile's file cannot be used.
+    """
+    if "profile" not in context.model_fields_set or context.profile not in profile_names():
+        return context
+    return context_from_profile(context.profile, context.model_dump(include=context.model_fields_set))

@@ -108,9 +108,9 @@ def observe_clip(
         tempo=estimate_tempo(sounds),
         sync=estimate_sync(motions, sounds, gap),
         camera_drift=max((part.camera_drift for part in video), default=0.0),
+        still=is_still(clip),
         fades_to_black=tuple(chain.from_iterable(part.fades.to_black for part in video)),
         fades_from_black=tuple(chain.from_iterable(part.fades.from_black for part in video)),
-        still=is_still(clip),
     )
 
 

@@ -82,10 +82,10 @@ def merge_observations(observations: Sequence[Observation]) -> Observation:
         tempo=estimate_tempo(sounds),
         sync=estimate_sync(motions, sounds, gap),
         camera_drift=max(one.camera_drift for one in observations),
-        fades_to_black=join_spans(chain.from_iterable(one.fades_to_black for one in observations)),
-        fades_from_black=join_spans(chain.from_iterable(one.fades_from_black for one in observations)),
         still=observations[0].still,
         pictures=observations[0].pictures,
+        fades_to_black=join_spans(chain.from_iterable(one.fades_to_black for one in observations)),
+        fades_from_black=join_spans(chain.from_iterable(one.fades_from_black for one in observations)),
     )
 
 

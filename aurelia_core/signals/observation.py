@@ -120,9 +120,9 @@ class Observation:
         sample_rate: lowest sampling rate, Hz: frequencies above half of it are not measured; 0 without sound.
         silences: silences of at least 0.3 s.
         camera_drift: path of the whole picture, as with a moving camera, as a fraction of its height.
-        fades_to_black, fades_from_black: the spans of fades, seconds.
         still: whether the picture is a still picture, in which no movement can be measured.
         pictures: number of videos and still pictures of the question; the first one is measured.
+        fades_to_black, fades_from_black: the spans of fades, seconds.
     """
 
     duration: float
@@ -140,10 +140,10 @@ class Observation:
     tempo: Tempo | None
     sync: AudiovisualSync | None
     camera_drift: float = 0.0
-    fades_to_black: tuple[Span, ...] = ()
-    fades_from_black: tuple[Span, ...] = ()
     still: bool = False
     pictures: int = 1
+    fades_to_black: tuple[Span, ...] = ()
+    fades_from_black: tuple[Span, ...] = ()
 
 
 _BROAD_EXTENT = 0.08

@@ -99,7 +99,7 @@ class VideoEvidence:
 
     @property
     def cuts(self) -> tuple[float, ...]:
-        """The times of the cuts, in seconds; none if the frames are too far apart to tell one.
+        """The times of the cuts, in seconds; none if the frames are too far apart to tell a cut.
 
         The shots of still pictures start at 0 and add none.
         """
