@@ -13,6 +13,7 @@ from nodes.requests import (
     changed_settings,
     clamp_windows,
     clip_request_fields,
+    clip_seconds,
     context_of,
     emit_event,
     failed_attempt,
@@ -28,7 +29,7 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
     if attempt["caption"] is not None:
         try:
             verdict = await ask_evaluator(state, attempt["caption"], context, client)
-            update = _scored(attempt["iteration"], verdict, state["clip"]["duration"])
+            update = _scored(attempt["iteration"], verdict, clip_seconds(state))
         except ModelError as fault:
             update = failed_attempt(attempt["iteration"], "evaluator", fault)
     known = {**attempt, **(update.get("iterations") or [{}])[0]}

@@ -7,8 +7,15 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import CaptionReply
 from aurelia_core.models.requests import SummarizerRequest
-from nodes.requests import agent_request_fields, attempt_update, build_request, context_of, failed_attempt
-from prompts.render import PROMPT_TEXTS, reasoning_text
+from nodes.requests import (
+    agent_request_fields,
+    attempt_update,
+    build_request,
+    context_of,
+    failed_attempt,
+    media_text,
+)
+from prompts.render import reasoning_text
 from state.context import Context
 from state.schema import LoopState, Update
 
@@ -20,7 +27,7 @@ async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelCl
         return {}
     text = prompts.fill_prompt(
         prompts.prompt_name("summarizer", context.prompts),
-        clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
+        clip=media_text(state),
         question=state["question"],
         reasoning=reasoning_text(attempt["reasoning"]),
     )

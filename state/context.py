@@ -141,6 +141,13 @@ class Context(BaseModel):
         title="Audio samples per look",
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
     )
+    audio_track: str = Field(
+        default="",
+        pattern="^[A-Za-z0-9]{0,12}$",
+        title="Sound track of the clip",
+        description="Number (from 1) or language (eng) of the clip's sound track; empty: the container's default.",
+        examples=["", "2", "eng"],
+    )
     unsupported_modality: str = Field(
         default="error",
         pattern=_UNSUPPORTED_MODALITY,

@@ -14,14 +14,7 @@ from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.guard import FileStamp, detect_demuxer
 from aurelia_core.media.pool import shared_decode_pool
-from aurelia_core.media.source import (
-    DecodeSource,
-    Unwritten,
-    find_audio_stream,
-    find_video_stream,
-    open_container,
-    open_verified,
-)
+from aurelia_core.media.source import DecodeSource, Unwritten, open_container, open_verified
 from aurelia_core.types import MediaRef
 
 _PICTURE_CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
@@ -32,12 +25,16 @@ _FOLDER = "remuxed"
 def remuxed_file(store: ClipStore, clip: MediaRef, *, with_sound: bool) -> Path | None:
     """The clip's streams in an mp4, from the cache if it was made before; None if an mp4 cannot hold them.
 
+    None also if other streams are used than those that a program picks by itself.
+
     Args:
         store: the clip store.
         clip: a clip with a picture.
         with_sound: whether its own sound is copied too.
     """
     folder = store.settings.cache_folder / _FOLDER
+    if not store.is_usual(clip):
+        return None
     target = folder / f"{clip['id']}{'' if with_sound else '-silent'}.mp4"
     if target.is_file():
         return target
@@ -62,8 +59,8 @@ def remux(source: DecodeSource, target: str, with_sound: bool) -> bool:
         Unwritten: the file cannot be written.
     """
     with open_verified(source) as path, open_container(path, source.demuxer) as opened:
-        picture = find_video_stream(opened)
-        sound = find_audio_stream(opened) if with_sound else None
+        picture = opened.streams.best("video")
+        sound = opened.streams.best("audio") if with_sound else None
         if picture is None or picture.codec_context.name not in _PICTURE_CODECS:
             return False
         if sound is not None and sound.codec_context.name not in _SOUND_CODECS:
