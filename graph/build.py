@@ -1,54 +1,41 @@
 """The nodes and edges of AURELIA as one compiled LangGraph graph: the figure of the paper, and nothing else."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple, NoReturn, cast
+from functools import partial, wraps
+from typing import Any, NamedTuple, get_type_hints
 
 from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.managed import RemainingSteps
+from langgraph.runtime import Runtime
 from langgraph.types import Checkpointer, TracePolicy
 
-from aurelia_core.background_loop import run_sync
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.registry import Provider
 from aurelia_core.settings import Settings
-from graph.routing import after_evaluator, after_prepare, after_review
+from graph.compiled import LAST_STEPS, AureliaGraph
+from graph.routing import (
+    AFTER_EVALUATOR,
+    AFTER_PREPARE,
+    AFTER_REVIEW,
+    DESCRIBER_SET,
+    NO_DESCRIBER,
+    after_evaluator,
+    after_prepare,
+    after_review,
+)
 from graph.tracing import NodeText, description_text, field_text, node_input, node_output, steps_text, trace_node
 from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import give_feedback
 from nodes.generator import generate
 from nodes.prepare import prepare
+from nodes.requests import context_of
 from nodes.review import review
 from nodes.summarizer import summarize
 from nodes.target import answer_with_reasoning, answer_zero_shot, answer_zero_shot_only
-from state.context import Context
-from state.schema import ClipState, EvaluatorState, Input, LoopState, Output, State, TargetState
-
-
-class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
-    """The compiled graph. Its nodes are asynchronous; `invoke` runs them on an event loop of its own thread."""
-
-    @classmethod
-    def of(cls, graph: CompiledStateGraph[State, Context, Input, Output]) -> "AureliaGraph":
-        """Turn what `StateGraph.compile` made into this class."""
-        graph.__class__ = cls
-        return cast("AureliaGraph", graph)
-
-    def invoke(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the graph as `ainvoke` does, from synchronous code."""
-        return run_sync(self.ainvoke(*args, **kwargs))
-
-    def stream(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not available: the graph streams asynchronously.
-
-        Raises:
-            InputError: always; it names the calls to use instead.
-        """
-        raise InputError(
-            "This graph streams asynchronously: use graph.astream(...), or graph.invoke(...) for the result."
-        )
+from state.context import Context, changed_settings
+from state.schema import ClipState, EvaluatorState, Input, LoopState, Output, State, TargetState, Update
 
 
 class Agent(NamedTuple):
@@ -71,12 +58,23 @@ class Agent(NamedTuple):
     in_attempt: bool = False
 
 
+class _EvaluatorInput(EvaluatorState):
+    remaining_steps: RemainingSteps
+
+
+async def _evaluate(state: _EvaluatorInput, runtime: Runtime[Context], client: ModelClient) -> Update:
+    """The evaluator, which also notes whether the run's limit of steps leaves room for another attempt."""
+    update = await evaluate(state, runtime, client)
+    needed = sum(agent.in_attempt for agent in AGENTS) + LAST_STEPS
+    return {**update, "out_of_steps": state["remaining_steps"] <= needed}
+
+
 AGENTS = (
     Agent("prepare", prepare, Input),
     Agent("describer", describe, ClipState, text=description_text),
     Agent("reasoning_generator", generate, LoopState, "generator", steps_text, in_attempt=True),
     Agent("summarizer", summarize, LoopState, "summarizer", field_text("caption"), in_attempt=True),
-    Agent("evaluator", evaluate, EvaluatorState, "evaluator", field_text("critique", "error"), in_attempt=True),
+    Agent("evaluator", _evaluate, _EvaluatorInput, "evaluator", field_text("critique", "error"), in_attempt=True),
     Agent("feedback", give_feedback, LoopState, "feedback", field_text("feedback"), in_attempt=True),
     Agent("target_model", answer_with_reasoning, TargetState, "target", field_text("answer")),
     Agent("zero_shot", answer_zero_shot, ClipState, text=field_text("zero_shot_answer")),
@@ -106,15 +104,16 @@ def build_graph(
     """
     client = client or ModelClient(settings, providers=providers)
     builder = _with_nodes(AGENTS, client)
-    builder.add_node("review", trace_node(review), input_schema=TargetState, trace_policy=_POLICY)
+    node = trace_node(_storing_settings(review, TargetState))
+    builder.add_node("review", node, input_schema=TargetState, trace_policy=_POLICY)
     builder.add_edge(START, "prepare")
-    builder.add_conditional_edges("prepare", after_prepare, ["describer", "reasoning_generator"])
+    builder.add_conditional_edges("prepare", after_prepare, AFTER_PREPARE)
     builder.add_edge("describer", "reasoning_generator")
     builder.add_edge("reasoning_generator", "summarizer")
     builder.add_edge("summarizer", "evaluator")
-    builder.add_conditional_edges("evaluator", after_evaluator, ["feedback", "review", "target_model", "zero_shot"])
+    builder.add_conditional_edges("evaluator", after_evaluator, AFTER_EVALUATOR)
     builder.add_edge("feedback", "reasoning_generator")
-    builder.add_conditional_edges("review", after_review, ["reasoning_generator", "target_model"])
+    builder.add_conditional_edges("review", after_review, AFTER_REVIEW)
     builder.add_edge("target_model", END)
     builder.add_edge("zero_shot", END)
     return AureliaGraph.of(builder.compile(checkpointer=checkpointer, name="aurelia"))
@@ -129,15 +128,21 @@ def build_zero_shot(client: ModelClient, checkpointer: Checkpointer = None) -> A
     )
     builder = _with_nodes(agents, client)
     builder.add_edge(START, "prepare")
-    builder.add_conditional_edges(
-        "prepare", after_prepare, {"describer": "describer", "reasoning_generator": "zero_shot"}
-    )
+    builder.add_conditional_edges("prepare", after_prepare, {DESCRIBER_SET: "describer", NO_DESCRIBER: "zero_shot"})
     builder.add_edge("describer", "zero_shot")
     builder.add_edge("zero_shot", END)
     return AureliaGraph.of(builder.compile(checkpointer=checkpointer, name="zero_shot"))
 
 
+_OF_THE_QUESTION = ("run", "clip", "tracks")
 _POLICY = TracePolicy(process_inputs=node_input, process_outputs=node_output)
+
+
+def _trace_policy(agent: Agent) -> TracePolicy:
+    if not agent.in_attempt:
+        return _POLICY
+    shown = partial(node_input, begins=agent.role == "generator")
+    return TracePolicy(process_inputs=shown, process_outputs=node_output)
 
 
 def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[State, Context, Input, Output]:
@@ -149,6 +154,23 @@ def _with_nodes(agents: Sequence[Agent], client: ModelClient) -> StateGraph[Stat
         run = partial(agent.run, client=client)
         if agent.run is prepare:
             run = partial(run, roles=roles)
+        # It runs beside others, and two nodes may not write the same field at once.
+        if agent.node != "zero_shot":
+            run = _storing_settings(run, agent.reads)
         node = trace_node(run, client)
-        builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_POLICY)
+        builder.add_node(agent.node, node, input_schema=agent.reads, trace_policy=_trace_policy(agent))
     return builder
+
+
+def _storing_settings(node: Any, reads: Any) -> Any:
+    """The node, which also stores the settings that it ran with in the thread; it needs a thread with a question."""
+    needed = _OF_THE_QUESTION if "run" in get_type_hints(reads) else ()
+
+    @wraps(getattr(node, "func", node))
+    async def run(state: Any, runtime: Runtime[Context]) -> Update:
+        if missing := [name for name in needed if name not in state]:
+            raise InputError(f"This thread has no {missing[0]} yet: ask a question in it before you continue it.")
+        update: Update = await node(state, runtime)
+        return {**update, "settings": changed_settings(context_of(runtime))}
+
+    return run

@@ -1,7 +1,7 @@
 """What a trace shows: the spans of nodes and runs, what may leave the machine, and each node's words.
 
 Three parts: what a node's span holds (`node_input`, `node_output`) and says (`NodeText`); the marks beside the spans
-(`traced`: attempt, score, feedback); the LangSmith client (`TraceClient`), which removes media, keys and folders.
+(`trace_node`: attempt, score); the LangSmith client (`TraceClient`), which removes media, keys and folders.
 Without tracing nothing is sent.
 """
 
@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from typing import Any
 
 import langsmith
@@ -19,10 +19,11 @@ from langgraph.runtime import Runtime
 from langsmith.run_trees import RunTree
 from langsmith.utils import LangSmithNotFoundError, tracing_is_enabled
 
-import prompts
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import REDACTED, environment_secrets
 from aurelia_core.types import Media
+from graph.attempt_spans import ATTEMPT, AttemptSpans
+from graph.compiled import SETTINGS_KEY
 from graph.routing import ROUTERS
 from nodes.requests import context_of
 from state.context import Context
@@ -62,11 +63,18 @@ _SHOWN_BELOW = ("best", "iterations", "usage", "described", "settings")
 _OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "pictures", "described", "settings")
 
 
-def node_input(state: Any) -> Any:
-    """A node's input for its span: without what the run's own span holds, attempts by number and score only."""
+def node_input(state: Any, begins: bool | None = None) -> Any:
+    """A node's input for its span: without what the run's own span holds, attempts by number and score only.
+
+    Args:
+        state: what the node reads.
+        begins: for a node of an attempt, whether the attempt begins with it; None: it belongs to no attempt.
+    """
     if not isinstance(state, dict):
         return state
     shown = {name: value for name, value in state.items() if name not in _OF_THE_RUN}
+    if begins is not None:
+        shown[ATTEMPT] = len(state.get("iterations") or []) + begins
     if "iterations" in shown:
         shown["iterations"] = [
             {"iteration": attempt["iteration"], "score": attempt["score"]} for attempt in shown["iterations"]
@@ -91,6 +99,7 @@ FEEDBACK_KEY = "evaluator_score"
 SHEET_ATTACHMENT = "contact_sheet"
 _GRAPH_NAMES = ("aurelia", "zero_shot")
 _AT_THE_END = ("score", "best_iteration", "stop_reason", "choice")
+_EVALUATOR = "evaluator"
 
 
 def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
@@ -107,7 +116,9 @@ def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
         if span := langsmith.get_current_run_tree():
             try:
                 root = _root(span)
-                await asyncio.to_thread(_mark, span, root, update, context_of(runtime))
+                _mark(span, root, update, context_of(runtime))
+                if isinstance(span.client, TraceClient):
+                    await asyncio.to_thread(span.client.find_projects, span)
                 if root and client and update.get("clip") and client.settings.trace_contact_sheet:
                     await asyncio.to_thread(_attach_sheet, root, client, update)
             except Exception as fault:
@@ -124,20 +135,17 @@ def run_name(graph: str, question: Any) -> str:
 
 def _mark(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
     for attempt in update.get("iterations") or []:
-        told = {"attempt": attempt["iteration"], "score": attempt.get("score"), "usage": attempt.get("usage")}
+        told = {ATTEMPT: attempt["iteration"], "score": attempt.get("score"), "usage": attempt.get("usage")}
         span.add_metadata({name: value for name, value in told.items() if value is not None})
-        _rate(span, span.id, attempt.get("score"), f"attempt {attempt['iteration']}")
     if root and (clip := update.get("clip")):
         if root.name in _GRAPH_NAMES:
             root.name = run_name(root.name, update.get("question"))
         root.add_tags([context.profile])
         settings = context.model_dump(exclude_none=True, exclude=set(map(str, context.models())))
-        root.add_metadata(
-            {"clip": clip["id"], "models": context.models(), **settings, "prompts": prompts.prompt_hashes()}
-        )
+        settings = {name: value for name, value in settings.items() if value != ""}
+        root.add_metadata({"clip": clip["id"], "models": context.models(), **settings, "prompts": update["prompts"]})
     if root and update.get("stop_reason"):
         root.add_metadata({name: update.get(name) for name in _AT_THE_END})
-        _rate(span, root.id, update.get("score"), f"best of all, attempt {update.get('best_iteration')}")
 
 
 def _attach_sheet(root: RunTree, client: ModelClient, update: Update) -> None:
@@ -150,30 +158,6 @@ def _attach_sheet(root: RunTree, client: ModelClient, update: Update) -> None:
         SHEET_ATTACHMENT: ("image/jpeg", render_contact_sheet(client.store, *media.refs)),
     }
     root.attachments = attached
-
-
-def _rate(span: RunTree, run: Any, score: int | None, comment: str) -> None:
-    if score is None or not span.client:
-        return
-    project = span.session_id or _project(span.client, span.session_name or "default")
-    span.client.create_feedback(
-        run,
-        FEEDBACK_KEY,
-        score=score,
-        trace_id=span.trace_id,
-        session_id=project,
-        start_time=span.start_time,
-        comment=comment,
-    )
-
-
-@lru_cache(maxsize=64)
-def _project(client: langsmith.Client, name: str) -> Any:
-    """The id of a project, which feedback must name; a new project may not exist yet."""
-    try:
-        return client.read_project(project_name=name).id
-    except LangSmithNotFoundError:
-        return client.create_project(name, upsert=True).id
 
 
 def _root(span: RunTree) -> RunTree | None:
@@ -194,12 +178,17 @@ _NOISE = (
     "checkpoint_ns",
     "lc_versions",
     "ls_integration",
+    SETTINGS_KEY,
 )
+_DEFAULT_PROJECT = "default"
 _OF_THE_CLIENT = ("runtime", "options", "batch_size")
 
 
 class TraceClient(langsmith.Client):
     """Sends each span's input once, at its start, and its metadata once, at its end (the root's at both).
+
+    It groups the spans of an attempt (`graph.attempt_spans`), and rates evaluator and root with their score. An
+    experiment that Studio starts is sent as a second trace with ids of its own: both pass through here.
 
     Attributes:
         secrets: texts that must not appear in a span's name (the client's anonymizer handles everything else).
@@ -207,8 +196,21 @@ class TraceClient(langsmith.Client):
 
     secrets: Sequence[str] = ()
 
+    def __init__(self, **options: Any) -> None:
+        """Makes the client.
+
+        Args:
+            options: arguments of `langsmith.Client`.
+        """
+        super().__init__(**options)
+        self._attempts = AttemptSpans()
+        self._projects: dict[str, Any] = {}
+
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **more: Any) -> None:
         """Opens a span."""
+        if attempt := self._attempts.opened(more.get("id"), inputs, more):
+            super().create_run(**attempt)
+        more |= self._attempts.placed(more)
         inputs = node_input(inputs) if name in ROUTERS else inputs
         more |= {"serialized": None, "events": None, "extra": None if more.get("parent_run_id") else more.get("extra")}
         if not more.get("outputs"):
@@ -221,9 +223,61 @@ class TraceClient(langsmith.Client):
         # The client repeats what a model is called with among the span's metadata.
         metadata, repeated = extra.get("metadata") or {}, extra.get("invocation_params") or {}
         extra["metadata"] = {name: value for name, value in metadata.items() if repeated.get(name) != value}
+        is_root = str(run_id) == str(more.get("trace_id"))
+        if is_root:
+            extra["metadata"] |= _summary(more.get("outputs"))
+        for attempt in self._attempts.closed(run_id, more.get("outputs"), more):
+            super().update_run(**attempt)
+        if is_root or more.get("name") == _EVALUATOR:
+            self._rate(run_id, extra["metadata"], more)
         if isinstance(name := more.get("name"), str):
             more["name"] = _masked(name, self.secrets)
+        more |= self._attempts.placed(more)
         super().update_run(run_id, **{**more, "inputs": None, "events": None, "extra": extra})
+
+    def find_projects(self, span: RunTree) -> None:
+        """Looks up the projects that a trace goes to, which feedback must name; a new project may not exist yet."""
+        names = [replica.get("project_name") for replica in span.replicas or []]
+        for name in {span.session_name or _DEFAULT_PROJECT, *filter(None, names)}:
+            self._project(name)
+
+    def _project(self, name: str) -> Any:
+        if name not in self._projects:
+            try:
+                self._projects[name] = self.read_project(project_name=name).id
+            except LangSmithNotFoundError:
+                self._projects[name] = self.create_project(name, upsert=True).id
+        return self._projects[name]
+
+    def _rate(self, run_id: Any, metadata: Mapping[str, Any], span: Mapping[str, Any]) -> None:
+        """The evaluator's score as feedback of a model, on the span of its attempt or, the best one, on the root."""
+        score = metadata.get("score")
+        if score is None:
+            return
+        comment = f"attempt {metadata.get(ATTEMPT)}"
+        if ATTEMPT not in metadata:
+            comment = f"best of all, attempt {metadata.get('best_iteration')}"
+        self.create_feedback(
+            run_id,
+            FEEDBACK_KEY,
+            score=score,
+            trace_id=span.get("trace_id"),
+            session_id=span.get("session_id") or self._project(span.get("session_name") or _DEFAULT_PROJECT),
+            start_time=span.get("start_time"),
+            comment=comment,
+            feedback_source_type="model",
+        )
+
+
+def _summary(outputs: Any) -> dict[str, Any]:
+    """What the root says about a question's attempts: their number, the first and the best score, gain and cost."""
+    if not isinstance(outputs, dict) or not outputs.get("iterations"):
+        return {}
+    scores = [attempt.get("score") for attempt in outputs["iterations"]]
+    found = {"attempts": len(scores), "first_score": scores[0], "best_score": outputs.get("score")}
+    if None not in (found["first_score"], found["best_score"]):
+        found["gain"] = found["best_score"] - found["first_score"]
+    return {**found, "cost_usd": (outputs.get("usage") or {}).get("cost_usd")}
 
 
 def configure_tracing() -> None:

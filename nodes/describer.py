@@ -54,7 +54,8 @@ async def _describe_sense(
         # The number of frames that other roles see decides nothing here: one description serves them all.
         media = replace(media, frames=None)
     fields = replace(DescriberRequest(**clip), media=media)
-    request = build_request(state, context, context.describer or "", render_describer_prompt(sense), fields)
+    text = render_describer_prompt(sense, context.describe_prompt)
+    request = build_request(state, context, context.describer or "", text, fields)
     try:
         return await client.complete(request)
     except ModelError as fault:

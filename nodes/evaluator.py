@@ -2,7 +2,6 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.replies import VerdictReply
@@ -10,13 +9,14 @@ from aurelia_core.models.requests import EvaluatorRequest
 from nodes.requests import (
     attempt_update,
     build_request,
-    changed_settings,
     clamp_windows,
     clip_request_fields,
     clip_seconds,
     context_of,
     emit_event,
     failed_attempt,
+    last_attempt,
+    node_prompt,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -24,8 +24,10 @@ from state.schema import EvaluatorState, Update
 
 async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Scores the last attempt's caption and reports the attempt; whether that is enough is the router's business."""
-    context, attempt = context_of(runtime), state["iterations"][-1]
+    context, attempt = context_of(runtime), last_attempt(state["iterations"])
     update: Update = {}
+    if attempt is None:
+        return update
     if attempt["caption"] is not None:
         try:
             verdict = await ask_evaluator(state, attempt["caption"], context, client)
@@ -44,7 +46,7 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
             "error": known["error"],
         },
     )
-    return {**update, "settings": changed_settings(context)}
+    return update
 
 
 async def ask_evaluator(
@@ -55,7 +57,7 @@ async def ask_evaluator(
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    text = prompts.fill_prompt(prompts.prompt_name("evaluator", context.prompts), caption=caption)
+    text = node_prompt(context, "evaluator", caption=caption)
     fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
     request = build_request(state, context, context.evaluator, text, fields)
     return await client.complete_structured(request, VerdictReply)

@@ -2,7 +2,6 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import FeedbackReply
@@ -17,7 +16,9 @@ from nodes.requests import (
     context_of,
     emit_event,
     failed_note,
+    last_attempt,
     media_text,
+    node_prompt,
     windows_by_attempt,
 )
 from prompts.render import choices_text, reasoning_text
@@ -27,8 +28,8 @@ from state.schema import Attempt, LoopState, Update
 
 async def give_feedback(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
-    context, attempt = context_of(runtime), state["iterations"][-1]
-    if attempt["reasoning"] is None:
+    context, attempt = context_of(runtime), last_attempt(state["iterations"])
+    if attempt is None or attempt["reasoning"] is None:
         return {}
     fields = FeedbackRequest(
         **agent_request_fields(state),
@@ -44,7 +45,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         critique=attempt["critique"],
         doubts=attempt["doubts"],
     )
-    request = build_request(state, context, context.feedback, _text(state, attempt, context.prompts), fields)
+    request = build_request(state, context, context.feedback, _text(state, attempt, context), fields)
     try:
         answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
@@ -56,10 +57,11 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
     return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
 
 
-def _text(state: LoopState, attempt: Attempt, style: str) -> str:
+def _text(state: LoopState, attempt: Attempt, context: Context) -> str:
     reasoning = attempt["reasoning"]
-    return prompts.fill_prompt(
-        prompts.prompt_name("feedback", style),
+    return node_prompt(
+        context,
+        "feedback",
         question=state["question"],
         choices=choices_text(state["choices"]),
         clip=media_text(state),

@@ -2,7 +2,6 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import ReasoningReply
@@ -13,6 +12,7 @@ from nodes.requests import (
     clip_request_fields,
     context_of,
     failed_attempt,
+    node_prompt,
     windows_by_attempt,
 )
 from prompts.render import choices_text, guidance_text
@@ -26,8 +26,9 @@ async def generate(state: LoopState, runtime: Runtime[Context], client: ModelCli
     context, attempts = context_of(runtime), state["iterations"]
     iteration, last = len(attempts) + 1, attempts[-1] if attempts else None
     before = _guided(state, iteration) or last
-    text = prompts.fill_prompt(
-        prompts.prompt_name("generator", context.prompts),
+    text = node_prompt(
+        context,
+        "generator",
         question=state["question"],
         choices=choices_text(state["choices"]),
         guidance=guidance_text(last, before),

@@ -14,7 +14,8 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import Media, Role, arrange_media, is_still
-from nodes.requests import changed_settings, context_of, decoding_settings, emit_event, media_request
+from nodes.requests import context_of, decoding_settings, emit_event, media_request
+from prompts import prompt_hashes
 from state.context import ROLES, Context
 from state.schema import Input, Update
 from targets import is_in_target_domain
@@ -22,9 +23,6 @@ from targets import is_in_target_domain
 _MAX_TRACKS = 8
 _MAX_IMAGES = 16
 _MAX_TEXT_CHARS = 10_000
-_REVIEW_NEEDS_THREAD = (
-    "A run with a review pauses, so it needs a stored thread: give a checkpointer and a thread's name."
-)
 
 
 async def prepare(
@@ -39,14 +37,12 @@ async def prepare(
         roles: the roles that the graph has a node for; no other model is made.
 
     Raises:
-        InputError: the question or the choices cannot be used, a review is wanted without a stored thread, or a model
-            is missing, its key wrong, or it cannot carry the clip.
+        InputError: the question or the choices cannot be used, or a model is missing, its key wrong, or it cannot carry
+            the clip.
         MediaError: a file cannot.
     """
     asked = check_question(state)
     context = context_of(runtime)
-    if context.review != "none" and not (runtime.execution_info and runtime.execution_info.thread_id):
-        raise InputError(_REVIEW_NEEDS_THREAD)
     found = await asyncio.to_thread(admit_media, client.store, *asked.media, audio_track=context.audio_track or None)
     clip, pictures, tracks = found
     notes = [note for ref in found.refs for note in client.store.track_notes(ref)]
@@ -55,11 +51,11 @@ async def prepare(
     media = media_request({"clip": clip, "tracks": tracks, "pictures": pictures}, context)
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
-    planned = [*models.items(), *instead]
-    await asyncio.to_thread(client.preflight, planned, media, context.describer)
+    called = [*models.items(), *instead]
+    await asyncio.to_thread(client.preflight, called, media, context.describer)
     if context.describer:
-        planned.append(("describer", context.describer))
-    for role, model_id in planned:
+        called.append(("describer", context.describer))
+    for role, model_id in called:
         await asyncio.to_thread(client.check_decoding, role, model_id, decoding_settings(context, role, model_id))
     emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks, "pictures": pictures})
     return {
@@ -71,7 +67,8 @@ async def prepare(
         "pictures": pictures,
         "described": {},
         "models": models,
-        "settings": changed_settings(context),
+        "prompts": prompt_hashes(context.edited_prompts()),
+        "out_of_steps": False,
         "iterations": None,
         "asked": None,
         "edited": None,

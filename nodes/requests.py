@@ -7,13 +7,14 @@ from typing import Any, NotRequired
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
+import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, Request
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.replies import WindowReply
 from aurelia_core.models.requests import ClipRequest, RoleRequest
 from aurelia_core.types import NO_USAGE, Media, MediaRef, Role, Sense, Window
-from prompts.render import PROMPT_TEXTS
+from prompts.render import PROMPT_TEXTS, PromptTexts
 from state.context import Context
 from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
@@ -28,12 +29,14 @@ def context_of(runtime: Runtime[Context]) -> Context:
     return runtime.context or Context()
 
 
-def changed_settings(context: Context) -> dict[str, Any]:
-    """The settings as a thread stores them: those that differ from the defaults.
+def node_prompt(context: Context, name: str, /, **values: str) -> str:
+    """The prompt of a node with its placeholders replaced; an edited prompt of the settings replaces the file's.
 
-    The routers read them when a person writes a thread's state outside of a run (`graph.routing`).
+    Raises:
+        InputError: a placeholder has no value, or a value has no placeholder.
     """
-    return context.model_dump(mode="json", exclude_defaults=True)
+    styled = prompts.prompt_name(name, context.prompts)
+    return prompts.fill_prompt(styled, context.edited_prompts().get(name, ""), **values)
 
 
 def emit_event(runtime: Runtime[Context], event: Event) -> None:
@@ -121,11 +124,22 @@ def build_request(
     text: str,
     fields: RoleRequest,
     fallback_text: str | None = None,
+    label: str = "",
 ) -> Request:
-    """One call of this run, with its role's fallback behind it, asked with `fallback_text` (default: the same text)."""
+    """One call of this run, with its role's fallback behind it, asked with `fallback_text` (default: the same text).
+
+    `label` is the call's name in a trace, if it is not that of its role.
+    """
     fields = replace(fields, decoding=decoding_settings(context, fields.role, model_id) or None)
     request = Request(
-        model_id=model_id, text=text, fields=fields, texts=PROMPT_TEXTS, run=state["run"], rollout=context.rollout
+        model_id=model_id,
+        text=text,
+        fields=fields,
+        texts=PromptTexts(context.system_prompt),
+        run=state["run"],
+        rollout=context.rollout,
+        label=label,
+        seconds=context.node_seconds,
     )
     fallback = context.fallbacks().get(request.role)
     if fallback is None:
@@ -135,6 +149,11 @@ def build_request(
     fields = replace(fields, decoding=decoding_settings(context, fields.role, fallback) or None)
     instead = replace(request, model_id=fallback, text=fallback_text or text, fields=fields)
     return replace(request, fallback=instead)
+
+
+def last_attempt(attempts: list[Attempt]) -> Attempt | None:
+    """The newest attempt; None where a person wrote the state of a thread before its first one."""
+    return attempts[-1] if attempts else None
 
 
 def windows_by_attempt(attempts: list[Attempt]) -> list[list[Window]]:

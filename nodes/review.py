@@ -106,6 +106,8 @@ def _pause(state: TargetState, context: Context) -> dict[str, Any]:
 
 
 def _why_no_more(state: TargetState, context: Context) -> str | None:
+    if not state["iterations"]:
+        return "no attempt has been made yet"
     most = context.max_iterations + MAX_EXTRA_ATTEMPTS
     if len(state["iterations"]) >= most:
         return f"{most} attempts have been made, and max_iterations and {MAX_EXTRA_ATTEMPTS} more are the most"
@@ -132,7 +134,7 @@ def _refused(fault: ValidationError) -> InputError:
 
 
 def _taken(decided: Accept | Edit | Again, state: TargetState, pause: Mapping[str, Any]) -> tuple[Update, ReviewEvent]:
-    best, last = pause["best_iteration"], state["iterations"][-1]["iteration"]
+    best, last = pause["best_iteration"], len(state["iterations"])
     event: ReviewEvent = {
         "event": "review",
         "action": decided.action,

@@ -2,7 +2,6 @@
 
 from langgraph.runtime import Runtime
 
-import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import CaptionReply
@@ -13,7 +12,9 @@ from nodes.requests import (
     build_request,
     context_of,
     failed_attempt,
+    last_attempt,
     media_text,
+    node_prompt,
 )
 from prompts.render import reasoning_text
 from state.context import Context
@@ -22,11 +23,12 @@ from state.schema import LoopState, Update
 
 async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Captions the last attempt's reasoning; passes over an attempt that has none."""
-    context, attempt = context_of(runtime), state["iterations"][-1]
-    if attempt["reasoning"] is None:
+    context, attempt = context_of(runtime), last_attempt(state["iterations"])
+    if attempt is None or attempt["reasoning"] is None:
         return {}
-    text = prompts.fill_prompt(
-        prompts.prompt_name("summarizer", context.prompts),
+    text = node_prompt(
+        context,
+        "summarizer",
         clip=media_text(state),
         question=state["question"],
         reasoning=reasoning_text(attempt["reasoning"]),

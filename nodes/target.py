@@ -1,5 +1,6 @@
 """target_model: s* = M(v, a, q, r*), with r* as text before the prompt (section 3.3). zero_shot: M(v, a, q)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
@@ -11,6 +12,7 @@ from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
 from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_of
+from prompts import prompt_hashes
 from prompts.render import render_target_prompt
 from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context, InjectMode
@@ -40,6 +42,11 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
     if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
+    hashes = prompt_hashes(context.edited_prompts())
+    if changed := _changed_prompts(state.get("prompts") or {}, hashes):
+        warnings.append(
+            f"The prompts {', '.join(changed)} were changed after the run had begun: earlier nodes used other texts."
+        )
     choice = None
     if state["choices"]:
         choice = extract_choice_text(answer.value, state["choices"])
@@ -54,9 +61,15 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
         "target_in_domain": _in_domain(context, state),
         # A thread may be resumed or forked with another target than it began with.
         "models": {**state["models"], "target": context.target},
+        "prompts": hashes,
         "usage": answer.usage,
         "warnings": warnings,
     }
+
+
+def _changed_prompts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The prompts whose hash is another than at the start; none for a thread of an older version."""
+    return sorted(name for name in before if before[name] != now.get(name))
 
 
 def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, int | None]:
@@ -87,7 +100,7 @@ async def answer_zero_shot_only(state: ClipState, runtime: Runtime[Context], cli
     Raises:
         ModelError: the target did not answer.
     """
-    answer = await ask_target(state, None, context_of(runtime), client)
+    answer = await ask_target(state, None, context_of(runtime), client, label="zero_shot")
     return {"zero_shot_answer": answer.value, "usage": answer.usage, "warnings": answer.notes}
 
 
@@ -102,9 +115,9 @@ def select_injected(reasoning: Reasoning, mode: InjectMode) -> Reasoning:
 
 
 async def ask_target(
-    state: ClipState, reasoning: Reasoning | None, context: Context, client: ModelClient
+    state: ClipState, reasoning: Reasoning | None, context: Context, client: ModelClient, label: str = "target"
 ) -> Answer[str]:
-    """Asks the target, with a reasoning before its prompt or without.
+    """Asks the target, with a reasoning before its prompt or without; `label` is the call's name in a trace.
 
     Raises:
         ModelError: the target did not answer.
@@ -117,11 +130,11 @@ async def ask_target(
         reasoning=given,
         samples=context.samples,
     )
-    text = _prompt(context.target, state, given)
+    text = _prompt(context.target, state, given, context)
     fallback_text = None
     if context.target_fallback:
-        fallback_text = _prompt(context.target_fallback, state, given)
-    answer = await client.complete(build_request(state, context, context.target, text, fields, fallback_text))
+        fallback_text = _prompt(context.target_fallback, state, given, context)
+    answer = await client.complete(build_request(state, context, context.target, text, fields, fallback_text, label))
     asked = context.target_fallback if answer.by_fallback else context.target
     if given and find_target(asked).working == "aloud":
         answer = replace(answer, value=answer.value.splitlines()[-1].strip())
@@ -138,5 +151,6 @@ def _in_domain(context: Context, state: ClipState) -> bool | None:
     return is_in_target_domain(context.target, state["question"], clip, others)
 
 
-def _prompt(model_id: str, state: ClipState, given: Reasoning | None) -> str:
-    return render_target_prompt(find_target(model_id), state["question"], state["choices"], given)
+def _prompt(model_id: str, state: ClipState, given: Reasoning | None, context: Context) -> str:
+    row = find_target(model_id)
+    return render_target_prompt(row, state["question"], state["choices"], given, context.target_prompt)

@@ -78,8 +78,18 @@ def injected_text(reasoning: Reasoning) -> str:
     return "\n".join(" ".join(line.split()) for line in lines)
 
 
-def render_target_prompt(row: "Target", question: str, choices: Sequence[str], given: Reasoning | None) -> str:
-    """The target's prompt: the injected reasoning in the words of its row, the question, the form of the answer."""
+def render_target_prompt(
+    row: "Target", question: str, choices: Sequence[str], given: Reasoning | None, edited: str = ""
+) -> str:
+    """The target's prompt: the injected reasoning in the words of its row, the question, the form of the answer.
+
+    Args:
+        row: how the target is asked.
+        question: the question.
+        choices: the answers to choose from.
+        given: the injected reasoning; None: zero-shot.
+        edited: a text to use in place of `prompts/target.md`.
+    """
     before = ""
     form = row.choice if choices else row.short
     if given and row.working == "aloud":
@@ -88,6 +98,7 @@ def render_target_prompt(row: "Target", question: str, choices: Sequence[str], g
         before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(given))
     return prompts.fill_prompt(
         "target",
+        edited,
         reasoning=before,
         question=question,
         choices=choices_text(choices),
@@ -95,19 +106,27 @@ def render_target_prompt(row: "Target", question: str, choices: Sequence[str], g
     )
 
 
-def render_describer_prompt(sense: Sense) -> str:
-    """The describer's prompt for one sense."""
+def render_describer_prompt(sense: Sense, edited: str = "") -> str:
+    """The describer's prompt for one sense, from `prompts/describe.md` or an edited text."""
     verb, sensed = _SENSE_VERBS[sense]
-    return prompts.fill_prompt("describe", verb=verb, sensed=sensed)
+    return prompts.fill_prompt("describe", edited, verb=verb, sensed=sensed)
 
 
 class PromptTexts(RequestTexts):
     """The words that adapters write around a clip."""
 
+    def __init__(self, edited_system: str = "") -> None:
+        """Reads nothing yet.
+
+        Args:
+            edited_system: a text to use in place of `prompts/system.md`; empty: the file's.
+        """
+        self._edited_system = edited_system
+
     @property
     def system(self) -> str:
         """The system text of all roles."""
-        return prompts.load_prompt("system")
+        return self._edited_system or prompts.load_prompt("system")
 
     def correction(self, fault: str) -> str:
         """Asks again after a reply that cannot be used."""

@@ -41,11 +41,17 @@ def stop_reason(standing: Progress, context: Context) -> StopReason | None:
     best = best_iteration(scores)
     if context.early_stop and best is not None and (scores[best - 1] or 0) >= context.threshold:
         return "threshold"
-    capped = len(scores) >= context.max_iterations
-    if not capped and not budget_reached(standing, context):
-        return None
-    if best is None:
+    reason = _cap_reached(standing, context)
+    if reason and best is None:
         return "no_valid_score"
-    if capped:
+    return reason
+
+
+def _cap_reached(standing: Progress, context: Context) -> StopReason | None:
+    if len(standing["iterations"]) >= context.max_iterations:
         return "max_iterations"
-    return "budget"
+    if budget_reached(standing, context):
+        return "budget"
+    if standing.get("out_of_steps"):
+        return "recursion_limit"
+    return None

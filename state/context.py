@@ -20,7 +20,14 @@ _MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
 _UNSUPPORTED_MODALITY = r"^(error|evidence|describe:[a-z_]+:\S+)$"
-
+_PROMPT = "_prompt"
+_MAX_PROMPT_CHARS = 20_000
+MAX_NODE_SECONDS = 86_400.0
+"""The largest time limit of a node, in seconds."""
+_AGENT_NODES = ("reasoning_generator", "summarizer", "evaluator", "feedback")
+_TARGET_NODES = ("target_model", "zero_shot")
+_CLIP_NODES = ("describer", "reasoning_generator", "evaluator", *_TARGET_NODES)
+_MODEL_NODES = ("describer", *_AGENT_NODES, *_TARGET_NODES)
 
 _RENAMED_SETTINGS = {"when_deaf": "unsupported_modality"}
 """Settings that had another name in the last release: old name -> name."""
@@ -31,12 +38,28 @@ def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     return {_RENAMED_SETTINGS.get(name, name): value for name, value in values.items()}
 
 
-def _fallback(title: str) -> Any:
+def _at(*nodes: str) -> dict[str, Any]:
+    """The nodes of the graph that read a setting: Studio shows it there."""
+    return {"langgraph_nodes": list(nodes)}
+
+
+def _fallback(title: str, *nodes: str) -> Any:
     return Field(
         default="",
         pattern=_SPEC_OR_NONE,
         title=f"{title}: fallback",
         description="Model that is asked when that one fails permanently; empty: none.",
+        json_schema_extra=_at(*nodes),
+    )
+
+
+def _prompt(title: str, file: str, *nodes: str) -> Any:
+    return Field(
+        default="",
+        max_length=_MAX_PROMPT_CHARS,
+        title=f"{title}: prompt",
+        description=f"The prompt, with all placeholders of prompts/{file}.md; empty: the text of that file.",
+        json_schema_extra={**_at(*nodes), "langgraph_type": "prompt"},
     )
 
 
@@ -45,47 +68,58 @@ class Context(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    profile: str = Field(default="offline", title="Profile", description="Name of the preset these settings came from.")
+    profile: str = Field(
+        default="offline",
+        title="Profile",
+        description="Name of the preset these settings came from.",
+        json_schema_extra=_at("prepare"),
+    )
     generator: str = Field(
         default="offline:measure",
         pattern=_MODEL_ID_PATTERN,
         title="Reasoning Generator",
         description="Model (provider:model) that writes the reasoning steps.",
+        json_schema_extra=_at("reasoning_generator"),
     )
     summarizer: str = Field(
         default="offline:measure",
         pattern=_MODEL_ID_PATTERN,
         title="Summarizer",
         description="Model that turns the reasoning into a caption; it sees no media.",
+        json_schema_extra=_at("summarizer"),
     )
     evaluator: str = Field(
         default="offline:measure",
         pattern=_MODEL_ID_PATTERN,
         title="Evaluator",
         description="Model that scores the caption against the clip, 1 to 10.",
+        json_schema_extra=_at("evaluator"),
     )
     feedback: str = Field(
         default="offline:measure",
         pattern=_MODEL_ID_PATTERN,
         title="Feedback",
         description="Model that tells the generator what to look at next.",
+        json_schema_extra=_at("feedback"),
     )
     target: str = Field(
         default="offline:measure",
         pattern=_MODEL_ID_PATTERN,
         title="Target model",
         description="The frozen audio-visual LLM whose answer is wanted.",
+        json_schema_extra=_at(*_TARGET_NODES),
     )
-    generator_fallback: str = _fallback("Reasoning Generator")
-    summarizer_fallback: str = _fallback("Summarizer")
-    evaluator_fallback: str = _fallback("Evaluator")
-    feedback_fallback: str = _fallback("Feedback")
-    target_fallback: str = _fallback("Target model")
+    generator_fallback: str = _fallback("Reasoning Generator", "reasoning_generator")
+    summarizer_fallback: str = _fallback("Summarizer", "summarizer")
+    evaluator_fallback: str = _fallback("Evaluator", "evaluator")
+    feedback_fallback: str = _fallback("Feedback", "feedback")
+    target_fallback: str = _fallback("Target model", *_TARGET_NODES)
     agents: dict[Role, str] = Field(
         default={},
         title="Further agents",
         description="Model (provider:model) of each agent that was added to the graph, by its role; an agent that is"
         " not named uses the model of Feedback.",
+        json_schema_extra=_at("feedback"),
     )
     threshold: int = Field(
         default=8,
@@ -93,46 +127,63 @@ class Context(BaseModel):
         le=10,
         title="Threshold (tau)",
         description="The loop ends when the score reaches this; equality is enough.",
+        json_schema_extra=_at("evaluator"),
     )
     max_iterations: int = Field(
-        default=5, ge=1, le=10, title="Max iterations (T)", description="The loop ends after this many attempts."
+        default=5,
+        ge=1,
+        le=10,
+        title="Max iterations (T)",
+        description="The loop ends after this many attempts.",
+        json_schema_extra=_at("evaluator"),
     )
     early_stop: bool = Field(
         default=True,
         title="Stop early",
         description="End the loop once the threshold is met. Off, it goes on to the cap: one such run holds every"
         " smaller setting, for ablations.",
+        json_schema_extra=_at("evaluator"),
     )
     inject: InjectMode = Field(
         default="steps",
         title="Inject",
         description="What of the best reasoning the target is given: the steps only (as in the paper), also the steps'"
         " answers, or everything with justifications and final answer.",
+        json_schema_extra=_at("target_model"),
     )
     compare: bool = Field(
         default=True,
         title="Compare",
         description="Also ask the target without any reasoning (zero-shot) in the same run.",
+        json_schema_extra=_at("zero_shot"),
     )
     review: _ReviewMode = Field(
         default="none",
         title="Review by a person",
         description="reasoning: when the loop ends, the run pauses, so that a person accepts the best reasoning, edits"
         " it or asks for another attempt before the target is given it. It needs a stored thread.",
+        json_schema_extra=_at("review"),
     )
     prompts: _PromptStyle = Field(
         default="aurelia",
         title="Prompts",
         description="The agents' prompts: this project's, or short ones after the roles as the paper describes them.",
+        json_schema_extra=_at("reasoning_generator", "summarizer", "evaluator", "feedback"),
     )
     decoding: dict[Role, Decoding] = Field(
         default={},
         title="Decoding",
         description="How a role's model decodes its reply, by role: system, temperature, top_p, repetition_penalty,"
         " max_tokens, seed, thinking, and what its provider adds. The target's own row comes before it.",
+        json_schema_extra=_at(*_MODEL_NODES),
     )
     frames: int = Field(
-        default=16, ge=2, le=256, title="Frames per look", description="Frames that one look at the clip may use."
+        default=16,
+        ge=2,
+        le=256,
+        title="Frames per look",
+        description="Frames that one look at the clip may use.",
+        json_schema_extra=_at(*_CLIP_NODES),
     )
     samples: int = Field(
         default=48_000,
@@ -140,6 +191,7 @@ class Context(BaseModel):
         le=16_000_000,
         title="Audio samples per look",
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
+        json_schema_extra=_at("reasoning_generator", "feedback", *_TARGET_NODES),
     )
     audio_track: str = Field(
         default="",
@@ -156,37 +208,60 @@ class Context(BaseModel):
         " measured in it; describe:provider:model: a description by a model that can, asked once"
         " per clip. The result's warnings say so.",
         examples=["error", "evidence", "describe:google_genai:gemini-3.8-flash"],
+        json_schema_extra=_at("describer"),
     )
     prompt_cache: _PromptCacheMode = Field(
         default="implicit",
         title="Prompt cache",
         description="implicit: a provider's own cache of repeated clips, which costs nothing to keep. explicit: also"
         " pay Gemini to keep the clip for five minutes, where the bill shows few cached tokens.",
+        json_schema_extra=_at(*_CLIP_NODES),
     )
     max_cost_usd: float | None = Field(
         default=None,
         gt=0,
         title="Budget in dollars",
         description="The loop ends when a question's attempts have cost this much.",
+        json_schema_extra=_at("evaluator"),
     )
     max_tokens: int | None = Field(
         default=None,
         gt=0,
         title="Budget in tokens",
         description="The loop ends when a question's attempts have used this many tokens.",
+        json_schema_extra=_at("evaluator"),
     )
     max_seconds: float | None = Field(
         default=None,
         gt=0,
         title="Budget in seconds",
         description="The loop ends when a question's attempts have taken this long.",
+        json_schema_extra=_at("evaluator"),
     )
     rollout: int = Field(
         default=0,
         ge=0,
         title="Rollout",
         description="Number of the independent repetition; a new number pays for new replies.",
+        json_schema_extra=_at(*_MODEL_NODES),
     )
+
+    node_seconds: float = Field(
+        default=1800.0,
+        ge=1,
+        le=MAX_NODE_SECONDS,
+        title="Time limit of a node",
+        description="Seconds that one node may wait for its models, retries included. An agent that takes longer has"
+        " failed: its attempt gets no score and the loop goes on.",
+        json_schema_extra=_at(*_MODEL_NODES),
+    )
+    generator_prompt: str = _prompt("Reasoning Generator", "generator", "reasoning_generator")
+    summarizer_prompt: str = _prompt("Summarizer", "summarizer", "summarizer")
+    evaluator_prompt: str = _prompt("Evaluator", "evaluator", "evaluator")
+    feedback_prompt: str = _prompt("Feedback", "feedback", "feedback")
+    target_prompt: str = _prompt("Target model", "target", *_TARGET_NODES)
+    describe_prompt: str = _prompt("Describer", "describe", "describer")
+    system_prompt: str = _prompt("All roles", "system", *_MODEL_NODES)
 
     @model_validator(mode="before")
     @classmethod
@@ -219,6 +294,11 @@ class Context(BaseModel):
         named: dict[Role, str] = {role: getattr(self, f"{role}_fallback") for role in ROLES}
         return {role: spec for role, spec in named.items() if spec}
 
+    def edited_prompts(self) -> dict[str, str]:
+        """The prompts that replace the text of a file, by the name of the file."""
+        named = {name: getattr(self, f"{name}{_PROMPT}") for name in EDITABLE_PROMPTS}
+        return {name: text for name, text in named.items() if text}
+
     def decoding_of(self, role: Role) -> dict[str, Any]:
         """The decoding settings of a role that have a value, by name."""
         return self.decoding[role].set_values() if role in self.decoding else {}
@@ -239,6 +319,29 @@ class Context(BaseModel):
             role: sum(calls for later, calls in order[place:] if getattr(self, later) == getattr(self, role))
             for place, (role, _) in enumerate(order)
         }
+
+
+EDITABLE_PROMPTS = tuple(name.removesuffix(_PROMPT) for name in Context.model_fields if name.endswith(_PROMPT))
+"""Names of the prompts that a setting can replace (`generator_prompt` replaces `prompts/generator.md`)."""
+
+
+def changed_settings(context: Context) -> dict[str, Any]:
+    """The settings as a thread stores them: those that differ from the defaults."""
+    return context.model_dump(mode="json", exclude_defaults=True)
+
+
+def continued_settings(stored: Mapping[str, Any], given: Context) -> Context:
+    """The settings of a run that continues a thread: those of the thread, overridden by each one that is given.
+
+    Args:
+        stored: the settings of the thread (`changed_settings`).
+        given: the settings of the new run; the fields that were set explicitly count as given.
+
+    Raises:
+        InputError: a stored setting cannot be used.
+    """
+    overrides = given.model_dump(include=given.model_fields_set)
+    return make_context({**with_current_names(stored), **overrides})
 
 
 def make_context(values: dict[str, object]) -> Context:

@@ -9,9 +9,10 @@ from langgraph.types import Overwrite
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from aurelia_core.errors import InputError
 from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
-StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget"]
+StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget", "recursion_limit"]
 
 
 class Attempt(TypedDict):
@@ -65,6 +66,9 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
     """Reducer: merges partial attempts into those of the same iteration; seconds and usage add up. None resets.
 
     A whole attempt, as a person writes it into a thread, replaces the one of its iteration.
+
+    Raises:
+        InputError: there is no attempt before one of these.
     """
     if new is None:
         return []
@@ -81,6 +85,11 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
             update["notes"] = {**known.get("notes", {}), **part["notes"]}
         update["fallbacks"] = list(dict.fromkeys([*known.get("fallbacks", []), *part.get("fallbacks", [])]))
         merged[part["iteration"]] = update
+    for number, iteration in enumerate(sorted(merged), 1):
+        if number != iteration:
+            raise InputError(
+                f"iterations: attempt {iteration} cannot be written, because there is no attempt {number}."
+            )
     return [merged[iteration] for iteration in sorted(merged)]
 
 
@@ -146,7 +155,9 @@ class Update(TypedDict, total=False):
     stop_reason: StopReason | None
     target_in_domain: bool | None
     models: dict[Role, str]
+    prompts: dict[str, str]
     settings: dict[str, Any]
+    out_of_steps: bool
 
 
 class ClipState(TypedDict):
@@ -183,11 +194,15 @@ class EvaluatorState(TypedDict):
 
 
 class Progress(TypedDict):
-    """What decides whether the loop ends: the scores of the attempts, their seconds and their cost."""
+    """What decides whether the loop ends: the scores of the attempts, their seconds and their cost.
+
+    `out_of_steps`: the run's recursion_limit leaves no room for another attempt.
+    """
 
     iterations: Annotated[list[Attempt], merge_attempts]
     seconds: Annotated[float, add_seconds]
     usage: Annotated[Usage, add_usage]
+    out_of_steps: NotRequired[bool]
 
 
 class PrepareRouterState(ClipState):
@@ -208,10 +223,14 @@ class TargetState(LoopState, Progress):
 
     edited: NotRequired[Reasoning | None]
     models: dict[Role, str]
+    prompts: NotRequired[dict[str, str]]
 
 
 class Output(TypedDict):
-    """The answer of a run; null: does not apply. `leaks`: what the injected steps already say of the answer."""
+    """The answer of a run; null: does not apply. `leaks`: what the injected steps already say of the answer.
+
+    `prompts`: the hash of each text that the models read (`prompts.prompt_hashes`).
+    """
 
     answer: str | None
     choice: str | None
@@ -225,6 +244,7 @@ class Output(TypedDict):
     iterations: Annotated[list[Attempt], merge_attempts]
     clip: MediaRef
     models: dict[Role, str]
+    prompts: dict[str, str]
     usage: Annotated[Usage, add_usage]
     warnings: Annotated[list[str], append_new]
 
@@ -237,6 +257,7 @@ class State(Input, Output):
     pictures: NotRequired[list[MediaRef]]
     described: dict[Sense, str]
     settings: dict[str, Any]
+    out_of_steps: bool
     asked: Annotated[list[int], append_new]
     edited: Reasoning | None
     seconds: Annotated[float, add_seconds]

@@ -163,6 +163,12 @@ def _package_rows() -> dict[str, dict[str, Target]]:
     return {name: read_target_rows(files(entry.value)) for name, entry in entries.items()}
 
 
+def reload_target_rows() -> None:
+    """Reads the files anew at their next use: a server calls it at the start of each run."""
+    target_rows.cache_clear()
+    _package_rows.cache_clear()
+
+
 def is_in_target_domain(spec: str, question: str, clip: MediaRef, others: list[MediaRef]) -> bool | None:
     """Whether media and question belong to the one world that the target `spec` knows; None for a target of any world.
 

@@ -76,6 +76,7 @@ def read_question_history(path: Path, record: str) -> ThreadTrace:
         "warnings": result.get("warnings") or [],
         "nodes": nodes,
         "elsewhere": 0,
+        "pruned": False,
     }
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from aurelia.cli import bench as bench_cli
+from aurelia.cli.clean import clean_command
 from aurelia.cli.env_file import load_env_file
 from aurelia.cli.options import (
     DebugOption,
@@ -224,6 +225,7 @@ def graph_command(
 
 
 main_app.command("trace")(trace_command)
+main_app.command("clean")(clean_command)
 
 
 def add_commands(arguments: Sequence[str]) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
+from click.core import ParameterSource
 
 from aurelia_core.errors import InputError
 
@@ -41,8 +43,19 @@ def context_from_options(profile: str, models: Sequence[str] | None, overrides: 
         InputError: one of them cannot be used.
     """
     from aurelia.profiles import context_from_profile
+    from state.context import make_context
 
-    return context_from_profile(profile, {**overrides, **models_by_role("--model", models)})
+    overrides = {**overrides, **models_by_role("--model", models)}
+    if _is_left_out("profile"):
+        # The default profile holds the defaults. Left unset, they do not override those of a thread that is resumed.
+        return make_context({name: value for name, value in overrides.items() if value is not None})
+    return context_from_profile(profile, overrides)
+
+
+def _is_left_out(option: str) -> bool:
+    """Whether the user gave an option neither on the command line nor in the environment."""
+    command = click.get_current_context(silent=True)
+    return command is not None and command.get_parameter_source(option) is ParameterSource.DEFAULT
 
 
 def models_by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:

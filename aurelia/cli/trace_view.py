@@ -19,6 +19,8 @@ def render_trace(trace: Mapping[str, Any]) -> str:
     lines += [f"├─ {_node(node)}" for node in trace["nodes"][:-1]]
     lines += [f"└─ {_node(node)}" for node in trace["nodes"][-1:]]
     lines += [f"Note: {warning}" for warning in trace["warnings"]]
+    if trace["pruned"]:
+        lines.append("Older checkpoints of this question were deleted: the nodes before these are not shown.")
     if trace["elsewhere"]:
         lines.append(f"{count_noun(trace['elsewhere'], 'more checkpoint')}: earlier questions, or forks.")
     return "\n".join(_cut(escape_invisible(line)) for line in lines)

@@ -68,3 +68,26 @@ def context_from_profile(name: str, overrides: Mapping[str, Any] | None = None) 
         if value is not None:
             values[key] = value
     return make_context(values)
+
+
+def check_profile(name: str) -> None:
+    """Refuse a name that no built-in profile has.
+
+    Raises:
+        InputError: the message names the profiles.
+    """
+    if name not in profile_names():
+        raise InputError(f"There is no profile {name!r}: use one of {', '.join(profile_names())}.")
+
+
+def with_profile(context: Context) -> Context:
+    """The settings with those of the profile that they name, as far as they do not give them themselves.
+
+    A name that is not a built-in profile is a label: the settings come from a person's own file.
+
+    Raises:
+        InputError: the profile's file cannot be used.
+    """
+    if "profile" not in context.model_fields_set or context.profile not in profile_names():
+        return context
+    return context_from_profile(context.profile, context.model_dump(include=context.model_fields_set))

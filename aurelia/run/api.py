@@ -20,7 +20,7 @@ from aurelia_core.background_loop import run_sync
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
-from graph.build import AureliaGraph
+from graph.compiled import AureliaGraph
 from state.context import Context
 from state.events import Event
 from state.schema import Input

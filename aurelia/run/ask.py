@@ -16,7 +16,8 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import sanitize_json
 from aurelia_core.suggestions import reject_unknown_names
 from aurelia_core.types import MediaRef, add_usage
-from graph.build import AureliaGraph, build_graph
+from graph.build import build_graph
+from graph.compiled import AureliaGraph
 from graph.tracing import configure_tracing, run_name
 from nodes.describer import describe_senses
 from nodes.evaluator import ask_evaluator

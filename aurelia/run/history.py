@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 from aurelia.run.threads import thread_config
 from aurelia_core.errors import InputError
 from aurelia_core.types import Role, Usage
-from graph.build import AGENTS, AureliaGraph
+from graph.build import AGENTS
+from graph.compiled import AureliaGraph
 
 _AGENTS = {agent.node: agent for agent in AGENTS}
 
@@ -40,7 +41,8 @@ class ThreadTrace(TypedDict):
     """The last question of a thread: its outcome, and its nodes in order.
 
     `stands` is the status: done, waiting for a review, or stopped before (or failed in) the nodes that it names.
-    `elsewhere` counts the checkpoints of earlier questions and of forks.
+    `elsewhere` counts the checkpoints of earlier questions and of forks. `pruned`: the first checkpoints of the
+    question were deleted, so `nodes` begins in its middle; the outcome is complete.
     """
 
     thread: str
@@ -60,6 +62,7 @@ class ThreadTrace(TypedDict):
     warnings: list[str]
     nodes: list[NodeTrace]
     elsewhere: int
+    pruned: bool
 
 
 async def read_thread(graph: AureliaGraph, thread: str) -> ThreadTrace:
@@ -94,16 +97,25 @@ async def read_thread(graph: AureliaGraph, thread: str) -> ThreadTrace:
         "warnings": values.get("warnings") or [],
         "nodes": nodes,
         "elsewhere": len(states) - len(line),
+        "pruned": _is_pruned(line),
     }
 
 
 def _checkpoint_line(states: list[StateSnapshot]) -> list[StateSnapshot]:
-    """The checkpoints from the start of the last question to the newest one, in order of time."""
+    """The checkpoints from the start of the last question, as far as they are left, to the newest one, in order."""
     by_id = {_checkpoint_id(state.config): state for state in states}
     line = [states[0]]
     while "__start__" not in line[-1].next and line[-1].parent_config:
-        line.append(by_id[_checkpoint_id(line[-1].parent_config)])
+        parent = by_id.get(_checkpoint_id(line[-1].parent_config))
+        if parent is None:
+            break
+        line.append(parent)
     return line[::-1]
+
+
+def _is_pruned(line: list[StateSnapshot]) -> bool:
+    """Whether checkpoints before these were deleted: the first one names a parent that is not there."""
+    return "__start__" not in line[0].next and line[0].parent_config is not None
 
 
 def _checkpoint_id(config: Any) -> str:

@@ -44,6 +44,9 @@ class Result(BaseModel):
     iterations: list[Attempt] = Field(description="Every attempt of the loop, in order.")
     clip: ResultClip = Field(description="The clip.")
     models: dict[Role, str] = Field(description="The model of each role, as provider:model.")
+    prompts: dict[str, str] = Field(
+        description="The hash of each text that the models read: the first 12 hex digits of its SHA-256."
+    )
     usage: Usage = Field(description="What all calls of this question cost.")
     seconds: float = Field(description="Duration of the run in seconds.", ge=0)
     warnings: list[str] = Field(description="Substitutions and failures that did not end the run.")

@@ -1,23 +1,25 @@
 """Resume the interrupted run of a thread, and find the checkpoint to fork from. No node runs here."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import id as ids
 from langgraph.types import StateSnapshot
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Media
-from graph.build import AureliaGraph
+from graph.compiled import AureliaGraph
 from nodes.prepare import admit_media, check_question
 from state.events import ResumeEvent
 from state.schema import Input
 
 MAX_THREAD_NAME = 200
+MAX_CLOCK_WAIT_SECONDS = 5.0
+"""Longest wait for a clock that was set back, in seconds."""
 Reviewer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Receives what a run pauses with, and returns the person's decision (`nodes.review`)."""
 
@@ -47,11 +49,12 @@ async def find_stopped_run(
         client: admits the media, which are then compared by content (default: compared by name).
 
     Raises:
-        InputError: the thread was interrupted in another question, or this question cannot be used.
+        InputError: the thread was interrupted in another question, this question cannot be used, or the clock was set
+            back.
     """
     state = await graph.aget_state(thread_config(graph, thread))
     held: Any = state.values
-    _advance_clock_past(state)
+    await _wait_for_clock(thread, state)
     if not state.next or state.next[0] in ("__start__", "prepare") or not held.get("run"):
         return None
     asked = check_question(question)
@@ -71,16 +74,21 @@ async def find_stopped_run(
     return state
 
 
-def _advance_clock_past(state: StateSnapshot) -> None:
-    """Make the next checkpoint's id greater than this state's, even if the clock was set back since.
+async def _wait_for_clock(thread: str, state: StateSnapshot) -> None:
+    """Wait until the clock is later than this state: LangGraph takes the checkpoint of the latest time for the newest.
 
-    A checkpoint's id is a time (UUID 6), and LangGraph takes the greatest id for the newest checkpoint.
+    Raises:
+        InputError: the clock was set back by more than `MAX_CLOCK_WAIT_SECONDS`.
     """
-    if latest := (state.config.get("configurable") or {}).get("checkpoint_id"):
-        value = UUID(latest).int
-        time = (value >> 80) << 12 | value >> 64 & 0x0FFF
-        clock: Any = ids
-        clock._last_v6_timestamp = max(clock._last_v6_timestamp or 0, time)
+    if state.created_at is None:
+        return
+    behind = datetime.fromisoformat(state.created_at).timestamp() - time.time_ns() / 1e9
+    if behind > MAX_CLOCK_WAIT_SECONDS:
+        raise InputError(
+            f"The clock of this machine is {behind:.0f} s behind the last step of thread {thread!r}: set it right, or"
+            " name another thread."
+        )
+    await asyncio.sleep(max(0.0, behind))
 
 
 def resumed_event(thread: str, state: StateSnapshot) -> ResumeEvent:
@@ -92,8 +100,8 @@ def resumed_event(thread: str, state: StateSnapshot) -> ResumeEvent:
 async def config_before_verdict(graph: AureliaGraph, thread: str, attempt: int) -> RunnableConfig:
     """The config to fork a thread before the evaluation of `attempt`: `graph.ainvoke(None, config, context=...)`.
 
-    The new context's threshold and target then apply. Earlier attempts stay, and the evaluator's verdict is already in
-    the ledger, so that it costs nothing.
+    The settings of the thread apply, and those that the context gives explicitly override them. Earlier attempts stay,
+    and the evaluator's verdict is already in the ledger, so that it costs nothing.
 
     Raises:
         InputError: the thread has no such attempt.

@@ -5,15 +5,26 @@ that the server can store (schedules, its store) is refused. `runs` checks a run
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 from langgraph_sdk import Auth
 
 from aurelia.server.clip_owners import ClipOwners
+from aurelia.server.graphs import client
 from aurelia.server.tokens import AccessDenied, access_rules
-from aurelia.server.validation import INPUT_KEYS, ClipNotFound, check_clips, check_keys, check_settings, check_state
+from aurelia.server.validation import (
+    GIVEN_KEY,
+    INPUT_KEYS,
+    ClipNotFound,
+    check_clips,
+    check_keys,
+    check_settings,
+    check_state,
+    check_stateless,
+    given_settings,
+)
 from aurelia_core.errors import InputError
-from graph.serve import client
 
 auth = Auth()
 _PROXIED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"}
@@ -59,8 +70,14 @@ async def threads(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterT
 async def runs(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.FilterType:
     """Accept a run with known inputs, settings within bounds, and clips of its owner."""
     kwargs = value.get("kwargs") or {}
-    await _check_request(ctx.user.identity, kwargs.get("input"), kwargs.get("context"), kwargs.get("command"))
-    return _owner_filter(ctx, value)
+    settings = kwargs.get("context")
+    await _check_request(ctx.user.identity, kwargs.get("input"), settings, kwargs.get("command"))
+    if kwargs.get("temporary"):
+        _refuse_as_http(check_stateless, settings)
+    found = _owner_filter(ctx, value)
+    # The server merges the settings of the assistant into those of the run: here they can still be told apart.
+    value["metadata"][GIVEN_KEY] = given_settings(settings)
+    return found
 
 
 @auth.on.assistants
@@ -93,11 +110,19 @@ def _sent_settings(value: Any) -> Any:
 
 
 async def _check_request(owner: str, run_input: Any, settings: Any, command: Any) -> None:
-    try:
+    def check() -> None:
         check_keys("input", run_input, INPUT_KEYS)
         check_settings(settings, access_rules().models)
-        check_state((command or {}).get("update"))
-        await asyncio.to_thread(check_clips, [run_input, command], owner, ClipOwners(client.store))
+        check_clips([run_input, command], owner, ClipOwners(client.store))
+        check_state((command or {}).get("update"), access_rules().models)
+
+    await asyncio.to_thread(_refuse_as_http, check)
+
+
+def _refuse_as_http(check: Callable[..., None], *arguments: Any) -> None:
+    """Run a check; what it refuses is status 404 for a clip, 422 for everything else."""
+    try:
+        check(*arguments)
     except ClipNotFound as fault:
         raise Auth.exceptions.HTTPException(status_code=404, detail=str(fault)) from None
     except InputError as fault:

@@ -20,12 +20,31 @@ from typing import Any, Literal, NamedTuple
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.cache import CLIP_ID_PATTERN
-from aurelia_core.media.guard import display_name
+from aurelia_core.media.guard import detect_demuxer, display_name
 from aurelia_core.types import MediaRef, is_still
 
 ClipKind = Literal["video", "audio", "image"]
 _KINDS: tuple[ClipKind, ...] = ("video", "audio", "image")
 _STORE_KINDS: tuple[Literal["video", "audio"], ...] = ("video", "audio")
+_FILE_KINDS: dict[str, ClipKind] = {
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "video"),
+    **dict.fromkeys((".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac"), "audio"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), "image"),
+}
+_MEDIA_TYPES: dict[tuple[str, ClipKind], str] = {
+    ("wav", "audio"): "audio/wav",
+    ("mp3", "audio"): "audio/mpeg",
+    ("flac", "audio"): "audio/flac",
+    ("ogg", "audio"): "audio/ogg",
+    ("matroska", "video"): "video/webm",
+    ("matroska", "audio"): "audio/webm",
+    ("avi", "video"): "video/x-msvideo",
+    ("png_pipe", "image"): "image/png",
+    ("jpeg_pipe", "image"): "image/jpeg",
+    ("webp_pipe", "image"): "image/webp",
+}
+MAX_LISTED = 200
+"""Most clips in one list."""
 STALE_UPLOAD_SECONDS = 24 * 3600.0
 """Age in seconds at which an unfinished upload is deleted, because its server must have stopped."""
 
@@ -120,6 +139,43 @@ class ClipOwners:
                 return OwnedClip({**ref, "name": str(record.get("name") or ref["name"])}, _kind_of(ref))
         return None
 
+    def usable_clips(self, owner: str) -> list[dict[str, Any]]:
+        """What an owner may name in a question: own uploads by id, and the files of the allowed folders by name.
+
+        Returns:
+            One dict a clip, newest first, at most `MAX_LISTED`: video (what to write), name, kind, bytes, own (whether
+            the owner uploaded it). A file is not opened, so it may still prove to be damaged.
+        """
+        found = [*self._uploads(owner), *self._folder_clips()]
+        found.sort(key=lambda one: -one[0])
+        return [clip for _, clip in found[:MAX_LISTED]]
+
+    def stored_file(self, clip: str) -> Path | None:
+        """The stored copy of a clip; None if there is none. Whether an owner may read it is `find`'s business."""
+        file = self._home / "media-store" / clip
+        if CLIP_ID_PATTERN.fullmatch(clip) and file.is_file() and not file.is_symlink():
+            return file
+        return None
+
+    def _uploads(self, owner: str) -> Iterator[tuple[float, dict[str, Any]]]:
+        for record in self._owners.glob(f"*/{owner}.json"):
+            clip = record.parent.name
+            stored = self._home / "media-store" / clip
+            known = self._record(clip, owner)
+            if known and stored.is_file() and CLIP_ID_PATTERN.fullmatch(clip):
+                said = {"video": clip, "name": known.get("name"), "kind": known.get("kind"), "bytes": _size(stored)}
+                yield record.stat().st_mtime, {**said, "own": True}
+
+    def _folder_clips(self) -> Iterator[tuple[float, dict[str, Any]]]:
+        for root in self.store.settings.media_roots:
+            for file in _files(root, deep=True):
+                kind = _FILE_KINDS.get(file.suffix.casefold())
+                name = file.relative_to(root)
+                hidden = any(part.startswith(".") for part in name.parts)
+                if kind and not hidden and not file.is_symlink():
+                    said = {"video": str(name), "name": file.name, "kind": kind, "bytes": _size(file)}
+                    yield file.stat().st_mtime, {**said, "own": False}
+
     def _admitted(self, file: Path, kind: ClipKind, label: str) -> MediaRef:
         digest = _sha256(file)
         with contextlib.suppress(MediaError):
@@ -159,6 +215,17 @@ def _kind_of(ref: MediaRef) -> ClipKind:
 
 def _store_kind(kind: ClipKind) -> Literal["video", "audio"]:
     return "audio" if kind == "audio" else "video"
+
+
+def media_type(file: Path, kind: ClipKind) -> str:
+    """The media type of a clip, by the content of its file.
+
+    Raises:
+        MediaError: it is no clip any more.
+    """
+    with file.open("rb") as opened:
+        demuxer = detect_demuxer(opened.read(4096), "The clip")
+    return _MEDIA_TYPES.get((demuxer, kind), f"{kind}/mp4")
 
 
 def _sha256(file: Path) -> str:

@@ -1,6 +1,7 @@
-"""Clips over HTTP: POST /clips uploads one, GET /clips/{id} describes it, GET /clips/{id}/sheet.jpg shows it.
+"""Clips over HTTP: POST /clips uploads one, GET /clips lists them, GET /clips/new is a page for all of this.
 
-The file of a clip is never sent back. The server's authentication identifies the sender.
+GET /clips/{id} describes a clip, its sheet.jpg shows it, its media plays it. The server's authentication identifies the
+sender. A clip is sent back to its owner only, or to everybody if it lies in the operator's folders.
 """
 
 import asyncio
@@ -11,11 +12,12 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from aurelia.server.clip_owners import ClipKind, ClipOwners, OwnedClip
+from aurelia.server.clip_owners import ClipKind, ClipOwners, OwnedClip, media_type
 from aurelia.server.fetch import Resolver, fetch_clip
+from aurelia.server.upload_page import PAGE_PATH, upload_page
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media.contact_sheet import render_contact_sheet
 
@@ -53,9 +55,12 @@ class ClipRoutes:
     def routes(self) -> list[Route]:
         """All routes of this module."""
         return [
+            Route("/clips", self.list_clips, methods=["GET"]),
             Route("/clips", self.upload, methods=["POST"]),
+            Route(PAGE_PATH, self.page, methods=["GET"]),
             Route("/clips/{clip}", self.show, methods=["GET"]),
             Route("/clips/{clip}/sheet.jpg", self.picture, methods=["GET"]),
+            Route("/clips/{clip}/media", self.media, methods=["GET"]),
         ]
 
     async def upload(self, request: Request) -> Response:
@@ -101,6 +106,47 @@ class ClipRoutes:
         finally:
             self._busy -= 1
         return JSONResponse(_clip_json(clip), 201, {"Location": f"/clips/{clip.ref['id']}"})
+
+    async def list_clips(self, request: Request) -> Response:
+        """List what may be named in a question.
+
+        ---
+        summary: The clips that you may name, newest first
+        responses: {'200': {description: For each what to write as `video` or `audio`, its name, kind and size.}}
+        """
+        return JSONResponse(await asyncio.to_thread(self._owners.usable_clips, request.user.identity))
+
+    async def page(self, request: Request) -> Response:
+        """Send the page that uploads and plays clips.
+
+        ---
+        summary: A page to upload and play clips in a browser
+        responses: {'200': {description: The page; it holds no data.}}
+        """
+        return await asyncio.to_thread(upload_page)
+
+    async def media(self, request: Request) -> Response:
+        """Send a clip, or a range of its bytes.
+
+        ---
+        summary: The clip itself, whole or by ranges
+        responses:
+          '200': {description: The file.}
+          '206': {description: The range of the file that the header Range names.}
+          '404': {description: No such clip of yours.}
+        """
+        clip = await self._found(request)
+        file = await asyncio.to_thread(self._owners.stored_file, clip.ref["id"])
+        if file is None:
+            raise HTTPException(404, "The file of this clip is not stored here: upload it with POST /clips.")
+        kind = await asyncio.to_thread(media_type, file, clip.kind)
+        headers = {
+            "Cache-Control": "private, max-age=3600",
+            "Content-Disposition": "inline",
+            "Content-Security-Policy": "sandbox",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return FileResponse(file, media_type=kind, headers=headers)
 
     async def show(self, request: Request) -> Response:
         """Describe a clip.

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocketClose
 from aurelia.server.auth import identify_owner
 from aurelia.server.clip_owners import ClipOwners
 from aurelia.server.tokens import AccessDenied, AccessRules
+from aurelia.server.upload_page import PAGE_PATH, upload_page
 from aurelia.server.validation import ClipNotFound, check_clips, check_state
 from aurelia_core.errors import InputError
 
@@ -26,6 +27,8 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 """Largest body in bytes of a request that is not an upload."""
 # Routes of the development server without authentication: they delete its data, or deploy this folder.
 _CLOSED_PATHS = re.compile(r"/(internal|deploy)(/|$)")
+# Routes of the server that it answers without authentication: version, load and description.
+_PAGES = re.compile(r"(/.*)?/(info|metrics|docs|openapi\.json)")
 _STATE_WRITES = re.compile(r"(/.*)?/threads(/[^/]+/state)?")
 _UPLOAD_PATH = "/clips"
 _EXPOSED_HEADERS = ("x-pagination-total", "x-pagination-next", "content-location", "location")
@@ -43,6 +46,8 @@ class RequestGuard:
             owners: the clips and their owners.
         """
         self._origins = rules.origins
+        self._models = rules.models
+        self._pages_need_token = bool(rules.tokens) and not rules.public_pages
         self._owners = owners
         self._app = app
         self._front = CORSMiddleware(
@@ -66,7 +71,10 @@ class RequestGuard:
             await WebSocketClose(code=1008, reason="refused")(scope, receive, send)
 
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].endswith(_UPLOAD_PATH):
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == PAGE_PATH:
+            page = await asyncio.to_thread(upload_page)
+            await page(scope, receive, send)
+        elif scope["type"] == "http" and not scope["path"].endswith(_UPLOAD_PATH):
             await self._check_and_pass(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -85,6 +93,8 @@ class RequestGuard:
 
     async def _check_and_pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            if self._pages_need_token and _PAGES.fullmatch(scope["path"]):
+                _identify(scope)
             _check_size(Headers(scope=scope))
             if scope["method"] == "POST" and _STATE_WRITES.fullmatch(scope["path"]):
                 receive = await self._checked_write(scope, receive)
@@ -107,10 +117,8 @@ class RequestGuard:
             raise _RequestRefused(422, "The request is not JSON, or is nested too deeply.") from None
         try:
             for written in _written_values(sent):
-                check_state(written)
-                await asyncio.to_thread(check_clips, written, identify_owner(scope), self._owners)
-        except AccessDenied as fault:
-            raise _RequestRefused(401, str(fault)) from None
+                await asyncio.to_thread(check_clips, written, _identify(scope), self._owners)
+                await asyncio.to_thread(check_state, written, self._models)
         except ClipNotFound as fault:
             raise _RequestRefused(404, str(fault)) from None
         except InputError as fault:
@@ -124,6 +132,13 @@ class _RequestRefused(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def _identify(scope: Scope) -> str:
+    try:
+        return identify_owner(scope)
+    except AccessDenied as fault:
+        raise _RequestRefused(401, str(fault)) from None
 
 
 def _written_values(sent: Any) -> list[Any]:

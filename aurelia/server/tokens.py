@@ -40,6 +40,7 @@ class AccessRules:
         origins: origins of web pages that may call the server from a browser.
         models: patterns of the models that a run may name; empty: any model.
         clip_origins: origins that clips may be fetched from; empty: none.
+        public_pages: whether version, load and description of the server are answered without a token.
     """
 
     tokens: Mapping[str, bytes]
@@ -47,10 +48,11 @@ class AccessRules:
     origins: tuple[str, ...] = (STUDIO_ORIGIN,)
     models: tuple[str, ...] = ()
     clip_origins: tuple[str, ...] = ()
+    public_pages: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "AccessRules":
-        """Read AURELIA_TOKENS, _TOKENS_FILE, _STUDIO, _ORIGINS, _MODELS and _CLIP_ORIGINS.
+        """Read AURELIA_TOKENS, _TOKENS_FILE, _STUDIO, _ORIGINS, _MODELS, _CLIP_ORIGINS and _PUBLIC_PAGES.
 
         With tokens but without AURELIA_MODELS only the offline models are allowed: other models cost the operator's
         money, or load files from the operator's disk.
@@ -73,6 +75,7 @@ class AccessRules:
             origins=_origins(env, "AURELIA_ORIGINS", STUDIO_ORIGIN),
             models=tuple(models),
             clip_origins=_origins(env, "AURELIA_CLIP_ORIGINS", ""),
+            public_pages=is_switched_on(env, "AURELIA_PUBLIC_PAGES"),
         )
 
     def owner(self, client: str | None, host: str, authorization: str | None) -> str:

@@ -10,15 +10,20 @@ from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from aurelia import profiles
 from aurelia.server.clip_owners import ClipKind, ClipOwners
 from aurelia_core.errors import InputError
 from aurelia_core.media.cache import CLIP_ID_PATTERN
+from prompts import check_prompts
 from state.context import Context, make_context
 from state.schema import Input, State
+from state.written import check_update
 
 INPUT_KEYS = tuple(Input.__annotations__)
 STATE_KEYS = tuple(State.__annotations__)
 SETTING_KEYS = tuple(Context.model_fields)
+GIVEN_KEY = "aurelia_given"
+"""Key of the names of the settings that a request gave, in the metadata of its run; no client can set it."""
 # Keys that LangGraph, its clients and Studio add to the settings.
 _LANGGRAPH_KEYS = re.compile(
     r"__.*|langgraph_.*|checkpoint_(id|ns|map)|thread_(id|ts)|run_id|user_id|graph_id|assistant_id|cron_id"
@@ -68,6 +73,27 @@ def check_settings(given: Any, models: Iterable[str]) -> None:
     """
     check_keys("setting", given and _own_settings(given), SETTING_KEYS)
     context = make_context(_own_settings(given or {}))
+    if "profile" in context.model_fields_set:
+        profiles.check_profile(context.profile)
+    check_prompts(context.edited_prompts())
+    check_models(profiles.with_profile(context), models)
+
+
+def given_settings(given: Any) -> list[str]:
+    """The names of the settings in what was sent, without the keys that LangGraph adds."""
+    return sorted(_own_settings(given or {}))
+
+
+def check_models(context: Context, models: Iterable[str]) -> None:
+    """Refuse models that are not allowed.
+
+    Args:
+        context: the settings.
+        models: patterns of the allowed models; empty: all.
+
+    Raises:
+        InputError: the message names the model.
+    """
     patterns = tuple(models)
     named = [*context.models().values(), *context.fallbacks().values(), *filter(None, [context.describer])]
     if not patterns:
@@ -77,18 +103,34 @@ def check_settings(given: Any, models: Iterable[str]) -> None:
             raise InputError(f"The model {model_id!r} is not served here: AURELIA_MODELS allows {', '.join(patterns)}.")
 
 
-def check_state(written: Any) -> None:
-    """Refuse unknown keys in an update of a thread's state.
+def check_stateless(given: Any) -> None:
+    """Refuse a review in a run whose thread is deleted when it ends or pauses.
+
+    Raises:
+        InputError: the settings ask for a review.
+    """
+    if isinstance(given, Mapping) and given.get("review", "none") != "none":
+        raise InputError(
+            "A run with a review pauses, so it needs a thread: create one with POST /threads, and run there."
+        )
+
+
+def check_state(written: Any, models: Iterable[str] = ()) -> None:
+    """Refuse unknown keys and values of another form in an update of a thread's state.
 
     Args:
         written: one update, or a list of updates; None: nothing.
+        models: patterns of the allowed models, for `settings` in the state; empty: all.
 
     Raises:
-        InputError: the message names the key, and the nearest known key.
+        InputError: the message names the key and the nearest known key, or the field and what is wrong with it.
     """
     for update in _as_list(written):
-        if isinstance(update, Mapping):
-            check_keys("part of the state", update, STATE_KEYS)
+        if update is None:
+            continue
+        check_keys("part of the state", update, STATE_KEYS)
+        check_update(update)
+        check_settings(update.get("settings"), models)
 
 
 def check_clips(sent: Any, owner: str, owners: ClipOwners) -> None:

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
+from langchain_core.caches import BaseCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import RunnableConfig
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -33,6 +35,10 @@ from aurelia_core.types import NO_USAGE, Usage, add_usage
 
 _Result = TypeVar("_Result")
 MAX_TRIES = 4
+CACHED_TAG = "cached"
+"""Tag and metadata of a span whose reply was stored already."""
+MAX_RUNS = 1000
+"""Number of runs whose marks are stored in memory; above it those of the oldest run are dropped."""
 _MAX_RETRY_WAIT_SECONDS = 120.0
 _backoff = wait_random_exponential(multiplier=1.0, max=30.0)
 
@@ -107,7 +113,10 @@ class CallLedger:
         lock = self._call_locks.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
             stored = await self.run_in_writer_thread(self._find, key, call.run)
-            return stored or await self._call_model(key, call, config)
+            if stored is None:
+                return await self._call_model(key, call, config)
+        await _show_stored_reply(call, stored.message, config)
+        return stored
 
     async def _call_model(self, key: str, call: ModelCall, config: RunnableConfig | None) -> LedgerReply:
         began = time.perf_counter()
@@ -132,7 +141,7 @@ class CallLedger:
                         raise
         except ModelError as fault:
             fault.usage = spent
-            self._reported.setdefault(call.run, set()).add(key)
+            _marks(self._reported, call.run).add(key)
             raise
         usage = message_usage(message)
         await self.run_in_writer_thread(self._store, key, call, message, usage, tries, time.perf_counter() - began)
@@ -189,7 +198,7 @@ class CallLedger:
 
         A stored reply that an interrupted run did not use stays unmarked; the resumed run is billed for it.
         """
-        self._billed.setdefault(run, set()).update(reply.key for reply in replies)
+        _marks(self._billed, run).update(reply.key for reply in replies)
 
     def forget_run(self, run: str) -> None:
         """Delete the marks of a run that has ended."""
@@ -239,6 +248,15 @@ class CallLedger:
                 self._connection = None
 
 
+def _marks(of_runs: dict[str, set[str]], run: str) -> set[str]:
+    """The marks of a run, as the newest; a run that nobody has ended must not stay in memory for ever."""
+    marks = of_runs.pop(run, set())
+    of_runs[run] = marks
+    while len(of_runs) > MAX_RUNS:
+        del of_runs[next(iter(of_runs))]
+    return marks
+
+
 def call_key(call: ModelCall) -> str:
     """SHA-256 (hex) of everything that determines the reply: model, settings, messages with clips by id, rollout."""
     settings = call.model._identifying_params
@@ -263,6 +281,37 @@ def message_usage(message: AIMessage) -> Usage:
         "cost_usd": message.response_metadata.get("cost_usd"),
         "media_uploads": message.response_metadata.get("media_uploads", 0),
     }
+
+
+class _StoredReply(BaseCache):
+    """LangChain's cache with one reply, whatever is asked: the model is then not called, but its span exists."""
+
+    def __init__(self, message: AIMessage) -> None:
+        self._message = message
+
+    def lookup(self, prompt: str, llm_string: str) -> list[Generation]:
+        return [ChatGeneration(message=self._message)]
+
+    def update(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
+        """Nothing to do."""
+
+    def clear(self, **kwargs: Any) -> None:
+        """Nothing to do."""
+
+
+async def _show_stored_reply(call: ModelCall, message: AIMessage, config: RunnableConfig | None) -> None:
+    """Give traces and streams of messages the span of a stored reply: marked as cached, at no cost."""
+    shown = message.model_copy(
+        update={"response_metadata": {**message.response_metadata, "cost_usd": 0.0, "cached": True}}
+    )
+    config = config or {}
+    marked: RunnableConfig = {
+        **config,
+        "tags": [*(config.get("tags") or []), CACHED_TAG],
+        "metadata": {**(config.get("metadata") or {}), CACHED_TAG: True},
+    }
+    model = call.model.model_copy(update={"cache": _StoredReply(shown)})
+    await model.ainvoke(list(call.messages), marked)
 
 
 async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.runnables import RunnableConfig
 
 from aurelia_core.errors import InputError, ModelError, ReplyError
 from aurelia_core.media import ClipStore
@@ -48,6 +49,8 @@ class Request:
         run: id of the run that is billed.
         rollout: number of the independent repetition.
         fallback: the request to send once if the model fails permanently.
+        label: the call's name and tag in a trace; empty: its role.
+        seconds: time limit of the answer, retries included; None: no limit. With a fallback each model gets half.
     """
 
     model_id: str
@@ -57,6 +60,8 @@ class Request:
     run: str
     rollout: int = 0
     fallback: "Request | None" = None
+    label: str = ""
+    seconds: float | None = None
 
     @property
     def role(self) -> str:
@@ -227,15 +232,16 @@ class ModelClient:
         self, request: Request, once: Callable[[Request], Awaitable[Answer[_Value]]]
     ) -> Answer[_Value]:
         began = time.perf_counter()
+        if request.fallback is None:
+            return await _within(request.seconds, request, once)
+        half = None if request.seconds is None else request.seconds / 2
         try:
-            return await once(request)
+            return await _within(half, request, once)
         except ModelError as fault:
-            if request.fallback is None:
-                raise
             first_fault = fault
         first_usage = first_fault.usage or NO_USAGE
         try:
-            answer = await once(request.fallback)
+            answer = await _within(half, request.fallback, once)
         except ModelError as fault:
             both_failed = ModelError(f"{first_fault} Its fallback failed too: {fault}")
             raise _with_usage(both_failed, add_usage(first_usage, fault.usage or NO_USAGE)) from fault
@@ -297,7 +303,7 @@ class ModelClient:
         call = ModelCall(model, request.model_id, request.role, request.run, request.rollout, messages)
         try:
             self._failed.check(request.run, request.model_id, messages)
-            return await self.ledger.call(call, {"tags": [request.role], "metadata": {"model": request.model_id}})
+            return await self.ledger.call(call, _span_config(request))
         except ModelError as fault:
             self._failed.remember(request.run, request.model_id, messages, fault)
             usage = fault.usage or NO_USAGE
@@ -310,6 +316,31 @@ class ModelClient:
         """Close the ledger; the next use opens it again."""
         if self._ledger is not None:
             self._ledger.close()
+
+
+def _span_config(request: Request) -> RunnableConfig:
+    """How a trace names a call: by its role (or label) and its model."""
+    label = request.label or request.role
+    name = f"{label}: {model_display_name(request.model_id)}"
+    return {"run_name": name, "tags": [label], "metadata": {"model": request.model_id}}
+
+
+async def _within(
+    seconds: float | None, request: Request, once: Callable[[Request], Awaitable[Answer[_Value]]]
+) -> Answer[_Value]:
+    """Ask once, for at most `seconds`.
+
+    Raises:
+        ModelError: the model failed, or did not answer in time.
+    """
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await once(request)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        problem = f"{model_display_name(request.model_id)} gave no answer as {request.role} within {seconds:g} s"
+        raise ModelError(f"{problem}: raise node_seconds, or name another model.") from None
 
 
 def _notes(reply: LedgerReply) -> list[str]:

@@ -147,5 +147,5 @@ async def test_studio_forks_a_served_thread_at_any_node(tmp_path: Path, duet: Pa
             evaluator: Any = next(state for state in history if state["next"] == ["evaluator"])
             better: Any = {"iterations": [{"iteration": 1, "score": 10, "critique": "I looked."}]}
             await client.threads.update_state(thread, better, as_node="evaluator", checkpoint=evaluator["checkpoint"])
-            result: Any = await client.runs.wait(thread, "aurelia", input=None, context=settings)
+            result: Any = await client.runs.wait(thread, "aurelia", input=None)
             assert (result["choice"], result["score"], result["stop_reason"]) == ("two", 10, "threshold")

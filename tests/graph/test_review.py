@@ -29,7 +29,8 @@ class Run:
         return await self.go(self.question)
 
     async def answer(self, **decided: Any) -> dict[str, Any]:
-        return await self.go(Command(resume=decided))
+        """Resumes without the settings: the thread has them."""
+        return dict(await self.graph.ainvoke(Command(resume=decided), CONFIG))
 
     async def ran(self) -> Counter[str]:
         """How often each node ran: the ledger would hide a node that ran again."""

@@ -61,11 +61,18 @@ async def test_a_trace_reads_like_the_paper(traced: Traced) -> None:
     model = scripted(evaluator=[verdict(4), verdict(9)])
     sink = await traced(model, threshold=8, inject="full", profile="mine")
     root = sink.root()
-    nodes = sink.children(root["id"])
+    top = sink.children(root["id"])
+    names = [span["name"] for span in top]
+    assert names[:3] == ["prepare", "attempt 1", "attempt 2"]
+    assert set(names[3:]) == {"target_model", "zero_shot"}
     loop = ["reasoning_generator", "summarizer", "evaluator"]
-    names = [span["name"] for span in nodes if span["name"] != "after_evaluator"]
-    assert names[:-2] == ["prepare", *loop, "feedback", *loop]
-    assert set(names[-2:]) == {"target_model", "zero_shot"}
+    nodes = [span for attempt in top[1:3] for span in sink.children(attempt["id"])]
+    assert [span["name"] for span in nodes if span["name"] != "after_evaluator"] == [*loop, "feedback", *loop]
+    assert [attempt["outputs"]["score"] for attempt in top[1:3]] == [4, 9]
+    assert all(attempt["end_time"] >= span["end_time"] for attempt in top[1:3] for span in sink.children(attempt["id"]))
+    for span in sink.spans.values():
+        above = sink.spans.get(span.get("parent_run_id") or "")
+        assert above is None or span["dotted_order"].rpartition(".")[0] == above["dotted_order"]
     attempts = {span["name"]: [] for span in nodes}
     for span in nodes:
         attempts[span["name"]].append(span["extra"]["metadata"].get("attempt"))
@@ -86,6 +93,69 @@ async def test_a_trace_reads_like_the_paper(traced: Traced) -> None:
     scored = [span for span in nodes if span["name"] == "evaluator"]
     rated = {(mark["run_id"], mark["score"]) for mark in sink.feedback if mark["key"] == FEEDBACK_KEY}
     assert rated == {(scored[0]["id"], 4), (scored[1]["id"], 9), (root["id"], 9)}
+    assert {mark["feedback_source"]["type"] for mark in sink.feedback} == {"model"}
+    summary = {name: told[name] for name in ("attempts", "first_score", "best_score", "gain")}
+    assert summary == {"attempts": 2, "first_score": 4, "best_score": 9, "gain": 5}
+    assert told["cost_usd"] == pytest.approx(0.09)
+    assert "evaluator_prompt" not in told and "aurelia_settings" not in told
+
+
+def calls_of(sink: Sink) -> list[dict[str, Any]]:
+    return [span for span in sink.spans.values() if span["run_type"] == "llm"]
+
+
+@pytest.mark.enable_socket
+async def test_a_repeated_question_has_all_its_words_again_marked_as_cached_at_no_cost(traced: Traced) -> None:
+    model = scripted(evaluator=[verdict(4), verdict(9)])
+    first = await traced(model, threshold=8)
+    asked = {span["name"]: span for span in calls_of(first)}
+    assert set(asked) == {
+        *(f"{role}: scripted:one" for role in ("generator", "summarizer", "evaluator", "feedback", "target")),
+        "zero_shot: scripted:one",
+    }
+    assert not any("cached" in span["tags"] for span in calls_of(first))
+    said = dict(model.said)
+    before = len(calls_of(first))
+    first.spans.clear()
+    again = await traced(model, threshold=8)
+    assert dict(model.said) == said, "nobody was asked again"
+    assert len(calls_of(again)) == before == 9
+    for span in calls_of(again):
+        assert {"cached", span["name"].partition(":")[0]} <= set(span["tags"])
+        assert span["extra"]["metadata"]["cached"] is True
+        used = span["extra"]["metadata"]["usage_metadata"]
+        assert (used["input_tokens"], used["output_tokens"], used["total_cost"]) == (10, 5, 0)
+        assert span["inputs"]["messages"][0][1]["role"] == "human"
+        (((reply,),),) = span["outputs"].values()
+        assert reply["content"]
+    assert again.root()["extra"]["metadata"]["cost_usd"] == 0
+
+
+@pytest.mark.enable_socket
+async def test_an_experiment_that_studio_starts_is_rated_too(traced: Traced) -> None:
+    import langsmith
+
+    example = "0f6a5c1e-0000-4000-8000-00000000000e"
+    copies = [
+        {"project_name": "experiment", "updates": {"reference_example_id": example}},
+        {"project_name": "default", "updates": None},
+    ]
+    with langsmith.tracing_context(replicas=copies):
+        sink = await traced(scripted(evaluator=[verdict(4), verdict(9)]), threshold=8)
+    roots = sink.children(None)
+    assert len(roots) == 2
+    for root in roots:
+        names = [span["name"] for span in sink.children(root["id"])]
+        assert names[:3] == ["prepare", "attempt 1", "attempt 2"]
+        assert {mark["score"] for mark in sink.feedback if mark["trace_id"] == root["id"]} == {4, 9}
+        assert (root["id"], 9) in {(mark["run_id"], mark["score"]) for mark in sink.feedback}
+
+
+@pytest.mark.enable_socket
+async def test_a_question_with_five_attempts_takes_at_most_200_kb_of_trace(traced: Traced) -> None:
+    sink = await traced(scripted(evaluator=[verdict(4)]), max_iterations=5)
+    assert sum(span["name"].startswith("attempt ") for span in sink.spans.values()) == 5
+    assert sink.bytes <= 200_000
 
 
 @pytest.mark.enable_socket

@@ -37,9 +37,7 @@ async def test_a_served_run_waits_refuses_a_bad_answer_and_goes_on(
 
             events, last = [], None
             good: Any = {"resume": {"action": "accept"}}
-            async for part in client.runs.stream(
-                thread, "aurelia", command=good, context=review, stream_mode=["custom", "values"]
-            ):
+            async for part in client.runs.stream(thread, "aurelia", command=good, stream_mode=["custom", "values"]):
                 assert part.event != "error", part.data
                 if part.event == "custom":
                     events.append(part.data["event"])

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from aurelia.run.ask import answer_question
 from aurelia_core.models.client import ModelClient
-from graph.build import AureliaGraph, build_graph
+from graph.build import build_graph
+from graph.compiled import AureliaGraph
 from state.context import make_context
 from tests.support.scripted import ScriptedChat
 

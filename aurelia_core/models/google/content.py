@@ -24,7 +24,7 @@ from aurelia_core.models.google.remux import remuxed_file
 from aurelia_core.models.media_encoding import encode_still
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import ClipRequest, RoleRequest
-from aurelia_core.types import Media, MediaRef, Window, arrange_media, is_still, is_video
+from aurelia_core.types import Media, MediaRef, Window, arrange_media, content_key, is_still, is_video
 
 _MAX_INLINE_BYTES = 1_000_000
 """Largest file, bytes, that is sent inside the request; larger files are uploaded once."""
@@ -117,7 +117,7 @@ class GeminiContentBuilder:
         path = remuxed_file(self._store, clip, with_sound=not silent)
         if path is None:
             return None
-        content = f"{clip['id']}:mp4{'-silent' * silent}"
+        content = f"{content_key(clip)}:mp4{'-silent' * silent}"
         return WholeFile(path, "video/mp4", path.stat().st_size, content)
 
     def head_frame_count(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> int:

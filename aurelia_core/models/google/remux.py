@@ -14,8 +14,13 @@ from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.guard import FileStamp, detect_demuxer
 from aurelia_core.media.pool import shared_decode_pool
-from aurelia_core.media.source import DecodeSource, Unwritten, open_container, open_verified
-from aurelia_core.types import MediaRef
+from aurelia_core.media.source import (
+    DecodeSource,
+    Unwritten,
+    open_container,
+    open_verified,
+)
+from aurelia_core.types import MediaRef, content_key
 
 _PICTURE_CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 _SOUND_CODECS = frozenset({"aac", "mp3"})
@@ -25,17 +30,13 @@ _FOLDER = "remuxed"
 def remuxed_file(store: ClipStore, clip: MediaRef, *, with_sound: bool) -> Path | None:
     """The clip's streams in an mp4, from the cache if it was made before; None if an mp4 cannot hold them.
 
-    None also if other streams are used than those that a program picks by itself.
-
     Args:
         store: the clip store.
         clip: a clip with a picture.
         with_sound: whether its own sound is copied too.
     """
     folder = store.settings.cache_folder / _FOLDER
-    if not store.is_usual(clip):
-        return None
-    target = folder / f"{clip['id']}{'' if with_sound else '-silent'}.mp4"
+    target = folder / f"{content_key(clip)}{'' if with_sound else '-silent'}.mp4"
     if target.is_file():
         return target
     path = store.verified_path(clip)
@@ -45,26 +46,37 @@ def remuxed_file(store: ClipStore, clip: MediaRef, *, with_sound: bool) -> Path 
     source = DecodeSource(str(path), astuple(stamp), demuxer)
     folder.mkdir(parents=True, exist_ok=True)
     seconds = store.settings.decode_seconds
+    picture, sound = store.chosen_streams(clip)
+    if not with_sound:
+        sound = None
     try:
-        made = shared_decode_pool(store.settings).run(clip["name"], seconds, remux, source, str(target), with_sound)
+        made = shared_decode_pool(store.settings).run(clip["name"], seconds, remux, source, str(target), picture, sound)
     except MediaError:
         return None
     return target if made else None
 
 
-def remux(source: DecodeSource, target: str, with_sound: bool) -> bool:
-    """Copy the streams into `target`; False if an mp4 cannot hold them. Runs in a decoding child.
+def remux(source: DecodeSource, target: str, picture_stream: int | None, sound_stream: int | None) -> bool:
+    """Copy the chosen streams into `target`; False if an mp4 cannot hold them. Runs in a decoding child.
+
+    Args:
+        source: the file.
+        target: the file to write.
+        picture_stream: index of the picture's stream.
+        sound_stream: index of the sound's stream; None leaves the sound out.
 
     Raises:
         Unwritten: the file cannot be written.
     """
     with open_verified(source) as path, open_container(path, source.demuxer) as opened:
-        picture = opened.streams.best("video")
-        sound = opened.streams.best("audio") if with_sound else None
-        if picture is None or picture.codec_context.name not in _PICTURE_CODECS:
+        if picture_stream is None or opened.streams[picture_stream].codec_context.name not in _PICTURE_CODECS:
             return False
-        if sound is not None and sound.codec_context.name not in _SOUND_CODECS:
-            return False
+        picture = opened.streams[picture_stream]
+        sound = None
+        if sound_stream is not None:
+            sound = opened.streams[sound_stream]
+            if sound.codec_context.name not in _SOUND_CODECS:
+                return False
         streams = [stream for stream in (picture, sound) if stream is not None]
         half_done = f"{target}.{os.getpid()}"
         try:
