@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 from graph.build import build_graph
 
 
@@ -20,7 +21,7 @@ def draw_png(path: Path) -> None:
     try:
         import pygraphviz  # noqa: F401
     except ImportError:
-        raise InputError("Drawing needs pygraphviz: pip install -e '.[draw]'.") from None
+        raise InputError(f"Drawing needs pygraphviz: {install_command('draw')}.") from None
     try:
         build_graph().get_graph().draw_png(str(path))
     except OSError as fault:
