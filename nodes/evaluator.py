@@ -15,8 +15,8 @@ from nodes.requests import (
     context_of,
     emit_event,
     failed_attempt,
-    fill_prompt,
     last_attempt,
+    node_prompt,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -57,7 +57,7 @@ async def ask_evaluator(
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    text = fill_prompt(context, "evaluator", caption=caption)
+    text = node_prompt(context, "evaluator", caption=caption)
     fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
     request = build_request(state, context, context.evaluator, text, fields)
     return await client.complete_structured(request, VerdictReply)

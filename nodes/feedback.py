@@ -16,9 +16,9 @@ from nodes.requests import (
     context_of,
     emit_event,
     failed_note,
-    fill_prompt,
     last_attempt,
     media_text,
+    node_prompt,
     windows_by_attempt,
 )
 from prompts.render import choices_text, reasoning_text
@@ -59,7 +59,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
 
 def _text(state: LoopState, attempt: Attempt, context: Context) -> str:
     reasoning = attempt["reasoning"]
-    return fill_prompt(
+    return node_prompt(
         context,
         "feedback",
         question=state["question"],

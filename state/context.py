@@ -173,12 +173,14 @@ class Context(BaseModel):
         default="aurelia",
         title="Prompts",
         description="The agents' prompts: this project's, or short ones after the roles as the paper describes them.",
+        json_schema_extra=_at("reasoning_generator", "summarizer", "evaluator", "feedback"),
     )
     decoding: dict[Role, Decoding] = Field(
         default={},
         title="Decoding",
         description="How a role's model decodes its reply, by role: system, temperature, top_p, repetition_penalty,"
         " max_tokens, seed, thinking, and what its provider adds. The target's own row comes before it.",
+        json_schema_extra=_at(*_MODEL_NODES),
     )
     frames: int = Field(
         default=16,
