@@ -96,6 +96,8 @@ def _read_with_decord(path: str, demuxer: str, wanted: FrameRequest) -> Iterator
     if wanted.orientation != Orientation() or wanted.by_number or demuxer not in ("mov", "matroska"):
         # decord scales before it rotates, and needs time stamps.
         raise Unsupported("orientation or order")
+    if _has_leading_pictures(path, demuxer, wanted.stream):
+        raise Unsupported("open groups of pictures")
     try:
         reader = decord.VideoReader(path, width=wanted.width, height=wanted.height, num_threads=1, fault_tol=1)
         stamps = np.asarray(reader.get_frame_timestamp(list(range(len(reader)))))[:, 0]
@@ -118,6 +120,18 @@ def _read_with_decord(path: str, demuxer: str, wanted: FrameRequest) -> Iterator
             raise Damaged(
                 f"has a picture that cannot be decoded near {wanted.times[begin]:.1f} s; convert or download it again"
             ) from error
+
+
+def _has_leading_pictures(path: str, demuxer: str, stream: int) -> bool:
+    """Whether pictures after a key frame are shown before it: decord loses them when it seeks, and then miscounts."""
+    key = None
+    with open_container(path, demuxer) as opened:
+        for packet in opened.demux(opened.streams[stream]):
+            if packet.is_keyframe:
+                key = packet.pts
+            elif None not in (key, packet.pts) and packet.pts < key:
+                return True
+    return False
 
 
 def _compare_ends(reader: Any, path: str, demuxer: str, wanted: FrameRequest) -> None:
@@ -157,7 +171,7 @@ def _read_with_pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[A
             while end < len(wanted.times) and wanted.times[end] - wanted.times[end - 1] <= _SEEK_GAP_SECONDS:
                 end += 1
             times = wanted.times[done:end]
-            yield from _pick_frames(_decode_from(opened, stream, times[0]), times)
+            yield from _pick_frames(_decode_from(path, demuxer, opened, stream, times[0]), times)
             done = end
 
 
@@ -225,19 +239,24 @@ def _read_by_number(opened: Any, stream: Any, wanted: FrameRequest) -> Iterator[
         yield window.progressive()
 
 
-def _decode_from(opened: Any, stream: Any, time: float) -> Iterator[tuple[Any, float]]:
+def _decode_from(path: str, demuxer: str, opened: Any, stream: Any, time: float) -> Iterator[tuple[Any, float]]:
     """Frames and their times, in order, starting at or before the frame that is shown at `time`."""
     for back in _SEEK_BACK_SECONDS:
-        opened.seek(int(np.floor((time - back) / stream.time_base)), stream=stream, backward=True)
+        try:
+            opened.seek(int(np.floor((time - back) / stream.time_base)), stream=stream, backward=True)
+        except av.FFmpegError:
+            # Containers without an index cannot find every time.
+            continue
         frames = _timed(decode_stream(opened, stream, time), stream)
         first = next(frames, None)
         if first is not None and first[1] <= time + _TIMESTAMP_TOLERANCE:
             yield first
             yield from frames
             return
-    # Far before everything: FFmpeg then goes to the first packet.
-    opened.seek(-(1 << 40), backward=True, any_frame=True)
-    yield from _timed(decode_stream(opened, stream, time), stream)
+    with open_container(path, demuxer) as again:
+        stream = again.streams[stream.index]
+        stream.codec_context.thread_count = 1
+        yield from _timed(decode_stream(again, stream, time), stream)
 
 
 def _timed(frames: Iterator[Any], stream: Any) -> Iterator[tuple[Any, float]]:
