@@ -7,6 +7,7 @@ recorders jitter them, so stamps are smoothed over neighbouring blocks and a blo
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -72,12 +73,15 @@ def decode_sound(path: str, demuxer: str, track: StreamPackets, origin: float, t
     """
     with open_container(path, demuxer) as opened:
         stream = opened.streams[track.index]
-        channels = stream.codec_context.channels
+        blocks = _decode_blocks(opened, stream, track, origin)
+        first = next(blocks, None)
+        if first is None:
+            raise Damaged("has a sound track in which nothing decodes; download or convert it again")
+        # A stream does not know its channels before it decodes, if it begins late in the file.
+        channels = first.frame.layout.nb_channels
         writer = _SoundFile(target, min(channels, 2), long)
         line = _Timeline(writer, origin)
-        decoded = 0.0
-        for block in _smooth(_decode_blocks(opened, stream, track, origin)):
-            decoded = block.elapsed + block.frame.samples / block.frame.sample_rate
+        for block in _smooth(chain([first], blocks)):
             line.place(block)
         line.finish()
     end = max(0, round((track.end - origin) * STORED_SAMPLE_RATE))
@@ -85,8 +89,6 @@ def decode_sound(path: str, demuxer: str, track: StreamPackets, origin: float, t
         # A codec fills its last block: sound beyond the container's length is padding.
         writer.end = min(writer.end, end)
     writer.close()
-    if decoded == 0.0:
-        raise Damaged("has a sound track in which nothing decodes; download or convert it again")
     seconds = writer.end / STORED_SAMPLE_RATE - max(0.0, track.start - origin)
     return SoundFacts(channels, writer.end, round(max(0.0, seconds), 6))
 
