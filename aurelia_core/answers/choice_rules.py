@@ -282,14 +282,13 @@ CONFIDENCE = re.compile(
 CJK_NUMBERS = {"一": "1", "二": "2", "三": "3", "四": "4", "五": "5"}
 
 VERDICT_LINE = re.compile(
-    r"^\W*(?:\d{1,2}[.)]\s*)?\W*(?:(?i:option|choice|answer)\s+)?\(?([A-Z])\b\W*?(?:[.):：-]\s*)?(?P<text>.*)$"
+    r"^\W*+(?:\d{1,2}[.)]\s*)?\W*+(?:(?i:option|choice|answer)\s+)?\(?([A-Z])\b\W*?(?:[.):：-]\s*)?(?P<text>.*)$"
 )
 RIGHT_VERDICT = re.compile(r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|matches)\b|正确|正確", re.I)
 WRONG_VERDICT = re.compile(
     r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely)\b|错|錯|不", re.I
 )
 CHECKED_BOX = re.compile(r"^\W*?\[[xX✓✔]\]\s*(.+)$", re.M)
-UNCHECKED_BOX = re.compile(r"^\W*?\[ ?\]\s*\S", re.M)
 
 INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)")
 WEIGHT = re.compile(
@@ -325,3 +324,17 @@ DENIED_BEFORE = re.compile(rf"{_BEGIN}(?:{DENYING}){_END}\s*(?:(?:{BETWEEN}){_EN
 IS_UNASSERTED = re.compile(alternatives(UNASSERTED), re.I)
 POSSIBLE_TOO = re.compile(r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be\b")
 TOTAL_AFTER = re.compile(r"(\d+)(?: \w+)? (?:in total|altogether|in all)\b", re.I)
+HEDGED = re.compile(
+    r"\b(?:but|although|though|or|maybe|perhaps|possibly|alternatively)\b(?! not\b)[^.!?\n]*?"
+    r"(?:\(([A-Z])\)|(?<=\s)([A-HJ-Z])(?=[\s.,;!?]|$))"
+)
+CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?([A-Z])[)\"]?[.!]*$")
+CONNECTED = re.compile(
+    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:,|→|->)\s*)"
+    r"(?:(?:so|hence|thus|therefore)\s+)?[(\"]?([A-Z])[)\"]?[.!]*$",
+    re.IGNORECASE,
+)
+THEREFORE = re.compile(
+    r"(?:^|(?<=[,;] ))(?:therefore|so|thus|hence|overall|in conclusion|in total|altogether|finally)\b|因此|所以",
+    re.IGNORECASE,
+)

@@ -19,6 +19,11 @@ __all__ = ["CHOICE_LETTERS", "UNPARSED", "ExtractedChoice", "extract_choice_text
 UNPARSED: Final = "unparsed"
 # A reply that states more different answers than this lists them; it does not correct itself.
 _MAX_STATED_ANSWERS = 2
+# A text with more statements repeats itself and states nothing.
+_MAX_STATEMENTS = 100
+# Characters of a statement that are read, and before it that may deny it.
+_MAX_STATEMENT = 400
+_NEAR = 120
 
 _LETTER = re.compile(rf"[^\w+#-]*(?:(?i:{'|'.join(CHOICE_NOUNS)})[^\w+#-]+(?=[A-Z]))?([A-Za-z])[^\w+#-]*")
 _FILLER = (
@@ -32,16 +37,12 @@ _AFTER = (
     r"omdat|çünkü|karena|wählen|nehmen|sagen)\b)))"
 )
 _HEAD = re.compile(
-    rf"^[\s\"'“”:：=>-]*(?P<not>not\b|never\b|neither\b|none\b|(?i:(?:{DENYING})(?!\w)|不是))?(?P<several>both\b|either\b)?\s*"
+    rf"^[\s\"'“”:：=>-]*+(?P<not>not\b|never\b|neither\b|none\b|(?i:(?:{DENYING})(?!\w)|不是))?(?P<several>both\b|either\b)?\s*"
     rf"(?i:{_FILLER})(?i:(?:(?:{BETWEEN})\s+)*)[(（「『\"'\[{{<【《]*(?P<letter>[A-Za-z]){_AFTER}"
 )
 _JOINED = re.compile(
     r"^[\s.]*(?:,|/|&|\band\b|\bor\b|或|和|与|、|か|又は|또는|ou\b|oder\b|или\b|або\b|أو|atau\b|veya\b|hoặc\b|[oeyиو]\b)\s*"
     rf"(?:(?:also|either|maybe|perhaps|even|option|choice)\s+)*[(\"\[]*([A-Z]){_AFTER}"
-)
-_HEDGED = re.compile(
-    r"\b(?:but|although|though|or|maybe|perhaps|possibly|alternatively)\b(?! not\b)[^.!?\n]*?"
-    r"(?:\(([A-Z])\)|(?<=\s)([A-HJ-Z])(?=[\s.,;!?]|$))"
 )
 _MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z])\s*[.):\]-]+\s*(\S.*)", re.DOTALL)
 _LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
@@ -50,16 +51,6 @@ _OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
 _WEAK = re.compile(r"\W*(?:it|that)\b", re.I)
 _IF = re.compile(r"\b(?:if|whether|unless|assuming|suppose)(?: \w+){0,2}\s*$", re.I)
-_CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?([A-Z])[)\"]?[.!]*$")
-_CONNECTED = re.compile(
-    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:,|→|->)\s*)"
-    r"(?:(?:so|hence|thus|therefore)\s+)?[(\"]?([A-Z])[)\"]?[.!]*$",
-    re.IGNORECASE,
-)
-_THEREFORE = re.compile(
-    r"(?:^|(?<=[,;] ))(?:therefore|so|thus|hence|overall|in conclusion|in total|altogether|finally)\b|因此|所以",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +241,13 @@ def _stated(text: str, options: ChoiceNames) -> _Outcome:
 def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, int, _Outcome]]:
     """All statements of an answer in the text, each with start and end of its introducing words."""
     cues = [*rules.STATED.finditer(text), *rules.APPROVED.finditer(text)]
+    if len(cues) > _MAX_STATEMENTS:
+        yield 0, 0, _Outcome(final=True)
+        return
     for cue in sorted(cues, key=lambda cue: cue.start()):
         outcome = _statement(cue, text, options)
         sentence_start = max(text.rfind(mark, 0, cue.start()) for mark in ".!?\n") + 1
-        before = text[sentence_start : cue.start()]
+        before = text[max(sentence_start, cue.start() - _NEAR) : cue.start()]
         hypothetical = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", before)
         conditional = _IF.search(before) and not re.match(r"(?:i|we)\b", cue[0], re.IGNORECASE)
         if hypothetical or conditional or _is_denied(cue, text):
@@ -274,7 +268,7 @@ def _statement(cue: re.Match[str], text: str, options: ChoiceNames) -> _Outcome:
     if named["box"]:
         content = cue[0].rstrip("}")
         return _stated_answer(content[content.rindex("{") + 1 :].strip(), options)
-    statement = text[cue.end() :].lstrip().split("\n")[0]
+    statement = text[cue.end() : cue.end() + _MAX_STATEMENT].lstrip().split("\n")[0]
     outcome = _stated_answer(statement, options)
     if named["correction"] and not _HEAD.match(statement):
         return _Outcome()
@@ -289,7 +283,7 @@ def _is_denied(cue: re.Match[str], text: str) -> bool:
     at = cue.end() - len(cue[0].lstrip(" .!?,;:\n"))
     if cue.re is rules.APPROVED and at > cue.start():
         return False
-    return is_negated(text, at) or bool(rules.DENIED_BEFORE.search(text, 0, at))
+    return is_negated(text, at) or bool(rules.DENIED_BEFORE.search(text, max(0, at - _NEAR), at))
 
 
 def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
@@ -316,7 +310,7 @@ def _letter_statement(head: re.Match[str], rest: str, index: int, options: Choic
     others = []
     if joined := _JOINED.match(rest):
         others.append(joined[1])
-    if hedged := _HEDGED.search(next(iter(_sentences(rest)), "")):
+    if hedged := rules.HEDGED.search(next(iter(_sentences(rest)), "")):
         others.append(hedged[1] or hedged[2])
     if head["several"] or any(options.find_by_letter(other) not in (None, index) for other in others):
         return _Outcome(final=True)
@@ -411,7 +405,7 @@ def _line(text: str, options: ChoiceNames) -> _Outcome:
 def _closing(text: str, options: ChoiceNames) -> _Outcome:
     """A last sentence that ends in a letter after "is" or a comma."""
     *before, last = _sentences(text) or [""]
-    closing = _CLOSING.search(last) or _CONNECTED.match(last)
+    closing = rules.CLOSING.search(last) or rules.CONNECTED.match(last)
     if before and not any(map(_LETTER.fullmatch, before)):
         closing = closing or _LETTER.fullmatch(last)
     if not closing or is_negated(last, closing.start(1)) or rules.TAKEN_BACK.search(text):
@@ -425,7 +419,7 @@ def _closing(text: str, options: ChoiceNames) -> _Outcome:
 def _concluded(text: str, options: ChoiceNames) -> _Outcome:
     """A last sentence, or its last clause, that begins with a word of conclusion."""
     last = next(reversed(_sentences(text)), "")
-    begun = list(_THEREFORE.finditer(last))
+    begun = list(rules.THEREFORE.finditer(last))
     if not begun:
         return _Outcome()
     return _only(_asserted(last[begun[-1].start() :], options))

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 MAX_REPLY_CHARS = 20_000
 _MAX_MENTIONS = 200
+_MAX_CLAUSE_CHARS = 1_000
 _ARTICLES = frozenset({"a", "an", "the"})
 _MARKUP = (
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|textit)\{([^{}]*)\}"), r"\1"),
@@ -154,7 +155,11 @@ def is_negated(text: str, at: int) -> bool:
     if _HEADING.match(text, at):
         return False
     # The words after a comma decide whether it begins a clause, so the search does not end at the position.
-    opened = max((match.end() for match in _BOUNDARY.finditer(text) if match.end() <= at), default=0)
+    first = max(0, at - _MAX_CLAUSE_CHARS)
+    around = text[first : at + 20]
+    opened = max(
+        (first + match.end() for match in _BOUNDARY.finditer(around) if first + match.end() <= at), default=first
+    )
     return bool(_DENIAL.search(text, opened, at))
 
 
