@@ -69,7 +69,8 @@ class Context(BaseModel):
     profile: str = Field(
         default="offline",
         title="Profile",
-        description="Name of the preset these settings came from.",
+        description="Preset of models and settings. On a server its settings apply where the run gives no other;"
+        " elsewhere it is the name of the preset that these settings came from.",
         json_schema_extra=_at("prepare"),
     )
     generator: str = Field(
