@@ -85,7 +85,9 @@ def _span_lines(sink: Sink, span: Mapping[str, Any], depth: int) -> list[str]:
     used = told.get("usage_metadata") or {}
     facts = [f"{(span.get('outputs') or {})['score']}/10"] if span["name"].startswith("attempt ") else []
     if used:
-        facts += [f"{used['input_tokens']} + {used['output_tokens']} tokens", f"${used['total_cost']}", "[cached]"]
+        facts += [f"{used['input_tokens']} + {used['output_tokens']} tokens", f"${used['total_cost']}"]
+    if "cached" in (span.get("tags") or []):
+        facts.append("cached")
     if depth == 0:
         facts = [f"{name} {told[name]}" for name in ("attempts", "first_score", "best_score", "gain", "cost_usd")]
     lines = [f"{'   ' * depth}{span['name']:<{64 - 3 * depth}} {', '.join(facts)}".rstrip()]
