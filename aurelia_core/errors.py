@@ -1,9 +1,11 @@
 """The errors that a user can see. A message says what failed, on which input, and what to do next.
 
-Messages contain no absolute path and no API key. `exit_status` is the exit status of the command line: 2 for a user's
-mistake, 3 for a failure of a model or provider.
+Messages contain no absolute path and no API key. `exit_status` is the exit status of the command line: 1 for an error
+of this program, 2 for a user's mistake, 3 for a failure of a model or provider.
 """
 
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aurelia_core.sanitize import sanitize_json
@@ -38,6 +40,29 @@ class MediaError(InputError):
 
 class StorageError(AureliaError):
     """A file of this program (ledger, threads, cache) cannot be read or written, so no paid result could be saved."""
+
+
+class InternalError(AureliaError):
+    """An error of this program itself, not of the input or of a provider; it is not retried."""
+
+    exit_status = 1
+
+    @classmethod
+    def of(cls, fault: Exception, part: str) -> "InternalError":
+        """The error for an exception that this program did not expect.
+
+        Args:
+            fault: the exception, with its traceback.
+            part: the part of the program that failed, for the message.
+        """
+        frames = traceback.extract_tb(fault.__traceback__)
+        where = ""
+        if frames:
+            where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+        return cls(
+            f"{part} failed through an error of Aurelia itself ({type(fault).__name__}: {fault}{where}), not of the "
+            "clip or of a provider. Please report it; --debug shows the traceback"
+        )
 
 
 class ModelError(AureliaError):

@@ -1,6 +1,7 @@
 """Types that all parts share: a clip, a window of it, a reasoning, a role, and the usage of model calls. Plain JSON."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -22,9 +23,10 @@ class Window(TypedDict):
 class MediaRef(TypedDict):
     """A media file, identified by its content: `id` is the SHA-256 (hex) of the file.
 
-    `duration` is the length of the video, or of the sound of an audio file, in seconds. `audio_seconds` is the length
-    of the sound, which can differ. `width` and `height` are in pixels, `fps` in frames a second. A field that does not
-    apply is null.
+    `duration` is the length of the video, or of the sound of an audio file, in seconds; 0.0 for a still picture.
+    `audio_seconds` is the length of the sound, which can differ. `width` and `height` are in pixels, `fps` in frames a
+    second. A field that does not apply is null: a sound has no size, a still picture has no `fps`. `audio_track` is the
+    number or the language of the sound track, where it is not the container's default.
     """
 
     id: str
@@ -37,6 +39,67 @@ class MediaRef(TypedDict):
     has_audio: bool
     audio_channels: int | None
     audio_seconds: float | None
+    audio_track: NotRequired[str]
+
+
+def content_key(ref: MediaRef) -> str:
+    """Identifies what is seen and heard: the id, and the sound track if it was chosen."""
+    return ref["id"] + ref.get("audio_track", "")
+
+
+def is_still(ref: MediaRef) -> bool:
+    """Whether a medium is a still picture."""
+    return ref["width"] is not None and ref["duration"] == 0.0
+
+
+def is_video(ref: MediaRef) -> bool:
+    """Whether a medium is a video: a picture that has a length."""
+    return ref["width"] is not None and ref["duration"] > 0.0
+
+
+class Media(NamedTuple):
+    """The media of one question.
+
+    Attributes:
+        clip: the main medium: the video; without a video a still picture or a sound.
+        pictures: still pictures beside the clip.
+        tracks: separate sounds. One replaces the sound of a video; several are candidates. A sound that is the clip
+            itself is the first of several sounds, and is not repeated here if it is the only one.
+    """
+
+    clip: MediaRef
+    pictures: list[MediaRef]
+    tracks: list[MediaRef]
+
+    @property
+    def refs(self) -> list[MediaRef]:
+        """Every medium once, in the order in which a model receives them; `arrange_media` reads it back."""
+        tracks = self.tracks
+        if self.clip["width"] is None:
+            tracks = tracks[1:]
+        return [self.clip, *self.pictures, *tracks]
+
+    @property
+    def stills(self) -> list[MediaRef]:
+        """Every still picture, in order."""
+        return [ref for ref in (self.clip, *self.pictures) if is_still(ref)]
+
+    @property
+    def seconds(self) -> float:
+        """Length of what passes in time: of the video, else of the longest sound; 0.0 for still pictures alone."""
+        if is_video(self.clip):
+            return self.clip["duration"]
+        return max(ref["duration"] for ref in [self.clip, *self.tracks])
+
+
+def arrange_media(refs: Sequence[MediaRef]) -> Media:
+    """The media of a question from their references, the main one first."""
+    clip, others = refs[0], refs[1:]
+    pictures = [ref for ref in others if ref["width"] is not None]
+    tracks = [ref for ref in others if ref["width"] is None]
+    if tracks and clip["width"] is None:
+        tracks = [clip, *tracks]
+    return Media(clip, pictures, tracks)
 
 
 class Step(TypedDict):

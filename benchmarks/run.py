@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks import bytes as sent
-from benchmarks import framework, local, media, report, throughput
+from benchmarks import decoding, framework, local, media, report, throughput
 from benchmarks.offline import critic, guidance, questions
 
 
@@ -11,6 +11,7 @@ def main() -> None:
     """Prints every benchmark: what the program costs, then what it is worth, with the failures of questions."""
     framework.main()
     media.main()
+    decoding.main()
     throughput.main()
     sent.main()
     local.main()

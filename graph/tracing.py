@@ -21,7 +21,7 @@ from langsmith.utils import LangSmithNotFoundError, tracing_is_enabled
 
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import REDACTED, environment_secrets
-from aurelia_core.types import MediaRef
+from aurelia_core.types import Media
 from graph.attempt_spans import ATTEMPT, AttemptSpans
 from graph.compiled import SETTINGS_KEY
 from graph.routing import ROUTERS
@@ -60,7 +60,7 @@ def note_text(role: str) -> NodeText:
 
 
 _SHOWN_BELOW = ("best", "iterations", "usage", "described", "settings")
-_OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "described", "settings")
+_OF_THE_RUN = ("run", "question", "choices", "clip", "tracks", "pictures", "described", "settings")
 
 
 def node_input(state: Any, begins: bool | None = None) -> Any:
@@ -119,8 +119,8 @@ def trace_node(node: _NodeFunction, client: ModelClient | None = None) -> Any:
                 _mark(span, root, update, context_of(runtime))
                 if isinstance(span.client, TraceClient):
                     await asyncio.to_thread(span.client.find_projects, span)
-                if root and client and (clip := update.get("clip")) and client.settings.trace_contact_sheet:
-                    await asyncio.to_thread(_attach_sheet, root, client, clip)
+                if root and client and update.get("clip") and client.settings.trace_contact_sheet:
+                    await asyncio.to_thread(_attach_sheet, root, client, update)
             except Exception as fault:
                 logging.getLogger(__name__).warning("The trace lacks what a node has to say: %s", fault)
         return update
@@ -148,13 +148,14 @@ def _mark(span: RunTree, root: RunTree | None, update: Update, context: Context)
         root.add_metadata({name: update.get(name) for name in _AT_THE_END})
 
 
-def _attach_sheet(root: RunTree, client: ModelClient, clip: MediaRef) -> None:
-    """Attaches the clip's contact sheet to the run; it is sent when the run ends."""
+def _attach_sheet(root: RunTree, client: ModelClient, update: Update) -> None:
+    """Attaches the contact sheet of the media to the run; it is sent when the run ends."""
     from aurelia_core.media.contact_sheet import render_contact_sheet
 
+    media = Media(update["clip"], update.get("pictures") or [], update.get("tracks") or [])
     attached: Any = {
         **(root.attachments or {}),
-        SHEET_ATTACHMENT: ("image/jpeg", render_contact_sheet(client.store, clip)),
+        SHEET_ATTACHMENT: ("image/jpeg", render_contact_sheet(client.store, *media.refs)),
     }
     root.attachments = attached
 

@@ -11,11 +11,12 @@ from nodes.requests import (
     build_request,
     clamp_windows,
     clip_request_fields,
+    clip_seconds,
     context_of,
     emit_event,
     failed_attempt,
-    fill_prompt,
     last_attempt,
+    prompt_text,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -30,7 +31,7 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
     if attempt["caption"] is not None:
         try:
             verdict = await ask_evaluator(state, attempt["caption"], context, client)
-            update = _scored(attempt["iteration"], verdict, state["clip"]["duration"])
+            update = _scored(attempt["iteration"], verdict, clip_seconds(state))
         except ModelError as fault:
             update = failed_attempt(attempt["iteration"], "evaluator", fault)
     known = {**attempt, **(update.get("iterations") or [{}])[0]}
@@ -56,7 +57,7 @@ async def ask_evaluator(
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    text = fill_prompt(context, "evaluator", caption=caption)
+    text = prompt_text(context, "evaluator", caption=caption)
     fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
     request = build_request(state, context, context.evaluator, text, fields)
     return await client.complete_structured(request, VerdictReply)

@@ -12,14 +12,16 @@ from nodes.requests import (
     attempt_update,
     build_request,
     clamp_windows,
+    clip_seconds,
     context_of,
     emit_event,
     failed_note,
-    fill_prompt,
     last_attempt,
+    media_text,
+    prompt_text,
     windows_by_attempt,
 )
-from prompts.render import PROMPT_TEXTS, choices_text, reasoning_text
+from prompts.render import choices_text, reasoning_text
 from state.context import Context
 from state.schema import Attempt, LoopState, Update
 
@@ -48,7 +50,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
         return failed_note(attempt["iteration"], "feedback", fault, feedback_usage=fault.usage or NO_USAGE)
-    windows = clamp_windows(answer.value.windows, state["clip"]["duration"])
+    windows = clamp_windows(answer.value.windows, clip_seconds(state))
     iteration, said = attempt["iteration"], answer.value.feedback
     emit_event(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
@@ -57,12 +59,12 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
 
 def _text(state: LoopState, attempt: Attempt, context: Context) -> str:
     reasoning = attempt["reasoning"]
-    return fill_prompt(
+    return prompt_text(
         context,
         "feedback",
         question=state["question"],
         choices=choices_text(state["choices"]),
-        clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
+        clip=media_text(state),
         iteration=str(attempt["iteration"]),
         reasoning=reasoning_text(reasoning) if reasoning else "(none)",
         caption=attempt["caption"] or "(none)",

@@ -2,15 +2,18 @@
 
 import asyncio
 import uuid
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
 
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import InputError
+from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
-from aurelia_core.types import MediaRef, Role
+from aurelia_core.types import Media, Role, arrange_media, is_still
 from nodes.requests import context_of, emit_event, media_request
 from prompts import prompt_hashes
 from state.context import ROLES, Context
@@ -18,6 +21,7 @@ from state.schema import Input, Update
 from targets import is_in_target_domain
 
 _MAX_TRACKS = 8
+_MAX_IMAGES = 16
 _MAX_TEXT_CHARS = 10_000
 
 
@@ -37,25 +41,25 @@ async def prepare(
             the clip.
         MediaError: a file cannot.
     """
-    question, choices, audio = check_question(state)
+    asked = check_question(state)
     context = context_of(runtime)
-    clip = await asyncio.to_thread(client.store.admit, state["video"])
-    tracks: list[MediaRef] = []
-    for name in audio:
-        tracks.append(await asyncio.to_thread(client.store.admit, name, kind="audio"))
+    found = await asyncio.to_thread(admit_media, client.store, *asked.media, audio_track=context.audio_track or None)
+    clip, pictures, tracks = found
+    notes = [note for ref in found.refs for note in client.store.track_notes(ref)]
     if unknown := sorted(set(context.agents) - set(roles)):
         raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
-    media = media_request({"clip": clip, "tracks": tracks}, context)
+    media = media_request({"clip": clip, "tracks": tracks, "pictures": pictures}, context)
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     await asyncio.to_thread(client.preflight, [*models.items(), *instead], media, context.describer)
-    emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks})
+    emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks, "pictures": pictures})
     return {
         "run": uuid.uuid4().hex,
-        "question": question,
-        "choices": choices,
+        "question": asked.question,
+        "choices": asked.choices,
         "clip": clip,
         "tracks": tracks,
+        "pictures": pictures,
         "described": {},
         "models": models,
         "prompts": prompt_hashes(context.edited_prompts()),
@@ -65,7 +69,7 @@ async def prepare(
         "edited": None,
         "seconds": None,
         "usage": None,
-        "warnings": None,
+        "warnings": Overwrite(notes),
         "answer": None,
         "choice": None,
         "zero_shot_answer": None,
@@ -74,12 +78,60 @@ async def prepare(
         "leaks": None,
         "score": None,
         "stop_reason": None,
-        "target_in_domain": is_in_target_domain(context.target, question, clip, tracks),
+        "target_in_domain": is_in_target_domain(context.target, asked.question, clip, found.refs[1:]),
     }
 
 
-def check_question(state: Input) -> tuple[str, list[str], list[str]]:
-    """The question, the choices and the names of separate tracks, as they may be used.
+class CheckedQuestion(NamedTuple):
+    """A question and the names of its media, as they may be used; `video` None: there are only images or sounds."""
+
+    question: str
+    choices: list[str]
+    video: str | None
+    images: list[str]
+    audio: list[str]
+
+    @property
+    def media(self) -> tuple[str | None, list[str], list[str]]:
+        """The arguments of `admit_media`."""
+        return self.video, self.images, self.audio
+
+
+def admit_media(
+    store: ClipStore,
+    video: str | None,
+    images: Sequence[str],
+    audio: Sequence[str],
+    *,
+    audio_track: str | None = None,
+) -> Media:
+    """The media of a question by their names; without a video the first image, else the first sound, is the clip.
+
+    Args:
+        store: the clip store.
+        video: name of the video, or None.
+        images: names of still pictures.
+        audio: names of separate sounds.
+        audio_track: number or language of the video's sound track; None takes the container's default.
+
+    Raises:
+        MediaError: a file cannot be used.
+        InputError: a video or a sound is given as an image.
+    """
+    refs = []
+    if video is not None:
+        refs.append(store.admit(video, audio_track=audio_track))
+    for name in images:
+        picture = store.admit(name)
+        if not is_still(picture):
+            raise InputError(f"{picture['name']} is not a still picture: give it as video or audio instead of images.")
+        refs.append(picture)
+    refs += [store.admit(name, kind="audio") for name in audio]
+    return arrange_media(refs)
+
+
+def check_question(state: Input) -> CheckedQuestion:
+    """The question, the choices and the names of the media, as they may be used.
 
     Raises:
         InputError: what is wrong with which of them.
@@ -93,8 +145,13 @@ def check_question(state: Input) -> tuple[str, list[str], list[str]]:
     audio = [_text(name, "The name of a sound track") for name in _list(state.get("audio"))]
     if len(audio) > _MAX_TRACKS:
         raise InputError(f"There are {len(audio)} sound tracks: give at most {_MAX_TRACKS}.")
-    _text(state.get("video"), "The name of the video")
-    return question, choices, audio
+    images = [_text(name, "The name of an image") for name in _list(state.get("images"))]
+    if len(images) > _MAX_IMAGES:
+        raise InputError(f"There are {len(images)} images: give at most {_MAX_IMAGES}.")
+    video = state.get("video")
+    if video is not None or not (images or audio):
+        video = _text(video, "The name of the video")
+    return CheckedQuestion(question, choices, video, images, audio)
 
 
 def _list(value: Any) -> list[Any]:

@@ -13,8 +13,8 @@ from aurelia_core.models.client import Answer, Request
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.replies import WindowReply
 from aurelia_core.models.requests import ClipRequest, RoleRequest
-from aurelia_core.types import NO_USAGE, MediaRef, Role, Sense, Window
-from prompts.render import PromptTexts
+from aurelia_core.types import NO_USAGE, Media, MediaRef, Role, Sense, Window
+from prompts.render import PROMPT_TEXTS, PromptTexts
 from state.context import Context
 from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
@@ -28,7 +28,7 @@ def context_of(runtime: Runtime[Context]) -> Context:
     return runtime.context or Context()
 
 
-def fill_prompt(context: Context, name: str, /, **values: str) -> str:
+def prompt_text(context: Context, name: str, /, **values: str) -> str:
     """The prompt of a node with its placeholders replaced; an edited prompt of the settings replaces the file's.
 
     Raises:
@@ -43,10 +43,11 @@ def emit_event(runtime: Runtime[Context], event: Event) -> None:
 
 
 class ClipMedia(TypedDict):
-    """The clip of a run and its separate sound tracks."""
+    """The media of a run."""
 
     clip: MediaRef
     tracks: list[MediaRef]
+    pictures: NotRequired[list[MediaRef]]
     described: NotRequired[dict[Sense, str]]
 
 
@@ -64,17 +65,34 @@ class ClipRequestFields(AgentRequestFields):
     reuse: Mapping[Role, int] | None
 
 
+def media_of(state: ClipMedia | ClipState | EvaluatorState) -> Media:
+    """The media of a run; a thread of an earlier version has no `pictures`."""
+    return Media(state["clip"], state.get("pictures") or [], state["tracks"])
+
+
+def clip_seconds(state: ClipState | EvaluatorState) -> float:
+    """The length inside which windows lie, in seconds."""
+    return media_of(state).seconds
+
+
+def media_text(state: ClipState | EvaluatorState) -> str:
+    """The facts about the media, for a role that does not see them."""
+    media = media_of(state)
+    return PROMPT_TEXTS.clip_facts(media.clip, media.tracks, media.pictures)
+
+
 def agent_request_fields(state: ClipState | EvaluatorState) -> AgentRequestFields:
     """What every role knows about the clip."""
-    clip = state["clip"]
-    return {"duration": clip["duration"], "has_audio": clip["has_audio"] or bool(state["tracks"])}
+    return {"duration": clip_seconds(state), "has_audio": state["clip"]["has_audio"] or bool(state["tracks"])}
 
 
 def media_request(state: ClipMedia, context: Context) -> MediaRequest:
     """The clip as every role that sees it is shown it."""
+    media = media_of(state)
     return MediaRequest(
-        clip=state["clip"],
-        tracks=state["tracks"],
+        clip=media.clip,
+        tracks=media.tracks,
+        pictures=media.pictures,
         frames=context.frames,
         unsupported_modality=context.unsupported_modality,
         described=state.get("described") or {},
@@ -132,8 +150,13 @@ def windows_by_attempt(attempts: list[Attempt]) -> list[list[Window]]:
 
 
 def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
-    """A model's windows, cut to the clip (seconds); empty ones are dropped, at most `MAX_WINDOWS` remain."""
+    """A model's windows, cut to the clip (seconds); empty ones are dropped, at most `MAX_WINDOWS` remain.
+
+    A still picture (`duration` 0) has none.
+    """
     clamped: list[Window] = []
+    if not duration:
+        return clamped
     for window in windows:
         start, end = max(0.0, window.start), min(duration, window.end)
         if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2):

@@ -12,10 +12,11 @@ from nodes.requests import (
     build_request,
     context_of,
     failed_attempt,
-    fill_prompt,
     last_attempt,
+    media_text,
+    prompt_text,
 )
-from prompts.render import PROMPT_TEXTS, reasoning_text
+from prompts.render import reasoning_text
 from state.context import Context
 from state.schema import LoopState, Update
 
@@ -25,10 +26,10 @@ async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelCl
     context, attempt = context_of(runtime), last_attempt(state["iterations"])
     if attempt is None or attempt["reasoning"] is None:
         return {}
-    text = fill_prompt(
+    text = prompt_text(
         context,
         "summarizer",
-        clip=PROMPT_TEXTS.clip_facts(state["clip"], state["tracks"]),
+        clip=media_text(state),
         question=state["question"],
         reasoning=reasoning_text(attempt["reasoning"]),
     )

@@ -6,11 +6,11 @@ from langgraph.runtime import Runtime
 
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.answers.multiple_choice import extract_choice_text
-from aurelia_core.errors import AureliaError
+from aurelia_core.errors import AureliaError, InternalError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
-from nodes.requests import build_request, clip_request_fields, context_of, emit_event
+from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_of
 from prompts import prompt_hashes
 from prompts.render import render_target_prompt
 from state.attempts import attempt_scores, best_iteration, stop_reason
@@ -57,7 +57,7 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
         "leaks": leaks,
         "score": score,
         "stop_reason": stop_reason(state, context),
-        "target_in_domain": is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]),
+        "target_in_domain": _in_domain(context, state),
         # A thread may be resumed or forked with another target than it began with.
         "models": {**state["models"], "target": context.target},
         "prompts": hashes,
@@ -83,9 +83,11 @@ def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, i
 
 
 async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:
-    """Answers without reasoning; a failure becomes a warning and does not end the run."""
+    """Answers without reasoning; a failure of the model becomes a warning and does not end the run."""
     try:
         return await answer_zero_shot_only(state, runtime, client)
+    except InternalError:
+        raise
     except AureliaError as fault:
         usage = getattr(fault, "usage", None) or NO_USAGE
         return {"usage": usage, "warnings": [f"There is no zero-shot answer: {fault}"]}
@@ -133,11 +135,16 @@ async def ask_target(
         fallback_text = _prompt(context.target_fallback, state, given, context)
     answer = await client.complete(build_request(state, context, context.target, text, fields, fallback_text, label))
     # A fork may use another target than the run began with, so this is checked again.
-    if is_in_target_domain(context.target, state["question"], state["clip"], state["tracks"]) is False:
+    if _in_domain(context, state) is False:
         answer.notes.append(
             f"{context.target} knows one small world, and this clip or question is not of it: its answer means nothing."
         )
     return answer
+
+
+def _in_domain(context: Context, state: ClipState) -> bool | None:
+    clip, *others = media_of(state).refs
+    return is_in_target_domain(context.target, state["question"], clip, others)
 
 
 def _prompt(model_id: str, state: ClipState, given: Reasoning | None, context: Context) -> str:

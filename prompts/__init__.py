@@ -78,15 +78,17 @@ def _braced(name: str) -> str:
 def prompt_hashes(edited: Mapping[str, str] | None = None) -> dict[str, str]:
     """The first 12 hex digits of the SHA-256 of every text that a model reads, for a run's metadata.
 
-    One entry a Markdown file, `render` for the texts of `prompts/render.py`, `schemas` for the forms of replies.
+    One entry a Markdown file, `render` and `media` for the texts of `prompts/render.py` (about videos, and about other
+    media), `schemas` for the forms of replies.
 
     Args:
         edited: texts that replace those of files, by the name of the file.
     """
     from aurelia_core.models.replies import reply_schemas
-    from prompts.specimen import sample_texts
+    from prompts.specimen import other_media_texts, video_texts
 
     texts = {name: load_prompt(name) for name in PROMPT_NAMES} | {**(edited or {})}
-    texts["render"] = "\n".join(sample_texts())
+    texts["render"] = "\n".join(video_texts())
+    texts["media"] = "\n".join(other_media_texts())
     texts["schemas"] = reply_schemas()
     return {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()}

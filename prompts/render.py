@@ -11,7 +11,7 @@ import prompts
 from aurelia_core.answers.options import CHOICE_LETTERS
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.sanitize import quote_lines
-from aurelia_core.types import MediaRef, Reasoning, Sense, Window
+from aurelia_core.types import MediaRef, Reasoning, Sense, Window, is_still, is_video
 
 if TYPE_CHECKING:
     from aurelia_core.signals.observation import DetectedSound, Motion, Observation
@@ -129,8 +129,10 @@ class PromptTexts(RequestTexts):
         """Asks again after a reply that cannot be used."""
         return prompts.fill_prompt("again", fault=fault)
 
-    def clip_facts(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> str:
-        """Length, size and whether the clip can be heard."""
+    def clip_facts(self, clip: MediaRef, tracks: Sequence[MediaRef], pictures: Sequence[MediaRef] = ()) -> str:
+        """Length, size and whether the clip can be heard; for other media what there is of each kind."""
+        if pictures or is_still(clip) or (clip["width"] is None and clip["has_audio"]):
+            return _media_facts(clip, tracks, pictures)
         size = "no picture"
         if clip["width"]:
             size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames a second"
@@ -152,10 +154,16 @@ class PromptTexts(RequestTexts):
         """Before a closer look."""
         return f"A closer look at {window['start']:.2f}-{window['end']:.2f} s of the clip:"
 
-    def sound_name(self, number: int | None, count: int) -> str:
+    def picture_name(self, number: int, count: int) -> str:
+        """The one image, or an image by its number."""
+        return "The image" if count == 1 else f"Image {number + 1}"
+
+    def sound_name(self, number: int | None, count: int, *, beside_video: bool = True) -> str:
         """The clip's own sound, the one separate track, or a candidate by its letter."""
         if number is None:
             return "The clip's sound"
+        if not beside_video:
+            return "The sound" if count == 1 else f"Sound {_TRACK_LETTERS[number]}"
         return "The sound track" if count == 1 else f"Candidate sound track {_TRACK_LETTERS[number]}"
 
     def sound_heading(self, name: str, start: float, end: float) -> str:
@@ -170,18 +178,22 @@ class PromptTexts(RequestTexts):
         """The name of a sense in `replacement`."""
         return f"The {sense}"
 
-    def track_heading(self, number: int, count: int) -> str:
+    def track_heading(self, number: int, count: int, *, beside_video: bool = True) -> str:
         """Before a whole separate track that travels as a file."""
+        if not beside_video:
+            return f"{self.sound_name(number, count, beside_video=False)}:"
         return "The sound track:" if count == 1 else f"Sound track {_TRACK_LETTERS[number]}:"
 
     def file_look(self, window: Window) -> str:
         """Before a closer look at a part of a file."""
         return f"A closer look at the clip {_stretch(window)}:"
 
-    def sound_cut(self, number: int | None, count: int, window: Window) -> str:
+    def sound_cut(self, number: int | None, count: int, window: Window, *, beside_video: bool = True) -> str:
         """The title of a cut of a sound."""
         if number is None:
             return f"The clip's sound {_stretch(window)}"
+        if not beside_video:
+            return f"{self.sound_name(number, count, beside_video=False)} {_stretch(window)}"
         return (
             f"Sound track {_stretch(window)}"
             if count == 1
@@ -217,8 +229,49 @@ class PromptTexts(RequestTexts):
         lines += _listed([_motion_line(motion) for motion in observation.motions], "no movement")
         return "\n".join([*lines, *_scenery(observation)])
 
+    def measured_still(self, observation: "Observation") -> str:
+        """The colours of a still picture."""
+        return "\n".join(["Measured in the image, which does not move:", *_scenery(observation)])
+
 
 PROMPT_TEXTS = PromptTexts()
+
+
+def _media_facts(clip: MediaRef, tracks: Sequence[MediaRef], pictures: Sequence[MediaRef]) -> str:
+    """What there is, where the clip is not simply a video: kinds and numbers, then each medium by its name."""
+    stills = [ref for ref in (clip, *pictures) if is_still(ref)]
+    sounds = list(tracks)
+    if clip["width"] is None and not sounds:
+        sounds = [clip]
+    if is_video(clip):
+        video = PROMPT_TEXTS.clip_facts(clip, tracks)
+        return f"{video} With it: {_counted(stills, 'image')} ({_listed_images(stills)})."
+    if not stills and len(sounds) == 1:
+        return f"The clip is a sound of {sounds[0]['duration']:.2f} s without a picture."
+    counted = " and ".join(filter(None, (_counted(stills, "image"), _counted(sounds, "sound"))))
+    lack = "no picture"
+    if stills:
+        lack = "no video"
+        if not sounds:
+            lack = "no video and no sound"
+    named = "; ".join(filter(None, (_listed_images(stills), _listed_sounds(sounds))))
+    return f"There is {lack}: the clip is {counted} ({named})."
+
+
+def _counted(refs: Sequence[MediaRef], noun: str) -> str:
+    if not refs:
+        return ""
+    return f"{len(refs)} {noun}{'s' * (len(refs) != 1)}"
+
+
+def _listed_images(stills: Sequence[MediaRef]) -> str:
+    names = [PROMPT_TEXTS.picture_name(number, len(stills)) for number in range(len(stills))]
+    return ", ".join(f"{name}: {ref['width']}x{ref['height']}" for name, ref in zip(names, stills, strict=True))
+
+
+def _listed_sounds(sounds: Sequence[MediaRef]) -> str:
+    names = [PROMPT_TEXTS.sound_name(number, len(sounds), beside_video=False) for number in range(len(sounds))]
+    return ", ".join(f"{name}: {ref['duration']:.2f} s" for name, ref in zip(names, sounds, strict=True))
 
 
 def _sound_facts(clip: MediaRef, tracks: Sequence[MediaRef]) -> str:

@@ -1,4 +1,4 @@
-"""Every text of `prompts/render.py`, written for made-up values: its hash is part of a run's fingerprint.
+"""Every text of `prompts/render.py`, written for made-up values: their hashes are part of a run's fingerprint.
 
 A hash of the source would refuse to resume a run after a changed comment; this one changes only with the words.
 """
@@ -30,6 +30,8 @@ _CLIP: MediaRef = {
     "audio_seconds": 4.0,
 }
 _SILENT: MediaRef = {**_CLIP, "has_audio": False, "width": None}
+_SOUND: MediaRef = {**_CLIP, "width": None, "height": None, "fps": None}
+_STILL: MediaRef = {**_CLIP, "duration": 0.0, "fps": None, "has_audio": False, "audio_seconds": None}
 _WINDOW: Window = {"start": 1.0, "end": 2.0}
 _REASONING: Reasoning = {
     "steps": [{"step": "Find it.", "justification": "a cue", "answer": "here", "modality": "both"}],
@@ -44,7 +46,35 @@ _ROW: Any = SimpleNamespace(reasoning="{{reasoning}}\n", short="Briefly.", choic
 
 def sample_texts() -> list[str]:
     """The texts, in a fixed order; every branch of every public text maker once."""
+    return [*video_texts(), *other_media_texts()]
+
+
+def video_texts() -> list[str]:
+    """The texts of a question about a video."""
     return [*_agent_texts(), *_media_texts(), *_measured_texts()]
+
+
+def other_media_texts() -> list[str]:
+    """The texts that only a question about sounds or still pictures needs."""
+    every: list[tuple[MediaRef, list[MediaRef], list[MediaRef]]] = [
+        (_SOUND, [], []),
+        (_SOUND, [_SOUND, _SOUND], []),
+        (_SOUND, [], [_STILL]),
+        (_STILL, [], []),
+        (_STILL, [_SOUND], [_STILL, _STILL]),
+        (_CLIP, [], [_STILL]),
+    ]
+    texts = [PROMPT_TEXTS.clip_facts(*media) for media in every]
+    for count in (1, 2):
+        texts += [
+            PROMPT_TEXTS.picture_name(0, count),
+            PROMPT_TEXTS.sound_name(0, count, beside_video=False),
+            PROMPT_TEXTS.track_heading(0, count, beside_video=False),
+            PROMPT_TEXTS.sound_cut(0, count, _WINDOW, beside_video=False),
+        ]
+    colour = SimpleNamespace(name="blue", share=0.5, background=True)
+    still: Any = SimpleNamespace(colours=[colour], cuts=[], flashes=[])
+    return [*texts, PROMPT_TEXTS.measured_still(still)]
 
 
 def _agent_texts() -> list[str]:

@@ -179,6 +179,14 @@ class Context(BaseModel):
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
         json_schema_extra=_at("reasoning_generator", "feedback", *_TARGET_NODES),
     )
+    audio_track: str = Field(
+        default="",
+        pattern="^[A-Za-z0-9]{0,12}$",
+        title="Sound track of the clip",
+        description="Number (from 1) or language (eng) of the clip's sound track; empty: the container's default.",
+        examples=["", "2", "eng"],
+        json_schema_extra=_at("prepare"),
+    )
     unsupported_modality: str = Field(
         default="error",
         pattern=_UNSUPPORTED_MODALITY,

@@ -13,11 +13,12 @@ _ReviewAction = Literal["accept", "edit", "again"]
 
 
 class ClipEvent(TypedDict):
-    """The clip and its separate sound tracks are admitted; the loop begins."""
+    """The media are admitted (`aurelia_core.types.Media`); the loop begins."""
 
     event: Literal["clip"]
     clip: MediaRef
     tracks: list[MediaRef]
+    pictures: list[MediaRef]
 
 
 class DescriptionEvent(TypedDict):

@@ -5,6 +5,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
+from langgraph.types import Overwrite
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -107,15 +108,24 @@ def add_seconds(old: float | None, new: float | None) -> float:
 
 
 class Input(TypedDict):
-    """A question about a clip. Several sound tracks are candidates, as in DM-Match."""
+    """A question about a video, a sound, or still pictures. Several sounds are candidates, as in DM-Match."""
 
-    video: Annotated[str, Field(description="The clip: its name under the media folders, or the id of an upload.")]
+    video: NotRequired[
+        Annotated[
+            str,
+            Field(
+                description="The clip: its name under the media folders, or the id of an upload; not needed with images"
+                " or audio."
+            ),
+        ]
+    ]
     question: Annotated[str, Field(description="What is asked about the clip.")]
     audio: NotRequired[
         Annotated[
             list[str], Field(description="Separate sound: one track replaces the clip's, several are candidates.")
         ]
     ]
+    images: NotRequired[Annotated[list[str], Field(description="Still pictures, alone or beside video and audio.")]]
     choices: NotRequired[Annotated[list[str], Field(description="The answers to choose from; none: an open question.")]]
 
 
@@ -127,13 +137,14 @@ class Update(TypedDict, total=False):
     choices: list[str]
     clip: MediaRef
     tracks: list[MediaRef]
+    pictures: list[MediaRef]
     described: dict[Sense, str]
     iterations: list[dict[str, Any]] | None
     asked: list[int] | None
     edited: Reasoning | None
     seconds: float | None
     usage: Usage | None
-    warnings: list[str] | None
+    warnings: list[str] | Overwrite | None
     answer: str | None
     choice: str | None
     zero_shot_answer: str | None
@@ -150,13 +161,17 @@ class Update(TypedDict, total=False):
 
 
 class ClipState(TypedDict):
-    """What every agent reads: `run` is the run that pays, `described` the texts for models that lack a sense."""
+    """What every agent reads: `run` is the run that pays, `described` the texts for models that lack a sense.
+
+    `clip`, `tracks` and `pictures` are the media as `aurelia_core.types.Media` arranges them.
+    """
 
     run: str
     question: str
     choices: list[str]
     clip: MediaRef
     tracks: list[MediaRef]
+    pictures: NotRequired[list[MediaRef]]
     described: NotRequired[dict[Sense, str]]
 
 
@@ -173,6 +188,7 @@ class EvaluatorState(TypedDict):
     run: str
     clip: MediaRef
     tracks: list[MediaRef]
+    pictures: NotRequired[list[MediaRef]]
     described: NotRequired[dict[Sense, str]]
     iterations: Annotated[list[Attempt], merge_attempts]
 
@@ -238,6 +254,7 @@ class State(Input, Output):
 
     run: str
     tracks: list[MediaRef]
+    pictures: NotRequired[list[MediaRef]]
     described: dict[Sense, str]
     settings: dict[str, Any]
     out_of_steps: bool

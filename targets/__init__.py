@@ -160,10 +160,11 @@ def reload_target_rows() -> None:
     _package_rows.cache_clear()
 
 
-def is_in_target_domain(spec: str, question: str, clip: MediaRef, tracks: list[MediaRef]) -> bool | None:
-    """Whether clip and question belong to the one world that the target `spec` knows; None for a target of any world.
+def is_in_target_domain(spec: str, question: str, clip: MediaRef, others: list[MediaRef]) -> bool | None:
+    """Whether media and question belong to the one world that the target `spec` knows; None for a target of any world.
 
-    The package that adds the row decides it by its function `in_domain(domain, question, clip, tracks)`.
+    The package that adds the row decides it by its function `in_domain(domain, question, clip, others)`; `others` are
+    the separate sounds and pictures.
     """
     row = find_target(spec)
     if row.domain is None:
@@ -171,7 +172,7 @@ def is_in_target_domain(spec: str, question: str, clip: MediaRef, tracks: list[M
     for name, rows in _package_rows().items():
         if row in rows.values():
             package = plugins.load_entry_point("aurelia.targets", name)
-            return bool(package.in_domain(row.domain, question, clip, tracks))
+            return bool(package.in_domain(row.domain, question, clip, others))
     return None
 
 

@@ -23,7 +23,7 @@ from aurelia.bench.scoring import AnswerScorer
 from aurelia_core.errors import InputError, MediaError, ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import NO_USAGE, Usage, add_usage
-from nodes.prepare import check_question
+from nodes.prepare import admit_media, check_question
 from nodes.target import ask_target
 from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context, InjectMode, make_context
@@ -146,7 +146,9 @@ async def ablate(
             raise InputError(f"{path.name} holds no answer with AURELIA: run that arm first.")
         ledger = RunLedger(path, RateLimiter(concurrency, {}), sleep=resources.sleep)
         client = ModelClient(resources.settings, providers=resources.providers, store=store, ledger=ledger)
-        answerer = _GridAnswerer(context, client, ledger, ClipAdmitter(store), score)
+        clips = ClipAdmitter(store)
+        clips.expect(run.clip_contents())
+        answerer = _GridAnswerer(context, client, ledger, clips, score)
         slots = asyncio.Semaphore(concurrency)
 
         async def derive(record: Record, rollout: int, loop: Outcome | None, zero_shot: Outcome | None) -> GridQuestion:
@@ -232,16 +234,17 @@ class _GridAnswerer:
     async def _state(self, record: Record) -> ClipState:
         """The state that the graph's first node would prepare for the target."""
         media = await self.clips.admit(record)
-        asked: Any = {
-            "video": media.video,
-            "audio": media.audio,
-            "question": record.full_question(),
-            "choices": record.choices,
+        asked: Any = {**media.as_input(), "question": record.full_question(), "choices": record.choices}
+        checked = check_question(asked)
+        found = await asyncio.to_thread(admit_media, self.client.store, *checked.media)
+        return {
+            "run": "ablate",
+            "question": checked.question,
+            "choices": checked.choices,
+            "clip": found.clip,
+            "tracks": found.tracks,
+            "pictures": found.pictures,
         }
-        question, choices, audio = check_question(asked)
-        clip = await asyncio.to_thread(self.client.store.admit, media.video)
-        tracks = [await asyncio.to_thread(self.client.store.admit, name, kind="audio") for name in audio]
-        return {"run": "ablate", "question": question, "choices": choices, "clip": clip, "tracks": tracks}
 
     async def _scored(self, record: Record, answer: str | None, error: str | None = None) -> TargetAnswer:
         if answer is None:

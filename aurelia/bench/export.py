@@ -64,11 +64,12 @@ def export_table(run: Path, out: Path, form: ExportFormat | None = None) -> int:
 def export_training_set(run: Path, out: Path, least: int | None = None) -> int:
     """Writes the reasoning as a training set in chat form, one JSON object per line; returns the number of examples.
 
-    Each example has two `messages`. The user's content has `{"type": "video", "video": NAME}`, separate sound tracks as
-    `{"type": "audio", "audio": NAME}`, and the question with its choices as `{"type": "text", "text": …}`. The
-    assistant's text has the steps of the best reasoning with their findings, then "Answer: …", the target's answer with
-    that reasoning. The other keys are `id`, `score` (1..10), `right` (by rule, null if no rule decides), `answers` (the
-    reference), `generator` and `target` (models), and `licence` (of the annotation). Names are as in the records.
+    Each example has two `messages`. The user's content has `{"type": "video", "video": NAME}`, still pictures as
+    `{"type": "image", "image": NAME}`, separate sounds as `{"type": "audio", "audio": NAME}`, and the question with its
+    choices as `{"type": "text", "text": …}`. The assistant's text has the steps of the best reasoning with their
+    findings, then "Answer: …", the target's answer with that reasoning. The other keys are `id`, `score` (1..10),
+    `right` (by rule, null if no rule decides), `answers` (the reference), `generator` and `target` (models), and
+    `licence` (of the annotation). Names are as in the records.
 
     Args:
         run: Run file.
@@ -146,7 +147,8 @@ def _training_example(record: Record, outcome: Outcome, least: int) -> dict[str,
     if not result.get("best") or (result["score"] or 0) < least or outcome.answer is None:
         return None
     asked = f"{record.full_question()}\n{choices_text(record.choices)}".rstrip()
-    content = [{"type": "video", "video": record.video}]
+    content = [{"type": "video", "video": name} for name in filter(None, [record.video])]
+    content += [{"type": "image", "image": name} for name in record.images]
     content += [{"type": "audio", "audio": name} for name in record.audio]
     content += [{"type": "text", "text": asked}]
     text = f"{_numbered_steps(result['best'])}\nAnswer: {outcome.answer}"

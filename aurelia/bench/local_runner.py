@@ -39,9 +39,11 @@ class Executor(Protocol):
 
     Attributes:
         concurrency: Questions that it can work on at the same time.
+        clips: Admits the clips of the questions.
     """
 
     concurrency: int
+    clips: ClipAdmitter
 
     async def ask(self, record: Record, item: PendingAnswer, store: StoreOutcome) -> None:
         """Asks one question and passes its outcome to `store`; an exception ends the session."""
@@ -82,15 +84,15 @@ class LocalExecutor:
             "aurelia": build_graph(client=client, checkpointer=saver),
             "zero_shot": build_zero_shot(client, checkpointer=saver),
         }
-        self._clips = ClipAdmitter(client.store)
+        self.clips = ClipAdmitter(client.store)
 
     async def ask(self, record: Record, item: PendingAnswer, store: StoreOutcome) -> None:
         """Asks one question; every failure is an outcome, except those of this machine's disk and of the threads."""
         began = time.perf_counter()
         with self._ledger.account(f"{item.arm}/{record.id}") as account:
             try:
-                media = await self._clips.admit(record)
-                question: Any = {"video": media.video, "audio": media.audio, **question_input(record)}
+                media = await self.clips.admit(record)
+                question: Any = {**media.as_input(), **question_input(record)}
                 options = trace_labels(record, item) | {"thread": self._thread(item)}
                 result = await answer_question(
                     question, self._context, client=self._client, graph=self._graphs[item.arm], **options

@@ -75,8 +75,13 @@ class Record(_StrictModel):
             task (one of six) follows from it.
         category: One of the paper's 17 categories (Table 2), or another name; may be empty.
         kinds: Kinds of question in the data set's terms, for instance ["Audio", "Counting"].
-        video: Path of the video under the media folder, or a clip's id.
-        audio: Separate sound tracks: one replaces the clip's own, several are candidates (four in DM-Match).
+        video: Path of the video under the media folder, or a clip's id; null for a question about sounds or images
+            alone.
+        audio: Sounds: beside a video, one replaces the clip's own and several are candidates (four in DM-Match);
+            without a video, the sounds that the question is about, or its options. A model is told their letters,
+            Sound A, Sound B, in this order.
+        images: Still pictures (png, jpeg or webp), alone or with a video or sounds. A model is told their numbers,
+            Image 1, Image 2, in this order.
         question: The question itself.
         history: The dialogue before it, oldest first (AVSD).
         choices: Options of a multiple choice; empty for an open question.
@@ -86,15 +91,16 @@ class Record(_StrictModel):
         source: Origin of the record.
         licence: Licence of the annotation (its SPDX id if there is one, or "unknown").
         conflicts: Ids of records with the same clip and question but another answer.
-        missing: Files of `video` and `audio` that were missing at import.
+        missing: Media files that were missing at import.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,199}$")]
     column: Column
     category: str = ""
     kinds: list[str] = []
-    video: NonEmptyText
+    video: NonEmptyText | None = None
     audio: list[NonEmptyText] = Field(default=[], max_length=8)
+    images: list[NonEmptyText] = Field(default=[], max_length=16)
     question: NonEmptyText
     history: list[DialogueTurn] = []
     choices: list[NonEmptyText] = []
@@ -111,6 +117,16 @@ class Record(_StrictModel):
         """The task (one of six) of its column."""
         return COLUMNS[self.column]
 
+    @property
+    def media_names(self) -> list[str]:
+        """The names of all its media, the main one first."""
+        return [*filter(None, [self.video]), *self.images, *self.audio]
+
+    @property
+    def clip_name(self) -> str:
+        """The name of its main medium, which groups the questions about one clip."""
+        return self.media_names[0]
+
     def full_question(self) -> str:
         """The question that a model gets, with the dialogue before it."""
         return question_with_history(((turn.question, turn.answer) for turn in self.history), self.question)
@@ -124,6 +140,12 @@ class Record(_StrictModel):
             return exact
         keys = {comparison_key(text) for text in self.answers}
         return frozenset(index for index, choice in enumerate(self.choices) if comparison_key(choice) in keys)
+
+    @model_validator(mode="after")
+    def _check_media(self) -> "Record":
+        if not self.media_names:
+            raise ValueError("it names no media: give video, images or audio")
+        return self
 
     @model_validator(mode="after")
     def _check_answer_is_a_choice(self) -> "Record":

@@ -74,7 +74,7 @@ class RemoteExecutor:
         self._store = store
         self._ledger = ledger
         self._limiter = limiter
-        self._clips = ClipAdmitter(store)
+        self.clips = ClipAdmitter(store)
         self._sleep = sleep
         self._waiting = asyncio.Lock()
         self._joining = asyncio.Lock()
@@ -85,7 +85,7 @@ class RemoteExecutor:
         """Asks one question; its seconds include the server's queue."""
         began = time.perf_counter()
         try:
-            media = await self._clips.admit(record)
+            media = await self.clips.admit(record)
             await self._assign(record, item, media, store)
         except (ModelError, MediaError, SettingsError) as fault:
             await store(make_outcome(item, self._rollout, began, {"state": "failed", "error": str(fault)}))
@@ -118,10 +118,10 @@ class RemoteExecutor:
         async with self._joining:
             if not server.ready:
                 await self._join(server)
-        for clip, kind in [(media.video, "video"), *((name, "audio") for name in media.audio)]:
+        for clip, kind in media.uses():
             reference: Any = {"id": clip}
             await server.ensure_clip(clip, kind, await asyncio.to_thread(self._file, reference))
-        question = {"video": media.video, "audio": media.audio, **question_input(record)}
+        question = {**media.as_input(), **question_input(record)}
         output = await server.answer(item.arm, question, self._context, trace_labels(record, item))
         try:
             fields = answer_fields(make_result(output, time.perf_counter() - began), record, item.arm)

@@ -93,6 +93,7 @@ _FIELDS = [field.name for field in fields(Outcome)]
 _OUTCOME = ", ".join(f"o.{name}" for name in _FIELDS)
 _SUMMARY = ", ".join(f"o.{name}" for name in OutcomeSummary._fields)
 _SERVER = "json_extract(result, '$.server')"
+_VIDEO = "json_extract(r.record, '$.video')"
 _SCORE = ", ".join(f"m.{field.name}" for field in fields(StoredScore))
 
 
@@ -300,6 +301,15 @@ class RunFile:
     def answers_by_server(self) -> dict[str, int]:
         """Number of answers by server; empty for a run on this machine alone."""
         query = f"SELECT {_SERVER}, count(*) FROM outcomes WHERE {_SERVER} IS NOT NULL GROUP BY 1 ORDER BY 1"
+        with run_file_errors(self.path):
+            return dict(self._connection.execute(query).fetchall())
+
+    def clip_contents(self) -> dict[str, str]:
+        """The clip id (SHA-256) by the name of each clip about which an answer is stored."""
+        answered = f"SELECT {_VIDEO} AS video, min(o.rowid) AS first FROM outcomes o JOIN records r ON r.id = o.record"
+        query = f"""SELECT video, json_extract(o.result, '$.clip.id') AS clip
+            FROM ({answered} WHERE o.state = 'answered' GROUP BY 1) JOIN outcomes o ON o.rowid = first
+            WHERE clip IS NOT NULL"""
         with run_file_errors(self.path):
             return dict(self._connection.execute(query).fetchall())
 

@@ -129,6 +129,7 @@ async def run_bench(
         run = stack.enter_context(plans.open_or_create_run(out, records, context, plan, media))
         stack.push_async_callback(ledger.run_in_writer_thread, ledger.close)
         ledger.total_usage = run.usage()
+        executor.clips.expect(run.clip_contents())
         if threads:
             threads.attach_to(run)
         session = Session(run, context.rollout, plan, executor, ledger, limiter, on_event)
@@ -205,7 +206,7 @@ def _select_with_media(records: Sequence[Record], plan: Plan, store: ClipStore, 
     if not plan.require_media:
         wanted = wanted[: plan.limit]
     missing = find_missing_media(wanted, store)
-    available = [record for record in wanted if not missing.keys() & {record.video, *record.audio}]
+    available = [record for record in wanted if not missing.keys() & set(record.media_names)]
     left_out = len(wanted) - len(available)
     if missing and not plan.require_media:
         reasons = list(missing.values())[:_MAX_NAMED]

@@ -29,6 +29,7 @@ from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
 from aurelia_core.settings import Settings
+from aurelia_core.types import Media, arrange_media, is_still, is_video
 
 main_app = typer.Typer(
     add_completion=False,
@@ -41,10 +42,19 @@ main_app.add_typer(bench_cli.bench_app, name="bench")
 
 _INTERRUPTED = 130
 
-VideoOption = Annotated[str, typer.Option(metavar="PATH", help="Clip: mp4, mov, mkv, webm or avi.")]
+VideoOption = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Clip: mp4, mov, mkv, webm or avi; or a sound or an image alone.")
+]
 AudioOption = Annotated[
     list[str] | None,
     typer.Option(metavar="PATH", help="Separate sound track; repeatable: several are candidates to choose from."),
+]
+ImageOption = Annotated[
+    list[str] | None, typer.Option(metavar="PATH", help="Still picture: png, jpeg or webp; repeatable.")
+]
+AudioTrackOption = Annotated[
+    str | None,
+    typer.Option(metavar="N|LANGUAGE", help="Sound track of the video: its number, from 1, or its language, as eng."),
 ]
 FallbackOption = Annotated[
     list[str] | None,
@@ -57,9 +67,19 @@ FallbackOption = Annotated[
 
 @main_app.command("ask")
 def ask_command(
-    video: VideoOption,
-    question: Annotated[str, typer.Option(metavar="TEXT", help="Question about the clip.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE]... [QUESTION]",
+            help="Video, sounds and images, then the question; the options do the same.",
+            show_default=False,
+        ),
+    ] = None,
+    video: VideoOption = None,
+    question: Annotated[str | None, typer.Option(metavar="TEXT", help="Question about the clip.")] = None,
     audio: AudioOption = None,
+    image: ImageOption = None,
+    audio_track: AudioTrackOption = None,
     choice: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; repeatable.")] = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
@@ -87,11 +107,17 @@ def ask_command(
     debug: DebugOption = False,
 ) -> None:
     """Answer a question about a clip, with and without AURELIA."""
+    files = list(words or [])
+    if question is None:
+        if not files:
+            raise InputError("There is no question: write it after the files, or give it with --question.")
+        question = files.pop()
     overrides: dict[str, Any] = {
         "threshold": threshold,
         "max_iterations": max_iterations,
         "inject": inject,
         "compare": compare,
+        "audio_track": audio_track,
     }
     if review:
         overrides["review"] = "reasoning"
@@ -99,12 +125,11 @@ def ask_command(
         overrides[f"{role}_fallback"] = model_id
     target_thread = ThreadChoice.from_options(thread, checkpoint, review)
     context = context_from_options(profile, model, overrides)
-    media = _AdmittedMedia(video, audio)
+    media = _AdmittedMedia([*filter(None, [video]), *files], image, audio, context.audio_track or None)
     from aurelia.cli.progress import ProgressPrinter, render_answer
 
     progress = ProgressPrinter(context)
-    tracks = [track["id"] for track in media.tracks]
-    asked = {"video": media.clip["id"], "audio": tracks, "question": question, "choices": choice or []}
+    asked = {**media.as_input(), "question": question, "choices": choice or []}
     result = asyncio.run(target_thread.ask(asked, context, media.client(), progress))
     progress.result(result)
     _print(dump_visible_json(result) if as_json else render_answer(result))
@@ -112,9 +137,14 @@ def ask_command(
 
 @main_app.command("score")
 def score_command(
-    video: VideoOption,
     caption: Annotated[str, typer.Option(metavar="TEXT", help="Statement about what is seen and heard.")],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Video, sounds and images.", show_default=False)
+    ] = None,
+    video: VideoOption = None,
     audio: AudioOption = None,
+    image: ImageOption = None,
+    audio_track: AudioTrackOption = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
     as_json: JsonOption = False,
@@ -124,10 +154,12 @@ def score_command(
     context = context_from_options(profile, model, {})
     if not caption.strip():
         raise InputError("The caption is empty: state what is seen and heard.")
-    media = _AdmittedMedia(video, audio)
+    media = _AdmittedMedia([*filter(None, [video]), *(files or [])], image, audio, audio_track)
     from aurelia.run.ask import score_caption
 
-    verdict = asyncio.run(score_caption(media.clip, media.tracks, caption.strip(), context, media.client()))
+    found = media.arranged()
+    scored = score_caption(found.clip, found.tracks, caption.strip(), context, media.client(), pictures=found.pictures)
+    verdict = asyncio.run(scored)
     if as_json:
         _print(dump_visible_json(verdict))
     elif verdict["score"] is None:
@@ -212,14 +244,53 @@ def add_commands(arguments: Sequence[str]) -> None:
 
 
 class _AdmittedMedia:
-    """The clip and the tracks of a command, checked before anything heavy is imported."""
+    """The media of a command, checked before anything heavy is imported; the content of a file says what it is.
 
-    def __init__(self, video: str, audio: Sequence[str] | None) -> None:
+    Attributes:
+        videos: the video; [] for a question about images or sounds alone.
+        images: the still pictures.
+        sounds: the sounds.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        images: Sequence[str] | None,
+        audio: Sequence[str] | None,
+        audio_track: str | None = None,
+    ) -> None:
         from aurelia_core.media import ClipStore
 
         self._store = ClipStore(Settings.from_environment(local=True))
-        self.clip = self._store.admit(video)
-        self.tracks = [self._store.admit(name, kind="audio") for name in audio or []]
+        shown = [self._store.admit(name) for name in images or []]
+        for ref in shown:
+            if not is_still(ref):
+                raise InputError(f"{ref['name']} is not a still picture: give it without --image.")
+        found = [*(self._store.admit(name, audio_track=audio_track) for name in files), *shown]
+        self.videos = [ref for ref in found if is_video(ref)]
+        self.images = [ref for ref in found if is_still(ref)]
+        self.sounds = [ref for ref in found if ref["width"] is None]
+        self.sounds += [self._store.admit(name, kind="audio") for name in audio or []]
+        if len(self.videos) > 1:
+            names = ", ".join(ref["name"] for ref in self.videos)
+            raise InputError(f"A question is about one video, and these are {len(self.videos)}: {names}.")
+        if not (found or self.sounds):
+            raise InputError(
+                "There is no clip: name a video, a sound or an image before the question, or with --video."
+            )
+
+    def arranged(self) -> Media:
+        """The media as a role receives them."""
+        return arrange_media([*self.videos, *self.images, *self.sounds])
+
+    def as_input(self) -> dict[str, Any]:
+        """The media as input of the graph."""
+        named: dict[str, Any] = {"audio": [ref["id"] for ref in self.sounds]}
+        if self.videos:
+            named["video"] = self.videos[0]["id"]
+        if self.images:
+            named["images"] = [ref["id"] for ref in self.images]
+        return named
 
     def client(self) -> Any:
         """A model client that knows these media."""

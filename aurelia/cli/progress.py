@@ -9,7 +9,7 @@ from rich.text import Text
 
 from aurelia.cli.text import cost_text, count_noun
 from aurelia_core.sanitize import escape_invisible
-from aurelia_core.types import Reasoning
+from aurelia_core.types import Media, Reasoning, is_video
 from state.context import Context
 from state.events import (
     AttemptEvent,
@@ -57,13 +57,8 @@ class ProgressPrinter:
 
     def _clip(self, event: ClipEvent) -> None:
         clip = event["clip"]
-        sound = "no sound"
-        if event["tracks"]:
-            sound = count_noun(len(event["tracks"]), "separate sound track")
-        elif clip["has_audio"]:
-            sound = f"sound of {clip['audio_seconds']:.2f} s"
-        size = f"{clip['width']}x{clip['height']}, {clip['fps']:.4g} frames/s"
-        self._line("Clip", f"{clip['duration']:.2f} s, {size}, {sound}  [{clip['id'][:12]}]", "cyan")
+        parts = [*_video_parts(event), *_still_parts(event), *_sound_parts(event)]
+        self._line("Clip", f"{', '.join(parts)}  [{clip['id'][:12]}]", "cyan")
 
     def _described(self, event: DescriptionEvent) -> None:
         self._line("Described", f"the {event['sense']}, by {event['by']}", "cyan")
@@ -151,6 +146,33 @@ class ProgressPrinter:
         grid.add_column()
         grid.add_row(Text(label, "bold"), Text(text, style))
         self._console.print(grid)
+
+
+def _video_parts(event: ClipEvent) -> list[str]:
+    clip = event["clip"]
+    if not is_video(clip):
+        return []
+    return [f"{clip['duration']:.2f} s", f"{clip['width']}x{clip['height']}", f"{clip['fps']:.4g} frames/s"]
+
+
+def _still_parts(event: ClipEvent) -> list[str]:
+    stills = Media(event["clip"], event["pictures"], event["tracks"]).stills
+    if not stills:
+        return []
+    sizes = ", ".join(f"{ref['width']}x{ref['height']}" for ref in stills)
+    return [f"{count_noun(len(stills), 'image')} ({sizes})"]
+
+
+def _sound_parts(event: ClipEvent) -> list[str]:
+    clip = event["clip"]
+    if event["tracks"]:
+        noun = "separate sound track"
+        if not is_video(clip):
+            noun = "sound"
+        return [count_noun(len(event["tracks"]), noun)]
+    if clip["has_audio"]:
+        return [f"sound of {clip['audio_seconds']:.2f} s"]
+    return ["no sound"]
 
 
 def render_answer(result: dict[str, Any]) -> str:

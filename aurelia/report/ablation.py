@@ -112,7 +112,7 @@ def _accuracy(answers: Sequence[tuple[GridQuestion, TargetAnswer]]) -> tuple[Poi
         if CORRECT_METRIC in answer.scores:
             scored.append((question, answer.scores[CORRECT_METRIC]))
     values = [value or 0.0 for _, value in scored]
-    point = mean_percent(values, [question.record.video for question, _ in scored])
+    point = mean_percent(values, [question.record.clip_name for question, _ in scored])
     return point, len(values), sum(value is None for _, value in scored)
 
 

@@ -87,7 +87,7 @@ class _PicturePolicy:
             return None
         if self._media == "few" and not self._due(row.case):
             return None
-        return self._album.page(row.detail["video"], row.detail["audio"])
+        return self._album.page(row.detail["video"], row.detail["images"], row.detail["audio"])
 
     def _due(self, case: Case) -> bool:
         if self._first < FIRST_PICTURES:

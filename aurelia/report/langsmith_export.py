@@ -77,7 +77,7 @@ def _make_example(record: Record, dataset: str) -> Example:
             "record": record.id,
             "question": record.full_question(),
             "choices": record.choices,
-            "video": record.video,
+            "video": record.clip_name,
         },
         outputs={"answers": record.answers},
         metadata={"column": record.column, "category": record.category, "dataset": record.source.dataset},

@@ -41,7 +41,7 @@ class Case:
     """The figures of one question of one run.
 
     Attributes:
-        clip: Path of its video, the unit of clustering.
+        clip: Path of its main medium, the unit of clustering.
         answers: By arm, for the arms of the run.
         attempts: (score, seconds) of every attempt.
         best, best_score, stop_reason: Of the AURELIA arm.
@@ -101,7 +101,7 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
         by_metric = scores.get((record.id, arm, rollout), {})
         answers[arm] = _arm_answer(outcome, by_metric)
         details[arm] = _answer_detail(outcome, by_metric.get(CORRECT_METRIC), answers[arm])
-    case = Case(record.id, rollout, record.column, record.category, record.video, answers)
+    case = Case(record.id, rollout, record.column, record.category, record.clip_name, answers)
     loop: Mapping[str, Any] = {}
     if "aurelia" in arms:
         loop = arms["aurelia"].result or {}
@@ -163,7 +163,8 @@ def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
     origin = [source.dataset, source.split, source.item]
     if source.row is not None:
         origin.append(f"row {source.row}")
-    where = ", ".join(filter(None, [*origin, f"licence {record.licence}", f"clip {record.video}", *record.kinds]))
+    media = ", ".join(record.media_names)
+    where = ", ".join(filter(None, [*origin, f"licence {record.licence}", f"clip {media}", *record.kinds]))
     return {
         "id": record.id,
         "rollout": rollout,
@@ -177,6 +178,7 @@ def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
         "where": where,
         "video": record.video,
         "audio": list(record.audio),
+        "images": list(record.images),
     }
 
 

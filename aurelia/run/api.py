@@ -53,16 +53,18 @@ async def ask(
     *,
     video: str | Path | None = None,
     audio: str | Path | Sequence[str | Path] = (),
+    images: str | Path | Sequence[str | Path] = (),
     choices: Sequence[str] = (),
     **options: Unpack[RunOptions],
 ) -> Result:
     """Answer a question about a clip.
 
     Args:
-        question: the question as text; or a mapping with the keys video, question, audio and choices.
+        question: the question as text; or a mapping with the keys video, question, audio, images and choices.
         context: the settings of the run, models included (default: `Context()`, which needs no key).
-        video: path of the clip (mp4, mov, mkv, webm or avi); needed if `question` is a text.
+        video: path of the clip (mp4, mov, mkv, webm or avi); a sound or a still picture alone is a clip, too.
         audio: separate sound: one track replaces the clip's own sound, several are candidates to choose from.
+        images: still pictures (png, jpeg or webp), alone or with a video or sounds.
         choices: the answers to choose from; none: an open question.
         options: further options, see `RunOptions`.
 
@@ -80,7 +82,7 @@ async def ask(
         >>> result.answer, result.score
         ('2', 10)
     """
-    given = _as_input(question, video, audio, choices)
+    given = _as_input(question, {"video": video, "audio": audio, "images": images}, choices)
     rest: dict[str, Any] = {**options}
     client: ModelClient | None = rest.pop("client", None)
     storage: BaseCheckpointSaver[Any] | str | Path | None = rest.pop("checkpointer", None)
@@ -102,6 +104,7 @@ def ask_sync(
     *,
     video: str | Path | None = None,
     audio: str | Path | Sequence[str | Path] = (),
+    images: str | Path | Sequence[str | Path] = (),
     choices: Sequence[str] = (),
     **options: Unpack[RunOptions],
 ) -> Result:
@@ -123,7 +126,7 @@ def ask_sync(
         >>> result.usage["cost_usd"]
         0.0
     """
-    return run_sync(ask(question, context, video=video, audio=audio, choices=choices, **options))
+    return run_sync(ask(question, context, video=video, audio=audio, images=images, choices=choices, **options))
 
 
 async def stream(
@@ -132,6 +135,7 @@ async def stream(
     *,
     video: str | Path | None = None,
     audio: str | Path | Sequence[str | Path] = (),
+    images: str | Path | Sequence[str | Path] = (),
     choices: Sequence[str] = (),
     **options: Unpack[RunOptions],
 ) -> AsyncIterator[Event | Result]:
@@ -163,7 +167,9 @@ async def stream(
             on_event(event)
 
     options["on_event"] = put
-    task = asyncio.create_task(ask(question, context, video=video, audio=audio, choices=choices, **options))
+    task = asyncio.create_task(
+        ask(question, context, video=video, audio=audio, images=images, choices=choices, **options)
+    )
     task.add_done_callback(lambda done: items.put_nowait(None))
     try:
         while (event := await items.get()) is not None:
@@ -175,25 +181,21 @@ async def stream(
             await task
 
 
-def _as_input(
-    question: str | Mapping[str, Any],
-    video: str | Path | None,
-    audio: str | Path | Sequence[str | Path],
-    choices: Sequence[str],
-) -> Input:
+def _as_input(question: str | Mapping[str, Any], media: Mapping[str, Any], choices: Sequence[str]) -> Input:
     """The question as the input of the graph, from either of the two forms.
 
     Raises:
-        InputError: the clip is missing, or both forms are mixed.
+        InputError: there is no media, or both forms are mixed.
     """
+    named = {name: part for name, part in media.items() if part}
     if not isinstance(question, str):
-        if video is not None or audio or choices:
-            raise InputError("Give video, audio and choices in the question's mapping or as arguments, not as both.")
+        if named or choices:
+            raise InputError("Give media and choices in the question's mapping or as arguments, not as both.")
         question = dict(question)
-    elif video is None:
-        raise InputError("The question has no clip: give its path as video=...")
+    elif not named:
+        raise InputError("The question has no clip: give its path as video=..., or images=... or audio=...")
     else:
-        question = {"question": question, "video": video, "audio": audio, "choices": choices}
+        question = {"question": question, **named, "choices": choices}
     given: Any = {name: _plain(value) for name, value in question.items()}
     checked: Input = given
     return checked

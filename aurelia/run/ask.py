@@ -42,7 +42,7 @@ async def answer_question(
     """Answer one question; `aurelia.ask` is the same with defaults for a user and a typed result.
 
     Args:
-        question: video, question, and optionally audio and choices.
+        question: question, at least one of video, images and audio, and optionally choices.
         context: the settings of the run.
         client: models, clips and ledger (default: a new client with the settings of a server).
         graph: the graph to run (default: a new one with this client and checkpointer).
@@ -113,7 +113,13 @@ async def _run_to_pause(
 
 
 async def score_caption(
-    clip: MediaRef, tracks: list[MediaRef], caption: str, context: Context, client: ModelClient
+    clip: MediaRef,
+    tracks: list[MediaRef],
+    caption: str,
+    context: Context,
+    client: ModelClient,
+    *,
+    pictures: Sequence[MediaRef] = (),
 ) -> dict[str, Any]:
     """Score a caption against a clip with the evaluator alone.
 
@@ -123,6 +129,7 @@ async def score_caption(
         caption: the statement about what is seen and heard.
         context: the settings; the evaluator's and the describer's model count.
         client: models, clips and ledger.
+        pictures: still pictures beside the clip, admitted to the client's store (`aurelia_core.types.Media`).
 
     Returns:
         A dict: score (1 to 10; null when nothing can be checked), justification, windows, seconds, usage, and
@@ -132,6 +139,7 @@ async def score_caption(
         ModelError: the evaluator, or the describer that it needs, did not answer.
     """
     state: EvaluatorState = {"run": uuid.uuid4().hex, "clip": clip, "tracks": tracks, "iterations": []}
+    state["pictures"] = list(pictures)
     # Only the evaluator runs: no other role's model may ask for a description of the clip.
     others = {"generator": context.evaluator, "generator_fallback": ""}
     others |= {"target": context.evaluator, "target_fallback": ""}

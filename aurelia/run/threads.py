@@ -11,8 +11,9 @@ from langgraph.types import StateSnapshot
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
+from aurelia_core.types import Media
 from graph.compiled import AureliaGraph
-from nodes.prepare import check_question
+from nodes.prepare import admit_media, check_question
 from state.events import ResumeEvent
 from state.schema import Input
 
@@ -56,15 +57,15 @@ async def find_stopped_run(
     await _wait_for_clock(thread, state)
     if not state.next or state.next[0] in ("__start__", "prepare") or not held.get("run"):
         return None
-    text, choices, audio = check_question(question)
-    same = held["question"] == text and held["choices"] == choices
+    asked = check_question(question)
+    same = held["question"] == asked.question and held["choices"] == asked.choices
     if client is None:
-        same = same and (held["video"], held.get("audio") or []) == (question["video"], audio)
+        names = (held.get("video"), held.get("images") or [], held.get("audio") or [])
+        same = same and names == (question.get("video"), asked.images, asked.audio)
     else:
-        clip = await asyncio.to_thread(client.store.admit, question["video"])
-        tracks = [await asyncio.to_thread(client.store.admit, name, kind="audio") for name in audio]
-        known = [one["id"] for one in (held["clip"], *held["tracks"])]
-        same = same and known == [one["id"] for one in (clip, *tracks)]
+        known = Media(held["clip"], held.get("pictures") or [], held["tracks"])
+        found = await asyncio.to_thread(admit_media, client.store, *asked.media)
+        same = same and [one["id"] for one in known.refs] == [one["id"] for one in found.refs]
     if not same:
         raise InputError(
             f"Thread {thread!r} was interrupted in another question ({held['question'][:80]!r}):"

@@ -20,24 +20,32 @@ from typing import Any, Literal, NamedTuple
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.cache import CLIP_ID_PATTERN
-from aurelia_core.media.guard import AUDIO_ONLY_DEMUXERS, detect_demuxer, display_name
-from aurelia_core.types import MediaRef
+from aurelia_core.media.guard import detect_demuxer, display_name
+from aurelia_core.types import MediaRef, is_still
 
-ClipKind = Literal["video", "audio"]
-_KINDS: tuple[ClipKind, ...] = ("video", "audio")
+ClipKind = Literal["video", "audio", "image"]
+_KINDS: tuple[ClipKind, ...] = ("video", "audio", "image")
+_STORE_KINDS: tuple[Literal["video", "audio"], ...] = ("video", "audio")
 _FILE_KINDS: dict[str, ClipKind] = {
-    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "video"),
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg"), "video"),
     **dict.fromkeys((".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac"), "audio"),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp"), "image"),
 }
-_MEDIA_TYPES: dict[tuple[str, ClipKind], str] = {
-    ("wav", "audio"): "audio/wav",
-    ("mp3", "audio"): "audio/mpeg",
-    ("flac", "audio"): "audio/flac",
-    ("ogg", "audio"): "audio/ogg",
-    ("matroska", "video"): "video/webm",
-    ("matroska", "audio"): "audio/webm",
-    ("avi", "video"): "video/x-msvideo",
+_SUBTYPES = {
+    "wav": "wav",
+    "mp3": "mpeg",
+    "flac": "flac",
+    "ogg": "ogg",
+    "matroska": "webm",
+    "avi": "x-msvideo",
+    "mpegts": "mp2t",
+    "mpeg": "mpeg",
+    "png_pipe": "png",
+    "jpeg_pipe": "jpeg",
+    "webp_pipe": "webp",
+    "mov": "mp4",
 }
+"""Second part of the media type, by FFmpeg demuxer."""
 MAX_LISTED = 200
 """Most clips in one list."""
 STALE_UPLOAD_SECONDS = 24 * 3600.0
@@ -91,19 +99,22 @@ class ClipOwners:
             file: a file in a folder of `upload_folder`.
             owner: the sender.
             name: the owner's name for it; only the owner sees it.
-            kind: its use; None: audio for a container that holds only sound, else video.
+            kind: its use; None: what it is, and audio for a container that holds only sound.
 
         Raises:
-            MediaError: it is not a clip, is damaged, too long or too large, or does not hold what `kind` needs.
+            MediaError: it is not a clip, is damaged, too long or too large, or is not what `kind` says.
         """
         label = display_name(name) if name else "The upload"
-        with file.open("rb") as opened:
-            sound = detect_demuxer(opened.read(4096), label) in AUDIO_ONLY_DEMUXERS
-        kind = kind or ("audio" if sound else "video")
-        ref = self._admitted(file, kind, label)
-        record = {"name": display_name(name) if name else ref["name"], "kind": kind}
+        ref = self._admitted(file, kind or "video", label)
+        found = _kind_of(ref)
+        if kind and kind != found:
+            lack = "has no picture that moves"
+            if kind == "image":
+                lack = "is not a still picture"
+            raise MediaError(f"{label} {lack}: upload it with kind={found}, or give another file")
+        record = {"name": display_name(name) if name else ref["name"], "kind": found}
         self._write(self._owners / ref["id"], f"{owner}.json", record)
-        return OwnedClip({**ref, "name": str(record["name"])}, kind)
+        return OwnedClip({**ref, "name": str(record["name"])}, found)
 
     def may_use(self, clip: str, owner: str) -> bool:
         """Whether an owner may use the clip with this id: it is the owner's, or nobody uploaded it."""
@@ -123,12 +134,12 @@ class ClipOwners:
             return None
         record = self._record(clip, owner) or {}
         recorded = kind or record.get("kind")
-        for use in _KINDS:
-            if recorded in _KINDS and use != recorded:
+        for use in _STORE_KINDS:
+            if recorded in _KINDS and use != _store_kind(recorded):
                 continue
             with contextlib.suppress(MediaError):
                 ref = self.store.admit(clip, use)
-                return OwnedClip({**ref, "name": str(record.get("name") or ref["name"])}, use)
+                return OwnedClip({**ref, "name": str(record.get("name") or ref["name"])}, _kind_of(ref))
         return None
 
     def usable_clips(self, owner: str) -> list[dict[str, Any]]:
@@ -171,13 +182,13 @@ class ClipOwners:
     def _admitted(self, file: Path, kind: ClipKind, label: str) -> MediaRef:
         digest = _sha256(file)
         with contextlib.suppress(MediaError):
-            return self.store.admit(digest, kind)
+            return self.store.admit(digest, _store_kind(kind))
         # The store holds one name per clip, which others may see; the owner's name stays in the owner's record.
         neutral = file.with_name(f"clip-{digest[:12]}")
         os.replace(file, neutral)
         settings = replace(self.store.settings, allow_any_file=False, media_roots=(file.parent,))
         try:
-            return ClipStore(settings, copy=True).admit(neutral, kind)
+            return ClipStore(settings, copy=True).admit(neutral, _store_kind(kind))
         except MediaError as fault:
             raise MediaError(str(fault).replace(neutral.name, label)) from None
 
@@ -207,7 +218,19 @@ def media_type(file: Path, kind: ClipKind) -> str:
     """
     with file.open("rb") as opened:
         demuxer = detect_demuxer(opened.read(4096), "The clip")
-    return _MEDIA_TYPES.get((demuxer, kind), f"{kind}/mp4")
+    if demuxer in _SUBTYPES:
+        return f"{kind}/{_SUBTYPES[demuxer]}"
+    return "application/octet-stream"
+
+
+def _kind_of(ref: MediaRef) -> ClipKind:
+    if ref["width"] is None:
+        return "audio"
+    return "image" if is_still(ref) else "video"
+
+
+def _store_kind(kind: ClipKind) -> Literal["video", "audio"]:
+    return "audio" if kind == "audio" else "video"
 
 
 def _sha256(file: Path) -> str:

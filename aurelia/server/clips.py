@@ -28,7 +28,12 @@ UPLOAD_SECONDS = 3600.0
 """Longest duration of an upload, decoding included, in seconds."""
 MAX_UPLOADS = 4
 """Uploads at once; a further one gets status 503."""
-_KINDS: dict[str | None, ClipKind | None] = {None: None, "video": "video", "audio": "audio"}
+_KINDS: dict[str | None, ClipKind | None] = {
+    None: None,
+    "video": "video",
+    "audio": "audio",
+    "image": "image",
+}
 
 
 class ClipRoutes:
@@ -63,7 +68,7 @@ class ClipRoutes:
 
         ---
         summary: Upload a clip
-        description: The body is the file itself. The id in the response may be the `video` of a run.
+        description: The body is the file itself. A run names the id as its `video`, in `audio` or in `images`.
         parameters:
           - {name: name, in: query, schema: {type: string}, description: Your name for the clip.}
           - name: url
@@ -72,8 +77,8 @@ class ClipRoutes:
             description: URL to fetch the clip from, instead of a body, if the operator allows its origin.
           - name: kind
             in: query
-            schema: {type: string, enum: [video, audio]}
-            description: Its use; without it, audio for a container of sound, else video.
+            schema: {type: string, enum: [video, audio, image]}
+            description: Its use; without it, what the file is.
         requestBody: {content: {application/octet-stream: {schema: {type: string, format: binary}}}}
         responses:
           '201': {description: The id and what the clip holds.}
@@ -82,7 +87,7 @@ class ClipRoutes:
         """
         kind = request.query_params.get("kind")
         if kind not in _KINDS:
-            raise HTTPException(422, "kind is video or audio.")
+            raise HTTPException(422, "kind is video or audio, or image for a still picture.")
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise HTTPException(415, "Send the file itself as the body, for instance: curl --data-binary @clip.mp4")
         length = request.headers.get("content-length", "")

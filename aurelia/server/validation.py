@@ -30,7 +30,8 @@ _LANGGRAPH_KEYS = re.compile(
 )
 
 
-_CLIP_KINDS: Mapping[str, ClipKind] = {"clip": "video", "tracks": "audio"}
+_NAME_KEYS = ("video", "audio", "images")
+_REFERENCE_KEYS = ("clip", "tracks", "pictures")
 
 
 class ClipNotFound(InputError):
@@ -143,10 +144,10 @@ def check_clips(sent: Any, owner: str, owners: ClipOwners) -> None:
         value = pending.pop()
         if isinstance(value, Mapping):
             for key, part in value.items():
-                if key in ("video", "audio"):
+                if key in _NAME_KEYS:
                     _check_names(part, owner, owners)
-                elif key in _CLIP_KINDS:
-                    _check_references(part, _CLIP_KINDS[key], owner, owners)
+                elif key in _REFERENCE_KEYS:
+                    _check_references(part, owner, owners)
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)
@@ -167,13 +168,16 @@ def _check_names(part: Any, owner: str, owners: ClipOwners) -> None:
             raise _clip_not_found(name)
 
 
-def _check_references(part: Any, kind: ClipKind, owner: str, owners: ClipOwners) -> None:
+def _check_references(part: Any, owner: str, owners: ClipOwners) -> None:
     for reference in _as_list(part):
         if reference is None:
             continue
         clip = reference.get("id") if isinstance(reference, Mapping) else None
         if not isinstance(clip, str):
             raise _clip_not_found("?")
+        kind: ClipKind = "video"
+        if reference.get("width") is None:
+            kind = "audio"
         found = owners.find(clip, owner, kind)
         if found is None or {**found.ref, "name": ""} != {**reference, "name": ""}:
             raise _clip_not_found(clip)

@@ -3,10 +3,10 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from aurelia_core.errors import MediaError
 from aurelia_core.media.cache import ClipCache
@@ -14,7 +14,7 @@ from aurelia_core.media.guard import FileStamp, GuardedFile
 from aurelia_core.media.ingest import ClipFacts
 from aurelia_core.settings import Settings
 
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 """Version of the probed facts; facts of another version are probed again."""
 _READ_BLOCK_BYTES = 1 << 20
 
@@ -70,10 +70,8 @@ def copy_into_store(file: GuardedFile, store: Path | None) -> StoredFile:
     return StoredFile(sha.hexdigest(), target_path, FileStamp.of(os.stat(target_path)))
 
 
-def settings_for_record(settings: Settings, record: Mapping[str, Any]) -> Settings:
-    """The settings to open a registered file again: a copied file must lie in the store."""
-    if not record.get("copied"):
-        return settings
+def settings_for_copies(settings: Settings) -> Settings:
+    """The settings to open a server's own copy again: it must lie in the store of copies."""
     return replace(settings, allow_any_file=False, media_roots=(settings.home / "media-store",))
 
 

@@ -101,6 +101,10 @@ class ClipCache:
             return None
         return data
 
+    def list_entries(self, clip_id: str, folder: str) -> list[str]:
+        """The entries of a clip that lie in one folder of its own, in order of name."""
+        return sorted(f"{folder}/{entry.name}" for entry in _scan(self.entry_path(clip_id, folder)))
+
     def read_array(self, clip_id: str, entry: str, shape: tuple[int, ...], kind: type) -> npt.NDArray[Any] | None:
         """An array, mapped from disk, or None if it is missing, unreadable or of another shape or type."""
         try:

@@ -1,4 +1,4 @@
-"""The contact sheet of a clip: one JPEG with frames and their times, and the waveform of the sound below."""
+"""The contact sheet of a question's media: one JPEG with frames and their times, images, and waveforms below."""
 
 import io
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from aurelia_core.arrays import Samples
 from aurelia_core.media.store import ClipStore
-from aurelia_core.types import MediaRef
+from aurelia_core.types import MediaRef, is_still
 
 _FRAME_COUNT = 12
 _COLUMN_COUNT = 4
@@ -22,21 +22,19 @@ _MARGIN = 8
 _LABEL_HEIGHT = 18
 
 
-def render_contact_sheet(store: ClipStore, ref: MediaRef) -> bytes:
+def render_contact_sheet(store: ClipStore, *refs: MediaRef) -> bytes:
     """The contact sheet of a clip as JPEG.
 
     Args:
         store: the store of the clip.
-        ref: a video or an audio file; a missing picture or sound is left out of the sheet.
+        refs: videos, sounds and still pictures, one below the other; a missing picture or sound is left out.
 
     Raises:
         MediaError: the clip cannot be decoded.
     """
-    parts: list[Image.Image] = []
-    if ref["width"] is not None:
-        parts.append(_frames(store, ref))
-    if ref["has_audio"]:
-        parts.append(_waveform(store, ref, max([_WAVE_WIDTH, *(part.width for part in parts)])))
+    parts = [_frames(store, ref) for ref in refs if ref["width"] is not None]
+    width = max([_WAVE_WIDTH, *(part.width for part in parts)])
+    parts += [_waveform(store, ref, width) for ref in refs if ref["has_audio"]]
     width = max(part.width for part in parts) + 2 * _MARGIN
     height = sum(part.height + _MARGIN for part in parts) + _MARGIN
     page = Image.new("RGB", (width, height), _BACKGROUND)
@@ -74,7 +72,10 @@ def _frames(store: ClipStore, ref: MediaRef) -> Image.Image:
         left = number % columns * (width + _MARGIN)
         top = number // columns * (height + _LABEL_HEIGHT)
         page.paste(picture, (left, top))
-        draw.text((left, top + height + 2), f"{time:.2f} s", _TEXT_COLOUR, font)
+        label = f"{time:.2f} s"
+        if is_still(ref):
+            label = "image"
+        draw.text((left, top + height + 2), label, _TEXT_COLOUR, font)
     return page
 
 

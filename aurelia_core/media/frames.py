@@ -14,6 +14,7 @@ from aurelia_core.arrays import FrameIndices, Images, Mask, Vector
 from aurelia_core.media import sampling
 from aurelia_core.media.cache import ClipCache
 from aurelia_core.media.ingest import ClipFacts
+from aurelia_core.media.picture import Orientation
 from aurelia_core.media.readers import FrameRequest
 from aurelia_core.types import Span
 
@@ -24,9 +25,7 @@ MAX_ASPECT_RATIO = 4
 _FINE_WINDOW_SECONDS = 120.0
 """Longest total length of windows, in seconds, for which fine grids of a longer clip are decoded."""
 
-FrameRange = tuple[float, float, int]
-"""Start and end in container time, in seconds, and the number of frames between."""
-FrameDecoder = Callable[[Path, FrameRequest, FrameRange | None], int]
+FrameDecoder = Callable[[Path, FrameRequest], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +50,15 @@ class FrameIndex:
     def select_frames(self, spans: Sequence[Span], count: int, height: int) -> tuple[Vector, Images]:
         """At most `count` frames spread over spans: their times, float64[n], and images, uint8[n, H, W, 3]."""
         grids = self._grids(spans, count)
-        grid = np.concatenate([indices for _, indices, _ in grids])
+        grid = np.concatenate([indices for _, indices in grids])
         chosen = grid[sampling.pick_frames(self.times[grid], spans, count)]
         if height != GRID_HEIGHT:
             return self.times[chosen], self._single_frames(chosen, height)
         parts = []
-        for entry, indices, checked_range in grids:
+        for entry, indices in grids:
             selected = np.isin(indices, chosen)
             if selected.any():
-                images = self._grid_images(entry, indices, checked_range)
+                images = self._grid_images(entry, indices)
                 if not selected.all():
                     images = images[selected]
                 parts.append(images)
@@ -80,18 +79,14 @@ class FrameIndex:
             return wide, tall
         return MAX_ASPECT_RATIO * height, max(1, round(MAX_ASPECT_RATIO * height * full_height / full_width))
 
-    def _grids(self, spans: Sequence[Span], count: int) -> list[tuple[str, FrameIndices, FrameRange | None]]:
-        """The grids for a request, in order of time: (entry name, frame indices, range to check)."""
+    def _grids(self, spans: Sequence[Span], count: int) -> list[tuple[str, FrameIndices]]:
+        """The grids for a request, in order of time: (entry name, frame indices)."""
         duration = self.facts["duration"]
         if duration <= sampling.FULL_GRID_SECONDS:
-            return [
-                (f"grid-{GRID_HEIGHT}.npy", sampling.grid_indices(self.times, 0.0, duration, sampling.GRID_RATE), None)
-            ]
+            return [(f"grid-{GRID_HEIGHT}.npy", sampling.grid_indices(self.times, 0.0, duration, sampling.GRID_RATE))]
         total = sum(end - start for start, end in spans)
         if total > _FINE_WINDOW_SECONDS or total / count >= duration / sampling.COARSE_GRID_FRAMES:
-            return [
-                (f"coarse-{GRID_HEIGHT}.npy", sampling.coarse_grid_indices(self.times, self.key_flags, duration), None)
-            ]
+            return [(f"coarse-{GRID_HEIGHT}.npy", sampling.coarse_grid_indices(self.times, self.key_flags, duration))]
         numbers: set[int] = set()
         for start, end in spans:
             first = int(start // sampling.FRAME_RANGE_SECONDS)
@@ -99,19 +94,17 @@ class FrameIndex:
             numbers.update(range(first, max(last, first + 1)))
         return [self._fine_grid(number) for number in sorted(numbers)]
 
-    def _fine_grid(self, number: int) -> tuple[str, FrameIndices, FrameRange]:
+    def _fine_grid(self, number: int) -> tuple[str, FrameIndices]:
         start = number * sampling.FRAME_RANGE_SECONDS
         end = min(start + sampling.FRAME_RANGE_SECONDS, self.facts["duration"])
-        inside = int(np.count_nonzero((self.times >= start) & (self.times < end)))
-        origin = self.facts["origin"]
         indices = sampling.grid_indices(self.times, start, end, sampling.GRID_RATE)
         # A frame that is still shown when the range starts belongs to the range before.
         own = indices[self.times[indices] >= start - 1e-6]
         if not len(own):
             own = indices
-        return f"fine-{GRID_HEIGHT}-{number}.npy", own, (start + origin, end + origin, inside)
+        return f"fine-{GRID_HEIGHT}-{number}.npy", own
 
-    def _grid_images(self, entry: str, indices: FrameIndices, checked_range: FrameRange | None) -> Images:
+    def _grid_images(self, entry: str, indices: FrameIndices) -> Images:
         width, height = self.image_size(GRID_HEIGHT)
         shape = (len(indices), height, width, 3)
         found = self.cache.read_array(self.clip_id, entry, shape, np.uint8)
@@ -119,25 +112,32 @@ class FrameIndex:
             with self.cache.lock(self.clip_id):
                 found = self.cache.read_array(self.clip_id, entry, shape, np.uint8)
                 if found is None:
-                    found = self._decode_into_cache(entry, indices, GRID_HEIGHT, checked_range)
+                    found = self._decode_into_cache(entry, indices, GRID_HEIGHT)
         return found
 
-    def _decode_into_cache(self, entry: str, indices: FrameIndices, height: int, checked: FrameRange | None) -> Images:
+    def _decode_into_cache(self, entry: str, indices: FrameIndices, height: int) -> Images:
         """Decode frames and store them as one entry."""
         with self.cache.workspace() as folder:
-            images = self._decode_frames(folder, indices, height, checked)
+            images = self._decode_frames(folder, indices, height)
             self.cache.store_entry(folder / "frames.npy", self.clip_id, entry)
         self.cache.trim(self.clip_id)
         return images
 
-    def _decode_frames(self, folder: Path, indices: FrameIndices, height: int, checked: FrameRange | None) -> Images:
+    def _decode_frames(self, folder: Path, indices: FrameIndices, height: int) -> Images:
         width, image_height = self.image_size(height)
         stamps = (self.times[indices] + self.facts["origin"]).tolist()
-        ordinals = None
-        if self.facts["ordinal"]:
-            ordinals = indices.tolist()
-        wanted = FrameRequest(stamps, width, image_height, self.facts["rotation"], ordinals)
-        self.decode(folder / "frames.npy", wanted, checked)
+        wanted = FrameRequest(
+            stream=self.facts["picture_stream"] or 0,
+            times=stamps,
+            width=width,
+            height=image_height,
+            orientation=Orientation(*self.facts["orientation"]),
+            numbers=indices.tolist(),
+            count=len(self.times),
+            by_number=self.facts["ordinal"],
+            restarts={number: shift for number, shift in self.facts["restarts"]},
+        )
+        self.decode(folder / "frames.npy", wanted)
         images: Images = np.load(folder / "frames.npy", mmap_mode="r")
         return images
 
@@ -152,7 +152,7 @@ class FrameIndex:
             missing = np.array([index for index, image in images.items() if image is None], np.int64)
             if len(missing):
                 with self.cache.workspace() as folder:
-                    decoded = self._decode_frames(folder, missing, height, None)
+                    decoded = self._decode_frames(folder, missing, height)
                     for index, image in zip(missing.tolist(), decoded, strict=True):
                         images[index] = np.array(image)
                         np.save(folder / "one.npy", image)

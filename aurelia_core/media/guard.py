@@ -17,10 +17,24 @@ from pathlib import Path
 from aurelia_core.errors import MediaError
 from aurelia_core.settings import Settings
 
-AUDIO_ONLY_DEMUXERS = frozenset({"wav", "mp3", "flac", "ogg"})
-"""Demuxers of the containers of which only the sound is read."""
+IMAGE_DEMUXERS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
+"""Demuxers of still images."""
 
 _MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_MAGIC = (
+    (b"\x1aE\xdf\xa3", "matroska"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"ID3", "mp3"),
+    (b"\x89PNG\r\n\x1a\n", "png_pipe"),
+    (b"\xff\xd8\xff", "jpeg_pipe"),
+    (b"GIF8", "gif"),
+    (b"FLV\x01", "flv"),
+    (b"\x00\x00\x01\xba", "mpeg"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+    (b"#!AMR", "amr"),
+    (b"caff", "caf"),
+)
 _PLAYLIST = re.compile(
     rb"^\xef?\xbb?\xbf?\s*(#EXT|\[playlist\]|ffconcat|<\?xml|<smil|<MPD|<asx|<playlist)", re.IGNORECASE
 )
@@ -52,7 +66,7 @@ class GuardedFile:
         fd: the open file descriptor; `open_media_file` closes it.
         path: the resolved path.
         stamp: the stamp of the open file, not of the path.
-        demuxer: the only FFmpeg demuxer that may read the file: mov, matroska, avi, wav, mp3, flac or ogg.
+        demuxer: the only FFmpeg demuxer that may read the file (`detect_demuxer`).
     """
 
     fd: int
@@ -205,8 +219,8 @@ def detect_demuxer(head: bytes, label: str) -> str:
     demuxer = _by_magic(head)
     if demuxer is None:
         raise MediaError(
-            f"{label} is no known clip: its content is not mp4, mov, mkv, webm, avi, wav, mp3, flac, ogg or m4a; "
-            "convert it to mp4 or wav"
+            f"{label} is no known clip: its content is not mp4, mov, mkv, webm, avi, ts, mpg, flv, wmv, gif, wav, mp3, "
+            "flac, ogg, m4a, aac, aiff, amr, png, jpeg or webp; convert it to mp4, wav or png"
         )
     return demuxer
 
@@ -215,13 +229,34 @@ def _by_magic(head: bytes) -> str | None:
     if head[4:8] in _MOV_BOXES:
         return "mov"
     if head[:4] in (b"RIFF", b"RF64"):
-        return {b"AVI ": "avi", b"WAVE": "wav"}.get(head[8:12])
-    for magic, demuxer in ((b"\x1aE\xdf\xa3", "matroska"), (b"fLaC", "flac"), (b"OggS", "ogg"), (b"ID3", "mp3")):
+        return {b"AVI ": "avi", b"WAVE": "wav", b"WEBP": "webp_pipe"}.get(head[8:12])
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return "aiff"
+    for magic, demuxer in _MAGIC:
         if head.startswith(magic):
             return demuxer
-    # An MPEG audio frame: 11 sync bits, then a layer other than 0 (layer 0 is AAC in ADTS).
-    if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06:
+    if _is_transport_stream(head):
+        return "mpegts"
+    return _mpeg_audio(head)
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Whether packets of 188 bytes (or 192 with a time code before each, from cameras) begin with 0x47."""
+    for first, length in ((0, 188), (4, 192)):
+        marks = head[first : first + 5 * length : length]
+        if len(marks) >= 3 and set(marks) == {0x47}:
+            return True
+    return False
+
+
+def _mpeg_audio(head: bytes) -> str | None:
+    """The demuxer for a file that starts with a frame of MPEG audio: 11 sync bits, then the layer (0 in ADTS AAC)."""
+    if len(head) < 3 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    if head[1] & 0x06:
         return "mp3"
+    if head[1] & 0xF0 == 0xF0:
+        return "aac"
     return None
 
 

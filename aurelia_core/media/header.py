@@ -1,62 +1,139 @@
-"""The length that a file's own header declares, for mp4, mp3, wav, avi and ogg, where FFmpeg silently corrects it.
+"""What a file's own header announces: bytes that must follow, and a length, where FFmpeg silently corrects it.
 
 Only a few fixed fields are read; nothing is decoded.
 """
 
-import re
+import os
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
-_MAX_HEADER_BYTES = 1 << 24
-"""Bytes of a movie header that are read at most."""
+_SEGMENT_ID = b"\x18\x53\x80\x67"
+_UNKNOWN_SIZE = 0x7FFF0000
+"""Chunk sizes from here on are placeholders of programs that write to a pipe."""
 
 
 class ContainerHeader(NamedTuple):
-    """The declarations of a header.
+    """The announcements of a header.
 
     Attributes:
-        seconds: the declared length, or None.
-        exact: whether less content than this means a loss; the length in a movie header may be a little off.
-        estimated: whether the length that FFmpeg reports is only its own estimate.
-        has_end_mark: whether the end mark is present; True for containers without end marks.
+        seconds: the exact declared length, or None.
+        missing_bytes: bytes that the container announces and the file does not have.
+        is_duration_exact: whether the duration that FFmpeg reports counts every sample.
     """
 
     seconds: float | None = None
-    exact: bool = True
-    estimated: bool = False
-    has_end_mark: bool = True
+    missing_bytes: int = 0
+    is_duration_exact: bool = False
 
 
 def has_index(path: str, demuxer: str) -> bool:
     """Whether an mp4 or mov has its index (moov), which a recorder writes last; True for other containers."""
-    return demuxer != "mov" or bool(_read_box(path, b"moov"))
+    if demuxer != "mov":
+        return True
+    with Path(path).open("rb") as file:
+        return any(box.kind == b"moov" for box in _read_boxes(file))
 
 
 def read_container_header(path: str, demuxer: str) -> ContainerHeader:
-    """Read the declarations that FFmpeg does not report faithfully."""
-    if demuxer == "mov":
-        movie = _read_box(path, b"moov")
-        starts = _box_starts(movie, b"mvhd") + _box_starts(movie, b"mdhd")
-        lengths = [_box_seconds(movie, start) for start in starts]
-        return ContainerHeader(max((length for length in lengths if length is not None), default=None), exact=False)
-    if demuxer == "wav":
-        return ContainerHeader(_wav_seconds(_read_head(path)))
-    if demuxer == "avi":
-        return ContainerHeader(_avi_seconds(_read_head(path)), estimated=True)
-    if demuxer == "mp3":
-        return ContainerHeader(estimated=not _declares_frame_count(path))
-    return ContainerHeader(has_end_mark=demuxer != "ogg" or _has_end_of_stream(path))
-
-
-def _has_end_of_stream(path: str) -> bool:
-    """Whether the last page of an ogg file has the end-of-stream mark; in a file that was cut it is missing."""
+    """Read the announcements that FFmpeg does not report faithfully."""
     with Path(path).open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - (1 << 17)))
-        tail = file.read()
+        size = os.fstat(file.fileno()).st_size
+        if demuxer == "mov":
+            needed = max((box.end for box in _read_boxes(file) if box.kind in _MOVIE_BOXES), default=0)
+            return ContainerHeader(missing_bytes=max(0, needed - size))
+        if demuxer in ("matroska", "avi", "aiff", "ogg"):
+            needed = _NEEDED_BYTES[demuxer](file)
+            return ContainerHeader(missing_bytes=max(0, needed - size))
+        if demuxer == "wav":
+            return ContainerHeader(_wav_seconds(file.read(1 << 16)))
+    if demuxer == "mp3":
+        return ContainerHeader(is_duration_exact=_declares_frame_count(path))
+    return ContainerHeader(is_duration_exact=demuxer == "flac")
+
+
+class _Box(NamedTuple):
+    """A top-level box of an mp4: its kind, and the position behind it."""
+
+    kind: bytes
+    end: int
+
+
+_MOVIE_BOXES = (b"moov", b"mdat", b"moof")
+
+
+def _read_boxes(file: IO[bytes]) -> list[_Box]:
+    """The top-level boxes of an mp4, up to the first one that is none."""
+    boxes = []
+    size = os.fstat(file.fileno()).st_size
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        least = 8
+        if length == 1:
+            # A size of 1 announces a 64-bit size; a file that ends in it has no further box.
+            least = 16
+            length = int.from_bytes(file.read(8).ljust(8, b"\0"), "big")
+        elif length == 0:
+            length = size - at
+        if length < least:
+            break
+        at += length
+        boxes.append(_Box(kind, at))
+    return boxes
+
+
+def _matroska_end(file: IO[bytes]) -> int:
+    """The end of the segment of a mkv or webm; 0 if its size is unknown, as in a live recording."""
+    head = file.read(4096)
+    at = head.find(_SEGMENT_ID)
+    if at < 0 or at + 12 > len(head):
+        return 0
+    first = head[at + 4]
+    width = 9 - first.bit_length()
+    size = int.from_bytes(head[at + 4 : at + 4 + width], "big") & ((1 << 7 * width) - 1)
+    if not first or size == (1 << 7 * width) - 1:
+        return 0
+    return at + 4 + width + size
+
+
+def _avi_end(file: IO[bytes]) -> int:
+    """The end of the last RIFF chunk of an avi; a large avi has several."""
+    size = os.fstat(file.fileno()).st_size
+    at = 0
+    while at + 12 <= size:
+        file.seek(at)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if kind != b"RIFF" or not 0 < length < _UNKNOWN_SIZE:
+            break
+        at += 8 + length + length % 2
+    return at - 1
+
+
+def _aiff_end(file: IO[bytes]) -> int:
+    _, length = struct.unpack(">4sI", file.read(8).ljust(8, b"\0"))
+    if length >= _UNKNOWN_SIZE:
+        return 0
+    return int(8 + length)
+
+
+def _ogg_end(file: IO[bytes]) -> int:
+    """The end of the last page that begins in the file."""
+    size = os.fstat(file.fileno()).st_size
+    start = max(0, size - (1 << 17))
+    file.seek(start)
+    tail = file.read()
     at = tail.rfind(b"OggS")
-    return at >= 0 and len(tail) > at + 5 and bool(tail[at + 5] & 4)
+    if at < 0:
+        return 0
+    if len(tail) < at + 27:
+        return size + 1
+    lacing = tail[at + 27 : at + 27 + tail[at + 26]]
+    return start + at + 27 + tail[at + 26] + sum(lacing)
+
+
+_NEEDED_BYTES = {"matroska": _matroska_end, "avi": _avi_end, "aiff": _aiff_end, "ogg": _ogg_end}
 
 
 def _declares_frame_count(path: str) -> bool:
@@ -71,11 +148,6 @@ def _declares_frame_count(path: str) -> bool:
     return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def _read_head(path: str) -> bytes:
-    with Path(path).open("rb") as file:
-        return file.read(1 << 16)
-
-
 def _wav_seconds(head: bytes) -> float | None:
     """The length by the chunk sizes of a wav, or None: streaming recorders write no size."""
     rate = 0
@@ -85,57 +157,8 @@ def _wav_seconds(head: bytes) -> float | None:
         if kind == b"fmt " and at + 20 <= len(head):
             (rate,) = struct.unpack_from("<I", head, at + 16)
         if kind == b"data":
-            if rate and 0 < size < 2**32 - 1:
+            if rate and 0 < size < _UNKNOWN_SIZE:
                 return float(size / rate)
             return None
         at += 8 + size + size % 2
     return None
-
-
-def _avi_seconds(head: bytes) -> float | None:
-    at = head.find(b"avih")
-    if at < 0 or at + 28 > len(head):
-        return None
-    (frame_microseconds,) = struct.unpack_from("<I", head, at + 8)
-    (frames,) = struct.unpack_from("<I", head, at + 24)
-    return frame_microseconds * frames / 1e6 or None
-
-
-def _read_box(path: str, wanted: bytes) -> bytes:
-    """The content of a top-level box of an mp4, or b""."""
-    with Path(path).open("rb") as file:
-        while len(header := file.read(8)) == 8:
-            size, kind = struct.unpack(">I4s", header)
-            header_bytes = 8
-            if size == 1:
-                # A size of 1 announces a 64-bit size; a file that ends in it has no further box.
-                header_bytes = 16
-                size = int.from_bytes(file.read(8).ljust(8, b"\0"), "big")
-            if kind == wanted:
-                content_bytes = max(0, size - header_bytes)
-                if size == 0:
-                    # The box extends to the end of the file.
-                    content_bytes = _MAX_HEADER_BYTES
-                return file.read(min(content_bytes, _MAX_HEADER_BYTES))
-            if size < header_bytes:
-                break
-            file.seek(size - header_bytes, 1)
-    return b""
-
-
-def _box_starts(data: bytes, box: bytes) -> list[int]:
-    """The positions after each occurrence of a box name."""
-    return [match.end() for match in re.finditer(re.escape(box), data)]
-
-
-def _box_seconds(data: bytes, at: int) -> float | None:
-    """The duration in an mvhd or mdhd box whose content starts at `at`; None if it is unknown or not plausible."""
-    layout, offset, unknown = ">II", 12, 2**32 - 1
-    if data[at : at + 1] == b"\x01":
-        layout, offset, unknown = ">IQ", 20, 2**64 - 1
-    if len(data) < at + offset + struct.calcsize(layout) or data[at] > 1:
-        return None
-    units, length = struct.unpack_from(layout, data, at + offset)
-    if not units or length == unknown:
-        return None
-    return float(length / units)

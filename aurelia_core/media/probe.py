@@ -1,11 +1,12 @@
-"""Comparison of a clip's real content with the declarations of its container, packet by packet.
+"""Packets of a clip's streams, and the checks for files that are cut short.
 
-Runs in child processes. A file that contains less than it declares, or in which a frame does not decode, is `Damaged`;
-no clip is shortened without a message. Where a container declares no length (an mp3 without a length header, a live
-recording in mkv), a loss cannot be detected.
+Runs in child processes. A file is `Damaged` only if bytes are missing that it announces, or if a frame does not decode;
+gaps between packets, tracks of different lengths and kept time stamps are no damage. Where a container announces no
+size (an mp3 without a length header, a live recording in mkv), a loss cannot be detected.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from aurelia_core.arrays import Vector
 from aurelia_core.media.header import ContainerHeader
-from aurelia_core.media.source import Damaged, find_video_stream, open_container
+from aurelia_core.media.restarts import RESTARTING_DEMUXERS, RestartFinder, Restarts, demux_stream
+from aurelia_core.media.source import Damaged, open_container
 
 _PLACEHOLDER_BYTES = 8
 """Video packets up to this size repeat the previous picture and need not decode to a frame."""
@@ -25,14 +27,18 @@ class StreamPackets:
     """The packets of one stream; times are container time in seconds.
 
     Attributes:
+        index: index of the stream in the container.
         declared_seconds: the length that the container declares, or None.
         start, end: the range of the visible or audible packets.
         first: the time of the first packet, hidden ones included.
         covered_seconds: the length of all packets, including those that an edit list hides.
         timestamps, key_flags: of every visible or audible packet, unsorted.
         packets: the number of visible packets that must decode to a frame.
+        hidden_packets: the number of packets that an edit list hides.
+        restarts: where the time stamps restart; `start`, `end`, `first` and `timestamps` continue there.
     """
 
+    index: int
     declared_seconds: float | None
     start: float = math.inf
     end: float = -math.inf
@@ -41,133 +47,169 @@ class StreamPackets:
     timestamps: list[float] = field(default_factory=list)
     key_flags: list[bool] = field(default_factory=list)
     packets: int = 0
+    hidden_packets: int = 0
+    restarts: Restarts = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
         """Length of the visible or audible part."""
         return max(0.0, self.end - self.start)
 
-    @property
-    def end_tolerance(self) -> float:
-        """One and a half mean frame lengths: the possible rounding error at the end, seconds."""
-        return 1.5 * self.covered_seconds / max(1, len(self.timestamps))
-
     def add_packet(self, time: float, length: float, packet: Any) -> None:
         """Count one packet."""
         self.first = min(self.first, time)
         self.covered_seconds = max(self.covered_seconds, time + length - self.first)
         if packet.is_discard:
+            self.hidden_packets += 1
             return
         self.start, self.end = min(self.start, time), max(self.end, time + length)
         self.timestamps.append(time)
         self.key_flags.append(bool(packet.is_keyframe))
-        self.packets += packet.size > _PLACEHOLDER_BYTES
+        self.packets += packet.size > _PLACEHOLDER_BYTES or self.packets == 0
 
 
-def read_packets(opened: Any, streams: list[Any], demuxer: str) -> dict[int, StreamPackets]:
-    """Read every packet of some streams, without decoding, by stream index.
+def read_packets(opened: Any, demuxer: str) -> dict[int, StreamPackets]:
+    """Read every packet of all picture and sound streams, without decoding, by stream index.
 
     An avi stores no time stamps. FFmpeg's guesses are wrong if frames are stored out of order; only the positions of
     the packets (dts) are reliable.
     """
-    tracks = {stream.index: StreamPackets(_declared_seconds(stream)) for stream in streams}
+    streams = [*opened.streams.video, *opened.streams.audio]
+    tracks = {stream.index: StreamPackets(stream.index, _declared_seconds(stream)) for stream in streams}
     frame_seconds = {stream.index: _frame_seconds(stream) for stream in streams}
+    finder = RestartFinder()
+    if not streams:
+        return tracks
     try:
         for packet in opened.demux(streams):
             stamp = packet.pts
             if stamp is None or demuxer == "avi":
                 stamp = packet.dts
-            if stamp is None or not packet.size:
-                continue
             length = frame_seconds[packet.stream_index]
             if packet.duration:
                 length = float(packet.duration * packet.time_base)
-            tracks[packet.stream_index].add_packet(float(stamp * packet.time_base), length, packet)
+            shift = 0.0
+            if demuxer in RESTARTING_DEMUXERS:
+                shift = finder.shift(packet.stream_index, _seconds(packet.dts, packet.time_base), length)
+            if stamp is None or not packet.size:
+                continue
+            tracks[packet.stream_index].add_packet(float(stamp * packet.time_base) + shift, length, packet)
     except av.FFmpegError:
-        # The file ends here; the comparison with its declarations finds what is missing.
+        # The file ends here; the comparison with the announced size finds what is missing.
         pass
+    for index, restarts in finder.restarts.items():
+        tracks[index].restarts = restarts
     return tracks
 
 
-def check_against_header(opened: Any, tracks: list[StreamPackets], header: ContainerHeader, long: float) -> None:
-    """Compare the packets with the declared lengths.
+def _seconds(stamp: int | None, time_base: Any) -> float | None:
+    if stamp is None:
+        return None
+    return float(stamp * time_base)
+
+
+def check_complete(opened: Any, tracks: Sequence[StreamPackets], header: ContainerHeader, long: float) -> None:
+    """Compare the used tracks with the size and length that the container announces.
 
     Args:
         opened: the container.
         tracks: the packets of the used streams.
-        header: the declarations of the file's own header.
+        header: the announcements of the file's own header.
         long: length limit of a clip, seconds.
 
     Raises:
-        Damaged: the file contains less than it declares, or nothing, or is longer than the limit.
+        Damaged: the file contains less than it announces, or nothing, or is longer than the limit.
     """
     if max((track.covered_seconds for track in tracks), default=0.0) <= 0:
         raise Damaged("contains no picture and no sound that can be read; download or convert it again")
     # A track that begins hours after the other one makes the clip hours long.
     total = max(track.first + track.covered_seconds for track in tracks) - min(track.first for track in tracks)
-    tolerance = max(track.end_tolerance for track in tracks)
-    if opened.duration and not header.estimated:
-        _require_length(float(opened.duration) / av.time_base, total, max(0.3, 0.02 * total, tolerance))
-    if header.seconds is not None and header.exact:
-        _require_length(header.seconds, total, max(0.1, 0.005 * total, tolerance))
-    for track in tracks:
-        if track.declared_seconds is not None and not header.estimated:
-            covered = track.covered_seconds
-            _require_length(track.declared_seconds, covered, max(0.06, 0.005 * covered, track.end_tolerance))
-    if header.seconds is not None and header.seconds - total > max(1.0, 0.1 * total):
-        raise Damaged(f"declares {header.seconds:.1f} s but contains only {total:.1f} s; download or convert it again")
-    if not header.has_end_mark:
-        raise Damaged(f"is cut short: after {total:.1f} s its end mark is missing; download or convert it again")
+    declared = _declared_length(opened, tracks, header)
+    if header.missing_bytes:
+        if declared > total:
+            raise _cut_short(declared, total)
+        raise Damaged(
+            f"is cut short: after {total:.1f} s, {header.missing_bytes} bytes that it announces are missing; "
+            "download or convert it again"
+        )
+    if (header.seconds is not None or header.is_duration_exact) and declared - total > max(0.1, 0.005 * total):
+        raise _cut_short(declared, total)
     if total > long:
         raise Damaged(f"is {total:.0f} s long, more than the allowed {long:.0f} s; cut out the part you ask about")
 
 
-def _require_length(declared: float, found: float, tolerance: float) -> None:
-    if declared - found > tolerance:
-        raise Damaged(
-            f"is cut short: it declares {declared:.1f} s but contains only {found:.1f} s; download or convert it again"
-        )
+def _declared_length(opened: Any, tracks: Sequence[StreamPackets], header: ContainerHeader) -> float:
+    """The greatest length that the container declares, 0 if it declares none."""
+    lengths = [header.seconds or 0.0, *(track.declared_seconds or 0.0 for track in tracks)]
+    if opened.duration:
+        lengths.append(float(opened.duration) / av.time_base)
+    return max(lengths)
 
 
-def decode_timestamps(path: str, demuxer: str, start: float = -math.inf, end: float = math.inf) -> Vector:
-    """Decode a range of the picture to check that it decodes.
+def _cut_short(declared: float, found: float) -> Damaged:
+    return Damaged(
+        f"is cut short: it declares {declared:.1f} s but contains only {found:.1f} s; download or convert it again"
+    )
+
+
+def decode_timestamps(path: str, demuxer: str, track: StreamPackets) -> Vector:
+    """Decode the whole picture to check it.
 
     Args:
         path: the file.
         demuxer: the only demuxer that may read it.
-        start: start of the range, container time in seconds.
-        end: end of the range.
+        track: the packets of the picture.
 
     Returns:
-        The ascending time stamps of the frames, float64[n].
+        The ascending time stamps of the frames, container time in seconds, float64[n].
 
     Raises:
-        Damaged: a frame is damaged.
+        Damaged: a frame is damaged. Frames before the first whole one are no damage: a piece of a recording can begin
+            in the middle of a group of pictures.
     """
     stamps: list[float] = []
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(True)
     with open_container(path, demuxer) as opened:
-        stream = find_video_stream(opened)
-        if stream is None:
-            raise Damaged("has no picture")
+        stream = opened.streams[track.index]
         stream.codec_context.thread_count = 1
         # Loop filtering changes only how a picture looks; without it the check takes a third less time.
         stream.codec_context.options = {"skip_loop_filter": "all"}
-        if not math.isinf(start):
-            opened.seek(math.floor(start / stream.time_base), stream=stream, backward=True)
-        for packet in opened.demux(stream):
-            for frame in _frames(stream, packet):
+        reports = _error_count()
+        for packet in demux_stream(opened, stream, track.restarts):
+            for frame in _frames(stream, packet, bool(stamps)):
                 time = math.nan
                 if frame.pts is not None:
                     time = float(frame.pts * stream.time_base)
-                if frame.is_corrupt and (stamps or frame.key_frame) and start <= time < end:
-                    raise Damaged(f"is damaged at {time:.1f} s: part of a frame is lost; download or convert it again")
+                if frame.is_corrupt and (stamps or frame.key_frame):
+                    raise Damaged(
+                        f"is damaged: part of its picture is lost at {time:.1f} s; download or convert it again"
+                    )
                 stamps.append(time)
-            if stamps and stamps[-1] >= end:
-                break
-    return np.sort(np.array([stamp for stamp in stamps if start <= stamp < end], np.float64))
+        reports = _error_count() - reports
+    found = np.sort(np.array(stamps, np.float64))
+    _check_frame_count(found, track, reports)
+    return found
 
 
-def _frames(stream: Any, packet: Any) -> list[Any]:
+def _check_frame_count(found: Vector, track: StreamPackets, reports: int) -> None:
+    """Refuse a picture of which frames are missing, if the decoder complained."""
+    if not len(found):
+        raise Damaged("has a picture in which no frame decodes; download or convert it again")
+    shown = np.sort(np.array(track.timestamps))
+    expected = min(track.packets, int(np.count_nonzero(shown >= found[0] - 1e-6)) or track.packets)
+    if reports and len(found) < expected:
+        raise Damaged(
+            f"is damaged: {expected - len(found)} of {expected} frames of its picture do not decode; "
+            "download or convert it again"
+        )
+
+
+def _error_count() -> int:
+    return int(av.logging.get_last_error()[0])
+
+
+def _frames(stream: Any, packet: Any, has_begun: bool) -> list[Any]:
     try:
         return list(stream.codec_context.decode(packet if packet.size else None))
     except av.error.EOFError:
@@ -175,8 +217,12 @@ def _frames(stream: Any, packet: Any) -> list[Any]:
     except av.error.MemoryError as error:
         raise MemoryError from error
     except av.FFmpegError as error:
+        if not has_begun and packet.size:
+            return []
         time = float((packet.pts or 0) * stream.time_base)
-        raise Damaged(f"is damaged at {time:.1f} s: a frame cannot be decoded; download or convert it again") from error
+        raise Damaged(
+            f"is damaged: a frame of its picture cannot be decoded at {time:.1f} s; download or convert it again"
+        ) from error
 
 
 def _declared_seconds(stream: Any) -> float | None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from aurelia_core.arrays import Samples
-from aurelia_core.media.ingest import STORED_SAMPLE_RATE
+from aurelia_core.media.sound import STORED_SAMPLE_RATE
 
 MAX_BLOCK_SAMPLES = 1 << 20
 """Longest sound that is transformed at once, in samples. Longer sound is split into blocks, to limit the memory."""

@@ -84,16 +84,3 @@ def open_container(path: str, demuxer: str) -> Iterator[Any]:
 def ffmpeg_reason(error: Exception) -> str:
     """FFmpeg's reason, without the path."""
     return str(getattr(error, "strerror", None) or type(error).__name__)
-
-
-def find_video_stream(opened: Any) -> Any | None:
-    """The video stream, or None; an embedded cover picture does not count."""
-    for stream in opened.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            return stream
-    return None
-
-
-def find_audio_stream(opened: Any) -> Any | None:
-    """The first audio stream, or None."""
-    return next(iter(opened.streams.audio), None)

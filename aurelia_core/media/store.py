@@ -5,11 +5,10 @@ the cache. A clip is decoded once; later requests with any windows read the cach
 content.
 """
 
-import hashlib
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,27 +16,23 @@ import numpy as np
 
 from aurelia_core.arrays import Images, Mask, Samples, Vector
 from aurelia_core.errors import InputError, MediaError
-from aurelia_core.media.admission import (
-    PROBE_VERSION,
-    copy_into_store,
-    hash_file,
-    read_cached_facts,
-    settings_for_record,
-)
-from aurelia_core.media.cache import CLIP_ID_PATTERN, PATHS_FOLDER, ClipCache
-from aurelia_core.media.frames import GRID_HEIGHT, FrameIndex, FrameRange
-from aurelia_core.media.guard import AUDIO_ONLY_DEMUXERS, GuardedFile, display_name, open_media_file
-from aurelia_core.media.ingest import STORED_SAMPLE_RATE, ClipFacts, decode_frames, ingest
+from aurelia_core.media.admission import PROBE_VERSION, read_cached_facts
+from aurelia_core.media.cache import CLIP_ID_PATTERN, ClipCache
+from aurelia_core.media.frames import GRID_HEIGHT, FrameIndex
+from aurelia_core.media.guard import display_name, open_media_file
+from aurelia_core.media.ingest import ClipFacts, decode_frames, ingest
+from aurelia_core.media.places import ClipPlace, ClipPlaces
 from aurelia_core.media.pool import shared_decode_pool
 from aurelia_core.media.readers import FrameRequest
 from aurelia_core.media.resampling import downsample
 from aurelia_core.media.sampling import normalize_windows
-from aurelia_core.media.source import DecodeSource
+from aurelia_core.media.sound import STORED_SAMPLE_RATE
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef, Window
 
 MediaKind = Literal["video", "audio"]
-_READERS = ("auto", "decord", "pyav")
+_READERS = ("pyav", "decord")
+_TRACK_PATTERN = re.compile(r"[A-Za-z0-9]{1,12}")
 
 
 class Frames(NamedTuple):
@@ -62,14 +57,14 @@ class ClipStore:
         decode_count: the number of decoding jobs of this store (a second question about a clip starts none).
     """
 
-    def __init__(self, settings: Settings, *, copy: bool = False, reader: str = "auto") -> None:
+    def __init__(self, settings: Settings, *, copy: bool = False, reader: str = "pyav") -> None:
         """Prepare a store; child processes start when something must be decoded.
 
         Args:
             settings: the operator's folders and limits.
             copy: True for a server: an added file is copied to `settings.home`/media-store under its SHA-256, and only
                 the copy is opened afterwards.
-            reader: the decoder of pictures: auto, decord or pyav.
+            reader: the decoder of pictures: pyav, or decord where it reads a clip correctly.
 
         Raises:
             InputError: the reader is unknown.
@@ -78,29 +73,48 @@ class ClipStore:
             raise InputError(f"There is no reader {reader!r}; use one of {', '.join(_READERS)}")
         self.settings = settings
         self.decode_count = 0
-        self._copy = copy
         self._reader = reader
         self._cache = ClipCache(settings.cache_folder)
+        self._places = ClipPlaces(settings, self._cache, copy=copy)
         self._lock = threading.Lock()
 
-    def admit(self, name: str | Path, kind: MediaKind = "video") -> MediaRef:
+    def admit(self, name: str | Path, kind: MediaKind = "video", audio_track: str | None = None) -> MediaRef:
         """Check a file and return its reference.
 
         Args:
             name: a path, absolute or relative to an allowed root, or the id (64 hex digits) of an added clip.
-            kind: video, or audio to use the sound only (also the sound track of a video).
+            kind: video for a clip, a sound or an image; audio to use the sound only (also the sound track of a video).
+            audio_track: number of the sound track, from 1, or its language; None takes the container's default.
 
         Raises:
-            MediaError: the file may not be read, is damaged, or lacks the picture or sound that `kind` requires.
+            InputError: the track is neither a number nor a language.
+            MediaError: the file may not be read, is damaged, or lacks the track or the sound that is asked for.
         """
         text = str(name)
+        if audio_track is not None and not _TRACK_PATTERN.fullmatch(audio_track):
+            raise InputError(
+                f"There is no sound track {audio_track!r}; give its number, from 1, or its language, as eng"
+            )
         if CLIP_ID_PATTERN.fullmatch(text):
-            return self._reference_by_id(text, kind)
+            if self._places.find(text) is None:
+                raise MediaError(f"No clip with the id {text[:12]}... was added here; give its path")
+            return self._reference(self._places.verify(text), kind, audio_track)
         with open_media_file(text, self.settings) as file:
-            if kind == "video" and file.demuxer in AUDIO_ONLY_DEMUXERS:
-                raise _no_picture(display_name(text))
-            clip_id = self._register(file, display_name(text))
-        return self._reference(clip_id, kind)
+            place = self._places.register(file, display_name(text))
+        return self._reference(place, kind, audio_track)
+
+    def track_list(self, ref: MediaRef) -> list[str]:
+        """All picture and sound tracks of an added clip, one line each; the used ones are marked."""
+        return self._facts(ref["id"], _variant(ref))["tracks"]
+
+    def track_notes(self, ref: MediaRef) -> list[str]:
+        """What a person should know about the choice of the clip's tracks, one sentence each."""
+        name = display_name(ref["name"])
+        return [f"{name} {note}." for note in self._facts(ref["id"], _variant(ref))["notes"]]
+
+    def is_usual(self, ref: MediaRef) -> bool:
+        """Whether a program that opens the clip's file by itself uses the same picture and sound tracks."""
+        return self._facts(ref["id"], _variant(ref))["is_usual"]
 
     def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = GRID_HEIGHT) -> Frames:
         """At most `count` frames, spread evenly over the windows in proportion to their lengths.
@@ -110,7 +124,7 @@ class ClipStore:
 
         Args:
             ref: the reference of an added clip.
-            windows: parts of the clip; none means the whole clip.
+            windows: parts of the clip; none means the whole clip. A still image has no parts.
             count: at least 1.
             height: height of the images in pixels; the aspect is preserved and nothing is enlarged.
 
@@ -125,9 +139,11 @@ class ClipStore:
             raise InputError(f"{count} frames of height {height} were requested; both must be at least 1")
         if ref["width"] is None:
             raise _no_picture(display_name(ref["name"]))
-        spans = normalize_windows(windows, ref["duration"])
-        facts = self._facts(ref["id"], "video")
-        times, images = self._frame_index(ref["id"], facts).select_frames(spans, count, height)
+        spans = [(0.0, 0.0)]
+        if ref["duration"]:
+            spans = normalize_windows(windows, ref["duration"])
+        facts = self._facts(ref["id"], _variant(ref))
+        times, images = self._frame_index(ref, facts).select_frames(spans, count, height)
         self._cache.touch(ref["id"])
         return Frames(times, images)
 
@@ -152,11 +168,8 @@ class ClipStore:
             raise InputError(f"A rate of {rate} Hz was requested; it must be 1 to {STORED_SAMPLE_RATE} Hz")
         if not ref["has_audio"]:
             return []
-        kind: MediaKind = "video"
-        if ref["width"] is None:
-            kind = "audio"
-        total_seconds = max(ref["duration"], ref["audio_seconds"] or 0.0)
-        samples = self._samples(ref["id"], kind)
+        samples = self._samples(ref)
+        total_seconds = max(ref["duration"], len(samples) / STORED_SAMPLE_RATE)
         self._cache.touch(ref["id"])
         segments = []
         for start, end in normalize_windows(windows, total_seconds):
@@ -165,73 +178,22 @@ class ClipStore:
         return segments
 
     def verified_path(self, ref: MediaRef) -> Path:
-        """The path of the clip's file after a new check, for an adapter that uploads the file.
+        """The path of a file with the clip's content after a new check, for an adapter that uploads the file.
 
         Raises:
-            MediaError: the file is missing, may no longer be read, or its content changed.
+            MediaError: every place of the clip is missing, may no longer be read, or its content changed.
         """
-        return Path(self._source(ref["id"]).path)
+        return Path(self._places.verify(ref["id"]).path)
 
-    def _reference_by_id(self, clip_id: str, kind: MediaKind) -> MediaRef:
-        if self._cache.read_json(clip_id, "source.json") is None:
-            raise MediaError(f"No clip with the id {clip_id[:12]}... was added here; give its path")
-        self._source(clip_id)
-        return self._reference(clip_id, kind)
-
-    def _register(self, file: GuardedFile, name: str) -> str:
-        """The SHA-256 of the content; a file with a known stamp is not read again."""
-        entry = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()
-        known = self._cache.read_json(PATHS_FOLDER, f"{entry}.json")
-        if known and known.get("stamp") == asdict(file.stamp) and self._is_registered(str(known.get("id"))):
-            return str(known["id"])
-        store_folder = None
-        if self._copy:
-            store_folder = self.settings.home / "media-store"
-        clip_id, path, stamp = copy_into_store(file, store_folder)
-        source = {
-            "path": str(path),
-            "stamp": asdict(stamp),
-            "demuxer": file.demuxer,
-            "name": name,
-            "copied": self._copy,
-        }
-        self._cache.write_json(clip_id, "source.json", source)
-        self._cache.write_json(PATHS_FOLDER, f"{entry}.json", {"id": clip_id, "stamp": asdict(file.stamp)})
-        return clip_id
-
-    def _is_registered(self, clip_id: str) -> bool:
-        """Whether a clip is registered and, for a store that copies, its copy exists."""
-        record = self._cache.read_json(clip_id, "source.json")
-        if record is None or not self._copy:
-            return record is not None
-        return bool(record.get("copied")) and Path(record["path"]).exists()
-
-    def _source(self, clip_id: str) -> DecodeSource:
-        """The file of a clip after a new check; its content is hashed again if the stamp changed."""
-        record = self._cache.read_json(clip_id, "source.json")
-        if record is None:
-            raise MediaError(f"The clip {clip_id[:12]}... is no longer registered; give its path again")
-        with open_media_file(str(record["path"]), settings_for_record(self.settings, record)) as file:
-            stamp = file.stamp
-            if asdict(stamp) != record["stamp"]:
-                if hash_file(file) != clip_id:
-                    raise MediaError(f"{record['name']} changed after it was added; give it again as a new clip")
-                self._cache.write_json(clip_id, "source.json", {**record, "stamp": asdict(stamp)})
-            found = (stamp.device, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
-            return DecodeSource(str(file.path), found, file.demuxer)
-
-    def _reference(self, clip_id: str, kind: MediaKind) -> MediaRef:
-        facts = self._facts(clip_id, kind)
-        record = self._cache.read_json(clip_id, "source.json") or {}
-        name = str(record.get("name", clip_id))
-        if kind == "video" and facts["width"] is None:
-            raise _no_picture(name)
+    def _reference(self, place: ClipPlace, kind: MediaKind, audio_track: str | None) -> MediaRef:
+        facts = self._facts(place.clip_id, _variant_name(kind, audio_track))
+        name = place.name
         if kind == "audio" and facts["audio_seconds"] is None:
             raise MediaError(f"{name} has no sound track; give a file that has one")
-        return MediaRef(
-            id=clip_id,
+        ref = MediaRef(
+            id=place.clip_id,
             name=name,
-            bytes=int(record.get("stamp", {}).get("size", 0)),
+            bytes=place.stamp.size,
             duration=facts["duration"],
             width=facts["width"],
             height=facts["height"],
@@ -240,73 +202,98 @@ class ClipStore:
             audio_channels=facts["audio_channels"],
             audio_seconds=facts["audio_seconds"],
         )
+        if audio_track is not None:
+            ref["audio_track"] = audio_track
+        return ref
 
-    def _facts(self, clip_id: str, kind: MediaKind) -> ClipFacts:
-        """The facts of a clip, probed at most once."""
-        facts = read_cached_facts(self._cache, clip_id, kind)
+    def _facts(self, clip_id: str, variant: str) -> ClipFacts:
+        """The facts of a clip, probed at most once for each variant."""
+        facts = read_cached_facts(self._cache, clip_id, variant)
         if facts is None:
             with self._cache.lock(clip_id):
-                facts = read_cached_facts(self._cache, clip_id, kind) or self._probe(clip_id, kind)
+                facts = read_cached_facts(self._cache, clip_id, variant) or self._probe(clip_id, variant)
         return facts
 
-    def _probe(self, clip_id: str, kind: MediaKind) -> ClipFacts:
+    def _probe(self, clip_id: str, variant: str) -> ClipFacts:
+        kind, _, audio_track = variant.partition("-")
         with self._cache.workspace() as folder:
             facts: ClipFacts = self._run_job(
-                clip_id, ingest, str(folder), self.settings.max_clip_seconds, kind == "video"
+                clip_id, ingest, str(folder), self.settings.max_clip_seconds, kind == "video", audio_track or None
             )
+            if facts["width"] is None:
+                # A sound that is given as a clip is the same as its sound alone.
+                self._store_facts(clip_id, variant, facts)
+                variant = _variant_name("audio", audio_track or None)
             for name in ("index.npz", "audio.npy"):
                 if (folder / name).exists():
-                    self._cache.store_entry(folder / name, clip_id, f"{kind}-{name}")
-        self._cache.write_json(clip_id, f"{kind}.json", {"version": PROBE_VERSION, **facts})
+                    self._cache.store_entry(folder / name, clip_id, f"{variant}-{name}")
+        self._store_facts(clip_id, variant, facts)
         self._cache.trim(clip_id)
         return facts
 
+    def _store_facts(self, clip_id: str, variant: str, facts: ClipFacts) -> None:
+        self._cache.write_json(clip_id, f"{variant}.json", {"version": PROBE_VERSION, **facts})
+
     def _run_job(self, clip_id: str, job: Callable[..., Any], *args: Any) -> Any:
         """Run one decoding job on a clip's file."""
-        source = self._source(clip_id)
-        name = str((self._cache.read_json(clip_id, "source.json") or {}).get("name", clip_id))
+        place = self._places.verify(clip_id)
         with self._lock:
             self.decode_count += 1
-        return shared_decode_pool(self.settings).run(name, self.settings.decode_seconds, job, source, *args)
+        return shared_decode_pool(self.settings).run(place.name, self.settings.decode_seconds, job, place.source, *args)
 
-    def _samples(self, clip_id: str, kind: MediaKind) -> Samples:
-        facts = self._facts(clip_id, kind)
-        entry = f"{kind}-audio.npy"
+    def _samples(self, ref: MediaRef) -> Samples:
+        clip_id, variant = ref["id"], _variant(ref)
+        facts = self._facts(clip_id, variant)
+        entry = f"{variant}-audio.npy"
         samples = self._cache.read_array(clip_id, entry, (facts["samples"],), np.float32)
         if samples is None:
             with self._cache.lock(clip_id):
-                self._probe(clip_id, kind)
+                self._probe(clip_id, variant)
             samples = self._cache.read_array(clip_id, entry, (facts["samples"],), np.float32)
         if samples is None:
             raise _cache_error()
         return samples
 
-    def _frame_index(self, clip_id: str, facts: ClipFacts) -> FrameIndex:
-        table = self._frame_table(clip_id)
+    def _frame_index(self, ref: MediaRef, facts: ClipFacts) -> FrameIndex:
+        clip_id, variant = ref["id"], _variant(ref)
+        table = self._frame_table(clip_id, variant)
         if table is None:
             with self._cache.lock(clip_id):
-                facts = self._probe(clip_id, "video")
-            table = self._frame_table(clip_id)
+                facts = self._probe(clip_id, variant)
+            table = self._frame_table(clip_id, variant)
         if table is None:
             raise _cache_error()
 
-        def decode(target: Path, wanted: FrameRequest, checked: FrameRange | None) -> int:
-            return int(self._run_job(clip_id, decode_frames, str(target), wanted, checked, self._reader))
+        def decode(target: Path, wanted: FrameRequest) -> int:
+            return int(self._run_job(clip_id, decode_frames, str(target), wanted, self._reader))
 
         return FrameIndex(clip_id, facts, table[0], table[1], self._cache, decode)
 
-    def _frame_table(self, clip_id: str) -> tuple[Vector, Mask] | None:
+    def _frame_table(self, clip_id: str, variant: str) -> tuple[Vector, Mask] | None:
         try:
             # Open the file here: np.load leaves a file open if it is not an archive.
-            path = self._cache.entry_path(clip_id, "video-index.npz")
+            path = self._cache.entry_path(clip_id, f"{variant}-index.npz")
             with path.open("rb") as file, np.load(file, allow_pickle=False) as table:
                 return np.asarray(table["times"], np.float64), np.asarray(table["keys"], np.bool_)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
 
+def _variant(ref: MediaRef) -> str:
+    """Name of the cache entries of a clip with one choice of tracks."""
+    if ref["width"] is None:
+        return _variant_name("audio", ref.get("audio_track"))
+    return _variant_name("video", ref.get("audio_track"))
+
+
+def _variant_name(kind: MediaKind, audio_track: str | None) -> str:
+    if audio_track is None:
+        return kind
+    return f"{kind}-{audio_track.lower()}"
+
+
 def _no_picture(name: str) -> MediaError:
-    return MediaError(f"{name} has no picture; give a video, and this file with --audio")
+    return MediaError(f"{name} has no picture; ask about its sound, or give a video and this file with --audio")
 
 
 def _cache_error() -> MediaError:

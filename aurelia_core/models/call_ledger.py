@@ -353,10 +353,10 @@ def _request_fields(message: AnyMessage) -> Any:
 
 
 def _with_media_ids(value: Any) -> Any:
-    """The same value with every media reference replaced by its id: a file's name does not affect the reply."""
+    """The same value with every media reference cut to its id and chosen track: a name does not affect the reply."""
     if isinstance(value, dict):
         if {"id", "name", "bytes"} <= value.keys():
-            return {"id": value["id"]}
+            return {name: value[name] for name in ("id", "audio_track") if name in value}
         return {name: _with_media_ids(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [_with_media_ids(part) for part in value]

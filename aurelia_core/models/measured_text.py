@@ -15,16 +15,15 @@ _MAX_SAMPLES = 16_000_000
 _MIN_FRAMES = 2
 
 
-def measured_sound_text(store: ClipStore, clip: MediaRef, track: MediaRef | None, texts: RequestTexts) -> str:
-    """Measurements of the clip's sound, or of the track that replaces it, over its whole length.
+def measured_sound_text(store: ClipStore, source: MediaRef, texts: RequestTexts) -> str:
+    """Measurements of the sound of a clip or a separate track, over its whole length.
 
     Raises:
         MediaError: the sound cannot be decoded.
     """
-    source = track or clip
     seconds = source["audio_seconds"] or source["duration"]
     samples = min(_MAX_SAMPLES, int(seconds * MAX_SAMPLE_RATE) + MAX_SAMPLE_RATE)
-    return texts.measured_sound(observe_clip(store, clip, track, [], _MIN_FRAMES, samples))
+    return texts.measured_sound(observe_clip(store, source, None, [], _MIN_FRAMES, samples))
 
 
 def measured_picture_text(
@@ -36,3 +35,12 @@ def measured_picture_text(
         MediaError: the picture cannot be decoded.
     """
     return texts.measured_picture(observe_clip(store, clip, None, windows, frames, 1), frames)
+
+
+def measured_still_text(store: ClipStore, picture: MediaRef, texts: RequestTexts) -> str:
+    """The colours of a still picture.
+
+    Raises:
+        MediaError: the picture cannot be decoded.
+    """
+    return texts.measured_still(observe_clip(store, picture, None, [], 1, 1))

@@ -1,4 +1,4 @@
-"""Encodes the frames of a clip as JPEG, with their times, and its sound as WAV. Wire formats are elsewhere."""
+"""Encodes the frames of a clip and still pictures as JPEG, and sound as WAV. Wire formats are elsewhere."""
 
 import io
 import wave
@@ -13,6 +13,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.types import MediaRef, Window
 
 _FRAME_HEIGHT = 512
+_STILL_HEIGHT = 1024
 _JPEG_QUALITY = 85
 
 
@@ -42,6 +43,15 @@ def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], c
         EncodedFrame(float(time), _jpeg(np.asarray(image)))
         for time, image in zip(frames.times, frames.images, strict=True)
     ]
+
+
+def encode_still(store: ClipStore, picture: MediaRef) -> bytes:
+    """A still picture as JPEG, at most 1024 pixels high.
+
+    Raises:
+        MediaError: the picture cannot be decoded.
+    """
+    return _jpeg(np.asarray(store.frames(picture, [], 1, height=_STILL_HEIGHT).images[0]))
 
 
 def encode_audio(store: ClipStore, source: MediaRef, windows: Sequence[Window]) -> list[EncodedAudio]:

@@ -1,12 +1,13 @@
-"""The clip of one request and the settings for showing it. All adapters read it; nothing is decoded here."""
+"""The media of one request and the settings for showing them. All adapters read it; nothing is decoded here."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aurelia_core.errors import InputError
+from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.sanitize import quote_lines
-from aurelia_core.types import MediaRef, Sense
+from aurelia_core.types import Media, MediaRef, Sense, content_key, is_video
 
 _DEFAULT_FRAMES = 16
 _VERBS: dict[Sense, str] = {"picture": "see", "sound": "hear"}
@@ -17,7 +18,7 @@ class MediaRequest:
     """The media that a role receives.
 
     Attributes:
-        clip, tracks: the clip and its separate sound tracks.
+        clip, tracks, pictures: the clip, separate sounds, and still pictures beside it (`aurelia_core.types.Media`).
         frames: most frames of one look at the clip; None: 16.
         unsupported_modality: what replaces sound or picture that the model does not accept (`state.context`).
         described: descriptions of the sound or the picture by another model.
@@ -26,6 +27,7 @@ class MediaRequest:
 
     clip: MediaRef
     tracks: Sequence[MediaRef] = ()
+    pictures: Sequence[MediaRef] = ()
     frames: int | None = None
     unsupported_modality: str = "error"
     described: Mapping[Sense, str] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class MediaRequest:
         return cls(
             clip=fields["clip"],
             tracks=fields.get("tracks") or (),
+            pictures=fields.get("pictures") or (),
             frames=fields.get("frames"),
             unsupported_modality=fields.get("when_deaf") or "error",
             described=fields.get("described") or {},
@@ -46,8 +49,30 @@ class MediaRequest:
     def fields(self) -> dict[str, Any]:
         """The request as plain data. Its keys are part of the call ledger's key: stored replies depend on them."""
         found: dict[str, Any] = {"clip": self.clip, "tracks": list(self.tracks), "when_deaf": self.unsupported_modality}
-        optional = {"frames": self.frames, "described": dict(self.described), "only": self.only}
+        optional = {
+            "frames": self.frames,
+            "described": dict(self.described),
+            "only": self.only,
+            "pictures": list(self.pictures),
+        }
         return found | {name: value for name, value in optional.items() if value}
+
+    @property
+    def arranged(self) -> Media:
+        """The media without the settings."""
+        return Media(self.clip, list(self.pictures), list(self.tracks))
+
+    @property
+    def has_video(self) -> bool:
+        """Whether the clip is a video."""
+        return is_video(self.clip)
+
+    @property
+    def stills(self) -> list[MediaRef]:
+        """The still pictures that are shown, in order."""
+        if not self.shows_picture:
+            return []
+        return self.arranged.stills
 
     @property
     def frame_count(self) -> int:
@@ -67,14 +92,26 @@ class MediaRequest:
 
     @property
     def shows_picture(self) -> bool:
-        """Whether the picture is shown."""
-        return self.only != "sound"
+        """Whether there is a picture, and it is shown."""
+        return self.only != "sound" and (self.clip["width"] is not None or bool(self.pictures))
+
+    @property
+    def shows_video(self) -> bool:
+        """Whether there is a video, and its picture is shown."""
+        return self.has_video and self.shows_picture
+
+    def sound_name(self, number: int, texts: RequestTexts) -> str:
+        """The name of sound source `number` (from 0)."""
+        if not self.tracks:
+            return texts.sound_name(None, 0)
+        return texts.sound_name(number, len(self.tracks), beside_video=self.has_video)
 
     @property
     def cache_key(self) -> tuple[Any, ...]:
         """Everything that determines the head of the messages, except the system text."""
-        ids = (self.clip["id"], *(track["id"] for track in self.tracks))
-        return (*ids, self.frame_count, self.only, *sorted(self.described.items()))
+        ids = (content_key(ref) for ref in (self.clip, *self.tracks))
+        pictures = tuple(picture["id"] for picture in self.pictures)
+        return (*ids, pictures, self.frame_count, self.only, *sorted(self.described.items()))
 
     def missing_modalities(self, *, sees: bool, hears: bool) -> list[Sense]:
         """The senses of the media that a model does not accept, given whether it sees and hears."""

@@ -17,9 +17,8 @@ from aurelia_core.models.requests import ClipRequest, RoleRequest
 
 def clip_head(media: MediaRequest, texts: RequestTexts) -> list[str | dict[str, Any]]:
     """The first content blocks of every request with the clip; byte for byte the same for all roles."""
-    blocks: list[str | dict[str, Any]] = [{"type": "clip", "clip": dict(media.clip)}]
-    blocks += [{"type": "clip", "clip": dict(track)} for track in media.tracks]
-    return [*blocks, {"type": "text", "text": texts.clip_facts(media.clip, media.tracks)}]
+    blocks: list[str | dict[str, Any]] = [{"type": "clip", "clip": dict(ref)} for ref in media.arranged.refs]
+    return [*blocks, {"type": "text", "text": texts.clip_facts(media.clip, media.tracks, media.pictures)}]
 
 
 class RequestMessage(HumanMessage):

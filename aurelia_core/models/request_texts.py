@@ -22,8 +22,8 @@ class RequestTexts(ABC):
         """The system text of all roles."""
 
     @abstractmethod
-    def clip_facts(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> str:
-        """Facts about the clip, the same for every role."""
+    def clip_facts(self, clip: MediaRef, tracks: Sequence[MediaRef], pictures: Sequence[MediaRef] = ()) -> str:
+        """Facts about the media (`aurelia_core.types.Media`), the same for every role."""
 
     @abstractmethod
     def correction(self, fault: str) -> str:
@@ -46,7 +46,11 @@ class RequestTexts(ABC):
         """Heading of a closer look at a window."""
 
     @abstractmethod
-    def sound_name(self, number: int | None, count: int) -> str:
+    def picture_name(self, number: int, count: int) -> str:
+        """The name of still picture `number` (from 0) of `count`."""
+
+    @abstractmethod
+    def sound_name(self, number: int | None, count: int, *, beside_video: bool = True) -> str:
         """The name of sound `number` (from 0) of `count` separate tracks; None: the clip's own sound."""
 
     @abstractmethod
@@ -62,7 +66,7 @@ class RequestTexts(ABC):
         """The name of a sense in `replacement`."""
 
     @abstractmethod
-    def track_heading(self, number: int, count: int) -> str:
+    def track_heading(self, number: int, count: int, *, beside_video: bool = True) -> str:
         """Heading of a separate track that is sent as a file."""
 
     @abstractmethod
@@ -70,7 +74,7 @@ class RequestTexts(ABC):
         """Heading of a closer look at a part of a file."""
 
     @abstractmethod
-    def sound_cut(self, number: int | None, count: int, window: Window) -> str:
+    def sound_cut(self, number: int | None, count: int, window: Window, *, beside_video: bool = True) -> str:
         """The title of a cut of a sound: track `number` of `count`, None: the clip's own sound."""
 
     @abstractmethod
@@ -88,6 +92,10 @@ class RequestTexts(ABC):
     @abstractmethod
     def measured_picture(self, observation: "Observation", frames: int) -> str:
         """The measurements of a picture, from at most `frames` frames."""
+
+    @abstractmethod
+    def measured_still(self, observation: "Observation") -> str:
+        """The measurements of a still picture."""
 
 
 def texts_of(messages: Sequence[BaseMessage]) -> RequestTexts:

@@ -17,7 +17,7 @@ from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.sound_events import MIN_SAMPLE_RATE, AudioAnalysis, analyze_audio, estimate_noise_floor
 from aurelia_core.signals.video import VideoAnalysis, analyze_frames
-from aurelia_core.types import MediaRef, Span, Window
+from aurelia_core.types import MediaRef, Span, Window, is_still, is_video
 
 __all__ = ["observe_clip", "merge_observations"]
 
@@ -59,19 +59,23 @@ def observe_clip(
 
     Args:
         store: the source of frames and sound.
-        clip: the video.
+        clip: the video; a still picture, which is seen as long as the sound lasts; or a sound.
         track: an audio file that replaces the clip's own sound.
         windows: the windows in seconds; [] means the whole clip. They are cut to the clip and joined where they touch.
         frames: budget of frames for all windows.
         samples: budget of audio samples for all windows; the sampling rate is lowered to meet it.
 
     Returns:
-        The measurements. Without a sound track `audio_spans` is empty and `sample_rate` is 0.
+        The measurements. Without a sound track `audio_spans` is empty and `sample_rate` is 0, without a picture
+        `video_spans` is empty and `frame_gap` infinite.
 
     Raises:
         MediaError: from the store, when the clip cannot be read.
     """
-    spans = _clip_spans(windows, clip["duration"])
+    duration = clip["duration"]
+    if track and not is_video(clip):
+        duration = track["duration"]
+    spans = _clip_spans(windows, duration)
     video, gap = _analyze_video(store, clip, spans, frames)
     source = track or clip
     has_audio = track is not None or clip["has_audio"]
@@ -87,28 +91,32 @@ def observe_clip(
     sounds = sorted(chain.from_iterable(part.sounds for part in audio), key=lambda sound: sound.start)
     motions = sorted(chain.from_iterable(part.motions for part in video), key=lambda motion: motion.start)
     return Observation(
-        duration=clip["duration"],
+        duration=duration,
         has_audio=has_audio,
-        video_spans=tuple(spans),
+        video_spans=tuple(spans[: len(video)]),
         audio_spans=tuple(audio_spans),
         frame_gap=gap,
         sample_rate=rate,
         sounds=tuple(sounds),
         silences=tuple(chain.from_iterable(part.silences for part in audio)),
         motions=tuple(motions),
-        colours=blend_colours([(part.colours, end - start) for part, (start, end) in zip(video, spans, strict=True)]),
+        colours=blend_colours([(part.colours, end - start) for part, (start, end) in zip(video, spans, strict=False)]),
         cuts=tuple(sorted(chain.from_iterable(part.cuts for part in video))),
         flashes=tuple(sorted(chain.from_iterable(part.flashes for part in video))),
         tempo=estimate_tempo(sounds),
         sync=estimate_sync(motions, sounds, gap),
         camera_drift=max((part.camera_drift for part in video), default=0.0),
+        still=is_still(clip),
     )
 
 
 def _clip_spans(windows: Sequence[Window], duration: float) -> list[Span]:
-    """The windows cut to the clip, ascending, joined where they touch; the whole clip if none is left."""
+    """The windows cut to the clip, ascending, joined where they touch; the whole clip if none is left.
+
+    A still picture without a sound counts as one second long.
+    """
     inside = [(max(0.0, float(window["start"])), min(duration, float(window["end"]))) for window in windows]
-    return list(join_spans(span for span in inside if span[1] - span[0] >= 1e-3)) or [(0.0, duration)]
+    return list(join_spans(span for span in inside if span[1] - span[0] >= 1e-3)) or [(0.0, duration or 1.0)]
 
 
 def _audible_spans(spans: Sequence[Span], source: MediaRef, *, everything: bool) -> list[Span]:
@@ -122,7 +130,13 @@ def _audible_spans(spans: Sequence[Span], source: MediaRef, *, everything: bool)
 def _analyze_video(
     store: ClipSource, clip: MediaRef, spans: Sequence[Span], count: int
 ) -> tuple[list[VideoAnalysis], float]:
-    """The analysis of each span, and the widest spacing of frames (infinite without frames)."""
+    """The analysis of each span, and the widest spacing of frames (infinite without frames and for a still picture)."""
+    if clip["width"] is None:
+        return [], float("inf")
+    if is_still(clip):
+        picture = store.frames(clip, [], 1)
+        found = analyze_frames(np.asarray(picture.times, np.float64), picture.images)
+        return [found for _ in spans], float("inf")
     frames = store.frames(clip, [Window(start=start, end=end) for start, end in spans], count)
     times = np.asarray(frames.times, np.float64)
     if not len(times):

@@ -82,6 +82,8 @@ def merge_observations(observations: Sequence[Observation]) -> Observation:
         tempo=estimate_tempo(sounds),
         sync=estimate_sync(motions, sounds, gap),
         camera_drift=max(one.camera_drift for one in observations),
+        still=observations[0].still,
+        pictures=observations[0].pictures,
     )
 
 

@@ -117,6 +117,8 @@ class Observation:
         sample_rate: lowest sampling rate, Hz: frequencies above half of it are not measured; 0 without sound.
         silences: silences of at least 0.3 s.
         camera_drift: path of the whole picture, as with a moving camera, as a fraction of its height.
+        still: whether the picture is a still picture, in which no movement can be measured.
+        pictures: number of videos and still pictures of the question; the first one is measured.
     """
 
     duration: float
@@ -134,6 +136,8 @@ class Observation:
     tempo: Tempo | None
     sync: AudiovisualSync | None
     camera_drift: float = 0.0
+    still: bool = False
+    pictures: int = 1
 
 
 _BROAD_EXTENT = 0.08

@@ -8,6 +8,7 @@ import hashlib
 import json
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -17,7 +18,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from aurelia_core.errors import InputError, ModelError
+from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
     ClipRequest,
@@ -30,7 +31,7 @@ from aurelia_core.models.requests import (
     parse_request,
 )
 from aurelia_core.signals.observation import Observation
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.types import MediaRef, Window, content_key
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.agents.recent_cache import RecentCache
@@ -94,7 +95,12 @@ class MeasuringChat(BaseChatModel):
                 "the offline model answers only requests of this project's agents (generator, summarizer, evaluator, "
                 "feedback, target), which carry their fields as data; for conversation choose a provider's model"
             )
-        reply = self._reply(parse_request(fields))
+        try:
+            reply = self._reply(parse_request(fields))
+        except AureliaError:
+            raise
+        except Exception as fault:
+            raise InternalError.of(fault, f"The offline {fields['role']}") from fault
         if reply is None:
             raise ModelError(f"the offline model plays no role named '{fields['role']}'")
         text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
@@ -158,16 +164,19 @@ class MeasuringChat(BaseChatModel):
         from aurelia_core.signals.look import merge_observations, observe_clip
 
         clip, frames = media.clip, media.frame_count
+        if clip["width"] is None and media.pictures:
+            clip, track = media.pictures[0], track or clip
+        pictures = len([ref for ref in (media.clip, *media.pictures) if ref["width"] is not None])
         # Candidate tracks share the sample budget.
         share = samples // max(1, len(media.tracks))
         seen = []
         for windows in looks:
             spans = tuple((float(window["start"]), float(window["end"])) for window in windows)
             look = partial(observe_clip, self.store, clip, track, windows, frames, share)
-            seen.append(_recent_looks.get((clip["id"], track["id"] if track else "", spans, frames, share), look))
-        if len(seen) == 1:
-            return seen[0]
-        return merge_observations(seen)
+            seen.append(
+                _recent_looks.get((content_key(clip), content_key(track) if track else "", spans, frames, share), look)
+            )
+        return replace(merge_observations(seen), pictures=pictures)
 
 
 def _media_of(request: ClipRequest) -> MediaRequest:

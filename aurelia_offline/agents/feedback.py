@@ -23,6 +23,8 @@ def advise(request: FeedbackRequest) -> dict[str, Any]:
     next attempt. Without doubts, the windows are parts of the clip that no closer look has covered.
     """
     duration = request.duration
+    if not duration:
+        return {"feedback": "A still picture was seen whole: there is nothing to look at more closely.", "windows": []}
     budget = max(_MIN_BUDGET_SECONDS, request.samples / _FULL_RATE_HZ)
     looked = [window for look in request.looks for window in look]
     doubts = list(request.doubts)

@@ -109,6 +109,11 @@ def _inventory_steps(
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
         windows = inventory.windows_text(inventory.event_windows(seen, "motion")) if named_stretches else ""
         cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
+        if seen.still:
+            eyes = "Find out what can be seen in the picture: its colours"
+            cue = "A still picture was measured; it shows no movement."
+        if seen.pictures > 1:
+            cue += f" It is the first of {seen.pictures} pictures; the others were not measured."
         steps.append(
             _make_step(
                 _append_windows(eyes, "look again", windows), cue, " ".join(inventory.describe_picture(seen)), "visual"

@@ -127,8 +127,13 @@ def describe_picture(seen: Observation) -> list[str]:
     """Sentences on motion, background, cuts and flashes."""
     if not seen.video_spans:
         return []
-    sentences = _describe_motions(seen) or _describe_stillness(seen)
+    sentences = _describe_motions(seen)
+    if not sentences and not seen.still:
+        sentences = _describe_stillness(seen)
     names = background_colours(seen)
+    if seen.still and not names:
+        shown = join_words([colour.name for colour in seen.colours[:3]])
+        sentences.append(f"The picture shows the colours {shown}.")
     if len(names) == 1:
         sentences.append(f"The background is {names[0]}.")
     for times, one, many in ((seen.cuts, "a cut", "cuts"), (seen.flashes, "a flash", "flashes")):
@@ -137,7 +142,7 @@ def describe_picture(seen: Observation) -> list[str]:
         elif times:
             listed = join_words([seconds_text(time) for time in times[:8]])
             sentences.append(f"There are {_number_word(len(times)).lower()} {many}, at {listed}.")
-    if not seen.cuts:
+    if not seen.cuts and not seen.still:
         sentences.append("There are no cuts.")
     return sentences
 

@@ -7,6 +7,7 @@ from aurelia_offline.answering import clip_answers as whole
 from aurelia_offline.answering import comparisons as comparing
 from aurelia_offline.answering import readout
 from aurelia_offline.answering.finding import Finding, domain_modality, unknown_finding
+from aurelia_offline.answering.other_media import answer_among_sounds, find_missing_sight
 from aurelia_offline.questions.choices import UNKNOWN, choose_answer
 from aurelia_offline.questions.query import Query
 
@@ -50,6 +51,10 @@ def find_answer(
     """
     if query.ask == "unknowable":
         return unknown_finding(query.reason)
+    if tracks and (seen.still or not seen.video_spans):
+        return answer_among_sounds(query, tracks)
+    if unseen := find_missing_sight(query, seen):
+        return unknown_finding(unseen, domain_modality(query.pick.domain))
     if query.ask == "track":
         return whole.choose_track(tracks or [])
     hindered = readout.find_obstacle(query, seen)

@@ -4,10 +4,13 @@ Its measuring algorithms differ from those of the Generator, so that the two do 
 recognize objects, people and feelings; claims about them are ignored.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aurelia_core.models.requests import EvaluatorRequest
-from aurelia_core.types import MediaRef
+from aurelia_core.types import MediaRef, content_key, is_still, is_video
 from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.claim_checker import ClaimChecker
@@ -53,10 +56,12 @@ def gather_evidence(request: EvaluatorRequest, store: Any) -> Evidence:
     """The evidence of a clip and its sound tracks; the process caches it."""
     clip: MediaRef | None = None
     tracks: list[MediaRef] = []
+    pictures: list[MediaRef] = []
     if request.media:
-        clip, tracks = request.media.clip, list(request.media.tracks)
-    key = tuple(str(ref["id"]) for ref in [clip, *tracks] if ref)
-    return _evidence_cache.get(key, lambda: measure_evidence(clip, tracks, request.duration, store))
+        clip, pictures, tracks = request.media.arranged
+    key = tuple(content_key(ref) for ref in [clip, *pictures, *tracks] if ref)
+    measure = partial(measure_evidence, clip, tracks, request.duration, store, pictures=pictures)
+    return _evidence_cache.get(key, measure)
 
 
 def measure_evidence(
@@ -66,25 +71,30 @@ def measure_evidence(
     store: Any,
     rate: int = LISTENING_RATE,
     fps: float = FRAMES_PER_SECOND,
+    pictures: Sequence[Any] = (),
 ) -> Evidence:
     """Measure the evidence of a clip.
 
     Args:
-        clip: reference of the video, or None.
+        clip: reference of the video, the still picture or the sound, or None.
         tracks: references of separate sound tracks; if empty, the clip's own sound is used.
         duration: length of the clip in seconds; 0: the length in the reference.
         store: the clip store with the media.
         rate: sample rate in Hz.
         fps: frames per second.
+        pictures: references of still pictures beside the clip.
 
     Raises:
         MediaError: the clip cannot be read.
     """
     seconds = duration or (float(clip["duration"]) if clip else 0.0)
     video = VideoEvidence(float("inf"))
-    if clip:
+    if clip and is_video(clip):
         frames = store.frames(clip, [], max(1, min(int(seconds * fps), _MAX_FRAMES)))
         video = watch_clip(frames.times, frames.images, seconds)
+    for picture in [ref for ref in (clip, *pictures) if ref and is_still(ref)]:
+        shown = store.frames(picture, [], 1)
+        video = replace(video, shots=(*video.shots, *watch_clip(shown.times, shown.images, seconds).shots))
     heard = tracks or ([clip] if clip and clip["has_audio"] else [])
     return Evidence(seconds, tuple(_listen_to(ref, store, rate) for ref in heard), video)
 

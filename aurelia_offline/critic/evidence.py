@@ -94,8 +94,8 @@ class VideoEvidence:
 
     @property
     def cuts(self) -> tuple[float, ...]:
-        """The times of the cuts, in seconds."""
-        return tuple(shot.start for shot in self.shots[1:])
+        """The times of the cuts, in seconds; the shots of still pictures start at 0 and add none."""
+        return tuple(shot.start for shot in self.shots[1:] if shot.start > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,13 +76,18 @@ def measure_activity(times: npt.NDArray[np.float64], lab: LabArray, stir: LabArr
     """
     steep = np.stack([steepness(frame) for frame in lab])
     own = active & (stir > _SLIPPING_SHARE * np.maximum(steep, np.median(steep, axis=0)))
-    rows = np.arange(own.shape[1]) * ROWS // own.shape[1]
-    columns = np.arange(own.shape[2]) * COLUMNS // own.shape[2]
     share = np.zeros((len(own), ROWS, COLUMNS), np.float32)
     for row in range(ROWS):
         for column in range(COLUMNS):
-            share[:, row, column] = own[:, rows == row][:, :, columns == column].mean(axis=(1, 2))
+            part = own[:, _part_of(own.shape[1], row, ROWS), _part_of(own.shape[2], column, COLUMNS)]
+            share[:, row, column] = part.mean(axis=(1, 2))
     return Activity(times, share, active.mean(axis=(1, 2), dtype=np.float32), _colours(lab, own))
+
+
+def _part_of(size: int, part: int, parts: int) -> slice:
+    """The cells of one of several equal parts; at least one cell, also in a picture with fewer cells than parts."""
+    first = part * size // parts
+    return slice(first, max(first + 1, (part + 1) * size // parts))
 
 
 def _colours(lab: LabArray, own: BoolMask) -> dict[str, float]:

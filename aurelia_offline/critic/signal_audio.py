@@ -30,6 +30,8 @@ _STRONG_SPLIT_DB = 15.0
 _FADED_AWAY_DB, _SWELL_DB = 20.0, 12.0
 _BRIDGE_SECONDS = 0.06
 _MIN_SOUND_SECONDS = 0.012
+_AMBIENCE_CELL = 800
+"""Samples of one part of a track, of which the quieter half is its ambience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,8 @@ def _doubt_in_ambience(heard: HeardSound, ambient_level: float) -> HeardSound:
 
 def _measure_ambience(wave: FloatArray, rate: int, *, alone: bool) -> HeardSound:
     """The ambience of a track that is never silent, as one sound of full length; less certain beside other sounds."""
-    cells = wave[: len(wave) // 800 * 800].reshape(-1, 800)
+    size = min(_AMBIENCE_CELL, len(wave))
+    cells = wave[: len(wave) // size * size].reshape(-1, size)
     power = (cells**2).mean(axis=1)
     calm = cells[power <= np.percentile(power, 50)].ravel()
     nature = classify_sound(calm, rate)
@@ -269,6 +272,6 @@ def _sharpen_edges(wave: FloatArray, rate: int, start: float, end: float) -> tup
         return start, end
     energy = (wave[first : first + count * cell].reshape(count, cell) ** 2).mean(axis=1)
     energy = np.convolve(energy, np.ones(3) / 3, mode="same")
-    strong = np.flatnonzero(energy > energy.max() * 10**-1.4)
-    weak = np.flatnonzero(energy > energy.max() * 10**-2.6)
+    strong = np.flatnonzero(energy >= energy.max() * 10**-1.4)
+    weak = np.flatnonzero(energy >= energy.max() * 10**-2.6)
     return (first + float(strong[0]) * cell) / rate, (first + float(weak[-1] + 1) * cell) / rate

@@ -5,6 +5,9 @@ import numpy as np
 from aurelia_offline.critic.arrays import FloatArray
 from aurelia_offline.critic.evidence import HeardSound
 
+_MIN_CORRELATION = 0.35
+"""Least correlation of the strokes at the distance of a beat; sparse strokes have none, or a negative one."""
+
 
 def find_beat(sounds: tuple[HeardSound, ...], times: FloatArray, rise: FloatArray) -> float | None:
     """The beat in beats per minute, from the autocorrelation of rises; None with fewer than four or irregular strokes.
@@ -28,6 +31,8 @@ def find_beat(sounds: tuple[HeardSound, ...], times: FloatArray, rise: FloatArra
         return None
     norm = full / full[0] * len(full) / (len(full) - np.arange(len(full)))
     best = norm[allowed].max()
+    if best < _MIN_CORRELATION:
+        return None
     strong = np.flatnonzero(allowed & (norm >= 0.75 * best))
     lag = strong[0]
     while lag + 1 < len(norm) and norm[lag + 1] > norm[lag]:
@@ -35,7 +40,7 @@ def find_beat(sounds: tuple[HeardSound, ...], times: FloatArray, rise: FloatArra
     gaps = np.diff([heard.start for heard in sounds])
     steps = gaps / lags[lag]
     regular = float(np.mean(np.abs(steps - np.round(steps)) < 0.12) * np.mean((steps > 0.7) & (steps < 1.4)))
-    if best < 0.35 or regular < 0.45:
+    if regular < 0.45:
         return None
     steady = gaps[(steps > 0.85) & (steps < 1.15)]
     period = float(lags[lag])

@@ -138,6 +138,8 @@ def _autocorrelation(body: FloatArray, rate: int) -> tuple[float, float]:
     if not len(tops):
         return 0.0, 0.0
     heights = np.array([_parabola_peak(curve, int(top))[1] for top in tops])
+    if heights.max() <= 0:
+        return 0.0, 0.0
     first = int(tops[np.flatnonzero(heights >= heights.max() * 0.93)[0]])
     place, height = _parabola_peak(curve, first)
     return float(np.clip(height, 0, 1)), float(rate / place)

@@ -30,6 +30,9 @@ _STIR_DISPERSION = 0.022
 _HOLD_SECONDS = 0.3
 _MIN_EXTENT = 0.0008
 _MAX_MOTIONS = 12
+_MIN_GAP_SECONDS = 1e-3
+_MIN_LINES = 8
+"""Lines and columns to which a smaller picture is enlarged, so that each measure has cells to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class _Film:
     @property
     def gap(self) -> float:
         """Time between frames, in seconds."""
-        return float(np.median(np.diff(self.times)))
+        return max(_MIN_GAP_SECONDS, float(np.median(np.diff(self.times))))
 
 
 def watch_clip(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], duration: float) -> VideoEvidence:
@@ -101,6 +104,8 @@ def _active_cells(stir: LabArray) -> BoolMask:
 
 def _shrink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Shrink the frames to about 90 lines by averaging blocks, which removes compression noise."""
+    if min(images.shape[1:3]) < _MIN_LINES:
+        images = images.repeat(_MIN_LINES, axis=1).repeat(_MIN_LINES, axis=2)
     block = max(1, images.shape[1] // 90)
     high, wide = images.shape[1] // block * block, images.shape[2] // block * block
     cut = images[:, :high, :wide]

@@ -19,7 +19,7 @@ from aurelia_core.errors import MediaError, ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Reasoning
 from aurelia_offline.training import examples
-from nodes.prepare import check_question
+from nodes.prepare import admit_media, check_question
 from nodes.target import ask_target
 from state.context import Context, InjectMode
 from state.schema import ClipState
@@ -100,6 +100,12 @@ async def _clip_state(record: Record, client: ModelClient, clips: ClipAdmitter) 
     """The state for the target node, as the graph's first node prepares it."""
     media = await clips.admit(record)
     asked: Any = {"video": media.video, "audio": [], "question": record.full_question(), "choices": record.choices}
-    question, choices, _ = check_question(asked)
-    clip = await asyncio.to_thread(client.store.admit, media.video)
-    return {"run": "study", "question": question, "choices": choices, "clip": clip, "tracks": []}
+    checked = check_question(asked)
+    found = await asyncio.to_thread(admit_media, client.store, *checked.media)
+    return {
+        "run": "study",
+        "question": checked.question,
+        "choices": checked.choices,
+        "clip": found.clip,
+        "tracks": found.tracks,
+    }

@@ -108,8 +108,8 @@ def _judge_recovery(
     if not found.result or not found.result["iterations"]:
         raise ModelError(f"There is no loop of {one.id}: {found.error}")
     attempts = found.result["iterations"]
-    seed = seed_of_clip(one.video)
-    media = MediaRequest(clip=model.store.admit(one.video), frames=frames)
+    seed = seed_of_clip(one.clip_name)
+    media = MediaRequest(clip=model.store.admit(one.clip_name), frames=frames)
     first = _is_right(model.plant, model.observe(media, [[]], samples), seed)
     best = found.result["best_iteration"]
     seen = model.observe(media, windows_by_attempt(attempts)[: best or 1], samples)

@@ -35,7 +35,7 @@ def _write_clips_without(lack: MissingSense, media: Path, videos: Iterable[str])
 async def measure_reliance(study: StudySettings, records: Sequence[Record]) -> str:
     """The tables: every condition with clips that lack one sense."""
     asked = [record for record in records if record.choices]
-    videos = sorted({record.video for record in asked})
+    videos = sorted({record.clip_name for record in asked})
     arms = {}
     for lack in _MISSING_SENSES:
         media, file = study.out / f"without-{lack}", study.out / f"without-{lack}.jsonl"

@@ -37,7 +37,7 @@ def comparison_table(title: str, arms: ValuesByCondition, records: Sequence[Reco
 
 def comparison_cells(values: ValuesById, first: ValuesById, both: Sequence[Record], *, same: bool) -> list[str]:
     """Four cells: accuracy, points over `first`, gained and lost, and p; with `same` the last three are "–"."""
-    clips = [record.video for record in both]
+    clips = [record.clip_name for record in both]
     mine, theirs = [values[record.id] for record in both], [first[record.id] for record in both]
     found = estimate_accuracy(mine, clips, draws=_BOOTSTRAP_DRAWS)
     accuracy_cell = f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"

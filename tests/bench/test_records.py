@@ -32,7 +32,7 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_every_column_belongs_to_one_of_six_tasks() -> None:
     assert len(COLUMNS.keys() - {"other"}) == 7
     assert len(set(COLUMNS.values())) == 6
-    assert set(record_schema()["required"]) == {"id", "column", "video", "question", "answers", "source"}
+    assert set(record_schema()["required"]) == {"id", "column", "question", "answers", "source"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from aurelia_core.errors import AureliaError, InputError, ModelError, SettingsEr
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from tests.support.bench_runs import Bench, line, player
+from tests.support.clips import film
 from tests.support.scripted import ScriptedChat, reasoning, verdict
 
 ONE = Plan(concurrency=1)
@@ -320,3 +321,42 @@ async def test_a_run_file_holds_what_reproduces_it(bench: Any) -> None:
     assert meta["prompts"].keys() >= {"generator", "target"} and len(meta["records_sha256"]) == 64
     asked = next(fields["question"] for role, fields, _ in place.model.heard if role == "generator")
     assert "A: she" in asked and asked.endswith("What is heard (1)?")
+
+
+async def test_runs_about_copies_in_one_home_all_answer(tmp_path: Path, duet: Path) -> None:
+    """A run over folder a, one over a copy in b, and another one over a: every question is answered."""
+    for number, name in enumerate(("a", "b", "a")):
+        media = tmp_path / name
+        media.mkdir(exist_ok=True)
+        shutil.copy(duet, media)
+        settings = Settings(home=tmp_path / "home", media_roots=(media,))
+        folder = tmp_path / f"run-{number}"
+        folder.mkdir()
+        end = await Bench(folder, player(), settings, ClipStore(settings), media).run([line(1), line(2)], ONE)
+        assert end["arms"]["aurelia"]["answered"] == end["arms"]["zero_shot"]["answered"] == 2
+
+
+async def test_a_clip_that_changes_in_the_middle_of_a_run_is_named(bench: Any, tmp_path: Path) -> None:
+    media = tmp_path / "media" / "duet.mp4"
+    first = tmp_path / "first.mp4"
+
+    def target(fields: dict[str, Any], messages: Any) -> Any:
+        if "(2)" in fields["question"] and not first.exists():
+            shutil.copy(media, first)
+            film(media, seconds=1)
+        return "with"
+
+    place = bench(player(target=target))
+    lines = [line(number) for number in (1, 2, 3)]
+    end = await place.run(lines, Plan(concurrency=1, arms=("zero_shot",)))
+    assert (end["arms"]["zero_shot"]["answered"], end["arms"]["zero_shot"]["failed"]) == (2, 1)
+    expected = "duet.mp4 changed in the middle of the run: earlier questions were about another content"
+    assert end["last_error"].startswith(expected)
+
+    # So it is after a restart, and the file that was there first is asked about.
+    place = place._replace(store=ClipStore(place.settings))
+    again = await place.run(lines, Plan(concurrency=1, arms=("zero_shot",)))
+    assert again["last_error"].startswith(expected)
+    shutil.copy(first, media)
+    last = await place.run(lines, Plan(concurrency=1, arms=("zero_shot",)))
+    assert (last["arms"]["zero_shot"]["answered"], last["left"]) == (3, 0)

@@ -120,7 +120,7 @@ async def test_an_unknown_key_of_a_question_is_refused_with_the_nearest(stage: A
     at = stage(scripted())
     with pytest.raises(InputError, match="no 'choice': did you mean 'choices'"):
         await answer_question({**question(at), "choice": ["a", "b"]}, make_context(ROLES), client=at.desk)
-    with pytest.raises(InputError, match="no 'zzz': there are video, question, audio, choices"):
+    with pytest.raises(InputError, match="no 'zzz': there are video, question, audio, images, choices"):
         await answer_question({**question(at), "zzz": 1}, make_context(ROLES), client=at.desk)
     with pytest.raises(InputError, match="treshold: there is no such setting; did you mean 'threshold'"):
         make_context({"treshold": 3})

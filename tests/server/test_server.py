@@ -49,7 +49,7 @@ async def test_the_served_graph_publishes_both_schemas_and_answers(server: str) 
         assistant = (await client.assistants.search(graph_id="aurelia"))[0]
         schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
         asked = schemas["input_schema"]["properties"]
-        assert set(asked) == {"video", "question", "audio", "choices"}
+        assert set(asked) == {"video", "question", "audio", "images", "choices"}
         shown = [*asked.values(), *schemas["context_schema"]["properties"].values()]
         assert all(field["title"] and field["description"] for field in shown)
         assert schemas["context_schema"]["properties"]["threshold"]["maximum"] == 10
@@ -224,6 +224,21 @@ def test_a_sound_is_taken_as_a_sound(server: str, tmp_path: Path) -> None:
     assert httpx.get(f"{server}/clips/{clip['id']}/sheet.jpg").status_code == 200
     refused = httpx.post(f"{server}/clips", params={"kind": "video"}, content=content)
     assert (refused.status_code, "has no picture" in refused.json()["detail"]) == (422, True)
+
+
+def test_a_picture_is_taken_as_an_image_and_asked_about(server: str, tmp_path: Path) -> None:
+    from tests.support.other_media import write_picture
+
+    content = write_picture(tmp_path / "red.png", (220, 20, 20)).read_bytes()
+    image = httpx.post(f"{server}/clips", params={"name": "red.png"}, content=content).json()
+    assert (image["kind"], image["width"], image["height"], image["duration"]) == ("image", 160, 120, 0.0)
+    assert httpx.get(f"{server}/clips/{image['id']}/sheet.jpg").status_code == 200
+    refused = httpx.post(f"{server}/clips", params={"kind": "video"}, content=content)
+    assert (refused.status_code, "upload it with kind=image" in refused.json()["detail"]) == (422, True)
+    asked = {"images": [image["id"]], "question": "What colour is the background?"}
+    run = {"assistant_id": "aurelia", "input": asked, "context": QUICK}
+    answered = httpx.post(f"{server}/runs/wait", json=run, timeout=120)
+    assert answered.json()["answer"] == "red"
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_help_and_errors_import_nothing_heavy(arguments: list[str]) -> None:
 def test_every_prompt_is_there_and_hashed() -> None:
     assert {path.stem for path in (ROOT / "prompts").glob("*.md")} == set(prompts.PROMPT_NAMES)
     hashes = prompts.prompt_hashes()
-    assert set(hashes) == {*prompts.PROMPT_NAMES, "render", "schemas"}
+    assert set(hashes) == {*prompts.PROMPT_NAMES, "render", "media", "schemas"}
     assert len(set(hashes.values())) == len(hashes)
 
 

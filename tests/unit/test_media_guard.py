@@ -145,15 +145,17 @@ def test_a_file_beyond_the_size_limit_is_refused(tmp_path, root):
         (b"OggS\0", "ogg"),
         (b"ID3\x04", "mp3"),
         (b"\xff\xfb\x90\x00", "mp3"),
+        (b"\xff\xf1\x50\x80", "aac"),
+        (b"RIFF\0\0\0\0WEBP", "webp_pipe"),
+        (b"\x89PNG\r\n\x1a\n", "png_pipe"),
+        (b"GIF89a", "gif"),
     ],
 )
 def test_containers_are_known_by_their_first_bytes(head, demuxer):
     assert detect_demuxer(head.ljust(64, b"\0"), "x") == demuxer
 
 
-@pytest.mark.parametrize(
-    "head", [b"RIFF\0\0\0\0WEBP", b"\x89PNG\r\n\x1a\n", b"%PDF-1.4", b"\xff\xf1\x50\x80", b"GIF89a"]
-)
+@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0sfbk", b"BM\x36\0\0\0", b"%PDF-1.4", b"MThd\0\0\0\x06", b"PK\x03\x04"])
 def test_other_files_are_no_clips(head):
     with pytest.raises(MediaError, match="no known clip"):
         detect_demuxer(head, "x")

@@ -6,9 +6,9 @@ import wave
 import numpy as np
 import pytest
 
+from aurelia_core.arrays import Samples
 from aurelia_core.errors import MediaError
-from aurelia_core.media import ClipStore, ingest
-from aurelia_core.media import resampling as sound
+from aurelia_core.media import ClipStore, ingest, resampling, sound
 from aurelia_core.media.resampling import MAX_BLOCK_SAMPLES, downsample
 from aurelia_core.media.source import DecodeSource
 from aurelia_core.settings import Settings
@@ -17,7 +17,7 @@ from tests.support.clips import film
 LONG = 3 * MAX_BLOCK_SAMPLES + 4567
 
 
-def heard(kind: str) -> sound.Samples:
+def heard(kind: str) -> Samples:
     """Over three blocks of noise, or of a tone that rises from 20 to 6,000 Hz."""
     if kind == "noise":
         return (np.random.default_rng(3).standard_normal(LONG) * 0.2).clip(-1, 1).astype(np.float32)
@@ -31,7 +31,7 @@ def heard(kind: str) -> sound.Samples:
 def test_long_sound_in_blocks_is_what_it_is_in_one_piece(kind, rate, monkeypatch):
     samples = heard(kind)
     made = downsample(samples, rate)
-    monkeypatch.setattr(sound, "MAX_BLOCK_SAMPLES", 2 * LONG)
+    monkeypatch.setattr(resampling, "MAX_BLOCK_SAMPLES", 2 * LONG)
     wanted = downsample(samples, rate)
     assert made.shape == wanted.shape and made.dtype == np.float32
     assert np.abs(made - wanted).max() < 2e-3
@@ -70,8 +70,8 @@ def test_packets_of_one_sample_are_brought_to_another_rate_together(tmp_path, mo
         file.setsampwidth(2)
         file.setframerate(8)
         file.writeframes(tone.tobytes())
-    asked, made = [], ingest._mono
-    monkeypatch.setattr(ingest, "_mono", lambda *given: asked.append(given) or made(*given))
+    asked, made = [], sound._Timeline._resample
+    monkeypatch.setattr(sound._Timeline, "_resample", lambda *given: asked.append(given) or made(*given))
     status = path.stat()
     stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     ingest.ingest(DecodeSource(str(path), stamp, "wav"), str(tmp_path), 3600.0, False)
@@ -79,7 +79,7 @@ def test_packets_of_one_sample_are_brought_to_another_rate_together(tmp_path, mo
     assert len(found) == 600 * 16000
     assert np.abs(found[1000:-20000:2000] - np.interp(np.arange(1000, len(found) - 20000, 2000) / 2000,
                   np.arange(4800), tone / 32768)).max() < 0.05  # fmt: skip
-    assert len(asked) <= 4800 // ingest.RESAMPLE_BATCH_SAMPLES + 2
+    assert len(asked) <= 4800 // sound.RESAMPLE_BATCH_SAMPLES + 2
 
 
 def test_sound_that_decodes_to_hours_it_does_not_declare_is_refused(tmp_path):

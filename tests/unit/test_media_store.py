@@ -18,6 +18,7 @@ import pytest
 from aurelia_core.errors import MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.media.cache import ClipCache
+from aurelia_core.media.picture import Orientation
 from aurelia_core.media.pool import DecodePool
 from aurelia_core.media.readers import FrameRequest, read_frames
 from aurelia_core.media.source import DecodeSource
@@ -160,11 +161,10 @@ def test_decord_and_pyav_agree(film, tmp_path):
 
 def test_without_decord_pyav_reads(film, monkeypatch):
     monkeypatch.setitem(sys.modules, "decord", None)
-    wanted = FrameRequest([0.0, 0.5, 1.0], 160, 120, 0)
-    pictures = list(read_frames(str(film), "mov", wanted))
-    assert [round(int(np.argmax(picture[100, :, 0] > 150)) / 8) for picture in pictures] == [0, 12, 5]
-    with pytest.raises(ImportError):
-        next(read_frames(str(film), "mov", wanted, "decord"))
+    wanted = FrameRequest(0, [0.0, 0.5, 1.0], 160, 120, Orientation(), [0, 12, 24], 48)
+    for reader in ("pyav", "decord"):
+        pictures = read_frames(str(film), "mov", wanted, reader)
+        assert [round(int(np.argmax(picture[100, :, 0] > 150)) / 8) for picture in pictures] == [0, 12, 5]
 
 
 @pytest.mark.parametrize("spoil", ["grid-180.npy", "video-audio.npy", "video.json", "video-index.npz"])
@@ -221,6 +221,125 @@ def test_equal_content_under_two_names_is_one_clip(film, settings, tmp_path):
     before = store.decode_count
     assert store.admit(twin)["id"] == first["id"]
     assert store.decode_count == before
+
+
+def reader(home, *roots):
+    """A store of another process: it may read only these folders."""
+    return ClipStore(Settings(home=home, media_roots=roots))
+
+
+@pytest.fixture
+def twins(film, tmp_path):
+    """Two folders, each with film.mp4 of the same content."""
+    folders = (tmp_path / "a", tmp_path / "b")
+    for folder in folders:
+        folder.mkdir()
+        shutil.copy(film, folder / "film.mp4")
+    return folders
+
+
+def test_the_place_that_was_just_admitted_is_used(twins, tmp_path):
+    """A run reads folder a, another one a copy in b, then a again: each by the id, as a graph does."""
+    for folder in (*twins, twins[0], twins[1]):
+        store = reader(tmp_path / "home", folder)
+        ref = store.admit("film.mp4")
+        assert store.verified_path(ref) == folder / "film.mp4"
+        assert store.admit(ref["id"]) == ref
+        assert len(store.frames(ref, [], 4).times) == 4
+
+
+def test_two_runs_at_the_same_time_use_their_own_places(twins, tmp_path):
+    stores = [reader(tmp_path / "home", folder) for folder in twins]
+    refs = [store.admit("film.mp4") for store in stores]
+    assert refs[0] == refs[1]
+    for store, folder in zip(stores, twins, strict=True):
+        assert store.verified_path(refs[0]) == folder / "film.mp4"
+        assert store.admit(refs[0]["id"]) == refs[0]
+
+
+def test_a_place_that_is_gone_or_changed_is_passed_over(twins, tmp_path):
+    store = reader(tmp_path / "home", *twins)
+    ref = store.admit(twins[0] / "film.mp4")
+    store.admit(twins[1] / "film.mp4")
+    (twins[1] / "film.mp4").unlink()
+    assert store.verified_path(ref) == twins[0] / "film.mp4"
+    clips.film(twins[1] / "film.mp4", seconds=1, size=(160, 120))
+    assert store.verified_path(ref) == twins[0] / "film.mp4"
+    os.utime(twins[0] / "film.mp4")
+    assert len(store.frames(ref, [], 4).times) == 4
+    (twins[0] / "film.mp4").unlink()
+    with pytest.raises(MediaError, match=r"film\.mp4 changed after it was added"):
+        store.verified_path(ref)
+
+
+def test_a_place_that_is_named_again_is_named_by_its_new_name(film, settings, tmp_path):
+    store = ClipStore(settings)
+    store.admit(film)
+    film.rename(tmp_path / "renamed.mp4")
+    ref = store.admit(tmp_path / "renamed.mp4")
+    assert ref["name"] == store.admit(ref["id"])["name"] == "renamed.mp4"
+    film.write_bytes((tmp_path / "renamed.mp4").read_bytes())
+    assert store.admit(film)["name"] == "film.mp4"
+
+
+def test_a_store_of_the_last_release_is_read(twins, tmp_path):
+    """Version 0.1 recorded one place of a content: here that of another process."""
+    home = tmp_path / "home"
+    store = reader(home, twins[0])
+    ref = store.admit("film.mp4")
+    folder = home / "cache" / ref["id"]
+    (record,) = (folder / "places").iterdir()
+    earlier = json.loads(record.read_text())
+    del earlier["admitted"]
+    shutil.rmtree(folder / "places")
+    (folder / "source.json").write_text(json.dumps(earlier))
+    assert reader(home, twins[0]).admit(ref["id"]) == ref
+    with pytest.raises(MediaError, match="outside the folders"):
+        reader(home, twins[1]).admit(ref["id"])
+    assert reader(home, twins[0]).admit("film.mp4") == ref
+    other = reader(home, twins[1])
+    assert other.verified_path(other.admit("film.mp4")) == twins[1] / "film.mp4"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"path": 1}', '{"path": "x", "stamp": {"size": 1}}'])
+def test_a_spoilt_record_of_a_place_is_passed_over(film, settings, content):
+    store = ClipStore(settings)
+    ref = store.admit(film)
+    (settings.cache_folder / ref["id"] / "places" / "0.json").write_text(content)
+    assert ClipStore(settings).admit(ref["id"]) == ref
+
+
+def test_processes_that_admit_places_of_one_content_lose_none(film, tmp_path):
+    places = [tmp_path / f"copy-{number}.mp4" for number in range(12)]
+    for place in places:
+        shutil.copy(film, place)
+    code = textwrap.dedent(f"""
+        import sys
+        from pathlib import Path
+        from aurelia_core.media import ClipStore
+        from aurelia_core.settings import Settings
+        for name in sys.argv[1:]:
+            ClipStore(Settings(home=Path({str(tmp_path / "home")!r}), allow_any_file=True)).admit(name)
+        """)
+    ClipStore(Settings(home=tmp_path / "home", allow_any_file=True)).admit(film)
+    running = [subprocess.Popen([sys.executable, "-c", code, *map(str, places[k::3])], cwd=ROOT) for k in range(3)]
+    assert [process.wait(timeout=60) for process in running] == [0, 0, 0]
+    store = reader(tmp_path / "home", tmp_path)
+    ref = store.admit(film)
+    film.unlink()
+    found = set()
+    for _ in places:
+        path = store.verified_path(ref)
+        found.add(path)
+        path.unlink()
+    assert found == set(places)
+
+
+def test_a_known_clip_is_admitted_without_a_write(film, settings):
+    ref = ClipStore(settings).admit(film)
+    before = sorted((path, path.stat().st_mtime_ns) for path in settings.cache_folder.rglob("*.json"))
+    assert ClipStore(settings).admit(film) == ref
+    assert sorted((path, path.stat().st_mtime_ns) for path in settings.cache_folder.rglob("*.json")) == before
 
 
 def test_a_server_opens_only_its_own_copy(film, tmp_path):

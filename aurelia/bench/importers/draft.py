@@ -26,6 +26,7 @@ class Draft:
         name: Parts of the record's id after the kind.
         own: Whether `name` alone identifies the record.
         video: Path of the video in the row, or None if a pattern gives it.
+        has_video: False for a question about `audio` or `images` without a video.
         names: Fields that a pattern may use.
         notes: Corrections made.
     The others are as in `Record`; an empty category or licence is that of the kind.
@@ -37,8 +38,10 @@ class Draft:
     answers: list[str]
     item: str = ""
     video: str | None = None
+    has_video: bool = True
     names: dict[str, str] = field(default_factory=dict)
     audio: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
     choices: list[str] = field(default_factory=list)
     category: str = ""
     kinds: list[str] = field(default_factory=list)

@@ -100,9 +100,9 @@ def _read_record(row: AnnotationRow) -> Record:
     if row.fault:
         raise ValueError(row.fault)
     record = Record.model_validate(row.fields)
-    return record.model_copy(
-        update={"video": _check_inside(record.video), "audio": [_check_inside(name) for name in record.audio]}
-    )
+    for name in record.media_names:
+        _check_inside(name)
+    return record
 
 
 def _record_maker(kind: DatasetKind, options: ImportOptions, report: ImportReport) -> Callable[[AnnotationRow], Record]:
@@ -118,7 +118,8 @@ def _record_maker(kind: DatasetKind, options: ImportOptions, report: ImportRepor
 
 def _record(draft: Draft, row: AnnotationRow, kind: DatasetKind, options: ImportOptions) -> Record:
     video = _video_path(draft, row.fields, kind, options)
-    asked = [video, draft.audio, draft.question, [turn.model_dump() for turn in draft.history], draft.choices]
+    asked: list[Any] = [video, draft.audio, draft.question, [turn.model_dump() for turn in draft.history]]
+    asked += [draft.choices, *filter(None, [draft.images])]
     name = [_id_part(part) for part in draft.name]
     if not draft.own:
         name.append(hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:10])
@@ -129,6 +130,7 @@ def _record(draft: Draft, row: AnnotationRow, kind: DatasetKind, options: Import
         kinds=draft.kinds,
         video=video,
         audio=[_check_inside(name) for name in draft.audio],
+        images=[_check_inside(name) for name in draft.images],
         question=draft.question,
         history=draft.history,
         choices=draft.choices,
@@ -148,7 +150,9 @@ def _id_part(part: str) -> str:
     return f"{plain.strip('-/')}-{hashlib.sha256(part.encode()).hexdigest()[:6]}"
 
 
-def _video_path(draft: Draft, fields: dict[str, Any], kind: DatasetKind, options: ImportOptions) -> str:
+def _video_path(draft: Draft, fields: dict[str, Any], kind: DatasetKind, options: ImportOptions) -> str | None:
+    if not draft.has_video:
+        return None
     if options.pattern is None and draft.video is not None:
         return _check_inside(draft.video)
     names = {key: str(value) for key, value in fields.items() if isinstance(value, str | int | float)} | draft.names
@@ -208,7 +212,7 @@ def _content(record: Record) -> dict[str, Any]:
 def _question_key(record: Record) -> str:
     """The clip and the question: equal for records in conflict."""
     turns = [(turn.question, turn.answer) for turn in record.history]
-    return json.dumps([record.video, record.audio, record.question, turns, sorted(record.choices)])
+    return json.dumps([record.media_names, record.question, turns, sorted(record.choices)])
 
 
 def _mark_conflicts(
@@ -236,7 +240,7 @@ def _mark_missing_media(
     exists: dict[str, bool] = {}
     kept = []
     for row, record in found:
-        names = [record.video, *record.audio]
+        names = record.media_names
         for name in names:
             if name not in exists:
                 exists[name] = isfile(options.media / name)

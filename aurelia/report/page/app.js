@@ -156,17 +156,20 @@
   function clip(one, media) {
     if (!media) return one.no_media ? said(one.no_media, "p", "said note") : null;
     const whole = media.duration || 1;
-    const part = el("section", { class: "clip" }, el("h4", { text: `Clip, ${media.duration.toFixed(1)} s` }));
+    const length = media.duration ? `Clip, ${media.duration.toFixed(1)} s` : "Images";
+    const part = el("section", { class: "clip" }, el("h4", { text: length }));
     const strip = el("div", { class: "strip" });
     for (const frame of media.frames) {
-      const image = el("img", { src: frame.jpeg, alt: `frame at ${frame.time.toFixed(2)} s`, loading: "lazy" });
-      strip.append(el("figure", {}, image, el("figcaption", { text: `${frame.time.toFixed(1)} s` })));
+      const still = frame.time === null;
+      const image = el("img", { src: frame.jpeg, alt: still ? "image" : `frame at ${frame.time.toFixed(2)} s`, loading: "lazy" });
+      strip.append(el("figure", {}, image, el("figcaption", { text: still ? "image" : `${frame.time.toFixed(1)} s` })));
     }
     part.append(strip);
+    if (!media.duration) return part;
     const line = shape("svg", { viewBox: "0 0 1000 130", class: "timeline", role: "img", preserveAspectRatio: "none" });
     line.append(shape("title", {}));
     line.firstChild.textContent = "Time line: frames, loudness of the sound, and where evaluator and feedback pointed";
-    for (const frame of media.frames) line.append(shape("path", { class: "tick", d: `M${(1000 * frame.time) / whole} 0v12` }));
+    for (const frame of media.frames.filter((one) => one.time !== null)) line.append(shape("path", { class: "tick", d: `M${(1000 * frame.time) / whole} 0v12` }));
     media.peaks.forEach((peak, at) => {
       const high = Math.max(1, (peak / 100) * 70);
       const wide = 1000 / media.peaks.length;

@@ -135,7 +135,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         if not sees_clip:
             return
         clip, tracks = media.clip, list(media.tracks)
-        check_modalities(self._model_id, self.profile, [clip, *tracks])
+        check_modalities(self._model_id, self.profile, media.arranged.refs)
         builder = GeminiContentBuilder(self._store, self._uploads)
         files = list(tracks)
         if builder.whole_file(clip, tracks):
@@ -143,7 +143,7 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         sounds = list(tracks)
         if clip["has_audio"] and not tracks:
             sounds.append(clip)
-        frames = builder.head_frame_count(clip, tracks)
+        frames = builder.head_frame_count(clip, tracks) + len(media.pictures)
         check_size(self._model_id, gemini_capability(self.model), files, sounds, frames)
 
     def check_credentials(self) -> None:

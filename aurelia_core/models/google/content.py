@@ -1,7 +1,7 @@
-"""Builds Gemini's content for a clip: its own file with picture and sound, closer looks at it, separate tracks.
+"""Builds Gemini's content for a clip: its own file, closer looks at it, still pictures, separate tracks.
 
-The head (clip, tracks, facts about the clip) is byte for byte the same for every role and attempt, so that a cache can
-serve it. Closer looks at the windows of the latest attempt follow, then the role's text.
+The head (clip, pictures, tracks, facts about the clip) is byte for byte the same for every role and attempt, so that a
+cache can serve it. Closer looks at the windows of the latest attempt follow, then the role's text.
 """
 
 import io
@@ -20,9 +20,10 @@ from aurelia_core.media import ClipStore
 from aurelia_core.media.guard import detect_demuxer
 from aurelia_core.models.capabilities import Capability, find_capability
 from aurelia_core.models.google.files import FileUploads
+from aurelia_core.models.media_encoding import encode_still
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import ClipRequest, RoleRequest
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.types import Media, MediaRef, Window, arrange_media, is_still, is_video
 
 _MAX_INLINE_BYTES = 1_000_000
 """Largest file, bytes, that is sent inside the request; larger files are uploaded once."""
@@ -70,8 +71,8 @@ class GeminiContentBuilder:
         """The blocks of one message with media in place of references; other messages are returned unchanged.
 
         Args:
-            blocks: the message's content; the first reference is the clip, the others are its separate tracks, and the
-                last block is the role's text.
+            blocks: the message's content; the first reference is the clip, the others are pictures and separate
+                tracks, and the last block is the role's text.
             request: the request, for the closer look and the number of frames.
             texts: the texts around the media.
             headless: leave out the head, because it is in a context cache.
@@ -79,13 +80,12 @@ class GeminiContentBuilder:
         refs = block_references(blocks)
         if not refs:
             return list(blocks)
-        clip, tracks = refs[0], refs[1:]
-        whole = self.whole_file(clip, tracks)
+        media = arrange_media(refs)
         frames = _SHORT_CLIP_FRAMES
         if isinstance(request, ClipRequest) and request.media:
             frames = request.media.frame_count
         windows = list(request.closer_look)
-        closer = self._closer(clip, tracks, whole, windows, frames, texts)
+        closer = self._closer(media, windows, frames, texts)
         head: list[_GeminiBlock] = []
         if not headless:
             head = self.build_head(blocks, texts)
@@ -93,25 +93,32 @@ class GeminiContentBuilder:
 
     def build_head(self, blocks: Sequence[_GeminiBlock], request_texts: RequestTexts) -> list[_GeminiBlock]:
         """The first blocks of all requests on the clip: its media, and the facts about it."""
-        refs = block_references(blocks)
-        clip, tracks = refs[0], refs[1:]
+        media = arrange_media(block_references(blocks))
         texts = [block for block in blocks if not (isinstance(block, dict) and "clip" in block)]
-        media = [*self._clip(clip, tracks, request_texts), *self._tracks(tracks, request_texts)]
-        return [*media, *texts[:-1]]
+        stills = self._still_pictures(media, request_texts)
+        parts = [*self._clip(media, request_texts), *stills, *self._tracks(media, request_texts)]
+        return [*parts, *texts[:-1]]
 
     def whole_file(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> WholeFile | None:
-        """The clip's file if it can be sent whole; None if separate tracks replace its own sound."""
-        if tracks and clip["has_audio"]:
+        """The clip's file if it can be sent whole; None if separate tracks replace its own sound, and for a picture."""
+        if is_still(clip) or (tracks and clip["has_audio"]):
             return None
         return self._readable_file(clip)
 
     def head_frame_count(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> int:
         """Number of frames of the clip in the head."""
+        if not is_video(clip):
+            return int(is_still(clip))
         if self.whole_file(clip, tracks):
             return math.ceil(_head_fps(clip["duration"]) * clip["duration"])
         return min(_MAX_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"])))
 
-    def _clip(self, clip: MediaRef, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[_GeminiBlock]:
+    def _clip(self, media: Media, texts: RequestTexts) -> Iterator[_GeminiBlock]:
+        clip, tracks = media.clip, media.tracks
+        if not is_video(clip):
+            if clip["has_audio"] and not tracks:
+                yield self._sound_file(clip)
+            return
         whole = self.whole_file(clip, tracks)
         if whole:
             yield {**self._file(clip, whole), "video_metadata": {"fps": _head_fps(clip["duration"])}}
@@ -121,24 +128,29 @@ class GeminiContentBuilder:
         if clip["has_audio"] and not tracks:
             yield self._sound(clip)
 
-    def _tracks(self, tracks: list[MediaRef], texts: RequestTexts) -> Iterator[_GeminiBlock]:
-        for number, track in enumerate(tracks):
-            yield _text(texts.track_heading(number, len(tracks)))
-            whole = self._readable_file(track)
-            if whole:
-                yield self._file(track, whole)
-            else:
-                yield self._sound(track)
+    def _still_pictures(self, media: Media, texts: RequestTexts) -> Iterator[_GeminiBlock]:
+        for number, picture in enumerate(media.stills):
+            yield _text(f"{texts.picture_name(number, len(media.stills))}:")
+            yield _media("image/jpeg", encode_still(self._store, picture))
 
-    def _closer(
-        self,
-        clip: MediaRef,
-        tracks: list[MediaRef],
-        whole: WholeFile | None,
-        windows: list[Window],
-        frames: int,
-        texts: RequestTexts,
-    ) -> Iterator[_GeminiBlock]:
+    def _tracks(self, media: Media, texts: RequestTexts) -> Iterator[_GeminiBlock]:
+        for number, track in enumerate(media.tracks):
+            yield _text(texts.track_heading(number, len(media.tracks), beside_video=is_video(media.clip)))
+            yield self._sound_file(track)
+
+    def _sound_file(self, ref: MediaRef) -> dict[str, Any]:
+        """The file of a sound; its samples if Gemini cannot read the file."""
+        whole = self._readable_file(ref)
+        if whole:
+            return self._file(ref, whole)
+        return self._sound(ref)
+
+    def _closer(self, media: Media, windows: list[Window], frames: int, texts: RequestTexts) -> Iterator[_GeminiBlock]:
+        clip, tracks = media.clip, media.tracks
+        beside_video = is_video(clip)
+        whole = None
+        if beside_video:
+            whole = self.whole_file(clip, tracks)
         length = sum(window["end"] - window["start"] for window in windows)
         for window in windows:
             yield _text(texts.file_look(window))
@@ -146,12 +158,13 @@ class GeminiContentBuilder:
                 cut = {"start_offset": f"{window['start']:.3f}s", "end_offset": f"{window['end']:.3f}s"}
                 fps = min(_MAX_FPS, max(frames / length, _head_fps(clip["duration"])))
                 yield {**self._file(clip, whole), "video_metadata": {**cut, "fps": round(fps, 3)}}
-            else:
+            elif beside_video:
                 yield from self._stills(clip, [window], max(2, frames // len(windows)), texts)
-                if clip["has_audio"] and not tracks:
-                    yield self._cut(clip, window, texts.sound_cut(None, 0, window), texts)
+            if not whole and clip["has_audio"] and not tracks:
+                yield self._cut(clip, window, texts.sound_cut(None, 0, window), texts)
             for number, track in enumerate(tracks):
-                yield self._cut(track, window, texts.sound_cut(number, len(tracks), window), texts)
+                title = texts.sound_cut(number, len(tracks), window, beside_video=beside_video)
+                yield self._cut(track, window, title, texts)
 
     def _cut(self, ref: MediaRef, window: Window, title: str, texts: RequestTexts) -> _GeminiBlock:
         end = min(window["end"], ref["audio_seconds"] or ref["duration"])
@@ -196,7 +209,9 @@ class GeminiContentBuilder:
         return wav.getvalue()
 
     def _readable_file(self, ref: MediaRef) -> WholeFile | None:
-        """The reference's own file; None if Gemini cannot read it, or if an audio track is in a video container."""
+        """The reference's own file; None if Gemini cannot read it, or would use other tracks of it."""
+        if not self._store.is_usual(ref):
+            return None
         path = self._store.verified_path(ref)
         with path.open("rb") as file:
             head = file.read(4096)
@@ -219,7 +234,7 @@ def referenced_media(messages: Sequence[BaseMessage]) -> list[MediaRef]:
 
 
 def block_references(blocks: Sequence[_GeminiBlock]) -> list[MediaRef]:
-    """The clip and the separate tracks that a message refers to."""
+    """The clip, the pictures and the separate tracks that a message refers to."""
     return [block["clip"] for block in blocks if isinstance(block, dict) and "clip" in block]
 
 
@@ -270,14 +285,14 @@ def check_modalities(model_id: str, profile: Mapping[str, Any] | None, media: Se
     """Refuse a clip with a modality that the model does not accept.
 
     Raises:
-        InputError: the model accepts no video, or no audio.
+        InputError: the model accepts no video, no pictures, or no audio.
     """
-    modalities = []
-    if any(ref["has_audio"] or ref["width"] is None for ref in media):
-        modalities.append("audio")
-    if any(ref["width"] is not None for ref in media):
-        modalities.append("video")
-    for modality in modalities:
+    modalities = {
+        "audio": any(ref["has_audio"] or ref["width"] is None for ref in media),
+        "video": any(map(is_video, media)),
+        "image": any(map(is_still, media)),
+    }
+    for modality in [name for name, there in modalities.items() if there]:
         if profile and profile.get(f"{modality}_inputs") is False:
             remedy = "Use a Gemini model that does for the roles that receive the clip."
             raise InputError(f"{model_id} does not accept {modality}. {remedy}")

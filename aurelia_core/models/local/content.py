@@ -16,7 +16,7 @@ from aurelia_core.arrays import Samples
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.local.processor import ModelSenses
-from aurelia_core.models.measured_text import measured_picture_text, measured_sound_text
+from aurelia_core.models.measured_text import measured_picture_text, measured_sound_text, measured_still_text
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.request_texts import RequestTexts, texts_of
 from aurelia_core.models.requests import ClipRequest, request_of
@@ -141,10 +141,11 @@ class RequestConverter:
         clip, texts = request.clip, request.texts
         if clip is None or texts is None:
             return NO_PARTS
-        return join_parts([self._picture(clip, [], self._frame_count(clip), texts), *self._sounds(clip, [], texts)])
+        picture = self._picture(clip, [], self._frame_count(clip), texts)
+        return join_parts([picture, *self._stills(clip, texts), *self._sounds(clip, [], texts)])
 
     def _closer_look(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> MediaParts:
-        if not windows:
+        if not windows or not (clip.shows_video or self._senses.hears):
             return NO_PARTS
         frame_count = max(1, self._frame_count(clip) // len(windows))
         parts = []
@@ -162,7 +163,7 @@ class RequestConverter:
 
     def _picture(self, clip: MediaRequest, windows: list[Window], count: int, texts: RequestTexts) -> MediaParts:
         sees = self._senses.sees
-        if not clip.shows_picture:
+        if not clip.shows_video:
             return NO_PARTS
         if sees == "none":
             text = clip.replacement_text(
@@ -194,9 +195,27 @@ class RequestConverter:
 
     def _has_video_sound(self, clip: MediaRequest) -> bool:
         senses = self._senses
-        if not senses.audio_in_video or clip.tracks or not clip.sound_sources or not clip.shows_picture:
+        if not senses.audio_in_video or clip.tracks or not clip.sound_sources or not clip.shows_video:
             return False
         return senses.part_seconds is None or (clip.clip["audio_seconds"] or 0.0) <= senses.part_seconds
+
+    def _stills(self, clip: MediaRequest, texts: RequestTexts) -> list[MediaParts]:
+        if self._senses.sees == "none" and clip.stills and "picture" in clip.described:
+            if clip.shows_video:
+                return []
+            text = texts.replacement(texts.sense_name("picture"), clip.quoted_description("picture"))
+            return [_text_parts(f"{text}\n")]
+        parts = []
+        for number, picture in enumerate(clip.stills):
+            name = texts.picture_name(number, len(clip.stills))
+            if self._senses.sees == "none":
+                text = texts.replacement(name, measured_still_text(self._store, picture, texts))
+                parts.append(_text_parts(f"{text}\n"))
+                continue
+            pixels = self._store.frames(picture, [], 1, height=self._senses.family.height).images[0]
+            blocks = [_text(f"{name}: "), {"type": "image"}, _text("\n")]
+            parts.append(MediaParts(blocks, [Image.fromarray(np.asarray(pixels))], [], []))
+        return parts
 
     def _sounds(self, clip: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[MediaParts]:
         if self._has_video_sound(clip):
@@ -205,13 +224,9 @@ class RequestConverter:
             return [_text_parts(f"{texts.replacement(texts.sense_name('sound'), clip.quoted_description('sound'))}\n")]
         parts = []
         for number, source in enumerate(clip.sound_sources):
-            track: MediaRef | None = None
-            name = texts.sound_name(None, 0)
-            if clip.tracks:
-                track = source
-                name = texts.sound_name(number, len(clip.tracks))
+            name = clip.sound_name(number, texts)
             if not self._senses.hears:
-                text = measured_sound_text(self._store, clip.clip, track, texts)
+                text = measured_sound_text(self._store, source, texts)
                 parts.append(_text_parts(f"{texts.replacement(name, text)}\n"))
                 continue
             for start, samples in self._sound_parts(source, windows):
@@ -242,12 +257,14 @@ class RequestConverter:
     def _check(self, clip: MediaRequest, windows: list[Window]) -> None:
         limit = self._senses.family.most_frames
         clip.check(self._model_id, self.missing_modalities(clip))
-        frame_count = self._frame_count(clip)
-        count = frame_count + max(1, frame_count // max(1, len(windows))) * len(windows)
+        count = len(clip.stills)
+        if clip.shows_video:
+            frame_count = self._frame_count(clip)
+            count += frame_count + max(1, frame_count // max(1, len(windows))) * len(windows)
         if self._senses.sees != "none" and limit is not None and count > limit:
             raise InputError(
                 f"{self._model_id} takes {limit} images in one request, and this one has {count}:"
-                " lower frames in the settings."
+                " lower frames in the settings, or give fewer images."
             )
 
 

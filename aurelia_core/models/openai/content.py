@@ -18,8 +18,14 @@ from pydantic import BaseModel, ConfigDict
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.capabilities import VisualInput
-from aurelia_core.models.measured_text import measured_picture_text, measured_sound_text
-from aurelia_core.models.media_encoding import EncodedAudio, EncodedFrame, encode_audio, encode_frames
+from aurelia_core.models.measured_text import measured_picture_text, measured_sound_text, measured_still_text
+from aurelia_core.models.media_encoding import (
+    EncodedAudio,
+    EncodedFrame,
+    encode_audio,
+    encode_frames,
+    encode_still,
+)
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.request_texts import RequestTexts, texts_of
 from aurelia_core.models.requests import ClipRequest, request_of
@@ -39,8 +45,13 @@ def frame_parts(frames: list[EncodedFrame], texts: RequestTexts) -> list[_WirePa
     parts = []
     for frame in frames:
         parts.append(text_part(texts.frame_time(frame.time)))
-        parts.append({"type": "image_url", "image_url": {"url": _data_url("image/jpeg", frame.jpeg)}})
+        parts.append(still_part(frame.jpeg))
     return parts
+
+
+def still_part(jpeg: bytes) -> _WirePart:
+    """A still picture."""
+    return {"type": "image_url", "image_url": {"url": _data_url("image/jpeg", jpeg)}}
 
 
 def audio_part(wave: EncodedAudio, kind: _AudioPartType) -> _WirePart:
@@ -163,7 +174,7 @@ class ContentBuilder:
         with self._lock:
             head = self._heads.get(media.cache_key)
         if head is None:
-            head = [*self._pictures(media, [], texts), *self._sounds(media, [], texts)]
+            head = [*self._pictures(media, [], texts), *self._stills(media, texts), *self._sounds(media, [], texts)]
             with self._lock:
                 self._heads[media.cache_key] = head
                 while len(self._heads) > _MAX_CACHED_HEADS:
@@ -179,13 +190,15 @@ class ContentBuilder:
         """Refuse a clip that the model does not accept, before decoding."""
         limits = self._limits
         media.check(limits.model_id, self.missing_modalities(media))
-        count = _frames_per_window(media, closer) * len(closer)
-        if limits.sees == "images":
+        count = len(media.stills)
+        if media.shows_video:
+            count += _frames_per_window(media, closer) * len(closer)
+        if media.shows_video and limits.sees == "images":
             count += media.frame_count
         if limits.sees != "none" and limits.most_frames is not None and count > limits.most_frames:
             raise InputError(
                 f"{limits.model_id} takes {limits.most_frames} images in one request, and this one has {count}:"
-                " lower frames in the settings."
+                " lower frames in the settings, or give fewer images."
             )
         seconds = sum(source["audio_seconds"] or source["duration"] for source in media.sound_sources)
         if limits.sound != "none" and limits.audio_seconds is not None and seconds > limits.audio_seconds:
@@ -205,9 +218,9 @@ class ContentBuilder:
 
     def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[_WirePart]:
         sees = self._limits.sees
-        if not media.shows_picture:
+        if not media.shows_video:
             return []
-        if sees == "video":
+        if sees == "video" and self._store.is_usual(media.clip):
             heading = text_part(texts.video_heading(with_sound=False))
             return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
@@ -218,19 +231,28 @@ class ContentBuilder:
         frames = encode_frames(self._store, media.clip, windows, media.frame_count)
         return [text_part(texts.frames_heading(len(frames))), *frame_parts(frames, texts)]
 
+    def _stills(self, media: MediaRequest, texts: RequestTexts) -> Iterator[_WirePart]:
+        if self._limits.sees == "none" and media.stills and "picture" in media.described:
+            if not media.shows_video:
+                yield text_part(texts.replacement(texts.sense_name("picture"), media.quoted_description("picture")))
+            return
+        for number, picture in enumerate(media.stills):
+            name = texts.picture_name(number, len(media.stills))
+            if self._limits.sees == "none":
+                yield text_part(texts.replacement(name, measured_still_text(self._store, picture, texts)))
+            else:
+                yield text_part(f"{name}:")
+                yield still_part(encode_still(self._store, picture))
+
     def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[_WirePart]:
         deaf = self._limits.sound == "none"
         if deaf and media.sound_sources and "sound" in media.described:
             yield text_part(texts.replacement(texts.sense_name("sound"), media.quoted_description("sound")))
             return
         for number, source in enumerate(media.sound_sources):
-            track: MediaRef | None = None
-            name = texts.sound_name(None, 0)
-            if media.tracks:
-                track = source
-                name = texts.sound_name(number, len(media.tracks))
+            name = media.sound_name(number, texts)
             if deaf:
-                text = measured_sound_text(self._store, media.clip, track, texts)
+                text = measured_sound_text(self._store, source, texts)
                 yield text_part(texts.replacement(name, text))
                 continue
             for wave in encode_audio(self._store, source, windows):
@@ -242,9 +264,9 @@ class ContentBuilder:
         hears = self._limits.sound != "none"
         parts = [text_part(texts.closer_look(window))]
         # The head contains the description of the picture and the measurements of the whole sound.
-        if self._limits.sees != "none":
+        if media.shows_video and self._limits.sees != "none":
             parts += frame_parts(encode_frames(self._store, media.clip, [window], frame_count), texts)
-        elif "picture" not in media.described:
+        elif media.shows_video and "picture" not in media.described:
             frame_count = max(2, frame_count)
             parts.append(text_part(measured_picture_text(self._store, media.clip, [window], frame_count, texts)))
         elif not hears:
@@ -254,13 +276,13 @@ class ContentBuilder:
         return parts
 
     def _media_count(self, media: MediaRequest) -> int:
-        """How many media files the request holds: the clip, if its picture or sound is sent, and the tracks."""
-        sees = self._limits.sees != "none" and media.shows_picture
-        hears = self._limits.sound != "none"
-        if not hears:
-            return int(sees)
-        own = sees or (not media.tracks and media.clip["has_audio"])
-        return int(own) + len(media.tracks)
+        """How many media files the request holds: those of which the picture or the sound is sent."""
+        shown: list[MediaRef] = []
+        if self._limits.sees != "none" and media.shows_picture:
+            shown = [ref for ref in (media.clip, *media.pictures) if ref["width"] is not None]
+        if self._limits.sound != "none":
+            shown += media.sound_sources
+        return len({ref["id"] for ref in shown})
 
 
 def _has_clip(message: BaseMessage) -> bool:

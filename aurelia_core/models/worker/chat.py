@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.requests import request_of
 from aurelia_core.models.worker.process import WorkerProcess
+from aurelia_core.types import MediaRef, is_still, is_video
 
 _NAME = re.compile(r"[a-z0-9_]{1,60}")
 _REQUEST_FIELDS = ("role", "question", "choices", "frames", "duration", "has_audio", "schema")
@@ -130,23 +132,36 @@ class WorkerChat(ClipModel, BaseChatModel):
 
         Returns:
             `system` and `text` (the prompt; earlier turns before it), `video` (path or null), `audio` (paths of
-            separate sound tracks), `windows` (windows to look at more closely, start and end in seconds; empty: the
-            whole clip), and the request's plain fields (`role`, `question`, `choices`, `frames`, ...).
+            separate sounds, and of a sound without a video), `images` (paths of still pictures; absent without them),
+            `windows` (windows to look at more closely, start and end in seconds; empty: the whole clip), and the
+            request's plain fields (`role`, `question`, `choices`, `frames`, ...).
         """
         fields = messages[-1].additional_kwargs.get("request", {})
-        clips = [block["clip"] for message in messages for block in _blocks(message) if block["type"] == "clip"]
-        files = [str(self.store.verified_path(clip)) for clip in clips]
-        video: str | None = None
-        if files:
-            video = files[0]
+        refs = [block["clip"] for message in messages for block in _blocks(message) if block["type"] == "clip"]
+        images = self._files(refs, is_still)
+        media: dict[str, Any] = {
+            "video": next(iter(self._files(refs, is_video)), None),
+            "audio": self._files(refs, lambda ref: ref["width"] is None),
+        }
+        if images:
+            media["images"] = images
         return {
             "system": "\n".join(_text(message) for message in messages if message.type == "system"),
             "text": "\n\n".join(_text(message) for message in messages if message.type != "system"),
-            "video": video,
-            "audio": files[1:],
+            **media,
             "windows": list(request_of(messages).closer_look),
             **{name: fields[name] for name in _REQUEST_FIELDS if name in fields},
         }
+
+    def _files(self, refs: list[MediaRef], wanted: Callable[[MediaRef], bool]) -> list[str]:
+        found = [ref for ref in refs if wanted(ref)]
+        for ref in found:
+            if not self.store.is_usual(ref):
+                raise InputError(
+                    f"{ref['name']} has several tracks, of which the worker may use others than were chosen: give it a"
+                    " file with one picture and one sound track."
+                )
+        return [str(self.store.verified_path(ref)) for ref in found]
 
 
 def make_worker(name: str, store: ClipStore) -> WorkerChat:

@@ -1,0 +1,196 @@
+"""Choice of a clip's picture and sound: made once per clip, and used by every reader.
+
+The choice is a player's: the container's default track, else the first one, that can be decoded. A cover, a thumbnail
+and a track that nothing decodes are passed over. The clip's facts name the other tracks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import av
+
+from aurelia_core.media.probe import StreamPackets
+from aurelia_core.media.source import Damaged, open_container
+
+TrackKind = Literal["video", "audio"]
+_NAMES: dict[TrackKind, str] = {"video": "picture", "audio": "sound"}
+_PICTURE_BESIDE_THE_FILM = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+_ASIDE = av.stream.Disposition.comment | av.stream.Disposition.visual_impaired | av.stream.Disposition.hearing_impaired
+_TRIAL_PACKETS = 400
+"""Packets that are tried until one decodes."""
+_THUMBNAIL_SHARE = 0.1
+"""A picture track below this share of the longest one is a thumbnail."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackChoice:
+    """The tracks that are used.
+
+    Attributes:
+        picture, sound: index of the stream in the container, or None.
+        is_usual: whether a program that opens the file by itself uses the same tracks.
+        tracks: one line for each picture and sound track, with the used ones marked.
+        notes: what a person should know about the choice; empty if there was no other track.
+    """
+
+    picture: int | None
+    sound: int | None
+    is_usual: bool
+    tracks: list[str]
+    notes: list[str]
+
+
+def choose_tracks(
+    path: str, demuxer: str, opened: Any, packets: Mapping[int, StreamPackets], audio_track: str | None
+) -> TrackChoice:
+    """Choose the picture and the sound.
+
+    Args:
+        path: the file.
+        demuxer: the only demuxer that may read it.
+        opened: the opened container.
+        packets: the packets of all picture and sound streams, by stream index.
+        audio_track: number of the wanted sound track, from 1, or its language as the container names it; None takes
+            the container's default.
+
+    Raises:
+        Damaged: no track with packets can be decoded, or there is no such sound track.
+    """
+    pictures = [stream for stream in opened.streams.video if not stream.disposition & _PICTURE_BESIDE_THE_FILM]
+    sounds = list(opened.streams.audio)
+    longest = max((packets[stream.index].seconds for stream in pictures), default=0.0)
+
+    def picture_rank(stream: Any) -> tuple[Any, ...]:
+        found = packets[stream.index]
+        is_thumbnail = found.seconds < _THUMBNAIL_SHARE * longest
+        return (found.packets == 0, is_thumbnail, not _is_default(stream), stream.index)
+
+    def sound_rank(stream: Any) -> tuple[Any, ...]:
+        is_aside = bool(stream.disposition & _ASIDE)
+        return (packets[stream.index].packets == 0, not _is_default(stream), is_aside, stream.index)
+
+    notes: list[str] = []
+    picture = _first_decodable(path, demuxer, sorted(pictures, key=picture_rank), packets, notes)
+    wanted = sorted(sounds, key=sound_rank)
+    if audio_track is not None:
+        wanted = [_find_sound(sounds, audio_track)]
+    sound = _first_decodable(path, demuxer, wanted, packets, notes)
+    if audio_track is None and sound is not None and _playable(sounds, packets) > 1:
+        notes.append(
+            f"has {len(sounds)} sound tracks; track {sounds.index(sound) + 1} ({_describe(sound)}) is used. "
+            "Choose another with --audio-track"
+        )
+    films = [stream for stream in pictures if packets[stream.index].seconds >= _THUMBNAIL_SHARE * longest]
+    if picture is not None and _playable(films, packets) > 1:
+        notes.append(
+            f"has {len(pictures)} picture tracks; track {pictures.index(picture) + 1} ({_describe(picture)}) is shown"
+        )
+    is_usual = len(pictures) <= 1 and (sound is None or sound is sounds[0])
+    tracks = _list_tracks(pictures, picture) + _list_tracks(sounds, sound)
+    return TrackChoice(_index(picture), _index(sound), is_usual, tracks, notes)
+
+
+def _index(stream: Any | None) -> int | None:
+    if stream is None:
+        return None
+    return int(stream.index)
+
+
+def _is_default(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.default)
+
+
+def _playable(streams: Sequence[Any], packets: Mapping[int, StreamPackets]) -> int:
+    return sum(packets[stream.index].packets > 0 for stream in streams)
+
+
+def _find_sound(sounds: Sequence[Any], wanted: str) -> Any:
+    """The sound track with a number or a language; two letters find the three-letter tag that starts with them."""
+    name = wanted.strip().lower()
+    if name.isdigit() and 1 <= int(name) <= len(sounds):
+        return sounds[int(name) - 1]
+    for stream in sounds:
+        if stream.language and name == stream.language.lower():
+            return stream
+    for stream in sounds:
+        if stream.language and len(name) >= 2 and stream.language.lower().startswith(name):
+            return stream
+    listed = "; ".join(f"{number} ({_describe(stream)})" for number, stream in enumerate(sounds, 1))
+    raise Damaged(f"has no sound track {wanted!r}; it has: {listed or 'no sound track'}")
+
+
+def _first_decodable(
+    path: str, demuxer: str, ranked: Sequence[Any], packets: Mapping[int, StreamPackets], notes: list[str]
+) -> Any | None:
+    """The first stream that decodes.
+
+    Raises:
+        Damaged: there are streams with packets, but none decodes.
+    """
+    refused: list[str] = []
+    for stream in ranked:
+        if not packets[stream.index].packets:
+            continue
+        if _decodes(path, demuxer, stream):
+            for name in refused:
+                notes.append(
+                    f"has a {_NAMES[stream.type]} track in a format that cannot be decoded here ({name}); "
+                    "another one is used"
+                )
+            return stream
+        refused.append(_codec_name(stream))
+    if refused:
+        kind = _NAMES[ranked[0].type]
+        raise Damaged(
+            f"has a {kind} track in a format that cannot be decoded here ({', '.join(refused)}); convert it to mp4"
+        )
+    return None
+
+
+def _decodes(path: str, demuxer: str, stream: Any) -> bool:
+    """Whether one of a stream's first packets decodes."""
+    if stream.codec_context is None:
+        return False
+    with open_container(path, demuxer) as opened:
+        tried = opened.streams[stream.index]
+        for number, packet in enumerate(opened.demux(tried)):
+            try:
+                if tried.codec_context.decode(packet if packet.size else None):
+                    return True
+            except av.error.MemoryError as error:
+                raise MemoryError from error
+            except av.FFmpegError:
+                pass
+            if number >= _TRIAL_PACKETS:
+                break
+    return False
+
+
+def _codec_name(stream: Any) -> str:
+    if stream.codec_context is None:
+        return "unknown codec"
+    return str(stream.codec_context.name)
+
+
+def _describe(stream: Any) -> str:
+    """A track in a few words: language, codec, and size or channels."""
+    words = [_codec_name(stream)]
+    if stream.language and stream.language != "und":
+        words.insert(0, str(stream.language))
+    if stream.codec_context is not None:
+        if stream.type == "video":
+            words.append(f"{stream.codec_context.width}x{stream.codec_context.height}")
+        else:
+            words.append(f"{stream.codec_context.channels} ch")
+    return ", ".join(words)
+
+
+def _list_tracks(streams: Sequence[Any], used: Any | None) -> list[str]:
+    lines = []
+    for number, stream in enumerate(streams, 1):
+        line = f"{_NAMES[stream.type]} {number}: {_describe(stream)}"
+        if stream is used:
+            line += " (used)"
+        lines.append(line)
+    return lines
