@@ -72,14 +72,22 @@ class ModelError(AureliaError):
         transient: whether the same call may succeed later (the ledger retries these).
         retry_after: seconds to wait as requested by the provider, or None.
         status: the HTTP status of the response, or None.
+        unreachable: whether nobody answered at the model's address.
         usage: the usage billed before the failure, or None.
     """
 
     def __init__(
-        self, message: str, *, transient: bool = False, retry_after: float | None = None, status: int | None = None
+        self,
+        message: str,
+        *,
+        transient: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+        unreachable: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
+        self.unreachable = unreachable
         self.transient = transient
         self.retry_after = retry_after
         self.usage: Usage | None = None

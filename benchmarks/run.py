@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks import bytes as sent
 from benchmarks import decoding, framework, local, media, report, throughput
-from benchmarks.offline import critic, guidance, questions
+from benchmarks.offline import critic, guidance, questions, schedules, truthful
 
 
 def main() -> None:
@@ -18,6 +18,8 @@ def main() -> None:
     guidance.main()
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))
+    truthful.main()
+    schedules.main()
     critic.main()
     report.main()
 

@@ -14,7 +14,7 @@ from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import Media, Role, arrange_media, is_still
-from nodes.requests import context_of, emit_event, media_request
+from nodes.requests import context_of, decoding_settings, emit_event, media_request
 from prompts import prompt_hashes
 from state.context import ROLES, Context
 from state.schema import Input, Update
@@ -51,7 +51,12 @@ async def prepare(
     media = media_request({"clip": clip, "tracks": tracks, "pictures": pictures}, context)
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
-    await asyncio.to_thread(client.preflight, [*models.items(), *instead], media, context.describer)
+    called = [*models.items(), *instead]
+    await asyncio.to_thread(client.preflight, called, media, context.describer)
+    if context.describer:
+        called.append(("describer", context.describer))
+    for role, model_id in called:
+        await asyncio.to_thread(client.check_decoding, role, model_id, decoding_settings(context, role, model_id))
     emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks, "pictures": pictures})
     return {
         "run": uuid.uuid4().hex,

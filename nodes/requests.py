@@ -18,6 +18,7 @@ from prompts.render import PROMPT_TEXTS, PromptTexts
 from state.context import Context
 from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
+from targets import find_target
 
 _MAX_WINDOWS = 4
 _MIN_WINDOW_SECONDS = 0.1
@@ -34,7 +35,8 @@ def prompt_text(context: Context, name: str, /, **values: str) -> str:
     Raises:
         InputError: a placeholder has no value, or a value has no placeholder.
     """
-    return prompts.fill_prompt(name, context.edited_prompts().get(name, ""), **values)
+    styled = prompts.prompt_name(name, context.prompts)
+    return prompts.fill_prompt(styled, context.edited_prompts().get(name, ""), **values)
 
 
 def emit_event(runtime: Runtime[Context], event: Event) -> None:
@@ -107,6 +109,14 @@ def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> 
     return {**agent_request_fields(state), "media": media_request(state, context), "reuse": reuse}
 
 
+def decoding_settings(context: Context, role: Role, model_id: str) -> dict[str, Any]:
+    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run."""
+    settings: dict[str, Any] = {}
+    if role == "target":
+        settings = find_target(model_id).decoding.set_values()
+    return settings | context.decoding_of(role)
+
+
 def build_request(
     state: ClipState | EvaluatorState,
     context: Context,
@@ -120,6 +130,7 @@ def build_request(
 
     `label` is the call's name in a trace, if it is not that of its role.
     """
+    fields = replace(fields, decoding=decoding_settings(context, fields.role, model_id) or None)
     request = Request(
         model_id=model_id,
         text=text,
@@ -135,6 +146,7 @@ def build_request(
         return request
     if isinstance(fields, ClipRequest):
         fields = replace(fields, reuse=None)
+    fields = replace(fields, decoding=decoding_settings(context, fields.role, fallback) or None)
     instead = replace(request, model_id=fallback, text=fallback_text or text, fields=fields)
     return replace(request, fallback=instead)
 

@@ -1,6 +1,7 @@
 """target_model: s* = M(v, a, q, r*), with r* as text before the prompt (section 3.3). zero_shot: M(v, a, q)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
@@ -134,6 +135,9 @@ async def ask_target(
     if context.target_fallback:
         fallback_text = _prompt(context.target_fallback, state, given, context)
     answer = await client.complete(build_request(state, context, context.target, text, fields, fallback_text, label))
+    asked = context.target_fallback if answer.by_fallback else context.target
+    if given and find_target(asked).working == "aloud":
+        answer = replace(answer, value=answer.value.splitlines()[-1].strip())
     # A fork may use another target than the run began with, so this is checked again.
     if _in_domain(context, state) is False:
         answer.notes.append(

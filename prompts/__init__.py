@@ -25,6 +25,14 @@ def load_prompt(name: str) -> str:
     return files("prompts").joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
 
 
+def prompt_name(role: str, style: str) -> str:
+    """The name of a role's prompt in a style (`state.context.Context.prompts`); the project's own where it has none."""
+    styled = f"{style}_{role}"
+    if styled in PROMPT_NAMES:
+        return styled
+    return role
+
+
 def reload_prompts() -> None:
     """Reads the files anew at their next use: a server calls it at the start of each run."""
     load_prompt.cache_clear()

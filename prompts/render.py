@@ -91,6 +91,9 @@ def render_target_prompt(
         edited: a text to use in place of `prompts/target.md`.
     """
     before = ""
+    form = row.choice if choices else row.short
+    if given and row.working == "aloud":
+        form = f"Write your working first. Then, on a last line of its own, the answer alone: {form}"
     if given:
         before = row.reasoning.lstrip().replace("{{reasoning}}", injected_text(given))
     return prompts.fill_prompt(
@@ -99,7 +102,7 @@ def render_target_prompt(
         reasoning=before,
         question=question,
         choices=choices_text(choices),
-        form=row.choice if choices else row.short,
+        form=form,
     )
 
 
@@ -187,6 +190,10 @@ class PromptTexts(RequestTexts):
     def file_look(self, window: Window) -> str:
         """Before a closer look at a part of a file."""
         return f"A closer look at the clip {_stretch(window)}:"
+
+    def look_again(self, window: Window) -> str:
+        """In place of a closer look at a video that is sent once."""
+        return f"Look and listen again, closely, {_stretch(window)}, in the clip above."
 
     def sound_cut(self, number: int | None, count: int, window: Window, *, beside_video: bool = True) -> str:
         """The title of a cut of a sound."""

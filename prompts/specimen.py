@@ -41,7 +41,8 @@ _STEPS_ONLY: Reasoning = {
     "steps": [{"step": "Find it.", "justification": "", "answer": "", "modality": "both"}],
     "answer": "",
 }
-_ROW: Any = SimpleNamespace(reasoning="{{reasoning}}\n", short="Briefly.", choice="One of them.")
+_ROW: Any = SimpleNamespace(reasoning="{{reasoning}}\n", short="Briefly.", choice="One of them.", working="silent")
+_ALOUD: Any = SimpleNamespace(**{**vars(_ROW), "working": "aloud"})
 
 
 def sample_texts() -> list[str]:
@@ -86,6 +87,7 @@ def _agent_texts() -> list[str]:
         *_guidance_texts(),
         render_target_prompt(_ROW, "Where?", ["left", "right"], _REASONING),
         render_target_prompt(_ROW, "Where?", [], None),
+        render_target_prompt(_ALOUD, "Where?", [], _REASONING),
         render_describer_prompt("sound"),
         render_describer_prompt("picture"),
     ]
@@ -121,6 +123,7 @@ def _media_texts() -> list[str]:
     texts += [
         PROMPT_TEXTS.closer_look(_WINDOW),
         PROMPT_TEXTS.file_look(_WINDOW),
+        PROMPT_TEXTS.look_again(_WINDOW),
         PROMPT_TEXTS.sound_heading("A sound", 1.0, 2.0),
     ]
     texts += [PROMPT_TEXTS.replacement(PROMPT_TEXTS.sense_name("sound"), "text"), PROMPT_TEXTS.sense_name("picture")]

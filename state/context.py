@@ -7,11 +7,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurelia_core.errors import InputError
+from aurelia_core.models.decoding import Decoding
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import Role
 
 InjectMode = Literal["steps", "steps+answers", "full"]
 _PromptCacheMode = Literal["implicit", "explicit"]
+_PromptStyle = Literal["aurelia", "paper"]
 _ReviewMode = Literal["none", "reasoning"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 _MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
@@ -163,6 +165,17 @@ class Context(BaseModel):
         " it or asks for another attempt before the target is given it. It needs a stored thread.",
         json_schema_extra=_at("review"),
     )
+    prompts: _PromptStyle = Field(
+        default="aurelia",
+        title="Prompts",
+        description="The agents' prompts: this project's, or short ones after the roles as the paper describes them.",
+    )
+    decoding: dict[Role, Decoding] = Field(
+        default={},
+        title="Decoding",
+        description="How a role's model decodes its reply, by role: system, temperature, top_p, repetition_penalty,"
+        " max_tokens, seed, thinking, and what its provider adds. The target's own row comes before it.",
+    )
     frames: int = Field(
         default=16,
         ge=2,
@@ -194,7 +207,7 @@ class Context(BaseModel):
         description="What is done with sound or picture that a model cannot take: error; evidence: text with what is"
         " measured in it; describe:provider:model: a description by a model that can, asked once"
         " per clip. The result's warnings say so.",
-        examples=["error", "evidence", "describe:google_genai:gemini-2.5-flash"],
+        examples=["error", "evidence", "describe:google_genai:gemini-3.8-flash"],
         json_schema_extra=_at("describer"),
     )
     prompt_cache: _PromptCacheMode = Field(
@@ -261,6 +274,13 @@ class Context(BaseModel):
                 warnings.warn(f"The setting {old!r} is now named {new!r}.", FutureWarning, stacklevel=2)
         return with_current_names(values)
 
+    @model_validator(mode="after")
+    def _knows_its_roles(self) -> "Context":
+        """A role in `decoding` that no model plays would be lost."""
+        if unknown := sorted(self.decoding.keys() - {*ROLES, *self.agents, "describer"}):
+            raise ValueError(f"decoding names {unknown[0]!r}, which is no role: {suggest_name(unknown[0], ROLES)}")
+        return self
+
     def model_of(self, role: Role) -> str:
         """The model of a role, `provider:model`, also of an agent that was added to the graph."""
         return str(getattr(self, role)) if role in ROLES else self.agents.get(role, self.feedback)
@@ -278,6 +298,10 @@ class Context(BaseModel):
         """The prompts that replace the text of a file, by the name of the file."""
         named = {name: getattr(self, f"{name}{_PROMPT}") for name in EDITABLE_PROMPTS}
         return {name: text for name, text in named.items() if text}
+
+    def decoding_of(self, role: Role) -> dict[str, Any]:
+        """The decoding settings of a role that have a value, by name."""
+        return self.decoding[role].set_values() if role in self.decoding else {}
 
     @property
     def describer(self) -> str | None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from aurelia_core import plugins
 from aurelia_core.errors import InputError
+from aurelia_core.models.decoding import Decoding
 from aurelia_core.types import MediaRef
 
 _TargetReadiness = Literal[
@@ -65,6 +66,14 @@ class Target(BaseModel):
     )
     short: _ShortText = Field(description="Instruction on the form of a free answer.")
     choice: _ShortText = Field(description="Instruction on the form of an answer that is one of several choices.")
+    working: Literal["silent", "aloud"] = Field(
+        default="silent",
+        description="Whether an answer with reasoning is the answer alone, or the working and then the answer on the"
+        " last line.",
+    )
+    decoding: Decoding = Field(
+        default=Decoding(), description="Its makers' decoding settings; those of a run replace them one by one."
+    )
     domain: str | None = Field(
         default=None,
         max_length=60,

@@ -1,7 +1,8 @@
 """The command line, on top of `aurelia.run`. Progress goes to stderr, the answer to stdout.
 
-Exit status 0: an answer; 2: wrong input or usage; 3: a model or provider failed; 130: interrupted. Nothing heavy is
-imported before the input is checked, so that help and errors appear at once.
+Exit status 0: an answer; 2: wrong input or usage; 3: a model or provider failed, also where the target answered but no
+attempt could be scored; 130: interrupted. Nothing heavy is imported before the input is checked, so that help and
+errors appear at once.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import typer
 
 from aurelia.cli import bench as bench_cli
 from aurelia.cli.clean import clean_command
+from aurelia.cli.env_file import load_env_file
 from aurelia.cli.options import (
     DebugOption,
     JsonOption,
@@ -127,12 +129,15 @@ def ask_command(
     context = context_from_options(profile, model, overrides)
     media = _AdmittedMedia([*filter(None, [video]), *files], image, audio, context.audio_track or None)
     from aurelia.cli.progress import ProgressPrinter, render_answer
+    from aurelia.run.result import all_attempts_failed
 
     progress = ProgressPrinter(context)
     asked = {**media.as_input(), "question": question, "choices": choice or []}
     result = asyncio.run(target_thread.ask(asked, context, media.client(), progress))
     progress.result(result)
     _print(dump_visible_json(result) if as_json else render_answer(result))
+    if all_attempts_failed(result):
+        raise AureliaError("no attempt could be scored, because models failed; the target answered without reasoning.")
 
 
 @main_app.command("score")
@@ -312,6 +317,7 @@ def main() -> None:
     """Run the command line; an error is one line on stderr and an exit status, with --debug a traceback."""
     warnings.formatwarning = _format_notice
     debug = "--debug" in sys.argv[1:]
+    load_env_file()
     try:
         check_packages()
         add_commands(sys.argv[1:])

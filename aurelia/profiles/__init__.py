@@ -47,6 +47,8 @@ def read_profile(name: str) -> dict[str, Any]:
 def context_from_profile(name: str, overrides: Mapping[str, Any] | None = None) -> Context:
     """The settings of a run: the defaults, replaced by the profile, replaced by the overrides.
 
+    The profile's decoding of a role belongs to the profile's model: it does not hold for one that replaces it.
+
     Args:
         name: as for `read_profile`.
         overrides: settings by name; None is ignored.
@@ -56,6 +58,12 @@ def context_from_profile(name: str, overrides: Mapping[str, Any] | None = None) 
     """
     values = read_profile(name)
     values.pop("description", None)
+    decoding = dict(values.get("decoding") or {})
+    for role, model_id in (overrides or {}).items():
+        if role in decoding and model_id not in (None, values.get(role)):
+            del decoding[role]
+    if decoding != (values.get("decoding") or {}):
+        values["decoding"] = decoding
     for key, value in (overrides or {}).items():
         if value is not None:
             values[key] = value

@@ -66,3 +66,14 @@ def make_result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
     found = {name: output.get(name) for name in RESULT_KEYS}
     clip = {name: output["clip"][name] for name in CLIP_KEYS}
     return {**found, "clip": clip, "seconds": seconds}
+
+
+def all_attempts_failed(result: dict[str, Any]) -> bool:
+    """Whether the target had no reasoning because models failed in every attempt; an evaluator that abstained did not.
+
+    Args:
+        result: the result as a dict.
+    """
+    attempts = result["iterations"]
+    judged = any(attempt["score"] is not None or attempt["critique"] is not None for attempt in attempts)
+    return bool(attempts) and result["best"] is None and not judged

@@ -21,12 +21,13 @@ IMAGE_DEMUXERS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
 """Demuxers of still images."""
 
 _MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MAGIC = (
     (b"\x1aE\xdf\xa3", "matroska"),
     (b"fLaC", "flac"),
     (b"OggS", "ogg"),
     (b"ID3", "mp3"),
-    (b"\x89PNG\r\n\x1a\n", "png_pipe"),
+    (_PNG, "png_pipe"),
     (b"\xff\xd8\xff", "jpeg_pipe"),
     (b"GIF8", "gif"),
     (b"FLV\x01", "flv"),
@@ -232,6 +233,8 @@ def _by_magic(head: bytes) -> str | None:
         return {b"AVI ": "avi", b"WAVE": "wav", b"WEBP": "webp_pipe"}.get(head[8:12])
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff"
+    if head.startswith(_PNG) and b"acTL" in head:
+        return "apng"
     for magic, demuxer in _MAGIC:
         if head.startswith(magic):
             return demuxer

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 _SEGMENT_ID = b"\x18\x53\x80\x67"
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _UNKNOWN_SIZE = 0x7FFF0000
 """Chunk sizes from here on are placeholders of programs that write to a pipe."""
 
@@ -42,9 +43,10 @@ def read_container_header(path: str, demuxer: str) -> ContainerHeader:
         if demuxer == "mov":
             needed = max((box.end for box in _read_boxes(file) if box.kind in _MOVIE_BOXES), default=0)
             return ContainerHeader(missing_bytes=max(0, needed - size))
-        if demuxer in ("matroska", "avi", "aiff", "ogg"):
+        if demuxer in _NEEDED_BYTES:
             needed = _NEEDED_BYTES[demuxer](file)
-            return ContainerHeader(missing_bytes=max(0, needed - size))
+            # An avi has no time stamps: frames behind a hole would be shown too early.
+            return ContainerHeader(missing_bytes=max(0, needed - size), is_duration_exact=demuxer == "avi")
         if demuxer == "wav":
             return ContainerHeader(_wav_seconds(file.read(1 << 16)))
     if demuxer == "mp3":
@@ -133,7 +135,47 @@ def _ogg_end(file: IO[bytes]) -> int:
     return start + at + 27 + tail[at + 26] + sum(lacing)
 
 
-_NEEDED_BYTES = {"matroska": _matroska_end, "avi": _avi_end, "aiff": _aiff_end, "ogg": _ogg_end}
+def _caf_end(file: IO[bytes]) -> int:
+    """The end of the last chunk of a caf; the size of the sound is -1 in a recording that was not finished."""
+    size = os.fstat(file.fileno()).st_size
+    at = 8
+    while at + 12 <= size:
+        file.seek(at + 4)
+        (length,) = struct.unpack(">q", file.read(8))
+        if length < 0:
+            return 0
+        at += 12 + length
+    return at
+
+
+def _asf_end(file: IO[bytes]) -> int:
+    """The size of a wmv by its file properties; 0 for a broadcast, whose size is unknown."""
+    head = file.read(1 << 16)
+    at = head.find(_ASF_FILE_PROPERTIES)
+    if at < 0 or at + 92 > len(head) or head[at + 88] & 1:
+        return 0
+    return int.from_bytes(head[at + 40 : at + 48], "little")
+
+
+def _flv_end(file: IO[bytes]) -> int:
+    """The size of a flv by its metadata; 0 if there is none."""
+    head = file.read(4096)
+    at = head.find(b"\0\x08filesize\0")
+    if at < 0 or at + 19 > len(head):
+        return 0
+    (size,) = struct.unpack_from(">d", head, at + 11)
+    return int(size) if 0 < size < 2**53 else 0
+
+
+_NEEDED_BYTES = {
+    "matroska": _matroska_end,
+    "avi": _avi_end,
+    "aiff": _aiff_end,
+    "ogg": _ogg_end,
+    "caf": _caf_end,
+    "asf": _asf_end,
+    "flv": _flv_end,
+}
 
 
 def _declares_frame_count(path: str) -> bool:

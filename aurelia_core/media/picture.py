@@ -10,15 +10,17 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import Colorspace
 
 from aurelia_core.arrays import Images
+from aurelia_core.media.tone_mapping import map_to_sdr, needs_mapping
 
+_SIDE_DATA_TYPES = 64
+"""More than FFmpeg has."""
 _UNSPECIFIED = 2
 _HD_HEIGHT, _HD_WIDTH = 720, 1280
 """Size from which a picture without a colour tag is BT.709."""
-_HDR_TRANSFERS = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
-_WIDE_PRIMARIES = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Orientation:
     @classmethod
     def of(cls, frame: Any) -> "Orientation":
         """The orientation in a frame's display matrix, to the nearest quarter turn (ISO 14496-12, section 6.2.2)."""
-        found = frame.side_data.get("DISPLAYMATRIX")
+        found = _known_side_data(frame).get("DISPLAYMATRIX")
         if found is None:
             return cls()
         a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].tolist()
@@ -70,16 +72,17 @@ class PictureRenderer:
 
     def render(self, frame: Any) -> Images:
         """The upright picture of a decoded, progressive frame, uint8[height, width, 3] RGB."""
-        if frame.color_trc in _HDR_TRANSFERS or frame.color_primaries in _WIDE_PRIMARIES:
-            frame = _map_to_sdr(frame, self._width, self._height)
-        if any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8":
+        image: Images
+        if needs_mapping(frame):
+            image = map_to_sdr(self._scale(frame, "rgb48le"), frame)
+        elif any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8":
             pixels = self._scale(frame, "rgba").astype(np.uint16)
             image = ((pixels[..., :3] * pixels[..., 3:] + 127) // 255).astype(np.uint8)
         else:
             image = self._scale(frame, "rgb24")
         return self._orientation.apply(image)
 
-    def _scale(self, frame: Any, form: str) -> Images:
+    def _scale(self, frame: Any, form: str) -> Any:
         source = None
         if _is_untagged_hd(frame):
             source = Colorspace.ITU709
@@ -90,7 +93,7 @@ class PictureRenderer:
         scaled = self._scaler.reformat(
             frame, self._width, self._height, form, src_colorspace=source, interpolation=filtering, threads=1
         )
-        return np.asarray(scaled.to_ndarray(), np.uint8)
+        return scaled.to_ndarray()
 
 
 def deinterlace(before: Any | None, frame: Any, after: Any | None) -> Any:
@@ -114,6 +117,22 @@ def deinterlace(before: Any | None, frame: Any, after: Any | None) -> Any:
     return result
 
 
+def _known_side_data(frame: Any) -> Any:
+    """The frame's side data; PyAV raises ValueError for types that it does not know, such as EXIF, so they go first."""
+    try:
+        return frame.side_data
+    except ValueError:
+        known: list[Any] = [one.value for one in SideDataType.__members__.values()]
+        graph = av.filter.Graph()
+        unknown = [
+            graph.add("sidedata", f"delete:{number}") for number in range(_SIDE_DATA_TYPES) if number not in known
+        ]
+        graph.link_nodes(_add_source(graph, frame), *unknown, graph.add("buffersink")).configure()
+        frame.pts = frame.pts or 0
+        graph.push(frame)
+        return graph.pull().side_data
+
+
 def _is_alike(one: Any, frame: Any) -> bool:
     return (one.width, one.height, one.format.name) == (frame.width, frame.height, frame.format.name)
 
@@ -121,23 +140,6 @@ def _is_alike(one: Any, frame: Any) -> bool:
 def _is_untagged_hd(frame: Any) -> bool:
     is_hd = frame.height >= _HD_HEIGHT or frame.width >= _HD_WIDTH
     return bool(is_hd and frame.colorspace == _UNSPECIFIED)
-
-
-def _map_to_sdr(frame: Any, width: int, height: int) -> Any:
-    """The frame in BT.709; bright parts of an HDR picture are compressed, not cut off."""
-    graph = av.filter.Graph()
-    source = _add_source(graph, frame)
-    scaled = graph.add("scale", f"{width}:{height}:flags=bicubic:out_transfer=bt709:out_primaries=bt709"
-                       ":intent=perceptual")  # fmt: skip
-    formatted = graph.add("format", "rgb24")
-    sink = graph.add("buffersink")
-    source.link_to(scaled)
-    scaled.link_to(formatted)
-    formatted.link_to(sink)
-    graph.configure()
-    frame.pts = 0
-    graph.push(frame)
-    return graph.pull()
 
 
 def _add_source(graph: Any, frame: Any) -> Any:

@@ -176,20 +176,28 @@ def decode_timestamps(path: str, demuxer: str, track: StreamPackets) -> Vector:
         # Loop filtering changes only how a picture looks; without it the check takes a third less time.
         stream.codec_context.options = {"skip_loop_filter": "all"}
         reports = _error_count()
+        corrupt: float | None = None
         for packet in demux_stream(opened, stream, track.restarts):
             for frame in _frames(stream, packet, bool(stamps)):
+                if corrupt is not None:
+                    raise _lost_part(corrupt - track.start)
                 time = math.nan
                 if frame.pts is not None:
                     time = float(frame.pts * stream.time_base)
                 if frame.is_corrupt and (stamps or frame.key_frame):
-                    raise Damaged(
-                        f"is damaged: part of its picture is lost at {time:.1f} s; download or convert it again"
-                    )
+                    corrupt = time
                 stamps.append(time)
+        if corrupt is not None and demuxer not in RESTARTING_DEMUXERS:
+            # A piece of a stream can end within a frame, but other containers hold whole frames.
+            raise _lost_part(corrupt - track.start)
         reports = _error_count() - reports
     found = np.sort(np.array(stamps, np.float64))
     _check_frame_count(found, track, reports)
     return found
+
+
+def _lost_part(time: float) -> Damaged:
+    return Damaged(f"is damaged: part of its picture is lost at {time:.1f} s; download or convert it again")
 
 
 def _check_frame_count(found: Vector, track: StreamPackets, reports: int) -> None:

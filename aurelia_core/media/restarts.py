@@ -41,9 +41,11 @@ class RestartFinder:
         epoch = self._epochs.setdefault(stream, len(self._shifts) - 1)
         if count == 0 and epoch:
             self.restarts.setdefault(stream, {})[0] = self._shifts[epoch]
-        if time is None:
-            return self._shifts[epoch]
         end = self._ends.get(stream)
+        if time is None:
+            if end is not None:
+                self._ends[stream] = end + length
+            return self._shifts[epoch]
         if end is not None and self._is_restart(time + self._shifts[epoch], end):
             epoch += 1
             if epoch == len(self._shifts):

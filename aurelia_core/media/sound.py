@@ -4,6 +4,7 @@ Gaps between time stamps become silence. Where blocks overlap, the later block i
 recorders jitter them, so stamps are smoothed over neighbouring blocks and a block moves only if it is off by 2 ms.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ _SMOOTHED_BLOCKS = 12
 """Blocks before and after a block over which time stamps are smoothed."""
 _MAX_STEP_BACK = 1.0
 """Time stamps that run back farther than this are a new recording; its sound follows after the old one, seconds."""
+_WITHOUT_CLOCK = ("aac", "mp3", "amr")
+"""Containers without time stamps; FFmpeg computes some from the first frame's sample rate."""
+_MAX_LOST_SECONDS = 0.1
+"""Sound that may be lost in packets that do not decode, seconds in all."""
 _PADDING_SECONDS = 0.1
 """Longest sound beyond the container's length that is padding of the codec, seconds."""
 
@@ -96,33 +101,70 @@ def first_sample_time(path: str, demuxer: str, track: StreamPackets) -> float:
 
 
 def _decode_blocks(opened: Any, stream: Any, track: StreamPackets) -> Iterator[_Block]:
-    """The decoded frames with their time stamps.
-
-    A packet before the first whole frame, or at the end, may be a fragment that does not decode.
-    """
+    """The decoded frames with their time stamps."""
     elapsed = 0.0
-    lost: str | None = None
+    losses = _Losses()
+    first: float | None = None
+    has_clock = opened.format.name not in _WITHOUT_CLOCK
     for packet in demux_stream(opened, stream, track.restarts):
-        try:
-            frames = list(stream.codec_context.decode(packet if packet.size else None))
-        except av.error.EOFError:
-            continue
-        except av.error.MemoryError as error:
-            raise MemoryError from error
-        except av.FFmpegError as error:
-            if elapsed and not lost:
-                at = float((packet.pts or 0) * packet.time_base)
-                lost = f"is damaged: its sound does not decode at {at:.2f} s ({ffmpeg_reason(error)})"
-            continue
-        if frames and lost:
-            raise Damaged(f"{lost}; download or convert it again")
-        for frame in frames:
-            yield _Block(frame, _stamp(frame, track, elapsed) - elapsed, elapsed)
+        for frame in _decode_packet(stream, packet, losses):
+            stamp = _stamp(frame, track, elapsed)
+            if first is None:
+                first = stamp
+                # A piece of a recording can begin with a fragment.
+                losses = _Losses()
+            losses.end_at(stamp)
+            if not has_clock:
+                stamp = first + elapsed
+            yield _Block(frame, stamp - elapsed, elapsed)
             elapsed += frame.samples / frame.sample_rate
             if elapsed > 2 * track.covered_seconds + 10:
                 raise Damaged("decodes to far more sound than it declares; download or convert it again")
-    if lost and track.covered_seconds - elapsed > _PADDING_SECONDS:
-        raise Damaged(f"{lost}; download or convert it again")
+    if elapsed and track.covered_seconds - elapsed > _PADDING_SECONDS:
+        losses.end_at(math.inf)
+
+
+def _decode_packet(stream: Any, packet: Any, losses: "_Losses") -> list[Any]:
+    try:
+        return list(stream.codec_context.decode(packet if packet.size else None))
+    except av.error.EOFError:
+        return []
+    except av.error.MemoryError as error:
+        raise MemoryError from error
+    except av.FFmpegError as error:
+        losses.begin_at(float((packet.pts or 0) * packet.time_base), ffmpeg_reason(error))
+        return []
+
+
+class _Losses:
+    """Packets that do not decode. A player skips a tag or a fragment too: losses are damage above a limit."""
+
+    def __init__(self) -> None:
+        """Start without a loss."""
+        self._seconds = 0.0
+        self._time: float | None = None
+        self._reason = ""
+
+    def begin_at(self, time: float, reason: str) -> None:
+        """A packet with this time stamp does not decode."""
+        if self._time is None:
+            self._time, self._reason = time, reason
+
+    def end_at(self, time: float) -> None:
+        """The next frame has this time stamp.
+
+        Raises:
+            Damaged: too much is lost.
+        """
+        if self._time is None:
+            return
+        self._seconds += max(0.0, time - self._time)
+        if self._seconds > _MAX_LOST_SECONDS:
+            raise Damaged(
+                f"is damaged: its sound does not decode at {self._time:.2f} s ({self._reason}); "
+                "download or convert it again"
+            )
+        self._time = None
 
 
 def _stamp(frame: Any, track: StreamPackets, elapsed: float) -> float:

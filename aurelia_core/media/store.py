@@ -112,6 +112,11 @@ class ClipStore:
         name = display_name(ref["name"])
         return [f"{name} {note}." for note in self._facts(ref["id"], _variant(ref))["notes"]]
 
+    def chosen_streams(self, ref: MediaRef) -> tuple[int | None, int | None]:
+        """Indices in the container of the picture stream and of the sound stream that are used."""
+        facts = self._facts(ref["id"], _variant(ref))
+        return facts["picture_stream"], facts["sound_stream"]
+
     def is_usual(self, ref: MediaRef) -> bool:
         """Whether a program that opens the clip's file by itself uses the same picture and sound tracks."""
         return self._facts(ref["id"], _variant(ref))["is_usual"]

@@ -24,6 +24,11 @@ class ClipModel:
         """The senses of the clip that the model does not accept."""
         return []
 
+    @property
+    def decoding_settings(self) -> frozenset[str]:
+        """The names of the decoding settings that the model takes (`aurelia_core.models.decoding`)."""
+        return frozenset({"system"})
+
     def check_credentials(self) -> None:
         """Ask the provider once whether key and model name are valid; ignore other errors, the call reports them.
 

@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib import metadata
@@ -16,6 +17,7 @@ from aurelia_core.errors import InputError
 VisualInput = Literal["none", "images", "video"]
 StructuredOutput = Literal["json_schema", "json_object", "none"]
 _MILLION = 1_000_000
+_NOTICE = timedelta(days=90)
 
 
 class _Row(BaseModel):
@@ -54,6 +56,7 @@ class Capability(_Row):
         price: price of its tokens.
         refused: why this project does not use the model, with the remedy; empty: it is used.
         verified: whether the row was copied from the provider's documentation.
+        ends: the last day on which the provider is sure to serve the model; None: no end is announced.
     """
 
     models: list[str] = Field(min_length=1)
@@ -69,6 +72,7 @@ class Capability(_Row):
     price: TokenPrice = TokenPrice()
     refused: str = ""
     verified: bool = False
+    ends: date | None = None
 
 
 class ProviderRequirements(_Row):
@@ -133,6 +137,22 @@ def find_capability(model_id: str) -> Capability:
     )
 
 
+def ending_note(model_id: str, announced: date | None = None, today: date | None = None) -> str:
+    """A warning if a model ends within 90 days or has ended; empty otherwise.
+
+    Args:
+        model_id: the model, `provider:model`.
+        announced: the day that the provider's look-up names; None: the day in the table.
+        today: the day of the call (default: today).
+    """
+    ends = announced or find_capability(model_id).ends
+    now = today or date.today()
+    if ends is None or ends - now > _NOTICE:
+        return ""
+    said = "ends" if ends >= now else "ended"
+    return f"{model_id} {said} on {ends.isoformat()}, as its provider has announced: choose another model."
+
+
 def find_family(model_type: str) -> WeightsFamily | None:
     """The row of an architecture of local weights; None if the table has no such row."""
     return _table().family.get(model_type.removesuffix("_thinker"))
@@ -155,7 +175,7 @@ def missing_requirements(provider: str, environment: Mapping[str, str] | None = 
     ]
     for variable in requirements.variables:
         names = variable.split("|")
-        if not any(environment.get(name, "").strip() for name in names):
+        if not any(environment.get(name, "").strip() or environment.get(f"{name}_FILE", "").strip() for name in names):
             missing.append(f"the variable {' or '.join(names)}")
     return missing
 

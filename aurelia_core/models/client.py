@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
@@ -18,17 +18,22 @@ from aurelia_core.errors import InputError, ModelError, ReplyError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel, as_clip_model
 from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
+from aurelia_core.models.decoding import check_decoding
+from aurelia_core.models.failed_calls import FailedCalls
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import RequestMessage, compose_messages
 from aurelia_core.models.registry import Provider, known_providers, make_model, model_display_name
 from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply, schema_text
+from aurelia_core.models.reply_ending import ending_text, refusal_text
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import RoleRequest
+from aurelia_core.models.thinking import split_thinking
 from aurelia_core.settings import Settings
 from aurelia_core.types import NO_USAGE, Role, Sense, Usage, add_usage
 
 _Reply = TypeVar("_Reply", bound=ModelReply)
 _Value = TypeVar("_Value")
+_LONGEST_REPEATED_REPLY = 4000
 _ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
 
 
@@ -111,6 +116,7 @@ class ModelClient:
         self._ledger = ledger
         self._store = store
         self._models: dict[str, BaseChatModel] = {}
+        self._failed = FailedCalls()
 
     @property
     def settings(self) -> Settings:
@@ -164,6 +170,15 @@ class ModelClient:
                 model_ids.append(describer)
         for model_id in dict.fromkeys(model_ids):
             self._adapter(model_id).check_credentials()
+
+    def check_decoding(self, role: Role, model_id: str, values: Mapping[str, Any]) -> None:
+        """Refuse decoding settings that a model cannot carry, before the first paid call.
+
+        Raises:
+            InputError: a setting would be lost; the message names it.
+        """
+        if values:
+            check_decoding(model_id, role, values, self._adapter(model_id).decoding_settings)
 
     def missing_modalities(self, asked: Sequence[tuple[Role, str]], media: MediaRequest) -> list[Sense]:
         """The senses of the clip that at least one role with the clip does not accept.
@@ -241,14 +256,19 @@ class ModelClient:
         began = time.perf_counter()
         reply = await self._call(request, request.messages())
         self.ledger.mark_billed(request.run, reply)
-        text = reply.message.text.strip()
+        spoken = split_thinking(reply.message.text)
+        text = spoken.answer
         model_name = model_display_name(request.model_id)
         if not text:
-            raise _with_usage(ReplyError(f"{model_name} gave an empty reply as {request.role}."), reply.usage)
+            problem = "gave only its thinking and no answer" if spoken.has_thinking else "gave an empty reply"
+            raise _with_usage(ReplyError(f"{model_name} {problem} as {request.role}."), reply.usage)
         if len(text) > MAX_REPLY_BYTES:
             problem = f"{model_name} answered with {len(text)} characters as {request.role}"
             raise _with_usage(ReplyError(f"{problem}: the limit is {MAX_REPLY_BYTES}."), reply.usage)
-        return Answer(text, reply.usage, time.perf_counter() - began, _notes(reply))
+        notes = _notes(reply)
+        if refusal_text(reply.message):
+            notes.append(f"{model_name} refused to answer as {request.role}; its words stand in place of an answer.")
+        return Answer(text, reply.usage, time.perf_counter() - began, notes)
 
     async def _complete_structured(self, request: Request, schema: type[_Reply]) -> Answer[_Reply]:
         began = time.perf_counter()
@@ -257,20 +277,23 @@ class ModelClient:
         messages = request.messages()
         first = await self._call(request, messages)
         try:
-            value = parse_reply(first.message.text, schema)
+            value = parse_reply(first.message.text, schema, request.text)
             self.ledger.mark_billed(request.run, first)
-            return Answer(value, first.usage, time.perf_counter() - began, _notes(first))
+            return Answer(value, first.usage, time.perf_counter() - began, _reply_notes(request, first, value))
         except ReplyError as fault:
             correction = request.texts.correction(str(fault))
             retry_message = RequestMessage(correction, request.fields.fields(), request.texts)
-        second = await self._call(request, [*messages, AIMessage(first.message.text), retry_message], earlier=first)
+        repeated = AIMessage(_repeated_text(first.message))
+        second = await self._call(request, [*messages, repeated, retry_message], earlier=first)
         self.ledger.mark_billed(request.run, first, second)
         usage = add_usage(first.usage, second.usage)
         try:
-            return Answer(parse_reply(second.message.text, schema), usage, time.perf_counter() - began, _notes(second))
+            value = parse_reply(second.message.text, schema, request.text)
+            return Answer(value, usage, time.perf_counter() - began, _reply_notes(request, second, value))
         except ReplyError as fault:
             model_name = model_display_name(request.model_id)
-            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {fault}"
+            ending = ending_text(second.message)
+            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {ending}{fault}"
             raise _with_usage(ReplyError(problem), usage) from None
 
     async def _call(
@@ -279,8 +302,10 @@ class ModelClient:
         model = await asyncio.to_thread(self.model, request.model_id)
         call = ModelCall(model, request.model_id, request.role, request.run, request.rollout, messages)
         try:
+            self._failed.check(request.run, request.model_id, messages)
             return await self.ledger.call(call, _span_config(request))
         except ModelError as fault:
+            self._failed.remember(request.run, request.model_id, messages, fault)
             usage = fault.usage or NO_USAGE
             if earlier:
                 self.ledger.mark_billed(request.run, earlier)
@@ -320,6 +345,19 @@ async def _within(
 
 def _notes(reply: LedgerReply) -> list[str]:
     return list(reply.message.response_metadata.get("notes") or [])
+
+
+def _reply_notes(request: Request, reply: LedgerReply, value: ModelReply) -> list[str]:
+    prefix = f"{model_display_name(request.model_id)} as {request.role}: "
+    return [*_notes(reply), *(prefix + note for note in value.notes)]
+
+
+def _repeated_text(message: AIMessage) -> str:
+    """A reply as it is sent back to its model: without thinking, and cut if it is long."""
+    text = split_thinking(message.text).answer or message.text
+    if len(text) > _LONGEST_REPEATED_REPLY:
+        return f"{text[:_LONGEST_REPEATED_REPLY]} […]"
+    return text
 
 
 def _with_usage(fault: ModelError, usage: Usage) -> ModelError:

@@ -47,4 +47,5 @@ def compose_messages(text: str, request: RoleRequest, texts: RequestTexts) -> li
     if isinstance(request, ClipRequest) and request.media:
         blocks = clip_head(request.media, texts)
     human = RequestMessage([*blocks, {"type": "text", "text": text}], request.fields(), texts)
-    return [SystemMessage(texts.system), human]
+    system = str((request.decoding or {}).get("system") or texts.system)
+    return [SystemMessage(system), human]

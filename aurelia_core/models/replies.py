@@ -1,31 +1,51 @@
-"""The agents' reply schemas, and a strict parser for them: a reply is valid, or raises a ReplyError."""
+"""The agents' reply schemas, and a parser for them: a reply is valid, or raises a ReplyError.
+
+Strict on what counts: score, steps, caption, guidance. Lenient on the rest: a modality, a finding or a window in
+another form is read if its meaning is plain, and a window that cannot be read is left out, with a note. An object that
+repeats an example of the request is no reply.
+"""
 
 import json
 import re
-from bisect import bisect_left
-from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+)
 
 from aurelia_core.errors import ReplyError
+from aurelia_core.models.reply_objects import DUPLICATE_NAME, find_objects
+from aurelia_core.models.thinking import split_thinking
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import Modality
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _SCORE = re.compile(r"\s*([0-9]{1,2})(?:\.0)?\s*(?:/\s*10\s*)?")
-_BAD_ESCAPE = re.compile(r'\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
 MAX_REPLY_BYTES = 200_000
 """Most characters of a reply."""
-_MAX_DIGITS = 300
-_START = re.compile(r'\{\s*["}]')
-_MAX_STARTS = 1000
+_PLACEHOLDER = re.compile(r"\.{3}|…|<[^<>]*>")
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
+_SPAN = re.compile(r"([^-–—]{1,20}?)\s*(?:-|–|—|\bto\b)\s*(.{1,20})")
+_WRAPPERS = ("result", "reply", "response", "output")
+_MODALITIES = {
+    **dict.fromkeys(("sound", "auditory"), "audio"),
+    **dict.fromkeys(("video", "vision", "picture", "image"), "visual"),
+    **dict.fromkeys(("audiovisual", "audio-visual", "audio and visual", "audio, visual", "visual, audio"), "both"),
+}
 
 
 def _nonempty(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
+    if _PLACEHOLDER.fullmatch(text.strip()) or not any(character.isalnum() for character in text):
+        raise ValueError("must hold words, not a placeholder")
     return text.strip()
 
 
@@ -45,15 +65,90 @@ def _clean_string(value: object) -> object:
     return value
 
 
-_ReplyLine = Annotated[str, BeforeValidator(_clean_string)]
-ReplyText = Annotated[_ReplyLine, AfterValidator(_nonempty)]
+def _read_line(value: object) -> object:
+    """A text that a reply can do without: null and a placeholder as nothing, numbers and lists as text."""
+    if isinstance(value, list) and all(isinstance(part, str | int | float) for part in value):
+        value = "; ".join(map(str, value))
+    if isinstance(value, int | float):
+        value = str(value)
+    if value is None or (isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip())):
+        return ""
+    return _clean_string(value)
+
+
+def _read_modality(value: object) -> object:
+    if value is None:
+        return "both"
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = ", ".join(value)
+    if isinstance(value, str):
+        name = value.strip().casefold()
+        return _MODALITIES.get(name, name)
+    return value
+
+
+def _read_windows(value: object, info: ValidationInfo) -> object:
+    """The windows that can be read; what cannot is left out, with a note."""
+    if value is None:
+        return []
+    entries = value if isinstance(value, list) else [value]
+    windows = []
+    for entry in entries:
+        window = _read_window(entry)
+        if window is not None:
+            windows.append(window)
+        elif info.context is not None:
+            info.context.append(f"a window was left out, because it cannot be read: {str(entry)[:60]!r}")
+    return windows
+
+
+def _read_window(entry: object) -> object:
+    """A window's start and end in seconds; None if the entry is none."""
+    pair: Any = None
+    if isinstance(entry, WindowReply):
+        return entry
+    if isinstance(entry, str) and (span := _SPAN.fullmatch(entry.strip())):
+        pair = span.groups()
+    elif isinstance(entry, list) and len(entry) == 2:
+        pair = entry
+    elif isinstance(entry, dict):
+        pair = (entry.get("start"), entry.get("end"))
+    if pair is None:
+        return None
+    start, end = map(_read_seconds, pair)
+    if start is None or end is None:
+        return None
+    return {"start": start, "end": end}
+
+
+def _read_seconds(value: object) -> float | None:
+    """Seconds from a number, from "5.0 s" or from a clock time ("1:02.5")."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    found = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return None
+    hours, minutes, seconds = found.groups()
+    return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(seconds.replace(",", "."))
+
+
+_ReplyLine = Annotated[str, BeforeValidator(_read_line)]
+ReplyText = Annotated[str, BeforeValidator(_clean_string), AfterValidator(_nonempty)]
 _ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_parse_score)]
+_ReadModality = Annotated[Modality, BeforeValidator(_read_modality)]
 
 
 class ModelReply(BaseModel):
     """Base of all replies; what a model adds beside the fields asked for is ignored."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    _notes: list[str] = PrivateAttr(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of the reply, in words."""
+        return self._notes
 
 
 class WindowReply(ModelReply):
@@ -63,13 +158,16 @@ class WindowReply(ModelReply):
     end: float
 
 
+_Windows = Annotated[list[WindowReply], BeforeValidator(_read_windows)]
+
+
 class StepReply(ModelReply):
     """One reasoning step."""
 
     step: ReplyText
     justification: _ReplyLine = ""
     answer: _ReplyLine = ""
-    modality: Modality = "both"
+    modality: _ReadModality = "both"
 
 
 class ReasoningReply(ModelReply):
@@ -88,16 +186,16 @@ class CaptionReply(ModelReply):
 class VerdictReply(ModelReply):
     """e = E(v, a, c), an integer 1..10; an explicit null says that nothing in the caption can be checked."""
 
-    score: _ScoreValue | None
     justification: _ReplyLine = ""
-    windows: list[WindowReply] = []
+    windows: _Windows = []
+    score: _ScoreValue | None
 
 
 class FeedbackReply(ModelReply):
     """F(e, r, q, …): guidance, and where to look."""
 
     feedback: ReplyText
-    windows: list[WindowReply] = []
+    windows: _Windows = []
 
 
 _Reply = TypeVar("_Reply", bound=ModelReply)
@@ -114,29 +212,36 @@ def reply_schemas() -> str:
     return "\n".join(map(schema_text, (ReasoningReply, CaptionReply, VerdictReply, FeedbackReply)))
 
 
-def parse_reply(text: str, schema: type[_Reply]) -> _Reply:
+def parse_reply(text: str, schema: type[_Reply], asked: str = "") -> _Reply:
     """Parse a reply: the last JSON object in the text that satisfies the schema.
 
     Args:
-        text: the model's reply; prose, code fences and thinking blocks around the object are ignored.
+        text: the model's reply; prose, code fences and thinking around the object are ignored.
         schema: the schema of the reply.
+        asked: the prompt; an object that stands in it is an example, and no reply.
 
     Raises:
         ReplyError: no object satisfies the schema; the message gives the reason and is sent back to the model.
     """
     if len(text) > MAX_REPLY_BYTES:
         raise ReplyError(f"the reply has {len(text)} characters: at most {MAX_REPLY_BYTES} are read.")
-    plain = _without_thinking(text).strip()
-    if not plain:
-        raise ReplyError("the reply is empty.")
+    spoken = split_thinking(text)
+    if not spoken.answer:
+        raise ReplyError("the reply holds only thinking, and is empty besides." if spoken.has_thinking else _EMPTY)
+    examples = _examples(asked)
     fault = "it holds no JSON object."
     reply: _Reply | None = None
-    for candidate in _objects(plain):
-        if candidate is _DUPLICATE_NAME:
+    for candidate in find_objects(spoken.answer):
+        if candidate is DUPLICATE_NAME:
             fault = "a name stands twice in its JSON object."
             continue
+        if candidate in examples:
+            fault = "it repeats the example of the request instead of filling it in."
+            continue
+        notes: list[str] = []
         try:
-            reply = schema.model_validate(candidate)
+            reply = schema.model_validate(_unwrapped(candidate), context=notes)
+            reply._notes = notes
         except ValidationError as error:
             fault = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors()) + "."
     if reply is None:
@@ -144,72 +249,20 @@ def parse_reply(text: str, schema: type[_Reply]) -> _Reply:
     return reply
 
 
-def _without_thinking(text: str) -> str:
-    """The text without thinking blocks; an unclosed tag is searched to the end only once, to stay linear."""
-    parts = []
-    position = 0
-    unclosed = set()
-    for opened in _THINKING.finditer(text):
-        tag = opened[1].casefold()
-        if opened.start() < position or tag in unclosed:
-            continue
-        if closed := re.compile(f"</{tag}>", re.IGNORECASE).search(text, opened.end()):
-            parts.append(text[position : opened.start()])
-            position = closed.end()
-        else:
-            unclosed.add(tag)
-    return "".join([*parts, text[position:]])
+_EMPTY = "the reply is empty."
 
 
-def _objects(text: str) -> Iterator[Any]:
-    """Every outermost JSON object in the text, in order; stray backslashes (LaTeX) are taken literally.
-
-    Objects inside a truncated object are not returned. The search ends after a thousand `{`.
-
-    Raises:
-        ReplyError: an object is nested too deeply.
-    """
-    # `repaired` has one more backslash before each bad escape: at `bad_escapes` in `text`, `inserted` in `repaired`.
-    repaired = _BAD_ESCAPE.sub(r"\\\\", text)
-    bad_escapes = [match.start() for match in _BAD_ESCAPE.finditer(text)]
-    inserted = [place + number for number, place in enumerate(bad_escapes)]
-    end = 0
-    truncated = False
-    for _ in range(_MAX_STARTS):
-        opened = _START.search(text, end)
-        if truncated or opened is None:
-            return
-        position = opened.start()
-        end = position + 1
-        for source, start in ((text, position), (repaired, position + bisect_left(bad_escapes, position))):
-            try:
-                value, stop = _DECODER.raw_decode(source, start)
-            except json.JSONDecodeError as fault:
-                truncated = fault.pos >= len(source) or fault.msg.startswith("Unterminated")
-                continue
-            except RecursionError:
-                raise ReplyError("its JSON object is nested too deeply.") from None
-            yield value
-            end = stop
-            if source is repaired:
-                end = stop - bisect_left(inserted, stop)
-            truncated = False
-            break
+def _examples(asked: str) -> list[Any]:
+    try:
+        return list(find_objects(asked))
+    except ReplyError:
+        return []
 
 
-def _unique_names(pairs: list[tuple[str, Any]]) -> Any:
-    """The object, or `_DUPLICATE_NAME` if a name occurs twice: its value would be ambiguous."""
-    if len({name for name, _ in pairs}) < len(pairs):
-        return _DUPLICATE_NAME
-    return dict(pairs)
-
-
-def _parse_integer(digits: str) -> int | float:
-    # Python refuses to convert very long integers.
-    if len(digits) > _MAX_DIGITS:
-        return float(digits)
-    return int(digits)
-
-
-_DUPLICATE_NAME = object()
-_DECODER = json.JSONDecoder(strict=False, parse_int=_parse_integer, object_pairs_hook=_unique_names)
+def _unwrapped(candidate: Any) -> Any:
+    """The object inside `{"result": {…}}`; any other object unchanged."""
+    if len(candidate) == 1:
+        name, value = next(iter(candidate.items()))
+        if name in _WRAPPERS and isinstance(value, dict):
+            return value
+    return candidate

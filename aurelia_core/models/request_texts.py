@@ -74,6 +74,10 @@ class RequestTexts(ABC):
         """Heading of a closer look at a part of a file."""
 
     @abstractmethod
+    def look_again(self, window: Window) -> str:
+        """The text that replaces a closer look at a video that cannot be sent in parts."""
+
+    @abstractmethod
     def sound_cut(self, number: int | None, count: int, window: Window, *, beside_video: bool = True) -> str:
         """The title of a cut of a sound: track `number` of `count`, None: the clip's own sound."""
 

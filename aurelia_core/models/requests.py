@@ -24,10 +24,12 @@ class RoleRequest:
 
     Attributes:
         schema: the JSON schema of the reply; None: plain text.
+        decoding: the decoding settings by name (`aurelia_core.models.decoding`); None: the model's own.
     """
 
     role: ClassVar[str] = ""
     schema: Mapping[str, Any] | None = field(default=None, metadata=_OPTIONAL)
+    decoding: Mapping[str, Any] | None = field(default=None, metadata=_OPTIONAL)
 
     def __init_subclass__(cls) -> None:
         """Registers the class under its role."""

@@ -13,6 +13,15 @@ _FLASH_LEVELS = 24.0
 _PIXEL_CHANGE_LEVELS = 30
 """Levels of 255 in any channel by which a pixel counts as changed."""
 
+_MIN_CHANGED_SHARE = 0.45
+"""Share of the pixels that change at a cut."""
+_CELL_PIXELS = 6
+"""Side of a cell, in compared pixels (each stands for 4): a pan between two frames moves little out of it."""
+_CELL_CHANGE_LEVELS = 8.0
+"""Levels of 255 by which the means of cells change at a cut, on average."""
+_MIN_CELL_RATIO = 2.5
+"""That change, relative to the largest one of the neighbouring frames."""
+
 
 class CutsAndFlashes(NamedTuple):
     """Flash frames (bool[N]) and the indices of the first frame after each cut."""
@@ -63,12 +72,33 @@ def _find_cuts(images: Images) -> list[int]:
     changed = (np.abs(np.diff(small, axis=0)).max(axis=-1) > _PIXEL_CHANGE_LEVELS).mean(axis=(1, 2))
     histograms = _histograms(small)
     recoloured = 0.5 * np.abs(np.diff(histograms, axis=0)).sum(axis=1)
+    replaced = np.abs(np.diff(cell_means(small), axis=0)).mean(axis=(1, 2, 3))
     cuts = []
-    for number in np.flatnonzero((changed > 0.45) & (recoloured > 0.25)).tolist():
-        around = np.concatenate([changed[max(0, number - 2) : number], changed[number + 1 : number + 3]])
-        if not len(around) or changed[number] > 1.8 * np.median(around):
+    for number in np.flatnonzero(changed > _MIN_CHANGED_SHARE).tolist():
+        # Under a moving camera most pixels change all the time, but the means of cells only at a cut.
+        is_other_place = replaced[number] > max(_CELL_CHANGE_LEVELS, _MIN_CELL_RATIO * _around(replaced, number).max())
+        is_sudden = recoloured[number] > 0.25 and changed[number] > 1.8 * np.median(_around(changed, number))
+        if is_other_place or is_sudden:
             cuts.append(number)
     return cuts
+
+
+def _around(values: Vector, number: int) -> Vector:
+    """The two values before and after a place; a zero if there are none."""
+    around = np.concatenate([values[max(0, number - 2) : number], values[number + 1 : number + 3]])
+    if len(around):
+        return around
+    return np.zeros(1)
+
+
+def cell_means(small: npt.NDArray[np.int16]) -> Vector:
+    """The mean colour of each cell of a coarse grid, float64[N, rows, columns, 3]."""
+    rows = max(1, small.shape[1] // _CELL_PIXELS)
+    columns = max(1, small.shape[2] // _CELL_PIXELS)
+    high, wide = small.shape[1] // rows, small.shape[2] // columns
+    cut = small[:, : rows * high, : columns * wide].reshape(len(small), rows, high, columns, wide, 3)
+    means: Vector = cut.mean(axis=(2, 4), dtype=np.float64)
+    return means
 
 
 def _histograms(small: npt.NDArray[np.int16]) -> Vector:

@@ -13,7 +13,7 @@ import numpy as np
 from aurelia_core.arrays import Images, Samples, Vector
 from aurelia_core.signals.audiovisual_sync import estimate_sync
 from aurelia_core.signals.merge import blend_colours, join_spans, merge_observations
-from aurelia_core.signals.observation import Observation
+from aurelia_core.signals.observation import MAX_MOTION_GAP, Observation
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.sound_events import MIN_SAMPLE_RATE, AudioAnalysis, analyze_audio, estimate_noise_floor
 from aurelia_core.signals.video import VideoAnalysis, analyze_frames
@@ -77,6 +77,8 @@ def observe_clip(
         duration = track["duration"]
     spans = _clip_spans(windows, duration)
     video, gap = _analyze_video(store, clip, spans, frames)
+    if gap > MAX_MOTION_GAP:
+        video = [VideoAnalysis((), part.colours, (), ()) for part in video]
     source = track or clip
     has_audio = track is not None or clip["has_audio"]
     audio_spans: list[Span] = []
@@ -107,6 +109,8 @@ def observe_clip(
         sync=estimate_sync(motions, sounds, gap),
         camera_drift=max((part.camera_drift for part in video), default=0.0),
         still=is_still(clip),
+        fades_to_black=tuple(chain.from_iterable(part.fades.to_black for part in video)),
+        fades_from_black=tuple(chain.from_iterable(part.fades.from_black for part in video)),
     )
 
 

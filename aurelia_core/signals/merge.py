@@ -84,6 +84,8 @@ def merge_observations(observations: Sequence[Observation]) -> Observation:
         camera_drift=max(one.camera_drift for one in observations),
         still=observations[0].still,
         pictures=observations[0].pictures,
+        fades_to_black=join_spans(chain.from_iterable(one.fades_to_black for one in observations)),
+        fades_from_black=join_spans(chain.from_iterable(one.fades_from_black for one in observations)),
     )
 
 

@@ -11,6 +11,9 @@ from aurelia_core.types import Span
 
 SoundClass = Literal["tone", "noise", "click"]
 
+MAX_MOTION_GAP = 2.5
+"""Spacing of frames, seconds, above which their differences show neither motions nor cuts: what lies between is not
+known, and a picture that changed once is not a picture that moves."""
 _LOW_HZ = 250.0
 _HALF_TONAL = 0.6
 """Tonality above which an unpitched sound is neither clearly noise nor a click."""
@@ -119,6 +122,7 @@ class Observation:
         camera_drift: path of the whole picture, as with a moving camera, as a fraction of its height.
         still: whether the picture is a still picture, in which no movement can be measured.
         pictures: number of videos and still pictures of the question; the first one is measured.
+        fades_to_black, fades_from_black: the spans of fades, seconds.
     """
 
     duration: float
@@ -138,6 +142,8 @@ class Observation:
     camera_drift: float = 0.0
     still: bool = False
     pictures: int = 1
+    fades_to_black: tuple[Span, ...] = ()
+    fades_from_black: tuple[Span, ...] = ()
 
 
 _BROAD_EXTENT = 0.08

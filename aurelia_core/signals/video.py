@@ -7,6 +7,7 @@ import numpy as np
 from aurelia_core.arrays import Images, Mask, Vector, true_runs
 from aurelia_core.signals import colours
 from aurelia_core.signals.cuts import detect_cuts_and_flashes
+from aurelia_core.signals.fades import Fades, detect_fades
 from aurelia_core.signals.motion import MAX_PAUSE_SECONDS, detect_motions, is_same_motion, join_motions
 from aurelia_core.signals.observation import ColourShare, Motion
 
@@ -15,13 +16,14 @@ _MIN_COLOUR_SHARE = 0.004
 
 
 class VideoAnalysis(NamedTuple):
-    """Motions by start, colours by share, the times of cuts and flashes in seconds, and the camera drift."""
+    """Motions by start, colours by share, the times of cuts and flashes in seconds, the camera drift, and fades."""
 
     motions: tuple[Motion, ...]
     colours: tuple[ColourShare, ...]
     cuts: tuple[float, ...]
     flashes: tuple[float, ...]
     camera_drift: float = 0.0
+    fades: Fades = Fades((), ())
 
 
 def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
@@ -54,6 +56,7 @@ def analyze_frames(times: Vector, images: Images) -> VideoAnalysis:
         cuts=tuple(_cut_time(times, calm, cut) for cut in changes.cuts),
         flashes=_flash_times(times, changes.flash_mask),
         camera_drift=round(drift, 4),
+        fades=detect_fades(times, images),
     )
 
 

@@ -31,6 +31,7 @@ from aurelia_core.models.requests import (
     parse_request,
 )
 from aurelia_core.signals.observation import Observation
+from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import MediaRef, Window, content_key
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
@@ -39,6 +40,7 @@ from aurelia_offline.agents.summarizer import summarize_reasoning
 from aurelia_offline.agents.target import answer_as_target
 
 _MAX_REMEMBERED_LOOKS = 64
+_MAX_REMEMBERED_CLIPS = 16
 _MEASURING_PACKAGES = (
     "aurelia_core.signals",
     "aurelia_offline.agents",
@@ -60,6 +62,8 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
+_recent_clips: RecentCache[WholeClip] = RecentCache(_MAX_REMEMBERED_CLIPS)
+"""A cache of the latest whole clips, by clip and track."""
 _recent_looks: RecentCache[Observation] = RecentCache(_MAX_REMEMBERED_LOOKS)
 """A cache of the latest looks, by clip, track, windows and budget."""
 
@@ -135,7 +139,8 @@ class MeasuringChat(BaseChatModel):
         tracks = self.observe_candidates(media, looks, samples)
         seen = tracks[0][1] if tracks else self.observe(media, looks, samples)
         pieces = [self.observe(media, [windows], samples) for windows in looks]
-        return generate_reasoning(request, seen, tracks=tracks, before=before, pieces=pieces)
+        whole = partial(self.observe_whole, media)
+        return generate_reasoning(request, seen, tracks=tracks, before=before, pieces=pieces, whole=whole)
 
     def _answer(self, request: TargetRequest) -> str:
         media, samples = _media_of(request), request.samples
@@ -143,7 +148,16 @@ class MeasuringChat(BaseChatModel):
             request,
             lambda windows: self.observe(media, [windows], samples),
             lambda windows: self.observe_candidates(media, [windows], samples),
+            partial(self.observe_whole, media),
         )
+
+    def observe_whole(self, media: MediaRequest) -> WholeClip:
+        """Every frame and the whole band, with the clip's own sound or the one track that replaces it."""
+        from aurelia_core.signals.whole_clip import observe_whole_clip
+
+        track = next(iter(media.tracks), None)
+        measure = partial(observe_whole_clip, self.store, media.clip, track)
+        return _recent_clips.get((media.clip["id"], track["id"] if track else ""), measure)
 
     def observe(self, media: MediaRequest, looks: list[list[Window]], samples: int) -> Observation:
         """The merged looks, with the clip's own sound or the one track that replaces it."""

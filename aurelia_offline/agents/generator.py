@@ -1,13 +1,15 @@
 """The offline Reasoning Generator: steps for one question, each with a measured cue and finding."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aurelia_core.models.requests import GeneratorRequest
 from aurelia_core.signals.observation import Observation
+from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
 from aurelia_offline.answering.answers import final_answer, find_answer
-from aurelia_offline.answering.finding import Finding, domain_modality, event_words, join_words
+from aurelia_offline.answering.coverage import cover_clip
+from aurelia_offline.answering.finding import Finding, domain_modality, event_words, frequency_text, join_words
 from aurelia_offline.answering.selection import pick_text, select_events
 from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.query import Pick, Query
@@ -15,6 +17,8 @@ from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
 
 _WHOLE_CLIP_ASKS = {"tempo", "steady", "silent", "has_audio", "duration", "background", "unknowable"}
+_WHOLE_BAND_RATE = 16000
+_WHOLE_CLIP_DOMAINS = {"silence", "background"}
 _PROPERTY_WORDS = {
     "count": "how many of them there are",
     "which": "which it is",
@@ -50,6 +54,7 @@ def generate_reasoning(
     tracks: list[tuple[str, Observation]] | None = None,
     before: Observation | None = None,
     pieces: Sequence[Observation] = (),
+    whole: Callable[[], WholeClip | None] = lambda: None,
 ) -> Reasoning:
     """The steps and the final answer for a question.
 
@@ -59,14 +64,22 @@ def generate_reasoning(
         tracks: for candidate tracks, each letter with the observation of the clip and that track.
         before: the earlier looks, merged, to state what the last one changed.
         pieces: the single looks.
+        whole: measures the whole clip, to tell what the looks missed.
     """
     choices = list(request.choices)
     if not tracks and (posed := stage_agent.read_stage_question(request.question, seen)):
         return stage_agent.stage_reasoning(*posed, seen, choices)
     query = parse_question(request.question, choices, len(tracks or []))
-    found = find_answer(query, seen, tracks, pieces)
+    complete = None
+    if not tracks and query.ask != "unknowable":
+        complete = whole()
+        seen = cover_clip(seen, complete)
+        before = before and cover_clip(before, complete)
+    found = find_answer(query, seen, tracks, pieces, complete)
     answer = final_answer(found, choices)
-    steps = [*_inventory_steps(query, seen, _describe_change(request, seen, before), tracks), *_find_steps(query, seen)]
+    change = _describe_change(request, seen, before)
+    named = complete is not None or (query.ask not in _WHOLE_CLIP_ASKS and query.pick.domain not in _WHOLE_CLIP_DOMAINS)
+    steps = [*_inventory_steps(seen, change, tracks, named_windows=named), *_find_steps(query, seen)]
     return Reasoning(steps=[*steps, _final_step(query, found, answer)], answer=answer)
 
 
@@ -95,19 +108,18 @@ def _describe_change(request: GeneratorRequest, seen: Observation, before: Obser
 
 
 def _inventory_steps(
-    query: Query, seen: Observation, change: str, tracks: list[tuple[str, Observation]] | None
+    seen: Observation, change: str, tracks: list[tuple[str, Observation]] | None, *, named_windows: bool
 ) -> list[Step]:
     """One step for the sounds and one for the picture; they name the windows that contain something."""
     steps = []
-    named_stretches = query.ask not in _WHOLE_CLIP_ASKS and query.pick.domain not in {"silence", "background"}
     ears = "Find out what can be heard in the clip: kind, pitch, loudness and times of the sounds"
-    windows = inventory.windows_text(inventory.event_windows(seen, "sound")) if named_stretches else ""
+    windows = inventory.windows_text(inventory.event_windows(seen, "sound")) if named_windows else ""
     heard = inventory.describe_tracks(tracks) if tracks else inventory.describe_audio(seen)
     cue = _hearing_cue(seen, several=bool(tracks)) + change
     steps.append(_make_step(_append_windows(ears, "listen again", windows), cue, " ".join(heard), "audio"))
     if seen.video_spans:
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
-        windows = inventory.windows_text(inventory.event_windows(seen, "motion")) if named_stretches else ""
+        windows = inventory.windows_text(inventory.event_windows(seen, "motion")) if named_windows else ""
         cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
         if seen.still:
             eyes = "Find out what can be seen in the picture: its colours"
@@ -130,7 +142,10 @@ def _hearing_cue(seen: Observation, *, several: bool) -> str:
     if not seen.has_audio:
         return "The clip carries no sound track."
     total = sum(end - start for start, end in seen.audio_spans)
-    parts = [f"{total:.1f} s were listened to, everywhere at least up to {seen.sample_rate // 2} Hz."]
+    parts = [f"{total:.1f} s of sound were listened to."]
+    if seen.sample_rate < _WHOLE_BAND_RATE:
+        limit = frequency_text(seen.sample_rate / 2)
+        parts = [f"{total:.1f} s of sound were listened to; a closer look tells more about sounds above {limit}."]
     levels = [f"{sound.level:.0f}" for sound in seen.sounds[:8]]
     if levels and not several:
         parts.append(f"Levels in order of time: {', '.join(levels)} dBFS.")

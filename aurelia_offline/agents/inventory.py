@@ -12,6 +12,7 @@ from aurelia_offline.answering.finding import (
     seconds_text,
     sound_name,
     sound_words,
+    span_text,
     with_article,
 )
 from aurelia_offline.answering.selection import MeasuredEvent, is_continuous, list_events
@@ -87,9 +88,7 @@ def describe_audio(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> list[st
     silences = [span for span in seen.silences if span[1] - span[0] >= _MIN_SILENCE_SECONDS]
     longest = sorted(sorted(silences, key=lambda span: span[0] - span[1])[:2])
     if longest and seen.sounds:
-        sentences.append(
-            f"The clip is silent {join_words([f'from {seconds_text(a)} to {seconds_text(b)}' for a, b in longest])}."
-        )
+        sentences.append(f"The clip is silent {join_words([span_text(*span) for span in longest])}.")
     if seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO and len(seen.sounds) >= 4:
         sentences.append(f"The beat is about {seen.tempo.bpm:.0f} beats per minute.")
     return sentences
@@ -109,7 +108,7 @@ def _describe_motions(seen: Observation) -> list[str]:
     sentences = []
     for group in sorted(listed, key=lambda group: group[0].start):
         first = motion_words(group[0])
-        more = [f"from {seconds_text(m.start)} to {seconds_text(m.end)}" for m in group[1:6]]
+        more = [span_text(m.start, m.end) for m in group[1:6]]
         sentences.append(f"{first[0].upper()}{first[1:]}{' and ' + join_words(more) if more else ''}.")
     return sentences
 
@@ -142,7 +141,7 @@ def describe_picture(seen: Observation) -> list[str]:
         elif times:
             listed = join_words([seconds_text(time) for time in times[:8]])
             sentences.append(f"There are {_number_word(len(times)).lower()} {many}, at {listed}.")
-    if not seen.cuts and not seen.still:
+    if not seen.cuts and not seen.still and seen.frame_gap <= _FINE_FRAME_GAP:
         sentences.append("There are no cuts.")
     return sentences
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.signals.observation import Observation
+from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows
 from aurelia_offline.answering.answers import final_answer, find_answer
@@ -26,6 +27,7 @@ def answer_as_target(
     request: TargetRequest,
     observe: Callable[[list[Window]], Observation],
     candidates: Callable[[list[Window]], list[tuple[str, Observation]] | None] = lambda windows: None,
+    whole: Callable[[], WholeClip | None] = lambda: None,
 ) -> str:
     """The target's answer in plain text: one of the choices or "unknown", or a short free answer.
 
@@ -37,6 +39,7 @@ def answer_as_target(
         request: the target's request.
         observe: makes one look at the given windows ([] is the whole clip), within the budget of one look.
         candidates: for candidate tracks, makes the same look with each of them.
+        whole: measures the whole clip, to tell what the look missed.
     """
     choices = list(request.choices)
     windows = plan_windows(request.reasoning, request.duration)
@@ -46,7 +49,11 @@ def answer_as_target(
     if not tracks and (posed := stage_agent.read_stage_question(question, seen)):
         said = stage_agent.stage_answer(*posed, choices)
         return said if said != UNKNOWN else _stated_answer(request.reasoning, choices) or UNKNOWN
-    found = find_answer(parse_question(question, choices, len(tracks or [])), seen, tracks, [seen])
+    query = parse_question(question, choices, len(tracks or []))
+    complete = None
+    if not tracks and query.ask != "unknowable":
+        complete = whole()
+    found = find_answer(query, seen, tracks, [seen], complete)
     measured = final_answer(found, choices)
     if measured != UNKNOWN:
         return measured

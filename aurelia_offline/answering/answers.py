@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from aurelia_core.signals.observation import Observation
+from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_offline.answering import clip_answers as whole
 from aurelia_offline.answering import comparisons as comparing
 from aurelia_offline.answering import readout
+from aurelia_offline.answering.coverage import cover_clip, find_uncovered
 from aurelia_offline.answering.finding import Finding, domain_modality, unknown_finding
 from aurelia_offline.answering.other_media import answer_among_sounds, find_missing_sight
 from aurelia_offline.questions.choices import UNKNOWN, choose_answer
@@ -40,6 +42,7 @@ def find_answer(
     seen: Observation,
     tracks: list[tuple[str, Observation]] | None = None,
     pieces: Sequence[Observation] = (),
+    whole: WholeClip | None = None,
 ) -> Finding:
     """The finding that answers a query.
 
@@ -48,7 +51,23 @@ def find_answer(
         seen: the observation of the clip, with its own sound or the one track that replaces it.
         tracks: for candidate tracks, each letter with the observation of the clip and that track.
         pieces: the looks that were merged into `seen`.
+        whole: the whole clip, to tell what the looks missed; None: nothing was missed.
     """
+    uncovered = find_uncovered(query, seen, whole)
+    if uncovered is None:
+        return _read_answer(query, cover_clip(seen, whole), tracks, [*pieces, *(whole.shots if whole else ())])
+    certain = query.pick.domain != "silence" and not query.pick.singles_out and not query.negated
+    if query.ask == "exists" and certain:
+        found = _read_answer(query, seen, tracks, pieces)
+        if found.text == "yes":
+            return found
+    return uncovered
+
+
+def _read_answer(
+    query: Query, seen: Observation, tracks: list[tuple[str, Observation]] | None, pieces: Sequence[Observation]
+) -> Finding:
+    """The finding from measurements that miss nothing."""
     if query.ask == "unknowable":
         return unknown_finding(query.reason)
     if tracks and (seen.still or not seen.video_spans):

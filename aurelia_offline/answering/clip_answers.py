@@ -173,6 +173,7 @@ def _background_span(query: Query, seen: Observation) -> tuple[float, float] | N
     middle = low + 0.01
     if pick.relation == "right_before":
         middle = high - 0.01
+    middle = min(middle, seen.duration - 0.01)
     edges = [0.0, *seen.cuts, seen.duration]
     around = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a <= middle <= b]
     if around:

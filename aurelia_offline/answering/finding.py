@@ -43,6 +43,20 @@ def seconds_text(time: float) -> str:
     return f"{time:.1f} s"
 
 
+def frequency_text(frequency: float) -> str:
+    """A frequency in words: "800 Hz", "2.4 kHz"."""
+    if frequency < 1000:
+        return f"{frequency:.0f} Hz"
+    return f"{frequency / 1000:.1f} kHz"
+
+
+def span_text(start: float, end: float) -> str:
+    """A time span in words: "from 1.0 s to 1.6 s", or "at 1.0 s" if it is too short for two times."""
+    if seconds_text(start) == seconds_text(end):
+        return f"at {seconds_text(start)}"
+    return f"from {seconds_text(start)} to {seconds_text(end)}"
+
+
 def join_words(parts: list[str]) -> str:
     """A list in words: "a, b and c"."""
     if len(parts) == 1:
@@ -71,12 +85,9 @@ def sound_name(sound: DetectedSound) -> str:
     """The name of a sound: its kind, or a description if a listener would not use the kind's name."""
     if sound.perceived_class is not None:
         return sound.perceived_class
-    low = ""
-    if sound.is_low:
-        low = "low "
     if sound.sound_class == "click":
-        return f"short {low}sound"
-    return f"{low}sound of unclear pitch"
+        return "short low sound" if sound.is_low else "short sound"
+    return "low rumble" if sound.is_low else "sound of unclear pitch"
 
 
 def sound_words(sound: DetectedSound, levels: list[float]) -> str:
@@ -85,16 +96,15 @@ def sound_words(sound: DetectedSound, levels: list[float]) -> str:
     pitch = ""
     if sound.pitch is not None:
         pitch = f" of about {sound.pitch:.0f} Hz"
+    when = span_text(sound.start, sound.end)
     if sound.sound_class == "click":
         when = f"at {seconds_text(sound.start)}"
-    else:
-        when = f"from {seconds_text(sound.start)} to {seconds_text(sound.end)}"
     return f"{with_article(kind)}{pitch} {when}"
 
 
 def motion_words(motion: Motion) -> str:
     """A motion in words: "a red shape moves at the left from 1.0 s to 1.6 s"."""
-    when = f"from {seconds_text(motion.start)} to {seconds_text(motion.end)}"
+    when = span_text(motion.start, motion.end)
     if motion.extent >= WIDE_EXTENT:
         return f"a large part of the picture moves {when}"
     what = "something"
@@ -109,9 +119,7 @@ def event_words(event: MeasuredEvent, seen: Observation) -> str:
         return sound_words(event.source, [sound.level for sound in seen.sounds])
     if isinstance(event.source, Motion):
         return motion_words(event.source)
-    if event.start == event.end:
-        return f"at {seconds_text(event.start)}"
-    return f"from {seconds_text(event.start)} to {seconds_text(event.end)}"
+    return span_text(event.start, event.end)
 
 
 def domain_modality(domain: str) -> Modality:

@@ -8,6 +8,7 @@ from aurelia_offline.answering.finding import (
     Finding,
     domain_modality,
     event_words,
+    frequency_text,
     join_words,
     position_value,
     position_words,
@@ -35,7 +36,7 @@ def find_obstacle(query: Query, seen: Observation) -> str:
         return "the clip has no sound track"
     if domain in {"sound", "silence"} and seen.has_audio and not seen.audio_spans:
         return "nothing was listened to"
-    if domain in {"motion", "cut", "flash", "background"} and not seen.video_spans:
+    if domain in {"motion", "cut", "flash", "fade", "fade_out", "fade_in", "background"} and not seen.video_spans:
         return "no frame was looked at"
     return ""
 
@@ -44,7 +45,7 @@ def limits_text(domain: str, seen: Observation) -> str:
     """The limits of the looks that matter for events that were not found, or ""."""
     notes = []
     if domain in {"sound", "any"} and seen.has_audio and 0 < seen.sample_rate < 8000:
-        notes.append(f"nothing above {seen.sample_rate // 2} Hz could be heard")
+        notes.append(f"nothing above {frequency_text(seen.sample_rate / 2)} could be heard")
     if domain in {"motion", "cut", "flash", "any"} and seen.frame_gap > 0.25:
         notes.append(f"the frames lie up to {seen.frame_gap:.1f} s apart")
     if notes:
@@ -193,6 +194,9 @@ def answer_property(query: Query, seen: Observation) -> Finding:
         listed = join_words([event_words(event, seen) for event in chosen.events[:8]])
         return Finding((Value("seconds", total),), seconds_text(total), listed, "audio")
     found = _pick_clearest(chosen.events, query, seen)
+    if query.ask == "end" and pick.domain == "sound" and not pick.relation:
+        # "When does the sound stop?" asks about the last of several sounds.
+        found = found[-1:]
     read = [(event, _event_values(event, query.ask, seen)) for event in found]
     cue = join_words([event_words(event, seen) for event in found[:8]]) + limits_text(pick.domain, seen)
     readings = [(event, values) for event, values in read if values]

@@ -12,6 +12,8 @@ _PITCH_TIE_RATIO = 1.02
 _ALMOST_ALL = 0.9
 _MOSTLY = 0.7
 _MURMUR_SECONDS = 0.5
+_END_SHARE = 0.15
+"""Share of a clip that is its start or its end."""
 _Span = tuple[float, float]
 _SOUND_SLACK_SECONDS = 0.06
 
@@ -40,6 +42,9 @@ def list_events(domain: str, seen: Observation) -> tuple[MeasuredEvent, ...]:
         "motion": motions,
         "cut": [MeasuredEvent(time, time) for time in seen.cuts],
         "flash": [MeasuredEvent(time, time) for time in seen.flashes],
+        "fade": [MeasuredEvent(*span) for span in (*seen.fades_from_black, *seen.fades_to_black)],
+        "fade_out": [MeasuredEvent(*span) for span in seen.fades_to_black],
+        "fade_in": [MeasuredEvent(*span) for span in seen.fades_from_black],
         "silence": [MeasuredEvent(start, end) for start, end in seen.silences],
         "any": sounds + motions,
     }.get(domain, [MeasuredEvent(0.0, seen.duration)])
@@ -174,9 +179,14 @@ def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observat
         shift = 0.0
         if pick.span[0] < 0:
             shift = seen.duration
-        anchors: tuple[MeasuredEvent, ...] = (
-            MeasuredEvent(pick.span[0] * scale + shift, pick.span[1] * scale + shift),
-        )
+        low, high = pick.span[0] * scale + shift, pick.span[1] * scale + shift
+        if pick.half and low == high and pick.domain.startswith("fade"):
+            # A fade at the end may be followed by a moment of black.
+            low, high = (
+                max(0.0, low - _END_SHARE * seen.duration),
+                min(seen.duration, high + _END_SHARE * seen.duration),
+            )
+        anchors: tuple[MeasuredEvent, ...] = (MeasuredEvent(low, high),)
     elif pick.other is not None and pick.relation == "between":
         return _select_between(found, pick.other, seen)
     elif pick.other is not None:
@@ -297,6 +307,9 @@ _NOUNS = {
     "motion": "movement",
     "cut": "cut",
     "flash": "flash",
+    "fade": "fade",
+    "fade_out": "fade to black",
+    "fade_in": "fade from black",
     "silence": "silence",
     "background": "background",
     "clip": "clip",

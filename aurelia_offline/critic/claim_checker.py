@@ -50,6 +50,8 @@ class ClaimChecker(PictureChecks):
     def _events(self, claims: list[Claim], topic: str) -> None:
         """Match the descriptions of one sentence to events, one to one, with the best total fit."""
         claims = [claim for claim in claims if not (topic == "sound" and self.is_track_unclear(claim.about))]
+        if topic == "motion" and not self.evidence.video.shows_motion:
+            return
         film = self.textured_activity
         if film is not None and topic == "motion":
             self.results.facts += [fact for claim in claims for fact in activity_facts(claim.about, film)]

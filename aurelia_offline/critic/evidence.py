@@ -5,7 +5,7 @@ Units: seconds from the start of the clip, fractions of the picture from the top
 
 from dataclasses import dataclass, field
 
-from aurelia_core.signals.observation import SoundClass
+from aurelia_core.signals.observation import MAX_MOTION_GAP, SoundClass
 from aurelia_offline.critic.signal_activity import Activity
 
 
@@ -93,8 +93,18 @@ class VideoEvidence:
     activity: Activity | None = None
 
     @property
+    def shows_motion(self) -> bool:
+        """Whether the frames are close enough to tell whether something moves between them."""
+        return self.gap <= MAX_MOTION_GAP
+
+    @property
     def cuts(self) -> tuple[float, ...]:
-        """The times of the cuts, in seconds; the shots of still pictures start at 0 and add none."""
+        """The times of the cuts, in seconds; none if the frames are too far apart to tell a cut.
+
+        The shots of still pictures start at 0 and add none.
+        """
+        if not self.shows_motion:
+            return ()
         return tuple(shot.start for shot in self.shots[1:] if shot.start > 0)
 
 

@@ -14,7 +14,7 @@ class PictureChecks(SoundChecks):
     """The checks of claims that need the picture."""
 
     def _no_motion(self, claim: Claim) -> None:
-        if not claim.negated or self.evidence.video.gap == float("inf"):
+        if not claim.negated or not self.evidence.video.shows_motion:
             return
         about, gap = claim.about, self.evidence.video.gap
         if self.textured_activity is not None:
@@ -37,7 +37,7 @@ class PictureChecks(SoundChecks):
         self.add_fact(1.0, claim, f"motion from {start:.1f} s to {end:.1f} s", 1.6, (start, end))
 
     def _motion_count(self, claim: Claim) -> None:
-        if claim.number is None or self.textured_activity is not None:
+        if claim.number is None or self.textured_activity is not None or not self.evidence.video.shows_motion:
             return
         moves = [moved for moved in self.evidence.video.motions if moved.confidence >= 0.3]
         facts = [motion_facts(replace(claim.about, seconds=None), moved, self.evidence.video.gap) for moved in moves]
@@ -88,7 +88,7 @@ class PictureChecks(SoundChecks):
 
     def _marks(self, claim: Claim, times: tuple[float, ...], what: str) -> None:
         gap = self.evidence.video.gap
-        if gap == float("inf"):
+        if not self.evidence.video.shows_motion:
             return
         truth = f"no {what}"
         if times:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from aurelia_core.signals.observation import MAX_MOTION_GAP
 from aurelia_offline.critic.arrays import BoolMask, LabArray
 from aurelia_offline.critic.evidence import SeenMotion, Shot, VideoEvidence
 from aurelia_offline.critic.signal_activity import (
@@ -73,18 +74,19 @@ def watch_clip(times: npt.NDArray[np.float64], images: npt.NDArray[np.uint8], du
         if not len(clear):
             continue
         shots.append(_measure_shot(film, clear, (bounds[index], bounds[index + 1])))
-        motions += _find_motions(_Film(film.lab[clear], film.times[clear]), shots[-1])
+        if film.gap <= MAX_MOTION_GAP:
+            motions += _find_motions(_Film(film.lab[clear], film.times[clear]), shots[-1])
     starts = [t for t in np.flatnonzero(flashed) if t == 0 or not flashed[t - 1]]
     strongest = sorted(motions, key=lambda moved: -moved.extent * (moved.end - moved.start))[:_MAX_MOTIONS]
     motions = sorted(strongest, key=lambda moved: moved.start)
     clearness_found, stirring = _measure_clearness(film, np.flatnonzero(~flashed))
-    flashes = tuple(float(times[t]) for t in starts)
+    flashes = tuple(float(times[t]) for t in starts if film.gap <= MAX_MOTION_GAP)
     return VideoEvidence(film.gap, tuple(shots), tuple(motions), flashes, clearness_found, stirring)
 
 
 def _measure_clearness(film: _Film, calm: npt.NDArray[np.intp]) -> tuple[float, Activity | None]:
     """The clearness of the picture, and its activity if it is not fully clear."""
-    if len(calm) < 3:
+    if len(calm) < 3 or film.gap > MAX_MOTION_GAP:
         return 1.0, None
     lab = film.lab[calm]
     steep = np.median([steepness(frame) for frame in lab[:: max(1, len(lab) // 9)]], axis=0)

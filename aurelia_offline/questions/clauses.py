@@ -7,7 +7,7 @@ from typing import NamedTuple
 from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick
 
-_EVENT_NOUNS = {"sound", "motion", "cut", "flash", "silence"}
+_EVENT_NOUNS = {"sound", "motion", "cut", "flash", "silence", "fade", "fade_out", "fade_in"}
 _RANK_DOMAIN: dict[str, Domain] = {"level": "sound", "pitch": "sound", "extent": "motion"}
 _STARTERS = {"wh", "aux", "exist"}
 

@@ -28,7 +28,17 @@ _COMPARATIVES = {
     "fewer": "count-",
     "less": "count-",
 }
-_NON_NOUN_ENDINGS = ("ing", "ly", "ed")
+_RANKS_OF_ADJECTIVES = {
+    "high": "pitch+",
+    "low": "pitch-",
+    "deep": "pitch-",
+    "loud": "level+",
+    "soft": "level-",
+    "quiet": "level-",
+    "faint": "level-",
+}
+_SHORTEST_WORD = 3
+"""Letters of a word that can carry meaning; a shorter one in no list is a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,17 @@ def _read_again(tokens: list[Token], at: int) -> Token:
         return Token("filler", "", token.text)
     if token.kind == "unknown":
         return _read_unknown(tokens, at)
+    if token.text in _RANKS_OF_ADJECTIVES and following.kind in {"voice", "noun"}:
+        return _read_adjective(tokens, at)
     return token
+
+
+def _read_adjective(tokens: list[Token], at: int) -> Token:
+    """Read "the high tone" as the highest one; what "a high tone" is cannot be said, and it is not any tone."""
+    token = tokens[at]
+    if at and tokens[at - 1].text == "the":
+        return Token("rank", _RANKS_OF_ADJECTIVES[token.text], token.text)
+    return Token("world", "unlisted", token.text)
 
 
 def _read_noise(tokens: list[Token], at: int) -> Token:
@@ -143,13 +163,13 @@ def _read_noise(tokens: list[Token], at: int) -> Token:
 
 
 def _read_unknown(tokens: list[Token], at: int) -> Token:
-    """A word in no list is an unknown thing in the place of a noun, and ignored elsewhere."""
+    """A word in no list is not understood, so the question is not; only an adverb and a short word are ignored."""
     token = tokens[at]
     before = next((earlier for earlier in reversed(tokens[:at]) if earlier.kind != "filler"), None)
     noun_place = before is not None and before.kind in _NAMES_A_THING
-    if noun_place and not token.text.endswith(_NON_NOUN_ENDINGS):
-        return Token("world", "unlisted", token.text)
-    return Token("filler", "", token.text)
+    if len(token.text) < _SHORTEST_WORD and not noun_place or token.text.endswith("ly"):
+        return Token("filler", "", token.text)
+    return Token("world", "unlisted", token.text)
 
 
 def group_tokens(tokens: list[Token]) -> list[PhraseItem]:

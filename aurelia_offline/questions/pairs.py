@@ -56,7 +56,8 @@ def read_order(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Reads "before or after": the order of two events as the answer."""
     del tracks
     split_words = {relation for relation, _ in cut.relations}
-    if (cut.main and cut.main[-1].kind == "conj" and cut.relations) or ("rel" in kinds and cut.relations):
+    either = any(items and all(item.kind == "conj" for item in items) for _, items in cut.relations[:-1])
+    if (cut.main and cut.main[-1].kind == "conj" and cut.relations) or either or ("rel" in kinds and cut.relations):
         first = clauses.main_pick(cut.main)
         second = clauses.main_pick(cut.relations[-1][1], first.domain)
         if split_words & {"before", "after", "during", "right_before", "right_after"} and second.domain != "any":
@@ -108,6 +109,13 @@ def _compared_picks(items: list[PhraseItem]) -> list[Pick]:
     context: Domain = next((pick.domain for pick in clauses.read_picks(items) if pick.domain != "any"), "any")
     named = [item for item in items if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
     found = [clauses.read_picks([item], context)[0] for item in named if clauses.read_picks([item], context)]
+    single = [pick for pick in found if pick.singles_out]
+    if len(found) == 3 and len(single) == 2 and found[0] not in single:
+        # "Which tone is higher, the first or the second?": both are of the kind that comes first.
+        kind = found[0]
+        return [
+            replace(p, domain=kind.domain, voice=p.voice or kind.voice, colour=p.colour or kind.colour) for p in single
+        ]
     telling = [p for p in found if p.singles_out or p.voice or p.colour or p.place]
     if len(telling) >= 2:
         return telling

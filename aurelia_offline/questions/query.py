@@ -3,7 +3,20 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Domain = Literal["sound", "motion", "cut", "flash", "silence", "background", "clip", "track", "any"]
+Domain = Literal[
+    "sound",
+    "motion",
+    "cut",
+    "flash",
+    "fade",
+    "fade_out",
+    "fade_in",
+    "silence",
+    "background",
+    "clip",
+    "track",
+    "any",
+]
 Ask = Literal[
     "count",
     "which",

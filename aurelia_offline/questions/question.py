@@ -120,6 +120,11 @@ def _read_yes_no_question(cut: Clauses, kinds: set[str], tracks: int) -> Query |
     offered = clauses.offered_attribute(cut.main)
     if not asks_yes_no(cut) or (offered is not None and "bool" not in kinds):
         return None
+    items = all_items(cut)
+    parts = {item.value for item in items if item.kind == "half"}
+    places = {item.pick.place for item in items if item.pick.place}
+    if (len(parts) > 1 or len(places) > 1) and has_item(items, "conj", "or"):
+        return Query("unknowable", reason="the question offers two parts of the clip or the picture to choose from")
     return read_yes_no(cut, _main_pick(cut, cut.main))
 
 
@@ -179,6 +184,8 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
     )
     if ask == "count" and pick.domain == "motion" and things and not moving and pick.relation is None:
         return "only what moves is counted; how many shapes stay still is not measured"
+    if ask == "which" and has_item(main, "comp") and has_item(main, "conj", "or"):
+        return "which two things are compared is not clear"
     if ask == "which" and has_item(main, "wh", "how"):
         return "how something goes on is not described, only measured"
     return ""

@@ -135,7 +135,9 @@ def read_trend(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
 def read_background(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """The colour of the background, or whether it changes."""
     del kinds, tracks
-    if not has_item(cut.main, "np", "background"):
+    whole_picture = has_item(cut.main, "np", "picture") and has_item(cut.main, "prop", "colour")
+    things = has_item(cut.main, "np", "thing", "outlined", "motion") or has_item(cut.main, "verb", "move")
+    if not has_item(cut.main, "np", "background") and (not whole_picture or things):
         return None
     pick = clauses.with_relations(Pick(domain="background", words="the background"), cut.relations)
     pick = clauses.with_half(pick, cut.main)

@@ -165,3 +165,32 @@ def test_media_roots_bound_what_is_read(home: Path, demo: Path, tmp_path: Path) 
     )
     assert outside.returncode == 2
     assert "AURELIA_MEDIA_ROOTS" in outside.stderr
+
+
+def test_models_that_fail_in_every_attempt_are_a_status_and_the_answer_stays(
+    home: Path, demo: Path, tmp_path: Path
+) -> None:
+    """The address comes from a `.env` in the current folder."""
+    (tmp_path / ".env").write_text("AURELIA_COMPATIBLE_URL=http://127.0.0.1:9/v1\n")
+    arguments = [
+        "ask",
+        "--video",
+        str(demo),
+        "--question",
+        QUESTION,
+        "--model",
+        "summarizer=compatible:nobody",
+        "--json",
+    ]
+    known = {**os.environ, "AURELIA_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+    known.pop("AURELIA_COMPATIBLE_URL", None)
+    ended = subprocess.run(
+        [sys.executable, "-m", "aurelia", *arguments], capture_output=True, text=True, env=known, cwd=tmp_path
+    )
+    assert ended.returncode == 3, ended.stderr
+    result = json.loads(ended.stdout)
+    assert result["answer"] and (result["stop_reason"], result["best"]) == ("no_valid_score", None)
+    assert len(result["iterations"]) == 5
+    assert ended.stderr.splitlines()[-1] == (
+        "aurelia: no attempt could be scored, because models failed; the target answered without reasoning."
+    )

@@ -304,3 +304,24 @@ def merged(name, *tracks, change=None, container=None, options=None) -> Maker:
                 out.mux(packet)
 
     return made_once(name, write)
+
+
+def write_frames(path, frames, transfer, primaries):
+    """Write ffv1 of 10 bit planes, uint16[3, height, width], in BT.2020 luma and chroma."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv444p10le"
+        tags = {"color_trc": transfer, "color_primaries": primaries, "colorspace": 9, "color_range": 1}
+        for key, value in tags.items():
+            setattr(stream.codec_context, key, value)
+        for number, planes in enumerate(frames):
+            frame = av.VideoFrame(*SIZE, "yuv444p10le")
+            for plane, values in zip(frame.planes, planes, strict=True):
+                lines = np.zeros((SIZE[1], plane.line_size // 2), "<u2")
+                lines[:, : SIZE[0]] = np.clip(values, 0, 1023)
+                plane.update(lines.tobytes())
+            for key, value in tags.items():
+                setattr(frame, key, value)
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))

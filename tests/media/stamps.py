@@ -3,7 +3,7 @@
 import struct
 
 from tests.media.makers import BEEPS, ff, film, joined_bytes, made_once, patched, remux, run_ffmpeg
-from tests.media.row import BASE, EVEN, LONG, MOV, OPUS, Row, late
+from tests.media.row import BASE, EVEN, LONG, MOV, OPUS, SOUND_ONLY, Row, late
 
 
 def scaled(factor):
@@ -44,6 +44,16 @@ def move_edit(data, seconds):
         at = data.find(b"elst", at + 4)
 
 
+MPG = film("a.mpg", "mpeg1video", "mp2", codec={"bit_rate": 2_000_000})
+MP3 = film("a.mp3", None, "libmp3lame", rate=44100)
+TWICE = {
+    "numbers": range(150),
+    "times": [number / 25 for number in range(150)],
+    "beeps": (*BEEPS, *late(3.0, BEEPS)),
+    "duration": 6.0,
+    "as_ffmpeg": False,
+}
+"""Of two files that were put together; ffmpeg's -copyts keeps the restarted stamps."""
 ROWS = [
     Row(
         "sound 0.7 s late (mp4: empty edit)",
@@ -189,10 +199,52 @@ ROWS = [
     Row(
         "ts, two files put together",
         joined_bytes("two.ts", film("a.ts"), film("second.ts", first=75)),
-        numbers=range(150),
-        times=[n / 25 for n in range(150)],
-        beeps=(*BEEPS, *late(3.0, BEEPS)),
+        **TWICE,
+    ),
+    Row(
+        "mpg, two files put together",
+        joined_bytes("two.mpg", MPG, MPG),
+        **{**TWICE, "numbers": [*range(75)] * 2},
+    ),
+    Row(
+        "ts, its sample rate changes",
+        joined_bytes("rates.ts", film("a.ts"), film("second_24.ts", first=75, rate=24000)),
+        **TWICE,
+    ),
+    Row(
+        "ts, mono, then stereo",
+        joined_bytes("stereo.ts", film("a.ts"), film("second_stereo.ts", first=75, layout="stereo")),
+        **TWICE,
+    ),
+    Row(
+        "aac (adts), its sample rate changes",
+        joined_bytes("rates.aac", film("a.aac", None, "aac"), film("b.aac", None, "aac", rate=24000)),
+        beeps=(*late(0.0205, BEEPS), *late(3.0719, BEEPS)),
+        duration=6.08,
+        as_ffmpeg=False,
+        **SOUND_ONLY,
+    ),
+    Row(
+        "aac (adts), mono, then stereo",
+        joined_bytes("stereo.aac", film("a.aac", None, "aac"), film("c.aac", None, "aac", layout="stereo")),
+        beeps=(*late(0.0205, BEEPS), *late(3.0507, BEEPS)),
+        duration=6.06,
+        **SOUND_ONLY,
+    ),
+    Row(
+        "ogg opus, two files put together",
+        joined_bytes("two.ogg", film("a.ogg", None, "libopus"), film("b.ogg", None, "libopus")),
+        beeps=(*BEEPS, *late(3.0065, BEEPS)),
         duration=6.0,
         as_ffmpeg=False,
+        **SOUND_ONLY,
+    ),
+    Row(
+        "mp3, two files put together",
+        joined_bytes("two.mp3", MP3, MP3),
+        beeps=(*BEEPS, *late(3.0297, BEEPS)),
+        duration=6.03,
+        as_ffmpeg=False,
+        **SOUND_ONLY,
     ),
 ]

@@ -4,8 +4,6 @@ import av
 import numpy as np
 import pytest
 
-from aurelia_core.media import ClipStore
-from aurelia_core.settings import Settings
 from tests.media.makers import THIRDS, ffmpeg_frames, ffmpeg_sound, number_in, onsets_in, thirds_in
 from tests.media.situations import ROWS
 
@@ -13,16 +11,6 @@ EVERYTHING = 10**6
 COVER = av.stream.Disposition.attached_pic
 SOUND_TOLERANCE = 0.005
 """Seconds."""
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("situations")
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory):
-    return ClipStore(Settings(home=tmp_path_factory.mktemp("home"), allow_any_file=True))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

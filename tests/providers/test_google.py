@@ -13,6 +13,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -177,8 +178,10 @@ async def test_a_separate_track_is_heard_and_the_clips_own_sound_is_not(
     assert result["usage"]["media_uploads"] == 0
     first, second = [parts(body) for role, body in gemini.asked if role == "generator"]
     kinds = [part["inlineData"]["mimeType"] for part in first if "inlineData" in part]
-    assert kinds == ["image/jpeg"] * 16 + ["audio/wav"] * 2
-    assert first[0]["text"].startswith("at 0.")
+    assert kinds == ["video/mp4", "audio/wav", "audio/wav"]
+    with av.open(io.BytesIO(inline(first[0]))) as shown:
+        assert (len(shown.streams.video), len(shown.streams.audio)) == (1, 0)
+        assert shown.streams.video[0].codec_context.name == "h264"
     sounds = [inline(part) for part in first if part.get("inlineData", {}).get("mimeType") == "audio/wav"]
     assert sounds[0][:4] == b"RIFF"
     with wave.open(io.BytesIO(sounds[1])) as heard:

@@ -248,3 +248,31 @@ async def test_half_precision_and_no_kept_clips_are_the_operators_choice(
     reply = await desk.model(spec).ainvoke(compose_messages("What is heard?", fields(ref), sees_clip=True))
     assert (reply.response_metadata["local"]["reuse"], len(engine().prefixes)) == (False, 0)
     assert engine().model.dtype is torch.bfloat16 and reply.text
+
+
+async def test_decoding_settings_reach_the_weights(
+    desk: ModelClient, duet: Path, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = {**dict.fromkeys(ROLES, "offline:measure"), "target": spec}
+    seen: list[dict[str, Any]] = []
+    generate = InferenceEngine.generate
+
+    def recorded(self: Any, encoded: Any, max_tokens: int, **more: Any) -> Any:
+        seen.append(
+            {"max_tokens": max_tokens, **{name: value for name, value in more.items() if "stopping" not in name}}
+        )
+        return generate(self, encoded, max_tokens, **more)
+
+    monkeypatch.setattr(InferenceEngine, "generate", recorded)
+    greedy = await run(desk, duet, agents, max_iterations=1, compare=False)
+    sampled = {"temperature": 1.5, "top_p": 0.9, "repetition_penalty": 1.3, "seed": 1, "max_tokens": 7, "system": "Hi."}
+    one = await run(desk, duet, agents, max_iterations=1, compare=False, decoding={"target": sampled})
+    again = await run(desk, duet, agents, max_iterations=1, compare=False, decoding={"target": sampled}, rollout=1)
+    assert one["answer"] == again["answer"] and one["answer"] != greedy["answer"]
+    assert one["usage"]["output_tokens"] <= 7
+    called = [call for call in seen if call["max_tokens"] > 1]
+    assert called[0] == {"max_tokens": TOKENS}
+    given = {"temperature": 1.5, "top_p": 0.9, "repetition_penalty": 1.3, "do_sample": True}
+    assert called[1] == called[2] == {"max_tokens": 7, **given}
+    with pytest.raises(InputError, match="does not take fps"):
+        await run(desk, duet, agents, decoding={"target": {"fps": 1.0}})

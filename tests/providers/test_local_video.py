@@ -20,6 +20,7 @@ from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_core.models.local.weights import find_weights
 from tests.support.clips import tune
 from tests.support.local_fixtures import Local, changed, clip, local
+from tests.support.other_media import write_picture, write_sound
 from tests.support.stage import DUET
 
 # The family's processor makes numpy read a tensor in a way that numpy 2 has deprecated.
@@ -122,3 +123,28 @@ def test_candidate_tracks_stand_behind_a_silent_video(
     kinds = [token for token in ids if token in map(model.words.convert_tokens_to_ids, ("<|VIDEO|>", "<|AUDIO|>"))]
     assert kinds == sorted(kinds, reverse=True), "no sound inside the video"
     assert (model.logits(request) - model.logits(request, reuse=False)).abs().max().item() < CLOSE
+
+
+@pytest.mark.parametrize("with_video_processor", [True, False])
+def test_a_picture_is_an_image_and_a_sound_alone_is_a_sound(
+    model: Local, tiny_omni: Path, session_store: ClipStore, tmp_path: Path, films: Films, with_video_processor: bool
+) -> None:
+    if not with_video_processor:
+        model = local(tiny_omni, session_store)
+    red = session_store.admit(write_picture(tmp_path / "red.png", (220, 20, 20)))
+    blue = session_store.admit(write_picture(tmp_path / "blue.png", (30, 60, 220)))
+    low = session_store.admit(write_sound(tmp_path / "low.wav", [(0.3, 0.9, 220, 0.5)]))
+    high = session_store.admit(write_sound(tmp_path / "high.wav", [(0.3, 0.9, 880, 0.5)]))
+    pictures = model.parse(red, "What?", tracks=[low], pictures=[blue])
+    head = model.converter.head(pictures)
+    assert (len(head.images), len(head.sounds), len(head.videos)) == (2, 1, 0)
+    assert [block["text"] for block in head.blocks if "text" in block and block["text"].strip()] == [
+        "Image 1: ", "Image 2: ", "The sound, 0.00-2.00 s: ",
+    ]  # fmt: skip
+    sounds = model.parse(low, "What?", tracks=[low, high], role="generator", looks=[[{"start": 0.2, "end": 1.0}]])
+    parts = model.converter.head(sounds)
+    assert (len(parts.images), len(parts.sounds), len(parts.videos)) == (0, 2, 0)
+    assert (len(sounds.closer_look.images), len(sounds.closer_look.sounds)) == (0, 2)
+    for told in (pictures, sounds):
+        assert model.logits(told, tokens=2).shape[0] == 2
+    assert films.given == []

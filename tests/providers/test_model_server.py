@@ -164,7 +164,9 @@ def test_the_command_line_in_front_of_it(server: Served, duet: Path, tmp_path: P
         [sys.executable, "-m", "aurelia", *arguments, *models, "--max-iterations", "1"],
         capture_output=True, text=True, env=known,
     )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
+    # Rubbish in every attempt: the target's answer is printed, and the status says that models failed.
+    assert ended.returncode == 3, ended.stderr
+    assert "no attempt could be scored, because models failed" in ended.stderr
     result = json.loads(ended.stdout)
     assert result["answer"] and result["stop_reason"] == "no_valid_score"
     assert result["usage"]["input_tokens"] > 1000 and set(result["models"].values()) == {"compatible:sees"}

@@ -71,6 +71,7 @@ class Gemini:
         self.billed: Counter[str] = Counter()
         self.bills: list[dict[str, Any]] = []
         self.silence = 5.0
+        self.answers_as = MODEL
         self.closed = threading.Event()
         self.guard = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"gemini": self}))
@@ -138,6 +139,11 @@ class Gemini:
             known["state"] = "PROCESSING" if known["left"] > 0 else "ACTIVE"
         return shown(known)
 
+    def delete(self, name: str) -> dict[str, Any]:
+        if self.files.pop(name, None) is None:
+            raise gone(name)
+        return {}
+
     def cache(self, body: dict[str, Any]) -> dict[str, Any]:
         body = camel(body)
         for content in body.get("contents", []):
@@ -175,7 +181,7 @@ class Gemini:
         told = said(number, body) if callable(said) else said[min(number, len(said) - 1)]
         text = told if isinstance(told, str) else json.dumps(told)
         self.usages.append(self._usage(body))
-        return reply(text, self.usages[-1])
+        return {**reply(text, self.usages[-1]), "modelVersion": self.answers_as}
 
     def _usage(self, body: dict[str, Any]) -> dict[str, Any]:
         if "cachedContent" in body:
@@ -240,6 +246,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.respond("model" if "/models/" in self.path else "file", b"")
 
+    def do_DELETE(self) -> None:
+        self.respond("delete", b"")
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         cache = "cache" if self.path == "/v1beta/cachedContents" else "upload"
@@ -283,8 +292,9 @@ class Handler(BaseHTTPRequestHandler):
             if kind == "upload":
                 ticket = re.search(r"upload_id=(\w+)", self.path)
                 return gemini.upload(ticket[1] if ticket else "", self.headers, body)
-            if kind == "file":
-                return gemini.file(self.path.removeprefix("/v1beta/")), {}
+            if kind in ("file", "delete"):
+                name_only = self.path.removeprefix("/v1beta/")
+                return (gemini.file if kind == "file" else gemini.delete)(name_only), {}
             if kind == "cache":
                 return gemini.cache(json.loads(body)), {}
             name = re.fullmatch(r"/v1beta/models/([\w.-]+)(:generateContent)?", self.path)

@@ -105,8 +105,17 @@ def check_cut(metadata: dict[str, Any]) -> None:
         raise Refused(500, "INTERNAL", "Internal error encountered.")
 
 
+RESOLUTIONS = {f"MEDIA_RESOLUTION_{name}" for name in ("LOW", "MEDIUM", "HIGH")}
+
+
 def check_config(config: dict[str, Any]) -> None:
     allowed = {"candidateCount", "responseMimeType", "responseJsonSchema", "temperature", "maxOutputTokens"}
+    allowed |= {"topP", "seed", "thinkingConfig", "mediaResolution"}
+    if config.get("mediaResolution", "MEDIA_RESOLUTION_LOW") not in RESOLUTIONS:
+        raise bad("Invalid value at 'generation_config.media_resolution'")
+    thinking = config.get("thinkingConfig", {})
+    if thinking.keys() - {"thinkingBudget", "thinkingLevel", "includeThoughts"} or len(thinking) > 1:
+        raise bad("You can only set one of thinking budget and thinking level.")
     if config.keys() - allowed:
         raise bad(f"Unknown name {sorted(config.keys() - allowed)} at 'generation_config'")
     if "responseJsonSchema" in config:

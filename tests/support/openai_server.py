@@ -68,7 +68,9 @@ class Sent(NamedTuple):
 class WireOpenAI(ThreadingHTTPServer):
     """`sent` are the chat requests that were accepted, `refused` why others were not, `billed` the bill's tokens.
 
-    `received` counts the bytes of all of them. `mishap` is asked for a fault where none is scripted, with the body.
+    `received` counts the bytes of all of them. `streams_only`: every request has to be streamed. `answers_as`: the
+    model that replies name; `shutdown_date`: the day that a look-up names; `extra_message`: fields of every message.
+    `mishap` is asked for a fault where none is scripted, with the body.
     """
 
     daemon_threads = True
@@ -87,6 +89,10 @@ class WireOpenAI(ThreadingHTTPServer):
         self.refused: list[str] = []
         self.mishap: Callable[[bytes], Fault | None] = lambda raw: None
         self.silence = 5.0
+        self.streams_only = False
+        self.answers_as: str | None = None
+        self.shutdown_date: str | None = None
+        self.extra_message: dict[str, Any] = {}
         self.closed = threading.Event()
         self.guard = threading.Lock()
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -155,7 +161,10 @@ class Handler(BaseHTTPRequestHandler):
         name = self.path.removeprefix("/v1/models/")
         if name not in MODELS:
             raise Refused(f"The model '{name}' does not exist", 404, "model_not_found")
-        return 200, json.dumps({"id": name, "object": "model", "created": 1, "owned_by": "x"}).encode(), {}
+        found = {"id": name, "object": "model", "created": 1, "owned_by": "x"}
+        if self.server.shutdown_date:
+            found["shutdown_date"] = self.server.shutdown_date
+        return 200, json.dumps(found).encode(), {}
 
     def _chat(self, raw: bytes, fault: Fault | None) -> tuple[int, bytes, dict[str, str]]:
         server = self.server
@@ -166,6 +175,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault and isinstance(fault.kind, int):
             error = {"message": f"fault {fault.kind}", "type": "x", "param": None, "code": fault.code}
             return fault.kind, fault.body or json.dumps({"error": error}).encode(), fault.headers
+        if server.streams_only and not body.get("stream"):
+            raise Refused("This model only support stream mode, please enable the stream parameter.")
         check(body)
         role = role_of(body)
         with server.guard:
@@ -175,6 +186,11 @@ class Handler(BaseHTTPRequestHandler):
             said = lines(body) if callable(lines) else lines[min(server.said[role], len(lines) - 1)]
             server.said[role] += 1
         answer = completion(body, said, cached, fault)
+        if server.answers_as or server.extra_message:
+            changed = json.loads(answer)
+            changed["model"] = server.answers_as or changed["model"]
+            changed["choices"][0]["message"] |= server.extra_message
+            answer = json.dumps(changed).encode()
         if fault and fault.kind == "truncated":
             return 200, answer[: len(answer) // 2], {}
         if fault and fault.kind == "html":
@@ -183,6 +199,8 @@ class Handler(BaseHTTPRequestHandler):
         with server.guard:
             server.billed += Counter(calls=1, input=used["prompt_tokens"], output=used["completion_tokens"])
             server.billed["cached"] += cached
+        if body.get("stream"):
+            return 200, streamed(json.loads(answer)), {"Content-Type": "text/event-stream"}
         return 200, answer, {}
 
 
@@ -209,6 +227,19 @@ def completion(body: dict[str, Any], said: Any, cached: int, fault: Fault | None
         {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice],
          "usage": usage, "service_tier": "default"}
     ).encode()  # fmt: skip
+
+
+def streamed(answer: dict[str, Any]) -> bytes:
+    """The same reply as server-sent events, a few characters each; the usage comes last, without a choice."""
+    head = {"id": answer["id"], "object": "chat.completion.chunk", "created": 1, "model": answer["model"]}
+    choice = answer["choices"][0]
+    text = choice["message"]["content"]
+    deltas = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": text[place : place + 7]} for place in range(0, len(text), 7)]
+    chunks = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]})
+    chunks.append({**head, "choices": [], "usage": answer["usage"]})
+    return b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
 
 
 def weights(body: dict[str, Any]) -> list[int]:

@@ -15,13 +15,19 @@ MODELS = {
     "gpt-4o-mini": {"images", "schema"},
     "gpt-4o-2024-05-13": {"images"},
     "gpt-4o-audio-preview": {"audio"},
+    "gpt-5.6-terra": {"images", "schema"},
+    "gpt-5.6-luna": {"images", "schema"},
     "omni": {"images", "audio", "video", "urls", "schema"},
 }
 
 PARAMETERS = {
     "model", "messages", "stream", "response_format", "temperature", "seed", "n", "stop", "modalities", "audio",
-    "max_completion_tokens", "max_tokens", "prompt_cache_key", "service_tier", "store", "metadata", "tools",
+    "max_completion_tokens", "max_tokens", "prompt_cache_key", "service_tier", "store", "metadata", "tools", "top_p",
+    "reasoning_effort", "stream_options",
 }  # fmt: skip
+
+SERVER_PARAMETERS = {"repetition_penalty", "chat_template_kwargs", "mm_processor_kwargs"}
+"""What vLLM takes beside OpenAI's own."""
 
 STRICT = {"type", "enum", "const", "anyOf", "items", "properties", "required", "additionalProperties", "$ref", "$defs",
           "title", "description"}  # fmt: skip
@@ -46,7 +52,8 @@ def heard(body: dict[str, Any]) -> list[int]:
 
 
 def check(body: dict[str, Any]) -> None:
-    if unknown := body.keys() - PARAMETERS:
+    known = PARAMETERS | SERVER_PARAMETERS if body.get("model") == "omni" else PARAMETERS
+    if unknown := body.keys() - known:
         raise Refused(f"Unrecognized request argument supplied: {sorted(unknown)}")
     if body.get("model") not in MODELS:
         raise Refused(f"The model '{body.get('model')}' does not exist", 404, "model_not_found")

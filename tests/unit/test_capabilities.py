@@ -10,7 +10,7 @@ import pytest
 from aurelia.cli.doctor import examine_machine
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import call_cost, find_capability
-from aurelia_core.models.openai.chat import response_format, strict_schema
+from aurelia_core.models.openai.reply_format import response_format, strict_schema
 from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply
 from aurelia_core.settings import Settings
 from tests.support.openai_server import KEY, VARIABLES

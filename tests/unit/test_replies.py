@@ -1,7 +1,11 @@
 """Reading what a model says: extraction and validation, never a default."""
 
+import json
+import time
+
 import pytest
 
+import prompts
 from aurelia_core.errors import ReplyError
 from aurelia_core.models.replies import CaptionReply, FeedbackReply, ReasoningReply, VerdictReply, parse_reply
 
@@ -86,3 +90,152 @@ def test_a_reasoning_without_usable_steps_is_refused(text: str) -> None:
 def test_an_empty_caption_is_refused() -> None:
     with pytest.raises(ReplyError, match="must not be empty"):
         parse_reply('{"caption": "  "}', CaptionReply)
+
+
+@pytest.mark.parametrize(
+    ("windows", "read"),
+    [
+        ("null", []),
+        ('[{"start": "5.0s", "end": "00:07"}]', [(5.0, 7.0)]),
+        ('[{"start": "1:02.5", "end": "0:01:04"}]', [(62.5, 64.0)]),
+        ('[[1, 2.5], "3 s - 4 s", "5 to 6"]', [(1.0, 2.5), (3.0, 4.0), (5.0, 6.0)]),
+        ('{"start": 1, "end": 2}', [(1.0, 2.0)]),
+        ('{"start": 1, "end": "2,5 seconds"}', [(1.0, 2.5)]),
+    ],
+)
+def test_a_window_is_read_in_any_plain_form(windows: str, read: list[tuple[float, float]]) -> None:
+    found = parse_reply(f'{{"score": 7, "windows": {windows}}}', VerdictReply)
+    assert [(window.start, window.end) for window in found.windows] == read
+    assert (found.score, found.notes) == (7, [])
+
+
+@pytest.mark.parametrize(
+    "window", ['"at the end"', '{"start": "soon", "end": 2}', "7", "[1, 2, 3]", "null", "[true, 2]"]
+)
+def test_a_window_that_cannot_be_read_is_left_out_with_a_note(window: str) -> None:
+    found = parse_reply(f'{{"score": 7, "windows": [{window}, [1, 2]]}}', VerdictReply)
+    assert [(one.start, one.end) for one in found.windows] == [(1.0, 2.0)]
+    assert len(found.notes) == 1 and found.notes[0].startswith("a window was left out")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("Audio", "audio"), (" VISUAL ", "visual"), ("sound", "audio"), ("audio-visual", "both"),
+     (["audio", "visual"], "both"), (None, "both"), ("knowledge", "knowledge")],
+)  # fmt: skip
+def test_a_modality_is_read_in_other_words(given: object, read: str) -> None:
+    found = parse_reply(json.dumps({"steps": [{"step": "Listen.", "modality": given}]}), ReasoningReply)
+    assert found.steps[0].modality == read
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [(3, "3"), (2.5, "2.5"), (None, ""), (["left", "right"], "left; right"), ("…", "")]
+)
+def test_a_text_that_is_not_essential_is_read_from_what_stands_there(given: object, read: str) -> None:
+    found = parse_reply(json.dumps({"steps": [{"step": "Count.", "answer": given}], "answer": given}), ReasoningReply)
+    assert (found.answer, found.steps[0].answer) == (read, read)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"caption": "A dog barks.",}',
+        "{'caption': 'A dog barks.'}",
+        "{'caption': \"A dog barks.\", 'sure': True, 'more': None}",
+        '{"result": {"caption": "A dog barks."}}',
+        "Here: {'caption': 'A dog barks.', 'tags': ['dog', 'bark',],} That is all.",
+        '```json\n{"caption": "A dog barks."}\n```',
+    ],
+)
+def test_nearly_json_is_read_as_what_it_means(text: str) -> None:
+    assert parse_reply(text, CaptionReply).caption == "A dog barks."
+
+
+def test_an_apostrophe_in_single_quotes_is_part_of_the_text() -> None:
+    assert (
+        parse_reply("{'caption': 'The dog's bark, then \"hey\".'}", CaptionReply).caption
+        == 'The dog\'s bark, then "hey".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "schema"),
+    [
+        ('{"caption": 3}', CaptionReply),
+        ('{"caption": null}', CaptionReply),
+        ('{"caption": "…"}', CaptionReply),
+        ('{"caption": "..."}', CaptionReply),
+        ('{"caption": "<the caption>"}', CaptionReply),
+        ('{"caption": "- !"}', CaptionReply),
+        ('{"steps": [{"step": "<what to find out>"}]}', ReasoningReply),
+        ('{"steps": ["Listen."]}', ReasoningReply),
+        ('{"steps": "Listen."}', ReasoningReply),
+        ('{"feedback": ["Listen."]}', FeedbackReply),
+        ('{"score": [7]}', VerdictReply),
+        ("{'caption': 'cut off", CaptionReply),
+    ],
+)
+def test_what_counts_stays_strict(text: str, schema: type) -> None:
+    with pytest.raises(ReplyError):
+        parse_reply(text, schema)
+
+
+@pytest.mark.parametrize(
+    ("role", "schema"),
+    [
+        ("generator", ReasoningReply),
+        ("summarizer", CaptionReply),
+        ("evaluator", VerdictReply),
+        ("feedback", FeedbackReply),
+    ],
+)
+@pytest.mark.parametrize("style", ["aurelia", "paper"])
+def test_the_example_of_a_prompt_is_no_reply(role: str, schema: type, style: str) -> None:
+    asked = prompts.load_prompt(prompts.prompt_name(role, style))
+    with pytest.raises(ReplyError):
+        parse_reply(asked.rstrip().splitlines()[-1], schema)
+    with pytest.raises(ReplyError):
+        parse_reply(asked, schema, asked)
+
+
+def test_any_object_of_the_request_given_back_is_no_reply() -> None:
+    example = '{"score": 7, "justification": "…", "windows": [{"start": 1.0, "end": 2.5}]}'
+    with pytest.raises(ReplyError, match="repeats the example"):
+        parse_reply(example, VerdictReply, f"Reply like this: {example}")
+    later = f'{example} I mean: {{"score": 3, "justification": "no bell"}}'
+    assert parse_reply(later, VerdictReply, example).score == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<think>{"score": 2}</think>{"score": 6}',
+        '{"score": 2}</think>{"score": 6}',
+        '<|channel|>analysis<|message|>{"score": 2}<|end|><|start|>assistant'
+        '<|channel|>final<|message|>{"score": 6}<|return|>',
+        '<|channel>thought\n{"score": 2}<channel|>{"score": 6}',
+        '[THINK]{"score": 2}[/THINK]{"score": 6}',
+    ],
+)
+def test_a_score_of_the_thinking_is_none(text: str) -> None:
+    assert parse_reply(text, VerdictReply).score == 6
+
+
+@pytest.mark.parametrize(
+    "text", ['<think>{"score": 2}', '<|channel|>analysis<|message|>{"score": 2}', '{"score": 2}</think>']
+)
+def test_a_reply_that_is_only_thinking_is_said_to_be_that(text: str) -> None:
+    with pytest.raises(ReplyError, match="only thinking"):
+        parse_reply(text, VerdictReply)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{'" * 60_000, "{'a': " * 30_000, '{"a" x ' * 20_000 + "}" * 20_000, "<think>" * 20_000, "'" * 150_000 + "{'a'}",
+     '{"a": "' + "\\" * 190_000],
+)  # fmt: skip
+def test_a_hostile_reply_is_refused_in_time(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ReplyError):
+        parse_reply(text, VerdictReply)
+    assert time.process_time() - began < 5

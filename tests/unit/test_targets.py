@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from aurelia_core.errors import InputError
 from aurelia_core.models.registry import known_providers
 from aurelia_core.types import Reasoning
-from prompts.render import injected_text
+from prompts.render import injected_text, render_target_prompt
 from targets import Target, explain, find_target, target_rows
 
 PAPER = [
@@ -203,3 +203,22 @@ def test_the_list_imports_nothing_heavy(arguments: list[str]) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-300:]
+
+
+def test_a_row_says_whether_the_working_is_written_down() -> None:
+    reasoning: Any = {
+        "steps": [{"step": "Listen.", "justification": "", "answer": "", "modality": "both"}],
+        "answer": "",
+    }
+    row = find_target("openai:gpt-5.6-terra")
+    silent = render_target_prompt(row, "Which?", ["left", "right"], reasoning)
+    assert "silently" in silent and silent.rstrip().endswith(row.choice)
+    aloud = render_target_prompt(row.model_copy(update={"working": "aloud"}), "Which?", ["left", "right"], reasoning)
+    assert "on a last line of its own, the answer alone" in aloud
+    assert render_target_prompt(row, "Which?", [], None) == f"Question: Which?\n\n{row.short}"
+
+
+def test_a_row_holds_its_makers_decoding() -> None:
+    values = find_target("transformers:Qwen/Qwen2.5-Omni-3B").decoding.set_values()
+    assert values["repetition_penalty"] == 1.0 and values["system"].startswith("You are Qwen")
+    assert find_target("transformers:google/gemma-4-E2B-it").decoding.set_values() == {}

@@ -9,7 +9,6 @@ import asyncio
 import contextvars
 import hashlib
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -26,8 +25,10 @@ from pydantic import PrivateAttr, SecretStr
 
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.answered_by import is_other_model
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.google import billing
+from aurelia_core.models.google.account import HANDLES_FILE, google_address, google_key, handle_owner
 from aurelia_core.models.google.content import (
     GeminiContentBuilder,
     check_modalities,
@@ -45,6 +46,10 @@ from aurelia_core.models.request_texts import texts_of
 from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
 from aurelia_core.types import Usage
 
+_CARRIED = frozenset(
+    {"system", "temperature", "top_p", "max_tokens", "seed", "thinking_level", "thinking_budget", "fps"}
+    | {"media_resolution"}
+)
 _NAME = re.compile(r"(models/|tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]*")
 _ANSWER_SECONDS = 300.0
 _LOOKUP_SECONDS = 30.0
@@ -82,10 +87,11 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
     ) -> ChatResult:
         check_modalities(self._model_id, self.profile, referenced_media(messages))
         request = request_of(messages)
-        send = partial(
-            super()._generate, stop=stop, run_manager=run_manager, **reply_settings(request.schema), **kwargs
-        )
-        sending = _Sending(send, GeminiContentBuilder(self._store, self._uploads), messages, request)
+        decoding = request.decoding or {}
+        options = {**reply_settings(request.schema), **decoding_options(decoding), **kwargs}
+        send = partial(super()._generate, stop=stop, run_manager=run_manager, **options)
+        builder = GeminiContentBuilder(self._store, self._uploads, decoding.get("fps"))
+        sending = _Sending(send, builder, messages, request)
         billing.reset_usage()
         try:
             with typed_errors(self._model_id, self._key):
@@ -101,10 +107,15 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
             if error is fault:
                 raise
             raise error from fault
-        self._write_usage(result, self._usage(sending))
+        answered = self._answered(result)
+        self._write_usage(result, self._usage(sending, answered))
+        notes = []
+        if is_other_model(self.model, answered):
+            notes.append(f"{self._model_id} was asked, and {answered} answered.")
         if reason := self._caches.refusal_reason(self._head_key(sending)):
             note = f"{self._model_id} received the whole clip each time, because Google refused a cache of it: {reason}"
-            result.generations[0].message.response_metadata["notes"] = [note]
+            notes.append(note)
+        result.generations[0].message.response_metadata |= {"notes": notes, "model_name": answered}
         return result
 
     async def _agenerate(
@@ -119,6 +130,19 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         return await run_in_daemon_thread(
             partial(contextvars.copy_context().run, self._generate, messages, stop, None, **kwargs)
         )
+
+    @property
+    def decoding_settings(self) -> frozenset[str]:
+        """The decoding settings that Gemini takes."""
+        return _CARRIED
+
+    def _answered(self, result: ChatResult) -> str:
+        """The name of the model that answered, from the reply."""
+        generation = result.generations[0]
+        name = (generation.generation_info or {}).get("model_name") or generation.message.response_metadata.get(
+            "model_name"
+        )
+        return str(name or self.model)
 
     @property
     def _model_id(self) -> str:
@@ -138,8 +162,8 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         check_modalities(self._model_id, self.profile, media.arranged.refs)
         builder = GeminiContentBuilder(self._store, self._uploads)
         files = list(tracks)
-        if builder.whole_file(clip, tracks):
-            files.insert(0, clip)
+        if whole := builder.whole_file(clip, tracks):
+            files.insert(0, {**clip, "bytes": whole.size})
         sounds = list(tracks)
         if clip["has_audio"] and not tracks:
             sounds.append(clip)
@@ -214,6 +238,8 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
             return None
         system = [message.content for message in sending.messages if isinstance(message, SystemMessage)]
         parts = [self.model, system, [ref["id"] for ref in media]]
+        if fps := (sending.request.decoding or {}).get("fps"):
+            parts.append(fps)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _head_content(self, sending: _Sending) -> dict[str, Any]:
@@ -225,14 +251,17 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         prepared = self._prepare_request(wire)
         return {"contents": prepared["contents"], "system_instruction": prepared["config"].system_instruction}
 
-    def _usage(self, sending: _Sending) -> Usage | None:
-        """Usage of the reply, with uploads and context cache that are not billed yet; None if there is nothing."""
+    def _usage(self, sending: _Sending, answered: str | None = None) -> Usage | None:
+        """Usage of the reply at the price of the model that answered; None if there is nothing.
+
+        It includes uploads and a context cache that are not billed yet.
+        """
         counts = billing.recorded_usage()
         uploads = self._uploads.take_unbilled_uploads(sending.builder.contents)
         cache_tokens = self._caches.take_unbilled_tokens(self._head_key(sending))
         if counts is None and not uploads and not cache_tokens:
             return None
-        return billing.response_usage(self.model, counts, uploads, cache_tokens)
+        return billing.response_usage(answered or self.model, counts, uploads, cache_tokens)
 
     def _write_usage(self, result: ChatResult, usage: Usage | None) -> None:
         """Write the usage into the reply's metadata."""
@@ -273,12 +302,12 @@ def make_gemini(name: str, store: ClipStore) -> BaseChatModel:
         InputError: the key is missing, the name is malformed, or the model does not answer questions about clips.
     """
     if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} cannot be the name of a Gemini model; write for instance gemini-2.5-flash.")
+        raise InputError(f"{name!r} cannot be the name of a Gemini model; write for instance gemini-3.8-flash.")
     gemini_capability(name)
-    key = (os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or "").strip()
+    key = google_key()
     if not key:
         raise InputError(f"google_genai:{name} needs a key: set GOOGLE_API_KEY (or GEMINI_API_KEY) in the environment.")
-    address = os.environ.get("AURELIA_GOOGLE_URL") or None
+    address = google_address()
     settings: dict[str, Any] = {
         "model": name,
         "google_api_key": SecretStr(key),
@@ -294,9 +323,9 @@ def make_gemini(name: str, store: ClipStore) -> BaseChatModel:
     model = GeminiChat(**settings)
     if model.client is None or model.client.vertexai:
         raise InputError(f"google_genai:{name} uses the Gemini API: unset GOOGLE_GENAI_USE_VERTEXAI.")
-    owner = hashlib.sha256(f"{key}\0{address or ''}".encode()).hexdigest()[:32]
+    owner = handle_owner(key, address)
     model._store = store
-    handles = store.settings.home / "google_files.sqlite"
+    handles = store.settings.home / HANDLES_FILE
     model._uploads = FileUploads(handles, model.client, owner, model._model_id)
     model._caches = ContextCaches(handles, model.client, owner, model._model_id, key)
     return model
@@ -314,6 +343,18 @@ def reply_settings(schema: Mapping[str, Any] | None) -> dict[str, Any]:
     if not schema:
         return {}
     return {"response_mime_type": "application/json", "response_json_schema": _reduced(schema)}
+
+
+def decoding_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The decoding settings of a role as options of the client."""
+    direct = ("temperature", "top_p", "seed", "thinking_level", "thinking_budget")
+    options = {name: values[name] for name in direct if name in values}
+    if "max_tokens" in values:
+        options["max_output_tokens"] = values["max_tokens"]
+    if "media_resolution" in values:
+        resolution = f"MEDIA_RESOLUTION_{values['media_resolution'].upper()}"
+        options["generation_config"] = {"media_resolution": resolution}
+    return options
 
 
 def _reduced(schema: Any) -> Any:

@@ -20,10 +20,11 @@ from aurelia_core.media import ClipStore
 from aurelia_core.media.guard import detect_demuxer
 from aurelia_core.models.capabilities import Capability, find_capability
 from aurelia_core.models.google.files import FileUploads
+from aurelia_core.models.google.remux import remuxed_file
 from aurelia_core.models.media_encoding import encode_still
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import ClipRequest, RoleRequest
-from aurelia_core.types import Media, MediaRef, Window, arrange_media, is_still, is_video
+from aurelia_core.types import Media, MediaRef, Window, arrange_media, content_key, is_still, is_video
 
 _MAX_INLINE_BYTES = 1_000_000
 """Largest file, bytes, that is sent inside the request; larger files are uploaded once."""
@@ -40,11 +41,12 @@ _GeminiBlock = str | dict[str, Any]
 
 
 class WholeFile(NamedTuple):
-    """A file that Gemini can read; `size` in bytes."""
+    """A file that Gemini can read; `size` in bytes, `content` is its id among the uploads."""
 
     path: Path
     mime: str
     size: int
+    content: str
 
 
 class GeminiContentBuilder:
@@ -54,10 +56,11 @@ class GeminiContentBuilder:
         contents: ids of the contents that were sent as uploaded files.
     """
 
-    def __init__(self, store: ClipStore, uploads: FileUploads) -> None:
-        """Read nothing."""
+    def __init__(self, store: ClipStore, uploads: FileUploads, fps: float | None = None) -> None:
+        """Read nothing; `fps` are the frames a second of the whole clip (None: by its length)."""
         self._store = store
         self._uploads = uploads
+        self._fps = fps
         self.contents: list[str] = []
 
     def build_content(
@@ -100,17 +103,29 @@ class GeminiContentBuilder:
         return [*parts, *texts[:-1]]
 
     def whole_file(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> WholeFile | None:
-        """The clip's file if it can be sent whole; None if separate tracks replace its own sound, and for a picture."""
-        if is_still(clip) or (tracks and clip["has_audio"]):
+        """A file that holds the whole clip, remuxed where Gemini cannot read its own; None if there is none.
+
+        Without its own sound if separate tracks replace it.
+        """
+        if is_still(clip):
             return None
-        return self._readable_file(clip)
+        silent = bool(tracks) and clip["has_audio"]
+        if not silent and (readable := self._readable_file(clip)):
+            return readable
+        if clip["width"] is None:
+            return None
+        path = remuxed_file(self._store, clip, with_sound=not silent)
+        if path is None:
+            return None
+        content = f"{content_key(clip)}:mp4{'-silent' * silent}"
+        return WholeFile(path, "video/mp4", path.stat().st_size, content)
 
     def head_frame_count(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> int:
         """Number of frames of the clip in the head."""
         if not is_video(clip):
             return int(is_still(clip))
         if self.whole_file(clip, tracks):
-            return math.ceil(_head_fps(clip["duration"]) * clip["duration"])
+            return math.ceil(self._head_fps(clip["duration"]) * clip["duration"])
         return min(_MAX_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"])))
 
     def _clip(self, media: Media, texts: RequestTexts) -> Iterator[_GeminiBlock]:
@@ -121,9 +136,9 @@ class GeminiContentBuilder:
             return
         whole = self.whole_file(clip, tracks)
         if whole:
-            yield {**self._file(clip, whole), "video_metadata": {"fps": _head_fps(clip["duration"])}}
+            yield {**self._file(clip, whole), "video_metadata": {"fps": self._head_fps(clip["duration"])}}
             return
-        # Frames if separate tracks replace the clip's own sound; frames and sound if Gemini cannot read the file.
+        # Frames, and the clip's own sound, if Gemini reads neither the file nor a copy of its streams.
         yield from self._stills(clip, [], self.head_frame_count(clip, tracks), texts)
         if clip["has_audio"] and not tracks:
             yield self._sound(clip)
@@ -156,7 +171,7 @@ class GeminiContentBuilder:
             yield _text(texts.file_look(window))
             if whole:
                 cut = {"start_offset": f"{window['start']:.3f}s", "end_offset": f"{window['end']:.3f}s"}
-                fps = min(_MAX_FPS, max(frames / length, _head_fps(clip["duration"])))
+                fps = min(_MAX_FPS, max(frames / length, self._head_fps(clip["duration"])))
                 yield {**self._file(clip, whole), "video_metadata": {**cut, "fps": round(fps, 3)}}
             elif beside_video:
                 yield from self._stills(clip, [window], max(2, frames // len(windows)), texts)
@@ -185,7 +200,7 @@ class GeminiContentBuilder:
     def _file(self, ref: MediaRef, whole: WholeFile) -> dict[str, Any]:
         if whole.size <= _MAX_INLINE_BYTES:
             return _media(whole.mime, whole.path.read_bytes())
-        return self._uploaded(ref["id"], whole.mime, lambda: whole.path.open("rb"))
+        return self._uploaded(whole.content, whole.mime, lambda: whole.path.open("rb"))
 
     def _sound(self, ref: MediaRef) -> dict[str, Any]:
         """The sound of a file with a picture, or of a file that Gemini cannot read: 16 kHz, mono."""
@@ -221,7 +236,11 @@ class GeminiContentBuilder:
             mime = _video_mime(demuxer, head)
         if mime is None:
             return None
-        return WholeFile(path, mime, path.stat().st_size)
+        return WholeFile(path, mime, path.stat().st_size, ref["id"])
+
+    def _head_fps(self, duration: float) -> float:
+        """Frames a second of the whole clip: the set value, else by the clip's length."""
+        return self._fps or _default_fps(duration)
 
 
 def referenced_media(messages: Sequence[BaseMessage]) -> list[MediaRef]:
@@ -250,7 +269,7 @@ def _video_mime(demuxer: str, head: bytes) -> str | None:
     return None
 
 
-def _head_fps(duration: float) -> float:
+def _default_fps(duration: float) -> float:
     """Frames per second of the whole clip: 1 as Gemini's default, more for a short clip, fewer for a very long one."""
     fps = max(_SHORT_CLIP_FRAMES / duration, min(1.0, _LONG_CLIP_FRAMES / duration))
     return round(min(_MAX_FPS, fps), 3)

@@ -10,7 +10,8 @@ from google.genai.errors import APIError, UnknownApiResponseError
 from langchain_core.outputs import ChatResult
 
 from aurelia_core.errors import AureliaError, ModelError, SettingsError
-from aurelia_core.models.provider_errors import TRANSIENT_STATUSES
+from aurelia_core.models.provider_errors import TRANSIENT_STATUSES, lasting_remedy
+from aurelia_core.models.reply_ending import quoted_start
 
 _LONGEST_MESSAGE = 300
 _BAD_KEY = ("API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "CONSUMER_INVALID", "CONSUMER_SUSPENDED")
@@ -75,8 +76,9 @@ def _typed_error(error: APIError, model_id: str, key: str) -> Exception:
         return _rate_error(error, model_id, text)
     if code == 413 or "exceeds the maximum number of tokens" in text or "payload size exceeds" in text:
         return ModelError(f"{model_id}: the request is too large ({code}: {text}). Use a shorter clip.")
-    transient = code in TRANSIENT_STATUSES
-    remedy = "See its message, or use another model."
+    lasting = lasting_remedy(text)
+    transient = code in TRANSIENT_STATUSES and not lasting
+    remedy = lasting or "See its message, or use another model."
     if transient:
         remedy = "It was tried several times; try again later."
     return ModelError(
@@ -99,6 +101,9 @@ def _rate_error(error: APIError, model_id: str, text: str) -> AureliaError:
             name = str(violation.get("quotaId", ""))
             if "PerDay" in name or str(violation.get("quotaValue")) == "0":
                 return _quota_error(model_id, name, text)
+    # Google names plan and billing in every 429, also where a minute's pause is all that is needed.
+    if remedy := lasting_remedy(text.replace("plan and billing details", "")):
+        return ModelError(f"{model_id} did not answer (status 429: {text}). {remedy}", status=429)
     if re.search(r"\blimit: 0\b", str(error.message)):
         return _quota_error(model_id, "of this key for this model", text)
     message = f"{model_id}: too many requests (status 429: {text}). It was tried several times; try again later."
@@ -143,6 +148,8 @@ def check_reply(result: ChatResult, model_id: str) -> None:
     ended = str((generation.generation_info or {}).get("finish_reason") or "none")
     if ended not in ("STOP", "FINISH_REASON_UNSPECIFIED", "none"):
         remedy = _REMEDIES.get(ended, "Ask again, or choose another model.")
-        raise ModelError(f"{model_id} gave an incomplete reply (finish reason {ended}). {remedy}")
+        said = generation.message.text.strip()
+        words = f" It begins {quoted_start(said)}" if said else ""
+        raise ModelError(f"{model_id} gave an incomplete reply (finish reason {ended}). {remedy}{words}")
     if not generation.message.text.strip():
         raise ModelError(f"{model_id} sent an empty reply (finish reason {ended}).", transient=True)

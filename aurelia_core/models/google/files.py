@@ -20,7 +20,7 @@ REQUEST_SECONDS = 600.0
 _MAX_PROCESSING_SECONDS = 900.0
 _LIFETIME_SECONDS = 47 * 3600.0
 _MIN_REMAINING_SECONDS = 600.0
-_TABLE = """CREATE TABLE IF NOT EXISTS handles (
+HANDLE_TABLE = """CREATE TABLE IF NOT EXISTS handles (
     owner TEXT, content TEXT, name TEXT NOT NULL, uri TEXT NOT NULL, mime TEXT NOT NULL, expires REAL NOT NULL,
     PRIMARY KEY (owner, content))"""
 
@@ -162,7 +162,7 @@ class FileUploads:
             connection.execute("INSERT OR REPLACE INTO handles VALUES (?,?,?,?,?,?)", (self._owner, content, *handle))
 
     def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
-        return open_handle_table(self._path, _TABLE)
+        return open_handle_table(self._path, HANDLE_TABLE)
 
 
 @contextmanager

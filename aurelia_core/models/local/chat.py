@@ -82,6 +82,11 @@ class LocalChat(ClipModel, BaseChatModel):
     def _max_reply_tokens(self) -> int:
         return self.placement.max_reply_tokens or self._processor.senses.family.output
 
+    @property
+    def decoding_settings(self) -> frozenset[str]:
+        """The decoding settings that the engine takes."""
+        return frozenset({"system", "temperature", "top_p", "repetition_penalty", "max_tokens", "seed"})
+
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuse a clip that the model does not accept, before the run begins."""
         self._converter.check_clip(media, sees_clip=sees_clip)
@@ -117,7 +122,8 @@ class LocalChat(ClipModel, BaseChatModel):
     def _answer(self, messages: list[BaseMessage], stop: list[str] | None, stopped: Callable[[], bool]) -> ChatResult:
         request = self._converter.parse(messages)
         engine = load_engine(self.weights, self.placement)
-        generated = engine.answer(request, self._converter, self._max_reply_tokens, stopped)
+        most_tokens = min(request.sampling.get("max_tokens", self._max_reply_tokens), self._max_reply_tokens)
+        generated = engine.answer(request, self._converter, most_tokens, stopped)
         text = generated.text
         for word in stop or []:
             text = text.partition(word)[0]

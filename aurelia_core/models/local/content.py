@@ -4,7 +4,8 @@ The head (system text, clip, facts about the clip) depends only on clip, tracks 
 cached. A closer look follows it; the role's text comes last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,7 @@ class ChatRequest(NamedTuple):
         turns: role and text of every turn; the first turn's text follows the head and the closer look.
         notes: which text replaced which sense.
         texts: the texts around the clip; None for a role without the clip.
+        sampling: the role's decoding settings by name.
     """
 
     system: str
@@ -78,6 +80,7 @@ class ChatRequest(NamedTuple):
     turns: list[tuple[str, str]]
     notes: list[str]
     texts: RequestTexts | None = None
+    sampling: Mapping[str, Any] = MappingProxyType({})
 
 
 class RequestConverter:
@@ -111,7 +114,7 @@ class RequestConverter:
         """
         request = request_of(messages)
         system = "\n\n".join(message.text for message in messages if message.type == "system")
-        converted = ChatRequest(system, None, "", NO_PARTS, [], [])
+        converted = ChatRequest(system, None, "", NO_PARTS, [], [], sampling=request.decoding or {})
         for message in messages:
             if message.type == "system":
                 continue

@@ -6,7 +6,7 @@ request on the clip. If a template or a tokenizer does not allow to separate the
 
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -126,15 +126,14 @@ class InferenceEngine:
         return self._encode_whole(self._writer.conversation_text(request, head.blocks), parts)
 
     def generate(self, encoded: EncodedPrompt, max_tokens: int, **more: Any) -> Any:
-        """The result of transformers' `generate` with greedy decoding: a dictionary with the tokens."""
+        """The result of transformers' `generate`, greedy unless `more` says otherwise: a dictionary with the tokens."""
         with torch.no_grad():
             return self.model.generate(
                 **encoded.inputs,
                 max_new_tokens=max_tokens,
-                do_sample=False,
                 eos_token_id=self._end_tokens or None,
                 return_dict_in_generate=True,
-                **more,
+                **{"do_sample": False, **more},
             )
 
     def _answer_if_memory(
@@ -165,7 +164,10 @@ class InferenceEngine:
             )
         if longest:
             max_tokens = min(max_tokens, longest - prompt.length)
-        output = self.generate(prompt, max_tokens, stopping_criteria=[_Stop(stopped)])
+        if "seed" in request.sampling:
+            torch.manual_seed(request.sampling["seed"])
+        options = sampling_options(request.sampling)
+        output = self.generate(prompt, max_tokens, stopping_criteria=[_Stop(stopped)], **options)
         reply = output["sequences"][0, prompt.length :].tolist()
         truncated = not reply or reply[-1] not in self._end_tokens
         text = self._writer.decode_reply(reply)
@@ -314,6 +316,18 @@ class InferenceEngine:
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
         return had_prefixes
+
+
+def sampling_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Decoding settings as options of `generate`; a temperature above 0, or top_p, samples."""
+    options = {name: values[name] for name in ("top_p", "repetition_penalty") if name in values}
+    if values.get("temperature"):
+        options["temperature"] = float(values["temperature"])
+    if options.keys() & {"temperature", "top_p"}:
+        options["do_sample"] = values.get("temperature") != 0
+    if options.get("do_sample") is False:
+        options.pop("top_p", None)
+    return options
 
 
 class _Stop:

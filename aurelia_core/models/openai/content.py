@@ -90,6 +90,7 @@ class MediaLimits(BaseModel):
         model_id: the model, for messages.
         sees: none, images (frames as `image_url`) or video (the file as `video_url`).
         sound: none, or the type of the part with the sound.
+        own_sound: whether the video part carries the clip's sound; then no other part is sent.
         needs_audio: whether the model refuses a request without sound.
         most_frames, audio_seconds, request_mb: limits of one request; None: no known limit.
     """
@@ -99,6 +100,7 @@ class MediaLimits(BaseModel):
     model_id: str
     sees: VisualInput
     sound: _AudioPartType
+    own_sound: bool = False
     needs_audio: bool = False
     most_frames: int | None = None
     audio_seconds: float | None = None
@@ -136,8 +138,9 @@ class ContentBuilder:
         for message in messages:
             if _has_clip(message) and isinstance(request, ClipRequest) and request.media:
                 media = request.media
-                message = HumanMessage(self._content(message, media, list(request.closer_look), texts_of(messages)))
-            out.append(message)
+                content = self._content(message, media, list(request.closer_look), texts_of(messages))
+                message = HumanMessage(_with_detail(content, (request.decoding or {}).get("detail")))
+            out.append(_as_plain_text(message))
         self._check_needs_audio(media)
         if media is None:
             return WireMessages(out, 0, [])
@@ -158,7 +161,8 @@ class ContentBuilder:
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
-        return media.missing_modalities(sees=self._limits.sees != "none", hears=self._limits.sound != "none")
+        hears = self._limits.sound != "none" or self._limits.own_sound
+        return media.missing_modalities(sees=self._limits.sees != "none", hears=hears)
 
     def _check_needs_audio(self, media: MediaRequest | None) -> None:
         if self._limits.needs_audio and not (media and media.sound_sources):
@@ -190,6 +194,11 @@ class ContentBuilder:
         """Refuse a clip that the model does not accept, before decoding."""
         limits = self._limits
         media.check(limits.model_id, self.missing_modalities(media))
+        if limits.own_sound and media.tracks:
+            raise InputError(
+                f"{limits.model_id} hears the sound inside the video, and this clip has separate sound tracks: set"
+                " AURELIA_COMPATIBLE_MEDIA to video+audio or video+input_audio, or choose another model."
+            )
         count = len(media.stills)
         if media.shows_video:
             count += _frames_per_window(media, closer) * len(closer)
@@ -218,10 +227,11 @@ class ContentBuilder:
 
     def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[_WirePart]:
         sees = self._limits.sees
-        if not media.shows_video:
+        if not media.shows_video and not self._limits.own_sound:
             return []
         if sees == "video" and self._store.is_usual(media.clip):
-            heading = text_part(texts.video_heading(with_sound=False))
+            with_sound = self._limits.own_sound and bool(media.sound_sources)
+            heading = text_part(texts.video_heading(with_sound=with_sound))
             return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
             text = media.replacement_text(
@@ -245,6 +255,8 @@ class ContentBuilder:
                 yield still_part(encode_still(self._store, picture))
 
     def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[_WirePart]:
+        if self._limits.own_sound:
+            return
         deaf = self._limits.sound == "none"
         if deaf and media.sound_sources and "sound" in media.described:
             yield text_part(texts.replacement(texts.sense_name("sound"), media.quoted_description("sound")))
@@ -260,6 +272,8 @@ class ContentBuilder:
                 yield audio_part(wave, self._limits.sound)
 
     def _look(self, media: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[_WirePart]:
+        if self._limits.own_sound:
+            return [text_part(texts.look_again(window))]
         frame_count = max(1, media.frame_count // looks)
         hears = self._limits.sound != "none"
         parts = [text_part(texts.closer_look(window))]
@@ -277,12 +291,36 @@ class ContentBuilder:
 
     def _media_count(self, media: MediaRequest) -> int:
         """How many media files the request holds: those of which the picture or the sound is sent."""
+        if self._limits.own_sound:
+            return 1
         shown: list[MediaRef] = []
         if self._limits.sees != "none" and media.shows_picture:
             shown = [ref for ref in (media.clip, *media.pictures) if ref["width"] is not None]
         if self._limits.sound != "none":
             shown += media.sound_sources
         return len({ref["id"] for ref in shown})
+
+
+def _as_plain_text(message: BaseMessage) -> BaseMessage:
+    """The message with one string in place of text parts alone: many servers' templates take no list of parts."""
+    if isinstance(message.content, str):
+        return message
+    texts = [block if isinstance(block, str) else block.get("text") for block in message.content]
+    if any(text is None for text in texts):
+        return message
+    return message.model_copy(update={"content": "\n\n".join(map(str, texts))})
+
+
+def _with_detail(content: list[str | dict[str, Any]], detail: str | None) -> list[str | dict[str, Any]]:
+    """The parts, with the detail of each image if one is set."""
+    if detail is None:
+        return content
+    changed: list[str | dict[str, Any]] = []
+    for part in content:
+        if isinstance(part, dict) and part.get("type") == "image_url":
+            part = {**part, "image_url": {**part["image_url"], "detail": detail}}
+        changed.append(part)
+    return changed
 
 
 def _has_clip(message: BaseMessage) -> bool:

@@ -15,13 +15,16 @@ from aurelia_core.models.capabilities import (
     find_capability,
     missing_requirements,
 )
+from aurelia_core.secrets import read_key
 
+_OWN_SOUND = "video-with-sound"
 _MEDIA_MODES = {
     "none": ("none", "none"),
     "images": ("images", "none"),
     "images+audio": ("images", "audio_url"),
     "images+input_audio": ("images", "input_audio"),
     "video": ("video", "none"),
+    _OWN_SOUND: ("video", "none"),
     "video+audio": ("video", "audio_url"),
     "video+input_audio": ("video", "input_audio"),
     "audio": ("none", "audio_url"),
@@ -39,11 +42,12 @@ class _Server(NamedTuple):
     key: str
     sees: VisualInput
     sound: str
+    own_sound: bool
     structured: StructuredOutput
 
 
 def make_openai(name: str, store: ClipStore) -> BaseChatModel:
-    """`openai:NAME`, with the key in OPENAI_API_KEY; OPENAI_BASE_URL may name a proxy.
+    """`openai:NAME`, with the key in OPENAI_API_KEY or OPENAI_API_KEY_FILE; OPENAI_BASE_URL may name a proxy.
 
     Raises:
         InputError: the package or the key is missing, or the model does not exist.
@@ -51,7 +55,7 @@ def make_openai(name: str, store: ClipStore) -> BaseChatModel:
     model_id = f"openai:{name}"
     row = find_capability(model_id)
     _require("openai", model_id)
-    key = os.environ["OPENAI_API_KEY"].strip()
+    key = read_key("OPENAI_API_KEY")
     sound = "none"
     if row.hears:
         sound = "input_audio"
@@ -77,6 +81,11 @@ def _server(row: Capability) -> _Server:
     url = env["AURELIA_COMPATIBLE_URL"].strip()
     if not url.startswith(("http://", "https://")):
         raise InputError("AURELIA_COMPATIBLE_URL is not an address: write http://HOST:PORT/v1.")
+    if "api-version=" in url or "/openai/deployments/" in url:
+        raise InputError(
+            "AURELIA_COMPATIBLE_URL has Azure's old form, which takes no model's name: write"
+            " https://RESOURCE.openai.azure.com/openai/v1 and name the deployment as the model."
+        )
     media = env.get("AURELIA_COMPATIBLE_MEDIA", "").strip() or row.sees
     if media not in _MEDIA_MODES:
         raise InputError(f"AURELIA_COMPATIBLE_MEDIA={media!r} cannot be used: write one of {', '.join(_MEDIA_MODES)}.")
@@ -86,7 +95,7 @@ def _server(row: Capability) -> _Server:
         raise InputError(f"AURELIA_COMPATIBLE_STRUCTURED={structured!r} cannot be used: write one of {known}.")
     sees: Any
     sees, sound = _MEDIA_MODES[media]
-    return _Server(url, env.get("AURELIA_COMPATIBLE_KEY", "").strip(), sees, sound, structured)
+    return _Server(url, read_key("AURELIA_COMPATIBLE_KEY"), sees, sound, media == _OWN_SOUND, structured)
 
 
 def _require(provider: str, model_id: str) -> None:
@@ -105,14 +114,17 @@ def _make(
         model_id=model_id,
         sees=row.sees,
         sound=sound,
+        own_sound=bool(server and server.own_sound),
         needs_audio=row.needs_audio,
         most_frames=row.most_frames,
         audio_seconds=row.audio_seconds,
         request_mb=row.request_mb,
     )
     key_name = "OPENAI_API_KEY"
+    structured_setting = ""
     server_options: dict[str, Any] = {}
     if server:
+        structured_setting = "AURELIA_COMPATIBLE_STRUCTURED"
         key_name = "AURELIA_COMPATIBLE_KEY"
         server_options = {"base_url": server.url, "openai_proxy": None, **_clients()}
     return ChatCompletions(
@@ -121,6 +133,7 @@ def _make(
         clips=store,
         limits=limits,
         structured=row.structured,
+        structured_setting=structured_setting,
         price=row.price,
         key_name=key_name,
         hosted=server is None,

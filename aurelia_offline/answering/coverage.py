@@ -1,0 +1,83 @@
+"""What a look may state: an absence, a count or an extreme only if nothing of the clip escaped it.
+
+The whole clip says which sounds a look missed. If it missed none, the finer measurements of the whole clip are used;
+else a question about sound is open, and the finding names the windows to listen to. The picture is that of every frame,
+except in a long clip: there a question about motion, cuts and flashes is open.
+"""
+
+from dataclasses import replace
+
+from aurelia_core.signals.observation import DetectedSound, Observation
+from aurelia_core.signals.whole_clip import WholeClip
+from aurelia_offline.answering.finding import Finding, join_words, seconds_text, unknown_finding
+from aurelia_offline.answering.selection import is_continuous
+from aurelia_offline.questions.query import Pick, Query
+
+_SOUND_ASKS = {"tempo", "steady", "sync", "lag", "trend", "silent", "has_audio"}
+_PICTURE_ASKS = {"sync", "lag", "still"}
+_PICTURE_DOMAINS = {"motion", "cut", "flash", "fade", "fade_out", "fade_in", "any"}
+_FINE_FRAME_GAP = 0.25
+_PAD_SECONDS = 0.25
+_MAX_NAMED = 4
+
+
+def cover_clip(seen: Observation, whole: WholeClip | None) -> Observation:
+    """A look with the picture of the whole clip and, if it missed no sound, with its sound."""
+    if whole is None:
+        return seen
+    covered = whole.with_picture(seen)
+    if not covered.has_audio or _missed_sounds(seen, whole):
+        return covered
+    full = whole.observation
+    return replace(
+        covered,
+        audio_spans=full.audio_spans,
+        sample_rate=full.sample_rate,
+        sounds=full.sounds,
+        silences=full.silences,
+        tempo=full.tempo,
+        sync=full.sync,
+    )
+
+
+def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> Finding | None:
+    """Why a look may not answer a query: it missed something that the answer may depend on. None if it did not."""
+    if whole is None:
+        return None
+    domains = _domains(query)
+    if seen.has_audio and (query.ask in _SOUND_ASKS or domains & {"sound", "silence", "any"}):
+        missed = _missed_sounds(seen, whole)
+        if missed:
+            spans = [
+                (max(0.0, sound.start - _PAD_SECONDS), min(seen.duration, sound.end + _PAD_SECONDS)) for sound in missed
+            ]
+            named = join_words(
+                [f"between {seconds_text(start)} and {seconds_text(end)}" for start, end in spans[:_MAX_NAMED]]
+            )
+            return unknown_finding(f"not everything was heard clearly yet: there is more to hear {named}", "audio")
+    coarse = not whole.every_frame and seen.video_spans and seen.frame_gap > _FINE_FRAME_GAP
+    if coarse and (query.ask in _PICTURE_ASKS or domains & _PICTURE_DOMAINS):
+        return unknown_finding(
+            f"only frames {seen.frame_gap:.0f} s apart were looked at; what happens between them is not known", "visual"
+        )
+    return None
+
+
+def _missed_sounds(seen: Observation, whole: WholeClip) -> tuple[DetectedSound, ...]:
+    """The sounds that a look missed; none of a continuous sound, which has no parts that could be missed."""
+    if is_continuous("sound", whole.observation):
+        return ()
+    return whole.missed_sounds(seen)
+
+
+def _domains(query: Query) -> set[str]:
+    """The kinds of events that a query is about."""
+    found: set[str] = set()
+    for first in (query.pick, query.other):
+        pick: Pick | None = first
+        while pick is not None:
+            found.add(pick.domain)
+            pick = pick.other
+    if query.ask in _SOUND_ASKS | _PICTURE_ASKS:
+        found.discard("any")
+    return found
