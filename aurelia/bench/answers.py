@@ -14,7 +14,7 @@ def cleaned_answer(outcome: Outcome) -> str | None:
     """The cleaned answer, None without one. Answers are stored cleaned; those of older runs are cleaned here."""
     if outcome.answer is None:
         return None
-    return clean_answer(outcome.answer, outcome.result or {})
+    return clean_target_reply(outcome.answer, outcome.result or {})
 
 
 def raw_answer(outcome: Outcome) -> str | None:
@@ -22,7 +22,7 @@ def raw_answer(outcome: Outcome) -> str | None:
     return (outcome.result or {}).get(RAW_ANSWER, outcome.answer)
 
 
-def clean_answer(reply: str, result: Mapping[str, Any]) -> str:
+def clean_target_reply(reply: str, result: Mapping[str, Any]) -> str:
     """A reply cleaned, without the steps of the result's best reasoning."""
     steps = (result.get("best") or {}).get("steps") or []
     return clean_reply(reply, [step["step"] for step in steps])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from aurelia.bench.answers import RAW_ANSWER, clean_answer
+from aurelia.bench.answers import RAW_ANSWER, clean_target_reply
 from aurelia.bench.media import ClipAdmitter
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome
@@ -161,7 +161,7 @@ def answer_fields(result: dict[str, Any], record: Record, arm: Arm) -> dict[str,
     if arm == "zero_shot":
         stored = {name: result[name] for name in ("clip", "models", "warnings")}
         reply = result["zero_shot_reply"]
-    answer = clean_answer(reply, stored)
+    answer = clean_target_reply(reply, stored)
     if answer != reply:
         stored = {RAW_ANSWER: reply, **stored}
     choice: str | None = None

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from aurelia_core.answers.cleaning import clean_reply
 
 UNKNOWN = "unknown"
+_ANSWER_LINE = re.compile(
+    r"^[^\w\n]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\s*:?|:)\s*(?=\S)", re.IGNORECASE | re.MULTILINE
+)
 _UNKNOWN = re.compile(rf"{UNKNOWN}\s*(?:[:;.,–—-]\s*(?P<reason>\S.*)?)?", re.IGNORECASE | re.DOTALL)
 
 
@@ -28,6 +31,10 @@ def clean_answer(reply: str, choice: str | None = None, steps: Sequence[str] = (
     if choice is not None:
         return CleanAnswer(choice)
     text = clean_reply(reply, steps) or reply.strip()
+    if stated := list(_ANSWER_LINE.finditer(text)):
+        text = text[stated[-1].end() :].strip()
+        if text.count(".") == 1:
+            text = text.removesuffix(".")
     if match := _UNKNOWN.fullmatch(text):
         return CleanAnswer(UNKNOWN, match["reason"] or "")
     return CleanAnswer(text)
