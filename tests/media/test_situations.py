@@ -45,6 +45,7 @@ def test_decord_is_used_only_where_it_shows_the_same(row, folder, tmp_path):
     check_frames(row, store.frames(store.admit(row.make(folder)), [], EVERYTHING))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [row for row in ROWS if row.as_ffmpeg], ids=lambda row: row.name)
 def test_the_ffmpeg_program_tells_the_same(row, folder):
     path = row.make(folder)
