@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.models.requests import GeneratorRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
@@ -11,7 +12,6 @@ from aurelia_offline.answering.answers import final_answer, find_answer
 from aurelia_offline.answering.coverage import cover_clip
 from aurelia_offline.answering.finding import Finding, domain_modality, event_words, frequency_text, join_words
 from aurelia_offline.answering.selection import pick_text, select_events
-from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.query import Pick, Query
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows
 from aurelia_offline.answering.answers import final_answer, find_answer
-from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_offline.answering import clip_answers as whole
@@ -10,7 +11,7 @@ from aurelia_offline.answering import readout
 from aurelia_offline.answering.coverage import cover_clip, find_uncovered
 from aurelia_offline.answering.finding import Finding, domain_modality, unknown_finding
 from aurelia_offline.answering.other_media import answer_among_sounds, find_missing_sight
-from aurelia_offline.questions.choices import UNKNOWN, choose_answer
+from aurelia_offline.questions.choices import choose_answer
 from aurelia_offline.questions.query import Query
 
 _READERS: dict[str, Callable[[Query, Observation], Finding]] = {

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_core.types import Modality
 from aurelia_offline.answering.selection import MeasuredEvent, ordinal_word
-from aurelia_offline.questions.choices import UNKNOWN, Value
+from aurelia_offline.questions.choices import Value
 
 WIDE_EXTENT = 0.3
 """Share of the picture from which a motion has no single place."""

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from aurelia_core.answers.clean_answer import UNKNOWN as UNKNOWN
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_offline.questions.lexicon import Token, list_values, split_words, tokenize
 
 _ONE = re.compile(r"\bone\b", re.IGNORECASE)

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aurelia.bench.records import Record
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.types import Reasoning, Step
-from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.study.conditions import GivenQuestion
 from aurelia_offline.training.checkpoint import OWN_STEPS_REQUEST
 from aurelia_offline.world.stage import stage_names

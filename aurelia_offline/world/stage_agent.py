@@ -6,10 +6,10 @@ All findings come from the measured table, not from the true description of the 
 from collections.abc import Sequence
 from functools import cache
 
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
-from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.world.stage import (
     RANKS,
     Referent,

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_offline.answering.finding import WIDE_EXTENT
-from aurelia_offline.questions.choices import UNKNOWN
 from aurelia_offline.world.stage import StageTurn, TurnTable, stage_names
 
 _TURN_SECONDS = 1.0
