@@ -76,7 +76,8 @@ class Context(BaseModel):
     profile: str = Field(
         default="offline",
         title="Profile",
-        description="Name of the preset these settings came from.",
+        description="Preset of models and settings. On a server its settings apply where the run gives no other;"
+        " elsewhere it is the name of the preset that these settings came from.",
         json_schema_extra=_at("prepare"),
     )
     generator: str = Field(
@@ -204,6 +205,7 @@ class Context(BaseModel):
         title="Sound track of the clip",
         description="Number (from 1) or language (eng) of the clip's sound track; empty: the container's default.",
         examples=["", "2", "eng"],
+        json_schema_extra=_at("prepare"),
     )
     unsupported_modality: str = Field(
         default="error",

@@ -1,6 +1,9 @@
 """Draw the graph: as Mermaid text, or as a PNG file on this machine, without a web service."""
 
+import html
 from pathlib import Path
+
+from langchain_core.runnables.graph import LabelsDict
 
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
@@ -23,6 +26,9 @@ def draw_png(path: Path) -> None:
     except ImportError:
         raise InputError(f"Drawing needs pygraphviz: {install_command('draw')}.") from None
     try:
-        build_graph().get_graph().draw_png(str(path))
+        drawn = build_graph().get_graph()
+        # Graphviz reads labels as HTML.
+        labels = {str(edge.data): html.escape(str(edge.data)) for edge in drawn.edges if edge.data}
+        drawn.draw_png(str(path), labels=LabelsDict(nodes={}, edges=labels))
     except OSError as fault:
         raise InputError(f"The picture {path.name!r} cannot be written: {fault.strerror}.") from None

@@ -27,22 +27,25 @@ ClipKind = Literal["video", "audio", "image"]
 _KINDS: tuple[ClipKind, ...] = ("video", "audio", "image")
 _STORE_KINDS: tuple[Literal["video", "audio"], ...] = ("video", "audio")
 _FILE_KINDS: dict[str, ClipKind] = {
-    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "video"),
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg"), "video"),
     **dict.fromkeys((".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac"), "audio"),
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), "image"),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp"), "image"),
 }
-_MEDIA_TYPES: dict[tuple[str, ClipKind], str] = {
-    ("wav", "audio"): "audio/wav",
-    ("mp3", "audio"): "audio/mpeg",
-    ("flac", "audio"): "audio/flac",
-    ("ogg", "audio"): "audio/ogg",
-    ("matroska", "video"): "video/webm",
-    ("matroska", "audio"): "audio/webm",
-    ("avi", "video"): "video/x-msvideo",
-    ("png_pipe", "image"): "image/png",
-    ("jpeg_pipe", "image"): "image/jpeg",
-    ("webp_pipe", "image"): "image/webp",
+_SUBTYPES = {
+    "wav": "wav",
+    "mp3": "mpeg",
+    "flac": "flac",
+    "ogg": "ogg",
+    "matroska": "webm",
+    "avi": "x-msvideo",
+    "mpegts": "mp2t",
+    "mpeg": "mpeg",
+    "png_pipe": "png",
+    "jpeg_pipe": "jpeg",
+    "webp_pipe": "webp",
+    "mov": "mp4",
 }
+"""Second part of the media type, by FFmpeg demuxer."""
 MAX_LISTED = 200
 """Most clips in one list."""
 STALE_UPLOAD_SECONDS = 24 * 3600.0
@@ -207,16 +210,6 @@ class ClipOwners:
             raise MediaError(f"The clip cannot be recorded ({error.strerror}); ask the operator for room") from error
 
 
-def _kind_of(ref: MediaRef) -> ClipKind:
-    if ref["width"] is None:
-        return "audio"
-    return "image" if is_still(ref) else "video"
-
-
-def _store_kind(kind: ClipKind) -> Literal["video", "audio"]:
-    return "audio" if kind == "audio" else "video"
-
-
 def media_type(file: Path, kind: ClipKind) -> str:
     """The media type of a clip, by the content of its file.
 
@@ -225,7 +218,19 @@ def media_type(file: Path, kind: ClipKind) -> str:
     """
     with file.open("rb") as opened:
         demuxer = detect_demuxer(opened.read(4096), "The clip")
-    return _MEDIA_TYPES.get((demuxer, kind), f"{kind}/mp4")
+    if demuxer in _SUBTYPES:
+        return f"{kind}/{_SUBTYPES[demuxer]}"
+    return "application/octet-stream"
+
+
+def _kind_of(ref: MediaRef) -> ClipKind:
+    if ref["width"] is None:
+        return "audio"
+    return "image" if is_still(ref) else "video"
+
+
+def _store_kind(kind: ClipKind) -> Literal["video", "audio"]:
+    return "audio" if kind == "audio" else "video"
 
 
 def _sha256(file: Path) -> str:

@@ -1,8 +1,8 @@
 """`make pictures`: the pictures in docs/pictures, each from a real run, the notebook's outputs, the table of settings.
 
 The graph is drawn by `aurelia graph --png`; the two terminals hold what the commands printed, colours and all; the
-report is a page built from an offline benchmark of rendered scenes, opened in a headless chromium. Nothing is drawn by
-hand.
+trace is what a stand-in for LangSmith received; the report is a page built from an offline benchmark of rendered
+scenes, opened in a headless chromium. Nothing is drawn by hand.
 """
 
 import json
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.guidance import questions_of, scene_of
 from tests.docs import notebook, studio_form
 from tests.support.browser import browser, lacking, open_question, visit
+from tests.support.langsmith_server import Sink, listening
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "first-hour.ipynb"
@@ -51,6 +53,7 @@ def main(pictures: Path, work: Path) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     _aurelia(work, "graph", "--png", str(pictures.resolve() / "graph.png"))
     terminals(pictures, work)
+    langsmith(pictures, work)
     report(pictures / "report.png", work)
     notebook.write(NOTEBOOK, notebook.run(NOTEBOOK))
     studio_form.renew(ROOT / "docs" / "settings.md")
@@ -65,6 +68,35 @@ def terminals(pictures: Path, work: Path) -> None:
     for name, arguments, width in (("run", ask, WIDTH), ("trace", ["trace", "shapes"], TRACE_WIDTH)):
         said = _aurelia(work, *arguments)
         (pictures / f"{name}.svg").write_text(terminal(arguments, said, width), encoding="utf-8")
+
+
+def langsmith(pictures: Path, work: Path) -> None:
+    """The trace of the same question asked again, as a stand-in for LangSmith on loopback receives it."""
+    ask = ["ask", "--video", "three-shapes.mp4", "--question", QUESTION]
+    for choice in CHOICES:
+        ask += ["--choice", choice]
+    with listening() as (sink, address):
+        tracing = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": address, "LANGSMITH_API_KEY": "none"}
+        _aurelia(work, *ask, more=tracing)
+    said = "\n".join(_span_lines(sink, sink.root(), 0))
+    (pictures / "langsmith.svg").write_text(terminal(ask, said, TRACE_WIDTH), encoding="utf-8")
+
+
+def _span_lines(sink: Sink, span: Mapping[str, Any], depth: int) -> list[str]:
+    told = (span.get("extra") or {}).get("metadata") or {}
+    used = told.get("usage_metadata") or {}
+    facts = [f"{(span.get('outputs') or {})['score']}/10"] if span["name"].startswith("attempt ") else []
+    if used:
+        facts += [f"{used['input_tokens']} + {used['output_tokens']} tokens", f"${used['total_cost']}"]
+    if "cached" in (span.get("tags") or []):
+        facts.append("cached")
+    if depth == 0:
+        facts = [f"{name} {told[name]}" for name in ("attempts", "first_score", "best_score", "gain", "cost_usd")]
+    lines = [f"{'   ' * depth}{span['name']:<{64 - 3 * depth}} {', '.join(facts)}".rstrip()]
+    for child in sink.children(span["id"]):
+        if not child["name"].startswith("after_"):
+            lines += _span_lines(sink, child, depth + 1)
+    return lines
 
 
 def terminal(arguments: Sequence[str], said: str, width: int) -> str:
@@ -110,13 +142,13 @@ def _records(seed: int, work: Path) -> list[Mapping[str, Any]]:
     ]
 
 
-def _aurelia(work: Path, *arguments: str) -> str:
+def _aurelia(work: Path, *arguments: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
     """Runs the command in the scratch folder with a home of its own; both its streams, as they came."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AURELIA_", "LANGSMITH_"))}
     shown = {"AURELIA_HOME": "home", "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "aurelia", *arguments]
     ended = subprocess.run(
-        command, cwd=work, env=kept | shown, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=work, env=kept | shown | dict(more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if ended.returncode:
         sys.exit(f"pictures: aurelia {arguments[0]} failed: {ended.stdout[-500:]}")
