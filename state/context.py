@@ -18,8 +18,8 @@ _PromptStyle = Literal["aurelia", "paper"]
 _ReviewMode = Literal["none", "reasoning"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 _MODEL_NAME_FORM = (
-    "write PROVIDER:MODEL without spaces, for instance openai:gpt-4o; `aurelia targets` lists models, `aurelia doctor`"
-    " what can run here"
+    "write PROVIDER:MODEL without spaces, for instance openai:gpt-5.6-terra; `aurelia targets` lists models,"
+    " `aurelia doctor` what can run here"
 )
 _MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"

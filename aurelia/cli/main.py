@@ -152,7 +152,6 @@ def ask_command(
     target_thread = ThreadChoice.from_options(thread, checkpoint, review)
     context = context_from_options(profile, model, overrides)
     from aurelia.cli.progress import ProgressPrinter, render_answer
-    from aurelia.run.result import all_attempts_failed
 
     if html:
         check_page_path(html)
@@ -167,7 +166,7 @@ def ask_command(
         client = media.client()
         print_hints(progress, client, context, asked, profile_named=_is_given(command, "profile"))
         result = asyncio.run(target_thread.ask(asked, context, client, progress))
-    from aurelia.run.result import warn_of_low_score
+    from aurelia.run.result import all_attempts_failed, warn_of_low_score
 
     result = warn_of_low_score(result, context.threshold)
     if html:
