@@ -1,9 +1,10 @@
-# make demo   watch AURELIA answer a question about a clip, without any key
+# make demo   watch AURELIA answer a question about a clip, without any key (installs 0.8 GB into .venv)
+# make demo-learned  the same with a small learned model as target (0.9 GB more: PyTorch for processors)
 # make check  lint, types, the import law, unit and graph tests: a minute and a half on two cores
 # make test   all checks and all tests; make test-programs  only those that need chromium or PostgreSQL
 # make docs   the documentation as pages in build/site; a dead link or anchor fails
 # make live   the tests that need your keys, weights or server; each says what it lacks (tests/live/README.md)
-# make pictures  the pictures and the table of settings in docs, from real runs (needs chromium and its driver)
+# make pictures  the pictures, the notebook's outputs and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
 # make attack  hostile clips, paths, text, failing providers and machines, each figure with its bound
 # make effect  the study of the mini world at small size: what the loop does for a learned model
@@ -14,20 +15,43 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.demo-ready
+LEARNED_READY := $(VENV)/.learned-ready
+CPU_TORCH := https://download.pytorch.org/whl/cpu
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO := build/demo
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo docs lint check test test-programs effect live bench attack lock audit pictures constraints clean
+.PHONY: demo demo-learned docs lint check test test-programs effect live bench attack lock audit pictures constraints clean
 
-$(READY): pyproject.toml constraints.txt
+$(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]'
 	touch $@
 
-demo: $(READY)
+$(DEMO_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what the demo runs into $(VENV): 0.8 GB. make test needs more."
+	@$(PIP) --editable .
+	@touch $@
+
+# On Linux the usual torch brings CUDA; PyTorch's own index has builds for processors. Elsewhere the usual one is small.
+$(LEARNED_READY): $(DEMO_READY)
+	@echo "Adding what the learned model needs: 0.9 GB."
+	@if [ "$$(uname -s)" = Linux ]; then $(PIP) --index-url $(CPU_TORCH) torch \
+	  || echo "$(CPU_TORCH) cannot be reached: the usual torch is installed, which is large."; fi
+	@$(PIP) --editable '.[local]'
+	@touch $@
+
+# An environment that has everything has what a demo runs.
+demo: $(if $(wildcard $(READY)),,$(DEMO_READY))
 	@AURELIA_HOME=$(DEMO)/home $(BIN)/python -m aurelia_offline.demo $(DEMO)
+
+demo-learned: $(if $(wildcard $(READY)),,$(LEARNED_READY))
+	@AURELIA_HOME=$(DEMO)/home $(BIN)/python -m aurelia_offline.demo $(DEMO) --learned
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -9,7 +9,8 @@ Ask a question about a clip; the default settings need no key:
     >>> [step["step"] for step in result.best["steps"]]  # doctest: +ELLIPSIS
     ['Find out what can be heard in the clip: ...
 
-In asynchronous code use `await ask(...)`, or `stream(...)` for the events of the run. Models and settings are fields
+In asynchronous code use `await ask(...)`. `stream(...)` and `stream_sync(...)` yield the events of the run,
+`ask_many(...)` answers many questions. Models and settings are fields
 of `Context`; presets of both are profiles:
 
     >>> context = aurelia.context_from_profile("offline", {"max_iterations": 1})
@@ -27,7 +28,8 @@ from aurelia.shadowing import check_packages, runs_as_command
 
 if TYPE_CHECKING:
     from aurelia.profiles import context_from_profile
-    from aurelia.run.api import ask, ask_sync, stream
+    from aurelia.run.api import ask, ask_sync, stream, stream_sync
+    from aurelia.run.many import Results, ask_many, ask_many_sync
     from aurelia.run.result import Result
     from aurelia_core.errors import AureliaError, InputError, ModelError
     from graph.build import build_graph
@@ -41,11 +43,15 @@ __all__ = [
     "InputError",
     "ModelError",
     "Result",
+    "Results",
     "ask",
+    "ask_many",
+    "ask_many_sync",
     "ask_sync",
     "build_graph",
     "context_from_profile",
     "stream",
+    "stream_sync",
 ]
 
 _MODULES = {
@@ -55,11 +61,15 @@ _MODULES = {
     "InputError": "aurelia_core.errors",
     "ModelError": "aurelia_core.errors",
     "Result": "aurelia.run.result",
+    "Results": "aurelia.run.many",
     "ask": "aurelia.run.api",
+    "ask_many": "aurelia.run.many",
+    "ask_many_sync": "aurelia.run.many",
     "ask_sync": "aurelia.run.api",
     "build_graph": "graph.build",
     "context_from_profile": "aurelia.profiles",
     "stream": "aurelia.run.api",
+    "stream_sync": "aurelia.run.api",
 }
 
 if not runs_as_command():

@@ -1,5 +1,7 @@
 """`make demo`: renders a clip with known content and asks a question that one look cannot answer.
 
+`make demo-learned` asks a small learned model instead, about a clip of the world that it knows.
+
 The clip is ten seconds long, so one look of the offline profile covers frequencies up to 2.4 kHz. The first attempt
 misses the soft high tone at the right. The evaluator scores it low, and the next attempt finds the tone.
 """
@@ -38,22 +40,37 @@ MINI_CLIP_SEED = 500_011
 MINI_QUESTION = "At which spot is the instrument to the left of the instrument after the loudest instrument?"
 
 
-def run_demo() -> None:
-    """Render two clips into the folder given on the command line, and ask the measuring and the learned target."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo")
+def run_demo(arguments: Sequence[str]) -> None:
+    """Render a clip and ask the measuring target, or with `--learned` the learned one.
+
+    Args:
+        arguments: the folder of the clips (default: build/demo), and `--learned`.
+    """
+    folder = Path(next((text for text in arguments if not text.startswith("-")), "build/demo"))
     folder.mkdir(parents=True, exist_ok=True)
+    if "--learned" in arguments:
+        _ask_learned(folder)
+    else:
+        _ask_measuring(folder)
+        sys.stderr.write("\nThe same loop with a small learned model as target: make demo-learned\n")
+
+
+def _ask_measuring(folder: Path) -> None:
     clip = folder / "three-shapes.mp4"
     if not clip.exists():
         write_scene(parse_scene(SCENE), clip)
     _run_ask(clip, QUESTION, CHOICES)
-    learned = folder / "mini-world.mp4"
-    if not learned.exists():
-        write_scene(mini_world.clip_scene(mini_world.draw_clip(MINI_CLIP_SEED, odd=0)), learned)
+
+
+def _ask_learned(folder: Path) -> None:
+    clip = folder / "mini-world.mp4"
+    if not clip.exists():
+        write_scene(mini_world.clip_scene(mini_world.draw_clip(MINI_CLIP_SEED, odd=0)), clip)
     asked = parse_stage_question(MINI_QUESTION)
-    sys.stderr.write("\nThe same loop with a small learned model as target, on a clip of the mini world:\n\n")
-    _run_ask(
-        learned, MINI_QUESTION, tuple(answer_options(asked)) if asked else (), "--model", "target=transformers:mini"
-    )
+    choices: tuple[str, ...] = ()
+    if asked:
+        choices = tuple(answer_options(asked))
+    _run_ask(clip, MINI_QUESTION, choices, "--model", "target=transformers:mini")
 
 
 def _run_ask(clip: Path, question: str, choices: Sequence[str], *more: str) -> None:
@@ -74,4 +91,4 @@ def _run_ask(clip: Path, question: str, choices: Sequence[str], *more: str) -> N
 
 
 if __name__ == "__main__":
-    run_demo()
+    run_demo(sys.argv[1:])

@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.decoding import Decoding
@@ -16,6 +17,10 @@ _PromptCacheMode = Literal["implicit", "explicit"]
 _PromptStyle = Literal["aurelia", "paper"]
 _ReviewMode = Literal["none", "reasoning"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
+_MODEL_NAME_FORM = (
+    "write PROVIDER:MODEL without spaces, for instance openai:gpt-4o; `aurelia targets` lists models, `aurelia doctor`"
+    " what can run here"
+)
 _MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
 _SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
@@ -169,12 +174,14 @@ class Context(BaseModel):
         default="aurelia",
         title="Prompts",
         description="The agents' prompts: this project's, or short ones after the roles as the paper describes them.",
+        json_schema_extra=_at(*_AGENT_NODES),
     )
     decoding: dict[Role, Decoding] = Field(
         default={},
         title="Decoding",
         description="How a role's model decodes its reply, by role: system, temperature, top_p, repetition_penalty,"
         " max_tokens, seed, thinking, and what its provider adds. The target's own row comes before it.",
+        json_schema_extra=_at(*_MODEL_NODES),
     )
     frames: int = Field(
         default=16,
@@ -263,16 +270,20 @@ class Context(BaseModel):
     describe_prompt: str = _prompt("Describer", "describe", "describer")
     system_prompt: str = _prompt("All roles", "system", *_MODEL_NODES)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _accept_old_names(cls, values: Any) -> Any:
-        """Accepts the names of the last release, with a notice."""
-        if not isinstance(values, Mapping):
-            return values
-        for old, new in _RENAMED_SETTINGS.items():
-            if old in values:
-                warnings.warn(f"The setting {old!r} is now named {new!r}.", FutureWarning, stacklevel=2)
-        return with_current_names(values)
+    def _explain_faults(cls, values: Any, handler: ModelWrapValidatorHandler["Context"]) -> "Context":
+        """Accepts the names of the last release, with a notice, and explains faults in words."""
+        if isinstance(values, Mapping):
+            for old, new in _RENAMED_SETTINGS.items():
+                if old in values:
+                    warnings.warn(f"The setting {old!r} is now named {new!r}.", FutureWarning, stacklevel=2)
+            values = with_current_names(values)
+        try:
+            return handler(values)
+        except ValidationError as error:
+            faults = [_in_words(fault) for fault in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(cls.__name__, faults) from None
 
     @model_validator(mode="after")
     def _knows_its_roles(self) -> "Context":
@@ -353,12 +364,24 @@ def make_context(values: dict[str, object]) -> Context:
     try:
         return Context.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(_said(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors())
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise InputError(f"These settings cannot be used: {faults}.") from None
 
 
-def _said(where: tuple[int | str, ...], kind: str, fault: str) -> str:
-    name = ".".join(map(str, where))
+def _in_words(fault: ErrorDetails) -> InitErrorDetails:
+    """A fault of a setting with its message in words."""
+    kind = fault["type"]
+    message = fault["msg"]
+    name = str(fault["loc"][-1]) if fault["loc"] else ""
     if kind == "extra_forbidden":
-        return f"{name}: there is no such setting; {suggest_name(name, Context.model_fields)}"
-    return f"{name}: {fault}"
+        message = f"there is no such setting; {suggest_name(name, Context.model_fields)}"
+    elif kind == "string_pattern_mismatch":
+        message = f"{fault['input']!r} is no model name: {_MODEL_NAME_FORM}"
+        if name == "unsupported_modality":
+            message = f"{fault['input']!r} cannot be used: write error, evidence or describe:PROVIDER:MODEL"
+    # The message goes in as a value, so that braces in it are not read as fields.
+    return {
+        "type": PydanticCustomError(kind, "{message}", {"message": message}),
+        "loc": fault["loc"],
+        "input": fault["input"],
+    }

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 from targets import Target, find_target, target_rows
 
 _PACKAGE_EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
@@ -74,7 +75,7 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
     provider = spec.partition(":")[0]
     lacks = [] if provider in providers else [f"the provider {provider}:, which is not installed"]
     if provider in _PACKAGE_EXTRAS:
-        lacks.append(f"its packages: pip install -e '.[{_PACKAGE_EXTRAS[provider]}]'")
+        lacks.append(f"its packages: {install_command(_PACKAGE_EXTRAS[provider])}")
     if row.key:
         lacks.append(f"a key in the environment variable {row.key}")
     if row.run == "native":

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 
 CaptionMetric = Literal["bleu4", "rouge_l", "meteor", "cider"]
 CAPTION_METRICS: tuple[CaptionMetric, ...] = ("bleu4", "rouge_l", "meteor", "cider")
@@ -105,7 +106,7 @@ def _libraries() -> _Libraries:
         from rouge_score.rouge_scorer import RougeScorer
         from sacrebleu import BLEU
     except ImportError as fault:
-        raise InputError(f"Scoring captions needs {fault.name}: pip install -e '.[captions]'.") from None
+        raise InputError(f"Scoring captions needs {fault.name}: {install_command('captions')}.") from None
     return _Libraries(BLEU, RougeScorer, meteor_score, TreebankWordTokenizer)
 
 

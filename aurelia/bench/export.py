@@ -16,6 +16,7 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.scoring import score_by_rule
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 from aurelia_core.types import Reasoning
 from prompts.render import choices_text
 
@@ -216,7 +217,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], part: Path) -> int:
         import pyarrow as arrow
         from pyarrow import parquet
     except ImportError:
-        raise InputError("Parquet needs pyarrow: pip install -e '.[bench]', or choose jsonl or csv.") from None
+        raise InputError(f"Parquet needs pyarrow: {install_command('bench')}, or choose jsonl or csv.") from None
     kinds = {str: arrow.string(), dict: arrow.string(), int: arrow.int64(), float: arrow.float64()}
     kinds[list] = arrow.list_(arrow.string())
     schema = arrow.schema([(name, kinds[kind]) for name, kind in EXPORT_COLUMNS.items()])

@@ -157,8 +157,8 @@ def answer_fields(result: dict[str, Any], record: Record, arm: Arm) -> dict[str,
     """The fields of an outcome that follow from the graph's result."""
     fields = {"state": "answered", "usage": result["usage"], "seconds": result["seconds"]}
     if arm == "aurelia":
-        return {**fields, "answer": result["answer"], "choice": result["choice"], "result": result}
-    answer = result["zero_shot_answer"]
+        return {**fields, "answer": result["reply"], "choice": result["choice"], "result": result}
+    answer = result["zero_shot_reply"]
     choice: str | None = None
     if record.choices:
         choice = extract_choice_text(answer, record.choices)

@@ -6,28 +6,31 @@ from itertools import chain
 from typing import Any
 
 from aurelia import profiles
+from aurelia.cli.home import describe_home, home_text
 from aurelia.cli.text import count_noun
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command, installed_version
 from aurelia_core.models.base import as_clip_model
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import make_context
 
-_PACKAGES = {
-    "langgraph": "the graph",
-    "langsmith": "traces",
-    "decord": "video decoding (PyAV where it has no wheel)",
-    "av": "audio decoding",
-    "librosa": "audio analysis",
-    "langgraph-cli": "langgraph dev and Studio: pip install -e '.[server]'",
-    "langchain-openai": "OpenAI and compatible servers: pip install -e '.[openai]'",
-    "langchain-google-genai": "Gemini: pip install -e '.[google]'",
-    "langgraph-checkpoint-postgres": "threads in PostgreSQL: pip install -e '.[postgres]'",
-    "torch": "local weights: pip install -e '.[local]'",
-    "transformers": "local weights: pip install -e '.[local]'",
-    "torchvision": "video processors of local weights; without it clips are shown as frames",
-    "pygraphviz": "pictures of the graph: pip install -e '.[draw]'",
+_PACKAGES: dict[str, tuple[str, str]] = {
+    "langgraph": ("the graph", ""),
+    "langsmith": ("traces", ""),
+    "decord": ("video decoding (PyAV where it has no wheel)", ""),
+    "av": ("audio decoding", ""),
+    "librosa": ("audio analysis", ""),
+    "langgraph-cli": ("langgraph dev and Studio", "server"),
+    "langchain-openai": ("OpenAI and compatible servers", "openai"),
+    "langchain-google-genai": ("Gemini", "google"),
+    "langgraph-checkpoint-postgres": ("threads in PostgreSQL", "postgres"),
+    "torch": ("local weights", "local"),
+    "transformers": ("local weights", "local"),
+    "torchvision": ("video processors of local weights; without it clips are shown as frames", ""),
+    "pygraphviz": ("pictures of the graph", "draw"),
 }
+"""Each package: its use, and the extra that installs it ("": no extra is needed, or there is none)."""
 
 _OFFLINE_PACKAGES = ("numpy", "scipy", "librosa", "av")
 
@@ -40,7 +43,8 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         ask: also check keys and model names with the providers of profiles that lack nothing here.
 
     Returns:
-        A dict: python (version); packages (name, version or null, and its use); media_roots (their number; null if any
+        A dict: version; python (version); home (`aurelia.cli.home.describe_home`); packages (name, version or null, and
+        its use); media_roots (their number; null if any
         file may be read); local (where local weights would run, in words; null without their packages); traces
         (whether and where runs are traced, in words); profiles (name, description, models, and lacks: what is missing).
     """
@@ -51,18 +55,32 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
     if ask:
         client = ModelClient(settings)
     return {
+        "version": installed_version(),
         "python": platform.python_version(),
-        "packages": [
-            {"name": name, "version": _installed_version(name), "for": why} for name, why in _PACKAGES.items()
-        ],
+        "home": describe_home(settings),
+        "packages": [_examine_package(name) for name in _PACKAGES],
         "media_roots": media_roots,
         "local": _describe_local_weights(),
         "traces": _describe_tracing(settings),
-        "profiles": [_examine_profile(name, client) for name in profiles.profile_names()],
+        "profiles": [examine_profile(name, client) for name in profiles.profile_names()],
     }
 
 
-def _examine_profile(name: str, client: ModelClient | None) -> dict[str, Any]:
+def _examine_package(name: str) -> dict[str, Any]:
+    use, extra = _PACKAGES[name]
+    version = _installed_version(name)
+    if extra and version is None:
+        use = f"{use}: {install_command(extra)}"
+    return {"name": name, "version": version, "for": use}
+
+
+def examine_profile(name: str, client: ModelClient | None) -> dict[str, Any]:
+    """A profile: name, description, models, and lacks (what is missing here).
+
+    Args:
+        name: the name of the profile.
+        client: asks the providers whether they accept key and model name; None: they are not asked.
+    """
     values = profiles.read_profile(name)
     context = make_context({key: value for key, value in values.items() if key != "description"})
     models = context.models()
@@ -138,7 +156,12 @@ def _installed_version(name: str) -> str | None:
 
 def render_findings(found: dict[str, Any]) -> str:
     """Render the findings as text."""
-    text = [f"Python {found['python']}", "", "Packages"]
+    text = [
+        f"AURELIA {found['version']}, Python {found['python']}",
+        f"Home: {home_text(found['home'])}",
+        "",
+        "Packages",
+    ]
     for package in found["packages"]:
         text.append(f"  {package['name']:<24}{package['version'] or 'not installed':<16}{package['for']}")
     readable = "any local file"

@@ -1,8 +1,7 @@
 """The command line, on top of `aurelia.run`. Progress goes to stderr, the answer to stdout.
 
-Exit status 0: an answer; 2: wrong input or usage; 3: a model or provider failed, also where the target answered but no
-attempt could be scored; 130: interrupted. Nothing heavy is imported before the input is checked, so that help and
-errors appear at once.
+Nothing heavy is imported before the input is checked, so that help and errors appear at once. The exit statuses are in
+`aurelia.cli.ending`.
 """
 
 import asyncio
@@ -10,13 +9,15 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from aurelia.cli import bench as bench_cli
 from aurelia.cli.clean import clean_command
+from aurelia.cli.ending import PROGRAM, STATUS_HELP, print_output, run_to_exit
 from aurelia.cli.env_file import load_env_file
+from aurelia.cli.home import check_home
 from aurelia.cli.options import (
     DebugOption,
     JsonOption,
@@ -26,23 +27,33 @@ from aurelia.cli.options import (
     models_by_role,
 )
 from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
+from aurelia.report.files import check_page_path
 from aurelia.shadowing import check_packages
 from aurelia_core import plugins
 from aurelia_core.errors import AureliaError, InputError
-from aurelia_core.sanitize import dump_visible_json, escape_invisible, redact
+from aurelia_core.installation import check_system, installed_version
+from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 from aurelia_core.types import Media, arrange_media, is_still, is_video
 
+if TYPE_CHECKING:
+    from state.context import Context
+
 main_app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="AURELIA: better answers from a frozen audio-visual model, with reasoning that is checked against the clip.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=STATUS_HELP,
 )
 main_app.add_typer(bench_cli.bench_app, name="bench")
 
-_INTERRUPTED = 130
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_output(f"{PROGRAM} {installed_version()}")
+        raise typer.Exit
+
 
 VideoOption = Annotated[
     str | None, typer.Option(metavar="PATH", help="Clip: mp4, mov, mkv, webm or avi; or a sound or an image alone.")
@@ -67,8 +78,18 @@ FallbackOption = Annotated[
 ]
 
 
+@main_app.callback()
+def main_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """AURELIA: better answers from a frozen audio-visual model, with reasoning that is checked against the clip."""
+
+
 @main_app.command("ask")
 def ask_command(
+    command: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -105,6 +126,9 @@ def ask_command(
     ] = False,
     thread: ThreadOption = None,
     checkpoint: CheckpointOption = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the answer as a page: clip, attempts, reasoning.")
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -127,15 +151,29 @@ def ask_command(
         overrides[f"{role}_fallback"] = model_id
     target_thread = ThreadChoice.from_options(thread, checkpoint, review)
     context = context_from_options(profile, model, overrides)
-    media = _AdmittedMedia([*filter(None, [video]), *files], image, audio, context.audio_track or None)
     from aurelia.cli.progress import ProgressPrinter, render_answer
     from aurelia.run.result import all_attempts_failed
 
+    if html:
+        check_page_path(html)
     progress = ProgressPrinter(context)
-    asked = {**media.as_input(), "question": question, "choices": choice or []}
-    result = asyncio.run(target_thread.ask(asked, context, media.client(), progress))
+    check_home(Settings.from_environment(local=True))
+    with progress.waiting("Checking the clip"):
+        media = _AdmittedMedia([*filter(None, [video]), *files], image, audio, context.audio_track or None)
+        asked: dict[str, Any] = {**media.as_input(), "question": question, "choices": choice or []}
+        progress.doing("Loading the models and the graph")
+        from aurelia.cli.profile_hint import print_hints
+
+        client = media.client()
+        print_hints(progress, client, context, asked, profile_named=_is_given(command, "profile"))
+        result = asyncio.run(target_thread.ask(asked, context, client, progress))
+    from aurelia.run.result import warn_of_low_score
+
+    result = warn_of_low_score(result, context.threshold)
+    if html:
+        media.write_page(html, result, asked, context)
     progress.result(result)
-    _print(dump_visible_json(result) if as_json else render_answer(result))
+    print_output(dump_visible_json(result) if as_json else render_answer(result))
     if all_attempts_failed(result):
         raise AureliaError("no attempt could be scored, because models failed; the target answered without reasoning.")
 
@@ -159,6 +197,7 @@ def score_command(
     context = context_from_options(profile, model, {})
     if not caption.strip():
         raise InputError("The caption is empty: state what is seen and heard.")
+    check_home(Settings.from_environment(local=True))
     media = _AdmittedMedia([*filter(None, [video]), *(files or [])], image, audio, audio_track)
     from aurelia.run.ask import score_caption
 
@@ -166,12 +205,31 @@ def score_command(
     scored = score_caption(found.clip, found.tracks, caption.strip(), context, media.client(), pictures=found.pictures)
     verdict = asyncio.run(scored)
     if as_json:
-        _print(dump_visible_json(verdict))
-    elif verdict["score"] is None:
+        print_output(dump_visible_json(verdict))
+    if verdict["score"] is None:
         raise AureliaError(f"{context.evaluator} gives no score: {verdict['justification']}")
-    else:
+    if not as_json:
         typer.echo(escape_invisible(verdict["justification"]), err=True)
-        _print(str(verdict["score"]))
+        print_output(str(verdict["score"]))
+
+
+@main_app.command("sheet")
+def sheet_command(
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="Clip: mp4, mov, mkv, webm or avi.")],
+    html: Annotated[Path, typer.Option(metavar="FILE", help="Page to write.")] = Path("sheet.html"),
+    frames: Annotated[
+        int | None, typer.Option(min=2, max=256, help="Frames of one look (default: the profile's, else 16).")
+    ] = None,
+    audio: AudioOption = None,
+    profile: ProfileOption = "offline",
+    debug: DebugOption = False,
+) -> None:
+    """Write a page with what a model is shown of a clip: the frames of one look with their times, and the sound."""
+    context = context_from_options(profile, None, {"frames": frames})
+    check_page_path(html)
+    check_home(Settings.from_environment(local=True))
+    _AdmittedMedia([clip], None, audio).write_sheet(html, context.frames)
+    typer.echo(f"Written into {html}.", err=True)
 
 
 @main_app.command("doctor")
@@ -186,7 +244,7 @@ def doctor_command(
     from aurelia.cli.doctor import examine_machine, render_findings
 
     found = examine_machine(Settings.from_environment(local=True), ask=ask)
-    _print(dump_visible_json(found) if as_json else render_findings(found))
+    print_output(dump_visible_json(found) if as_json else render_findings(found))
 
 
 @main_app.command("targets")
@@ -200,13 +258,13 @@ def targets_command(
 
     if name is None:
         found = explain.list_targets()
-        _print(dump_visible_json(found) if as_json else explain.render_target_list(found))
+        print_output(dump_visible_json(found) if as_json else explain.render_target_list(found))
         return
     explain.find_target_row(name)
     from aurelia_core.models.registry import known_providers
 
     row = explain.explain_target(name, known_providers())
-    _print(dump_visible_json(row) if as_json else explain.render_target(row))
+    print_output(dump_visible_json(row) if as_json else explain.render_target(row))
 
 
 @main_app.command("graph")
@@ -218,7 +276,7 @@ def graph_command(
     from aurelia.run import draw
 
     if png is None:
-        _print(draw.render_mermaid())
+        print_output(draw.render_mermaid())
     else:
         draw.draw_png(png)
         typer.echo(f"Drawn into {png}.", err=True)
@@ -266,6 +324,7 @@ class _AdmittedMedia:
     ) -> None:
         from aurelia_core.media import ClipStore
 
+        check_system()
         self._store = ClipStore(Settings.from_environment(local=True))
         shown = [self._store.admit(name) for name in images or []]
         for ref in shown:
@@ -297,6 +356,20 @@ class _AdmittedMedia:
             named["images"] = [ref["id"] for ref in self.images]
         return named
 
+    def write_page(self, path: Path, result: dict[str, Any], asked: dict[str, Any], context: "Context") -> None:
+        """Write the page of an answer."""
+        from aurelia.report.answer_page import AskedQuestion, write_answer_page
+
+        write_answer_page(
+            path, result, AskedQuestion(**asked, inject=context.inject, frames=context.frames), self._store
+        )
+
+    def write_sheet(self, path: Path, frames: int) -> None:
+        """Write the page that shows the clip."""
+        from aurelia.report.answer_page import write_sheet_page
+
+        write_sheet_page(path, self.arranged(), frames, self._store)
+
     def client(self) -> Any:
         """A model client that knows these media."""
         from aurelia_core.models.client import ModelClient
@@ -304,44 +377,26 @@ class _AdmittedMedia:
         return ModelClient(Settings.from_environment(local=True), store=self._store)
 
 
-def _print(text: str) -> None:
-    sys.stdout.write(text.rstrip("\n") + "\n")
+def _is_given(command: typer.Context, name: str) -> bool:
+    """Whether a user gave a parameter, as an option or in the environment."""
+    source = command.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _format_notice(message: Warning | str, *place: Any, **more: Any) -> str:
     """A notice (for instance about a renamed setting) as one line, without the place in the code."""
-    return f"aurelia: {message}\n"
+    return f"{PROGRAM}: {message}\n"
 
 
 def main() -> None:
     """Run the command line; an error is one line on stderr and an exit status, with --debug a traceback."""
     warnings.formatwarning = _format_notice
-    debug = "--debug" in sys.argv[1:]
+    run_to_exit(_run, debug="--debug" in sys.argv[1:])
+
+
+def _run() -> int | None:
     load_env_file()
-    try:
-        check_packages()
-        add_commands(sys.argv[1:])
-        # Typer returns an interrupt as a status and prints nothing.
-        if (status := main_app(standalone_mode=False)) == _INTERRUPTED:
-            raise KeyboardInterrupt
-        sys.exit(status)
-    except (typer.Abort, KeyboardInterrupt):
-        _exit("interrupted. Finished answers are saved; run the same command to resume.", _INTERRUPTED)
-    except Exception as fault:
-        if debug:
-            raise
-        _exit_with_error(fault)
-
-
-def _exit_with_error(fault: Exception) -> NoReturn:
-    if isinstance(fault, AureliaError):
-        _exit(str(fault), fault.exit_status)
-    if isinstance(fault, typer.TyperException):
-        message = getattr(fault, "format_message", lambda: str(fault))()
-        _exit(f"{message} See aurelia --help.", getattr(fault, "exit_code", 2))
-    _exit(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug for the traceback.", 1)
-
-
-def _exit(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"aurelia: {' '.join(escape_invisible(redact(message)).split())}\n")
-    sys.exit(status)
+    check_packages()
+    add_commands(sys.argv[1:])
+    status: int | None = main_app(standalone_mode=False, prog_name=PROGRAM)
+    return status

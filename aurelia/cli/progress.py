@@ -1,12 +1,20 @@
-"""Print a run in a terminal: one line per event as it happens, then the reasoning and both answers."""
+"""Print a run in a terminal: one line per event as it happens, then the reasoning and both answers.
 
-from collections.abc import Callable, Mapping
+A sentence is printed once: what the caption of an attempt says already is left out of the steps below.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from aurelia.cli.ending import output_error
 from aurelia.cli.text import cost_text, count_noun
 from aurelia_core.sanitize import escape_invisible
 from aurelia_core.types import Media, Reasoning, is_video
@@ -23,20 +31,55 @@ from state.events import (
 )
 
 _NO_REASONING = "answers without reasoning"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SHORT_WORDS = 3
+"""A sentence with at most this many words may be said again: it is an answer, not a finding."""
+_LABEL_WIDTH = 11
+
+
+class _Terminal(Console):
+    """A console whose reader may stop reading."""
+
+    def on_broken_pipe(self) -> None:
+        raise output_error(BrokenPipeError())
 
 
 class ProgressPrinter:
     """Writes the events of a run to stderr as they happen."""
 
-    def __init__(self, context: Context, console: Console | None = None) -> None:
+    def __init__(self, context: Context | None = None, console: Console | None = None) -> None:
         """Create a printer; nothing is written yet.
 
         Args:
-            context: the settings of the run.
+            context: the settings of the run (default: `Context()`).
             console: where to write (default: stderr).
         """
-        self._context = context
-        self._console = console or Console(stderr=True, highlight=False)
+        self._context = context or Context()
+        self._console = console or _Terminal(stderr=True, highlight=False)
+        self._status: Status | None = None
+        self._printed: set[str] = set()
+
+    @contextmanager
+    def waiting(self, doing: str) -> Iterator[None]:
+        """Show on a terminal what is being done, with a spinner, while the block runs; elsewhere nothing.
+
+        Args:
+            doing: what is being done; the events of the run change it.
+        """
+        # Colours can be forced into a pipe (FORCE_COLOR), where a spinner would be noise.
+        if not self._console.file.isatty():
+            yield
+            return
+        with self._console.status(doing, spinner_style="cyan") as self._status:
+            try:
+                yield
+            finally:
+                self._status = None
+
+    def doing(self, text: str) -> None:
+        """Change what the spinner says."""
+        if self._status:
+            self._status.update(text)
 
     def event(self, event: Event) -> None:
         """Print one event of the graph."""
@@ -50,6 +93,7 @@ class ProgressPrinter:
             "resumed": self._resumed,
         }
         writers[event["event"]](event)
+        self.doing(_next_work(event, self._context))
 
     def _resumed(self, event: ResumeEvent) -> None:
         done = count_noun(event["iterations"], "attempt")
@@ -72,12 +116,16 @@ class ProgressPrinter:
             score = f"{event['score']}/10"
             if event["score"] >= self._context.threshold:
                 style = "green"
-        self._line(f"Attempt {event['iteration']}", f"{score}  {event['caption'] or event['error']}", style)
+        said = event["caption"] or event["error"] or ""
+        findings = self._new_sentences(said)
+        if findings.split() != said.split():
+            findings = f"{findings} (The rest as before.)".strip()
+        self._line(f"Attempt {event['iteration']}", f"{score}  {findings}", style)
         if event["caption"] and (event["critique"] or event["error"]):
-            self._line("", f"evaluator: {event['critique'] or event['error']}", "dim")
+            self._new_line("evaluator: ", event["critique"] or event["error"] or "")
 
     def _feedback(self, event: FeedbackEvent) -> None:
-        self._line("", f"feedback: {event['feedback']}", "dim")
+        self._new_line("feedback: ", event["feedback"])
 
     def _review(self, event: ReviewEvent) -> None:
         decisions = {
@@ -97,29 +145,45 @@ class ProgressPrinter:
 
     def result(self, result: dict[str, Any]) -> None:
         """Print the chosen reasoning, the warnings, both answers and the cost."""
+        # The reason of an "unknown" stands with the answer, not also with the steps.
+        reason = self._new_sentences(result["why_unknown"] or "")
         if result["best"]:
             source = "edited by a person, without a score"
             if result["best_iteration"]:
-                source = f"attempt {result['best_iteration']}, score {result['score']}/10"
-            self._line("Reasoning", f"{source}, stopped by {result['stop_reason']}", "cyan")
+                source = f"of attempt {result['best_iteration']}, scored {result['score']}/10"
+            self._line("Reasoning", f"{source}; {_stop_text(result, self._context)}", "cyan")
             self._steps(result["best"])
         for warning in result["warnings"]:
-            self._line("Note", warning, "yellow")
-        if self._context.compare:
-            self._line("Zero-shot", result["zero_shot_answer"] or "none", "magenta")
-        self._line("AURELIA", result["answer"] or "none", "bold green")
+            self._line("Warning", warning, "yellow")
         usage = result["usage"]
         bill = "all replies were in the ledger: nothing to pay"
         if usage["calls"]:
-            bill = f"{count_noun(usage['calls'], 'call')}, cost {cost_text(usage)}"
-        self._line("", f"{bill}, {result['seconds']:.1f} s", "dim")
+            bill = f"{count_noun(usage['calls'], 'call')}, {cost_text(usage)}"
+        self._line("Cost", f"{bill}; {result['seconds']:.1f} s", "dim")
+        if result["why_unknown"]:
+            self._line("Unknown", reason or "for the reason above", "yellow")
+        if self._context.compare:
+            self._line("Zero-shot", result["zero_shot_answer"] or "none", "magenta")
+        if self._answer_follows():
+            self._console.print(Text(f"{'AURELIA':<{_LABEL_WIDTH}}", "bold"), end="")
+        else:
+            self._line("AURELIA", result["answer"] or "none", "bold green")
+
+    def _answer_follows(self) -> bool:
+        """Whether stdout is this terminal, too, so that the answer there ends the line that begins here."""
+        return self._console.file.isatty() and sys.stdout.isatty()
 
     def pause(self, pause: Mapping[str, Any]) -> None:
-        """Print what a person is asked to review."""
+        """Print what a person is asked to review; the spinner ends here."""
+        if self._status:
+            self._status.stop()
+            self._status = None
         source = "no attempt could be scored"
         if pause["best_iteration"]:
             source = f"attempt {pause['best_iteration']} of {pause['attempts']}, score {pause['score']}/10"
-        self._line("Review", f"{source}, stopped by {pause['stop_reason']}", "cyan")
+        self._line("Review", f"{source}; {_stop_text(pause, self._context)}", "cyan")
+        # The person decides about all of it, wherever a part was printed before.
+        self._printed.clear()
         if pause["reasoning"]:
             self._steps(pause["reasoning"])
             self._line("", f"caption: {pause['caption']}", "dim")
@@ -131,18 +195,57 @@ class ProgressPrinter:
         """Print a line that is not an event of the graph."""
         self._line(label, text, "cyan")
 
+    def foresee(self, target: str, why: str, needed: str) -> None:
+        """Print before a run that its target cannot answer such a question.
+
+        Args:
+            target: the model.
+            why: the reason, which is not printed again with the answer.
+            needed: what such a question needs.
+        """
+        self._line("Note", f"{target} will answer unknown: {self._new_sentences(why)}. {needed}", "yellow")
+
     def _steps(self, reasoning: Reasoning) -> None:
         for number, step in enumerate(reasoning["steps"], 1):
             self._line("", f"{number}. {step['step']} [{step['modality']}]", "")
-            self._line("", f"   {step['answer']} ({step['justification']})", "dim")
+            answer = self._new_sentences(step["answer"])
+            reason = self._new_sentences(step["justification"])
+            if answer and reason:
+                answer = f"{answer} ({reason})"
+            if answer or reason:
+                self._line("", f"   {answer or reason}", "dim")
+
+    def _new_line(self, prefix: str, text: str) -> None:
+        """Print what of a text was not printed before, if anything."""
+        if new := self._new_sentences(text):
+            self._line("", f"{prefix}{new}", "dim")
+
+    def _new_sentences(self, text: str) -> str:
+        """The sentences of a text that were not printed before."""
+        new = []
+        for sentence in _SENTENCE_END.split(text.strip()):
+            key = sentence.casefold().rstrip(".!?")
+            if len(key.split()) > _SHORT_WORDS:
+                if self._is_printed(key):
+                    continue
+                self._printed.add(key)
+            new.append(sentence)
+        return " ".join(new)
+
+    def _is_printed(self, key: str) -> bool:
+        """Whether a sentence was printed, also in whole where it is quoted and cut ("The evaluator says: …")."""
+        if key in self._printed:
+            return True
+        quoted = key.partition(": ")[2].rstrip(" …")
+        return len(quoted.split()) > _SHORT_WORDS and any(one.startswith(quoted) for one in self._printed)
 
     def _line(self, label: str, text: str, style: str) -> None:
         text = escape_invisible(text)
         if not self._console.is_terminal:
-            self._console.print(Text.assemble((f"{label:<11}", "bold"), (text, style)), soft_wrap=True)
+            self._console.print(Text.assemble((f"{label:<{_LABEL_WIDTH}}", "bold"), (text, style)), soft_wrap=True)
             return
         grid = Table.grid()
-        grid.add_column(width=11)
+        grid.add_column(width=_LABEL_WIDTH)
         grid.add_column()
         grid.add_row(Text(label, "bold"), Text(text, style))
         self._console.print(grid)
@@ -175,6 +278,32 @@ def _sound_parts(event: ClipEvent) -> list[str]:
     return ["no sound"]
 
 
+def _next_work(event: Event, context: Context) -> str:
+    """What a run does after an event."""
+    match event["event"]:
+        case "clip" | "described":
+            return "Attempt 1: the generator looks and listens, the evaluator checks"
+        case "attempt":
+            done = event["iteration"] >= context.max_iterations or (event["score"] or 0) >= context.threshold
+            return "The target is asked" if done else "Feedback: where to look again"
+        case "feedback":
+            return f"Attempt {event['iteration'] + 1}: the generator looks and listens again, the evaluator checks"
+        case "target":
+            return "The target answers"
+    return "The run goes on"
+
+
+def _stop_text(result: Mapping[str, Any], context: Context) -> str:
+    """Why the loop ended, in words."""
+    reasons = {
+        "threshold": f"the threshold {context.threshold} is reached",
+        "max_iterations": f"the threshold {context.threshold} was not reached in {context.max_iterations} attempts",
+        "budget": "the budget is used up",
+        "no_valid_score": "no attempt could be scored",
+    }
+    return reasons.get(result["stop_reason"], "the loop did not end by itself")
+
+
 def render_answer(result: dict[str, Any]) -> str:
     """The text for stdout without --json: the answer alone."""
-    return escape_invisible(str(result["answer"]))
+    return escape_invisible(result["answer"] or "none")

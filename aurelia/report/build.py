@@ -1,6 +1,6 @@
 """Builds a report from run files: one HTML page with every question, and the tables as Markdown; asks no model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from aurelia.bench.costs import costs_by_role, mean_target_seconds
 from aurelia.bench.run_file import RunFile
 from aurelia.report import ablation, markdown, tables
+from aurelia.report.files import write_atomically
 from aurelia.report.html import QuestionPacker, render_page
 from aurelia.report.media import ClipAlbum
 from aurelia.report.plots import report_figures
@@ -68,8 +69,8 @@ def build_report(
         clips = album.clips
     text = markdown.render_document(content["title"], [section for section in sections if section[1]])
     written = ReportFiles(out / "report.html", out / "report.md")
-    _write_atomically(written.markdown, [text])
-    _write_atomically(written.html, render_page(_plain_content(content), packer, clips))
+    write_atomically(written.markdown, [text])
+    write_atomically(written.html, render_page(_plain_content(content), packer, clips))
     return written
 
 
@@ -167,13 +168,3 @@ def _as_dict(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     return value
-
-
-def _write_atomically(path: Path, parts: Iterable[str]) -> None:
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(parts)
-        part.replace(path)
-    except OSError as fault:
-        raise InputError(f"{path.name} cannot be written: {fault.strerror}; name another folder.") from None

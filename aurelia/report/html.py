@@ -14,12 +14,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from aurelia.bench.run_file import ARMS
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
 from aurelia.report.rows import VERDICTS, AnswerVerdict, ReportRow
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 from aurelia_core.sanitize import escape_invisible
 
 QUESTIONS_PER_BLOCK = 40
@@ -125,14 +126,18 @@ def _shorten(text: str) -> str:
 
 
 def render_page(
-    content: Mapping[str, Any], packer: QuestionPacker, clips: Sequence[Mapping[str, Any]]
+    content: Mapping[str, Any],
+    packer: QuestionPacker,
+    clips: Sequence[Mapping[str, Any]],
+    template: Literal["page.html", "answer.html"] = "page.html",
 ) -> Iterable[str]:
     """Renders the page; yields its text in parts.
 
     Args:
-        content: What `page.html` shows: title, names of the runs, tiles, tables, figures.
+        content: What the template shows: title, names of the runs, tiles, tables, figures.
         packer: The questions.
         clips: The pictures.
+        template: The report of runs, or the page of one answer.
 
     Raises:
         InputError: jinja2 is not installed.
@@ -141,10 +146,10 @@ def render_page(
         from jinja2 import Environment, StrictUndefined
         from markupsafe import Markup
     except ImportError:
-        raise InputError("The HTML page needs jinja2: pip install -e '.[bench]'.") from None
+        raise InputError(f"The HTML page needs jinja2: {install_command('bench')}.") from None
     folder = files("aurelia.report").joinpath("page")
     script, style, text = (
-        folder.joinpath(name).read_text(encoding="utf-8") for name in ("app.js", "style.css", "page.html")
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("app.js", "style.css", template)
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     blocks = packer.chunks(clips)
@@ -157,8 +162,8 @@ def render_page(
     }
     shown = escape_values({name: value for name, value in content.items() if name != "figures"})
     figures = [figure._asdict() | {"svg": Markup(figure.svg)} for figure in content["figures"]]
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
-    return template.generate(
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
+    return page.generate(
         **shown,
         figures=figures,
         columns=list(ALL_COLUMN_TITLES.values()),

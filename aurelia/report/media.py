@@ -18,7 +18,9 @@ PEAK_COUNT = 200
 JPEG_QUALITY = 60
 
 
-def picture_media(store: ClipStore, video: str | None, images: list[str], tracks: list[str]) -> dict[str, Any]:
+def picture_media(
+    store: ClipStore, video: str | None, images: list[str], tracks: list[str], count: int = STRIP_FRAMES
+) -> dict[str, Any]:
     """Frames as JPEG data URIs with their times (seconds), and `PEAK_COUNT` peaks of the sound, 0 to 100.
 
     A still picture has no time. If there are separate tracks, the first one is shown in place of the clip's own sound.
@@ -29,7 +31,7 @@ def picture_media(store: ClipStore, video: str | None, images: list[str], tracks
     media = admit_media(store, video, images, tracks)
     shown: list[dict[str, Any]] = []
     if is_video(media.clip):
-        frames = store.frames(media.clip, [], STRIP_FRAMES, FRAME_HEIGHT)
+        frames = store.frames(media.clip, [], count, FRAME_HEIGHT)
         for time, image in zip(frames.times, frames.images, strict=True):
             shown.append({"time": round(float(time), 3), "jpeg": _jpeg(image)})
     for still in media.stills:

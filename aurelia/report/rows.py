@@ -107,7 +107,7 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
         loop = arms["aurelia"].result or {}
     if loop:
         case = _with_loop(case, loop)
-    detail = _question_detail(record, rollout) | _loop_detail(loop)
+    detail = _question_detail(record, rollout) | loop_detail(loop)
     return ReportRow(case, {**detail, "inject": inject, "arms": details})
 
 
@@ -182,7 +182,8 @@ def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
     }
 
 
-def _loop_detail(loop: Mapping[str, Any]) -> dict[str, Any]:
+def loop_detail(loop: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page shows of the loop of a result."""
     return {
         "attempts": loop.get("iterations") or [],
         "best": loop.get("best"),

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,7 +157,7 @@ def _new_axes() -> "tuple[Figure, Axes]":
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise InputError("A report's figures need matplotlib: pip install -e '.[bench]'.") from None
+        raise InputError(f"A report's figures need matplotlib: {install_command('bench')}.") from None
     figure = Figure(figsize=_SIZE, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()

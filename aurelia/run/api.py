@@ -1,10 +1,10 @@
-"""The Python interface for users: `ask`, `ask_sync` and `stream`, with the defaults of the command line.
+"""The Python interface for users: `ask` and `stream`, each also for synchronous code, with the command line's defaults.
 
 They call `aurelia.run.ask.answer_question`, which is the same without defaults and with a dict as its result.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Unpack
@@ -12,12 +12,13 @@ from typing import Any, Unpack
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from typing_extensions import TypedDict
 
-from aurelia.run.ask import answer_question
+from aurelia.run.ask import answer_question, plain_question
 from aurelia.run.checkpointers import open_checkpointer
-from aurelia.run.result import Result
+from aurelia.run.result import Result, warn_of_low_score
 from aurelia.run.threads import Reviewer
 from aurelia_core.background_loop import run_sync
 from aurelia_core.errors import InputError
+from aurelia_core.installation import check_system
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from graph.compiled import AureliaGraph
@@ -27,7 +28,7 @@ from state.schema import Input
 
 
 class RunOptions(TypedDict, total=False):
-    """The options that `ask`, `ask_sync` and `stream` share; each may be left out."""
+    """The options that `ask`, `stream` and their synchronous forms share; each may be left out."""
 
     client: ModelClient
     """Models, clips and ledger (default: a new client with the settings of this machine)."""
@@ -82,6 +83,7 @@ async def ask(
         >>> result.answer, result.score
         ('2', 10)
     """
+    check_system()
     given = _as_input(question, {"video": video, "audio": audio, "images": images}, choices)
     rest: dict[str, Any] = {**options}
     client: ModelClient | None = rest.pop("client", None)
@@ -94,8 +96,9 @@ async def ask(
             storage = client.settings.threads_file
         if isinstance(storage, str | Path):
             storage = await stack.enter_async_context(open_checkpointer(storage))
-        found = await answer_question(given, context or Context(), client=client, checkpointer=storage, **rest)
-        return Result.model_validate(found)
+        settings = context or Context()
+        found = await answer_question(given, settings, client=client, checkpointer=storage, **rest)
+        return Result.model_validate(warn_of_low_score(found, settings.threshold))
 
 
 def ask_sync(
@@ -138,7 +141,7 @@ async def stream(
     images: str | Path | Sequence[str | Path] = (),
     choices: Sequence[str] = (),
     **options: Unpack[RunOptions],
-) -> AsyncIterator[Event | Result]:
+) -> AsyncGenerator[Event | Result, None]:
     """Answer a question about a clip and yield each event as it happens; the last item is the `Result`.
 
     Arguments and errors are those of `ask`. An event is a dict; its key "event" names its type (`state.events`).
@@ -181,6 +184,42 @@ async def stream(
             await task
 
 
+def stream_sync(
+    question: str | Mapping[str, Any],
+    context: Context | None = None,
+    *,
+    video: str | Path | None = None,
+    audio: str | Path | Sequence[str | Path] = (),
+    images: str | Path | Sequence[str | Path] = (),
+    choices: Sequence[str] = (),
+    **options: Unpack[RunOptions],
+) -> Iterator[Event | Result]:
+    """Answer a question and yield each event as it happens, in synchronous code and in notebooks; see `stream`.
+
+    Example:
+        >>> from aurelia import Result, stream_sync
+        >>> for item in stream_sync("How many sounds are heard?", video="clip.mp4"):
+        ...     print(item.answer if isinstance(item, Result) else item["event"])
+        clip
+        attempt
+        target
+        2
+    """
+    items = stream(question, context, video=video, audio=audio, images=images, choices=choices, **options)
+
+    async def next_item() -> Event | Result | None:
+        return await anext(items, None)
+
+    async def leave() -> None:
+        await items.aclose()
+
+    try:
+        while (item := run_sync(next_item())) is not None:
+            yield item
+    finally:
+        run_sync(leave())
+
+
 def _as_input(question: str | Mapping[str, Any], media: Mapping[str, Any], choices: Sequence[str]) -> Input:
     """The question as the input of the graph, from either of the two forms.
 
@@ -196,15 +235,4 @@ def _as_input(question: str | Mapping[str, Any], media: Mapping[str, Any], choic
         raise InputError("The question has no clip: give its path as video=..., or images=... or audio=...")
     else:
         question = {"question": question, **named, "choices": choices}
-    given: Any = {name: _plain(value) for name, value in question.items()}
-    checked: Input = given
-    return checked
-
-
-def _plain(value: Any) -> Any:
-    """A path as text and a sequence as a list, as the state of a graph holds them."""
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
+    return plain_question(question)

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -14,6 +15,7 @@ from aurelia.run.threads import Reviewer, find_stopped_run, resumed_event, threa
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.sanitize import sanitize_json
+from aurelia_core.settings import Settings
 from aurelia_core.suggestions import reject_unknown_names
 from aurelia_core.types import MediaRef, add_usage
 from graph.build import build_graph
@@ -44,7 +46,8 @@ async def answer_question(
     Args:
         question: question, at least one of video, images and audio, and optionally choices.
         context: the settings of the run.
-        client: models, clips and ledger (default: a new client with the settings of a server).
+        client: models, clips and ledger (default: a new client with the settings of this machine, which reads any
+            local file unless AURELIA_MEDIA_ROOTS is set).
         graph: the graph to run (default: a new one with this client and checkpointer).
         on_event: called with each event as it happens (`state.events`).
         tags: for the run's trace, for instance the task.
@@ -64,10 +67,10 @@ async def answer_question(
     began = time.perf_counter()
     reject_unknown_names(question, Input.__annotations__, "A question")
     texts = {name: question[name] for name in ("question", "choices") if name in question}
-    question = {**question, **sanitize_json(texts)}
+    question = plain_question({**question, **sanitize_json(texts)})
     configure_tracing()
     if client is None and graph is None:
-        client = ModelClient()
+        client = ModelClient(Settings.from_environment(local=True))
     graph = graph or build_graph(client=client, checkpointer=checkpointer)
     config: Any = {
         "run_name": run_name("aurelia", question.get("question")),
@@ -88,6 +91,21 @@ async def answer_question(
         if reviewer is None:
             raise InputError(f"The run waits for a person's review in thread {thread!r}: give a reviewer to continue.")
         graph_input = Command(resume=await reviewer(pauses[0].value))
+
+
+def plain_question(question: Mapping[str, Any]) -> Input:
+    """The question as the state of a graph holds it: a path as text, a sequence as a list."""
+    plain: Any = {name: _plain(value) for name, value in question.items()}
+    checked: Input = plain
+    return checked
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
 
 
 async def _run_to_pause(

@@ -17,6 +17,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from aurelia_core.errors import AureliaError, InputError, StorageError
+from aurelia_core.installation import install_command
 from aurelia_core.sqlite import as_storage_error
 
 _PARTS = {"id", "channel_values", "channel_versions", "versions_seen"}
@@ -150,7 +151,7 @@ async def _open_postgres(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         import psycopg
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     except ImportError:
-        raise InputError("A PostgreSQL URL needs a package: pip install -e '.[postgres]'.") from None
+        raise InputError(f"A PostgreSQL URL needs a package: {install_command('postgres')}.") from None
 
     class Saver(_CheckedSaver, AsyncPostgresSaver):
         pass

@@ -6,6 +6,7 @@ from pathlib import Path
 from langchain_core.runnables.graph import LabelsDict
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 from graph.build import build_graph
 
 
@@ -23,7 +24,7 @@ def draw_png(path: Path) -> None:
     try:
         import pygraphviz  # noqa: F401
     except ImportError:
-        raise InputError("Drawing needs pygraphviz: pip install -e '.[draw]'.") from None
+        raise InputError(f"Drawing needs pygraphviz: {install_command('draw')}.") from None
     try:
         drawn = build_graph().get_graph()
         # Graphviz reads labels as HTML.

@@ -1,10 +1,13 @@
 """The result of one question: `Result` for users, the same keys as a plain dict for files and JSON output."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from aurelia_core.answers.clean_answer import UNKNOWN, clean_answer
+from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.types import Reasoning, Role, Usage
 from state.schema import Attempt, StopReason
 
@@ -30,9 +33,12 @@ class Result(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    answer: str | None = Field(description="The target's answer with the best reasoning, as text.")
-    choice: str | None = Field(description="The choice that this answer names; null for an open question.")
-    zero_shot_answer: str | None = Field(description="The target's answer without reasoning; null without compare.")
+    answer: str | None = Field(description="The answer alone, from the target's reply with the best reasoning.")
+    reply: str | None = Field(description="This reply as the target wrote it.")
+    choice: str | None = Field(description="The choice that this reply names; null for an open question.")
+    zero_shot_answer: str | None = Field(description="The answer without reasoning; null without compare.")
+    zero_shot_reply: str | None = Field(description="The reply without reasoning as the target wrote it.")
+    why_unknown: str | None = Field(description='Why the answer is "unknown"; null for any other answer.')
     stop_reason: StopReason | None = Field(description="Why the loop ended.")
     score: int | None = Field(description="The evaluator's score of the best attempt, 1 to 10.")
     best_iteration: int | None = Field(description="The number of the best attempt, from 1; null: none was scored.")
@@ -65,7 +71,50 @@ def make_result(output: dict[str, Any], seconds: float) -> dict[str, Any]:
     """
     found = {name: output.get(name) for name in RESULT_KEYS}
     clip = {name: output["clip"][name] for name in CLIP_KEYS}
-    return {**found, "clip": clip, "seconds": seconds}
+    return {**found, **_answers(output), "clip": clip, "seconds": seconds}
+
+
+def warn_of_low_score(found: dict[str, Any], threshold: int) -> dict[str, Any]:
+    """The result with a warning if the evaluator scored the reasoning behind the answer below the threshold.
+
+    Args:
+        found: a result (`make_result`).
+        threshold: the threshold of the run, 1 to 10.
+    """
+    score = found["score"]
+    if score is None or score >= threshold:
+        return found
+    warning = (
+        f"The answer stands on reasoning that the evaluator scored {score}/10, below the threshold {threshold}:"
+        " check it against the clip."
+    )
+    return {**found, "warnings": [*found["warnings"], warning]}
+
+
+def _answers(output: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers alone and the replies that they come from."""
+    reply = output.get("answer")
+    zero_shot = output.get("zero_shot_answer")
+    found: dict[str, Any] = {"reply": reply, "zero_shot_reply": zero_shot}
+    # A server of another version may send anything.
+    if isinstance(reply, str):
+        answer = clean_answer(reply, output.get("choice"))
+        found["answer"] = answer.text
+        if answer.text == UNKNOWN:
+            found["why_unknown"] = answer.reason or _reason_of_steps(output.get("best"))
+    if isinstance(zero_shot, str):
+        choices = output.get("choices") or []
+        choice = extract_choice_text(zero_shot, choices) if choices else None
+        found["zero_shot_answer"] = clean_answer(zero_shot, choice).text
+    return found
+
+
+def _reason_of_steps(best: Reasoning | None) -> str | None:
+    """Why the last step of a reasoning that finds nothing finds nothing; None if no step says so."""
+    for step in reversed((best or {"steps": []})["steps"]):
+        if clean_answer(step["answer"]).text == UNKNOWN and step["justification"]:
+            return step["justification"]
+    return None
 
 
 def all_attempts_failed(result: dict[str, Any]) -> bool:

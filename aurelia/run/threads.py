@@ -49,8 +49,8 @@ async def find_stopped_run(
         client: admits the media, which are then compared by content (default: compared by name).
 
     Raises:
-        InputError: the thread was interrupted in another question, this question cannot be used, or the clock was set
-            back.
+        InputError: the thread was interrupted in another question after an attempt, this question cannot be used, or
+            the clock was set back.
     """
     state = await graph.aget_state(thread_config(graph, thread))
     held: Any = state.values
@@ -66,6 +66,10 @@ async def find_stopped_run(
         known = Media(held["clip"], held.get("pictures") or [], held["tracks"])
         found = await asyncio.to_thread(admit_media, client.store, *asked.media)
         same = same and [one["id"] for one in known.refs] == [one["id"] for one in found.refs]
+    ended = [attempt for attempt in held["iterations"] if attempt["score"] is not None or attempt["error"]]
+    if not same and not ended:
+        # Nothing is lost if another question takes the thread: the replies so far are in the ledger.
+        return None
     if not same:
         raise InputError(
             f"Thread {thread!r} was interrupted in another question ({held['question'][:80]!r}):"

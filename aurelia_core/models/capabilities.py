@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 
 VisualInput = Literal["none", "images", "video"]
 StructuredOutput = Literal["json_schema", "json_object", "none"]
@@ -169,7 +170,7 @@ def missing_requirements(provider: str, environment: Mapping[str, str] | None = 
     if environment is None:
         environment = os.environ
     missing = [
-        f"the package {name} (pip install -e '.[{requirements.extra}]')"
+        f"the package {name} ({install_command(requirements.extra)})"
         for name in requirements.packages
         if not _installed(name)
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aurelia_core import plugins
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -23,9 +24,9 @@ def _lazy(module: str, factory: str, extra: str = "") -> Provider:
         try:
             built: Provider = getattr(import_module(f"aurelia_core.models.{module}"), factory)
         except ModuleNotFoundError as fault:
-            remedy = "make demo installs everything"
+            remedy = "install AURELIA again"
             if extra:
-                remedy = f"pip install -e '.[{extra}]'"
+                remedy = install_command(extra)
             raise InputError(
                 f"The model {name} needs a package that is not installed ({fault.name}): {remedy}"
             ) from None

@@ -130,6 +130,18 @@ class MeasuringChat(BaseChatModel):
                 return self._answer(request)
         return None
 
+    def why_unanswerable(self, question: str, choices: list[str]) -> str | None:
+        """Why measuring cannot answer a question about any clip; None if it may. Nothing is measured."""
+        from aurelia_offline.questions.question import parse_question
+        from aurelia_offline.world.stage import parse_stage_question
+
+        if parse_stage_question(question) is not None:
+            return None
+        query = parse_question(question, choices)
+        if query.ask != "unknowable":
+            return None
+        return query.reason
+
     def _reason(self, request: GeneratorRequest) -> Any:
         media, samples = _media_of(request), request.samples
         looks = [list(windows) for windows in request.looks]

@@ -1,4 +1,4 @@
-"""`make pictures`: the pictures in docs/pictures, each from a real run, and the table of settings.
+"""`make pictures`: the pictures in docs/pictures, each from a real run, the notebook's outputs, the table of settings.
 
 The graph is drawn by `aurelia graph --png`; the two terminals hold what the commands printed, colours and all; the
 trace is what a stand-in for LangSmith received; the report is a page built from an offline benchmark of rendered
@@ -25,11 +25,12 @@ from aurelia.cli.trace_view import TRACE_WIDTH as TRACE_WIDTH
 from aurelia_offline.demo import CHOICES, QUESTION, SCENE
 from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.guidance import questions_of, scene_of
-from tests.docs import studio_form
+from tests.docs import notebook, studio_form
 from tests.support.browser import browser, lacking, open_question, visit
 from tests.support.langsmith_server import Sink, listening
 
 ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "docs" / "first-hour.ipynb"
 WIDTH = 100
 FIRST_SEED = 9_000
 SCENES = 8
@@ -54,6 +55,7 @@ def main(pictures: Path, work: Path) -> None:
     terminals(pictures, work)
     langsmith(pictures, work)
     report(pictures / "report.png", work)
+    notebook.write(NOTEBOOK, notebook.run(NOTEBOOK))
     studio_form.renew(ROOT / "docs" / "settings.md")
 
 

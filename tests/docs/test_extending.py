@@ -26,6 +26,14 @@ from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError
 from aurelia_core.models.capabilities import Capability
 from aurelia_core.models.client import ModelClient
+from aurelia_core.models.replies import (
+    CaptionReply,
+    FeedbackReply,
+    ModelReply,
+    ReasoningReply,
+    VerdictReply,
+    parse_reply,
+)
 from aurelia_core.settings import Settings
 from targets import find_target, read_target_rows
 from tests.support.bench_records import made_run
@@ -204,3 +212,32 @@ def test_a_metric_is_a_script_over_the_run(tmp_path: Path) -> None:
     assert all("words" in line["marks"] for line in lines)
     said = build_report([run], tmp_path / "report").markdown.read_text(encoding="utf-8")
     assert re.search(r"\*\*Other metrics, made\*\*\n\n\| .*\bwords \|", said)
+
+
+REPLIES: dict[str, type[ModelReply]] = {
+    "generator": ReasoningReply,
+    "summarizer": CaptionReply,
+    "evaluator": VerdictReply,
+    "feedback": FeedbackReply,
+}
+
+
+def bare(value: Any) -> Any:
+    """A schema without its titles and descriptions, which restrict nothing."""
+    if isinstance(value, dict):
+        named = {"title", "description"}
+        return {key: bare(part) for key, part in value.items() if key not in named or not isinstance(part, str)}
+    if isinstance(value, list):
+        return [bare(part) for part in value]
+    return value
+
+
+@pytest.mark.parametrize("role", REPLIES)
+def test_the_replies_of_the_page_are_read_and_their_schemas_are_those_of_the_code(role: str) -> None:
+    part = PAGE.split(f"\nThe {role} returns, for example\n")[1]
+    example, schema = (json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", part, re.M | re.S)[:2])
+    model = REPLIES[role]
+    reply = parse_reply(f"Here it is: {json.dumps(example)}", model)
+    assert reply.model_dump() == example
+    assert schema == bare(model.model_json_schema())
+    assert f"`aurelia_core.models.replies.{model.__name__}`" in part

@@ -92,7 +92,7 @@ def scripts() -> list[tuple[str, str]]:
     return [(name, block) for name in SCRIPTS for block in blocks(ROOT / name, "python")]
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_the_python_of_the_pages_runs(
     number: int, duet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,4 +108,4 @@ def test_the_python_of_the_pages_runs(
 
 
 def test_every_python_block_is_run() -> None:
-    assert len(scripts()) == 5
+    assert len(scripts()) == 6

@@ -68,6 +68,19 @@ async def test_a_target_that_failed_is_asked_again_and_nothing_else(stage: Any, 
     assert (result["answer"], dict(mended.model.said)) == ("with", {"target": 1})
 
 
+async def test_a_thread_stopped_before_its_first_attempt_ended_takes_another_question(
+    stage: Any, tmp_path: Path
+) -> None:
+    where, at = tmp_path / "threads.sqlite", stage(scripted(evaluator=[HANG, verdict(9)]))
+    run = asyncio.create_task(in_thread(at, where))
+    await at.model.hanging.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    result, events = await in_thread(at, where, text="What is seen?")
+    assert (events[0]["event"], result["score"], len(result["iterations"])) == ("clip", 9, 1)
+
+
 async def test_a_finished_thread_starts_anew(stage: Any, tmp_path: Path) -> None:
     where, at = tmp_path / "threads.sqlite", stage(scripted())
     await in_thread(at, where)

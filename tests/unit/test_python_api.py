@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import aurelia
-from aurelia.run import api
+from aurelia.run import api, many
 from aurelia.run.ask import answer_question
 from aurelia.run.result import RESULT_KEYS
 from aurelia_core.errors import InputError, MediaError
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, duet: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("module", [aurelia, api])
+@pytest.mark.parametrize("module", [aurelia, api, many])
 def test_the_examples_of_the_docstrings_run(folder: Path, module: Any) -> None:
     report = doctest.testmod(module)
     assert report.attempted >= 4

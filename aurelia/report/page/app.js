@@ -120,6 +120,7 @@
       }
       part.append(list);
     }
+    if (!one.answers.length) return part;
     const truth = el("p", {}, el("b", { text: one.answers.length > 1 ? "Reference answers: " : "The truth: " }));
     one.answers.forEach((answer, at) => truth.append(at ? " / " : "", said(answer, "bdi", "truth")));
     part.append(truth);
@@ -127,20 +128,21 @@
   }
 
   function answers(one) {
+    if (!Object.keys(one.arms).length) return null;
     const cards = el("div", { class: "cards" });
     for (const [arm, title] of [["zero_shot", "Zero-shot"], ["aurelia", "AURELIA"]]) {
       const side = one.arms[arm];
       const card = el("div", { class: `card ${side ? side.mark : "none"}` }, el("h4", { text: title }));
-      if (!side) card.append(el("p", { class: "note", text: "not asked in this run" }));
+      if (!side) card.append(el("p", { class: "note", text: "not asked" }));
       else {
-        card.append(el("p", {}, pill(side.mark), el("span", { class: "note", text: side.how ? ` by ${side.how}` : "" })));
+        if (one.answers.length || side.mark !== "unscored") card.append(el("p", {}, pill(side.mark), el("span", { class: "note", text: side.how ? ` by ${side.how}` : "" })));
         card.append(side.error ? said(side.error, "p", "said fault") : said(side.answer ?? "", "p", "said big"));
         if (side.choice) card.append(el("p", { class: "note" }, "choice: ", said(side.choice, "bdi", "")));
         if (side.said) card.append(el("p", { class: "note" }, side.how === "judge" ? "the judge: " : "rule: ", said(side.said, "bdi", "")));
         const scores = Object.entries(side.scores || {}).map(([name, value]) => `${name} ${value === null ? "–" : value.toFixed(3)}`);
         if (scores.length) card.append(el("p", { class: "note", text: scores.join(" · ") }));
-        const calls = side.usage.calls;
-        card.append(el("p", { class: "note", text: `${calls} call${calls === 1 ? "" : "s"} · ${dollars(side.usage)}` }));
+        const calls = side.usage ? side.usage.calls : 0;
+        if (side.usage) card.append(el("p", { class: "note", text: `${calls} call${calls === 1 ? "" : "s"} · ${dollars(side.usage)}` }));
       }
       cards.append(card);
     }
@@ -255,6 +257,7 @@
     for (const id of ["column", "category", "outcome", "run"]) $(id).addEventListener("change", search);
     $("more").addEventListener("click", () => more(MORE));
     search();
+    if (index.length === 1) $("list").firstChild.open = true;
     document.documentElement.dataset.ready = "yes";
   }
 
