@@ -16,7 +16,7 @@ from nodes.requests import (
     emit_event,
     failed_attempt,
     last_attempt,
-    prompt_text,
+    node_prompt,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -57,7 +57,7 @@ async def ask_evaluator(
     Raises:
         ModelError: the evaluator did not answer, or not in the form asked for.
     """
-    text = prompt_text(context, "evaluator", caption=caption)
+    text = node_prompt(context, "evaluator", caption=caption)
     fields = EvaluatorRequest(**clip_request_fields(state, context), caption=caption)
     request = build_request(state, context, context.evaluator, text, fields)
     return await client.complete_structured(request, VerdictReply)

@@ -18,7 +18,7 @@ from nodes.requests import (
     failed_note,
     last_attempt,
     media_text,
-    prompt_text,
+    node_prompt,
     windows_by_attempt,
 )
 from prompts.render import choices_text, reasoning_text
@@ -59,7 +59,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
 
 def _text(state: LoopState, attempt: Attempt, context: Context) -> str:
     reasoning = attempt["reasoning"]
-    return prompt_text(
+    return node_prompt(
         context,
         "feedback",
         question=state["question"],

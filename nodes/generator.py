@@ -12,7 +12,7 @@ from nodes.requests import (
     clip_request_fields,
     context_of,
     failed_attempt,
-    prompt_text,
+    node_prompt,
     windows_by_attempt,
 )
 from prompts.render import choices_text, guidance_text
@@ -26,7 +26,7 @@ async def generate(state: LoopState, runtime: Runtime[Context], client: ModelCli
     context, attempts = context_of(runtime), state["iterations"]
     iteration, last = len(attempts) + 1, attempts[-1] if attempts else None
     before = _guided(state, iteration) or last
-    text = prompt_text(
+    text = node_prompt(
         context,
         "generator",
         question=state["question"],

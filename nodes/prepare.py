@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
-from langgraph.types import Overwrite
 
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import InputError
@@ -74,7 +73,7 @@ async def prepare(
         "edited": None,
         "seconds": None,
         "usage": None,
-        "warnings": Overwrite(notes),
+        "warnings": [None, *notes],
         "answer": None,
         "choice": None,
         "zero_shot_answer": None,

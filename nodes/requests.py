@@ -29,7 +29,7 @@ def context_of(runtime: Runtime[Context]) -> Context:
     return runtime.context or Context()
 
 
-def prompt_text(context: Context, name: str, /, **values: str) -> str:
+def node_prompt(context: Context, name: str, /, **values: str) -> str:
     """The prompt of a node with its placeholders replaced; an edited prompt of the settings replaces the file's.
 
     Raises:

@@ -14,7 +14,7 @@ from nodes.requests import (
     failed_attempt,
     last_attempt,
     media_text,
-    prompt_text,
+    node_prompt,
 )
 from prompts.render import reasoning_text
 from state.context import Context
@@ -26,7 +26,7 @@ async def summarize(state: LoopState, runtime: Runtime[Context], client: ModelCl
     context, attempt = context_of(runtime), last_attempt(state["iterations"])
     if attempt is None or attempt["reasoning"] is None:
         return {}
-    text = prompt_text(
+    text = node_prompt(
         context,
         "summarizer",
         clip=media_text(state),

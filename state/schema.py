@@ -5,7 +5,6 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from langgraph.types import Overwrite
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -94,9 +93,11 @@ def merge_attempts(old: list[Attempt] | None, new: list[dict[str, Any]] | None) 
 
 
 def append_new(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
-    """Reducer: appends the entries that are new; None resets."""
+    """Reducer: appends the entries that are new; None resets, also as the first entry."""
     if new is None:
         return []
+    if new and new[0] is None:
+        return list(dict.fromkeys(new[1:]))
     return list(dict.fromkeys([*(old or []), *new]))
 
 
@@ -144,7 +145,7 @@ class Update(TypedDict, total=False):
     edited: Reasoning | None
     seconds: float | None
     usage: Usage | None
-    warnings: list[str] | Overwrite | None
+    warnings: Sequence[str | None] | None
     answer: str | None
     choice: str | None
     zero_shot_answer: str | None

@@ -1,7 +1,8 @@
-"""BLEU-4, ROUGE-L, METEOR and CIDEr-D of captions, without Java and without downloads (extra `captions`).
+"""BLEU-1..4, ROUGE-L, METEOR and CIDEr-D of captions, without Java and without downloads (extra `captions`).
 
-BLEU is from sacrebleu, the overlap of ROUGE-L from rouge-score, METEOR (exact words and stems only) from NLTK. CIDEr-D
-is implemented here, because there is no such library. docs/metrics.md compares each with the COCO caption toolkit.
+The words are those of the COCO caption toolkit (`aurelia.bench.coco_tokens`). BLEU is from sacrebleu, the overlap of
+ROUGE-L from rouge-score, METEOR (exact words and stems only) from NLTK. CIDEr-D is implemented here: there is no such
+library. docs/metrics.md compares each with the toolkit.
 """
 
 import math
@@ -11,21 +12,21 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
+from aurelia.bench.coco_tokens import coco_tokens
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
 
 CaptionMetric = Literal["bleu4", "rouge_l", "meteor", "cider"]
 CAPTION_METRICS: tuple[CaptionMetric, ...] = ("bleu4", "rouge_l", "meteor", "cider")
+CORPUS_SCORES = "caption_scores"
+"""Key of a run's metadata: the scores of all captions together, by arm and rollout ("aurelia/0")."""
+CORPUS_METRICS = ("bleu1", "bleu2", "bleu3", *CAPTION_METRICS)
 ROUGE_BETA = 1.2
 # The parameters of METEOR 1.5 for English, as in the COCO toolkit; NLTK's defaults are those of 2007.
 METEOR_PARAMETERS = {"alpha": 0.85, "beta": 0.2, "gamma": 0.6}
+BLEU_ORDERS = 4
 CIDER_ORDERS = 4
 CIDER_SIGMA = 6.0
-# Punctuation that the COCO toolkit removes after Stanford's PTB tokenizer, in the form of NLTK's Treebank tokenizer.
-_PUNCTUATION = frozenset(
-    {"''", "'", "``", "`", '"', "(", ")", "{", "}", "[", "]", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
-)
-
 Tokens = list[str]
 
 
@@ -33,12 +34,12 @@ Tokens = list[str]
 class CaptionScores:
     """The scores of the corpus, and of each caption by its id.
 
-    BLEU-4, ROUGE-L and METEOR lie in 0..1, CIDEr-D in 0..10. BLEU-4 of the corpus is computed over all captions
-    together; the other corpus scores are means over captions. CIDEr-D weighs words by their rarity in all references:
-    it is None for one caption.
+    BLEU, ROUGE-L and METEOR lie in 0..1, CIDEr-D in 0..10. The corpus has the metrics of `CORPUS_METRICS`: BLEU-1 to
+    BLEU-4 over all captions together, the others as means over captions. CIDEr-D weighs words by their rarity in all
+    references: it is None for one caption.
     """
 
-    corpus: dict[CaptionMetric, float | None]
+    corpus: dict[str, float | None]
     each: dict[str, dict[CaptionMetric, float | None]]
 
 
@@ -56,15 +57,14 @@ def compute_caption_scores(candidates: Mapping[str, str], references: Mapping[st
     if not candidates:
         raise InputError("There is no caption to score.")
     libraries = _libraries()
-    tokenizer = libraries.tokenizer()
     captions: dict[str, Tokens] = {}
     reference_words: dict[str, list[Tokens]] = {}
     for name, text in candidates.items():
-        captions[name] = _words(text, tokenizer)
-        reference_words[name] = [words for text in references.get(name, ()) if (words := _words(text, tokenizer))]
+        captions[name] = coco_tokens(text)
+        reference_words[name] = [words for text in references.get(name, ()) if (words := coco_tokens(text))]
         if not reference_words[name]:
             raise InputError(f"The caption {name!r} has no reference caption: give at least one.")
-    corpus_bleu, bleus = _bleu4(captions, reference_words, libraries.bleu)
+    corpus_bleus, bleus = _bleu(captions, reference_words, libraries.bleu)
     rouges = _rouge_l(captions, reference_words, libraries.rouge)
     meteors = _meteor(captions, reference_words, libraries.meteor)
     ciders: dict[str, float] = {}
@@ -78,11 +78,10 @@ def compute_caption_scores(candidates: Mapping[str, str], references: Mapping[st
             "meteor": meteors[name],
             "cider": ciders.get(name),
         }
-    corpus: dict[CaptionMetric, float | None] = {}
-    for metric in CAPTION_METRICS:
-        corpus[metric] = _mean([scores[metric] for scores in each.values()])
-    corpus["bleu4"] = corpus_bleu
-    return CaptionScores(corpus, each)
+    means: dict[str, float | None] = {
+        metric: _mean([scores[metric] for scores in each.values()]) for metric in CAPTION_METRICS
+    }
+    return CaptionScores(dict(means, **corpus_bleus), each)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -96,34 +95,31 @@ class _Libraries(NamedTuple):
     bleu: Any
     rouge: Any
     meteor: Any
-    tokenizer: Any
 
 
 def _libraries() -> _Libraries:
     try:
-        from nltk.tokenize import TreebankWordTokenizer
         from nltk.translate.meteor_score import meteor_score
         from rouge_score.rouge_scorer import RougeScorer
         from sacrebleu import BLEU
     except ImportError as fault:
         raise InputError(f"Scoring captions needs {fault.name}: {install_command('captions')}.") from None
-    return _Libraries(BLEU, RougeScorer, meteor_score, TreebankWordTokenizer)
+    return _Libraries(BLEU, RougeScorer, meteor_score)
 
 
-def _words(text: str, tokenizer: Any) -> Tokens:
-    return [word for word in tokenizer.tokenize(" ".join(text.lower().split())) if word not in _PUNCTUATION]
-
-
-def _bleu4(
+def _bleu(
     captions: dict[str, Tokens], references: dict[str, list[Tokens]], bleu: Any
-) -> tuple[float, dict[str, float]]:
-    """BLEU-4 of the corpus without smoothing, as in the toolkit; of each caption with sacrebleu's smoothing."""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """BLEU-1 to BLEU-4 of the corpus without smoothing, as in the toolkit; BLEU-4 of each caption with smoothing."""
     texts = {name: " ".join(words) for name, words in captions.items()}
     reference_texts = {name: [" ".join(words) for words in several] for name, several in references.items()}
     streams = [list(stream) for stream in zip_longest(*reference_texts.values())]
-    whole = bleu(tokenize="none", smooth_method="none", force=True)
+    whole = bleu(tokenize="none", smooth_method="none", force=True).corpus_score(list(texts.values()), streams)
     single = bleu(tokenize="none", smooth_method="exp", effective_order=True)
-    corpus = whole.corpus_score(list(texts.values()), streams).score / 100
+    corpus = {}
+    for order in range(1, BLEU_ORDERS + 1):
+        precisions = [precision / 100 for precision in whole.precisions[:order]]
+        corpus[f"bleu{order}"] = float(whole.bp * math.prod(precisions) ** (1 / order))
     each = {name: single.sentence_score(texts[name], reference_texts[name]).score / 100 for name in texts}
     return corpus, each
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from aurelia.bench.answers import RAW_ANSWER, clean_target_reply
 from aurelia.bench.media import ClipAdmitter
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome
@@ -154,13 +155,23 @@ def make_outcome(item: PendingAnswer, rollout: int, began: float, fields: dict[s
 
 
 def answer_fields(result: dict[str, Any], record: Record, arm: Arm) -> dict[str, Any]:
-    """The fields of an outcome that follow from the graph's result."""
-    fields = {"state": "answered", "usage": result["usage"], "seconds": result["seconds"]}
-    if arm == "aurelia":
-        return {**fields, "answer": result["reply"], "choice": result["choice"], "result": result}
-    answer = result["zero_shot_reply"]
+    """The fields of an outcome that follow from the graph's result: the answer cleaned, beside it the raw one."""
+    stored = result
+    reply = result["reply"]
+    if arm == "zero_shot":
+        stored = {name: result[name] for name in ("clip", "models", "warnings")}
+        reply = result["zero_shot_reply"]
+    answer = clean_target_reply(reply, stored)
+    if answer != reply:
+        stored = {RAW_ANSWER: reply, **stored}
     choice: str | None = None
     if record.choices:
         choice = extract_choice_text(answer, record.choices)
-    stored = {name: result[name] for name in ("clip", "models", "warnings")}
-    return {**fields, "answer": answer, "choice": choice, "result": stored}
+    return {
+        "state": "answered",
+        "usage": result["usage"],
+        "seconds": result["seconds"],
+        "answer": answer,
+        "choice": choice,
+        "result": stored,
+    }

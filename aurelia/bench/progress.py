@@ -57,9 +57,18 @@ class ProgressDisplay:
         if event["left_out"]:
             text += f", {event['left_out']} left out because their media are missing"
         self._print(text)
+        if event["to_do"]:
+            least, most = event["calls_to_come"]
+            calls = f"{least}"
+            if most > least:
+                calls = f"{least} to {most}"
+            self._print(f"To come: {event['to_do']} answers, {calls} calls{_to_come(event)}")
 
     def _outcome(self, event: dict[str, Any]) -> None:
-        text = f"{_accuracy(event)}  {_cost(event)}"
+        failed = sum(count["failed"] for count in event["arms"].values())
+        text = f"{_accuracy(event)}  {_cost(event)}{_to_come(event)}"
+        if failed:
+            text = f"{failed} failed  {text}"
         self._bar.update(self._task, total=event["to_do"], completed=event["done"], description=text)
         due = event["done"] * _MAX_LINES // event["to_do"]
         if not self._console.is_terminal and due > self._lines_shown:
@@ -89,6 +98,8 @@ class ProgressDisplay:
 
 def _stopped_text(event: dict[str, Any]) -> str:
     remedy = "Finished answers are saved; run the same command to resume"
+    if "all failed" in event["stopped_by"]:
+        remedy = "Mend what the error names, and run the same command again"
     if "budget" in event["stopped_by"]:
         remedy += ", with a larger budget"
     return f"Stopped: {event['stopped_by']}. Answers left: {event['left']}. {remedy}."
@@ -107,6 +118,17 @@ def _accuracy(event: dict[str, Any]) -> str:
         if count["accuracy"] is not None:
             parts.append(f"{_ARM_LABELS[arm]} {count['accuracy']:.1%}")
     return "  ".join(parts) or "nothing scored yet"
+
+
+def _to_come(event: dict[str, Any]) -> str:
+    """Tokens and dollars to come, if earlier answers show them."""
+    tokens = event["tokens_to_come"]
+    if not tokens:
+        return ""
+    cost = event["cost_usd_to_come"]
+    if cost is None:
+        return f", about {tokens:,} tokens to come"
+    return f", about {tokens:,} tokens and ${cost:.2f} to come"
 
 
 def _cost(event: dict[str, Any]) -> str:

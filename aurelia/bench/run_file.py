@@ -36,10 +36,10 @@ class Outcome:
         arm: `zero_shot` (the target alone) or `aurelia`.
         rollout: Number of the independent repetition.
         state: `answered` or `failed`; a failed question is asked again when the run is resumed.
-        answer: The target's answer, None if it failed.
-        choice: The choice that the target node read from the answer; None without choices or if it names none.
+        answer: The target's answer, cleaned (`aurelia.bench.answers`); None if it failed.
+        choice: The choice that the answer names; None without choices or if it names none.
         result: For `aurelia` the keys of `aurelia.run.result.RESULT_KEYS`; for `zero_shot` its clip, models and
-            warnings. Also `server`, if a server answered.
+            warnings. Also `raw_answer`, a reply that cleaning changed, and `server`, if a server answered.
         error: Why it failed.
         tries: Number of times the question was asked.
         seconds: Duration of the last try; both arms of one try share it.

@@ -48,6 +48,7 @@ class Plan:
         rpm: Most calls a minute, by provider.
         max_tries: Most tries of a failed question, one in each session.
         require_media: Leave out questions whose media are missing, instead of refusing the run.
+        stop_after_failures: A session stops if its first answers, this many, all fail with one error; 0 never stops.
         budget: Limits of the run.
     """
 
@@ -58,6 +59,7 @@ class Plan:
     rpm: Mapping[str, float] = field(default_factory=dict)
     max_tries: int = 3
     require_media: bool = False
+    stop_after_failures: int = 8
     budget: Budget = Budget()
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from aurelia.bench import run_plan as plans
 from aurelia.bench.local_runner import Executor, LocalExecutor
 from aurelia.bench.media import find_missing_media
+from aurelia.bench.preflight import check_capabilities
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.remote_runner import RemoteExecutor, connect_servers
@@ -121,7 +122,7 @@ async def run_bench(
         selected, left_out = await asyncio.to_thread(_select_with_media, records, plan, store, file.name)
         limiter = RateLimiter(plan.concurrency, plan.rpm, on_refused=stop.set)
         ledger = RunLedger(out, limiter, sleep=resources.sleep)
-        executor = await _make_executor(context, plan, resources, store, ledger, limiter, threads, on_event)
+        executor = await _make_executor(context, plan, resources, store, ledger, limiter, threads, on_event, selected)
         stack.push_async_callback(executor.close)
         media: str | None = None
         if resources.media:
@@ -132,7 +133,7 @@ async def run_bench(
         executor.clips.expect(run.clip_contents())
         if threads:
             threads.attach_to(run)
-        session = Session(run, context.rollout, plan, executor, ledger, limiter, on_event)
+        session = Session(run, context, plan, executor, ledger, limiter, on_event)
         return await session.run(selected, left_out, stop)
 
 
@@ -172,6 +173,7 @@ async def _make_executor(
     limiter: RateLimiter,
     threads: RunThreads | None,
     on_event: EventCallback,
+    records: Sequence[Record],
 ) -> Executor:
     """Makes the executor and checks all that would make every question fail."""
     if context.review != "none":
@@ -179,6 +181,7 @@ async def _make_executor(
     if not resources.servers:
         client = ModelClient(resources.settings, providers=resources.providers, store=store, ledger=ledger)
         await asyncio.to_thread(_check_models, client, context, plan)
+        await asyncio.to_thread(check_capabilities, records, context, plan, client)
         return LocalExecutor(context, client, ledger, plan.concurrency, threads)
     if plan.rpm:
         raise InputError("--rpm limits calls made from this machine and cannot be used with --server: leave it out.")

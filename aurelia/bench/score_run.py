@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from aurelia.bench.caption_metrics import CAPTION_METRICS
+from aurelia.bench.answers import cleaned_answer
+from aurelia.bench.caption_metrics import CAPTION_METRICS, CORPUS_SCORES
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore, lock_run_file
@@ -75,7 +76,7 @@ async def _score_outcomes(run: RunFile, score: AnswerScorer, judged: bool, concu
 
     async def score_one(outcome: Outcome) -> list[StoredScore]:
         async with slots:
-            return _stored_scores(outcome, await score(records[outcome.record], outcome.answer or ""))
+            return _stored_scores(outcome, await score(records[outcome.record], cleaned_answer(outcome) or ""))
 
     for start in range(0, len(open_outcomes), _BATCH):
         for scores in await asyncio.gather(*map(score_one, open_outcomes[start : start + _BATCH])):
@@ -88,9 +89,12 @@ async def _score_outcomes(run: RunFile, score: AnswerScorer, judged: bool, concu
 def _score_captions(run: RunFile, records: dict[str, Record], arm: Arm, rollout: int) -> None:
     """Scores all captions of an arm together: CIDEr-D weighs words by all of them."""
     outcomes = {outcome.record: outcome for outcome in run.outcomes(arm, state="answered", rollout=rollout)}
-    answers = {name: outcome.answer or "" for name, outcome in outcomes.items()}
-    for name, scores in score_captions(list(records.values()), answers).items():
+    answers = {name: cleaned_answer(outcome) or "" for name, outcome in outcomes.items()}
+    found = score_captions(list(records.values()), answers)
+    for name, scores in found.each.items():
         run.store_scores(_stored_scores(outcomes[name], scores))
+    corpora = run.meta.get(CORPUS_SCORES) or {}
+    run.store_meta(CORPUS_SCORES, corpora | {f"{arm}/{rollout}": {"n": len(found.each), **found.corpus}})
 
 
 def _stored_scores(outcome: Outcome, scores: Iterable[MetricScore]) -> list[StoredScore]:

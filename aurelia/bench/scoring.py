@@ -6,13 +6,14 @@ whole run.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import create_model
 
 import prompts
 from aurelia.bench.caption_metrics import CAPTION_METRICS, compute_caption_scores
 from aurelia.bench.records import Record
+from aurelia_core.answers.cleaning import clean_reply
 from aurelia_core.answers.multiple_choice import CHOICE_LETTERS, UNPARSED, extract_choice
 from aurelia_core.answers.open_answer import match_open_answer
 from aurelia_core.errors import ModelError
@@ -142,12 +143,19 @@ def score_by_rule(record: Record, answer: str | None) -> MetricScore | None:
     return _open_by_rule(record, answer)
 
 
-def score_captions(records: Sequence[Record], answers: Mapping[str, str]) -> dict[str, list[MetricScore]]:
-    """The caption metrics of one arm by record id, for captioning records with an answer.
+class CaptionMarks(NamedTuple):
+    """The scores of an arm's captions: of all together by metric, and of each by record id."""
+
+    corpus: dict[str, float | None]
+    each: dict[str, list[MetricScore]]
+
+
+def score_captions(records: Sequence[Record], answers: Mapping[str, str]) -> CaptionMarks:
+    """The caption metrics of one arm, for captioning records with an answer.
 
     Args:
         records: The records. CIDEr-D weighs words by the references of those with an answer.
-        answers: The captions by record id.
+        answers: The captions by record id; they are cleaned.
 
     Raises:
         InputError: The libraries are not installed.
@@ -157,11 +165,12 @@ def score_captions(records: Sequence[Record], answers: Mapping[str, str]) -> dic
         if record.task == CAPTIONING and record.id in answers:
             references[record.id] = record.answers
     if not references:
-        return {}
-    scores = compute_caption_scores({name: answers[name] for name in references}, references)
-    return {
+        return CaptionMarks({}, {})
+    scores = compute_caption_scores({name: clean_reply(answers[name]) for name in references}, references)
+    each = {
         name: [_caption_score(metric, scores.each[name][metric]) for metric in CAPTION_METRICS] for name in references
     }
+    return CaptionMarks(dict(scores.corpus), each)
 
 
 def _caption_score(metric: str, value: float | None) -> MetricScore:

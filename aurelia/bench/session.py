@@ -6,71 +6,29 @@ as in a report without a judge.
 """
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from aurelia.bench.local_runner import Executor, PendingAnswer
 from aurelia.bench.media import group_by_clip
+from aurelia.bench.preflight import calls_to_come, cost_to_come
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
-from aurelia.bench.run_file import ARMS, Arm, Outcome, OutcomeState, RunFile
+from aurelia.bench.run_file import ARMS, Outcome, RunFile
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.scoring import MetricScore, score_by_rule
+from aurelia.bench.tally import Tally
+from state.context import Context
 
 EventCallback = Callable[[dict[str, Any]], None]
 INTERRUPTED = "interrupted"
+# What differs between messages of one error: names, paths and numbers.
+_FAILURE_DETAIL = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[/\\]\S*|\S*\d\S*")
 UNKNOWN_PRICE = "the price of a call is not known, so a budget in dollars cannot be kept"
-
-
-@dataclass
-class ArmCount:
-    """Counts of one arm's outcomes: of the answered ones, those scored right or wrong, and the unparsed among them."""
-
-    answered: int = 0
-    failed: int = 0
-    scored: int = 0
-    unparsed: int = 0
-    right: int = 0
-
-
-class Tally:
-    """The counts of all arms."""
-
-    def __init__(self, arms: Iterable[Arm]) -> None:
-        """Starts at zero."""
-        self.counts: dict[Arm, ArmCount] = {arm: ArmCount() for arm in arms}
-
-    def add(self, arm: Arm, state: OutcomeState, score: MetricScore | None) -> None:
-        """Counts one outcome; `score` is None for a caption and without an answer."""
-        count = self.counts[arm]
-        if state == "failed":
-            count.failed += 1
-            return
-        count.answered += 1
-        if score is None:
-            return
-        count.scored += 1
-        count.unparsed += score.value is None
-        count.right += score.value == 1
-
-    def as_dict(self) -> dict[str, dict[str, Any]]:
-        """The counts as plain data, with the share of right answers among the scored ones (null before the first)."""
-        arms: dict[str, dict[str, Any]] = {}
-        for arm, count in self.counts.items():
-            accuracy = None
-            if count.scored:
-                accuracy = round(count.right / count.scored, 4)
-            arms[arm] = {
-                "answered": count.answered,
-                "failed": count.failed,
-                "unparsed": count.unparsed,
-                "accuracy": accuracy,
-            }
-        return arms
 
 
 class Session:
@@ -79,7 +37,7 @@ class Session:
     def __init__(
         self,
         run: RunFile,
-        rollout: int,
+        context: Context,
         plan: Plan,
         executor: Executor,
         ledger: RunLedger,
@@ -88,7 +46,8 @@ class Session:
     ) -> None:
         """Asks nothing yet; the arguments are those of `aurelia.bench.runner.run_bench`, opened."""
         self._run_file = run
-        self._rollout = rollout
+        self._context = context
+        self._rollout = context.rollout
         self._plan = plan
         self._executor = executor
         self._ledger = ledger
@@ -101,6 +60,7 @@ class Session:
         self._stopped_by: str | None = None
         self._stop = asyncio.Event()
         self._last_error: str | None = None
+        self._first_failures: list[str] | None = []
         self._given_up = 0
         self._to_do = 0
         self._done = 0
@@ -126,7 +86,8 @@ class Session:
         self._run_file.store_meta("left_out", left_out)
         self._run_file.store_meta("limit", self._plan.limit)
         run = {"run": self._run_file.path.name, "questions": len(records), "left_out": left_out}
-        self._on_event({"event": "start", **run})
+        calls = calls_to_come([item.arm for item in pending], self._context)
+        self._on_event({"event": "start", **run, "to_do": self._to_do, "calls_to_come": list(calls), **self._to_come()})
         await self._work_until_stopped(iter(pending))
         if self._limiter.fatal_error:
             raise self._limiter.fatal_error
@@ -240,6 +201,27 @@ class Session:
             "tries": outcome.tries,
         }
         self._on_event({**event, **self._progress()})
+        self._watch_first_failures(outcome)
+
+    def _watch_first_failures(self, outcome: Outcome) -> None:
+        """Stops the session if its first answers all fail with one error: all others would fail too."""
+        limit = self._plan.stop_after_failures
+        if self._first_failures is None or not limit:
+            return
+        if outcome.state == "answered":
+            self._first_failures = None
+            return
+        self._first_failures.append(_FAILURE_DETAIL.sub("…", outcome.error or ""))
+        if len(set(self._first_failures)) > 1:
+            self._first_failures = None
+        elif len(self._first_failures) >= limit:
+            self._stopped_by = f"the first {limit} answers all failed with one error: {outcome.error}"
+            self._stop.set()
+
+    def _to_come(self) -> dict[str, Any]:
+        """Tokens and dollars of the answers still to be made, at the mean of those of the run."""
+        made = sum(count.answered + count.failed for count in self._tally.counts.values())
+        return cost_to_come(self._ledger.total_usage, made, self._to_do - self._done)
 
     def _worked_seconds(self) -> float:
         return self._earlier_seconds + time.monotonic() - self._began
@@ -250,6 +232,7 @@ class Session:
             "done": self._done,
             "to_do": self._to_do,
             "usage": self._ledger.total_usage,
+            **self._to_come(),
             "seconds": round(self._worked_seconds(), 3),
             "calls_at_once": {name: int(limit.limit) for name, limit in self._limiter.limits.items()},
         }

@@ -62,6 +62,9 @@ def run_command(
     max_tries: Annotated[
         int, typer.Option(min=1, help="Maximum tries of a failing question; each run of this command makes one.")
     ] = 3,
+    stop_after_failures: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Stop if the first N answers all fail with one error (0: never).")
+    ] = 8,
     max_cost_usd: Annotated[float | None, typer.Option(help="Budget of the whole run in US dollars.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Budget of the whole run in tokens.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Budget of the whole run in seconds of processing.")] = None,
@@ -101,6 +104,7 @@ def run_command(
         rpm=rpm or [],
         max_tries=max_tries,
         require_media=require_media,
+        stop_after_failures=stop_after_failures,
         budget=Budget(max_cost_usd, max_tokens, max_seconds),
     )
     from aurelia.bench.progress import ProgressDisplay
@@ -146,11 +150,38 @@ def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOp
     if as_json:
         _print_json(found)
         return
-    for key, value in found.items():
+    for key, value in {**found, "progress": _progress_text(found)}.items():
         text = escape_invisible(str(value))
         if isinstance(value, dict):
             text = dump_visible_json(value)
-        sys.stdout.write(f"{key:<12}{text}\n")
+        sys.stdout.write(f"{key:<14}{text}\n")
+
+
+def _progress_text(found: dict[str, Any]) -> str:
+    """Answers made of those to be made, and the time left."""
+    answered = found["to_do"] - found["left"]
+    text = f"{answered} of {found['to_do']} answers"
+    failed = sum(found["failed"].values())
+    if failed:
+        text += f", {failed} failed"
+    if found["left"] and found["seconds_left"] is not None:
+        minutes, seconds = divmod(round(found["seconds_left"]), 60)
+        text += f", about {minutes} min {seconds} s left at the pace so far"
+    return text
+
+
+@bench_app.command("salvage")
+def salvage_command(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="New run file for what can be read.")],
+    debug: DebugOption = False,
+) -> None:
+    """Copy what is whole in a damaged run file into a new one. The damaged file is not changed."""
+    from aurelia.bench.salvage import salvage_run
+
+    for name, rows in salvage_run(run, out).items():
+        sys.stdout.write(f"{name:<14}{rows.read} rows{f', about {rows.lost} lost' if rows.lost else ''}\n")
+    sys.stderr.write(f"Written: {out.name}. bench run resumes it and asks what is missing.\n")
 
 
 @bench_app.command("export")
@@ -170,15 +201,28 @@ def export_command(
             min=1, max=10, help="With --training: lowest score of a reasoning (default: the run's threshold)."
         ),
     ] = None,
+    style: Annotated[
+        Literal["trl", "swift", "llama-factory"] | None,
+        typer.Option(help="With --training: the trainer that reads the file (default: trl)."),
+    ] = None,
+    right_only: Annotated[
+        bool, typer.Option("--right-only", help="With --training: only answers that a rule finds right.")
+    ] = False,
+    media: Annotated[
+        str | None, typer.Option(metavar="DIR", help="With --training: folder before the names of the media.")
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set."""
+    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set with a card."""
     from aurelia.bench import export as exporting
 
     if training:
-        count = exporting.export_training_set(run, out, min_score)
-    elif min_score is not None:
-        raise InputError("--min-score needs --training: add it, or leave --min-score out.")
+        from aurelia.bench.training import TrainingOptions, export_training_set
+
+        options = TrainingOptions(min_score, style or "trl", right_only, media)
+        count = export_training_set(run, out, options)
+    elif min_score is not None or style or right_only or media:
+        raise InputError("--min-score, --style, --right-only and --media need --training: add it, or leave them out.")
     else:
         count = exporting.export_table(run, out, form)
     typer.echo(f"{count} rows written to {out.name}.", err=True)

@@ -44,21 +44,50 @@ def import_command(
     require_media: Annotated[
         bool, typer.Option("--require-media", help="Skip records whose media are missing.")
     ] = False,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN|FILE.toml",
+            help="For the kind table: the column of a field (question, choices, answer, video, …); repeatable.",
+        ),
+    ] = None,
+    save_map: Annotated[
+        Path | None, typer.Option("--save-map", metavar="FILE.toml", help="Write the mapping as a file for --map.")
+    ] = None,
     report: ReportOut = None,
     debug: _Debug = False,
 ) -> None:
     """Convert a data set into benchmark records. Each row that was not converted is reported."""
     from aurelia.bench.importers.run import ImportOptions, import_records
+    from aurelia.bench.importers.table import TableMapping
     from aurelia.bench.records import write_records
 
     _reject_overwrite(out, [annotations])
-    wanted = ImportOptions(kind, media, pattern, split, licence, require_media)
+    columns = TableMapping.parse(mapping) if mapping else None
+    wanted = ImportOptions(kind, media, pattern, split, licence, require_media, columns)
     imported = import_records(annotations, wanted)
     _write_account(imported.report.lines(), report, imported.report.to_dict())
     if not imported.records:
         raise InputError(f"{annotations.name} gave no record, nothing is written: {imported.report.reason()}")
     write_records(imported.records, out)
+    if save_map is not None and columns is not None:
+        save_map.write_text(columns.to_toml(), encoding="utf-8")
     sys.stdout.write(f"{imported.report.summary()}\n")
+
+
+@import_app.command("kinds")
+def kinds_command(debug: _Debug = False) -> None:
+    """List the data sets that can be imported, with the file that each needs."""
+    from aurelia.bench.importers.registry import DATASET_KINDS, TABLE_KIND
+    from aurelia.bench.importers.sets import find_sets
+
+    for name, known in DATASET_KINDS.items():
+        sys.stdout.write(f"{name:<22}{known.dataset or 'benchmark records'}\n")
+    for name, found in find_sets().items():
+        facts = found.facts
+        sys.stdout.write(f"{name:<22}{facts['title']}: {facts['file']} of {facts['source']}\n")
+    sys.stdout.write(f"{TABLE_KIND:<22}any table, with --map\n")
 
 
 @import_app.command("sample")

@@ -42,7 +42,7 @@ def report_command(
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
 ) -> None:
-    """Score runs and write their report. The report is report.html, one self-contained page, and report.md."""
+    """Score runs and write their report. The report is report.html, one self-contained page, report.md, and tables."""
     from aurelia.bench.score_run import score_run_file
     from aurelia.report.build import build_report
 
@@ -55,6 +55,71 @@ def report_command(
         store = resources.clip_store()
     written = build_report(runs, out, media=embed, store=store)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
+
+
+@report_app.command("view")
+def view_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Run files; one may still be going.")],
+    media: MediaOption = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine (0: any free one).")] = 8765,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Show pictures of 40 questions.")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show the report in a browser with clips and sounds to play. Reload the page to follow a run that is going."""
+    from aurelia.report.view import ReportServer
+
+    store = None
+    if pictures:
+        store = _resources(media).clip_store()
+    if media is not None and not media.is_dir():
+        raise InputError(f"There is no media folder {media.name!r}: check its path.")
+    server = ReportServer(runs, media, store, port)
+    typer.echo(f"{server.address} shows the report. Press Ctrl-C to stop.", err=True)
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.close()
+
+
+@report_app.command("rate")
+def rate_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Run files; their reasoning is mixed.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Page to write.")] = Path("rate.html"),
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Number of reasonings, drawn at random (default: all).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of the draw.")] = 0,
+    debug: DebugOption = False,
+) -> None:
+    """Write a page on which people rate the reasoning, blind to run and score, and its key."""
+    from aurelia.report.rating import write_rating_page
+
+    written = write_rating_page(runs, out, size=size, seed=seed)
+    typer.echo(
+        f"{written.items} reasonings to rate in {written.page.name}: send it with the clips in a folder media beside "
+        f"it. Keep {written.key.name} to yourself.",
+        err=True,
+    )
+
+
+@report_app.command("agreement")
+def agreement_command(
+    key: Annotated[Path, typer.Argument(metavar="KEY", help="Key that bench rate wrote (NAME.key.json).")],
+    ratings: Annotated[list[Path], typer.Argument(metavar="RATINGS…", help="Files of ratings, one a rater.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the table as CSV and LaTeX.")] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Measure how far raters agree with each other and with the evaluator."""
+    from aurelia.report.agreement import agreement_table, measure_agreement
+    from aurelia.report.markdown import render_table
+    from aurelia.report.table_files import write_table_files
+
+    table = agreement_table(measure_agreement(key, ratings))
+    typer.echo(render_table(table))
+    if out is not None:
+        write_table_files([table], out)
 
 
 @report_app.command("ablate")

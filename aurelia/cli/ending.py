@@ -18,7 +18,7 @@ from aurelia_core.sanitize import escape_invisible, redact
 
 PROGRAM = "aurelia"
 UNEXPECTED = 1
-INTERRUPTED = 130
+INTERRUPTED_STATUS = 130
 _STREAM_FAULTS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 STATUS_HELP = (
     "Exit status: 0: done. 1: an unexpected error, or the output cannot be written. 2: wrong input or usage."
@@ -67,16 +67,16 @@ def run_to_exit(run: Callable[[], int | None], *, debug: bool = False) -> NoRetu
     except KeyboardInterrupt:
         # A second Ctrl-C ends the process at once, also where threads still finish their work.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED)
+        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED_STATUS)
     except SystemExit:
         raise
     except Exception as fault:
         if debug:
             raise
         _exit_with_error(fault)
-    if status == INTERRUPTED:
+    if status == INTERRUPTED_STATUS:
         # Typer returns an interrupt as a status and prints nothing.
-        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED)
+        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED_STATUS)
     sys.exit(status)
 
 
@@ -100,7 +100,7 @@ def _exit_with_error(fault: Exception) -> NoReturn:
     if isinstance(fault, AureliaError):
         _exit(str(fault), fault.exit_status)
     if isinstance(fault, typer.Abort):
-        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED)
+        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED_STATUS)
     if isinstance(fault, typer.TyperException):
         _exit_with_usage(fault)
     if isinstance(fault, OSError) and fault.filename is None and fault.errno in _STREAM_FAULTS:

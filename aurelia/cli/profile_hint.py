@@ -10,7 +10,7 @@ from aurelia_core.models.client import ModelClient
 from state.context import Context
 
 KEYLESS_MODEL = "offline:measure"
-NEEDED = (
+_NEEDED_MODELS = (
     "To ask about anything, set GOOGLE_API_KEY or OPENAI_API_KEY and add --profile gemini or openai, or name a server"
     " or open weights: aurelia doctor lists all profiles."
 )
@@ -68,7 +68,7 @@ def print_hints(
     if context.target != KEYLESS_MODEL or not question["question"].strip():
         return
     if why := why_unanswerable(client.model(context.target), question["question"], list(question["choices"])):
-        progress.foresee(context.target, why, NEEDED)
+        progress.foresee(context.target, why, _NEEDED_MODELS)
 
 
 def why_unanswerable(model: Any, question: str, choices: list[str]) -> str | None:

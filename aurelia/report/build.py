@@ -14,6 +14,7 @@ from aurelia.report.html import QuestionPacker, render_page
 from aurelia.report.media import ClipAlbum
 from aurelia.report.plots import report_figures
 from aurelia.report.rows import Case, ReportRow, read_report_rows
+from aurelia.report.table_files import write_table_files
 from aurelia.report.tables import RunFigures
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
@@ -24,16 +25,17 @@ DIFFERING_PICTURES = 28
 
 
 class ReportFiles(NamedTuple):
-    """The files of a report."""
+    """The files of a report; `tables` is the folder of its tables as CSV and LaTeX."""
 
     html: Path
     markdown: Path
+    tables: Path
 
 
 def build_report(
     paths: Sequence[Path], out: Path, *, media: PictureMode = "few", store: ClipStore | None = None
 ) -> ReportFiles:
-    """Writes report.html and report.md into a folder.
+    """Writes report.html, report.md and the tables as CSV and LaTeX into a folder.
 
     Args:
         paths: Run files; several are compared.
@@ -68,7 +70,8 @@ def build_report(
     if album:
         clips = album.clips
     text = markdown.render_document(content["title"], [section for section in sections if section[1]])
-    written = ReportFiles(out / "report.html", out / "report.md")
+    written = ReportFiles(out / "report.html", out / "report.md", out / "tables")
+    write_table_files([table for _, tables in sections for table in tables], written.tables)
     write_atomically(written.markdown, [text])
     write_atomically(written.html, render_page(_plain_content(content), packer, clips))
     return written

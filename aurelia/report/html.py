@@ -5,7 +5,8 @@ unpacks when a question is opened, so that a page with thousands of questions op
 in the page blocks all other scripts and all loading.
 
 All text from records, models and files is made visible here (`escape_values`: invisible and direction-changing
-characters). The template and the page's script (`textContent`) escape HTML.
+characters). A clip is loaded only when its button is pressed, from a folder "media" beside the page. The template and
+the page's script (`textContent`) escape HTML.
 """
 
 import base64
@@ -75,6 +76,9 @@ class QuestionPacker:
                 _shorten(detail["question"]),
                 _shorten(" / ".join(detail["answers"])),
                 *answers,
+                row.case.best_score,
+                len(row.case.attempts),
+                _shorten(" ".join(detail["kinds"])),
             ]
         )
         self._open.append(detail)

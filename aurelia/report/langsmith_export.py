@@ -17,8 +17,10 @@ from langsmith import Client, evaluate
 from langsmith.schemas import Example
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
+from aurelia.bench.answers import cleaned_answer, raw_answer
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
+from aurelia.report.rows import CORRECT_METRIC
 from aurelia_core.errors import AureliaError
 
 _EXAMPLE_NAMESPACE = uuid.UUID("6f1d4b86-0f0e-4f0f-9b8e-3a1f6c1e7a55")
@@ -148,7 +150,8 @@ def _stored_answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]
         outcome = outcomes[inputs["record"]]
         loop = outcome.result or {}
         return {
-            "answer": outcome.answer,
+            "answer": cleaned_answer(outcome),
+            "raw_answer": raw_answer(outcome),
             "choice": outcome.choice,
             "error": outcome.error,
             "score": loop.get("score"),
@@ -163,7 +166,11 @@ def _score_feedback(score: StoredScore) -> dict[str, Any]:
     comment = score.how
     if score.said:
         comment = f"{score.how}: {score.said}"
-    return {"key": score.metric, "score": score.value, "comment": comment}
+    value = score.value
+    if score.metric == CORRECT_METRIC and value is None:
+        # As in the report: an answer that nothing can read is not right.
+        value = 0.0
+    return {"key": score.metric, "score": value, "comment": comment}
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
+from aurelia.bench.answers import cleaned_answer, raw_answer
 from aurelia.bench.records import Column, Record
 from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
 
@@ -176,6 +177,7 @@ def _question_detail(record: Record, rollout: int) -> dict[str, Any]:
         "answers": record.answers,
         "reference": [reason.text for reason in record.reasoning],
         "where": where,
+        "kinds": list(record.kinds),
         "video": record.video,
         "audio": list(record.audio),
         "images": list(record.images),
@@ -200,9 +202,14 @@ def _answer_detail(outcome: Outcome, correct: StoredScore | None, answer: ArmAns
     if correct:
         how = correct.how
         said = correct.said
+    cleaned = cleaned_answer(outcome)
+    raw = raw_answer(outcome)
+    if raw == cleaned:
+        raw = None
     return {
         "mark": answer.verdict,
-        "answer": outcome.answer,
+        "answer": cleaned,
+        "raw": raw,
         "choice": outcome.choice,
         "error": outcome.error,
         "how": how,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from aurelia.bench.caption_metrics import CAPTION_METRICS
+from aurelia.bench.caption_metrics import CAPTION_METRICS, CORPUS_METRICS, CORPUS_SCORES
 from aurelia.bench.costs import RoleCosts
 from aurelia.bench.run_file import Arm
 from aurelia.report.measure import ArmFigures, GroupFigures, measure_group, measure_groups
@@ -215,11 +215,28 @@ def caption_table(run: RunFigures) -> ReportTable | None:
         rows.append(TableLine([title, str(len(scored)), *means]))
     caption = "Other metrics"
     if set(names) <= set(CAPTION_METRICS):
-        caption = "Captions"
+        caption = "Captions, each"
     note = "Means over questions."
     if "bleu4" in names:
-        note = "Means over questions, BLEU-4 too (a figure over the whole corpus differs)."
+        note = "Means over questions, of BLEU-4 too: the figures over the whole corpus are in another table."
     return ReportTable(f"{caption}, {run.name}", ["", "n", *names], rows, [note])
+
+
+def caption_corpus_table(run: RunFigures) -> ReportTable | None:
+    """The caption metrics over all captions of an arm together, as papers print them."""
+    stored = run.meta.get(CORPUS_SCORES) or {}
+    rows = []
+    for key, scores in sorted(stored.items(), reverse=True):
+        arm, _, rollout = key.partition("/")
+        title = ARM_NAMES[arm]
+        if rollout != "0":
+            title += f", rollout {rollout}"
+        cells = [format_number(scores.get(metric), 4) for metric in CORPUS_METRICS]
+        rows.append(TableLine([title, str(scores["n"]), *cells]))
+    if not rows:
+        return None
+    note = "Over all captions together, with the COCO toolkit's words. METEOR is not version 1.5: see docs/metrics.md."
+    return ReportTable(f"Captions, {run.name}", ["", "n", *CORPUS_METRICS], rows, [note])
 
 
 def arm_cost_table(run: RunFigures) -> ReportTable:
@@ -316,7 +333,7 @@ def accuracy_tables(run: RunFigures) -> list[ReportTable]:
         accuracy_table(f"By column, {run.name}", [*_all_cases(run.cases), *groups_by_column(run.cases)]),
         accuracy_table(f"By category, {run.name}", measure_groups(run.cases, lambda case: case.category)),
     ]
-    return [*found, *filter(None, [caption_table(run)])]
+    return [*found, *filter(None, [caption_corpus_table(run), caption_table(run)])]
 
 
 def _all_cases(cases: Sequence[Case]) -> list[GroupFigures]:

@@ -98,7 +98,8 @@ def _answers(output: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"reply": reply, "zero_shot_reply": zero_shot}
     # A server of another version may send anything.
     if isinstance(reply, str):
-        answer = clean_answer(reply, output.get("choice"))
+        steps = [step["step"] for step in (output.get("best") or {"steps": []})["steps"]]
+        answer = clean_answer(reply, output.get("choice"), steps)
         found["answer"] = answer.text
         if answer.text == UNKNOWN:
             found["why_unknown"] = answer.reason or _reason_of_steps(output.get("best"))

@@ -1,10 +1,10 @@
-"""The answer alone, without thinking, plans and markup around it, as a person reads it. Scores read the whole reply."""
+"""The answer as a person reads it: the cleaned reply, or the choice that it names; for "unknown" also the reason."""
 
 import re
-import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from aurelia_core.answers.tokens import parse_json_answer, strip_reply_markup
+from aurelia_core.answers.cleaning import clean_reply
 
 UNKNOWN = "unknown"
 _ANSWER_LINE = re.compile(
@@ -20,26 +20,17 @@ class CleanAnswer(NamedTuple):
     reason: str = ""
 
 
-def clean_answer(reply: str, choice: str | None = None) -> CleanAnswer:
+def clean_answer(reply: str, choice: str | None = None, steps: Sequence[str] = ()) -> CleanAnswer:
     """Take the answer out of a reply.
-
-    The last line that begins with "Answer:" counts, and so does the answer of a JSON object. A reply of another form
-    is the answer as it is.
 
     Args:
         reply: the target's reply.
         choice: the choice that the reply names, if there is one; it is then the answer.
+        steps: the reasoning steps that the target was given; restated ones are removed.
     """
     if choice is not None:
         return CleanAnswer(choice)
-    text = reply.strip()
-    parsed = parse_json_answer(text)
-    if parsed is not None and parsed.answer:
-        text = parsed.answer
-    plain = strip_reply_markup(text)
-    # Without markup the text stays as it was written: the removal also changes the form of letters.
-    if plain and plain != unicodedata.normalize("NFKC", text).strip():
-        text = plain
+    text = clean_reply(reply, steps) or reply.strip()
     if stated := list(_ANSWER_LINE.finditer(text)):
         text = text[stated[-1].end() :].strip()
         if text.count(".") == 1:

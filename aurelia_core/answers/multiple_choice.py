@@ -1,6 +1,7 @@
 """Extraction of the choice that a reply names, by rules in a fixed order. Without a clear choice the result is None.
 
-The rules compare words and never guess; a paraphrase of a choice is not read (a judge model can read it).
+The rules compare words and never guess; a paraphrase of a choice is not read (a judge model can read it). The wordings
+are in the tables of `aurelia_core.answers.choice_rules` and `aurelia_core.answers.languages`.
 """
 
 import re
@@ -8,13 +9,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from aurelia_core.answers import choice_rules as rules
+from aurelia_core.answers.cleaning import clean_reply, is_json_reply
+from aurelia_core.answers.languages import BETWEEN, DENYING
 from aurelia_core.answers.options import CHOICE_LETTERS, CHOICE_NOUNS, ChoiceNames
-from aurelia_core.answers.tokens import comparison_key, is_negated, parse_json_answer, strip_reply_markup
+from aurelia_core.answers.tokens import Mention, asserted, comparison_key, is_negated, is_number, strip_reply_markup
 
 __all__ = ["CHOICE_LETTERS", "UNPARSED", "ExtractedChoice", "extract_choice_text", "extract_choice"]
 UNPARSED: Final = "unparsed"
 # A reply that states more different answers than this lists them; it does not correct itself.
 _MAX_STATED_ANSWERS = 2
+# A text with more statements repeats itself and states nothing.
+_MAX_STATEMENTS = 100
+# Characters of a statement that are read, and before it that may deny it.
+_MAX_STATEMENT = 400
+_NEAR = 120
 
 _LETTER = re.compile(rf"[^\w+#-]*(?:(?i:{'|'.join(CHOICE_NOUNS)})[^\w+#-]+(?=[A-Z]))?([A-Za-z])[^\w+#-]*")
 _FILLER = (
@@ -23,52 +32,25 @@ _FILLER = (
     rf"{'|'.join(CHOICE_NOUNS)})[\s:]+)*"
 )
 _AFTER = (
-    r"(?:[)\]}>】》\"']+|(?=\s*(?:$|[.;:!?](?!\w)|[,/&(]|[-–—](?!\w)|\n|[^\x00-\x7F]|"
-    r"(?:because|since|as|which|for|due|and|or|but|is|not|with|where)\b)))"
+    r"(?:[)\]}>】》）」』\"']+|(?=\s*(?:$|[.;:!?](?!\w)|[,/&(]|[-–—](?!\w)|\n|[^\x00-\x7F]|"
+    r"(?:because|since|as|which|for|due|and|or|but|is|not|with|where|here|on|in|instead|porque|parce|car|weil|denn|perché|pois|"
+    r"omdat|çünkü|karena|wählen|nehmen|sagen)\b)))"
 )
 _HEAD = re.compile(
-    r"^[\s\"'“”:=>-]*(?P<not>not\b|never\b|neither\b|none\b)?(?P<several>both\b|either\b)?\s*"
-    rf"(?i:{_FILLER})[(\"'\[{{<【《]*(?P<letter>[A-Za-z]){_AFTER}"
+    rf"^[\s\"'“”:：=>-]*+(?P<not>not\b|never\b|neither\b|none\b|(?i:(?:{DENYING})(?!\w)|不是))?(?P<several>both\b|either\b)?\s*"
+    rf"(?i:{_FILLER})(?i:(?:(?:{BETWEEN})\s+)*)[(（「『\"'\[{{<【《]*(?P<letter>[A-Za-z]){_AFTER}"
 )
 _JOINED = re.compile(
-    r"^[\s.]*(?:,|/|&|\band\b|\bor\b|和|或|与|、)\s*(?:(?:also|either|maybe|perhaps|even|option|choice)\s+)*"
-    rf"[(\"\[]*([A-Z]){_AFTER}"
+    r"^[\s.]*(?:,|/|&|\band\b|\bor\b|或|和|与|、|か|又は|또는|ou\b|oder\b|или\b|або\b|أو|atau\b|veya\b|hoặc\b|[oeyиو]\b)\s*"
+    rf"(?:(?:also|either|maybe|perhaps|even|option|choice)\s+)*[(\"\[]*([A-Z]){_AFTER}"
 )
-_HEDGED = re.compile(
-    r"\b(?:but|although|though|or|maybe|perhaps|possibly|alternatively)\b(?! not\b)[^.!?\n]*?"
-    r"(?:\(([A-Z])\)|(?<=\s)([A-HJ-Z])(?=[\s.,;!?]|$))"
-)
-_WRONG = re.compile(
-    r"^\W*(?:(?:is|was)\s+(?:not|wrong|incorrect|false)\b|isn't\b|cannot\b|can't\b|是?错|是?錯|不)", re.I
-)
-_CUES = re.compile(
-    r"(?P<box>\\boxed\{[^{}]*\})"
-    r"|\b(?:answers?|choice|option|conclusion)\b"
-    r"(?: (?:to|for|based on|here|among|from|of|letter|choice|option)\b[^.:;\n]{0,160}?)?\s*"
-    r"(?:(?:is|was|would be|should be|must be|will be|seems to be|appears to be)\b\s*:?|:|=|->|→|-(?=\s))"
-    r"|\b(?:i|we)(?:'d|'ll| would| will)? (?:choose|pick|select|go with|answer)\b:?"
-    r"|\b(?:chose|picked|selected)\b"
-    r"|\b(?:leaving|leaves)(?: only| just)?\b"
-    r"|(?:antwort|réponse|respuesta|resposta|risposta|đáp án|ответ|정답|답|答え|答案|正解)"
-    r"(?:\s*(?:ist|lautet|est|es|é|è|là|은|는|は|是|为|為|应为|應為|应该是|應該是|就是))*\s*:?"
-    r"|(?<![不没沒])[选選](?:[择擇项項])?:?",
-    re.IGNORECASE,
-)
-_APPROVED = re.compile(
-    r"(?:(?:^|[.!?\n]\s*|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer) )\(?|\()([A-Za-z])\)?\s*"
-    r"(?:\bis (?:the )?(?:most |only )?(?:correct|right|best|answer)\b|[是为為]最?(?:正[确確]|[对對佳好]|合[适適]))"
-)
-_MARKED = re.compile(r"[^\w+#-]*([A-Za-z])\s*[.):\]-]+\s*(\S.*)", re.DOTALL)
-_TAKEN_BACK = re.compile(
-    r"\b(?:wait|on second thoughts?|correction|reconsider|kidding|i mean|scratch that)\b"
-    r"|[.!?\n]\s*(?:(?:no|hmm|but)\W+)?actually\b",
-    re.IGNORECASE,
-)
+_MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z])\s*[.):\]-]+\s*(\S.*)", re.DOTALL)
 _LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
 _BRACKETED = re.compile(r"\(([A-Z])\)")
+_OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[)\]]?\s*[,;/](?!\w\w)")
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
-_CLOSING = re.compile(r"(?:\bis|\bbe|=|:)\s*[(\"]?([A-Z])[)\"]?[.!]*$")
-_THEREFORE = re.compile(r"\b(?:therefore|so|thus|hence|overall|in conclusion|finally)\b|因此|所以", re.IGNORECASE)
+_WEAK = re.compile(r"\W*(?:it|that)\b", re.I)
+_IF = re.compile(r"\b(?:if|whether|unless|assuming|suppose)(?: \w+){0,2}\s*$", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +75,38 @@ def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
     The model saw the choices with the letters A, B, C …, or with their own letters ("A. left"). A reply is unparsed if
     it names several choices, contradicts itself ("B. a piano" where C is the piano), was cut off or refuses to answer.
 
-    The rules in their order; the name is the `rule` of the result:
+    The reply is cleaned first (`aurelia_core.answers.cleaning.clean_reply`). The rules in their order; the name is the
+    `rule` of the result:
 
-    * `json`: the reply is a JSON object with an answer; its value is read by the rules below.
+    * `json`: the reply is JSON with an answer; its value is read by the rules below.
     * `whole`: the whole reply is a letter, a choice's text, both, or its number among the choices ("option 2").
+    * `weighed`: the reply gives each letter a share ("B: 70%, C: 20%"); the largest counts.
     * `stated`: the reply states an answer: "the answer is B", `\boxed{B}`, "I choose …"; the last statement counts.
+    * `listed`: the reply judges the choices line by line, and only one is right.
     * `led`: the reply begins with a choice's letter and a mark: "B. The horn is heard twice."
     * `line`: the first or the last line is exactly a choice.
-    * `closing`: the last sentence ends in "… is B."
-    * `concluded`: the last sentence begins with "Therefore" or a similar word and names the text of one choice.
-    * `mentioned`: the reply names the text of only one choice and does not deny it.
+    * `closing`: the last sentence ends in "… is B." or ", B."
+    * `concluded`: the last sentence concludes ("Therefore …", "…, so …") and names the text of one choice.
+    * `total`: the choices are numbers, and the reply gives a number before a colon and a list.
+    * `mentioned`: the reply names the text of only one choice, and asserts it.
 
     Args:
         reply: a model's reply.
         choices: the choices; for identical choices the index of the first is returned.
     """
-    options = ChoiceNames(tuple(choices))
-    parsed = parse_json_answer(reply)
-    if parsed is None:
-        return _read_text(reply, options)
-    index = None
-    if parsed.answer is not None:
-        index = _read_text(parsed.answer, options).index
-    if index is None:
-        return ExtractedChoice(None, UNPARSED)
-    return ExtractedChoice(index, "json")
+    options = ChoiceNames(tuple(map(_normal_form, choices)))
+    cleaned = clean_reply(reply)
+    as_json = is_json_reply(reply)
+    if as_json and is_json_reply(cleaned):
+        # No answer, or several. Shares by letter are read.
+        weighed = _weighed(re.sub(r"[{}\"']", "", cleaned), options)
+        if weighed.index is None:
+            return ExtractedChoice(None, UNPARSED)
+        return ExtractedChoice(weighed.index, "json")
+    found = _read_text(cleaned, options)
+    if as_json and found.index is not None:
+        return ExtractedChoice(found.index, "json")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +118,22 @@ class _Outcome:
     denied: int | None = None
 
 
-def _read_text(reply: str, options: ChoiceNames) -> ExtractedChoice:
-    text = strip_reply_markup(reply)
-    for name, rule in (("whole", _whole), ("stated", _stated), ("led", _led), ("line", _line)):
+def _normal_form(text: str) -> str:
+    for pattern, replacement, _ in rules.NORMAL_FORMS:
+        text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
+    if text.count("%") == 1:
+        text = rules.CONFIDENCE.sub("", text)
+    return re.sub(r"(?<=option )[一二三四五]", lambda match: rules.CJK_NUMBERS[match[0]], text)
+
+
+def _read_text(cleaned: str, options: ChoiceNames) -> ExtractedChoice:
+    text = _normal_form(strip_reply_markup(cleaned)).strip()
+    for name, rule in _RULES:
         outcome = rule(text, options)
         if outcome.index is not None:
             return ExtractedChoice(outcome.index, name)
         if outcome.final:
-            return ExtractedChoice(None, UNPARSED)
-    *before, last = _sentences(text) or [""]
-    if (closing := _CLOSING.search(last)) and not is_negated(last, closing.start(1)):
-        index = options.find_by_letter(closing[1])
-        if index is not None and options.find_by_text(closing[1]) in (None, index):
-            return ExtractedChoice(index, "closing")
-    if _THEREFORE.match(last) and len(named := options.find_asserted(last)) == 1:
-        return ExtractedChoice(named.pop(), "concluded")
-    cut_off = bool(before) and not re.search(r"[.!?。！？)\"'”]$", last)
-    if not cut_off and len(named := options.find_asserted(text)) == 1:
-        return ExtractedChoice(named.pop(), "mentioned")
+            break
     return ExtractedChoice(None, UNPARSED)
 
 
@@ -163,7 +150,7 @@ def _whole(text: str, options: ChoiceNames) -> _Outcome:
     by_text = options.find_by_text(text)
     by_letter = _by_letter(_LETTER.fullmatch(text) or _only_letter(text), options)
     if by_letter is None and by_text is None:
-        return _Outcome(options.numeric_aliases.get(comparison_key(text)))
+        return _Outcome(options.find_by_number(text))
     if by_letter is None:
         return _Outcome(by_text)
     return _consistent(by_letter, by_text)
@@ -190,9 +177,7 @@ def _consistent(by_letter: int, by_text: int | None) -> _Outcome:
 
 def _by_letter(match: re.Match[str] | None, options: ChoiceNames) -> int | None:
     """The choice whose letter is the first group of a match."""
-    if match is None:
-        return None
-    return options.find_by_letter(match[1])
+    return options.find_by_letter(match[1]) if match else None
 
 
 def _only_letter(text: str) -> re.Match[str] | None:
@@ -203,12 +188,39 @@ def _only_letter(text: str) -> re.Match[str] | None:
     return re.compile(r"([A-Za-z])").match(text, head.start("letter"))
 
 
+def _weighed(text: str, options: ChoiceNames) -> _Outcome:
+    """Shares of at least two letters, and nothing else; a tie is a contradiction."""
+    weights: dict[int, float] = {}
+    for match in rules.WEIGHT.finditer(text):
+        index = options.find_by_letter(match[1] or match[5])
+        if index is None or index in weights:
+            return _Outcome()
+        weights[index] = float(match[2] or match[4])
+    rest = rules.WEIGHT_FILLER.sub("", rules.WEIGHT.sub("", text))
+    texts = [comparison_key(f"{weight:g}") for weight in weights.values()]
+    if len(weights) < 2 or re.search(r"\w", rest) or any(key in options.keys for key in texts):
+        return _Outcome()
+    if not re.search(r"[%/]", text) and not 0.9 <= sum(weights.values()) <= 1.1:
+        return _Outcome()
+    largest = max(weights.values())
+    best = [index for index, weight in weights.items() if weight == largest]
+    if len(best) > 1:
+        return _Outcome(final=True)
+    return _Outcome(best[0])
+
+
 def _stated(text: str, options: ChoiceNames) -> _Outcome:
     """The last readable statement of an answer, unless the text takes it back afterwards."""
     outcome = _Outcome()
     ended = 0
     stated: set[int] = set()
-    for end, found in _statements(text, options):
+    for start, end, found in _statements(text, options):
+        joined = bool(ended) and re.fullmatch(r"\s*(?:,|/|&|or|and)?\s*", text[ended:start], re.IGNORECASE)
+        if joined and None not in (found.index, outcome.index) and found.index != outcome.index:
+            return _Outcome(final=True)
+        retracted = outcome.index is not None and rules.TAKEN_BACK.search(text[ended:start])
+        if retracted and _WEAK.match(text, start) and found.index != outcome.index:
+            return _Outcome(final=True)
         if found.index is not None:
             stated.add(found.index)
         if found.index is not None or found.final:
@@ -216,27 +228,62 @@ def _stated(text: str, options: ChoiceNames) -> _Outcome:
             ended = end
         elif found.denied is not None and found.denied == outcome.index:
             outcome = _Outcome(final=True)
-    if outcome.index is not None and (len(stated) > _MAX_STATED_ANSWERS or _TAKEN_BACK.search(text, ended)):
+    if any(
+        options.find_by_letter(letter) not in (None, outcome.index)
+        for letter in rules.POSSIBLE_TOO.findall(text, ended)
+    ):
+        return _Outcome(final=True)
+    if outcome.index is not None and (len(stated) > _MAX_STATED_ANSWERS or rules.TAKEN_BACK.search(text, ended)):
         return _Outcome(final=True)
     return outcome
 
 
-def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, _Outcome]]:
-    """All statements of an answer in the text, each with the end of its introducing words."""
-    for cue in sorted([*_CUES.finditer(text), *_APPROVED.finditer(text)], key=lambda cue: cue.start()):
-        at = cue.start()
-        if cue.re is _APPROVED:
-            outcome = _Outcome(options.find_by_letter(cue[1]))
-        elif box := cue["box"]:
-            outcome = _stated_answer(box[len("\\boxed{") : -1].strip(), options)
-        else:
-            outcome = _stated_answer(text[cue.end() :].lstrip().split("\n")[0], options)
-        sentence_start = max(text.rfind(mark, 0, at) for mark in ".!?\n") + 1
-        hypothetical = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", text[sentence_start:at])
-        denied = is_negated(text, at) and not cue[0].casefold().startswith("leav")
-        if denied or hypothetical:
+def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, int, _Outcome]]:
+    """All statements of an answer in the text, each with start and end of its introducing words."""
+    cues = [*rules.STATED.finditer(text), *rules.APPROVED.finditer(text)]
+    if len(cues) > _MAX_STATEMENTS:
+        yield 0, 0, _Outcome(final=True)
+        return
+    for cue in sorted(cues, key=lambda cue: cue.start()):
+        outcome = _statement(cue, text, options)
+        sentence_start = max(text.rfind(mark, 0, cue.start()) for mark in ".!?\n") + 1
+        before = text[max(sentence_start, cue.start() - _NEAR) : cue.start()]
+        hypothetical = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", before)
+        conditional = _IF.search(before) and not re.match(r"(?:i|we)\b", cue[0], re.IGNORECASE)
+        if hypothetical or conditional or _is_denied(cue, text):
             outcome = _Outcome(denied=outcome.index)
-        yield cue.end(), outcome
+        yield cue.start(), cue.end(), outcome
+
+
+def _statement(cue: re.Match[str], text: str, options: ChoiceNames) -> _Outcome:
+    """What one introducing match states."""
+    named = cue.groupdict()
+    if cue.re is rules.APPROVED:
+        if named["number"]:
+            return _Outcome(options.find_by_number(f"option {named['number']}"))
+        index = options.find_by_letter(named["letter"])
+        if rules.DENIED_AFTER.match(text[cue.end("letter") :]):
+            return _Outcome(denied=index)
+        return _Outcome(index)
+    if named["box"]:
+        content = cue[0].rstrip("}")
+        return _stated_answer(content[content.rindex("{") + 1 :].strip(), options)
+    statement = text[cue.end() : cue.end() + _MAX_STATEMENT].lstrip().split("\n")[0]
+    outcome = _stated_answer(statement, options)
+    if named["correction"] and not _HEAD.match(statement):
+        return _Outcome()
+    return outcome
+
+
+def _is_denied(cue: re.Match[str], text: str) -> bool:
+    """Whether the words before an introducing match deny it; a correction follows a denial and is not denied."""
+    named = cue.groupdict()
+    if named.get("correction") or cue[0].casefold().startswith(("leav", "remain", "left")):
+        return False
+    at = cue.end() - len(cue[0].lstrip(" .!?,;:\n"))
+    if cue.re is rules.APPROVED and at > cue.start():
+        return False
+    return is_negated(text, at) or bool(rules.DENIED_BEFORE.search(text, max(0, at - _NEAR), at))
 
 
 def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
@@ -247,27 +294,23 @@ def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
         marked = head["letter"].isupper() or re.match(r"[.):\]]|\s*$", statement[head.end("letter") :])
         if index is not None and marked:
             return _letter_statement(head, statement[head.end() :], index, options)
-    sentence = _first_sentence(statement)
-    whole = _whole(sentence.rstrip(" .!"), options)
+    sentence = next(iter(_sentences(statement)), "")
+    whole = _whole(sentence.rstrip(" .!。"), options)
     if whole.index is not None or whole.final:
         return whole
-    asserted = options.find_asserted(sentence)
-    if len(asserted) == 1:
-        return _Outcome(asserted.pop())
-    return _Outcome(final=len(asserted) > 1)
-
-
-def _first_sentence(text: str) -> str:
-    return next(iter(_sentences(text)), "")
+    found = options.find_asserted(sentence)
+    if len(found) == 1:
+        return _Outcome(found.pop())
+    return _Outcome(final=len(found) > 1)
 
 
 def _letter_statement(head: re.Match[str], rest: str, index: int, options: ChoiceNames) -> _Outcome:
-    if head["not"] or _WRONG.match(rest):
+    if head["not"] or rules.DENIED_AFTER.match(rest):
         return _Outcome(denied=index)
     others = []
     if joined := _JOINED.match(rest):
         others.append(joined[1])
-    if hedged := _HEDGED.search(_first_sentence(rest)):
+    if hedged := rules.HEDGED.search(next(iter(_sentences(rest)), "")):
         others.append(hedged[1] or hedged[2])
     if head["several"] or any(options.find_by_letter(other) not in (None, index) for other in others):
         return _Outcome(final=True)
@@ -285,26 +328,68 @@ def _check_text_after_letter(letter: str, rest: str, index: int, options: Choice
     return _consistent(index, options.find_by_text(letter))
 
 
+def _listed(text: str, options: ChoiceNames) -> _Outcome:
+    """A verdict on each choice, one a line: one is right, all others are wrong. Or one box of several is checked."""
+    checked = rules.CHECKED_BOX.findall(text)
+    if len(checked) == 1:
+        return _whole(checked[0].strip(), options)
+    verdicts: dict[int, bool | None] = {}
+    for line in rules.INLINE_LIST.sub("\n", text).splitlines():
+        match = rules.VERDICT_LINE.match(line)
+        index = _by_letter(match, options)
+        if match is None or index is None:
+            continue
+        verdict = _verdict(match["text"], options.texts[index])
+        if index in verdicts and verdicts[index] != verdict:
+            return _Outcome()
+        verdicts[index] = verdict
+    right = [index for index, verdict in verdicts.items() if verdict]
+    if len(verdicts) < 2 or len(right) != 1 or None in verdicts.values():
+        return _Outcome()
+    return _Outcome(right[0])
+
+
+def _verdict(line: str, choice: str) -> bool | None:
+    """Whether a line about a choice says that it is right; None if it says neither or both."""
+    line = re.sub(re.escape(choice), "", line, flags=re.I)
+    wrong = bool(rules.WRONG_VERDICT.search(line))
+    right = bool(rules.RIGHT_VERDICT.search(rules.WRONG_VERDICT.sub("", line)))
+    if right == wrong:
+        return None
+    return right
+
+
 def _led(text: str, options: ChoiceNames) -> _Outcome:
     """A text that begins with a choice's letter and a mark."""
     led = _LED.match(text)
     index = _by_letter(led, options)
-    if not led or index is None or _TAKEN_BACK.search(text) or (led[1].islower() and led[2] not in (".", ")")):
+    if opening := _OPENING.match(text):
+        return _opening_letter(opening, text, options)
+    if not led or index is None or rules.TAKEN_BACK.search(text) or (led[1].islower() and led[2] not in (".", ")")):
         return _Outcome()
     rest = text[led.end() :]
     own_key = options.keys[index]
     other_letters = set(options.letters) - {led[1].upper()}
+    later_letters = {match[1] for line in text.splitlines()[1:] if (match := _LED.match(line))}
+    if later_letters & other_letters:
+        # The reply lists the choices.
+        return _Outcome()
     if own_key and comparison_key(rest)[: len(own_key)] == own_key:
-        later_letters = {match[1] for line in text.splitlines()[1:] if (match := _LED.match(line))}
-        if later_letters & other_letters:
-            # The reply lists the choices.
-            return _Outcome()
         return _Outcome(index)
     bracketed = {match[1] for match in _BRACKETED.finditer(text)}
     # "A:" before other words than the choice's text marks a speaker of a dialogue.
-    if led[2] == ":" or _VERB.match(rest) or _WRONG.match(rest) or bracketed & other_letters:
+    if led[2] == ":" or _VERB.match(rest) or rules.DENIED_AFTER.match(rest) or bracketed & other_letters:
         return _Outcome()
     return _check_text_after_letter(led[1], rest, index, options)
+
+
+def _opening_letter(opening: re.Match[str], text: str, options: ChoiceNames) -> _Outcome:
+    """A text that begins with a letter and a comma or slash: "D, not B"."""
+    index = _by_letter(opening, options)
+    head = _HEAD.match(text)
+    if index is None or head is None or rules.TAKEN_BACK.search(text):
+        return _Outcome()
+    return _Outcome(_letter_statement(head, text[head.end() :], index, options).index)
 
 
 def _line(text: str, options: ChoiceNames) -> _Outcome:
@@ -315,3 +400,95 @@ def _line(text: str, options: ChoiceNames) -> _Outcome:
     if len(read) < 2 or len(found) != 1 or not found & {read[0], read[-1]}:
         return _Outcome()
     return _Outcome(found.pop())
+
+
+def _closing(text: str, options: ChoiceNames) -> _Outcome:
+    """A last sentence that ends in a letter after "is" or a comma."""
+    *before, last = _sentences(text) or [""]
+    closing = rules.CLOSING.search(last) or rules.CONNECTED.match(last)
+    if before and not any(map(_LETTER.fullmatch, before)):
+        closing = closing or _LETTER.fullmatch(last)
+    if not closing or is_negated(last, closing.start(1)) or rules.TAKEN_BACK.search(text):
+        return _Outcome()
+    index = options.find_by_letter(closing[1])
+    if index is None or options.find_by_text(closing[1]) not in (None, index):
+        return _Outcome()
+    return _Outcome(index)
+
+
+def _concluded(text: str, options: ChoiceNames) -> _Outcome:
+    """A last sentence, or its last clause, that begins with a word of conclusion."""
+    last = next(reversed(_sentences(text)), "")
+    begun = list(rules.THEREFORE.finditer(last))
+    if not begun:
+        return _Outcome()
+    return _only(_asserted(last[begun[-1].start() :], options))
+
+
+def _total(text: str, options: ChoiceNames) -> _Outcome:
+    """A number before a colon, and a list that it counts after it."""
+    if not options.keys or not all(len(key) == 1 and is_number(key[0]) for key in options.keys):
+        return _Outcome()
+    totals = rules.TOTAL_AFTER.findall(text)
+    if len(totals) == 1:
+        return _Outcome(options.find_by_text(totals[0]))
+    head, colon, rest = text.partition(":")
+    if not colon or not re.search(r",|\band\b", rest):
+        return _Outcome()
+    return _only(_asserted(head, options))
+
+
+def _mentioned(text: str, options: ChoiceNames) -> _Outcome:
+    """The only choice whose text the reply asserts, if the reply was not cut off and is not unsure."""
+    *before, last = _sentences(text) or [""]
+    cut_off = bool(before) and not re.search(r"[.!?。！？)\"'”]$", last)
+    led = {match[1] for line in text.splitlines() if (match := _LED.match(line))}
+    if len(led & set(options.letters)) > 1 or cut_off:
+        return _Outcome()
+    if rules.UNSURE.search(text) or rules.TAKEN_BACK.search(text):
+        return _Outcome()
+    return _only(_asserted(text, options))
+
+
+def _only(found: set[int]) -> _Outcome:
+    if len(found) == 1:
+        return _Outcome(next(iter(found)))
+    return _Outcome()
+
+
+def _asserted(text: str, options: ChoiceNames) -> set[int]:
+    """The choices that a text asserts; empty if a sentence names one without asserting or denying it."""
+    mentions = options.find_mentions(text)
+    if set(options.keys) <= {("yes",), ("no",)}:
+        # What such a sentence says besides is about the clip.
+        return asserted(mentions)
+    return asserted(_with_mood(text, mention) for mention in mentions)
+
+
+def _with_mood(text: str, mention: Mention) -> Mention:
+    """The mention, denied if it is counterfactual, unclear if its sentence does not assert it."""
+    if mention.status != "asserted":
+        return mention
+    start = max((match.end() for match in re.finditer(r"[.!?;\n](?=\s|$)", text[: mention.start])), default=0)
+    ended = re.compile(r"[.!?;\n](?=\s|$)").search(text, mention.end)
+    end = ended.start() if ended else len(text)
+    if rules.COUNTERFACTUAL.match(text[mention.end : end]):
+        return mention._replace(status="denied")
+    around = f"{text[start : mention.start]}…{text[mention.end : end]}"
+    if rules.IS_UNASSERTED.search(around) or not rules.ASSERTING.search(text[start : mention.start]):
+        return mention._replace(status="unclear")
+    return mention
+
+
+_RULES = (
+    ("whole", _whole),
+    ("weighed", _weighed),
+    ("stated", _stated),
+    ("listed", _listed),
+    ("led", _led),
+    ("line", _line),
+    ("closing", _closing),
+    ("concluded", _concluded),
+    ("total", _total),
+    ("mentioned", _mentioned),
+)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from aurelia_core.answers.cleaning import clean_reply, is_json_reply
 from aurelia_core.answers.multiple_choice import UNPARSED
 from aurelia_core.answers.tokens import (
     ComparisonKey,
@@ -21,12 +22,11 @@ from aurelia_core.answers.tokens import (
     find_mentions,
     is_negated,
     is_number,
-    parse_json_answer,
     strip_reply_markup,
     tokenize_text,
 )
 
-_STATED = re.compile(r"\banswers?\s*(?:is|:)\s*(?=\S)", re.IGNORECASE)
+_STATED = re.compile(r"\banswers?\s*(?:is|:)\s*(?=\S)|\\(?:boxed|fbox|framebox)(?=\{)", re.IGNORECASE)
 _BEGINS = re.compile(
     r"\W*(?:(?P<yes>yes|yeah|yep|yup)|(?P<no>no|nope|nah))\b(?=\W*$|[.,;:!\n]|\s+[-–—]\s|\s+(?:it|there|they|he|she|this)\b)",
     re.IGNORECASE,
@@ -101,14 +101,15 @@ def match_open_answer(
 
 def _final_statement(reply: str) -> str:
     """The reply without markup; if it says "the answer is", only the sentence after the last such words."""
-    parsed = parse_json_answer(reply)
-    if parsed is not None:
-        reply = parsed.answer or ""
-    text = strip_reply_markup(reply)
+    cleaned = clean_reply(reply)
+    if is_json_reply(cleaned):
+        # JSON without an answer, or with several.
+        return ""
+    text = strip_reply_markup(cleaned)
     statements = [match for match in _STATED.finditer(text) if not is_negated(text, match.start())]
     if not statements:
         return text
-    return re.split(r"(?<=[.!?])\s|\n", text[statements[-1].end() :])[0].strip()
+    return re.split(r"(?<=[.!?])\s|\n", text[statements[-1].end() :])[0].strip(" {}")
 
 
 def _expand(answers: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> _Answers:

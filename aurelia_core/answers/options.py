@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from aurelia_core.answers.tokens import ComparisonKey, asserted, comparison_key, find_mentions, is_number, tokenize_text
+from aurelia_core.answers.tokens import (
+    ComparisonKey,
+    Mention,
+    asserted,
+    comparison_key,
+    find_mentions,
+    is_number,
+    tokenize_text,
+)
 
 CHOICE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPTION_NOUNS = ("option", "choice")
@@ -50,7 +58,7 @@ class ChoiceNames:
     @cached_property
     def numeric_aliases(self) -> dict[ComparisonKey, int]:
         """Further names of the choices by number, where a number has only one meaning."""
-        last_words = ["".join(key[-1:]) for key in self.keys]
+        last_words = _last_words(self.keys)
         if all(is_number(word) for word in last_words):
             if all(len(key) == 2 for key in self.keys):
                 return self._track_aliases(last_words)
@@ -100,11 +108,29 @@ class ChoiceNames:
             return None
         return self.letters.index(letter.upper())
 
+    def find_by_number(self, text: str) -> int | None:
+        """The index of the choice that `text` names by its number among the choices ("option 2", "the last one")."""
+        key = comparison_key(text)
+        if key[:2] in (("option", "number"), ("choice", "number")):
+            key = (key[0], *key[2:])
+        if key[:1] == ("number",):
+            key = (_OPTION_NOUNS[0], *key[1:])
+        if key in self.numeric_aliases:
+            return self.numeric_aliases[key]
+        if len(key) == 2 and key[1] in (*_OPTION_NOUNS, "1") and not any(map(is_number, _last_words(self.keys))):
+            places = {f"{number + 1}th": number for number in range(len(self.keys))} | {"last": len(self.keys) - 1}
+            return places.get(key[0])
+        return None
+
     def find_asserted(self, text: str) -> set[int]:
         """The indices of the choices that `text` asserts, by their texts or numeric aliases."""
+        return asserted(self.find_mentions(text))
+
+    def find_mentions(self, text: str) -> list[Mention]:
+        """The mentions of choices, by their texts or numeric aliases; none if a name has two meanings."""
         words = " ".join(token.text for token in tokenize_text(text))
         if self.numeric_aliases and len(self.keys[0]) == 2 and _NUMBER_PAIR.search(words):
-            return set()
+            return []
         aliases = {
             name: index for name, index in self.numeric_aliases.items() if len(name) > 1 and name not in self.keys
         }
@@ -114,7 +140,11 @@ class ChoiceNames:
                 aliases.update({(noun, key[0]): _AMBIGUOUS for noun in _OPTION_NOUNS})
         indices = [*range(len(self.keys)), *aliases.values()]
         mentions = find_mentions(text, [*self.keys, *aliases])
-        found = asserted(mention._replace(phrase_index=indices[mention.phrase_index]) for mention in mentions)
-        if _AMBIGUOUS in found:
-            return set()
+        found = [mention._replace(phrase_index=indices[mention.phrase_index]) for mention in mentions]
+        if _AMBIGUOUS in asserted(found):
+            return []
         return found
+
+
+def _last_words(keys: list[ComparisonKey]) -> list[str]:
+    return ["".join(key[-1:]) for key in keys]

@@ -3,7 +3,6 @@
 `aurelia_core.answers.multiple_choice` and `aurelia_core.answers.open_answer` build on them.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -11,14 +10,9 @@ from typing import Literal, NamedTuple
 
 MAX_REPLY_CHARS = 20_000
 _MAX_MENTIONS = 200
+_MAX_CLAUSE_CHARS = 1_000
 _ARTICLES = frozenset({"a", "an", "the"})
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_THOUGHT_END = re.compile(r"^.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_TAGGED = re.compile(
-    r"<answer>((?:(?!<answer>).)*?)</answer>|\[answer\]((?:(?!\[answer\]).)*?)\[/answer\]", re.DOTALL | re.IGNORECASE
-)
 _MARKUP = (
-    (re.compile(r"<\|[^|<>]*\|>"), " "),
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|textit)\{([^{}]*)\}"), r"\1"),
     (re.compile(r"\\([%$&#_])"), r"\1"),
     (re.compile(r"\\[\[\]()]|[$`]|(?<!\d)\*+|\*+(?!\d)"), ""),
@@ -60,9 +54,6 @@ _DENIED_AFTER = re.compile(
     re.IGNORECASE,
 )
 
-_FENCE = re.compile(r"^```\w*\s*(.*?)\s*```$", re.DOTALL)
-_ANSWER_NAMES = ("answer", "final_answer", "choice", "option", "prediction", "label")
-
 ComparisonKey = tuple[str, ...]
 MentionStatus = Literal["asserted", "denied", "unclear"]
 
@@ -84,38 +75,12 @@ class Mention(NamedTuple):
     status: MentionStatus
 
 
-class JsonAnswer(NamedTuple):
-    """The answer in a reply that is a JSON object; None without an answer or with several."""
-
-    answer: str | None
-
-
-def parse_json_answer(reply: str) -> JsonAnswer | None:
-    """The answer of a reply that is one JSON object, in a code fence or not; None for any other reply."""
-    text = reply.strip()
-    if match := _FENCE.match(text):
-        text = match[1]
-    if not (text.startswith("{") and text.endswith("}")):
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    values = [found[name] for name in found if name.casefold() in _ANSWER_NAMES]
-    if len(values) != 1 or not isinstance(values[0], str | int) or isinstance(values[0], bool):
-        return JsonAnswer(None)
-    return JsonAnswer(str(values[0]))
-
-
 def strip_reply_markup(reply: str) -> str:
-    """Remove thinking, tags, emphasis and LaTeX markup from a reply.
+    """Remove emphasis and LaTeX markup from a cleaned reply (`aurelia_core.answers.cleaning.clean_reply`).
 
-    Of several `<answer>` tags the last one counts. The result is empty for a reply that was cut off in its thinking,
-    and for one of more than MAX_REPLY_CHARS characters.
+    The result is empty for a reply of more than MAX_REPLY_CHARS characters.
     """
-    text = _THOUGHT_END.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", reply)))
-    if tagged := _TAGGED.findall(text):
-        text = "".join(tagged[-1])
+    text = unicodedata.normalize("NFKC", reply)
     for pattern, replacement in _MARKUP:
         text = pattern.sub(replacement, text)
     if len(text) > MAX_REPLY_CHARS:
@@ -189,7 +154,12 @@ def is_negated(text: str, at: int) -> bool:
     """Whether the clause before a position denies what follows; a heading ("Answer:") begins a new clause."""
     if _HEADING.match(text, at):
         return False
-    opened = max((match.end() for match in _BOUNDARY.finditer(text, 0, at)), default=0)
+    # The words after a comma decide whether it begins a clause, so the search does not end at the position.
+    first = max(0, at - _MAX_CLAUSE_CHARS)
+    around = text[first : at + 20]
+    opened = max(
+        (first + match.end() for match in _BOUNDARY.finditer(around) if first + match.end() <= at), default=first
+    )
     return bool(_DENIAL.search(text, opened, at))
 
 

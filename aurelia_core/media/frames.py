@@ -135,6 +135,7 @@ class FrameIndex:
             numbers=indices.tolist(),
             count=len(self.times),
             by_number=self.facts["ordinal"],
+            origin=self.facts["origin"],
             restarts={number: shift for number, shift in self.facts["restarts"]},
         )
         self.decode(folder / "frames.npy", wanted)

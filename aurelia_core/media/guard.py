@@ -21,6 +21,7 @@ IMAGE_DEMUXERS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
 """Demuxers of still images."""
 
 _MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_IMAGES_IN_BOXES = (b"ftypavif", b"ftypheic", b"ftypheix", b"ftypmif1")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAGIC = (
     (b"\x1aE\xdf\xa3", "matroska"),
@@ -227,6 +228,8 @@ def detect_demuxer(head: bytes, label: str) -> str:
 
 
 def _by_magic(head: bytes) -> str | None:
+    if head[4:12] in _IMAGES_IN_BOXES:
+        return None
     if head[4:8] in _MOV_BOXES:
         return "mov"
     if head[:4] in (b"RIFF", b"RF64"):

@@ -46,6 +46,7 @@ class FrameRequest:
         numbers: the frames' positions among all frames of the clip, in the order of time.
         count: number of all frames of the clip.
         by_number: whether frames are found by counting, because the container has no time stamps.
+        origin: container time of the clip's start, for messages.
         restarts: where the time stamps of the stream restart; then the clip is read from its start.
     """
 
@@ -57,6 +58,7 @@ class FrameRequest:
     numbers: Sequence[int]
     count: int
     by_number: bool = False
+    origin: float = 0.0
     restarts: Restarts = field(default_factory=dict)
 
 
@@ -97,6 +99,8 @@ def _read_with_decord(path: str, demuxer: str, wanted: FrameRequest) -> Iterator
     if wanted.orientation != Orientation() or wanted.by_number or demuxer not in ("mov", "matroska"):
         # decord scales before it rotates, and needs time stamps.
         raise Unsupported("orientation or order")
+    if _has_leading_pictures(path, demuxer, wanted.stream):
+        raise Unsupported("open groups of pictures")
     try:
         reader = decord.VideoReader(path, width=wanted.width, height=wanted.height, num_threads=1, fault_tol=1)
         stamps = np.asarray(reader.get_frame_timestamp(list(range(len(reader)))))[:, 0]
@@ -117,8 +121,21 @@ def _read_with_decord(path: str, demuxer: str, wanted: FrameRequest) -> Iterator
             if begin == 0:
                 raise Unsupported(type(error).__name__) from error
             raise Damaged(
-                f"has a picture that cannot be decoded near {wanted.times[begin]:.1f} s; convert or download it again"
+                f"has a picture that cannot be decoded near {wanted.times[begin] - wanted.origin:.1f} s; "
+                "convert or download it again"
             ) from error
+
+
+def _has_leading_pictures(path: str, demuxer: str, stream: int) -> bool:
+    """Whether pictures after a key frame are shown before it: decord loses them when it seeks, and then miscounts."""
+    key = None
+    with open_container(path, demuxer) as opened:
+        for packet in opened.demux(opened.streams[stream]):
+            if packet.is_keyframe:
+                key = packet.pts
+            elif None not in (key, packet.pts) and packet.pts < key:
+                return True
+    return False
 
 
 def _compare_ends(reader: Any, path: str, demuxer: str, wanted: FrameRequest) -> None:
@@ -149,8 +166,8 @@ def _read_with_pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[A
             yield from _read_by_number(opened, stream, wanted)
             return
         if wanted.restarts:
-            frames = _timed(decode_stream(opened, stream, wanted.times[0], wanted.restarts), stream)
-            yield from _pick_frames(frames, wanted.times)
+            frames = _timed(decode_stream(opened, stream, wanted.times[0] - wanted.origin, wanted.restarts), stream)
+            yield from _pick_frames(frames, wanted.times, wanted.origin)
             return
         done = 0
         while done < len(wanted.times):
@@ -158,11 +175,12 @@ def _read_with_pyav(path: str, demuxer: str, wanted: FrameRequest) -> Iterator[A
             while end < len(wanted.times) and wanted.times[end] - wanted.times[end - 1] <= _SEEK_GAP_SECONDS:
                 end += 1
             times = wanted.times[done:end]
-            yield from _pick_frames(_decode_from(opened, stream, times[0]), times)
+            frames = _decode_from(path, demuxer, opened, stream, times[0], wanted.origin)
+            yield from _pick_frames(frames, times, wanted.origin)
             done = end
 
 
-def _pick_frames(frames: Iterator[tuple[Any, float]], times: Sequence[float]) -> Iterator[Any]:
+def _pick_frames(frames: Iterator[tuple[Any, float]], times: Sequence[float], origin: float) -> Iterator[Any]:
     """The frames that are shown at some times, of frames with their times from the key frame before them on."""
     window = _Window(frames)
     for time in times:
@@ -173,7 +191,9 @@ def _pick_frames(frames: Iterator[tuple[Any, float]], times: Sequence[float]) ->
             and window.is_at_end()
             and time - window.shown[1] > _MAX_GAP_SECONDS
         ):
-            raise Damaged(f"has a picture that cannot be decoded at {time:.1f} s; convert or download it again")
+            raise Damaged(
+                f"has a picture that cannot be decoded at {time - origin:.1f} s; convert or download it again"
+            )
         yield window.progressive()
 
 
@@ -226,19 +246,26 @@ def _read_by_number(opened: Any, stream: Any, wanted: FrameRequest) -> Iterator[
         yield window.progressive()
 
 
-def _decode_from(opened: Any, stream: Any, time: float) -> Iterator[tuple[Any, float]]:
+def _decode_from(
+    path: str, demuxer: str, opened: Any, stream: Any, time: float, origin: float
+) -> Iterator[tuple[Any, float]]:
     """Frames and their times, in order, starting at or before the frame that is shown at `time`."""
     for back in _SEEK_BACK_SECONDS:
-        opened.seek(int(np.floor((time - back) / stream.time_base)), stream=stream, backward=True)
-        frames = _timed(decode_stream(opened, stream, time), stream)
+        try:
+            opened.seek(int(np.floor((time - back) / stream.time_base)), stream=stream, backward=True)
+        except av.FFmpegError:
+            # Containers without an index cannot find every time.
+            continue
+        frames = _timed(decode_stream(opened, stream, time - origin), stream)
         first = next(frames, None)
         if first is not None and first[1] <= time + _TIMESTAMP_TOLERANCE:
             yield first
             yield from frames
             return
-    # Far before everything: FFmpeg then goes to the first packet.
-    opened.seek(-(1 << 40), backward=True, any_frame=True)
-    yield from _timed(decode_stream(opened, stream, time), stream)
+    with open_container(path, demuxer) as again:
+        stream = again.streams[stream.index]
+        stream.codec_context.thread_count = 1
+        yield from _timed(decode_stream(again, stream, time - origin), stream)
 
 
 def _timed(frames: Iterator[Any], stream: Any) -> Iterator[tuple[Any, float]]:

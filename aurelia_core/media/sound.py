@@ -7,6 +7,7 @@ recorders jitter them, so stamps are smoothed over neighbouring blocks and a blo
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -72,12 +73,15 @@ def decode_sound(path: str, demuxer: str, track: StreamPackets, origin: float, t
     """
     with open_container(path, demuxer) as opened:
         stream = opened.streams[track.index]
-        channels = stream.codec_context.channels
+        blocks = _decode_blocks(opened, stream, track, origin)
+        first = next(blocks, None)
+        if first is None:
+            raise Damaged("has a sound track in which nothing decodes; download or convert it again")
+        # A stream does not know its channels before it decodes, if it begins late in the file.
+        channels = first.frame.layout.nb_channels
         writer = _SoundFile(target, min(channels, 2), long)
         line = _Timeline(writer, origin)
-        decoded = 0.0
-        for block in _smooth(_decode_blocks(opened, stream, track)):
-            decoded = block.elapsed + block.frame.samples / block.frame.sample_rate
+        for block in _smooth(chain([first], blocks)):
             line.place(block)
         line.finish()
     end = max(0, round((track.end - origin) * STORED_SAMPLE_RATE))
@@ -85,8 +89,6 @@ def decode_sound(path: str, demuxer: str, track: StreamPackets, origin: float, t
         # A codec fills its last block: sound beyond the container's length is padding.
         writer.end = min(writer.end, end)
     writer.close()
-    if decoded == 0.0:
-        raise Damaged("has a sound track in which nothing decodes; download or convert it again")
     seconds = writer.end / STORED_SAMPLE_RATE - max(0.0, track.start - origin)
     return SoundFacts(channels, writer.end, round(max(0.0, seconds), 6))
 
@@ -94,16 +96,16 @@ def decode_sound(path: str, demuxer: str, track: StreamPackets, origin: float, t
 def first_sample_time(path: str, demuxer: str, track: StreamPackets) -> float:
     """Container time of the first sample that is heard, seconds; the delay of the codec is removed."""
     with open_container(path, demuxer) as opened:
-        block = next(_decode_blocks(opened, opened.streams[track.index], track), None)
+        block = next(_decode_blocks(opened, opened.streams[track.index], track, 0.0), None)
     if block is None:
         return track.start
     return block.delay
 
 
-def _decode_blocks(opened: Any, stream: Any, track: StreamPackets) -> Iterator[_Block]:
+def _decode_blocks(opened: Any, stream: Any, track: StreamPackets, origin: float) -> Iterator[_Block]:
     """The decoded frames with their time stamps."""
     elapsed = 0.0
-    losses = _Losses()
+    losses = _Losses(origin)
     first: float | None = None
     has_clock = opened.format.name not in _WITHOUT_CLOCK
     for packet in demux_stream(opened, stream, track.restarts):
@@ -112,7 +114,7 @@ def _decode_blocks(opened: Any, stream: Any, track: StreamPackets) -> Iterator[_
             if first is None:
                 first = stamp
                 # A piece of a recording can begin with a fragment.
-                losses = _Losses()
+                losses = _Losses(origin)
             losses.end_at(stamp)
             if not has_clock:
                 stamp = first + elapsed
@@ -139,8 +141,13 @@ def _decode_packet(stream: Any, packet: Any, losses: "_Losses") -> list[Any]:
 class _Losses:
     """Packets that do not decode. A player skips a tag or a fragment too: losses are damage above a limit."""
 
-    def __init__(self) -> None:
-        """Start without a loss."""
+    def __init__(self, origin: float) -> None:
+        """Start without a loss.
+
+        Args:
+            origin: container time of the clip's start, seconds.
+        """
+        self._origin = origin
         self._seconds = 0.0
         self._time: float | None = None
         self._reason = ""
@@ -161,7 +168,7 @@ class _Losses:
         self._seconds += max(0.0, time - self._time)
         if self._seconds > _MAX_LOST_SECONDS:
             raise Damaged(
-                f"is damaged: its sound does not decode at {self._time:.2f} s ({self._reason}); "
+                f"is damaged: its sound does not decode at {self._time - self._origin:.2f} s ({self._reason}); "
                 "download or convert it again"
             )
         self._time = None

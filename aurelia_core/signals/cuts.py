@@ -17,7 +17,7 @@ _MIN_CHANGED_SHARE = 0.45
 """Share of the pixels that change at a cut."""
 _CELL_PIXELS = 6
 """Side of a cell, in compared pixels (each stands for 4): a pan between two frames moves little out of it."""
-_CELL_CHANGE_LEVELS = 8.0
+_CELL_CHANGE_LEVELS = 12.0
 """Levels of 255 by which the means of cells change at a cut, on average."""
 _MIN_CELL_RATIO = 2.5
 """That change, relative to the largest one of the neighbouring frames."""

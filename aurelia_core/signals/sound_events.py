@@ -20,7 +20,7 @@ _FRAME_SECONDS = 0.02
 _SILENCE_DBFS = -55.0
 """Level below which there is silence; it does not depend on the recording's noise floor."""
 _MIN_SILENCE_SECONDS = 0.3
-_MIN_EVENT_DBFS = -65.0
+_MIN_EVENT_DBFS = -70.0
 """Least peak level of an event: softer sounds count as noise of recording and coding."""
 _MAX_CLICK_SECONDS = 0.12
 """Longest click, seconds: a longer unpitched sound is noise."""

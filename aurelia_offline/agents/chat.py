@@ -167,9 +167,9 @@ class MeasuringChat(BaseChatModel):
         """Every frame and the whole band, with the clip's own sound or the one track that replaces it."""
         from aurelia_core.signals.whole_clip import observe_whole_clip
 
-        track = next(iter(media.tracks), None)
-        measure = partial(observe_whole_clip, self.store, media.clip, track)
-        return _recent_clips.get((media.clip["id"], track["id"] if track else ""), measure)
+        clip, track = _measured(media, next(iter(media.tracks), None))
+        measure = partial(observe_whole_clip, self.store, clip, track)
+        return _recent_clips.get((content_key(clip), content_key(track) if track else ""), measure)
 
     def observe(self, media: MediaRequest, looks: list[list[Window]], samples: int) -> Observation:
         """The merged looks, with the clip's own sound or the one track that replaces it."""
@@ -189,9 +189,8 @@ class MeasuringChat(BaseChatModel):
     ) -> Observation:
         from aurelia_core.signals.look import merge_observations, observe_clip
 
-        clip, frames = media.clip, media.frame_count
-        if clip["width"] is None and media.pictures:
-            clip, track = media.pictures[0], track or clip
+        frames = media.frame_count
+        clip, track = _measured(media, track)
         pictures = len([ref for ref in (media.clip, *media.pictures) if ref["width"] is not None])
         # Candidate tracks share the sample budget.
         share = samples // max(1, len(media.tracks))
@@ -203,6 +202,14 @@ class MeasuringChat(BaseChatModel):
                 _recent_looks.get((content_key(clip), content_key(track) if track else "", spans, frames, share), look)
             )
         return replace(merge_observations(seen), pictures=pictures)
+
+
+def _measured(media: MediaRequest, track: MediaRef | None) -> tuple[MediaRef, MediaRef | None]:
+    """The clip that is measured and the sound that replaces its own: a picture beside a sound is seen with it."""
+    clip = media.clip
+    if clip["width"] is None and media.pictures:
+        return media.pictures[0], track or clip
+    return clip, track
 
 
 def _media_of(request: ClipRequest) -> MediaRequest:

@@ -8,7 +8,7 @@ from aurelia_offline.answering.selection import is_tied
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Query
 
-_PICTURE_DOMAINS = {"motion", "cut", "flash", "background"}
+_PICTURE_DOMAINS = {"motion", "cut", "flash", "fade", "fade_out", "fade_in", "background"}
 _PICTURE_ASKS = {"background", "still", "sync", "lag"}
 
 

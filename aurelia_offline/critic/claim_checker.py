@@ -1,7 +1,9 @@
 """Checks each claim of a caption against the evidence of the clip: supported, contradicted or unsure. No scoring."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 
+from aurelia_core.signals.observation import MAX_MOTION_GAP
 from aurelia_offline.critic.activity_checks import activity_facts
 from aurelia_offline.critic.base_checks import CheckResults, weighted_total
 from aurelia_offline.critic.caption_text import CLIP_END
@@ -50,7 +52,7 @@ class ClaimChecker(PictureChecks):
     def _events(self, claims: list[Claim], topic: str) -> None:
         """Match the descriptions of one sentence to events, one to one, with the best total fit."""
         claims = [claim for claim in claims if not (topic == "sound" and self.is_track_unclear(claim.about))]
-        if topic == "motion" and not self.evidence.video.shows_motion:
+        if topic == "motion" and MAX_MOTION_GAP < self.evidence.video.gap < inf:
             return
         film = self.textured_activity
         if film is not None and topic == "motion":

@@ -3,9 +3,9 @@
 import re
 from typing import NamedTuple
 
+from aurelia_core.answers.clean_answer import UNKNOWN as UNKNOWN
 from aurelia_offline.questions.lexicon import Token, list_values, split_words, tokenize
 
-UNKNOWN = "unknown"
 _ONE = re.compile(r"\bone\b", re.IGNORECASE)
 _LETTER = re.compile(r"^\s*\(?([A-Za-z])[).:]\s+")
 _YES = {"yes", "yeah", "yep", "true", "it does", "it is"}

@@ -28,6 +28,7 @@ from aurelia.bench import export
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import RunResources, run_bench
 from aurelia.bench.score_run import score_run_file
+from aurelia.bench.training import TrainingOptions, export_training_set
 from aurelia.report.build import build_report
 from aurelia_core.errors import AureliaError
 from aurelia_core.media import ClipStore
@@ -162,7 +163,7 @@ async def _benchmark(folder: Path, questions: int) -> None:
     build_report([out], folder / "report")
     for name in ("table.jsonl", "table.csv"):
         export.export_table(out, folder / name)
-    export.export_training_set(out, folder / "training.jsonl", 1)
+    export_training_set(out, folder / "training.jsonl", TrainingOptions(1))
 
 
 def _commands(folder: Path, home: Path) -> int:

@@ -366,8 +366,8 @@ KINDS = (
 )
 
 
-def ask(store: MemoryStore, name: str, question: str) -> str:
-    """The target's answer after at most three attempts, as `aurelia ask` gives it offline."""
+def caller(store: MemoryStore, name: str, question: str) -> Callable[..., str]:
+    """Asks a role of the offline agents about a clip; the arguments are the role and fields of its request."""
     chat, clip = MeasuringChat(store=store), store.reference(name)
     shared = {"clip": clip, "tracks": [], "duration": clip["duration"], "has_audio": clip["has_audio"], "choices": []}
 
@@ -375,6 +375,17 @@ def ask(store: MemoryStore, name: str, question: str) -> str:
         request = {**shared, "frames": 16, "samples": 48000, "role": role, "question": question, **fields}
         return chat.invoke([HumanMessage(question, additional_kwargs={"request": request})]).text
 
+    return call
+
+
+def answer_at_once(store: MemoryStore, name: str, question: str) -> str:
+    """The target's answer after one look, without a reasoning."""
+    return caller(store, name, question)("target", reasoning=None)
+
+
+def ask(store: MemoryStore, name: str, question: str) -> str:
+    """The target's answer after at most three attempts, as `aurelia ask` gives it offline."""
+    call = caller(store, name, question)
     looks: list[Any] = [[]]
     reasoning: dict[str, Any] = {}
     for iteration in range(1, _MAX_ATTEMPTS + 1):

@@ -1,13 +1,19 @@
 """Caption metrics: the values of the COCO toolkit for the same words, and what happens at the edges."""
 
+import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aurelia.bench.caption_metrics import CAPTION_METRICS, compute_caption_scores
+from aurelia.bench.coco_tokens import coco_tokens
 from aurelia_core.errors import InputError
+
+DATA = Path(__file__).parents[1] / "data"
 
 REFERENCES = {
     "a": ["A man plays the guitar on a stage while people clap.", "A guitarist performs and the crowd applauds."],
@@ -32,6 +38,30 @@ def test_bleu_rouge_and_cider_are_those_of_the_coco_toolkit() -> None:
     toolkit = {"bleu4": 0.20210786687761115, "rouge_l": 0.47792630835865896, "cider": 1.386105055961862}
     corpus = compute_caption_scores(CANDIDATES, REFERENCES).corpus
     assert {name: corpus[name] for name in toolkit} == pytest.approx(toolkit, abs=1e-8)  # type: ignore[index]
+
+
+@pytest.fixture(scope="module")
+def toolkit() -> dict[str, Any]:
+    """Captions of our own with what the COCO toolkit made of them: words and scores."""
+    found: dict[str, Any] = json.loads((DATA / "coco_captions.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_words_are_those_of_the_coco_toolkit(toolkit: dict[str, Any]) -> None:
+    for row in toolkit["captions"].values():
+        texts = [row["caption"], *row["references"]]
+        assert [" ".join(coco_tokens(text)) for text in texts] == [row["words"], *row["reference_words"]]
+
+
+def test_the_scores_are_those_of_the_coco_toolkit(toolkit: dict[str, Any]) -> None:
+    candidates = {name: row["caption"] for name, row in toolkit["captions"].items()}
+    references = {name: row["references"] for name, row in toolkit["captions"].items()}
+    corpus = compute_caption_scores(candidates, references).corpus
+    stored = toolkit["scores"]
+    for metric in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"):
+        assert corpus[metric] == pytest.approx(stored[metric], abs=1e-6), metric
+    # METEOR of NLTK is another metric than METEOR 1.5 (docs/metrics.md), which knows synonyms and weighs words.
+    assert corpus["meteor"] == pytest.approx(stored["meteor"], abs=0.12)
 
 
 def test_meteor_of_a_reference_is_one_and_of_its_stems_less() -> None:

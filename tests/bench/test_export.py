@@ -10,6 +10,7 @@ from pyarrow import parquet
 
 from aurelia.bench import export
 from aurelia.bench.run_file import RunFile, StoredScore
+from aurelia.bench.training import TrainingOptions, export_training_set
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -99,7 +100,7 @@ async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Pat
 
 
 def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_path: Path) -> None:
-    assert export.export_training_set(ran, tmp_path / "t.jsonl") == 1
+    assert export_training_set(ran, tmp_path / "t.jsonl") == 1
     example = json.loads((tmp_path / "t.jsonl").read_text())
     user, assistant = example["messages"]
     assert user["content"] == [
@@ -111,9 +112,34 @@ def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_
     assert said[-1] == "Answer: B. with"
     assert (example["id"], example["score"], example["right"], example["answers"]) == ("q1", 9, True, ["with"])
     assert (example["generator"], example["licence"]) == ("scripted:one", "unknown")
-    assert export.export_training_set(ran, tmp_path / "t.jsonl", 4) == 2
+    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4)) == 2
     second = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[1])
     assert (second["right"], second["licence"]) == (None, "MIT")
+
+
+@pytest.mark.parametrize("style", ["swift", "llama-factory"])
+def test_other_trainers_get_marks_in_the_text_and_lists_of_files(ran: Path, tmp_path: Path, style: Any) -> None:
+    options = TrainingOptions(4, style, media="/data/clips/")
+    assert export_training_set(ran, tmp_path / "t.jsonl", options) == 2
+    for line_text in (tmp_path / "t.jsonl").read_text().splitlines():
+        example = json.loads(line_text)
+        user, assistant = example["messages"]
+        assert user["content"].startswith("<video>What is heard")
+        assert user["content"].count("<video>") == len(example["videos"])
+        assert example["videos"] == ["/data/clips/duet.mp4"]
+        assert assistant["content"].count("Answer: ") == 1
+    info = tmp_path / "dataset_info.json"
+    assert info.exists() == (style == "llama-factory")
+    if info.exists():
+        assert json.loads(info.read_text())["t"]["columns"]["videos"] == "videos"
+
+
+def test_only_right_answers_and_a_card(ran: Path, tmp_path: Path) -> None:
+    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(1, right_only=True)) == 1
+    card = (tmp_path / "t.jsonl.card.md").read_text()
+    assert "right answers only;\n1 answers left out." in card and "| right: True | 1 |" in card
+    with pytest.raises(InputError, match="no style 'other'"):
+        export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(style="other"))  # type: ignore[arg-type]
 
 
 def test_status_counts_by_arm(ran: Path) -> None:

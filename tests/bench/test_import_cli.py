@@ -45,8 +45,8 @@ def test_an_import_accounts_for_every_row(folder: Path) -> None:
     )
     assert told[1] == "duplicate, left out: geo.csv, row 31 (line 33): it is equal to row 0 (geoiq:0)"
     assert told[2] == "missing media, marked: geoiq:1: 1.mp4"
-    assert told[-1] == "… and 9 more of these; --report FILE lists all"
-    assert len(told) == 2 + 20 + 1
+    assert told[-1] == "… and 24 more of these; --report FILE lists all"
+    assert len(told) == 2 + 5 + 1
     report: dict[str, Any] = json.loads((folder / "out" / "report.json").read_text())
     assert [entry["row"] for entry in report["malformed"]] == [30]
     assert [entry["id"] for entry in report["missing"]] == [f"geoiq:{number}" for number in range(1, 30)]

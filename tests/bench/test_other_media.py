@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from aurelia.bench.export import export_training_set
 from aurelia.bench.media import find_missing_media, group_by_clip
 from aurelia.bench.records import Record
+from aurelia.bench.training import export_training_set
 from aurelia.report.build import build_report
 from aurelia.report.media import picture_media
 from aurelia_core.media import ClipStore

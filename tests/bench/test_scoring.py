@@ -133,9 +133,10 @@ async def test_captions_are_scored_together() -> None:
     marks = score_captions(
         [rain, wind, record(answers=["two"])], {"rain": "Rain is heard in the dark.", "wind": "Birds."}
     )
-    assert marks.keys() == {"rain", "wind"}
-    assert {mark.metric: mark.value for mark in marks["rain"]} == pytest.approx(
+    assert marks.each.keys() == {"rain", "wind"}
+    assert {mark.metric: mark.value for mark in marks.each["rain"]} == pytest.approx(
         {"bleu4": 1.0, "rouge_l": 1.0, "meteor": 1.0, "cider": 10.0}
     )
-    assert all(mark.value == 0 for mark in marks["wind"])
-    assert score_captions([rain], {}) == {}
+    assert all(mark.value == 0 for mark in marks.each["wind"])
+    assert marks.corpus.keys() == {"bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "meteor", "cider"}
+    assert score_captions([rain], {}) == ({}, {})

@@ -4,6 +4,8 @@ import av
 import numpy as np
 import pytest
 
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
 from tests.media.makers import THIRDS, ffmpeg_frames, ffmpeg_sound, number_in, onsets_in, thirds_in
 from tests.media.situations import ROWS
 
@@ -27,10 +29,23 @@ def test_a_situation(row, folder, store):
         assert ref["width"] is None
         return
     assert (ref["width"], ref["height"]) == row.size
-    frames = store.frames(ref, [], EVERYTHING)
-    check_frames(row, frames)
+    check_frames(row, store.frames(ref, [], EVERYTHING))
+    # Single frames of another height are looked up in the file, not in the grid.
+    for start in (0.6 * ref["duration"], 0.4 * ref["duration"]):
+        (time,), (image,) = store.frames(ref, [{"start": start, "end": start + 0.05}], 1, height=ref["height"] - 2)
+        nearest = int(np.argmin(np.abs(np.array(row.times) - time)))
+        assert number_in(row.view(image)) == row.numbers[nearest]
 
 
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if "open groups" in row.name or "cut by" in row.name], ids=lambda row: row.name
+)
+def test_decord_is_used_only_where_it_shows_the_same(row, folder, tmp_path):
+    store = ClipStore(Settings(home=tmp_path, allow_any_file=True), reader="decord")
+    check_frames(row, store.frames(store.admit(row.make(folder)), [], EVERYTHING))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [row for row in ROWS if row.as_ffmpeg], ids=lambda row: row.name)
 def test_the_ffmpeg_program_tells_the_same(row, folder):
     path = row.make(folder)

@@ -258,4 +258,11 @@ ROWS = [
     Row("sound shorter than the picture", film("short_sound.mp4", seconds=1.8), beeps=BEEPS[:2]),
     Row("sound longer than the picture", film("long_sound.mp4", seconds=5.0)),
     Row("picture alone", film("silent.mp4", sound=None), beeps=None, size=SIZE),
+    Row(
+        "the sound's packets come late in the file (ts)",
+        film("behind.ts", fps=5, frames=150),
+        numbers=range(150),
+        times=[number / 5 for number in range(150)],
+        duration=30.0,
+    ),
 ]

@@ -3,8 +3,11 @@
 import json
 import sqlite3
 import time
+import wave
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aurelia_core.errors import InputError, ModelError
@@ -264,6 +267,23 @@ async def test_a_video_carries_its_own_sound_where_that_is_declared(compatible: 
     assert "The clip with its sound:" in set_up.server.by("generator")[0].text
     with pytest.raises(InputError, match="this clip has separate sound tracks"):
         await set_up.ask("compatible:omni", audio=[str(set_up.clip)])
+
+
+async def test_a_sound_without_a_video_is_not_lost_where_videos_carry_their_sound(
+    compatible: Any, duet: Path, tmp_path: Path
+) -> None:
+    track = tmp_path / "track.wav"
+    with wave.open(str(track), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((np.sin(np.arange(16_000) * 0.2) * 9000).astype("<i2").tobytes())
+    set_up = compatible("video-with-sound")
+    with pytest.raises(InputError, match="compatible:omni does not hear, and this clip has sound"):
+        await set_up.ask("compatible:omni", video=str(track), unsupported_modality="error")
+    result = await set_up.ask("compatible:omni", video=str(track), max_iterations=1)
+    assert "this stands in its place" in set_up.server.by("target")[0].text
+    assert any("does not hear" in warning for warning in result["warnings"])
 
 
 async def test_decoding_settings_reach_the_server_and_the_ledger(compatible: Any) -> None:

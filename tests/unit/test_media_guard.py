@@ -155,7 +155,9 @@ def test_containers_are_known_by_their_first_bytes(head, demuxer):
     assert detect_demuxer(head.ljust(64, b"\0"), "x") == demuxer
 
 
-@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0sfbk", b"BM\x36\0\0\0", b"%PDF-1.4", b"MThd\0\0\0\x06", b"PK\x03\x04"])
+@pytest.mark.parametrize(
+    "head", [b"RIFF\0\0\0\0sfbk", b"BM\x36\0\0\0", b"\0\0\0\x20ftypavif", b"%PDF-1.4", b"MThd\0\0\0\x06", b"PK\x03\x04"]
+)
 def test_other_files_are_no_clips(head):
     with pytest.raises(MediaError, match="no known clip"):
         detect_demuxer(head, "x")

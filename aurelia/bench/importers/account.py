@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-MAX_SHOWN = 20
+MAX_SHOWN = 5
 """Most entries of one kind that are printed; the report file has them all."""
 
 

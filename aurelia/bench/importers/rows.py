@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 
 ROW_FORMATS = (".json", ".jsonl", ".csv", ".tsv")
+TABLE_FORMATS = (*ROW_FORMATS, ".parquet")
+KEY = "_key"
+"""Field of a row that was the value of an object: its key there."""
+_COCO_KEYS = {"images", "annotations"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class AnnotationRow:
 
 
 def read_annotation_rows(
-    path: Path, formats: tuple[str, ...] = ROW_FORMATS, under: str | None = None
+    path: Path, formats: tuple[str, ...] = ROW_FORMATS, under: str | None = None, *, any_shape: bool = False
 ) -> list[AnnotationRow]:
     """Reads the rows of a file in order, with the entries that are not rows.
 
@@ -39,6 +44,7 @@ def read_annotation_rows(
         path: Annotation file; its suffix gives the format.
         formats: Suffixes that are accepted.
         under: Key of the list in a JSON object, if the data set has one.
+        any_shape: Also read an object of rows by key (a row's key is its field `_key`), and the only list in an object.
 
     Raises:
         InputError: The file is missing, has another format, is not UTF-8, or is not JSON or CSV.
@@ -48,15 +54,16 @@ def read_annotation_rows(
         raise InputError(f"There is no annotation file {path.name!r}: check its path.")
     if suffix not in formats:
         raise InputError(f"{path.name}: these annotations come as {' or '.join(formats)}, not {suffix or 'without'!r}.")
+    if suffix == ".parquet":
+        return _parquet_rows(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
         if suffix == ".json":
-            return list(_json_rows(json.loads(text), path.name, under))
+            found = json.loads(text)
+            return list(_json_rows(_as_rows(found) if any_shape else found, path.name, under))
         if suffix == ".jsonl":
             return list(_jsonl_rows(text))
-        if suffix == ".tsv":
-            return list(_table_rows(text, "\t"))
-        return list(_table_rows(text, ","))
+        return list(_table_rows(text, {".tsv": "\t"}.get(suffix, ",")))
     except UnicodeDecodeError as fault:
         raise InputError(f"{path.name} is not UTF-8 text (byte {fault.start}): convert it first.") from None
     except json.JSONDecodeError as fault:
@@ -65,9 +72,48 @@ def read_annotation_rows(
         raise InputError(f"{path.name} cannot be read as a table: {fault}.") from None
 
 
+def _as_rows(found: Any) -> Any:
+    """The rows of an object: its values with their keys, or its only list; any other value unchanged."""
+    if not isinstance(found, dict):
+        return found
+    if found and all(isinstance(value, dict) for value in found.values()):
+        return [{KEY: key, **value} for key, value in found.items()]
+    lists = [value for value in found.values() if isinstance(value, list)]
+    if len(lists) == 1:
+        return lists[0]
+    return found
+
+
+def _parquet_rows(path: Path) -> list[AnnotationRow]:
+    """The rows of a Parquet file; media inside it are left out, their paths are kept."""
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise InputError(f"Parquet needs pyarrow: {install_command('bench')}, or convert the file to JSON.") from None
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except (ArrowException, OSError) as fault:
+        raise InputError(f"{path.name} is not a Parquet file: {str(fault).splitlines()[0]}.") from None
+    return [AnnotationRow(number, None, _without_bytes(row)) for number, row in enumerate(rows)]
+
+
+def _without_bytes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_bytes(inner) for key, inner in value.items() if not isinstance(inner, bytes)}
+    if isinstance(value, list):
+        return [_without_bytes(inner) for inner in value]
+    return value
+
+
 def _json_rows(found: Any, name: str, under: str | None) -> Iterator[AnnotationRow]:
     if isinstance(found, dict) and under in found:
         found = found[under]
+    if isinstance(found, dict) and found.keys() >= _COCO_KEYS and under:
+        raise InputError(
+            f"{name} is the COCO-shaped file of reference answers for caption tools; it has no dialogues. Give the "
+            f"file with {under!r}: for DSTC7 test_set4DSTC7-AVSD.json, for DSTC10 "
+            "test_set4DSTC10-AVSD_multiref+reason.json."
+        )
     if not isinstance(found, list):
         expected = "a JSON list of objects"
         if under:

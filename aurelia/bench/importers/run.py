@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from aurelia.bench.importers.account import AnswerConflict, ImportReport, MissingMedia, RowNote
 from aurelia.bench.importers.draft import Draft
-from aurelia.bench.importers.registry import RECORDS_KIND, DatasetKind, find_kind
+from aurelia.bench.importers.registry import RECORDS_KIND, TABLE_KIND, DatasetKind, find_kind, table_kind
 from aurelia.bench.importers.rows import AnnotationRow, read_annotation_rows
+from aurelia.bench.importers.table import TableMapping
 from aurelia.bench.records import Record, RecordSource, describe_validation_error
 from aurelia_core.errors import InputError
 
@@ -38,6 +39,7 @@ class ImportOptions:
         split: Split of the data set in the file.
         licence: Licence of the annotations, if it differs from that of the kind.
         require_media: Leave out records whose media are missing.
+        mapping: Columns by field, for the kind `table`.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class ImportOptions:
     split: str = ""
     licence: str | None = None
     require_media: bool = False
+    mapping: TableMapping | None = None
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,15 @@ def import_records(path: Path, options: ImportOptions) -> ImportResult:
     Raises:
         InputError: The kind, the file, the pattern or the folder cannot be used.
     """
-    kind = _checked_kind(options)
+    kind = _checked_kind(path, options)
     if not options.media.is_dir():
         raise InputError(f"There is no media folder {options.media.name!r}: name the folder that holds the clips.")
-    rows = read_annotation_rows(path, kind.formats, kind.under)
+    rows = read_annotation_rows(path, kind.formats, kind.under, any_shape=kind.mapping is not None)
+    if kind.mapping is not None:
+        rows = kind.mapping.expand(rows)
     report = ImportReport(options.kind, path.name, rows=len(rows))
     make: Callable[[AnnotationRow], Record] = _read_record
-    if kind.row is not None:
+    if not kind.holds_records:
         make = _record_maker(kind, options, report)
     found: list[tuple[AnnotationRow, Record]] = []
     for row in rows:
@@ -87,13 +92,23 @@ def import_records(path: Path, options: ImportOptions) -> ImportResult:
     return ImportResult(records, report)
 
 
-def _checked_kind(options: ImportOptions) -> DatasetKind:
-    kind = find_kind(options.kind)
+def _checked_kind(path: Path, options: ImportOptions) -> DatasetKind:
+    kind = _find_kind(path, options)
     if options.pattern is not None and options.kind == RECORDS_KIND:
         raise InputError("--pattern cannot be used with jsonl: its records name their media.")
     if options.pattern is not None and not _FIELD.search(options.pattern):
         raise InputError(f"--pattern {options.pattern!r} names no field: write for instance '{{video_id}}.mp4'.")
     return kind
+
+
+def _find_kind(path: Path, options: ImportOptions) -> DatasetKind:
+    if options.kind == TABLE_KIND:
+        if options.mapping is None:
+            raise InputError("table needs a mapping: --map question=COLUMN --map answer=COLUMN --map video=COLUMN …")
+        return table_kind(options.mapping, path.stem)
+    if options.mapping is not None:
+        raise InputError(f"--map belongs to the kind {TABLE_KIND}: {options.kind} knows its own columns.")
+    return find_kind(options.kind)
 
 
 def _read_record(row: AnnotationRow) -> Record:
@@ -107,9 +122,9 @@ def _read_record(row: AnnotationRow) -> Record:
 
 def _record_maker(kind: DatasetKind, options: ImportOptions, report: ImportReport) -> Callable[[AnnotationRow], Record]:
     def make(row: AnnotationRow) -> Record:
-        if row.fault or kind.row is None:
+        if row.fault:
             raise ValueError(row.fault)
-        draft = kind.row.model_validate(row.fields).draft()
+        draft = kind.draft(row.fields, options.media)
         report.notes.extend(RowNote(row.number, row.line, note) for note in draft.notes)
         return _record(draft, row, kind, options)
 
@@ -193,7 +208,7 @@ def _resolve_duplicates(
         elif twin:
             reason = f"it is equal to row {twin.number} ({record.id})"
             report.duplicates.append(RowNote(row.number, row.line, reason))
-        elif same and (kind.row is None or _question_key(same[0][1]) != _question_key(record)):
+        elif same and (kind.holds_records or _question_key(same[0][1]) != _question_key(record)):
             reason = f"its id {record.id!r} is that of another question or answer in row {same[0][0].number}"
             report.malformed.append(RowNote(row.number, row.line, reason))
         else:

@@ -54,7 +54,52 @@
     failed: (row) => row.z === "failed" || row.a === "failed",
     differ: (row) => row.z !== row.a,
     media: (row) => row.media !== null,
+    "runs-differ": (row) => differing.has(row.id),
   };
+  const inScore = { low: [1, 3], middle: [4, 6], good: [7, 8], best: [9, 10] };
+  const orders = {
+    "score-up": (one, other) => (one.score ?? 99) - (other.score ?? 99),
+    "score-down": (one, other) => (other.score ?? -1) - (one.score ?? -1),
+    attempts: (one, other) => other.attempts - one.attempts,
+    question: (one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : one.run - other.run),
+  };
+  const FILTERS = ["search", "column", "category", "outcome", "run", "score", "attempts", "order"];
+  const differing = new Set();
+  let alone = null;
+
+  // Questions that another run answered with another verdict.
+  function findDiffering() {
+    const verdicts = new Map();
+    for (const row of index) {
+      const name = `${row.id} ${row.number}`;
+      const told = `${row.z} ${row.a}`;
+      if (verdicts.has(name) && verdicts.get(name) !== told) differing.add(row.id);
+      verdicts.set(name, told);
+    }
+  }
+
+  // --- links ----------------------------------------------------------------------------------------------------
+  const address = (row) => `#${new URLSearchParams({ question: row.id, rollout: row.number, run: row.run })}`;
+
+  function writeLink() {
+    const given = new URLSearchParams();
+    for (const id of FILTERS) if ($(id).value) given.set(id, $(id).value);
+    $("link").href = `#${given.size ? given : "questions"}`;
+  }
+
+  function readLink() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    alone = given.has("question") ? given : null;
+    if (!alone && !FILTERS.some((id) => given.has(id))) return false;
+    for (const id of FILTERS) $(id).value = alone ? "" : (given.get(id) ?? "");
+    search();
+    if (alone) for (const details of document.querySelectorAll("#list > .question")) details.open = true;
+    $("questions").scrollIntoView();
+    return true;
+  }
+
+  const isAlone = (row) =>
+    row.id === alone.get("question") && row.number === Number(alone.get("rollout") ?? 0) && row.run === Number(alone.get("run") ?? 0);
 
   function line(row) {
     const name = row.number === 0 ? row.id : `${row.id} · ${row.number}`;
@@ -74,15 +119,22 @@
 
   function search() {
     const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const [column, category, outcome, run] = ["column", "category", "outcome", "run"].map((id) => $(id).value);
+    const [column, category, outcome, run, score, attempts, order] = FILTERS.slice(1).map((id) => $(id).value);
+    const [least, most] = inScore[score] ?? [0, 99];
     found = index.filter(
       (row) =>
+        (alone === null || isAlone(row)) &&
+        (score === "" || (score === "none" ? row.score === null : row.score !== null && row.score >= least && row.score <= most)) &&
+        (attempts === "" || Math.min(row.attempts, 5) === Number(attempts)) &&
         (column === "" || row.column === Number(column)) &&
         (category === "" || row.category === Number(category)) &&
         (run === "" || row.run === Number(run)) &&
         (outcome === "" || tests[outcome](row)) &&
         words.every((word) => row.text.includes(word)),
     );
+    if (order) found.sort(orders[order]);
+    else if (outcome === "runs-differ") found.sort(orders.question);
+    writeLink();
     $("list").replaceChildren();
     shown = 0;
     more(FIRST);
@@ -102,14 +154,14 @@
     try {
       const one = (await chunk(`d${Math.floor(row.position / meta.chunk)}`))[row.position % meta.chunk];
       const media = row.media === null ? null : (await chunk(`m${row.media}`));
-      body.replaceChildren(...[asked(one), answers(one), clip(one, media), attempts(one), given(one), rest(one)].filter(Boolean));
+      body.replaceChildren(...[asked(one), answers(one), player(one), clip(one, media), attempts(one), given(one), rest(one, row)].filter(Boolean));
     } catch (fault) {
       body.replaceChildren(el("p", { class: "note", text: `This question cannot be shown: ${fault.message}` }));
     }
   }
 
   function asked(one) {
-    const part = el("section", {}, el("h4", { text: "Question" }));
+    const part = el("section", {}, el("h3", { text: "Question" }));
     for (const turn of one.history) part.append(said(`Q: ${turn.question}\nA: ${turn.answer}`, "p", "said note"));
     part.append(said(one.question, "p", "said big"));
     if (one.choices.length) {
@@ -132,11 +184,12 @@
     const cards = el("div", { class: "cards" });
     for (const [arm, title] of [["zero_shot", "Zero-shot"], ["aurelia", "AURELIA"]]) {
       const side = one.arms[arm];
-      const card = el("div", { class: `card ${side ? side.mark : "none"}` }, el("h4", { text: title }));
-      if (!side) card.append(el("p", { class: "note", text: "not asked" }));
+      const card = el("div", { class: `card ${side ? side.mark : "none"}` }, el("h3", { text: title }));
+      if (!side) card.append(el("p", { class: "note", text: "not asked in this run" }));
       else {
         if (one.answers.length || side.mark !== "unscored") card.append(el("p", {}, pill(side.mark), el("span", { class: "note", text: side.how ? ` by ${side.how}` : "" })));
         card.append(side.error ? said(side.error, "p", "said fault") : said(side.answer ?? "", "p", "said big"));
+        if (side.raw) card.append(el("details", {}, el("summary", { text: "the whole reply" }), said(side.raw)));
         if (side.choice) card.append(el("p", { class: "note" }, "choice: ", said(side.choice, "bdi", "")));
         if (side.said) card.append(el("p", { class: "note" }, side.how === "judge" ? "the judge: " : "rule: ", said(side.said, "bdi", "")));
         const scores = Object.entries(side.scores || {}).map(([name, value]) => `${name} ${value === null ? "–" : value.toFixed(3)}`);
@@ -159,7 +212,7 @@
     if (!media) return one.no_media ? said(one.no_media, "p", "said note") : null;
     const whole = media.duration || 1;
     const length = media.duration ? `Clip, ${media.duration.toFixed(1)} s` : "Images";
-    const part = el("section", { class: "clip" }, el("h4", { text: length }));
+    const part = el("section", { class: "clip" }, el("h3", { text: length }));
     const strip = el("div", { class: "strip" });
     for (const frame of media.frames) {
       const still = frame.time === null;
@@ -195,6 +248,26 @@
     return part;
   }
 
+  // The files beside the page in the folder "media", or those that `aurelia bench view` serves there.
+  function player(one) {
+    if (!one.video && !one.audio.length) return null;
+    const part = el("section", { class: "player" });
+    const play = el("button", { type: "button", text: "Play clip and sound" });
+    play.addEventListener("click", () => {
+      const path = (name) => `media/${name.split("/").map(encodeURIComponent).join("/")}`;
+      const named = [...(one.video ? [["video", one.video]] : []), ...one.audio.map((name) => ["audio", name])];
+      const nodes = named.map(([kind, name]) => {
+        const node = el(kind, { controls: "", preload: "metadata", src: path(name), "aria-label": name });
+        node.addEventListener("error", () =>
+          node.replaceWith(said(`${name} is not in a folder "media" beside this page: run aurelia bench view to play it.`, "p", "said note")));
+        return node;
+      });
+      part.replaceChildren(...nodes);
+    });
+    part.append(play);
+    return part;
+  }
+
   function steps(reasoning, mode) {
     const list = el("ol", { class: "steps" });
     for (const step of reasoning.steps) {
@@ -210,7 +283,7 @@
 
   function attempts(one) {
     if (!one.attempts.length) return null;
-    const part = el("section", {}, el("h4", { text: `Attempts: ${one.attempts.length}, stopped by ${one.stop_reason || "nothing"}, ${seconds(one.attempts.reduce((sum, attempt) => sum + attempt.seconds, 0))}` }));
+    const part = el("section", {}, el("h3", { text: `Attempts: ${one.attempts.length}, stopped by ${one.stop_reason || "nothing"}, ${seconds(one.attempts.reduce((sum, attempt) => sum + attempt.seconds, 0))}` }));
     for (const attempt of one.attempts) {
       const best = attempt.iteration === one.best_iteration;
       const score = attempt.score === null ? "no score" : `${attempt.score}/10`;
@@ -220,7 +293,7 @@
           el("span", { class: "note", text: ` ${dollars(attempt.usage)} · ${seconds(attempt.seconds)}` })),
       );
       for (const [title, text, css] of [["Caption", attempt.caption, "said"], ["Evaluator", attempt.critique, "said"], ["Fault", attempt.error, "said fault"], ["Feedback", attempt.feedback, "said"]])
-        if (text) card.append(el("h5", { text: title }), said(text, "p", css));
+        if (text) card.append(el("h4", { text: title }), said(text, "p", css));
       if (attempt.reasoning) card.append(el("details", {}, el("summary", { text: "Its reasoning in full" }), steps(attempt.reasoning, "full")));
       part.append(card);
     }
@@ -229,11 +302,12 @@
 
   function given(one) {
     if (!one.best) return one.arms.aurelia ? el("p", { class: "note", text: "The target was given no reasoning." }) : null;
-    return el("section", {}, el("h4", { text: `What the target was given (${one.inject}, attempt ${one.best_iteration}, score ${one.score ?? "none"})` }), steps(one.best, one.inject));
+    return el("section", {}, el("h3", { text: `What the target was given (${one.inject}, attempt ${one.best_iteration}, score ${one.score ?? "none"})` }), steps(one.best, one.inject));
   }
 
-  function rest(one) {
+  function rest(one, row) {
     const part = el("section", {});
+    part.append(el("p", { class: "note" }, el("a", { href: address(row), text: "link to this question" })));
     for (const warning of one.warnings) part.append(said(`Warning: ${warning}`, "p", "said fault"));
     for (const reason of one.reference) part.append(said(`Reference reasoning: ${reason}`, "p", "said note"));
     part.append(said(`${one.where}`, "p", "said note"));
@@ -248,15 +322,18 @@
     }
     const rows = await unpack("index");
     index = rows.map((row, position) => {
-      const [id, number, run, column, category, z, a, media, question, truth, zero, aurelia] = row;
-      const text = [id, question, truth, zero, aurelia].join("\n").toLowerCase();
-      return { position, id, number, run, column, category, z: meta.marks[z], a: meta.marks[a], media, question, text };
+      const [id, number, run, column, category, z, a, media, question, truth, zero, aurelia, score, attempts, kinds] = row;
+      const text = [id, question, truth, zero, aurelia, kinds].join("\n").toLowerCase();
+      return { position, id, number, run, column, category, z: meta.marks[z], a: meta.marks[a], media, question, text, score, attempts };
     });
+    findDiffering();
+    const changed = () => { alone = null; search(); };
     let timer = 0;
-    $("search").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 150); });
-    for (const id of ["column", "category", "outcome", "run"]) $(id).addEventListener("change", search);
+    $("search").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(changed, 150); });
+    for (const id of FILTERS.slice(1)) $(id).addEventListener("change", changed);
+    window.addEventListener("hashchange", readLink);
     $("more").addEventListener("click", () => more(MORE));
-    search();
+    if (!readLink()) search();
     if (index.length === 1) $("list").firstChild.open = true;
     document.documentElement.dataset.ready = "yes";
   }

@@ -4,6 +4,7 @@ import time
 from typing import Any, NamedTuple
 
 from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
 from aurelia_core.models.google.account import HANDLES_FILE, google_address, google_key, handle_owner
 from aurelia_core.models.google.files import HANDLE_TABLE, REQUEST_SECONDS, open_handle_table
 from aurelia_core.settings import Settings
@@ -48,7 +49,7 @@ def _client() -> Any:
     try:
         from google.genai import Client
     except ModuleNotFoundError:
-        raise InputError("Uploads at Google cannot be deleted: pip install -e '.[google]'") from None
+        raise InputError(f"Uploads at Google cannot be deleted: {install_command('google')}") from None
     options: Any = {"base_url": google_address(), "timeout": int(REQUEST_SECONDS * 1000)}
     return Client(api_key=google_key(), vertexai=False, http_options=options)
 

@@ -105,7 +105,7 @@ class GeminiContentBuilder:
     def whole_file(self, clip: MediaRef, tracks: Sequence[MediaRef]) -> WholeFile | None:
         """A file that holds the whole clip, remuxed where Gemini cannot read its own; None if there is none.
 
-        Without its own sound if separate tracks replace it.
+        Without its own sound if separate tracks replace it. None for a picture.
         """
         if is_still(clip):
             return None

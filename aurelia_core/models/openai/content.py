@@ -161,8 +161,12 @@ class ContentBuilder:
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
-        hears = self._limits.sound != "none" or self._limits.own_sound
+        hears = self._limits.sound != "none" or self._hears_video(media)
         return media.missing_modalities(sees=self._limits.sees != "none", hears=hears)
+
+    def _hears_video(self, media: MediaRequest) -> bool:
+        """Whether the model hears the clip's sound inside its video."""
+        return self._limits.own_sound and media.has_video and not media.tracks and self._store.is_usual(media.clip)
 
     def _check_needs_audio(self, media: MediaRequest | None) -> None:
         if self._limits.needs_audio and not (media and media.sound_sources):
@@ -194,7 +198,7 @@ class ContentBuilder:
         """Refuse a clip that the model does not accept, before decoding."""
         limits = self._limits
         media.check(limits.model_id, self.missing_modalities(media))
-        if limits.own_sound and media.tracks:
+        if limits.own_sound and media.has_video and media.tracks:
             raise InputError(
                 f"{limits.model_id} hears the sound inside the video, and this clip has separate sound tracks: set"
                 " AURELIA_COMPATIBLE_MEDIA to video+audio or video+input_audio, or choose another model."
@@ -227,10 +231,10 @@ class ContentBuilder:
 
     def _pictures(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> list[_WirePart]:
         sees = self._limits.sees
-        if not media.shows_video and not self._limits.own_sound:
+        if not media.shows_video and not self._hears_video(media):
             return []
         if sees == "video" and self._store.is_usual(media.clip):
-            with_sound = self._limits.own_sound and bool(media.sound_sources)
+            with_sound = self._hears_video(media) and bool(media.sound_sources)
             heading = text_part(texts.video_heading(with_sound=with_sound))
             return [heading, video_part(self._store.verified_path(media.clip), media.clip)]
         if sees == "none":
@@ -255,7 +259,7 @@ class ContentBuilder:
                 yield still_part(encode_still(self._store, picture))
 
     def _sounds(self, media: MediaRequest, windows: list[Window], texts: RequestTexts) -> Iterator[_WirePart]:
-        if self._limits.own_sound:
+        if self._hears_video(media):
             return
         deaf = self._limits.sound == "none"
         if deaf and media.sound_sources and "sound" in media.described:
@@ -272,7 +276,7 @@ class ContentBuilder:
                 yield audio_part(wave, self._limits.sound)
 
     def _look(self, media: MediaRequest, window: Window, looks: int, texts: RequestTexts) -> list[_WirePart]:
-        if self._limits.own_sound:
+        if self._hears_video(media):
             return [text_part(texts.look_again(window))]
         frame_count = max(1, media.frame_count // looks)
         hears = self._limits.sound != "none"
@@ -291,8 +295,8 @@ class ContentBuilder:
 
     def _media_count(self, media: MediaRequest) -> int:
         """How many media files the request holds: those of which the picture or the sound is sent."""
-        if self._limits.own_sound:
-            return 1
+        if self._hears_video(media):
+            return 1 + len(media.pictures)
         shown: list[MediaRef] = []
         if self._limits.sees != "none" and media.shows_picture:
             shown = [ref for ref in (media.clip, *media.pictures) if ref["width"] is not None]

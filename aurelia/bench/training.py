@@ -1,0 +1,184 @@
+"""Exports a run's reasoning as a training set, in the forms that trainers read, with a card that describes it.
+
+The styles:
+
+* `trl`: chat messages with typed content, as TRL and the chat templates of transformers read them.
+* `swift`: text messages with `<video>`, `<image>` and `<audio>` in the question, and lists of the files (ms-swift).
+* `llama-factory`: the same in LLaMA-Factory's names, with `dataset_info.json` beside the file.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aurelia.bench.answers import cleaned_answer
+from aurelia.bench.export import atomic_output, write_jsonl
+from aurelia.bench.records import Record
+from aurelia.bench.run_file import Outcome, RunFile
+from aurelia.bench.scoring import score_by_rule
+from aurelia_core.errors import InputError
+from aurelia_core.types import Reasoning
+from prompts.render import choices_text
+
+TrainingStyle = Literal["trl", "swift", "llama-factory"]
+TRAINING_STYLES: tuple[TrainingStyle, ...] = ("trl", "swift", "llama-factory")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How a training set is made.
+
+    Attributes:
+        least: Lowest score of an exported reasoning; None for the run's threshold.
+        style: Form of an example.
+        right_only: Leave out answers that are wrong, or that no rule decides.
+        media: Folder that stands before the names of the media; None leaves the names of the records.
+    """
+
+    least: int | None = None
+    style: TrainingStyle = "trl"
+    right_only: bool = False
+    media: str | None = None
+
+
+def export_training_set(run: Path, out: Path, options: TrainingOptions | None = None) -> int:
+    """Writes one example per line, and its card beside it (`OUT.card.md`); returns the number of examples.
+
+    The assistant's text has the steps of the best reasoning with their findings, then one line "Answer: …", the
+    target's cleaned answer with that reasoning. The other keys are `id`, `score` (1..10), `right` (by rule, null if no
+    rule decides), `answers` (the reference), `generator` and `target` (models), and `licence` (of the annotation).
+
+    Args:
+        run: Run file.
+        out: File to write.
+        options: Style and selection.
+
+    Raises:
+        InputError: The run or the file cannot be used, or there is no such style.
+    """
+    chosen = options or TrainingOptions()
+    if chosen.style not in TRAINING_STYLES:
+        raise InputError(f"There is no style {chosen.style!r}: choose one of {', '.join(TRAINING_STYLES)}.")
+    counts: Counter[str] = Counter()
+    with RunFile.open(run) as opened, atomic_output(out) as part:
+        least = chosen.least
+        if least is None:
+            least = opened.meta["settings"]["threshold"]
+        count = write_jsonl(_examples(opened, least, chosen, counts), part)
+    card = out.with_name(f"{out.name}.card.md")
+    card.write_text(_card(run, out, chosen, least, count, counts), encoding="utf-8")
+    if chosen.style == "llama-factory":
+        info = out.with_name("dataset_info.json")
+        info.write_text(json.dumps(_dataset_info(out), indent=2) + "\n", encoding="utf-8")
+    return count
+
+
+def _examples(run: RunFile, least: int, options: TrainingOptions, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+    for outcome in run.outcomes("aurelia", state="answered"):
+        record = run.record(outcome.record)
+        example = _example(record, outcome, least, options)
+        if example is None:
+            counts["left out"] += 1
+            continue
+        counts[f"licence {record.licence}"] += 1
+        counts[f"right: {example['right']}"] += 1
+        counts[f"data set {record.source.dataset}"] += 1
+        counts[f"generator {example['generator']}"] += 1
+        yield example
+
+
+def _example(record: Record, outcome: Outcome, least: int, options: TrainingOptions) -> dict[str, Any] | None:
+    result = outcome.result or {}
+    answer = cleaned_answer(outcome)
+    if not result.get("best") or (result["score"] or 0) < least or not answer:
+        return None
+    right: bool | None = None
+    if score := score_by_rule(record, answer):
+        right = score.is_right
+    if options.right_only and not right:
+        return None
+    question = f"{record.full_question()}\n{choices_text(record.choices)}".rstrip()
+    said = f"{numbered_steps(result['best'])}\nAnswer: {answer}"
+    return {
+        "id": record.id,
+        **_messages(record, question, said, options),
+        "score": result["score"],
+        "right": right,
+        "answers": record.answers,
+        "generator": result["models"]["generator"],
+        "target": result["models"]["target"],
+        "licence": record.licence,
+    }
+
+
+def _messages(record: Record, question: str, said: str, options: TrainingOptions) -> dict[str, Any]:
+    """The conversation and its media in the form of the style."""
+    videos = [_media_name(name, options) for name in filter(None, [record.video])]
+    images = [_media_name(name, options) for name in record.images]
+    audio = [_media_name(name, options) for name in record.audio]
+    if options.style == "trl":
+        content = [{"type": "video", "video": name} for name in videos]
+        content += [{"type": "image", "image": name} for name in images]
+        content += [{"type": "audio", "audio": name} for name in audio]
+        content += [{"type": "text", "text": question}]
+        answer = [{"type": "text", "text": said}]
+        return {"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}]}
+    places = "<video>" * len(videos) + "<image>" * len(images) + "<audio>" * len(audio)
+    messages = [{"role": "user", "content": f"{places}{question}"}, {"role": "assistant", "content": said}]
+    media = {"videos": videos, "images": images, "audios": audio}
+    # LLaMA-Factory wants every column in every row.
+    return {
+        "messages": messages,
+        **{name: some for name, some in media.items() if some or options.style == "llama-factory"},
+    }
+
+
+def _media_name(name: str, options: TrainingOptions) -> str:
+    if options.media is None:
+        return name
+    return f"{options.media.rstrip('/')}/{name}"
+
+
+def numbered_steps(best: Reasoning) -> str:
+    """The steps with their findings, one numbered line each."""
+    lines = []
+    for number, step in enumerate(best["steps"], 1):
+        parts = [f"{number}. {step['step']}"]
+        if step["answer"]:
+            parts.append(step["answer"])
+        if step["justification"]:
+            parts.append(f"({step['justification']})")
+        lines.append(" ".join(parts))
+    return "\n".join(lines)
+
+
+def _dataset_info(out: Path) -> dict[str, Any]:
+    """The entry of a file for LLaMA-Factory's `dataset_info.json`."""
+    tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
+    columns = {"messages": "messages", "videos": "videos", "images": "images", "audios": "audios"}
+    return {out.stem: {"file_name": out.name, "formatting": "sharegpt", "columns": columns, "tags": tags}}
+
+
+def _card(run: Path, out: Path, options: TrainingOptions, least: int, count: int, counts: Counter[str]) -> str:
+    """What the training set is, where it comes from, and what to know before training on it."""
+    answers = "all answers"
+    if options.right_only:
+        answers = "right answers only"
+    lines = [
+        f"# {out.name}",
+        "",
+        f"{count} examples of reasoning about clips, made by `aurelia bench export` from {run.name}.",
+        f"Style: {options.style}. Selection: reasoning scored {least} or more by the evaluator, {answers};",
+        f"{counts.pop('left out', 0)} answers left out.",
+        "",
+        "The reasoning was written by models and was not checked by people; the score is a model's. The clips are not",
+        "part of this file. Each example names the licence of its annotation; the clips have licences of their own.",
+        "",
+        "| | examples |",
+        "|---|---|",
+    ]
+    lines += [f"| {name} | {number} |" for name, number in sorted(counts.items())]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,340 @@
+r"""The wordings that state, deny or weigh a choice: tables that `aurelia_core.answers.multiple_choice` reads.
+
+Each row has a regular expression, an example that it must match, and its source: the public thread or file that shows
+such a reply, or "own". The rows of one table are alternatives of one pattern; `aurelia_core.answers.languages` adds the
+other languages.
+"""
+
+import re
+from typing import NamedTuple
+
+from aurelia_core.answers.languages import BETWEEN, CHOOSING, DENYING, INSTEAD, NOUNS, RIGHT, WRONG
+from aurelia_core.answers.options import CHOICE_NOUNS
+
+
+class Wording(NamedTuple):
+    """One row: a regular expression without groups, a text that it matches, and where such texts are from."""
+
+    pattern: str
+    example: str
+    source: str
+
+
+_NOUN = "|".join(CHOICE_NOUNS)
+# A word of these tables neither begins nor ends inside a word of a script with spaces.
+_BEGIN = r"(?:(?<!(?-i:[a-zA-Zà-ÿа-яіїє]))|(?=[\u0500-\uffff]))"
+_END = r"(?!(?<=[a-zà-ÿа-я])(?-i:[a-zà-ÿа-я]))"
+_INSPECT = "https://github.com/UKGovernmentBEIS/inspect_ai/issues/5055"
+_HARNESS = "https://github.com/EleutherAI/lm-evaluation-harness/pull/4188"
+_ELIMINATED = "https://github.com/EleutherAI/lm-evaluation-harness/pull/3879"
+_VOICEBENCH = "https://github.com/MatthewCYM/VoiceBench/issues/10"
+_MEDARC = "medarc_verifiers tests/test_multiple_choice_accuracy.py"
+_LANGUAGES = "aurelia_core/answers/languages.py"
+
+STATEMENTS = (
+    # An answer follows these words: a letter, a choice's text, or both.
+    Wording(
+        r"\b(?:answers?|choice|option|conclusion)\b"
+        r"(?: (?:to|for|based on|here|among|from|of|letter|choice|option)\b[^.:;\n]{0,160}?)?\s*"
+        r"(?:(?:is|was|would be|should be|must be|will be|might be|seems to be|appears to be)\b(?! about\b)\s*:?"
+        r"|:|=|->|→|-(?=\s))",
+        "the best option here is",
+        _INSPECT,
+    ),
+    Wording(
+        r"\b(?:i|we)(?:'d|'ll| would| will)? (?:finally |now |therefore )?(?:choose|pick|select|answer|guess"
+        r"|vote(?: for)?|go with|go for|opt for|settle on)\b:?",
+        "I'd go with",
+        _VOICEBENCH,
+    ),
+    Wording(
+        r"(?:^|[.!?\n]\s*|\byou should |\blet's )(?:choose|select|pick|go with)\b(?= (?:option |choice )?\(?[A-Z]\b)",
+        "You should choose B",
+        "own",
+    ),
+    Wording(r"\b(?:i|we)(?:'d| would) say\b:?", "I'd say", "own"),
+    Wording(r"\b(?:i'm|i am|we are|we're) (?:going|sticking) with\b", "I'm going with", "own"),
+    Wording(r"\b(?:chose|picked|selected)\b", "I selected", _VOICEBENCH),
+    Wording(r"\blean(?:ing|s)? (?:more )?towards?\b", "leaning towards", "own"),
+    Wording(r"\b(?:best |only )?guess(?: is| would be|:)|\bhad to guess,", "my best guess would be", "own"),
+    Wording(
+        r"\b(?:leaving|leaves)(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
+        "that leaves",
+        _ELIMINATED,
+    ),
+    Wording(
+        r"\b(?:points to|corresponds to|matches(?: with)?|is consistent with|fits|suggests|supports|indicates)\s+"
+        rf"(?=(?i:{_NOUN})?\s*\(?[A-Z]\b\)?)",
+        "the sound matches option B",
+        "own",
+    ),
+    Wording(
+        r"\b(?:it's|it is|that's|that is)\s+(?:(?i:option|choice|answer)\s+)?"
+        r"(?=\(?[A-HJ-Z]\b\)?\s*(?:[.,;!]|$|\n))",
+        "it's D.",
+        _MEDARC,
+    ),
+    Wording(
+        r"\b(?:(?:this|that) one(?:'s| is)|(?:we|i) get|answering(?: with)?|makes? it|(?:comes|narrows"
+        r"|boils)(?: it)? down to)\s+"
+        r"(?=\(?[A-HJ-Z]\b\)?\s*(?:[.!]|$))",
+        "That makes it C.",
+        "own",
+    ),
+    Wording(r"\bfinal(?:ly)?\s*:|\bfinal answer\s+(?=\(?[A-Z]\b)", "Final: B", "own"),
+    Wording(r"(?:→|⇒|->|=>)\s*(?=(?:(?:option|choice|answer)\s*)?\(?[A-Z]\b)", "→ choice B", _MEDARC),
+    Wording(
+        rf"{_BEGIN}(?:{NOUNS}){_END}(?:[\s:：—–-]*(?:{BETWEEN}){_END})*[\s:：—–-]*",
+        "La respuesta correcta es la opción",
+        _LANGUAGES,
+    ),
+    Wording(rf"{_BEGIN}(?:{CHOOSING}){_END}(?:\s*(?:{BETWEEN}){_END})*\s*:?", "Je choisis", _LANGUAGES),
+)
+
+CORRECTIONS = (
+    # The answer follows a denied one. Such words are no statement of their own without a letter.
+    Wording(
+        r"(?<!anything )(?<!everything )(?<!all )\b(?:but|rather)\b,?\s+(?:(?:is|it's|it is|in fact"
+        r"|instead)\s+)?(?:option |choice )?(?=\(?[A-Z]\)?\s*(?:[.,;!]|$))",
+        "not A but B",
+        "own",
+    ),
+    Wording(
+        rf"{_BEGIN}(?:{INSTEAD}){_END}[\s,、]*(?:(?:{BETWEEN}){_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
+        "nicht A, sondern B",
+        _LANGUAGES,
+    ),
+)
+
+APPROVALS = (
+    # These words after a letter say that it is right.
+    Wording(
+        r"\s+(?:is|was|must be|seems?|looks|appears to be|would be|should be) (?:clearly |definitely |probably "
+        r"|likely )?(?:the )?(?:(?:only |more |much |most )?(?:correct|right|best|better|answer|accurate|fit"
+        r"|closest|likeliest|winner)|(?:more|most) (?:likely|plausible|probable|fitting|suitable|appropriate"
+        r"|consistent|convincing))\b",
+        " is the best",
+        _HARNESS,
+    ),
+    Wording(
+        r"\s+(?:clearly |really )?(?:fits|matches|is what is heard|stands out|would be my (?:answer|choice|pick)"
+        r"|makes (?:the )?most sense)\b(?! (?:not|neither|nothing|as well|too|also|equally))",
+        " fits best",
+        "own",
+    ),
+    Wording(r"\s+it is\b(?=\s*[.!]|\s*$)", " it is.", "own"),
+    Wording(r"\s+is(?=\s*[.!;]|\s*$)", " is.", "own"),
+    Wording(rf"\s*(?:{RIGHT})", "が正解", _LANGUAGES),
+)
+
+DENIALS = (
+    # These words after a letter deny it.
+    Wording(r"(?:is|was|are|seems?)\s+(?:not|wrong|incorrect|false|never|too)\b", "is wrong", _INSPECT),
+    Wording(
+        r"(?:isn't|wasn't|aren't|doesn't|don't|can't|couldn't|cannot|can not|won't|wouldn't|fails)\b", "isn't", _MEDARC
+    ),
+    Wording(rf"(?:{WRONG})", "ではない", _LANGUAGES),
+)
+
+BOXES = (
+    Wording(
+        r"\\(?:boxed|fbox|framebox)\s*\{(?:[^{}]|\{[^{}]*\})*\}",
+        r"\fbox{B}",
+        "https://github.com/AISBench/benchmark/pull/546",
+    ),
+    Wording(r"\\colorbox\{[^{}]*\}\{[^{}]*\}", r"\colorbox{yellow}{B}", "own"),
+)
+
+UNASSERTED = (
+    # A sentence with these words names a choice without saying that it is heard or seen.
+    Wording(
+        r"\banything (?:but|except|other than)\b|\bfar from\b|\b(?:hardly|barely|scarcely)\b", "anything but", "own"
+    ),
+    Wording(r"\b(?:might|may|could|should|would)\b(?! say\b)", "it might be", "own"),
+    Wording(
+        r"\b(?:expect(?:ed)?|imagine|suppose|assume|mistak\w+|confus\w+|pretend\w*|hop(?:e|ing)|wish)\b",
+        "you expect",
+        "own",
+    ),
+    Wording(r"\b(?:if|whether|unless|as though)\b", "if", "own"),
+    Wording(
+        r"\b(?:option|choice|answer|question|title|caption|text|prompt)s?\b(?: [A-Z1-9])?(?: \w+)? (?:mentions?"
+        r"|describes?|says?|asks?|"
+        r"refers?|talks?|is about|are about|states?|suggests?|claims?|includes?)\b",
+        "Option A mentions",
+        "own",
+    ),
+    Wording(r"\b(?:maybe|perhaps|possibly|conceivably)\b", "maybe", "own"),
+    Wording(
+        r"\b(?:one|part|some|none) of the (?:options|choices|answers|candidates)\b|\b(?:option|choice)s? \(?[A-Z]\b",
+        "is one of the options",
+        "own",
+    ),
+    Wording(
+        r"\b(?:silent|muted|inaudible|score|picture|poster|label|description|script)\b", "visible but silent", "own"
+    ),
+    Wording(
+        r"\b(?:choice|option|one) is about\b|\bi (?:was|am|have been) asked\b|\basked about\b",
+        "the first choice is about",
+        "own",
+    ),
+    Wording(
+        r"\b(?:people|most|many|others?|some(?:one)?) (?:\w+ )?(?:say|think|believe|call|mistake)\b",
+        "most people say",
+        "own",
+    ),
+    Wording(
+        r"\b(?:remind\w*|resembl\w+|similar to|unlike|compar\w+)\b"
+        r"|(?<!sounds )(?<!sound )(?<!looks )(?<!seems )(?<!sounded )\blike\b",
+        "reminds me of",
+        "own",
+    ),
+    Wording(r"\b(?:usual(?:ly)?|typical(?:ly)?|often|normally|generally|needs?|wants?|wanted)\b", "usually", "own"),
+    Wording(r"\b(?:all|every\w*|any\w*)(?: (?:options?|choices?|of \w+))? but\b", "all options but", "own"),
+    Wording(
+        r"\b(?:not|isn't|wasn't) (?:right|correct|it|the answer)\b|\b(?:first|second|third|fourth"
+        r"|last) (?:option|choice)\b",
+        "is not right",
+        "own",
+    ),
+    Wording(r"\b(?:wrong|false|untrue|mentioned|asked|listed|described|offered|named in)\b", "they are wrong", "own"),
+    Wording(
+        r"\b(?:ought|supposed|doubt(?:s|ful)?|unlikely|suspicious|suggested|call(?:s|ed)? (?:it|this|that))\b",
+        "I doubt",
+        "own",
+    ),
+)
+
+ASSERTING = re.compile(
+    r"(?:^\s*|[.!?;:,\n(\"]\s*|\(?\b[A-Z]\)\s*|\b(?:is|are|was|were|be|been|being|it's|that's|this's|he's|she's"
+    r"|here's|there's|what's|isn't just|"
+    r"hear|hears|heard|hearing|see|sees|seen|seeing|notice|detect|detects|recogni[sz]e|identify|pick(?:s|ed)? up|"
+    r"(?:sound|look|seem|sounded)s? like|sounding like|seems|equals|means|"
+    r"rings|blows|honks|play|plays|playing|played|plucks|shows?|showing|contains?|features?|has|have|of|by|on|in"
+    r"|to|from|with|and|then|a single|"
+    r"only|just|clearly|definitely|probably|likely|actually|certainly|both|first|yes|so|but|therefore|thus|hence"
+    r"|while|when|"
+    r"involves|called|named|as|say|says|at|where|because|since|than|that|after|before|during)\b\s*)"
+    r"(?:(?:the|a|an|some|one|his|her|their|two|very|sound of|loud|soft|single|same"
+    r"|\w+ly)\s+)*(?:(?<=\ba )\w+\s+|(?<=\ban )\w+\s+|(?<=\bthe )\w+\s+)?$",
+    re.I,
+)
+"""Before a mention: its clause begins with the mention, or asserts it. Other words before it assert nothing."""
+
+COUNTERFACTUAL = re.compile(r"^\W*(?:\w+\s+)?would (?:be|have|sound|last|look|need|not)\b", re.I)
+"""After a mention: what would be heard if the choice were right. The mention is denied."""
+
+UNSURE = re.compile(
+    r"\b(?:cannot|can't|can not|unable to|could not|couldn't|impossible to) (?:\w+ )?(?:tell|say|determine"
+    r"|decide|know|be sure)\b|"
+    r"\b(?:not sure|unsure|uncertain|unclear|no idea|not certain)\b|\bdon't know\b|\bto be sure\b",
+    re.I,
+)
+"""A text with these words names its choices without choosing."""
+
+TAKEN_BACK = re.compile(
+    r"\b(?:wait|on second thoughts?|correction|reconsider|kidding|i mean|scratch that)\b|[.!?…\n]\s*(?:(?:no|hmm"
+    r"|but)\W+)?"
+    r"actually\b|\bhmm\W+no\b",
+    re.I,
+)
+
+NORMAL_FORMS = (
+    # (pattern, replacement, what it is): forms of one thing are written alike before reading.
+    (
+        r"(?:选项|選項|選択肢|선택지|옵션)\s*([1-9])(?!\d)",
+        r" option \1 ",
+        "a numbered option in Chinese, Japanese, Korean",
+    ),
+    (r"第\s*([1-9一二三四五])\s*(?:个|個)?(?:选项|選項|项|項)", r" option \1 ", "the same, counted"),
+    (r"\b(?:between|from)\s+(\d+(?:\.\d+)?)\s+(?:and|to)\s+(\d+(?:\.\d+)?)\b", r"\1 to \2", "a range in words"),
+    (r"(?<![\w-])(\d+(?:\.\d+)?)\s*[-–—]\s*(\d+(?:\.\d+)?)(?![\w-]|\.\d)", r"\1 to \2", "a range with a dash"),
+    (r"(?<![\w.,])(\d+)\.0+(?![\w.])", r"\1", "a whole number with decimals"),
+    (r"[☐□]", "[ ]", "an empty box"),
+    (r"[☑🗹]", "[x]", "a checked box"),
+    (
+        r"\b(?:every|all)(?: of the)?(?: other)? (?:options?|choices?|answers?) (?:except|but"
+        r"|other than) \(?([A-Z])\)? (?:is|are) (?:wrong|incorrect|false|ruled out|eliminated)\b",
+        r"the answer is \1",
+        "all others denied",
+    ),
+    (r"^\W*(?:nope|nah)\b", "No", "an informal no"),
+    (r"^\W*(?:yep|yeah|yup)\b", "Yes", "an informal yes"),
+    (r"^\W*(?:about|around|approximately|roughly)\s+(?=\d+\W*$)", "", "a rounded number, alone"),
+    (r"(?<=\d)\s*(?:s|secs?)\b(?!\s*\.\d)", " seconds", "a unit"),
+    (
+        r"(?:选项|選項|選択肢|선택지|옵션)\s*[(（]?([A-Z])[)）]?",
+        r" option \1 ",
+        "an option with its letter in Chinese, Japanese, Korean",
+    ),
+    (
+        r"\bI(?:'m| am) (?:about )?\d{1,3} ?% (?:sure|certain|confident)(?: that)?\b",
+        "I think",
+        "a confidence before the answer",
+    ),
+)
+CONFIDENCE = re.compile(
+    r"\s*[-–—(,]\s*(?:about |around |with )?\d{1,3}(?:\.\d+)?\s*% ?(?:confiden\w+|sure|certain\w*|likely"
+    r"|probab\w+|)\s*\)?(?=\s*(?:[.!]?\s*$|[.!]\s))",
+    re.I,
+)
+"""A confidence after the answer; several shares are no confidence."""
+CJK_NUMBERS = {"一": "1", "二": "2", "三": "3", "四": "4", "五": "5"}
+
+VERDICT_LINE = re.compile(
+    r"^\W*+(?:\d{1,2}[.)]\s*)?\W*+(?:(?i:option|choice|answer)\s+)?\(?([A-Z])\b\W*?(?:[.):：-]\s*)?(?P<text>.*)$"
+)
+RIGHT_VERDICT = re.compile(r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|matches)\b|正确|正確", re.I)
+WRONG_VERDICT = re.compile(
+    r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely)\b|错|錯|不", re.I
+)
+CHECKED_BOX = re.compile(r"^\W*?\[[xX✓✔]\]\s*(.+)$", re.M)
+
+INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)")
+WEIGHT = re.compile(
+    r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
+    r"|(\d+(?:\.\d+)?)\s*% (?:for |on )?\(?([A-Z])\b\)?"
+)
+WEIGHT_FILLER = re.compile(
+    r"\b(?:probabilit(?:y|ies)|confidences?|likelihoods?|scores?|distribution|my|the|option|choice|and|are|is"
+    r"|likely|estimates?)\b",
+    re.I,
+)
+
+
+def alternatives(rows: tuple[Wording, ...]) -> str:
+    """The patterns of a table as alternatives."""
+    return "|".join(f"(?:{row.pattern})" for row in rows)
+
+
+STATED = re.compile(
+    rf"(?P<box>{alternatives(BOXES)})|(?P<correction>{alternatives(CORRECTIONS)})|{alternatives(STATEMENTS)}", re.I
+)
+APPROVED = re.compile(
+    r"(?:(?:^|[.!?,;:：，。；\n、]\s*|(?i:\b(?:option|choice|answer|but|so|hence|thus|while|and|these|"
+    r"therefore|opción|opcion|opzione|opção|alternativa|option|lettre|letra|вариант|la|el|le|die|das|il|o|de"
+    r"|a letra)\s+)|"
+    rf"(?i:{NOUNS})\s+|"
+    r"(?:الخيار|الإجابة|विकल्प)\s+|(?<=[\u0e00-\uffff])\s?|[(（]\s*)[(（]?(?:(?<=ption )(?P<number>[1-9])"
+    r"|(?P<letter>[A-Za-z]))[)）]?"
+    rf"(?i:{alternatives(APPROVALS)}))"
+)
+DENIED_AFTER = re.compile(rf"^[\s)）]*(?:{alternatives(DENIALS)})", re.I)
+DENIED_BEFORE = re.compile(rf"{_BEGIN}(?:{DENYING}){_END}\s*(?:(?:{BETWEEN}){_END}\s*)*[(（]?$", re.I)
+IS_UNASSERTED = re.compile(alternatives(UNASSERTED), re.I)
+POSSIBLE_TOO = re.compile(r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be\b")
+TOTAL_AFTER = re.compile(r"(\d+)(?: \w+)? (?:in total|altogether|in all)\b", re.I)
+HEDGED = re.compile(
+    r"\b(?:but|although|though|or|maybe|perhaps|possibly|alternatively)\b(?! not\b)[^.!?\n]*?"
+    r"(?:\(([A-Z])\)|(?<=\s)([A-HJ-Z])(?=[\s.,;!?]|$))"
+)
+CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?([A-Z])[)\"]?[.!]*$")
+CONNECTED = re.compile(
+    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:,|→|->)\s*)"
+    r"(?:(?:so|hence|thus|therefore)\s+)?[(\"]?([A-Z])[)\"]?[.!]*$",
+    re.IGNORECASE,
+)
+THEREFORE = re.compile(
+    r"(?:^|(?<=[,;] ))(?:therefore|so|thus|hence|overall|in conclusion|in total|altogether|finally)\b|因此|所以",
+    re.IGNORECASE,
+)
