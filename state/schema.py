@@ -3,6 +3,7 @@
 `typing_extensions.TypedDict` rather than `typing.TypedDict`: on Python 3.11 the server publishes no schema otherwise.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
