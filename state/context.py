@@ -174,7 +174,7 @@ class Context(BaseModel):
         default="aurelia",
         title="Prompts",
         description="The agents' prompts: this project's, or short ones after the roles as the paper describes them.",
-        json_schema_extra=_at("reasoning_generator", "summarizer", "evaluator", "feedback"),
+        json_schema_extra=_at(*_AGENT_NODES),
     )
     decoding: dict[Role, Decoding] = Field(
         default={},

@@ -5,7 +5,7 @@ An update holds any part of the state; an attempt in it may be partial (`state.s
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -39,17 +39,10 @@ class _WrittenAttempt(TypedDict, total=False):
     feedback_usage: Usage
 
 
-# A list that replaces another one (`langgraph.types.Overwrite`), as JSON holds it and as a person writes it.
-class _Erased(TypedDict):
-    value: list[str]
-    type: Literal["__overwrite__"]
-
-
-_Sentinel = TypedDict("_Sentinel", {"__overwrite__": list[str]})
 _OTHER_FORMS: dict[str, Any] = {
     "iterations": list[_WrittenAttempt] | None,
     "score": _Score | None,
-    "warnings": list[str] | _Erased | _Sentinel | None,
+    "warnings": list[str | None] | None,
     "run": Annotated[str, Field(min_length=1)],
     "question": Annotated[str, Field(min_length=1)],
 }

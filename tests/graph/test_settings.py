@@ -7,6 +7,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from aurelia_core.errors import InputError
+from graph.build import AGENTS
 from state.context import Context, make_context
 from tests.support.scripted import reasoning, scripted, verdict
 
@@ -109,3 +110,10 @@ async def test_a_setting_that_is_unknown_is_refused_before_anything_runs(stage: 
     thread = Thread(stage(scripted()))
     with pytest.raises(InputError, match="did you mean 'threshold'"):
         await thread.graph.ainvoke(None, THREAD, context={"treshold": 3})
+
+
+def test_every_setting_names_the_nodes_that_read_it() -> None:
+    nodes = {agent.node for agent in AGENTS} | {"review"}
+    for name, field in Context.model_fields.items():
+        extra: Any = field.json_schema_extra
+        assert extra and extra["langgraph_nodes"] and set(extra["langgraph_nodes"]) <= nodes, name
