@@ -24,7 +24,7 @@ class MediaRef(TypedDict):
     """A media file, identified by its content: `id` is the SHA-256 (hex) of the file.
 
     `duration` is the length of the video, or of the sound of an audio file, in seconds; 0.0 for a still picture.
-    `audio_seconds` is the length of the sound, which can differ. `width` and `height` are in pixels, `fps` in frames a
+    `audio_seconds` is when the sound ends on the clip's clock. `width` and `height` are in pixels, `fps` in frames a
     second. A field that does not apply is null: a sound has no size, a still picture has no `fps`. `audio_track` is the
     number or the language of the sound track, where it is not the container's default.
     """

@@ -379,6 +379,8 @@ def _in_words(fault: ErrorDetails) -> InitErrorDetails:
         message = f"{fault['input']!r} is no model name: {_MODEL_NAME_FORM}"
         if name == "unsupported_modality":
             message = f"{fault['input']!r} cannot be used: write error, evidence or describe:PROVIDER:MODEL"
+        if name == "audio_track":
+            message = f"{fault['input']!r} is no sound track: write its number, from 1, or one language, as eng"
     # The message goes in as a value, so that braces in it are not read as fields.
     return {
         "type": PydanticCustomError(kind, "{message}", {"message": message}),

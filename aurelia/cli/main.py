@@ -220,6 +220,7 @@ def sheet_command(
         int | None, typer.Option(min=2, max=256, help="Frames of one look (default: the profile's, else 16).")
     ] = None,
     audio: AudioOption = None,
+    audio_track: AudioTrackOption = None,
     profile: ProfileOption = "offline",
     debug: DebugOption = False,
 ) -> None:
@@ -227,7 +228,7 @@ def sheet_command(
     context = context_from_options(profile, None, {"frames": frames})
     check_page_path(html)
     check_home(Settings.from_environment(local=True))
-    _AdmittedMedia([clip], None, audio).write_sheet(html, context.frames)
+    _AdmittedMedia([clip], None, audio, audio_track).write_sheet(html, context.frames)
     typer.echo(f"Written into {html}.", err=True)
 
 

@@ -15,7 +15,8 @@ from aurelia.report.media import picture_media
 from aurelia.report.rows import ArmAnswer, Case, ReportRow, loop_detail
 from aurelia.report.tables import format_cost
 from aurelia_core.media import ClipStore
-from aurelia_core.types import Media, is_video
+from aurelia_core.types import Media
+from nodes.prepare import admit_media
 
 _COLUMN: Column = "other"
 _ID = "question"
@@ -58,7 +59,8 @@ def write_answer_page(path: Path, result: Mapping[str, Any], asked: AskedQuestio
         MediaError: the clip cannot be read any more.
     """
     check_page_path(path)
-    clip = picture_media(store, asked.video, [*asked.images], [*asked.audio], count=min(asked.frames, _MAX_FRAMES))
+    media = admit_media(store, asked.video, asked.images, asked.audio)
+    clip = picture_media(store, media, count=min(asked.frames, _MAX_FRAMES))
     packer = QuestionPacker(lambda row: 0)
     packer.add(0, _row(result, asked))
     content = {"title": asked.question, "names": [_ID], "figures": [], "tiles": _tiles(result)}
@@ -80,10 +82,7 @@ def write_sheet_page(path: Path, media: Media, frames: int, store: ClipStore) ->
     """
     check_page_path(path)
     clip = media.clip
-    video = clip["id"] if is_video(clip) else None
-    shown = picture_media(
-        store, video, [one["id"] for one in media.stills], [track["id"] for track in media.tracks], count=frames
-    )
+    shown = picture_media(store, media, count=frames)
     packer = QuestionPacker(lambda row: 0)
     detail = _question(f"What a model is shown of {clip['name']}", [], f"clip {clip['id'][:12]}") | loop_detail({})
     packer.add(0, ReportRow(Case(_ID, 0, _COLUMN, "", clip["id"], {}), {**detail, "inject": "steps", "arms": {}}))
@@ -127,6 +126,10 @@ def _question(question: str, choices: Sequence[str], where: str) -> dict[str, An
         "answers": [],
         "reference": [],
         "where": where,
+        "kinds": [],
+        "video": None,
+        "audio": [],
+        "images": [],
     }
 
 

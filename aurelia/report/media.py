@@ -18,17 +18,19 @@ PEAK_COUNT = 200
 JPEG_QUALITY = 60
 
 
-def picture_media(
-    store: ClipStore, video: str | None, images: list[str], tracks: list[str], count: int = STRIP_FRAMES
-) -> dict[str, Any]:
+def picture_media(store: ClipStore, media: Media, count: int = STRIP_FRAMES) -> dict[str, Any]:
     """Frames as JPEG data URIs with their times (seconds), and `PEAK_COUNT` peaks of the sound, 0 to 100.
 
     A still picture has no time. If there are separate tracks, the first one is shown in place of the clip's own sound.
 
+    Args:
+        store: The store of the media.
+        media: What is shown.
+        count: Number of frames of a video, at most.
+
     Raises:
-        MediaError: A medium is missing, may not be read, or cannot be decoded.
+        MediaError: A medium cannot be read or decoded.
     """
-    media = admit_media(store, video, images, tracks)
     shown: list[dict[str, Any]] = []
     if is_video(media.clip):
         frames = store.frames(media.clip, [], count, FRAME_HEIGHT)
@@ -95,7 +97,7 @@ class ClipAlbum:
         key = (video or "", *images, "", *tracks)
         if key not in self._pages:
             try:
-                self.clips.append(picture_media(self._store, video, images, tracks))
+                self.clips.append(picture_media(self._store, admit_media(self._store, video, images, tracks)))
                 self._pages[key] = len(self.clips) - 1
             except AureliaError as fault:
                 self._pages[key] = f"The clip cannot be shown: {fault}"

@@ -15,7 +15,7 @@ from state.schema import Attempt, StopReason
 class ResultClip(TypedDict):
     """The clip of a result, without its name. Units: seconds, pixels, frames per second; null: does not apply.
 
-    `id` is the SHA-256 (hex) of the file; `audio_seconds` is the sound's own length.
+    `id` is the SHA-256 (hex) of the file; `audio_seconds` is when its sound ends.
     """
 
     id: str

@@ -36,6 +36,10 @@ _MAGIC = (
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
     (b"#!AMR", "amr"),
     (b"caff", "caf"),
+    (b".snd", "au"),
+    (b"riff\x2e\x91\xcf\x11", "w64"),
+    (b"wvpk", "wv"),
+    (b"\x0b\x77", "ac3"),
 )
 _PLAYLIST = re.compile(
     rb"^\xef?\xbb?\xbf?\s*(#EXT|\[playlist\]|ffconcat|<\?xml|<smil|<MPD|<asx|<playlist)", re.IGNORECASE
@@ -222,7 +226,7 @@ def detect_demuxer(head: bytes, label: str) -> str:
     if demuxer is None:
         raise MediaError(
             f"{label} is no known clip: its content is not mp4, mov, mkv, webm, avi, ts, mpg, flv, wmv, gif, wav, mp3, "
-            "flac, ogg, m4a, aac, aiff, amr, png, jpeg or webp; convert it to mp4, wav or png"
+            "flac, ogg, m4a, aac, aiff, amr, caf, au, ac3, png, jpeg or webp; convert it to mp4, wav or png"
         )
     return demuxer
 

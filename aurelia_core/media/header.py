@@ -47,11 +47,18 @@ def read_container_header(path: str, demuxer: str) -> ContainerHeader:
             needed = _NEEDED_BYTES[demuxer](file)
             # An avi has no time stamps: frames behind a hole would be shown too early.
             return ContainerHeader(missing_bytes=max(0, needed - size), is_duration_exact=demuxer == "avi")
+        if demuxer == "jpeg_pipe":
+            return ContainerHeader(missing_bytes=int(not _has_jpeg_end(file.read())))
         if demuxer == "wav":
             return ContainerHeader(_wav_seconds(file.read(1 << 16)))
     if demuxer == "mp3":
         return ContainerHeader(is_duration_exact=_declares_frame_count(path))
     return ContainerHeader(is_duration_exact=demuxer == "flac")
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Whether a JPEG has its end mark after the last scan; a thumbnail in its head has one of its own."""
+    return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
 
 
 class _Box(NamedTuple):

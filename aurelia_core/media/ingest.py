@@ -90,9 +90,12 @@ def ingest(source: DecodeSource, folder: str, long: float, pictures: bool, audio
         if picture is None and sound is None:
             raise Damaged(_NOTHING_TO_USE[pictures])
         facts = _empty_facts(choice)
+        header = read_container_header(path, source.demuxer)
         if source.demuxer not in IMAGE_DEMUXERS:
             used = [track for track in (picture, sound) if track is not None]
-            check_complete(opened, used, read_container_header(path, source.demuxer), long)
+            check_complete(opened, used, header, long)
+        elif header.missing_bytes:
+            raise Damaged("is cut short: the end of the picture is missing; download or convert it again")
         if sound is not None:
             sound.start = first_sample_time(path, source.demuxer, sound)
         if picture is not None:

@@ -41,7 +41,7 @@ _PADDING_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class SoundFacts:
-    """The stored sound: channels of the stream, samples at 16 kHz, and the length of the track in seconds."""
+    """The stored sound: channels of the stream, samples at 16 kHz, and the time at which it ends, seconds."""
 
     channels: int
     samples: int
@@ -89,8 +89,7 @@ def decode_sound(path: str, demuxer: str, track: StreamPackets, origin: float, t
         # A codec fills its last block: sound beyond the container's length is padding.
         writer.end = min(writer.end, end)
     writer.close()
-    seconds = writer.end / STORED_SAMPLE_RATE - max(0.0, track.start - origin)
-    return SoundFacts(channels, writer.end, round(max(0.0, seconds), 6))
+    return SoundFacts(channels, writer.end, round(writer.end / STORED_SAMPLE_RATE, 6))
 
 
 def first_sample_time(path: str, demuxer: str, track: StreamPackets) -> float:

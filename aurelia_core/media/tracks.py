@@ -106,18 +106,36 @@ def _playable(streams: Sequence[Any], packets: Mapping[int, StreamPackets]) -> i
 
 
 def _find_sound(sounds: Sequence[Any], wanted: str) -> Any:
-    """The sound track with a number or a language; two letters find the three-letter tag that starts with them."""
-    name = wanted.strip().lower()
-    if name.isdigit() and 1 <= int(name) <= len(sounds):
-        return sounds[int(name) - 1]
+    """The sound track with a number or a language, by any code of ISO 639."""
+    if not sounds:
+        raise Damaged("has no sound: leave out the choice of a sound track")
+    if wanted.isdigit() and 1 <= int(wanted) <= len(sounds):
+        return sounds[int(wanted) - 1]
     for stream in sounds:
-        if stream.language and name == stream.language.lower():
-            return stream
-    for stream in sounds:
-        if stream.language and len(name) >= 2 and stream.language.lower().startswith(name):
+        if stream.language and _language(stream.language) == _language(wanted):
             return stream
     listed = "; ".join(f"{number} ({_describe(stream)})" for number, stream in enumerate(sounds, 1))
-    raise Damaged(f"has no sound track {wanted!r}; it has: {listed or 'no sound track'}")
+    raise Damaged(f"has no sound track {wanted!r}; it has: {listed}")
+
+
+_OTHER_CODES = {
+    # ISO 639-2/B, by ISO 639-2/T.
+    "ger": "deu", "fre": "fra", "dut": "nld", "chi": "zho", "cze": "ces", "gre": "ell", "per": "fas", "rum": "ron",
+    "slo": "slk", "alb": "sqi", "arm": "hye", "baq": "eus", "bur": "mya", "geo": "kat", "ice": "isl", "mac": "mkd",
+    "mao": "mri", "may": "msa", "tib": "bod", "wel": "cym",
+    # ISO 639-1.
+    "de": "deu", "en": "eng", "fr": "fra", "es": "spa", "it": "ita", "pt": "por", "nl": "nld", "sv": "swe", "da": "dan",
+    "no": "nor", "fi": "fin", "pl": "pol", "cs": "ces", "sk": "slk", "sl": "slv", "hr": "hrv", "sr": "srp", "bg": "bul",
+    "ro": "ron", "hu": "hun", "el": "ell", "tr": "tur", "ru": "rus", "uk": "ukr", "ar": "ara", "he": "heb", "fa": "fas",
+    "hi": "hin", "bn": "ben", "ta": "tam", "te": "tel", "ur": "urd", "th": "tha", "vi": "vie", "id": "ind", "ms": "msa",
+    "zh": "zho", "ja": "jpn", "ko": "kor", "et": "est", "lv": "lav", "lt": "lit", "ca": "cat", "eu": "eus", "gl": "glg",
+}  # fmt: skip
+
+
+def _language(code: str) -> str:
+    """A language's code in ISO 639-2/T."""
+    code = code.strip().lower()
+    return _OTHER_CODES.get(code, code)
 
 
 def _first_decodable(

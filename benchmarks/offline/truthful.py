@@ -403,7 +403,7 @@ def outcomes(seeds: int, kinds: Sequence[Callable[[np.random.Generator], Clip]] 
         for seed in range(seeds):
             clip = kind(np.random.default_rng([seed, place]))
             for asked in clip.asked:
-                yield Outcome(clip.kind, asked, ask(clip.store, f"{place:x}{seed:x}f", asked.question))
+                yield Outcome(clip.kind, asked, ask(clip.store, f"{kind.__name__}-{seed}", asked.question))
 
 
 class Figures(NamedTuple):

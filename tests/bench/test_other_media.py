@@ -16,6 +16,7 @@ from aurelia.report.build import build_report
 from aurelia.report.media import picture_media
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
+from nodes.prepare import admit_media
 from tests.support.bench_runs import Bench, line, player
 from tests.support.other_media import write_picture, write_sound
 
@@ -80,10 +81,10 @@ async def test_the_report_shows_them(bench: Bench) -> None:
 
 
 def test_pictures_of_a_still_have_no_time_and_no_length(bench: Bench) -> None:
-    shown = picture_media(bench.store, None, ["red.png"], [])
+    shown = picture_media(bench.store, admit_media(bench.store, None, ["red.png"], []))
     assert (shown["duration"], shown["peaks"], shown["notes"]) == (0.0, [], [])
     assert [frame["time"] for frame in shown["frames"]] == [None]
-    sound = picture_media(bench.store, None, [], ["low.wav"])
+    sound = picture_media(bench.store, admit_media(bench.store, None, [], ["low.wav"]))
     assert (sound["duration"], sound["frames"], max(sound["peaks"])) == (2.0, [], 100)
 
 
