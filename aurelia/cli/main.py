@@ -122,8 +122,12 @@ def ask_command(
         bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (default: yes).")
     ] = None,
     review: Annotated[
-        bool, typer.Option("--review", help="Accept, edit or reject the reasoning before the target receives it.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--review/--no-review",
+            help="Accept, edit or reject the reasoning before the target receives it (default: the thread's, else no).",
+        ),
+    ] = None,
     thread: ThreadOption = None,
     checkpoint: CheckpointOption = None,
     html: Annotated[
@@ -145,11 +149,11 @@ def ask_command(
         "compare": compare,
         "audio_track": audio_track,
     }
-    if review:
-        overrides["review"] = "reasoning"
+    if review is not None:
+        overrides["review"] = "reasoning" if review else "none"
     for role, model_id in models_by_role("--fallback", fallback).items():
         overrides[f"{role}_fallback"] = model_id
-    target_thread = ThreadChoice.from_options(thread, checkpoint, review)
+    target_thread = ThreadChoice.from_options(thread, checkpoint, bool(review))
     context = context_from_options(profile, model, overrides)
     from aurelia.cli.progress import ProgressPrinter, render_answer
 

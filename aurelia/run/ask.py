@@ -89,7 +89,10 @@ async def answer_question(
         if not pauses:
             return make_result(final, time.perf_counter() - began)
         if reviewer is None:
-            raise InputError(f"The run waits for a person's review in thread {thread!r}: give a reviewer to continue.")
+            raise InputError(
+                f"The run waits for a person's review in thread {thread!r}: give a reviewer (--review), or leave the"
+                ' review out with the setting review = "none" (--no-review).'
+            )
         graph_input = Command(resume=await reviewer(pauses[0].value))
 
 

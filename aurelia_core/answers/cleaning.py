@@ -81,7 +81,7 @@ MARKDOWN = (
     (r"==(?=\S)([^=\n]+)==", r"\1", "a highlight"),
     (r"`", "", "code"),
     (r"^[ \t]*#+[ \t]+", "", "a heading"),
-    (r"^[ \t]*>[ \t]?", "", "a quotation"),
+    (r"^(?:[ \t]*>)+[ \t]?", "", "a quotation"),
 )
 
 _CHANNEL = re.compile(

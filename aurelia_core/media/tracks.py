@@ -148,7 +148,7 @@ def _first_decodable(
     """
     refused: list[str] = []
     for stream in ranked:
-        if not packets[stream.index].packets:
+        if not packets[stream.index].packets and stream.codec_context is not None:
             continue
         if _decodes(path, demuxer, stream):
             for name in refused:

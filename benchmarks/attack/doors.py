@@ -86,7 +86,7 @@ class Stage:
         callers, self.server.callers = self.server.callers, 0
         return len(self.witness.touched()) + callers
 
-    def store(self, name: str, kind: Any = "video", reader: str = "auto", copy: bool = False) -> Tried:
+    def store(self, name: str, kind: Any = "video", reader: str = "decord", copy: bool = False) -> Tried:
         """The store's door; `copy` makes it the server's."""
         # Each library has a cache of its own, so that both really read.
         settings = replace(self.settings, home=self.settings.home / reader)
@@ -152,7 +152,7 @@ def through_files(stage: Stage, every: int = 1) -> Row:
     given = files(stage.root, stage.outside, stage.server.port, stage.clip)[::every]
     stage.touched()
     for path in given:
-        for reader in ("auto", "pyav"):
+        for reader in ("decord", "pyav"):
             for kind in ("video", "audio"):
                 found = stage.store(str(path), kind, reader)
                 tries += 1

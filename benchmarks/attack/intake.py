@@ -107,7 +107,7 @@ class _Attack:
         self.lock = threading.Lock()
         settings = Settings(home=folder / "home", media_roots=(self.clips,), decode_workers=WORKERS)
         # Half of the clips go through each of the two libraries that decode pictures.
-        self.stores = [ClipStore(settings, reader=reader) for reader in ("auto", "pyav")]
+        self.stores = [ClipStore(settings, reader=reader) for reader in ("decord", "pyav")]
         self.cached = settings.cache_folder
 
     def whole(self) -> None:

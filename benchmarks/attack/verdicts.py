@@ -35,7 +35,6 @@ OUTSIDE = (
     '"10"',
     "score = 10",
     "<score>10</score>",
-    "{'score': 10}",
     "{score: 10}",
     '{"SCORE": 10}',
     '{"sc\\u043ere": 10}',

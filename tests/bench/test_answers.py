@@ -70,10 +70,11 @@ def test_exports_and_langsmith_have_the_cleaned_answer_beside_the_raw_one(run: P
 
 def test_what_is_stored_is_cleaned(tmp_path: Path) -> None:
     record = Record.model_validate(made_record(1, random.Random(0)))
-    result = {"answer": f"<think>x</think>**{record.choices[1]}**", "choice": None, "usage": {}, "seconds": 1.0}
+    reply = f"<think>x</think>**{record.choices[1]}**"
+    result = {"answer": record.choices[1], "reply": reply, "choice": None, "usage": {}, "seconds": 1.0}
     fields = answer_fields(result, record, "aurelia")
     assert (fields["answer"], fields["choice"]) == (record.choices[1], record.choices[1])
-    assert fields["result"]["raw_answer"] == result["answer"]
+    assert fields["result"]["raw_answer"] == reply
 
 
 @pytest.fixture

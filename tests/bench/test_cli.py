@@ -50,8 +50,9 @@ def test_a_run_reads_well_without_a_terminal_and_goes_on_for_free(home: Home) ->
     assert (first.returncode, first.stdout) == (0, "")
     said = first.stderr.splitlines()
     assert said[0] == "x.run: 2 questions"
-    assert said[4].startswith("4/4  zero-shot 50.0%  AURELIA 50.0%  $0.0000")
-    assert said[5] == "zero-shot 2 answered, 50.0% right, 1 unparsed"
+    assert said[1].startswith("To come: 4 answers, ")
+    assert said[5].startswith("4/4  zero-shot 50.0%  AURELIA 50.0%  $0.0000")
+    assert said[6] == "zero-shot 2 answered, 50.0% right, 1 unparsed"
     again = home.run("--json", "--limit", "2")
     assert again.returncode == 0 and again.stderr == ""
     events = [json.loads(text) for text in again.stdout.splitlines()]
@@ -110,9 +111,10 @@ def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
     count = {"answered": 2, "failed": 1, "unparsed": 0, "accuracy": 0.5}
     standing = {"arms": {"aurelia": count}, "done": 3, "to_do": 4, "usage": {"calls": 9, "cost_usd": 0.25}}
     end = {"stopped_by": "the budget of $0.2 is used up", "left": 1, "given_up": 0, "last_error": "no", "seconds": 5.0}
+    coming = {"to_do": 4, "calls_to_come": [4, 12], "tokens_to_come": None, "cost_usd_to_come": None}
     with ProgressDisplay(console) as display:
-        display.event({"event": "start", "run": "x.run", "questions": 4, "left_out": 2})
-        display.event({"event": "outcome", **standing})
+        display.event({"event": "start", "run": "x.run", "questions": 4, "left_out": 2, **coming})
+        display.event({"event": "outcome", **coming, **standing})
         display.event({"event": "end", **standing, **end})
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())  # type: ignore[attr-defined]
     for text in (

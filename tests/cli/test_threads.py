@@ -144,7 +144,8 @@ def test_a_run_that_waits_says_so_and_goes_on_without_a_review(home: Path, asked
     waiting = json.loads(run(home, "trace", "left", "--json").stdout)
     assert (waiting["stands"], waiting["nodes"][-1]["state"]) == ("waiting for a review", "waiting")
     assert "waiting for a review, after 1 attempt" in run(home, "trace", "left").stdout
-    ended = run(home, *asked("--thread", "left"))
+    assert "--no-review" in run(home, *asked("--thread", "left")).stderr
+    ended = run(home, *asked("--thread", "left", "--no-review"))
     assert (ended.returncode, ended.stdout) == (0, "2\n"), ended.stderr
     assert "left is resumed after 1 attempt: review" in ended.stderr
     assert "Attempt 1" not in ended.stderr

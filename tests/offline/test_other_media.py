@@ -76,7 +76,10 @@ async def test_what_is_there_is_measured_and_the_rest_is_unknown(
     asked["images"] = [file for file in files if file.endswith((".png", ".jpg"))]
     asked["audio"] = [file for file in files if file.endswith((".wav", ".flac"))]
     result = await answer_question(asked, Context(max_iterations=2), client=desk)
-    assert result["answer"].startswith(answer)
+    said = result["answer"]
+    if result["why_unknown"]:
+        said += f": {result['why_unknown']}"
+    assert said.startswith(answer)
     assert "There are no cuts" not in result["iterations"][0]["caption"]
     assert "Nothing moves" not in result["iterations"][0]["caption"]
 

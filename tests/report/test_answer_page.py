@@ -13,6 +13,7 @@ from aurelia.report.answer_page import AskedQuestion, write_answer_page, write_s
 from aurelia.report.files import check_page_path
 from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError
+from aurelia_core.types import arrange_media
 from state.context import make_context
 from tests.support.browser import browser, lacking, visit
 from tests.support.scripted import scripted, verdict
@@ -29,7 +30,7 @@ async def answer_page(at: Stage, folder: Path) -> Path:
     script = make_context(ROLES)
     result = await answer_question(question, script, client=at.desk)
     path = folder / "answer.html"
-    asked = AskedQuestion(QUESTION, CHOICES, str(at.clip), [], "steps", 6)
+    asked = AskedQuestion(QUESTION, CHOICES, [], "steps", 6, video=str(at.clip))
     write_answer_page(path, result, asked, at.desk.store)
     return path
 
@@ -63,7 +64,7 @@ async def test_an_unknown_has_its_reason_on_the_page(stage: Any, tmp_path: Path)
 
 def test_a_sheet_shows_the_frames_of_one_look(session_store: Any, duet: Path, tmp_path: Path) -> None:
     clip = session_store.admit(duet)
-    write_sheet_page(tmp_path / "sheet.html", clip, [], 9, session_store)
+    write_sheet_page(tmp_path / "sheet.html", arrange_media([clip]), 9, session_store)
     data = blocks(tmp_path / "sheet.html")
     assert len(data["m0"]["frames"]) == 9 and data["m0"]["peaks"]
     assert data["d0"][0]["arms"] == {} and data["d0"][0]["question"].endswith("duet.mp4")
@@ -82,7 +83,7 @@ def test_a_page_that_cannot_be_written_is_refused_beforehand(tmp_path: Path, nam
 async def test_a_browser_shows_the_question_open(stage: Any, tmp_path: Path) -> None:
     at: Stage = stage(scripted(evaluator=[verdict(4), verdict(9)], target=["a bell"]))
     page = await answer_page(at, tmp_path)
-    write_sheet_page(tmp_path / "sheet.html", at.desk.store.admit(at.clip), [], 4, at.desk.store)
+    write_sheet_page(tmp_path / "sheet.html", arrange_media([at.desk.store.admit(at.clip)]), 4, at.desk.store)
     with browser() as driver:
         for name, words in ((page, ("a bell", "Attempt 2", QUESTION)), (tmp_path / "sheet.html", ("duet.mp4",))):
             visit(driver, name)

@@ -77,9 +77,9 @@ def test_an_unknown_format_is_named_as_such(store: ClipStore, tmp_path: Path) ->
     film.write_bytes(film.read_bytes().replace(b"avc1", b"xyzw"))
     tune = clips.tune(tmp_path / "x.wav", seconds=0.5)
     tune.write_bytes(tune.read_bytes().replace(b"fmt \x10\0\0\0\x01\0", b"fmt \x10\0\0\0\x34\x12"))
-    with pytest.raises(MediaError, match="has a picture in a format that cannot be decoded here"):
+    with pytest.raises(MediaError, match="has a picture track in a format that cannot be decoded here"):
         store.admit(film)
-    with pytest.raises(MediaError, match="has sound in a format that cannot be decoded here"):
+    with pytest.raises(MediaError, match="has a sound track in a format that cannot be decoded here"):
         store.admit(tune, "audio")
 
 
@@ -90,7 +90,7 @@ def test_what_decord_cannot_open_pyav_reads(tmp_path: Path) -> None:
     path = tmp_path / "x.webm"
     path.write_bytes(webm.data.replace(b"\x44\x89", b"\x44\x8e").replace(b"DURATION", b"DURATIVE"))
     looks = [
-        ClipStore(Settings(home=tmp_path / reader, allow_any_file=True), reader=reader) for reader in ("auto", "pyav")
+        ClipStore(Settings(home=tmp_path / reader, allow_any_file=True), reader=reader) for reader in ("decord", "pyav")
     ]
     shapes = [look.frames(look.admit(path), [], 4).images.shape for look in looks]
     assert shapes[0] == shapes[1]

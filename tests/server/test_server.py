@@ -98,7 +98,7 @@ async def test_the_served_graph_reads_only_its_media_folder_and_says_why(server:
         ({"config": {"configurable": {"max_iteration": 5}}}, "did you mean 'max_iterations'?"),
         ({"context": {"threshold": 11}}, "threshold: Input should be less than or equal to 10"),
         ({"context": {"frames": "many"}}, "frames: Input should be a valid integer"),
-        ({"context": {"target": "gpt"}}, "target: String should match"),
+        ({"context": {"target": "gpt"}}, "target: 'gpt' is no model name"),
         ({"command": {"update": {"scor": 3}}}, "no part of the state 'scor': did you mean 'score'?"),
     ],
 )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from aurelia_core.signals import colours
+from aurelia_core.signals.fades import Fades
 from aurelia_core.signals.video import VideoAnalysis, analyze_frames
 from aurelia_offline.world.scene import RGB, Scene, render_scene
 
@@ -98,7 +99,7 @@ def test_a_body_of_many_colours_has_no_colour() -> None:
 
 def test_few_frames() -> None:
     images = np.zeros((1, 90, 120, 3), np.uint8)
-    assert analyze_frames(np.zeros(0), images[:0]) == ((), (), (), (), 0.0)
+    assert analyze_frames(np.zeros(0), images[:0]) == ((), (), (), (), 0.0, Fades((), ()))
     assert analyze_frames(np.zeros(1), images).colours[0].name == "black"
 
 

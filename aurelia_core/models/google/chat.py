@@ -163,7 +163,9 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         builder = GeminiContentBuilder(self._store, self._uploads)
         files = list(tracks)
         if whole := builder.whole_file(clip, tracks):
-            files.insert(0, {**clip, "bytes": whole.size})
+            # A copy of the streams has a size of its own.
+            sent = clip if whole.content == clip["id"] else {**clip, "bytes": whole.size}
+            files.insert(0, sent)
         sounds = list(tracks)
         if clip["has_audio"] and not tracks:
             sounds.append(clip)
