@@ -6,6 +6,7 @@ from dataclasses import replace
 from aurelia_offline.questions import clauses
 from aurelia_offline.questions.choices import answer_kinds
 from aurelia_offline.questions.clauses import Clauses
+from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noise_as_voice
 from aurelia_offline.questions.lexicon import tokenize
 from aurelia_offline.questions.pairs import read_choice, read_gap, read_neighbour, read_order, read_relative
@@ -26,6 +27,7 @@ _LIMIT = (
     "understands no speech, people, feelings or intentions; use a profile with a model"
 )
 _NO_OUTLINES = "outlines are not measured, only the colour, place and time of what moves"
+_NO_DIRECTIONS = "the direction of a movement is not measured, only its colour, place and time"
 _PROP_ASK: dict[str, Ask] = {
     "colour": "colour",
     "place": "place",
@@ -63,6 +65,8 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
         choices: the choices, possibly none.
         tracks: number of candidate audio files.
     """
+    if asks_direction(question):
+        return Query("unknowable", reason=_NO_DIRECTIONS)
     items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
     world = next((item for item in items if item.kind == "world"), None)
     if world is not None:

@@ -11,6 +11,7 @@ from aurelia_core.signals.observation import (
     SoundClass,
     Tempo,
 )
+from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.lexicon import known_phrases
 from aurelia_offline.questions.question import parse_question
 from tests.support.offline_roles import generate_reasoning
@@ -302,6 +303,58 @@ def test_what_measuring_cannot_know_is_refused_with_the_reason(question: str) ->
     assert query.ask == "unknowable"
     assert len(query.reason.split()) > 5
     assert answer_of(question, ["one", "two"], DUET) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Does the red shape move to the right?",
+        "What moves to the left?",
+        "Does the blue shape move up?",
+        "Does the blue shape move down?",
+        "Does the blue shape move upwards?",
+        "Does the blue shape move downwards?",
+        "Does the red shape not move to the right?",
+        "Does anything move from left to right?",
+        "Does the red circle go up?",
+        "Is the red shape moving towards the centre?",
+        "Does the red shape move slowly to the right side of the screen?",
+        "What colour is the shape that moves to the right?",
+        "Which way does the red shape move?",
+        "Where does the red shape move to?",
+    ],
+)
+def test_the_direction_of_a_movement_is_not_measured(question: str) -> None:
+    assert parse_question(question, []).reason.startswith("the direction of a movement is not measured")
+    assert answer_of(question, [], DUET) == answer_of(question, ["yes", "no"], DUET) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Does the red shape move at the right?", "no"),
+        ("Does the red shape move at the left?", "yes"),
+        ("What colour moves on the left?", "red"),
+        ("Does the green shape move in the right half?", "yes"),
+    ],
+)
+def test_the_place_of_a_movement_is_no_direction(question: str, expected: str) -> None:
+    assert answer_of(question, [], DUET) == expected
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Does the red shape move right after the first sound?",
+        "Does the red shape move up to three times?",
+        "Does the shape to the right move?",
+        "Does the red shape move to the left of the green shape?",
+        "Do the tones go up or down?",
+        "What moves to the beat?",
+    ],
+)
+def test_other_meanings_of_right_and_up_are_no_direction(question: str) -> None:
+    assert not asks_direction(question)
 
 
 @pytest.mark.parametrize("kind", ["rank", "comp", "ordinal", "trend", "bound", "rel", "same"])
