@@ -48,9 +48,8 @@ def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> 
     if seen.has_audio and (query.ask in _SOUND_ASKS or domains & {"sound", "silence", "any"}):
         missed = _missed_sounds(seen, whole)
         if missed:
-            spans = [
-                (max(0.0, sound.start - _PAD_SECONDS), min(seen.duration, sound.end + _PAD_SECONDS)) for sound in missed
-            ]
+            last = _sound_end(whole)
+            spans = [(max(0.0, sound.start - _PAD_SECONDS), min(last, sound.end + _PAD_SECONDS)) for sound in missed]
             named = join_words(
                 [f"between {seconds_text(start)} and {seconds_text(end)}" for start, end in spans[:_MAX_NAMED]]
             )
@@ -61,6 +60,11 @@ def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> 
             f"only frames {seen.frame_gap:.0f} s apart were looked at; what happens between them is not known", "visual"
         )
     return None
+
+
+def _sound_end(whole: WholeClip) -> float:
+    """The time at which the clip ends, seconds: its sound may go on after its picture."""
+    return max(whole.observation.duration, *(end for _, end in whole.observation.audio_spans), 0.0)
 
 
 def _missed_sounds(seen: Observation, whole: WholeClip) -> tuple[DetectedSound, ...]:

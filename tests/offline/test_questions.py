@@ -11,6 +11,8 @@ from aurelia_core.signals.observation import (
     SoundClass,
     Tempo,
 )
+from aurelia_core.signals.whole_clip import WholeClip
+from aurelia_offline.answering.coverage import find_uncovered
 from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.lexicon import known_phrases
 from aurelia_offline.questions.question import parse_question
@@ -427,3 +429,14 @@ def test_a_coarse_look_says_what_it_could_not_hear() -> None:
     coarse = observed(30.0, sample_rate=1600, frame_gap=2.0, silences=((0.0, 30.0),))
     steps = generate_reasoning({"question": "How many sounds are there?", "choices": []}, coarse)["steps"]
     assert "nothing above 800 Hz could be heard" in steps[-1]["justification"]
+
+
+def test_the_reason_names_a_missed_sound_after_the_end_of_the_picture() -> None:
+    late = sound(4.05, 4.6, -20.0, "tone", 440.0)
+    heard = (sound(1.0, 1.6, -20.0, "tone", 440.0),)
+    silences = ((0.0, 1.0), (1.6, 4.05))
+    whole = WholeClip(observed(3.2, audio_spans=((0.0, 5.0),), sounds=(*heard, late), silences=silences), True)
+    found = find_uncovered(
+        parse_question("How many sounds are heard?", []), observed(3.2, sounds=heard, silences=silences), whole
+    )
+    assert found is not None and found.cue.endswith("there is more to hear between 3.8 s and 4.8 s")
