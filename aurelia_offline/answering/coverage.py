@@ -6,6 +6,7 @@ except in a long clip: there a question about motion, cuts and flashes is open.
 """
 
 from dataclasses import replace
+from math import isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.signals.whole_clip import WholeClip
@@ -56,9 +57,10 @@ def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> 
             return unknown_finding(f"not everything was heard clearly yet: there is more to hear {named}", "audio")
     coarse = not whole.every_frame and seen.video_spans and seen.frame_gap > _FINE_FRAME_GAP
     if coarse and (query.ask in _PICTURE_ASKS or domains & _PICTURE_DOMAINS):
-        return unknown_finding(
-            f"only frames {seen.frame_gap:.0f} s apart were looked at; what happens between them is not known", "visual"
-        )
+        unseen = f"only frames {seen.frame_gap:.0f} s apart were looked at; what happens between them is not known"
+        if not isfinite(seen.frame_gap):
+            unseen = "only one frame was looked at; what happens before and after it is not known"
+        return unknown_finding(unseen, "visual")
     return None
 
 

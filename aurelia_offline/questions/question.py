@@ -30,6 +30,7 @@ _NO_OUTLINES = "outlines are not measured, only the colour, place and time of wh
 _NO_DIRECTIONS = "the direction of a movement is not measured, only its colour, place and time"
 _PROP_ASK: dict[str, Ask] = {
     "colour": "colour",
+    "main_colour": "colour",
     "place": "place",
     "pitch": "pitch",
     "level": "level",
@@ -147,6 +148,8 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     comp = next((item.value for item in main if item.kind == "comp"), None)
     if comp is not None and pick.rank is None:
         pick = replace(pick, rank=comp, domain="sound" if pick.domain == "any" else pick.domain)
+    if ask == "colour" and (palette := _read_palette(main, pick)):
+        return palette
     if (
         ask == "length"
         and (has_item(main, "np", "clip", "picture") or pick.domain == "clip")
@@ -159,6 +162,18 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if ask == "count":
         pick = _count_pick(pick, main)
     return Query(ask, pick)
+
+
+def _read_palette(main: list[PhraseItem], pick: Pick) -> Query | None:
+    """The colours of the picture, or the one that covers most of it; None if the colour of something is asked."""
+    widest = has_item(main, "prop", "main_colour")
+    shown = any(item.kind == "prop" and item.text in {"colours", "colors"} for item in main) or (
+        has_item(main, "prop", "colour") and has_item(main, "verb", "see")
+    )
+    of_something = pick != Pick(domain=pick.domain, words=pick.words) or pick.domain not in {"any", "clip"}
+    if of_something or not (widest or shown):
+        return None
+    return Query("palette", Pick(domain="background", words="the picture"), prop="extent+" if widest else None)
 
 
 def _complete_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:

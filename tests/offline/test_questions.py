@@ -1,5 +1,7 @@
 """Questions in ordinary words about clips whose measurements are given by hand: understanding and answering."""
 
+from math import inf
+
 import pytest
 
 from aurelia_core.signals.observation import (
@@ -440,3 +442,24 @@ def test_the_reason_names_a_missed_sound_after_the_end_of_the_picture() -> None:
         parse_question("How many sounds are heard?", []), observed(3.2, sounds=heard, silences=silences), whole
     )
     assert found is not None and found.cue.endswith("there is more to hear between 3.8 s and 4.8 s")
+
+
+@pytest.mark.parametrize(
+    ("question", "choices", "answer"),
+    [
+        ("What colours are shown?", [], "black, red, green and yellow"),
+        ("What is the dominant colour?", [], "black"),
+        ("What colours are shown?", ["black", "red"], "unknown"),
+        ("What colours move?", [], "red and green"),
+        ("Which colours are seen when the loudest sound plays?", [], "green"),
+    ],
+)
+def test_the_colours_of_the_picture_are_those_that_it_shows(question: str, choices: list[str], answer: str) -> None:
+    assert answer_of(question, choices, DUET) == answer
+
+
+def test_a_single_picture_has_no_infinite_spacing_of_frames() -> None:
+    seen = observed(3.0, frame_gap=inf, colours=(ColourShare("red", 0.5, True), ColourShare("blue", 0.4, False)))
+    for question in ("What colour is the red shape?", "How many shapes move?", "Is there a cut?", "Where is it?"):
+        told = str(generate_reasoning({"question": question, "choices": []}, seen)["steps"])
+        assert "inf s" not in told and "shows no movement" in told
