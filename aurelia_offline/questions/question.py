@@ -20,7 +20,7 @@ from aurelia_offline.questions.whole_clip import (
     read_trend,
     read_whole_clip,
 )
-from aurelia_offline.questions.yes_no import read_yes_no
+from aurelia_offline.questions.yes_no import NOT_COUNTED_TOGETHER, read_yes_no
 
 _LIMIT = (
     "the offline profile measures sounds and moving colours; it names no objects or places of the real world and "
@@ -195,6 +195,8 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
     """Why a question that was understood only in part must not be answered, or ""."""
     if ask == "count" and (has_item(main, "comp") or (has_item(main, "bound") and has_item(main, "number"))):
         return "events are not counted by how they compare with something"
+    if ask == "count" and has_item(main, "together"):
+        return NOT_COUNTED_TOGETHER
     things = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
     moving = (
         has_item(main, "verb", "move", "hear")

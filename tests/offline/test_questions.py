@@ -1,5 +1,6 @@
 """Questions in ordinary words about clips whose measurements are given by hand: understanding and answering."""
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -463,3 +464,23 @@ def test_a_single_picture_has_no_infinite_spacing_of_frames() -> None:
     for question in ("What colour is the red shape?", "How many shapes move?", "Is there a cut?", "Where is it?"):
         told = str(generate_reasoning({"question": question, "choices": []}, seen)["steps"])
         assert "inf s" not in told and "shows no movement" in told
+
+
+@pytest.mark.parametrize("question", ["Do two shapes move at the same time?", "Do both shapes move simultaneously?"])
+def test_two_at_the_same_time_is_no_count(question: str) -> None:
+    apart = replace(DUET, motions=DUET.motions[:2])
+    at_once = replace(DUET, motions=(*DUET.motions, motion(1.2, 1.9, 0.8, "green")))
+    assert [answer_of(question, [], seen) for seen in (apart, at_once, DUET)] == ["no", "yes", "no"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Do three shapes move at the same time?",
+        "Do at least two shapes move at the same time?",
+        "Do all shapes move at once?",
+        "How many shapes move at the same time?",
+    ],
+)
+def test_what_happens_at_one_time_is_not_counted(question: str) -> None:
+    assert "at one time is not counted" in parse_question(question, []).reason
