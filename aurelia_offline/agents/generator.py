@@ -1,6 +1,7 @@
 """The offline Reasoning Generator: steps for one question, each with a measured cue and finding."""
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 
 from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.models.requests import GeneratorRequest
@@ -16,7 +17,7 @@ from aurelia_offline.questions.query import Pick, Query
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
 
-_WHOLE_CLIP_ASKS = {"tempo", "steady", "silent", "has_audio", "duration", "background", "unknowable"}
+_WHOLE_CLIP_ASKS = {"tempo", "steady", "silent", "has_audio", "duration", "background", "palette", "unknowable"}
 _WHOLE_BAND_RATE = 16000
 _WHOLE_CLIP_DOMAINS = {"silence", "background"}
 _PROPERTY_WORDS = {
@@ -39,6 +40,7 @@ _TASK_WORDS = {
     "silent": "Check whether anything rises above the noise floor.",
     "has_audio": "Check whether the clip carries sound.",
     "duration": "Measure how long the clip lasts.",
+    "palette": "Determine the colours of the picture and their shares.",
     "background": "Determine the colour that covers most of the picture and stays still.",
     "sequence": "Put them in the order of their onsets.",
     "still": "Compare what is visible with what moves.",
@@ -121,6 +123,8 @@ def _inventory_steps(
         eyes = "Find out what can be seen in the clip: what moves, where and when, the background, cuts and flashes"
         windows = inventory.windows_text(inventory.event_windows(seen, "motion")) if named_windows else ""
         cue = f"Frames at most {seen.frame_gap:.2f} s apart were compared; no motion shorter than that is seen.{change}"
+        if not isfinite(seen.frame_gap):
+            cue = f"A single frame was looked at; it shows no movement.{change}"
         if seen.still:
             eyes = "Find out what can be seen in the picture: its colours"
             cue = "A still picture was measured; it shows no movement."

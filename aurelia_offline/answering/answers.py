@@ -34,6 +34,7 @@ _READERS: dict[str, Callable[[Query, Observation], Finding]] = {
     "still": whole.answer_still,
     "silent": whole.answer_silent,
     "has_audio": whole.answer_has_audio,
+    "palette": whole.answer_palette,
     "duration": whole.answer_duration,
 }
 

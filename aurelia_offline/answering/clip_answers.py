@@ -24,6 +24,7 @@ _NEARLY_ALL = 0.9
 _MIN_BACKGROUND_SHARE = 0.35
 _MIN_FIT = 0.3
 _CLEAR_LEAD = 0.1
+_CLEAR_LEAD_OF_COLOUR = 0.05
 
 
 def answer_tempo(query: Query, seen: Observation) -> Finding:
@@ -134,6 +135,21 @@ def answer_background(query: Query, seen: Observation, pieces: Sequence[Observat
     if len(names) > 1:
         return Finding((Value("phrase", join_words(names)),), f"{join_words(names)} (it changes)", cue, "visual")
     return Finding((Value("colour", names[0]),), names[0], cue, "visual")
+
+
+def answer_palette(query: Query, seen: Observation) -> Finding:
+    """The colours of the picture, the widest first, or only the widest one; several colours are no single choice."""
+    ordered = sorted(seen.colours, key=lambda colour: -colour.share)[:4]
+    cue = f"widest colours: {', '.join(f'{colour.name} {colour.share:.0%}' for colour in ordered)} of the picture"
+    if not ordered:
+        return unknown_finding("no colour was measured", "visual")
+    names = [colour.name for colour in ordered]
+    if query.prop == "extent+":
+        if len(ordered) > 1 and ordered[0].share - ordered[1].share < _CLEAR_LEAD_OF_COLOUR:
+            return unknown_finding(f"two colours cover about as much ({cue})", "visual")
+        names = names[:1]
+    values = (Value("colour", names[0]),) if len(names) == 1 else ()
+    return Finding(values, join_words(names), cue, "visual")
 
 
 def background_colours(seen: Observation) -> list[str]:

@@ -1,6 +1,7 @@
 """Compares events: louder, higher, longer, earlier; the same or not; more or fewer than a number."""
 
 from dataclasses import replace
+from itertools import combinations
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import Modality
@@ -25,6 +26,9 @@ from aurelia_offline.answering.selection import (
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Ask, Pick, Query
 
+_SHARED_SECONDS = 0.06
+"""Two events that share less time follow each other, as far as can be measured."""
+_MAX_TOLD = 6
 _ASK_OF_PROPERTY: dict[str, Ask] = {"length": "length", "pitch": "pitch", "level": "level", "start": "when"}
 
 
@@ -57,6 +61,8 @@ def _pick_property(pick: Pick, prop: str, seen: Observation) -> float | None:
 
 def answer_compare(query: Query, seen: Observation) -> Finding:
     """Whether the first exceeds the second in a property ("level+": is louder); "together" asks for overlap."""
+    if query.prop == "overlap":
+        return _answer_overlap(query, seen)
     prop, up = (query.prop or "level+")[:-1], (query.prop or "").endswith("+")
     other = query.other or Pick()
     first, missing = _first_event(query.pick, seen)
@@ -73,6 +79,18 @@ def answer_compare(query: Query, seen: Observation) -> Finding:
         return unknown_finding(f"{cue}: this could not be measured of both", _modality(query))
     exceeds = not is_tied(a, b, prop) and (a > b) == up and a != b
     return yes_no_finding(exceeds != query.negated, cue, _modality(query))
+
+
+def _answer_overlap(query: Query, seen: Observation) -> Finding:
+    """Whether two of the events overlap in time."""
+    chosen = select_events(query.pick, seen)
+    if chosen.problem:
+        return unknown_finding(chosen.problem, _modality(query))
+    pairs = combinations(chosen.events, 2)
+    met = next(((a, b) for a, b in pairs if min(a.end, b.end) - max(a.start, b.start) > _SHARED_SECONDS), None)
+    told = met or chosen.events[:_MAX_TOLD]
+    cue = "; ".join(event_words(event, seen) for event in told) or f"{pick_text(query.pick)} was not found"
+    return yes_no_finding((met is not None) != query.negated, cue, _modality(query))
 
 
 def answer_choose(query: Query, seen: Observation) -> Finding:

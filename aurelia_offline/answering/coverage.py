@@ -6,6 +6,7 @@ except in a long clip: there a question about motion, cuts and flashes is open.
 """
 
 from dataclasses import replace
+from math import isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.signals.whole_clip import WholeClip
@@ -48,19 +49,24 @@ def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> 
     if seen.has_audio and (query.ask in _SOUND_ASKS or domains & {"sound", "silence", "any"}):
         missed = _missed_sounds(seen, whole)
         if missed:
-            spans = [
-                (max(0.0, sound.start - _PAD_SECONDS), min(seen.duration, sound.end + _PAD_SECONDS)) for sound in missed
-            ]
+            last = _sound_end(whole)
+            spans = [(max(0.0, sound.start - _PAD_SECONDS), min(last, sound.end + _PAD_SECONDS)) for sound in missed]
             named = join_words(
                 [f"between {seconds_text(start)} and {seconds_text(end)}" for start, end in spans[:_MAX_NAMED]]
             )
             return unknown_finding(f"not everything was heard clearly yet: there is more to hear {named}", "audio")
     coarse = not whole.every_frame and seen.video_spans and seen.frame_gap > _FINE_FRAME_GAP
     if coarse and (query.ask in _PICTURE_ASKS or domains & _PICTURE_DOMAINS):
-        return unknown_finding(
-            f"only frames {seen.frame_gap:.0f} s apart were looked at; what happens between them is not known", "visual"
-        )
+        unseen = f"only frames {seen.frame_gap:.0f} s apart were looked at; what happens between them is not known"
+        if not isfinite(seen.frame_gap):
+            unseen = "only one frame was looked at; what happens before and after it is not known"
+        return unknown_finding(unseen, "visual")
     return None
+
+
+def _sound_end(whole: WholeClip) -> float:
+    """The time at which the clip ends, seconds: its sound may go on after its picture."""
+    return max(whole.observation.duration, *(end for _, end in whole.observation.audio_spans), 0.0)
 
 
 def _missed_sounds(seen: Observation, whole: WholeClip) -> tuple[DetectedSound, ...]:

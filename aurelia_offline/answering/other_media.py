@@ -9,7 +9,7 @@ from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Query
 
 _PICTURE_DOMAINS = {"motion", "cut", "flash", "fade", "fade_out", "fade_in", "background"}
-_PICTURE_ASKS = {"background", "still", "sync", "lag"}
+_PICTURE_ASKS = {"background", "palette", "still", "sync", "lag"}
 
 
 def find_missing_sight(query: Query, seen: Observation) -> str:
@@ -22,7 +22,7 @@ def find_missing_sight(query: Query, seen: Observation) -> str:
         return "there is only sound, and no picture"
     if seen.pictures > 1:
         return f"there are {seen.pictures} pictures, and the offline profile does not know which of them is meant"
-    if not seen.still or query.ask in {"background", "colour"}:
+    if not seen.still or query.ask in {"background", "palette", "colour"}:
         return ""
     colours = ", ".join(f"{colour.name} {colour.share:.0%}" for colour in seen.colours[:4])
     return f"a still picture shows no movement, and shapes are not recognized; its colours are {colours}"

@@ -1,6 +1,7 @@
 """Reads a property of the selected events: how many, which, when, where, how long, how loud, what colour."""
 
 from dataclasses import replace
+from math import inf, isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_offline.answering.finding import (
@@ -46,7 +47,9 @@ def limits_text(domain: str, seen: Observation) -> str:
     notes = []
     if domain in {"sound", "any"} and seen.has_audio and 0 < seen.sample_rate < 8000:
         notes.append(f"nothing above {frequency_text(seen.sample_rate / 2)} could be heard")
-    if domain in {"motion", "cut", "flash", "any"} and seen.frame_gap > 0.25:
+    if domain in {"motion", "cut", "flash", "any"} and seen.video_spans and not isfinite(seen.frame_gap):
+        notes.append("a single picture was looked at, which shows no movement")
+    elif domain in {"motion", "cut", "flash", "any"} and 0.25 < seen.frame_gap < inf:
         notes.append(f"the frames lie up to {seen.frame_gap:.1f} s apart")
     if notes:
         return f" ({'; '.join(notes)})"

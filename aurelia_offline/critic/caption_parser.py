@@ -1,6 +1,7 @@
 """Reads captions in ordinary English into claims, clause by clause. `claim_checker` checks the claims.
 
-A clause without anything measurable, such as the name of an object or a feeling, is only counted.
+A clause without anything measurable, such as the name of an object or a feeling, is only counted. So is the direction
+of a movement: the rest of its clause is read without it, or nothing if the clause is a denial.
 """
 
 import re
@@ -9,6 +10,7 @@ from typing import Literal
 
 from aurelia_offline.critic.caption_text import (
     TIME_PATTERN,
+    Clause,
     WordList,
     caption_clauses,
     caption_words,
@@ -16,6 +18,7 @@ from aurelia_offline.critic.caption_text import (
     read_times,
 )
 from aurelia_offline.critic.claims import Claim, ClaimKind, Description, ParsedCaption
+from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
 _BPM = re.compile(
@@ -47,10 +50,12 @@ def parse_caption(caption: str) -> ParsedCaption:
     lexicon = caption_words()
     claims: list[Claim] = []
     unchecked = 0
-    for number, sentence in enumerate(caption_clauses(normalize_caption(caption))):
+    for number, sentence in enumerate(caption_clauses(mark_directions(normalize_caption(caption)))):
         before: str | None = None
         made: list[Claim] = []
-        for clause in sentence:
+        readable, set_aside = _set_directions_aside(sentence, lexicon)
+        unchecked += set_aside
+        for clause in readable:
             topic = _topic_of(clause.text, lexicon)
             if topic is None and _continues_description(clause.text, lexicon):
                 topic = before
@@ -68,6 +73,18 @@ def parse_caption(caption: str) -> ParsedCaption:
             before = topic or before
         claims += made
     return ParsedCaption(tuple(claims), unchecked)
+
+
+def _set_directions_aside(sentence: list[Clause], lexicon: WordList) -> tuple[list[Clause], int]:
+    """The clauses without directions of movements, and how many had one; a denial of a direction is left out whole."""
+    kept: list[Clause] = []
+    directed = 0
+    for clause in sentence:
+        text, has_direction = drop_mark(clause.text)
+        directed += has_direction
+        if not (has_direction and lexicon.has("negations.words", TIME_PATTERN.sub(" ", text))):
+            kept.append(clause._replace(text=text))
+    return kept, directed
 
 
 def _topic_of(clause: str, lexicon: WordList) -> str | None:

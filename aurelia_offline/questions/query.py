@@ -45,6 +45,7 @@ Ask = Literal[
     "trend",
     "still",
     "background",
+    "palette",
     "silent",
     "duration",
     "has_audio",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from aurelia_offline.questions import clauses
 from aurelia_offline.questions.choices import answer_kinds
 from aurelia_offline.questions.clauses import Clauses
+from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noise_as_voice
 from aurelia_offline.questions.lexicon import tokenize
 from aurelia_offline.questions.pairs import read_choice, read_gap, read_neighbour, read_order, read_relative
@@ -19,15 +20,17 @@ from aurelia_offline.questions.whole_clip import (
     read_trend,
     read_whole_clip,
 )
-from aurelia_offline.questions.yes_no import read_yes_no
+from aurelia_offline.questions.yes_no import NOT_COUNTED_TOGETHER, read_yes_no
 
 _LIMIT = (
     "the offline profile measures sounds and moving colours; it names no objects or places of the real world and "
     "understands no speech, people, feelings or intentions; use a profile with a model"
 )
 _NO_OUTLINES = "outlines are not measured, only the colour, place and time of what moves"
+_NO_DIRECTIONS = "the direction of a movement is not measured, only its colour, place and time"
 _PROP_ASK: dict[str, Ask] = {
     "colour": "colour",
+    "main_colour": "colour",
     "place": "place",
     "pitch": "pitch",
     "level": "level",
@@ -63,6 +66,8 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
         choices: the choices, possibly none.
         tracks: number of candidate audio files.
     """
+    if asks_direction(question):
+        return Query("unknowable", reason=_NO_DIRECTIONS)
     items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
     world = next((item for item in items if item.kind == "world"), None)
     if world is not None:
@@ -143,6 +148,8 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     comp = next((item.value for item in main if item.kind == "comp"), None)
     if comp is not None and pick.rank is None:
         pick = replace(pick, rank=comp, domain="sound" if pick.domain == "any" else pick.domain)
+    if ask == "colour" and (palette := _read_palette(main, pick)):
+        return palette
     if (
         ask == "length"
         and (has_item(main, "np", "clip", "picture") or pick.domain == "clip")
@@ -155,6 +162,18 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if ask == "count":
         pick = _count_pick(pick, main)
     return Query(ask, pick)
+
+
+def _read_palette(main: list[PhraseItem], pick: Pick) -> Query | None:
+    """The colours of the picture, or the one that covers most of it; None if the colour of something is asked."""
+    widest = has_item(main, "prop", "main_colour")
+    shown = any(item.kind == "prop" and item.text in {"colours", "colors"} for item in main) or (
+        has_item(main, "prop", "colour") and has_item(main, "verb", "see")
+    )
+    of_something = pick != Pick(domain=pick.domain, words=pick.words) or pick.domain not in {"any", "clip"}
+    if of_something or not (widest or shown):
+        return None
+    return Query("palette", Pick(domain="background", words="the picture"), prop="extent+" if widest else None)
 
 
 def _complete_domain(pick: Pick, main: list[PhraseItem], ask: Ask) -> Pick:
@@ -176,6 +195,8 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
     """Why a question that was understood only in part must not be answered, or ""."""
     if ask == "count" and (has_item(main, "comp") or (has_item(main, "bound") and has_item(main, "number"))):
         return "events are not counted by how they compare with something"
+    if ask == "count" and has_item(main, "together"):
+        return NOT_COUNTED_TOGETHER
     things = any(item.kind == "np" and item.value in {"thing", "outlined"} for item in main)
     moving = (
         has_item(main, "verb", "move", "hear")

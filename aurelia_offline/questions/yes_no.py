@@ -7,6 +7,7 @@ from aurelia_offline.questions.clauses import Clauses
 from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick, Query
 
+NOT_COUNTED_TOGETHER = "how many things happen at one time is not counted, only whether two of them overlap"
 _ORDER_PROPERTIES = {"before": "start-", "right_before": "start-", "after": "start+", "right_after": "start+"}
 
 
@@ -19,6 +20,7 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     negated = any(item.kind == "neg" for item in cut.main)
     query = (
         _read_mute(cut, subject)
+        or _read_several_together(cut)
         or _read_bound(cut, subject)
         or _read_same(cut)
         or _read_compare(cut)
@@ -145,6 +147,22 @@ def _read_together(cut: Clauses) -> Query | None:
     if found[1].domain == "any":
         second = replace(found[1], domain=found[0].domain)
     return Query("compare", found[0], second, prop="together")
+
+
+def _read_several_together(cut: Clauses) -> Query | None:
+    """Reads "Do two shapes move at the same time?": whether an event overlaps another; "two" is not their count."""
+    found = clauses.read_picks(cut.main)
+    if not any(item.kind == "together" for item in cut.main):
+        return None
+    numbers = {item.value for item in cut.main if item.kind == "number"}
+    several = numbers or any(item.kind == "every" for item in cut.main) or found[:1] and found[0].words.endswith("s")
+    if not several or (len(found) > 1 and not numbers):
+        return None
+    limited = any(item.kind in {"bound", "comp"} or (item.kind, item.value) == ("every", "every") for item in cut.main)
+    plain = len(found) == 1 and found[0].domain in {"sound", "motion"} and not cut.relations
+    if limited or not plain or numbers - {"2"}:
+        return Query("unknowable", reason=NOT_COUNTED_TOGETHER)
+    return Query("compare", found[0], prop="overlap")
 
 
 def _read_claim(cut: Clauses) -> Query | None:

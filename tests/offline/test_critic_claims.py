@@ -113,3 +113,30 @@ def test_a_clause_without_a_verb_goes_on_with_the_motion_before_it() -> None:
     assert moving == [("red",), ("blue",)]
     still = parse_caption("A red circle moves at the left and there is a blue one at the right.").claims
     assert [claim.about.colours for claim in still if claim.kind == "motion"] == [("red",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("A red shape moves to the right from 1.0 s to 1.6 s.", ()),
+        ("A red shape moves from 1.0 s to 1.6 s towards the green shape.", ()),
+        ("A red shape moves up and then to the left from 1.0 s to 1.6 s.", ()),
+        ("A red shape moves up and down at the left from 1.0 s to 1.6 s.", ("left",)),
+    ],
+)
+def test_the_direction_of_a_movement_is_set_aside(text: str, places: tuple[str, ...]) -> None:
+    parsed = parse_caption(text)
+    (claim,) = parsed.claims
+    assert (claim.kind, claim.about.places, claim.about.colours) == ("motion", places, ("red",))
+    assert (claim.about.spans, parsed.unchecked) == (((1.0, 1.6),), 1)
+
+
+def test_a_denied_direction_is_not_a_denied_movement() -> None:
+    parsed = parse_caption("The red shape does not move to the right.")
+    assert (parsed.claims, parsed.unchecked) == ((), 1)
+
+
+@pytest.mark.parametrize("where", ["at the right", "on the right", "in the right half"])
+def test_a_place_is_no_direction(where: str) -> None:
+    parsed = parse_caption(f"A red shape moves {where}.")
+    assert (parsed.claims[0].about.places, parsed.unchecked) == (("right",), 0)

@@ -55,6 +55,10 @@ STILL = "a still picture shows no movement"
         ("two", "What colour is the background?", [], f"unknown: {SOUND}"),
         ("blue", "What colour is the background?", [], "blue"),
         ("blue", "What colour is the shape?", [], "red"),
+        ("blue", "What colours are shown?", [], "blue and red"),
+        ("blue", "What is the dominant colour?", [], "blue"),
+        ("blue", "What is the dominant colour?", ["red", "blue"], "blue"),
+        ("red", "What colours can be seen in the picture?", [], "red"),
         ("blue", "How many shapes move?", [], f"unknown: {STILL}"),
         ("blue", "Are there cuts?", [], f"unknown: {STILL}"),
         ("blue", "How long is the clip?", [], "unknown: a still picture has no length"),
@@ -82,6 +86,7 @@ async def test_what_is_there_is_measured_and_the_rest_is_unknown(
     assert said.startswith(answer)
     assert "There are no cuts" not in result["iterations"][0]["caption"]
     assert "Nothing moves" not in result["iterations"][0]["caption"]
+    assert "inf s" not in str(result)
 
 
 def test_an_observation_of_a_picture_is_still_and_one_of_a_sound_has_no_picture(

@@ -1,5 +1,8 @@
 """Questions in ordinary words about clips whose measurements are given by hand: understanding and answering."""
 
+from dataclasses import replace
+from math import inf
+
 import pytest
 
 from aurelia_core.signals.observation import (
@@ -11,6 +14,9 @@ from aurelia_core.signals.observation import (
     SoundClass,
     Tempo,
 )
+from aurelia_core.signals.whole_clip import WholeClip
+from aurelia_offline.answering.coverage import find_uncovered
+from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.lexicon import known_phrases
 from aurelia_offline.questions.question import parse_question
 from tests.support.offline_roles import generate_reasoning
@@ -304,6 +310,58 @@ def test_what_measuring_cannot_know_is_refused_with_the_reason(question: str) ->
     assert answer_of(question, ["one", "two"], DUET) == "unknown"
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Does the red shape move to the right?",
+        "What moves to the left?",
+        "Does the blue shape move up?",
+        "Does the blue shape move down?",
+        "Does the blue shape move upwards?",
+        "Does the blue shape move downwards?",
+        "Does the red shape not move to the right?",
+        "Does anything move from left to right?",
+        "Does the red circle go up?",
+        "Is the red shape moving towards the centre?",
+        "Does the red shape move slowly to the right side of the screen?",
+        "What colour is the shape that moves to the right?",
+        "Which way does the red shape move?",
+        "Where does the red shape move to?",
+    ],
+)
+def test_the_direction_of_a_movement_is_not_measured(question: str) -> None:
+    assert parse_question(question, []).reason.startswith("the direction of a movement is not measured")
+    assert answer_of(question, [], DUET) == answer_of(question, ["yes", "no"], DUET) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Does the red shape move at the right?", "no"),
+        ("Does the red shape move at the left?", "yes"),
+        ("What colour moves on the left?", "red"),
+        ("Does the green shape move in the right half?", "yes"),
+    ],
+)
+def test_the_place_of_a_movement_is_no_direction(question: str, expected: str) -> None:
+    assert answer_of(question, [], DUET) == expected
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Does the red shape move right after the first sound?",
+        "Does the red shape move up to three times?",
+        "Does the shape to the right move?",
+        "Does the red shape move to the left of the green shape?",
+        "Do the tones go up or down?",
+        "What moves to the beat?",
+    ],
+)
+def test_other_meanings_of_right_and_up_are_no_direction(question: str) -> None:
+    assert not asks_direction(question)
+
+
 @pytest.mark.parametrize("kind", ["rank", "comp", "ordinal", "trend", "bound", "rel", "same"])
 def test_every_listed_phrase_is_survived_in_any_place(kind: str) -> None:
     listed = [" ".join(phrase) for phrase, (of, _) in known_phrases().items() if of == kind]
@@ -374,3 +432,55 @@ def test_a_coarse_look_says_what_it_could_not_hear() -> None:
     coarse = observed(30.0, sample_rate=1600, frame_gap=2.0, silences=((0.0, 30.0),))
     steps = generate_reasoning({"question": "How many sounds are there?", "choices": []}, coarse)["steps"]
     assert "nothing above 800 Hz could be heard" in steps[-1]["justification"]
+
+
+def test_the_reason_names_a_missed_sound_after_the_end_of_the_picture() -> None:
+    late = sound(4.05, 4.6, -20.0, "tone", 440.0)
+    heard = (sound(1.0, 1.6, -20.0, "tone", 440.0),)
+    silences = ((0.0, 1.0), (1.6, 4.05))
+    whole = WholeClip(observed(3.2, audio_spans=((0.0, 5.0),), sounds=(*heard, late), silences=silences), True)
+    found = find_uncovered(
+        parse_question("How many sounds are heard?", []), observed(3.2, sounds=heard, silences=silences), whole
+    )
+    assert found is not None and found.cue.endswith("there is more to hear between 3.8 s and 4.8 s")
+
+
+@pytest.mark.parametrize(
+    ("question", "choices", "answer"),
+    [
+        ("What colours are shown?", [], "black, red, green and yellow"),
+        ("What is the dominant colour?", [], "black"),
+        ("What colours are shown?", ["black", "red"], "unknown"),
+        ("What colours move?", [], "red and green"),
+        ("Which colours are seen when the loudest sound plays?", [], "green"),
+    ],
+)
+def test_the_colours_of_the_picture_are_those_that_it_shows(question: str, choices: list[str], answer: str) -> None:
+    assert answer_of(question, choices, DUET) == answer
+
+
+def test_a_single_picture_has_no_infinite_spacing_of_frames() -> None:
+    seen = observed(3.0, frame_gap=inf, colours=(ColourShare("red", 0.5, True), ColourShare("blue", 0.4, False)))
+    for question in ("What colour is the red shape?", "How many shapes move?", "Is there a cut?", "Where is it?"):
+        told = str(generate_reasoning({"question": question, "choices": []}, seen)["steps"])
+        assert "inf s" not in told and "shows no movement" in told
+
+
+@pytest.mark.parametrize("question", ["Do two shapes move at the same time?", "Do both shapes move simultaneously?"])
+def test_two_at_the_same_time_is_no_count(question: str) -> None:
+    apart = replace(DUET, motions=DUET.motions[:2])
+    at_once = replace(DUET, motions=(*DUET.motions, motion(1.2, 1.9, 0.8, "green")))
+    assert [answer_of(question, [], seen) for seen in (apart, at_once, DUET)] == ["no", "yes", "no"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Do three shapes move at the same time?",
+        "Do at least two shapes move at the same time?",
+        "Do all shapes move at once?",
+        "How many shapes move at the same time?",
+    ],
+)
+def test_what_happens_at_one_time_is_not_counted(question: str) -> None:
+    assert "at one time is not counted" in parse_question(question, []).reason
