@@ -83,7 +83,9 @@ def observe_clip(
     has_audio = track is not None or clip["has_audio"]
     audio_spans: list[Span] = []
     if has_audio:
-        audio_spans = _audible_spans(spans, source, everything=not windows)
+        # The sound may go on after the picture.
+        heard = _clip_spans(windows, max(duration, source["audio_seconds"] or 0.0))
+        audio_spans = _audible_spans(heard, source, everything=not windows)
     audio: list[AudioAnalysis] = []
     rate = 0
     if audio_spans:

@@ -1,8 +1,8 @@
 """The command line as its users meet it: what goes where, the exit status, the JSON contract; the offline profile."""
 
 import json
-import re
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path

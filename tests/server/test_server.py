@@ -246,7 +246,7 @@ def test_a_picture_is_taken_as_an_image_and_asked_about(server: str, tmp_path: P
     [
         (b"hello world", {"name": "film.mp4"}, 422, "film.mp4 is no known clip"),
         (b"#EXTM3U\nhttp://127.0.0.1/", {}, 422, "playlist"),
-        (b"", {}, 422, "no known clip"),
+        (b"", {}, 422, "is empty (0 bytes)"),
         (b"x", {"kind": "text"}, 422, "kind is video or audio"),
         (b"", {"url": "http://127.0.0.1/clip.mp4"}, 422, "AURELIA_CLIP_ORIGINS"),
     ],
