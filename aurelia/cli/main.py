@@ -154,7 +154,7 @@ def ask_command(
     for role, model_id in models_by_role("--fallback", fallback).items():
         overrides[f"{role}_fallback"] = model_id
     target_thread = ThreadChoice.from_options(thread, checkpoint, bool(review))
-    context = context_from_options(profile, model, overrides)
+    context = context_from_options(profile, model, overrides, profile_given=_is_given(command, "profile"))
     from aurelia.cli.progress import ProgressPrinter, render_answer
 
     if html:

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
-from click.core import ParameterSource
 
 from aurelia_core.errors import InputError
 
@@ -31,13 +29,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def context_from_options(profile: str, models: Sequence[str] | None, overrides: dict[str, Any]) -> "Context":
+def context_from_options(
+    profile: str, models: Sequence[str] | None, overrides: dict[str, Any], *, profile_given: bool = True
+) -> "Context":
     """The settings of a run: a profile, then the models, then the other options.
 
     Args:
         profile: name of a profile, or the path of a TOML file.
         models: entries `ROLE=PROVIDER:MODEL`.
         overrides: other settings by name; None: not given.
+        profile_given: whether the user named the profile, on the command line or in the environment.
 
     Raises:
         InputError: one of them cannot be used.
@@ -46,16 +47,10 @@ def context_from_options(profile: str, models: Sequence[str] | None, overrides: 
     from state.context import make_context
 
     overrides = {**overrides, **models_by_role("--model", models)}
-    if _is_left_out("profile"):
+    if not profile_given:
         # The default profile holds the defaults. Left unset, they do not override those of a thread that is resumed.
         return make_context({name: value for name, value in overrides.items() if value is not None})
     return context_from_profile(profile, overrides)
-
-
-def _is_left_out(option: str) -> bool:
-    """Whether the user gave an option neither on the command line nor in the environment."""
-    command = click.get_current_context(silent=True)
-    return command is not None and command.get_parameter_source(option) is ParameterSource.DEFAULT
 
 
 def models_by_role(option: str, entries: Sequence[str] | None) -> dict[str, str]:
