@@ -32,7 +32,7 @@ async def test_the_notebook_runs_inside_a_running_loop(tmp_path: Path, monkeypat
     monkeypatch.setenv("AURELIA_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("AURELIA_MEDIA_ROOTS", raising=False)
     cells = notebook.run(PAGE)["cells"]
-    assert "with reasoning: right | without: middle" in text_of(cells)
+    assert "with reasoning: right | without: unknown" in text_of(cells)
     assert kinds(cells) == kinds(STORED["cells"]), "make pictures stores it anew"
     assert sum(parts.count("image/png") for parts in kinds(cells)) == 2
     table = cells[-1]["outputs"][0]["data"]["text/plain"]
@@ -42,4 +42,4 @@ async def test_the_notebook_runs_inside_a_running_loop(tmp_path: Path, monkeypat
 def test_the_stored_notebook_shows_no_place_on_a_machine() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert not [word for word in ("/tmp/", "/home/", "/root/", "/work/") if word in text]
-    assert "right | without: middle" in text_of(STORED["cells"])
+    assert "right | without: unknown" in text_of(STORED["cells"])
