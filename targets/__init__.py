@@ -107,6 +107,10 @@ class Target(BaseModel):
         default=None, description="Licence of the makers' code; null: not confirmed."
     )
     licence_weights: _ShortText | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
+    worker: Literal["ran here with random weights"] | None = Field(
+        default=None, description="What was seen of the worker that is shipped for it; null: none is shipped."
+    )
+    worker_log: str | None = Field(default=None, max_length=1500, description="When, with what, and what it answered.")
     notes: str = Field(default="", max_length=1500, description="What a user should know, and what is unconfirmed.")
 
     @model_validator(mode="after")

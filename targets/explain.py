@@ -17,7 +17,10 @@ _PACKAGE_EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "
 def list_targets() -> list[dict[str, Any]]:
     """Every row as `name`, `title`, `state`, `run` and `paper_row`: those of the paper first, then by name."""
     order = sorted(target_rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
-    return [{"name": name, **row.model_dump(include={"title", "state", "run", "paper_row"})} for name, row in order]
+    return [
+        {"name": name, **row.model_dump(include={"title", "state", "run", "paper_row", "worker"})}
+        for name, row in order
+    ]
 
 
 def find_target_row(name: str) -> tuple[str, Target]:
@@ -88,10 +91,15 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
 def _environment(row: Target, name: str) -> list[str]:
     python = f" (Python {row.python})" if row.python else ""
     where = ", ".join(row.weights) or row.weights_elsewhere
+    script = "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)"
+    made = f"made as {row.upstream} says"
+    if row.worker:
+        script = f"the script targets/workers/{name}.py, with the options that its load names (docs/workers.md)"
+        made = f"with the packages of targets/workers/{name}.txt, and a checkout of {row.upstream}"
     return [
-        f"an environment of its own{python}, made as {row.upstream} says",
+        f"an environment of its own{python}, {made}",
         f"the weights: {where}",
-        "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)",
+        script,
         f"workers/{name}.toml in AURELIA_HOME: protocol = 2, python = that environment's Python, script = that script",
     ]
 
@@ -102,6 +110,7 @@ def render_target_list(found: list[dict[str, Any]]) -> str:
     named = max(len(row["title"]) for row in found) + 2
     text = [
         f"{row['name']:<{wide}}{row['title']:<{named}}{row['state'] or 'depends on the model':<28}{row['run']}"
+        + (f" ({row['worker']})" if row["worker"] else "")
         for row in found
     ]
     return "\n".join([*text, "", "aurelia targets NAME explains one."])
@@ -126,6 +135,7 @@ def render_target(row: dict[str, Any]) -> str:
         "Upstream": row["upstream"] or unknown,
         "Weights": ", ".join(row["weights"]) or row["weights_elsewhere"] or "none",
         "Licence": f"code: {row['licence_code'] or unknown}; weights: {row['licence_weights'] or unknown}",
+        "Worker": f"{row['worker']}: {row['worker_log']}" if row["worker"] else None,
         "Notes": row["notes"],
         "Needs": "\n            ".join(row["lacks"]) or "nothing more: it works as it is",
         "Use it": row["command"] or "not possible as it is",

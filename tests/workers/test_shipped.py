@@ -1,0 +1,68 @@
+"""The shipped workers with the makers' code and tiny random weights.
+
+AURELIA_WORKER_REPOSITORIES is a folder with the checkouts, AURELIA_WORKER_ENVIRONMENTS one with the environments; each
+has a folder with the worker's name. Without them the tests are skipped by name.
+"""
+
+import os
+import subprocess
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aurelia_core.media import ClipStore
+from aurelia_core.models.worker.chat import make_worker
+from aurelia_core.settings import Settings
+from targets import target_rows
+from tests.support.requests import compose_messages
+
+SHIPPED = Path(__file__).parents[2] / "targets" / "workers"
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.py"))
+
+
+def test_every_shipped_worker_has_a_lock_a_row_and_a_record() -> None:
+    assert NAMES
+    assert sorted(name for name, row in target_rows().items() if row.worker) == NAMES
+    for name in NAMES:
+        lines = [line for line in (SHIPPED / f"{name}.txt").read_text().splitlines() if not line.startswith("#")]
+        assert lines and all("==" in line for line in lines)
+        assert "commit" in (target_rows()[name].worker_log or "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", NAMES)
+def test_it_answers_about_picture_and_sound_with_random_weights(name: str, tmp_path: Path, duet: Path) -> None:
+    folders = []
+    for variable in ("AURELIA_WORKER_REPOSITORIES", "AURELIA_WORKER_ENVIRONMENTS"):
+        folder = Path(os.environ.get(variable, "/nowhere")) / name
+        if not folder.is_dir():
+            pytest.skip(f"{variable} has no folder {name}")
+        folders.append(folder)
+    repository, environment = folders
+    python, checkpoint = environment / "bin" / "python", tmp_path / "checkpoint"
+    tiny = Path(__file__).parent / "tiny" / f"{name}.py"
+    subprocess.run([python, tiny, repository, checkpoint], check=True, capture_output=True)
+    (tmp_path / "workers").mkdir()
+    (tmp_path / "workers" / f"{name}.toml").write_text(
+        f'protocol = 2\npython = "{python}"\nscript = "{SHIPPED / name}.py"\nfolder = "{repository}"\nframes = 16\n'
+        f'decoding = ["max_tokens"]\n[options]\ncheckpoint = "{checkpoint}"\ndevice = "cpu"\ndtype = "float32"\n'
+    )
+    worker = make_worker(name, ClipStore(Settings(home=tmp_path, allow_any_file=True)))
+    fields: dict[str, Any] = {"role": "target", "clip": worker.store.admit(str(duet)), "tracks": []}
+    fields |= {"decoding": {"max_tokens": 8}}
+    messages = compose_messages("What is heard?", fields, sees_clip=True)
+    try:
+        first = worker.invoke(messages).text
+        assert first and worker.invoke(messages).text == first
+        request = worker.request(messages, tmp_path)
+        with wave.open(request["sound"], "rb") as sound:
+            assert sound.getframerate() == 16_000
+        # A sound that cannot be read is an error of the call, not an answer about silence.
+        Path(request["sound"]).write_bytes(b"no sound")
+        with pytest.raises(Exception, match="refused to answer"):
+            worker._process.ask("answer", 60, request=request)
+    finally:
+        worker.close()
