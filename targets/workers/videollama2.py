@@ -15,12 +15,11 @@ def load(options: dict[str, Any]) -> Any:
     """Options: checkpoint (folder), device (cuda), dtype (float16)."""
     stand_in("moviepy", "moviepy.editor")
     import torch
-    from videollama2 import mm_utils, model_init
+    from videollama2 import model_init
 
     device = options.get("device", "cuda")
     model, processor, tokenizer = model_init(options["checkpoint"], device=device)
     model = model.to(device=device, dtype=getattr(torch, options.get("dtype", "float16"))).eval()
-    mm_utils.load_audio_from_video = lambda path: (np_samples(path), 16_000)
     return model, processor, tokenizer
 
 
@@ -44,6 +43,9 @@ def answer(model: Any, request: dict[str, Any]) -> str:
         tensor, modal = processor["video"]([Image.open(image["path"]) for image in request["images"]]), "video"
         tensor = tensor.to(net.device, net.dtype)
         if request["sound"]:
+            # Read here: the makers' function replaces a sound that its reader cannot read by silence.
+            samples = np_samples(request["sound"])
+            mm_utils.load_audio_from_video = lambda path: (samples, 16_000)
             sound = mm_utils.process_audio_from_video(request["sound"], request["duration"])
             tensor = {"video": tensor, "audio": sound.to(net.device, net.dtype)}
     elif request["sound"]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.worker.chat import make_worker
 from aurelia_core.settings import Settings
@@ -62,7 +63,7 @@ def test_it_answers_about_picture_and_sound_with_random_weights(name: str, tmp_p
             assert sound.getframerate() == 16_000
         # A sound that cannot be read is an error of the call, not an answer about silence.
         Path(request["sound"]).write_bytes(b"no sound")
-        with pytest.raises(Exception, match="refused to answer"):
+        with pytest.raises(ModelError, match="refused to answer"):
             worker._process.ask("answer", 60, request=request)
     finally:
         worker.close()
