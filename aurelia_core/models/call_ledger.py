@@ -14,9 +14,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, nullcontext
+from contextvars import ContextVar
 from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from langchain_core.caches import BaseCache
@@ -63,6 +64,12 @@ class ModelCall(NamedTuple):
     messages: Sequence[AnyMessage]
 
 
+CURRENT_CALL: ContextVar[ModelCall] = ContextVar("current_call")
+"""The call that is being made; for adapters that hand it on whole."""
+LedgerRow: TypeAlias = tuple[Any, ...]
+"""A row of the table `calls`."""
+
+
 class LedgerReply(NamedTuple):
     """A reply, its key, and its usage; the usage is zero if a run has already been billed for it."""
 
@@ -80,6 +87,7 @@ class CallLedger:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda model_id: nullcontext(),
+        max_tries: int = MAX_TRIES,
     ) -> None:
         """Open nothing; the first call creates the file.
 
@@ -88,8 +96,10 @@ class CallLedger:
             sleep: waits between tries (tests do not wait).
             gate: context manager around every try, called with the model's id; it may wait, and receives the try's
                 error.
+            max_tries: most tries of a call that fails transiently.
         """
         self._path = path
+        self._max_tries = max_tries
         self._sleep = sleep
         self._gate = gate
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
@@ -123,7 +133,7 @@ class CallLedger:
         tries, spent = 0, await self.run_in_writer_thread(self._unreported_usage, key, call.run)
         try:
             async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(MAX_TRIES),
+                stop=stop_after_attempt(self._max_tries),
                 wait=_wait,
                 retry=retry_if_exception(_is_retryable),
                 sleep=self._sleep,
@@ -219,7 +229,18 @@ class CallLedger:
             tries,
             seconds,
         )
-        self._write(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
+        self.import_calls([row])
+
+    def export_calls(self) -> list[LedgerRow]:
+        """All stored calls, for `import_calls` of another ledger."""
+        with self._connection_lock, self._usable():
+            return self._open().execute("SELECT * FROM calls").fetchall()
+
+    def import_calls(self, rows: Sequence[LedgerRow]) -> None:
+        """Store calls; a call that is stored already stays as it is."""
+        with self._connection_lock, self._usable(), self._open() as connection:
+            for row in rows:
+                connection.execute(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
 
     def _write(self, statement: str, row: tuple[Any, ...]) -> None:
         with self._connection_lock, self._usable(), self._open() as connection:
@@ -315,6 +336,7 @@ async def _show_stored_reply(call: ModelCall, message: AIMessage, config: Runnab
 
 
 async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:
+    CURRENT_CALL.set(call)
     try:
         message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:
