@@ -101,6 +101,7 @@ class RayPool:
         """
         self._ray = _import_ray()
         self._store = store
+        self._providers = dict(providers)
         self._run_id = ""
         self._contents: dict[str, Any] = {}
         self._started = not self._ray.is_initialized()
@@ -111,7 +112,7 @@ class RayPool:
             options = {"num_gpus": plan.gpus_per_worker, "num_cpus": plan.cpus_per_worker, "max_restarts": -1}
             actor_class = self._ray.remote(ModelHost).options(**options, scheduling_strategy="SPREAD")
             self._workers = [
-                _Worker(number, actor_class.remote(settings, dict(providers), number)) for number in range(plan.workers)
+                _Worker(number, actor_class.remote(settings, self._providers, number)) for number in range(plan.workers)
             ]
             self._compare_versions()
         except BaseException:
@@ -164,7 +165,7 @@ class RayPool:
 
             return make
 
-        return {name: remote(name) for name in known_providers()}
+        return {name: remote(name) for name in (*known_providers(), *self._providers)}
 
     async def attach_to(self, run: RunFile, ledger: RunLedger) -> None:
         """Copies replies that an interrupted session paid for, and did not store, into the run file."""

@@ -122,15 +122,15 @@ class CallLedger:
         key = call_key(call)
         lock = self._call_locks.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
-            stored = await self.run_in_writer_thread(self._find, key, call.run)
-            if stored is None:
-                return await self._call_model(key, call, config)
-        await _show_stored_reply(call, stored.message, config)
-        return stored
+            found = await self.run_in_writer_thread(self._find, key, call.run)
+            if not isinstance(found, LedgerReply):
+                return await self._call_model(key, call, found, config)
+        await _show_stored_reply(call, found.message, config)
+        return found
 
-    async def _call_model(self, key: str, call: ModelCall, config: RunnableConfig | None) -> LedgerReply:
+    async def _call_model(self, key: str, call: ModelCall, spent: Usage, config: RunnableConfig | None) -> LedgerReply:
         began = time.perf_counter()
-        tries, spent = 0, await self.run_in_writer_thread(self._unreported_usage, key, call.run)
+        tries = 0
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_attempt(self._max_tries),
@@ -179,7 +179,8 @@ class CallLedger:
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         return await asyncio.shield(done)
 
-    def _find(self, key: str, run: str) -> LedgerReply | None:
+    def _find(self, key: str, run: str) -> LedgerReply | Usage:
+        """The stored reply, else the usage of earlier tries that an interrupted run did not report."""
         with self._connection_lock, self._usable():
             row = self._open().execute("SELECT reply, usage, run FROM calls WHERE key = ?", (key,)).fetchone()
             if row is None:
@@ -187,21 +188,20 @@ class CallLedger:
                 if not self._integrity_checked:
                     check_integrity(self._open())
                     self._integrity_checked = True
-                return None
+                return self._unreported_usage(key, run)
             message = AIMessage.model_validate_json(row[0])
             if row[2] != run or key in self._billed.get(run, ()):
                 return LedgerReply(message, NO_USAGE, key)
             # A row of an older version may lack some keys.
             usage: Usage = {**NO_USAGE, **parse_stored_json(row[1])}
-        return LedgerReply(message, add_usage(self._unreported_usage(key, run), usage), key)
+            return LedgerReply(message, add_usage(self._unreported_usage(key, run), usage), key)
 
     def _unreported_usage(self, key: str, run: str) -> Usage:
         """Usage of earlier billed tries of this call that an interrupted run did not report."""
         if key in self._reported.get(run, ()):
             return NO_USAGE
-        with self._connection_lock, self._usable():
-            rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
-            return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
+        rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
+        return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
 
     def mark_billed(self, run: str, *replies: LedgerReply) -> None:
         """Mark these replies as billed to the run: the same request in that run then has zero usage.
