@@ -24,7 +24,9 @@ _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
 _BPM = re.compile(
     r"(\d+(?:\.\d+)?) ?(?:bpm|beats (?:per|a|each) (?:minute|min)|(?:strokes|clicks|hits|times) (?:per|a|each) minute)"
 )
-_TRACK = re.compile(r"\b(?:track|candidate|audio|sound ?track|recording|option) ([a-h])\b")
+_TRACK = re.compile(
+    r"\b(?:track|candidate|audio|sound ?track|recording|option|sound(?= [b-h]\b| a (?:holds|has|contains)\b)) ([a-h])\b"
+)
 _CUTS = "cuts?|changes?|transitions?|edits?"
 _THINGS = "shapes?|circles?|discs?|balls?|dots?|squares?|triangles?|objects?|figures?|patches|movements?|motions?"
 _OPENING = re.compile(r"\b(?:at first|opens?|begins?|initially|starts?|at the (?:start|beginning))\b")
