@@ -10,7 +10,7 @@ from aurelia_core.witnesses.base import missing_packages
 
 _PACKAGES = ("torch", "transformers")
 _lock = threading.Lock()
-_loaded: "dict[str, Checkpoint]" = {}
+_loaded: "dict[tuple[str, str], Checkpoint]" = {}
 
 
 class Checkpoint(NamedTuple):
@@ -38,10 +38,17 @@ def load_checkpoint(name: str, model_class: str, parts: Mapping[str, str]) -> Ch
         InputError: the weights are missing, incomplete, or of another architecture.
     """
     weights = find_weights(name)
+    key = (weights.fingerprint, model_class)
     with _lock:
-        if weights.fingerprint not in _loaded:
-            _loaded[weights.fingerprint] = _load(weights.folder, weights.model_id, model_class, parts)
-        return _loaded[weights.fingerprint]
+        if key not in _loaded:
+            try:
+                _loaded[key] = _load(weights.folder, weights.model_id, model_class, parts)
+            except (ImportError, OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as fault:
+                if isinstance(fault, InputError):
+                    raise
+                said = " ".join(str(fault).split())[:200].replace(str(weights.folder), weights.model_id)
+                raise InputError(f"{weights.model_id} cannot be loaded ({type(fault).__name__}: {said}).") from fault
+        return _loaded[key]
 
 
 def _load(folder: Any, model_id: str, model_class: str, parts: Mapping[str, str]) -> Checkpoint:

@@ -30,13 +30,13 @@ from aurelia_core.models.requests import (
     TargetRequest,
     parse_request,
 )
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import MediaRef, Window, content_key
 from aurelia_core.witnesses.base import ClipView
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.agents.summarizer import summarize_reasoning
 from aurelia_offline.agents.target import answer_as_target
 from aurelia_offline.answering.witnessed import Witnessed, answer_from_witnesses

@@ -11,13 +11,13 @@ from langchain_core.messages import HumanMessage
 
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.settings import Settings
 from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.types import MediaRef, Reasoning, Window
 from aurelia_offline.agents import chat as offline
 from aurelia_offline.agents.chat import MeasuringChat, fingerprint
 from aurelia_offline.agents.inventory import merge_windows
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.agents.target import plan_windows
 from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.offline.questions import is_right, report, score
