@@ -50,6 +50,7 @@ def parse_caption(caption: str) -> ParsedCaption:
     lexicon = caption_words()
     claims: list[Claim] = []
     unchecked = 0
+    unread: list[str] = []
     for number, sentence in enumerate(caption_clauses(mark_directions(normalize_caption(caption)))):
         before: str | None = None
         made: list[Claim] = []
@@ -70,9 +71,11 @@ def parse_caption(caption: str) -> ParsedCaption:
                 found += _read_order(made, found[0], clause.link)
             made += found
             unchecked += not found
+            if not found:
+                unread.append(clause.text)
             before = topic or before
         claims += made
-    return ParsedCaption(tuple(claims), unchecked)
+    return ParsedCaption(tuple(claims), unchecked, tuple(unread))
 
 
 def _set_directions_aside(sentence: list[Clause], lexicon: WordList) -> tuple[list[Clause], int]:

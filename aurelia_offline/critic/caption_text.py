@@ -60,6 +60,25 @@ _LEANING = re.compile(
 )
 """The start of a fragment that continues the description in a neighbouring clause."""
 
+_LEVEL_WORDS = {"loud": "loudest", "soft": "softest", "quiet": "softest", "faint": "softest", "high": "highest",
+                "low": "lowest", "long": "longest", "short": "shortest"}  # fmt: skip
+_DEGREE = "|".join(_LEVEL_WORDS)
+_ABOVE_ALL = re.compile(
+    rf"\b({_DEGREE})(?:er|r) than (?:(?:all|any|every|each)\b(?: of)?(?: the)?(?: others?| rest)?"
+    r"(?: sounds?| tones?| ones?)?"
+    r"|the (?:others|rest|other (?:sounds|ones|tones))|everything else)"
+)
+_BELOW_NONE = re.compile(
+    rf"\b(?:no|none|nothing)\b(?: of them)?(?: (?:other|else))?(?: sounds?| ones?| tones?)? (?:is|are|was|gets|sounds) "
+    rf"(?:(?:as|so) ({_DEGREE}) as|({_DEGREE})(?:er|r) than) (?P<what>[^.,;]+)"
+)
+_VOLUME = re.compile(r"\b(?:(highest|greatest|largest|most)|(lowest|least|smallest)) (?:volume|loudness|level)\b")
+_ADVERB_FIRST = re.compile(
+    r"(?:(?<=heard )|(?<=sounds )|(?<=comes )|(?<=occurs )|(?<=happens )|(?<=there is )|(?<=played )|^|(?<=\. ))"
+    r"first\b,? ?"
+    r"(?!(?:sound|tone|note|one|click|noise|event|of)\b)(?=[^.]*\b(?:then|followed by|after that|next|afterwards)\b)"
+)
+
 
 _ORDERING_LINKS = ("then", "after", "while", "until")
 
@@ -141,7 +160,16 @@ def normalize_caption(caption: str) -> str:
         r"\b(\d{1,2}):(\d\d)(?:\.(\d+))?\b", lambda m: f"{int(m[1]) * 60 + float(f'{m[2]}.{m[3] or 0}'):g} s", text
     )
     text = re.sub(r"(?<=\d) ?hertz\b", " hz", text)
+    text = _plain_superlatives(text)
     return re.sub(r"(?<=\d)-(?=\d)", " - ", text)
+
+
+def _plain_superlatives(text: str) -> str:
+    """The text with "the loudest" for every wording of that rank, and without "first" where it only begins a list."""
+    text = _BELOW_NONE.sub(lambda match: f"{match['what']} is the {_LEVEL_WORDS[match[1] or match[2]]}", text)
+    text = _ABOVE_ALL.sub(lambda match: f"the {_LEVEL_WORDS[match[1]]}", text)
+    text = _VOLUME.sub(lambda match: "loudest" if match[1] else "softest", text)
+    return _ADVERB_FIRST.sub("", text)
 
 
 def caption_clauses(text: str) -> Iterator[list[Clause]]:

@@ -159,9 +159,9 @@ def worded_claims(facts: Facts, wording: int) -> list[WordedClaim]:
     return [*_heard(facts, wording), *_seen(facts, wording)]
 
 
-def _say(kind: str, place: int, wording: int, **values: Any) -> WordedClaim:
+def _say(kind: str, number: int, wording: int, /, **values: Any) -> WordedClaim:
     text = _WORDINGS[kind][wording].format(**values)
-    return WordedClaim((kind, place), text[0].upper() + text[1:])
+    return WordedClaim((kind, number), text[0].upper() + text[1:])
 
 
 def _amount(number: int) -> dict[str, str]:
