@@ -9,11 +9,10 @@ from aurelia_offline.critic.activity_checks import activity_facts
 from aurelia_offline.critic.base_checks import CheckResults, weighted_total
 from aurelia_offline.critic.caption_text import CLIP_END
 from aurelia_offline.critic.claims import Claim
-from aurelia_offline.critic.matching import Fact, motion_facts
+from aurelia_offline.critic.matching import PART_SECONDS, Fact, motion_facts
 from aurelia_offline.critic.picture_checks import PictureChecks
 
 _MISSED_WEIGHT = 1.6
-_PART_SECONDS = 0.25
 
 
 class ClaimChecker(PictureChecks):
@@ -99,7 +98,7 @@ class ClaimChecker(PictureChecks):
         start, end = claim.about.spans[0]
         bare = replace(claim.about, spans=(), seconds=None)
         for moved in self.evidence.video.motions:
-            inside = moved.start - _PART_SECONDS <= start and (end or start) <= moved.end + _PART_SECONDS
+            inside = moved.start - PART_SECONDS <= start and (end or start) <= moved.end + PART_SECONDS
             if inside and all(fact.verdict > 0 for fact in motion_facts(bare, moved, self.evidence.video.gap)):
                 return Fact(0.5, 0.5, claim.clause, "a part of a longer movement", (moved.start, moved.end))
         return None

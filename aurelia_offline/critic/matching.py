@@ -17,6 +17,8 @@ _MIDDLE_GOOD, _MIDDLE_BAD = 0.36, 0.52
 only to within a frame, and it begins slowly: an observer with few frames states one end late or early. A movement that
 is not the one that is meant has another middle."""
 _PITCH_GOOD, _PITCH_BAD = 0.06, 0.1
+PART_SECONDS = 0.25
+"""What a stated part of a movement may stick out of it, in seconds: the distance of frames of an observer."""
 _LOW_HZ, _SHORT_SECONDS = 200.0, 0.15
 """A low sound has half of its energy below this frequency, in Hz; a short sound is at most this long, in seconds."""
 SURE_CONFIDENCE = 0.45
@@ -184,10 +186,12 @@ def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact
 
 
 def _lenient_span(fact: Fact, about: Description, moved: SeenMotion) -> Fact:
-    """The fact of a movement's time, not contradicted where only one end differs and the two spans overlap."""
+    """The fact of a movement's time, not contradicted where it states a part of it, or differs at one end alone."""
     start, end = about.spans[0]
     if end is None or end >= CLIP_END or min(end, moved.end) <= max(start, moved.start):
         return fact
+    if moved.start - PART_SECONDS <= start and end <= moved.end + PART_SECONDS:
+        return fact._replace(verdict=max(fact.verdict, 0.3))
     apart = abs((start + end) / 2 - (moved.start + moved.end) / 2)
     return fact._replace(verdict=max(fact.verdict, min(0.5, grade(apart, _MIDDLE_GOOD, _MIDDLE_BAD))))
 
