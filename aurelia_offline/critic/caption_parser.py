@@ -276,7 +276,9 @@ def _colour(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _sync(base: Claim, lexicon: WordList) -> list[Claim]:
-    apart = re.search(r"\b(?:out of sync|different|independent|unrelated|asynchron\w*|apart)\b", base.clause)
+    apart = re.search(
+        r"\b(?:out of sync|different|other times?|another time|independent|unrelated|asynchron\w*|apart)\b", base.clause
+    )
     return [
         replace(
             base,

@@ -36,6 +36,11 @@ _ONE_OF_WHAT = (
     "sound|tone|note|click|tick|cut|noise|hiss|burst|thing|shape|circle|square|triangle|flash|scene|shot|event|beep"
     "|single|separate|distinct|short|brief|loud|soft|quiet|continuous|long|change|moving|object|beat|s\\b|movement"
 )
+_APART = re.compile(
+    rf"\b(?:start(?:s|ing)?|begin(?:s|ning)?|sets? in|setting in|from|onset) (?:at )?{_AT}{_S}"
+    rf"[^.;\d]*?\b(?:until|till|to|through|(?:ends?|ending|stops?|stopping) at) {_AT}{_S}"
+)
+"""A start and an end with other words between them: "starting at 1 s, a tone goes on until 2 s"."""
 _ALSO = re.compile(rf"(?:, |,? and ){_ABOUT}{_N}{_S}")
 CLIP_END = 1e6
 """The end of a time span that lasts to the end of the clip."""
@@ -50,7 +55,7 @@ _LINKS = re.compile(
     r"|(?P<until>,? ?\buntil (?=a |an |the |it |some))"
     r"|(?P<then>[,;]? ?\b(?:and )?(?:then|(?:(?:is|are) )?followed by|next comes|after that|after which|afterwards"
     rf"|precedes|{_COMES}(?:before|earlier than|ahead of) (?=the |a |an ))\b,?)"
-    r"|(?P<while>[,;]? ?\b(?:and )?(?:while|whereas|when|during which|as (?=a |an |the |it ))\b)"
+    r"|(?P<while>[,;]? ?\b(?:and )?(?:while|whereas|when|during which|as (?=a |an |the |it )(?!the \w+est\b))\b)"
     rf"|(?P<comma>[,;] (?:and |but |with )?|\b (?:and|but) {_DETERMINED})"
 )
 _LEANING = re.compile(
@@ -217,6 +222,11 @@ def read_times(clause: str) -> Spans:
         start, end = float(match[1] or match[2]), float(match[3])
         spans.append((match.start(), (start, end) if start < end else (start, None)))
     rest = _blank_out(_RANGE, rest)
+    if apart := _APART.search(rest):
+        start, end = float(apart[1]), float(apart[2])
+        if start < end:
+            spans.append((apart.start(), (start, end)))
+            rest = f"{rest[: apart.start()]}{' ' * len(apart[0])}{rest[apart.end() :]}"
     for match in _UNTIL.finditer(rest):
         spans.append((match.start(), (0.0, float(match[1]))))
     rest = _blank_out(_UNTIL, rest)

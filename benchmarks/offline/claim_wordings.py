@@ -70,7 +70,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The number of sounds is {number}.",
         "{Number} sound{s} {are} audible over the whole clip.",
         "In total one can hear {number} sound{s}.",
-        "{Number} separate noise event{s} or tone{s} can be told apart as {number} sound{s}.",
+        "{Number} separate sound{s} can be told apart.",
         "The listener notices {number} distinct sound{s}.",
     ),
     "lasting": (
