@@ -1,17 +1,22 @@
-"""Single claims about a scene in nine wordings, each written before the reader of claims was changed for it.
+"""Single claims about a scene in eleven wordings, each written before the reader of claims was changed for it.
 
-Wordings 0 and 1 served its development. Wordings 2 to 5 were held back then; in their one run (scenes 96000 to 96039)
-91.2 % of 1,312 pairs were right, and what failed was mended as kinds: a start and an end apart in a sentence, other
-words for the same, "as the loudest". Wordings 6 to 8 were written after that run and before the mending; the published
-figure is of those alone.
+Wordings 0 and 1 served its development. Each later group was held back, run once, and what failed was mended as kinds:
+
+* 2 to 5 (scenes 96000 to 96039): 91.2 % of 1,312 pairs. A start and an end apart in a sentence, "as the loudest", other
+  words for the same.
+* 6 to 8 (scenes 97000 to 97044): 83.6 % of 1,344 pairs. A second clause about "it", an order stated backwards or by
+  "first" and "second", "none of the others is as loud", a sound that "is absent", beats "per minute".
+* 9 and 10 were written before that mending; the published figure is of those alone.
+
+One author wrote wordings and reader, so the figure is an upper bound for other people's words.
 """
 
 from typing import Any, NamedTuple
 
 from benchmarks.offline.critic_scenes import Facts
 
-DEVELOPMENT = (0, 1, 2, 3, 4, 5)
-HELD_BACK = (6, 7, 8)
+DEVELOPMENT = tuple(range(9))
+HELD_BACK = (9, 10)
 _NAMES = {
     "tone": (
         "musical note",
@@ -23,6 +28,8 @@ _NAMES = {
         "whistling tone",
         "sustained note",
         "beep",
+        "constant tone",
+        "sine tone",
     ),
     "noise": (
         "hissing sound",
@@ -34,6 +41,8 @@ _NAMES = {
         "burst of hiss",
         "rushing sound",
         "noise",
+        "hissing noise",
+        "noise burst",
     ),
     "click": (
         "short click",
@@ -45,6 +54,8 @@ _NAMES = {
         "brief click",
         "snapping sound",
         "clicking sound",
+        "tap",
+        "sharp click",
     ),
 }
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
@@ -61,6 +72,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The clip has no sound whatsoever.",
         "Complete silence from beginning to end.",
         "It is a silent video.",
+        "Throughout the recording there is silence.",
+        "The video comes without any audio.",
     ),
     "count": (
         "Altogether {number} sound{s} can be heard.",
@@ -72,6 +85,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "In total one can hear {number} sound{s}.",
         "{Number} separate sound{s} can be told apart.",
         "The listener notices {number} distinct sound{s}.",
+        "The soundtrack features {number} sound{s}.",
+        "One can make out {number} sound{s}, no more and no fewer.",
     ),
     "lasting": (
         "From {start:.1f} to {end:.1f} seconds a {name} can be heard.",
@@ -83,6 +98,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "A {name} sets in at {start:.1f} s and stops at {end:.1f} s.",
         "Between second {start:.1f} and second {end:.1f} one hears a {name}.",
         "A {name} is heard; it starts at {start:.1f} s and ends at {end:.1f} s.",
+        "A {name} extends from {start:.1f} s to {end:.1f} s.",
+        "Beginning at {start:.1f} s and ending at {end:.1f} s, a {name} is heard.",
     ),
     "sudden": (
         "At {start:.1f} seconds a {name} can be heard.",
@@ -94,6 +111,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "A single {name} is audible around {start:.1f} s.",
         "At second {start:.1f} one hears a {name}.",
         "A {name} is heard at {start:.1f} s.",
+        "A {name} appears at {start:.1f} s.",
+        "At {start:.1f} s, there is a {name}.",
     ),
     "pitch": (
         "The {name} from {start:.1f} s to {end:.1f} s has a frequency of {pitch:.0f} Hz.",
@@ -105,6 +124,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "With about {pitch:.0f} Hz, a {name} sounds between {start:.1f} s and {end:.1f} s.",
         "The {name} between {start:.1f} s and {end:.1f} s is pitched at {pitch:.0f} Hz.",
         "From {start:.1f} s to {end:.1f} s one hears a {name}, its frequency being {pitch:.0f} Hz.",
+        "A {name} of {pitch:.0f} Hz extends from {start:.1f} s to {end:.1f} s.",
+        "The {name} which lasts from {start:.1f} s to {end:.1f} s lies at {pitch:.0f} Hz.",
     ),
     "loudest": (
         "The loudest sound is the {which} one.",
@@ -116,6 +137,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "In loudness the {which} sound exceeds every other one.",
         "Of the sounds, the {which} one is the loudest.",
         "None of the other sounds is as loud as the {which} sound.",
+        "The {which} sound is the strongest in volume.",
+        "The sound with the highest loudness is the {which}.",
     ),
     "order": (
         "A {one} is heard first, followed by a {two}.",
@@ -127,6 +150,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "First one hears a {one}, later a {two}.",
         "The {one} comes first and the {two} second.",
         "Before the {two} there is a {one}.",
+        "The {one} takes place before the {two}.",
+        "A {one} is succeeded by a {two}.",
     ),
     "silence": (
         "It is silent between {start:.1f} and {end:.1f} seconds.",
@@ -138,6 +163,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The sound is absent from {start:.1f} s to {end:.1f} s.",
         "Between {start:.1f} s and {end:.1f} s the clip is silent.",
         "Nothing sounds from {start:.1f} s until {end:.1f} s.",
+        "The track is mute between {start:.1f} s and {end:.1f} s.",
+        "There is a pause without sound from {start:.1f} s to {end:.1f} s.",
     ),
     "tempo": (
         "The clicks come at a tempo of about {tempo} beats per minute.",
@@ -149,6 +176,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The clicking has a rate of {tempo} beats per minute.",
         "Clicks follow each other steadily at {tempo} BPM.",
         "One hears an even beat, about {tempo} per minute.",
+        "The beat goes at {tempo} beats per minute.",
+        "Something ticks at a steady {tempo} BPM.",
     ),
     "place": (
         "A {colour} {shape} moves {at_place} from {start:.1f} to {end:.1f} seconds.",
@@ -160,6 +189,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "There is a {colour} {shape} {at_place} that moves between {start:.1f} s and {end:.1f} s.",
         "{At_place} a {colour} {shape} hops up and down from {start:.1f} s to {end:.1f} s.",
         "Movement of something {colour} is seen {at_place} between {start:.1f} and {end:.1f} seconds.",
+        "From {start:.1f} s to {end:.1f} s, the {colour} {shape} {at_place} goes up and down.",
+        "A {colour} {shape} bobs {at_place} between {start:.1f} s and {end:.1f} s.",
     ),
     "background": (
         "The video starts with a {ground} background.",
@@ -171,6 +202,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Behind everything there is {ground} at the beginning.",
         "The initial background colour is {ground}.",
         "At first, one sees a {ground} backdrop.",
+        "The opening background is {ground}.",
+        "It begins with {ground} as the background colour.",
     ),
     "cuts": (
         "There {are} {number} cut{s} in the video.",
@@ -182,6 +215,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The clip is cut {often}.",
         "It contains {number} cut{s}.",
         "The picture jumps to another scene {often}.",
+        "{Number} cut{s} can be counted.",
+        "There {are} {number} change{s} of shot.",
     ),
     "flash": (
         "A white flash is seen at {time:.1f} seconds.",
@@ -193,6 +228,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "For a moment everything is white at {time:.1f} s.",
         "A short flash of light occurs at {time:.1f} s.",
         "The frame flashes at {time:.1f} s.",
+        "There is a white flash at {time:.1f} s.",
+        "At {time:.1f} s a flash can be seen.",
     ),
     "together": (
         "The sounds and the movements coincide.",
@@ -204,6 +241,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Sounds and movements happen at the same moments.",
         "Every movement comes with a sound.",
         "Hearing and seeing are in step: movements and sounds coincide.",
+        "Motion and sound occur at the same time.",
+        "The movements are synchronized with the sounds.",
     ),
     "apart": (
         "The sounds and the movements do not coincide.",
@@ -215,6 +254,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Sounds and movements happen at different moments.",
         "No movement comes with a sound.",
         "Hearing and seeing are out of step: movements and sounds do not coincide.",
+        "Motion and sound occur at different times.",
+        "The movements are not synchronized with the sounds.",
     ),
 }
 _PLACES = {"left": "on the left", "centre": "in the centre", "right": "on the right"}
@@ -232,7 +273,7 @@ def worded_claims(facts: Facts, wording: int) -> list[WordedClaim]:
 
     Args:
         facts: the facts, true or with one of them changed.
-        wording: 0 to 8.
+        wording: 0 to 10.
     """
     return [*_heard(facts, wording), *_seen(facts, wording)]
 
