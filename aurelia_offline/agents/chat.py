@@ -21,6 +21,9 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
+    ArbiterRequest,
+    ClaimCheckRequest,
+    ClaimsRequest,
     ClipRequest,
     EvaluatorRequest,
     FeedbackRequest,
@@ -131,6 +134,16 @@ class MeasuringChat(BaseChatModel):
                 from aurelia_offline.critic.evaluate import evaluate_caption
 
                 return evaluate_caption(request, self.store)
+            case ClaimsRequest():
+                from aurelia_offline.critic.claim_witness import read_claims
+
+                return read_claims(request)
+            case ClaimCheckRequest():
+                from aurelia_offline.critic.claim_witness import check_claims
+
+                return check_claims(request, self.store)
+            case ArbiterRequest():
+                return self._arbitrate(request)
             case FeedbackRequest():
                 return advise(request)
             case TargetRequest():
@@ -183,6 +196,21 @@ class MeasuringChat(BaseChatModel):
         view = partial(ClipView, self.store, clip, track)
         key = (content_key(clip), content_key(track) if track else "")
         return answer_from_witnesses(posed, choices, _recent_views.get(key, view))
+
+    def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
+        """The answer that its own measurement gives; null if it gives neither, or both."""
+        asked = TargetRequest(
+            media=request.media,
+            duration=request.duration,
+            has_audio=request.has_audio,
+            question=request.question,
+            choices=request.choices,
+            samples=request.samples,
+        )
+        own = self._answer(asked).strip().casefold()
+        agreeing = [number for number, one in enumerate(request.answers, 1) if one.strip().casefold() == own]
+        chosen = agreeing[0] if len(agreeing) == 1 else None
+        return {"reason": f"measuring answers {own!r}", "answer": chosen}
 
     def observe_whole(self, media: MediaRequest) -> WholeClip:
         """Every frame and the whole band, with the clip's own sound or the one track that replaces it."""

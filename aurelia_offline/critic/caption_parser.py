@@ -52,6 +52,7 @@ def parse_caption(caption: str) -> ParsedCaption:
     lexicon = caption_words()
     claims: list[Claim] = []
     unchecked = 0
+    unread: list[str] = []
     for number, sentence in enumerate(caption_clauses(mark_directions(normalize_caption(caption)))):
         before: str | None = None
         made: list[Claim] = []
@@ -72,9 +73,11 @@ def parse_caption(caption: str) -> ParsedCaption:
                 found += _read_order(made, found[0], clause.link)
             made += found
             unchecked += not found
+            if not found:
+                unread.append(clause.text)
             before = topic or before
         claims += made
-    return ParsedCaption(tuple(claims), unchecked)
+    return ParsedCaption(tuple(claims), unchecked, tuple(unread))
 
 
 def _set_directions_aside(sentence: list[Clause], lexicon: WordList) -> tuple[list[Clause], int]:
@@ -275,7 +278,9 @@ def _colour(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _sync(base: Claim, lexicon: WordList) -> list[Claim]:
-    apart = re.search(r"\b(?:out of sync|different|independent|unrelated|asynchron\w*|apart)\b", base.clause)
+    apart = re.search(
+        r"\b(?:out of sync|different|other times?|another time|independent|unrelated|asynchron\w*|apart)\b", base.clause
+    )
     return [
         replace(
             base,
