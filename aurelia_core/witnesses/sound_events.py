@@ -75,6 +75,10 @@ class SoundEventWitness:
         spans = [(start, end - gap) for start, end in join_spans(found)]
         return tuple(span for span in spans if span[1] - span[0] >= threshold(_FRAMES, "least_seconds"))
 
+    def clear_spans(self, words: str, view: ClipView) -> tuple[Span, ...]:
+        """Where the described sound is likely enough to be stated, seconds."""
+        return self.spans(words, view, threshold(_FRAMES, "yes"))
+
     def _check_presence(self, claim: Claim, view: ClipView) -> Finding:
         words = claim.get("subject") or claim["text"]
         chances = self.chances(words, view)
@@ -137,7 +141,7 @@ class SoundLabelWitness:
         """By the likeliest label whose words all stand in the claim."""
         if not view.has_audio:
             return undecided(claim, self.name, "the clip has no sound track")
-        checkpoint = load_checkpoint(self._weights, "ASTForAudioClassification", {"sound": "ASTFeatureExtractor"})
+        checkpoint = self._checkpoint()
         labels = checkpoint.model.config.id2label
         named = matching_labels(claim.get("subject") or claim["text"], labels.values())
         if not named:
@@ -149,6 +153,17 @@ class SoundLabelWitness:
         chances = _label_chances(checkpoint, samples)
         score, label = max((float(chances[number]), label) for number, label in labels.items() if label in named)
         return decide(claim, self.name, score, _limits(_LABELS), f"{label!r} has {score:.2f}")
+
+    def labels(self, view: ClipView) -> list[str]:
+        """The labels that are likely enough to be stated, the likeliest first."""
+        checkpoint = self._checkpoint()
+        chances = _label_chances(checkpoint, view.sound())
+        order = sorted(range(len(chances)), key=lambda number: -chances[number])
+        clear = [number for number in order if chances[number] >= threshold(_LABELS, "yes")]
+        return [checkpoint.model.config.id2label[number] for number in clear]
+
+    def _checkpoint(self) -> Checkpoint:
+        return load_checkpoint(self._weights, "ASTForAudioClassification", {"sound": "ASTFeatureExtractor"})
 
 
 def matching_labels(words: str, labels: Sequence[str] | Any) -> set[str]:

@@ -30,6 +30,7 @@ from aurelia_core.models.local.loading import (
     own_code_note,
 )
 from aurelia_core.models.local.weights import Weights, find_weights
+from aurelia_core.models.measured_text import evidence_params
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Sense
 
@@ -67,7 +68,10 @@ class LocalChat(ClipModel, BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         """Everything besides the messages that determines a reply: weights, device, precision, limits, modalities."""
         senses = self._processor.senses
-        return {
+        heard: dict[str, Any] = {}
+        if not senses.hears:
+            heard = evidence_params()
+        return heard | {
             "weights": self.weights.fingerprint,
             "device": self.placement.device.partition(":")[0],
             "dtype": self.placement.dtype,

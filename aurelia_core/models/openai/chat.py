@@ -22,6 +22,7 @@ from aurelia_core.models.answered_by import is_other_model
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.call_ledger import message_usage
 from aurelia_core.models.capabilities import StructuredOutput, TokenPrice, call_cost, ending_note, find_capability
+from aurelia_core.models.measured_text import evidence_params
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.openai.concessions import Concessions, Manner, folded
 from aurelia_core.models.openai.content import ContentBuilder, MediaLimits, WireMessages
@@ -93,6 +94,8 @@ class ChatCompletions(ClipModel, ChatOpenAI):
             params["address"] = self.openai_api_base
         if self.limits.own_sound:
             params["own_sound"] = True
+        if self.limits.sound == "none":
+            params |= evidence_params()
         return params
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
