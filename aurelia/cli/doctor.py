@@ -13,6 +13,7 @@ from aurelia_core.installation import install_command, installed_version
 from aurelia_core.models.base import as_clip_model
 from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
+from aurelia_core.witnesses.panel import witness_states
 from state.context import make_context
 
 _PACKAGES: dict[str, tuple[str, str]] = {
@@ -46,7 +47,8 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         A dict: version; python (version); home (`aurelia.cli.home.describe_home`); packages (name, version or null, and
         its use); media_roots (their number; null if any
         file may be read); local (where local weights would run, in words; null without their packages); traces
-        (whether and where runs are traced, in words); profiles (name, description, models, and lacks: what is missing).
+        (whether and where runs are traced, in words); witnesses (name, kinds of claims, and lacks: what is missing);
+        profiles (name, description, models, and lacks: what is missing).
     """
     media_roots = None
     if not settings.allow_any_file:
@@ -62,6 +64,7 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         "media_roots": media_roots,
         "local": _describe_local_weights(),
         "traces": _describe_tracing(settings),
+        "witnesses": [state._asdict() for state in witness_states()],
         "profiles": [examine_profile(name, client) for name in profiles.profile_names()],
     }
 
@@ -163,13 +166,17 @@ def render_findings(found: dict[str, Any]) -> str:
         "Packages",
     ]
     for package in found["packages"]:
-        text.append(f"  {package['name']:<24}{package['version'] or 'not installed':<16}{package['for']}")
+        text.append(f"  {package['name']:<30}{package['version'] or 'not installed':<16}{package['for']}")
     readable = "any local file"
     if found["media_roots"] is not None:
         readable = f"files under {count_noun(found['media_roots'], 'folder')} (AURELIA_MEDIA_ROOTS)"
     text += ["", f"Media: the command line reads {readable}"]
     text += [f"Local weights: {found['local'] or 'their packages are not installed'}"]
-    text += [f"Traces: {found['traces']}", "", "Profiles"]
+    text += [f"Traces: {found['traces']}", "", "Witnesses (critic = tools)"]
+    for witness in found["witnesses"]:
+        state = f"lacks {', '.join(witness['lacks'])}" if witness["lacks"] else "can be asked here"
+        text += [f"  {witness['name']:<24}{', '.join(witness['kinds'])}: {state}"]
+    text += ["", "Profiles"]
     for profile in found["profiles"]:
         state = "can run here"
         if profile["lacks"]:
