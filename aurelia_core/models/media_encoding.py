@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from aurelia_core.media import ClipStore
+from aurelia_core.models.media_tokens import PictureSize
 from aurelia_core.types import MediaRef, Window
 
 _FRAME_HEIGHT = 512
@@ -43,6 +44,16 @@ def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], c
         EncodedFrame(float(time), _jpeg(np.asarray(image)))
         for time, image in zip(frames.times, frames.images, strict=True)
     ]
+
+
+def frame_size(clip: MediaRef) -> PictureSize:
+    """The size at which `encode_frames` sends a frame of the clip, pixels."""
+    return PictureSize(clip["width"] or 0, clip["height"] or 0).of_height(_FRAME_HEIGHT)
+
+
+def still_size(picture: MediaRef) -> PictureSize:
+    """The size at which `encode_still` sends a picture, pixels."""
+    return PictureSize(picture["width"] or 0, picture["height"] or 0).of_height(_STILL_HEIGHT)
 
 
 def encode_still(store: ClipStore, picture: MediaRef) -> bytes:
