@@ -193,7 +193,7 @@ def failed_attempt(iteration: int, role: str, fault: ModelError) -> Update:
     return {
         "iterations": [{"iteration": iteration, "error": str(fault), "usage": usage}],
         "usage": usage,
-        "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}"],
+        "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}", *fault.notes],
     }
 
 
@@ -203,5 +203,5 @@ def failed_note(iteration: int, role: str, fault: ModelError, **known: Any) -> U
     return {
         "iterations": [{"iteration": iteration, "usage": usage, **known}],
         "usage": usage,
-        "warnings": [f"There is no {role} on attempt {iteration}: {fault}"],
+        "warnings": [f"There is no {role} on attempt {iteration}: {fault}", *fault.notes],
     }

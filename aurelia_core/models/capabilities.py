@@ -16,7 +16,9 @@ from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
 
 VisualInput = Literal["none", "images", "video"]
-StructuredOutput = Literal["json_schema", "json_object", "none"]
+StructuredOutput = Literal["json_schema", "json_object_schema", "json_object", "none"]
+"""The form that a provider can enforce on a reply; json_object_schema: an object, with its schema beside the type."""
+
 _MILLION = 1_000_000
 _NOTICE = timedelta(days=90)
 

@@ -296,9 +296,10 @@ class ModelClient:
             return Answer(value, usage, time.perf_counter() - began, _reply_notes(request, second, value))
         except ReplyError as fault:
             model_name = model_display_name(request.model_id)
-            ending = ending_text(second.message)
-            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {ending}{fault}"
-            raise _with_usage(ReplyError(problem), usage) from None
+            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {fault}"
+            failure = ReplyError(f"{problem}{ending_text(second.message)}")
+            failure.notes = _notes(second)
+            raise _with_usage(failure, usage) from None
 
     async def _call(
         self, request: Request, messages: list[AnyMessage], earlier: LedgerReply | None = None

@@ -34,7 +34,7 @@ from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
 from aurelia_core.types import Sense, Window
 
 _LOOKUP_SECONDS = 20.0
-_MOST_CONCESSIONS = 4
+_MOST_CONCESSIONS = 6
 _CARRIED = frozenset({"system", "temperature", "top_p", "max_tokens", "seed", "thinking_level", "detail"})
 _CARRIED_BY_SERVERS = _CARRIED | {"repetition_penalty", "thinking", "mm_processor_kwargs"}
 _BODY_NAMES = {"thinking_level": "reasoning_effort"}
