@@ -73,8 +73,13 @@ def media_of(state: ClipMedia | ClipState | EvaluatorState) -> Media:
 
 
 def clip_seconds(state: ClipState | EvaluatorState) -> float:
-    """The length inside which windows lie, in seconds."""
+    """The length of the clip as roles are told it, in seconds."""
     return media_of(state).seconds
+
+
+def window_seconds(state: ClipState | EvaluatorState) -> float:
+    """The length inside which windows lie, in seconds: sound may go on after the picture."""
+    return media_of(state).longest_seconds
 
 
 def media_text(state: ClipState | EvaluatorState) -> str:

@@ -26,7 +26,7 @@ from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.media_tokens import MediaTokens, check_context
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import ClipRequest, RoleRequest
-from aurelia_core.types import Media, MediaRef, Window, arrange_media, content_key, is_still, is_video
+from aurelia_core.types import Media, MediaRef, Window, arrange_media, content_key, is_still, is_video, windows_before
 
 _MAX_INLINE_BYTES = 1_000_000
 """Largest file, bytes, that is sent inside the request; larger files are uploaded once."""
@@ -186,15 +186,20 @@ class GeminiContentBuilder:
         whole = None
         if beside_video:
             whole = self.whole_file(clip, tracks)
+        end = clip["duration"]
+        if whole and not tracks:
+            # The file's own sound may go on after its picture.
+            end = media.longest_seconds
         for window in windows:
             yield _text(texts.file_look(window))
-            if whole:
-                cut = {"start_offset": f"{window['start']:.3f}s", "end_offset": f"{window['end']:.3f}s"}
+            seen = windows_before([window], end)
+            if whole and seen:
+                cut = {"start_offset": f"{window['start']:.3f}s", "end_offset": f"{seen[0]['end']:.3f}s"}
                 fps = self._closer_fps(clip, windows, frames)
                 # By its address, also where the head holds the bytes: a request holds them once.
                 yield {**self._uploaded_file(whole), "video_metadata": {**cut, "fps": round(fps, 3)}}
-            elif beside_video:
-                yield from self._stills(clip, [window], max(2, frames // len(windows)), texts)
+            elif beside_video and seen:
+                yield from self._stills(clip, seen, max(2, frames // len(windows)), texts)
             if not whole and clip["has_audio"] and not tracks:
                 yield self._cut(clip, window, texts.sound_cut(None, 0, window), texts)
             for number, track in enumerate(tracks):

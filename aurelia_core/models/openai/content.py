@@ -307,12 +307,13 @@ class ContentBuilder:
         if self._hears_video(media):
             return [text_part(texts.look_again(window))]
         frame_count = max(1, media.frame_count // looks)
+        is_seen = media.shows_video and window["start"] < media.clip["duration"]
         hears = self._limits.sound != "none"
         parts = [text_part(texts.closer_look(window))]
         # The head contains the description of the picture and the measurements of the whole sound.
-        if media.shows_video and self._limits.sees != "none":
+        if is_seen and self._limits.sees != "none":
             parts += frame_parts(encode_frames(self._store, media.clip, [window], frame_count), texts)
-        elif media.shows_video and "picture" not in media.described:
+        elif is_seen and "picture" not in media.described:
             frame_count = max(2, frame_count)
             parts.append(text_part(measured_picture_text(self._store, media.clip, [window], frame_count, texts)))
         elif not hears:
