@@ -30,8 +30,8 @@ Row = tuple[int, list[tuple[str, str]]]
 class AdapterSettings(NamedTuple):
     """How an adapter is trained: rank, highest learning rate, passes over the set, and the seed."""
 
-    rank: int = 64
-    rate: float = 6e-3
+    rank: int = 16
+    rate: float = 1e-2
     passes: int = 4
     seed: int = 0
 

@@ -16,7 +16,8 @@ from aurelia_offline.learning.cells import WAYS, Cell, CellKey, CellStore, draw_
 from aurelia_offline.learning.sets import LearnedForm
 
 FORMS: tuple[tuple[LearnedForm, ...], ...] = (("answer",), ("plan",), ("use",), ("plan", "use"))
-SINGLE_FORMS = FORMS[:3]
+CURVE_FORMS = FORMS[:2]
+"""The forms of the curve and of the noise."""
 BASE = CellKey((), 0, 0.0, 0)
 
 
@@ -55,10 +56,10 @@ class LearningStudy(NamedTuple):
         """Every cell, in the order in which they are worth most."""
         yield BASE
         yield from (CellKey(forms, self.trained, 0.0, 0) for forms in FORMS)
-        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[:-1] for forms in SINGLE_FORMS)
-        yield from (CellKey(forms, self.trained, share, 0) for share in self.noise for forms in SINGLE_FORMS)
+        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[:-1] for forms in CURVE_FORMS)
         yield from (CellKey(forms, self.trained, 0.0, seed) for seed in range(1, self.seeds) for forms in FORMS)
-        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[-1:] for forms in SINGLE_FORMS)
+        yield from (CellKey(forms, self.trained, share, 0) for share in sorted(self.noise, reverse=True) for forms in CURVE_FORMS)
+        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[-1:] for forms in CURVE_FORMS)
 
 
 def make_cells(study: LearningStudy, store: CellStore) -> dict[CellKey, Cell]:
