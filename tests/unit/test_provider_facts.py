@@ -136,7 +136,7 @@ def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
     file.write_text("two\nlines\n")
     with pytest.raises(InputError, match="GOOGLE_API_KEY_FILE holds no key"):
         read_key("GOOGLE_API_KEY", environment=env)
-    with pytest.raises(InputError, match="GOOGLE_API_KEY_FILE cannot be read: FileNotFoundError"):
+    with pytest.raises(InputError, match=r"GOOGLE_API_KEY_FILE cannot be read \(FileNotFoundError\): check"):
         read_key("GOOGLE_API_KEY", environment={"GOOGLE_API_KEY_FILE": str(tmp_path / "none")})
 
 

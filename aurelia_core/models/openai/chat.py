@@ -272,6 +272,10 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         if isinstance(fault, json.JSONDecodeError):
             return ModelError(f"{model_id} sent a truncated or broken reply; try again later.", transient=True)
         error = as_model_error(fault, model_id)
+        if isinstance(error, ModelError) and error.unreachable and not self.hosted:
+            problem = f"{model_id} did not answer ({type(fault).__name__}: {error_text(fault)})"
+            remedy = "No answer came from the address in AURELIA_COMPATIBLE_URL: see whether the server runs there"
+            return ModelError(f"{problem}. {remedy}.", transient=True, unreachable=True)
         key = ""
         if isinstance(self.openai_api_key, SecretStr):
             key = self.openai_api_key.get_secret_value()
