@@ -22,9 +22,9 @@ from nodes.requests import (
     build_request,
     clamp_windows,
     clip_request_fields,
-    clip_seconds,
     media_text,
     node_prompt,
+    window_seconds,
 )
 from state.context import Context
 from state.schema import EvaluatorState
@@ -55,7 +55,7 @@ async def check_caption(
         ModelError: the caption could not be taken apart, or no batch was answered; `usage` holds what was paid.
     """
     taken = await _read_claims(state, caption, context, client)
-    claims = _claims_inside(taken.value, clip_seconds(state))
+    claims = _claims_inside(taken.value, window_seconds(state))
     if not claims:
         return Answer([], taken.usage, taken.seconds, taken.notes, taken.by_fallback)
     sides = await asyncio.gather(*(_check(state, claims, model, context, client) for model in _witnesses(context)))
@@ -148,7 +148,7 @@ async def _check(
     first: list[Window] = []
     if context.claim_windows == "sound":
         first = await asyncio.to_thread(sound_windows, client.store, state["clip"], state["tracks"])
-    batches = _batches(claims, clip_seconds(state), first)
+    batches = _batches(claims, window_seconds(state), first)
     requests = [_request(state, claims, batch, model_id, context) for batch in batches]
     replies = await asyncio.gather(*(_answer(client, request) for request in requests))
     findings: dict[int, Finding] = {}
@@ -161,7 +161,7 @@ async def _check(
             notes += reply.notes
             checks = {check.number: check for check in reply.value.checks}
         for place, number in enumerate(batch.numbers, 1):
-            findings[number] = _finding(claims[number], checks.get(place), model_id, clip_seconds(state))
+            findings[number] = _finding(claims[number], checks.get(place), model_id, window_seconds(state))
     answers = [reply for reply in replies if not isinstance(reply, ModelError)]
     faults = [reply for reply in replies if isinstance(reply, ModelError)]
     return _Side(

@@ -17,12 +17,12 @@ from nodes.requests import (
     build_request,
     clamp_windows,
     clip_request_fields,
-    clip_seconds,
     context_of,
     emit_event,
     failed_attempt,
     last_attempt,
     node_prompt,
+    window_seconds,
 )
 from state.context import Context
 from state.events import AttemptEvent
@@ -58,7 +58,7 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
 async def _judge(state: EvaluatorState, iteration: int, caption: str, context: Context, client: ModelClient) -> Update:
     if context.critic == "holistic":
         verdict = await ask_evaluator(state, caption, context, client)
-        return _scored(iteration, verdict, clip_seconds(state))
+        return _scored(iteration, verdict, window_seconds(state))
     return _scored_by_claims(iteration, await check_caption(state, caption, context, client))
 
 

@@ -8,7 +8,7 @@ repeats an example of the request is no reply.
 import json
 import re
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -31,7 +31,10 @@ from aurelia_core.types import Modality, Window
 _SCORE = re.compile(r"\s*([0-9]{1,2})(?:\.0)?\s*(?:/\s*10\s*)?")
 MAX_REPLY_BYTES = 200_000
 """Most characters of a reply."""
-_PLACEHOLDER = re.compile(r"\.{3}|…|<[^<>]*>")
+# The second form is a placeholder that lost its end.
+_PLACEHOLDER = re.compile(r"\.{3}|…|<[^<>]*>|<[^\W\d][^<>]*")
+_ASKED_FOR = re.compile(r"<([^<>\n]+)>")
+_WORD = re.compile(r"\w+")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
 _SPAN = re.compile(r"([^-–—]{1,20}?)\s*(?:-|–|—|\bto\b)\s*(.{1,20})")
 _MAX_CLAIMS = 64
@@ -43,10 +46,30 @@ _MODALITIES = {
 }
 
 
-def _nonempty(text: str) -> str:
+class _Reading(NamedTuple):
+    """What the validators share: the notes of a reply, and the words of the prompt's placeholders."""
+
+    notes: list[str]
+    placeholders: frozenset[tuple[str, ...]]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.casefold()))
+
+
+def _is_placeholder(text: str, info: ValidationInfo) -> bool:
+    """Whether a text is a placeholder of the prompt, given back with its brackets or without."""
+    if _PLACEHOLDER.fullmatch(text.strip()):
+        return True
+    words = _words(text)
+    # One word ("answer") may be meant.
+    return len(words) > 1 and isinstance(info.context, _Reading) and words in info.context.placeholders
+
+
+def _nonempty(text: str, info: ValidationInfo) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
-    if _PLACEHOLDER.fullmatch(text.strip()) or not any(character.isalnum() for character in text):
+    if _is_placeholder(text, info) or not any(character.isalnum() for character in text):
         raise ValueError("must hold words, not a placeholder")
     return text.strip()
 
@@ -67,13 +90,13 @@ def _clean_string(value: object) -> object:
     return value
 
 
-def _read_line(value: object) -> object:
+def _read_line(value: object, info: ValidationInfo) -> object:
     """A text that a reply can do without: null and a placeholder as nothing, numbers and lists as text."""
     if isinstance(value, list) and all(isinstance(part, str | int | float) for part in value):
         value = "; ".join(map(str, value))
     if isinstance(value, int | float):
         value = str(value)
-    if value is None or (isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip())):
+    if value is None or (isinstance(value, str) and _is_placeholder(value, info)):
         return ""
     return _clean_string(value)
 
@@ -99,8 +122,8 @@ def _read_windows(value: object, info: ValidationInfo) -> object:
         window = _read_window(entry)
         if window is not None:
             windows.append(window)
-        elif info.context is not None:
-            info.context.append(f"a window was left out, because it cannot be read: {str(entry)[:60]!r}")
+        elif isinstance(info.context, _Reading):
+            info.context.notes.append(f"a window was left out, because it cannot be read: {str(entry)[:60]!r}")
     return windows
 
 
@@ -266,7 +289,7 @@ class ClaimCheckReply(ModelReply):
     reason: _ReplyLine = ""
     verdict: _ReadVerdict
     window: _MaybeWindow = None
-    margin: Annotated[_MaybeNumber, Field(ge=-1, le=1)] = None
+    margin: Annotated[Annotated[float, Field(ge=-1, le=1)] | None, BeforeValidator(_read_number)] = None
     witness: _ReplyLine = ""
 
 
@@ -314,6 +337,7 @@ def parse_reply(text: str, schema: type[_Reply], asked: str = "") -> _Reply:
     if not spoken.answer:
         raise ReplyError("the reply holds only thinking, and is empty besides." if spoken.has_thinking else _EMPTY)
     examples = _examples(asked)
+    placeholders = frozenset(map(_words, _ASKED_FOR.findall(asked)))
     fault = "it holds no JSON object."
     reply: _Reply | None = None
     for candidate in find_objects(spoken.answer):
@@ -325,7 +349,7 @@ def parse_reply(text: str, schema: type[_Reply], asked: str = "") -> _Reply:
             continue
         notes: list[str] = []
         try:
-            reply = schema.model_validate(_unwrapped(candidate), context=notes)
+            reply = schema.model_validate(_unwrapped(candidate), context=_Reading(notes, placeholders))
             reply._notes = notes
         except ValidationError as error:
             fault = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors()) + "."
