@@ -97,7 +97,7 @@ def _single_answer(turn: _AvsdTurn) -> str:
     return turn.answer[0]
 
 
-class _ValorClipRow(RowPart):
+class _ValorClipRow(RowModel):
     """A clip of VALOR-32K: tables have the video and the times in separate columns, lists have one clip name."""
 
     video_id: NonEmptyText
