@@ -21,11 +21,12 @@ from pydantic import (
     ValidationInfo,
 )
 
+from aurelia_core.claims import CLAIM_KINDS, Claim, ClaimKind, Verdict
 from aurelia_core.errors import ReplyError
 from aurelia_core.models.reply_objects import DUPLICATE_NAME, find_objects
 from aurelia_core.models.thinking import split_thinking
 from aurelia_core.sanitize import clean_text
-from aurelia_core.types import Modality
+from aurelia_core.types import Modality, Window
 
 _SCORE = re.compile(r"\s*([0-9]{1,2})(?:\.0)?\s*(?:/\s*10\s*)?")
 MAX_REPLY_BYTES = 200_000
@@ -36,6 +37,7 @@ _ASKED_FOR = re.compile(r"<([^<>\n]+)>")
 _WORD = re.compile(r"\w+")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
 _SPAN = re.compile(r"([^-–—]{1,20}?)\s*(?:-|–|—|\bto\b)\s*(.{1,20})")
+_MAX_CLAIMS = 64
 _WRAPPERS = ("result", "reply", "response", "output")
 _MODALITIES = {
     **dict.fromkeys(("sound", "auditory"), "audio"),
@@ -155,10 +157,37 @@ def _read_seconds(value: object) -> float | None:
     return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(seconds.replace(",", "."))
 
 
+def _read_kind(value: object) -> object:
+    """The kind of a claim; one that is not known is "other"."""
+    name = value.strip().casefold().replace(" ", "_") if isinstance(value, str) else value
+    return name if name in CLAIM_KINDS else "other"
+
+
+def _read_verdict(value: object) -> object:
+    if isinstance(value, str):
+        return re.sub(r"[\s-]+", "_", value.strip().casefold())
+    return value
+
+
+def _read_number(value: object) -> object:
+    """A number, also as text; null where there is none."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return value
+
+
 _ReplyLine = Annotated[str, BeforeValidator(_read_line)]
 ReplyText = Annotated[str, BeforeValidator(_clean_string), AfterValidator(_nonempty)]
 _ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_parse_score)]
 _ReadModality = Annotated[Modality, BeforeValidator(_read_modality)]
+
+
+_ClaimKind = Annotated[ClaimKind, BeforeValidator(_read_kind)]
+_ReadVerdict = Annotated[Verdict, BeforeValidator(_read_verdict)]
+_MaybeNumber = Annotated[float | None, BeforeValidator(_read_number)]
 
 
 class ModelReply(BaseModel):
@@ -182,6 +211,7 @@ class WindowReply(ModelReply):
 
 
 _Windows = Annotated[list[WindowReply], BeforeValidator(_read_windows)]
+_MaybeWindow = Annotated[WindowReply | None, BeforeValidator(_read_window)]
 
 
 class StepReply(ModelReply):
@@ -219,6 +249,53 @@ class FeedbackReply(ModelReply):
 
     feedback: ReplyText
     windows: _Windows = []
+
+
+class ClaimReply(ModelReply):
+    """One statement of a caption that can be true or false on its own."""
+
+    text: ReplyText
+    kind: _ClaimKind = "other"
+    modality: _ReadModality = "both"
+    window: _MaybeWindow = None
+    subject: _ReplyLine = ""
+    other: _ReplyLine = ""
+    value: _ReplyLine = ""
+    count: _MaybeNumber = None
+    relation: _ReplyLine = ""
+    negated: bool = False
+
+    def claim(self) -> Claim:
+        """The claim without the parts that it does not have."""
+        given = self.model_dump()
+        parts = {name: given[name] for name in ("subject", "other", "value", "relation", "negated") if given[name]}
+        if self.count is not None:
+            parts["count"] = self.count
+        window = self.window and Window(start=self.window.start, end=self.window.end)
+        return Claim(text=self.text, kind=self.kind, modality=self.modality, window=window, **parts)
+
+
+class ClaimsReply(ModelReply):
+    """The claims of a caption, in its order; none where it states nothing about the clip."""
+
+    claims: list[ClaimReply] = Field(max_length=_MAX_CLAIMS)
+
+
+class ClaimCheckReply(ModelReply):
+    """The check of one claim, by its number from 1."""
+
+    number: int
+    reason: _ReplyLine = ""
+    verdict: _ReadVerdict
+    window: _MaybeWindow = None
+    margin: Annotated[_MaybeNumber, Field(ge=-1, le=1)] = None
+    witness: _ReplyLine = ""
+
+
+class ClaimChecksReply(ModelReply):
+    """The checks of the claims that were asked; a claim without a check could not be told."""
+
+    checks: list[ClaimCheckReply]
 
 
 _Reply = TypeVar("_Reply", bound=ModelReply)
