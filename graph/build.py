@@ -28,12 +28,13 @@ from graph.tracing import NodeText, description_text, field_text, node_input, no
 from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import give_feedback
+from nodes.gate import answer_through_gate
 from nodes.generator import generate
 from nodes.prepare import prepare
 from nodes.requests import context_of
 from nodes.review import review
 from nodes.summarizer import summarize
-from nodes.target import answer_with_reasoning, answer_zero_shot, answer_zero_shot_only
+from nodes.target import answer_zero_shot, answer_zero_shot_only
 from state.context import Context, changed_settings
 from state.schema import ClipState, EvaluatorState, Input, LoopState, Output, State, TargetState, Update
 
@@ -76,7 +77,7 @@ AGENTS = (
     Agent("summarizer", summarize, LoopState, "summarizer", field_text("caption"), in_attempt=True),
     Agent("evaluator", _evaluate, _EvaluatorInput, "evaluator", field_text("critique", "error"), in_attempt=True),
     Agent("feedback", give_feedback, LoopState, "feedback", field_text("feedback"), in_attempt=True),
-    Agent("target_model", answer_with_reasoning, TargetState, "target", field_text("answer")),
+    Agent("target_model", answer_through_gate, TargetState, "target", field_text("answer")),
     Agent("zero_shot", answer_zero_shot, ClipState, text=field_text("zero_shot_answer")),
 )
 """Every node that may ask a model, in the order in which a trace lists those of one attempt."""

@@ -89,7 +89,9 @@ def node_output(update: Any) -> Any:
     shown = {name: value for name, value in update.items() if name not in _SHOWN_BELOW}
     for attempt in update.get("iterations") or []:
         shown |= {
-            name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt
+            name: attempt[name]
+            for name in ("iteration", "score", "windows", "doubts", "claims", "error")
+            if name in attempt
         }
     return shown
 

@@ -40,7 +40,7 @@ async def describe_senses(
     """
     if context.describer is None:
         return {}
-    asked = [*context.models().items(), *context.fallbacks().items()]
+    asked = [*context.models().items(), *context.fallbacks().items(), *context.further_models()]
     missing = client.missing_modalities(asked, media_request(state, context))
     return {sense: await _describe_sense(sense, state, context, client) for sense in missing}
 

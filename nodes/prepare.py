@@ -51,7 +51,7 @@ async def prepare(
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     called = [*models.items(), *instead]
-    await asyncio.to_thread(client.preflight, called, media, context.describer)
+    await asyncio.to_thread(client.preflight, [*called, *context.further_models()], media, context.describer)
     if context.describer:
         called.append(("describer", context.describer))
     for role, model_id in called:
@@ -78,6 +78,7 @@ async def prepare(
         "answer": None,
         "choice": None,
         "zero_shot_answer": None,
+        "gate": None,
         "best": None,
         "best_iteration": None,
         "leaks": None,

@@ -11,6 +11,7 @@ from aurelia_core.errors import AureliaError, InternalError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
+from nodes.injection import keep_supported
 from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_of
 from prompts import prompt_hashes
 from prompts.render import render_target_prompt
@@ -29,7 +30,7 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
         ModelError: the target did not answer.
     """
     context = context_of(runtime)
-    best, iteration, score = _best_reasoning(state)
+    best, iteration, score = _best_reasoning(state, context)
     emit_event(runtime, {"event": "target", "best_iteration": iteration, "edited": state.get("edited") is not None})
     answer = await ask_target(state, best, context, client)
     leaks = None
@@ -38,8 +39,10 @@ async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], c
     warnings = list(answer.notes)
     if leaks:
         warnings.append(f"A leak: the steps that the target was given already say {', '.join(map(repr, leaks))}.")
-    if best is None:
+    if best is None and iteration is None:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
+    elif best is None:
+        warnings.append("Every step rests on a contradicted claim, so the target answered without reasoning.")
     if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
     hashes = prompt_hashes(context.edited_prompts())
@@ -72,7 +75,7 @@ def _changed_prompts(before: Mapping[str, str], now: Mapping[str, str]) -> list[
     return sorted(name for name in before if before[name] != now.get(name))
 
 
-def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, int | None]:
+def _best_reasoning(state: TargetState, context: Context) -> tuple[Reasoning | None, int | None, int | None]:
     """r*, its attempt and its score; an edited reasoning has neither attempt nor score."""
     if edited := state.get("edited"):
         return edited, None, None
@@ -80,7 +83,10 @@ def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, i
     if iteration is None:
         return None, None, None
     attempt = state["iterations"][iteration - 1]
-    return attempt["reasoning"], iteration, attempt["score"]
+    reasoning = attempt["reasoning"]
+    if reasoning and context.inject_filter == "supported":
+        reasoning = keep_supported(reasoning, attempt.get("claims") or ())
+    return reasoning, iteration, attempt["score"]
 
 
 async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:

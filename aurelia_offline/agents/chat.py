@@ -21,6 +21,9 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
+    ArbiterRequest,
+    ClaimCheckRequest,
+    ClaimsRequest,
     ClipRequest,
     EvaluatorRequest,
     FeedbackRequest,
@@ -131,6 +134,16 @@ class MeasuringChat(BaseChatModel):
                 from aurelia_offline.critic.evaluate import evaluate_caption
 
                 return evaluate_caption(request, self.store)
+            case ClaimsRequest():
+                from aurelia_offline.critic.claim_witness import read_claims
+
+                return read_claims(request)
+            case ClaimCheckRequest():
+                from aurelia_offline.critic.claim_witness import check_claims
+
+                return check_claims(request, self.store)
+            case ArbiterRequest():
+                return self._arbitrate(request)
             case FeedbackRequest():
                 return advise(request)
             case TargetRequest():
@@ -173,6 +186,21 @@ class MeasuringChat(BaseChatModel):
             partial(self.observe_whole, media),
             self._witnessed(request.question, list(request.choices), media),
         )
+
+    def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
+        """The answer that its own measurement gives; null if it gives neither, or both."""
+        asked = TargetRequest(
+            media=request.media,
+            duration=request.duration,
+            has_audio=request.has_audio,
+            question=request.question,
+            choices=request.choices,
+            samples=request.samples,
+        )
+        own = self._answer(asked).strip().casefold()
+        agreeing = [number for number, one in enumerate(request.answers, 1) if one.strip().casefold() == own]
+        chosen = agreeing[0] if len(agreeing) == 1 else None
+        return {"reason": f"measuring answers {own!r}", "answer": chosen}
 
     def _witnessed(self, question: str, choices: list[str], media: MediaRequest) -> Witnessed | None:
         """The answer of a witness to a question about speech or text; None for all others, and for candidate tracks."""
