@@ -18,7 +18,7 @@ def train_command(
         typer.Option(
             metavar="answer|plan|use",
             help="What is learned: answer (the answer alone), plan (steps with findings, and answer; the default), use"
-            " (the same with the steps given); repeatable."
+            " (the same with the steps given); repeatable.",
         ),
     ] = None,
     media: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the clips.")] = None,
@@ -62,9 +62,7 @@ def train_command(
     from aurelia_core.settings import Settings
 
     forms: Any = tuple(form or ["plan"])
-    selection = Selection(
-        forms, min_score, right_only, keep_leaks, working, held_out, tuple(test or ()), seed
-    )
+    selection = Selection(forms, min_score, right_only, keep_leaks, working, held_out, tuple(test or ()), seed)
     settings = TrainSettings(rank, rate, epochs, max_steps, batch, layers, qlora, every, seed)
     resources = RunResources(Settings.from_environment(local=True), media)
     trained = train_on_runs(runs, base, out, resources, selection, settings, lambda line: typer.echo(line, err=True))

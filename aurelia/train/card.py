@@ -39,9 +39,7 @@ def describe_runs(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def training_record(
-    base: Weights, data: TrainingData, selection: Selection, settings: TrainSettings
-) -> dict[str, Any]:
+def training_record(base: Weights, data: TrainingData, selection: Selection, settings: TrainSettings) -> dict[str, Any]:
     """What a training is made of: two trainings with equal records are the same."""
     chosen = {**asdict(selection), "test": [path.name for path in selection.test]}
     train = data.examples.train

@@ -61,7 +61,8 @@ class Selection:
         """
         unknown = [form for form in self.forms if form not in TRAINING_FORMS]
         if unknown or not self.forms:
-            raise InputError(f"There is no form {', '.join(map(repr, unknown)) or 'given'}: choose among {', '.join(TRAINING_FORMS)}.")
+            given = ", ".join(map(repr, unknown)) or "given"
+            raise InputError(f"There is no form {given}: choose among {', '.join(TRAINING_FORMS)}.")
         if not 0 <= self.held_out < 1:
             raise InputError(f"The held-out share {self.held_out} cannot be used: give 0 to below 1.")
 

@@ -50,7 +50,7 @@ class _Rows(NamedTuple):
     requests: ExampleRequests
     encoder: SampleEncoder
 
-    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
+    def __call__(self, rows: list[Any]) -> dict[str, Any]:
         """The inputs of one row."""
         example = self.examples[rows[0]["place"]]
         return dict(self.encoder.encode(self.requests.messages(example), example.reply).inputs)
@@ -204,7 +204,7 @@ def _run(
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import PrinterCallback
-    from trl import SFTTrainer
+    from trl.trainer.sft_trainer import SFTTrainer
 
     places = range(len(rows.examples))
     first = len(examples.train)
@@ -239,7 +239,7 @@ def _run(
 
 
 def _arguments(settings: TrainSettings, placement: Placement, out: Path, *, evaluates: bool) -> Any:
-    from trl import SFTConfig
+    from trl.trainer.sft_config import SFTConfig
 
     on_gpu = placement.device.startswith("cuda")
     return SFTConfig(
@@ -290,7 +290,7 @@ def _progress_callback(progress: Progress) -> Any:
 
 
 def _memory_text() -> str:
-    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+    if not torch.cuda.is_available() or not torch.cuda.max_memory_allocated():
         return ""
     return f", {torch.cuda.max_memory_allocated() / 1024**3:.1f} GiB at most"
 
@@ -315,7 +315,7 @@ def _quantization(settings: TrainSettings) -> dict[str, Any]:
 def _longest(rows: _Rows) -> int:
     """Tokens of the longest of some examples: those with the longest replies."""
     order = sorted(range(len(rows.examples)), key=lambda place: -len(rows.examples[place].reply))
-    lengths = [rows([{"place": place}])["input_ids"].shape[1] for place in order[:_MEASURED_EXAMPLES]]
+    lengths: list[int] = [rows([{"place": place}])["input_ids"].shape[1] for place in order[:_MEASURED_EXAMPLES]]
     return max(lengths)
 
 

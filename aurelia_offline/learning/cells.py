@@ -24,7 +24,7 @@ WAYS = ("alone", "injected", "blind")
 """alone: the question; injected: with the true steps; blind: the question about another clip."""
 MAX_PLAN_TOKENS = 112
 RATES: dict[LearnedForm, float] = {"answer": 1e-3, "plan": 1e-2, "use": 1e-3}
-"""Highest learning rate of each form; of several forms the highest. At 1e-2 answers alone unlearn what the base knew."""
+"""Highest learning rate of a form; of several forms the highest. At 1e-2, answers alone unlearn what the base knew."""
 _PASSES = ((100, 12), (400, 6), (2000, 4), (10**9, 2))
 """Passes over a set by its largest size: small sets are seen more often."""
 

@@ -39,9 +39,7 @@ class Runs(NamedTuple):
         """A run of these records by scripted agents."""
         file, out = write_lines(self.folder / f"{name}.jsonl", lines), self.folder / f"{name}.run"
         model = player(**(script or {}))
-        resources = RunResources(
-            self.settings, self.media, {"scripted": lambda one, store: model}, sleep=no_wait
-        )
+        resources = RunResources(self.settings, self.media, {"scripted": lambda one, store: model}, sleep=no_wait)
         roles = {role: "scripted:one" for role in ROLES}
         settings = make_context({**roles, "frames": 2, "max_iterations": 1, "early_stop": True, **context})
         await run_bench(file, out, settings, Plan(arms=("aurelia",)), resources)

@@ -171,7 +171,11 @@ async def test_adapters_that_change_the_encoders_have_their_own_encodings(runs: 
 
 @pytest.mark.timeout(300)
 async def test_a_killed_training_resumes_after_its_last_whole_checkpoint(runs: Runs, tiny_omni: Path) -> None:
-    run, out = await made(runs), runs.folder / "adapter"
+    check_killed_training(await made(runs), runs, tiny_omni)
+
+
+def check_killed_training(run: Path, runs: Runs, tiny_omni: Path) -> None:
+    out = runs.folder / "adapter"
     options = ["--max-steps", "6", "--batch", "2", "--every", "2", "--rank", "4", "--held-out", "0"]
     command = [sys.executable, "-m", "aurelia", "train", str(run), "--base", spec(tiny_omni), "--out", str(out)]
     command += ["--media", str(runs.media), *options]

@@ -116,7 +116,7 @@ def _set_weights(adapted: Any, stored: dict[str, Any]) -> list[str]:
     """Load the stored tensors; returns the names that the model does not have."""
     from peft.utils import set_peft_model_state_dict
 
-    result = set_peft_model_state_dict(adapted, stored)
+    result: Any = set_peft_model_state_dict(adapted, stored)
     missing = [name for name in result.missing_keys if "lora_" in name]
     return [*result.unexpected_keys, *missing]
 
