@@ -9,7 +9,7 @@ from aurelia_core.errors import InputError, MediaError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Role, Usage
 from nodes.prepare import admit_media
-from nodes.requests import media_request
+from nodes.requests import decoding_settings, media_request
 from state.context import ROLES, Context
 
 _CLIPS_CHECKED = 3
@@ -54,8 +54,11 @@ def _check_record(record: Record, context: Context, roles: Sequence[Role], clien
     found = admit_media(client.store, record.video, record.images, record.audio)
     asked = [(role, context.model_of(role)) for role in roles]
     asked += [(role, model_id) for role, model_id in context.fallbacks().items() if role in roles]
-    media: Any = {"clip": found.clip, "tracks": found.tracks, "pictures": found.pictures}
-    client.preflight(asked, media_request(media, context), context.describer)
+    state: Any = {"clip": found.clip, "tracks": found.tracks, "pictures": found.pictures}
+    media = media_request(state, context)
+    client.preflight(asked, media, context.describer)
+    for role, model_id in asked:
+        client.check_decoding(role, model_id, decoding_settings(context, role, model_id), media)
 
 
 def calls_to_come(pending: Sequence[str], context: Context) -> CallRange:

@@ -118,17 +118,16 @@ async def test_a_server_answers_as_this_machine_does_and_gets_each_clip_once(pla
 async def test_a_server_that_comes_back_gets_the_questions_that_it_did_not_answer(place: Place) -> None:
     home = place.folder / "restarted"
     home.mkdir()
-    with ExitStack() as later:
-        with started(home) as first:
-            url, port = first.url, int(first.url.rpartition(":")[2])
+    with ExitStack() as later, started(home) as first:
+        url, port = first.url, int(first.url.rpartition(":")[2])
 
-            def kill(event: dict[str, Any]) -> None:
-                if event["event"] == "outcome" and first.process.poll() is None:
-                    first.process.kill()
-                    first.process.wait()
-                    later.enter_context(started(home, port=port))
+        def kill(event: dict[str, Any]) -> None:
+            if event["event"] == "outcome" and first.process.poll() is None:
+                first.process.kill()
+                first.process.wait()
+                later.enter_context(started(home, port=port))
 
-            end = await place.run("killed.run", url, on_event=kill)
+        end = await place.run("killed.run", url, on_event=kill)
     outcomes = place.outcomes("killed.run")
     assert (end["left"], {outcome.state for outcome in outcomes}) == (0, {"answered"})
 
