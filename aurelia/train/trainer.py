@@ -50,8 +50,8 @@ class _Rows(NamedTuple):
     requests: ExampleRequests
     encoder: SampleEncoder
 
-    def __call__(self, rows: list[Any]) -> dict[str, Any]:
-        """The inputs of one row."""
+    def inputs(self, rows: list[Any]) -> dict[str, Any]:
+        """The model's inputs of the one row of a batch."""
         example = self.examples[rows[0]["place"]]
         return dict(self.encoder.encode(self.requests.messages(example), example.reply).inputs)
 
@@ -214,7 +214,7 @@ def _run(
     trainer = SFTTrainer(
         model,
         args=_arguments(settings, placement, out, evaluates=held_out is not None),
-        data_collator=rows,
+        data_collator=rows.inputs,
         train_dataset=Dataset.from_list([{"place": place} for place in places[:first]]),
         eval_dataset=held_out,
         processing_class=getattr(loaded.processor, "tokenizer", loaded.processor),
@@ -315,7 +315,7 @@ def _quantization(settings: TrainSettings) -> dict[str, Any]:
 def _longest(rows: _Rows) -> int:
     """Tokens of the longest of some examples: those with the longest replies."""
     order = sorted(range(len(rows.examples)), key=lambda place: -len(rows.examples[place].reply))
-    lengths: list[int] = [rows([{"place": place}])["input_ids"].shape[1] for place in order[:_MEASURED_EXAMPLES]]
+    lengths: list[int] = [rows.inputs([{"place": place}])["input_ids"].shape[1] for place in order[:_MEASURED_EXAMPLES]]
     return max(lengths)
 
 
