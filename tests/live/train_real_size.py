@@ -39,8 +39,8 @@ ROPE = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]
 def shape(hidden: int, inner: int, layers: int, heads: int, shared: int, vocabulary: int) -> dict[str, dict[str, Any]]:
     """The sizes of the text model and of the encoders, from the published configurations."""
     text = {"hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
-            "num_attention_heads": heads, "num_key_value_heads": shared, "max_position_embeddings": 32768, "rope_parameters": ROPE,
-            "vocab_size": vocabulary}  # fmt: skip
+            "num_attention_heads": heads, "num_key_value_heads": shared, "max_position_embeddings": 32768,
+            "rope_parameters": ROPE, "vocab_size": vocabulary}  # fmt: skip
     return {
         "text": text, "vision": {**VISION, "out_hidden_size": hidden}, "audio": {**AUDIO, "output_dim": hidden},
     }  # fmt: skip
