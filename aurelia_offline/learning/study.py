@@ -58,7 +58,11 @@ class LearningStudy(NamedTuple):
         yield from (CellKey(forms, self.trained, 0.0, 0) for forms in FORMS)
         yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[:-1] for forms in CURVE_FORMS)
         yield from (CellKey(forms, self.trained, 0.0, seed) for seed in range(1, self.seeds) for forms in FORMS)
-        yield from (CellKey(forms, self.trained, share, 0) for share in sorted(self.noise, reverse=True) for forms in CURVE_FORMS)
+        yield from (
+            CellKey(forms, self.trained, share, 0)
+            for share in sorted(self.noise, reverse=True)
+            for forms in CURVE_FORMS
+        )
         yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[-1:] for forms in CURVE_FORMS)
 
 
@@ -87,7 +91,7 @@ def run_learning_study(study: LearningStudy) -> str:
     held = draw_held_out(study.held_out, study.others)
     store = CellStore(study.out, base, held, study.progress)
     cells = make_cells(study, store)
-    checked = ""
+    checked = None
     if study.graph:
         checked = asyncio.run(run_graph_check(study, store))
     text = study_text(study, cells, held.items, checked)
