@@ -96,6 +96,7 @@ def media_request(state: ClipMedia, context: Context) -> MediaRequest:
         tracks=media.tracks,
         pictures=media.pictures,
         frames=context.frames,
+        frame_shift=context.frame_shift,
         unsupported_modality=context.unsupported_modality,
         described=state.get("described") or {},
     )
@@ -110,11 +111,17 @@ def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> 
 
 
 def decoding_settings(context: Context, role: Role, model_id: str) -> dict[str, Any]:
-    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run."""
+    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run.
+
+    The seed is moved by the rollout, so that a repetition is not the same draw again.
+    """
     settings: dict[str, Any] = {}
     if role == "target":
         settings = find_target(model_id).decoding.set_values()
-    return settings | context.decoding_of(role)
+    settings |= context.decoding_of(role)
+    if "seed" in settings:
+        settings["seed"] += context.rollout
+    return settings
 
 
 def build_request(

@@ -298,6 +298,8 @@ def _stop_text(result: Mapping[str, Any], context: Context) -> str:
     reasons = {
         "threshold": f"the threshold {context.threshold} is reached",
         "max_iterations": f"the threshold {context.threshold} was not reached in {context.max_iterations} attempts",
+        "patience": f"the score did not rise in {context.patience} attempts",
+        "one_round": f"the strategy {context.strategy} makes one round of attempts",
         "budget": "the budget is used up",
         "no_valid_score": "no attempt could be scored",
     }

@@ -1,5 +1,8 @@
 """The interface of this project's adapters, in addition to LangChain's chat model. The defaults accept everything."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from langchain_core.language_models import BaseChatModel
 
 from aurelia_core.models.media_request import MediaRequest
@@ -19,6 +22,14 @@ class ClipModel:
         Raises:
             InputError: the model does not accept the clip; the message names the remedy.
         """
+
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """Whether `media.frame_shift` changes what the model is shown: False where it takes its frames by itself."""
+        return media.shows_video
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Whether the model gives the same reply to the same request, decoded with these settings."""
+        return False
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""

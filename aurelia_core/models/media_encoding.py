@@ -32,13 +32,17 @@ class EncodedAudio(NamedTuple):
     wav: bytes
 
 
-def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int) -> list[EncodedFrame]:
+def encode_frames(
+    store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int, shift: float = 0.0
+) -> list[EncodedFrame]:
     """At most `count` frames spread over the windows ([]: the whole clip), at most 512 pixels high.
+
+    `shift` is that of `ClipStore.frames`.
 
     Raises:
         MediaError: the clip cannot be decoded.
     """
-    frames = store.frames(clip, windows, count, height=_FRAME_HEIGHT)
+    frames = store.frames(clip, windows, count, height=_FRAME_HEIGHT, shift=shift)
     return [
         EncodedFrame(float(time), _jpeg(np.asarray(image)))
         for time, image in zip(frames.times, frames.images, strict=True)

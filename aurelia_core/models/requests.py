@@ -144,13 +144,17 @@ class FeedbackRequest(AgentRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetRequest(ClipRequest):
-    """Target (section 3.3): `reasoning` is the injected reasoning; None: zero-shot."""
+    """Target (section 3.3): `reasoning` is the injected reasoning; None: zero-shot.
+
+    `task` is "steps" if it is to plan its own steps; empty: to answer.
+    """
 
     role: ClassVar[str] = "target"
     question: str = ""
     choices: Sequence[str] = ()
     reasoning: Reasoning | None = None
     samples: int = 48_000
+    task: str = field(default="", metadata=_OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True)

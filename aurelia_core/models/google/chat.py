@@ -172,6 +172,10 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         frames = builder.head_frame_count(clip, tracks) + len(media.pictures)
         check_size(self._model_id, gemini_capability(self.model), files, sounds, frames)
 
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """No: Gemini takes its frames from the file."""
+        return False
+
     def check_credentials(self) -> None:
         """Ask Google once whether key and model name are valid; ignore other errors, a call reports them.
 

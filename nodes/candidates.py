@@ -1,0 +1,190 @@
+"""Candidates: attempts side by side, what makes them differ, and which combinations of settings are refused.
+
+They run inside the nodes of the paper's drawing, not as LangGraph's `Send`: a superstep waits for its slowest task
+either way, the drawing stays as it is, and a round is one checkpoint that a person can edit. In a trace every candidate
+is a call with its number below its node.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import reduce, wraps
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from aurelia_core.errors import InputError
+from aurelia_core.media.sampling import GRID_RATE
+from aurelia_core.models.client import ModelClient
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.types import Role, add_usage
+from nodes.requests import context_of, decoding_settings
+from state.attempts import SCORED_STRATEGIES, current_round
+from state.context import ROLLOUTS, Context, Strategy
+from state.schema import Update
+
+SAMPLING_TEMPERATURE = 0.8
+"""Temperature of candidates whose role has none in `decoding`."""
+_SIDE_BY_SIDE: tuple[Strategy, ...] = ("best_of_n", "vote")
+_ROLES: dict[Strategy, tuple[Role, ...]] = {
+    "best_of_n": ("generator", "summarizer", "evaluator", "target"),
+    "vote": ("summarizer", "target"),
+    "own_steps": ("target",),
+    "script": ("target",),
+}
+_Node = Callable[[Any, Runtime[Context], ModelClient], Awaitable[Update]]
+
+
+def strategy_roles(context: Context, roles: Sequence[Role]) -> tuple[Role, ...]:
+    """The roles of `roles` whose models the strategy asks; an agent that was added to the graph is among them.
+
+    With `vote` the summarizer chooses among open answers without a majority.
+    """
+    if context.strategy == "refine":
+        return tuple(role for role in roles if role != "feedback" or context.guide == "feedback")
+    asked = _ROLES[context.strategy]
+    return tuple(role for role in roles if role in asked or (role in context.agents and "evaluator" in asked))
+
+
+def sampled_role(context: Context) -> Role:
+    """The role whose requests differ from candidate to candidate."""
+    return "target" if context.strategy == "vote" else "generator"
+
+
+def candidate_context(context: Context, number: int) -> Context:
+    """The settings of candidate `number`, from 1. The first one with `spread = frames` is asked as a single attempt is.
+
+    With `spread = temperature` each has a rollout of its own in the ledger, and with it another seed.
+    """
+    if context.spread == "frames":
+        shift = (context.frame_shift + (number - 1) / context.candidates) % 1.0
+        return context.model_copy(update={"frame_shift": shift})
+    role = sampled_role(context)
+    values = {"temperature": SAMPLING_TEMPERATURE, **context.decoding_of(role)}
+    changed = context.model_copy(update={"rollout": context.rollout + (number - 1) * ROLLOUTS}).model_dump()
+    return Context.model_validate({**changed, "decoding": {**changed["decoding"], role: values}})
+
+
+async def run_side_by_side(work: Iterable[Any]) -> list[Any]:
+    """The results in order. The first failure cancels the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def merge_updates(updates: Sequence[Update]) -> Update:
+    """The updates of candidates as that of one node: costs add up, and the longest one says how long it took."""
+    merged: Any = {}
+    for update in updates:
+        merged |= update
+    for name in ("iterations", "warnings"):
+        if any(name in update for update in updates):
+            merged[name] = [part for update in updates for part in update.get(name) or []]  # type: ignore[attr-defined]
+    if "usage" in merged:
+        merged["usage"] = reduce(add_usage, (update["usage"] for update in updates if "usage" in update))
+    if "seconds" in merged:
+        merged["seconds"] = max(update.get("seconds") or 0.0 for update in updates)
+    checked: Update = merged
+    return checked
+
+
+def each_candidate(node: _Node) -> _Node:
+    """The node of an attempt, run for every attempt of the last round side by side.
+
+    It passes over the attempts of a strategy that scores none.
+    """
+
+    @wraps(node)
+    async def run(state: Any, runtime: Runtime[Context], client: ModelClient) -> Update:
+        if context_of(runtime).strategy not in SCORED_STRATEGIES:
+            return {}
+        attempts = current_round(state["iterations"])
+        if len(attempts) < 2:
+            return await node(state, runtime, client)
+        alone = [{**state, "iterations": [attempt]} for attempt in attempts]
+        return merge_updates(await run_side_by_side(node(part, runtime, client) for part in alone))
+
+    return run
+
+
+def check_strategy(context: Context) -> None:
+    """Refuses settings that contradict each other.
+
+    Raises:
+        InputError: the message names both settings and the remedy.
+    """
+    for fault in _contradictions(context):
+        raise InputError(f"These settings cannot be used: {fault}.")
+
+
+def _contradictions(context: Context) -> Iterable[str]:
+    strategy = context.strategy
+    if strategy in _SIDE_BY_SIDE and context.candidates < 2:
+        yield f'strategy = "{strategy}" compares candidates, and there is 1: set candidates to 2..16'
+    if strategy not in _SIDE_BY_SIDE and context.candidates > 1:
+        yield (
+            f'strategy = "{strategy}" makes one attempt at a time, and candidates is {context.candidates}: set it to 1,'
+            ' or strategy to "best_of_n" or "vote"'
+        )
+    if strategy != "refine" and (context.guide != "feedback" or context.patience):
+        name = "guide" if context.guide != "feedback" else "patience"
+        yield f'{name} belongs to the loop, and strategy = "{strategy}" has none: leave it out, or use "refine"'
+    if strategy != "own_steps" and context.plan_tokens:
+        yield f'plan_tokens belongs to strategy = "own_steps", and this is "{strategy}": leave it out'
+    if strategy == "script" and not context.describer:
+        yield 'strategy = "script" needs a describer: set unsupported_modality = "describe:PROVIDER:MODEL"'
+    if strategy in ("vote", "script") and context.review != "none":
+        yield f'strategy = "{strategy}" has no reasoning to review: set review = "none"'
+    if context.max_calls and (needed := calls_of_round(context)) > context.max_calls:
+        yield f'one round of "{strategy}" makes {needed} calls, and max_calls is {context.max_calls}: raise it'
+    temperature = context.decoding_of(sampled_role(context)).get("temperature")
+    if strategy in _SIDE_BY_SIDE and context.spread == "temperature" and temperature == 0:
+        role = sampled_role(context)
+        yield f'spread = "temperature" needs decoding.{role}.temperature above 0: raise it, or use spread = "frames"'
+
+
+def calls_of_round(context: Context) -> int:
+    """Calls of one round of attempts, before the target's answer, without retries."""
+    each = {"refine": 3, "best_of_n": 3}.get(context.strategy, 1)
+    return each * context.candidates
+
+
+def check_variation(client: ModelClient, context: Context, media: MediaRequest, roles: Sequence[Role]) -> None:
+    """Refuses candidates, or a repetition, that could only say the same again.
+
+    Raises:
+        InputError: the message names the model and the remedy.
+    """
+    if context.strategy in _SIDE_BY_SIDE:
+        _check_spread(client, context, media)
+    models = {role: context.model_of(role) for role in roles}
+    if context.rollout and all(
+        client.adapter(model).repeats_itself(decoding_settings(context, role, model)) for role, model in models.items()
+    ):
+        role, model = next(iter(models.items()))
+        raise InputError(
+            f"Rollout {context.rollout} would repeat rollout 0 word for word, because no model of this run samples"
+            f" ({model} as {role}): set decoding.{role}.temperature above 0 where the model takes it, change"
+            " frame_shift, or leave rollout at 0."
+        )
+
+
+def _check_spread(client: ModelClient, context: Context, media: MediaRequest) -> None:
+    role = sampled_role(context)
+    specs = [spec for spec in (context.model_of(role), context.fallbacks().get(role)) if spec]
+    for spec in specs:
+        if context.spread == "temperature":
+            values = decoding_settings(candidate_context(context, 2), role, spec)
+            client.check_decoding(role, spec, values)
+        elif not client.adapter(spec).shifts_frames(media):
+            what = "takes its frames from the file itself" if media.shows_video else "is shown no video here"
+            raise InputError(
+                f'spread = "frames" makes no candidates differ, because {spec} {what}: use spread = "temperature".'
+            )
+    if context.spread == "frames" and context.frames >= GRID_RATE * media.clip["duration"]:
+        raise InputError(
+            f'spread = "frames" makes no candidates differ, because {context.frames} frames are all frames of the grid'
+            f' of this clip of {media.clip["duration"]:.2f} s: lower frames, or use spread = "temperature".'
+        )
