@@ -15,6 +15,7 @@ from langgraph.runtime import Runtime
 from aurelia_core.errors import InputError
 from aurelia_core.media.sampling import GRID_RATE
 from aurelia_core.models.client import ModelClient
+from aurelia_core.models.decoding import Decoding
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Role, add_usage
 from nodes.requests import context_of, decoding_settings
@@ -34,14 +35,16 @@ _ROLES: dict[Strategy, tuple[Role, ...]] = {
 _Node = Callable[[Any, Runtime[Context], ModelClient], Awaitable[Update]]
 
 
-def strategy_roles(context: Context, roles: Sequence[Role]) -> tuple[Role, ...]:
+def strategy_roles(context: Context, roles: Sequence[Role], *, choices: bool = False) -> tuple[Role, ...]:
     """The roles of `roles` whose models the strategy asks; an agent that was added to the graph is among them.
 
-    With `vote` the summarizer chooses among open answers without a majority.
+    With `vote` the summarizer chooses among open answers without a majority; not where there are `choices`.
     """
     if context.strategy == "refine":
         return tuple(role for role in roles if role != "feedback" or context.guide == "feedback")
     asked = _ROLES[context.strategy]
+    if choices and context.strategy == "vote":
+        asked = ("target",)
     return tuple(role for role in roles if role in asked or (role in context.agents and "evaluator" in asked))
 
 
@@ -59,15 +62,25 @@ def candidate_context(context: Context, number: int) -> Context:
         shift = (context.frame_shift + (number - 1) / context.candidates) % 1.0
         return context.model_copy(update={"frame_shift": shift})
     role = sampled_role(context)
-    values = {"temperature": SAMPLING_TEMPERATURE, **context.decoding_of(role)}
-    changed = context.model_copy(update={"rollout": context.rollout + (number - 1) * ROLLOUTS}).model_dump()
-    return Context.model_validate({**changed, "decoding": {**changed["decoding"], role: values}})
+    sampled = with_decoding(
+        context, role, temperature=context.decoding_of(role).get("temperature", SAMPLING_TEMPERATURE)
+    )
+    return sampled.model_copy(update={"rollout": context.rollout + (number - 1) * ROLLOUTS})
 
 
-async def run_side_by_side(work: Iterable[Any]) -> list[Any]:
-    """The results in order. The first failure cancels the others and is raised as it is."""
+def with_decoding(context: Context, role: Role, **values: Any) -> Context:
+    """The settings with these decoding settings of a role in place of its own."""
+    decoding = Decoding.model_validate({**context.decoding_of(role), **values})
+    return context.model_copy(update={"decoding": {**context.decoding, role: decoding}})
+
+
+async def run_side_by_side(client: ModelClient, run: str, work: Iterable[Any]) -> list[Any]:
+    """The results in order. The first failure cancels the others and is raised as it is.
+
+    Then none of their calls is on the bill of `run`: going on finds them in the ledger and puts them there.
+    """
     try:
-        async with asyncio.TaskGroup() as group:
+        async with client.ledger.bill_together(run), asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
     except BaseExceptionGroup as faults:
         raise faults.exceptions[0] from None
@@ -104,7 +117,9 @@ def each_candidate(node: _Node) -> _Node:
         if len(attempts) < 2:
             return await node(state, runtime, client)
         alone = [{**state, "iterations": [attempt]} for attempt in attempts]
-        return merge_updates(await run_side_by_side(node(part, runtime, client) for part in alone))
+        return merge_updates(
+            await run_side_by_side(client, state["run"], (node(part, runtime, client) for part in alone))
+        )
 
     return run
 
@@ -159,6 +174,9 @@ def check_variation(client: ModelClient, context: Context, media: MediaRequest, 
     """
     if context.strategy in _SIDE_BY_SIDE:
         _check_spread(client, context, media)
+    if context.plan_tokens:
+        values = decoding_settings(with_decoding(context, "target", max_tokens=1), "target", context.target)
+        client.check_decoding("target", context.target, values)
     models = {role: context.model_of(role) for role in roles}
     if context.rollout and all(
         client.adapter(model).repeats_itself(decoding_settings(context, role, model)) for role, model in models.items()

@@ -52,7 +52,7 @@ async def prepare(
     if unknown := sorted(set(context.agents) - set(roles)):
         raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
     media = media_request({"clip": clip, "tracks": tracks, "pictures": pictures}, context)
-    roles = strategy_roles(context, roles)
+    roles = strategy_roles(context, roles, choices=bool(asked.choices))
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     called = [*models.items(), *instead]
@@ -98,8 +98,9 @@ def check_models(client: ModelClient, context: Context, media: MediaRequest, cal
     Raises:
         InputError: see `aurelia_core.models.client.ModelClient.preflight`.
     """
-    if context.strategy != "script":
+    if context.strategy != "script" or context.compare:
         client.preflight(called, media, context.describer)
+    if context.strategy != "script":
         return
     client.preflight([("script", model_id) for _, model_id in called], media)
     client.preflight([("generator", context.describer or "")], replace(media, unsupported_modality="error"))

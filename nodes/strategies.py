@@ -19,7 +19,7 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import DescriberRequest, SummarizerRequest, TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
-from nodes.candidates import candidate_context, merge_updates, run_side_by_side
+from nodes.candidates import candidate_context, merge_updates, run_side_by_side, with_decoding
 from nodes.generator import generate
 from nodes.requests import (
     agent_request_fields,
@@ -56,7 +56,7 @@ async def _best_of_n(state: LoopState, runtime: Runtime[Context], client: ModelC
         mine: Any = {**state, "candidate": number}
         return _as_candidate(number, await generate(mine, own, client))
 
-    updates = await run_side_by_side(map(one, range(1, context_of(runtime).candidates + 1)))
+    updates = await run_side_by_side(client, state["run"], map(one, range(1, context_of(runtime).candidates + 1)))
     update = merge_updates(updates)
     made = [part.get("reasoning") for part in update["iterations"] or []]
     if made[0] and all(reasoning == made[0] for reasoning in made):
@@ -78,7 +78,9 @@ async def _vote(state: LoopState, runtime: Runtime[Context], client: ModelClient
             update = attempt_update("target", number, answer, reply=answer.value)
         return _as_candidate(number, update)
 
-    return merge_updates(await run_side_by_side(map(one, range(1, context_of(runtime).candidates + 1))))
+    return merge_updates(
+        await run_side_by_side(client, state["run"], map(one, range(1, context_of(runtime).candidates + 1)))
+    )
 
 
 def _as_candidate(number: int, update: Update) -> Update:
@@ -112,9 +114,7 @@ def _with_plan_tokens(context: Context) -> Context:
     """The settings with the limit of own steps as the target's limit of a reply."""
     if context.plan_tokens is None:
         return context
-    decoding = {**context.model_dump()["decoding"]}
-    decoding["target"] = {**context.decoding_of("target"), "max_tokens": context.plan_tokens}
-    return Context.model_validate({**context.model_dump(), "decoding": decoding})
+    return with_decoding(context, "target", max_tokens=context.plan_tokens)
 
 
 def read_steps(text: str) -> Reasoning:

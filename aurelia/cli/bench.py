@@ -67,6 +67,7 @@ def run_command(
     ] = 8,
     max_cost_usd: Annotated[float | None, typer.Option(help="Budget of the whole run in US dollars.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Budget of the whole run in tokens.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Budget of the whole run in calls of models.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Budget of the whole run in seconds of processing.")] = None,
     require_media: Annotated[
         bool, typer.Option("--require-media", help="Skip questions whose media are missing.")
@@ -105,7 +106,7 @@ def run_command(
         max_tries=max_tries,
         require_media=require_media,
         stop_after_failures=stop_after_failures,
-        budget=Budget(max_cost_usd, max_tokens, max_seconds),
+        budget=Budget(max_cost_usd, max_tokens, max_seconds, max_calls),
     )
     from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.runner import RunResources, run_bench, run_interruptibly
