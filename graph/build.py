@@ -25,7 +25,7 @@ from graph.routing import (
     after_review,
 )
 from graph.tracing import NodeText, description_text, field_text, node_input, node_output, steps_text, trace_node
-from nodes.candidates import each_candidate
+from nodes.candidates import of_one_attempt
 from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import give_feedback
@@ -65,7 +65,7 @@ class _EvaluatorInput(EvaluatorState):
 
 async def _evaluate(state: _EvaluatorInput, runtime: Runtime[Context], client: ModelClient) -> Update:
     """The evaluator, which also notes whether the run's limit of steps leaves room for another attempt."""
-    update = await each_candidate(evaluate)(state, runtime, client)
+    update = await of_one_attempt(evaluate)(state, runtime, client)
     needed = sum(agent.in_attempt for agent in AGENTS) + LAST_STEPS
     return {**update, "out_of_steps": state["remaining_steps"] <= needed}
 
@@ -74,7 +74,7 @@ AGENTS = (
     Agent("prepare", prepare, Input),
     Agent("describer", describe, ClipState, text=description_text),
     Agent("reasoning_generator", make_attempts, LoopState, "generator", steps_text, in_attempt=True),
-    Agent("summarizer", each_candidate(summarize), LoopState, "summarizer", field_text("caption"), in_attempt=True),
+    Agent("summarizer", of_one_attempt(summarize), LoopState, "summarizer", field_text("caption"), in_attempt=True),
     Agent("evaluator", _evaluate, _EvaluatorInput, "evaluator", field_text("critique", "error"), in_attempt=True),
     Agent("feedback", give_feedback, LoopState, "feedback", field_text("feedback"), in_attempt=True),
     Agent("target_model", answer, TargetState, "target", field_text("answer")),

@@ -93,12 +93,20 @@ def node_output(update: Any) -> Any:
         return update
     shown = {name: value for name, value in update.items() if name not in _SHOWN_BELOW}
     names = ("iteration", "candidate", "score", "windows", "doubts", "error")
-    attempts = [{name: one[name] for name in names if name in one} for one in update.get("iterations") or []]
+    attempts = [{name: one[name] for name in names if name in one} for one in _by_attempt(update)]
     if len(attempts) == 1:
         return shown | attempts[0]
     if attempts:
         shown |= {"candidates": attempts, "score": _best_score(attempts)}
     return shown
+
+
+def _by_attempt(update: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an update says of each attempt, as one record an attempt."""
+    found: dict[int, dict[str, Any]] = {}
+    for part in update.get("iterations") or []:
+        found[part["iteration"]] = {**found.get(part["iteration"], {}), **part}
+    return list(found.values())
 
 
 def _best_score(attempts: Sequence[Mapping[str, Any]]) -> int | None:
@@ -145,7 +153,7 @@ def run_name(graph: str, question: Any) -> str:
 
 
 def _mark(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
-    if attempts := update.get("iterations") or []:
+    if attempts := _by_attempt(update):
         usage = attempts[0].get("usage") if len(attempts) == 1 else update.get("usage")
         told = {ATTEMPT: attempts[0]["iteration"], "score": _best_score(attempts), "usage": usage}
         if len(attempts) > 1:

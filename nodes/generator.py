@@ -48,8 +48,7 @@ async def generate(state: LoopState, runtime: Runtime[Context], client: ModelCli
         guidance=last and last["feedback"],
     )
     number = state.get("candidate", iteration)
-    label = f"generator {number}" if "candidate" in state else ""
-    request = build_request(state, context, context.generator, text, fields, label=label)
+    request = build_request(state, context, context.generator, text, fields)
     try:
         answer = await client.complete_structured(request, ReasoningReply)
     except ModelError as fault:

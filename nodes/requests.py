@@ -135,8 +135,10 @@ def build_request(
 ) -> Request:
     """One call of this run, with its role's fallback behind it, asked with `fallback_text` (default: the same text).
 
-    `label` is the call's name in a trace, if it is not that of its role.
+    `label` is the call's name in a trace, if it is not that of its role and its candidate.
     """
+    if not label and (candidate := state.get("candidate")):
+        label = f"{fields.role} {candidate}"
     fields = replace(fields, decoding=decoding_settings(context, fields.role, model_id) or None)
     request = Request(
         model_id=model_id,

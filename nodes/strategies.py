@@ -20,6 +20,7 @@ from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import DescriberRequest, SummarizerRequest, TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
 from nodes.candidates import candidate_context, merge_updates, run_side_by_side, with_decoding
+from nodes.evaluator import evaluate
 from nodes.generator import generate
 from nodes.requests import (
     agent_request_fields,
@@ -30,10 +31,11 @@ from nodes.requests import (
     failed_attempt,
     node_prompt,
 )
+from nodes.summarizer import summarize
 from nodes.target import answer_with_reasoning, ask_target
 from prompts.render import choices_text, render_target_prompt
 from state.context import Context
-from state.schema import LoopState, TargetState, Update
+from state.schema import LoopState, TargetState, Update, merge_attempts
 from targets import find_target
 
 _MAX_OWN_STEPS = 12
@@ -49,17 +51,22 @@ async def make_attempts(state: LoopState, runtime: Runtime[Context], client: Mod
 
 
 async def _best_of_n(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
-    """All candidates' reasonings, side by side."""
+    """All candidates, side by side, each from its reasoning to its score."""
 
     async def one(number: int) -> Update:
         own = runtime.override(context=candidate_context(context_of(runtime), number))
         mine: Any = {**state, "candidate": number}
-        return _as_candidate(number, await generate(mine, own, client))
+        updates = [_as_candidate(number, await generate(mine, own, client))]
+        for node in (summarize, evaluate):
+            attempt = merge_attempts([], [{**part, "iteration": 1} for part in _parts(updates)])[0]
+            mine["iterations"] = [{**attempt, "iteration": number}]
+            updates.append(await node(mine, runtime, client))
+        return {**merge_updates(updates), "seconds": sum(update.get("seconds") or 0.0 for update in updates)}
 
     updates = await run_side_by_side(client, state["run"], map(one, range(1, context_of(runtime).candidates + 1)))
     update = merge_updates(updates)
-    made = [part.get("reasoning") for part in update["iterations"] or []]
-    if made[0] and all(reasoning == made[0] for reasoning in made):
+    made = [part["reasoning"] for part in update["iterations"] or [] if part.get("reasoning")]
+    if len(made) == context_of(runtime).candidates and all(reasoning == made[0] for reasoning in made):
         note = f"All {len(made)} candidates have the same reasoning: their spread changed nothing."
         update["warnings"] = [*(update.get("warnings") or []), note]
     return update
@@ -81,6 +88,10 @@ async def _vote(state: LoopState, runtime: Runtime[Context], client: ModelClient
     return merge_updates(
         await run_side_by_side(client, state["run"], map(one, range(1, context_of(runtime).candidates + 1)))
     )
+
+
+def _parts(updates: Sequence[Update]) -> list[dict[str, Any]]:
+    return [part for update in updates for part in update.get("iterations") or []]
 
 
 def _as_candidate(number: int, update: Update) -> Update:
