@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks import bytes as sent
-from benchmarks import decoding, framework, local, media, report, strategies, throughput
+from benchmarks import decoding, framework, local, media, report, scaling, strategies, throughput
 from benchmarks.offline import critic, guidance, questions, schedules, truthful
 
 
@@ -13,6 +13,7 @@ def main() -> None:
     media.main()
     decoding.main()
     throughput.main()
+    scaling.main()
     strategies.main()
     sent.main()
     local.main()

@@ -52,9 +52,7 @@ def run_command(
     rollout: Annotated[int, typer.Option(min=0, help="Number of this independent repetition.")] = 0,
     concurrency: Annotated[
         int,
-        typer.Option(
-            min=1, help="Questions at once, and calls at once to each provider; with --server: to each server."
-        ),
+        typer.Option(min=1, help="Questions at once, and calls at once to each provider, over all --workers together."),
     ] = 8,
     rpm: Annotated[
         list[str] | None, typer.Option(metavar="PROVIDER=N", help="Maximum calls per minute to a provider; repeatable.")
@@ -73,12 +71,22 @@ def run_command(
         bool, typer.Option("--require-media", help="Skip questions whose media are missing.")
     ] = False,
     server: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="URL of a LangGraph server that answers the questions; repeatable."),
+        str | None,
+        typer.Option(metavar="URL", help="URL of a LangGraph server that answers the questions."),
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="Access token of the servers.")
+        str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="Access token of the server.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Hold the models in Ray actors: the address of a cluster, auto for a running one, local to start one.",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of Ray actors.")] = 2,
+    gpus_per_worker: Annotated[float, typer.Option(min=0.0, help="GPUs of each Ray actor; 0.5: two share one.")] = 0.0,
+    cpus_per_worker: Annotated[float, typer.Option(min=0.0, help="CPUs reserved for each Ray actor.")] = 1.0,
     checkpoint: Annotated[
         str | None,
         typer.Option(
@@ -109,10 +117,14 @@ def run_command(
         budget=Budget(max_cost_usd, max_tokens, max_seconds, max_calls),
     )
     from aurelia.bench.progress import ProgressDisplay
+    from aurelia.bench.ray_models import RayPlan
     from aurelia.bench.runner import RunResources, run_bench, run_interruptibly
 
     settings = Settings.from_environment(local=True)
-    resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
+    ray_plan: RayPlan | None = None
+    if ray:
+        ray_plan = RayPlan(ray, workers, gpus_per_worker, cpus_per_worker)
+    resources = RunResources(settings, media, server=server, token=token, checkpoint=checkpoint, ray=ray_plan)
 
     def run_with(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         return run_interruptibly(

@@ -304,7 +304,9 @@ class ModelClient:
     async def _call(
         self, request: Request, messages: list[AnyMessage], earlier: LedgerReply | None = None
     ) -> LedgerReply:
-        model = await asyncio.to_thread(self.model, request.model_id)
+        model = self._models.get(request.model_id)
+        if model is None:
+            model = await asyncio.to_thread(self.model, request.model_id)
         call = ModelCall(model, request.model_id, request.role, request.run, request.rollout, messages)
         try:
             self._failed.check(request.run, request.model_id, messages)
