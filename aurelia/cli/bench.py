@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aurelia.cli import bench_import as bench_import_cli
+from aurelia.cli import bench_recipes as bench_recipes_cli
 from aurelia.cli import bench_report as bench_report_cli
 from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
 from aurelia_core.errors import AureliaError, InputError
@@ -16,6 +17,7 @@ from aurelia_core.settings import Settings
 
 bench_app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read the results.")
 bench_app.add_typer(bench_import_cli.import_app)
+bench_report_cli.recipe_app.add_typer(bench_recipes_cli.condition_app)
 bench_app.add_typer(bench_report_cli.report_app)
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run file written by bench run.")]
