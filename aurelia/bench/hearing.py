@@ -1,10 +1,10 @@
 """A probe of the senses of a model: questions whose answer is only audible, and questions whose answer is only visible.
 
-A server that drops the sound in silence answers the second kind and guesses the first. The clips are made here: beeps
-over a picture that does not change, and flashes over a sound that does not change. Chance is one in four.
+A server that drops the sound in silence answers the second kind and not the first. The clips are made here: four kinds
+of sound over a grey picture, and four colours over a hum. Chance is one in four.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,19 +18,16 @@ from aurelia.bench.records import Record, RecordSource, write_records
 from state.context import Context
 
 HEARD, SEEN = "heard", "seen"
-_COUNTS = ("two", "three", "four", "five")
-_QUESTIONS = {
-    HEARD: "How many beeps are heard in this clip?",
-    SEEN: "How many times does the picture flash white in this clip?",
-}
+_SOUNDS = ("high beeps", "a low hum", "a hiss", "nothing, it is silent")
+_COLOURS = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 200), "yellow": (220, 200, 40)}
+_CHOICES = {HEARD: _SOUNDS, SEEN: tuple(_COLOURS)}
+_QUESTIONS = {HEARD: "What is heard in this clip?", SEEN: "Which colour fills the picture?"}
 TRIALS = 8
 """Questions of each kind."""
-CHANCE = 1 / len(_COUNTS)
+CHANCE = 1 / len(_SOUNDS)
 LEVEL = 0.05
-_SECONDS, _FPS, _RATE, _SIZE = 8, 8, 16_000, 128
-_EVENT_SECONDS = 0.5
-_GREY, _WHITE = 96, 255
-_PITCH, _LOUDNESS, _HUM = 880.0, 0.4, 110.0
+_SECONDS, _FPS, _RATE, _SIZE = 4, 8, 16_000, 128
+_GREY = (96, 96, 96)
 
 
 class SenseFinding(NamedTuple):
@@ -70,14 +67,15 @@ def write_probe(out: Path) -> dict[str, Path]:
     for sense, question in _QUESTIONS.items():
         records = []
         for trial in range(TRIALS):
-            count = trial % len(_COUNTS)
+            choices = _CHOICES[sense]
+            answer = choices[trial % len(choices)]
             name = f"{sense}-{trial}.mp4"
             if not (out / name).exists():
-                _write_clip(out / name, sense, count + 2, seed=trial)
+                _write_clip(out / name, _COLOURS.get(answer, _GREY), answer if sense == HEARD else _SOUNDS[1], trial)
             source = RecordSource(dataset="probe", item=str(trial))
             records.append(
                 Record(id=f"probe:{sense}:{trial}", column="other", video=name, question=question,
-                       choices=list(_COUNTS), answers=[_COUNTS[count]], source=source, licence="CC0-1.0")
+                       choices=list(choices), answers=[answer], source=source, licence="CC0-1.0")
             )  # fmt: skip
         files[sense] = out / f"{sense}.jsonl"
         write_records(records, files[sense])
@@ -88,7 +86,7 @@ def probe_conditions(files: dict[str, Path], models: Sequence[str], context: Con
     """Both kinds of questions for every model, as the target alone."""
     conditions = []
     for model in dict.fromkeys(models):
-        asked = context.model_copy(update={"target": model, "target_fallback": "", "frames": 2 * _SECONDS})
+        asked = context.model_copy(update={"target": model, "target_fallback": "", "frames": _SECONDS})
         for sense, file in files.items():
             conditions.append(Condition(f"{model.replace(':', ' ')} {sense}", asked, "zero_shot", file))
     return conditions
@@ -108,22 +106,21 @@ def sense_findings(found: Sequence[ConditionFigures], models: Sequence[str]) -> 
     return findings
 
 
-def _write_clip(path: Path, sense: str, count: int, seed: int) -> None:
-    """A clip of 8 s with `count` beeps or flashes of 0.5 s, at least 0.5 s apart."""
+def _write_clip(path: Path, colour: tuple[int, int, int], kind: str, seed: int) -> None:
+    """A clip of 4 s in one colour, with one kind of sound; the seed varies pitch and noise."""
     import av
 
-    slots = np.random.default_rng(seed).permutation(int(_SECONDS / (2 * _EVENT_SECONDS)) - 1)[:count]
-    starts = sorted(2 * _EVENT_SECONDS * (slot + 0.5) for slot in slots)
+    image = np.full((_SIZE, _SIZE, 3), colour, np.uint8)
+    sound = _samples(kind, seed)
     part = path.with_suffix(".part")
     with av.open(str(part), "w", format="mp4") as container:
         video: Any = container.add_stream("mpeg4", rate=_FPS)
         video.width = video.height = _SIZE
         video.pix_fmt = "yuv420p"
         audio: Any = container.add_stream("aac", rate=_RATE, layout="mono")
-        for image in _images(starts if sense == SEEN else []):
+        for _ in range(_SECONDS * _FPS):
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(video.encode())
-        sound = _samples(starts if sense == HEARD else [])
         for start in range(0, len(sound), 1024):
             frame = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], format="fltp", layout="mono")
             frame.sample_rate = _RATE
@@ -134,21 +131,16 @@ def _write_clip(path: Path, sense: str, count: int, seed: int) -> None:
     part.replace(path)
 
 
-def _images(starts: Sequence[float]) -> Iterator[NDArray[np.uint8]]:
-    for number in range(_SECONDS * _FPS):
-        time = number / _FPS
-        lit = any(start <= time < start + _EVENT_SECONDS for start in starts)
-        yield np.full((_SIZE, _SIZE, 3), _WHITE if lit else _GREY, np.uint8)
-
-
-def _samples(starts: Sequence[float]) -> NDArray[np.float32]:
-    """Beeps over silence; without any, a hum that never changes."""
+def _samples(kind: str, seed: int) -> NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
     times = np.arange(_SECONDS * _RATE) / _RATE
-    if not starts:
-        return np.asarray(0.1 * np.sin(2 * np.pi * _HUM * times), np.float32)
-    gate = np.zeros(len(times))
-    for start in starts:
-        gate[(times >= start) & (times < start + _EVENT_SECONDS)] = 1.0
-    # 10 ms of rise and fall: a step would be heard as a click.
-    gate = np.convolve(gate, np.ones(160) / 160, "same")
-    return np.asarray(_LOUDNESS * gate * np.sin(2 * np.pi * _PITCH * times), np.float32)
+    if kind == "high beeps":
+        beeps = np.convolve((times % 0.5) < 0.2, np.ones(160) / 160, "same")
+        found = 0.4 * beeps * np.sin(2 * np.pi * rng.uniform(1500, 2500) * times)
+    elif kind == "a low hum":
+        found = 0.3 * np.sin(2 * np.pi * rng.uniform(90, 130) * times)
+    elif kind == "a hiss":
+        found = 0.2 * rng.normal(size=len(times))
+    else:
+        found = np.zeros(len(times))
+    return np.asarray(np.clip(found, -1, 1), np.float32)

@@ -44,9 +44,8 @@ async def run_hearing(work: RecipeInput, models: Sequence[str], context: Context
         TableLine([one.model, one.sense, f"{one.right} / {one.asked}", f"{one.p:.2g}", one.verdict]) for one in found
     ]
     notes = [
-        "heard: beeps over a picture that does not change. seen: flashes over a sound that does not change. p:"
-        " probability of so many right answers by guessing one of four. Counting is part of the task: a"
-        " model that cannot count to five shows no sign of either sense."
+        "heard: four kinds of sound over a grey picture. seen: four colours over a hum. p: probability of so many right"
+        " answers by guessing one of four."
     ]
     heads = ["model", "answer is only", "right", "p", "finding"]
     return write_recipe(
