@@ -11,11 +11,12 @@ from aurelia.bench.conditions import Condition
 from aurelia.bench.preflight import CallRange, calls_of_question
 from aurelia.bench.records import read_records
 from aurelia.bench.run_file import RunFile
+from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.capabilities import find_capability
 from aurelia_core.models.google.billing import find_price
 from aurelia_core.types import Role
-from nodes.candidates import calls_of_round, strategy_roles
+from nodes.candidates import calls_of_round, check_strategy, strategy_roles
 from state.context import ROLES, Context
 
 TOKENS_OF_TEXT = 1_000
@@ -66,6 +67,10 @@ def forecast(conditions: Sequence[Condition], out: Path, store: ClipStore | None
 
 def _forecast(condition: Condition, path: Path, store: ClipStore | None) -> Forecast:
     context = condition.context
+    try:
+        check_strategy(context)
+    except InputError:
+        return Forecast(f"{condition.name}: refused", 0, CallRange(0, 0), 0, 0, 0, 0.0, False)
     names = [record.clip_name for record in read_records(condition.records)]
     questions, usage = len(names), None
     if RunFile.holds_run(path):
@@ -133,7 +138,7 @@ def _mean_seconds(names: Sequence[str], store: ClipStore | None) -> float:
     for name in list(dict.fromkeys(names))[:_CLIPS_PROBED] if store else []:
         try:
             seconds.append(store.admit(name)["duration"] if store else 0.0)
-        except Exception:
+        except AureliaError:
             continue
     return sum(seconds) / len(seconds) if seconds else ASSUMED_SECONDS
 
@@ -146,7 +151,10 @@ def _price(model_id: str) -> tuple[float, float] | None:
     if provider == "google_genai":
         google = find_price(name)
         return (google.input, google.output) if google else None
-    price = find_capability(model_id).price
-    if price is None or price.input is None or price.output is None:
+    try:
+        price = find_capability(model_id).price
+    except InputError:
+        return None
+    if price.input is None or price.output is None:
         return None
     return price.input, price.output

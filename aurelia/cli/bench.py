@@ -10,7 +10,15 @@ import typer
 from aurelia.cli import bench_import as bench_import_cli
 from aurelia.cli import bench_recipes as bench_recipes_cli
 from aurelia.cli import bench_report as bench_report_cli
-from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
+from aurelia.cli.options import (
+    CandidatesOption,
+    DebugOption,
+    JsonOption,
+    ModelOption,
+    ProfileOption,
+    StrategyOption,
+    context_from_options,
+)
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
@@ -46,6 +54,8 @@ def run_command(
         Literal["steps", "steps+answers", "full"] | None,
         typer.Option(help="Part of the best reasoning that the target receives (default: the profile's)."),
     ] = None,
+    strategy: StrategyOption = None,
+    candidates: CandidatesOption = None,
     arms: Annotated[str, typer.Option(metavar="ARM,…", help="zero_shot, aurelia, or both.")] = "zero_shot,aurelia",
     task: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Only this task; repeatable.")] = None,
     limit: Annotated[
@@ -101,7 +111,13 @@ def run_command(
     debug: DebugOption = False,
 ) -> None:
     """Ask the questions of a benchmark. Finished questions are not asked or paid again."""
-    overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
+    overrides: dict[str, Any] = {
+        "threshold": threshold,
+        "max_iterations": max_iterations,
+        "inject": inject,
+        "rollout": rollout,
+    }
+    overrides |= {"strategy": strategy, "candidates": candidates}
     if full:
         overrides["early_stop"] = False
     context = context_from_options(profile, model, overrides)
