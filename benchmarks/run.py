@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from benchmarks import bytes as sent
-from benchmarks import decoding, framework, local, media, report, scaling, strategies, throughput
+from benchmarks import decoding, framework, local, media, peers, report, scaling, startup, strategies, throughput
 from benchmarks.offline import critic, guidance, questions, schedules, truthful
 
 
 def main() -> None:
     """Prints every benchmark: what the program costs, then what it is worth, with the failures of questions."""
     framework.main()
+    peers.main([])
+    startup.main()
     media.main()
     decoding.main()
     throughput.main()

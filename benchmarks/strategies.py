@@ -1,6 +1,6 @@
 """When the loop beats other uses of the same calls, as a map; and how long best of 3 takes beside one attempt.
 
-`python -m benchmarks.strategies` prints both; `--figure docs/pictures/strategies.svg` draws the map. The map is
+`python -m benchmarks.strategies` prints both; `--figure docs/pictures/strategies.png` draws the map. The map is
 arithmetic on the draws of `benchmarks.strategy_world`; a part of it goes through the real graph with the same draws
 behind its models, question by question.
 """
@@ -176,10 +176,8 @@ def print_map(found: dict[Setting, dict[str, float]], questions: int) -> None:
 
 def draw_map(found: dict[Setting, dict[str, float]], path: Path, questions: int) -> None:
     """Draws refine minus vote, and refine minus best of n, for each strength of feedback."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams |= {"svg.hashsalt": "strategies", "svg.fonttype": "none", "font.family": "sans-serif"}
     figure = Figure(figsize=(10.5, 5.4), layout="constrained")
     axes = figure.subplots(2, len(GAINS), sharex=True, sharey=True)
     image: Any = None
@@ -195,7 +193,7 @@ def draw_map(found: dict[Setting, dict[str, float]], path: Path, questions: int)
     figure.supxlabel("correlation of the evaluator's score with the truth", fontsize=9)
     figure.supylabel("error rate of one attempt", fontsize=9)
     figure.colorbar(image, ax=axes, label=f"points ({questions} questions a cell)")
-    figure.savefig(path, format="svg", metadata={"Date": None})
+    figure.savefig(path, dpi=150)
 
 
 class SlowChat(ScriptedChat):
@@ -249,7 +247,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--questions", type=int, default=20_000, help="questions in each cell of the map")
     parser.add_argument("--checked", type=int, default=40, help="questions of a cell that the real graph answers")
     parser.add_argument("--timed", type=int, default=30, help="questions of each kind for the latency")
-    parser.add_argument("--figure", type=Path, default=None, help="SVG file for the map")
+    parser.add_argument("--figure", type=Path, default=None, help="PNG file for the map")
     options = parser.parse_args(list(arguments))
     found = map_of(options.questions)
     print_map(found, options.questions)

@@ -169,7 +169,7 @@ def check_variation(client: ModelClient, context: Context, media: MediaRequest, 
         _check_spread(client, context, media)
     if context.plan_tokens:
         values = decoding_settings(with_decoding(context, "target", max_tokens=1), "target", context.target)
-        client.check_decoding("target", context.target, values)
+        client.check_decoding("target", context.target, values, media)
     models = {role: context.model_of(role) for role in roles}
     if context.rollout and all(
         client.adapter(model).repeats_itself(decoding_settings(context, role, model)) for role, model in models.items()
@@ -188,7 +188,7 @@ def _check_spread(client: ModelClient, context: Context, media: MediaRequest) ->
     for spec in specs:
         if context.spread == "temperature":
             values = decoding_settings(candidate_context(context, 2), role, spec)
-            client.check_decoding(role, spec, values)
+            client.check_decoding(role, spec, values, media)
         elif not client.adapter(spec).shifts_frames(media):
             what = "takes its frames from the file itself" if media.shows_video else "is shown no video here"
             raise InputError(

@@ -11,12 +11,12 @@ from nodes.requests import (
     build_request,
     clamp_windows,
     clip_request_fields,
-    clip_seconds,
     context_of,
     emit_event,
     failed_attempt,
     last_attempt,
     node_prompt,
+    window_seconds,
 )
 from state.context import Context
 from state.schema import EvaluatorState, Update
@@ -31,7 +31,7 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
     if attempt["caption"] is not None:
         try:
             verdict = await ask_evaluator(state, attempt["caption"], context, client)
-            update = _scored(attempt["iteration"], verdict, clip_seconds(state))
+            update = _scored(attempt["iteration"], verdict, window_seconds(state))
         except ModelError as fault:
             update = failed_attempt(attempt["iteration"], "evaluator", fault)
     known = {**attempt, **(update.get("iterations") or [{}])[0]}

@@ -12,13 +12,13 @@ from nodes.requests import (
     attempt_update,
     build_request,
     clamp_windows,
-    clip_seconds,
     context_of,
     emit_event,
     failed_note,
     last_attempt,
     media_text,
     node_prompt,
+    window_seconds,
     windows_by_attempt,
 )
 from prompts.render import choices_text, reasoning_text
@@ -50,7 +50,7 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
         return failed_note(attempt["iteration"], "feedback", fault, feedback_usage=fault.usage or NO_USAGE)
-    windows = clamp_windows(answer.value.windows, clip_seconds(state))
+    windows = clamp_windows(answer.value.windows, window_seconds(state))
     iteration, said = attempt["iteration"], answer.value.feedback
     emit_event(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}

@@ -60,7 +60,8 @@ async def prepare(
     if context.describer:
         called.append(("describer", context.describer))
     for role, model_id in called:
-        await asyncio.to_thread(client.check_decoding, role, model_id, decoding_settings(context, role, model_id))
+        decoding = decoding_settings(context, role, model_id)
+        await asyncio.to_thread(client.check_decoding, role, model_id, decoding, media)
     await asyncio.to_thread(check_variation, client, context, media, roles)
     emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks, "pictures": pictures})
     return {

@@ -73,8 +73,13 @@ def media_of(state: ClipMedia | ClipState | EvaluatorState) -> Media:
 
 
 def clip_seconds(state: ClipState | EvaluatorState) -> float:
-    """The length inside which windows lie, in seconds."""
+    """The length of the clip as roles are told it, in seconds."""
     return media_of(state).seconds
+
+
+def window_seconds(state: ClipState | EvaluatorState) -> float:
+    """The length inside which windows lie, in seconds: sound may go on after the picture."""
+    return media_of(state).longest_seconds
 
 
 def media_text(state: ClipState | EvaluatorState) -> str:
@@ -202,7 +207,7 @@ def failed_attempt(iteration: int, role: str, fault: ModelError) -> Update:
     return {
         "iterations": [{"iteration": iteration, "error": str(fault), "usage": usage}],
         "usage": usage,
-        "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}"],
+        "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}", *fault.notes],
     }
 
 
@@ -212,5 +217,5 @@ def failed_note(iteration: int, role: str, fault: ModelError, **known: Any) -> U
     return {
         "iterations": [{"iteration": iteration, "usage": usage, **known}],
         "usage": usage,
-        "warnings": [f"There is no {role} on attempt {iteration}: {fault}"],
+        "warnings": [f"There is no {role} on attempt {iteration}: {fault}", *fault.notes],
     }

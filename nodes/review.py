@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.replies import ReasoningReply, ReplyText, WindowReply
-from nodes.requests import clamp_windows, clip_seconds, context_of, emit_event
+from nodes.requests import clamp_windows, context_of, emit_event, window_seconds
 from state.attempts import SCORED_STRATEGIES, attempt_scores, best_iteration, budget_reached, stop_reason
 from state.context import Context
 from state.events import ReviewEvent
@@ -153,7 +153,7 @@ def _taken(decided: Accept | Edit | Again, state: TargetState, pause: Mapping[st
         note = f"A person {what}; what the target was given has no score."
         reasoning: Any = decided.reasoning.model_dump()
         return {"edited": reasoning, "warnings": [note]}, event
-    windows = clamp_windows(decided.windows, clip_seconds(state))
+    windows = clamp_windows(decided.windows, window_seconds(state))
     asked: Update = {
         "iterations": [{"iteration": last, "feedback": decided.feedback, "windows": windows}],
         "asked": [last + 1],

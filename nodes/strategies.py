@@ -17,7 +17,7 @@ from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.answers.tokens import comparison_key
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient
-from aurelia_core.models.requests import DescriberRequest, SummarizerRequest, TargetRequest
+from aurelia_core.models.requests import DescriberRequest, OwnStepsRequest, SummarizerRequest, TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
 from nodes.candidates import candidate_context, merge_updates, run_side_by_side, with_decoding
 from nodes.evaluator import evaluate
@@ -103,12 +103,11 @@ async def _own_steps(state: LoopState, runtime: Runtime[Context], client: ModelC
     """The steps as the target writes them, before it answers with them."""
     context = context_of(runtime)
     text = node_prompt(context, "own_steps", question=state["question"], choices=choices_text(state["choices"]))
-    fields = TargetRequest(
+    fields = OwnStepsRequest(
         **clip_request_fields(state, context),
         question=state["question"],
         choices=state["choices"],
         samples=context.samples,
-        task="steps",
     )
     request = build_request(state, _with_plan_tokens(context), context.target, text, fields, label="own steps")
     try:

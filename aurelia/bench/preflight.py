@@ -10,7 +10,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Role, Usage
 from nodes.candidates import calls_of_round, check_strategy, check_variation, strategy_roles
 from nodes.prepare import admit_media, check_models
-from nodes.requests import media_request
+from nodes.requests import decoding_settings, media_request
 from state.context import ROLES, Context
 
 _CLIPS_CHECKED = 3
@@ -61,6 +61,8 @@ def _check_record(record: Record, context: Context, roles: Sequence[Role], clien
     shown = media_request(media, context)
     check_models(client, context, shown, asked)
     check_variation(client, context, shown, roles)
+    for role, model_id in asked:
+        client.check_decoding(role, model_id, decoding_settings(context, role, model_id), shown)
 
 
 def calls_of_question(context: Context) -> CallRange:

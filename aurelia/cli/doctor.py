@@ -13,6 +13,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command, installed_version
 from aurelia_core.models.base import as_clip_model
 from aurelia_core.models.client import ModelClient
+from aurelia_core.models.data_dates import data_dates
 from aurelia_core.settings import Settings
 from state.context import make_context
 
@@ -33,6 +34,7 @@ _PACKAGES: dict[str, tuple[str, str]] = {
 }
 """Each package: its use, and the extra that installs it ("": no extra is needed, or there is none)."""
 
+_NAMED_MODELS = 3
 _OFFLINE_PACKAGES = ("numpy", "scipy", "librosa", "av")
 
 
@@ -48,8 +50,9 @@ def examine_machine(settings: Settings, *, ask: bool = False, probe: Sequence[st
         A dict: version; python (version); home (`aurelia.cli.home.describe_home`); packages (name, version or null, and
         its use); media_roots (their number; null if any
         file may be read); local (where local weights would run, in words; null without their packages); traces
-        (whether and where runs are traced, in words); profiles (name, description, models, and lacks: what is missing);
-        senses (model, sense and finding of each probe).
+        (whether and where runs are traced, in words); data (what, models, read, whether it is old, and the file: when
+        names, limits, prices and tokens of models were last read); profiles (name, description, models, and lacks: what
+        is missing); senses (model, sense and finding of each probe).
     """
     media_roots = None
     if not settings.allow_any_file:
@@ -65,6 +68,7 @@ def examine_machine(settings: Settings, *, ask: bool = False, probe: Sequence[st
         "media_roots": media_roots,
         "local": _describe_local_weights(),
         "traces": _describe_tracing(settings),
+        "data": [{**part._asdict(), "read": part.read.isoformat(), "old": part.is_old()} for part in data_dates()],
         "profiles": [examine_profile(name, client) for name in profiles.profile_names()],
         "senses": _probe_models(settings, probe) if probe else [],
     }
@@ -173,6 +177,18 @@ def _installed_version(name: str) -> str | None:
         return None
 
 
+def _describe_data(part: dict[str, Any]) -> str:
+    of = ""
+    if part["models"]:
+        more = len(part["models"]) - _NAMED_MODELS
+        named = ", ".join(part["models"][:_NAMED_MODELS])
+        of = f" of {named}" + (f" and {more} more" if more > 0 else "")
+    advice = ""
+    if part["old"]:
+        advice = f", more than 90 days ago: check it in {part['file']}"
+    return f"  {part['read']}  {part['what']}{of}{advice}"
+
+
 def render_findings(found: dict[str, Any]) -> str:
     """Render the findings as text."""
     text = [
@@ -188,7 +204,9 @@ def render_findings(found: dict[str, Any]) -> str:
         readable = f"files under {count_noun(found['media_roots'], 'folder')} (AURELIA_MEDIA_ROOTS)"
     text += ["", f"Media: the command line reads {readable}"]
     text += [f"Local weights: {found['local'] or 'their packages are not installed'}"]
-    text += [f"Traces: {found['traces']}", "", "Profiles"]
+    text += [f"Traces: {found['traces']}", "", "Models, as last read from their providers"]
+    text += [_describe_data(part) for part in found["data"]]
+    text += ["", "Profiles"]
     for profile in found["profiles"]:
         state = "can run here"
         if profile["lacks"]:

@@ -14,7 +14,7 @@ from aurelia.bench.forecast import (
     Forecast,
     forecast,
 )
-from aurelia.report.condition_tables import comparison_table, cost_table, forecast_table
+from aurelia.report.condition_tables import change_table, cost_table, forecast_table
 from aurelia.report.markdown import render_document
 from aurelia.report.recipes import RecipeInput, run_and_score
 from aurelia.report.table_files import write_table_files
@@ -108,8 +108,8 @@ async def run_baselines(
     by_name = {one.name: one for one in found}
     title = f"Baselines at {clip_calls} calls with the clip"
     tables = [
-        comparison_table(f"{title}, against zero-shot", found, by_name[ZERO_SHOT]),
-        comparison_table(f"{title}, against refine", found, by_name[REFINE]),
+        change_table(f"{title}, against zero-shot", found, by_name[ZERO_SHOT]),
+        change_table(f"{title}, against refine", found, by_name[REFINE]),
         cost_table("Cost and candidates", found),
     ]
     tables[2].notes.append(

@@ -78,7 +78,7 @@ def change_cells(found: Compared | None) -> list[str]:
     ]
 
 
-def comparison_table(title: str, conditions: Sequence[ConditionFigures], first: ConditionFigures) -> ReportTable:
+def change_table(title: str, conditions: Sequence[ConditionFigures], first: ConditionFigures) -> ReportTable:
     """Every condition: accuracy, and its change over `first`."""
     by_name = {one.name: one for one in compare_conditions(conditions, first)}
     heads = ["", "accuracy, %", f"points over {first.name}", "fixed / broke", "p", "p, Holm", "failed"]

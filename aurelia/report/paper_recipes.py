@@ -14,7 +14,7 @@ from aurelia.bench.score_run import score_without_judge
 from aurelia.report.baselines import ZERO_SHOT, RecipeFiles, run_all, write_recipe
 from aurelia.report.condition_tables import (
     INTERVAL_NOTES,
-    comparison_table,
+    change_table,
     cost_table,
     interval_text,
 )
@@ -171,9 +171,9 @@ async def run_table4(work: RecipeInput, contexts: Mapping[str, Context]) -> Reci
         InputError: see `table4_conditions`, or every set was refused.
     """
     found = await run_all(table4_conditions(work.file, contexts), work)
-    tables = [comparison_table("Agents against zero-shot", found, found[0])]
+    tables = [change_table("Agents against zero-shot", found, found[0])]
     if not found[1].refused:
-        tables.append(comparison_table(f"Agents against {found[1].name}", found, found[1]))
+        tables.append(change_table(f"Agents against {found[1].name}", found, found[1]))
     rows = [
         TableLine([name, *(context.model_of(role) for role in ("generator", "summarizer", "evaluator", "feedback"))])
         for name, context in contexts.items()
@@ -230,7 +230,7 @@ async def _run_grid(
     found += [grid_figures(title, questions, setting, seconds) for title, setting in zip(names, settings, strict=True)]
     title = f"Table {name[-1]}"
     tables = [
-        comparison_table(f"{title}, against {names[0]}", found, next(one for one in found if one.name == names[0])),
+        change_table(f"{title}, against {names[0]}", found, next(one for one in found if one.name == names[0])),
         cost_table("Cost", found),
     ]
     tables[0].notes.append(paper)

@@ -9,8 +9,8 @@ from aurelia.report.baselines import RecipeFiles, run_all, write_recipe
 from aurelia.report.condition_tables import (
     INTERVAL_NOTES,
     accuracy_of,
+    change_table,
     compare_conditions,
-    comparison_table,
     interval_text,
 )
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
@@ -64,7 +64,7 @@ async def run_senses(work: RecipeInput, context: Context) -> RecipeFiles:
     tables = []
     for arm in _ARMS.values():
         some = [by_name[f"{sense}, {arm}"] for sense in SENSES]
-        tables.append(comparison_table(f"{arm} without a sense, against all of the clip", some, some[0]))
+        tables.append(change_table(f"{arm} without a sense, against all of the clip", some, some[0]))
     tables.append(_gain_table(by_name))
     present = [name for name in ALL_COLUMN_TITLES if name in set(columns.values())]
     for column in present:

@@ -38,11 +38,12 @@ _NUMBER = re.compile(r"[-+]?\d+(?:[.:/]\d+)*%?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 
 _BOUNDARY = re.compile(
-    r"[.!?](?=\s|$)|[;:\n]|\bbut\b|,\s*(?=(?:it|it's|this|that|so|i|rather|instead|there|then|he|she|they|which|the "
+    r"[.!?](?=\s|$)|[;:\n]|\b(?:but|yet)\b|,\s*(?=(?:it|it's|this|that|so|i|rather|instead|there|then|he|she"
+    r"|they|which|what|the "
     r"(?:answer|correct))\b)",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
+_SENTENCE_END = re.compile(r"[.!?](?=[\s\"'”)]|$)|\n")
 _HEADING = re.compile(r"(?:Final )?Answer:")
 _DENIAL = re.compile(
     r"\b(?:not|no(?! doubt)|never|nobody|nothing|none|neither|nor|without(?! (?:a |any )?doubt)|cannot|\w+n't|"
@@ -50,7 +51,8 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"^\W*(?:\w+\s+){0,2}?(?:not|never|\w+n't|cannot|incorrect|wrong|absent|ruled out|eliminated|unlikely|silent)\b",
+    r"^\W*(?!and\b)(?:\w+\s+){0,2}?(?:not|never|\w+n't|cannot|incorrect|wrong|absent|ruled out|eliminated"
+    r"|unlikely|silent)\b",
     re.IGNORECASE,
 )
 
@@ -189,6 +191,9 @@ def _is_mention(words: list[TextToken], span: range) -> bool:
         before = words[span[0] - 1].text
     after = next(iter(words[span[-1] + 1 : span[-1] + 2]), None)
     if is_number(last) and after and (after.text in _MAGNITUDES or is_number(after.text)):
+        return False
+    following = [word.text for word in words[span[-1] + 1 : span[-1] + 3]]
+    if is_number(last) and following[:1] == ["or"] and following[1:] in (["more"], ["fewer"], ["less"], ["so"]):
         return False
     if is_number(first) and (is_number(before) or before in _MAGNITUDES | _QUALIFIERS):
         return False

@@ -5,13 +5,14 @@ and a track that nothing decodes are passed over. The clip's facts name the othe
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import av
 
 from aurelia_core.media.probe import StreamPackets
-from aurelia_core.media.source import Damaged, open_container
+from aurelia_core.media.source import Damaged, Undecodable, decode_packet, open_container
 
 TrackKind = Literal["video", "audio"]
 _NAMES: dict[TrackKind, str] = {"video": "picture", "audio": "sound"}
@@ -173,13 +174,9 @@ def _decodes(path: str, demuxer: str, stream: Any) -> bool:
     with open_container(path, demuxer) as opened:
         tried = opened.streams[stream.index]
         for number, packet in enumerate(opened.demux(tried)):
-            try:
-                if tried.codec_context.decode(packet if packet.size else None):
+            with suppress(Undecodable):
+                if decode_packet(tried, packet):
                     return True
-            except av.error.MemoryError as error:
-                raise MemoryError from error
-            except av.FFmpegError:
-                pass
             if number >= _TRIAL_PACKETS:
                 break
     return False

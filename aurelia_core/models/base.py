@@ -1,12 +1,12 @@
 """The interface of this project's adapters, in addition to LangChain's chat model. The defaults accept everything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
 from aurelia_core.models.media_request import MediaRequest
-from aurelia_core.types import Sense
+from aurelia_core.types import Sense, Window
 
 
 class ClipModel:
@@ -34,6 +34,23 @@ class ClipModel:
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
         return []
+
+    def clip_tokens(
+        self, media: MediaRequest, decoding: Mapping[str, Any], windows: Sequence[Window] = ()
+    ) -> int | None:
+        """About how many input tokens the clip costs in one request; None: unknown.
+
+        Args:
+            media: the clip of the run.
+            decoding: the decoding settings of the role.
+            windows: the windows of a closer look, which the request shows too.
+        """
+        return None
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The largest input of the model, tokens; None: unknown."""
+        return None
 
     @property
     def decoding_settings(self) -> frozenset[str]:

@@ -21,6 +21,7 @@ from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
 from aurelia_core.models.decoding import check_decoding
 from aurelia_core.models.failed_calls import FailedCalls
 from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.media_tokens import check_context
 from aurelia_core.models.messages import RequestMessage, compose_messages
 from aurelia_core.models.registry import Provider, known_providers, make_model, model_display_name
 from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply, schema_text
@@ -171,14 +172,17 @@ class ModelClient:
         for model_id in dict.fromkeys(model_ids):
             self.adapter(model_id).check_credentials()
 
-    def check_decoding(self, role: Role, model_id: str, values: Mapping[str, Any]) -> None:
-        """Refuse decoding settings that a model cannot carry, before the first paid call.
+    def check_decoding(self, role: Role, model_id: str, values: Mapping[str, Any], media: MediaRequest) -> None:
+        """Refuse decoding settings that a model cannot carry, or with which the clip fills its context.
 
         Raises:
-            InputError: a setting would be lost; the message names it.
+            InputError: a setting would be lost, or the clip costs more tokens than the model takes.
         """
+        adapter = self.adapter(model_id)
         if values:
-            check_decoding(model_id, role, values, self.adapter(model_id).decoding_settings)
+            check_decoding(model_id, role, values, adapter.decoding_settings)
+        if role in _ROLES_WITH_CLIP:
+            check_context(model_id, adapter.context_tokens, adapter.clip_tokens(media, values))
 
     def missing_modalities(self, asked: Sequence[tuple[Role, str]], media: MediaRequest) -> list[Sense]:
         """The senses of the clip that at least one role with the clip does not accept.
@@ -297,9 +301,10 @@ class ModelClient:
             return Answer(value, usage, time.perf_counter() - began, _reply_notes(request, second, value))
         except ReplyError as fault:
             model_name = model_display_name(request.model_id)
-            ending = ending_text(second.message)
-            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {ending}{fault}"
-            raise _with_usage(ReplyError(problem), usage) from None
+            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {fault}"
+            failure = ReplyError(f"{problem}{ending_text(second.message)}")
+            failure.notes = _notes(second)
+            raise _with_usage(failure, usage) from None
 
     async def _call(
         self, request: Request, messages: list[AnyMessage], earlier: LedgerReply | None = None

@@ -66,11 +66,10 @@ def known_providers() -> dict[str, Provider]:
 
 
 def model_display_name(model_id: str) -> str:
-    """The model's name for messages; a local folder is shortened to the last part of its path."""
+    """The model's name for messages; a local folder, also that of an adapter, is shortened to the last part."""
     provider, _, name = model_id.partition(":")
-    if Path(name).is_absolute():
-        return f"{provider}:{Path(name).name}"
-    return model_id
+    parts = [Path(part).name if Path(part).is_absolute() else part for part in name.split("+")]
+    return f"{provider}:{'+'.join(parts)}" if name else model_id
 
 
 def make_model(model_id: str, store: "ClipStore", providers: Mapping[str, Provider]) -> "BaseChatModel":

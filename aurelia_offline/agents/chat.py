@@ -34,16 +34,20 @@ from aurelia_core.models.requests import (
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import MediaRef, Window, content_key
+from aurelia_core.witnesses.base import ClipView
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.agents.summarizer import summarize_reasoning
 from aurelia_offline.agents.target import answer_as_target
+from aurelia_offline.answering.witnessed import Witnessed, answer_from_witnesses
+from aurelia_offline.questions.witnessed import read_witnessed
 
 _MAX_REMEMBERED_LOOKS = 64
 _MAX_REMEMBERED_CLIPS = 16
 _MEASURING_PACKAGES = (
     "aurelia_core.signals",
+    "aurelia_core.witnesses",
     "aurelia_offline.agents",
     "aurelia_offline.answering",
     "aurelia_offline.critic",
@@ -67,6 +71,9 @@ _recent_clips: RecentCache[WholeClip] = RecentCache(_MAX_REMEMBERED_CLIPS)
 """A cache of the latest whole clips, by clip and track."""
 _recent_looks: RecentCache[Observation] = RecentCache(_MAX_REMEMBERED_LOOKS)
 """A cache of the latest looks, by clip, track, windows and budget."""
+
+_recent_views: RecentCache[ClipView] = RecentCache(_MAX_REMEMBERED_CLIPS)
+"""A cache of what witnesses found in the latest clips, by clip and track."""
 
 
 class MeasuringChat(ClipModel, BaseChatModel):
@@ -140,7 +147,7 @@ class MeasuringChat(ClipModel, BaseChatModel):
         from aurelia_offline.questions.question import parse_question
         from aurelia_offline.world.stage import parse_stage_question
 
-        if parse_stage_question(question) is not None:
+        if parse_stage_question(question) is not None or read_witnessed(question) is not None:
             return None
         query = parse_question(question, choices)
         if query.ask != "unknowable":
@@ -157,7 +164,10 @@ class MeasuringChat(ClipModel, BaseChatModel):
         seen = tracks[0][1] if tracks else self.observe(media, looks, samples)
         pieces = [self.observe(media, [windows], samples) for windows in looks]
         whole = partial(self.observe_whole, media)
-        return generate_reasoning(request, seen, tracks=tracks, before=before, pieces=pieces, whole=whole)
+        witnessed = None if tracks else self._witnessed(request.question, list(request.choices), media)
+        return generate_reasoning(
+            request, seen, tracks=tracks, before=before, pieces=pieces, whole=whole, witnessed=witnessed
+        )
 
     def _answer(self, request: TargetRequest) -> str:
         media, samples = _media_of(request), request.samples
@@ -166,7 +176,18 @@ class MeasuringChat(ClipModel, BaseChatModel):
             lambda windows: self.observe(media, [windows], samples),
             lambda windows: self.observe_candidates(media, [windows], samples),
             partial(self.observe_whole, media),
+            self._witnessed(request.question, list(request.choices), media),
         )
+
+    def _witnessed(self, question: str, choices: list[str], media: MediaRequest) -> Witnessed | None:
+        """The answer of a witness to a question about speech or text; None for all others, and for candidate tracks."""
+        posed = read_witnessed(question)
+        if posed is None or len(media.tracks) > 1:
+            return None
+        clip, track = _measured(media, next(iter(media.tracks), None))
+        view = partial(ClipView, self.store, clip, track)
+        key = (content_key(clip), content_key(track) if track else "")
+        return answer_from_witnesses(posed, choices, _recent_views.get(key, view))
 
     def observe_whole(self, media: MediaRequest) -> WholeClip:
         """Every frame and the whole band, with the clip's own sound or the one track that replaces it."""

@@ -7,6 +7,7 @@ does), and streams only from a service that demands it. What a server refused is
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -30,10 +31,10 @@ from aurelia_core.models.openai.stream import StreamedReply
 from aurelia_core.models.provider_errors import as_model_error, body_error, error_text
 from aurelia_core.models.reply_ending import quoted_start
 from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
-from aurelia_core.types import Sense
+from aurelia_core.types import Sense, Window
 
 _LOOKUP_SECONDS = 20.0
-_MOST_CONCESSIONS = 4
+_MOST_CONCESSIONS = 6
 _CARRIED = frozenset({"system", "temperature", "top_p", "max_tokens", "seed", "thinking_level", "detail"})
 _CARRIED_BY_SERVERS = _CARRIED | {"repetition_penalty", "thinking", "mm_processor_kwargs"}
 _BODY_NAMES = {"thinking_level": "reasoning_effort"}
@@ -106,6 +107,17 @@ class ChatCompletions(ClipModel, ChatOpenAI):
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept: picture, sound."""
         return self._builder.missing_modalities(media)
+
+    def clip_tokens(
+        self, media: MediaRequest, decoding: Mapping[str, Any], windows: Sequence[Window] = ()
+    ) -> int | None:
+        """About how many input tokens the clip costs in one request; None: unknown."""
+        return self._builder.count_tokens(media, decoding, windows)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The largest input of the model, tokens; None: unknown."""
+        return self.limits.context
 
     @property
     def decoding_settings(self) -> frozenset[str]:
@@ -264,6 +276,10 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         if isinstance(fault, json.JSONDecodeError):
             return ModelError(f"{model_id} sent a truncated or broken reply; try again later.", transient=True)
         error = as_model_error(fault, model_id)
+        if isinstance(error, ModelError) and error.unreachable and not self.hosted:
+            problem = f"{model_id} did not answer ({type(fault).__name__}: {error_text(fault)})"
+            remedy = "No answer came from the address in AURELIA_COMPATIBLE_URL: see whether the server runs there"
+            return ModelError(f"{problem}. {remedy}.", transient=True, unreachable=True)
         key = ""
         if isinstance(self.openai_api_key, SecretStr):
             key = self.openai_api_key.get_secret_value()

@@ -1,0 +1,88 @@
+"""Adapters of open weights: `transformers:BASE+ADAPTER` is the base with a LoRA adapter merged into its weights.
+
+The merged model is one of its own: it has its own engine and its own cached encodings of clips, so that nothing that
+one adapter encoded reaches another. An adapter is data alone: no code of its folder runs, and pickled weights are
+refused.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aurelia_core.errors import InputError
+from aurelia_core.installation import install_command
+
+ADAPTER_MARK = "+"
+"""Between base and adapter in a model's name."""
+CONFIG_FILE, WEIGHTS_FILE, RECORD_FILE = "adapter_config.json", "adapter_model.safetensors", "training.json"
+
+
+class Adapter(NamedTuple):
+    """An adapter on this machine: its folder, and the name of the base that it was trained on ("": not recorded)."""
+
+    folder: Path
+    base: str
+
+
+def read_adapter(folder: Path, model_id: str) -> Adapter:
+    """The adapter in a folder, its files checked; nothing is loaded.
+
+    Raises:
+        InputError: a file is missing or damaged, or it is no LoRA adapter in safetensors.
+    """
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
+        kind, base = str(config["peft_type"]), str(config.get("base_model_name_or_path") or "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{model_id} has no usable {CONFIG_FILE}: give the folder of an adapter, as aurelia train writes it."
+        ) from None
+    if kind != "LORA":
+        raise InputError(f"{model_id} is an adapter of the kind {kind}: only LoRA adapters are merged.")
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise InputError(
+            f"{model_id} is incomplete, {WEIGHTS_FILE} is missing (pickled weights are not loaded):"
+            " train it to its end, or convert its weights to safetensors."
+        )
+    return Adapter(folder, base)
+
+
+def merge_adapter(model: Any, adapter: Adapter, model_id: str) -> Any:
+    """The model with the adapter's weights added to its own.
+
+    Raises:
+        InputError: peft is missing, or the adapter was trained on a model of another shape.
+    """
+    try:
+        from peft import LoraConfig, PeftModel
+        from peft.utils import load_peft_weights
+    except ModuleNotFoundError as fault:
+        raise InputError(
+            f"{model_id} needs a package that is not installed ({fault.name}): {install_command('train')}"
+        ) from None
+    try:
+        # The weights are put in place by hand: peft only warns about an adapter that matches no layer.
+        config = LoraConfig.from_pretrained(str(adapter.folder))
+        config.inference_mode = True
+        adapted: Any = PeftModel(model, config)
+        stored = load_peft_weights(str(adapter.folder), device="cpu")
+        found = _set_weights(adapted, stored)
+    except (ValueError, RuntimeError, KeyError, TypeError, OSError) as fault:
+        raise InputError(_mismatch(adapter, model_id, " ".join(str(fault).split())[:160])) from fault
+    if found:
+        raise InputError(_mismatch(adapter, model_id, f"{found[0]} has no place in it"))
+    return adapted.merge_and_unload(safe_merge=True)
+
+
+def _set_weights(adapted: Any, stored: dict[str, Any]) -> list[str]:
+    """Load the stored tensors; returns the names that the model does not have."""
+    from peft.utils import set_peft_model_state_dict
+
+    result = set_peft_model_state_dict(adapted, stored)
+    missing = [name for name in result.missing_keys if "lora_" in name]
+    return [*result.unexpected_keys, *missing]
+
+
+def _mismatch(adapter: Adapter, model_id: str, why: str) -> str:
+    trained = f" (it was trained on {adapter.base})" if adapter.base else ""
+    return f"{model_id}: the adapter does not fit this base{trained}: {why}. Name the base that it was trained on."
