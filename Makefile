@@ -7,7 +7,7 @@
 # make pictures  the pictures, the notebook's outputs and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
 # make attack  hostile clips, paths, text, failing providers and machines, each figure with its bound
-# make effect  the study of the mini world at small size: what the loop does for a learned model
+# make effect  the studies of the mini world at small size: what the loop does for a learned model, and what training does
 # make lock   renew requirements.lock; make audit  look every locked dependency up among the known faults
 # make constraints  renew constraints.txt from the newest versions that pyproject.toml admits
 
@@ -81,6 +81,8 @@ effect: $(READY)
 	$(BIN)/python -m aurelia mini study --out build/effect --questions 100 --controlled 60 --ablated 24 \
 	  --reliant 24 --mixed 12
 	$(BIN)/python -m aurelia mini recovery --out build/effect --clips 6
+	$(BIN)/python -m aurelia mini learn --out build/effect/learn --questions 60 --others 10 --trained 120 --seeds 1 \
+	  --curve 40 --noise 0.3 --graph 12
 
 attack: $(READY)
 	$(BIN)/python -m benchmarks.attack.run

@@ -92,7 +92,7 @@ def node_output(update: Any) -> Any:
     if not isinstance(update, dict):
         return update
     shown = {name: value for name, value in update.items() if name not in _SHOWN_BELOW}
-    names = ("iteration", "candidate", "score", "windows", "doubts", "error")
+    names = ("iteration", "candidate", "score", "windows", "doubts", "claims", "error")
     attempts = [{name: one[name] for name in names if name in one} for one in _by_attempt(update)]
     if len(attempts) == 1:
         return shown | attempts[0]

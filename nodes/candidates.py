@@ -143,6 +143,8 @@ def _contradictions(context: Context) -> Iterable[str]:
         yield f'plan_tokens belongs to strategy = "own_steps", and this is "{strategy}": leave it out'
     if strategy == "script" and not context.describer:
         yield 'strategy = "script" needs a describer: set unsupported_modality = "describe:PROVIDER:MODEL"'
+    if strategy not in SCORED_STRATEGIES and context.gate != "always":
+        yield f'gate chooses beside a scored reasoning, and strategy = "{strategy}" has none: set gate = "always"'
     if strategy in ("vote", "script") and context.review != "none":
         yield f'strategy = "{strategy}" has no reasoning to review: set review = "none"'
     if context.max_calls and (needed := calls_of_round(context)) > context.max_calls:

@@ -42,7 +42,7 @@ async def describe_senses(
     """
     if context.describer is None or (context.strategy == "script" and not context.compare):
         return {}
-    asked = [*context.models().items(), *context.fallbacks().items()]
+    asked = [*context.models().items(), *context.fallbacks().items(), *context.further_models()]
     missing = client.missing_modalities(asked, media_request(state, context))
     return {sense: await _describe_sense(sense, state, context, client) for sense in missing}
 

@@ -84,6 +84,7 @@ async def prepare(
         "answer": None,
         "choice": None,
         "zero_shot_answer": None,
+        "gate": None,
         "best": None,
         "best_iteration": None,
         "leaks": None,
@@ -100,7 +101,7 @@ def check_models(client: ModelClient, context: Context, media: MediaRequest, cal
         InputError: see `aurelia_core.models.client.ModelClient.preflight`.
     """
     if context.strategy != "script" or context.compare:
-        client.preflight(called, media, context.describer)
+        client.preflight([*called, *context.further_models()], media, context.describer)
     if context.strategy != "script":
         return
     client.preflight([("script", model_id) for _, model_id in called], media)

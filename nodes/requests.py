@@ -20,7 +20,8 @@ from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
 from targets import find_target
 
-_MAX_WINDOWS = 4
+MAX_WINDOWS = 4
+"""Most windows of one closer look."""
 _MIN_WINDOW_SECONDS = 0.1
 
 
@@ -187,7 +188,7 @@ def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
         start, end = max(0.0, window.start), min(duration, window.end)
         if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2):
             clamped.append({"start": round(start, 3), "end": round(end, 3)})
-    return clamped[:_MAX_WINDOWS]
+    return clamped[:MAX_WINDOWS]
 
 
 def attempt_update(role: str, iteration: int, answer: Answer[Any], **known: Any) -> Update:

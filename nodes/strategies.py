@@ -21,6 +21,7 @@ from aurelia_core.models.requests import DescriberRequest, OwnStepsRequest, Summ
 from aurelia_core.types import NO_USAGE, Reasoning, Step
 from nodes.candidates import candidate_context, merge_updates, run_side_by_side, with_decoding
 from nodes.evaluator import evaluate
+from nodes.gate import answer_through_gate
 from nodes.generator import generate
 from nodes.requests import (
     agent_request_fields,
@@ -163,9 +164,10 @@ async def answer(state: TargetState, runtime: Runtime[Context], client: ModelCli
     Raises:
         ModelError: there is no answer.
     """
-    ask: Any = ask_target
-    if not state.get("edited"):
-        ask = {"vote": _count_votes, "script": _answer_from_script}.get(context_of(runtime).strategy, ask_target)
+    asks = {"vote": _count_votes, "script": _answer_from_script}
+    ask = asks.get(context_of(runtime).strategy)
+    if ask is None or state.get("edited"):
+        return await answer_through_gate(state, runtime, client)
     return await answer_with_reasoning(state, runtime, client, ask=ask)
 
 

@@ -12,6 +12,7 @@ from aurelia_core.errors import AureliaError, InternalError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
+from nodes.injection import keep_supported
 from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_of
 from prompts import prompt_hashes
 from prompts.render import render_target_prompt
@@ -49,10 +50,12 @@ async def answer_with_reasoning(
     warnings = list(answer.notes)
     if leaks:
         warnings.append(f"A leak: the steps that the target was given already say {', '.join(map(repr, leaks))}.")
-    if best is None and context.strategy in SCORED_STRATEGIES:
-        warnings.append("No attempt could be scored, so the target answered without reasoning.")
     if best is None and context.strategy == "own_steps":
         warnings.append("The target wrote no steps of its own, so it answered without reasoning.")
+    elif best is None and iteration is None and context.strategy in SCORED_STRATEGIES:
+        warnings.append("No attempt could be scored, so the target answered without reasoning.")
+    elif best is None and iteration is not None:
+        warnings.append("Every step rests on a contradicted claim, so the target answered without reasoning.")
     if context.strategy == "refine" and context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
     hashes = prompt_hashes(context.edited_prompts())
@@ -95,7 +98,10 @@ def _best_reasoning(state: TargetState, context: Context) -> tuple[Reasoning | N
     if iteration is None:
         return None, None, None
     attempt = state["iterations"][iteration - 1]
-    return attempt["reasoning"], iteration, attempt["score"]
+    reasoning = attempt["reasoning"]
+    if reasoning and context.inject_filter == "supported":
+        reasoning = keep_supported(reasoning, attempt.get("claims") or ())
+    return reasoning, iteration, attempt["score"]
 
 
 async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:

@@ -21,6 +21,10 @@ _Spread = Literal["frames", "temperature"]
 _Guide = Literal["feedback", "score", "none"]
 MAX_CANDIDATES = 16
 """Most attempts that are made side by side."""
+_ClaimWindows = Literal["caption", "sound"]
+Critic = Literal["holistic", "claims", "tools", "both"]
+InjectFilter = Literal["none", "supported"]
+Gate = Literal["always", "agree", "arbiter"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 _MODEL_NAME_FORM = (
     "write PROVIDER:MODEL without spaces, for instance openai:gpt-5.6-terra; `aurelia targets` lists models,"
@@ -196,6 +200,35 @@ class Context(BaseModel):
         description="Most output tokens of the steps that the target writes with own_steps; empty: its own limit.",
         json_schema_extra=_at("reasoning_generator"),
     )
+    critic: Critic = Field(
+        default="holistic",
+        title="Critic",
+        description="How the caption is judged. holistic: one score by the evaluator's model (the paper's). claims:"
+        " that model takes the caption apart and checks claim after claim, with a closer look at each. tools: the"
+        " claims are checked by the model of `tools`. both: by both; where they contradict each other, neither counts.",
+        json_schema_extra=_at("evaluator"),
+    )
+    tools: str = Field(
+        default="tools:witnesses",
+        pattern=_MODEL_ID_PATTERN,
+        title="Tools",
+        description="Model (provider:model) that checks claims with critic = tools or both.",
+        json_schema_extra=_at("evaluator"),
+    )
+    claim_windows: _ClaimWindows = Field(
+        default="caption",
+        title="Where claims are checked",
+        description="caption: closer looks at the times that the caption names. sound: also, for claims without a time,"
+        " where the loudest sounds begin.",
+        json_schema_extra=_at("evaluator"),
+    )
+    closer_look: bool = Field(
+        default=True,
+        title="Closer look",
+        description="With a critic of claims: the next attempt looks closely at the windows of contradicted claims and"
+        " of those that nobody could tell, before those that Feedback names. More media are sent, and billed.",
+        json_schema_extra=_at("feedback"),
+    )
     early_stop: bool = Field(
         default=True,
         title="Stop early",
@@ -208,6 +241,28 @@ class Context(BaseModel):
         title="Inject",
         description="What of the best reasoning the target is given: the steps only (as in the paper), also the steps'"
         " answers, or everything with justifications and final answer.",
+        json_schema_extra=_at("target_model"),
+    )
+    inject_filter: InjectFilter = Field(
+        default="none",
+        title="Filter of what is injected",
+        description="none: all steps (the paper's). supported: steps that rest on a contradicted claim are left out;"
+        " one that also rests on a claim that holds is marked. It needs a critic of claims.",
+        json_schema_extra=_at("target_model"),
+    )
+    gate: Gate = Field(
+        default="always",
+        title="Gate",
+        description="Which answer counts. always: the one with reasoning (the paper's). agree: that one where the"
+        " zero-shot answer or the reasoning's own answer agrees with it, else the zero-shot one. arbiter: the one that"
+        " the model of `arbiter` chooses from the clip, without knowing which is which.",
+        json_schema_extra=_at("target_model"),
+    )
+    arbiter: str = Field(
+        default="",
+        pattern=_SPEC_OR_NONE,
+        title="Arbiter",
+        description="Model (provider:model) that chooses with gate = arbiter; empty: the evaluator's.",
         json_schema_extra=_at("target_model"),
     )
     compare: bool = Field(
@@ -358,9 +413,27 @@ class Context(BaseModel):
     @model_validator(mode="after")
     def _knows_its_roles(self) -> "Context":
         """A role in `decoding` that no model plays would be lost."""
-        if unknown := sorted(self.decoding.keys() - {*ROLES, *self.agents, "describer"}):
+        if unknown := sorted(self.decoding.keys() - {*ROLES, *self.agents, "describer", "arbiter"}):
             raise ValueError(f"decoding names {unknown[0]!r}, which is no role: {suggest_name(unknown[0], ROLES)}")
         return self
+
+    @model_validator(mode="after")
+    def _filters_what_is_checked(self) -> "Context":
+        """Without claims there is nothing to filter by."""
+        if self.inject_filter == "supported" and self.critic == "holistic":
+            raise ValueError(
+                'inject_filter = "supported" needs a critic of claims: set critic to claims, tools or both'
+            )
+        return self
+
+    def further_models(self) -> list[tuple[Role, str]]:
+        """The models beside those of the roles, as (role whose part they take, `provider:model`)."""
+        found: list[tuple[Role, str]] = []
+        if self.critic in ("tools", "both"):
+            found.append(("evaluator", self.tools))
+        if self.gate == "arbiter":
+            found.append(("arbiter", self.arbiter or self.evaluator))
+        return found
 
     def model_of(self, role: Role) -> str:
         """The model of a role, `provider:model`, also of an agent that was added to the graph."""

@@ -29,6 +29,7 @@ from aurelia.cli.options import (
     models_by_role,
 )
 from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
+from aurelia.cli.train import train_command
 from aurelia.report.files import check_page_path
 from aurelia.shadowing import check_packages
 from aurelia_core import plugins
@@ -300,6 +301,7 @@ def graph_command(
 
 main_app.command("trace")(trace_command)
 main_app.command("clean")(clean_command)
+main_app.command("train")(train_command)
 
 
 def add_commands(arguments: Sequence[str]) -> None:

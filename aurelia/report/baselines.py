@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia.bench.conditions import Condition, ConditionFigures, run_conditions
-from aurelia.bench.forecast import (
+from aurelia.bench.recipe_costs import (
     TOKENS_OF_FRAME,
     TOKENS_OF_REPLY,
     TOKENS_OF_SECOND,

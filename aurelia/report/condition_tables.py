@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aurelia.bench.conditions import ConditionFigures
-from aurelia.bench.forecast import Forecast
 from aurelia.bench.intervals import CellComparison, CellInterval, compare_cells, holm, share_interval
+from aurelia.bench.recipe_costs import Forecast
 from aurelia.report.measure import REPORT_DRAWS
 from aurelia.report.tables import NO_VALUE, ReportTable, TableLine, format_cost, format_number
 

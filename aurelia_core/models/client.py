@@ -35,7 +35,7 @@ from aurelia_core.types import NO_USAGE, Role, Sense, Usage, add_usage
 _Reply = TypeVar("_Reply", bound=ModelReply)
 _Value = TypeVar("_Value")
 _LONGEST_REPEATED_REPLY = 4000
-_ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
+_ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target", "arbiter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,9 @@ from aurelia_core.errors import AureliaError, InputError, InternalError, ModelEr
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
+    ArbiterRequest,
+    ClaimCheckRequest,
+    ClaimsRequest,
     ClipRequest,
     EvaluatorRequest,
     FeedbackRequest,
@@ -136,6 +139,16 @@ class MeasuringChat(ClipModel, BaseChatModel):
                 from aurelia_offline.critic.evaluate import evaluate_caption
 
                 return evaluate_caption(request, self.store)
+            case ClaimsRequest():
+                from aurelia_offline.critic.claim_witness import read_claims
+
+                return read_claims(request)
+            case ClaimCheckRequest():
+                from aurelia_offline.critic.claim_witness import check_claims
+
+                return check_claims(request, self.store)
+            case ArbiterRequest():
+                return self._arbitrate(request)
             case FeedbackRequest():
                 return advise(request)
             case TargetRequest():
@@ -178,6 +191,21 @@ class MeasuringChat(ClipModel, BaseChatModel):
             partial(self.observe_whole, media),
             self._witnessed(request.question, list(request.choices), media),
         )
+
+    def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
+        """The answer that its own measurement gives; null if it gives neither, or both."""
+        asked = TargetRequest(
+            media=request.media,
+            duration=request.duration,
+            has_audio=request.has_audio,
+            question=request.question,
+            choices=request.choices,
+            samples=request.samples,
+        )
+        own = self._answer(asked).strip().casefold()
+        agreeing = [number for number, one in enumerate(request.answers, 1) if one.strip().casefold() == own]
+        chosen = agreeing[0] if len(agreeing) == 1 else None
+        return {"reason": f"measuring answers {own!r}", "answer": chosen}
 
     def _witnessed(self, question: str, choices: list[str], media: MediaRequest) -> Witnessed | None:
         """The answer of a witness to a question about speech or text; None for all others, and for candidate tracks."""

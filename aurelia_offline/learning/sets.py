@@ -2,8 +2,8 @@
 
 A set is written from the clips' true descriptions, in the words of the runs: the agents' steps, the working that the
 target writes when it is given them, and the answer. Agents of lower quality are simulated by planted errors: two
-neighbouring turns change their sounds or their places, as in `study.planted_errors`, so that a finding is wrong. Nothing
-filters these errors: they stand for those that the evaluator lets pass.
+neighbouring turns change their sounds or their places, as in `study.planted_errors`, so that a finding is wrong.
+Nothing filters these errors: they stand for those that the evaluator lets pass.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def draw_learning_set(count: int, seed: int, noise: float = 0.0) -> list[Learned
     Args:
         count: number of questions.
         seed: seed of clips and questions; a larger set of the same seed begins with a smaller one.
-        noise: share of the questions whose findings hold an error, 0..1; questions without findings in the clip have none.
+        noise: share of the questions whose findings hold an error, 0..1; where no such error changes them, none does.
     """
     rng = np.random.default_rng([seed, 21])
     known = {

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from aurelia.bench.conditions import Condition, read_condition
-from aurelia.bench.forecast import forecast
 from aurelia.bench.hearing import HEARD, SEEN
+from aurelia.bench.recipe_costs import forecast
 from aurelia.bench.records import read_records
 from aurelia.bench.run_plan import Plan
 from aurelia.bench.runner import RunResources
