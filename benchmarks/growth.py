@@ -7,6 +7,7 @@ question from one size to the next, ten times larger one: 1.0 is linear, 10 quad
 
 import asyncio
 import json
+import os
 import random
 import resource
 import subprocess
@@ -59,16 +60,20 @@ def main(sizes: tuple[int, ...] = SIZES) -> None:
 
 def _apart(step: str, folder: Path) -> tuple[float, float]:
     """Seconds and peak memory (MB) of a step in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.growth", step, str(folder)]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    seconds, peak = printed.split()[-2:]
+    result = folder / f"{step}.seconds"
+    command = [sys.executable, "-m", "benchmarks.growth", step, str(folder), str(result)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds, peak = result.read_text().split()
     return float(seconds), float(peak)
 
 
-def _measure(step: Step, folder: Path) -> None:
+def _measure(step: Step, folder: Path, result: Path) -> None:
     began = time.perf_counter()
     step(folder)
-    print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    seconds = time.perf_counter() - began
+    result.write_text(f"{seconds} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}")
+    # Ends at once: idle worker processes of libraries are not waited for.
+    os._exit(0)
 
 
 def _write_rows(folder: Path, size: int) -> None:
@@ -149,6 +154,6 @@ STEPS: dict[str, Step] = {
 
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in STEPS:
-        _measure(STEPS[sys.argv[1]], Path(sys.argv[2]))
+        _measure(STEPS[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         main(tuple(map(int, sys.argv[1:])) or SIZES)
