@@ -84,7 +84,11 @@ def _write_rows(folder: Path, size: int) -> None:
         (media / f"{clip}.mp4").write_bytes(MP4_HEAD)
     with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
         for number in range(size):
-            row = {"key": f"q{number}", "text": f"What is heard in part {number}?", "right": WORDS[number * 7 % 4]}
+            row: dict[str, Any] = {
+                "key": f"q{number}",
+                "text": f"What is heard in part {number}?",
+                "right": WORDS[number * 7 % 4],
+            }
             row |= {"options": WORDS[:4], "clip": f"{number // QUESTIONS_A_CLIP}.mp4", "topic": f"topic {number % 17}"}
             file.write(f"{json.dumps(row)}\n")
 
