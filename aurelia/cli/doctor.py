@@ -53,8 +53,8 @@ def examine_machine(settings: Settings, *, ask: bool = False, probe: Sequence[st
         file may be read); local (where local weights would run, in words; null without their packages); traces
         (whether and where runs are traced, in words); witnesses (name, kinds of claims, and lacks: what is missing);
         data (what, models, read, whether it is old, and the file: when names, limits, prices and tokens of models were
-        last read); profiles (name, description, models, and lacks: what is missing); senses (model, sense and finding of
-        each probe).
+        last read); profiles (name, description, models, and lacks: what is missing); senses (model, sense and finding
+        of each probe).
     """
     media_roots = None
     if not settings.allow_any_file:
