@@ -12,7 +12,7 @@ from aurelia_core.models.requests import ClaimCheckRequest, ClaimsRequest
 from aurelia_core.types import Modality, Window
 from aurelia_offline.critic import claims as measured
 from aurelia_offline.critic.caption_parser import parse_caption
-from aurelia_offline.critic.caption_text import CLIP_END
+from aurelia_offline.critic.caption_text import CLIP_END, unknown_words
 from aurelia_offline.critic.claim_checker import ClaimChecker
 from aurelia_offline.critic.evaluate import gather_evidence
 from aurelia_offline.critic.evidence import Evidence
@@ -72,6 +72,9 @@ def check_claim(text: str, evidence: Evidence) -> dict[str, Any]:
     """The check of one claim: verdict, margin, window, witness and reason."""
     facts = ClaimChecker(evidence).check(parse_caption(text).claims).facts
     verdict, fact, reason = _decide(facts)
+    if verdict == "supported" and (unknown := unknown_words(text)):
+        # What these words say may be the one thing that does not hold.
+        verdict, reason = "cannot_tell", f"the words {', '.join(map(repr, unknown[:3]))} are not understood here"
     window = None
     if fact and fact.window and fact.window[1] > fact.window[0]:
         window = Window(start=max(0.0, round(fact.window[0], 3)), end=round(fact.window[1], 3))
