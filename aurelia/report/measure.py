@@ -39,7 +39,8 @@ class PairedFigures:
     """Both arms over the questions that both answered: difference in points, and McNemar's exact test.
 
     `fixed` questions are right only with AURELIA, `broke` only zero-shot. `gain` is the relative gain as the paper
-    prints it, in percent of the zero-shot accuracy.
+    prints it, in percent of the zero-shot accuracy. `harm` is the harm rate in percent: the share of the questions
+    right without reasoning that are not right with it; None if there are none.
     """
 
     n: int
@@ -48,6 +49,7 @@ class PairedFigures:
     broke: int
     p: float | None
     gain: float | None
+    harm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,10 @@ def paired_figures(cases: Sequence[Case]) -> PairedFigures | None:
     zero, ours, clips = zip(*known, strict=True)
     found = _cached_comparison(zero, ours, clips)
     gain = stats.relative_gain(sum(ours), sum(zero))
-    return PairedFigures(len(known), _as_point(found.difference), found.gained, found.lost, found.p, gain)
+    right = sum(value >= 1 for value in zero)
+    broke = sum(before >= 1 > after for before, after in zip(zero, ours, strict=True))
+    harm = 100 * broke / right if right else None
+    return PairedFigures(len(known), _as_point(found.difference), found.gained, found.lost, found.p, gain, harm)
 
 
 @lru_cache(64)

@@ -113,7 +113,7 @@ async def _cell(
 def table(cells: Sequence[Cell]) -> str:
     """The cells as Markdown."""
     lines = [
-        "| critic | inject_filter | gate | zero-shot, % | right, % | mended | harmed | harm rate, % | calls a question |",
+        "| critic | inject_filter | gate | zero-shot, % | right, % | mended | harmed | harm, % | calls a question |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for cell in cells:
@@ -136,7 +136,8 @@ def main() -> None:
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cells = asyncio.run(run(arguments.questions, arguments.generator, arguments.attempts, Path(folder)))
-    heading = f"{len(cells[0].final)} questions, generator {arguments.generator}, steps+answers, T = {arguments.attempts}, tau = 8"
+    how = f"generator {arguments.generator}, steps+answers, T = {arguments.attempts}, tau = 8"
+    heading = f"{len(cells[0].final)} questions, {how}"
     print(f"**Critic, filter and gate**: {heading}\n\n{table(cells)}")
 
 
