@@ -1,4 +1,4 @@
-"""What the settings of a run have in common: fields for fallbacks and prompts, the nodes that read them, faults in words."""
+"""What settings have in common: fields for fallbacks and prompts, the nodes that read them, faults in words."""
 
 from collections.abc import Iterable
 from typing import Any
