@@ -129,4 +129,5 @@ def all_attempts_failed(result: dict[str, Any]) -> bool:
     """
     attempts = result["iterations"]
     judged = any(attempt["score"] is not None or attempt["critique"] is not None for attempt in attempts)
-    return bool(attempts) and result["best"] is None and not judged
+    failed = all(attempt["error"] for attempt in attempts)
+    return bool(attempts) and result["best"] is None and not judged and failed

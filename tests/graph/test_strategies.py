@@ -11,6 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from aurelia.run.draw import render_mermaid
+from aurelia.run.result import all_attempts_failed
 from aurelia_core.errors import InputError
 from aurelia_core.media.sampling import pick_frames
 from nodes.strategies import read_steps
@@ -155,6 +156,7 @@ async def test_a_vote_gives_the_choice_of_the_majority(stage: Any, price: float 
         "one_round", None, None, []
     )  # fmt: skip
     assert result["models"] == {"target": "scripted:one"}
+    assert not all_attempts_failed(result)
 
 
 async def test_a_tied_vote_takes_the_earlier_answer_and_says_so(stage: Any) -> None:
