@@ -63,9 +63,7 @@ def draw_learning_set(count: int, seed: int, noise: float = 0.0) -> list[Learned
     return found[:count]
 
 
-def _report(
-    clip: int, example: Example, true: TurnTable, rng: np.random.Generator, noise: float
-) -> LearnedQuestion:
+def _report(clip: int, example: Example, true: TurnTable, rng: np.random.Generator, noise: float) -> LearnedQuestion:
     """The question as the agents report it; with probability `noise` their findings hold an error."""
     hops = example.hops
     if rng.random() < noise:

@@ -58,7 +58,11 @@ class LearningStudy(NamedTuple):
         yield from (CellKey(forms, self.trained, 0.0, 0) for forms in FORMS)
         yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[:-1] for forms in CURVE_FORMS)
         yield from (CellKey(forms, self.trained, 0.0, seed) for seed in range(1, self.seeds) for forms in FORMS)
-        yield from (CellKey(forms, self.trained, share, 0) for share in sorted(self.noise, reverse=True) for forms in CURVE_FORMS)
+        yield from (
+            CellKey(forms, self.trained, share, 0)
+            for share in sorted(self.noise, reverse=True)
+            for forms in CURVE_FORMS
+        )
         yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[-1:] for forms in CURVE_FORMS)
 
 
