@@ -35,7 +35,7 @@ REASONING_METRICS: Final = ("factual-consistency", "core-inference")
 FURTHER_METRICS: Final = (*JAVA_METRICS, "caption-judge", "caption-critic", *REASONING_METRICS)
 
 
-class CaptionVerdict(ModelReply):
+class CaptionAgreement(ModelReply):
     """How well a caption says what the references say, 0 to 100."""
 
     score: int = Field(ge=0, le=100)
@@ -218,7 +218,7 @@ class _Scorers:
         request = Request(model_id=str(self._models.judge), text=text, fields=fields, texts=PROMPT_TEXTS, run="judge")
         with self._ledger.account(f"judge/{record.id}"):
             try:
-                verdict = (await self._client.complete_structured(request, CaptionVerdict)).value
+                verdict = (await self._client.complete_structured(request, CaptionAgreement)).value
             except ModelError as fault:
                 return _Score(None, "unparsed", f"The judge failed: {fault}")
         return _Score(verdict.score / 100, "judge", verdict.reason)
