@@ -3,7 +3,19 @@
 from pathlib import Path
 
 from benchmarks import bytes as sent
-from benchmarks import decoding, framework, local, media, peers, report, scaling, startup, throughput, witnesses
+from benchmarks import (
+    decoding,
+    framework,
+    local,
+    media,
+    peers,
+    report,
+    scaling,
+    startup,
+    strategies,
+    throughput,
+    witnesses,
+)
 from benchmarks.offline import critic, guidance, ordinary, questions, schedules, truthful
 
 
@@ -16,6 +28,7 @@ def main() -> None:
     decoding.main()
     throughput.main()
     scaling.main()
+    strategies.main()
     sent.main()
     local.main()
     guidance.main()

@@ -1,6 +1,7 @@
 """What is installed, which profiles can run, and what each of them lacks. No weights are loaded; nothing is paid."""
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from itertools import chain
 from typing import Any
@@ -38,12 +39,13 @@ _NAMED_MODELS = 3
 _OFFLINE_PACKAGES = ("numpy", "scipy", "librosa", "av")
 
 
-def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
+def examine_machine(settings: Settings, *, ask: bool = False, probe: Sequence[str] = ()) -> dict[str, Any]:
     """Examine this machine.
 
     Args:
         settings: the operator's settings.
         ask: also check keys and model names with the providers of profiles that lack nothing here.
+        probe: models to ask what they hear and see; these calls are paid once.
 
     Returns:
         A dict: version; python (version); home (`aurelia.cli.home.describe_home`); packages (name, version or null, and
@@ -51,7 +53,8 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         file may be read); local (where local weights would run, in words; null without their packages); traces
         (whether and where runs are traced, in words); witnesses (name, kinds of claims, and lacks: what is missing);
         data (what, models, read, whether it is old, and the file: when names, limits, prices and tokens of models were
-        last read); profiles (name, description, models, and lacks: what is missing).
+        last read); profiles (name, description, models, and lacks: what is missing); senses (model, sense and finding
+        of each probe).
     """
     media_roots = None
     if not settings.allow_any_file:
@@ -70,7 +73,23 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         "witnesses": [state._asdict() for state in witness_states()],
         "data": [{**part._asdict(), "read": part.read.isoformat(), "old": part.is_old()} for part in data_dates()],
         "profiles": [examine_profile(name, client) for name in profiles.profile_names()],
+        "senses": _probe_models(settings, probe) if probe else [],
     }
+
+
+def _probe_models(settings: Settings, models: Sequence[str]) -> list[dict[str, str]]:
+    """What the models hear and see; the answers are kept in the home, and asked for once."""
+    import asyncio
+
+    from aurelia.bench.runner import RunResources
+    from aurelia.report.hearing import probe_models
+    from aurelia.report.recipes import RecipeInput
+    from state.context import Context
+
+    out = settings.home / "probe"
+    work = RecipeInput(out / "heard.jsonl", out, RunResources(settings))
+    found = asyncio.run(probe_models(work, models, Context()))
+    return [{"model": one.model, "sense": one.sense, "finding": one.verdict} for one in found]
 
 
 def _examine_package(name: str) -> dict[str, Any]:
@@ -200,4 +219,8 @@ def render_findings(found: dict[str, Any]) -> str:
         if profile["lacks"]:
             state = f"lacks {', '.join(profile['lacks'])}"
         text += [f"  {profile['name']:<24}{state}", f"  {'':<24}{profile['description']}"]
+    if found["senses"]:
+        text += ["", "Senses"]
+    for one in found["senses"]:
+        text.append(f"  {one['model']:<24}{one['finding']}")
     return "\n".join(text)

@@ -28,6 +28,9 @@ def train_command(
     right_only: Annotated[
         bool, typer.Option("--right-only", help="Leave out answers that are wrong, or that no rule decides.")
     ] = False,
+    supported: Annotated[
+        bool, typer.Option("--supported", help="Only reasoning whose checked claims hold, none contradicted.")
+    ] = False,
     keep_leaks: Annotated[
         bool, typer.Option("--keep-leaks", help="Also take reasoning whose steps give the answer away.")
     ] = False,
@@ -56,13 +59,15 @@ def train_command(
 ) -> None:
     """Train an adapter of a local model on the reasoning of runs. Use it as transformers:BASE+DIR in any role."""
     from aurelia.bench.runner import RunResources
-    from aurelia.train.examples import Selection
+    from aurelia.train.examples import ExampleSelection
     from aurelia.train.run import train_on_runs
     from aurelia.train.settings import TrainSettings
     from aurelia_core.settings import Settings
 
     forms: Any = tuple(form or ["plan"])
-    selection = Selection(forms, min_score, right_only, keep_leaks, working, held_out, tuple(test or ()), seed)
+    selection = ExampleSelection(
+        forms, min_score, right_only, supported, keep_leaks, working, held_out, tuple(test or ()), seed
+    )
     settings = TrainSettings(rank, rate, epochs, max_steps, batch, layers, qlora, every, seed)
     resources = RunResources(Settings.from_environment(local=True), media)
     trained = train_on_runs(runs, base, out, resources, selection, settings, lambda line: typer.echo(line, err=True))

@@ -228,6 +228,7 @@ def loop_detail(loop: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "attempts": loop.get("iterations") or [],
         "best": loop.get("best"),
+        "gate": loop.get("gate"),
         "best_iteration": loop.get("best_iteration"),
         "score": loop.get("score"),
         "stop_reason": loop.get("stop_reason"),

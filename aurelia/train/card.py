@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import installed_versions
-from aurelia.train.examples import ExampleSet, Selection
+from aurelia.train.examples import ExampleSelection, ExampleSet
 from aurelia.train.settings import TrainSettings
 from aurelia_core.errors import InputError, StorageError
 from aurelia_core.models.local.adapters import RECORD_FILE, WEIGHTS_FILE, text_shape
@@ -39,7 +39,9 @@ def describe_runs(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def training_record(base: Weights, data: TrainingData, selection: Selection, settings: TrainSettings) -> dict[str, Any]:
+def training_record(
+    base: Weights, data: TrainingData, selection: ExampleSelection, settings: TrainSettings
+) -> dict[str, Any]:
     """What a training is made of: two trainings with equal records are the same."""
     chosen = {**asdict(selection), "test": [path.name for path in selection.test]}
     train = data.examples.train

@@ -29,7 +29,7 @@ _TEST_SPLITS = ("test", "testing")
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ExampleSelection:
     """Which answers of the runs become examples, and in which forms.
 
     Attributes:
@@ -37,6 +37,7 @@ class Selection:
             the steps given to findings and answer. Several forms: every question in each.
         min_score: lowest score of the reasoning, 1..10; None: the threshold of its run.
         right_only: leave out answers that are wrong, or that no rule decides.
+        supported: take only reasoning whose claims were checked (setting `critic`): some hold, none is contradicted.
         keep_leaks: also take reasoning whose steps give the answer away.
         working: whose findings are learned: those of the agents, or the target's own reply under the injected steps.
         held_out: share of the clips for evaluation, 0 to below 1.
@@ -47,6 +48,7 @@ class Selection:
     forms: tuple[TrainingForm, ...] = ("plan",)
     min_score: int | None = None
     right_only: bool = False
+    supported: bool = False
     keep_leaks: bool = False
     working: Working = "agents"
     held_out: float = 0.1
@@ -67,7 +69,7 @@ class Selection:
             raise InputError(f"The held-out share {self.held_out} cannot be used: give 0 to below 1.")
 
 
-class Example(NamedTuple):
+class TrainingExample(NamedTuple):
     """One example.
 
     Attributes:
@@ -100,8 +102,8 @@ class Example(NamedTuple):
 class ExampleSet(NamedTuple):
     """The examples, those held out for evaluation, and the number of answers left out by reason."""
 
-    train: list[Example]
-    held_out: list[Example]
+    train: list[TrainingExample]
+    held_out: list[TrainingExample]
     left_out: Counter[str]
 
     @property
@@ -111,7 +113,7 @@ class ExampleSet(NamedTuple):
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def select_examples(runs: Sequence[Path], selection: Selection) -> ExampleSet:
+def select_examples(runs: Sequence[Path], selection: ExampleSelection) -> ExampleSet:
     """The examples of the runs.
 
     Raises:
@@ -146,7 +148,7 @@ def _answered(run: RunFile) -> Iterator[tuple[Record, Outcome]]:
         yield run.record(outcome.record), outcome
 
 
-def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], selection: Selection) -> str | None:
+def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], selection: ExampleSelection) -> str | None:
     """Why an answer is no example; None if it is one."""
     result = outcome.result or {}
     best = result.get("best")
@@ -158,6 +160,8 @@ def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], sel
         return "without a reasoning"
     if (result["score"] or 0) < least:
         return "scored too low"
+    if selection.supported and (reason := _unsupported(result)):
+        return reason
     label = _label(outcome, selection)
     if not label or label.casefold() == UNKNOWN:
         return "without an answer"
@@ -171,7 +175,18 @@ def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], sel
     return None
 
 
-def _label(outcome: Outcome, selection: Selection) -> str:
+def _unsupported(result: dict[str, Any]) -> str | None:
+    """Why the claims of the best attempt do not bear its reasoning; None if they do."""
+    attempt = result["iterations"][(result["best_iteration"] or 1) - 1]
+    verdicts = [finding["verdict"] for finding in attempt.get("claims") or ()]
+    if "contradicted" in verdicts:
+        return "a claim is contradicted"
+    if "supported" not in verdicts:
+        return "no claim was found to hold"
+    return None
+
+
+def _label(outcome: Outcome, selection: ExampleSelection) -> str:
     if selection.working == "target":
         return cleaned_answer(outcome) or ""
     return str(((outcome.result or {}).get("best") or {}).get("answer") or "").strip()
@@ -183,8 +198,8 @@ def _is_right(record: Record, answer: str) -> bool:
 
 
 def _examples(
-    record: Record, result: dict[str, Any], label: str, raw: str, run: str, selection: Selection
-) -> Iterable[Example]:
+    record: Record, result: dict[str, Any], label: str, raw: str, run: str, selection: ExampleSelection
+) -> Iterable[TrainingExample]:
     best: Reasoning = result["best"]
     for form in selection.forms:
         reply = f"{_ANSWER} {label}"
@@ -197,7 +212,7 @@ def _examples(
             reply = f"{numbered_steps(best)}\n{reply}"
         elif form == "use":
             reply = f"{_findings(best)}\n{reply}"
-        yield Example(record.id, result["clip"]["id"], record, best, form, reply, result["score"], run)
+        yield TrainingExample(record.id, result["clip"]["id"], record, best, form, reply, result["score"], run)
 
 
 def _findings(best: Reasoning) -> str:
@@ -209,7 +224,7 @@ def _findings(best: Reasoning) -> str:
     return "\n".join(lines)
 
 
-def _split(examples: list[Example], left_out: Counter[str], selection: Selection) -> ExampleSet:
+def _split(examples: list[TrainingExample], left_out: Counter[str], selection: ExampleSelection) -> ExampleSet:
     """The examples with whole clips held out."""
     reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.most_common())
     if not examples:

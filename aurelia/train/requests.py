@@ -5,7 +5,7 @@ from typing import Any
 
 from langchain_core.messages import AnyMessage
 
-from aurelia.train.examples import Example
+from aurelia.train.examples import TrainingExample
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.messages import compose_messages
@@ -38,7 +38,7 @@ class ExampleRequests:
             for run, known in settings.items()
         }
 
-    def messages(self, example: Example) -> list[AnyMessage]:
+    def messages(self, example: TrainingExample) -> list[AnyMessage]:
         """The messages of an example, with its clip.
 
         Raises:

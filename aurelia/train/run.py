@@ -17,7 +17,7 @@ from aurelia.train.card import (
     write_card,
     write_record,
 )
-from aurelia.train.examples import ExampleSet, Selection, select_examples
+from aurelia.train.examples import ExampleSelection, ExampleSet, select_examples
 from aurelia.train.requests import ExampleRequests
 from aurelia.train.settings import TrainSettings
 from aurelia_core.errors import InputError
@@ -39,7 +39,7 @@ def train_on_runs(
     base: str,
     out: Path,
     resources: RunResources,
-    selection: Selection | None = None,
+    selection: ExampleSelection | None = None,
     settings: TrainSettings | None = None,
     progress: Any = lambda line: None,
 ) -> AdapterFolder:
@@ -60,17 +60,17 @@ def train_on_runs(
         MediaError: a clip cannot be used.
         StorageError: the folder cannot be written.
     """
-    selection, settings = selection or Selection(), settings or TrainSettings()
+    selection, settings = selection or ExampleSelection(), settings or TrainSettings()
     name = _base_name(base)
     missing = missing_requirements("transformers")
     if missing:
         raise InputError(f"{base} cannot be trained here: it needs {', '.join(missing)}.")
-    from aurelia.train.trainer import CHECKPOINTS, check_packages, is_main_process, train_adapter
+    from aurelia.train.trainer import CHECKPOINTS, check_training_packages, is_main_process, run_training
     from aurelia_core.models.local.adapters import RECORD_FILE
     from aurelia_core.models.local.loading import choose_placement
     from aurelia_core.models.local.weights import find_weights
 
-    check_packages(qlora=settings.qlora)
+    check_training_packages(qlora=settings.qlora)
     weights = find_weights(name, trusted=resources.settings.trusted_models)
     if weights.adapter is not None:
         raise InputError(f"{base} is a base with an adapter: train an adapter of the base alone.")
@@ -83,7 +83,7 @@ def train_on_runs(
             progress(f"{out.name} is trained already.")
             return AdapterFolder(out, base, json.loads((out / RECORD_FILE).read_text("utf-8")))
         requests = ExampleRequests(base, resources.clip_store(), _shown_settings(runs))
-        result = train_adapter(weights, choose_placement(), examples, requests, settings, out, progress)
+        result = run_training(weights, choose_placement(), examples, requests, settings, out, progress)
         record |= {"state": "done", "result": result._asdict()}
         if is_main:
             _name_base(out, weights.model_id.removeprefix(_PROVIDER))

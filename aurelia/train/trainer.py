@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from aurelia.train.examples import Example, ExampleSet
+from aurelia.train.examples import ExampleSet, TrainingExample
 from aurelia.train.memory import estimate_memory
 from aurelia.train.requests import ExampleRequests
 from aurelia.train.settings import TrainSettings
@@ -31,7 +31,7 @@ CHECKPOINTS = "checkpoints"
 _TOWERS = ("visual", "vision", "audio", "tower", "talker", "token2wav", "projector")
 _COMPLETE = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "adapter_model.safetensors")
 _MEASURED_EXAMPLES = 16
-Progress = Callable[[str], None]
+_Progress = Callable[[str], None]
 
 
 class TrainingResult(NamedTuple):
@@ -46,7 +46,7 @@ class TrainingResult(NamedTuple):
 class _Rows(NamedTuple):
     """Encodes rows of a data set, which hold only the place of their example."""
 
-    examples: Sequence[Example]
+    examples: Sequence[TrainingExample]
     requests: ExampleRequests
     encoder: SampleEncoder
 
@@ -56,14 +56,14 @@ class _Rows(NamedTuple):
         return dict(self.encoder.encode(self.requests.messages(example), example.reply).inputs)
 
 
-def train_adapter(
+def run_training(
     weights: Weights,
     placement: Placement,
     examples: ExampleSet,
     requests: ExampleRequests,
     settings: TrainSettings,
     out: Path,
-    progress: Progress,
+    progress: _Progress,
 ) -> TrainingResult:
     """Train an adapter into the folder `out`, from its last checkpoint if it has one.
 
@@ -81,7 +81,7 @@ def train_adapter(
         ModelError: the memory is too small.
         MediaError: a clip cannot be decoded.
     """
-    check_packages(qlora=settings.qlora)
+    check_training_packages(qlora=settings.qlora)
     check_devices(placement, qlora=settings.qlora)
     loaded = load_processor_with_writer(weights)
     encoder = SampleEncoder(weights.model_id, loaded, requests.store, torch_dtype(placement))
@@ -108,7 +108,7 @@ def train_adapter(
         raise _too_little_memory(weights, placement, settings) from None
 
 
-def check_packages(*, qlora: bool) -> None:
+def check_training_packages(*, qlora: bool) -> None:
     """Check that the packages of the extra `train` are installed.
 
     Raises:
@@ -199,7 +199,7 @@ def _run(
     settings: TrainSettings,
     placement: Placement,
     out: Path,
-    progress: Progress,
+    progress: _Progress,
 ) -> TrainingResult:
     from datasets import Dataset
     from peft import LoraConfig
@@ -272,7 +272,7 @@ def _arguments(settings: TrainSettings, placement: Placement, out: Path, *, eval
     )
 
 
-def _progress_callback(progress: Progress) -> Any:
+def _progress_callback(progress: _Progress) -> Any:
     from transformers import TrainerCallback
 
     class ProgressLines(TrainerCallback):

@@ -19,6 +19,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
+from aurelia_core.models.base import ClipModel
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
     ArbiterRequest,
@@ -78,7 +79,7 @@ _recent_views: RecentCache[ClipView] = RecentCache(_MAX_REMEMBERED_CLIPS)
 """A cache of what witnesses found in the latest clips, by clip and track."""
 
 
-class MeasuringChat(BaseChatModel):
+class MeasuringChat(ClipModel, BaseChatModel):
     """Plays all roles offline by measurement.
 
     Attributes:
@@ -86,6 +87,10 @@ class MeasuringChat(BaseChatModel):
     """
 
     store: Any
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Always: it measures."""
+        return True
 
     @property
     def _llm_type(self) -> str:
@@ -238,7 +243,7 @@ class MeasuringChat(BaseChatModel):
     ) -> Observation:
         from aurelia_core.signals.look import merge_observations, observe_clip
 
-        frames = media.frame_count
+        frames, shift = media.frame_count, media.frame_shift
         clip, track = _measured(media, track)
         pictures = len([ref for ref in (media.clip, *media.pictures) if ref["width"] is not None])
         # Candidate tracks share the sample budget.
@@ -246,9 +251,11 @@ class MeasuringChat(BaseChatModel):
         seen = []
         for windows in looks:
             spans = tuple((float(window["start"]), float(window["end"])) for window in windows)
-            look = partial(observe_clip, self.store, clip, track, windows, frames, share)
+            look = partial(observe_clip, self.store, clip, track, windows, frames, share, shift)
             seen.append(
-                _recent_looks.get((content_key(clip), content_key(track) if track else "", spans, frames, share), look)
+                _recent_looks.get(
+                    (content_key(clip), content_key(track) if track else "", spans, frames, share, shift), look
+                )
             )
         return replace(merge_observations(seen), pictures=pictures)
 

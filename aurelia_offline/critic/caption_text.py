@@ -128,6 +128,10 @@ class WordList:
             re.search(r"\b(?:1(?![\d.]| ?s\b)|one|another|other)\b", text)
         )
 
+    def knows(self, word: str) -> bool:
+        """Whether a word by itself is a word of any table."""
+        return any(pattern.fullmatch(word) for tables in self._tables.values() for pattern in tables.values())
+
     def any_voice(self, text: str) -> bool:
         """Whether the text mentions sound."""
         return bool(self.all("voices", text))
@@ -146,7 +150,9 @@ def _word_data() -> dict[str, Any]:
 @cache
 def caption_words() -> WordList:
     """The word list of captions (critic_words.toml)."""
-    return WordList({section: entries for section, entries in _word_data().items() if section != "numbers"})
+    return WordList(
+        {section: entries for section, entries in _word_data().items() if section not in ("numbers", "glue")}
+    )
 
 
 def normalize_caption(caption: str) -> str:
@@ -186,6 +192,10 @@ _TURNED = re.compile(
     rf"(?:^|(?<=\. ))(before|after) {_THING},? (?:there (?:is|are)|comes|one hears|we hear|you hear|is heard) {_THING}"
     r"(?=[.,;]|$)"
 )
+_PLAIN_SUCCESSION = re.compile(r" (?:is|are) succeeded by ")
+_EXACTLY = re.compile(
+    r",? (?:no|not|neither) (?:more|fewer|less)(?:,? (?:and|or|nor) (?:no |not )?(?:more|fewer|less))?\b(?! than)"
+)
 _LATER = re.compile(r",? (?:and )?later(?: on)?,? (?=an? |the )")
 
 
@@ -200,6 +210,8 @@ def _plain_orders(text: str) -> str:
     text = _TURNED.sub(
         lambda match: f"{match[3]} then {match[2]}" if match[1] == "before" else f"{match[2]} then {match[3]}", text
     )
+    text = _PLAIN_SUCCESSION.sub(" then ", text)
+    text = _EXACTLY.sub("", text)
     text = re.sub(r"\brings? out\b", "sounds", text)
     return _LATER.sub(", then ", text)
 
@@ -245,6 +257,30 @@ def _split_sentence(sentence: str) -> list[Clause]:
     if prefix:
         found.append(Clause(prefix, ""))
     return found
+
+
+def unknown_words(text: str) -> list[str]:
+    """The words of a caption that the reader does not know, in order; what it says with them is not checked.
+
+    Args:
+        text: a caption in plain English.
+    """
+    plain = TIME_PATTERN.sub(" ", normalize_caption(text))
+    known = caption_words()
+    return [
+        word
+        for word in re.findall(r"(?<![\w-])[a-z]+(?:-[a-z]+)*", plain)
+        if not known.knows(word) and word not in _glue()
+    ]
+
+
+@cache
+def _glue() -> frozenset[str]:
+    """Words that change nothing, and the words of the longer terms of the list."""
+    data = _word_data()
+    tables = [terms for name, entries in data.items() if name not in ("glue", "numbers") for terms in entries.values()]
+    parts = {word.strip("*") for terms in tables for term in terms for word in term.split()}
+    return frozenset({*data["glue"]["words"], *parts})
 
 
 def read_times(clause: str) -> Spans:

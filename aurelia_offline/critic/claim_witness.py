@@ -12,7 +12,7 @@ from aurelia_core.models.requests import ClaimCheckRequest, ClaimsRequest
 from aurelia_core.types import Modality, Window
 from aurelia_offline.critic import claims as measured
 from aurelia_offline.critic.caption_parser import parse_caption
-from aurelia_offline.critic.caption_text import CLIP_END
+from aurelia_offline.critic.caption_text import CLIP_END, normalize_caption, read_times, unknown_words
 from aurelia_offline.critic.claim_checker import ClaimChecker
 from aurelia_offline.critic.evaluate import gather_evidence
 from aurelia_offline.critic.evidence import Evidence
@@ -39,6 +39,7 @@ _KINDS: dict[measured.ClaimKind, ClaimKind] = {
 }
 _HEARD = frozenset({"sound", "sound_count", "rank", "compare", "silence", "tempo"})
 _SEEN = frozenset({"motion", "motion_count", "background", "colour", "cut", "flash"})
+_WHOLE = frozenset({"compare", "order", "background", "sync", "silence"})
 _MOMENT_SECONDS = 0.3
 
 
@@ -70,13 +71,32 @@ def check_claims(request: ClaimCheckRequest, store: Any) -> dict[str, Any]:
 
 def check_claim(text: str, evidence: Evidence) -> dict[str, Any]:
     """The check of one claim: verdict, margin, window, witness and reason."""
-    facts = ClaimChecker(evidence).check(parse_caption(text).claims).facts
+    parsed = parse_caption(text)
+    facts = ClaimChecker(evidence).check(parsed.claims).facts
     verdict, fact, reason = _decide(facts)
+    if verdict == "supported" and not _is_read_whole(parsed, text) and (unknown := unknown_words(text)):
+        # What these words say may be the one thing that does not hold.
+        verdict, reason = "cannot_tell", f"the words {', '.join(map(repr, unknown[:3]))} are not understood here"
     window = None
     if fact and fact.window and fact.window[1] > fact.window[0]:
         window = Window(start=max(0.0, round(fact.window[0], 3)), end=round(fact.window[1], 3))
     margin = round(fact.verdict, 2) if fact else None
     return {"verdict": verdict, "margin": margin, "window": window, "witness": WITNESS, "reason": reason}
+
+
+def _is_read_whole(parsed: measured.ParsedCaption, text: str) -> bool:
+    """Whether what was read holds all that the text can be about: each claim a time, a number, a rank or a relation.
+
+    A colour or a sound alone is not whole: an unknown word beside it may be what is claimed. Neither is a text with a
+    time that no claim took up.
+    """
+    taken = any(claim.about.spans for claim in parsed.claims) or not read_times(normalize_caption(text))
+    return taken and not parsed.unread and all(_is_complete(claim) for claim in parsed.claims)
+
+
+def _is_complete(claim: measured.Claim) -> bool:
+    stated = bool(claim.about.spans) or claim.number is not None or claim.about.rank is not None
+    return claim.kind in _WHOLE or (stated and claim.kind != "colour")
 
 
 def _decide(facts: Sequence[Fact]) -> tuple[Verdict, Fact | None, str]:

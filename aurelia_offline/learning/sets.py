@@ -14,6 +14,7 @@ import numpy as np
 from aurelia_offline.training import examples
 from aurelia_offline.training.examples import Example
 from aurelia_offline.world import mini_world
+from aurelia_offline.world.benchmark import QUESTIONS_PER_CLIP
 from aurelia_offline.world.stage import TurnTable
 from aurelia_offline.world.stage_chain import Hop, MissingReferent, question_chain
 
@@ -22,7 +23,6 @@ LearnedForm = Literal["answer", "plan", "use"]
 FIRST_LEARNING_SEED = 2_000_000
 """First seed of the clips that adapters are trained on; test clips have seeds from 0."""
 SEEDS_BETWEEN_SETS = 100_000
-QUESTIONS_PER_CLIP = 4
 
 
 class LearnedQuestion(NamedTuple):

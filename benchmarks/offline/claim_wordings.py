@@ -1,4 +1,4 @@
-"""Single claims about a scene in eleven wordings, each written before the reader of claims was changed for it.
+"""Single claims about a scene in twelve wordings, each written before the reader of claims was changed for it.
 
 Wordings 0 and 1 served its development. Each later group was held back, run once, and what failed was mended as kinds:
 
@@ -6,7 +6,9 @@ Wordings 0 and 1 served its development. Each later group was held back, run onc
   words for the same.
 * 6 to 8 (scenes 97000 to 97044): 83.6 % of 1,344 pairs. A second clause about "it", an order stated backwards or by
   "first" and "second", "none of the others is as loud", a sound that "is absent", beats "per minute".
-* 9 and 10 were written before that mending; the published figure is of those alone.
+* 9 and 10 (scenes 98000 to 98059): 79.5 % of 1,194 pairs. Words that were passed over: "goes up and down" is a move,
+  "is succeeded by" an order. Since then a claim with a word that the reader does not know is not "supported".
+* 11 was written before that mending.
 
 One author wrote wordings and reader, so the figure is an upper bound for other people's words.
 """
@@ -15,8 +17,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.offline.critic_scenes import Facts
 
-DEVELOPMENT = tuple(range(9))
-HELD_BACK = (9, 10)
+DEVELOPMENT = tuple(range(11))
+HELD_BACK = (11,)
 _NAMES = {
     "tone": (
         "musical note",
@@ -30,6 +32,7 @@ _NAMES = {
         "beep",
         "constant tone",
         "sine tone",
+        "plain tone",
     ),
     "noise": (
         "hissing sound",
@@ -43,6 +46,7 @@ _NAMES = {
         "noise",
         "hissing noise",
         "noise burst",
+        "hiss",
     ),
     "click": (
         "short click",
@@ -56,6 +60,7 @@ _NAMES = {
         "clicking sound",
         "tap",
         "sharp click",
+        "crisp click",
     ),
 }
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
@@ -74,6 +79,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "It is a silent video.",
         "Throughout the recording there is silence.",
         "The video comes without any audio.",
+        "Nothing is audible at any time.",
     ),
     "count": (
         "Altogether {number} sound{s} can be heard.",
@@ -87,6 +93,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The listener notices {number} distinct sound{s}.",
         "The soundtrack features {number} sound{s}.",
         "One can make out {number} sound{s}, no more and no fewer.",
+        "The ear can tell {number} sound{s} apart.",
     ),
     "lasting": (
         "From {start:.1f} to {end:.1f} seconds a {name} can be heard.",
@@ -100,6 +107,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "A {name} is heard; it starts at {start:.1f} s and ends at {end:.1f} s.",
         "A {name} extends from {start:.1f} s to {end:.1f} s.",
         "Beginning at {start:.1f} s and ending at {end:.1f} s, a {name} is heard.",
+        "A {name} spans the time from {start:.1f} s to {end:.1f} s.",
     ),
     "sudden": (
         "At {start:.1f} seconds a {name} can be heard.",
@@ -113,6 +121,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "A {name} is heard at {start:.1f} s.",
         "A {name} appears at {start:.1f} s.",
         "At {start:.1f} s, there is a {name}.",
+        "Near {start:.1f} s there comes a {name}.",
     ),
     "pitch": (
         "The {name} from {start:.1f} s to {end:.1f} s has a frequency of {pitch:.0f} Hz.",
@@ -126,6 +135,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "From {start:.1f} s to {end:.1f} s one hears a {name}, its frequency being {pitch:.0f} Hz.",
         "A {name} of {pitch:.0f} Hz extends from {start:.1f} s to {end:.1f} s.",
         "The {name} which lasts from {start:.1f} s to {end:.1f} s lies at {pitch:.0f} Hz.",
+        "The {name} from {start:.1f} s to {end:.1f} s sits at {pitch:.0f} Hz.",
     ),
     "loudest": (
         "The loudest sound is the {which} one.",
@@ -139,6 +149,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "None of the other sounds is as loud as the {which} sound.",
         "The {which} sound is the strongest in volume.",
         "The sound with the highest loudness is the {which}.",
+        "Compared with the rest, the {which} sound is loudest.",
     ),
     "order": (
         "A {one} is heard first, followed by a {two}.",
@@ -152,6 +163,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Before the {two} there is a {one}.",
         "The {one} takes place before the {two}.",
         "A {one} is succeeded by a {two}.",
+        "The {one} leads and the {two} trails it.",
     ),
     "silence": (
         "It is silent between {start:.1f} and {end:.1f} seconds.",
@@ -165,6 +177,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Nothing sounds from {start:.1f} s until {end:.1f} s.",
         "The track is mute between {start:.1f} s and {end:.1f} s.",
         "There is a pause without sound from {start:.1f} s to {end:.1f} s.",
+        "The clip falls silent from {start:.1f} s to {end:.1f} s.",
     ),
     "tempo": (
         "The clicks come at a tempo of about {tempo} beats per minute.",
@@ -178,6 +191,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "One hears an even beat, about {tempo} per minute.",
         "The beat goes at {tempo} beats per minute.",
         "Something ticks at a steady {tempo} BPM.",
+        "Measured by its clicks, the tempo is {tempo} BPM.",
     ),
     "place": (
         "A {colour} {shape} moves {at_place} from {start:.1f} to {end:.1f} seconds.",
@@ -191,6 +205,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Movement of something {colour} is seen {at_place} between {start:.1f} and {end:.1f} seconds.",
         "From {start:.1f} s to {end:.1f} s, the {colour} {shape} {at_place} goes up and down.",
         "A {colour} {shape} bobs {at_place} between {start:.1f} s and {end:.1f} s.",
+        "The {colour} {shape} standing {at_place} stirs from {start:.1f} s to {end:.1f} s.",
     ),
     "background": (
         "The video starts with a {ground} background.",
@@ -204,6 +219,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "At first, one sees a {ground} backdrop.",
         "The opening background is {ground}.",
         "It begins with {ground} as the background colour.",
+        "What lies behind at the start is {ground}.",
     ),
     "cuts": (
         "There {are} {number} cut{s} in the video.",
@@ -217,6 +233,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The picture jumps to another scene {often}.",
         "{Number} cut{s} can be counted.",
         "There {are} {number} change{s} of shot.",
+        "The clip shows {number} transition{s} between shots.",
     ),
     "flash": (
         "A white flash is seen at {time:.1f} seconds.",
@@ -230,6 +247,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "The frame flashes at {time:.1f} s.",
         "There is a white flash at {time:.1f} s.",
         "At {time:.1f} s a flash can be seen.",
+        "A sudden white flash occurs at {time:.1f} s.",
     ),
     "together": (
         "The sounds and the movements coincide.",
@@ -243,6 +261,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Hearing and seeing are in step: movements and sounds coincide.",
         "Motion and sound occur at the same time.",
         "The movements are synchronized with the sounds.",
+        "Whenever something sounds, something moves.",
     ),
     "apart": (
         "The sounds and the movements do not coincide.",
@@ -256,6 +275,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "Hearing and seeing are out of step: movements and sounds do not coincide.",
         "Motion and sound occur at different times.",
         "The movements are not synchronized with the sounds.",
+        "When something sounds, nothing moves.",
     ),
 }
 _PLACES = {"left": "on the left", "centre": "in the centre", "right": "on the right"}
@@ -273,7 +293,7 @@ def worded_claims(facts: Facts, wording: int) -> list[WordedClaim]:
 
     Args:
         facts: the facts, true or with one of them changed.
-        wording: 0 to 10.
+        wording: 0 to 11.
     """
     return [*_heard(facts, wording), *_seen(facts, wording)]
 

@@ -17,10 +17,10 @@ import torch
 
 from aurelia.bench.records import Record, RecordSource
 from aurelia.bench.runner import RunResources
-from aurelia.train.examples import Example, ExampleSet
+from aurelia.train.examples import ExampleSet, TrainingExample
 from aurelia.train.requests import ExampleRequests
 from aurelia.train.settings import TrainSettings
-from aurelia.train.trainer import train_adapter
+from aurelia.train.trainer import run_training
 from aurelia_core.models.local.loading import choose_placement
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.settings import Settings
@@ -85,7 +85,7 @@ def main(size: str) -> None:
         examples = ExampleSet([example(store.admit("truth.mp4")["id"])], [], Counter())
         requests = ExampleRequests(base, store, {"made": {"frames": 16}})
         began = time.perf_counter()
-        result = train_adapter(
+        result = run_training(
             find_weights(str(folder / "weights")), placement, examples, requests, settings, folder / "out", say
         )
         say(f"{result.tokens / result.seconds:.0f} tokens a second over {result.steps} steps, the first included")
@@ -94,7 +94,7 @@ def main(size: str) -> None:
             say(f"{torch.cuda.max_memory_allocated() / 1024**3:.1f} GiB at most")
 
 
-def example(clip: str) -> Example:
+def example(clip: str) -> TrainingExample:
     """A question about the clip with a reasoning."""
     source = RecordSource(dataset="made")
     record = Record(
@@ -106,7 +106,7 @@ def example(clip: str) -> Example:
         "answer": "the red circle",
     }
     reply = "1. Find the tone. 0.5 to 1.5 s\nAnswer: the red circle"
-    return Example("truth", clip, record, reasoning, "plan", reply, 10, "made")
+    return TrainingExample("truth", clip, record, reasoning, "plan", reply, 10, "made")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def test_the_same_look_is_taken_once_for_all_models(
         def __init__(self, store: Any) -> None:
             self.store, self.calls = store, 0
 
-        def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180) -> Any:
+        def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180, **more: Any) -> Any:
             self.calls += 1
             return self.store.frames(ref, windows, count, height)
 

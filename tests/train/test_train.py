@@ -15,7 +15,7 @@ import torch
 
 from aurelia.run.ask import answer_question
 from aurelia.train import trainer as trainers
-from aurelia.train.examples import Selection, select_examples
+from aurelia.train.examples import ExampleSelection, select_examples
 from aurelia.train.memory import estimate_memory
 from aurelia.train.requests import ExampleRequests
 from aurelia.train.run import train_on_runs
@@ -97,7 +97,7 @@ async def test_an_adapter_is_trained_described_and_plays_a_role(runs: Runs, tiny
 
 async def test_every_sample_holds_the_frames_and_the_sound_of_its_clip(runs: Runs, tiny_omni: Path) -> None:
     run = await made(runs)
-    examples = select_examples([run], Selection(("use",), held_out=0)).train
+    examples = select_examples([run], ExampleSelection(("use",), held_out=0)).train
     weights = find_weights(str(tiny_omni))
     loaded, store = load_processor_with_writer(weights), runs.resources.clip_store()
     encoder = SampleEncoder(weights.model_id, loaded, store, torch.float32)
@@ -118,7 +118,7 @@ async def test_the_request_of_a_sample_is_the_one_that_inference_sends(
     runs: Runs, tiny_omni: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = await made(runs)
-    example = next(e for e in select_examples([run], Selection(("use",), held_out=0)).train if e.id == "q0")
+    example = next(e for e in select_examples([run], ExampleSelection(("use",), held_out=0)).train if e.id == "q0")
     requests = ExampleRequests(spec(tiny_omni), runs.resources.clip_store(), {run.name: {"frames": 2}})
     sent: list[Any] = []
 
@@ -145,9 +145,9 @@ async def test_the_request_of_a_sample_is_the_one_that_inference_sends(
 
 async def test_merging_changes_what_the_training_changed_and_the_base_stays(runs: Runs, tiny_omni: Path) -> None:
     run, out = await made(runs), runs.folder / "adapter"
-    before = logits(str(tiny_omni), runs, select_examples([run], Selection(held_out=0)).train[0])
-    train_on_runs([run], spec(tiny_omni), out, runs.resources, Selection(held_out=0), FAST)
-    example = select_examples([run], Selection(held_out=0)).train[0]
+    before = logits(str(tiny_omni), runs, select_examples([run], ExampleSelection(held_out=0)).train[0])
+    train_on_runs([run], spec(tiny_omni), out, runs.resources, ExampleSelection(held_out=0), FAST)
+    example = select_examples([run], ExampleSelection(held_out=0)).train[0]
     assert torch.equal(logits(str(tiny_omni), runs, example), before)
     assert not torch.allclose(logits(f"{tiny_omni}+{out}", runs, example), before)
 
@@ -157,7 +157,7 @@ async def test_adapters_that_change_the_encoders_have_their_own_encodings(runs: 
     for seed in (0, 1):
         out = runs.folder / f"adapter-{seed}"
         settings = TrainSettings(rank=4, rate=0.02, max_steps=2, batch=1, layers="all", seed=seed)
-        train_on_runs([run], spec(tiny_omni), out, runs.resources, Selection(held_out=0), settings)
+        train_on_runs([run], spec(tiny_omni), out, runs.resources, ExampleSelection(held_out=0), settings)
         weights = find_weights(f"{tiny_omni}+{out}")
         model = load_model(weights, choose_placement())
         towers = [p.detach().sum().item() for name, p in model.named_parameters() if "visual" in name]
@@ -213,7 +213,7 @@ async def test_too_little_memory_is_named_with_the_remedy(
 
     monkeypatch.setattr(trainers, "_run", full)
     with pytest.raises(ModelError, match="does not fit into the memory of cpu: use --qlora"):
-        train_on_runs([run], spec(tiny_omni), runs.folder / "x", runs.resources, Selection(held_out=0), FAST)
+        train_on_runs([run], spec(tiny_omni), runs.folder / "x", runs.resources, ExampleSelection(held_out=0), FAST)
 
 
 def test_the_estimate_counts_weights_adapter_and_the_longest_example(tiny_omni: Path) -> None:
@@ -254,7 +254,7 @@ async def test_an_adapter_that_cannot_be_used_is_refused_before_anything_runs(
     runs: Runs, tiny_omni: Path, tmp_path: Path
 ) -> None:
     run, out = await made(runs), runs.folder / "adapter"
-    train_on_runs([run], spec(tiny_omni), out, runs.resources, Selection(held_out=0), FAST)
+    train_on_runs([run], spec(tiny_omni), out, runs.resources, ExampleSelection(held_out=0), FAST)
     sizes = {**tiny_qwen_omni.SIZES, "text": {**tiny_qwen_omni.SIZES["text"], "num_hidden_layers": 1}}
     other = tiny_qwen_omni.write(tmp_path / "other", sizes=sizes)
     with pytest.raises(InputError, match="does not fit this base .it was trained on tiny-omni."):

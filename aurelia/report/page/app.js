@@ -335,7 +335,8 @@
         el("p", {}, el("b", { text: `Attempt ${attempt.iteration} ` }), el("span", { class: "score", text: score }), best && el("em", { text: " the best: given to the target" }),
           el("span", { class: "note", text: ` ${dollars(attempt.usage)} · ${seconds(attempt.seconds)}` })),
       );
-      for (const [title, text, css] of [["Caption", attempt.caption, "said"], ["Evaluator", attempt.critique, "said"], ["Fault", attempt.error, "said fault"], ["Feedback", attempt.feedback, "said"]])
+      const found = attempt.claims?.length ? null : attempt.critique;
+      for (const [title, text, css] of [["Caption", attempt.caption, "said"], ["Evaluator", found, "said"], ["Fault", attempt.error, "said fault"], ["Feedback", attempt.feedback, "said"]])
         if (text) card.append(el("h4", { text: title }), said(text, "p", css));
       if (attempt.claims?.length) card.append(el("h4", { text: "Claims" }), claimList(attempt.claims));
       if (attempt.reasoning) card.append(el("details", {}, el("summary", { text: "Its reasoning in full" }), steps(attempt.reasoning, "full")));
@@ -346,7 +347,8 @@
 
   function given(one) {
     if (!one.best) return one.arms.aurelia ? el("p", { class: "note", text: "The target was given no reasoning." }) : null;
-    return el("section", {}, el("h3", { text: `What the target was given (${one.inject}, attempt ${one.best_iteration}, score ${one.score ?? "none"})` }), steps(one.best, one.inject));
+    return el("section", {}, el("h3", { text: `What the target was given (${one.inject}, attempt ${one.best_iteration}, score ${one.score ?? "none"})` }), steps(one.best, one.inject),
+      one.gate && el("p", { class: "note" }, `Gate (${one.gate.gate}): the ${one.gate.chosen === "reasoning" ? "answer with reasoning" : "zero-shot answer"} counts, because `, said(one.gate.reason, "bdi", "")));
   }
 
   const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

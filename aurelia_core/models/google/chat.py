@@ -190,6 +190,10 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         """The largest input of the model, tokens; None: unknown."""
         return gemini_capability(self.model).context
 
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """No: Gemini takes its frames from the file."""
+        return False
+
     @property
     def input_price(self) -> float | None:
         """Dollars for a million input tokens of picture and text; None: unknown."""

@@ -103,6 +103,10 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         """Refuse a clip that the model does not accept, before the first paid call."""
         self._builder.check_clip(media, sees_clip=sees_clip)
 
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """Whether the clip is sent as frames; a server that gets the file takes its frames by itself."""
+        return self._builder.sends_frames(media)
+
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept: picture, sound."""
         return self._builder.missing_modalities(media)
