@@ -1,4 +1,4 @@
-# make demo   watch AURELIA answer a question about a clip, without any key (installs 0.8 GB into .venv)
+# make demo   watch AURELIA answer a question about a clip, without any key (installs 1.1 GB into .venv)
 # make demo-learned  the same with a small learned model as target (0.9 GB more: PyTorch for processors)
 # make check  lint, types, the import law, unit and graph tests: a minute and a half on two cores
 # make test   all checks and all tests; make test-programs  only those that need chromium or PostgreSQL
@@ -34,8 +34,8 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(DEMO_READY): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing what the demo runs into $(VENV): 0.8 GB. make test needs more."
-	@$(PIP) --editable .
+	@echo "Installing what the demo runs into $(VENV): 1.1 GB. make test needs more."
+	@$(PIP) --editable '.[senses]'
 	@touch $@
 
 # On Linux the usual torch brings CUDA; PyTorch's own index has builds for processors. Elsewhere the usual one is small.

@@ -90,19 +90,22 @@ def recovery(
     ],
     clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 100,
     first: First = 0,
+    critics: Annotated[
+        list[str] | None, typer.Option("--critic", metavar="NAME", help="Critic to measure; repeatable; none: all.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: DebugOption = False,
 ) -> None:
     """Plant a wrong fact in the first attempt, and measure how often the loop notices and corrects it."""
     import asyncio
 
-    from aurelia_offline.study.error_recovery import run_recovery
+    from aurelia_offline.study.error_recovery import CRITICS, run_recovery
     from aurelia_offline.study.loops import StudySettings
 
     settings = StudySettings(
         out, clips, "offline:measure", first=first, concurrency=concurrency, progress=_print_progress
     )
-    sys.stdout.write(asyncio.run(run_recovery(settings)))
+    sys.stdout.write(asyncio.run(run_recovery(settings, critics or tuple(CRITICS))))
 
 
 @app.command()

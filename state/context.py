@@ -16,6 +16,15 @@ InjectMode = Literal["steps", "steps+answers", "full"]
 _PromptCacheMode = Literal["implicit", "explicit"]
 _PromptStyle = Literal["aurelia", "paper"]
 _ReviewMode = Literal["none", "reasoning"]
+Strategy = Literal["refine", "best_of_n", "vote", "own_steps", "script"]
+_Spread = Literal["frames", "temperature"]
+_Guide = Literal["feedback", "score", "none"]
+MAX_CANDIDATES = 16
+"""Most attempts that are made side by side."""
+_ClaimWindows = Literal["caption", "sound"]
+Critic = Literal["holistic", "claims", "tools", "both"]
+InjectFilter = Literal["none", "supported"]
+Gate = Literal["always", "agree", "arbiter"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
 _MODEL_NAME_FORM = (
     "write PROVIDER:MODEL without spaces, for instance openai:gpt-5.6-terra; `aurelia targets` lists models,"
@@ -27,6 +36,8 @@ _DESCRIBE = "describe:"
 _UNSUPPORTED_MODALITY = r"^(error|evidence|describe:[a-z_]+:\S+)$"
 _PROMPT = "_prompt"
 _MAX_PROMPT_CHARS = 20_000
+ROLLOUTS = 1_000
+"""Number of repetitions; those of candidates follow above them in the call ledger."""
 MAX_NODE_SECONDS = 86_400.0
 """The largest time limit of a node, in seconds."""
 _AGENT_NODES = ("reasoning_generator", "summarizer", "evaluator", "feedback")
@@ -143,6 +154,81 @@ class Context(BaseModel):
         description="The loop ends after this many attempts.",
         json_schema_extra=_at("evaluator"),
     )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        le=9,
+        title="Patience",
+        description="The loop ends after this many attempts in a row without a better score; empty: it does not.",
+        json_schema_extra=_at("evaluator"),
+    )
+    strategy: Strategy = Field(
+        default="refine",
+        title="Strategy",
+        description="refine: attempt, score, feedback, again (the paper's loop). best_of_n: attempts side by side, the"
+        " best one is injected. vote: the target answers several times, the majority counts. own_steps: the target"
+        " writes the steps itself. script: the describer writes a script of the clip, and the target reads it alone.",
+        json_schema_extra=_at("reasoning_generator", "target_model"),
+    )
+    candidates: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_CANDIDATES,
+        title="Candidates",
+        description="Attempts (best_of_n) or answers (vote) that are made side by side; 1 with every other strategy.",
+        json_schema_extra=_at("reasoning_generator"),
+    )
+    spread: _Spread = Field(
+        default="frames",
+        title="Spread of candidates",
+        description="What makes candidates differ. frames: each sees a shifted grid of frames, which is deterministic."
+        " temperature: each is sampled, at decoding.ROLE.temperature or 0.8.",
+        json_schema_extra=_at("reasoning_generator"),
+    )
+    guide: _Guide = Field(
+        default="feedback",
+        title="Guide",
+        description="What the next attempt is told of the last one beside its steps. feedback: score and feedback."
+        " score: the score alone. none: neither. Without feedback that agent is not asked.",
+        json_schema_extra=_at("reasoning_generator", "feedback"),
+    )
+    plan_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=32_768,
+        title="Tokens of own steps",
+        description="Most output tokens of the steps that the target writes with own_steps; empty: its own limit.",
+        json_schema_extra=_at("reasoning_generator"),
+    )
+    critic: Critic = Field(
+        default="holistic",
+        title="Critic",
+        description="How the caption is judged. holistic: one score by the evaluator's model (the paper's). claims:"
+        " that model takes the caption apart and checks claim after claim, with a closer look at each. tools: the"
+        " claims are checked by the model of `tools`. both: by both; where they contradict each other, neither counts.",
+        json_schema_extra=_at("evaluator"),
+    )
+    tools: str = Field(
+        default="tools:witnesses",
+        pattern=_MODEL_ID_PATTERN,
+        title="Tools",
+        description="Model (provider:model) that checks claims with critic = tools or both.",
+        json_schema_extra=_at("evaluator"),
+    )
+    claim_windows: _ClaimWindows = Field(
+        default="caption",
+        title="Where claims are checked",
+        description="caption: closer looks at the times that the caption names. sound: also, for claims without a time,"
+        " where the loudest sounds begin.",
+        json_schema_extra=_at("evaluator"),
+    )
+    closer_look: bool = Field(
+        default=True,
+        title="Closer look",
+        description="With a critic of claims: the next attempt looks closely at the windows of contradicted claims and"
+        " of those that nobody could tell, before those that Feedback names. More media are sent, and billed.",
+        json_schema_extra=_at("feedback"),
+    )
     early_stop: bool = Field(
         default=True,
         title="Stop early",
@@ -155,6 +241,28 @@ class Context(BaseModel):
         title="Inject",
         description="What of the best reasoning the target is given: the steps only (as in the paper), also the steps'"
         " answers, or everything with justifications and final answer.",
+        json_schema_extra=_at("target_model"),
+    )
+    inject_filter: InjectFilter = Field(
+        default="none",
+        title="Filter of what is injected",
+        description="none: all steps (the paper's). supported: steps that rest on a contradicted claim are left out;"
+        " one that also rests on a claim that holds is marked. It needs a critic of claims.",
+        json_schema_extra=_at("target_model"),
+    )
+    gate: Gate = Field(
+        default="always",
+        title="Gate",
+        description="Which answer counts. always: the one with reasoning (the paper's). agree: that one where the"
+        " zero-shot answer or the reasoning's own answer agrees with it, else the zero-shot one. arbiter: the one that"
+        " the model of `arbiter` chooses from the clip, without knowing which is which.",
+        json_schema_extra=_at("target_model"),
+    )
+    arbiter: str = Field(
+        default="",
+        pattern=_SPEC_OR_NONE,
+        title="Arbiter",
+        description="Model (provider:model) that chooses with gate = arbiter; empty: the evaluator's.",
         json_schema_extra=_at("target_model"),
     )
     compare: bool = Field(
@@ -189,6 +297,14 @@ class Context(BaseModel):
         le=256,
         title="Frames per look",
         description="Frames that one look at the clip may use.",
+        json_schema_extra=_at(*_CLIP_NODES),
+    )
+    frame_shift: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        title="Shift of the frames",
+        description="Moves the times of all frames by this part of the distance between two frames.",
         json_schema_extra=_at(*_CLIP_NODES),
     )
     samples: int = Field(
@@ -238,6 +354,13 @@ class Context(BaseModel):
         description="The loop ends when a question's attempts have used this many tokens.",
         json_schema_extra=_at("evaluator"),
     )
+    max_calls: int | None = Field(
+        default=None,
+        gt=0,
+        title="Budget in calls",
+        description="The loop ends when a question's attempts have made this many calls.",
+        json_schema_extra=_at("evaluator"),
+    )
     max_seconds: float | None = Field(
         default=None,
         gt=0,
@@ -248,8 +371,10 @@ class Context(BaseModel):
     rollout: int = Field(
         default=0,
         ge=0,
+        lt=ROLLOUTS,
         title="Rollout",
-        description="Number of the independent repetition; a new number pays for new replies.",
+        description="Number of the independent repetition; a new number pays for new replies, and moves a seed. It is"
+        " refused where no model's reply would differ.",
         json_schema_extra=_at(*_MODEL_NODES),
     )
 
@@ -288,9 +413,27 @@ class Context(BaseModel):
     @model_validator(mode="after")
     def _knows_its_roles(self) -> "Context":
         """A role in `decoding` that no model plays would be lost."""
-        if unknown := sorted(self.decoding.keys() - {*ROLES, *self.agents, "describer"}):
+        if unknown := sorted(self.decoding.keys() - {*ROLES, *self.agents, "describer", "arbiter"}):
             raise ValueError(f"decoding names {unknown[0]!r}, which is no role: {suggest_name(unknown[0], ROLES)}")
         return self
+
+    @model_validator(mode="after")
+    def _filters_what_is_checked(self) -> "Context":
+        """Without claims there is nothing to filter by."""
+        if self.inject_filter == "supported" and self.critic == "holistic":
+            raise ValueError(
+                'inject_filter = "supported" needs a critic of claims: set critic to claims, tools or both'
+            )
+        return self
+
+    def further_models(self) -> list[tuple[Role, str]]:
+        """The models beside those of the roles, as (role whose part they take, `provider:model`)."""
+        found: list[tuple[Role, str]] = []
+        if self.critic in ("tools", "both"):
+            found.append(("evaluator", self.tools))
+        if self.gate == "arbiter":
+            found.append(("arbiter", self.arbiter or self.evaluator))
+        return found
 
     def model_of(self, role: Role) -> str:
         """The model of a role, `provider:model`, also of an agent that was added to the graph."""

@@ -176,7 +176,7 @@ def _accuracy(group: GroupFigures) -> list[str]:
         comparison = [
             format_range(paired.difference, True),
             f"{paired.fixed} / {paired.broke}",
-            _format_p(paired.p),
+            format_p(paired.p),
             format_number(paired.gain, 1, True),
         ]
     counts = [_both(zero, aurelia, name) for name in ("unparsed", "failed", "unscored")]
@@ -184,7 +184,8 @@ def _accuracy(group: GroupFigures) -> list[str]:
     return [name, n, format_range(zero.accuracy), format_range(aurelia.accuracy), *comparison, *counts]
 
 
-def _format_p(p: float | None) -> str:
+def format_p(p: float | None) -> str:
+    """A p value with three decimals."""
     if p is None:
         return NO_VALUE
     if p < 0.001:
@@ -348,8 +349,8 @@ def _all_cases(cases: Sequence[Case]) -> list[GroupFigures]:
     return groups
 
 
-def report_tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:
-    """The main figures, shown at the top of the page."""
+def report_tiles(run: RunFigures, named: bool, harmed: tuple[int, int] | None) -> list[dict[str, str]]:
+    """The main figures, shown at the top of the page; `harmed` are harmed answers of right zero-shot ones."""
     tail = ""
     if named:
         tail = f", {run.name}"
@@ -363,6 +364,9 @@ def report_tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:
     if whole.paired:
         note = f"{whole.paired.fixed} fixed, {whole.paired.broke} broke"
         found.append(("difference, points", format_number(whole.paired.difference.value, sign=True), note))
+    if harmed:
+        rate = 100 * harmed[0] / harmed[1]
+        found.append(("harm rate", f"{rate:.1f} %", f"{harmed[0]} of {harmed[1]} right answers became wrong"))
     found.append(("cost", format_cost(cost, 2), "of the calls whose answers were used"))
     return [{"name": f"{name}{tail}", "value": value, "note": note} for name, value, note in found]
 

@@ -8,7 +8,7 @@ repeats an example of the request is no reply.
 import json
 import re
 from functools import cache
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -267,12 +267,13 @@ class ClaimReply(ModelReply):
 
     def claim(self) -> Claim:
         """The claim without the parts that it does not have."""
-        given = self.model_dump()
-        parts = {name: given[name] for name in ("subject", "other", "value", "relation", "negated") if given[name]}
-        if self.count is not None:
-            parts["count"] = self.count
-        window = self.window and Window(start=self.window.start, end=self.window.end)
-        return Claim(text=self.text, kind=self.kind, modality=self.modality, window=window, **parts)
+        window = None
+        if self.window:
+            window = Window(start=self.window.start, end=self.window.end)
+        found = Claim(text=self.text, kind=self.kind, modality=self.modality, window=window)
+        parts = self.model_dump(include={"subject", "other", "value", "count", "relation", "negated"})
+        found.update({name: value for name, value in parts.items() if value not in ("", None, False)})  # type: ignore[typeddict-item]
+        return found
 
 
 class ClaimsReply(ModelReply):
@@ -288,7 +289,7 @@ class ClaimCheckReply(ModelReply):
     reason: _ReplyLine = ""
     verdict: _ReadVerdict
     window: _MaybeWindow = None
-    margin: Annotated[_MaybeNumber, Field(ge=-1, le=1)] = None
+    margin: Annotated[Annotated[float, Field(ge=-1, le=1)] | None, BeforeValidator(_read_number)] = None
     witness: _ReplyLine = ""
 
 
@@ -296,6 +297,13 @@ class ClaimChecksReply(ModelReply):
     """The checks of the claims that were asked; a claim without a check could not be told."""
 
     checks: list[ClaimCheckReply]
+
+
+class ArbiterReply(ModelReply):
+    """Which of two answers the clip bears out; null: it does not decide."""
+
+    reason: _ReplyLine = ""
+    answer: Literal[1, 2] | None
 
 
 _Reply = TypeVar("_Reply", bound=ModelReply)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from langchain_core.messages import BaseMessage
 
-from aurelia_core.claims import Claim
+from aurelia_core.claims import Claim, Finding
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Reasoning, Role, Window
 
@@ -175,6 +175,7 @@ class FeedbackRequest(AgentRequest):
     score: int | None = None
     critique: str | None = None
     doubts: Sequence[Window] = ()
+    claims: Sequence[Finding] = field(default=(), metadata=_OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +186,25 @@ class TargetRequest(ClipRequest):
     question: str = ""
     choices: Sequence[str] = ()
     reasoning: Reasoning | None = None
+    samples: int = 48_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnStepsRequest(TargetRequest):
+    """The target writes the steps itself, before it answers with them."""
+
+    role: ClassVar[str] = "target"
+    task: ClassVar[str] = "steps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArbiterRequest(ClipRequest):
+    """Arbiter of the gate: the two answers in the order in which it reads them. The reply is an `ArbiterReply`."""
+
+    role: ClassVar[str] = "arbiter"
+    question: str = ""
+    choices: Sequence[str] = ()
+    answers: Sequence[str] = ()
     samples: int = 48_000
 
 
