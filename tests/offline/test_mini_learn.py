@@ -57,7 +57,7 @@ def test_planted_errors_are_as_many_as_asked_and_reach_reply_and_answer() -> Non
 def test_the_study_trains_measures_and_resumes(tmp_path: Path) -> None:
     lines: list[str] = []
     study = LearningStudy(
-        tmp_path / "study", held_out=10, others=2, trained=8, seeds=2, curve=(4,), noise=(0.5,), graph=2,
+        tmp_path / "study", held_out=10, others=2, trained=8, seeds=1, curve=(4,), noise=(0.5,), graph=2,
         progress=lines.append,
     )  # fmt: skip
     text = run_learning_study(study)
@@ -78,4 +78,4 @@ def test_the_study_trains_measures_and_resumes(tmp_path: Path) -> None:
     assert not [line for line in lines[began:] if "training" in line]
     late = study._replace(trained=9, minutes=1e-9, graph=0)
     assert "Not measured, because the time ended: answer-9-0-0" in run_learning_study(late)
-    assert store.find(CellKey(("plan",), 8, 0.0, 1)) is not None
+    assert store.find(CellKey(("plan",), 8, 0.5, 0)) is not None
