@@ -261,6 +261,9 @@ async def test_an_adapter_that_cannot_be_used_is_refused_before_anything_runs(
     other = tiny_qwen_omni.write(tmp_path / "other", sizes=sizes)
     with pytest.raises(InputError, match="does not fit this base .it was trained on tiny-omni."):
         find_weights(f"{other}+{out}")
+    marked = out.rename(runs.folder / "plan+use")
+    assert find_weights(f"{tiny_omni}+{marked}").model_id == "transformers:tiny-omni+plan+use"
+    marked.rename(out)
     (out / "training.json").unlink()
     with pytest.raises(InputError, match="does not fit this base"):
         load_model(find_weights(f"{other}+{out}"), choose_placement())
@@ -280,6 +283,7 @@ async def test_an_adapter_that_cannot_be_used_is_refused_before_anything_runs(
 
 def test_an_adapter_is_asked_as_its_base_is() -> None:
     assert find_target("transformers:mini+somewhere/adapter") is find_target("transformers:mini")
+    assert find_target("transformers:mini+somewhere/plan+use") is find_target("transformers:mini")
     assert find_target("transformers:Qwen/Qwen2.5-Omni-7B+a") is find_target("transformers:Qwen/Qwen2.5-Omni-7B")
 
 
