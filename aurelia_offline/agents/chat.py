@@ -189,7 +189,7 @@ class MeasuringChat(BaseChatModel):
 
     def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
         """The answer that its own measurement gives; null if it gives neither, or both."""
-        asked = TargetRequest(
+        asked = GeneratorRequest(
             media=request.media,
             duration=request.duration,
             has_audio=request.has_audio,
@@ -197,7 +197,7 @@ class MeasuringChat(BaseChatModel):
             choices=request.choices,
             samples=request.samples,
         )
-        own = self._answer(asked).strip().casefold()
+        own = str(self._reason(asked)["answer"]).strip().casefold()
         agreeing = [number for number, one in enumerate(request.answers, 1) if one.strip().casefold() == own]
         chosen = agreeing[0] if len(agreeing) == 1 else None
         return {"reason": f"measuring answers {own!r}", "answer": chosen}
