@@ -109,6 +109,34 @@ def recovery(
 
 
 @app.command()
+def learn(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for adapters, cells and tables; an existing study is resumed.")
+    ],
+    questions: Questions = 1000,
+    others: Annotated[int, typer.Option(min=1, help="Questions of each other kind, for what is forgotten.")] = 200,
+    trained: Annotated[int, typer.Option(min=4, help="Training questions of the main table.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the main table.")] = 3,
+    curve: Annotated[list[int] | None, typer.Option(min=4, help="Further sizes of the curve; repeatable.")] = None,
+    noise: Annotated[
+        list[float] | None, typer.Option(min=0, max=1, help="Shares of planted errors (0 to 1); repeatable.")
+    ] = None,
+    graph: Annotated[int, typer.Option(min=0, help="Questions through files, graph and runner (0: none).")] = 200,
+    minutes: Annotated[float, typer.Option(min=0, help="Begin no further adapter after so long (0: no limit).")] = 0.0,
+    debug: DebugOption = False,
+) -> None:
+    """Measure whether training on the reasoning beats injecting it: adapters of the mini target, as Markdown tables."""
+    from aurelia_offline.learning.study import LearningStudy, run_learning_study
+
+    known = LearningStudy(out)
+    study = LearningStudy(
+        out, questions, others, trained, seeds, tuple(curve or known.curve), tuple(noise or known.noise), minutes,
+        graph, _print_progress,
+    )  # fmt: skip
+    sys.stdout.write(run_learning_study(study))
+
+
+@app.command()
 def card(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Checkpoints of the mini target.")],
     questions: Questions = 1000,

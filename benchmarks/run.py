@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks import bytes as sent
-from benchmarks import decoding, framework, local, media, peers, report, scaling, startup, throughput
+from benchmarks import decoding, framework, local, media, peers, report, scaling, startup, strategies, throughput
 from benchmarks.offline import critic, guidance, questions, schedules, truthful
 
 
@@ -16,6 +16,7 @@ def main() -> None:
     decoding.main()
     throughput.main()
     scaling.main()
+    strategies.main()
     sent.main()
     local.main()
     guidance.main()

@@ -31,7 +31,7 @@ from state.schema import Attempt, LoopState, Update
 async def give_feedback(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
     context, attempt = context_of(runtime), last_attempt(state["iterations"])
-    if attempt is None or attempt["reasoning"] is None:
+    if attempt is None or attempt["reasoning"] is None or context.guide != "feedback":
         return {}
     fields = FeedbackRequest(
         **agent_request_fields(state),

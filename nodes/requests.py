@@ -102,6 +102,7 @@ def media_request(state: ClipMedia, context: Context) -> MediaRequest:
         tracks=media.tracks,
         pictures=media.pictures,
         frames=context.frames,
+        frame_shift=context.frame_shift,
         unsupported_modality=context.unsupported_modality,
         described=state.get("described") or {},
     )
@@ -116,11 +117,17 @@ def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> 
 
 
 def decoding_settings(context: Context, role: Role, model_id: str) -> dict[str, Any]:
-    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run."""
+    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run.
+
+    The seed is moved by the rollout, so that a repetition is not the same draw again.
+    """
     settings: dict[str, Any] = {}
     if role == "target":
         settings = find_target(model_id).decoding.set_values()
-    return settings | context.decoding_of(role)
+    settings |= context.decoding_of(role)
+    if "seed" in settings:
+        settings["seed"] += context.rollout
+    return settings
 
 
 def build_request(
@@ -134,8 +141,10 @@ def build_request(
 ) -> Request:
     """One call of this run, with its role's fallback behind it, asked with `fallback_text` (default: the same text).
 
-    `label` is the call's name in a trace, if it is not that of its role.
+    `label` is the call's name in a trace, if it is not that of its role and its candidate.
     """
+    if not label and (candidate := state.get("candidate")):
+        label = f"{fields.role} {candidate}"
     fields = replace(fields, decoding=decoding_settings(context, fields.role, model_id) or None)
     request = Request(
         model_id=model_id,

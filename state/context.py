@@ -16,6 +16,11 @@ InjectMode = Literal["steps", "steps+answers", "full"]
 _PromptCacheMode = Literal["implicit", "explicit"]
 _PromptStyle = Literal["aurelia", "paper"]
 _ReviewMode = Literal["none", "reasoning"]
+Strategy = Literal["refine", "best_of_n", "vote", "own_steps", "script"]
+_Spread = Literal["frames", "temperature"]
+_Guide = Literal["feedback", "score", "none"]
+MAX_CANDIDATES = 16
+"""Most attempts that are made side by side."""
 _ClaimWindows = Literal["caption", "sound"]
 Critic = Literal["holistic", "claims", "tools", "both"]
 InjectFilter = Literal["none", "supported"]
@@ -31,6 +36,8 @@ _DESCRIBE = "describe:"
 _UNSUPPORTED_MODALITY = r"^(error|evidence|describe:[a-z_]+:\S+)$"
 _PROMPT = "_prompt"
 _MAX_PROMPT_CHARS = 20_000
+ROLLOUTS = 1_000
+"""Number of repetitions; those of candidates follow above them in the call ledger."""
 MAX_NODE_SECONDS = 86_400.0
 """The largest time limit of a node, in seconds."""
 _AGENT_NODES = ("reasoning_generator", "summarizer", "evaluator", "feedback")
@@ -147,6 +154,52 @@ class Context(BaseModel):
         description="The loop ends after this many attempts.",
         json_schema_extra=_at("evaluator"),
     )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        le=9,
+        title="Patience",
+        description="The loop ends after this many attempts in a row without a better score; empty: it does not.",
+        json_schema_extra=_at("evaluator"),
+    )
+    strategy: Strategy = Field(
+        default="refine",
+        title="Strategy",
+        description="refine: attempt, score, feedback, again (the paper's loop). best_of_n: attempts side by side, the"
+        " best one is injected. vote: the target answers several times, the majority counts. own_steps: the target"
+        " writes the steps itself. script: the describer writes a script of the clip, and the target reads it alone.",
+        json_schema_extra=_at("reasoning_generator", "target_model"),
+    )
+    candidates: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_CANDIDATES,
+        title="Candidates",
+        description="Attempts (best_of_n) or answers (vote) that are made side by side; 1 with every other strategy.",
+        json_schema_extra=_at("reasoning_generator"),
+    )
+    spread: _Spread = Field(
+        default="frames",
+        title="Spread of candidates",
+        description="What makes candidates differ. frames: each sees a shifted grid of frames, which is deterministic."
+        " temperature: each is sampled, at decoding.ROLE.temperature or 0.8.",
+        json_schema_extra=_at("reasoning_generator"),
+    )
+    guide: _Guide = Field(
+        default="feedback",
+        title="Guide",
+        description="What the next attempt is told of the last one beside its steps. feedback: score and feedback."
+        " score: the score alone. none: neither. Without feedback that agent is not asked.",
+        json_schema_extra=_at("reasoning_generator", "feedback"),
+    )
+    plan_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=32_768,
+        title="Tokens of own steps",
+        description="Most output tokens of the steps that the target writes with own_steps; empty: its own limit.",
+        json_schema_extra=_at("reasoning_generator"),
+    )
     critic: Critic = Field(
         default="holistic",
         title="Critic",
@@ -246,6 +299,14 @@ class Context(BaseModel):
         description="Frames that one look at the clip may use.",
         json_schema_extra=_at(*_CLIP_NODES),
     )
+    frame_shift: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        title="Shift of the frames",
+        description="Moves the times of all frames by this part of the distance between two frames.",
+        json_schema_extra=_at(*_CLIP_NODES),
+    )
     samples: int = Field(
         default=48_000,
         ge=8_000,
@@ -293,6 +354,13 @@ class Context(BaseModel):
         description="The loop ends when a question's attempts have used this many tokens.",
         json_schema_extra=_at("evaluator"),
     )
+    max_calls: int | None = Field(
+        default=None,
+        gt=0,
+        title="Budget in calls",
+        description="The loop ends when a question's attempts have made this many calls.",
+        json_schema_extra=_at("evaluator"),
+    )
     max_seconds: float | None = Field(
         default=None,
         gt=0,
@@ -303,8 +371,10 @@ class Context(BaseModel):
     rollout: int = Field(
         default=0,
         ge=0,
+        lt=ROLLOUTS,
         title="Rollout",
-        description="Number of the independent repetition; a new number pays for new replies.",
+        description="Number of the independent repetition; a new number pays for new replies, and moves a seed. It is"
+        " refused where no model's reply would differ.",
         json_schema_extra=_at(*_MODEL_NODES),
     )
 

@@ -14,7 +14,10 @@ from aurelia_core.errors import InputError
 from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
 ChosenAnswer = Literal["reasoning", "zero_shot"]
-StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget", "recursion_limit"]
+StopReason = Literal[
+    "threshold", "max_iterations", "no_valid_score", "budget", "recursion_limit", "patience", "one_round"
+]
+"""`one_round`: the strategy makes its attempts once, side by side."""
 
 
 class Attempt(TypedDict):
@@ -24,7 +27,9 @@ class Attempt(TypedDict):
     the guidance after this attempt, and where the next one looks more closely. `seconds` and `usage` are the sums over
     the calls of its agents; `feedback_seconds` and `feedback_usage` are the part that a last attempt does not have.
     `claims` are the findings of a critic of claims. `fallbacks` are the roles whose fallback model answered. `notes`
-    are the words of agents that were added to the graph, by role.
+    are the words of agents that were added to the graph, by role. `candidate` is its number, from 1, among those that
+    were made side by side; absent for one that was made alone. `reply` is the target's answer in this attempt, where it
+    answered in it (vote).
     """
 
     iteration: int
@@ -41,6 +46,8 @@ class Attempt(TypedDict):
     fallbacks: list[Role]
     claims: NotRequired[list[Finding]]
     notes: NotRequired[dict[Role, str]]
+    candidate: NotRequired[int]
+    reply: NotRequired[str]
     feedback_seconds: float
     feedback_usage: Usage
 
@@ -191,10 +198,14 @@ class ClipState(TypedDict):
 
 
 class LoopState(ClipState):
-    """What the agents of the loop also read: the attempts so far; `asked` are those that a person requested."""
+    """What the agents of the loop also read: the attempts so far; `asked` are those that a person requested.
+
+    `candidate` is set for the generator alone, where it makes several attempts side by side.
+    """
 
     iterations: Annotated[list[Attempt], merge_attempts]
     asked: Annotated[list[int], append_new]
+    candidate: NotRequired[int]
 
 
 class EvaluatorState(TypedDict):

@@ -30,7 +30,7 @@ from state.context import Context, InjectMode, make_context
 from state.schema import Attempt, ClipState, StopReason
 
 _AnswerKey = tuple[str, int | None]
-_BUDGET_FIELDS = ("max_cost_usd", "max_tokens", "max_seconds")
+_BUDGET_FIELDS = ("max_cost_usd", "max_tokens", "max_calls", "max_seconds", "patience")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +257,10 @@ def check_derivable(context: Context) -> None:
     """Refuses a run whose smaller settings cannot be derived.
 
     Raises:
-        InputError: The run had a budget, which may end a loop anywhere.
+        InputError: The run had no loop, or a budget or patience, which may end a loop anywhere.
     """
+    if context.strategy != "refine":
+        raise InputError(f'Smaller settings are those of the loop, and the run has strategy = "{context.strategy}".')
     budgets = [name for name in _BUDGET_FIELDS if getattr(context, name) is not None]
     if budgets:
         raise InputError(

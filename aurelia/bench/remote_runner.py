@@ -22,7 +22,9 @@ from aurelia.bench.media import ClipAdmitter, RecordMedia
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
 from aurelia.bench.remote_client import RemoteServer, ServerUnavailable
+from aurelia.bench.run_file import ARMS
 from aurelia.bench.run_ledger import RunLedger
+from aurelia.bench.run_plan import arm_context
 from aurelia.run.result import make_result
 from aurelia_core.errors import MediaError, ModelError, SettingsError
 from aurelia_core.media import ClipStore
@@ -52,7 +54,7 @@ class RemoteExecutor:
 
         Args:
             server: The server; it was checked.
-            context: Settings of every question; the arms replace its `compare`.
+            context: Settings of every question, as each arm has them (`aurelia.bench.run_plan.arm_context`).
             store: The clips to upload.
             ledger: Call ledger of the run; its `total_usage` grows by the usage that results report.
             limiter: Limits the questions on the server.
@@ -68,7 +70,8 @@ class RemoteExecutor:
         self._sleep = sleep
         self._waiting = asyncio.Lock()
         self._rollout = context.rollout
-        self._context = context.model_copy(update={"compare": False, "review": "none"}).model_dump(mode="json")
+        asked = context.model_copy(update={"review": "none"})
+        self._contexts = {arm: arm_context(asked, arm).model_dump(mode="json") for arm in ARMS}
 
     async def ask(self, record: Record, item: PendingAnswer, store: StoreOutcome) -> None:
         """Asks one question; its seconds include the server's queue."""
@@ -98,7 +101,7 @@ class RemoteExecutor:
             reference: Any = {"id": clip}
             await self._server.ensure_clip(clip, kind, await asyncio.to_thread(self._file, reference))
         question = {**media.as_input(), **question_input(record)}
-        output = await self._server.answer(item.arm, question, self._context, trace_labels(record, item))
+        output = await self._server.answer(item.arm, question, self._contexts[item.arm], trace_labels(record, item))
         try:
             fields = answer_fields(make_result(output, time.perf_counter() - began), record, item.arm)
         except (KeyError, TypeError):

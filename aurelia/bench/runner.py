@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aurelia.bench import run_plan as plans
+from aurelia.bench.forecast import forecast_media, forecast_text
 from aurelia.bench.local_runner import Executor, LocalExecutor
 from aurelia.bench.media import find_missing_media
 from aurelia.bench.preflight import check_capabilities
@@ -147,6 +148,10 @@ async def run_bench(
         executor.clips.expect(run.clip_contents())
         if threads:
             threads.attach_to(run)
+        if not resources.server:
+            forecast = await asyncio.to_thread(forecast_media, selected, context, plan, client)
+            if forecast:
+                on_event({"event": "note", "text": forecast_text(forecast)})
         session = Session(run, context, plan, executor, ledger, limiter, on_event)
         return await session.run(selected, left_out, stop)
 

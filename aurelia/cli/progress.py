@@ -174,6 +174,8 @@ class ProgressPrinter:
             source = "edited by a person, without a score"
             if result["best_iteration"]:
                 source = f"of attempt {result['best_iteration']}, scored {result['score']}/10"
+                if result["score"] is None:
+                    source = "written by the target itself, without a score"
             self._line("Reasoning", f"{source}; {_stop_text(result, self._context)}", "cyan")
             self._steps(result["best"])
         for warning in result["warnings"]:
@@ -301,13 +303,28 @@ def _sound_parts(event: ClipEvent) -> list[str]:
     return ["no sound"]
 
 
+_FIRST_WORK = {
+    "best_of_n": "{count} attempts side by side: the generator looks and listens, the evaluator checks",
+    "vote": "The target answers {count} times, and the majority counts",
+    "own_steps": "The target writes its own steps",
+    "script": "The describer writes a script of the clip",
+}
+"""What the strategies beside the loop do first."""
+
+
 def _next_work(event: Event, context: Context) -> str:
     """What a run does after an event."""
     match event["event"]:
+        case "clip" | "described" if context.strategy != "refine":
+            return _FIRST_WORK[context.strategy].format(count=context.candidates)
         case "clip" | "described":
             return "Attempt 1: the generator looks and listens, the evaluator checks"
         case "attempt":
-            done = event["iteration"] >= context.max_iterations or (event["score"] or 0) >= context.threshold
+            done = (
+                context.strategy != "refine"
+                or event["iteration"] >= context.max_iterations
+                or (event["score"] or 0) >= context.threshold
+            )
             return "The target is asked" if done else "Feedback: where to look again"
         case "feedback":
             return f"Attempt {event['iteration'] + 1}: the generator looks and listens again, the evaluator checks"
@@ -321,6 +338,8 @@ def _stop_text(result: Mapping[str, Any], context: Context) -> str:
     reasons = {
         "threshold": f"the threshold {context.threshold} is reached",
         "max_iterations": f"the threshold {context.threshold} was not reached in {context.max_iterations} attempts",
+        "patience": f"the score did not rise in {context.patience} attempts",
+        "one_round": f"the strategy {context.strategy} makes one round of attempts",
         "budget": "the budget is used up",
         "no_valid_score": "no attempt could be scored",
     }

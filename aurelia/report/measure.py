@@ -39,8 +39,7 @@ class PairedFigures:
     """Both arms over the questions that both answered: difference in points, and McNemar's exact test.
 
     `fixed` questions are right only with AURELIA, `broke` only zero-shot. `gain` is the relative gain as the paper
-    prints it, in percent of the zero-shot accuracy. `harm` is the harm rate in percent: the share of the questions
-    right without reasoning that are not right with it; None if there are none.
+    prints it, in percent of the zero-shot accuracy.
     """
 
     n: int
@@ -49,7 +48,6 @@ class PairedFigures:
     broke: int
     p: float | None
     gain: float | None
-    harm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +125,14 @@ def paired_figures(cases: Sequence[Case]) -> PairedFigures | None:
     if not known:
         return None
     zero, ours, clips = zip(*known, strict=True)
-    found = _cached_comparison(zero, ours, clips)
-    gain = stats.relative_gain(sum(ours), sum(zero))
-    right = sum(value >= 1 for value in zero)
-    broke = sum(before >= 1 > after for before, after in zip(zero, ours, strict=True))
-    harm = 100 * broke / right if right else None
-    return PairedFigures(len(known), _as_point(found.difference), found.gained, found.lost, found.p, gain, harm)
+    return compare_values(zero, ours, clips)
+
+
+def compare_values(first: Sequence[float], second: Sequence[float], clips: Sequence[str]) -> PairedFigures:
+    """Second against first values of the same questions; there must be one at least."""
+    found = _cached_comparison(tuple(first), tuple(second), tuple(clips))
+    gain = stats.relative_gain(sum(second), sum(first))
+    return PairedFigures(len(first), _as_point(found.difference), found.gained, found.lost, found.p, gain)
 
 
 @lru_cache(64)

@@ -150,15 +150,12 @@ def run_comparison(runs: Sequence[RunFigures]) -> ReportTable:
     return ReportTable("Runs compared (Table 4)", heads, rows, css="lined")
 
 
-ACCURACY_HEADS = [
-    "", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke (harm)", "McNemar p", "gain, %",
-]  # fmt: skip
+ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke", "McNemar p", "gain, %"]
 ACCURACY_NOTES = [
     "In brackets: 95 % intervals, bootstrap over clips (questions about one clip are not independent). With fewer than"
     " 20 clips they are too narrow to rely on. McNemar's test assumes independent questions.",
     "n and the difference are over questions that both arms answered. An answer that neither rule nor judge could read"
-    " is unparsed and counts as not right. A failed question has no answer and is not in n. The harm rate is the share"
-    " of the questions right without reasoning that are not right with it.",
+    " is unparsed and counts as not right. A failed question has no answer and is not in n.",
 ]
 
 
@@ -178,8 +175,8 @@ def _accuracy(group: GroupFigures) -> list[str]:
         n = str(paired.n)
         comparison = [
             format_range(paired.difference, True),
-            f"{paired.fixed} / {paired.broke}{_harm(paired.harm)}",
-            _format_p(paired.p),
+            f"{paired.fixed} / {paired.broke}",
+            format_p(paired.p),
             format_number(paired.gain, 1, True),
         ]
     counts = [_both(zero, aurelia, name) for name in ("unparsed", "failed", "unscored")]
@@ -187,14 +184,8 @@ def _accuracy(group: GroupFigures) -> list[str]:
     return [name, n, format_range(zero.accuracy), format_range(aurelia.accuracy), *comparison, *counts]
 
 
-def _harm(rate: float | None) -> str:
-    """The harm rate behind the number of questions that broke."""
-    if rate is None:
-        return ""
-    return f" ({rate:.1f} %)"
-
-
-def _format_p(p: float | None) -> str:
+def format_p(p: float | None) -> str:
+    """A p value with three decimals."""
     if p is None:
         return NO_VALUE
     if p < 0.001:
@@ -358,8 +349,8 @@ def _all_cases(cases: Sequence[Case]) -> list[GroupFigures]:
     return groups
 
 
-def report_tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:
-    """The main figures, shown at the top of the page."""
+def report_tiles(run: RunFigures, named: bool, harmed: tuple[int, int] | None) -> list[dict[str, str]]:
+    """The main figures, shown at the top of the page; `harmed` are harmed answers of right zero-shot ones."""
     tail = ""
     if named:
         tail = f", {run.name}"
@@ -372,9 +363,10 @@ def report_tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:
     ]
     if whole.paired:
         note = f"{whole.paired.fixed} fixed, {whole.paired.broke} broke"
-        if whole.paired.harm is not None:
-            note += f"; harm rate {whole.paired.harm:.1f} %"
         found.append(("difference, points", format_number(whole.paired.difference.value, sign=True), note))
+    if harmed:
+        rate = 100 * harmed[0] / harmed[1]
+        found.append(("harm rate", f"{rate:.1f} %", f"{harmed[0]} of {harmed[1]} right answers became wrong"))
     found.append(("cost", format_cost(cost, 2), "of the calls whose answers were used"))
     return [{"name": f"{name}{tail}", "value": value, "note": note} for name, value, note in found]
 

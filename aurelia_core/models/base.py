@@ -23,6 +23,14 @@ class ClipModel:
             InputError: the model does not accept the clip; the message names the remedy.
         """
 
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """Whether `media.frame_shift` changes what the model is shown: False where it takes its frames by itself."""
+        return media.shows_video
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Whether the model gives the same reply to the same request, decoded with these settings."""
+        return False
+
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
         return []
@@ -42,6 +50,11 @@ class ClipModel:
     @property
     def context_tokens(self) -> int | None:
         """The largest input of the model, tokens; None: unknown."""
+        return None
+
+    @property
+    def input_price(self) -> float | None:
+        """Dollars for a million input tokens; None: unknown."""
         return None
 
     @property

@@ -11,9 +11,9 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, closing, nullcontext
 from contextvars import ContextVar
 from functools import reduce
 from pathlib import Path
@@ -209,6 +209,17 @@ class CallLedger:
         A stored reply that an interrupted run did not use stays unmarked; the resumed run is billed for it.
         """
         _marks(self._billed, run).update(reply.key for reply in replies)
+
+    @asynccontextmanager
+    async def bill_together(self, run: str) -> AsyncIterator[None]:
+        """A context whose calls are billed only if all of it succeeds; no other call of that run is under way."""
+        marks = [(of_runs, set(of_runs.get(run, ()))) for of_runs in (self._billed, self._reported)]
+        try:
+            yield
+        except BaseException:
+            for of_runs, before in marks:
+                of_runs[run] = before
+            raise
 
     def forget_run(self, run: str) -> None:
         """Delete the marks of a run that has ended."""

@@ -164,13 +164,13 @@ class ModelClient:
         """
         model_ids = [model_id for _, model_id in asked]
         for role, model_id in asked:
-            self._adapter(model_id).check_clip(media, sees_clip=role in _ROLES_WITH_CLIP)
+            self.adapter(model_id).check_clip(media, sees_clip=role in _ROLES_WITH_CLIP)
         if describer:
             for sense in self.missing_modalities(asked, media):
                 self._check_describer(describer, sense, media)
                 model_ids.append(describer)
         for model_id in dict.fromkeys(model_ids):
-            self._adapter(model_id).check_credentials()
+            self.adapter(model_id).check_credentials()
 
     def check_decoding(self, role: Role, model_id: str, values: Mapping[str, Any], media: MediaRequest) -> None:
         """Refuse decoding settings that a model cannot carry, or with which the clip fills its context.
@@ -178,7 +178,7 @@ class ModelClient:
         Raises:
             InputError: a setting would be lost, or the clip costs more tokens than the model takes.
         """
-        adapter = self._adapter(model_id)
+        adapter = self.adapter(model_id)
         if values:
             check_decoding(model_id, role, values, adapter.decoding_settings)
         if role in _ROLES_WITH_CLIP:
@@ -193,11 +193,16 @@ class ModelClient:
         missing: set[Sense] = set()
         for role, model_id in asked:
             if role in _ROLES_WITH_CLIP:
-                missing.update(self._adapter(model_id).missing_modalities(media))
+                missing.update(self.adapter(model_id).missing_modalities(media))
         senses: tuple[Sense, ...] = ("sound", "picture")
         return [sense for sense in senses if sense in missing]
 
-    def _adapter(self, model_id: str) -> ClipModel:
+    def adapter(self, model_id: str) -> ClipModel:
+        """What the model says about itself; a plain LangChain chat model says that it takes everything.
+
+        Raises:
+            InputError: the model does not exist.
+        """
         return as_clip_model(self.model(model_id))
 
     def _check_describer(self, describer: str, sense: Sense, media: MediaRequest) -> None:
@@ -206,7 +211,7 @@ class ModelClient:
                 f'{describer} cannot describe a clip in words: set unsupported_modality = "evidence" to use its'
                 " measurements."
             )
-        adapter = self._adapter(describer)
+        adapter = self.adapter(describer)
         if sense in adapter.missing_modalities(media):
             raise InputError(
                 f"{describer} cannot describe the {sense} because it does not accept {sense}: name another model."

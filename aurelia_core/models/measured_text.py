@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from aurelia_core.media import ClipStore
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.types import MediaRef, Window
+from aurelia_core.witnesses.evidence import hear_sound, hearing_witnesses
 
 # A thousand seconds at the full rate; longer sound is measured at a lower rate, as the text's heading says.
 _MAX_SAMPLES = 16_000_000
@@ -16,7 +17,7 @@ _MIN_FRAMES = 2
 
 
 def measured_sound_text(store: ClipStore, source: MediaRef, texts: RequestTexts) -> str:
-    """Measurements of the sound of a clip or a separate track, over its whole length.
+    """Measurements of the sound of a clip or a separate track, over its whole length, and what witnesses hear in it.
 
     Raises:
         MediaError: the sound cannot be decoded.
@@ -25,7 +26,16 @@ def measured_sound_text(store: ClipStore, source: MediaRef, texts: RequestTexts)
 
     seconds = source["audio_seconds"] or source["duration"]
     samples = min(_MAX_SAMPLES, int(seconds * MAX_SAMPLE_RATE) + MAX_SAMPLE_RATE)
-    return texts.measured_sound(observe_clip(store, source, None, [], _MIN_FRAMES, samples))
+    seen = observe_clip(store, source, None, [], _MIN_FRAMES, samples)
+    return texts.measured_sound(seen, hear_sound(store, source))
+
+
+def evidence_params() -> dict[str, list[str]]:
+    """What a reply on measured sound depends on besides the request: the witnesses of this machine, if any."""
+    able = hearing_witnesses()
+    if not able:
+        return {}
+    return {"heard_by": able}
 
 
 def measured_picture_text(

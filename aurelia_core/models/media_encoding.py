@@ -33,10 +33,12 @@ class EncodedAudio(NamedTuple):
     wav: bytes
 
 
-def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int) -> list[EncodedFrame]:
+def encode_frames(
+    store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int, shift: float = 0.0
+) -> list[EncodedFrame]:
     """At most `count` frames spread over the windows ([]: the whole clip), at most 512 pixels high.
 
-    None of windows after the end of the picture.
+    None of windows after the end of the picture. `shift` is that of `ClipStore.frames`.
 
     Raises:
         MediaError: the clip cannot be decoded.
@@ -44,7 +46,7 @@ def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], c
     inside = windows_before(windows, clip["duration"])
     if windows and not inside:
         return []
-    frames = store.frames(clip, inside, count, height=_FRAME_HEIGHT)
+    frames = store.frames(clip, inside, count, height=_FRAME_HEIGHT, shift=shift)
     return [
         EncodedFrame(float(time), _jpeg(np.asarray(image)))
         for time, image in zip(frames.times, frames.images, strict=True)

@@ -40,6 +40,7 @@ BUILT_IN_PROVIDERS: Mapping[str, Provider] = {
     "openai": _lazy("openai.factory", "make_openai", "openai"),
     "compatible": _lazy("openai.factory", "make_compatible", "openai"),
     "transformers": _lazy("local.chat", "make_local", "local"),
+    "tools": _lazy("tools", "make_tools", "critic"),
     "worker": _lazy("worker.chat", "make_worker"),
 }
 

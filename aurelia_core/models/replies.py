@@ -289,7 +289,7 @@ class ClaimCheckReply(ModelReply):
     reason: _ReplyLine = ""
     verdict: _ReadVerdict
     window: _MaybeWindow = None
-    margin: Annotated[_MaybeNumber, Field(ge=-1, le=1)] = None
+    margin: Annotated[Annotated[float, Field(ge=-1, le=1)] | None, BeforeValidator(_read_number)] = None
     witness: _ReplyLine = ""
 
 

@@ -190,6 +190,14 @@ class TargetRequest(ClipRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnStepsRequest(TargetRequest):
+    """The target writes the steps itself, before it answers with them."""
+
+    role: ClassVar[str] = "target"
+    task: ClassVar[str] = "steps"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArbiterRequest(ClipRequest):
     """Arbiter of the gate: the two answers in the order in which it reads them. The reply is an `ArbiterReply`."""
 

@@ -1,59 +1,26 @@
-"""The interface of all witnesses: a statement about a clip goes in, a finding comes out."""
+"""The interface of all witnesses: a claim about a clip goes in, a finding with three verdicts comes out."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from aurelia_core.arrays import Samples
+from aurelia_core.claims import Claim, ClaimKind, Finding, Verdict
 from aurelia_core.installation import install_command
 from aurelia_core.signals.look import ClipSource
 from aurelia_core.types import MediaRef, Span, Window
 
-Verdict = Literal["supported", "contradicted", "cannot_tell"]
 EXTRA = "critic"
 """The package extra that installs what the witnesses need."""
 SAMPLE_RATE = 16_000
 """The rate at which a clip's sound is stored, Hz; a witness that needs another resamples it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What is claimed of a clip.
-
-    Attributes:
-        text: the claim, one sentence.
-        kind: what it is about; a witness names the kinds that it knows (`Witness.kinds`).
-        window: where, seconds; None: anywhere in the clip.
-    """
-
-    text: str
-    kind: str
-    window: Window | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a witness says about a statement.
-
-    Attributes:
-        verdict: supported, contradicted or cannot_tell.
-        witness: the name of the witness; several are joined by " + ".
-        margin: distance from the decision, 0..1; 0 for cannot_tell.
-        reason: what was measured, in words.
-        spans: where, seconds; may be empty.
-    """
-
-    verdict: Verdict
-    witness: str
-    margin: float
-    reason: str
-    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,18 +85,18 @@ class Witness(Protocol):
 
     Attributes:
         name: its name in findings, in `doctor` and in `thresholds.toml`.
-        kinds: the kinds of statements that it knows.
+        kinds: the kinds of claims that it knows.
     """
 
     name: str
-    kinds: frozenset[str]
+    kinds: frozenset[ClaimKind]
 
     def lacks(self) -> list[str]:
         """What is missing on this machine, in words with the command that adds it; [] if it can be asked."""
         ...
 
-    def check(self, statement: Statement, view: ClipView) -> Finding:
-        """Whether the statement holds.
+    def check(self, claim: Claim, view: ClipView) -> Finding:
+        """Whether the claim holds.
 
         Raises:
             MediaError: the clip cannot be decoded.
@@ -147,6 +114,11 @@ def threshold(witness: str, name: str) -> float:
     return float(_table()[witness][name])
 
 
+def weights_name(witness: str) -> str:
+    """The hub id of a witness's weights from `thresholds.toml`."""
+    return str(_table()[witness]["weights"])
+
+
 def missing_packages(names: Sequence[str]) -> list[str]:
     """Which packages are not installed, in words with the command that installs them."""
     return [f"the package {name} ({install_command(EXTRA)})" for name in names if not _is_installed(name)]
@@ -160,27 +132,34 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def undecided(witness: str, reason: str) -> Finding:
+def undecided(claim: Claim, witness: str, reason: str) -> Finding:
     """The finding of a witness that cannot tell."""
-    return Finding("cannot_tell", witness, 0.0, reason)
+    return Finding(
+        claim=claim, verdict="cannot_tell", window=claim["window"], witness=witness, margin=None, reason=reason
+    )
 
 
-def decide(witness: str, score: float, yes: float, no: float, reason: str, spans: Sequence[Span] = ()) -> Finding:
-    """Three verdicts from a score: supported from `yes` on, contradicted up to `no`, cannot_tell between.
+def decide(claim: Claim, witness: str, score: float, limits: tuple[float, float], reason: str) -> Finding:
+    """Three verdicts from a score; a claim that denies is judged the other way round.
 
     Args:
+        claim: the claim.
         witness: the name of the witness.
-        score: 0..1.
-        yes: the lower limit of supported.
-        no: the upper limit of contradicted, below `yes`.
+        score: how much speaks for what the claim names, 0..1.
+        limits: the score up to which it is contradicted, and that from which on it is supported.
         reason: what was measured, in words.
-        spans: where it was found, seconds.
     """
-    if score >= yes:
-        return Finding("supported", witness, _share(score - yes, 1 - yes), reason, tuple(spans))
-    if score <= no:
-        return Finding("contradicted", witness, _share(no - score, no), reason)
-    return undecided(witness, reason)
+    no, yes = limits
+    if no < score < yes:
+        return undecided(claim, witness, reason)
+    verdict: Verdict = "supported" if score >= yes else "contradicted"
+    margin = _share(score - yes, 1 - yes) if score >= yes else -_share(no - score, no)
+    if denies(claim):
+        verdict = "contradicted" if verdict == "supported" else "supported"
+        margin = -margin
+    return Finding(
+        claim=claim, verdict=verdict, window=claim["window"], witness=witness, margin=round(margin, 3), reason=reason
+    )
 
 
 def _share(part: float, whole: float) -> float:
@@ -188,11 +167,13 @@ def _share(part: float, whole: float) -> float:
     return min(1.0, max(0.0, part / whole)) if whole > 0 else 1.0
 
 
-def negate(finding: Finding) -> Finding:
-    """The finding about the opposite statement."""
-    opposite: dict[Verdict, Verdict] = {"supported": "contradicted", "contradicted": "supported"}
-    verdict = opposite.get(finding.verdict, "cannot_tell")
-    return Finding(verdict, finding.witness, finding.margin, finding.reason, finding.spans)
+_DENIAL = re.compile(r"\b(no|not|nobody|nothing|never|without|none|neither|\w+n't)\b", re.IGNORECASE)
+_IN_QUOTES = re.compile(r"[\"“”«»][^\"“”«»]*[\"“”«»]")
+
+
+def denies(claim: Claim) -> bool:
+    """Whether a claim denies what it names; words in quotation marks do not count."""
+    return claim.get("negated", False) or bool(_DENIAL.search(_IN_QUOTES.sub(" ", claim["text"])))
 
 
 def inside(spans: Sequence[Span], window: Window | None) -> list[Span]:

@@ -16,19 +16,17 @@ from typing import Any
 import numpy as np
 
 from aurelia_core.arrays import Images, Vector
+from aurelia_core.claims import Claim, ClaimKind, Finding
 from aurelia_core.types import Window
 from aurelia_core.witnesses.base import (
     ClipView,
-    Finding,
-    Statement,
     decide,
     missing_packages,
-    negate,
     threshold,
     undecided,
 )
 
-NAME = "rapidocr"
+_NAME = "rapidocr"
 _PACKAGES = ("rapidocr", "onnxruntime")
 _DETECTION_SIDE = 480
 _GRID_FRAMES = 360
@@ -37,7 +35,6 @@ _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{1,80})[\"“”«»]|(?<!\
 _ANY_TEXT = re.compile(
     r"\b(text|words?|letters?|writing|written|caption|captions|subtitles?|sign|title|logo)\b", re.IGNORECASE
 )
-_DENIAL = re.compile(r"\b(no|not|never|without|none|n't)\b", re.IGNORECASE)
 _lock = threading.Lock()
 
 
@@ -99,7 +96,7 @@ def read_clip(view: ClipView, window: Window | None = None) -> Reading:
     Raises:
         MediaError: the picture cannot be decoded.
     """
-    key = (NAME, *(window.values() if window else ()))
+    key = (_NAME, *(window.values() if window else ()))
     if key not in view.memory:
         view.memory[key] = _read(view, window)
     found: Reading = view.memory[key]
@@ -111,7 +108,7 @@ def _read(view: ClipView, window: Window | None) -> Reading:
         return Reading((), complete=True)
     times, images = view.frames(window, _GRID_FRAMES, 180)
     runs = _steady_runs(images)
-    most = int(threshold(NAME, "frames"))
+    most = int(threshold(_NAME, "frames"))
     chosen = runs
     if len(runs) > most:
         chosen = [runs[number] for number in np.linspace(0, len(runs) - 1, most).round().astype(int)]
@@ -131,7 +128,7 @@ def _steady_runs(images: Images) -> list[tuple[int, int]]:
     blocks = grid.reshape(len(images), rows, grid.shape[1] // rows, columns, -1).mean(axis=(2, 4))
     runs, first = [], 0
     for number in range(1, len(blocks)):
-        if np.abs(blocks[number] - blocks[first]).max() > threshold(NAME, "changed"):
+        if np.abs(blocks[number] - blocks[first]).max() > threshold(_NAME, "changed"):
             runs.append((first, number - 1))
             first = number
     return [*runs, (first, len(blocks) - 1)]
@@ -144,7 +141,7 @@ def _read_run(view: ClipView, times: Vector, first: int, last: int) -> list[Text
     image = _picture_at(view, middle)
     lines = []
     for text, score, corners in read_picture(image):
-        if score < threshold(NAME, "least_score") or not any(letter.isalnum() for letter in text):
+        if score < threshold(_NAME, "least_score") or not any(letter.isalnum() for letter in text):
             continue
         box = np.asarray(corners, float) / (image.shape[1], image.shape[0])
         x, y = box.mean(axis=0)
@@ -154,7 +151,7 @@ def _read_run(view: ClipView, times: Vector, first: int, last: int) -> list[Text
 
 
 def _picture_at(view: ClipView, time: float) -> Images:
-    height = int(threshold(NAME, "height"))
+    height = int(threshold(_NAME, "height"))
     length = view.clip["duration"]
     if not length:
         return np.asarray(view.frames(None, 1, height)[1][0])
@@ -201,32 +198,29 @@ def similarity(claimed: str, read: str) -> float:
 
 
 class WrittenWitness:
-    """Statements about text on the picture: a quoted text, or that there is any."""
+    """Claims about text on the picture: a quoted text, or that there is any."""
 
-    name = NAME
-    kinds = frozenset({"text"})
+    name = _NAME
+    kinds: frozenset[ClaimKind] = frozenset({"text"})
 
     def lacks(self) -> list[str]:
         """The packages that are not installed."""
         return missing_packages(_PACKAGES)
 
-    def check(self, statement: Statement, view: ClipView) -> Finding:
-        """Reads every distinct picture of the window, and compares each quoted text with it."""
-        quoted = quoted_texts(statement.text)
+    def check(self, claim: Claim, view: ClipView) -> Finding:
+        """Reads every distinct picture of the window, and compares the claimed text with it."""
+        quoted = quoted_texts(claim["text"]) or [text for text in [claim.get("value", "")] if text]
         if not view.has_picture:
-            return undecided(NAME, "there is no picture")
-        if not quoted and not _ANY_TEXT.search(statement.text):
-            return undecided(NAME, "the claim quotes no text")
-        reading = read_clip(view, statement.window)
+            return undecided(claim, _NAME, "there is no picture")
+        if not quoted and not _ANY_TEXT.search(claim["text"]):
+            return undecided(claim, _NAME, "the claim quotes no text")
+        reading = read_clip(view, claim["window"])
         shown = "; ".join(f'"{line.text}"' for line in reading.lines[:8]) or "no text"
-        reason = f"{shown} was read"
         score = min([_best_match(text, reading.lines) for text in quoted] or [float(bool(reading.lines))])
-        finding = decide(NAME, score, threshold(NAME, "alike"), threshold(NAME, "unlike"), reason, _times(reading))
-        if finding.verdict == "contradicted" and not reading.complete:
-            finding = undecided(NAME, f"{reason}, but not every picture was read")
-        if _DENIAL.search(_QUOTED.sub("", statement.text)):
-            return negate(finding)
-        return finding
+        limits = threshold(_NAME, "unlike"), threshold(_NAME, "alike")
+        if score <= limits[0] and not reading.complete:
+            return undecided(claim, _NAME, f"{shown} was read, but not every picture was read")
+        return decide(claim, _NAME, score, limits, f"{shown} was read")
 
 
 def _best_match(claimed: str, lines: Sequence[TextLine]) -> float:
@@ -236,7 +230,3 @@ def _best_match(claimed: str, lines: Sequence[TextLine]) -> float:
         together[line.start] = f"{together.get(line.start, '')} {line.text}"
     texts = [*(line.text for line in lines), *together.values()]
     return max((similarity(claimed, text) for text in texts), default=0.0)
-
-
-def _times(reading: Reading) -> list[tuple[float, float]]:
-    return sorted({(line.start, line.end) for line in reading.lines})

@@ -19,6 +19,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
+from aurelia_core.models.base import ClipModel
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
     ArbiterRequest,
@@ -33,13 +34,13 @@ from aurelia_core.models.requests import (
     TargetRequest,
     parse_request,
 )
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import MediaRef, Window, content_key
 from aurelia_core.witnesses.base import ClipView
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.agents.summarizer import summarize_reasoning
 from aurelia_offline.agents.target import answer_as_target
 from aurelia_offline.answering.witnessed import Witnessed, answer_from_witnesses
@@ -78,7 +79,7 @@ _recent_views: RecentCache[ClipView] = RecentCache(_MAX_REMEMBERED_CLIPS)
 """A cache of what witnesses found in the latest clips, by clip and track."""
 
 
-class MeasuringChat(BaseChatModel):
+class MeasuringChat(ClipModel, BaseChatModel):
     """Plays all roles offline by measurement.
 
     Attributes:
@@ -86,6 +87,10 @@ class MeasuringChat(BaseChatModel):
     """
 
     store: Any
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Always: it measures."""
+        return True
 
     @property
     def _llm_type(self) -> str:
@@ -187,6 +192,16 @@ class MeasuringChat(BaseChatModel):
             self._witnessed(request.question, list(request.choices), media),
         )
 
+    def _witnessed(self, question: str, choices: list[str], media: MediaRequest) -> Witnessed | None:
+        """The answer of a witness to a question about speech or text; None for all others, and for candidate tracks."""
+        posed = read_witnessed(question)
+        if posed is None or len(media.tracks) > 1:
+            return None
+        clip, track = _measured(media, next(iter(media.tracks), None))
+        view = partial(ClipView, self.store, clip, track)
+        key = (content_key(clip), content_key(track) if track else "")
+        return answer_from_witnesses(posed, choices, _recent_views.get(key, view))
+
     def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
         """The answer that its own measurement gives; null if it gives neither, or both."""
         asked = GeneratorRequest(
@@ -201,16 +216,6 @@ class MeasuringChat(BaseChatModel):
         agreeing = [number for number, one in enumerate(request.answers, 1) if one.strip().casefold() == own]
         chosen = agreeing[0] if len(agreeing) == 1 else None
         return {"reason": f"measuring answers {own!r}", "answer": chosen}
-
-    def _witnessed(self, question: str, choices: list[str], media: MediaRequest) -> Witnessed | None:
-        """The answer of a witness to a question about speech or text; None for all others, and for candidate tracks."""
-        posed = read_witnessed(question)
-        if posed is None or len(media.tracks) > 1:
-            return None
-        clip, track = _measured(media, next(iter(media.tracks), None))
-        view = partial(ClipView, self.store, clip, track)
-        key = (content_key(clip), content_key(track) if track else "")
-        return answer_from_witnesses(posed, choices, _recent_views.get(key, view))
 
     def observe_whole(self, media: MediaRequest) -> WholeClip:
         """Every frame and the whole band, with the clip's own sound or the one track that replaces it."""
@@ -238,7 +243,7 @@ class MeasuringChat(BaseChatModel):
     ) -> Observation:
         from aurelia_core.signals.look import merge_observations, observe_clip
 
-        frames = media.frame_count
+        frames, shift = media.frame_count, media.frame_shift
         clip, track = _measured(media, track)
         pictures = len([ref for ref in (media.clip, *media.pictures) if ref["width"] is not None])
         # Candidate tracks share the sample budget.
@@ -246,9 +251,11 @@ class MeasuringChat(BaseChatModel):
         seen = []
         for windows in looks:
             spans = tuple((float(window["start"]), float(window["end"])) for window in windows)
-            look = partial(observe_clip, self.store, clip, track, windows, frames, share)
+            look = partial(observe_clip, self.store, clip, track, windows, frames, share, shift)
             seen.append(
-                _recent_looks.get((content_key(clip), content_key(track) if track else "", spans, frames, share), look)
+                _recent_looks.get(
+                    (content_key(clip), content_key(track) if track else "", spans, frames, share, shift), look
+                )
             )
         return replace(merge_observations(seen), pictures=pictures)
 

@@ -28,7 +28,9 @@ _WHITE_MOMENT = re.compile(
     r"for an? (?:brief |short |split )?(?:moment|instant|s)\b[^.]*\bwhite\b"
     r"|\bwhite\b[^.]* for an? (?:brief |short |split )?(?:moment|instant|s)\b"
 )
-_TRACK = re.compile(r"\b(?:track|candidate|audio|sound ?track|recording|option) ([a-h])\b")
+_TRACK = re.compile(
+    r"\b(?:track|candidate|audio|sound ?track|recording|option|sound(?= [b-h]\b| a (?:holds|has|contains)\b)) ([a-h])\b"
+)
 _CUTS = "cuts?|changes?|transitions?|edits?"
 _THINGS = "shapes?|circles?|discs?|balls?|dots?|squares?|triangles?|objects?|figures?|patches|movements?|motions?"
 _OPENING = re.compile(r"\b(?:at first|opens?|begins?|initially|starts?|at the (?:start|beginning))\b")

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from aurelia_core.models.requests import ClipRequest, EvaluatorRequest
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.types import MediaRef, content_key, is_still, is_video
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.claim_checker import ClaimChecker
 from aurelia_offline.critic.evidence import AudioEvidence, Evidence, VideoEvidence

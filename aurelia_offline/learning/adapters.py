@@ -20,7 +20,7 @@ from aurelia_offline.training.evaluate import CheckpointAnswerer
 from aurelia_offline.training.packing import SlotAttention, encode_media, place_media
 
 LAYERS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
-NAME_TOKEN_WEIGHT = 2.0
+_NAME_TOKEN_WEIGHT = 2.0
 """Weight in the loss of a token that names something of the mini world; other tokens have weight 1."""
 _CLIPS_PER_STEP = 4
 _WARM_STEPS = 20
@@ -155,6 +155,6 @@ def _loss(model: Any, packed: Any, text: torch.Tensor, names: torch.Tensor) -> t
     ).last_hidden_state
     learned = packed.labels[:, 1:] != -100
     wanted = packed.labels[:, 1:][learned]
-    weight = torch.where(names[wanted], NAME_TOKEN_WEIGHT, 1.0)
+    weight = torch.where(names[wanted], _NAME_TOKEN_WEIGHT, 1.0)
     losses = F.cross_entropy(model.lm_head(hidden[:, :-1][learned]), wanted, reduction="none")
     return (losses * weight).sum() / weight.sum()

@@ -23,6 +23,8 @@ from aurelia_offline.world.stage import StageQuestion, question_text
 WAYS = ("alone", "injected", "blind")
 """alone: the question; injected: with the true steps; blind: the question about another clip."""
 MAX_PLAN_TOKENS = 112
+RATES: dict[LearnedForm, float] = {"answer": 1e-3, "plan": 1e-2, "use": 1e-3}
+"""Highest learning rate of a form; of several forms the highest. At 1e-2, answers alone unlearn what the base knew."""
 _PASSES = ((100, 12), (400, 6), (2000, 4), (10**9, 2))
 """Passes over a set by its largest size: small sets are seen more often."""
 
@@ -170,7 +172,8 @@ class CellStore:
         if key.forms:
             self._media = self._media or MediaCache(CheckpointAnswerer(self._base))
             folder = self.adapter(key)
-            settings = AdapterSettings(passes=passes, seed=key.seed)
+            rate = max(RATES[form] for form in key.forms)
+            settings = AdapterSettings(rate=rate, passes=passes, seed=key.seed)
             trained = train_adapter(folder, self._base, questions, key.forms, settings, self._media)
         answerer = load_adapted(self._base, folder)
         answerer.inputs = self._clips

@@ -2,8 +2,8 @@
 
 A set is written from the clips' true descriptions, in the words of the runs: the agents' steps, the working that the
 target writes when it is given them, and the answer. Agents of lower quality are simulated by planted errors: two
-neighbouring turns change their sounds or their places, as in `study.planted_errors`, so that a finding is wrong. Nothing
-filters these errors: they stand for those that the evaluator lets pass.
+neighbouring turns change their sounds or their places, as in `study.planted_errors`, so that a finding is wrong.
+Nothing filters these errors: they stand for those that the evaluator lets pass.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from aurelia_offline.training import examples
 from aurelia_offline.training.examples import Example
 from aurelia_offline.world import mini_world
+from aurelia_offline.world.benchmark import QUESTIONS_PER_CLIP
 from aurelia_offline.world.stage import TurnTable
 from aurelia_offline.world.stage_chain import Hop, MissingReferent, question_chain
 
@@ -22,7 +23,6 @@ LearnedForm = Literal["answer", "plan", "use"]
 FIRST_LEARNING_SEED = 2_000_000
 """First seed of the clips that adapters are trained on; test clips have seeds from 0."""
 SEEDS_BETWEEN_SETS = 100_000
-QUESTIONS_PER_CLIP = 4
 
 
 class LearnedQuestion(NamedTuple):
@@ -42,7 +42,7 @@ def draw_learning_set(count: int, seed: int, noise: float = 0.0) -> list[Learned
     Args:
         count: number of questions.
         seed: seed of clips and questions; a larger set of the same seed begins with a smaller one.
-        noise: share of the questions whose findings hold an error, 0..1; questions without findings in the clip have none.
+        noise: share of the questions whose findings hold an error, 0..1; where no such error changes them, none does.
     """
     rng = np.random.default_rng([seed, 21])
     known = {

@@ -91,7 +91,7 @@ def run_learning_study(study: LearningStudy) -> str:
     held = draw_held_out(study.held_out, study.others)
     store = CellStore(study.out, base, held, study.progress)
     cells = make_cells(study, store)
-    checked = ""
+    checked = None
     if study.graph:
         checked = asyncio.run(run_graph_check(study, store))
     text = study_text(study, cells, held.items, checked)

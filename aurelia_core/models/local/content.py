@@ -179,7 +179,8 @@ class RequestConverter:
                 "picture", lambda: measured_picture_text(self._store, clip.clip, shown, max(2, count), texts)
             )
             return _text_parts(f"{texts.replacement(texts.sense_name('picture'), text)}\n")
-        frames = self._store.frames(clip.clip, shown, count, height=self._senses.family.height)
+        height = self._senses.family.height
+        frames = self._store.frames(clip.clip, shown, count, height=height, shift=clip.frame_shift)
         times = [float(time) for time in frames.times]
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]

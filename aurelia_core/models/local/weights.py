@@ -99,7 +99,7 @@ def _with_adapter(base: Weights, name: str, *, any_folder: bool) -> Weights:
             f"There is no adapter {path.name!r}{where}: give the folder that aurelia train wrote, or hf download it."
         )
     model_id = f"{base.model_id}{ADAPTER_MARK}{folder.name if path.is_dir() else name}"
-    adapter = read_adapter(folder, model_id)
+    adapter = read_adapter(folder, model_id, base.config)
     digest = hashlib.sha256(f"{base.fingerprint}\0{_fingerprint(folder, trusted=False)}".encode())
     return base._replace(model_id=model_id, adapter=adapter, fingerprint=digest.hexdigest())
 

@@ -23,6 +23,7 @@ from aurelia_core.models.answered_by import is_other_model
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.call_ledger import message_usage
 from aurelia_core.models.capabilities import StructuredOutput, TokenPrice, call_cost, ending_note, find_capability
+from aurelia_core.models.measured_text import evidence_params
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.openai.concessions import Concessions, Manner, folded
 from aurelia_core.models.openai.content import ContentBuilder, MediaLimits, WireMessages
@@ -94,11 +95,17 @@ class ChatCompletions(ClipModel, ChatOpenAI):
             params["address"] = self.openai_api_base
         if self.limits.own_sound:
             params["own_sound"] = True
+        if self.limits.sound == "none":
+            params |= evidence_params()
         return params
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuse a clip that the model does not accept, before the first paid call."""
         self._builder.check_clip(media, sees_clip=sees_clip)
+
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """Whether the clip is sent as frames; a server that gets the file takes its frames by itself."""
+        return self._builder.sends_frames(media)
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept: picture, sound."""
@@ -114,6 +121,11 @@ class ChatCompletions(ClipModel, ChatOpenAI):
     def context_tokens(self) -> int | None:
         """The largest input of the model, tokens; None: unknown."""
         return self.limits.context
+
+    @property
+    def input_price(self) -> float | None:
+        """Dollars for a million input tokens; None: unknown."""
+        return self.price.input
 
     @property
     def decoding_settings(self) -> frozenset[str]:

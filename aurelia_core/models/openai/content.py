@@ -165,6 +165,12 @@ class ContentBuilder:
         else:
             self._check_needs_audio(None)
 
+    def sends_frames(self, media: MediaRequest) -> bool:
+        """Whether the clip is sent as frames."""
+        if self._limits.sees == "video" and self._store.is_usual(media.clip):
+            return False
+        return media.shows_video and self._limits.sees != "none"
+
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
         hears = self._limits.sound != "none" or self._hears_video(media)
@@ -270,7 +276,7 @@ class ContentBuilder:
                 "picture", lambda: measured_picture_text(self._store, media.clip, windows, media.frame_count, texts)
             )
             return [text_part(texts.replacement(texts.sense_name("picture"), text))]
-        frames = encode_frames(self._store, media.clip, windows, media.frame_count)
+        frames = encode_frames(self._store, media.clip, windows, media.frame_count, media.frame_shift)
         return [text_part(texts.frames_heading(len(frames))), *frame_parts(frames, texts)]
 
     def _stills(self, media: MediaRequest, texts: RequestTexts) -> Iterator[_WirePart]:
@@ -312,7 +318,8 @@ class ContentBuilder:
         parts = [text_part(texts.closer_look(window))]
         # The head contains the description of the picture and the measurements of the whole sound.
         if is_seen and self._limits.sees != "none":
-            parts += frame_parts(encode_frames(self._store, media.clip, [window], frame_count), texts)
+            frames = encode_frames(self._store, media.clip, [window], frame_count, media.frame_shift)
+            parts += frame_parts(frames, texts)
         elif is_seen and "picture" not in media.described:
             frame_count = max(2, frame_count)
             parts.append(text_part(measured_picture_text(self._store, media.clip, [window], frame_count, texts)))

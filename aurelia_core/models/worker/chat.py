@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import request_of
 from aurelia_core.models.worker.process import WorkerProcess
 from aurelia_core.types import MediaRef, is_still, is_video
@@ -126,6 +127,10 @@ class WorkerChat(ClipModel, BaseChatModel):
     def close(self) -> None:
         """Stop the process; the next request starts it again."""
         self._process.stop()
+
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """No: its own code takes the frames."""
+        return False
 
     def request(self, messages: list[BaseMessage]) -> dict[str, Any]:
         """The argument of a script's `answer`.
