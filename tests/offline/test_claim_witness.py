@@ -1,14 +1,17 @@
 """The measuring critic and the miniature as witnesses of single claims."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from aurelia_core.claims import Claim, score_verdicts
 from aurelia_core.media import ClipStore
 from aurelia_core.models.media_request import MediaRequest
-from aurelia_core.models.requests import ClaimCheckRequest, ClaimsRequest
+from aurelia_core.models.requests import ArbiterRequest, ClaimCheckRequest, ClaimsRequest
+from aurelia_offline.agents.chat import MeasuringChat
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.caption_text import unknown_words
 from aurelia_offline.critic.claim_witness import check_claims, read_claims
@@ -102,6 +105,20 @@ def test_every_pair_of_the_benchmark_differs_in_one_sentence() -> None:
     true = {claim.text for claim in worded_claims(facts, 3)}
     assert len(pairs) > 5
     assert all(pair.true in true and pair.false not in true for pair in pairs)
+
+
+def test_the_measuring_arbiter_chooses_the_answer_that_it_measures(duet: Path, session_store: ClipStore) -> None:
+    request = ArbiterRequest(
+        media=MediaRequest(clip=session_store.admit(duet)),
+        duration=2.0,
+        has_audio=True,
+        question="Which sound is the loudest?",
+        choices=["first", "second"],
+        answers=["Step 1: listen. Answer: second", "The first."],
+    )
+    message = HumanMessage("", additional_kwargs={"request": request.fields()})
+    reply = json.loads(MeasuringChat(store=session_store).invoke([message]).text)
+    assert reply["answer"] == 2
 
 
 def test_the_miniature_is_asked_one_short_question_a_claim() -> None:
