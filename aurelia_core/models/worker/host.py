@@ -2,8 +2,8 @@
 
 Start it with `PYTHON host.py SCRIPT [REPOSITORY]`. PYTHON is the Python of that environment. SCRIPT is a file with
 `load(options)`, which returns a model, and `answer(model, request)`, which returns a text (docs/workers.md). The script
-can import the modules of the folder REPOSITORY, and `aurelia_worker`, which is `kit.py` beside this file. Both need only
-the standard library of Python 3.8.
+can import the modules of the folder REPOSITORY, and `aurelia_worker`, which is `kit.py` beside this file. Both need
+only the standard library of Python 3.8.
 
 An input line is `{"id": 1, "op": "load" | "answer", ...}`; an output line is `{"id": 1, "ok": true, "result": ...}` or
 `{"id": 1, "ok": false, "error": "...", "memory": true | false}`. Output of the model's code goes to stderr.
