@@ -1,7 +1,8 @@
-"""What of a reasoning is injected with `inject_filter = supported`: no step that rests on a contradicted claim.
+"""What of a reasoning is injected with `inject_filter = supported`: nothing that a contradicted claim says.
 
-A claim is a part of the caption, and the caption was written from the steps. So a step bears a claim if it says most of
-the claim's words, in its finding first, else in its cue.
+A claim is a part of the caption, and the caption was written from the steps. So a step bears a claim if it says most
+of the claim's words, in its finding first, else in its cue. What a step asks stays worth asking where its finding is
+wrong: without its task a plan has a hole, and the target that follows it goes astray.
 """
 
 import re
@@ -19,29 +20,27 @@ _EMPTY_WORDS = re.compile(
 
 
 def keep_supported(reasoning: Reasoning, findings: Sequence[Finding]) -> Reasoning | None:
-    """The reasoning without what is contradicted; None if nothing is left.
+    """The reasoning without what is contradicted; None if no step is left.
 
-    A step that bears contradicted claims alone is left out. A step that also bears a supported one stays, with the
-    contradiction in place of its finding and cue. If any step is changed, the final answer is left out too: it may
-    rest on that step.
+    A step whose task itself says a contradicted claim is left out. Any other step that bears one keeps its task,
+    without finding and cue. If a step is changed, the final answer is left out too: it may rest on that step.
     """
-    contradicted: dict[int, list[str]] = {}
-    supported: set[int] = set()
+    dropped: set[int] = set()
+    emptied: set[int] = set()
     for finding in findings:
-        for number in bearing_steps(reasoning, finding["claim"]["text"]):
-            if finding["verdict"] == "contradicted":
-                contradicted.setdefault(number, []).append(finding["claim"]["text"])
-            elif finding["verdict"] == "supported":
-                supported.add(number)
-    if not contradicted:
+        if finding["verdict"] == "contradicted":
+            claim = finding["claim"]["text"]
+            bearing = bearing_steps(reasoning, claim)
+            stating = [number for number in bearing if _words(claim) <= _words(reasoning["steps"][number]["step"])]
+            dropped.update(stating)
+            emptied.update(bearing)
+    if not emptied:
         return reasoning
     steps: list[Step] = []
     for number, step in enumerate(reasoning["steps"]):
-        if number not in contradicted:
-            steps.append(step)
-        elif number in supported:
-            mark = f"The clip contradicts this: {'; '.join(contradicted[number])}"
-            steps.append({**step, "answer": mark, "justification": ""})
+        if number in dropped:
+            continue
+        steps.append({**step, "answer": "", "justification": ""} if number in emptied else step)
     if not steps:
         return None
     return {"steps": steps, "answer": ""}

@@ -221,8 +221,8 @@ class Context(BaseModel):
     inject_filter: InjectFilter = Field(
         default="none",
         title="Filter of what is injected",
-        description="none: all steps (the paper's). supported: steps that rest on a contradicted claim are left out;"
-        " one that also rests on a claim that holds is marked. It needs a critic of claims.",
+        description="none: all steps (the paper's). supported: a step that rests on a contradicted claim loses its"
+        " finding and cue; one whose task says that claim is left out. It needs a critic of claims.",
         json_schema_extra=shown_at("target_model"),
     )
     gate: Gate = Field(

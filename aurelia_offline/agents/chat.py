@@ -18,6 +18,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.media_request import MediaRequest
@@ -204,7 +205,7 @@ class MeasuringChat(ClipModel, BaseChatModel):
 
     def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
         """The answer that its own measurement gives; null if it gives neither, or both."""
-        asked = TargetRequest(
+        asked = GeneratorRequest(
             media=request.media,
             duration=request.duration,
             has_audio=request.has_audio,
@@ -212,8 +213,10 @@ class MeasuringChat(ClipModel, BaseChatModel):
             choices=request.choices,
             samples=request.samples,
         )
-        own = self._answer(asked).strip().casefold()
-        agreeing = [number for number, one in enumerate(request.answers, 1) if one.strip().casefold() == own]
+        choices = list(request.choices)
+        own = str(self._reason(asked)["answer"])
+        said = [extract_choice_text(one, choices) or one for one in request.answers]
+        agreeing = [number for number, one in enumerate(said, 1) if one.strip().casefold() == own.strip().casefold()]
         chosen = agreeing[0] if len(agreeing) == 1 else None
         return {"reason": f"measuring answers {own!r}", "answer": chosen}
 

@@ -163,28 +163,29 @@ def two_steps(fields: dict[str, Any], _: Any) -> dict[str, Any]:
     }
 
 
-async def test_a_step_that_rests_on_a_contradicted_claim_is_not_injected(stage: Any) -> None:
+async def test_the_finding_of_a_step_that_rests_on_a_contradicted_claim_is_not_injected(stage: Any) -> None:
     model = scripted(generator=two_steps, evaluator=critic("contradicted", "supported", claims=(HEARD, SEEN)))
     settings = {"critic": "claims", "inject": "full", "max_iterations": 1}
     result = await stage(model).ask(**settings, inject_filter="supported")
-    assert [step["step"] for step in result["best"]["steps"]] == ["Find the circle."]
+    found = [(step["step"], step["answer"]) for step in result["best"]["steps"]]
+    assert found == [("Count the rings of the bell.", ""), ("Find the circle.", "A red circle is on the left.")]
     assert result["best"]["answer"] == ""
+    (given,) = [fields["reasoning"] for role, fields, _ in model.heard if role == "target" and fields["reasoning"]]
+    assert given == result["best"]
     unfiltered = await stage(model).ask(**settings)
-    assert len(unfiltered["best"]["steps"]) == 2
+    assert unfiltered["best"]["steps"][0]["answer"] == "The bell rings twice."
 
 
-async def test_a_step_with_a_supported_and_a_contradicted_claim_is_marked(stage: Any) -> None:
-    other = {**SEEN, "text": "A red circle"}
-    model = scripted(generator=two_steps, evaluator=critic("contradicted", "supported", claims=(SEEN, other)))
+async def test_a_step_whose_task_says_a_contradicted_claim_is_left_out(stage: Any) -> None:
+    circle = {**SEEN, "text": "Find the circle"}
+    model = scripted(generator=two_steps, evaluator=critic("contradicted", "supported", claims=(circle, HEARD)))
     result = await stage(model).ask(critic="claims", max_iterations=1, inject_filter="supported")
-    assert [step["answer"] for step in result["best"]["steps"]] == [
-        "The bell rings twice.",
-        "The clip contradicts this: A red circle is on the left",
-    ]
+    assert [step["step"] for step in result["best"]["steps"]] == ["Count the rings of the bell."]
 
 
 async def test_a_reasoning_without_a_step_that_holds_is_not_injected(stage: Any) -> None:
-    model = scripted(generator=two_steps, evaluator=critic("contradicted", "contradicted", claims=(HEARD, SEEN)))
+    tasks = ({**SEEN, "text": "Find the circle"}, {**HEARD, "text": "Rings of the bell"})
+    model = scripted(generator=two_steps, evaluator=critic("contradicted", "contradicted", claims=tasks))
     result = await stage(model).ask(critic="claims", max_iterations=1, inject_filter="supported")
     assert (result["best"], result["answer"]) == (None, "without")
     assert "Every step rests on a contradicted claim, so the target answered without reasoning." in result["warnings"]
