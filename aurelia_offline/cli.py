@@ -53,6 +53,27 @@ def render(
 
 
 @app.command()
+def unusual(
+    kind: Annotated[str, typer.Argument(metavar="SET", help="signals or gestures.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the records and clips into.")],
+    clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the set.")] = 0,
+    debug: DebugOption = False,
+) -> None:
+    """Render a benchmark outside the mini world: warning signals, or gestures with sounds in other orders."""
+    from typing import Any
+
+    from aurelia_core.errors import InputError
+    from aurelia_offline.world.unusual import UNUSUAL_SETS, write_unusual_set
+
+    if kind not in UNUSUAL_SETS:
+        raise InputError(f"There is no set {kind!r}: choose {' or '.join(UNUSUAL_SETS)}.")
+    chosen: Any = kind
+    found = write_unusual_set(chosen, out, clips, seed, _print_progress)
+    sys.stdout.write(f"{found.questions} questions on {found.clips} clips: {found.file.name}, {found.card.name}\n")
+
+
+@app.command()
 def study(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for clips, runs and tables; an existing study is resumed.")

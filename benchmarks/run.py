@@ -3,8 +3,20 @@
 from pathlib import Path
 
 from benchmarks import bytes as sent
-from benchmarks import decoding, framework, local, media, peers, report, scaling, startup, strategies, throughput
-from benchmarks.offline import critic, guidance, questions, schedules, truthful
+from benchmarks import (
+    decoding,
+    framework,
+    local,
+    media,
+    peers,
+    report,
+    scaling,
+    startup,
+    strategies,
+    throughput,
+    witnesses,
+)
+from benchmarks.offline import critic, guidance, ordinary, questions, schedules, truthful
 
 
 def main() -> None:
@@ -23,6 +35,8 @@ def main() -> None:
     data = Path(__file__).parent.parent / "tests" / "data"
     questions.main(str(data / "scenes.json"), str(data / "questions.jsonl"))
     truthful.main()
+    ordinary.main()
+    witnesses.main()
     schedules.main()
     critic.main()
     report.main()

@@ -208,5 +208,5 @@ def find_target(spec: str) -> Target:
     """
     base = spec
     if spec.startswith("transformers:"):
-        base = spec.rpartition("+")[0] or spec
+        base = spec.partition("+")[0]
     return max(target_rows().values(), key=lambda row: row.fit(base))

@@ -91,9 +91,8 @@ def _environment(row: Target, name: str) -> list[str]:
     return [
         f"an environment of its own{python}, made as {row.upstream} says",
         f"the weights: {where}",
-        "a script with load(options) and answer(model, request) around the makers' code (see"
-        " aurelia_core/models/worker/host.py)",
-        f"workers/{name}.toml in AURELIA_HOME: python = that environment's Python, script = that script",
+        "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)",
+        f"workers/{name}.toml in AURELIA_HOME: protocol = 2, python = that environment's Python, script = that script",
     ]
 
 

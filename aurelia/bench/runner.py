@@ -88,7 +88,9 @@ class RunResources:
             return ClipStore(self.settings, copy=not self.settings.allow_any_file)
         if not self.media.is_dir():
             raise InputError(f"There is no media folder {self.media.name!r}: check its path.")
-        return ClipStore(replace(self.settings, media_roots=(self.media,), allow_any_file=False))
+        own = self.settings
+        limits = replace(own, media_roots=(self.media,), allow_any_file=False, any_weights_folder=own.allow_any_file)
+        return ClipStore(limits)
 
 
 async def run_bench(

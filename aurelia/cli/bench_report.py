@@ -63,6 +63,37 @@ def report_command(
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
+@report_app.command("score")
+def score_command(
+    run: Annotated[Path, RUN_ARGUMENT],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="meteor-1.5, spice, caption-judge, caption-critic, factual-consistency or core-inference; repeatable.",
+        ),
+    ] = None,
+    media: MediaOption = None,
+    judge: JudgeOption = None,
+    nli: Annotated[
+        str | None, typer.Option(metavar="NAME|DIR", help="Local entailment model for core-inference.")
+    ] = None,
+    concurrency: ConcurrencyOption = 8,
+    debug: DebugOption = False,
+) -> None:
+    """Score a run: by rules (and a judge), then by further metrics of captions and reasoning, beside the accuracy."""
+    from aurelia.bench.further_scores import FurtherModels, score_further
+    from aurelia.bench.score_run import score_run_file
+
+    resources = _resources(media)
+    count = asyncio.run(score_run_file(run, resources=resources, judge=judge, concurrency=concurrency))
+    typer.echo(f"{run.name}: {count} answers scored.", err=True)
+    models = FurtherModels(judge, nli)
+    counts = asyncio.run(score_further(run, metric or [], resources, models, concurrency=concurrency))
+    for name, number in counts.items():
+        typer.echo(f"{name}: {number} new scores.", err=True)
+
+
 @report_app.command("view")
 def view_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Run files; one may still be going.")],

@@ -5,7 +5,6 @@ Examples are encoded when they are needed, so that clips do not fill the memory.
 
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from aurelia.train.requests import ExampleRequests
 from aurelia.train.settings import TrainSettings
 from aurelia_core.errors import AureliaError, InputError, ModelError
 from aurelia_core.installation import install_command
+from aurelia_core.models.local.adapters import without_future_warnings
 from aurelia_core.models.local.loading import (
     Placement,
     load_model,
@@ -96,9 +96,7 @@ def run_training(
     if estimate.total > estimate.free:
         progress(f"This may not fit: {memory_remedy(settings)}.")
     try:
-        with warnings.catch_warnings():
-            # transformers 5.23 warns about names that its own trainer and peft use.
-            warnings.simplefilter("ignore", FutureWarning)
+        with without_future_warnings():
             return _run(model, layers, loaded, rows, examples, settings, placement, out, progress)
     except (torch.OutOfMemoryError, MemoryError):
         raise _too_little_memory(weights, placement, settings) from None

@@ -98,7 +98,7 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> Finding:
     reading = read_clip(view, question.window(view.clip["duration"]))
     lines = [line for line in reading.lines if all(_stands_at(line, place) for place in question.places)]
     shown = join_words([f'"{line.text}"' for line in lines[:_MAX_LINES]]) or "no text"
-    cue = f"{shown} was read; letters smaller than a 25th of the picture's height are not read"
+    cue = f"{shown} was read; letters smaller than a 25th of the picture's height may be missed"
     if question.quoted:
         lines = [line for line in lines if similarity(question.quoted, line.text) >= _ALIKE]
     if not lines:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from aurelia_core.models.local.adapters import Adapter, merge_adapter, without_future_warnings
 from aurelia_offline.learning.sets import LearnedForm, LearnedQuestion, learning_pair
 from aurelia_offline.training import train
 from aurelia_offline.training.encoders import fast_encoders
@@ -80,7 +81,8 @@ def train_adapter(
     answerer = CheckpointAnswerer(base)
     model = answerer.model
     layers = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules=LAYERS)
-    adapted: Any = get_peft_model(model, layers)
+    with without_future_warnings():
+        adapted: Any = get_peft_model(model, layers)
     model.train()
     slots = SlotAttention()
     model.model.language_model.config._attn_implementation = slots.name
@@ -109,7 +111,7 @@ def train_adapter(
                 progress(f"step {step + 1} of {steps}, loss {np.mean(losses[-100:]):.3f}")
     seconds = time.process_time() - began
     adapted.peft_config["default"].base_model_name_or_path = "mini"
-    adapted.save_pretrained(folder)
+    adapted.save_pretrained(folder, save_embedding_layers=False)
     return TrainedAdapter(folder, seconds, float(np.mean(losses[-max(1, steps // 10) :])))
 
 
@@ -117,10 +119,7 @@ def load_adapted(base: Path, folder: Path | None) -> CheckpointAnswerer:
     """The checkpoint with an adapter merged into its weights; None: the checkpoint alone."""
     answerer = CheckpointAnswerer(base)
     if folder is not None:
-        from peft import PeftModel
-
-        adapted: Any = PeftModel.from_pretrained(answerer.model, str(folder))
-        answerer.model = adapted.merge_and_unload().eval()
+        answerer.model = merge_adapter(answerer.model, Adapter(folder, "mini", {}), "transformers:mini").eval()
     return answerer
 
 

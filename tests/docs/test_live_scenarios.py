@@ -50,7 +50,7 @@ def servers(tmp_path: Path) -> Iterator[Any]:
         home = tmp_path / "home"
         (home / "workers").mkdir(parents=True)
         (tmp_path / "script.py").write_text(WORKER)
-        row = f'python = "{sys.executable}"\nscript = "{tmp_path / "script.py"}"\n'
+        row = f'protocol = 2\npython = "{sys.executable}"\nscript = "{tmp_path / "script.py"}"\n'
         (home / "workers" / "mine.toml").write_text(row)
         return {
             "AURELIA_HOME": str(home),

@@ -11,7 +11,8 @@ from PIL import Image
 from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError
 from aurelia_core.models.client import ModelClient
-from aurelia_core.models.worker.chat import WorkerChat, WorkerSetup
+from aurelia_core.models.worker.chat import WorkerChat
+from aurelia_core.models.worker.setup import WorkerSetup
 from state.context import make_context
 from tests.support.google_fixtures import SPEC, Ask
 from tests.support.google_server import Gemini
@@ -179,16 +180,21 @@ async def test_gemini_gets_a_video_with_a_picture(gemini: Gemini, play: Ask, med
 def test_a_worker_gets_the_files_of_each_kind(
     tmp_path: Path, session_store: Any, media: dict[str, str], duet: Path
 ) -> None:
-    worker = WorkerChat(worker_name="row", setup=WorkerSetup(python=tmp_path, script=tmp_path), store=session_store)
+    setup = WorkerSetup(python=tmp_path, script=tmp_path, frames=2)
+    worker = WorkerChat(worker_name="row", setup=setup, store=session_store)
     red, sound = session_store.admit(media["red"]), session_store.admit(media["low"], kind="audio")
 
-    def sent(clip: Any, **more: Any) -> dict[str, Any]:
-        request = worker.request(compose_messages("What?", {"clip": clip, "tracks": [], **more}, sees_clip=True))
-        return {name: request[name] for name in ("video", "audio", "images") if name in request}
+    def sent(clip: Any, **more: Any) -> tuple[list[str], list[str]]:
+        messages = compose_messages("What?", {"role": "target", "clip": clip, "tracks": [], **more}, sees_clip=True)
+        request = worker.request(messages, tmp_path)
+        return [Path(image["path"]).name for image in request["images"]], [Path(f).name for f in request["sounds"]]
 
-    assert sent(sound) == {"video": None, "audio": [media["low"]]}
-    assert sent(red, tracks=[sound]) == {"video": None, "audio": [media["low"]], "images": [media["red"]]}
+    assert sent(sound) == ([], ["sound0-0.wav"])
+    assert sent(red, tracks=[sound]) == (["picture0-0000.png"], ["sound0-0.wav"])
     film = session_store.admit(duet)
-    assert sent(film, tracks=[sound]) == {"video": str(duet), "audio": [media["low"]]}
+    frames = ["frame-0000.png", "frame-0001.png"]
+    assert sent(film, tracks=[sound]) == (frames, ["sound0-0.wav"])
     blue = session_store.admit(media["blue"])
-    assert sent(film, pictures=[blue])["images"] == [media["blue"]]
+    assert sent(film, pictures=[blue])[0] == [*frames, "picture0-0000.png"]
+    with pytest.raises(InputError, match="takes 1 sound in one request, and this one has 2"):
+        sent(film, tracks=[sound, session_store.admit(media["high"], kind="audio")])

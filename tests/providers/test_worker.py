@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import venv
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
+from aurelia_core.models.decoding import check_decoding
 from aurelia_core.models.worker.chat import WorkerChat, host_script, make_worker
 from aurelia_core.settings import Settings
 from state.context import make_context
@@ -55,6 +57,16 @@ def answer(model, request):
         time.sleep(60)
     if "number" in text:
         return 7
+    if "memory" in text:
+        raise MemoryError("Tried to allocate 2 GiB")
+    if "killed" in text:
+        os.kill(os.getpid(), 9)
+    if "garbage" in text:
+        for number in range(3, 20):
+            try:
+                os.write(number, b"loading shards of /secret/model\\n")
+            except OSError:
+                pass
     if "environment" in text:
         try:
             import langchain_core
@@ -67,10 +79,6 @@ def answer(model, request):
         import json
         return json.dumps(request)
     return "%s says: %s" % (model["voice"], text.splitlines()[-1])
-"""
-BATCH = """
-def batch(model, requests):
-    return ["%d of %d" % (number, len(requests)) for number, _ in enumerate(requests, 1)]
 """
 
 
@@ -91,7 +99,7 @@ def worker(tmp_path: Path, foreign: Path) -> Iterator[Callable[..., WorkerChat]]
         (home / "workers").mkdir(parents=True, exist_ok=True)
         (tmp_path / "script.py").write_text(script)
         options = {"marker": str(tmp_path / "marker"), **setup.pop("options", {})}
-        known = {"python": str(foreign), "script": str(tmp_path / "script.py"), **setup}
+        known = {"protocol": 2, "python": str(foreign), "script": str(tmp_path / "script.py"), **setup}
         lines = [f"{name} = {json.dumps(value)}" for name, value in known.items()]
         lines += ["[options]", *(f"{name} = {json.dumps(value)}" for name, value in options.items())]
         (home / "workers" / "mine.toml").write_text("\n".join(lines))
@@ -107,8 +115,9 @@ def said(worker: WorkerChat, text: str) -> str:
     return worker.invoke([HumanMessage(text)]).text
 
 
-def test_the_host_needs_only_an_old_python() -> None:
-    tree = ast.parse(host_script().read_text(), feature_version=(3, 8))
+@pytest.mark.parametrize("name", ["host.py", "kit.py"])
+def test_the_host_needs_only_an_old_python(name: str) -> None:
+    tree = ast.parse(host_script().with_name(name).read_text(), feature_version=(3, 8))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
@@ -123,7 +132,9 @@ def test_it_answers_from_its_own_environment(worker: Any, foreign: Path, monkeyp
     assert Path(prefix) == foreign.parent.parent
     assert (ours, key, path) == (False, False, False)
     assert mine._process.start_count == 1
-    assert mine.health() == {"protocol": 1, "python": ".".join(map(str, sys.version_info[:3])), "loaded": True}
+    expected = {"protocol": 2, "python": ".".join(map(str, sys.version_info[:3])), "packages": {}}
+    assert mine.start() == expected == mine._process.facts
+    assert mine.invoke([HumanMessage("hello")]).response_metadata["worker"] == expected
 
 
 def test_what_the_model_prints_goes_to_the_log(worker: Any, tmp_path: Path) -> None:
@@ -132,12 +143,6 @@ def test_what_the_model_prints_goes_to_the_log(worker: Any, tmp_path: Path) -> N
     log = (tmp_path / "home" / "workers" / "mine.log").read_text()
     for line in ("this is not a reply", "nor is this", "thinking about hello"):
         assert line in log
-
-
-@pytest.mark.parametrize(("script", "expected"), [(SCRIPT, "worker says: b"), (SCRIPT + BATCH, "2 of 2")])
-def test_a_batch_is_one_request_to_a_script_that_can(worker: Any, script: str, expected: str) -> None:
-    answers = worker(script).answer_batch([[HumanMessage("a")], [HumanMessage("b")]])
-    assert (len(answers), answers[1]) == (2, expected)
 
 
 def test_a_death_is_transient_and_the_next_request_starts_it_again(worker: Any) -> None:
@@ -161,6 +166,38 @@ def test_a_worker_that_died_while_idle_is_started_again(worker: Any) -> None:
 def test_a_signal_is_named(worker: Any) -> None:
     with pytest.raises(ModelError, match="died by signal 11.*workers/mine.log"):
         said(worker(), "die always")
+
+
+def test_a_kill_by_the_system_is_named(worker: Any) -> None:
+    with pytest.raises(ModelError, match="by signal 9 .the system kills a process that takes too much memory"):
+        said(worker(), "be killed")
+
+
+def test_a_lack_of_memory_says_what_to_lower_and_starts_afresh(worker: Any) -> None:
+    mine = worker()
+    with pytest.raises(ModelError, match="ran out of memory: MemoryError: Tried.*Lower frames") as fault:
+        said(mine, "too much memory")
+    assert not fault.value.transient
+    assert said(mine, "hello") == "worker says: hello"
+    assert mine._process.start_count == 2
+
+
+def test_garbage_among_the_replies_is_named_and_ends_the_worker(worker: Any) -> None:
+    mine = worker()
+    with pytest.raises(ModelError, match="wrote 'loading shards of model' instead of a reply") as fault:
+        said(mine, "garbage")
+    assert "/secret" not in str(fault.value)
+    assert said(mine, "hello") == "worker says: hello"
+
+
+def test_a_worker_of_another_protocol_is_refused(worker: Any, tmp_path: Path) -> None:
+    mine = worker()
+    old = tmp_path / "host.py"
+    old.write_text(host_script().read_text().replace("_PROTOCOL_VERSION = 2", "_PROTOCOL_VERSION = 1"))
+    (tmp_path / "kit.py").write_text("")
+    mine._process._command[1] = str(old)
+    with pytest.raises(ModelError, match="speaks protocol 1 of workers, and this version speaks 2"):
+        said(mine, "hello")
 
 
 def test_a_death_is_seen_although_a_child_of_its_own_lives_on(worker: Any) -> None:
@@ -214,18 +251,63 @@ def test_a_refusal_is_not_tried_again_and_shows_no_path(worker: Any, setup: Any,
 
 
 def test_a_request_carries_text_files_and_fields(worker: Any, duet: Path) -> None:
-    mine = worker()
+    mine = worker(frames=4, windows=True)
     clip = mine.store.admit(str(duet))
     fields: dict[str, Any] = {"role": "generator", "question": "What is heard?", "choices": [], "frames": 8}
     fields |= {"clip": clip, "tracks": [], "looks": [[], [{"start": 0.5, "end": 1.0}]], "reasoning": None}
+    fields |= {"decoding": {"temperature": 0.0, "seed": 3}}
     found = json.loads(said_all(mine, compose_messages("A request: what is heard?", fields, sees_clip=True)))
-    assert Path(found["video"]) == duet
-    assert found["audio"] == []
-    assert found["windows"] == [{"start": 0.5, "end": 1.0}]
-    assert found["text"].startswith("About the clip") and found["text"].endswith("A request: what is heard?")
-    assert found["system"]
-    assert (found["role"], found["question"], found["frames"]) == ("generator", "What is heard?", 8)
-    assert not {"clip", "reasoning"} & found.keys()
+    assert found["text"] == "A request: what is heard?"
+    assert found["facts"].startswith("About the clip") and found["system"]
+    assert [Path(image["path"]).name for image in found["images"]] == [f"frame-{n:04d}.png" for n in range(4)]
+    times = [image["time"] for image in found["images"]]
+    assert times == sorted(times) and times[0] >= 0 and times[-1] <= clip["duration"]
+    assert found["sound"] == found["sounds"][0] and Path(found["sound"]).suffix == ".wav"
+    [window] = found["windows"]
+    assert (window["start"], window["end"], len(window["images"])) == (0.5, 1.0, 4)
+    assert Path(window["sound"]).name == "window0-0.wav"
+    assert (found["role"], found["question"], found["decoding"]) == (
+        "generator", "What is heard?", {"temperature": 0.0, "seed": 3},
+    )  # fmt: skip
+    assert not Path(found["sound"]).exists(), "the files of a request last as long as the request"
+
+
+def test_the_sound_of_a_request_is_wav_of_16_khz(worker: Any, duet: Path, tmp_path: Path) -> None:
+    mine = worker()
+    fields = {"role": "target", "clip": mine.store.admit(str(duet)), "tracks": []}
+    found = mine.request(compose_messages("What?", fields, sees_clip=True), tmp_path)
+    with wave.open(found["sound"]) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (16_000, 1, 2)
+        assert abs(sound.getnframes() / 16_000 - found["duration"]) < 0.2 or found["duration"] == 0
+
+
+def test_a_worker_without_closer_looks_refuses_them(worker: Any, duet: Path, tmp_path: Path) -> None:
+    mine = worker()
+    fields = {"role": "generator", "clip": mine.store.admit(str(duet)), "tracks": []}
+    fields |= {"looks": [[{"start": 0.5, "end": 1.0}]]}
+    with pytest.raises(InputError, match="does not take closer looks.*use it as the target"):
+        mine.request(compose_messages("What?", fields, sees_clip=True), tmp_path)
+
+
+def test_a_deaf_worker_refuses_sound_or_gets_measurements(worker: Any, duet: Path, tmp_path: Path) -> None:
+    mine = worker(sounds=0)
+    fields = {"role": "target", "clip": mine.store.admit(str(duet)), "tracks": []}
+    with pytest.raises(InputError, match="worker:mine does not hear"):
+        mine.request(compose_messages("What?", fields, sees_clip=True), tmp_path)
+    replaced = compose_messages("What?", fields | {"when_deaf": "evidence"}, sees_clip=True)
+    found = mine.request(replaced, tmp_path)
+    assert (found["sound"], found["sounds"]) == (None, [])
+    assert found["text"].endswith("What?") and len(found["text"]) > 100
+    assert mine.invoke(replaced).response_metadata["notes"] == [
+        "worker:mine does not hear: it was given measurements of the sound instead."
+    ]
+
+
+def test_decoding_that_the_script_does_not_carry_is_refused(worker: Any) -> None:
+    mine = worker(decoding=["max_tokens", "seed"])
+    assert mine.decoding_settings == {"system", "max_tokens", "seed"}
+    with pytest.raises(InputError, match="does not take temperature"):
+        check_decoding("worker:mine", "target", {"temperature": 0.5}, mine.decoding_settings)
 
 
 def said_all(worker: WorkerChat, messages: Any) -> str:
@@ -264,7 +346,7 @@ async def no_wait(seconds: float) -> None:
 def test_a_changed_script_asks_anew(worker: Any, tmp_path: Path) -> None:
     mine = worker()
     before = mine._identifying_params
-    (tmp_path / "script.py").write_text(SCRIPT + BATCH)
+    (tmp_path / "script.py").write_text(SCRIPT + "# changed")
     assert mine._identifying_params != before
 
 
@@ -279,9 +361,11 @@ def test_a_name_is_never_a_path(tmp_path: Path, name: str) -> None:
     [
         (None, "worker:mine is not set up: there is no workers/mine.toml"),
         ("python = ", "cannot be read"),
-        ('python = "a"', "script: Field required"),
-        ('python = "a"\nscript = "b"\nkey = "c"', "key: Extra inputs"),
-        ('python = "/nowhere/python"\nscript = "b"', "names a python that does not exist"),
+        ('python = "a"\nscript = "b"', "is for protocol 1 of workers, and this version speaks 2"),
+        ('protocol = 3\npython = "a"\nscript = "b"', "is for protocol 3 of workers"),
+        ('protocol = 2\npython = "a"', "script: Field required"),
+        ('protocol = 2\npython = "a"\nscript = "b"\nkey = "c"', "key: Extra inputs"),
+        ('protocol = 2\npython = "/nowhere/python"\nscript = "b"', "names a python that does not exist"),
     ],
 )
 def test_a_bad_setup_is_one_line(tmp_path: Path, text: str | None, told: str) -> None:
@@ -306,3 +390,45 @@ def test_the_host_ends_with_its_parent(foreign: Path, tmp_path: Path) -> None:
     assert [(reply["id"], reply["ok"]) for reply in replies] == [(1, False), (2, False), (None, False)]
     assert "no model is loaded yet" in replies[0]["error"]
     assert "there is no operation 'sing'" in replies[1]["error"]
+
+
+KIT = """
+from aurelia_worker import fix_seed, generation_settings, read_samples, required, stand_in
+import random, json
+stand_in("never_installed", "never_installed.editor")
+from never_installed.editor import Clip
+
+def load(options):
+    return None
+
+def answer(model, request):
+    if "use" in request["text"]:
+        Clip("x.mp4")
+    decoding = request["decoding"]
+    fix_seed(decoding)
+    samples = read_samples(required(request["sound"], "sound"))
+    return json.dumps([random.random(), len(samples), generation_settings(decoding, 64)])
+"""
+
+
+def test_what_a_script_can_import_seeds_reads_and_stands_in(worker: Any, duet: Path) -> None:
+    mine = worker(KIT, decoding=["seed", "temperature"])
+    fields: dict[str, Any] = {"role": "target", "clip": mine.store.admit(str(duet)), "tracks": []}
+
+    def asked(**decoding: Any) -> Any:
+        return json.loads(said_all(mine, compose_messages("What?", fields | {"decoding": decoding}, sees_clip=True)))
+
+    first, samples, greedy = asked(seed=1)
+    assert asked(seed=1)[0] == first != asked(seed=2)[0]
+    assert samples > 16_000
+    assert greedy == {"max_new_tokens": 64, "do_sample": False}
+    assert asked(temperature=0.5)[2] == {"max_new_tokens": 64, "do_sample": True, "temperature": 0.5, "top_p": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("use", "never_installed.editor is not installed"), ("What?", "this model needs sound, and the request has none")],
+)
+def test_a_script_ends_rather_than_answer_about_silence(worker: Any, text: str, told: str) -> None:
+    with pytest.raises(ModelError, match=told):
+        said(worker(KIT), text)

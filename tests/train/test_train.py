@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from aurelia.bench.runner import RunResources
 from aurelia.run.ask import answer_question
 from aurelia.train import trainer as trainers
 from aurelia.train.examples import ExampleSelection, select_examples
@@ -24,7 +26,7 @@ from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading
-from aurelia_core.models.local.chat import LocalChat
+from aurelia_core.models.local.chat import LocalChat, make_local
 from aurelia_core.models.local.loading import choose_placement, load_model, load_processor_with_writer
 from aurelia_core.models.local.training import SampleEncoder
 from aurelia_core.models.local.weights import find_weights
@@ -259,6 +261,9 @@ async def test_an_adapter_that_cannot_be_used_is_refused_before_anything_runs(
     other = tiny_qwen_omni.write(tmp_path / "other", sizes=sizes)
     with pytest.raises(InputError, match="does not fit this base .it was trained on tiny-omni."):
         find_weights(f"{other}+{out}")
+    marked = out.rename(runs.folder / "plan+use")
+    assert find_weights(f"{tiny_omni}+{marked}").model_id == "transformers:tiny-omni+plan+use"
+    marked.rename(out)
     (out / "training.json").unlink()
     with pytest.raises(InputError, match="does not fit this base"):
         load_model(find_weights(f"{other}+{out}"), choose_placement())
@@ -278,4 +283,14 @@ async def test_an_adapter_that_cannot_be_used_is_refused_before_anything_runs(
 
 def test_an_adapter_is_asked_as_its_base_is() -> None:
     assert find_target("transformers:mini+somewhere/adapter") is find_target("transformers:mini")
+    assert find_target("transformers:mini+somewhere/plan+use") is find_target("transformers:mini")
     assert find_target("transformers:Qwen/Qwen2.5-Omni-7B+a") is find_target("transformers:Qwen/Qwen2.5-Omni-7B")
+
+
+def test_a_run_with_a_media_folder_takes_weights_from_any_folder_of_a_person_and_of_nobody_else(
+    runs: Runs, tiny_omni: Path
+) -> None:
+    assert make_local(str(tiny_omni), runs.resources.clip_store()).weights.folder == tiny_omni.resolve()
+    served = RunResources(replace(runs.settings, allow_any_file=False), runs.media)
+    with pytest.raises(InputError, match="below the folders of AURELIA_LOCAL_MODELS"):
+        make_local(str(tiny_omni), served.clip_store())

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from aurelia_core.claims import Claim
-from aurelia_core.witnesses import base, panel
+from aurelia_core.models import measured_text
+from aurelia_core.models.measured_text import measured_sound_text
+from aurelia_core.witnesses import base, evidence, panel
 from aurelia_core.witnesses.base import ClipView, decide, denies, undecided
 from aurelia_core.witnesses.measured import MeasuredWitness
 from aurelia_core.witnesses.objects import Box, ObjectWitness, PictureWitness, box_colours, stable_count
@@ -14,6 +16,7 @@ from aurelia_core.witnesses.voice import VoiceWitness
 from aurelia_core.witnesses.written import Reading, TextLine, WrittenWitness, similarity
 from benchmarks.offline.schedules import MemoryStore
 from benchmarks.offline.truthful import beat, cuts_under_moving_camera, fade
+from prompts.render import PROMPT_TEXTS
 from tests.support.clips import BLUE, RED
 
 
@@ -308,3 +311,33 @@ def test_without_sound_or_picture_nothing_is_told() -> None:
     for witness, kind in ((ObjectWitness("x"), "object"), (PictureWitness("x"), "object"), (WrittenWitness(), "text")):
         asked = claim('A sign reads "hello".', kind, subject="sign")
         assert witness.check(asked, ClipView(mute, reference))["verdict"] == "cannot_tell", witness.name
+
+
+def test_a_model_that_cannot_hear_gets_voices_words_and_named_sounds(monkeypatch) -> None:
+    samples = (np.random.default_rng(0).standard_normal(160000) * 0.05).astype(np.float32)
+    store = MemoryStore(samples, np.arange(24) / 12, np.zeros((24, 90, 160, 3), np.uint8), 10.0)
+    source = store.reference("deaf")
+    monkeypatch.setattr(evidence, "hearing_witnesses", lambda: [])
+    assert evidence.hear_sound(store, source) is None
+    without = measured_sound_text(store, source, PROMPT_TEXTS)
+    heard = evidence.SoundEvidence(
+        ((1.0, 2.0),), (Utterance(1.0, 2.0, "mind the gap"),), (("Bark", ((3.0, 4.0), (5.0, 6.0))),)
+    )
+    monkeypatch.setattr(measured_text, "hear_sound", lambda *given: heard)
+    text = measured_sound_text(store, source, PROMPT_TEXTS)
+    assert "Bark: 3.00-4.00 s, 5.00-6.00 s" in text and "hears somebody speak: 1.00-2.00 s" in text
+    assert 'Words at 1.00-2.00 s: "mind the gap"' in text
+    assert "dBFS" in without and "dBFS" not in text
+    monkeypatch.setattr(measured_text, "hearing_witnesses", lambda: ["silero-vad"])
+    assert measured_text.evidence_params() == {"heard_by": ["silero-vad"]}
+
+
+def test_evidence_names_the_sounds_that_the_label_model_hears(monkeypatch) -> None:
+    store = view_of().store
+    monkeypatch.setattr(evidence, "hearing_witnesses", lambda: ["silero-vad", "ast", "pe-a-frame"])
+    monkeypatch.setattr(evidence, "clip_speech", lambda view: ())
+    monkeypatch.setattr(SoundLabelWitness, "labels", lambda self, view: ["Bark", "Rain"])
+    spans = {"Bark": ((1.0, 2.0),), "Rain": ()}
+    monkeypatch.setattr(SoundEventWitness, "clear_spans", lambda self, words, view: spans[words])
+    found = evidence.hear_sound(store, view_of().clip)
+    assert found == evidence.SoundEvidence((), (), (("Bark", ((1.0, 2.0),)),))

@@ -7,7 +7,8 @@ refused.
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +83,14 @@ def _recorded_shape(folder: Path) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
+@contextmanager
+def without_future_warnings() -> Iterator[None]:
+    """In this context transformers 5.23 does not warn about names that peft, and its own trainer, still use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 def merge_adapter(model: Any, adapter: Adapter, model_id: str) -> Any:
     """The model with the adapter's weights added to its own.
 
@@ -96,9 +105,7 @@ def merge_adapter(model: Any, adapter: Adapter, model_id: str) -> Any:
             f"{model_id} needs a package that is not installed ({fault.name}): {install_command('train')}"
         ) from None
     try:
-        with warnings.catch_warnings():
-            # transformers 5.23 warns about a name that peft uses.
-            warnings.simplefilter("ignore", FutureWarning)
+        with without_future_warnings():
             # The weights are put in place by hand: peft only warns about an adapter that matches no layer.
             config: Any = LoraConfig.from_pretrained(str(adapter.folder))
             config.inference_mode = True

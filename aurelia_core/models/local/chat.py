@@ -179,5 +179,7 @@ def make_local(name: str, store: ClipStore) -> LocalChat:
     missing = missing_requirements("transformers")
     if missing:
         raise InputError(f"transformers:{name} cannot be used here: it needs {', '.join(missing)}.")
-    weights = find_weights(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
+    settings = store.settings
+    any_folder = settings.allow_any_file or settings.any_weights_folder
+    weights = find_weights(name, any_folder=any_folder, trusted=settings.trusted_models)
     return LocalChat(weights=weights, placement=choose_placement(), store=store)

@@ -58,8 +58,8 @@ def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] =
     Raises:
         InputError: the weights are missing, incomplete, or in an unsupported format; the message names the remedy.
     """
-    base, mark, added = name.rpartition(ADAPTER_MARK)
-    if mark and base and added and not Path(name).expanduser().is_dir():
+    base, added = _split_adapter(name)
+    if added:
         return _with_adapter(find_weights(base, any_folder=any_folder, trusted=trusted), added, any_folder=any_folder)
     if packaged := _packaged(name):
         return _checked(f"transformers:{name}", packaged, "install its package again")
@@ -81,6 +81,18 @@ def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] =
     if folder is None:
         raise InputError(f"The weights of {model_id} are not on this machine: {remedy}")
     return _checked(model_id, folder, remedy, name in trusted)
+
+
+def _split_adapter(name: str) -> tuple[str, str]:
+    """Base and adapter in a name; ("", "") without an adapter. A folder's own name may contain the mark, too."""
+    if Path(name).expanduser().is_dir():
+        return "", ""
+    places = [place for place, letter in enumerate(name) if letter == ADAPTER_MARK]
+    splits = [(name[:place], name[place + 1 :]) for place in places if 0 < place < len(name) - 1]
+    for base, added in splits:
+        if Path(added).expanduser().is_dir():
+            return base, added
+    return splits[0] if splits else ("", "")
 
 
 def _with_adapter(base: Weights, name: str, *, any_folder: bool) -> Weights:

@@ -1,11 +1,12 @@
 """Runs a model in a research repository's own environment and answers JSON lines on stdin and stdout.
 
-Start it with `PYTHON host.py SCRIPT`. PYTHON is the Python of that environment. SCRIPT is the operator's file with
-`load(options)`, which returns a model, and `answer(model, request)`, which returns a text; optionally also
-`batch(model, requests)`, which returns a list of texts. It needs only the standard library of Python 3.8.
+Start it with `PYTHON host.py SCRIPT [REPOSITORY]`. PYTHON is the Python of that environment. SCRIPT is a file with
+`load(options)`, which returns a model, and `answer(model, request)`, which returns a text (docs/workers.md). The script
+can import the modules of the folder REPOSITORY, and `aurelia_worker`, which is `kit.py` beside this file. Both need
+only the standard library of Python 3.8.
 
-An input line is `{"id": 1, "op": "load" | "answer" | "batch" | "health", ...}`; an output line is `{"id": 1, "ok":
-true, "result": ...}` or `{"id": 1, "ok": false, "error": "..."}`. Output of the model's code goes to stderr.
+An input line is `{"id": 1, "op": "load" | "answer", ...}`; an output line is `{"id": 1, "ok": true, "result": ...}` or
+`{"id": 1, "ok": false, "error": "...", "memory": true | false}`. Output of the model's code goes to stderr.
 """
 
 from __future__ import annotations
@@ -15,32 +16,35 @@ import json
 import os
 import sys
 import traceback
+from types import ModuleType
 from typing import Any
 
-_PROTOCOL_VERSION = 1
+_PROTOCOL_VERSION = 2
+_PACKAGES = ("torch", "transformers", "numpy", "accelerate", "peft", "timm")
 
 
 class ScriptHost:
     """The script's functions and, once loaded, its model."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *repositories: str) -> None:
         """Import the script.
 
         Args:
-            path: the operator's script.
+            path: the script.
+            repositories: folders whose modules it imports.
         """
-        spec = importlib.util.spec_from_file_location("answering_script", path)
-        if spec is None or spec.loader is None:
-            raise ValueError("the script is not a Python file")
-        self._script = importlib.util.module_from_spec(spec)
-        sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
-        spec.loader.exec_module(self._script)
+        own_folder = os.path.dirname(os.path.abspath(__file__))
+        # The names of this folder's files must not hide modules of the research repository.
+        sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != own_folder]
+        _import_file("aurelia_worker", os.path.join(own_folder, "kit.py"))
+        sys.path[:0] = repositories
+        self._script = _import_file("answering_script", path)
         self._model: Any = None
         self._loaded = False
 
     def handle_message(self, message: dict[str, Any]) -> Any:
         """The result of one message's operation."""
-        operations = {"load": self._load, "answer": self._answer, "batch": self._batch, "health": self._health}
+        operations = {"load": self._load, "answer": self._answer}
         if message.get("op") not in operations:
             raise ValueError(f"there is no operation {message.get('op')!r}")
         return operations[message["op"]](message)
@@ -48,36 +52,31 @@ class ScriptHost:
     def _load(self, message: dict[str, Any]) -> Any:
         self._model = self._script.load(message.get("options") or {})
         self._loaded = True
-        return self._health(message)
-
-    def _health(self, message: dict[str, Any]) -> Any:
         version = ".".join(map(str, sys.version_info[:3]))
-        return {"protocol": _PROTOCOL_VERSION, "python": version, "loaded": self._loaded}
+        return {"protocol": _PROTOCOL_VERSION, "python": version, "packages": _imported_versions()}
 
     def _answer(self, message: dict[str, Any]) -> str:
-        self._must_be_loaded()
-        return _text(self._script.answer(self._model, message["request"]))
-
-    def _batch(self, message: dict[str, Any]) -> list[str]:
-        self._must_be_loaded()
-        requests = message["requests"]
-        if hasattr(self._script, "batch"):
-            answers = [_text(answer) for answer in self._script.batch(self._model, requests)]
-        else:
-            answers = [_text(self._script.answer(self._model, request)) for request in requests]
-        if len(answers) != len(requests):
-            raise ValueError(f"{len(answers)} answers to {len(requests)} requests")
-        return answers
-
-    def _must_be_loaded(self) -> None:
         if not self._loaded:
             raise ValueError("no model is loaded yet")
+        answer = self._script.answer(self._model, message["request"])
+        if not isinstance(answer, str):
+            raise TypeError(f"the script answered with {type(answer).__name__} instead of text")
+        return answer
 
 
-def _text(answer: Any) -> str:
-    if not isinstance(answer, str):
-        raise TypeError(f"the script answered with {type(answer).__name__} instead of text")
-    return answer
+def _import_file(name: str, path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError("the script is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _imported_versions() -> dict[str, str]:
+    """The versions of the packages that decide about an answer, of those that were imported."""
+    return {name: str(getattr(sys.modules[name], "__version__", "")) for name in _PACKAGES if name in sys.modules}
 
 
 def _private_stdout() -> int:
@@ -94,17 +93,23 @@ def _send(replies: int, reply: dict[str, Any]) -> None:
         line = line[os.write(replies, line) :]
 
 
+def _is_out_of_memory(error: BaseException) -> bool:
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower()
+
+
 def _reply(host: ScriptHost | None, fault: str, line: bytes) -> dict[str, Any]:
     number = None
     try:
         message = json.loads(line.decode("utf-8"))
         number = message["id"]
         if host is None:
-            return {"id": number, "ok": False, "error": fault}
+            return {"id": number, "ok": False, "error": fault, "memory": False}
         return {"id": number, "ok": True, "result": host.handle_message(message)}
     except Exception as error:
         traceback.print_exc()
-        return {"id": number, "ok": False, "error": f"{type(error).__name__}: {error}"}
+        said = f"{type(error).__name__}: {error}"
+        return {"id": number, "ok": False, "error": said, "memory": _is_out_of_memory(error)}
 
 
 def run_host() -> None:
@@ -113,7 +118,7 @@ def run_host() -> None:
     host = None
     fault = ""
     try:
-        host = ScriptHost(sys.argv[1])
+        host = ScriptHost(*sys.argv[1:])
     except Exception as error:
         traceback.print_exc()
         fault = f"the script cannot be run: {type(error).__name__}: {error}"

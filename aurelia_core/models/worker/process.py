@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from aurelia_core.errors import ModelError
+from aurelia_core.models.worker.setup import PROTOCOL_VERSION
 
-_PROTOCOL_VERSION = 1
 _POLL_SECONDS = 1.0
+_MAX_REPLY_BYTES = 4_000_000
 _REMOVED_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
@@ -24,6 +25,7 @@ class WorkerProcess:
 
     Attributes:
         start_count: number of starts so far.
+        facts: what the worker said of itself at its last start: protocol, python, packages.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class WorkerProcess:
             load_seconds: time limit of starting and loading.
         """
         self.start_count = 0
+        self.facts: dict[str, Any] = {}
         self._name = name
         self._command = command
         self._log = log
@@ -63,18 +66,27 @@ class WorkerProcess:
         """Run one operation; starts the process and loads the model if necessary.
 
         Args:
-            operation: answer, batch or health.
+            operation: answer.
             seconds: time limit without loading.
             fields: the operation's arguments.
 
         Raises:
-            ModelError: the process died or exceeded the time limit (transient: the next request starts it again), or it
-                refused the operation.
+            ModelError: the process died or exceeded the time limit (transient: the next request starts it again), it
+                refused the operation, ran out of memory, or wrote something that is no reply.
         """
         with self._turn:
-            if self._child is None or self._child.poll() is not None:
-                self._start()
+            self._ensure_started()
             return self._exchange(operation, seconds, fields)
+
+    def start(self) -> dict[str, Any]:
+        """Start the process and load the model if necessary; returns `facts`.
+
+        Raises:
+            ModelError: as for `ask`.
+        """
+        with self._turn:
+            self._ensure_started()
+        return self.facts
 
     def stop(self) -> None:
         """Kill the process and its children."""
@@ -88,6 +100,10 @@ class WorkerProcess:
         if child.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.close()
+
+    def _ensure_started(self) -> None:
+        if self._child is None or self._child.poll() is not None:
+            self._start()
 
     def _start(self) -> None:
         self.stop()
@@ -110,23 +126,36 @@ class WorkerProcess:
         self._lines = queue.Queue()
         threading.Thread(target=_read, args=(self._child.stdout, self._lines), daemon=True).start()
         try:
-            health = self._exchange("load", self._load_seconds, {"options": self._options})
+            facts = self._exchange("load", self._load_seconds, {"options": self._options})
+            self._check_protocol(facts)
         except ModelError:
             self.stop()
             raise
-        if health["protocol"] != _PROTOCOL_VERSION:
-            self.stop()
+        self.facts = facts
+
+    def _check_protocol(self, facts: Any) -> None:
+        version = facts.get("protocol") if isinstance(facts, dict) else None
+        if version != PROTOCOL_VERSION:
             raise ModelError(
-                f"{self._name} uses protocol {health['protocol']}, not {_PROTOCOL_VERSION}: use this project's host.py."
+                f"{self._name} speaks protocol {version} of workers, and this version speaks {PROTOCOL_VERSION}: adapt"
+                " its script as docs/workers.md says, and start it with this project's host.py."
             )
 
     def _exchange(self, operation: str, seconds: float, fields: dict[str, Any]) -> Any:
         self._number += 1
         self._write({"id": self._number, "op": operation, **fields})
         reply = self._await(operation, time.monotonic() + seconds, seconds)
-        if not reply["ok"]:
-            raise ModelError(f"{self._name} refused to {operation}: {_brief(str(reply['error']))}. {self._remedy()}")
-        return reply["result"]
+        if reply.get("ok") is True:
+            return reply.get("result")
+        said = _brief(str(reply.get("error")))
+        if reply.get("memory"):
+            # Memory that is fragmented or held by the failed request is free again in a new process.
+            self.stop()
+            raise ModelError(
+                f"{self._name} ran out of memory: {said}. Lower frames or decoding.target.max_tokens, free memory, or"
+                f" use smaller weights. {self._remedy()}"
+            )
+        raise ModelError(f"{self._name} refused to {operation}: {said}. {self._remedy()}")
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self._child is not None and self._child.stdin is not None
@@ -152,11 +181,23 @@ class WorkerProcess:
                 if self._child is None or self._child.poll() is not None:
                     raise self._died() from None
                 continue
-            if line is None or not line.endswith(b"\n"):
+            if line is None or (not line.endswith(b"\n") and len(line) < _MAX_REPLY_BYTES):
                 raise self._died()
-            reply: dict[str, Any] = json.loads(line)
+            reply = self._parse(line)
             if reply["id"] == self._number:
                 return reply
+
+    def _parse(self, line: bytes) -> dict[str, Any]:
+        reply: Any = None
+        with contextlib.suppress(ValueError):
+            reply = json.loads(line)
+        if isinstance(reply, dict) and "id" in reply:
+            return reply
+        self.stop()
+        raise ModelError(
+            f"{self._name} wrote {_brief(line[:80].decode(errors='replace'))!r} instead of a reply and was stopped:"
+            f" only host.py may write to its standard output. {self._remedy()}"
+        )
 
     def _died(self) -> ModelError:
         """Reap the process; returns an error with its exit status."""
@@ -171,6 +212,8 @@ class WorkerProcess:
             end = "without a status"
         elif status < 0:
             end = f"by signal {-status}"
+        if status == -signal.SIGKILL:
+            end += " (the system kills a process that takes too much memory)"
         return ModelError(f"{self._name} died {end}. {self._remedy()}", transient=True)
 
     def _remedy(self) -> str:
@@ -180,7 +223,7 @@ class WorkerProcess:
 def _read(pipe: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:
     """Put every line into the queue, and None at the end."""
     with pipe:
-        for line in pipe:
+        while line := pipe.readline(_MAX_REPLY_BYTES):
             lines.put(line)
     lines.put(None)
 
