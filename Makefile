@@ -1,4 +1,4 @@
-# make demo   watch AURELIA answer a question about a clip, without any key (installs 0.8 GB into .venv)
+# make demo   watch AURELIA answer a question about a clip, without any key (installs 1.1 GB into .venv)
 # make demo-learned  the same with a small learned model as target (0.9 GB more: PyTorch for processors)
 # make check  lint, types, the import law, unit and graph tests: a minute and a half on two cores
 # make test   all checks and all tests; make test-programs  only those that need chromium or PostgreSQL
@@ -7,7 +7,7 @@
 # make pictures  the pictures, the notebook's outputs and the table of settings in docs, from real runs (needs chromium and its driver)
 # make bench  the benchmarks, each as a ratio to a named baseline
 # make attack  hostile clips, paths, text, failing providers and machines, each figure with its bound
-# make effect  the study of the mini world at small size: what the loop does for a learned model
+# make effect  the studies of the mini world at small size: what the loop does for a learned model, and what training does
 # make lock   renew requirements.lock; make audit  look every locked dependency up among the known faults
 # make constraints  renew constraints.txt from the newest versions that pyproject.toml admits
 
@@ -34,8 +34,8 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(DEMO_READY): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing what the demo runs into $(VENV): 0.8 GB. make test needs more."
-	@$(PIP) --editable .
+	@echo "Installing what the demo runs into $(VENV): 1.1 GB. make test needs more."
+	@$(PIP) --editable '.[senses]'
 	@touch $@
 
 # On Linux the usual torch brings CUDA; PyTorch's own index has builds for processors. Elsewhere the usual one is small.
@@ -81,6 +81,8 @@ effect: $(READY)
 	$(BIN)/python -m aurelia mini study --out build/effect --questions 100 --controlled 60 --ablated 24 \
 	  --reliant 24 --mixed 12
 	$(BIN)/python -m aurelia mini recovery --out build/effect --clips 6
+	$(BIN)/python -m aurelia mini learn --out build/effect/learn --questions 60 --others 10 --trained 120 --seeds 1 \
+	  --curve 40 --noise 0.3 --graph 12
 
 attack: $(READY)
 	$(BIN)/python -m benchmarks.attack.run

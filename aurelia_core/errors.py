@@ -74,6 +74,7 @@ class ModelError(AureliaError):
         status: the HTTP status of the response, or None.
         unreachable: whether nobody answered at the model's address.
         usage: the usage billed before the failure, or None.
+        notes: warnings of the replies before the failure, for the result.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class ModelError(AureliaError):
         self.transient = transient
         self.retry_after = retry_after
         self.usage: Usage | None = None
+        self.notes: list[str] = []
 
 
 class ReplyError(ModelError):

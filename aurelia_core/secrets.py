@@ -25,7 +25,9 @@ def read_key(*names: str, environment: Mapping[str, str] | None = None) -> str:
             try:
                 key = Path(file).expanduser().read_text("utf-8").strip()
             except (OSError, ValueError) as fault:
-                raise InputError(f"The file in {name}_FILE cannot be read: {type(fault).__name__}.") from None
+                raise InputError(
+                    f"The file in {name}_FILE cannot be read ({type(fault).__name__}): check the path."
+                ) from None
             if not key or "\n" in key:
                 raise InputError(f"The file in {name}_FILE holds no key: write the key into it, on one line.")
             return key

@@ -30,6 +30,7 @@ class Settings:
         home: folder of all stored data: call ledger, threads, clip cache, uploaded media.
         media_roots: folders whose files may be read, and in which relative names are looked up.
         allow_any_file: whether any local file may be read (the command line without AURELIA_MEDIA_ROOTS).
+        any_weights_folder: whether local weights may be in any folder although media may not (a run with --media).
         max_media_bytes: size limit of a media file, in bytes.
         max_store_bytes: size limit of all uploaded media together, in bytes; above it uploads are refused.
         max_clip_seconds: length limit of a clip, in seconds.
@@ -43,6 +44,7 @@ class Settings:
     home: Path
     media_roots: tuple[Path, ...] = ()
     allow_any_file: bool = False
+    any_weights_folder: bool = False
     max_media_bytes: int = _MAX_MEDIA_BYTES
     max_store_bytes: int = _MAX_STORE_BYTES
     max_clip_seconds: float = 3600.0

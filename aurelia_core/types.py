@@ -91,6 +91,19 @@ class Media(NamedTuple):
             return self.clip["duration"]
         return max(ref["duration"] for ref in [self.clip, *self.tracks])
 
+    @property
+    def longest_seconds(self) -> float:
+        """The end of what can be looked or listened to: sound may go on after the picture."""
+        if not self.seconds:
+            return 0.0
+        sounds = self.tracks or [self.clip]
+        return max(self.seconds, *(ref["audio_seconds"] or 0.0 for ref in sounds))
+
+
+def windows_before(windows: Sequence[Window], end: float) -> list[Window]:
+    """The parts of the windows before `end` (seconds): what a picture or a sound of that length has of them."""
+    return [Window(start=one["start"], end=min(one["end"], end)) for one in windows if one["start"] < end]
+
 
 def arrange_media(refs: Sequence[MediaRef]) -> Media:
     """The media of a question from their references, the main one first."""

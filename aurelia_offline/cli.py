@@ -53,6 +53,27 @@ def render(
 
 
 @app.command()
+def unusual(
+    kind: Annotated[str, typer.Argument(metavar="SET", help="signals or gestures.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the records and clips into.")],
+    clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the set.")] = 0,
+    debug: DebugOption = False,
+) -> None:
+    """Render a benchmark outside the mini world: warning signals, or gestures with sounds in other orders."""
+    from typing import Any
+
+    from aurelia_core.errors import InputError
+    from aurelia_offline.world.unusual import UNUSUAL_SETS, write_unusual_set
+
+    if kind not in UNUSUAL_SETS:
+        raise InputError(f"There is no set {kind!r}: choose {' or '.join(UNUSUAL_SETS)}.")
+    chosen: Any = kind
+    found = write_unusual_set(chosen, out, clips, seed, _print_progress)
+    sys.stdout.write(f"{found.questions} questions on {found.clips} clips: {found.file.name}, {found.card.name}\n")
+
+
+@app.command()
 def study(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for clips, runs and tables; an existing study is resumed.")
@@ -90,19 +111,50 @@ def recovery(
     ],
     clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 100,
     first: First = 0,
+    critics: Annotated[
+        list[str] | None, typer.Option("--critic", metavar="NAME", help="Critic to measure; repeatable; none: all.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at the same time.")] = 4,
     debug: DebugOption = False,
 ) -> None:
     """Plant a wrong fact in the first attempt, and measure how often the loop notices and corrects it."""
     import asyncio
 
-    from aurelia_offline.study.error_recovery import run_recovery
+    from aurelia_offline.study.error_recovery import CRITICS, run_recovery
     from aurelia_offline.study.loops import StudySettings
 
     settings = StudySettings(
         out, clips, "offline:measure", first=first, concurrency=concurrency, progress=_print_progress
     )
-    sys.stdout.write(asyncio.run(run_recovery(settings)))
+    sys.stdout.write(asyncio.run(run_recovery(settings, critics or tuple(CRITICS))))
+
+
+@app.command()
+def learn(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for adapters, cells and tables; an existing study is resumed.")
+    ],
+    questions: Questions = 1000,
+    others: Annotated[int, typer.Option(min=1, help="Questions of each other kind, for what is forgotten.")] = 200,
+    trained: Annotated[int, typer.Option(min=4, help="Training questions of the main table.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the main table.")] = 3,
+    curve: Annotated[list[int] | None, typer.Option(min=4, help="Further sizes of the curve; repeatable.")] = None,
+    noise: Annotated[
+        list[float] | None, typer.Option(min=0, max=1, help="Shares of planted errors (0 to 1); repeatable.")
+    ] = None,
+    graph: Annotated[int, typer.Option(min=0, help="Questions through files, graph and runner (0: none).")] = 200,
+    minutes: Annotated[float, typer.Option(min=0, help="Begin no further adapter after so long (0: no limit).")] = 0.0,
+    debug: DebugOption = False,
+) -> None:
+    """Measure whether training on the reasoning beats injecting it: adapters of the mini target, as Markdown tables."""
+    from aurelia_offline.learning.study import LearningStudy, run_learning_study
+
+    known = LearningStudy(out)
+    study = LearningStudy(
+        out, questions, others, trained, seeds, tuple(curve or known.curve), tuple(noise or known.noise), minutes,
+        graph, _print_progress,
+    )  # fmt: skip
+    sys.stdout.write(run_learning_study(study))
 
 
 @app.command()

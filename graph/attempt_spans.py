@@ -25,6 +25,7 @@ class _Group:
     segment: str
     end_time: Any = None
     score: int | None = None
+    claims: list[dict[str, Any]] | None = None
 
 
 @dataclass
@@ -91,6 +92,8 @@ class AttemptSpans:
                 group.end_time = span.get("end_time")
                 score = outputs.get("score") if isinstance(outputs, dict) else None
                 group.score = group.score if score is None else score
+                claims = outputs.get("claims") if isinstance(outputs, dict) else None
+                group.claims = claims or group.claims
         return []
 
     def _trace(self, root: str) -> _Trace:
@@ -111,5 +114,7 @@ def _new_group(number: int, span: dict[str, Any]) -> _Group:
 
 def _closing(group: _Group, root: dict[str, Any]) -> dict[str, Any]:
     sent = {name: value for name, value in group.sent.items() if name != "id"}
-    outputs = {"score": group.score}
+    outputs: dict[str, Any] = {"score": group.score}
+    if group.claims:
+        outputs["claims"] = group.claims
     return {**sent, "run_id": group.sent["id"], "end_time": group.end_time or root.get("end_time"), "outputs": outputs}

@@ -25,15 +25,16 @@ from graph.routing import (
     after_review,
 )
 from graph.tracing import NodeText, description_text, field_text, node_input, node_output, steps_text, trace_node
+from nodes.candidates import of_one_attempt
 from nodes.describer import describe
 from nodes.evaluator import evaluate
 from nodes.feedback import give_feedback
-from nodes.generator import generate
 from nodes.prepare import prepare
 from nodes.requests import context_of
 from nodes.review import review
+from nodes.strategies import answer, make_attempts
 from nodes.summarizer import summarize
-from nodes.target import answer_with_reasoning, answer_zero_shot, answer_zero_shot_only
+from nodes.target import answer_zero_shot, answer_zero_shot_only
 from state.context import Context, changed_settings
 from state.schema import ClipState, EvaluatorState, Input, LoopState, Output, State, TargetState, Update
 
@@ -64,7 +65,7 @@ class _EvaluatorInput(EvaluatorState):
 
 async def _evaluate(state: _EvaluatorInput, runtime: Runtime[Context], client: ModelClient) -> Update:
     """The evaluator, which also notes whether the run's limit of steps leaves room for another attempt."""
-    update = await evaluate(state, runtime, client)
+    update = await of_one_attempt(evaluate)(state, runtime, client)
     needed = sum(agent.in_attempt for agent in AGENTS) + LAST_STEPS
     return {**update, "out_of_steps": state["remaining_steps"] <= needed}
 
@@ -72,11 +73,11 @@ async def _evaluate(state: _EvaluatorInput, runtime: Runtime[Context], client: M
 AGENTS = (
     Agent("prepare", prepare, Input),
     Agent("describer", describe, ClipState, text=description_text),
-    Agent("reasoning_generator", generate, LoopState, "generator", steps_text, in_attempt=True),
-    Agent("summarizer", summarize, LoopState, "summarizer", field_text("caption"), in_attempt=True),
+    Agent("reasoning_generator", make_attempts, LoopState, "generator", steps_text, in_attempt=True),
+    Agent("summarizer", of_one_attempt(summarize), LoopState, "summarizer", field_text("caption"), in_attempt=True),
     Agent("evaluator", _evaluate, _EvaluatorInput, "evaluator", field_text("critique", "error"), in_attempt=True),
     Agent("feedback", give_feedback, LoopState, "feedback", field_text("feedback"), in_attempt=True),
-    Agent("target_model", answer_with_reasoning, TargetState, "target", field_text("answer")),
+    Agent("target_model", answer, TargetState, "target", field_text("answer")),
     Agent("zero_shot", answer_zero_shot, ClipState, text=field_text("zero_shot_answer")),
 )
 """Every node that may ask a model, in the order in which a trace lists those of one attempt."""

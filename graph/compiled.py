@@ -33,6 +33,7 @@ _REVIEW_NEEDS_THREAD = (
 )
 _GRACE_SECONDS = 30.0
 _NODES_WITHOUT_LIMIT = ("__start__",)
+_CANDIDATES, _CALLS_OF_A_CANDIDATE = "reasoning_generator", 3
 
 
 class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
@@ -118,13 +119,18 @@ class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
     def _with_time_limit(self, seconds: float) -> "AureliaGraph":
         """The same graph with LangGraph's own time limit at each node.
 
-        A model has `seconds` and reports the end itself. The describer may ask twice; LangGraph's limit is above that.
+        A model has `seconds` and reports the end itself; LangGraph's limit is above that. The describer may ask twice,
+        and a candidate asks three models in turn.
         """
-        limit = TimeoutPolicy(run_timeout=2 * seconds + _GRACE_SECONDS)
+        limit, of_candidates = (
+            TimeoutPolicy(run_timeout=calls * seconds + _GRACE_SECONDS) for calls in (2, _CALLS_OF_A_CANDIDATE)
+        )
         nodes = {
             name: node if name in _NODES_WITHOUT_LIMIT else node.copy({"timeout": limit})
             for name, node in self.nodes.items()
         }
+        if _CANDIDATES in nodes:
+            nodes[_CANDIDATES] = nodes[_CANDIDATES].copy({"timeout": of_candidates})
         return self.copy({"nodes": nodes})
 
 

@@ -47,7 +47,8 @@ def after_prepare(state: PrepareRouterState) -> str:
 def after_evaluator(state: EvaluatorRouterState) -> Sequence[str]:
     """To feedback for another attempt; when the loop ends, to the target, or to a person first if the settings say so.
 
-    With `compare`, zero-shot runs beside that, once: it neither waits for a person nor runs again after a review.
+    With `compare`, zero-shot runs beside that, once: it neither waits for a person nor runs again after a review. Where
+    the gate needs both answers, the target's node asks for both.
 
     Raises:
         InputError: a person writes the state of a thread that has no question yet.
@@ -58,7 +59,7 @@ def after_evaluator(state: EvaluatorRouterState) -> Sequence[str]:
     if stop_reason(state, context) is None:
         return [BELOW]
     following = [DONE_REVIEW] if context.review == "reasoning" else [DONE]
-    if context.compare and not state["asked"]:
+    if context.compare and context.gate == "always" and not state["asked"]:
         following.append(DONE_COMPARE)
     return following
 

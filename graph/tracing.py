@@ -26,6 +26,7 @@ from graph.attempt_spans import ATTEMPT, AttemptSpans
 from graph.compiled import SETTINGS_KEY
 from graph.routing import ROUTERS
 from nodes.requests import context_of
+from state.attempts import current_round
 from state.context import Context
 from state.schema import Update
 
@@ -74,7 +75,11 @@ def node_input(state: Any, begins: bool | None = None) -> Any:
         return state
     shown = {name: value for name, value in state.items() if name not in _OF_THE_RUN}
     if begins is not None:
-        shown[ATTEMPT] = len(state.get("iterations") or []) + begins
+        attempts = state.get("iterations") or []
+        # Candidates are one group, under the number of the first of them.
+        shown[ATTEMPT] = len(attempts) + 1 if begins else len(attempts) - len(current_round(attempts)) + 1
+        if not attempts and not begins:
+            shown[ATTEMPT] = 0
     if "iterations" in shown:
         shown["iterations"] = [
             {"iteration": attempt["iteration"], "score": attempt["score"]} for attempt in shown["iterations"]
@@ -87,11 +92,25 @@ def node_output(update: Any) -> Any:
     if not isinstance(update, dict):
         return update
     shown = {name: value for name, value in update.items() if name not in _SHOWN_BELOW}
-    for attempt in update.get("iterations") or []:
-        shown |= {
-            name: attempt[name] for name in ("iteration", "score", "windows", "doubts", "error") if name in attempt
-        }
+    names = ("iteration", "candidate", "score", "windows", "doubts", "claims", "error")
+    attempts = [{name: one[name] for name in names if name in one} for one in _by_attempt(update)]
+    if len(attempts) == 1:
+        return shown | attempts[0]
+    if attempts:
+        shown |= {"candidates": attempts, "score": _best_score(attempts)}
     return shown
+
+
+def _by_attempt(update: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an update says of each attempt, as one record an attempt."""
+    found: dict[int, dict[str, Any]] = {}
+    for part in update.get("iterations") or []:
+        found[part["iteration"]] = {**found.get(part["iteration"], {}), **part}
+    return list(found.values())
+
+
+def _best_score(attempts: Sequence[Mapping[str, Any]]) -> int | None:
+    return max((one["score"] for one in attempts if one.get("score") is not None), default=None)
 
 
 _NodeFunction = Callable[[Any, Runtime[Context]], Awaitable[Update]]
@@ -134,8 +153,11 @@ def run_name(graph: str, question: Any) -> str:
 
 
 def _mark(span: RunTree, root: RunTree | None, update: Update, context: Context) -> None:
-    for attempt in update.get("iterations") or []:
-        told = {ATTEMPT: attempt["iteration"], "score": attempt.get("score"), "usage": attempt.get("usage")}
+    if attempts := _by_attempt(update):
+        usage = attempts[0].get("usage") if len(attempts) == 1 else update.get("usage")
+        told = {ATTEMPT: attempts[0]["iteration"], "score": _best_score(attempts), "usage": usage}
+        if len(attempts) > 1:
+            told["candidates"] = len(attempts)
         span.add_metadata({name: value for name, value in told.items() if value is not None})
     if root and (clip := update.get("clip")):
         if root.name in _GRAPH_NAMES:

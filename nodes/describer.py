@@ -35,12 +35,14 @@ async def describe_senses(
 ) -> dict[Sense, Answer[str]]:
     """What the run's describer writes of each part of the clip that some model of the run cannot take; {} without one.
 
+    A script describes the whole clip by itself; then only zero-shot needs the descriptions.
+
     Raises:
         ModelError: it did not answer.
     """
-    if context.describer is None:
+    if context.describer is None or (context.strategy == "script" and not context.compare):
         return {}
-    asked = [*context.models().items(), *context.fallbacks().items()]
+    asked = [*context.models().items(), *context.fallbacks().items(), *context.further_models()]
     missing = client.missing_modalities(asked, media_request(state, context))
     return {sense: await _describe_sense(sense, state, context, client) for sense in missing}
 

@@ -1,24 +1,31 @@
-"""evaluator: e = E(v, a, c), an integer 1..10. It sees clip and caption, not the question nor the reasoning (3.2)."""
+"""evaluator: e = E(v, a, c), an integer 1..10. It sees clip and caption, not the question nor the reasoning (3.2).
+
+With `critic = holistic` the model gives the score. With a critic of claims (`nodes.claims`) it follows from findings.
+"""
 
 from langgraph.runtime import Runtime
 
+from aurelia_core.claims import Finding, score_verdicts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.replies import VerdictReply
 from aurelia_core.models.requests import EvaluatorRequest
+from nodes.claims import check_caption, findings_text, open_windows
 from nodes.requests import (
+    MAX_WINDOWS,
     attempt_update,
     build_request,
     clamp_windows,
     clip_request_fields,
-    clip_seconds,
     context_of,
     emit_event,
     failed_attempt,
     last_attempt,
     node_prompt,
+    window_seconds,
 )
 from state.context import Context
+from state.events import AttemptEvent
 from state.schema import EvaluatorState, Update
 
 
@@ -30,23 +37,29 @@ async def evaluate(state: EvaluatorState, runtime: Runtime[Context], client: Mod
         return update
     if attempt["caption"] is not None:
         try:
-            verdict = await ask_evaluator(state, attempt["caption"], context, client)
-            update = _scored(attempt["iteration"], verdict, clip_seconds(state))
+            update = await _judge(state, attempt["iteration"], attempt["caption"], context, client)
         except ModelError as fault:
             update = failed_attempt(attempt["iteration"], "evaluator", fault)
     known = {**attempt, **(update.get("iterations") or [{}])[0]}
-    emit_event(
-        runtime,
-        {
-            "event": "attempt",
-            "iteration": known["iteration"],
-            "score": known["score"],
-            "caption": known["caption"],
-            "critique": known["critique"],
-            "error": known["error"],
-        },
-    )
+    event: AttemptEvent = {
+        "event": "attempt",
+        "iteration": known["iteration"],
+        "score": known["score"],
+        "caption": known["caption"],
+        "critique": known["critique"],
+        "error": known["error"],
+    }
+    if "claims" in known:
+        event["claims"] = known["claims"]
+    emit_event(runtime, event)
     return update
+
+
+async def _judge(state: EvaluatorState, iteration: int, caption: str, context: Context, client: ModelClient) -> Update:
+    if context.critic == "holistic":
+        verdict = await ask_evaluator(state, caption, context, client)
+        return _scored(iteration, verdict, window_seconds(state))
+    return _scored_by_claims(iteration, await check_caption(state, caption, context, client))
 
 
 async def ask_evaluator(
@@ -71,3 +84,16 @@ def _scored(iteration: int, verdict: Answer[VerdictReply], duration: float) -> U
     why = f"the evaluator abstained: {value.justification or 'it gave no reason.'}"
     update = attempt_update("evaluator", iteration, verdict, error=why, **found)
     return {**update, "warnings": [*verdict.notes, f"Attempt {iteration} has no score, because {why}"]}
+
+
+def _scored_by_claims(iteration: int, answer: Answer[list[Finding]]) -> Update:
+    findings = answer.value
+    score = score_verdicts(finding["verdict"] for finding in findings)
+    found = {"critique": findings_text(findings), "doubts": open_windows(findings)[:MAX_WINDOWS], "claims": findings}
+    if score is not None:
+        return attempt_update("evaluator", iteration, answer, score=score, **found)
+    why = "nothing in its caption could be checked."
+    if not findings:
+        why = "its caption states nothing about the clip."
+    update = attempt_update("evaluator", iteration, answer, error=why, **found)
+    return {**update, "warnings": [*answer.notes, f"Attempt {iteration} has no score, because {why}"]}

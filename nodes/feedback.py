@@ -6,19 +6,21 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import FeedbackReply
 from aurelia_core.models.requests import FeedbackRequest
-from aurelia_core.types import NO_USAGE
+from aurelia_core.types import NO_USAGE, Window
+from nodes.claims import open_windows
 from nodes.requests import (
+    MAX_WINDOWS,
     agent_request_fields,
     attempt_update,
     build_request,
     clamp_windows,
-    clip_seconds,
     context_of,
     emit_event,
     failed_note,
     last_attempt,
     media_text,
     node_prompt,
+    window_seconds,
     windows_by_attempt,
 )
 from prompts.render import choices_text, reasoning_text
@@ -29,7 +31,7 @@ from state.schema import Attempt, LoopState, Update
 async def give_feedback(state: LoopState, runtime: Runtime[Context], client: ModelClient) -> Update:
     """Writes the guidance for the next attempt; without a reasoning to speak of there is none, and no call is made."""
     context, attempt = context_of(runtime), last_attempt(state["iterations"])
-    if attempt is None or attempt["reasoning"] is None:
+    if attempt is None or attempt["reasoning"] is None or context.guide != "feedback":
         return {}
     fields = FeedbackRequest(
         **agent_request_fields(state),
@@ -44,17 +46,25 @@ async def give_feedback(state: LoopState, runtime: Runtime[Context], client: Mod
         score=attempt["score"],
         critique=attempt["critique"],
         doubts=attempt["doubts"],
+        claims=attempt.get("claims") or (),
     )
     request = build_request(state, context, context.feedback, _text(state, attempt, context), fields)
     try:
         answer = await client.complete_structured(request, FeedbackReply)
     except ModelError as fault:
         return failed_note(attempt["iteration"], "feedback", fault, feedback_usage=fault.usage or NO_USAGE)
-    windows = clamp_windows(answer.value.windows, clip_seconds(state))
+    windows = clamp_windows(answer.value.windows, window_seconds(state))
+    if context.closer_look:
+        windows = _first_windows(open_windows(attempt.get("claims") or ()), windows)
     iteration, said = attempt["iteration"], answer.value.feedback
     emit_event(runtime, {"event": "feedback", "iteration": iteration, "feedback": said, "windows": windows})
     bill = {"feedback_seconds": answer.seconds, "feedback_usage": answer.usage}
     return attempt_update("feedback", iteration, answer, feedback=said, windows=windows, **bill)
+
+
+def _first_windows(first: list[Window], then: list[Window]) -> list[Window]:
+    """At most four windows, each once: those of claims in doubt, then those of the agent."""
+    return [*first, *(window for window in then if window not in first)][:MAX_WINDOWS]
 
 
 def _text(state: LoopState, attempt: Attempt, context: Context) -> str:

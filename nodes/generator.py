@@ -2,6 +2,7 @@
 
 from langgraph.runtime import Runtime
 
+import prompts
 from aurelia_core.errors import ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.replies import ReasoningReply
@@ -15,7 +16,7 @@ from nodes.requests import (
     node_prompt,
     windows_by_attempt,
 )
-from prompts.render import choices_text, guidance_text
+from prompts.render import choices_text, guidance_text, reasoning_text
 from state.attempts import attempt_scores, best_iteration
 from state.context import Context
 from state.schema import Attempt, LoopState, Update
@@ -26,12 +27,14 @@ async def generate(state: LoopState, runtime: Runtime[Context], client: ModelCli
     context, attempts = context_of(runtime), state["iterations"]
     iteration, last = len(attempts) + 1, attempts[-1] if attempts else None
     before = _guided(state, iteration) or last
+    # What a person says counts, whatever the loop's own guide is.
+    blind = context.guide == "none" and iteration not in state["asked"]
     text = node_prompt(
         context,
         "generator",
         question=state["question"],
         choices=choices_text(state["choices"]),
-        guidance=guidance_text(last, before),
+        guidance=_guidance(last, before, blind),
     )
     fields = GeneratorRequest(
         **clip_request_fields(state, context),
@@ -41,15 +44,26 @@ async def generate(state: LoopState, runtime: Runtime[Context], client: ModelCli
         looks=windows_by_attempt(attempts),
         samples=context.samples,
         reasoning=before and before["reasoning"],
-        score=before and before["score"],
+        score=None if blind else before and before["score"],
         guidance=last and last["feedback"],
     )
+    number = state.get("candidate", iteration)
     request = build_request(state, context, context.generator, text, fields)
     try:
         answer = await client.complete_structured(request, ReasoningReply)
     except ModelError as fault:
-        return failed_attempt(iteration, "generator", fault)
-    return attempt_update("generator", iteration, answer, reasoning=answer.value.model_dump())
+        return failed_attempt(number, "generator", fault)
+    return attempt_update("generator", number, answer, reasoning=answer.value.model_dump())
+
+
+def _guidance(last: Attempt | None, before: Attempt | None, blind: bool) -> str:
+    """What the generator reads of the attempt before; `blind`: its steps alone, to be reviewed."""
+    if not blind:
+        return guidance_text(last, before)
+    if before is None or before["reasoning"] is None:
+        return ""
+    shown = {"iteration": str(before["iteration"] + 1), "reasoning": reasoning_text(before["reasoning"])}
+    return prompts.fill_prompt("self_review", **shown)
 
 
 def _guided(state: LoopState, iteration: int) -> Attempt | None:

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
@@ -11,8 +12,10 @@ from aurelia_core.answers.multiple_choice import CHOICE_LETTERS
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
+from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.sanitize import clean_text
 from aurelia_core.types import Media, Role, arrange_media, is_still
+from nodes.candidates import check_strategy, check_variation, strategy_roles
 from nodes.requests import context_of, decoding_settings, emit_event, media_request
 from prompts import prompt_hashes
 from state.context import ROLES, Context
@@ -42,20 +45,24 @@ async def prepare(
     """
     asked = check_question(state)
     context = context_of(runtime)
+    check_strategy(context)
     found = await asyncio.to_thread(admit_media, client.store, *asked.media, audio_track=context.audio_track or None)
     clip, pictures, tracks = found
     notes = [note for ref in found.refs for note in client.store.track_notes(ref)]
     if unknown := sorted(set(context.agents) - set(roles)):
         raise InputError(f"The graph has no agent {unknown[0]!r}, which the setting agents names: remove it there.")
     media = media_request({"clip": clip, "tracks": tracks, "pictures": pictures}, context)
+    roles = strategy_roles(context, roles, choices=bool(asked.choices))
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     called = [*models.items(), *instead]
-    await asyncio.to_thread(client.preflight, called, media, context.describer)
+    await asyncio.to_thread(check_models, client, context, media, called)
     if context.describer:
         called.append(("describer", context.describer))
     for role, model_id in called:
-        await asyncio.to_thread(client.check_decoding, role, model_id, decoding_settings(context, role, model_id))
+        decoding = decoding_settings(context, role, model_id)
+        await asyncio.to_thread(client.check_decoding, role, model_id, decoding, media)
+    await asyncio.to_thread(check_variation, client, context, media, roles)
     emit_event(runtime, {"event": "clip", "clip": clip, "tracks": tracks, "pictures": pictures})
     return {
         "run": uuid.uuid4().hex,
@@ -77,6 +84,7 @@ async def prepare(
         "answer": None,
         "choice": None,
         "zero_shot_answer": None,
+        "gate": None,
         "best": None,
         "best_iteration": None,
         "leaks": None,
@@ -84,6 +92,20 @@ async def prepare(
         "stop_reason": None,
         "target_in_domain": is_in_target_domain(context.target, asked.question, clip, found.refs[1:]),
     }
+
+
+def check_models(client: ModelClient, context: Context, media: MediaRequest, called: list[tuple[Role, str]]) -> None:
+    """Creates the models of a run and checks clip, names and keys; in a script only the describer takes the clip.
+
+    Raises:
+        InputError: see `aurelia_core.models.client.ModelClient.preflight`.
+    """
+    if context.strategy != "script" or context.compare:
+        client.preflight([*called, *context.further_models()], media, context.describer)
+    if context.strategy != "script":
+        return
+    client.preflight([("script", model_id) for _, model_id in called], media)
+    client.preflight([("generator", context.describer or "")], replace(media, unsupported_modality="error"))
 
 
 class CheckedQuestion(NamedTuple):

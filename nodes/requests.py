@@ -20,7 +20,8 @@ from state.events import Event
 from state.schema import Attempt, ClipState, EvaluatorState, Update
 from targets import find_target
 
-_MAX_WINDOWS = 4
+MAX_WINDOWS = 4
+"""Most windows of one closer look."""
 _MIN_WINDOW_SECONDS = 0.1
 
 
@@ -73,8 +74,13 @@ def media_of(state: ClipMedia | ClipState | EvaluatorState) -> Media:
 
 
 def clip_seconds(state: ClipState | EvaluatorState) -> float:
-    """The length inside which windows lie, in seconds."""
+    """The length of the clip as roles are told it, in seconds."""
     return media_of(state).seconds
+
+
+def window_seconds(state: ClipState | EvaluatorState) -> float:
+    """The length inside which windows lie, in seconds: sound may go on after the picture."""
+    return media_of(state).longest_seconds
 
 
 def media_text(state: ClipState | EvaluatorState) -> str:
@@ -96,6 +102,7 @@ def media_request(state: ClipMedia, context: Context) -> MediaRequest:
         tracks=media.tracks,
         pictures=media.pictures,
         frames=context.frames,
+        frame_shift=context.frame_shift,
         unsupported_modality=context.unsupported_modality,
         described=state.get("described") or {},
     )
@@ -110,11 +117,17 @@ def clip_request_fields(state: ClipState | EvaluatorState, context: Context) -> 
 
 
 def decoding_settings(context: Context, role: Role, model_id: str) -> dict[str, Any]:
-    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run."""
+    """The decoding settings of one call: those of the target's row, replaced one by one by those of the run.
+
+    The seed is moved by the rollout, so that a repetition is not the same draw again.
+    """
     settings: dict[str, Any] = {}
     if role == "target":
         settings = find_target(model_id).decoding.set_values()
-    return settings | context.decoding_of(role)
+    settings |= context.decoding_of(role)
+    if "seed" in settings:
+        settings["seed"] += context.rollout
+    return settings
 
 
 def build_request(
@@ -128,8 +141,10 @@ def build_request(
 ) -> Request:
     """One call of this run, with its role's fallback behind it, asked with `fallback_text` (default: the same text).
 
-    `label` is the call's name in a trace, if it is not that of its role.
+    `label` is the call's name in a trace, if it is not that of its role and its candidate.
     """
+    if not label and (candidate := state.get("candidate")):
+        label = f"{fields.role} {candidate}"
     fields = replace(fields, decoding=decoding_settings(context, fields.role, model_id) or None)
     request = Request(
         model_id=model_id,
@@ -173,7 +188,7 @@ def clamp_windows(windows: list[WindowReply], duration: float) -> list[Window]:
         start, end = max(0.0, window.start), min(duration, window.end)
         if end - start >= min(_MIN_WINDOW_SECONDS, duration / 2):
             clamped.append({"start": round(start, 3), "end": round(end, 3)})
-    return clamped[:_MAX_WINDOWS]
+    return clamped[:MAX_WINDOWS]
 
 
 def attempt_update(role: str, iteration: int, answer: Answer[Any], **known: Any) -> Update:
@@ -193,7 +208,7 @@ def failed_attempt(iteration: int, role: str, fault: ModelError) -> Update:
     return {
         "iterations": [{"iteration": iteration, "error": str(fault), "usage": usage}],
         "usage": usage,
-        "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}"],
+        "warnings": [f"Attempt {iteration} could not be scored, because the {role} failed: {fault}", *fault.notes],
     }
 
 
@@ -203,5 +218,5 @@ def failed_note(iteration: int, role: str, fault: ModelError, **known: Any) -> U
     return {
         "iterations": [{"iteration": iteration, "usage": usage, **known}],
         "usage": usage,
-        "warnings": [f"There is no {role} on attempt {iteration}: {fault}"],
+        "warnings": [f"There is no {role} on attempt {iteration}: {fault}", *fault.notes],
     }

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.replies import ReasoningReply, ReplyText, WindowReply
-from nodes.requests import clamp_windows, clip_seconds, context_of, emit_event
-from state.attempts import attempt_scores, best_iteration, budget_reached, stop_reason
+from nodes.requests import clamp_windows, context_of, emit_event, window_seconds
+from state.attempts import SCORED_STRATEGIES, attempt_scores, best_iteration, budget_reached, stop_reason
 from state.context import Context
 from state.events import ReviewEvent
 from state.schema import TargetState, Update
@@ -108,7 +108,10 @@ def _pause(state: TargetState, context: Context) -> dict[str, Any]:
 def _why_no_more(state: TargetState, context: Context) -> str | None:
     if not state["iterations"]:
         return "no attempt has been made yet"
-    most = context.max_iterations + MAX_EXTRA_ATTEMPTS
+    if context.strategy not in SCORED_STRATEGIES:
+        return f"the strategy {context.strategy} makes no second one"
+    made = context.candidates if context.strategy == "best_of_n" else context.max_iterations
+    most = made + MAX_EXTRA_ATTEMPTS
     if len(state["iterations"]) >= most:
         return f"{most} attempts have been made, and max_iterations and {MAX_EXTRA_ATTEMPTS} more are the most"
     return "the question's budget is used up" if budget_reached(state, context) else None
@@ -150,7 +153,7 @@ def _taken(decided: Accept | Edit | Again, state: TargetState, pause: Mapping[st
         note = f"A person {what}; what the target was given has no score."
         reasoning: Any = decided.reasoning.model_dump()
         return {"edited": reasoning, "warnings": [note]}, event
-    windows = clamp_windows(decided.windows, clip_seconds(state))
+    windows = clamp_windows(decided.windows, window_seconds(state))
     asked: Update = {
         "iterations": [{"iteration": last, "feedback": decided.feedback, "windows": windows}],
         "asked": [last + 1],

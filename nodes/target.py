@@ -1,7 +1,8 @@
 """target_model: s* = M(v, a, q, r*), with r* as text before the prompt (section 3.3). zero_shot: M(v, a, q)."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from langgraph.runtime import Runtime
 
@@ -11,36 +12,51 @@ from aurelia_core.errors import AureliaError, InternalError
 from aurelia_core.models.client import Answer, ModelClient
 from aurelia_core.models.requests import TargetRequest
 from aurelia_core.types import NO_USAGE, Reasoning, Step
+from nodes.injection import keep_supported
 from nodes.requests import build_request, clip_request_fields, context_of, emit_event, media_of
 from prompts import prompt_hashes
 from prompts.render import render_target_prompt
-from state.attempts import attempt_scores, best_iteration, stop_reason
+from state.attempts import SCORED_STRATEGIES, attempt_scores, best_iteration, stop_reason
 from state.context import Context, InjectMode
 from state.schema import ClipState, TargetState, Update
 from targets import find_target, is_in_target_domain
 
+_Ask = Callable[[Any, Reasoning | None, Context, ModelClient], Awaitable[Answer[str]]]
 
-async def answer_with_reasoning(state: TargetState, runtime: Runtime[Context], client: ModelClient) -> Update:
+
+async def answer_with_reasoning(
+    state: TargetState, runtime: Runtime[Context], client: ModelClient, *, ask: _Ask | None = None
+) -> Update:
     """Answers with the best reasoning r*; without reasoning if no attempt could be scored.
 
     A reasoning that a person edited replaces the best one. It belongs to no attempt and has no score.
+
+    Args:
+        state: the attempts.
+        runtime: the run's settings, and where events go.
+        client: the models.
+        ask: gives the answer (default: `ask_target`).
 
     Raises:
         ModelError: the target did not answer.
     """
     context = context_of(runtime)
-    best, iteration, score = _best_reasoning(state)
+    best, iteration, score = _best_reasoning(state, context)
     emit_event(runtime, {"event": "target", "best_iteration": iteration, "edited": state.get("edited") is not None})
-    answer = await ask_target(state, best, context, client)
+    answer = await (ask or ask_target)(state, best, context, client)
     leaks = None
     if best and context.inject == "steps":
         leaks = find_answer_leaks([step["step"] for step in best["steps"]], state["choices"], best["answer"])
     warnings = list(answer.notes)
     if leaks:
         warnings.append(f"A leak: the steps that the target was given already say {', '.join(map(repr, leaks))}.")
-    if best is None:
+    if best is None and context.strategy == "own_steps":
+        warnings.append("The target wrote no steps of its own, so it answered without reasoning.")
+    elif best is None and iteration is None and context.strategy in SCORED_STRATEGIES:
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
-    if context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
+    elif best is None and iteration is not None:
+        warnings.append("Every step rests on a contradicted claim, so the target answered without reasoning.")
+    if context.strategy == "refine" and context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
     hashes = prompt_hashes(context.edited_prompts())
     if changed := _changed_prompts(state.get("prompts") or {}, hashes):
@@ -72,15 +88,20 @@ def _changed_prompts(before: Mapping[str, str], now: Mapping[str, str]) -> list[
     return sorted(name for name in before if before[name] != now.get(name))
 
 
-def _best_reasoning(state: TargetState) -> tuple[Reasoning | None, int | None, int | None]:
-    """r*, its attempt and its score; an edited reasoning has neither attempt nor score."""
+def _best_reasoning(state: TargetState, context: Context) -> tuple[Reasoning | None, int | None, int | None]:
+    """r*, its attempt and its score; an edited reasoning has neither attempt nor score, own steps have no score."""
     if edited := state.get("edited"):
         return edited, None, None
+    if context.strategy == "own_steps" and state["iterations"] and state["iterations"][0]["reasoning"]:
+        return state["iterations"][0]["reasoning"], 1, None
     iteration = best_iteration(attempt_scores(state["iterations"]))
     if iteration is None:
         return None, None, None
     attempt = state["iterations"][iteration - 1]
-    return attempt["reasoning"], iteration, attempt["score"]
+    reasoning = attempt["reasoning"]
+    if reasoning and context.inject_filter == "supported":
+        reasoning = keep_supported(reasoning, attempt.get("claims") or ())
+    return reasoning, iteration, attempt["score"]
 
 
 async def answer_zero_shot(state: ClipState, runtime: Runtime[Context], client: ModelClient) -> Update:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import prompts
 from aurelia_core.answers.options import CHOICE_LETTERS
 from aurelia_core.models.request_texts import RequestTexts
-from aurelia_core.sanitize import quote_lines
+from aurelia_core.sanitize import clean_text, quote_lines
 from aurelia_core.types import MediaRef, Reasoning, Sense, Window, is_still, is_video
 
 if TYPE_CHECKING:
     from aurelia_core.signals.observation import DetectedSound, Motion, Observation
+    from aurelia_core.types import Span
+    from aurelia_core.witnesses.evidence import SoundEvidence
     from state.schema import Attempt
     from targets import Target
 
@@ -215,12 +217,15 @@ class PromptTexts(RequestTexts):
         """In place of a cut that is too long to be sent again."""
         return f"{title}: listen to it again, above."
 
-    def measured_sound(self, observation: "Observation") -> str:
-        """A line for each sound event, then silences and beat."""
+    def measured_sound(self, observation: "Observation", heard: "SoundEvidence | None" = None) -> str:
+        """A line for each sound event, by its name where witnesses told it; then voices, silences and beat."""
         if not observation.audio_spans:
             return "The sound is too long to be measured."
         lines = [f"Measured in the sound, listened to at {observation.sample_rate} samples a second:"]
-        lines += _listed([_sound_line(sound) for sound in observation.sounds], "no separate sound")
+        if heard is None or heard.events is None:
+            lines += _listed([_sound_line(sound) for sound in observation.sounds], "no separate sound")
+        if heard is not None:
+            lines += _heard_lines(heard)
         if observation.silences:
             silences = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in observation.silences)
             lines.append(f"Silence: {silences}")
@@ -242,6 +247,17 @@ class PromptTexts(RequestTexts):
 
 
 PROMPT_TEXTS = PromptTexts()
+
+
+def _heard_lines(heard: "SoundEvidence") -> list[str]:
+    """What witnesses hear: sounds by name, where somebody speaks, and the words."""
+    lines = [f"{name}: {_span_list(spans)}" for name, spans in heard.events or ()]
+    lines.append(f"A voice detector hears somebody speak: {_span_list(heard.speech) or 'nowhere'}")
+    return [*lines, *(f'Words at {one.start:.2f}-{one.end:.2f} s: "{clean_text(one.text)}"' for one in heard.said)]
+
+
+def _span_list(spans: Sequence["Span"]) -> str:
+    return ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in spans)
 
 
 def _media_facts(clip: MediaRef, tracks: Sequence[MediaRef], pictures: Sequence[MediaRef]) -> str:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from aurelia_core.types import MediaRef, Reasoning, Window
+from aurelia_core.witnesses.evidence import SoundEvidence
 from prompts.render import (
     PROMPT_TEXTS,
     choices_text,
@@ -168,5 +169,8 @@ def _measured_texts() -> list[str]:
         flashes=[],
     )
     unheard: Any = SimpleNamespace(audio_spans=[])
+    said: Any = SimpleNamespace(start=1.0, end=2.0, text="good morning")
+    heard = SoundEvidence(((1.0, 2.0),), (said,), (("Bark", ((0.0, 1.0), (3.0, 4.0))),))
     sounds = [PROMPT_TEXTS.measured_sound(one) for one in (full, empty, unheard)]
+    sounds += [PROMPT_TEXTS.measured_sound(empty, one) for one in (heard, SoundEvidence((), (), None))]
     return [*sounds, PROMPT_TEXTS.measured_picture(full, 16), PROMPT_TEXTS.measured_picture(empty, 16)]

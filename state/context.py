@@ -5,28 +5,39 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.decoding import Decoding
 from aurelia_core.suggestions import suggest_name
 from aurelia_core.types import Role
+from state.setting_fields import (
+    MODEL_ID_OR_NONE,
+    MODEL_ID_PATTERN,
+    fallback_field,
+    fault_in_words,
+    prompt_field,
+    shown_at,
+)
 
 InjectMode = Literal["steps", "steps+answers", "full"]
 _PromptCacheMode = Literal["implicit", "explicit"]
 _PromptStyle = Literal["aurelia", "paper"]
 _ReviewMode = Literal["none", "reasoning"]
+Strategy = Literal["refine", "best_of_n", "vote", "own_steps", "script"]
+_Spread = Literal["frames", "temperature"]
+_Guide = Literal["feedback", "score", "none"]
+MAX_CANDIDATES = 16
+"""Most attempts that are made side by side."""
+_ClaimWindows = Literal["caption", "sound"]
+Critic = Literal["holistic", "claims", "tools", "both"]
+InjectFilter = Literal["none", "supported"]
+Gate = Literal["always", "agree", "arbiter"]
 ROLES: tuple[Role, ...] = ("generator", "summarizer", "evaluator", "feedback", "target")
-_MODEL_NAME_FORM = (
-    "write PROVIDER:MODEL without spaces, for instance openai:gpt-5.6-terra; `aurelia targets` lists models,"
-    " `aurelia doctor` what can run here"
-)
-_MODEL_ID_PATTERN = r"^[a-z_]+:\S+$"
-_SPEC_OR_NONE = r"^([a-z_]+:\S+)?$"
 _DESCRIBE = "describe:"
 _UNSUPPORTED_MODALITY = r"^(error|evidence|describe:[a-z_]+:\S+)$"
 _PROMPT = "_prompt"
-_MAX_PROMPT_CHARS = 20_000
+ROLLOUTS = 1_000
+"""Number of repetitions; those of candidates follow above them in the call ledger."""
 MAX_NODE_SECONDS = 86_400.0
 """The largest time limit of a node, in seconds."""
 _AGENT_NODES = ("reasoning_generator", "summarizer", "evaluator", "feedback")
@@ -43,31 +54,6 @@ def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     return {_RENAMED_SETTINGS.get(name, name): value for name, value in values.items()}
 
 
-def _at(*nodes: str) -> dict[str, Any]:
-    """The nodes of the graph that read a setting: Studio shows it there."""
-    return {"langgraph_nodes": list(nodes)}
-
-
-def _fallback(title: str, *nodes: str) -> Any:
-    return Field(
-        default="",
-        pattern=_SPEC_OR_NONE,
-        title=f"{title}: fallback",
-        description="Model that is asked when that one fails permanently; empty: none.",
-        json_schema_extra=_at(*nodes),
-    )
-
-
-def _prompt(title: str, file: str, *nodes: str) -> Any:
-    return Field(
-        default="",
-        max_length=_MAX_PROMPT_CHARS,
-        title=f"{title}: prompt",
-        description=f"The prompt, with all placeholders of prompts/{file}.md; empty: the text of that file.",
-        json_schema_extra={**_at(*nodes), "langgraph_type": "prompt"},
-    )
-
-
 class Context(BaseModel):
     """The settings of one run. What only the operator may set (media roots, addresses, keys) is not among them."""
 
@@ -78,54 +64,54 @@ class Context(BaseModel):
         title="Profile",
         description="Preset of models and settings. On a server its settings apply where the run gives no other;"
         " elsewhere it is the name of the preset that these settings came from.",
-        json_schema_extra=_at("prepare"),
+        json_schema_extra=shown_at("prepare"),
     )
     generator: str = Field(
         default="offline:measure",
-        pattern=_MODEL_ID_PATTERN,
+        pattern=MODEL_ID_PATTERN,
         title="Reasoning Generator",
         description="Model (provider:model) that writes the reasoning steps.",
-        json_schema_extra=_at("reasoning_generator"),
+        json_schema_extra=shown_at("reasoning_generator"),
     )
     summarizer: str = Field(
         default="offline:measure",
-        pattern=_MODEL_ID_PATTERN,
+        pattern=MODEL_ID_PATTERN,
         title="Summarizer",
         description="Model that turns the reasoning into a caption; it sees no media.",
-        json_schema_extra=_at("summarizer"),
+        json_schema_extra=shown_at("summarizer"),
     )
     evaluator: str = Field(
         default="offline:measure",
-        pattern=_MODEL_ID_PATTERN,
+        pattern=MODEL_ID_PATTERN,
         title="Evaluator",
         description="Model that scores the caption against the clip, 1 to 10.",
-        json_schema_extra=_at("evaluator"),
+        json_schema_extra=shown_at("evaluator"),
     )
     feedback: str = Field(
         default="offline:measure",
-        pattern=_MODEL_ID_PATTERN,
+        pattern=MODEL_ID_PATTERN,
         title="Feedback",
         description="Model that tells the generator what to look at next.",
-        json_schema_extra=_at("feedback"),
+        json_schema_extra=shown_at("feedback"),
     )
     target: str = Field(
         default="offline:measure",
-        pattern=_MODEL_ID_PATTERN,
+        pattern=MODEL_ID_PATTERN,
         title="Target model",
         description="The frozen audio-visual LLM whose answer is wanted.",
-        json_schema_extra=_at(*_TARGET_NODES),
+        json_schema_extra=shown_at(*_TARGET_NODES),
     )
-    generator_fallback: str = _fallback("Reasoning Generator", "reasoning_generator")
-    summarizer_fallback: str = _fallback("Summarizer", "summarizer")
-    evaluator_fallback: str = _fallback("Evaluator", "evaluator")
-    feedback_fallback: str = _fallback("Feedback", "feedback")
-    target_fallback: str = _fallback("Target model", *_TARGET_NODES)
+    generator_fallback: str = fallback_field("Reasoning Generator", "reasoning_generator")
+    summarizer_fallback: str = fallback_field("Summarizer", "summarizer")
+    evaluator_fallback: str = fallback_field("Evaluator", "evaluator")
+    feedback_fallback: str = fallback_field("Feedback", "feedback")
+    target_fallback: str = fallback_field("Target model", *_TARGET_NODES)
     agents: dict[Role, str] = Field(
         default={},
         title="Further agents",
         description="Model (provider:model) of each agent that was added to the graph, by its role; an agent that is"
         " not named uses the model of Feedback.",
-        json_schema_extra=_at("feedback"),
+        json_schema_extra=shown_at("feedback"),
     )
     threshold: int = Field(
         default=8,
@@ -133,7 +119,7 @@ class Context(BaseModel):
         le=10,
         title="Threshold (tau)",
         description="The loop ends when the score reaches this; equality is enough.",
-        json_schema_extra=_at("evaluator"),
+        json_schema_extra=shown_at("evaluator"),
     )
     max_iterations: int = Field(
         default=5,
@@ -141,47 +127,144 @@ class Context(BaseModel):
         le=10,
         title="Max iterations (T)",
         description="The loop ends after this many attempts.",
-        json_schema_extra=_at("evaluator"),
+        json_schema_extra=shown_at("evaluator"),
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        le=9,
+        title="Patience",
+        description="The loop ends after this many attempts in a row without a better score; empty: it does not.",
+        json_schema_extra=shown_at("evaluator"),
+    )
+    strategy: Strategy = Field(
+        default="refine",
+        title="Strategy",
+        description="refine: attempt, score, feedback, again (the paper's loop). best_of_n: attempts side by side, the"
+        " best one is injected. vote: the target answers several times, the majority counts. own_steps: the target"
+        " writes the steps itself. script: the describer writes a script of the clip, and the target reads it alone.",
+        json_schema_extra=shown_at("reasoning_generator", "target_model"),
+    )
+    candidates: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_CANDIDATES,
+        title="Candidates",
+        description="Attempts (best_of_n) or answers (vote) that are made side by side; 1 with every other strategy.",
+        json_schema_extra=shown_at("reasoning_generator"),
+    )
+    spread: _Spread = Field(
+        default="frames",
+        title="Spread of candidates",
+        description="What makes candidates differ. frames: each sees a shifted grid of frames, which is deterministic."
+        " temperature: each is sampled, at decoding.ROLE.temperature or 0.8.",
+        json_schema_extra=shown_at("reasoning_generator"),
+    )
+    guide: _Guide = Field(
+        default="feedback",
+        title="Guide",
+        description="What the next attempt is told of the last one beside its steps. feedback: score and feedback."
+        " score: the score alone. none: neither. Without feedback that agent is not asked.",
+        json_schema_extra=shown_at("reasoning_generator", "feedback"),
+    )
+    plan_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=32_768,
+        title="Tokens of own steps",
+        description="Most output tokens of the steps that the target writes with own_steps; empty: its own limit.",
+        json_schema_extra=shown_at("reasoning_generator"),
+    )
+    critic: Critic = Field(
+        default="holistic",
+        title="Critic",
+        description="How the caption is judged. holistic: one score by the evaluator's model (the paper's). claims:"
+        " that model takes the caption apart and checks claim after claim, with a closer look at each. tools: the"
+        " claims are checked by the model of `tools`. both: by both; where they contradict each other, neither counts.",
+        json_schema_extra=shown_at("evaluator"),
+    )
+    tools: str = Field(
+        default="tools:witnesses",
+        pattern=MODEL_ID_PATTERN,
+        title="Tools",
+        description="Model (provider:model) that checks claims with critic = tools or both.",
+        json_schema_extra=shown_at("evaluator"),
+    )
+    claim_windows: _ClaimWindows = Field(
+        default="caption",
+        title="Where claims are checked",
+        description="caption: closer looks at the times that the caption names. sound: also, for claims without a time,"
+        " where the loudest sounds begin.",
+        json_schema_extra=shown_at("evaluator"),
+    )
+    closer_look: bool = Field(
+        default=True,
+        title="Closer look",
+        description="With a critic of claims: the next attempt looks closely at the windows of contradicted claims and"
+        " of those that nobody could tell, before those that Feedback names. More media are sent, and billed.",
+        json_schema_extra=shown_at("feedback"),
     )
     early_stop: bool = Field(
         default=True,
         title="Stop early",
         description="End the loop once the threshold is met. Off, it goes on to the cap: one such run holds every"
         " smaller setting, for ablations.",
-        json_schema_extra=_at("evaluator"),
+        json_schema_extra=shown_at("evaluator"),
     )
     inject: InjectMode = Field(
         default="steps",
         title="Inject",
         description="What of the best reasoning the target is given: the steps only (as in the paper), also the steps'"
         " answers, or everything with justifications and final answer.",
-        json_schema_extra=_at("target_model"),
+        json_schema_extra=shown_at("target_model"),
+    )
+    inject_filter: InjectFilter = Field(
+        default="none",
+        title="Filter of what is injected",
+        description="none: all steps (the paper's). supported: a step that rests on a contradicted claim loses its"
+        " finding and cue; one whose task says that claim is left out. It needs a critic of claims.",
+        json_schema_extra=shown_at("target_model"),
+    )
+    gate: Gate = Field(
+        default="always",
+        title="Gate",
+        description="Which answer counts. always: the one with reasoning (the paper's). agree: that one where the"
+        " zero-shot answer or the reasoning's own answer agrees with it, else the zero-shot one. arbiter: the one that"
+        " the model of `arbiter` chooses from the clip, without knowing which is which.",
+        json_schema_extra=shown_at("target_model"),
+    )
+    arbiter: str = Field(
+        default="",
+        pattern=MODEL_ID_OR_NONE,
+        title="Arbiter",
+        description="Model (provider:model) that chooses with gate = arbiter; empty: the evaluator's.",
+        json_schema_extra=shown_at("target_model"),
     )
     compare: bool = Field(
         default=True,
         title="Compare",
         description="Also ask the target without any reasoning (zero-shot) in the same run.",
-        json_schema_extra=_at("zero_shot"),
+        json_schema_extra=shown_at("zero_shot"),
     )
     review: _ReviewMode = Field(
         default="none",
         title="Review by a person",
         description="reasoning: when the loop ends, the run pauses, so that a person accepts the best reasoning, edits"
         " it or asks for another attempt before the target is given it. It needs a stored thread.",
-        json_schema_extra=_at("review"),
+        json_schema_extra=shown_at("review"),
     )
     prompts: _PromptStyle = Field(
         default="aurelia",
         title="Prompts",
         description="The agents' prompts: this project's, or short ones after the roles as the paper describes them.",
-        json_schema_extra=_at(*_AGENT_NODES),
+        json_schema_extra=shown_at(*_AGENT_NODES),
     )
     decoding: dict[Role, Decoding] = Field(
         default={},
         title="Decoding",
         description="How a role's model decodes its reply, by role: system, temperature, top_p, repetition_penalty,"
         " max_tokens, seed, thinking, and what its provider adds. The target's own row comes before it.",
-        json_schema_extra=_at(*_MODEL_NODES),
+        json_schema_extra=shown_at(*_MODEL_NODES),
     )
     frames: int = Field(
         default=16,
@@ -189,7 +272,15 @@ class Context(BaseModel):
         le=256,
         title="Frames per look",
         description="Frames that one look at the clip may use.",
-        json_schema_extra=_at(*_CLIP_NODES),
+        json_schema_extra=shown_at(*_CLIP_NODES),
+    )
+    frame_shift: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        title="Shift of the frames",
+        description="Moves the times of all frames by this part of the distance between two frames.",
+        json_schema_extra=shown_at(*_CLIP_NODES),
     )
     samples: int = Field(
         default=48_000,
@@ -197,7 +288,7 @@ class Context(BaseModel):
         le=16_000_000,
         title="Audio samples per look",
         description="Audio samples that one look of a measuring agent may use, spread over what it listens to.",
-        json_schema_extra=_at("reasoning_generator", "feedback", *_TARGET_NODES),
+        json_schema_extra=shown_at("reasoning_generator", "feedback", *_TARGET_NODES),
     )
     audio_track: str = Field(
         default="",
@@ -205,7 +296,7 @@ class Context(BaseModel):
         title="Sound track of the clip",
         description="Number (from 1) or language (eng) of the clip's sound track; empty: the container's default.",
         examples=["", "2", "eng"],
-        json_schema_extra=_at("prepare"),
+        json_schema_extra=shown_at("prepare"),
     )
     unsupported_modality: str = Field(
         default="error",
@@ -215,42 +306,51 @@ class Context(BaseModel):
         " measured in it; describe:provider:model: a description by a model that can, asked once"
         " per clip. The result's warnings say so.",
         examples=["error", "evidence", "describe:google_genai:gemini-3.8-flash"],
-        json_schema_extra=_at("describer"),
+        json_schema_extra=shown_at("describer"),
     )
     prompt_cache: _PromptCacheMode = Field(
         default="implicit",
         title="Prompt cache",
         description="implicit: a provider's own cache of repeated clips, which costs nothing to keep. explicit: also"
         " pay Gemini to keep the clip for five minutes, where the bill shows few cached tokens.",
-        json_schema_extra=_at(*_CLIP_NODES),
+        json_schema_extra=shown_at(*_CLIP_NODES),
     )
     max_cost_usd: float | None = Field(
         default=None,
         gt=0,
         title="Budget in dollars",
         description="The loop ends when a question's attempts have cost this much.",
-        json_schema_extra=_at("evaluator"),
+        json_schema_extra=shown_at("evaluator"),
     )
     max_tokens: int | None = Field(
         default=None,
         gt=0,
         title="Budget in tokens",
         description="The loop ends when a question's attempts have used this many tokens.",
-        json_schema_extra=_at("evaluator"),
+        json_schema_extra=shown_at("evaluator"),
+    )
+    max_calls: int | None = Field(
+        default=None,
+        gt=0,
+        title="Budget in calls",
+        description="The loop ends when a question's attempts have made this many calls.",
+        json_schema_extra=shown_at("evaluator"),
     )
     max_seconds: float | None = Field(
         default=None,
         gt=0,
         title="Budget in seconds",
         description="The loop ends when a question's attempts have taken this long.",
-        json_schema_extra=_at("evaluator"),
+        json_schema_extra=shown_at("evaluator"),
     )
     rollout: int = Field(
         default=0,
         ge=0,
+        lt=ROLLOUTS,
         title="Rollout",
-        description="Number of the independent repetition; a new number pays for new replies.",
-        json_schema_extra=_at(*_MODEL_NODES),
+        description="Number of the independent repetition; a new number pays for new replies, and moves a seed. It is"
+        " refused where no model's reply would differ.",
+        json_schema_extra=shown_at(*_MODEL_NODES),
     )
 
     node_seconds: float = Field(
@@ -260,15 +360,15 @@ class Context(BaseModel):
         title="Time limit of a node",
         description="Seconds that one node may wait for its models, retries included. An agent that takes longer has"
         " failed: its attempt gets no score and the loop goes on.",
-        json_schema_extra=_at(*_MODEL_NODES),
+        json_schema_extra=shown_at(*_MODEL_NODES),
     )
-    generator_prompt: str = _prompt("Reasoning Generator", "generator", "reasoning_generator")
-    summarizer_prompt: str = _prompt("Summarizer", "summarizer", "summarizer")
-    evaluator_prompt: str = _prompt("Evaluator", "evaluator", "evaluator")
-    feedback_prompt: str = _prompt("Feedback", "feedback", "feedback")
-    target_prompt: str = _prompt("Target model", "target", *_TARGET_NODES)
-    describe_prompt: str = _prompt("Describer", "describe", "describer")
-    system_prompt: str = _prompt("All roles", "system", *_MODEL_NODES)
+    generator_prompt: str = prompt_field("Reasoning Generator", "generator", "reasoning_generator")
+    summarizer_prompt: str = prompt_field("Summarizer", "summarizer", "summarizer")
+    evaluator_prompt: str = prompt_field("Evaluator", "evaluator", "evaluator")
+    feedback_prompt: str = prompt_field("Feedback", "feedback", "feedback")
+    target_prompt: str = prompt_field("Target model", "target", *_TARGET_NODES)
+    describe_prompt: str = prompt_field("Describer", "describe", "describer")
+    system_prompt: str = prompt_field("All roles", "system", *_MODEL_NODES)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -282,15 +382,33 @@ class Context(BaseModel):
         try:
             return handler(values)
         except ValidationError as error:
-            faults = [_in_words(fault) for fault in error.errors(include_url=False)]
+            faults = [fault_in_words(fault, cls.model_fields) for fault in error.errors(include_url=False)]
             raise ValidationError.from_exception_data(cls.__name__, faults) from None
 
     @model_validator(mode="after")
     def _knows_its_roles(self) -> "Context":
         """A role in `decoding` that no model plays would be lost."""
-        if unknown := sorted(self.decoding.keys() - {*ROLES, *self.agents, "describer"}):
+        if unknown := sorted(self.decoding.keys() - {*ROLES, *self.agents, "describer", "arbiter"}):
             raise ValueError(f"decoding names {unknown[0]!r}, which is no role: {suggest_name(unknown[0], ROLES)}")
         return self
+
+    @model_validator(mode="after")
+    def _filters_what_is_checked(self) -> "Context":
+        """Without claims there is nothing to filter by."""
+        if self.inject_filter == "supported" and self.critic == "holistic":
+            raise ValueError(
+                'inject_filter = "supported" needs a critic of claims: set critic to claims, tools or both'
+            )
+        return self
+
+    def further_models(self) -> list[tuple[Role, str]]:
+        """The models beside those of the roles, as (role whose part they take, `provider:model`)."""
+        found: list[tuple[Role, str]] = []
+        if self.critic in ("tools", "both"):
+            found.append(("evaluator", self.tools))
+        if self.gate == "arbiter":
+            found.append(("arbiter", self.arbiter or self.evaluator))
+        return found
 
     def model_of(self, role: Role) -> str:
         """The model of a role, `provider:model`, also of an agent that was added to the graph."""
@@ -366,24 +484,3 @@ def make_context(values: dict[str, object]) -> Context:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise InputError(f"These settings cannot be used: {faults}.") from None
-
-
-def _in_words(fault: ErrorDetails) -> InitErrorDetails:
-    """A fault of a setting with its message in words."""
-    kind = fault["type"]
-    message = fault["msg"]
-    name = str(fault["loc"][-1]) if fault["loc"] else ""
-    if kind == "extra_forbidden":
-        message = f"there is no such setting; {suggest_name(name, Context.model_fields)}"
-    elif kind == "string_pattern_mismatch":
-        message = f"{fault['input']!r} is no model name: {_MODEL_NAME_FORM}"
-        if name == "unsupported_modality":
-            message = f"{fault['input']!r} cannot be used: write error, evidence or describe:PROVIDER:MODEL"
-        if name == "audio_track":
-            message = f"{fault['input']!r} is no sound track: write its number, from 1, or one language, as eng"
-    # The message goes in as a value, so that braces in it are not read as fields.
-    return {
-        "type": PydanticCustomError(kind, "{message}", {"message": message}),
-        "loc": fault["loc"],
-        "input": fault["input"],
-    }

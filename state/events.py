@@ -3,11 +3,13 @@
 The command line's progress shows these events and nothing else.
 """
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from aurelia_core.claims import Finding
 from aurelia_core.types import MediaRef, Sense, Window
+from state.schema import GateDecision
 
 _ReviewAction = Literal["accept", "edit", "again"]
 
@@ -31,7 +33,7 @@ class DescriptionEvent(TypedDict):
 
 
 class AttemptEvent(TypedDict):
-    """An attempt is over: its score of 1 to 10, or null and the error."""
+    """An attempt is over: its score of 1 to 10, or null and the error; with a critic of claims also the findings."""
 
     event: Literal["attempt"]
     iteration: int
@@ -39,6 +41,7 @@ class AttemptEvent(TypedDict):
     caption: str | None
     critique: str | None
     error: str | None
+    claims: NotRequired[list[Finding]]
 
 
 class FeedbackEvent(TypedDict):
@@ -68,6 +71,12 @@ class TargetEvent(TypedDict):
     edited: bool
 
 
+class GateEvent(GateDecision):
+    """Which of the two answers counts."""
+
+    event: Literal["gate"]
+
+
 class ResumeEvent(TypedDict):
     """A stored thread resumes after `iterations` attempts, before the nodes `next`."""
 
@@ -77,4 +86,6 @@ class ResumeEvent(TypedDict):
     next: list[str]
 
 
-Event = ClipEvent | DescriptionEvent | AttemptEvent | FeedbackEvent | ReviewEvent | TargetEvent | ResumeEvent
+Event = (
+    ClipEvent | DescriptionEvent | AttemptEvent | FeedbackEvent | ReviewEvent | TargetEvent | GateEvent | ResumeEvent
+)

@@ -9,10 +9,15 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from aurelia_core.claims import Finding
 from aurelia_core.errors import InputError
 from aurelia_core.types import NO_USAGE, MediaRef, Reasoning, Role, Sense, Usage, Window, add_usage
 
-StopReason = Literal["threshold", "max_iterations", "no_valid_score", "budget", "recursion_limit"]
+ChosenAnswer = Literal["reasoning", "zero_shot"]
+StopReason = Literal[
+    "threshold", "max_iterations", "no_valid_score", "budget", "recursion_limit", "patience", "one_round"
+]
+"""`one_round`: the strategy makes its attempts once, side by side."""
 
 
 class Attempt(TypedDict):
@@ -21,8 +26,10 @@ class Attempt(TypedDict):
     `critique` and `doubts` are the evaluator's reasons and the windows where it disagrees. `feedback` and `windows` are
     the guidance after this attempt, and where the next one looks more closely. `seconds` and `usage` are the sums over
     the calls of its agents; `feedback_seconds` and `feedback_usage` are the part that a last attempt does not have.
-    `fallbacks` are the roles whose fallback model answered. `notes` are the words of agents that were added to the
-    graph, by role.
+    `claims` are the findings of a critic of claims. `fallbacks` are the roles whose fallback model answered. `notes`
+    are the words of agents that were added to the graph, by role. `candidate` is its number, from 1, among those that
+    were made side by side; absent for one that was made alone. `reply` is the target's answer in this attempt, where it
+    answered in it (vote).
     """
 
     iteration: int
@@ -37,7 +44,10 @@ class Attempt(TypedDict):
     seconds: float
     usage: Usage
     fallbacks: list[Role]
+    claims: NotRequired[list[Finding]]
     notes: NotRequired[dict[Role, str]]
+    candidate: NotRequired[int]
+    reply: NotRequired[str]
     feedback_seconds: float
     feedback_usage: Usage
 
@@ -131,6 +141,15 @@ class Input(TypedDict):
     choices: NotRequired[Annotated[list[str], Field(description="The answers to choose from; none: an open question.")]]
 
 
+class GateDecision(TypedDict):
+    """Which answer counts and why; `reasoned_reply` is the reply with reasoning, also where it does not count."""
+
+    gate: str
+    chosen: ChosenAnswer
+    reason: str
+    reasoned_reply: str
+
+
 class Update(TypedDict, total=False):
     """What a node returns: any part of the state; reducers merge it."""
 
@@ -150,6 +169,7 @@ class Update(TypedDict, total=False):
     answer: str | None
     choice: str | None
     zero_shot_answer: str | None
+    gate: GateDecision | None
     best: Reasoning | None
     best_iteration: int | None
     leaks: list[str] | None
@@ -178,10 +198,14 @@ class ClipState(TypedDict):
 
 
 class LoopState(ClipState):
-    """What the agents of the loop also read: the attempts so far; `asked` are those that a person requested."""
+    """What the agents of the loop also read: the attempts so far; `asked` are those that a person requested.
+
+    `candidate` is set for the generator alone, where it makes several attempts side by side.
+    """
 
     iterations: Annotated[list[Attempt], merge_attempts]
     asked: Annotated[list[int], append_new]
+    candidate: NotRequired[int]
 
 
 class EvaluatorState(TypedDict):
@@ -237,6 +261,7 @@ class Output(TypedDict):
     answer: str | None
     choice: str | None
     zero_shot_answer: str | None
+    gate: NotRequired[GateDecision | None]
     best: Reasoning | None
     best_iteration: int | None
     leaks: list[str] | None

@@ -35,6 +35,8 @@ class _WrittenAttempt(TypedDict, total=False):
     usage: Usage
     fallbacks: list[Role]
     notes: dict[Role, str]
+    candidate: Annotated[int, Field(ge=1)]
+    reply: str
     feedback_seconds: Annotated[float, Field(ge=0)]
     feedback_usage: Usage
 

@@ -206,5 +206,11 @@ def read_target_rows(folder: Traversable) -> dict[str, Target]:
 
 
 def find_target(spec: str) -> Target:
-    """The row that describes the model `spec` most exactly; `default` when no other names it."""
-    return max(target_rows().values(), key=lambda row: row.fit(spec))
+    """The row that describes the model `spec` most exactly; `default` when no other names it.
+
+    Local weights with an adapter (`transformers:BASE+ADAPTER`) are asked as their base is.
+    """
+    base = spec
+    if spec.startswith("transformers:"):
+        base = spec.partition("+")[0]
+    return max(target_rows().values(), key=lambda row: row.fit(base))

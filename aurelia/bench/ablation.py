@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from aurelia.bench.clip_state import question_state
 from aurelia.bench.media import ClipAdmitter
 from aurelia.bench.rate_limits import RateLimiter
 from aurelia.bench.records import Record
@@ -23,14 +24,13 @@ from aurelia.bench.scoring import AnswerScorer
 from aurelia_core.errors import InputError, MediaError, ModelError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import NO_USAGE, Usage, add_usage
-from nodes.prepare import admit_media, check_question
 from nodes.target import ask_target
 from state.attempts import attempt_scores, best_iteration, stop_reason
 from state.context import Context, InjectMode, make_context
-from state.schema import Attempt, ClipState, StopReason
+from state.schema import Attempt, StopReason
 
 _AnswerKey = tuple[str, int | None]
-_BUDGET_FIELDS = ("max_cost_usd", "max_tokens", "max_seconds")
+_BUDGET_FIELDS = ("max_cost_usd", "max_tokens", "max_calls", "max_seconds", "patience")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,26 +225,11 @@ class _GridAnswerer:
             reasoning = loop.result["iterations"][best - 1]["reasoning"]
         with self.ledger.account(f"ablate/{record.id}"):
             try:
-                state = await self._state(record)
+                state = await question_state(record, self.clips, self.client.store, "ablate")
                 reply = await ask_target(state, reasoning, context, self.client)
             except (ModelError, MediaError) as fault:
                 return TargetAnswer(None, str(fault))
         return await self._scored(record, reply.value)
-
-    async def _state(self, record: Record) -> ClipState:
-        """The state that the graph's first node would prepare for the target."""
-        media = await self.clips.admit(record)
-        asked: Any = {**media.as_input(), "question": record.full_question(), "choices": record.choices}
-        checked = check_question(asked)
-        found = await asyncio.to_thread(admit_media, self.client.store, *checked.media)
-        return {
-            "run": "ablate",
-            "question": checked.question,
-            "choices": checked.choices,
-            "clip": found.clip,
-            "tracks": found.tracks,
-            "pictures": found.pictures,
-        }
 
     async def _scored(self, record: Record, answer: str | None, error: str | None = None) -> TargetAnswer:
         if answer is None:
@@ -257,8 +242,10 @@ def check_derivable(context: Context) -> None:
     """Refuses a run whose smaller settings cannot be derived.
 
     Raises:
-        InputError: The run had a budget, which may end a loop anywhere.
+        InputError: The run had no loop, or a budget or patience, which may end a loop anywhere.
     """
+    if context.strategy != "refine":
+        raise InputError(f'Smaller settings are those of the loop, and the run has strategy = "{context.strategy}".')
     budgets = [name for name in _BUDGET_FIELDS if getattr(context, name) is not None]
     if budgets:
         raise InputError(

@@ -14,6 +14,7 @@ from aurelia.bench.media import ClipAdmitter
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome
 from aurelia.bench.run_ledger import RunLedger
+from aurelia.bench.run_plan import arm_context
 from aurelia.bench.threads import RunThreads, is_checkpointer_error
 from aurelia.run.ask import answer_question
 from aurelia_core.answers.multiple_choice import extract_choice_text
@@ -67,7 +68,7 @@ class LocalExecutor:
         """Asks nothing yet.
 
         Args:
-            context: Settings of every question; the arms replace its `compare`.
+            context: Settings of every question, as each arm has them (`aurelia.bench.run_plan.arm_context`).
             client: Models and clips.
             ledger: Call ledger of the run.
             concurrency: Questions at the same time.
@@ -75,7 +76,7 @@ class LocalExecutor:
         """
         self.concurrency = concurrency
         self._threads = threads
-        self._context = context.model_copy(update={"compare": False})
+        self._context = context
         self._client = client
         self._ledger = ledger
         saver: BaseCheckpointSaver[Any] | None = None
@@ -96,7 +97,11 @@ class LocalExecutor:
                 question: Any = {**media.as_input(), **question_input(record)}
                 options = trace_labels(record, item) | {"thread": self._thread(item)}
                 result = await answer_question(
-                    question, self._context, client=self._client, graph=self._graphs[item.arm], **options
+                    question,
+                    arm_context(self._context, item.arm),
+                    client=self._client,
+                    graph=self._graphs[item.arm],
+                    **options,
                 )
                 fields = answer_fields(result, record, item.arm)
             except StorageError:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from aurelia.bench.records import Record
-from aurelia.bench.run_plan import Plan
+from aurelia.bench.run_plan import Plan, arm_context
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Role, Usage
-from nodes.prepare import admit_media
-from nodes.requests import media_request
+from nodes.candidates import calls_of_round, check_strategy, check_variation, strategy_roles
+from nodes.prepare import admit_media, check_models
+from nodes.requests import decoding_settings, media_request
 from state.context import ROLES, Context
 
 _CLIPS_CHECKED = 3
@@ -32,9 +33,11 @@ def check_capabilities(records: Sequence[Record], context: Context, plan: Plan, 
     Raises:
         InputError: No clip checked can be asked about; the message is that of the first.
     """
-    roles = ROLES
+    roles = strategy_roles(context, ROLES)
+    check_strategy(context)
     if "aurelia" not in plan.arms:
         roles = _TARGET_ONLY
+        context = arm_context(context, "zero_shot")
     faults: list[InputError] = []
     firsts = list({tuple(record.media_names): record for record in records}.values())[:_CLIPS_CHECKED]
     for record in firsts:
@@ -55,7 +58,27 @@ def _check_record(record: Record, context: Context, roles: Sequence[Role], clien
     asked = [(role, context.model_of(role)) for role in roles]
     asked += [(role, model_id) for role, model_id in context.fallbacks().items() if role in roles]
     media: Any = {"clip": found.clip, "tracks": found.tracks, "pictures": found.pictures}
-    client.preflight(asked, media_request(media, context), context.describer)
+    shown = media_request(media, context)
+    check_models(client, context, shown, asked)
+    check_variation(client, context, shown, roles)
+    for role, model_id in asked:
+        client.check_decoding(role, model_id, decoding_settings(context, role, model_id), shown)
+
+
+def calls_of_question(context: Context) -> CallRange:
+    """The calls of one question with the strategy of the settings, without retries, descriptions and zero-shot."""
+    if context.strategy == "vote":
+        # Open answers without a majority cost one call more.
+        return CallRange(context.candidates, context.candidates + 1)
+    if context.strategy != "refine":
+        calls = calls_of_round(context) + 1
+        return CallRange(calls, calls)
+    attempts = context.max_iterations
+    feedback = (attempts - 1) * (context.guide == "feedback")
+    most = attempts * _CALLS_OF_AN_ATTEMPT + feedback + 1
+    if context.early_stop or context.patience:
+        return CallRange(_CALLS_OF_AN_ATTEMPT + 1, most)
+    return CallRange(most, most)
 
 
 def calls_to_come(pending: Sequence[str], context: Context) -> CallRange:
@@ -65,11 +88,7 @@ def calls_to_come(pending: Sequence[str], context: Context) -> CallRange:
         pending: The arm of each answer.
         context: Settings of every question.
     """
-    attempts = context.max_iterations
-    most = attempts * _CALLS_OF_AN_ATTEMPT + (attempts - 1) + 1
-    least = most
-    if context.early_stop:
-        least = _CALLS_OF_AN_ATTEMPT + 1
+    least, most = calls_of_question(context)
     loops = sum(arm == "aurelia" for arm in pending)
     alone = len(pending) - loops
     return CallRange(alone + loops * least, alone + loops * most)

@@ -1,6 +1,6 @@
 """Client of one LangGraph server of this project: uploads clips by id and answers questions as stateless runs.
 
-`aurelia.bench.remote_runner` decides which server answers a question and what happens after a failure.
+`aurelia.bench.remote_runner` decides what happens after a failure.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _STOP_ERRORS = frozenset({"CancelledError", "UserInterrupt", "UserRollback", "Us
 
 
 class ServerUnavailable(ModelError):
-    """A server does not answer, or stopped a run: another server may answer the same question."""
+    """The server does not answer, or stopped a run: it may answer the same question later."""
 
 
 class RemoteServer:
@@ -38,9 +38,6 @@ class RemoteServer:
     Attributes:
         name: Host and port, used in errors and outcomes.
         limiter_key: The name without a colon, for `aurelia.bench.rate_limits`.
-        ready: Whether `check` succeeded: the server accepts the token and has the graphs.
-        active_questions: Questions that wait for it or are in progress; maintained by the caller.
-        unavailable_until: Time of the event loop until which it gets no question; maintained by the caller.
     """
 
     def __init__(self, url: str, token: str | None) -> None:
@@ -59,9 +56,6 @@ class RemoteServer:
             raise InputError(f"--server {shown!r} is not the address of a server: write http://HOST:PORT.")
         self.name = parts.netloc.lower()
         self.limiter_key = self.name.replace(":", " ")
-        self.ready = False
-        self.active_questions = 0
-        self.unavailable_until = 0.0
         headers = {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -83,7 +77,6 @@ class RemoteServer:
                 found = await self._client.assistants.search(graph_id=graph, limit=1)
             if not found:
                 raise InputError(f"The server {self.name} has no graph {graph!r}: let it run this version of Aurelia.")
-        self.ready = True
 
     async def responds(self) -> bool:
         """Whether it answers at all; tries once, where other requests retry for some seconds."""

@@ -13,6 +13,7 @@ from aurelia.bench.records import Record, Task, read_records
 from aurelia.bench.run_file import ARMS, Arm, RunFile
 from aurelia_core.errors import InputError
 from aurelia_core.types import Role
+from nodes.candidates import strategy_roles
 from state.context import Context, with_current_names
 from targets import find_target
 
@@ -20,6 +21,7 @@ RECORDED_PACKAGES = (
     "aurelia", "langgraph", "langchain-core", "langchain-openai", "langchain-google-genai", "transformers", "torch",
     "numpy", "scipy", "librosa", "av", "decord", "pydantic",
 )  # fmt: skip
+_OF_THE_STRATEGY = ("strategy", "candidates", "guide", "patience", "plan_tokens", "max_calls")
 _FREE_SETTINGS = ("profile", "compare", "rollout")
 """Settings that may differ when a run is resumed.
 
@@ -34,6 +36,7 @@ class Budget:
     cost_usd: float | None = None
     tokens: int | None = None
     seconds: float | None = None
+    calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Plan:
             **{f"rpm of {provider}": rate for provider, rate in self.rpm.items()},
             "budget in dollars": self.budget.cost_usd,
             "budget in tokens": self.budget.tokens,
+            "budget in calls": self.budget.calls,
             "budget in seconds": self.budget.seconds,
         }
         for name, number in numbers.items():
@@ -121,6 +125,14 @@ def answer_settings(context: Context, plan: Plan) -> dict[str, Any]:
     return {**context.model_dump(mode="json", exclude={"review"}), "arms": arms, "tasks": sorted(plan.tasks)}
 
 
+def arm_context(context: Context, arm: Arm) -> Context:
+    """The settings of a question in an arm: without compare; zero-shot has no strategy."""
+    changes: dict[str, Any] = {"compare": False}
+    if arm == "zero_shot":
+        changes |= {name: Context.model_fields[name].default for name in _OF_THE_STRATEGY}
+    return context.model_copy(update=changes)
+
+
 def all_planned_models(context: Context, plan: Plan) -> set[str]:
     """Every model that the plan's arms may ask, with fallbacks and the describer, as `provider:model`."""
     roles = planned_models(context, plan)
@@ -132,7 +144,8 @@ def planned_models(context: Context, plan: Plan) -> dict[Role, str]:
     """The models that the plan's arms ask, by role."""
     if plan.arms == ("zero_shot",):
         return {"target": context.target}
-    return context.models()
+    models = context.models()
+    return {role: models[role] for role in strategy_roles(context, tuple(models))}
 
 
 def read_planned_records(path: Path, plan: Plan) -> list[Record]:

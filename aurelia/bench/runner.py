@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aurelia.bench import run_plan as plans
+from aurelia.bench.forecast import forecast_media, forecast_text
 from aurelia.bench.local_runner import Executor, LocalExecutor
 from aurelia.bench.media import find_missing_media
 from aurelia.bench.preflight import check_capabilities
 from aurelia.bench.rate_limits import RateLimiter
+from aurelia.bench.ray_models import RayPlan, RayPool
 from aurelia.bench.records import Record
-from aurelia.bench.remote_runner import RemoteExecutor, connect_servers
+from aurelia.bench.remote_runner import RemoteExecutor, connect_server
 from aurelia.bench.run_file import lock_run_file
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
@@ -45,9 +47,10 @@ class RunResources:
         providers: Additional model providers by name.
         store: Clip store to use (default: that of the settings' home).
         sleep: Waits between two tries of a call.
-        servers: URLs of LangGraph servers of this project that answer the questions instead of this process.
-        token: Bearer token for these servers, or None.
+        server: URL of a LangGraph server of this project that answers the questions instead of this process, or None.
+        token: Bearer token for this server, or None.
         checkpoint: SQLite file or PostgreSQL URL that saves every question as a thread, or None.
+        ray: The Ray actors that hold the models, or None: this process does.
     """
 
     settings: Settings
@@ -55,20 +58,23 @@ class RunResources:
     providers: Mapping[str, Provider] = field(default_factory=dict)
     store: ClipStore | None = None
     sleep: Callable[[float], Any] = asyncio.sleep
-    servers: tuple[str, ...] = ()
+    server: str | None = None
     token: str | None = field(default=None, repr=False)
     checkpoint: str | None = field(default=None, repr=False)
+    ray: RayPlan | None = None
 
     def __post_init__(self) -> None:
         """Checks that the values fit together.
 
         Raises:
-            InputError: Both a checkpoint and servers are given.
+            InputError: A server is given together with a checkpoint or Ray.
         """
-        if self.checkpoint and self.servers:
+        if self.checkpoint and self.server:
             raise InputError(
                 "--checkpoint saves questions asked on this machine and cannot be used with --server: leave one out."
             )
+        if self.ray and self.server:
+            raise InputError("--ray and --server both say where the questions are answered: leave one out.")
 
     def clip_store(self) -> ClipStore:
         """The clip store that reads the media.
@@ -82,7 +88,9 @@ class RunResources:
             return ClipStore(self.settings, copy=not self.settings.allow_any_file)
         if not self.media.is_dir():
             raise InputError(f"There is no media folder {self.media.name!r}: check its path.")
-        return ClipStore(replace(self.settings, media_roots=(self.media,), allow_any_file=False))
+        own = self.settings
+        limits = replace(own, media_roots=(self.media,), allow_any_file=False, any_weights_folder=own.allow_any_file)
+        return ClipStore(limits)
 
 
 async def run_bench(
@@ -122,17 +130,30 @@ async def run_bench(
         selected, left_out = await asyncio.to_thread(_select_with_media, records, plan, store, file.name)
         limiter = RateLimiter(plan.concurrency, plan.rpm, on_refused=stop.set)
         ledger = RunLedger(out, limiter, sleep=resources.sleep)
-        executor = await _make_executor(context, plan, resources, store, ledger, limiter, threads, on_event, selected)
+        pool: RayPool | None = None
+        providers = resources.providers
+        if resources.ray:
+            pool = await asyncio.to_thread(RayPool, resources.ray, resources.settings, store, providers)
+            stack.push_async_callback(pool.close_run)
+            providers = pool.providers()
+        client = ModelClient(resources.settings, providers=providers, store=store, ledger=ledger)
+        executor = await _make_executor(context, plan, resources, client, ledger, limiter, threads, selected)
         stack.push_async_callback(executor.close)
         media: str | None = None
         if resources.media:
             media = resources.media.name
         run = stack.enter_context(plans.open_or_create_run(out, records, context, plan, media))
         stack.push_async_callback(ledger.run_in_writer_thread, ledger.close)
+        if pool:
+            await pool.attach_to(run, ledger)
         ledger.total_usage = run.usage()
         executor.clips.expect(run.clip_contents())
         if threads:
             threads.attach_to(run)
+        if not resources.server:
+            forecast = await asyncio.to_thread(forecast_media, selected, context, plan, client)
+            if forecast:
+                on_event({"event": "note", "text": forecast_text(forecast)})
         session = Session(run, context, plan, executor, ledger, limiter, on_event)
         return await session.run(selected, left_out, stop)
 
@@ -168,39 +189,23 @@ async def _make_executor(
     context: Context,
     plan: Plan,
     resources: RunResources,
-    store: ClipStore,
+    client: ModelClient,
     ledger: RunLedger,
     limiter: RateLimiter,
     threads: RunThreads | None,
-    on_event: EventCallback,
     records: Sequence[Record],
 ) -> Executor:
     """Makes the executor and checks all that would make every question fail."""
     if context.review != "none":
         raise InputError('A benchmark cannot wait for a reviewer: remove review = "reasoning" from the profile.')
-    if not resources.servers:
-        client = ModelClient(resources.settings, providers=resources.providers, store=store, ledger=ledger)
+    if not resources.server:
         await asyncio.to_thread(_check_models, client, context, plan)
         await asyncio.to_thread(check_capabilities, records, context, plan, client)
         return LocalExecutor(context, client, ledger, plan.concurrency, threads)
     if plan.rpm:
         raise InputError("--rpm limits calls made from this machine and cannot be used with --server: leave it out.")
-
-    def notify(text: str) -> None:
-        on_event({"event": "note", "text": text})
-
-    servers = await connect_servers(resources.servers, resources.token, plan.arms, notify)
-    return RemoteExecutor(
-        servers,
-        context,
-        store,
-        ledger,
-        limiter,
-        plan.concurrency,
-        resources.sleep,
-        graphs=plan.arms,
-        on_notice=notify,
-    )
+    server = await connect_server(resources.server, resources.token, plan.arms)
+    return RemoteExecutor(server, context, client.store, ledger, limiter, plan.concurrency, resources.sleep)
 
 
 def _select_with_media(records: Sequence[Record], plan: Plan, store: ClipStore, name: str) -> tuple[list[Record], int]:

@@ -1,4 +1,4 @@
-"""A stratified subset of benchmark records: the paper's composition, an even one, or the file's own.
+"""A stratified subset of benchmark records: the paper's composition or that of its Table 1, an even one, or the file's.
 
 A stratum with too few records gives all it has; it is not filled from other strata.
 """
@@ -15,7 +15,17 @@ from typing import Literal, TypeVar
 from aurelia.bench.records import COLUMNS, Column, Record
 from aurelia_core.errors import InputError
 
-Composition = Literal["paper", "even", "proportional"]
+Composition = Literal["paper", "columns", "even", "proportional"]
+TABLE1_COMPOSITION: dict[Column, int] = {
+    "music-avqa": 1000,
+    "avsd": 1000,
+    "av-captioning": 1000,
+    "av-compositional": 1000,
+    "av-geoiq": 200,
+    "av-meme": 100,
+    "dm-match": 200,
+}
+"""Questions of each column of Table 1, 4,500 in total, inferred from the steps between its printed figures."""
 _PAPER_CSV = Path(__file__).parent / "data" / "paper_composition.csv"
 _Key = TypeVar("_Key", bound=Hashable)
 
@@ -66,9 +76,11 @@ def draw_sample(records: Sequence[Record], size: int | None, seed: int, composit
 
     Args:
         records: Records to draw from.
-        size: Records wanted; None means the paper's 4,504 for its composition and all records for `proportional`.
+        size: Records wanted; None means the paper's 4,504 for its composition, 4,500 for `columns`, and all records for
+            `proportional`.
         seed: Any integer.
-        composition: `paper` (Table 2), `even` (the same number of each category), or `proportional` (as in `records`).
+        composition: `paper` (Table 2), `columns` (Table 1), `even` (the same number of each category), or
+            `proportional` (as in `records`).
 
     Raises:
         InputError: The size is missing or below 1.
@@ -116,7 +128,10 @@ def _pools(records: Sequence[Record], composition: Composition) -> dict[str, lis
     pools: dict[str, list[Record]] = defaultdict(list)
     paper = {category.name.casefold(): category for category in paper_composition()}
     for record in records:
-        if composition != "paper":
+        if composition == "columns":
+            if record.column in TABLE1_COMPOSITION:
+                pools[record.column].append(record)
+        elif composition != "paper":
             pools[record.category or record.column].append(record)
         elif (category := paper.get(record.category.strip().casefold())) and record.column in category.columns:
             pools[category.name].append(record)
@@ -126,6 +141,8 @@ def _pools(records: Sequence[Record], composition: Composition) -> dict[str, lis
 def _weights(pools: Mapping[str, list[Record]], composition: Composition) -> dict[str, int]:
     if composition == "paper":
         return {category.name: category.questions for category in paper_composition()}
+    if composition == "columns":
+        return {column: count for column, count in TABLE1_COMPOSITION.items()}
     if composition == "even":
         return dict.fromkeys(sorted(pools), 1)
     return {name: len(pools[name]) for name in sorted(pools)}

@@ -171,6 +171,8 @@ class Session:
             self._stopped_by = f"the budget of ${budget.cost_usd:g} is used up"
         elif budget.tokens is not None and tokens >= budget.tokens:
             self._stopped_by = f"the budget of {budget.tokens:g} tokens is used up"
+        elif budget.calls is not None and usage["calls"] >= budget.calls:
+            self._stopped_by = f"the budget of {budget.calls:g} calls is used up"
         elif budget.seconds is not None and self._worked_seconds() >= budget.seconds:
             self._stopped_by = f"the budget of {budget.seconds:g} seconds is used up"
         return self._stopped_by is not None

@@ -125,7 +125,11 @@ def _messages(record: Record, question: str, said: str, options: TrainingOptions
         content += [{"type": "audio", "audio": name} for name in audio]
         content += [{"type": "text", "text": question}]
         answer = [{"type": "text", "text": said}]
-        return {"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}]}
+        # TRL hands the media of the content to the processor only where a row has the key `images`.
+        return {
+            "messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}],
+            "images": [],
+        }
     places = "<video>" * len(videos) + "<image>" * len(images) + "<audio>" * len(audio)
     messages = [{"role": "user", "content": f"{places}{question}"}, {"role": "assistant", "content": said}]
     media = {"videos": videos, "images": images, "audios": audio}

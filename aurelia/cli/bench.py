@@ -8,14 +8,24 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aurelia.cli import bench_import as bench_import_cli
+from aurelia.cli import bench_recipes as bench_recipes_cli
 from aurelia.cli import bench_report as bench_report_cli
-from aurelia.cli.options import DebugOption, JsonOption, ModelOption, ProfileOption, context_from_options
+from aurelia.cli.options import (
+    CandidatesOption,
+    DebugOption,
+    JsonOption,
+    ModelOption,
+    ProfileOption,
+    StrategyOption,
+    context_from_options,
+)
 from aurelia_core.errors import AureliaError, InputError
 from aurelia_core.sanitize import dump_visible_json, escape_invisible
 from aurelia_core.settings import Settings
 
 bench_app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read the results.")
 bench_app.add_typer(bench_import_cli.import_app)
+bench_report_cli.recipe_app.add_typer(bench_recipes_cli.condition_app)
 bench_app.add_typer(bench_report_cli.report_app)
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run file written by bench run.")]
@@ -44,6 +54,8 @@ def run_command(
         Literal["steps", "steps+answers", "full"] | None,
         typer.Option(help="Part of the best reasoning that the target receives (default: the profile's)."),
     ] = None,
+    strategy: StrategyOption = None,
+    candidates: CandidatesOption = None,
     arms: Annotated[str, typer.Option(metavar="ARM,…", help="zero_shot, aurelia, or both.")] = "zero_shot,aurelia",
     task: Annotated[list[str] | None, typer.Option(metavar="TASK", help="Only this task; repeatable.")] = None,
     limit: Annotated[
@@ -52,9 +64,7 @@ def run_command(
     rollout: Annotated[int, typer.Option(min=0, help="Number of this independent repetition.")] = 0,
     concurrency: Annotated[
         int,
-        typer.Option(
-            min=1, help="Questions at once, and calls at once to each provider; with --server: to each server."
-        ),
+        typer.Option(min=1, help="Questions at once, and calls at once to each provider, over all --workers together."),
     ] = 8,
     rpm: Annotated[
         list[str] | None, typer.Option(metavar="PROVIDER=N", help="Maximum calls per minute to a provider; repeatable.")
@@ -67,17 +77,28 @@ def run_command(
     ] = 8,
     max_cost_usd: Annotated[float | None, typer.Option(help="Budget of the whole run in US dollars.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Budget of the whole run in tokens.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Budget of the whole run in calls of models.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Budget of the whole run in seconds of processing.")] = None,
     require_media: Annotated[
         bool, typer.Option("--require-media", help="Skip questions whose media are missing.")
     ] = False,
     server: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="URL of a LangGraph server that answers the questions; repeatable."),
+        str | None,
+        typer.Option(metavar="URL", help="URL of a LangGraph server that answers the questions."),
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="Access token of the servers.")
+        str | None, typer.Option(envvar="AURELIA_SERVER_TOKEN", metavar="TOKEN", help="Access token of the server.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Hold the models in Ray actors: the address of a cluster, auto for a running one, local to start one.",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of Ray actors.")] = 2,
+    gpus_per_worker: Annotated[float, typer.Option(min=0.0, help="GPUs of each Ray actor; 0.5: two share one.")] = 0.0,
+    cpus_per_worker: Annotated[float, typer.Option(min=0.0, help="CPUs reserved for each Ray actor.")] = 1.0,
     checkpoint: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +111,13 @@ def run_command(
     debug: DebugOption = False,
 ) -> None:
     """Ask the questions of a benchmark. Finished questions are not asked or paid again."""
-    overrides = {"threshold": threshold, "max_iterations": max_iterations, "inject": inject, "rollout": rollout}
+    overrides: dict[str, Any] = {
+        "threshold": threshold,
+        "max_iterations": max_iterations,
+        "inject": inject,
+        "rollout": rollout,
+    }
+    overrides |= {"strategy": strategy, "candidates": candidates}
     if full:
         overrides["early_stop"] = False
     context = context_from_options(profile, model, overrides)
@@ -105,13 +132,17 @@ def run_command(
         max_tries=max_tries,
         require_media=require_media,
         stop_after_failures=stop_after_failures,
-        budget=Budget(max_cost_usd, max_tokens, max_seconds),
+        budget=Budget(max_cost_usd, max_tokens, max_seconds, max_calls),
     )
     from aurelia.bench.progress import ProgressDisplay
+    from aurelia.bench.ray_models import RayPlan
     from aurelia.bench.runner import RunResources, run_bench, run_interruptibly
 
     settings = Settings.from_environment(local=True)
-    resources = RunResources(settings, media, servers=tuple(server or ()), token=token, checkpoint=checkpoint)
+    ray_plan: RayPlan | None = None
+    if ray:
+        ray_plan = RayPlan(ray, workers, gpus_per_worker, cpus_per_worker)
+    resources = RunResources(settings, media, server=server, token=token, checkpoint=checkpoint, ray=ray_plan)
 
     def run_with(on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         return run_interruptibly(

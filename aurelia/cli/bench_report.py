@@ -38,6 +38,12 @@ def report_command(
         typer.Option(help="Pictures in the page: of all questions, of 40 questions, or none."),
     ] = "few",
     media: MediaOption = None,
+    blind: Annotated[
+        Path | None,
+        typer.Option(
+            "--blind", metavar="RUN", help="Run of the same questions without their clips; shown beside the accuracy."
+        ),
+    ] = None,
     judge: JudgeOption = None,
     concurrency: ConcurrencyOption = 8,
     debug: DebugOption = False,
@@ -47,14 +53,45 @@ def report_command(
     from aurelia.report.build import build_report
 
     resources = _resources(media)
-    for path in runs:
+    for path in [*runs, *filter(None, [blind])]:
         count = asyncio.run(score_run_file(path, resources=resources, judge=judge, concurrency=concurrency))
         typer.echo(f"{path.name}: {count} answers scored.", err=True)
     store = None
     if embed != "none":
         store = resources.clip_store()
-    written = build_report(runs, out, media=embed, store=store)
+    written = build_report(runs, out, media=embed, store=store, blind=blind)
     typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
+
+
+@report_app.command("score")
+def score_command(
+    run: Annotated[Path, RUN_ARGUMENT],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="meteor-1.5, spice, caption-judge, caption-critic, factual-consistency or core-inference; repeatable.",
+        ),
+    ] = None,
+    media: MediaOption = None,
+    judge: JudgeOption = None,
+    nli: Annotated[
+        str | None, typer.Option(metavar="NAME|DIR", help="Local entailment model for core-inference.")
+    ] = None,
+    concurrency: ConcurrencyOption = 8,
+    debug: DebugOption = False,
+) -> None:
+    """Score a run: by rules (and a judge), then by further metrics of captions and reasoning, beside the accuracy."""
+    from aurelia.bench.further_scores import FurtherModels, score_further
+    from aurelia.bench.score_run import score_run_file
+
+    resources = _resources(media)
+    count = asyncio.run(score_run_file(run, resources=resources, judge=judge, concurrency=concurrency))
+    typer.echo(f"{run.name}: {count} answers scored.", err=True)
+    models = FurtherModels(judge, nli)
+    counts = asyncio.run(score_further(run, metric or [], resources, models, concurrency=concurrency))
+    for name, number in counts.items():
+        typer.echo(f"{name}: {number} new scores.", err=True)
 
 
 @report_app.command("view")
@@ -65,7 +102,7 @@ def view_command(
     pictures: Annotated[bool, typer.Option("--pictures", help="Show pictures of 40 questions.")] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show the report in a browser with clips and sounds to play. Reload the page to follow a run that is going."""
+    """Show the report in a browser with clips and sounds to play. The page follows a run that is going."""
     from aurelia.report.view import ReportServer
 
     store = None

@@ -1,6 +1,7 @@
 """What is installed, which profiles can run, and what each of them lacks. No weights are loaded; nothing is paid."""
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from itertools import chain
 from typing import Any
@@ -12,7 +13,9 @@ from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command, installed_version
 from aurelia_core.models.base import as_clip_model
 from aurelia_core.models.client import ModelClient
+from aurelia_core.models.data_dates import data_dates
 from aurelia_core.settings import Settings
+from aurelia_core.witnesses.panel import witness_states
 from state.context import make_context
 
 _PACKAGES: dict[str, tuple[str, str]] = {
@@ -32,21 +35,26 @@ _PACKAGES: dict[str, tuple[str, str]] = {
 }
 """Each package: its use, and the extra that installs it ("": no extra is needed, or there is none)."""
 
+_NAMED_MODELS = 3
 _OFFLINE_PACKAGES = ("numpy", "scipy", "librosa", "av")
 
 
-def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
+def examine_machine(settings: Settings, *, ask: bool = False, probe: Sequence[str] = ()) -> dict[str, Any]:
     """Examine this machine.
 
     Args:
         settings: the operator's settings.
         ask: also check keys and model names with the providers of profiles that lack nothing here.
+        probe: models to ask what they hear and see; these calls are paid once.
 
     Returns:
         A dict: version; python (version); home (`aurelia.cli.home.describe_home`); packages (name, version or null, and
         its use); media_roots (their number; null if any
         file may be read); local (where local weights would run, in words; null without their packages); traces
-        (whether and where runs are traced, in words); profiles (name, description, models, and lacks: what is missing).
+        (whether and where runs are traced, in words); witnesses (name, kinds of claims, and lacks: what is missing);
+        data (what, models, read, whether it is old, and the file: when names, limits, prices and tokens of models were
+        last read); profiles (name, description, models, and lacks: what is missing); senses (model, sense and finding
+        of each probe).
     """
     media_roots = None
     if not settings.allow_any_file:
@@ -62,8 +70,26 @@ def examine_machine(settings: Settings, *, ask: bool = False) -> dict[str, Any]:
         "media_roots": media_roots,
         "local": _describe_local_weights(),
         "traces": _describe_tracing(settings),
+        "witnesses": [state._asdict() for state in witness_states()],
+        "data": [{**part._asdict(), "read": part.read.isoformat(), "old": part.is_old()} for part in data_dates()],
         "profiles": [examine_profile(name, client) for name in profiles.profile_names()],
+        "senses": _probe_models(settings, probe) if probe else [],
     }
+
+
+def _probe_models(settings: Settings, models: Sequence[str]) -> list[dict[str, str]]:
+    """What the models hear and see; the answers are kept in the home, and asked for once."""
+    import asyncio
+
+    from aurelia.bench.runner import RunResources
+    from aurelia.report.hearing import probe_models
+    from aurelia.report.recipes import RecipeInput
+    from state.context import Context
+
+    out = settings.home / "probe"
+    work = RecipeInput(out / "heard.jsonl", out, RunResources(settings))
+    found = asyncio.run(probe_models(work, models, Context()))
+    return [{"model": one.model, "sense": one.sense, "finding": one.verdict} for one in found]
 
 
 def _examine_package(name: str) -> dict[str, Any]:
@@ -154,6 +180,18 @@ def _installed_version(name: str) -> str | None:
         return None
 
 
+def _describe_data(part: dict[str, Any]) -> str:
+    of = ""
+    if part["models"]:
+        more = len(part["models"]) - _NAMED_MODELS
+        named = ", ".join(part["models"][:_NAMED_MODELS])
+        of = f" of {named}" + (f" and {more} more" if more > 0 else "")
+    advice = ""
+    if part["old"]:
+        advice = f", more than 90 days ago: check it in {part['file']}"
+    return f"  {part['read']}  {part['what']}{of}{advice}"
+
+
 def render_findings(found: dict[str, Any]) -> str:
     """Render the findings as text."""
     text = [
@@ -163,16 +201,26 @@ def render_findings(found: dict[str, Any]) -> str:
         "Packages",
     ]
     for package in found["packages"]:
-        text.append(f"  {package['name']:<24}{package['version'] or 'not installed':<16}{package['for']}")
+        text.append(f"  {package['name']:<30}{package['version'] or 'not installed':<16}{package['for']}")
     readable = "any local file"
     if found["media_roots"] is not None:
         readable = f"files under {count_noun(found['media_roots'], 'folder')} (AURELIA_MEDIA_ROOTS)"
     text += ["", f"Media: the command line reads {readable}"]
     text += [f"Local weights: {found['local'] or 'their packages are not installed'}"]
-    text += [f"Traces: {found['traces']}", "", "Profiles"]
+    text += [f"Traces: {found['traces']}", "", "Witnesses (critic = tools)"]
+    for witness in found["witnesses"]:
+        state = f"lacks {', '.join(witness['lacks'])}" if witness["lacks"] else "can be asked here"
+        text += [f"  {witness['name']:<24}{', '.join(witness['kinds'])}: {state}"]
+    text += ["", "Models, as last read from their providers"]
+    text += [_describe_data(part) for part in found["data"]]
+    text += ["", "Profiles"]
     for profile in found["profiles"]:
         state = "can run here"
         if profile["lacks"]:
             state = f"lacks {', '.join(profile['lacks'])}"
         text += [f"  {profile['name']:<24}{state}", f"  {'':<24}{profile['description']}"]
+    if found["senses"]:
+        text += ["", "Senses"]
+    for one in found["senses"]:
+        text.append(f"  {one['model']:<24}{one['finding']}")
     return "\n".join(text)

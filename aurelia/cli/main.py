@@ -19,14 +19,17 @@ from aurelia.cli.ending import PROGRAM, STATUS_HELP, print_output, run_to_exit
 from aurelia.cli.env_file import load_env_file
 from aurelia.cli.home import check_home
 from aurelia.cli.options import (
+    CandidatesOption,
     DebugOption,
     JsonOption,
     ModelOption,
     ProfileOption,
+    StrategyOption,
     context_from_options,
     models_by_role,
 )
 from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
+from aurelia.cli.train import train_command
 from aurelia.report.files import check_page_path
 from aurelia.shadowing import check_packages
 from aurelia_core import plugins
@@ -118,6 +121,8 @@ def ask_command(
         Literal["steps", "steps+answers", "full"] | None,
         typer.Option(help="Part of the best reasoning that the target receives (default: the profile's, else steps)."),
     ] = None,
+    strategy: StrategyOption = None,
+    candidates: CandidatesOption = None,
     compare: Annotated[
         bool | None, typer.Option("--compare/--no-compare", help="Also answer without reasoning (default: yes).")
     ] = None,
@@ -146,6 +151,8 @@ def ask_command(
         "threshold": threshold,
         "max_iterations": max_iterations,
         "inject": inject,
+        "strategy": strategy,
+        "candidates": candidates,
         "compare": compare,
         "audio_track": audio_track,
     }
@@ -241,13 +248,19 @@ def doctor_command(
     ask: Annotated[
         bool, typer.Option(help="Also check keys and model names with the providers; free of charge.")
     ] = True,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PROVIDER:MODEL", help="Also find out whether this model hears and sees: 16 calls; repeatable."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Show what is installed and which profiles can run. It names what the other profiles lack."""
     from aurelia.cli.doctor import examine_machine, render_findings
 
-    found = examine_machine(Settings.from_environment(local=True), ask=ask)
+    found = examine_machine(Settings.from_environment(local=True), ask=ask, probe=probe or [])
     print_output(dump_visible_json(found) if as_json else render_findings(found))
 
 
@@ -288,6 +301,7 @@ def graph_command(
 
 main_app.command("trace")(trace_command)
 main_app.command("clean")(clean_command)
+main_app.command("train")(train_command)
 
 
 def add_commands(arguments: Sequence[str]) -> None:

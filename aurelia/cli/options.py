@@ -1,7 +1,7 @@
 """Options that several commands share, and the settings that follow from them. Nothing heavy is imported."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,14 @@ ModelOption = Annotated[
         metavar="ROLE=PROVIDER:MODEL",
         help="Model of a role (generator, summarizer, evaluator, feedback or target); repeatable.",
     ),
+]
+StrategyOption = Annotated[
+    Literal["refine", "best_of_n", "vote", "own_steps", "script"] | None,
+    typer.Option(help="How the calls are used (default: the profile's, else refine, the paper's loop)."),
+]
+CandidatesOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=16, help="Attempts of best_of_n, or answers of a vote, side by side (default: 1)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -5,7 +5,7 @@ A sentence is printed once: what the caption of an attempt says already is left 
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from aurelia.cli.ending import output_error
 from aurelia.cli.text import cost_text, count_noun
+from aurelia_core.claims import Finding
 from aurelia_core.sanitize import escape_invisible
 from aurelia_core.types import Media, Reasoning, is_video
 from state.context import Context
@@ -25,6 +26,7 @@ from state.events import (
     DescriptionEvent,
     Event,
     FeedbackEvent,
+    GateEvent,
     ResumeEvent,
     ReviewEvent,
     TargetEvent,
@@ -35,6 +37,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SHORT_WORDS = 3
 """A sentence with at most this many words may be said again: it is an answer, not a finding."""
 _LABEL_WIDTH = 11
+_VERDICT_SIGNS = {"supported": ("+", "dim"), "contradicted": ("-", "yellow"), "cannot_tell": ("?", "dim")}
 
 
 class _Terminal(Console):
@@ -90,6 +93,7 @@ class ProgressPrinter:
             "feedback": self._feedback,
             "review": self._review,
             "target": self._target,
+            "gate": self._gate,
             "resumed": self._resumed,
         }
         writers[event["event"]](event)
@@ -121,8 +125,27 @@ class ProgressPrinter:
         if findings.split() != said.split():
             findings = f"{findings} (The rest as before.)".strip()
         self._line(f"Attempt {event['iteration']}", f"{score}  {findings}", style)
-        if event["caption"] and (event["critique"] or event["error"]):
+        if event.get("claims"):
+            self._claims(event["claims"])
+        elif event["caption"] and (event["critique"] or event["error"]):
             self._new_line("evaluator: ", event["critique"] or event["error"] or "")
+
+    def _claims(self, findings: Sequence[Finding]) -> None:
+        """A line for each claim: verdict, claim, window, witness, and the reason where it does not hold."""
+        for finding in findings:
+            sign, style = _VERDICT_SIGNS[finding["verdict"]]
+            window = finding["claim"]["window"] or finding["window"]
+            where = f", {window['start']:.1f}-{window['end']:.1f} s" if window else ""
+            text = f"{sign} {finding['claim']['text']} ({finding['witness']}{where})"
+            if finding["verdict"] != "supported" and finding["reason"]:
+                text = f"{text}: {finding['reason']}"
+            self._line("", text, style)
+
+    def _gate(self, event: GateEvent) -> None:
+        which = "the answer with reasoning counts"
+        if event["chosen"] == "zero_shot":
+            which = "the zero-shot answer counts"
+        self._line("Gate", f"{which}: {event['reason']}", "cyan")
 
     def _feedback(self, event: FeedbackEvent) -> None:
         self._new_line("feedback: ", event["feedback"])
@@ -151,6 +174,8 @@ class ProgressPrinter:
             source = "edited by a person, without a score"
             if result["best_iteration"]:
                 source = f"of attempt {result['best_iteration']}, scored {result['score']}/10"
+                if result["score"] is None:
+                    source = "written by the target itself, without a score"
             self._line("Reasoning", f"{source}; {_stop_text(result, self._context)}", "cyan")
             self._steps(result["best"])
         for warning in result["warnings"]:
@@ -278,13 +303,28 @@ def _sound_parts(event: ClipEvent) -> list[str]:
     return ["no sound"]
 
 
+_FIRST_WORK = {
+    "best_of_n": "{count} attempts side by side: the generator looks and listens, the evaluator checks",
+    "vote": "The target answers {count} times, and the majority counts",
+    "own_steps": "The target writes its own steps",
+    "script": "The describer writes a script of the clip",
+}
+"""What the strategies beside the loop do first."""
+
+
 def _next_work(event: Event, context: Context) -> str:
     """What a run does after an event."""
     match event["event"]:
+        case "clip" | "described" if context.strategy != "refine":
+            return _FIRST_WORK[context.strategy].format(count=context.candidates)
         case "clip" | "described":
             return "Attempt 1: the generator looks and listens, the evaluator checks"
         case "attempt":
-            done = event["iteration"] >= context.max_iterations or (event["score"] or 0) >= context.threshold
+            done = (
+                context.strategy != "refine"
+                or event["iteration"] >= context.max_iterations
+                or (event["score"] or 0) >= context.threshold
+            )
             return "The target is asked" if done else "Feedback: where to look again"
         case "feedback":
             return f"Attempt {event['iteration'] + 1}: the generator looks and listens again, the evaluator checks"
@@ -298,6 +338,8 @@ def _stop_text(result: Mapping[str, Any], context: Context) -> str:
     reasons = {
         "threshold": f"the threshold {context.threshold} is reached",
         "max_iterations": f"the threshold {context.threshold} was not reached in {context.max_iterations} attempts",
+        "patience": f"the score did not rise in {context.patience} attempts",
+        "one_round": f"the strategy {context.strategy} makes one round of attempts",
         "budget": "the budget is used up",
         "no_valid_score": "no attempt could be scored",
     }

@@ -9,8 +9,11 @@ from typing import Any, Literal, NamedTuple
 from aurelia.bench.costs import costs_by_role, mean_target_seconds
 from aurelia.bench.run_file import RunFile
 from aurelia.report import ablation, markdown, tables
+from aurelia.report.choices import BlindValues, choice_tables
+from aurelia.report.comparisons import claim_table, harm_rate, harm_table, run_pair_table, score_table
 from aurelia.report.files import write_atomically
 from aurelia.report.html import QuestionPacker, render_page
+from aurelia.report.measure import answer_value
 from aurelia.report.media import ClipAlbum
 from aurelia.report.plots import report_figures
 from aurelia.report.rows import Case, ReportRow, read_report_rows
@@ -33,7 +36,13 @@ class ReportFiles(NamedTuple):
 
 
 def build_report(
-    paths: Sequence[Path], out: Path, *, media: PictureMode = "few", store: ClipStore | None = None
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    media: PictureMode = "few",
+    store: ClipStore | None = None,
+    blind: Path | None = None,
+    live: str | None = None,
 ) -> ReportFiles:
     """Writes report.html, report.md and the tables as CSV and LaTeX into a folder.
 
@@ -42,9 +51,12 @@ def build_report(
         out: Output folder, created if missing.
         media: Pictures for all questions, for a few (the first ones, and those where the arms differ), or for none.
         store: Clip store that reads the clips by their names in the records; without it there are no pictures.
+        blind: Run of the same questions without their clips, shown beside the accuracy.
+        live: State of the runs, for a page that asks its server whether it has changed; None for a page on its own.
 
     Raises:
-        InputError: A file is not a run, none was named, or a package of the extra `bench` is missing.
+        InputError: The blind run shares no scored question with these runs, a file is not a run, none was named,
+            or a package of the extra `bench` is missing.
     """
     if not paths:
         raise InputError("No run file was named: give at least one that bench run made.")
@@ -57,11 +69,17 @@ def build_report(
         for number, (path, name) in enumerate(zip(paths, _run_names(paths), strict=True)):
             run = stack.enter_context(RunFile.open(path))
             runs.append(_read_run(run, number, name, packer))
-    content = _content(runs)
+    blind_values: BlindValues | None = None
+    if blind is not None:
+        blind_values = _blind_values(blind, runs)
+    content = _content(runs, blind_values)
+    content |= {"files": [path.name for path in paths], "live": live}
     out.mkdir(parents=True, exist_ok=True)
     sections = [
         ("Table 1", [content["table1"]]),
         ("Accuracy", content["accuracy"]),
+        ("Choices", content["choices"]),
+        ("Evaluator", content["evaluator"]),
         ("Cost and time", content["bill"]),
         ("Ablation", content["ablations"]),
         ("Runs", content["runs"]),
@@ -126,7 +144,23 @@ def _read_run(run: RunFile, number: int, name: str, packer: QuestionPacker) -> R
     return RunFigures(name, str(target), cases, costs_by_role(run.path), meta, mean_target_seconds(run.path))
 
 
-def _content(runs: Sequence[RunFigures]) -> dict[str, Any]:
+def _blind_values(path: Path, runs: Sequence[RunFigures]) -> BlindValues:
+    """Values of the zero-shot answers of a run whose target did not see the clips."""
+    values = {}
+    with RunFile.open(path) as run:
+        for row in read_report_rows(run):
+            value = answer_value(row.case.answers.get("zero_shot"))
+            if value is not None:
+                values[row.case.record, row.case.rollout] = value
+    if not any((case.record, case.rollout) in values for run in runs for case in run.cases):
+        raise InputError(
+            f"{path.name} has no scored zero-shot answer to a question of these runs: score it with bench score, or"
+            " name a run of the same questions without their clips."
+        )
+    return values
+
+
+def _content(runs: Sequence[RunFigures], blind: BlindValues | None) -> dict[str, Any]:
     several = len(runs) > 1
     found: dict[str, Any] = {
         "title": f"AURELIA on a benchmark: {', '.join(run.name for run in runs)}",
@@ -135,15 +169,20 @@ def _content(runs: Sequence[RunFigures]) -> dict[str, Any]:
         "table1": tables.paper_comparison(runs),
         "accuracy": [],
         "bill": [],
+        "choices": [],
+        "evaluator": [],
         "runs": [tables.settings_table(run) for run in runs],
         "figures": report_figures(runs),
         "ablations": [],
     }
     if several:
         found["accuracy"].append(tables.run_comparison(runs))
+        found["accuracy"] += filter(None, [run_pair_table(runs)])
     for run in runs:
-        found["tiles"] += tables.report_tiles(run, several)
-        found["accuracy"] += tables.accuracy_tables(run)
+        found["tiles"] += tables.report_tiles(run, several, harm_rate(run))
+        found["accuracy"] += [*tables.accuracy_tables(run), *filter(None, [harm_table(run)])]
+        found["choices"] += choice_tables(run, blind)
+        found["evaluator"] += filter(None, [score_table(run), claim_table(run)])
         found["bill"] += [table for table in (tables.arm_cost_table(run), tables.role_cost_table(run)) if table.rows]
         if value := run.meta.get(ablation.ABLATION_KEY):
             tail = ""

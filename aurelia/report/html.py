@@ -20,6 +20,7 @@ from typing import Any, Literal
 from aurelia.bench.run_file import ARMS
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
 from aurelia.report.rows import VERDICTS, AnswerVerdict, ReportRow
+from aurelia_core.claims import VERDICTS as CLAIM_VERDICTS
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
 from aurelia_core.sanitize import escape_invisible
@@ -44,7 +45,9 @@ class QuestionPacker:
         self._open: list[dict[str, Any]] = []
         self._chunks: list[str] = []
         self.categories: list[str] = []
+        self.kinds: list[str] = []
         self._known: dict[str, int] = {}
+        self._known_kinds: dict[str, int] = {}
 
     def add(self, run: int, row: ReportRow) -> None:
         """Packs one question of the run with this index."""
@@ -78,7 +81,8 @@ class QuestionPacker:
                 *answers,
                 row.case.best_score,
                 len(row.case.attempts),
-                _shorten(" ".join(detail["kinds"])),
+                [self._kind(name) for name in detail["kinds"]],
+                [sum(found == verdict for _, found in row.case.claims) for verdict in CLAIM_VERDICTS],
             ]
         )
         self._open.append(detail)
@@ -90,6 +94,12 @@ class QuestionPacker:
             self._known[name] = len(self.categories)
             self.categories.append(name)
         return self._known[name]
+
+    def _kind(self, name: str) -> int:
+        if name not in self._known_kinds:
+            self._known_kinds[name] = len(self.kinds)
+            self.kinds.append(name)
+        return self._known_kinds[name]
 
     def _close(self) -> None:
         if self._open:
@@ -163,6 +173,9 @@ def render_page(
         "names": [escape_invisible(name) for name in content["names"]],
         "marks": VERDICTS,
         "chunk": QUESTIONS_PER_BLOCK,
+        "kinds": packer.kinds,
+        "files": [escape_invisible(name) for name in content.get("files", [])],
+        "live": content.get("live"),
     }
     shown = escape_values({name: value for name, value in content.items() if name != "figures"})
     figures = [figure._asdict() | {"svg": Markup(figure.svg)} for figure in content["figures"]]
@@ -172,6 +185,7 @@ def render_page(
         figures=figures,
         columns=list(ALL_COLUMN_TITLES.values()),
         categories=[escape_invisible(name) for name in packer.categories],
+        kinds=packer.kinds,
         meta=Markup(_script_safe_json(meta)),
         chunks=blocks,
         script=Markup(script),

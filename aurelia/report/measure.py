@@ -125,9 +125,14 @@ def paired_figures(cases: Sequence[Case]) -> PairedFigures | None:
     if not known:
         return None
     zero, ours, clips = zip(*known, strict=True)
-    found = _cached_comparison(zero, ours, clips)
-    gain = stats.relative_gain(sum(ours), sum(zero))
-    return PairedFigures(len(known), _as_point(found.difference), found.gained, found.lost, found.p, gain)
+    return compare_values(zero, ours, clips)
+
+
+def compare_values(first: Sequence[float], second: Sequence[float], clips: Sequence[str]) -> PairedFigures:
+    """Second against first values of the same questions; there must be one at least."""
+    found = _cached_comparison(tuple(first), tuple(second), tuple(clips))
+    gain = stats.relative_gain(sum(second), sum(first))
+    return PairedFigures(len(first), _as_point(found.difference), found.gained, found.lost, found.p, gain)
 
 
 @lru_cache(64)

@@ -24,11 +24,15 @@ ALL_COLUMN_TITLES: dict[Column, str] = {**COLUMN_TITLES, "other": "other"}
 
 
 class PaperCell(NamedTuple):
-    """One cell in percent; None if the table has no value. `gain` is the printed relative gain."""
+    """One cell in percent; None if the table has no value. `gain` is the printed relative gain.
+
+    `zero_shot` is the second of the two printed figures, Y, and `first` is X.
+    """
 
     zero_shot: float | None
     aurelia: float | None
     gain: float | None
+    first: float | None = None
 
 
 class PaperRow(NamedTuple):
@@ -50,6 +54,7 @@ def read_paper_table1() -> list[PaperRow]:
             _number(line["zero_shot_second"]),
             _number(line["with_aurelia"]),
             _number(line["printed_relative_gain_percent"]),
+            _number(line["zero_shot_first"]),
         )
     return list(rows.values())
 

@@ -104,7 +104,7 @@ async def run_floor(work: RecipeInput, context: Context, *, size: int = FLOOR_SI
     write_records(chosen.records, file)
     run = work.out / "floor.run"
     plan = replace(work.plan, arms=("zero_shot",))
-    await _run_and_score(file, run, context, plan, work)
+    await run_and_score(file, run, context, plan, work)
     return build_report([run], work.out, store=work.resources.clip_store())
 
 
@@ -117,7 +117,7 @@ async def run_iterations(work: RecipeInput, context: Context, *, task: Task | No
     plan = replace(work.plan, tasks=())
     if task:
         plan = replace(plan, tasks=(task,))
-    await _run_and_score(work.file, run, full, plan, work)
+    await run_and_score(work.file, run, full, plan, work)
     settings = [GridSetting(cap, ITERATIONS_THRESHOLD, context.inject) for cap in ITERATION_CAPS]
     await write_ablation(run, settings, work.resources, work.out, concurrency=plan.concurrency)
     return build_report([run], work.out, store=work.resources.clip_store())
@@ -136,12 +136,18 @@ async def run_mixture(work: RecipeInput, contexts: Mapping[str, Context]) -> Rep
     runs = []
     for name, context in contexts.items():
         run = work.out / f"{name}.run"
-        await _run_and_score(work.file, run, context, work.plan, work)
+        await run_and_score(work.file, run, context, work.plan, work)
         runs.append(run)
     return build_report(runs, work.out, store=work.resources.clip_store())
 
 
-async def _run_and_score(file: Path, path: Path, context: Context, plan: Plan, work: RecipeInput) -> None:
+async def run_and_score(file: Path, path: Path, context: Context, plan: Plan, work: RecipeInput) -> None:
+    """Runs a file of records into a run file and scores it.
+
+    Raises:
+        CancelledError: The run was interrupted.
+        AureliaError: No question was answered.
+    """
     end = await run_bench(
         file, path, context, plan, work.resources, on_event=work.on_event, interrupted=work.interrupted
     )

@@ -1,7 +1,7 @@
 """Reads a run question by question: the figures of both arms, and the details that the page shows of each question."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -27,6 +27,7 @@ class ArmAnswer:
         calls: Paid calls to models.
         cost: Dollars; None if a price is not known.
         tokens: Input and output tokens.
+        chosen: Index of the choice that the answer was read as; None without choices or if it was not read.
     """
 
     verdict: AnswerVerdict
@@ -35,6 +36,7 @@ class ArmAnswer:
     calls: int
     cost: float | None
     tokens: int
+    chosen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ class Case:
         modalities: Number of steps of the given reasoning by modality.
         seconds: Seconds of the loop, without the target.
         leaks: Whether the steps given to the target contain the answer (`aurelia_core.answers.answer_leaks`).
+        choices: Number of choices; 0 for an open question.
+        truths: Indices of the right choices.
+        claims: (kind, verdict) of every claim of the best attempt's caption.
     """
 
     record: str
@@ -64,6 +69,9 @@ class Case:
     modalities: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     leaks: bool = False
+    choices: int = 0
+    truths: tuple[int, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
 
 
 class ReportRow(NamedTuple):
@@ -100,9 +108,18 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
     details: dict[Arm, dict[str, Any]] = {}
     for arm, outcome in arms.items():
         by_metric = scores.get((record.id, arm, rollout), {})
-        answers[arm] = _arm_answer(outcome, by_metric)
+        answers[arm] = _arm_answer(record, outcome, by_metric)
         details[arm] = _answer_detail(outcome, by_metric.get(CORRECT_METRIC), answers[arm])
-    case = Case(record.id, rollout, record.column, record.category, record.clip_name, answers)
+    case = Case(
+        record.id,
+        rollout,
+        record.column,
+        record.category,
+        record.clip_name,
+        answers,
+        choices=len(record.choices),
+        truths=tuple(sorted(record.correct_choices)),
+    )
     loop: Mapping[str, Any] = {}
     if "aurelia" in arms:
         loop = arms["aurelia"].result or {}
@@ -112,7 +129,7 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
     return ReportRow(case, {**detail, "inject": inject, "arms": details})
 
 
-def _arm_answer(outcome: Outcome, scores: Mapping[str, StoredScore]) -> ArmAnswer:
+def _arm_answer(record: Record, outcome: Outcome, scores: Mapping[str, StoredScore]) -> ArmAnswer:
     correct = scores.get(CORRECT_METRIC)
     value: float | None = None
     if correct and outcome.state == "answered":
@@ -125,7 +142,26 @@ def _arm_answer(outcome: Outcome, scores: Mapping[str, StoredScore]) -> ArmAnswe
         usage["calls"],
         usage["cost_usd"],
         usage["input_tokens"] + usage["output_tokens"],
+        _chosen(record.choices, outcome, correct),
     )
+
+
+def _chosen(choices: Sequence[str], outcome: Outcome, correct: StoredScore | None) -> int | None:
+    """The choice that the answer was scored as, from the words that the score stored; else the stored choice."""
+    if not choices or outcome.state == "failed":
+        return None
+    said = (correct and correct.said) or ""
+    if correct and correct.value is None:
+        return None
+    if correct and correct.how == "judge":
+        begun = [choice for choice in choices if said.startswith(choice)]
+        if begun:
+            return choices.index(max(begun, key=len))
+    read = said.partition(": ")[2]
+    for name in (read, outcome.choice):
+        if name in choices:
+            return choices.index(name)
+    return None
 
 
 def _verdict(outcome: Outcome, correct: StoredScore | None, scored: bool) -> AnswerVerdict:
@@ -147,6 +183,8 @@ def _verdict(outcome: Outcome, correct: StoredScore | None, scored: bool) -> Ans
 def _with_loop(case: Case, loop: Mapping[str, Any]) -> Case:
     attempts = loop.get("iterations") or []
     steps = (loop.get("best") or {}).get("steps") or []
+    best = [attempt for attempt in attempts if attempt["iteration"] == loop.get("best_iteration")]
+    findings = [finding for attempt in best for finding in attempt.get("claims") or []]
     return replace(
         case,
         attempts=tuple((attempt["score"], attempt["seconds"]) for attempt in attempts),
@@ -156,6 +194,7 @@ def _with_loop(case: Case, loop: Mapping[str, Any]) -> Case:
         modalities=Counter(step["modality"] for step in steps),
         seconds=sum(attempt["seconds"] for attempt in attempts),
         leaks=bool(loop.get("leaks")),
+        claims=tuple((finding["claim"]["kind"], finding["verdict"]) for finding in findings),
     )
 
 
@@ -189,6 +228,7 @@ def loop_detail(loop: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "attempts": loop.get("iterations") or [],
         "best": loop.get("best"),
+        "gate": loop.get("gate"),
         "best_iteration": loop.get("best_iteration"),
         "score": loop.get("score"),
         "stop_reason": loop.get("stop_reason"),

@@ -6,6 +6,7 @@ Needs matplotlib: its SVG writer without Agg, without a window and without pyplo
 import io
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aurelia_core.errors import InputError
@@ -80,7 +81,7 @@ def draw_curves_with_seconds(
     _style_axes(other)
     handles, names = axes.get_legend_handles_labels()
     more, more_names = other.get_legend_handles_labels()
-    axes.legend([*handles, *more], [*names, *more_names], frameon=False, fontsize=8, labelcolor=INK)
+    _legend_above(axes, [*handles, *more], [*names, *more_names])
     return SvgFigure(title, note, _svg(figure, title))
 
 
@@ -116,9 +117,7 @@ def draw_stacks(title: str, note: str, groups: Mapping[str, Mapping[str, float]]
     axes.set_yticks(range(len(groups)), names)
     axes.invert_yaxis()
     axes.set_xlabel(label, color=INK)
-    axes.legend(
-        frameon=False, fontsize=8, labelcolor=INK, ncols=len(parts), loc="lower center", bbox_to_anchor=(0.5, 1)
-    )
+    _legend(axes)
     return SvgFigure(title, note, _svg(figure, title))
 
 
@@ -143,8 +142,23 @@ def _whiskers(axes: "Axes", places: Sequence[float], points: Sequence[Point]) ->
 
 
 def _legend(axes: "Axes") -> None:
-    if len(axes.get_legend_handles_labels()[1]) > 0:
-        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    handles, names = axes.get_legend_handles_labels()
+    if names:
+        _legend_above(axes, handles, names)
+
+
+def _legend_above(axes: "Axes", handles: Sequence[Any], names: Sequence[str]) -> None:
+    """A legend above the plot, where it covers nothing."""
+    axes.legend(
+        handles,
+        names,
+        frameon=False,
+        fontsize=8,
+        labelcolor=INK,
+        ncols=min(len(names), 4),
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+    )
 
 
 def _short(name: str) -> str:
@@ -192,6 +206,7 @@ def _svg(figure: "Figure", title: str) -> str:
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = out.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = text.replace("<svg", f'<svg role="img" aria-label="{escape(title, quote=True)}"', 1)
     prefix = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     return re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", text)

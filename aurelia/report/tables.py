@@ -7,6 +7,7 @@ from typing import Any
 
 from aurelia.bench.caption_metrics import CAPTION_METRICS, CORPUS_METRICS, CORPUS_SCORES
 from aurelia.bench.costs import RoleCosts
+from aurelia.bench.further_scores import FURTHER_METRICS, REASONING_METRICS
 from aurelia.bench.run_file import Arm
 from aurelia.report.measure import ArmFigures, GroupFigures, measure_group, measure_groups
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES, COLUMN_TITLES, PAPER_SOURCE, PaperCell, read_paper_table1
@@ -176,7 +177,7 @@ def _accuracy(group: GroupFigures) -> list[str]:
         comparison = [
             format_range(paired.difference, True),
             f"{paired.fixed} / {paired.broke}",
-            _format_p(paired.p),
+            format_p(paired.p),
             format_number(paired.gain, 1, True),
         ]
     counts = [_both(zero, aurelia, name) for name in ("unparsed", "failed", "unscored")]
@@ -184,7 +185,8 @@ def _accuracy(group: GroupFigures) -> list[str]:
     return [name, n, format_range(zero.accuracy), format_range(aurelia.accuracy), *comparison, *counts]
 
 
-def _format_p(p: float | None) -> str:
+def format_p(p: float | None) -> str:
+    """A p value with three decimals."""
     if p is None:
         return NO_VALUE
     if p < 0.001:
@@ -196,15 +198,27 @@ def _both(zero: ArmFigures, ours: ArmFigures, name: str) -> str:
     return f"{getattr(zero, name)} / {getattr(ours, name)}"
 
 
-def caption_table(run: RunFigures) -> ReportTable | None:
-    """Mean over questions of every metric except "correct": those of captions, and any that was added to the run."""
+def metric_tables(run: RunFigures) -> list[ReportTable]:
+    """Means over questions of every metric except "correct": of captions, of reasoning, and any added to the run."""
     answers = [answer for case in run.cases for answer in case.answers.values()]
     names = list(dict.fromkeys(name for answer in answers for name in answer.scores))
-    if not names:
-        return None
+    reasoning = [name for name in names if name in REASONING_METRICS]
+    captions = [name for name in names if name in (*CAPTION_METRICS, *FURTHER_METRICS) and name not in reasoning]
+    others = [name for name in names if name not in (*captions, *reasoning)]
+    note = "Means over questions."
+    bleu = note
+    if "bleu4" in captions:
+        bleu = "Means over questions, of BLEU-4 too: the figures over the whole corpus are in another table."
+    sound = "Beside the accuracy, which does not depend on it: questions with reference reasoning alone."
+    parts = [("Captions, each", captions, bleu), ("Reasoning", reasoning, sound), ("Other metrics", others, note)]
+    return [_metric_table(run, f"{title}, {run.name}", some, words) for title, some, words in parts if some]
+
+
+def _metric_table(run: RunFigures, title: str, names: list[str], note: str) -> ReportTable:
     rows = []
-    for arm, title in ARM_NAMES.items():
-        scored = [case.answers[arm].scores for case in run.cases if arm in case.answers and case.answers[arm].scores]
+    for arm, label in ARM_NAMES.items():
+        scored = [case.answers[arm].scores for case in run.cases if arm in case.answers]
+        scored = [scores for scores in scored if any(name in scores for name in names)]
         means = []
         for name in names:
             values = [value for scores in scored if (value := scores.get(name)) is not None]
@@ -212,14 +226,8 @@ def caption_table(run: RunFigures) -> ReportTable | None:
             if values:
                 mean = sum(values) / len(values)
             means.append(format_number(mean, 3))
-        rows.append(TableLine([title, str(len(scored)), *means]))
-    caption = "Other metrics"
-    if set(names) <= set(CAPTION_METRICS):
-        caption = "Captions, each"
-    note = "Means over questions."
-    if "bleu4" in names:
-        note = "Means over questions, of BLEU-4 too: the figures over the whole corpus are in another table."
-    return ReportTable(f"{caption}, {run.name}", ["", "n", *names], rows, [note])
+        rows.append(TableLine([label, str(len(scored)), *means]))
+    return ReportTable(title, ["", "n", *names], rows, [note])
 
 
 def caption_corpus_table(run: RunFigures) -> ReportTable | None:
@@ -333,7 +341,7 @@ def accuracy_tables(run: RunFigures) -> list[ReportTable]:
         accuracy_table(f"By column, {run.name}", [*_all_cases(run.cases), *groups_by_column(run.cases)]),
         accuracy_table(f"By category, {run.name}", measure_groups(run.cases, lambda case: case.category)),
     ]
-    return [*found, *filter(None, [caption_corpus_table(run), caption_table(run)])]
+    return [*found, *filter(None, [caption_corpus_table(run)]), *metric_tables(run)]
 
 
 def _all_cases(cases: Sequence[Case]) -> list[GroupFigures]:
@@ -348,8 +356,8 @@ def _all_cases(cases: Sequence[Case]) -> list[GroupFigures]:
     return groups
 
 
-def report_tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:
-    """The main figures, shown at the top of the page."""
+def report_tiles(run: RunFigures, named: bool, harmed: tuple[int, int] | None) -> list[dict[str, str]]:
+    """The main figures, shown at the top of the page; `harmed` are harmed answers of right zero-shot ones."""
     tail = ""
     if named:
         tail = f", {run.name}"
@@ -363,6 +371,9 @@ def report_tiles(run: RunFigures, named: bool) -> list[dict[str, str]]:
     if whole.paired:
         note = f"{whole.paired.fixed} fixed, {whole.paired.broke} broke"
         found.append(("difference, points", format_number(whole.paired.difference.value, sign=True), note))
+    if harmed:
+        rate = 100 * harmed[0] / harmed[1]
+        found.append(("harm rate", f"{rate:.1f} %", f"{harmed[0]} of {harmed[1]} right answers became wrong"))
     found.append(("cost", format_cost(cost, 2), "of the calls whose answers were used"))
     return [{"name": f"{name}{tail}", "value": value, "note": note} for name, value, note in found]
 

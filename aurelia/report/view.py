@@ -94,11 +94,16 @@ class ReportServer:
                     with RunFile.open(path) as run:
                         names |= {name for record in run.records() for name in record.media_names}
                 mode: Any = "few" if self._store else "none"
-                build_report(self._runs, Path(self._folder.name), media=mode, store=self._store)
+                live = _state_name(stamp)
+                build_report(self._runs, Path(self._folder.name), media=mode, store=self._store, live=live)
                 self._names = frozenset(names)
                 self._stamp = stamp
                 self._built = time.monotonic()
             return page
+
+    def state(self) -> str:
+        """Names the state of the runs; it changes when one of them goes on."""
+        return _state_name([_last_change(path) for path in self._runs])
 
     def media_file(self, name: str) -> Path | None:
         """The file of a record's media, None if no record names it or it is not in the media folder."""
@@ -108,6 +113,10 @@ class ReportServer:
         if not path.is_relative_to(self._media.resolve()) or not path.is_file():
             return None
         return path
+
+
+def _state_name(stamp: Sequence[float]) -> str:
+    return " ".join(f"{changed:.3f}" for changed in stamp)
 
 
 def _last_change(path: Path) -> float:
@@ -129,6 +138,9 @@ def _handler(server: ReportServer) -> type[BaseHTTPRequestHandler]:
             if path in ("/", "/report.html"):
                 _send_file(self, server.page(), "text/html; charset=utf-8")
                 return
+            if path == "/state":
+                _send_text(self, server.state())
+                return
             found = None
             if path.startswith("/media/"):
                 found = server.media_file(path.removeprefix("/media/"))
@@ -141,6 +153,16 @@ def _handler(server: ReportServer) -> type[BaseHTTPRequestHandler]:
             """Prints nothing."""
 
     return Handler
+
+
+def _send_text(request: BaseHTTPRequestHandler, text: str) -> None:
+    body = text.encode()
+    request.send_response(HTTPStatus.OK)
+    request.send_header("Content-Type", "text/plain; charset=utf-8")
+    request.send_header("Content-Length", str(len(body)))
+    request.send_header("Cache-Control", "no-store")
+    request.end_headers()
+    request.wfile.write(body)
 
 
 def _send_file(request: BaseHTTPRequestHandler, path: Path, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""What this machine stores and what of it can be deleted: ledger, clips, decoded frames, threads.
+"""What is stored of this machine and can be deleted: ledger, clips, decoded frames, threads, uploads at Google.
 
 Nothing here is needed for a correct answer: without a stored reply a call is paid again, without a decoded clip it is
 decoded again, and an uploaded clip has to be uploaded again. A deleted thread cannot be resumed.
@@ -14,10 +14,11 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from aurelia_core.errors import InputError
+from aurelia_core.models.google.cleanup import delete_uploads, list_uploads
 from aurelia_core.settings import Settings
 from aurelia_core.sqlite import storage_errors
 
-StoredKind = Literal["ledger", "clips", "cache", "threads"]
+StoredKind = Literal["ledger", "clips", "cache", "threads", "uploads"]
 _CALL_BYTES = "length(request) + length(reply)"
 _THREADS = """SELECT thread_id, sum(bytes), max(checkpoint_id) FROM (
     SELECT thread_id, length(checkpoint) + length(metadata) AS bytes, checkpoint_id FROM checkpoints
@@ -27,9 +28,9 @@ _UUID_EPOCH_TICKS = 0x01B21DD213814000
 
 
 class StoredItem(NamedTuple):
-    """One thing that can be deleted: a stored reply, a clip, a decoded clip, a thread.
+    """One thing that can be deleted: a stored reply, a clip, a decoded clip, a thread, an upload.
 
-    `bytes` is its size, `age` the time since it was written in seconds.
+    `bytes` is its size on this machine, `age` the time since it was written in seconds.
     """
 
     kind: StoredKind
@@ -58,10 +59,14 @@ def list_stored(settings: Settings, kinds: Collection[str], older_than: float = 
     return sorted((item for item in found if item.age >= older_than), key=lambda item: -item.age)
 
 
-def delete_stored(settings: Settings, items: Collection[StoredItem]) -> None:
+def delete_stored(settings: Settings, items: Collection[StoredItem]) -> int:
     """Delete what `list_stored` found.
 
+    Returns:
+        How many uploads remain at Google: those of another key, and those that Google did not delete.
+
     Raises:
+        InputError: the package that deletes uploads is missing.
         StorageError: a database cannot be written.
     """
     names: dict[str, list[str]] = {kind: [item.name for item in items if item.kind == kind] for kind in STORED_KINDS}
@@ -73,6 +78,7 @@ def delete_stored(settings: Settings, items: Collection[StoredItem]) -> None:
     _delete_rows(settings.ledger_file, "The call ledger", [("calls", "key")], names["ledger"])
     tables = [("checkpoints", "thread_id"), ("writes", "thread_id")]
     _delete_rows(settings.threads_file, "The threads file", tables, names["threads"])
+    return delete_uploads(settings, names["uploads"]).remaining
 
 
 def _replies(settings: Settings) -> Iterator[StoredItem]:
@@ -92,6 +98,11 @@ def _decoded(settings: Settings) -> Iterator[StoredItem]:
 def _threads(settings: Settings) -> Iterator[StoredItem]:
     for thread, size, newest in _rows(settings.threads_file, "The threads file", _THREADS):
         yield StoredItem("threads", thread, size, time.time() - _uuid6_seconds(newest))
+
+
+def _uploads(settings: Settings) -> Iterator[StoredItem]:
+    for upload in list_uploads(settings):
+        yield StoredItem("uploads", upload.name, 0, upload.age)
 
 
 def _uuid6_seconds(checkpoint_id: str) -> float:
@@ -143,6 +154,7 @@ _KINDS: dict[StoredKind, Callable[[Settings], Iterator[StoredItem]]] = {
     "clips": _clips,
     "cache": _decoded,
     "threads": _threads,
+    "uploads": _uploads,
 }
 STORED_KINDS = tuple(_KINDS)
-"""What can be deleted: stored replies, copies of clips, decoded clips, threads of the command line."""
+"""What can be deleted: stored replies, clips, decoded clips, threads of the command line, uploads at Google."""

@@ -5,6 +5,7 @@ The trace covers the last question of the thread: the chain of checkpoints that 
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import reduce
 from itertools import zip_longest
 from typing import Any
 
@@ -13,9 +14,10 @@ from typing_extensions import TypedDict
 
 from aurelia.run.threads import thread_config
 from aurelia_core.errors import InputError
-from aurelia_core.types import Role, Usage
+from aurelia_core.types import NO_USAGE, Role, Usage, add_usage
 from graph.build import AGENTS
 from graph.compiled import AureliaGraph
+from state.attempts import current_round
 
 _AGENTS = {agent.node: agent for agent in AGENTS}
 
@@ -145,9 +147,10 @@ def _node_trace(task: PregelTask, state: StateSnapshot, took: float | None) -> N
     update: Mapping[str, Any] = {}
     if isinstance(task.result, Mapping):
         update = task.result
-    part = (update.get("iterations") or [{}])[0]
+    parts = update.get("iterations") or [{}]
+    part = _one_part(parts)
     done = took is not None or bool(update)
-    text = _text(task.name, update, part)
+    text = "; ".join(filter(None, (_text(task.name, update, one) for one in parts))) or None
     if not done:
         text = _task_error(task) or text
     seconds = part.get("seconds", update.get("seconds"))
@@ -161,6 +164,18 @@ def _node_trace(task: PregelTask, state: StateSnapshot, took: float | None) -> N
         "score": part.get("score", update.get("score")),
         "text": text,
         "usage": part.get("usage", update.get("usage")),
+    }
+
+
+def _one_part(parts: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What a node said of its attempts as one: of candidates the longest time, the best score and the whole cost."""
+    if len(parts) == 1:
+        return parts[0]
+    scores = [part["score"] for part in parts if part.get("score") is not None]
+    return {
+        "seconds": max(part.get("seconds", 0.0) for part in parts),
+        "usage": reduce(add_usage, (part.get("usage", NO_USAGE) for part in parts)),
+        **({"score": max(scores)} if scores else {}),
     }
 
 
@@ -186,8 +201,10 @@ def _attempt(node: str, state: StateSnapshot) -> int | None:
     made = len(state.values.get("iterations") or [])
     if node == "reasoning_generator":
         return made + 1
-    if node == "review" or (node in _AGENTS and _AGENTS[node].in_attempt):
+    if node == "review":
         return made
+    if node in _AGENTS and _AGENTS[node].in_attempt:
+        return made - len(current_round(state.values.get("iterations") or [])) + 1 if made else made
     return None
 
 

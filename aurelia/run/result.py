@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from aurelia_core.answers.clean_answer import UNKNOWN, clean_answer
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.types import Reasoning, Role, Usage
-from state.schema import Attempt, StopReason
+from state.schema import Attempt, GateDecision, StopReason
 
 
 class ResultClip(TypedDict):
@@ -38,6 +38,9 @@ class Result(BaseModel):
     choice: str | None = Field(description="The choice that this reply names; null for an open question.")
     zero_shot_answer: str | None = Field(description="The answer without reasoning; null without compare.")
     zero_shot_reply: str | None = Field(description="The reply without reasoning as the target wrote it.")
+    gate: GateDecision | None = Field(
+        description="Which answer counts and why, with the reply with reasoning; null: the gate is always open."
+    )
     why_unknown: str | None = Field(description='Why the answer is "unknown"; null for any other answer.')
     stop_reason: StopReason | None = Field(description="Why the loop ended.")
     score: int | None = Field(description="The evaluator's score of the best attempt, 1 to 10.")
@@ -126,4 +129,5 @@ def all_attempts_failed(result: dict[str, Any]) -> bool:
     """
     attempts = result["iterations"]
     judged = any(attempt["score"] is not None or attempt["critique"] is not None for attempt in attempts)
-    return bool(attempts) and result["best"] is None and not judged
+    failed = all(attempt["error"] for attempt in attempts)
+    return bool(attempts) and result["best"] is None and not judged and failed

@@ -53,9 +53,16 @@ STATEMENTS = (
         "own",
     ),
     Wording(r"\b(?:i|we)(?:'d| would) say\b:?", "I'd say", "own"),
+    Wording(r"\b(?:solution|selection|verdict|pick|prediction)\s*(?:is\b|would be\b|:|=|-(?=\s))", "Solution -", "own"),
+    Wording(
+        r"\b(?:count|total|number(?: of \w+(?: \w+){0,4}?)?) (?:is|was|comes to|amounts to)\b(?! (?:not|more"
+        r"|less|at)\b)",
+        "The count is",
+        "own",
+    ),
     Wording(r"\b(?:i'm|i am|we are|we're) (?:going|sticking) with\b", "I'm going with", "own"),
     Wording(r"\b(?:chose|picked|selected)\b", "I selected", _VOICEBENCH),
-    Wording(r"\blean(?:ing|s)? (?:more )?towards?\b", "leaning towards", "own"),
+    Wording(r"\blean(?:ing|s)? (?:more )?to(?:wards?)?\b", "leaning towards", "own"),
     Wording(r"\b(?:best |only )?guess(?: is| would be|:)|\bhad to guess,", "my best guess would be", "own"),
     Wording(
         r"\b(?:leaving|leaves)(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
@@ -117,9 +124,16 @@ APPROVALS = (
         _HARNESS,
     ),
     Wording(
-        r"\s+(?:clearly |really )?(?:fits|matches|is what is heard|stands out|would be my (?:answer|choice|pick)"
+        r"\s+(?:clearly |really )?(?:fits|matches|is what is heard|stands out|(?:is|would be) my (?:final "
+        r"|best |only )?(?:answer|choice|pick|guess)"
         r"|makes (?:the )?most sense)\b(?! (?:not|neither|nothing|as well|too|also|equally))",
         " fits best",
+        "own",
+    ),
+    Wording(
+        r"\s+(?:remains|holds(?: true)?|is left|survives|prevails|is the only one left|is all that(?:'s| is) left)"
+        r"(?=\s*(?:[.!;,]|$))",
+        " remains.",
         "own",
     ),
     Wording(r"\s+it is\b(?=\s*[.!]|\s*$)", " it is.", "own"),
@@ -156,7 +170,7 @@ UNASSERTED = (
         "you expect",
         "own",
     ),
-    Wording(r"\b(?:if|whether|unless|as though)\b", "if", "own"),
+    Wording(r"\bif\b(?! anything\b)|\b(?:whether|unless|as though)\b", "if", "own"),
     Wording(
         r"\b(?:option|choice|answer|question|title|caption|text|prompt)s?\b(?: [A-Z1-9])?(?: \w+)? (?:mentions?"
         r"|describes?|says?|asks?|"
@@ -164,6 +178,7 @@ UNASSERTED = (
         "Option A mentions",
         "own",
     ),
+    Wording(r"\b(?:thought|at first|initially|first impression|seemed)\b", "I thought", "own"),
     Wording(r"\b(?:maybe|perhaps|possibly|conceivably)\b", "maybe", "own"),
     Wording(
         r"\b(?:one|part|some|none) of the (?:options|choices|answers|candidates)\b|\b(?:option|choice)s? \(?[A-Z]\b",
@@ -197,7 +212,11 @@ UNASSERTED = (
         "is not right",
         "own",
     ),
-    Wording(r"\b(?:wrong|false|untrue|mentioned|asked|listed|described|offered|named in)\b", "they are wrong", "own"),
+    Wording(
+        r"\b(?:wrong|false|untrue|mentioned|asked|listed|described(?! as\b)|offered|named in)\b",
+        "they are wrong",
+        "own",
+    ),
     Wording(
         r"\b(?:ought|supposed|doubt(?:s|ful)?|unlikely|suspicious|suggested|call(?:s|ed)? (?:it|this|that))\b",
         "I doubt",
@@ -209,13 +228,18 @@ ASSERTING = re.compile(
     r"(?:^\s*|[.!?;:,\n(\"]\s*|\(?\b[A-Z]\)\s*|\b(?:is|are|was|were|be|been|being|it's|that's|this's|he's|she's"
     r"|here's|there's|what's|isn't just|"
     r"hear|hears|heard|hearing|see|sees|seen|seeing|notice|detect|detects|recogni[sz]e|identify|pick(?:s|ed)? up|"
-    r"(?:sound|look|seem|sounded)s? like|sounding like|seems|equals|means|"
-    r"rings|blows|honks|play|plays|playing|played|plucks|shows?|showing|contains?|features?|has|have|of|by|on|in"
+    r"(?:sound|look|seem|sounded)s? like|sounding like|seems|sounds|looks|feels|equals|means|"
+    r"sits|stands|lies|stays|appears|located|placed|positioned|standing|sitting|rings|blows|honks|play|plays"
+    r"|playing|played|plucks|shows?|showing|contains?|features?|has|have|of|by|on|in"
     r"|to|from|with|and|then|a single|"
     r"only|just|clearly|definitely|probably|likely|actually|certainly|both|first|yes|so|but|therefore|thus|hence"
     r"|while|when|"
-    r"involves|called|named|as|say|says|at|where|because|since|than|that|after|before|during)\b\s*)"
-    r"(?:(?:the|a|an|some|one|his|her|their|two|very|sound of|loud|soft|single|same"
+    r"c'est|il s'agit d[eu'](?: la)?|on entend(?: clairement)?|se (?:oye|escucha)|se trata de|es|das ist|es ist"
+    r"|man hört|"
+    r"corresponde a|proviene de|correspond à|provient d[e'u](?: la)?|"
+    r"это|слыш(?:ен|на|но|ны)|è|si sente|é|ouve-se|"
+    r"involves|called|named|as|say|says|at|where|because|since|than|that|after|before|during)\b[\s\"“'(]*)"
+    r"(?:(?:the|a|an|some|one|his|her|their|two|very|right|sound of|loud|soft|single|same"
     r"|\w+ly)\s+)*(?:(?<=\ba )\w+\s+|(?<=\ban )\w+\s+|(?<=\bthe )\w+\s+)?$",
     re.I,
 )
@@ -227,7 +251,10 @@ COUNTERFACTUAL = re.compile(r"^\W*(?:\w+\s+)?would (?:be|have|sound|last|look|ne
 UNSURE = re.compile(
     r"\b(?:cannot|can't|can not|unable to|could not|couldn't|impossible to) (?:\w+ )?(?:tell|say|determine"
     r"|decide|know|be sure)\b|"
-    r"\b(?:not sure|unsure|uncertain|unclear|no idea|not certain)\b|\bdon't know\b|\bto be sure\b",
+    r"\b(?:not sure|unsure|uncertain|unclear|no idea|not certain)\b|\bdon't know\b|\bto be sure\b|"
+    r"\b(?:doesn't|does not|don't|do not|can't|cannot|won't|will not) (?:\w+ )?(?:tell|say|show|prove|mean"
+    r"|settle|decide"
+    r"|answer|explain|establish|imply|confirm)\b",
     re.I,
 )
 """A text with these words names its choices without choosing."""
@@ -258,6 +285,24 @@ NORMAL_FORMS = (
         r"the answer is \1",
         "all others denied",
     ),
+    (
+        r"\b(?:(?:every|all|any)(?: other)? (?:options?|choices?|answers?)|everything|anything|all) "
+        r"(?:except|other than|besides|apart from) (?:option |choice )?\(?([A-Z])\)? "
+        r"(?:is|are|can be|could be|must be|would be|has to be) (?:safely |clearly )?"
+        r"(?:wrong|incorrect|false|ruled out|eliminated|excluded|inconsistent|impossible|out|dismissed|discarded)\b",
+        r"the answer is \1",
+        "the same in other words",
+    ),
+    (
+        r"\bis (?:exactly |precisely |just )?what (?:option|choice|statement|answer) \(?([A-Z])\)? "
+        r"(?:states?|says?|describes?|claims?)\b",
+        r"holds, so the answer is \1",
+        "a choice that the text repeats",
+    ),
+    (r"^\W*1[.)]\s*(?=\(?[A-Z]\)?\.?\s*$)", "", "the number of the question before a letter"),
+    (r"^\W*it's an? (yes|no)\b", r"\1", "a yes or no as a noun"),
+    (r"\brather (\w+) than\b", r"\1 rather than", "a comparison"),
+    (r"^\W*是的(?=\W|$)", "是", "yes in Chinese"),
     (r"^\W*(?:nope|nah)\b", "No", "an informal no"),
     (r"^\W*(?:yep|yeah|yup)\b", "Yes", "an informal yes"),
     (r"^\W*(?:about|around|approximately|roughly)\s+(?=\d+\W*$)", "", "a rounded number, alone"),
@@ -267,6 +312,7 @@ NORMAL_FORMS = (
         r" option \1 ",
         "an option with its letter in Chinese, Japanese, Korean",
     ),
+    (r"\bI(?:'d| would) put (?:about )?(?:[6-9]\d|100) ?% on\b", "I choose", "a share for one choice"),
     (
         r"\bI(?:'m| am) (?:about )?\d{1,3} ?% (?:sure|certain|confident)(?: that)?\b",
         "I think",
@@ -311,7 +357,7 @@ STATED = re.compile(
     rf"(?P<box>{alternatives(BOXES)})|(?P<correction>{alternatives(CORRECTIONS)})|{alternatives(STATEMENTS)}", re.I
 )
 APPROVED = re.compile(
-    r"(?:(?:^|[.!?,;:：，。；\n、]\s*|(?i:\b(?:option|choice|answer|but|so|hence|thus|while|and|these|"
+    r"(?:(?:^|[.!?,;:：，。；\n、]\s*|(?i:\b(?:option|choice|answer|statement|only|but|so|hence|thus|while|and|these|"
     r"therefore|opción|opcion|opzione|opção|alternativa|option|lettre|letra|вариант|la|el|le|die|das|il|o|de"
     r"|a letra)\s+)|"
     rf"(?i:{NOUNS})\s+|"
@@ -322,7 +368,61 @@ APPROVED = re.compile(
 DENIED_AFTER = re.compile(rf"^[\s)）]*(?:{alternatives(DENIALS)})", re.I)
 DENIED_BEFORE = re.compile(rf"{_BEGIN}(?:{DENYING}){_END}\s*(?:(?:{BETWEEN}){_END}\s*)*[(（]?$", re.I)
 IS_UNASSERTED = re.compile(alternatives(UNASSERTED), re.I)
-POSSIBLE_TOO = re.compile(r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be\b")
+POSSIBLE_TOO = re.compile(
+    r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be\b"
+    r"(?! (?:safely )?(?:ruled|excluded|eliminated|discarded|dismissed|rejected|discounted|wrong))"
+)
+YES_NO = frozenset(
+    [
+        "yes",
+        "no",
+        "true",
+        "false",
+        "是",
+        "否",
+        "不",
+        "不是",
+        "对",
+        "错",
+        "はい",
+        "いいえ",
+        "예",
+        "아니오",
+        "네",
+        "oui",
+        "non",
+        "sí",
+        "si",
+        "да",
+        "нет",
+        "ja",
+        "nein",
+        "sì",
+        "نعم",
+        "لا",
+    ]
+)
+SEVERAL_BEFORE = re.compile(r"(?<![\w'])[A-Z]\)?\s*(?:(?:and|or|nor|&|/)\s+|[かとや、或和与])\(?$")
+"""Before the letter of an approval ("both A and B seem right")."""
+CONCEDED = re.compile(
+    r"(?:^|[.!?;,\n]\s*)(?:even though|although|though|despite|in spite of|while)\b[^,.!?;\n]*$", re.I
+)
+"""Before a mention: what a clause concedes is not what it asserts."""
+CLAUSE_DENIED = re.compile(
+    r"[^,;]*?\b(?:(?:is|are|was|were|does|did|do|can|could|has|have|be)\s+(?:not|never)|\w+n't|cannot|(?:is|are) no)\b",
+    re.I,
+)
+"""After a mention: its own verb is denied."""
+IMPROBABLE = re.compile(
+    r"\b(?:unlikely|improbable|doubtful|impossible|hardly|might|may|could|possibl[ey]|perhaps|maybe)\b", re.I
+)
+FOREIGN_DENIAL = re.compile(
+    r"(?<!\w)(?:n'\w+|ne|pas|aucune?|ni|tampoco|ningun[ao]?|ningún|sin|kein\w*|nicht|non|não|nem|niet|geen|nie"
+    r"|не|нет|ни|"
+    r"değil|không|bukan|tidak|ليس\w*|لا|لم|غير)(?!\w)|아니|아닙|않|없|못|不|没|沒|无|無|非|ない|なく|ません|ไม่|नहीं|নয়",
+    re.I,
+)
+"""A sentence of another language with such a word names a choice without asserting it."""
 TOTAL_AFTER = re.compile(r"(\d+)(?: \w+)? (?:in total|altogether|in all)\b", re.I)
 HEDGED = re.compile(
     r"\b(?:but|although|though|or|maybe|perhaps|possibly|alternatively)\b(?! not\b)[^.!?\n]*?"

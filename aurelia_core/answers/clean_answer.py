@@ -7,8 +7,9 @@ from typing import NamedTuple
 from aurelia_core.answers.cleaning import clean_reply
 
 UNKNOWN = "unknown"
-_ANSWER_LINE = re.compile(
-    r"^[^\w\n]*(?:the\s+)?(?:final\s+)?answer\s*(?:is\s*:?|:)\s*(?=\S)", re.IGNORECASE | re.MULTILINE
+# "Answer: …" is taken out by `clean_reply`; a sentence is the words of the target, and stays in what is scored.
+_ANSWER_SENTENCE = re.compile(
+    r"^[^\w\n]*(?:the\s+)?(?:final\s+)?answer\s+is\s*:?\s*(?=\S)", re.IGNORECASE | re.MULTILINE
 )
 _UNKNOWN = re.compile(rf"{UNKNOWN}\s*(?:[:;.,–—-]\s*(?P<reason>\S.*)?)?", re.IGNORECASE | re.DOTALL)
 
@@ -31,7 +32,7 @@ def clean_answer(reply: str, choice: str | None = None, steps: Sequence[str] = (
     if choice is not None:
         return CleanAnswer(choice)
     text = clean_reply(reply, steps) or reply.strip()
-    if stated := list(_ANSWER_LINE.finditer(text)):
+    if stated := list(_ANSWER_SENTENCE.finditer(text)):
         text = text[stated[-1].end() :].strip()
         if text.count(".") == 1:
             text = text.removesuffix(".")

@@ -62,6 +62,7 @@ ANSWER_MARKS = (
     (r"\[answer\]", r"\[/answer\]", "tests/data/choice_replies.jsonl"),
     (r"<conclusion>", r"</conclusion>", "the prompt of LLaVA-CoT"),
     (r"<final>", r"</final>", "own"),
+    (r"<(?:output|response|solution|result)>", r"</(?:output|response|solution|result)>", "own"),
     (r"<\|begin_of_solution\|>", r"<\|end_of_solution\|>", "the model card of Sky-T1-32B-Preview"),
     (r"<\|begin_of_box\|>", r"<\|end_of_box\|>", "the model card of GLM-4.5V"),
     (r"<\|START_RESPONSE\|>", r"<\|END_RESPONSE\|>", "vllm/reasoning/cohere_command_reasoning_parser.py"),
@@ -91,6 +92,7 @@ _CHANNEL = re.compile(
 )
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>]*\|>|<(?:unused\d+|eos|bos|end_of_turn|eoa|eoh|/?s)>")
 _SINGLE_QUOTE = re.compile(r"(?<=[{,:\[\s])'|'(?=\s*[},:\]])")
+_ENDING_JSON = re.compile(r":\s*\n\s*(\{.*\})\s*\Z", re.S)
 _FENCED = re.compile(r"```\w*\s*([\[{].*?[\]}])\s*```", re.S)
 _ANSWER_KEY = re.compile(
     r"answer|choice|option|prediction|predicted|label|select|response|result|final|output|caption|description"
@@ -179,12 +181,14 @@ def _marked_answer(text: str) -> str:
 
 
 def _json_text(text: str) -> str:
-    """The JSON of a reply that is JSON or ends in a fence with JSON; else ""."""
+    """The JSON of a reply that is JSON, or ends in a fence with JSON or in JSON after a line with a colon; else ""."""
     fenced = _FENCED.findall(text)
     if fenced:
         return str(fenced[-1])
     if text[:1] + text[-1:] in ("{}", "[]"):
         return text
+    if ending := _ENDING_JSON.search(text):
+        return ending[1]
     return ""
 
 

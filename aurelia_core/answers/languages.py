@@ -37,7 +37,8 @@ LANGUAGES = (
     Language(
         "French",
         r"réponse|reponse|mon choix",
-        r"je choisis|je dirais|je sélectionne|j'opte pour|je pencherais? pour|je penche pour|je vote pour|je réponds",
+        r"je (?:pense|crois) que c'est|je choisis|je dirais|je sélectionne|j'opte pour|je pencherais? pour"
+        r"|je penche pour|je vote pour|je réponds",
         r"correcte|exacte|bonne|finale?|juste|est|serait|donc|la|le|l'|lettre|option(?!\s*\d)|choix|réponse",
         r"n'est pas|n'est ni|ce n'est pas|pas",
         r"est (?:la )?(?:bonne|correcte?|juste|exacte?|réponse)",
@@ -48,9 +49,9 @@ LANGUAGES = (
     Language(
         "Spanish",
         r"respuesta|mi elección|opción correcta|alternativa correcta|opcion correcta",
-        r"elijo|escojo|selecciono|elegiría|me quedo con",
+        r"creo que es|pienso que es|diría que es|elijo|escojo|selecciono|elegiría|me quedo con",
         r"correcta|correcto|final|es|sería|la|el|opción|opcion|letra|alternativa|respuesta",
-        r"no es|no sería",
+        r"no es|no sería|no se trata de",
         r"es (?:la )?(?:correcta|respuesta|opción correcta)",
         r"no es|es (?:incorrecta|falsa)",
         r"sino(?: que)?|(?<=[,;.]\s)es",
@@ -61,7 +62,7 @@ LANGUAGES = (
         r"antwort|meine wahl|richtig ist|korrekt ist|lösung",
         r"ich wähle|ich nehme|ich würde|ich entscheide mich für",
         r"richtige|korrekte|ist|lautet|wäre|also|die|der|das|option(?!\s*\d)|buchstabe|antwort|sagen|wählen",
-        r"ist nicht|nicht|lautet nicht",
+        r"ist nicht|nicht|lautet nicht|kein(?:e[nrsm]?)?",
         r"ist (?:die )?(?:richtige?|korrekte?|antwort)",
         r"ist (?:nicht|falsch|inkorrekt)",
         r"sondern",
@@ -115,10 +116,10 @@ LANGUAGES = (
     Language(
         "Russian and Ukrainian",
         r"ответ(?:ом)?|мой выбор|(?:правильным|верным) является|правильный вариант|верный вариант|відповідь",
-        r"я выбираю|выбираю|я бы выбрал|обираю",
+        r"думаю,? (?:что )?это|скорее всего,? это|я выбираю|выбираю|я бы выбрал|обираю",
         r"правильный|верный|правильная|правильна|это|є|является|будет|вариант|буква|опция|варіант|под буквой",
         r"не является|это не|не",
-        r"(?:является |— |- )?(?:правильный|верный|верно|правильно|правильна)",
+        r"(?:является |— |- )?(?:правильный|верный|верно|правильно|правильна|подходит)",
         r"не|неверно|неправильно|неверный",
         r"а|но",
         "Правильный ответ — B.",
@@ -203,7 +204,8 @@ LANGUAGES = (
     ),
     Language(
         "Chinese",
-        r"答案|正[确確](?:的)?(?:选项|選項)|[选選][项項](?=\s*[:：])|答复|答(?=\s*[:：])|结论|(?:很|最)可能是|我的选择是?|应该?是|應該?是|应为",
+        r"答案|正[确確](?:的)?(?:选项|選項)|[选選][项項](?=\s*[:：])|答复|答(?=\s*[:：])|结论|(?:很|最)可能是|最(?:符合|合适|接近|恰当|准确|贴切"
+        r"|合理)的(?:答案|选项)?(?:是|为)?|我(?:认为|觉得)是|听到的(?:声音)?是|听起来(?:就)?(?:像|是)|这(?:个声音)?是|我的选择是?|应该?是|應該?是|应为",
         r"(?<![不没沒])(?:应该?|應該?|故|所以|因此|我|该|就|题|題)*(?:选|選)(?![项項])(?:择|擇)?(?:的是)?",
         r"正[确確]的?|最终|最終|应该|應該|应|應|该|是|为|為|就是|选项|選項|选|選|第|字母",
         r"不是|并非|不应该?是|不选|不選|并不是|不为|非",
@@ -218,7 +220,7 @@ LANGUAGES = (
         r"",
         r"最も|正しい|は|が|選択肢|最終的な|の",
         r"",
-        r"(?:が|は)?(?:正解|正しい|答え|最適|適切|最も適切)|を(?:選|えら)|です(?!か)|である|だ(?=[。\s]|$)",
+        r"(?:が|は)?(?:正解|正しい|答え|最適|適切|最も適切)|を(?:選|えら)|で(?:す|しょう)(?!か)|だと思|である|だ(?=[。\s]|$)",
         r"(?:は|が|も)?(?:正解|正しく|答え)?(?:では|じゃ|で(?=な))?な(?:い|く|かった)|ではありません|ではあり|は(?:違|間違|不正解|誤)|じゃない",
         r"(?:ではなくて?|じゃなくて?|でなくて?)[、,]?",
         "答えはBです。",

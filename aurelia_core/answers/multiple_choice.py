@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from aurelia_core.answers import choice_rules as rules
+from aurelia_core.answers.asserted_choices import asserted_choices
+from aurelia_core.answers.choice_forms import normal_form, with_letters
 from aurelia_core.answers.cleaning import clean_reply, is_json_reply
 from aurelia_core.answers.languages import BETWEEN, DENYING
 from aurelia_core.answers.options import CHOICE_LETTERS, CHOICE_NOUNS, ChoiceNames
-from aurelia_core.answers.tokens import Mention, asserted, comparison_key, is_negated, is_number, strip_reply_markup
+from aurelia_core.answers.tokens import comparison_key, is_negated, is_number, strip_reply_markup
 
 __all__ = ["CHOICE_LETTERS", "UNPARSED", "ExtractedChoice", "extract_choice_text", "extract_choice"]
 UNPARSED: Final = "unparsed"
@@ -33,7 +35,7 @@ _FILLER = (
 )
 _AFTER = (
     r"(?:[)\]}>】》）」』\"']+|(?=\s*(?:$|[.;:!?](?!\w)|[,/&(]|[-–—](?!\w)|\n|[^\x00-\x7F]|"
-    r"(?:because|since|as|which|for|due|and|or|but|is|not|with|where|here|on|in|instead|porque|parce|car|weil|denn|perché|pois|"
+    r"(?:because|since|as|which|for|due|and|or|but|is|not|with|where|here|on|in|at|over|given|based|instead|porque|parce|car|weil|denn|perché|pois|"
     r"omdat|çünkü|karena|wählen|nehmen|sagen)\b)))"
 )
 _HEAD = re.compile(
@@ -44,12 +46,13 @@ _JOINED = re.compile(
     r"^[\s.]*(?:,|/|&|\band\b|\bor\b|或|和|与|、|か|又は|또는|ou\b|oder\b|или\b|або\b|أو|atau\b|veya\b|hoặc\b|[oeyиو]\b)\s*"
     rf"(?:(?:also|either|maybe|perhaps|even|option|choice)\s+)*[(\"\[]*([A-Z]){_AFTER}"
 )
-_MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z])\s*[.):\]-]+\s*(\S.*)", re.DOTALL)
-_LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
+_MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z])\s*[.):\]–—-]+\s*(\S.*)", re.DOTALL)
+_LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]。])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
 _BRACKETED = re.compile(r"\(([A-Z])\)")
 _OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[)\]]?\s*[,;/](?!\w\w)")
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
 _WEAK = re.compile(r"\W*(?:it|that)\b", re.I)
+_CONDITION = re.compile(r"\bif\b(?! (?:i|we) (?:had|have|must)\b| forced\b)", re.I)
 _IF = re.compile(r"\b(?:if|whether|unless|assuming|suppose)(?: \w+){0,2}\s*$", re.I)
 
 
@@ -94,12 +97,15 @@ def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
         reply: a model's reply.
         choices: the choices; for identical choices the index of the first is returned.
     """
-    options = ChoiceNames(tuple(map(_normal_form, choices)))
+    options = ChoiceNames(tuple(map(normal_form, choices)))
     cleaned = clean_reply(reply)
     as_json = is_json_reply(reply)
     if as_json and is_json_reply(cleaned):
-        # No answer, or several. Shares by letter are read.
-        weighed = _weighed(re.sub(r"[{}\"']", "", cleaned), options)
+        # No answer, or several. Shares and verdicts by letter are read.
+        plain = re.sub(r"[{}\"']", "", cleaned)
+        weighed = _weighed(plain, options)
+        if weighed.index is None:
+            weighed = _listed(plain.replace(",", "\n"), options)
         if weighed.index is None:
             return ExtractedChoice(None, UNPARSED)
         return ExtractedChoice(weighed.index, "json")
@@ -118,16 +124,8 @@ class _Outcome:
     denied: int | None = None
 
 
-def _normal_form(text: str) -> str:
-    for pattern, replacement, _ in rules.NORMAL_FORMS:
-        text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
-    if text.count("%") == 1:
-        text = rules.CONFIDENCE.sub("", text)
-    return re.sub(r"(?<=option )[一二三四五]", lambda match: rules.CJK_NUMBERS[match[0]], text)
-
-
 def _read_text(cleaned: str, options: ChoiceNames) -> ExtractedChoice:
-    text = _normal_form(strip_reply_markup(cleaned)).strip()
+    text = with_letters(normal_form(strip_reply_markup(cleaned)), options).strip()
     for name, rule in _RULES:
         outcome = rule(text, options)
         if outcome.index is not None:
@@ -248,11 +246,18 @@ def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, int, _Ou
         outcome = _statement(cue, text, options)
         sentence_start = max(text.rfind(mark, 0, cue.start()) for mark in ".!?\n") + 1
         before = text[max(sentence_start, cue.start() - _NEAR) : cue.start()]
-        hypothetical = cue[0].rstrip(": ").endswith("would be") and re.search(r"\b[Ii]f\b", before)
+        after = re.split(r"[.!?\n]", text[cue.end() : cue.end() + _NEAR], maxsplit=1)[0]
+        hypothetical = cue[0].rstrip(": ").endswith("would be") and _CONDITION.search(f"{before} {after}")
         conditional = _IF.search(before) and not re.match(r"(?:i|we)\b", cue[0], re.IGNORECASE)
-        if hypothetical or conditional or _is_denied(cue, text):
+        if cue.re is rules.APPROVED and rules.SEVERAL_BEFORE.search(text[sentence_start : _letter_start(cue)]):
+            outcome = _Outcome(final=True)
+        elif hypothetical or conditional or _is_denied(cue, text):
             outcome = _Outcome(denied=outcome.index)
         yield cue.start(), cue.end(), outcome
+
+
+def _letter_start(cue: re.Match[str]) -> int:
+    return max(cue.start("letter"), cue.start("number"))
 
 
 def _statement(cue: re.Match[str], text: str, options: ChoiceNames) -> _Outcome:
@@ -295,9 +300,10 @@ def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
         if index is not None and marked:
             return _letter_statement(head, statement[head.end() :], index, options)
     sentence = next(iter(_sentences(statement)), "")
-    whole = _whole(sentence.rstrip(" .!。"), options)
-    if whole.index is not None or whole.final:
-        return whole
+    for words in (sentence, sentence.partition(" (")[0]):
+        whole = _whole(words.rstrip(" .!。"), options)
+        if whole.index is not None or whole.final:
+            return whole
     found = options.find_asserted(sentence)
     if len(found) == 1:
         return _Outcome(found.pop())
@@ -410,6 +416,8 @@ def _closing(text: str, options: ChoiceNames) -> _Outcome:
         closing = closing or _LETTER.fullmatch(last)
     if not closing or is_negated(last, closing.start(1)) or rules.TAKEN_BACK.search(text):
         return _Outcome()
+    if rules.IMPROBABLE.search(last, last.rfind(",", 0, closing.start(1)) + 1, closing.start(1)):
+        return _Outcome()
     index = options.find_by_letter(closing[1])
     if index is None or options.find_by_text(closing[1]) not in (None, index):
         return _Outcome()
@@ -422,7 +430,7 @@ def _concluded(text: str, options: ChoiceNames) -> _Outcome:
     begun = list(rules.THEREFORE.finditer(last))
     if not begun:
         return _Outcome()
-    return _only(_asserted(last[begun[-1].start() :], options))
+    return _only(asserted_choices(last[begun[-1].start() :], options))
 
 
 def _total(text: str, options: ChoiceNames) -> _Outcome:
@@ -435,7 +443,7 @@ def _total(text: str, options: ChoiceNames) -> _Outcome:
     head, colon, rest = text.partition(":")
     if not colon or not re.search(r",|\band\b", rest):
         return _Outcome()
-    return _only(_asserted(head, options))
+    return _only(asserted_choices(head, options))
 
 
 def _mentioned(text: str, options: ChoiceNames) -> _Outcome:
@@ -447,37 +455,17 @@ def _mentioned(text: str, options: ChoiceNames) -> _Outcome:
         return _Outcome()
     if rules.UNSURE.search(text) or rules.TAKEN_BACK.search(text):
         return _Outcome()
-    return _only(_asserted(text, options))
+    found = asserted_choices(text, options)
+    named = {mention.phrase_index for mention in options.find_mentions(text)}
+    if len(found) == 1 and options.find_paraphrased(text, named):
+        return _Outcome()
+    return _only(found)
 
 
 def _only(found: set[int]) -> _Outcome:
     if len(found) == 1:
         return _Outcome(next(iter(found)))
     return _Outcome()
-
-
-def _asserted(text: str, options: ChoiceNames) -> set[int]:
-    """The choices that a text asserts; empty if a sentence names one without asserting or denying it."""
-    mentions = options.find_mentions(text)
-    if set(options.keys) <= {("yes",), ("no",)}:
-        # What such a sentence says besides is about the clip.
-        return asserted(mentions)
-    return asserted(_with_mood(text, mention) for mention in mentions)
-
-
-def _with_mood(text: str, mention: Mention) -> Mention:
-    """The mention, denied if it is counterfactual, unclear if its sentence does not assert it."""
-    if mention.status != "asserted":
-        return mention
-    start = max((match.end() for match in re.finditer(r"[.!?;\n](?=\s|$)", text[: mention.start])), default=0)
-    ended = re.compile(r"[.!?;\n](?=\s|$)").search(text, mention.end)
-    end = ended.start() if ended else len(text)
-    if rules.COUNTERFACTUAL.match(text[mention.end : end]):
-        return mention._replace(status="denied")
-    around = f"{text[start : mention.start]}…{text[mention.end : end]}"
-    if rules.IS_UNASSERTED.search(around) or not rules.ASSERTING.search(text[start : mention.start]):
-        return mention._replace(status="unclear")
-    return mention
 
 
 _RULES = (

@@ -145,6 +145,17 @@ class ChoiceNames:
             return []
         return found
 
+    def find_paraphrased(self, text: str, named: set[int]) -> bool:
+        """Whether a text has all the words of a choice outside `named`, in any order and with other endings."""
+        stems = {_stem(token.text) for token in tokenize_text(text)}
+        own = {_stem(word) for index in named for word in self.keys[index]}
+        others = [set(map(_stem, key)) for index, key in enumerate(self.keys) if index not in named and len(key) > 1]
+        return any(other <= stems and not other <= own for other in others)
+
+
+def _stem(word: str) -> str:
+    return re.sub(r"(?:ing|ed|s)$", "", word) if len(word) > 4 else word
+
 
 def _last_words(keys: list[ComparisonKey]) -> list[str]:
     return ["".join(key[-1:]) for key in keys]

@@ -36,13 +36,16 @@ _QUALIFIERS = frozenset(
 _AGREEING = frozenset({"that's", "that", "is", "are", "all", "you're"})
 _NUMBER = re.compile(r"[-+]?\d+(?:[.:/]\d+)*%?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
+_AFTER_WORD = re.compile(r"[^\W_] $")
+_CAPITAL_FOLLOWS = re.compile(r" [A-Z0-9]")
 
 _BOUNDARY = re.compile(
-    r"[.!?](?=\s|$)|[;:\n]|\bbut\b|,\s*(?=(?:it|it's|this|that|so|i|rather|instead|there|then|he|she|they|which|the "
+    r"[.!?](?=\s|$)|[;:\n]|\b(?:but|yet)\b|,\s*(?=(?:it|it's|this|that|so|i|rather|instead|there|then|he|she"
+    r"|they|which|what|the "
     r"(?:answer|correct))\b)",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
+_SENTENCE_END = re.compile(r"[.!?](?=[\s\"'”)]|$)|\n")
 _HEADING = re.compile(r"(?:Final )?Answer:")
 _DENIAL = re.compile(
     r"\b(?:not|no(?! doubt)|never|nobody|nothing|none|neither|nor|without(?! (?:a |any )?doubt)|cannot|\w+n't|"
@@ -50,7 +53,8 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"^\W*(?:\w+\s+){0,2}?(?:not|never|\w+n't|cannot|incorrect|wrong|absent|ruled out|eliminated|unlikely|silent)\b",
+    r"^\W*(?!and\b)(?:\w+\s+){0,2}?(?:not|never|\w+n't|cannot|incorrect|wrong|absent|ruled out|eliminated"
+    r"|unlikely|silent)\b",
     re.IGNORECASE,
 )
 
@@ -111,8 +115,19 @@ def tokenize_text(text: str) -> list[TextToken]:
 
 def comparison_key(text: str) -> ComparisonKey:
     """A text for comparison: its tokens without articles, unless it consists of articles only."""
-    words = tuple(token.text for token in tokenize_text(strip_reply_markup(text)))
-    return tuple(word for word in words if word not in _ARTICLES) or words
+    plain = strip_reply_markup(text)
+    tokens = tokenize_text(plain)
+    return tuple(token.text for token in tokens if not _is_article(plain, token)) or tuple(
+        token.text for token in tokens
+    )
+
+
+def _is_article(text: str, token: TextToken) -> bool:
+    """Whether a token is an article, and not a label: "A" after a word and before none, or before a small letter."""
+    if token.text not in _ARTICLES:
+        return False
+    labels = text[token.start : token.end] == "A" and _AFTER_WORD.search(text, 0, token.start) is not None
+    return not labels or _CAPITAL_FOLLOWS.match(text, token.end) is not None
 
 
 def is_number(word: str) -> bool:
@@ -132,7 +147,7 @@ def find_mentions(text: str, keys: Sequence[ComparisonKey], form: Callable[[str]
         keys: the phrases; empty ones are never found.
         form: normalizes a word for comparison; the phrases are already normalized.
     """
-    words = [token._replace(text=form(token.text)) for token in tokenize_text(text) if token.text not in _ARTICLES]
+    words = [token._replace(text=form(token.text)) for token in tokenize_text(text) if not _is_article(text, token)]
     positions = sorted(_positions(words, keys), key=lambda position: position[1])
     if len(positions) > _MAX_MENTIONS:
         return [Mention(*position, "unclear") for position in positions]
@@ -189,6 +204,9 @@ def _is_mention(words: list[TextToken], span: range) -> bool:
         before = words[span[0] - 1].text
     after = next(iter(words[span[-1] + 1 : span[-1] + 2]), None)
     if is_number(last) and after and (after.text in _MAGNITUDES or is_number(after.text)):
+        return False
+    following = [word.text for word in words[span[-1] + 1 : span[-1] + 3]]
+    if is_number(last) and following[:1] == ["or"] and following[1:] in (["more"], ["fewer"], ["less"], ["so"]):
         return False
     if is_number(first) and (is_number(before) or before in _MAGNITUDES | _QUALIFIERS):
         return False

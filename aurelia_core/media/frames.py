@@ -47,11 +47,13 @@ class FrameIndex:
     cache: ClipCache
     decode: FrameDecoder
 
-    def select_frames(self, spans: Sequence[Span], count: int, height: int) -> tuple[Vector, Images]:
+    def select_frames(
+        self, spans: Sequence[Span], count: int, height: int, shift: float = 0.0
+    ) -> tuple[Vector, Images]:
         """At most `count` frames spread over spans: their times, float64[n], and images, uint8[n, H, W, 3]."""
         grids = self._grids(spans, count)
         grid = np.concatenate([indices for _, indices in grids])
-        chosen = grid[sampling.pick_frames(self.times[grid], spans, count)]
+        chosen = grid[sampling.pick_frames(self.times[grid], spans, count, shift)]
         if height != GRID_HEIGHT:
             return self.times[chosen], self._single_frames(chosen, height)
         parts = []

@@ -21,7 +21,23 @@ IMAGE_DEMUXERS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
 """Demuxers of still images."""
 
 _MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-_IMAGES_IN_BOXES = (b"ftypavif", b"ftypheic", b"ftypheix", b"ftypmif1")
+_AVIF, _HEIF, _TIFF, _JPEG_XL = "an AVIF picture", "a HEIF picture", "a TIFF picture", "a JPEG XL picture"
+_IMAGES_IN_BOXES = {
+    **dict.fromkeys((b"ftypavif", b"ftypavis"), _AVIF),
+    **dict.fromkeys((b"ftypheic", b"ftypheix", b"ftyphevc", b"ftyphevx", b"ftypmif1", b"ftypmsf1"), _HEIF),
+}
+"""Pictures in the boxes of an mp4; FFmpeg reads only the first one of an animation."""
+_OTHER_FILES = (
+    (b"BM", "a BMP picture"),
+    (b"II*\0", _TIFF),
+    (b"MM\0*", _TIFF),
+    (b"\0\0\0\x0cJXL ", _JPEG_XL),
+    (b"\xff\x0a", _JPEG_XL),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"8BPS", "a Photoshop picture"),
+    (b"%PDF", "a PDF document"),
+    (b"MThd", "a MIDI file, which holds notes and no sound"),
+)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAGIC = (
     (b"\x1aE\xdf\xa3", "matroska"),
@@ -223,12 +239,21 @@ def detect_demuxer(head: bytes, label: str) -> str:
     if _PLAYLIST.match(head):
         raise MediaError(f"{label} is a playlist or a text, not a clip; give the media file itself")
     demuxer = _by_magic(head)
+    if demuxer is None and (kind := _other_kind(head)):
+        raise MediaError(f"{label} is no known clip: it is {kind}; convert it to png, wav or mp4")
     if demuxer is None:
         raise MediaError(
             f"{label} is no known clip: its content is not mp4, mov, mkv, webm, avi, ts, mpg, flv, wmv, gif, wav, mp3, "
-            "flac, ogg, m4a, aac, aiff, amr, caf, au, ac3, png, jpeg or webp; convert it to mp4, wav or png"
+            "flac, ogg, m4a, aac, aiff, amr, caf, au, ac3, w64, wv, png, jpeg or webp; convert it to mp4, wav or png"
         )
     return demuxer
+
+
+def _other_kind(head: bytes) -> str | None:
+    """What a file is that is not read here, in words; None if it is not known."""
+    if kind := _IMAGES_IN_BOXES.get(head[4:12]):
+        return kind
+    return next((kind for magic, kind in _OTHER_FILES if head.startswith(magic)), None)
 
 
 def _by_magic(head: bytes) -> str | None:

@@ -23,7 +23,7 @@ from aurelia_core.media.probe import StreamPackets, check_complete, decode_times
 from aurelia_core.media.sampling import FULL_GRID_SECONDS
 from aurelia_core.media.sound import STORED_SAMPLE_RATE, decode_sound, first_sample_time
 from aurelia_core.media.source import Damaged, DecodeSource, open_container, open_verified
-from aurelia_core.media.tracks import TrackChoice, choose_tracks
+from aurelia_core.media.tracks import FirstFrame, TrackChoice, choose_tracks
 
 _PRIMING_SECONDS = 0.1
 """Seconds by which sound can start before the picture because of its codec."""
@@ -98,7 +98,8 @@ def ingest(source: DecodeSource, folder: str, long: float, pictures: bool, audio
             raise Damaged("is cut short: the end of the picture is missing; download or convert it again")
         if sound is not None:
             sound.start = first_sample_time(path, source.demuxer, sound)
-        if picture is not None:
+        if picture is not None and choice.first_picture is not None:
+            _add_size(facts, choice.first_picture)
             _add_picture(facts, path, source.demuxer, picture, sound, Path(folder) / "index.npz")
         elif sound is not None:
             facts["origin"] = sound.start
@@ -141,8 +142,7 @@ def _empty_facts(choice: TrackChoice) -> ClipFacts:
 def _add_picture(
     facts: ClipFacts, path: str, demuxer: str, track: StreamPackets, sound: StreamPackets | None, target: Path
 ) -> None:
-    """Fill in the facts of the picture, and write its table of frames."""
-    _add_size(facts, path, demuxer, track.index)
+    """Fill in the times of the picture, and write its table of frames."""
     facts["ordinal"] = demuxer == "avi"
     facts["restarts"] = list(track.restarts.items())
     times, keys = _frame_table(path, demuxer, track)
@@ -157,16 +157,10 @@ def _add_picture(
     np.savez(target, times=times - facts["origin"], keys=keys)
 
 
-def _add_size(facts: ClipFacts, path: str, demuxer: str, index: int) -> None:
-    """Size and orientation of the upright picture, by the first frame that decodes."""
-    with open_container(path, demuxer) as opened:
-        stream = opened.streams[index]
-        frame = next(readers.decode_stream(opened, stream, 0.0), None)
-        if frame is None:
-            raise Damaged("has a picture in which no frame decodes; download or convert it again")
-        orientation = Orientation.of(frame)
-        pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
-        width, height = max(1, round(frame.width * pixel_aspect)), frame.height
+def _add_size(facts: ClipFacts, first: FirstFrame) -> None:
+    """Size and orientation of the upright picture, by its first frame."""
+    orientation = Orientation.of(first.frame)
+    width, height = max(1, round(first.frame.width * first.pixel_aspect)), first.frame.height
     if orientation.swapped:
         width, height = height, width
     facts["width"], facts["height"] = width, height

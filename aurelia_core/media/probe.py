@@ -16,7 +16,7 @@ import numpy as np
 from aurelia_core.arrays import Vector
 from aurelia_core.media.header import ContainerHeader
 from aurelia_core.media.restarts import RESTARTING_DEMUXERS, RestartFinder, Restarts, demux_stream
-from aurelia_core.media.source import Damaged, open_container
+from aurelia_core.media.source import Damaged, Undecodable, decode_packet, open_container
 
 _PLACEHOLDER_BYTES = 8
 """Video packets up to this size repeat the previous picture and need not decode to a frame."""
@@ -219,12 +219,8 @@ def _error_count() -> int:
 
 def _frames(stream: Any, packet: Any, has_begun: bool) -> list[Any]:
     try:
-        return list(stream.codec_context.decode(packet if packet.size else None))
-    except av.error.EOFError:
-        return []
-    except av.error.MemoryError as error:
-        raise MemoryError from error
-    except av.FFmpegError as error:
+        return decode_packet(stream, packet)
+    except Undecodable as error:
         if not has_begun and packet.size:
             return []
         time = float((packet.pts or 0) * stream.time_base)

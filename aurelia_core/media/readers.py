@@ -16,7 +16,7 @@ import numpy as np
 from aurelia_core.arrays import Images
 from aurelia_core.media.picture import Orientation, PictureRenderer, deinterlace
 from aurelia_core.media.restarts import Restarts, demux_stream
-from aurelia_core.media.source import Damaged, ffmpeg_reason, open_container
+from aurelia_core.media.source import Damaged, Undecodable, decode_packet, open_container
 
 _TIMESTAMP_TOLERANCE = 0.002
 """Largest difference between a time stamp and the same one in another unit, seconds."""
@@ -279,17 +279,12 @@ def decode_stream(opened: Any, stream: Any, time: float, restarts: Restarts | No
     has_begun = False
     for packet in demux_stream(opened, stream, restarts or {}):
         try:
-            frames = list(stream.codec_context.decode(packet if packet.size else None))
-        except av.error.EOFError:
-            return
-        except av.error.MemoryError as error:
-            raise MemoryError from error
-        except av.FFmpegError as error:
+            frames = decode_packet(stream, packet)
+        except Undecodable as error:
             if not has_begun and packet.size:
                 continue
             raise Damaged(
-                f"has a picture that cannot be decoded after {time:.1f} s ({ffmpeg_reason(error)}); "
-                "convert or download it again"
+                f"has a picture that cannot be decoded after {time:.1f} s ({error}); convert or download it again"
             ) from error
         has_begun = has_begun or bool(frames)
         yield from frames

@@ -42,11 +42,14 @@ def normalize_windows(windows: Sequence[Window], duration: float) -> list[Span]:
     return spans
 
 
-def spread_times(spans: Sequence[Span], count: int) -> Vector:
-    """`count` times at equal distances over the spans as if these were joined, each in the middle of its interval."""
+def spread_times(spans: Sequence[Span], count: int, shift: float = 0.0) -> Vector:
+    """`count` times at equal distances over the spans as if these were joined, each in the middle of its interval.
+
+    `shift` (0 up to below 1, in intervals) moves them all inside their intervals, round its end.
+    """
     lengths = np.array([end - start for start, end in spans])
     ends = np.cumsum(lengths)
-    offsets = (np.arange(count) + 0.5) * (ends[-1] / count)
+    offsets = (np.arange(count) + (0.5 + shift) % 1.0) * (ends[-1] / count)
     numbers = np.minimum(np.searchsorted(ends, offsets, side="right"), len(spans) - 1)
     starts = np.array([start for start, _ in spans])
     return np.asarray(starts[numbers] + offsets - (ends - lengths)[numbers], np.float64)
@@ -74,7 +77,7 @@ def coarse_grid_indices(times: Vector, keys: Mask, duration: float) -> FrameIndi
     return np.unique(np.where(np.abs(times[nearest] - times[chosen]) <= 0.5 / rate, nearest, chosen)).astype(np.int64)
 
 
-def pick_frames(times: Vector, spans: Sequence[Span], count: int) -> FrameIndices:
+def pick_frames(times: Vector, spans: Sequence[Span], count: int, shift: float = 0.0) -> FrameIndices:
     """Positions in `times` of at most `count` frames, spread over the spans.
 
     A span without a frame gives the frame that is shown in its middle.
@@ -83,6 +86,7 @@ def pick_frames(times: Vector, spans: Sequence[Span], count: int) -> FrameIndice
         times: ascending, seconds, float64[n], n >= 1.
         spans: ascending and disjoint.
         count: at least 1; with fewer frames in the spans all are taken.
+        shift: see `spread_times`.
 
     Returns:
         Ascending unique positions, int64[1..count].
@@ -90,14 +94,14 @@ def pick_frames(times: Vector, spans: Sequence[Span], count: int) -> FrameIndice
     inside: FrameIndices = np.unique(np.concatenate([_within(times, low, high) for low, high in spans]))
     if len(inside) <= count:
         return inside
-    wanted = spread_times(spans, count)
+    wanted = spread_times(spans, count, shift)
     after = np.clip(np.searchsorted(times[inside], wanted), 0, len(inside) - 1)
     before = np.maximum(after - 1, 0)
     before_is_nearer = np.abs(times[inside[before]] - wanted) <= np.abs(times[inside[after]] - wanted)
     chosen = np.unique(np.where(before_is_nearer, before, after))
     if len(chosen) < count:
         # Two times have the same nearest frame: take frames at equal distances in number.
-        chosen = ((np.arange(count) + 0.5) * (len(inside) / count)).astype(np.int64)
+        chosen = ((np.arange(count) + (0.5 + shift) % 1.0) * (len(inside) / count)).astype(np.int64)
     picked: FrameIndices = inside[chosen]
     return picked
 

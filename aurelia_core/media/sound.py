@@ -18,7 +18,7 @@ import numpy as np
 from aurelia_core.arrays import Samples
 from aurelia_core.media.probe import StreamPackets
 from aurelia_core.media.restarts import demux_stream
-from aurelia_core.media.source import Damaged, ffmpeg_reason, open_container
+from aurelia_core.media.source import Damaged, Undecodable, decode_packet, open_container
 
 STORED_SAMPLE_RATE = 16000
 RESAMPLE_BATCH_SAMPLES = 1024
@@ -108,7 +108,7 @@ def _decode_blocks(opened: Any, stream: Any, track: StreamPackets, origin: float
     first: float | None = None
     has_clock = opened.format.name not in _WITHOUT_CLOCK
     for packet in demux_stream(opened, stream, track.restarts):
-        for frame in _decode_packet(stream, packet, losses):
+        for frame in _decode_or_lose(stream, packet, losses):
             stamp = _stamp(frame, track, elapsed)
             if first is None:
                 first = stamp
@@ -125,15 +125,11 @@ def _decode_blocks(opened: Any, stream: Any, track: StreamPackets, origin: float
         losses.end_at(math.inf)
 
 
-def _decode_packet(stream: Any, packet: Any, losses: "_Losses") -> list[Any]:
+def _decode_or_lose(stream: Any, packet: Any, losses: "_Losses") -> list[Any]:
     try:
-        return list(stream.codec_context.decode(packet if packet.size else None))
-    except av.error.EOFError:
-        return []
-    except av.error.MemoryError as error:
-        raise MemoryError from error
-    except av.FFmpegError as error:
-        losses.begin_at(float((packet.pts or 0) * packet.time_base), ffmpeg_reason(error))
+        return decode_packet(stream, packet)
+    except Undecodable as error:
+        losses.begin_at(float((packet.pts or 0) * packet.time_base), str(error))
         return []
 
 

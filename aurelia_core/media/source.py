@@ -21,6 +21,10 @@ class Unwritten(Exception):
     """The cache could not be written; the message is the operating system's reason."""
 
 
+class Undecodable(Exception):
+    """A packet does not decode; the message is FFmpeg's reason."""
+
+
 class Changed(Exception):
     """The file is not the one that was checked."""
 
@@ -79,6 +83,22 @@ def open_container(path: str, demuxer: str) -> Iterator[Any]:
         yield opened
     finally:
         opened.close()
+
+
+def decode_packet(stream: Any, packet: Any) -> list[Any]:
+    """The frames that a packet completes. The empty packet that ends a stream gives those that the decoder still holds.
+
+    Raises:
+        Undecodable: the packet does not decode.
+    """
+    try:
+        return list(stream.codec_context.decode(packet if packet.size else None))
+    except av.error.EOFError:
+        return []
+    except av.error.MemoryError as error:
+        raise MemoryError from error
+    except av.FFmpegError as error:
+        raise Undecodable(ffmpeg_reason(error)) from error
 
 
 def ffmpeg_reason(error: Exception) -> str:

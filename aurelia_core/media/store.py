@@ -121,7 +121,9 @@ class ClipStore:
         """Whether a program that opens the clip's file by itself uses the same picture and sound tracks."""
         return self._facts(ref["id"], _variant(ref))["is_usual"]
 
-    def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = GRID_HEIGHT) -> Frames:
+    def frames(
+        self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = GRID_HEIGHT, shift: float = 0.0
+    ) -> Frames:
         """At most `count` frames, spread evenly over the windows in proportion to their lengths.
 
         Frames are snapped to a grid of the clip's frames (up to 12 a second). With fewer grid frames in the windows
@@ -132,6 +134,7 @@ class ClipStore:
             windows: parts of the clip; none means the whole clip. A still image has no parts.
             count: at least 1.
             height: height of the images in pixels; the aspect is preserved and nothing is enlarged.
+            shift: moves every frame's time by this part (0 up to below 1) of the distance between two frames.
 
         Returns:
             Times and images; the images may be mapped from the cache and are then read-only.
@@ -148,7 +151,7 @@ class ClipStore:
         if ref["duration"]:
             spans = normalize_windows(windows, ref["duration"])
         facts = self._facts(ref["id"], _variant(ref))
-        times, images = self._frame_index(ref, facts).select_frames(spans, count, height)
+        times, images = self._frame_index(ref, facts).select_frames(spans, count, height, shift)
         self._cache.touch(ref["id"])
         return Frames(times, images)
 

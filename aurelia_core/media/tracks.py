@@ -5,13 +5,14 @@ and a track that nothing decodes are passed over. The clip's facts name the othe
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import av
 
 from aurelia_core.media.probe import StreamPackets
-from aurelia_core.media.source import Damaged, open_container
+from aurelia_core.media.source import Damaged, Undecodable, decode_packet, open_container
 
 TrackKind = Literal["video", "audio"]
 _NAMES: dict[TrackKind, str] = {"video": "picture", "audio": "sound"}
@@ -32,6 +33,7 @@ class TrackChoice:
         is_usual: whether a program that opens the file by itself uses the same tracks.
         tracks: one line for each picture and sound track, with the used ones marked.
         notes: what a person should know about the choice; empty if there was no other track.
+        first_picture: the first frame of the picture; None without one.
     """
 
     picture: int | None
@@ -39,6 +41,14 @@ class TrackChoice:
     is_usual: bool
     tracks: list[str]
     notes: list[str]
+    first_picture: "FirstFrame | None"
+
+
+class FirstFrame(NamedTuple):
+    """The first frame of a track that decodes, as av gives it, and the width of a pixel to its height."""
+
+    frame: Any
+    pixel_aspect: float
 
 
 def choose_tracks(
@@ -71,11 +81,11 @@ def choose_tracks(
         return (packets[stream.index].packets == 0, not _is_default(stream), is_aside, stream.index)
 
     notes: list[str] = []
-    picture = _first_decodable(path, demuxer, sorted(pictures, key=picture_rank), packets, notes)
+    picture, first_picture = _first_decodable(path, demuxer, sorted(pictures, key=picture_rank), packets, notes)
     wanted = sorted(sounds, key=sound_rank)
     if audio_track is not None:
         wanted = [_find_sound(sounds, audio_track)]
-    sound = _first_decodable(path, demuxer, wanted, packets, notes)
+    sound, _ = _first_decodable(path, demuxer, wanted, packets, notes)
     if audio_track is None and sound is not None and _playable(sounds, packets) > 1:
         notes.append(
             f"has {len(sounds)} sound tracks; track {sounds.index(sound) + 1} ({_describe(sound)}) is used. "
@@ -88,7 +98,7 @@ def choose_tracks(
         )
     is_usual = len(pictures) <= 1 and (sound is None or sound is sounds[0])
     tracks = _list_tracks(pictures, picture) + _list_tracks(sounds, sound)
-    return TrackChoice(_index(picture), _index(sound), is_usual, tracks, notes)
+    return TrackChoice(_index(picture), _index(sound), is_usual, tracks, notes, first_picture)
 
 
 def _index(stream: Any | None) -> int | None:
@@ -140,8 +150,8 @@ def _language(code: str) -> str:
 
 def _first_decodable(
     path: str, demuxer: str, ranked: Sequence[Any], packets: Mapping[int, StreamPackets], notes: list[str]
-) -> Any | None:
-    """The first stream that decodes.
+) -> tuple[Any | None, FirstFrame | None]:
+    """The first stream that decodes, and its first frame.
 
     Raises:
         Damaged: there are streams with packets, but none decodes.
@@ -150,39 +160,35 @@ def _first_decodable(
     for stream in ranked:
         if not packets[stream.index].packets and stream.codec_context is not None:
             continue
-        if _decodes(path, demuxer, stream):
+        if first := _first_frame(path, demuxer, stream):
             for name in refused:
                 notes.append(
                     f"has a {_NAMES[stream.type]} track in a format that cannot be decoded here ({name}); "
                     "another one is used"
                 )
-            return stream
+            return stream, first
         refused.append(_codec_name(stream))
     if refused:
         kind = _NAMES[ranked[0].type]
         raise Damaged(
             f"has a {kind} track in a format that cannot be decoded here ({', '.join(refused)}); convert it to mp4"
         )
-    return None
+    return None, None
 
 
-def _decodes(path: str, demuxer: str, stream: Any) -> bool:
-    """Whether one of a stream's first packets decodes."""
+def _first_frame(path: str, demuxer: str, stream: Any) -> FirstFrame | None:
+    """The first frame of a stream; None if none of its first packets decodes."""
     if stream.codec_context is None:
-        return False
+        return None
     with open_container(path, demuxer) as opened:
         tried = opened.streams[stream.index]
         for number, packet in enumerate(opened.demux(tried)):
-            try:
-                if tried.codec_context.decode(packet if packet.size else None):
-                    return True
-            except av.error.MemoryError as error:
-                raise MemoryError from error
-            except av.FFmpegError:
-                pass
+            with suppress(Undecodable):
+                if frames := decode_packet(tried, packet):
+                    return FirstFrame(frames[0], float(getattr(tried, "sample_aspect_ratio", None) or 1) or 1.0)
             if number >= _TRIAL_PACKETS:
                 break
-    return False
+    return None
 
 
 def _codec_name(stream: Any) -> str:

@@ -1,9 +1,12 @@
 """The interface of this project's adapters, in addition to LangChain's chat model. The defaults accept everything."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from langchain_core.language_models import BaseChatModel
 
 from aurelia_core.models.media_request import MediaRequest
-from aurelia_core.types import Sense
+from aurelia_core.types import Sense, Window
 
 
 class ClipModel:
@@ -20,9 +23,39 @@ class ClipModel:
             InputError: the model does not accept the clip; the message names the remedy.
         """
 
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """Whether `media.frame_shift` changes what the model is shown: False where it takes its frames by itself."""
+        return media.shows_video
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Whether the model gives the same reply to the same request, decoded with these settings."""
+        return False
+
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
         return []
+
+    def clip_tokens(
+        self, media: MediaRequest, decoding: Mapping[str, Any], windows: Sequence[Window] = ()
+    ) -> int | None:
+        """About how many input tokens the clip costs in one request; None: unknown.
+
+        Args:
+            media: the clip of the run.
+            decoding: the decoding settings of the role.
+            windows: the windows of a closer look, which the request shows too.
+        """
+        return None
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The largest input of the model, tokens; None: unknown."""
+        return None
+
+    @property
+    def input_price(self) -> float | None:
+        """Dollars for a million input tokens; None: unknown."""
+        return None
 
     @property
     def decoding_settings(self) -> frozenset[str]:

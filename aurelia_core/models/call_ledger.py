@@ -11,12 +11,13 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, closing, nullcontext
+from contextvars import ContextVar
 from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from langchain_core.caches import BaseCache
@@ -63,6 +64,12 @@ class ModelCall(NamedTuple):
     messages: Sequence[AnyMessage]
 
 
+CURRENT_CALL: ContextVar[ModelCall] = ContextVar("current_call")
+"""The call that is being made; for adapters that hand it on whole."""
+LedgerRow: TypeAlias = tuple[Any, ...]
+"""A row of the table `calls`."""
+
+
 class LedgerReply(NamedTuple):
     """A reply, its key, and its usage; the usage is zero if a run has already been billed for it."""
 
@@ -80,6 +87,7 @@ class CallLedger:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         gate: Callable[[str], AbstractAsyncContextManager[None]] = lambda model_id: nullcontext(),
+        max_tries: int = MAX_TRIES,
     ) -> None:
         """Open nothing; the first call creates the file.
 
@@ -88,8 +96,10 @@ class CallLedger:
             sleep: waits between tries (tests do not wait).
             gate: context manager around every try, called with the model's id; it may wait, and receives the try's
                 error.
+            max_tries: most tries of a call that fails transiently.
         """
         self._path = path
+        self._max_tries = max_tries
         self._sleep = sleep
         self._gate = gate
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
@@ -112,18 +122,18 @@ class CallLedger:
         key = call_key(call)
         lock = self._call_locks.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
-            stored = await self.run_in_writer_thread(self._find, key, call.run)
-            if stored is None:
-                return await self._call_model(key, call, config)
-        await _show_stored_reply(call, stored.message, config)
-        return stored
+            found = await self.run_in_writer_thread(self._find, key, call.run)
+            if not isinstance(found, LedgerReply):
+                return await self._call_model(key, call, found, config)
+        await _show_stored_reply(call, found.message, config)
+        return found
 
-    async def _call_model(self, key: str, call: ModelCall, config: RunnableConfig | None) -> LedgerReply:
+    async def _call_model(self, key: str, call: ModelCall, spent: Usage, config: RunnableConfig | None) -> LedgerReply:
         began = time.perf_counter()
-        tries, spent = 0, await self.run_in_writer_thread(self._unreported_usage, key, call.run)
+        tries = 0
         try:
             async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(MAX_TRIES),
+                stop=stop_after_attempt(self._max_tries),
                 wait=_wait,
                 retry=retry_if_exception(_is_retryable),
                 sleep=self._sleep,
@@ -169,7 +179,8 @@ class CallLedger:
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         return await asyncio.shield(done)
 
-    def _find(self, key: str, run: str) -> LedgerReply | None:
+    def _find(self, key: str, run: str) -> LedgerReply | Usage:
+        """The stored reply, else the usage of earlier tries that an interrupted run did not report."""
         with self._connection_lock, self._usable():
             row = self._open().execute("SELECT reply, usage, run FROM calls WHERE key = ?", (key,)).fetchone()
             if row is None:
@@ -177,21 +188,20 @@ class CallLedger:
                 if not self._integrity_checked:
                     check_integrity(self._open())
                     self._integrity_checked = True
-                return None
+                return self._unreported_usage(key, run)
             message = AIMessage.model_validate_json(row[0])
             if row[2] != run or key in self._billed.get(run, ()):
                 return LedgerReply(message, NO_USAGE, key)
             # A row of an older version may lack some keys.
             usage: Usage = {**NO_USAGE, **parse_stored_json(row[1])}
-        return LedgerReply(message, add_usage(self._unreported_usage(key, run), usage), key)
+            return LedgerReply(message, add_usage(self._unreported_usage(key, run), usage), key)
 
     def _unreported_usage(self, key: str, run: str) -> Usage:
         """Usage of earlier billed tries of this call that an interrupted run did not report."""
         if key in self._reported.get(run, ()):
             return NO_USAGE
-        with self._connection_lock, self._usable():
-            rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
-            return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
+        rows = self._open().execute("SELECT usage FROM unanswered WHERE key = ? AND run = ?", (key, run)).fetchall()
+        return reduce(add_usage, (parse_stored_json(text) for (text,) in rows), NO_USAGE)
 
     def mark_billed(self, run: str, *replies: LedgerReply) -> None:
         """Mark these replies as billed to the run: the same request in that run then has zero usage.
@@ -199,6 +209,17 @@ class CallLedger:
         A stored reply that an interrupted run did not use stays unmarked; the resumed run is billed for it.
         """
         _marks(self._billed, run).update(reply.key for reply in replies)
+
+    @asynccontextmanager
+    async def bill_together(self, run: str) -> AsyncIterator[None]:
+        """A context whose calls are billed only if all of it succeeds; no other call of that run is under way."""
+        marks = [(of_runs, set(of_runs.get(run, ()))) for of_runs in (self._billed, self._reported)]
+        try:
+            yield
+        except BaseException:
+            for of_runs, before in marks:
+                of_runs[run] = before
+            raise
 
     def forget_run(self, run: str) -> None:
         """Delete the marks of a run that has ended."""
@@ -219,7 +240,18 @@ class CallLedger:
             tries,
             seconds,
         )
-        self._write(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
+        self.import_calls([row])
+
+    def export_calls(self) -> list[LedgerRow]:
+        """All stored calls, for `import_calls` of another ledger."""
+        with self._connection_lock, self._usable():
+            return self._open().execute("SELECT * FROM calls").fetchall()
+
+    def import_calls(self, rows: Sequence[LedgerRow]) -> None:
+        """Store calls; a call that is stored already stays as it is."""
+        with self._connection_lock, self._usable(), self._open() as connection:
+            for row in rows:
+                connection.execute(f"INSERT OR IGNORE INTO calls VALUES ({','.join('?' * len(row))})", row)
 
     def _write(self, statement: str, row: tuple[Any, ...]) -> None:
         with self._connection_lock, self._usable(), self._open() as connection:
@@ -315,6 +347,7 @@ async def _show_stored_reply(call: ModelCall, message: AIMessage, config: Runnab
 
 
 async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:
+    CURRENT_CALL.set(call)
     try:
         message = await call.model.ainvoke(list(call.messages), config)
     except Exception as fault:

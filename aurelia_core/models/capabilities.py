@@ -16,7 +16,9 @@ from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
 
 VisualInput = Literal["none", "images", "video"]
-StructuredOutput = Literal["json_schema", "json_object", "none"]
+StructuredOutput = Literal["json_schema", "json_object_schema", "json_object", "none"]
+"""The form that a provider can enforce on a reply; json_object_schema: an object, with its schema beside the type."""
+
 _MILLION = 1_000_000
 _NOTICE = timedelta(days=90)
 
@@ -32,6 +34,7 @@ class TokenPrice(_Row):
         input, cached, output: input tokens, input tokens from the provider's cache, output tokens.
         audio: audio input tokens, if their price differs from `input`.
         up_to: most input tokens of one call at these prices.
+        read: the day on which they were last read.
     """
 
     input: float | None = None
@@ -39,6 +42,7 @@ class TokenPrice(_Row):
     output: float | None = None
     audio: float | None = None
     up_to: int | None = None
+    read: date | None = None
 
 
 class Capability(_Row):
@@ -110,16 +114,21 @@ class WeightsFamily(_Row):
     state: Literal["tested", "untested"] = "untested"
 
 
-class _Table(_Row):
+class CapabilityTable(_Row):
+    """The whole table, and the days on which its names and its limits were last read."""
+
+    names_read: date
+    limits_read: date
     provider: dict[str, ProviderRequirements]
     model: list[Capability]
     family: dict[str, WeightsFamily]
 
 
 @lru_cache
-def _table() -> _Table:
+def capability_table() -> CapabilityTable:
+    """The table `capabilities.toml`."""
     text = files("aurelia_core.models").joinpath("capabilities.toml").read_text("utf-8")
-    return _Table.model_validate(tomllib.loads(text))
+    return CapabilityTable.model_validate(tomllib.loads(text))
 
 
 def find_capability(model_id: str) -> Capability:
@@ -128,7 +137,7 @@ def find_capability(model_id: str) -> Capability:
     Raises:
         InputError: no row matches, or the row says why the model is not used.
     """
-    for row in _table().model:
+    for row in capability_table().model:
         if any(fnmatchcase(model_id, pattern) for pattern in row.models):
             if row.refused:
                 raise InputError(f"{model_id} cannot be used: {row.refused}.")
@@ -156,7 +165,7 @@ def ending_note(model_id: str, announced: date | None = None, today: date | None
 
 def find_family(model_type: str) -> WeightsFamily | None:
     """The row of an architecture of local weights; None if the table has no such row."""
-    return _table().family.get(model_type.removesuffix("_thinker"))
+    return capability_table().family.get(model_type.removesuffix("_thinker"))
 
 
 def missing_requirements(provider: str, environment: Mapping[str, str] | None = None) -> list[str]:
@@ -166,7 +175,7 @@ def missing_requirements(provider: str, environment: Mapping[str, str] | None = 
         provider: the part of a model_id before the colon.
         environment: the variables to read (default: those of the process); their values are never shown.
     """
-    requirements = _table().provider.get(provider, ProviderRequirements())
+    requirements = capability_table().provider.get(provider, ProviderRequirements())
     if environment is None:
         environment = os.environ
     missing = [

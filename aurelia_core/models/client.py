@@ -21,6 +21,7 @@ from aurelia_core.models.call_ledger import CallLedger, LedgerReply, ModelCall
 from aurelia_core.models.decoding import check_decoding
 from aurelia_core.models.failed_calls import FailedCalls
 from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.media_tokens import check_context
 from aurelia_core.models.messages import RequestMessage, compose_messages
 from aurelia_core.models.registry import Provider, known_providers, make_model, model_display_name
 from aurelia_core.models.replies import MAX_REPLY_BYTES, ModelReply, parse_reply, schema_text
@@ -34,7 +35,7 @@ from aurelia_core.types import NO_USAGE, Role, Sense, Usage, add_usage
 _Reply = TypeVar("_Reply", bound=ModelReply)
 _Value = TypeVar("_Value")
 _LONGEST_REPEATED_REPLY = 4000
-_ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target")
+_ROLES_WITH_CLIP: tuple[Role, ...] = ("generator", "evaluator", "target", "arbiter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,22 +164,25 @@ class ModelClient:
         """
         model_ids = [model_id for _, model_id in asked]
         for role, model_id in asked:
-            self._adapter(model_id).check_clip(media, sees_clip=role in _ROLES_WITH_CLIP)
+            self.adapter(model_id).check_clip(media, sees_clip=role in _ROLES_WITH_CLIP)
         if describer:
             for sense in self.missing_modalities(asked, media):
                 self._check_describer(describer, sense, media)
                 model_ids.append(describer)
         for model_id in dict.fromkeys(model_ids):
-            self._adapter(model_id).check_credentials()
+            self.adapter(model_id).check_credentials()
 
-    def check_decoding(self, role: Role, model_id: str, values: Mapping[str, Any]) -> None:
-        """Refuse decoding settings that a model cannot carry, before the first paid call.
+    def check_decoding(self, role: Role, model_id: str, values: Mapping[str, Any], media: MediaRequest) -> None:
+        """Refuse decoding settings that a model cannot carry, or with which the clip fills its context.
 
         Raises:
-            InputError: a setting would be lost; the message names it.
+            InputError: a setting would be lost, or the clip costs more tokens than the model takes.
         """
+        adapter = self.adapter(model_id)
         if values:
-            check_decoding(model_id, role, values, self._adapter(model_id).decoding_settings)
+            check_decoding(model_id, role, values, adapter.decoding_settings)
+        if role in _ROLES_WITH_CLIP:
+            check_context(model_id, adapter.context_tokens, adapter.clip_tokens(media, values))
 
     def missing_modalities(self, asked: Sequence[tuple[Role, str]], media: MediaRequest) -> list[Sense]:
         """The senses of the clip that at least one role with the clip does not accept.
@@ -189,11 +193,16 @@ class ModelClient:
         missing: set[Sense] = set()
         for role, model_id in asked:
             if role in _ROLES_WITH_CLIP:
-                missing.update(self._adapter(model_id).missing_modalities(media))
+                missing.update(self.adapter(model_id).missing_modalities(media))
         senses: tuple[Sense, ...] = ("sound", "picture")
         return [sense for sense in senses if sense in missing]
 
-    def _adapter(self, model_id: str) -> ClipModel:
+    def adapter(self, model_id: str) -> ClipModel:
+        """What the model says about itself; a plain LangChain chat model says that it takes everything.
+
+        Raises:
+            InputError: the model does not exist.
+        """
         return as_clip_model(self.model(model_id))
 
     def _check_describer(self, describer: str, sense: Sense, media: MediaRequest) -> None:
@@ -202,7 +211,7 @@ class ModelClient:
                 f'{describer} cannot describe a clip in words: set unsupported_modality = "evidence" to use its'
                 " measurements."
             )
-        adapter = self._adapter(describer)
+        adapter = self.adapter(describer)
         if sense in adapter.missing_modalities(media):
             raise InputError(
                 f"{describer} cannot describe the {sense} because it does not accept {sense}: name another model."
@@ -292,14 +301,17 @@ class ModelClient:
             return Answer(value, usage, time.perf_counter() - began, _reply_notes(request, second, value))
         except ReplyError as fault:
             model_name = model_display_name(request.model_id)
-            ending = ending_text(second.message)
-            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {ending}{fault}"
-            raise _with_usage(ReplyError(problem), usage) from None
+            problem = f"{model_name} gave no usable reply as {request.role} in two attempts: {fault}"
+            failure = ReplyError(f"{problem}{ending_text(second.message)}")
+            failure.notes = _notes(second)
+            raise _with_usage(failure, usage) from None
 
     async def _call(
         self, request: Request, messages: list[AnyMessage], earlier: LedgerReply | None = None
     ) -> LedgerReply:
-        model = await asyncio.to_thread(self.model, request.model_id)
+        model = self._models.get(request.model_id)
+        if model is None:
+            model = await asyncio.to_thread(self.model, request.model_id)
         call = ModelCall(model, request.model_id, request.role, request.run, request.rollout, messages)
         try:
             self._failed.check(request.run, request.model_id, messages)

@@ -41,6 +41,13 @@ class Decoding(BaseModel):
         return self.model_dump(exclude_none=True)
 
 
+def decodes_by_sampling(values: Mapping[str, Any]) -> bool:
+    """Whether local weights sample with these settings: a temperature above 0, or top_p without a temperature of 0."""
+    if "temperature" in values:
+        return bool(values["temperature"] > 0)
+    return "top_p" in values
+
+
 def check_decoding(model_id: str, role: str, values: Mapping[str, Any], carried: Iterable[str]) -> None:
     """Refuse decoding settings that a model cannot carry.
 

@@ -40,6 +40,8 @@ class FailedCalls:
         Raises:
             ModelError: the model's address did not answer before, or the provider refused the same request.
         """
+        if not self._failures:
+            return
         for place in ("", _sent_hash(messages)):
             failure = self._failures.get((run, model_id, place))
             if failure and self._clock() < failure.until:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from aurelia_core.media import ClipStore
-from aurelia_core.types import MediaRef, Window
+from aurelia_core.models.media_tokens import PictureSize
+from aurelia_core.types import MediaRef, Window, windows_before
 
 _FRAME_HEIGHT = 512
 _STILL_HEIGHT = 1024
@@ -32,17 +33,34 @@ class EncodedAudio(NamedTuple):
     wav: bytes
 
 
-def encode_frames(store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int) -> list[EncodedFrame]:
+def encode_frames(
+    store: ClipStore, clip: MediaRef, windows: Sequence[Window], count: int, shift: float = 0.0
+) -> list[EncodedFrame]:
     """At most `count` frames spread over the windows ([]: the whole clip), at most 512 pixels high.
+
+    None of windows after the end of the picture. `shift` is that of `ClipStore.frames`.
 
     Raises:
         MediaError: the clip cannot be decoded.
     """
-    frames = store.frames(clip, windows, count, height=_FRAME_HEIGHT)
+    inside = windows_before(windows, clip["duration"])
+    if windows and not inside:
+        return []
+    frames = store.frames(clip, inside, count, height=_FRAME_HEIGHT, shift=shift)
     return [
         EncodedFrame(float(time), _jpeg(np.asarray(image)))
         for time, image in zip(frames.times, frames.images, strict=True)
     ]
+
+
+def frame_size(clip: MediaRef) -> PictureSize:
+    """The size at which `encode_frames` sends a frame of the clip, pixels."""
+    return PictureSize(clip["width"] or 0, clip["height"] or 0).of_height(_FRAME_HEIGHT)
+
+
+def still_size(picture: MediaRef) -> PictureSize:
+    """The size at which `encode_still` sends a picture, pixels."""
+    return PictureSize(picture["width"] or 0, picture["height"] or 0).of_height(_STILL_HEIGHT)
 
 
 def encode_still(store: ClipStore, picture: MediaRef) -> bytes:
@@ -60,9 +78,7 @@ def encode_audio(store: ClipStore, source: MediaRef, windows: Sequence[Window]) 
     Raises:
         MediaError: the sound cannot be decoded.
     """
-    # Windows refer to the picture; a separate track may be shorter.
-    length = max(source["duration"], source["audio_seconds"] or 0.0)
-    inside = [Window(start=w["start"], end=min(w["end"], length)) for w in windows if w["start"] < length]
+    inside = windows_before(windows, max(source["duration"], source["audio_seconds"] or 0.0))
     if windows and not inside:
         return []
     return [

@@ -20,6 +20,7 @@ class MediaRequest:
     Attributes:
         clip, tracks, pictures: the clip, separate sounds, and still pictures beside it (`aurelia_core.types.Media`).
         frames: most frames of one look at the clip; None: 16.
+        frame_shift: moves the frames' times by this part of the distance between two frames, 0 up to below 1.
         unsupported_modality: what replaces sound or picture that the model does not accept (`state.context`).
         described: descriptions of the sound or the picture by another model.
         only: the one sense to show; None: both.
@@ -29,6 +30,7 @@ class MediaRequest:
     tracks: Sequence[MediaRef] = ()
     pictures: Sequence[MediaRef] = ()
     frames: int | None = None
+    frame_shift: float = 0.0
     unsupported_modality: str = "error"
     described: Mapping[Sense, str] = field(default_factory=dict)
     only: Sense | None = None
@@ -41,6 +43,7 @@ class MediaRequest:
             tracks=fields.get("tracks") or (),
             pictures=fields.get("pictures") or (),
             frames=fields.get("frames"),
+            frame_shift=fields.get("frame_shift") or 0.0,
             unsupported_modality=fields.get("when_deaf") or "error",
             described=fields.get("described") or {},
             only=fields.get("only"),
@@ -51,6 +54,7 @@ class MediaRequest:
         found: dict[str, Any] = {"clip": self.clip, "tracks": list(self.tracks), "when_deaf": self.unsupported_modality}
         optional = {
             "frames": self.frames,
+            "frame_shift": self.frame_shift,
             "described": dict(self.described),
             "only": self.only,
             "pictures": list(self.pictures),
@@ -111,7 +115,7 @@ class MediaRequest:
         """Everything that determines the head of the messages, except the system text."""
         ids = (content_key(ref) for ref in (self.clip, *self.tracks))
         pictures = tuple(picture["id"] for picture in self.pictures)
-        return (*ids, pictures, self.frame_count, self.only, *sorted(self.described.items()))
+        return (*ids, pictures, self.frame_count, self.frame_shift, self.only, *sorted(self.described.items()))
 
     def missing_modalities(self, *, sees: bool, hears: bool) -> list[Sense]:
         """The senses of the media that a model does not accept, given whether it sees and hears."""

@@ -40,6 +40,7 @@ BUILT_IN_PROVIDERS: Mapping[str, Provider] = {
     "openai": _lazy("openai.factory", "make_openai", "openai"),
     "compatible": _lazy("openai.factory", "make_compatible", "openai"),
     "transformers": _lazy("local.chat", "make_local", "local"),
+    "tools": _lazy("tools", "make_tools", "critic"),
     "worker": _lazy("worker.chat", "make_worker"),
 }
 
@@ -66,11 +67,10 @@ def known_providers() -> dict[str, Provider]:
 
 
 def model_display_name(model_id: str) -> str:
-    """The model's name for messages; a local folder is shortened to the last part of its path."""
+    """The model's name for messages; a local folder, also that of an adapter, is shortened to the last part."""
     provider, _, name = model_id.partition(":")
-    if Path(name).is_absolute():
-        return f"{provider}:{Path(name).name}"
-    return model_id
+    parts = [Path(part).name if Path(part).is_absolute() else part for part in name.split("+")]
+    return f"{provider}:{'+'.join(parts)}" if name else model_id
 
 
 def make_model(model_id: str, store: "ClipStore", providers: Mapping[str, Provider]) -> "BaseChatModel":

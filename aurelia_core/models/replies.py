@@ -8,7 +8,7 @@ repeats an example of the request is no reply.
 import json
 import re
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -21,18 +21,23 @@ from pydantic import (
     ValidationInfo,
 )
 
+from aurelia_core.claims import CLAIM_KINDS, Claim, ClaimKind, Verdict
 from aurelia_core.errors import ReplyError
 from aurelia_core.models.reply_objects import DUPLICATE_NAME, find_objects
 from aurelia_core.models.thinking import split_thinking
 from aurelia_core.sanitize import clean_text
-from aurelia_core.types import Modality
+from aurelia_core.types import Modality, Window
 
 _SCORE = re.compile(r"\s*([0-9]{1,2})(?:\.0)?\s*(?:/\s*10\s*)?")
 MAX_REPLY_BYTES = 200_000
 """Most characters of a reply."""
-_PLACEHOLDER = re.compile(r"\.{3}|…|<[^<>]*>")
+# The second form is a placeholder that lost its end.
+_PLACEHOLDER = re.compile(r"\.{3}|…|<[^<>]*>|<[^\W\d][^<>]*")
+_ASKED_FOR = re.compile(r"<([^<>\n]+)>")
+_WORD = re.compile(r"\w+")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)\s*(?:s|secs?|seconds?)?", re.IGNORECASE)
 _SPAN = re.compile(r"([^-–—]{1,20}?)\s*(?:-|–|—|\bto\b)\s*(.{1,20})")
+_MAX_CLAIMS = 64
 _WRAPPERS = ("result", "reply", "response", "output")
 _MODALITIES = {
     **dict.fromkeys(("sound", "auditory"), "audio"),
@@ -41,10 +46,30 @@ _MODALITIES = {
 }
 
 
-def _nonempty(text: str) -> str:
+class _Reading(NamedTuple):
+    """What the validators share: the notes of a reply, and the words of the prompt's placeholders."""
+
+    notes: list[str]
+    placeholders: frozenset[tuple[str, ...]]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.casefold()))
+
+
+def _is_placeholder(text: str, info: ValidationInfo) -> bool:
+    """Whether a text is a placeholder of the prompt, given back with its brackets or without."""
+    if _PLACEHOLDER.fullmatch(text.strip()):
+        return True
+    words = _words(text)
+    # One word ("answer") may be meant.
+    return len(words) > 1 and isinstance(info.context, _Reading) and words in info.context.placeholders
+
+
+def _nonempty(text: str, info: ValidationInfo) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
-    if _PLACEHOLDER.fullmatch(text.strip()) or not any(character.isalnum() for character in text):
+    if _is_placeholder(text, info) or not any(character.isalnum() for character in text):
         raise ValueError("must hold words, not a placeholder")
     return text.strip()
 
@@ -65,13 +90,13 @@ def _clean_string(value: object) -> object:
     return value
 
 
-def _read_line(value: object) -> object:
+def _read_line(value: object, info: ValidationInfo) -> object:
     """A text that a reply can do without: null and a placeholder as nothing, numbers and lists as text."""
     if isinstance(value, list) and all(isinstance(part, str | int | float) for part in value):
         value = "; ".join(map(str, value))
     if isinstance(value, int | float):
         value = str(value)
-    if value is None or (isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip())):
+    if value is None or (isinstance(value, str) and _is_placeholder(value, info)):
         return ""
     return _clean_string(value)
 
@@ -97,8 +122,8 @@ def _read_windows(value: object, info: ValidationInfo) -> object:
         window = _read_window(entry)
         if window is not None:
             windows.append(window)
-        elif info.context is not None:
-            info.context.append(f"a window was left out, because it cannot be read: {str(entry)[:60]!r}")
+        elif isinstance(info.context, _Reading):
+            info.context.notes.append(f"a window was left out, because it cannot be read: {str(entry)[:60]!r}")
     return windows
 
 
@@ -132,10 +157,37 @@ def _read_seconds(value: object) -> float | None:
     return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(seconds.replace(",", "."))
 
 
+def _read_kind(value: object) -> object:
+    """The kind of a claim; one that is not known is "other"."""
+    name = value.strip().casefold().replace(" ", "_") if isinstance(value, str) else value
+    return name if name in CLAIM_KINDS else "other"
+
+
+def _read_verdict(value: object) -> object:
+    if isinstance(value, str):
+        return re.sub(r"[\s-]+", "_", value.strip().casefold())
+    return value
+
+
+def _read_number(value: object) -> object:
+    """A number, also as text; null where there is none."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return value
+
+
 _ReplyLine = Annotated[str, BeforeValidator(_read_line)]
 ReplyText = Annotated[str, BeforeValidator(_clean_string), AfterValidator(_nonempty)]
 _ScoreValue = Annotated[int, Field(ge=1, le=10), BeforeValidator(_parse_score)]
 _ReadModality = Annotated[Modality, BeforeValidator(_read_modality)]
+
+
+_ClaimKind = Annotated[ClaimKind, BeforeValidator(_read_kind)]
+_ReadVerdict = Annotated[Verdict, BeforeValidator(_read_verdict)]
+_MaybeNumber = Annotated[float | None, BeforeValidator(_read_number)]
 
 
 class ModelReply(BaseModel):
@@ -159,6 +211,7 @@ class WindowReply(ModelReply):
 
 
 _Windows = Annotated[list[WindowReply], BeforeValidator(_read_windows)]
+_MaybeWindow = Annotated[WindowReply | None, BeforeValidator(_read_window)]
 
 
 class StepReply(ModelReply):
@@ -198,6 +251,61 @@ class FeedbackReply(ModelReply):
     windows: _Windows = []
 
 
+class ClaimReply(ModelReply):
+    """One statement of a caption that can be true or false on its own."""
+
+    text: ReplyText
+    kind: _ClaimKind = "other"
+    modality: _ReadModality = "both"
+    window: _MaybeWindow = None
+    subject: _ReplyLine = ""
+    other: _ReplyLine = ""
+    value: _ReplyLine = ""
+    count: _MaybeNumber = None
+    relation: _ReplyLine = ""
+    negated: bool = False
+
+    def claim(self) -> Claim:
+        """The claim without the parts that it does not have."""
+        window = None
+        if self.window:
+            window = Window(start=self.window.start, end=self.window.end)
+        found = Claim(text=self.text, kind=self.kind, modality=self.modality, window=window)
+        parts = self.model_dump(include={"subject", "other", "value", "count", "relation", "negated"})
+        found.update({name: value for name, value in parts.items() if value not in ("", None, False)})  # type: ignore[typeddict-item]
+        return found
+
+
+class ClaimsReply(ModelReply):
+    """The claims of a caption, in its order; none where it states nothing about the clip."""
+
+    claims: list[ClaimReply] = Field(max_length=_MAX_CLAIMS)
+
+
+class ClaimCheckReply(ModelReply):
+    """The check of one claim, by its number from 1."""
+
+    number: int
+    reason: _ReplyLine = ""
+    verdict: _ReadVerdict
+    window: _MaybeWindow = None
+    margin: Annotated[Annotated[float, Field(ge=-1, le=1)] | None, BeforeValidator(_read_number)] = None
+    witness: _ReplyLine = ""
+
+
+class ClaimChecksReply(ModelReply):
+    """The checks of the claims that were asked; a claim without a check could not be told."""
+
+    checks: list[ClaimCheckReply]
+
+
+class ArbiterReply(ModelReply):
+    """Which of two answers the clip bears out; null: it does not decide."""
+
+    reason: _ReplyLine = ""
+    answer: Literal[1, 2] | None
+
+
 _Reply = TypeVar("_Reply", bound=ModelReply)
 
 
@@ -229,6 +337,7 @@ def parse_reply(text: str, schema: type[_Reply], asked: str = "") -> _Reply:
     if not spoken.answer:
         raise ReplyError("the reply holds only thinking, and is empty besides." if spoken.has_thinking else _EMPTY)
     examples = _examples(asked)
+    placeholders = frozenset(map(_words, _ASKED_FOR.findall(asked)))
     fault = "it holds no JSON object."
     reply: _Reply | None = None
     for candidate in find_objects(spoken.answer):
@@ -240,7 +349,7 @@ def parse_reply(text: str, schema: type[_Reply], asked: str = "") -> _Reply:
             continue
         notes: list[str] = []
         try:
-            reply = schema.model_validate(_unwrapped(candidate), context=notes)
+            reply = schema.model_validate(_unwrapped(candidate), context=_Reading(notes, placeholders))
             reply._notes = notes
         except ValidationError as error:
             fault = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors()) + "."

@@ -17,11 +17,11 @@ def refusal_text(message: AIMessage) -> str:
 
 
 def ending_text(message: AIMessage) -> str:
-    """What is wrong with the end of a reply, with the model's words; empty if nothing is."""
+    """What is wrong with the end of a reply, as a sentence with the model's words; empty if nothing is."""
     if words := refusal_text(message):
-        return f"it refused: {quoted_start(words)}. "
+        return f" It refused: {quoted_start(words)}."
     if is_cut(message):
-        return f"it was cut off at its output limit: {quoted_start(message.text)}. "
+        return f" It was cut off at its output limit (decoding.ROLE.max_tokens): {quoted_start(message.text)}."
     return ""
 
 

@@ -11,6 +11,7 @@ from aurelia_core.types import MediaRef, Sense, Window
 
 if TYPE_CHECKING:
     from aurelia_core.signals.observation import Observation
+    from aurelia_core.witnesses.evidence import SoundEvidence
 
 
 class RequestTexts(ABC):
@@ -90,8 +91,8 @@ class RequestTexts(ABC):
         """The text that replaces a cut that is too long to be sent again."""
 
     @abstractmethod
-    def measured_sound(self, observation: "Observation") -> str:
-        """The measurements of a sound."""
+    def measured_sound(self, observation: "Observation", heard: "SoundEvidence | None" = None) -> str:
+        """The measurements of a sound, and what witnesses hear in it; None: no witness is installed."""
 
     @abstractmethod
     def measured_picture(self, observation: "Observation", frames: int) -> str:

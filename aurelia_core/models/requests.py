@@ -11,34 +11,39 @@ from typing import Any, ClassVar
 
 from langchain_core.messages import BaseMessage
 
+from aurelia_core.claims import Claim, Finding
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Reasoning, Role, Window
 
-_KINDS: dict[str, type["RoleRequest"]] = {}
+_KINDS: dict[tuple[str, str], type["RoleRequest"]] = {}
 _OPTIONAL = {"optional": True}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoleRequest:
-    """The common part of all requests. `parse_request` finds a subclass by its `role`.
+    """The common part of all requests. `parse_request` finds a subclass by its `role` and its `task`.
 
     Attributes:
+        task: what the role is asked to do, where that is not its usual reply; empty: the usual one.
         schema: the JSON schema of the reply; None: plain text.
         decoding: the decoding settings by name (`aurelia_core.models.decoding`); None: the model's own.
     """
 
     role: ClassVar[str] = ""
+    task: ClassVar[str] = ""
     schema: Mapping[str, Any] | None = field(default=None, metadata=_OPTIONAL)
     decoding: Mapping[str, Any] | None = field(default=None, metadata=_OPTIONAL)
 
     def __init_subclass__(cls) -> None:
-        """Registers the class under its role."""
+        """Registers the class under its role and task."""
         if "role" in cls.__dict__:
-            _KINDS[cls.role] = cls
+            _KINDS[cls.role, cls.task] = cls
 
     def fields(self) -> dict[str, Any]:
         """The request as plain JSON, without optional fields that have no value."""
         found: dict[str, Any] = {"role": self.role}
+        if self.task:
+            found["task"] = self.task
         for one in fields(self):
             value = getattr(self, one.name)
             if isinstance(value, MediaRequest):
@@ -125,6 +130,36 @@ class EvaluatorRequest(ClipRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClaimsRequest(AgentRequest):
+    """The evaluator's model as reader: the claims of a caption. It sees no media. The reply is a `ClaimsReply`."""
+
+    role: ClassVar[str] = "evaluator"
+    task: ClassVar[str] = "claims"
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimCheckRequest(ClipRequest):
+    """The check of a few claims against the clip, by whatever plays the witness. The reply is a `ClaimChecksReply`.
+
+    Attributes:
+        claims: the claims, in the order of their numbers, which begin at 1.
+        windows: where to look closely, seconds; empty: the whole clip only. `media.only` is "sound" where all claims
+            are about sound.
+    """
+
+    role: ClassVar[str] = "evaluator"
+    task: ClassVar[str] = "check"
+    claims: Sequence[Claim] = ()
+    windows: Sequence[Window] = ()
+
+    @property
+    def closer_look(self) -> Sequence[Window]:
+        """The windows of the claims."""
+        return self.windows
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeedbackRequest(AgentRequest):
     """Feedback (section 3.2): the scored attempt, and the windows of all attempts so far."""
 
@@ -140,6 +175,7 @@ class FeedbackRequest(AgentRequest):
     score: int | None = None
     critique: str | None = None
     doubts: Sequence[Window] = ()
+    claims: Sequence[Finding] = field(default=(), metadata=_OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +186,25 @@ class TargetRequest(ClipRequest):
     question: str = ""
     choices: Sequence[str] = ()
     reasoning: Reasoning | None = None
+    samples: int = 48_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnStepsRequest(TargetRequest):
+    """The target writes the steps itself, before it answers with them."""
+
+    role: ClassVar[str] = "target"
+    task: ClassVar[str] = "steps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArbiterRequest(ClipRequest):
+    """Arbiter of the gate: the two answers in the order in which it reads them. The reply is an `ArbiterReply`."""
+
+    role: ClassVar[str] = "arbiter"
+    question: str = ""
+    choices: Sequence[str] = ()
+    answers: Sequence[str] = ()
     samples: int = 48_000
 
 
@@ -172,8 +227,8 @@ class JudgeRequest(RoleRequest):
 
 
 def parse_request(given: Mapping[str, Any]) -> RoleRequest:
-    """The typed request from plain fields; for an unknown role a `ClipRequest`."""
-    kind = _KINDS.get(str(given.get("role")), ClipRequest)
+    """The typed request from plain fields; for an unknown role or task a `ClipRequest`."""
+    kind = _KINDS.get((str(given.get("role")), str(given.get("task") or "")), ClipRequest)
     return kind.parse(given)
 
 

@@ -43,7 +43,9 @@ class _Audio(Protocol):
 class ClipSource(Protocol):
     """The methods of `aurelia_core.media.ClipStore` that an observation uses."""
 
-    def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180) -> _Frames:
+    def frames(
+        self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180, shift: float = 0.0
+    ) -> _Frames:
         """`count` frames spread over the windows in proportion to their lengths."""
         ...
 
@@ -53,7 +55,13 @@ class ClipSource(Protocol):
 
 
 def observe_clip(
-    store: ClipSource, clip: MediaRef, track: MediaRef | None, windows: Sequence[Window], frames: int, samples: int
+    store: ClipSource,
+    clip: MediaRef,
+    track: MediaRef | None,
+    windows: Sequence[Window],
+    frames: int,
+    samples: int,
+    shift: float = 0.0,
 ) -> Observation:
     """Measure the picture and the sound in some windows of a clip.
 
@@ -64,6 +72,7 @@ def observe_clip(
         windows: the windows in seconds; [] means the whole clip. They are cut to the clip and joined where they touch.
         frames: budget of frames for all windows.
         samples: budget of audio samples for all windows; the sampling rate is lowered to meet it.
+        shift: moves the frames' times by this part of the distance between two frames.
 
     Returns:
         The measurements. Without a sound track `audio_spans` is empty and `sample_rate` is 0, without a picture
@@ -76,7 +85,7 @@ def observe_clip(
     if track and not is_video(clip):
         duration = track["duration"]
     spans = _clip_spans(windows, duration)
-    video, gap = _analyze_video(store, clip, spans, frames)
+    video, gap = _analyze_video(store, clip, spans, frames, shift)
     if gap > MAX_MOTION_GAP:
         video = [VideoAnalysis((), part.colours, (), ()) for part in video]
     source = track or clip
@@ -134,7 +143,7 @@ def _audible_spans(spans: Sequence[Span], source: MediaRef, *, everything: bool)
 
 
 def _analyze_video(
-    store: ClipSource, clip: MediaRef, spans: Sequence[Span], count: int
+    store: ClipSource, clip: MediaRef, spans: Sequence[Span], count: int, shift: float
 ) -> tuple[list[VideoAnalysis], float]:
     """The analysis of each span, and the widest spacing of frames (infinite without frames and for a still picture)."""
     if clip["width"] is None:
@@ -143,7 +152,8 @@ def _analyze_video(
         picture = store.frames(clip, [], 1)
         found = analyze_frames(np.asarray(picture.times, np.float64), picture.images)
         return [found for _ in spans], float("inf")
-    frames = store.frames(clip, [Window(start=start, end=end) for start, end in spans], count)
+    windows = [Window(start=start, end=end) for start, end in spans]
+    frames = store.frames(clip, windows, count, shift=shift)
     times = np.asarray(frames.times, np.float64)
     if not len(times):
         return [analyze_frames(times, frames.images) for _ in spans], float("inf")

@@ -66,6 +66,19 @@ class WholeClip:
             sync=estimate_sync(whole.motions, seen.sounds, whole.frame_gap),
         )
 
+    def with_sound(self, seen: Observation) -> Observation:
+        """A look with the sound of the whole clip in place of its own."""
+        whole = self.observation
+        return replace(
+            seen,
+            audio_spans=whole.audio_spans,
+            sample_rate=whole.sample_rate,
+            sounds=whole.sounds,
+            silences=whole.silences,
+            tempo=whole.tempo,
+            sync=whole.sync,
+        )
+
 
 def observe_whole_clip(store: "ClipSource", clip: MediaRef, track: MediaRef | None) -> WholeClip:
     """Measure the whole band, and every frame of a clip of at most `MAX_PICTURE_SECONDS`.

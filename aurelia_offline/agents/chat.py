@@ -18,9 +18,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
+from aurelia_core.models.base import ClipModel
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
+    ArbiterRequest,
+    ClaimCheckRequest,
+    ClaimsRequest,
     ClipRequest,
     EvaluatorRequest,
     FeedbackRequest,
@@ -30,19 +35,23 @@ from aurelia_core.models.requests import (
     TargetRequest,
     parse_request,
 )
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import MediaRef, Window, content_key
+from aurelia_core.witnesses.base import ClipView
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.agents.summarizer import summarize_reasoning
 from aurelia_offline.agents.target import answer_as_target
+from aurelia_offline.answering.witnessed import Witnessed, answer_from_witnesses
+from aurelia_offline.questions.witnessed import read_witnessed
 
 _MAX_REMEMBERED_LOOKS = 64
 _MAX_REMEMBERED_CLIPS = 16
 _MEASURING_PACKAGES = (
     "aurelia_core.signals",
+    "aurelia_core.witnesses",
     "aurelia_offline.agents",
     "aurelia_offline.answering",
     "aurelia_offline.critic",
@@ -67,8 +76,11 @@ _recent_clips: RecentCache[WholeClip] = RecentCache(_MAX_REMEMBERED_CLIPS)
 _recent_looks: RecentCache[Observation] = RecentCache(_MAX_REMEMBERED_LOOKS)
 """A cache of the latest looks, by clip, track, windows and budget."""
 
+_recent_views: RecentCache[ClipView] = RecentCache(_MAX_REMEMBERED_CLIPS)
+"""A cache of what witnesses found in the latest clips, by clip and track."""
 
-class MeasuringChat(BaseChatModel):
+
+class MeasuringChat(ClipModel, BaseChatModel):
     """Plays all roles offline by measurement.
 
     Attributes:
@@ -76,6 +88,10 @@ class MeasuringChat(BaseChatModel):
     """
 
     store: Any
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Always: it measures."""
+        return True
 
     @property
     def _llm_type(self) -> str:
@@ -124,6 +140,16 @@ class MeasuringChat(BaseChatModel):
                 from aurelia_offline.critic.evaluate import evaluate_caption
 
                 return evaluate_caption(request, self.store)
+            case ClaimsRequest():
+                from aurelia_offline.critic.claim_witness import read_claims
+
+                return read_claims(request)
+            case ClaimCheckRequest():
+                from aurelia_offline.critic.claim_witness import check_claims
+
+                return check_claims(request, self.store)
+            case ArbiterRequest():
+                return self._arbitrate(request)
             case FeedbackRequest():
                 return advise(request)
             case TargetRequest():
@@ -135,7 +161,7 @@ class MeasuringChat(BaseChatModel):
         from aurelia_offline.questions.question import parse_question
         from aurelia_offline.world.stage import parse_stage_question
 
-        if parse_stage_question(question) is not None:
+        if parse_stage_question(question) is not None or read_witnessed(question) is not None:
             return None
         query = parse_question(question, choices)
         if query.ask != "unknowable":
@@ -152,7 +178,10 @@ class MeasuringChat(BaseChatModel):
         seen = tracks[0][1] if tracks else self.observe(media, looks, samples)
         pieces = [self.observe(media, [windows], samples) for windows in looks]
         whole = partial(self.observe_whole, media)
-        return generate_reasoning(request, seen, tracks=tracks, before=before, pieces=pieces, whole=whole)
+        witnessed = None if tracks else self._witnessed(request.question, list(request.choices), media)
+        return generate_reasoning(
+            request, seen, tracks=tracks, before=before, pieces=pieces, whole=whole, witnessed=witnessed
+        )
 
     def _answer(self, request: TargetRequest) -> str:
         media, samples = _media_of(request), request.samples
@@ -161,7 +190,35 @@ class MeasuringChat(BaseChatModel):
             lambda windows: self.observe(media, [windows], samples),
             lambda windows: self.observe_candidates(media, [windows], samples),
             partial(self.observe_whole, media),
+            self._witnessed(request.question, list(request.choices), media),
         )
+
+    def _witnessed(self, question: str, choices: list[str], media: MediaRequest) -> Witnessed | None:
+        """The answer of a witness to a question about speech or text; None for all others, and for candidate tracks."""
+        posed = read_witnessed(question)
+        if posed is None or len(media.tracks) > 1:
+            return None
+        clip, track = _measured(media, next(iter(media.tracks), None))
+        view = partial(ClipView, self.store, clip, track)
+        key = (content_key(clip), content_key(track) if track else "")
+        return answer_from_witnesses(posed, choices, _recent_views.get(key, view))
+
+    def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
+        """The answer that its own measurement gives; null if it gives neither, or both."""
+        asked = GeneratorRequest(
+            media=request.media,
+            duration=request.duration,
+            has_audio=request.has_audio,
+            question=request.question,
+            choices=request.choices,
+            samples=request.samples,
+        )
+        choices = list(request.choices)
+        own = str(self._reason(asked)["answer"])
+        said = [extract_choice_text(one, choices) or one for one in request.answers]
+        agreeing = [number for number, one in enumerate(said, 1) if one.strip().casefold() == own.strip().casefold()]
+        chosen = agreeing[0] if len(agreeing) == 1 else None
+        return {"reason": f"measuring answers {own!r}", "answer": chosen}
 
     def observe_whole(self, media: MediaRequest) -> WholeClip:
         """Every frame and the whole band, with the clip's own sound or the one track that replaces it."""
@@ -189,7 +246,7 @@ class MeasuringChat(BaseChatModel):
     ) -> Observation:
         from aurelia_core.signals.look import merge_observations, observe_clip
 
-        frames = media.frame_count
+        frames, shift = media.frame_count, media.frame_shift
         clip, track = _measured(media, track)
         pictures = len([ref for ref in (media.clip, *media.pictures) if ref["width"] is not None])
         # Candidate tracks share the sample budget.
@@ -197,9 +254,11 @@ class MeasuringChat(BaseChatModel):
         seen = []
         for windows in looks:
             spans = tuple((float(window["start"]), float(window["end"])) for window in windows)
-            look = partial(observe_clip, self.store, clip, track, windows, frames, share)
+            look = partial(observe_clip, self.store, clip, track, windows, frames, share, shift)
             seen.append(
-                _recent_looks.get((content_key(clip), content_key(track) if track else "", spans, frames, share), look)
+                _recent_looks.get(
+                    (content_key(clip), content_key(track) if track else "", spans, frames, share, shift), look
+                )
             )
         return replace(merge_observations(seen), pictures=pictures)
 

@@ -13,6 +13,7 @@ from aurelia_offline.answering.answers import final_answer, find_answer
 from aurelia_offline.answering.coverage import cover_clip
 from aurelia_offline.answering.finding import Finding, domain_modality, event_words, frequency_text, join_words
 from aurelia_offline.answering.selection import pick_text, select_events
+from aurelia_offline.answering.witnessed import Witnessed
 from aurelia_offline.questions.query import Pick, Query
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
@@ -57,6 +58,7 @@ def generate_reasoning(
     before: Observation | None = None,
     pieces: Sequence[Observation] = (),
     whole: Callable[[], WholeClip | None] = lambda: None,
+    witnessed: Witnessed | None = None,
 ) -> Reasoning:
     """The steps and the final answer for a question.
 
@@ -67,8 +69,12 @@ def generate_reasoning(
         before: the earlier looks, merged, to state what the last one changed.
         pieces: the single looks.
         whole: measures the whole clip, to tell what the looks missed.
+        witnessed: the answer of a witness, to a question that measurements do not answer.
     """
     choices = list(request.choices)
+    if witnessed is not None:
+        steps = _inventory_steps(seen, _describe_change(request, seen, before), tracks, named_windows=False)
+        return Reasoning(steps=[*steps, _witness_step(witnessed)], answer=witnessed.answer)
     if not tracks and (posed := stage_agent.read_stage_question(request.question, seen)):
         return stage_agent.stage_reasoning(*posed, seen, choices)
     query = parse_question(request.question, choices, len(tracks or []))
@@ -83,6 +89,12 @@ def generate_reasoning(
     named = complete is not None or (query.ask not in _WHOLE_CLIP_ASKS and query.pick.domain not in _WHOLE_CLIP_DOMAINS)
     steps = [*_inventory_steps(seen, change, tracks, named_windows=named), *_find_steps(query, seen)]
     return Reasoning(steps=[*steps, _final_step(query, found, answer)], answer=answer)
+
+
+def _witness_step(witnessed: Witnessed) -> Step:
+    found = witnessed.finding
+    said = found.text if witnessed.answer in {found.text, UNKNOWN} else f"{witnessed.answer}: {found.text}"
+    return _make_step(witnessed.task, found.cue, said, found.modality)
 
 
 def _make_step(step: str, justification: str, answer: str, modality: Modality) -> Step:

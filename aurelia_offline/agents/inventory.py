@@ -56,9 +56,10 @@ def describe_sounds(seen: Observation, most: int = _MAX_LISTED_SOUNDS) -> str:
 
 
 def describe_tracks(tracks: list[tuple[str, Observation]]) -> list[str]:
-    """The number of sounds of each candidate track; tracks with continuous sound are left out."""
+    """The number of sounds of each candidate track, or separate sound; those with continuous sound are left out."""
+    name = "Track" if any(seen.video_spans and not seen.still for _, seen in tracks) else "Sound"
     return [
-        f"Track {letter} holds {_number_word(len(seen.sounds)).lower()} sound{'s' * (len(seen.sounds) != 1)}."
+        f"{name} {letter} holds {_number_word(len(seen.sounds)).lower()} sound{'s' * (len(seen.sounds) != 1)}."
         for letter, seen in tracks
         if not is_continuous("sound", seen)
     ]

@@ -9,6 +9,7 @@ from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows
 from aurelia_offline.answering.answers import final_answer, find_answer
+from aurelia_offline.answering.witnessed import Witnessed
 from aurelia_offline.questions.question import parse_question
 from aurelia_offline.world import stage_agent
 
@@ -28,6 +29,7 @@ def answer_as_target(
     observe: Callable[[list[Window]], Observation],
     candidates: Callable[[list[Window]], list[tuple[str, Observation]] | None] = lambda windows: None,
     whole: Callable[[], WholeClip | None] = lambda: None,
+    witnessed: Witnessed | None = None,
 ) -> str:
     """The target's answer in plain text: one of the choices or "unknown", or a short free answer.
 
@@ -40,8 +42,11 @@ def answer_as_target(
         observe: makes one look at the given windows ([] is the whole clip), within the budget of one look.
         candidates: for candidate tracks, makes the same look with each of them.
         whole: measures the whole clip, to tell what the look missed.
+        witnessed: the answer of a witness, to a question that measurements do not answer.
     """
     choices = list(request.choices)
+    if witnessed is not None:
+        return _said(witnessed.answer, witnessed.finding.cue, request.reasoning, choices)
     windows = plan_windows(request.reasoning, request.duration)
     tracks = candidates(windows)
     question = request.question
@@ -54,10 +59,14 @@ def answer_as_target(
     if not tracks and query.ask != "unknowable":
         complete = whole()
     found = find_answer(query, seen, tracks, [seen], complete)
-    measured = final_answer(found, choices)
-    if measured != UNKNOWN:
-        return measured
-    return _stated_answer(request.reasoning, choices) or (UNKNOWN if choices else f"{UNKNOWN}: {found.cue}")
+    return _said(final_answer(found, choices), found.cue, request.reasoning, choices)
+
+
+def _said(answer: str, cue: str, reasoning: Reasoning | None, choices: list[str]) -> str:
+    """The target's own answer; without one that of the reasoning; else unknown, with the reason."""
+    if answer != UNKNOWN:
+        return answer
+    return _stated_answer(reasoning, choices) or (UNKNOWN if choices else f"{UNKNOWN}: {cue}")
 
 
 def _stated_answer(reasoning: Reasoning | None, choices: list[str]) -> str:

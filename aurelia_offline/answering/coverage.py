@@ -5,7 +5,6 @@ else a question about sound is open, and the finding names the windows to listen
 except in a long clip: there a question about motion, cuts and flashes is open.
 """
 
-from dataclasses import replace
 from math import isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Observation
@@ -29,16 +28,7 @@ def cover_clip(seen: Observation, whole: WholeClip | None) -> Observation:
     covered = whole.with_picture(seen)
     if not covered.has_audio or _missed_sounds(seen, whole):
         return covered
-    full = whole.observation
-    return replace(
-        covered,
-        audio_spans=full.audio_spans,
-        sample_rate=full.sample_rate,
-        sounds=full.sounds,
-        silences=full.silences,
-        tempo=full.tempo,
-        sync=full.sync,
-    )
+    return whole.with_sound(covered)
 
 
 def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> Finding | None:

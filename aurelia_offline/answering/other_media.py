@@ -9,6 +9,8 @@ from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Query
 
 _PICTURE_DOMAINS = {"motion", "cut", "flash", "fade", "fade_out", "fade_in", "background"}
+_MOST_OF_FILE = 0.85
+_LENGTH_SLACK_SECONDS, _LENGTH_SLACK_SHARE = 0.15, 0.05
 _PICTURE_ASKS = {"background", "palette", "still", "sync", "lag"}
 
 
@@ -68,12 +70,19 @@ def _best_sound(rank: str, sounds: list[tuple[str, Observation]]) -> Finding:
         return unknown_finding(f"the {_NAMES.get(prop, prop)} of some of the sounds could not be measured", "audio")
     cue = ", ".join(f"sound {letter}: {value:.4g} {_UNITS[prop]}".rstrip() for value, letter in known)
     known.sort(reverse=up)
-    if is_tied(known[0][0], known[1][0], prop) or known[0][0] == known[1][0]:
+    if _is_equal(known[0][0], known[1][0], prop):
         why = f"two of the sounds are equal in {_NAMES[prop]} as far as can be measured ({cue})"
         return unknown_finding(why, "audio")
     best = known[0][1]
     number = [letter for letter, _ in sounds].index(best) + 1
     return Finding((Value("letter", best), Value("ordinal", number)), f"Sound {best}", cue, "audio")
+
+
+def _is_equal(first: float, second: float, prop: str) -> bool:
+    """Whether two measurements are too close to tell; a sound's fading ends are heard less exactly than its onset."""
+    if prop == "length":
+        return abs(first - second) < max(_LENGTH_SLACK_SECONDS, _LENGTH_SLACK_SHARE * max(first, second))
+    return first == second or is_tied(first, second, prop)
 
 
 def _level(seen: Observation) -> float | None:
@@ -90,7 +99,11 @@ def _pitch(seen: Observation) -> float | None:
 def _length(seen: Observation) -> float | None:
     if not seen.sounds:
         return None
-    return max(sound.end for sound in seen.sounds) - min(sound.start for sound in seen.sounds)
+    heard = max(sound.end for sound in seen.sounds) - min(sound.start for sound in seen.sounds)
+    if heard < _MOST_OF_FILE * sum(end - start for start, end in seen.audio_spans):
+        return heard
+    # A sound that fills its file is as long as the file, whatever of its ends is too soft to be detected.
+    return sum(end - start for start, end in seen.audio_spans)
 
 
 def _count(seen: Observation) -> float | None:

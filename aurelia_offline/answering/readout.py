@@ -192,10 +192,8 @@ def answer_property(query: Query, seen: Observation) -> Finding:
         return unknown_finding(
             f"{event_words(chosen.events[-1], seen)}, the last that was seen: no end was seen", "visual"
         )
-    if query.ask == "length" and pick.domain == "silence" and not pick.singles_out:
-        total = sum(event.end - event.start for event in chosen.events)
-        listed = join_words([event_words(event, seen) for event in chosen.events[:8]])
-        return Finding((Value("seconds", total),), seconds_text(total), listed, "audio")
+    if query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out:
+        return _silence_answer(query, _notable(chosen.events), seen)
     found = _pick_clearest(chosen.events, query, seen)
     if query.ask == "end" and pick.domain == "sound" and not pick.relation:
         # "When does the sound stop?" asks about the last of several sounds.
@@ -214,6 +212,24 @@ def answer_property(query: Query, seen: Observation) -> Finding:
     if pick.other is not None and domain_modality(pick.other.domain) != modality:
         modality = "both"
     return Finding(shared, join_words(texts), cue, modality)
+
+
+_NOTABLE_SILENCE_SECONDS = 0.8
+
+
+def _notable(silences: tuple[MeasuredEvent, ...]) -> tuple[MeasuredEvent, ...]:
+    """The silences that a listener would name: not the gaps of a beat, if there are longer ones."""
+    long = tuple(event for event in silences if event.end - event.start >= _NOTABLE_SILENCE_SECONDS)
+    return long or silences
+
+
+def _silence_answer(query: Query, silences: tuple[MeasuredEvent, ...], seen: Observation) -> Finding:
+    """When it is silent, from when to when; or how long altogether."""
+    listed = join_words([event_words(event, seen) for event in silences[:8]])
+    if query.ask == "when":
+        return Finding((Value("seconds", silences[0].start),), listed, listed, "audio")
+    total = sum(event.end - event.start for event in silences)
+    return Finding((Value("seconds", total),), seconds_text(total), listed, "audio")
 
 
 def _lasts_to_the_end(event: MeasuredEvent, seen: Observation) -> bool:

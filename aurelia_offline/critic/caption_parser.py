@@ -22,9 +22,15 @@ from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
 _BPM = re.compile(
-    r"(\d+(?:\.\d+)?) ?(?:bpm|beats (?:per|a|each) (?:minute|min)|(?:strokes|clicks|hits|times) (?:per|a|each) minute)"
+    r"(\d+(?:\.\d+)?) ?(?:bpm|(?:(?:beats|strokes|clicks|hits|times|pulses|ticks) )?(?:per|a|each) (?:minute|min)\b)"
 )
-_TRACK = re.compile(r"\b(?:track|candidate|audio|sound ?track|recording|option) ([a-h])\b")
+_WHITE_MOMENT = re.compile(
+    r"for an? (?:brief |short |split )?(?:moment|instant|s)\b[^.]*\bwhite\b"
+    r"|\bwhite\b[^.]* for an? (?:brief |short |split )?(?:moment|instant|s)\b"
+)
+_TRACK = re.compile(
+    r"\b(?:track|candidate|audio|sound ?track|recording|option|sound(?= [b-h]\b| a (?:holds|has|contains)\b)) ([a-h])\b"
+)
 _CUTS = "cuts?|changes?|transitions?|edits?"
 _THINGS = "shapes?|circles?|discs?|balls?|dots?|squares?|triangles?|objects?|figures?|patches|movements?|motions?"
 _OPENING = re.compile(r"\b(?:at first|opens?|begins?|initially|starts?|at the (?:start|beginning))\b")
@@ -50,6 +56,7 @@ def parse_caption(caption: str) -> ParsedCaption:
     lexicon = caption_words()
     claims: list[Claim] = []
     unchecked = 0
+    unread: list[str] = []
     for number, sentence in enumerate(caption_clauses(mark_directions(normalize_caption(caption)))):
         before: str | None = None
         made: list[Claim] = []
@@ -70,9 +77,11 @@ def parse_caption(caption: str) -> ParsedCaption:
                 found += _read_order(made, found[0], clause.link)
             made += found
             unchecked += not found
+            if not found:
+                unread.append(clause.text)
             before = topic or before
         claims += made
-    return ParsedCaption(tuple(claims), unchecked)
+    return ParsedCaption(tuple(claims), unchecked, tuple(unread))
 
 
 def _set_directions_aside(sentence: list[Clause], lexicon: WordList) -> tuple[list[Clause], int]:
@@ -91,6 +100,8 @@ def _topic_of(clause: str, lexicon: WordList) -> str | None:
     """The topic of a clause, from its words; None if nothing in it can be measured."""
     if any(pattern.search(clause) for pattern in _CLIP_LENGTH):
         return "duration"
+    if _WHITE_MOMENT.search(clause):
+        return "flash"
     for topic in ("sync", "tempo", "cut", "flash", "silence"):
         if lexicon.has(f"topics.{topic}", clause) and not (topic == "sync" and not _names_two_senses(clause, lexicon)):
             return topic
@@ -273,7 +284,10 @@ def _colour(base: Claim, lexicon: WordList) -> list[Claim]:
 
 
 def _sync(base: Claim, lexicon: WordList) -> list[Claim]:
-    apart = re.search(r"\b(?:out of sync|different|independent|unrelated|asynchron\w*|apart)\b", base.clause)
+    apart = re.search(
+        r"\b(?:out of sync|out of step|different|other times?|another time|independent|unrelated|asynchron\w*|apart)\b",
+        base.clause,
+    )
     return [
         replace(
             base,

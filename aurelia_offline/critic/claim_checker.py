@@ -1,6 +1,7 @@
 """Checks each claim of a caption against the evidence of the clip: supported, contradicted or unsure. No scoring."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 
 from aurelia_core.signals.observation import MAX_MOTION_GAP
@@ -8,7 +9,7 @@ from aurelia_offline.critic.activity_checks import activity_facts
 from aurelia_offline.critic.base_checks import CheckResults, weighted_total
 from aurelia_offline.critic.caption_text import CLIP_END
 from aurelia_offline.critic.claims import Claim
-from aurelia_offline.critic.matching import Fact
+from aurelia_offline.critic.matching import PART_SECONDS, Fact, motion_facts
 from aurelia_offline.critic.picture_checks import PictureChecks
 
 _MISSED_WEIGHT = 1.6
@@ -82,10 +83,25 @@ class ClaimChecker(PictureChecks):
             if event is not None and event < len(fits[index]):
                 facts = fits[index][event]
             if facts is None or (facts and weighted_total(facts) <= -0.9 and facts[0].verdict <= -0.9):
-                self.results.facts.append(self._missed(claim, topic))
+                if topic == "motion" and (part := self._part_of_motion(claim)):
+                    self.results.facts.append(part)
+                else:
+                    self.results.facts.append(self._missed(claim, topic))
                 continue
             used.add(event or 0)
             self.results.facts += facts or [Fact(0.6, 0.5, claim.clause)]
+
+    def _part_of_motion(self, claim: Claim) -> Fact | None:
+        """The support of a claim that states a part of one movement as a movement of its own; None if it is not so."""
+        if not claim.about.spans or not (claim.about.colours or claim.about.places):
+            return None
+        start, end = claim.about.spans[0]
+        bare = replace(claim.about, spans=(), seconds=None)
+        for moved in self.evidence.video.motions:
+            inside = moved.start - PART_SECONDS <= start and (end or start) <= moved.end + PART_SECONDS
+            if inside and all(fact.verdict > 0 for fact in motion_facts(bare, moved, self.evidence.video.gap)):
+                return Fact(0.5, 0.5, claim.clause, "a part of a longer movement", (moved.start, moved.end))
+        return None
 
     def _missed(self, claim: Claim, topic: str) -> Fact:
         spans = claim.about.spans

@@ -75,7 +75,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ParsedCaption:
-    """The claims of a caption, and the number of its clauses that cannot be measured."""
+    """The claims of a caption, the number of its parts that cannot be measured, and the text of those clauses."""
 
     claims: tuple[Claim, ...]
     unchecked: int
+    unread: tuple[str, ...] = ()

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from aurelia_core.models.requests import EvaluatorRequest
+from aurelia_core.models.requests import ClipRequest, EvaluatorRequest
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.types import MediaRef, content_key, is_still, is_video
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.claim_checker import ClaimChecker
 from aurelia_offline.critic.evidence import AudioEvidence, Evidence, VideoEvidence
@@ -52,7 +52,7 @@ def assess_caption(caption: str, evidence: Evidence) -> dict[str, Any]:
     return {"score": verdict.score, "justification": verdict.justification, "windows": verdict.windows}
 
 
-def gather_evidence(request: EvaluatorRequest, store: Any) -> Evidence:
+def gather_evidence(request: ClipRequest, store: Any) -> Evidence:
     """The evidence of a clip and its sound tracks; the process caches it."""
     clip: MediaRef | None = None
     tracks: list[MediaRef] = []

@@ -12,7 +12,13 @@ _START_GOOD, _START_BAD = 0.16, 0.3
 _LASTING_SECONDS = 0.6
 """Length in seconds from which a sound is not a stroke; nothing described as starting inside it fits it."""
 _END_GOOD, _END_BAD = 0.22, 0.45
+_MIDDLE_GOOD, _MIDDLE_BAD = 0.36, 0.52
+"""Distance in seconds between the middles of a stated and a seen movement. Where a movement begins and ends is seen
+only to within a frame, and it begins slowly: an observer with few frames states one end late or early. A movement that
+is not the one that is meant has another middle."""
 _PITCH_GOOD, _PITCH_BAD = 0.06, 0.1
+PART_SECONDS = 0.25
+"""What a stated part of a movement may stick out of it, in seconds: the distance of frames of an observer."""
 _LOW_HZ, _SHORT_SECONDS = 200.0, 0.15
 """A low sound has half of its energy below this frequency, in Hz; a short sound is at most this long, in seconds."""
 SURE_CONFIDENCE = 0.45
@@ -154,7 +160,10 @@ def _height_fact(height: str, heard: HeardSound, scale: TrackScale, window: tupl
 def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact]:
     """The facts of a description for one motion; `gap` is the time between frames, in seconds."""
     window = (moved.start, moved.end)
-    facts = [*_time_facts(about, moved.start, moved.end, min(gap, 0.3), "motion")]
+    facts = [
+        _lenient_span(fact, about, moved) if number == 0 and about.spans else fact
+        for number, fact in enumerate(_time_facts(about, moved.start, moved.end, min(gap, 0.3), "motion"))
+    ]
     if about.colours and moved.colours:
         fits = bool(set(about.colours) & set(moved.colours))
         facts.append(Fact(as_verdict(fits), 1.0, " ".join(about.colours), moved.colours[0], window))
@@ -174,6 +183,17 @@ def motion_facts(about: Description, moved: SeenMotion, gap: float) -> list[Fact
             verdict *= 0.4
         facts.append(Fact(verdict, 1.0, place, f"x {moved.x:.2f}, y {moved.y:.2f}", window))
     return facts
+
+
+def _lenient_span(fact: Fact, about: Description, moved: SeenMotion) -> Fact:
+    """The fact of a movement's time, not contradicted where it states a part of it, or differs at one end alone."""
+    start, end = about.spans[0]
+    if end is None or end >= CLIP_END or min(end, moved.end) <= max(start, moved.start):
+        return fact
+    if moved.start - PART_SECONDS <= start and end <= moved.end + PART_SECONDS:
+        return fact._replace(verdict=max(fact.verdict, 0.3))
+    apart = abs((start + end) / 2 - (moved.start + moved.end) / 2)
+    return fact._replace(verdict=max(fact.verdict, min(0.5, grade(apart, _MIDDLE_GOOD, _MIDDLE_BAD))))
 
 
 def _time_facts(about: Description, start: float, end: float, slack: float, what: str) -> list[Fact]:

@@ -19,7 +19,8 @@ from aurelia_offline.critic.base_checks import CheckResults
 from aurelia_offline.critic.evidence import Evidence, HeardSound, SeenMotion, VideoEvidence
 from aurelia_offline.critic.matching import Fact, heard_sound_name
 
-_UNSURE_BELOW = 0.25
+UNSURE_BELOW = 0.25
+"""Verdicts nearer to 0 than this say nothing."""
 _MAX_WINDOWS = 4
 _PAD_SECONDS = 0.25
 
@@ -51,9 +52,9 @@ def make_verdict(
         unchecked: number of clauses that cannot be measured.
         duration: length of the clip in seconds; windows stay inside.
     """
-    supported = [fact for fact in results.facts if fact.verdict >= _UNSURE_BELOW]
+    supported = [fact for fact in results.facts if fact.verdict >= UNSURE_BELOW]
     wrong = sorted(
-        (fact for fact in results.facts if fact.verdict <= -_UNSURE_BELOW), key=lambda fact: fact.verdict * fact.weight
+        (fact for fact in results.facts if fact.verdict <= -UNSURE_BELOW), key=lambda fact: fact.verdict * fact.weight
     )
     if not supported and not wrong:
         return CaptionVerdict(None, _nothing_checked(results, unchecked), [])
@@ -70,8 +71,8 @@ def make_verdict(
 
 def caption_strength(facts: Sequence[Fact], omissions: Sequence[Omission]) -> float:
     """The score before rounding, 1..10, by the formula above."""
-    support = sum(fact.verdict * fact.weight for fact in facts if fact.verdict >= _UNSURE_BELOW)
-    against = sum(-fact.verdict * fact.weight for fact in facts if fact.verdict <= -_UNSURE_BELOW)
+    support = sum(fact.verdict * fact.weight for fact in facts if fact.verdict >= UNSURE_BELOW)
+    against = sum(-fact.verdict * fact.weight for fact in facts if fact.verdict <= -UNSURE_BELOW)
     missing = 1 - math.exp(-sum(omission.weight for omission in omissions) / 2.5)
     share = (support + 0.5) / (support + 0.5 + against)
     return 1 + 9 * share * math.exp(-0.36 * against - missing)
@@ -181,7 +182,7 @@ def _justification(
     total = len(supported) + len(wrong)
     first = f"The clip bears out {len(supported)} of the {total} details that can be checked"
     if wrong:
-        first += "; but " + ", and ".join(_difference_text(fact) for fact in wrong[:3])
+        first += "; but " + ", and ".join(difference_text(fact) for fact in wrong[:3])
     parts = [first + "."]
     clear = [omission for omission in omissions if omission.weight >= 0.25]
     if clear:
@@ -192,7 +193,8 @@ def _justification(
     return " ".join(parts)
 
 
-def _difference_text(fact: Fact) -> str:
+def difference_text(fact: Fact) -> str:
+    """What the caption says and what the clip has, in words."""
     clip_text = fact.clip_text or "it otherwise"
     return f'the caption says "{fact.claim_text}" where the clip has {clip_text}{_near_text(fact.window)}'
 

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 from aurelia_offline.critic.base_checks import BaseChecks, weighted_total
 from aurelia_offline.critic.caption_text import caption_words
@@ -11,6 +12,7 @@ from aurelia_offline.critic.evidence import HeardSound
 from aurelia_offline.critic.matching import SURE_CONFIDENCE, Fact, TrackScale, as_verdict, grade, sound_facts
 
 _NEARLY = re.compile(r"\b(?:nearly|almost|mostly|largely|there is a silence|pause)\b")
+_INTERVAL_TOLERANCE = 0.15
 ORDINAL_RANKS = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -214,7 +216,10 @@ class SoundChecks(BaseChecks):
         if self.is_track_unclear(claim.about):
             return
         if bpm is None:
-            self.add_fact(-0.8, claim, "no steady beat")
+            verdict = -0.8
+            if track and claim.number and _has_interval(track.sounds, 60 / claim.number):
+                verdict = 0.0
+            self.add_fact(verdict, claim, "no steady beat")
             return
         truth = f"about {bpm:.0f} beats a minute"
         if track and claim.about.track in (None, 0):
@@ -228,6 +233,13 @@ class SoundChecks(BaseChecks):
             self.add_fact(min(1.0, verdict + 0.3), claim, truth, 0.8)
         else:
             self.add_fact(1.0, claim, truth)
+
+
+def _has_interval(sounds: tuple[HeardSound, ...], seconds: float) -> bool:
+    """Whether sounds follow each other at an interval at least twice: too few for a beat, too many to deny it."""
+    starts = sorted(heard.start for heard in sounds)
+    found = [abs((later - earlier) / seconds - 1) < _INTERVAL_TOLERANCE for earlier, later in pairwise(starts)]
+    return sum(found) >= 2
 
 
 def _is_loudest_elsewhere(about: Description, sounds: tuple[HeardSound, ...]) -> bool:

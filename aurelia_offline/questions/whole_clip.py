@@ -140,7 +140,7 @@ def read_background(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     if not has_item(cut.main, "np", "background") and (not whole_picture or things):
         return None
     pick = clauses.with_relations(Pick(domain="background", words="the background"), cut.relations)
-    pick = clauses.with_half(pick, cut.main)
+    pick = _with_end(clauses.with_half(pick, cut.main), cut.main)
     named = next((item.pick.colour for item in cut.main if item.kind in {"bare", "np"} and item.pick.colour), None)
     if asks_yes_no(cut) and named and clauses.offered_attribute(cut.main) is None:
         return Query("background", replace(pick, colour=named), negated=has_item(cut.main, "neg"), yes_no=True)
@@ -148,3 +148,19 @@ def read_background(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         pick = replace(clauses.main_pick(cut.main), domain="cut")
         return Query("exists", pick, negated=has_item(cut.main, "neg"), yes_no=True)
     return Query("background", pick)
+
+
+def _with_end(pick: Pick, items: list[PhraseItem]) -> Pick:
+    """The background at the start or the end, if it is called the first or the last one, or what the clip ends with."""
+    if pick.relation:
+        return pick
+    ends_with = has_item(items, "np", "clip") and has_item(items, "wh", "how")
+    if _holds_nth(items, -1) or (ends_with and has_item(items, "verb", "end")):
+        return replace(pick, relation="during", span=(1.0, 1.0), half=True)
+    if _holds_nth(items, 1) or (ends_with and has_item(items, "verb", "start")):
+        return replace(pick, relation="during", span=(0.0, 0.0), half=True)
+    return pick
+
+
+def _holds_nth(items: list[PhraseItem], nth: int) -> bool:
+    return any(item.pick.nth == nth for item in items if item.kind in {"np", "bare"})

@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple, get_args
 from aurelia_core.errors import InputError
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import EvaluatorRequest, RoleRequest
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.critic import evaluate as critic
 from aurelia_offline.critic.evidence import Evidence
 

@@ -5,18 +5,20 @@ the wrong facts and provides a critic that knows only the caption. The true desc
 fact is corrected.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia.bench.records import Record, write_records
 from aurelia.bench.run_file import Outcome
 from aurelia.bench.runner import RunResources
-from aurelia_core.errors import ModelError
+from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.signals.observation import Observation
 from aurelia_offline.study.loops import StudySettings, run_loops
+from aurelia_offline.study.miniature_critic import make_miniature_critic, make_turns_summarizer
 from aurelia_offline.study.planted_errors import (
     ERROR_WORDS,
     PLANTED_ERRORS,
@@ -24,6 +26,7 @@ from aurelia_offline.study.planted_errors import (
     PlantedErrorChat,
     make_planted_agent,
     make_plausibility_critic,
+    turn_of,
 )
 from aurelia_offline.study.tables import study_table
 from aurelia_offline.training import examples
@@ -34,8 +37,28 @@ from aurelia_offline.world.stage_agent import describe_turns
 from aurelia_offline.world.stage_chain import question_chain
 from aurelia_offline.world.stage_table import measure_table
 from nodes.requests import windows_by_attempt
+from state.context import Critic
 
-_CRITICS = {"measuring": "offline:measure", "caption only": "plausible:text"}
+
+class _Critic(NamedTuple):
+    """One critic: its model, the setting `critic`, the model that writes captions, and the errors that those show."""
+
+    evaluator: str
+    critic: Critic = "holistic"
+    summarizer: str = "offline:measure"
+    plants: tuple[PlantedError, ...] = PLANTED_ERRORS
+
+
+_IN_TURNS: tuple[PlantedError, ...] = ("none", "missed", "source", "order", "place")
+"""Errors that a caption of the turns shows: it has neither counts nor colours."""
+CRITICS = {
+    "caption only": _Critic("plausible:text"),
+    "miniature, holistic": _Critic("miniature:critic", "holistic", "turns:caption", _IN_TURNS),
+    "miniature, claim by claim": _Critic("miniature:critic", "claims", "turns:caption", _IN_TURNS),
+    "measuring, holistic": _Critic("offline:measure"),
+    "measuring, claim by claim": _Critic("offline:measure", "claims"),
+}
+"""The critics of the study by name."""
 _MAX_ITERATIONS, _THRESHOLD = 3, 8
 _CLIPS_PER_BATCH = 12
 """Clips in one batch. A batch passes all kinds of errors while its measurements are still cached."""
@@ -50,20 +73,32 @@ class _RecoveryOutcome(NamedTuple):
     mended: bool
 
 
-async def run_recovery(study: StudySettings) -> str:
+async def run_recovery(study: StudySettings, critics: Sequence[str] = tuple(CRITICS)) -> str:
     """Run the study and return its table, also written to `recovery.md`; `study.questions` is the number of clips.
 
+    Args:
+        study: the settings of the study.
+        critics: names of `CRITICS`.
+
     Raises:
+        InputError: there is no critic of a name.
         ModelError: a loop failed.
     """
+    if unknown := sorted(set(critics) - CRITICS.keys()):
+        raise InputError(f"There is no critic {unknown[0]!r}: name some of {', '.join(CRITICS)}.")
     media = study.out / CLIPS_FOLDER
     seeds = range(study.first, study.first + study.questions)
     write_clips(media, seeds, study.progress)
     records = [_caption_record(seed) for seed in seeds]
-    providers: Any = {"planted": make_planted_agent, "plausible": make_plausibility_critic}
+    providers: Any = {
+        "planted": make_planted_agent,
+        "plausible": make_plausibility_critic,
+        "miniature": make_miniature_critic,
+        "turns": make_turns_summarizer,
+    }
     house = replace(study.house(media), providers=providers)
     found: dict[tuple[str, PlantedError], list[_RecoveryOutcome]] = {
-        key: [] for key in product(_CRITICS, PLANTED_ERRORS)
+        (critic, plant): [] for critic in critics for plant in CRITICS[critic].plants
     }
     for first in range(0, len(records), _CLIPS_PER_BATCH):
         part, file = records[first : first + _CLIPS_PER_BATCH], study.out / f"recovery-{first}.jsonl"
@@ -78,7 +113,8 @@ async def run_recovery(study: StudySettings) -> str:
         f"Noticed: the first attempt's score is below tau = {_THRESHOLD}. Mended: the best attempt's measurements no"
         " longer hold the wrong fact. Clips: those where it made the first attempt wrong; with nothing planted those"
         " where the first attempt is right, so that what is noticed is a false alarm.",
-        "The caption-only critic sees no clip and scores how well the caption is made.",
+        "The caption-only critic sees no clip and scores how well the caption is made. The miniature reads captions of"
+        " the turns, which have neither counts nor colours; words said or written do not occur in this world.",
     ) + "\n"  # fmt: skip
     (study.out / "recovery.md").write_text(text, encoding="utf-8")
     return text
@@ -88,9 +124,17 @@ async def _run_batch(
     study: StudySettings, file: Path, records: list[Record], house: RunResources, critic: str, plant: PlantedError
 ) -> list[_RecoveryOutcome]:
     """Run a batch of clips with one kind of error and one critic."""
-    roles = {"generator": f"planted:{plant}", "evaluator": _CRITICS[critic], "target": "offline:measure"}
-    context = study.context(**roles, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD)
-    out = file.with_name(f"{file.stem}-{plant}-{_CRITICS[critic].partition(':')[0]}.run")
+    named = CRITICS[critic]
+    roles = {
+        "generator": f"planted:{plant}",
+        "summarizer": named.summarizer,
+        "evaluator": named.evaluator,
+        "target": "offline:measure",
+    }
+    context = study.context(
+        **roles, critic=named.critic, compare=False, max_iterations=_MAX_ITERATIONS, threshold=_THRESHOLD
+    )
+    out = file.with_name(f"{file.stem}-{plant}-{re.sub('[^a-z]+', '-', critic)}.run")
     runs = await run_loops(study, file, out, house, context, "aurelia")
     model = make_planted_agent(plant, house.clip_store())
     return [_judge_recovery(one, runs.loops[one.id], model, context.frames, context.samples) for one in records]
@@ -124,12 +168,26 @@ def _is_right(plant: PlantedError, seen: Observation, seed: int) -> bool:
     clip, table = mini_world.draw_clip(seed), measure_table(seen)
     if table is None:
         return False
+    if plant == "none":
+        return all(_is_right(one, seen, seed) for one in ("missed", "source", "count", "colour"))
+    if plant == "colour":
+        return _colours_are_right(clip, seen)
     if plant == "count":
         struck = [sum(int((s.start + s.end) / 2) == turn for s in seen.sounds) for turn in range(len(clip.turns))]
         return struck == [turn.beats if turn.instrument else 0 for turn in clip.turns]
-    if plant == "source":
+    if plant in ("source", "place"):
         return [turn.spot for turn in table] == [turn.spot for turn in clip.table]
     return [turn.instrument for turn in table] == [turn.instrument for turn in clip.table]
+
+
+def _colours_are_right(clip: mini_world.WorldClip, seen: Observation) -> bool:
+    """Whether the largest motion of each turn has the colour of the shape at its spot, where one is told."""
+    for number, turn in enumerate(clip.turns):
+        own = [motion for motion in seen.motions if turn_of(motion) == number]
+        largest = max(own, key=lambda motion: motion.extent, default=None)
+        if turn.spot is not None and largest and largest.colour not in (None, clip.colours[turn.spot]):
+            return False
+    return True
 
 
 def _row_figures(found: list[_RecoveryOutcome], plant: PlantedError) -> list[str]:

@@ -23,8 +23,9 @@ from aurelia_core.signals.look import merge_observations
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
+from aurelia_offline.world.mini_world import SHAPE_COLOURS
 
-PlantedError = Literal["none", "missed", "source", "order", "count"]
+PlantedError = Literal["none", "missed", "source", "order", "count", "colour", "place"]
 PLANTED_ERRORS: tuple[PlantedError, ...] = get_args(PlantedError)
 ERROR_WORDS = {
     "none": "nothing wrong",
@@ -32,25 +33,36 @@ ERROR_WORDS = {
     "source": "a wrong source: two shapes change places",
     "order": "a wrong order: two turns' sounds change places",
     "count": "a wrong count: one strike too few",
+    "colour": "a wrong colour: one shape has another one",
+    "place": "a wrong place: one shape at the other end",
 }
+
+
+_RIGHT_END = 0.875
+"""The place of the last spot, 0..1 of the picture's width."""
 
 
 def plant_error(seen: Observation, plant: PlantedError) -> Observation:
     """The observation with one planted error; the affected turn depends only on the clip."""
     rng = np.random.default_rng(int(1000 * sum(sound.start for sound in seen.sounds)))
-    turns = sorted({_turn_of(sound) for sound in seen.sounds})
+    turns = sorted({turn_of(sound) for sound in seen.sounds})
     if plant == "none" or not turns:
         return seen
     if plant == "missed":
         gone = int(rng.choice(turns))
-        return replace(seen, sounds=tuple(sound for sound in seen.sounds if _turn_of(sound) != gone))
+        return replace(seen, sounds=tuple(sound for sound in seen.sounds if turn_of(sound) != gone))
     if plant == "count":
-        struck = [number for number in turns if sum(_turn_of(sound) == number for sound in seen.sounds) > 1]
-        last = [max(i for i, s in enumerate(seen.sounds) if _turn_of(s) == number) for number in struck]
+        struck = [number for number in turns if sum(turn_of(sound) == number for sound in seen.sounds) > 1]
+        last = [max(i for i, s in enumerate(seen.sounds) if turn_of(s) == number) for number in struck]
         gone = -1
         if last:
             gone = int(rng.choice(last))
         return replace(seen, sounds=tuple(sound for i, sound in enumerate(seen.sounds) if i != gone))
+    if plant in ("colour", "place"):
+        turn = int(rng.choice(turns))
+        return replace(
+            seen, motions=tuple(_change_motion(motion, turn, plant, seen.motions) for motion in seen.motions)
+        )
     first = int(rng.integers(0, 3))
     if plant == "order":
         moved = (_shift_sound(sound, first) for sound in seen.sounds)
@@ -58,26 +70,37 @@ def plant_error(seen: Observation, plant: PlantedError) -> Observation:
     return replace(seen, motions=_swap_motions(seen.motions, first))
 
 
-def _turn_of(event: DetectedSound | Motion) -> int:
+def turn_of(event: DetectedSound | Motion) -> int:
+    """The turn in which an event has its middle, from 0."""
     return int((event.start + event.end) / 2)
 
 
 def _shift_sound(sound: DetectedSound, first: int) -> DetectedSound:
     """The sound moved one second later in turn `first`, one second earlier in the next turn."""
-    by = {first: 1.0, first + 1: -1.0}.get(_turn_of(sound), 0.0)
+    by = {first: 1.0, first + 1: -1.0}.get(turn_of(sound), 0.0)
     return replace(sound, start=round(sound.start + by, 3), end=round(sound.end + by, 3))
 
 
 def _swap_motions(motions: Sequence[Motion], first: int) -> tuple[Motion, ...]:
     """The motions with place and colour swapped between two turns."""
-    main = {turn: max((m for m in motions if _turn_of(m) == turn), key=lambda m: m.extent, default=None)
+    main = {turn: max((m for m in motions if turn_of(m) == turn), key=lambda m: m.extent, default=None)
             for turn in (first, first + 1)}  # fmt: skip
     other = {first: main[first + 1], first + 1: main[first]}
     found = []
     for motion in motions:
-        source = other.get(_turn_of(motion))
+        source = other.get(turn_of(motion))
         found.append(replace(motion, x=source.x, y=source.y, colour=source.colour) if source else motion)
     return tuple(found)
+
+
+def _change_motion(motion: Motion, turn: int, plant: PlantedError, motions: Sequence[Motion]) -> Motion:
+    """The motion in another colour, which no other has, or at the other end of the row, if it belongs to the turn."""
+    if turn_of(motion) != turn:
+        return motion
+    if plant == "place":
+        return replace(motion, x=_RIGHT_END if motion.x < 0.5 else 1.0 - _RIGHT_END)
+    taken = {other.colour for other in motions}
+    return replace(motion, colour=next(colour for colour in SHAPE_COLOURS if colour not in taken))
 
 
 class PlantedErrorChat(MeasuringChat):

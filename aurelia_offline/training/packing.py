@@ -174,7 +174,7 @@ def calibrate_encoders(model: Any, images: npt.NDArray[np.uint8], mels: torch.Te
     with torch.no_grad():
         for last, out in zip(
             (model.model.audio_tower.proj, model.model.visual.merger.mlp[2]),
-            _encode_media(model, images, mels),
+            encode_media(model, images, mels),
             strict=True,
         ):
             mean, spread = out.mean(0), (out - out.mean(0)).pow(2).mean().sqrt()
@@ -184,14 +184,18 @@ def calibrate_encoders(model: Any, images: npt.NDArray[np.uint8], mels: torch.Te
 
 def embed_batch(model: Any, ids: torch.Tensor, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> torch.Tensor:
     """The embeddings of ids, with the encoded frames and sounds at the media tokens, float32[B, L, hidden]."""
-    inner, config = model.model, model.config
-    heard, seen = _encode_media(model, images, mels)
-    text: torch.Tensor = inner.get_input_embeddings()(ids)
+    return place_media(model, ids, *encode_media(model, images, mels))
+
+
+def place_media(model: Any, ids: torch.Tensor, heard: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """The embeddings of ids, with encoded sounds and frames at the media tokens in order, float32[B, L, hidden]."""
+    config = model.config
+    text: torch.Tensor = model.model.get_input_embeddings()(ids)
     text = text.masked_scatter((ids == config.image_token_id)[..., None], seen.to(text.dtype))
     return text.masked_scatter((ids == config.audio_token_id)[..., None], heard.to(text.dtype))
 
 
-def _encode_media(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def encode_media(model: Any, images: npt.NDArray[np.uint8], mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The encoded sounds and frames, float32[tokens, hidden] each."""
     inner = model.model
     grid = torch.tensor([[1, images.shape[2] // PATCH_PIXELS, images.shape[3] // PATCH_PIXELS]]).expand(

@@ -74,7 +74,9 @@ class MemoryStore:
         self.images = images
         self.seconds = seconds
 
-    def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180) -> MemoryFrames:
+    def frames(
+        self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180, shift: float = 0.0
+    ) -> MemoryFrames:
         """At most `count` frames inside the windows."""
         spans = normalize_windows(windows, self.seconds)
         chosen = np.unique(

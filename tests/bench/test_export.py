@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -115,6 +116,38 @@ def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_
     assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4)) == 2
     second = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[1])
     assert (second["right"], second["licence"]) == (None, "MIT")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_trl_loads_the_rows_and_hands_the_clip_to_the_processor(ran: Path, tmp_path: Path) -> None:
+    trainer = pytest.importorskip("trl.trainer.sft_trainer", reason="trl is not installed")
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    import torch
+
+    export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4, media=str(tmp_path)))
+    rows = list(
+        datasets.load_dataset(
+            "json", data_files=str(tmp_path / "t.jsonl"), split="train", cache_dir=str(tmp_path / "cache")
+        )
+    )
+    heard: list[Any] = []
+
+    class Processor:
+        tokenizer = SimpleNamespace(pad_token_id=0, padding_side="right")
+
+        def apply_chat_template(self, messages: Any, **options: Any) -> dict[str, Any]:
+            heard.extend(messages)
+            ones = torch.ones((len(messages), 3), dtype=torch.long)
+            return {"input_ids": ones, "attention_mask": ones}
+
+    # The trainer chooses this collator for rows with the key `images`, and drops the media of all others.
+    assert all("images" in row for row in rows)
+    batch = trainer.DataCollatorForVisionLanguageModeling(Processor())(rows)
+    assert batch["input_ids"].shape == (2, 3)
+    for messages in heard:
+        first, *_ = messages[0]["content"]
+        assert (first["type"], first["video"]) == ("video", f"{tmp_path}/duet.mp4")
+        assert messages[1]["content"][0]["text"].count("Answer: ") == 1
 
 
 @pytest.mark.parametrize("style", ["swift", "llama-factory"])

@@ -2,15 +2,18 @@
 
 import os
 import random
+import re
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from aurelia.bench.run_file import RunFile
-from tests.support.kill_process import AT_ONCE, Place, killer, plain, prompt_of, stored
+from tests.support.kill_process import AT_ONCE, Place, killer, mark, plain, prompt_of, stored
 
 pytestmark = pytest.mark.enable_socket
 KILLS = 25
@@ -52,6 +55,41 @@ def test_25_kills_lose_and_repeat_no_more_than_what_was_under_way(place: Place) 
     with RunFile.open(place.folder / "x.run") as run:
         assert run.usage()["calls"] == len(paid)
         assert run.reported_versions() == {"compatible:omni": {"model_name": ["omni"]}}
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("strategy", ["best_of_n", "vote"])
+def test_kills_in_the_middle_of_candidates_repeat_no_stored_call(tmp_path: Path, duet: Path, strategy: str) -> None:
+    settings = {"strategy": f'"{strategy}"', "candidates": 3, "frames": 4}
+    place, dice = Place(tmp_path, duet, 4, **settings), random.Random(3)
+    try:
+        for _ in range(6):
+            before, numbers = len(place.server.sent), stored_numbers(tmp_path / "x.run")
+            place.run("x.run", killer(dice, 12))
+            assert not numbers & {mark(sent.body) for sent in place.server.sent[before:]}
+        assert place.run("x.run") == 0
+        calls = len(place.server.sent)
+        assert place.run("x.run") == 0
+        assert len(place.server.sent) == calls
+        assert place.run("undisturbed.run") == 0
+        assert plain(tmp_path / "x.run") == plain(tmp_path / "undisturbed.run")
+        with RunFile.open(tmp_path / "x.run") as run:
+            found = [outcome.result["iterations"] for outcome in run.outcomes("aurelia") if outcome.result]
+            assert [[one["candidate"] for one in attempts] for attempts in found] == [[1, 2, 3]] * 4
+            assert run.usage()["calls"] == len(place.server.sent) - calls
+    finally:
+        place.close()
+
+
+def stored_numbers(path: Path) -> set[int]:
+    """The numbers in the replies of a run file: that of a request is in its reply (`kill_process.answer`)."""
+    if not path.exists():
+        return set()
+    with closing(sqlite3.connect(path)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone():
+            return set()
+        rows = connection.execute("SELECT reply FROM calls WHERE role != 'evaluator'").fetchall()
+    return {int(number) for (reply,) in rows for number in re.findall(r"(?:r|Caption |answer )(\d{4,})", reply)}
 
 
 def test_ctrl_c_stores_the_calls_under_way_and_says_how_to_go_on(place: Place) -> None:

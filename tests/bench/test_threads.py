@@ -40,9 +40,9 @@ class Kept(Bench):
     ) -> Any:
         file, chosen = write_lines(self.folder / "bench.jsonl", lines), model or self.model
         providers = {"scripted": lambda name, store: chosen}
-        servers = more.pop("servers", ())
+        server = more.pop("server", None)
         resources = RunResources(
-            self.settings, None, providers, self.store, no_wait, servers=servers, checkpoint=where or self.where
+            self.settings, None, providers, self.store, no_wait, server=server, checkpoint=where or self.where
         )
         context = make_context(dict.fromkeys(ROLES, "scripted:one"))
         return await run_bench(file, self.out, context, more.pop("plan", Plan()), resources, **more)
@@ -139,9 +139,9 @@ async def test_a_place_that_keeps_nothing_ends_the_run_before_it_begins(place: K
     assert "secret" not in str(caught.value) and not place.out.exists() and not place.model.said
 
 
-async def test_servers_keep_threads_of_their_own(place: Kept) -> None:
+async def test_a_server_keeps_threads_of_its_own(place: Kept) -> None:
     with pytest.raises(InputError, match="--checkpoint .* cannot be used with --server"):
-        await place.keep([line(1)], servers=("http://127.0.0.1:9",))
+        await place.keep([line(1)], server="http://127.0.0.1:9")
 
 
 async def test_a_file_of_threads_that_breaks_ends_the_run_and_fails_no_question(place: Kept) -> None:

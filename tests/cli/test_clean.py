@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
+from aurelia_core.models.google.account import HANDLES_FILE, handle_owner
+from aurelia_core.models.google.files import HANDLE_TABLE, open_handle_table
+from tests.support.google_server import KEY, Gemini
+
 QUESTION = "How many sounds are heard?"
-KINDS = ["ledger", "clips", "cache", "threads"]
+KINDS = ["ledger", "clips", "cache", "threads", "uploads"]
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,8 +51,10 @@ def test_what_is_stored_is_shown_and_nothing_is_changed_without_being_asked(home
     assert [line.split()[0] for line in shown.splitlines()[:-1]] == KINDS
     assert "Nothing was deleted. --delete deletes these:" in shown
     first = found(home)
-    assert {kind: row["items"] for kind, row in first.items()} == {"ledger": 5, "clips": 1, "cache": 2, "threads": 2}
-    assert all(row["bytes"] > 0 and row["oldest_days"] < 1 for row in first.values())
+    assert {kind: row["items"] for kind, row in first.items()} == {
+        "ledger": 5, "clips": 1, "cache": 2, "threads": 2, "uploads": 0,
+    }  # fmt: skip
+    assert all(row["bytes"] > 0 and row["oldest_days"] < 1 for kind, row in first.items() if kind != "uploads")
     assert found(home) == first
     assert {kind: row["items"] for kind, row in found(home, "--older-than", "1").items()} == dict.fromkeys(KINDS, 0)
 
@@ -61,7 +67,9 @@ def test_only_what_is_old_and_named_is_deleted(home: Path) -> None:
     os.utime(clip, (old, old))
     assert found(home, "ledger", "clips", "--older-than", "30", "--delete")["ledger"]["items"] == 2
     left = found(home)
-    assert {kind: row["items"] for kind, row in left.items()} == {"ledger": 3, "clips": 0, "cache": 2, "threads": 2}
+    assert {kind: row["items"] for kind, row in left.items()} == {
+        "ledger": 3, "clips": 0, "cache": 2, "threads": 2, "uploads": 0,
+    }  # fmt: skip
     assert not clip.exists() and not list((home / "owners").iterdir())
 
 
@@ -72,9 +80,41 @@ def test_everything_can_be_deleted_and_questions_are_answered_after_it(home: Pat
     assert (done.returncode, done.stdout.strip()) == (0, "2")
 
 
+@pytest.mark.enable_socket
+def test_uploads_at_google_are_shown_and_deleted_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Gemini()
+    monkeypatch.setenv("AURELIA_GOOGLE_URL", server.url)
+    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
+    owner = handle_owner(KEY, server.url)
+    expires = time.time() + 46 * 3600
+    with open_handle_table(tmp_path / HANDLES_FILE, HANDLE_TABLE) as handles:
+        rows = [(owner, "a"), (owner, "b"), ("somebody else", "a")]
+        for number, (who, content) in enumerate(rows):
+            row = (who, content, f"files/{number}", "uri", "video/mp4", expires - number * 3600)
+            handles.execute("INSERT INTO handles VALUES (?,?,?,?,?,?)", row)
+            server.files[f"files/{number}"] = {"name": f"files/{number}"}
+    shown = found(tmp_path, "uploads")["uploads"]
+    assert (shown["items"], shown["oldest_days"]) == (3, pytest.approx(4 / 24, abs=0.01))
+    assert server.calls["delete"] == 0, "nothing is deleted without being asked"
+    assert found(tmp_path, "uploads", "--older-than", "0.1", "--delete")["uploads"]["items"] == 2
+    assert sorted(server.files) == ["files/0", "files/2"], "only the older one of this key"
+    done = run(tmp_path, "clean", "uploads", "--delete")
+    assert (done.returncode, server.calls["delete"]) == (0, 2)
+    assert "Deleted: 1 item" in done.stdout
+    assert "Not deleted: 1 upload at Google, of another key or refused." in done.stdout
+    server.close()
+    with open_handle_table(tmp_path / HANDLES_FILE, HANDLE_TABLE) as handles:
+        handles.execute("UPDATE handles SET owner = ?", (owner,))
+    left = run(tmp_path, "clean", "uploads", "--delete")
+    assert (left.returncode, "Not deleted: 1 upload" in left.stdout) == (0, True), "Google cannot be reached"
+
+
 def test_a_kind_that_does_not_exist_is_refused_and_an_empty_home_is_empty(tmp_path: Path) -> None:
     done = run(tmp_path, "clean", "logs")
-    assert (done.returncode, "nothing stored as 'logs': name ledger, clips, cache, threads" in done.stderr) == (2, True)
+    assert (
+        done.returncode,
+        "nothing stored as 'logs': name ledger, clips, cache, threads, uploads" in done.stderr,
+    ) == (2, True)
     assert {kind: row["items"] for kind, row in found(tmp_path).items()} == dict.fromkeys(KINDS, 0)
 
 

@@ -8,7 +8,12 @@ from typing import Any
 from graph.build import build_graph
 
 BEGIN, END = "<!-- settings: begin (make pictures) -->\n", "<!-- settings: end -->\n"
-_BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+}
 
 
 def table() -> str:

@@ -22,7 +22,7 @@ from graph.build import build_graph
 from graph.tracing import FEEDBACK_KEY, SHEET_ATTACHMENT, TraceClient, clean_span, make_trace_client
 from state.context import make_context
 from tests.support.langsmith_server import Sink, listening
-from tests.support.scripted import ScriptedChat, scripted, verdict
+from tests.support.scripted import ScriptedChat, reasoning, scripted, verdict
 from tests.support.stage import Stage
 
 KEY = "lsv2-not-a-real-key-0123456789"
@@ -54,6 +54,24 @@ def traced(stage: Callable[[ScriptedChat], Stage], monkeypatch: pytest.MonkeyPat
 
         yield run
         teller.cleanup()
+
+
+@pytest.mark.enable_socket
+async def test_candidates_are_one_attempt_with_calls_by_role_and_number(traced: Traced) -> None:
+    model = scripted(
+        generator=lambda fields, messages: reasoning(f"s{fields.get('frame_shift', 0):.2f}"),
+        evaluator=lambda fields, messages: verdict(9 if "s0.50" in fields["caption"] else 4),
+    )
+    sink = await traced(model, strategy="best_of_n", candidates=2)
+    top = sink.children(sink.root()["id"])
+    assert [span["name"] for span in top][:2] == ["prepare", "attempt 1"]
+    assert top[1]["outputs"]["score"] == 9
+    nodes = [span for span in sink.children(top[1]["id"]) if span["name"] != "after_evaluator"]
+    assert [span["name"] for span in nodes] == ["reasoning_generator", "summarizer", "evaluator"]
+    calls = sorted(span["name"] for span in sink.children(nodes[0]["id"]))
+    roles = ("evaluator", "generator", "summarizer")
+    assert calls == [f"{role} {number}: scripted:one" for role in roles for number in (1, 2)]
+    assert [one["candidate"] for one in nodes[0]["outputs"]["candidates"]] == [1, 2]
 
 
 @pytest.mark.enable_socket

@@ -178,6 +178,7 @@ ROWS = [
         beeps=late(LAME_DELAY, BEEPS),
         **SOUND_ONLY,
     ),
+    Row("w64", film("a.w64", None, "pcm_s16le", rate=44100), **SOUND_ONLY),
     Row("mp3 with an ID3 tag", film("id3.mp3", None, "libmp3lame", metadata={"title": "x" * 5000}), **SOUND_ONLY),
     Row(
         "mp3 with a cover",

@@ -89,6 +89,17 @@ async def test_what_is_there_is_measured_and_the_rest_is_unknown(
     assert "inf s" not in str(result)
 
 
+async def test_sounds_of_equal_length_are_called_equal_and_by_their_name(
+    desk: ModelClient, media: dict[str, str]
+) -> None:
+    asked: Any = {"question": "Which sound is the longest?", "choices": FOUR[:2], "audio": [media["a"], media["c"]]}
+    result = await answer_question(asked, Context(max_iterations=1), client=desk)
+    assert result["answer"] == "unknown"
+    caption = result["iterations"][0]["caption"]
+    assert "Sound A holds one sound" in caption and "Track" not in caption
+    assert result["leaks"] == []
+
+
 def test_an_observation_of_a_picture_is_still_and_one_of_a_sound_has_no_picture(
     session_store: ClipStore, media: dict[str, str]
 ) -> None:

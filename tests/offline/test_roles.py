@@ -11,13 +11,13 @@ from langchain_core.messages import HumanMessage
 
 from aurelia_core.errors import ModelError
 from aurelia_core.media import ClipStore
+from aurelia_core.recent_cache import RecentCache
 from aurelia_core.settings import Settings
 from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.types import MediaRef, Reasoning, Window
 from aurelia_offline.agents import chat as offline
 from aurelia_offline.agents.chat import MeasuringChat, fingerprint
 from aurelia_offline.agents.inventory import merge_windows
-from aurelia_offline.agents.recent_cache import RecentCache
 from aurelia_offline.agents.target import plan_windows
 from aurelia_offline.world.scene import Scene, write_scene
 from benchmarks.offline.questions import is_right, report, score
@@ -122,7 +122,7 @@ def test_the_same_look_is_taken_once_for_all_models(
         def __init__(self, store: Any) -> None:
             self.store, self.calls = store, 0
 
-        def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180) -> Any:
+        def frames(self, ref: MediaRef, windows: Sequence[Window], count: int, height: int = 180, **more: Any) -> Any:
             self.calls += 1
             return self.store.frames(ref, windows, count, height)
 

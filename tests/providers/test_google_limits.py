@@ -7,6 +7,7 @@ import pytest
 
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.client import ModelClient
 from aurelia_core.models.google.content import MAX_FILE_BYTES, check_request_size, gemini_capability
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.registry import known_providers, make_model
@@ -53,6 +54,55 @@ def test_what_is_too_much_is_said_with_its_limit(
         model(session_store).check_clip(MediaRequest.parse(fields(clip, **changes)), sees_clip=True)
     model(session_store).check_clip(MediaRequest.parse(fields(clip, **changes)), sees_clip=False)
     assert not gemini.calls
+
+
+def tokens(store: ClipStore, asked: dict[str, Any], decoding: Any = None, windows: Any = (), spec: str = SPEC) -> int:
+    found: int = model(store, spec).clip_tokens(MediaRequest.parse(asked), decoding or {}, windows)
+    return found
+
+
+def test_tokens_are_counted_by_generation_resolution_rate_and_window(
+    gemini: Gemini, session_store: ClipStore, clip: MediaRef
+) -> None:
+    asked = fields(clip)
+    new = "google_genai:gemini-3.8-flash"
+    # Two seconds at eight frames a second, and the sound.
+    assert tokens(session_store, asked) == 16 * 256 + 2 * 32
+    assert tokens(session_store, asked, spec=new) == 16 * 70 + 2 * 25
+    assert tokens(session_store, asked, {"media_resolution": "high", "fps": 1.0}, spec=new) == 2 * 280 + 2 * 25
+    half: Any = [{"start": 0.0, "end": 0.5}]
+    assert tokens(session_store, asked, {}, half, new) == (16 + 12) * 70 + 63
+    # Separate sounds replace the clip's own.
+    assert tokens(session_store, fields(clip, clip, clip), spec=new) == 16 * 70 + 2 * 2 * 25
+    assert not gemini.calls
+
+
+def test_frames_that_no_context_holds_are_refused_with_the_settings_that_lower_them(
+    gemini: Gemini, session_store: ClipStore, clip: MediaRef
+) -> None:
+    media = MediaRequest.parse(fields(clip, duration=3600.0, audio_seconds=3600.0))
+    desk = ModelClient(session_store.settings, store=session_store)
+    desk.check_decoding("target", SPEC, {}, media)
+    with pytest.raises(InputError, match=r"about 22\d{6}: give a shorter clip, or lower frames, decoding.ROLE.fps"):
+        desk.check_decoding("target", SPEC, {"fps": 24.0}, media)
+    desk.check_decoding("target", SPEC, {"fps": 24.0, "media_resolution": "low"}, fits(media))
+    desk.check_decoding("summarizer", SPEC, {}, media)
+    assert not gemini.calls
+
+
+def fits(media: MediaRequest) -> MediaRequest:
+    clip: Any = {**media.clip, "duration": 600.0, "audio_seconds": 600.0}
+    return MediaRequest.parse({**media.fields(), "clip": clip})
+
+
+async def test_a_run_whose_frames_fill_the_context_ends_before_anything_is_sent(
+    gemini: Gemini, play: Any, duet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = gemini_capability("gemini-2.5-flash").model_copy(update={"context": 5000})
+    monkeypatch.setattr("aurelia_core.models.google.chat.gemini_capability", lambda name: narrow)
+    with pytest.raises(InputError, match="takes 5000 tokens, and this clip has about"):
+        await play(duet, decoding={"evaluator": {"fps": 24.0}})
+    assert not gemini.asked
 
 
 def test_the_sound_of_all_tracks_counts(gemini: Gemini, session_store: ClipStore, clip: MediaRef) -> None:

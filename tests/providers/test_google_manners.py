@@ -56,6 +56,19 @@ async def test_a_matroska_file_that_no_mp4_holds_goes_as_frames_and_sound(
     assert kinds == ["image/jpeg"] * 16 + ["audio/wav"]
 
 
+async def test_a_small_clip_is_not_repeated_inside_one_request(
+    gemini: Gemini, play: Any, duet: Path, small: bytes
+) -> None:
+    result = await play(duet, max_iterations=2)
+    first, second = [parts(body) for role, body in gemini.asked if role == "generator"]
+    for sent in (first, second):
+        assert [inline(part) for part in sent if "inlineData" in part] == [small]
+    looks = [part for part in second if "fileData" in part]
+    assert [look["videoMetadata"]["startOffset"] for look in looks] == ["0.200s", "1.200s"]
+    assert first[0] == second[0]
+    assert (len(gemini.files), result["usage"]["media_uploads"]) == (1, 1)
+
+
 async def test_decoding_settings_reach_google(gemini: Gemini, play: Any, duet: Path) -> None:
     target = {"temperature": 0.5, "top_p": 0.8, "seed": 3, "max_tokens": 77, "thinking_budget": 128, "fps": 2.0,
               "media_resolution": "low", "system": "Be brief."}  # fmt: skip

@@ -267,7 +267,11 @@ async def test_decoding_settings_reach_the_weights(
     greedy = await run(desk, duet, agents, max_iterations=1, compare=False)
     sampled = {"temperature": 1.5, "top_p": 0.9, "repetition_penalty": 1.3, "seed": 1, "max_tokens": 7, "system": "Hi."}
     one = await run(desk, duet, agents, max_iterations=1, compare=False, decoding={"target": sampled})
-    again = await run(desk, duet, agents, max_iterations=1, compare=False, decoding={"target": sampled}, rollout=1)
+    # A rollout moves the seed, so that this is the same draw, asked anew.
+    moved = {"target": {**sampled, "seed": 0}}
+    again = await run(desk, duet, agents, max_iterations=1, compare=False, decoding=moved, rollout=1)
+    other = await run(desk, duet, agents, max_iterations=1, compare=False, decoding={"target": sampled}, rollout=2)
+    assert other["answer"] != one["answer"]
     assert one["answer"] == again["answer"] and one["answer"] != greedy["answer"]
     assert one["usage"]["output_tokens"] <= 7
     called = [call for call in seen if call["max_tokens"] > 1]
@@ -276,3 +280,20 @@ async def test_decoding_settings_reach_the_weights(
     assert called[1] == called[2] == {"max_tokens": 7, **given}
     with pytest.raises(InputError, match="does not take fps"):
         await run(desk, duet, agents, decoding={"target": {"fps": 1.0}})
+    with pytest.raises(InputError, match="would repeat rollout 0 word for word"):
+        await run(desk, duet, agents, rollout=1)
+
+
+async def test_votes_of_local_weights_differ_by_frames_or_by_sampling(desk: ModelClient, duet: Path, spec: str) -> None:
+    agents = {**dict.fromkeys(ROLES, "offline:measure"), "target": spec}
+    vote = {"strategy": "vote", "candidates": 3, "compare": False}
+    sampled = {"target": {"temperature": 1.5, "seed": 1}}
+    with pytest.raises(InputError, match="temperature above 0"):
+        await run(desk, duet, agents, **vote, spread="temperature", decoding={"target": {"temperature": 0}})
+    results = [
+        await run(desk, duet, agents, **vote, frames=4),
+        await run(desk, duet, agents, **vote, spread="temperature", decoding=sampled),
+    ]
+    for result in results:
+        assert len({attempt["reply"] for attempt in result["iterations"]}) > 1
+        assert result["answer"]

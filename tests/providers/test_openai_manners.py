@@ -15,6 +15,7 @@ from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from tests.support.openai_fixtures import Place
 from tests.support.openai_server import Fault
+from tests.support.openai_server_rules import MODELS
 from tests.support.scripted import reasoning, verdict
 
 pytestmark = pytest.mark.enable_socket
@@ -93,6 +94,26 @@ async def test_a_form_that_a_server_cannot_enforce_is_given_up_once_and_said(
     assert note.startswith("compatible:omni refused response_format json_schema and was asked with")
     assert note.endswith(f"set AURELIA_COMPATIBLE_STRUCTURED={mode} to ask it so from the start.") or mode == "none"
     assert f"AURELIA_COMPATIBLE_STRUCTURED={mode}" in note
+
+
+async def test_a_server_that_names_json_object_gets_the_schema_beside_it(
+    compatible: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As llama-cpp-python refuses a schema, and enforces one beside the type."""
+    set_up = compatible("images", summarizer=["no object"])
+    said = "1 validation error: ('body', 'response_format', 'type'): Input should be 'text' or 'json_object'"
+    monkeypatch.setitem(MODELS, "llama", {"images", "schema beside type"})
+    set_up.server.mishap = refusing(said, 500, b'"json_schema"')
+    result = await set_up.ask("compatible:llama", max_iterations=1)
+    assert set_up.server.asked == len(set_up.server.sent) + 1
+    forms = [sent.body["response_format"] for sent in set_up.server.sent if sent.role != "target"]
+    assert len(forms) == 3
+    for form in forms:
+        assert form["type"] == "json_object" and form["schema"]["properties"]
+    # The summarizer never gave an object: what its server refused is said all the same.
+    assert result["score"] is None
+    (note,) = [warning for warning in result["warnings"] if "response_format" in warning]
+    assert "AURELIA_COMPATIBLE_STRUCTURED=json_object_schema" in note
 
 
 async def test_a_service_that_only_streams_is_read_as_a_stream(compatible: Any) -> None:
@@ -179,7 +200,7 @@ async def test_a_refusal_is_named_with_its_words(compatible: Any) -> None:
     set_up = compatible("images")
     set_up.server.faults.extend([Fault("refusal")] * 2)
     result = await set_up.ask("compatible:omni", max_iterations=1, compare=False)
-    assert 'it refused: "I cannot help with that."' in result["iterations"][0]["error"]
+    assert 'It refused: "I cannot help with that."' in result["iterations"][0]["error"]
     set_up = compatible("images")
     set_up.server.mishap = lambda raw: Fault("refusal") if b"Question: What is heard?" in raw else None
     result = await set_up.ask("compatible:omni", max_iterations=1, compare=False)
@@ -192,7 +213,9 @@ async def test_a_reply_that_was_cut_off_is_named_with_its_words(compatible: Any)
     set_up = compatible("images")
     set_up.server.faults.extend([Fault("length")] * 2)
     result = await set_up.ask("compatible:omni", max_iterations=1, compare=False)
-    assert 'it was cut off at its output limit: "{"steps"' in result["iterations"][0]["error"]
+    assert (
+        'It was cut off at its output limit (decoding.ROLE.max_tokens): "{"steps"' in result["iterations"][0]["error"]
+    )
     set_up = compatible("images", target=["word " * 50])
     set_up.server.mishap = lambda raw: Fault("length") if b"Question: What is heard?" in raw else None
     with pytest.raises(ModelError, match=r"finish reason length.*It begins \"word word"):
@@ -240,7 +263,7 @@ async def test_who_answered_is_read_from_the_reply_and_billed(place: Any) -> Non
     for reply in found:
         used = reply["usage_metadata"]
         hit = used["input_token_details"]["cache_read"]
-        due += (used["input_tokens"] - hit) * 1.0 + hit * 0.1 + used["output_tokens"] * 6.0
+        due += (used["input_tokens"] - hit) * 0.2 + hit * 0.02 + used["output_tokens"] * 1.2
     assert result["usage"]["cost_usd"] == pytest.approx(due / 1e6)
 
 

@@ -36,6 +36,13 @@ async def test_a_server_of_ones_own_takes_video_and_sound(compatible: Any) -> No
     assert (result["warnings"], result["usage"]["cost_usd"]) == ([], None)
 
 
+async def test_frames_that_no_context_holds_are_refused_before_anything_is_sent(place: Any) -> None:
+    set_up = place()
+    with pytest.raises(InputError, match=r"openai:gpt-4o-mini takes 128000 tokens, and this clip has about 2\d{6}"):
+        await set_up.ask("openai:gpt-4o-mini", frames=256)
+    assert set_up.server.sent == []
+
+
 async def test_a_server_of_ones_own_learns_nothing_of_an_openai_account(compatible: Any) -> None:
     set_up = compatible()
     await set_up.ask("compatible:omni", max_iterations=1)

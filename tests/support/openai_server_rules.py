@@ -147,7 +147,7 @@ def check_format(body: dict[str, Any], able: set[str]) -> None:
     form = body.get("response_format")
     if form is None:
         return
-    if form == {"type": "json_object"}:
+    if form["type"] == "json_object" and (form.keys() == {"type"} or "schema beside type" in able):
         if "json" not in json.dumps([part for part in flat(body) if part["type"] == "text"]).lower():
             raise Refused("'messages' must contain the word 'json' in some form")
         return

@@ -82,3 +82,15 @@ def test_the_report_shows_the_gain_without_them_and_the_table_names_them(tmp_pat
 def test_a_run_without_leaks_is_reported_as_before(tmp_path: Path) -> None:
     text = build_report([made_run(tmp_path / "some.run", 10)], tmp_path / "out").markdown.read_text()
     assert "whose steps name" not in text
+
+
+def test_a_letter_after_a_noun_is_a_name_and_no_article() -> None:
+    choices = ["Sound A", "Sound B"]
+    assert (
+        find_answer_leaks(
+            ["Find out what can be heard: the times of the sounds, and a sound that is loud."], choices, "Sound A"
+        )
+        == []
+    )
+    assert find_answer_leaks(["Sound A holds two sounds."], choices, "Sound A") == ["Sound A"]
+    assert find_answer_leaks(["Compare the length of Sound A with that of Sound B."], choices, "Sound A") == []

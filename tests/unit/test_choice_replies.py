@@ -2,7 +2,8 @@
 
 `choice_replies.jsonl` was collected before the rules were written, `choice_replies_later.jsonl` after.
 `choice_replies_kinds.jsonl` has the kinds of reply that the first rules misread or left unread, and
-`choice_replies_own.jsonl` replies made up against the rules (docs/metrics.md says how they fared at first sight). Each
+`choice_replies_own.jsonl` and `choice_replies_fresh.jsonl` replies made up against the rules (docs/metrics.md says how
+they fared at first sight). Each
 row has a reply, choices, the place of the right reading (null: nothing can be read) and its source: the thread or file
 that shows the reply or, with `form`, one that describes its form; "own" where it was made up for the test.
 """
@@ -37,6 +38,7 @@ def rows(name: str) -> list[dict[str, Any]]:
         ("choice_replies_later.jsonl", 115, 9),
         ("choice_replies_kinds.jsonl", 92, 0),
         ("choice_replies_own.jsonl", 678, 10),
+        ("choice_replies_fresh.jsonl", 305, 8),
     ],
 )
 def test_no_reply_is_read_wrongly_and_few_are_left_unread(name: str, size: int, most_unread: int) -> None:
@@ -52,7 +54,7 @@ def test_every_row_says_where_it_is_from() -> None:
     every = rows("choice_replies.jsonl") + rows("choice_replies_later.jsonl")
     assert all(row["source"].startswith("https://") or row["source"] == "own" for row in every)
     assert sum(row["source"] != "own" for row in every) > 240
-    kinds = rows("choice_replies_kinds.jsonl") + rows("choice_replies_own.jsonl")
+    kinds = rows("choice_replies_kinds.jsonl") + rows("choice_replies_own.jsonl") + rows("choice_replies_fresh.jsonl")
     assert all(row["source"] and "kind" in row for row in kinds)
     every += kinds
     assert len({(row["reply"], tuple(row["choices"])) for row in every}) == len(every)

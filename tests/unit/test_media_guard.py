@@ -163,6 +163,26 @@ def test_other_files_are_no_clips(head):
         detect_demuxer(head, "x")
 
 
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"BM\x36\0\0\0", "a BMP picture"),
+        (b"II*\0\x08", "a TIFF picture"),
+        (b"MM\0*\0", "a TIFF picture"),
+        (b"\0\0\0\x20ftypavif", "an AVIF picture"),
+        (b"\0\0\0\x2cftypavis", "an AVIF picture"),
+        (b"\0\0\0\x20ftypheic", "a HEIF picture"),
+        (b"\0\0\0\x20ftyphevc", "a HEIF picture"),
+        (b"\xff\x0a\xfa\x1f", "a JPEG XL picture"),
+        (b"%PDF-1.4", "a PDF document"),
+        (b"MThd\0\0\0\x06", "a MIDI file"),
+    ],
+)
+def test_what_is_not_read_is_refused_by_its_name(head, kind):
+    with pytest.raises(MediaError, match=f"x is no known clip: it is {kind}.*; convert it to png, wav or mp4"):
+        detect_demuxer(head.ljust(64, b"\0"), "x")
+
+
 def test_names_are_shown_without_folders_and_without_control_characters():
     assert display_name("/srv/secret/clip.mp4") == "clip.mp4"
     assert display_name("a\nb\x1b[31m.mp4") == "a?b?[31m.mp4"

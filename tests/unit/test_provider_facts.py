@@ -1,20 +1,29 @@
 """What is known of providers: words of errors, who answered, when models end, keys in files, what a run forgets."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
 
+from aurelia.cli.doctor import examine_machine, render_findings
 from aurelia.cli.env_file import load_env_file
 from aurelia.profiles import context_from_profile, profile_names
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.answered_by import is_other_model
-from aurelia_core.models.capabilities import ending_note, find_capability, missing_requirements
+from aurelia_core.models.capabilities import (
+    TokenPrice,
+    capability_table,
+    ending_note,
+    find_capability,
+    missing_requirements,
+)
+from aurelia_core.models.data_dates import data_dates
 from aurelia_core.models.failed_calls import FailedCalls
 from aurelia_core.models.provider_errors import body_error, status_error
 from aurelia_core.secrets import read_key
+from aurelia_core.settings import Settings
 from targets import target_rows
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +136,7 @@ def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
     file.write_text("two\nlines\n")
     with pytest.raises(InputError, match="GOOGLE_API_KEY_FILE holds no key"):
         read_key("GOOGLE_API_KEY", environment=env)
-    with pytest.raises(InputError, match="GOOGLE_API_KEY_FILE cannot be read: FileNotFoundError"):
+    with pytest.raises(InputError, match=r"GOOGLE_API_KEY_FILE cannot be read \(FileNotFoundError\): check"):
         read_key("GOOGLE_API_KEY", environment={"GOOGLE_API_KEY_FILE": str(tmp_path / "none")})
 
 
@@ -171,3 +180,28 @@ def test_a_profiles_decoding_holds_for_its_own_models_only() -> None:
     assert (changed.decoding_of("target"), changed.decoding_of("summarizer")) == ({}, {"max_tokens": 2048})
     own = {"decoding": {"target": {"seed": 1}}}
     assert context_from_profile("compatible", {"target": "openai:x", **own}).decoding_of("target") == {"seed": 1}
+
+
+def test_every_price_has_a_date_and_what_is_old_is_named() -> None:
+    parts = data_dates()
+    priced = [row for row in capability_table().model if row.price != TokenPrice()]
+    assert priced and all(row.price.read for row in priced)
+    named = {model for part in parts if part.what == "prices" for model in part.models}
+    assert named == {"google_genai:*"} | {model for row in priced for model in row.models}
+    for part in parts:
+        assert (ROOT / part.file).is_file()
+        assert not part.is_old(part.read + timedelta(days=90))
+        assert part.is_old(part.read + timedelta(days=91))
+
+
+def test_the_doctor_says_which_figures_are_old(settings: Settings) -> None:
+    found = examine_machine(settings)
+    shown = render_findings(found)
+    assert {part["what"] for part in found["data"]} == {
+        "names and last days of models", "limits of models", "prices", "tokens of a clip",
+    }  # fmt: skip
+    for part in found["data"]:
+        (line,) = [text for text in shown.splitlines() if text.startswith(f"  {part['read']}  {part['what']}") and (
+            not part["models"] or part["models"][0] in text)]  # fmt: skip
+        assert ("more than 90 days ago: check it in aurelia_core/models/" in line) == part["old"]
+    assert any(part["old"] for part in found["data"]), "the prices of 2025 are old"

@@ -1,6 +1,7 @@
 """Reading what a model says: extraction and validation, never a default."""
 
 import json
+import re
 import time
 
 import pytest
@@ -204,6 +205,41 @@ def test_any_object_of_the_request_given_back_is_no_reply() -> None:
         parse_reply(example, VerdictReply, f"Reply like this: {example}")
     later = f'{example} I mean: {{"score": 3, "justification": "no bell"}}'
     assert parse_reply(later, VerdictReply, example).score == 3
+
+
+ECHOES = [
+    ("summarizer", CaptionReply, '{"caption": "%s"}'),
+    ("feedback", FeedbackReply, '{"feedback": "%s", "windows": [{"start": 1.0, "end": 2.5}]}'),
+    ("generator", ReasoningReply, '{"steps": [{"step": "%s"}], "answer": "left"}'),
+]
+
+
+@pytest.mark.parametrize(("role", "schema", "form"), ECHOES)
+@pytest.mark.parametrize("style", ["aurelia", "paper"])
+def test_what_a_prompt_asks_for_given_back_in_any_dress_is_no_reply(
+    role: str, schema: type, form: str, style: str
+) -> None:
+    """A small model under a grammar gives the words of a placeholder back, with one bracket or none."""
+    asked = prompts.load_prompt(prompts.prompt_name(role, style))
+    texts = [found for found in re.findall(r"<([^<>]+)>", asked.rstrip().splitlines()[-1]) if " " in found]
+    assert texts
+    for text in texts:
+        for dress in (f"<{text}>", f"<{text}", text, text.title(), f"{text}."):
+            with pytest.raises(ReplyError, match="repeats the example|not a placeholder"):
+                parse_reply(form % dress, schema, asked)
+    assert parse_reply(form % "a bell rings twice on the left", schema, asked)
+
+
+def test_a_placeholder_given_back_in_a_line_that_does_not_count_is_nothing() -> None:
+    asked = prompts.load_prompt("generator")
+    one = '{"step": "Listen for a bell", "justification": "cue and time", "answer": "<finding"}'
+    (step,) = parse_reply(f'{{"steps": [{one}], "answer": "x"}}', ReasoningReply, asked).steps
+    assert (step.step, step.justification, step.answer) == ("Listen for a bell", "", "")
+
+
+@pytest.mark.parametrize("text", ["<5 s of silence, then a bell", "a < b is shown", "<b>Bold</b> words are shown"])
+def test_words_with_angle_brackets_are_words(text: str) -> None:
+    assert parse_reply(json.dumps({"caption": text}), CaptionReply, "Say <what is seen>.").caption == text
 
 
 @pytest.mark.parametrize(

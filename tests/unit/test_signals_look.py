@@ -37,7 +37,7 @@ class Meter(ClipStore):
         self.frames_given: list[int] = []
         self.samples_given: list[int] = []
 
-    def frames(self, ref, windows, count, height=180):
+    def frames(self, ref, windows, count, height=180, shift=0.0):
         taken = super().frames(ref, windows, count, height)
         self.frames_given.append(len(taken.times))
         return taken

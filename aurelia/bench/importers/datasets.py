@@ -13,6 +13,7 @@ from aurelia.bench.importers.draft import (
     JsonList,
     OneOrMoreTexts,
     RowModel,
+    RowPart,
     check_choices,
     find_choice,
     strip_letters,
@@ -51,12 +52,12 @@ class MusicAvqaRow(RowModel):
         )
 
 
-class _AvsdReason(RowModel):
+class _AvsdReason(RowPart):
     timestamp: list[float] = Field(min_length=2, max_length=2)
     sentence: NonEmptyText
 
 
-class _AvsdTurn(RowModel):
+class _AvsdTurn(RowPart):
     question: NonEmptyText
     answer: OneOrMoreTexts
     reason: list[_AvsdReason] = []

@@ -5,6 +5,7 @@ All kinds of annotations produce drafts; `aurelia.bench.importers.run` turns dra
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -52,18 +53,22 @@ class Draft:
     notes: list[str] = field(default_factory=list)
 
 
-class RowModel(BaseModel):
-    """The fields of a kind's rows. Numbers are accepted as text; other fields of the row are ignored."""
+class RowPart(BaseModel):
+    """Fields of a row, or of a part of one. Numbers are accepted as text; other fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True, str_strip_whitespace=True)
 
+
+class RowModel(RowPart, ABC):
+    """The fields of a kind's rows."""
+
+    @abstractmethod
     def draft(self) -> Draft:
         """Converts the row into a draft.
 
         Raises:
             ValueError: The fields do not fit together; the message names them.
         """
-        raise NotImplementedError
 
 
 def parse_json_list(value: Any) -> Any:

@@ -6,6 +6,7 @@
   const chunks = new Map();
   const FIRST = 40;
   const MORE = 200;
+  const FOLLOW_MS = 5000;
   let index = [];
   let found = [];
   let shown = 0;
@@ -61,20 +62,31 @@
     "score-up": (one, other) => (one.score ?? 99) - (other.score ?? 99),
     "score-down": (one, other) => (other.score ?? -1) - (one.score ?? -1),
     attempts: (one, other) => other.attempts - one.attempts,
+    unparsed: (one, other) => tests.unparsed(other) - tests.unparsed(one),
+    kind: (one, other) => (one.kindText < other.kindText ? -1 : one.kindText > other.kindText ? 1 : 0),
+    claims: (one, other) => other.claims[1] - one.claims[1],
     question: (one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : one.run - other.run),
   };
-  const FILTERS = ["search", "column", "category", "outcome", "run", "score", "attempts", "order"];
+  // Numbers of claims: supported, contradicted, cannot tell.
+  const claimTests = {
+    contradicted: (claims) => claims[1] > 0,
+    supported: (claims) => claims[0] > 0 && claims[1] + claims[2] === 0,
+    "cannot-tell": (claims) => claims[2] > 0,
+    none: (claims) => claims[0] + claims[1] + claims[2] === 0,
+  };
+  const FILTERS = ["search", "column", "category", "outcome", "run", "score", "attempts", "kind", "claims", "order"];
   const differing = new Set();
+  const sameQuestion = new Map();
   let alone = null;
 
-  // Questions that another run answered with another verdict.
+  // Questions that several runs answered, and those of them with different verdicts.
   function findDiffering() {
-    const verdicts = new Map();
+    if (meta.names.length < 2) return;
     for (const row of index) {
       const name = `${row.id} ${row.number}`;
-      const told = `${row.z} ${row.a}`;
-      if (verdicts.has(name) && verdicts.get(name) !== told) differing.add(row.id);
-      verdicts.set(name, told);
+      const rows = sameQuestion.get(name) ?? [];
+      if (rows.some((other) => other.z !== row.z || other.a !== row.a)) differing.add(row.id);
+      sameQuestion.set(name, [...rows, row]);
     }
   }
 
@@ -119,7 +131,7 @@
 
   function search() {
     const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const [column, category, outcome, run, score, attempts, order] = FILTERS.slice(1).map((id) => $(id).value);
+    const [column, category, outcome, run, score, attempts, kind, claims, order] = FILTERS.slice(1).map((id) => $(id).value);
     const [least, most] = inScore[score] ?? [0, 99];
     found = index.filter(
       (row) =>
@@ -129,6 +141,8 @@
         (column === "" || row.column === Number(column)) &&
         (category === "" || row.category === Number(category)) &&
         (run === "" || row.run === Number(run)) &&
+        (kind === "" || row.kinds.includes(Number(kind))) &&
+        (claims === "" || claimTests[claims](row.claims)) &&
         (outcome === "" || tests[outcome](row)) &&
         words.every((word) => row.text.includes(word)),
     );
@@ -154,7 +168,7 @@
     try {
       const one = (await chunk(`d${Math.floor(row.position / meta.chunk)}`))[row.position % meta.chunk];
       const media = row.media === null ? null : (await chunk(`m${row.media}`));
-      body.replaceChildren(...[asked(one), answers(one), player(one), clip(one, media), attempts(one), given(one), rest(one, row)].filter(Boolean));
+      body.replaceChildren(...[asked(one), answers(one), otherRuns(row), player(one), clip(one, media), attempts(one), given(one), rest(one, row)].filter(Boolean));
     } catch (fault) {
       body.replaceChildren(el("p", { class: "note", text: `This question cannot be shown: ${fault.message}` }));
     }
@@ -200,6 +214,22 @@
       cards.append(card);
     }
     return cards;
+  }
+
+  // The same question in the other runs, each with its verdicts, answers and link.
+  function otherRuns(row) {
+    const rows = (sameQuestion.get(`${row.id} ${row.number}`) ?? []).filter((other) => other !== row);
+    if (!rows.length) return null;
+    const body = el("tbody", {});
+    for (const other of rows)
+      body.append(
+        el("tr", {}, el("th", { scope: "row" }, el("a", { href: address(other), dir: "auto", text: meta.names[other.run] })),
+          el("td", {}, pill(other.z), " ", said(other.zero, "bdi", "")), el("td", {}, pill(other.a), " ", said(other.aurelia, "bdi", "")),
+          el("td", { text: other.score ?? "none" }), el("td", { text: other.attempts })),
+      );
+    const head = el("tr", {}, ...["run", "zero-shot", "AURELIA", "score", "attempts"].map((text) => el("th", { scope: "col", text })));
+    const table = el("table", { class: "words" }, el("thead", {}, head), body);
+    return el("section", {}, el("h3", { text: "This question in the other runs" }), el("div", { class: "wide", role: "region", tabindex: "0", "aria-label": "This question in the other runs" }, table));
   }
 
   function shape(name, attributes) {
@@ -281,6 +311,19 @@
     return whole;
   }
 
+  const CLAIM_MARKS = { supported: "right", contradicted: "wrong", cannot_tell: "unparsed" };
+  const span = (window) => (window ? `${window.start}–${window.end} s` : "the whole clip");
+
+  function claimList(findings) {
+    const list = el("ul", { class: "claims" });
+    for (const one of findings) {
+      const margin = one.margin === null ? "" : `, margin ${one.margin.toFixed(2)}`;
+      list.append(el("li", {}, pill(CLAIM_MARKS[one.verdict] ?? "none", one.verdict.replace("_", " ")), " ", said(one.claim.text, "span"), " ",
+        el("span", { class: "chip", text: one.claim.kind }), said(`${span(one.window ?? one.claim.window)}, ${one.witness}${margin}: ${one.reason}`, "p", "said note")));
+    }
+    return list;
+  }
+
   function attempts(one) {
     if (!one.attempts.length) return null;
     const part = el("section", {}, el("h3", { text: `Attempts: ${one.attempts.length}, stopped by ${one.stop_reason || "nothing"}, ${seconds(one.attempts.reduce((sum, attempt) => sum + attempt.seconds, 0))}` }));
@@ -292,8 +335,10 @@
         el("p", {}, el("b", { text: `Attempt ${attempt.iteration} ` }), el("span", { class: "score", text: score }), best && el("em", { text: " the best: given to the target" }),
           el("span", { class: "note", text: ` ${dollars(attempt.usage)} · ${seconds(attempt.seconds)}` })),
       );
-      for (const [title, text, css] of [["Caption", attempt.caption, "said"], ["Evaluator", attempt.critique, "said"], ["Fault", attempt.error, "said fault"], ["Feedback", attempt.feedback, "said"]])
+      const found = attempt.claims?.length ? null : attempt.critique;
+      for (const [title, text, css] of [["Caption", attempt.caption, "said"], ["Evaluator", found, "said"], ["Fault", attempt.error, "said fault"], ["Feedback", attempt.feedback, "said"]])
         if (text) card.append(el("h4", { text: title }), said(text, "p", css));
+      if (attempt.claims?.length) card.append(el("h4", { text: "Claims" }), claimList(attempt.claims));
       if (attempt.reasoning) card.append(el("details", {}, el("summary", { text: "Its reasoning in full" }), steps(attempt.reasoning, "full")));
       part.append(card);
     }
@@ -302,16 +347,41 @@
 
   function given(one) {
     if (!one.best) return one.arms.aurelia ? el("p", { class: "note", text: "The target was given no reasoning." }) : null;
-    return el("section", {}, el("h3", { text: `What the target was given (${one.inject}, attempt ${one.best_iteration}, score ${one.score ?? "none"})` }), steps(one.best, one.inject));
+    return el("section", {}, el("h3", { text: `What the target was given (${one.inject}, attempt ${one.best_iteration}, score ${one.score ?? "none"})` }), steps(one.best, one.inject),
+      one.gate && el("p", { class: "note" }, `Gate (${one.gate.gate}): the ${one.gate.chosen === "reasoning" ? "answer with reasoning" : "zero-shot answer"} counts, because `, said(one.gate.reason, "bdi", "")));
   }
+
+  const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
   function rest(one, row) {
     const part = el("section", {});
     part.append(el("p", { class: "note" }, el("a", { href: address(row), text: "link to this question" })));
+    if (meta.files[row.run]) part.append(el("p", { class: "note" }, "every step of it: ", el("code", { text: `aurelia trace ${quoted(meta.files[row.run])} ${quoted(row.id)}` })));
     for (const warning of one.warnings) part.append(said(`Warning: ${warning}`, "p", "said fault"));
     for (const reason of one.reference) part.append(said(`Reference reasoning: ${reason}`, "p", "said note"));
     part.append(said(`${one.where}`, "p", "said note"));
     return part;
+  }
+
+  // --- a run that is going ------------------------------------------------------------------------------------------
+  // The page is read anew when the run went on, but never under a reader: with an open question there is a button.
+  async function follow() {
+    let state = meta.live;
+    try {
+      state = await (await fetch("state", { cache: "no-store" })).text();
+    } catch {
+      return;
+    }
+    if (state === meta.live) return;
+    if (!document.querySelector(".question[open]") && scrollY < 50) {
+      location.reload();
+      return;
+    }
+    if (!$("news").hidden) return;
+    const button = el("button", { type: "button", text: "Show the new answers" });
+    button.addEventListener("click", () => location.reload());
+    $("news").append("The run went on. ", button);
+    $("news").hidden = false;
   }
 
   // --- start ----------------------------------------------------------------------------------------------------
@@ -322,9 +392,10 @@
     }
     const rows = await unpack("index");
     index = rows.map((row, position) => {
-      const [id, number, run, column, category, z, a, media, question, truth, zero, aurelia, score, attempts, kinds] = row;
-      const text = [id, question, truth, zero, aurelia, kinds].join("\n").toLowerCase();
-      return { position, id, number, run, column, category, z: meta.marks[z], a: meta.marks[a], media, question, text, score, attempts };
+      const [id, number, run, column, category, z, a, media, question, truth, zero, aurelia, score, attempts, kinds, claims] = row;
+      const kindText = kinds.map((at) => meta.kinds[at]).join(" ");
+      const text = [id, question, truth, zero, aurelia, kindText].join("\n").toLowerCase();
+      return { position, id, number, run, column, category, z: meta.marks[z], a: meta.marks[a], media, question, text, score, attempts, kinds, kindText, claims, zero, aurelia };
     });
     findDiffering();
     const changed = () => { alone = null; search(); };
@@ -335,6 +406,7 @@
     $("more").addEventListener("click", () => more(MORE));
     if (!readLink()) search();
     if (index.length === 1) $("list").firstChild.open = true;
+    if (meta.live !== null) setInterval(follow, FOLLOW_MS);
     document.documentElement.dataset.ready = "yes";
   }
 

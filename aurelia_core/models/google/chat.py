@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -41,10 +41,11 @@ from aurelia_core.models.google.context_cache import CACHE_LIFETIME_SECONDS, Con
 from aurelia_core.models.google.errors import CacheGone, FileGone, check_reply, typed_errors
 from aurelia_core.models.google.files import FileUploads
 from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.media_tokens import check_context, find_media_tokens
 from aurelia_core.models.provider_errors import as_model_error
 from aurelia_core.models.request_texts import texts_of
 from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
-from aurelia_core.types import Usage
+from aurelia_core.types import Usage, Window
 
 _CARRIED = frozenset(
     {"system", "temperature", "top_p", "max_tokens", "seed", "thinking_level", "thinking_budget", "fps"}
@@ -88,6 +89,9 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         check_modalities(self._model_id, self.profile, referenced_media(messages))
         request = request_of(messages)
         decoding = request.decoding or {}
+        if isinstance(request, ClipRequest) and request.media:
+            tokens = self.clip_tokens(request.media, decoding, request.closer_look)
+            check_context(self._model_id, self.context_tokens, tokens)
         options = {**reply_settings(request.schema), **decoding_options(decoding), **kwargs}
         send = partial(super()._generate, stop=stop, run_manager=run_manager, **options)
         builder = GeminiContentBuilder(self._store, self._uploads, decoding.get("fps"))
@@ -169,8 +173,32 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         sounds = list(tracks)
         if clip["has_audio"] and not tracks:
             sounds.append(clip)
-        frames = builder.head_frame_count(clip, tracks) + len(media.pictures)
-        check_size(self._model_id, gemini_capability(self.model), files, sounds, frames)
+        check_size(self._model_id, gemini_capability(self.model), files, sounds, self.clip_tokens(media, {}))
+
+    def clip_tokens(
+        self, media: MediaRequest, decoding: Mapping[str, Any], windows: Sequence[Window] = ()
+    ) -> int | None:
+        """About how many input tokens the clip costs in one request; None: unknown."""
+        rates = find_media_tokens(self._model_id)
+        if rates is None:
+            return None
+        builder = GeminiContentBuilder(self._store, self._uploads, decoding.get("fps"))
+        return builder.count_tokens(media, rates, decoding, windows)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The largest input of the model, tokens; None: unknown."""
+        return gemini_capability(self.model).context
+
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """No: Gemini takes its frames from the file."""
+        return False
+
+    @property
+    def input_price(self) -> float | None:
+        """Dollars for a million input tokens of picture and text; None: unknown."""
+        price = billing.find_price(self.model)
+        return price.input if price else None
 
     def check_credentials(self) -> None:
         """Ask Google once whether key and model name are valid; ignore other errors, a call reports them.

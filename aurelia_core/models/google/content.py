@@ -21,10 +21,12 @@ from aurelia_core.media.guard import detect_demuxer
 from aurelia_core.models.capabilities import Capability, find_capability
 from aurelia_core.models.google.files import FileUploads
 from aurelia_core.models.google.remux import remuxed_file
-from aurelia_core.models.media_encoding import encode_still
+from aurelia_core.models.media_encoding import encode_still, still_size
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.media_tokens import MediaTokens, check_context
 from aurelia_core.models.request_texts import RequestTexts
 from aurelia_core.models.requests import ClipRequest, RoleRequest
-from aurelia_core.types import Media, MediaRef, Window, arrange_media, content_key, is_still, is_video
+from aurelia_core.types import Media, MediaRef, Window, arrange_media, content_key, is_still, is_video, windows_before
 
 _MAX_INLINE_BYTES = 1_000_000
 """Largest file, bytes, that is sent inside the request; larger files are uploaded once."""
@@ -128,6 +130,24 @@ class GeminiContentBuilder:
             return math.ceil(self._head_fps(clip["duration"]) * clip["duration"])
         return min(_MAX_STILLS, max(_SHORT_CLIP_FRAMES, round(clip["duration"])))
 
+    def count_tokens(
+        self, media: MediaRequest, rates: MediaTokens, decoding: Mapping[str, Any], windows: Sequence[Window]
+    ) -> int:
+        """About how many input tokens the media of one request cost."""
+        clip, tracks = media.clip, list(media.tracks)
+        stills = [still_size(picture) for picture in media.stills]
+        frames = 0.0
+        if media.has_video and self.whole_file(clip, tracks):
+            frames = self.head_frame_count(clip, tracks)
+            if windows:
+                frames += self._closer_fps(clip, windows, media.frame_count) * total_seconds(windows)
+        elif media.has_video:
+            stills += [still_size(clip)] * self.head_frame_count(clip, tracks)
+            stills += [still_size(clip)] * (len(windows) * max(2, media.frame_count // max(1, len(windows))))
+        sounds = media.sound_sources
+        heard = sum(ref["audio_seconds"] or ref["duration"] for ref in sounds) + len(sounds) * total_seconds(windows)
+        return rates.frames(frames, decoding) + rates.pictures(stills, decoding) + rates.seconds(heard)
+
     def _clip(self, media: Media, texts: RequestTexts) -> Iterator[_GeminiBlock]:
         clip, tracks = media.clip, media.tracks
         if not is_video(clip):
@@ -166,15 +186,20 @@ class GeminiContentBuilder:
         whole = None
         if beside_video:
             whole = self.whole_file(clip, tracks)
-        length = sum(window["end"] - window["start"] for window in windows)
+        end = clip["duration"]
+        if whole and not tracks:
+            # The file's own sound may go on after its picture.
+            end = media.longest_seconds
         for window in windows:
             yield _text(texts.file_look(window))
-            if whole:
-                cut = {"start_offset": f"{window['start']:.3f}s", "end_offset": f"{window['end']:.3f}s"}
-                fps = min(_MAX_FPS, max(frames / length, self._head_fps(clip["duration"])))
-                yield {**self._file(clip, whole), "video_metadata": {**cut, "fps": round(fps, 3)}}
-            elif beside_video:
-                yield from self._stills(clip, [window], max(2, frames // len(windows)), texts)
+            seen = windows_before([window], end)
+            if whole and seen:
+                cut = {"start_offset": f"{window['start']:.3f}s", "end_offset": f"{seen[0]['end']:.3f}s"}
+                fps = self._closer_fps(clip, windows, frames)
+                # By its address, also where the head holds the bytes: a request holds them once.
+                yield {**self._uploaded_file(whole), "video_metadata": {**cut, "fps": round(fps, 3)}}
+            elif beside_video and seen:
+                yield from self._stills(clip, seen, max(2, frames // len(windows)), texts)
             if not whole and clip["has_audio"] and not tracks:
                 yield self._cut(clip, window, texts.sound_cut(None, 0, window), texts)
             for number, track in enumerate(tracks):
@@ -200,6 +225,9 @@ class GeminiContentBuilder:
     def _file(self, ref: MediaRef, whole: WholeFile) -> dict[str, Any]:
         if whole.size <= _MAX_INLINE_BYTES:
             return _media(whole.mime, whole.path.read_bytes())
+        return self._uploaded_file(whole)
+
+    def _uploaded_file(self, whole: WholeFile) -> dict[str, Any]:
         return self._uploaded(whole.content, whole.mime, lambda: whole.path.open("rb"))
 
     def _sound(self, ref: MediaRef) -> dict[str, Any]:
@@ -241,6 +269,15 @@ class GeminiContentBuilder:
     def _head_fps(self, duration: float) -> float:
         """Frames a second of the whole clip: the set value, else by the clip's length."""
         return self._fps or _default_fps(duration)
+
+    def _closer_fps(self, clip: MediaRef, windows: Sequence[Window], frames: int) -> float:
+        """Frames a second of a closer look at these windows, which share `frames`."""
+        return min(_MAX_FPS, max(frames / total_seconds(windows), self._head_fps(clip["duration"])))
+
+
+def total_seconds(windows: Sequence[Window]) -> float:
+    """The length of the windows together."""
+    return sum(window["end"] - window["start"] for window in windows)
 
 
 def referenced_media(messages: Sequence[BaseMessage]) -> list[MediaRef]:
@@ -286,10 +323,6 @@ def _text(text: str) -> dict[str, Any]:
 MAX_FILE_BYTES = 2_000_000_000
 """Largest file, bytes, in Google's file store."""
 
-# Google counts 258 tokens per frame at the default resolution (newer models fewer), and 32 per second of sound.
-_FRAME_TOKENS = 258
-_SOUND_TOKENS = 32
-
 
 def gemini_capability(model: str) -> Capability:
     """The model's row in the capability table.
@@ -318,7 +351,7 @@ def check_modalities(model_id: str, profile: Mapping[str, Any] | None, media: Se
 
 
 def check_size(
-    model_id: str, row: Capability, whole: Sequence[MediaRef], sounds: Sequence[MediaRef], frames: int
+    model_id: str, row: Capability, whole: Sequence[MediaRef], sounds: Sequence[MediaRef], tokens: int | None
 ) -> None:
     """Refuse a clip that is too large or too long.
 
@@ -327,7 +360,7 @@ def check_size(
         row: its row in the capability table.
         whole: the media that are sent as files.
         sounds: the media with the sound.
-        frames: number of frames of the clip.
+        tokens: about how many input tokens the clip costs; None: unknown.
 
     Raises:
         InputError: a file exceeds the limit of Google's file store, or the clip exceeds the model's limits.
@@ -344,11 +377,7 @@ def check_size(
             f"{model_id} takes {row.audio_seconds:.0f} s of sound in one request, and this one has {seconds:.0f} s:"
             " give a shorter clip, or fewer sound tracks."
         )
-    tokens = frames * _FRAME_TOKENS + int(seconds * _SOUND_TOKENS)
-    if row.context is not None and tokens > row.context:
-        raise InputError(
-            f"{model_id} takes {row.context} tokens, and this clip has about {tokens}: give a shorter clip."
-        )
+    check_context(model_id, row.context, tokens)
 
 
 def check_request_size(model_id: str, row: Capability, blocks: Sequence[Any]) -> None:

@@ -7,7 +7,7 @@ prompt describes the form of a reply. The cost is 0.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -20,6 +20,7 @@ from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.capabilities import missing_requirements
+from aurelia_core.models.decoding import decodes_by_sampling
 from aurelia_core.models.local.content import RequestConverter
 from aurelia_core.models.local.loading import (
     LoadedProcessor,
@@ -30,6 +31,7 @@ from aurelia_core.models.local.loading import (
     own_code_note,
 )
 from aurelia_core.models.local.weights import Weights, find_weights
+from aurelia_core.models.measured_text import evidence_params
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.types import Sense
 
@@ -67,7 +69,10 @@ class LocalChat(ClipModel, BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         """Everything besides the messages that determines a reply: weights, device, precision, limits, modalities."""
         senses = self._processor.senses
-        return {
+        heard: dict[str, Any] = {}
+        if not senses.hears:
+            heard = evidence_params()
+        return heard | {
             "weights": self.weights.fingerprint,
             "device": self.placement.device.partition(":")[0],
             "dtype": self.placement.dtype,
@@ -90,6 +95,10 @@ class LocalChat(ClipModel, BaseChatModel):
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuse a clip that the model does not accept, before the run begins."""
         self._converter.check_clip(media, sees_clip=sees_clip)
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Whether it decodes greedily: without a temperature above 0, and without top_p."""
+        return not decodes_by_sampling(decoding)
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept: picture, sound."""
@@ -170,5 +179,7 @@ def make_local(name: str, store: ClipStore) -> LocalChat:
     missing = missing_requirements("transformers")
     if missing:
         raise InputError(f"transformers:{name} cannot be used here: it needs {', '.join(missing)}.")
-    weights = find_weights(name, any_folder=store.settings.allow_any_file, trusted=store.settings.trusted_models)
+    settings = store.settings
+    any_folder = settings.allow_any_file or settings.any_weights_folder
+    weights = find_weights(name, any_folder=any_folder, trusted=settings.trusted_models)
     return LocalChat(weights=weights, placement=choose_placement(), store=store)

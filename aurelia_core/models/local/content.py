@@ -21,11 +21,12 @@ from aurelia_core.models.measured_text import measured_picture_text, measured_so
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.request_texts import RequestTexts, texts_of
 from aurelia_core.models.requests import ClipRequest, request_of
-from aurelia_core.types import MediaRef, Sense, Window
+from aurelia_core.types import MediaRef, Sense, Window, windows_before
 
 ContentBlock = dict[str, str]
 # Shorter parts of sound are left out: encoders do not accept them.
 _MIN_PART_SECONDS = 0.05
+_LAST_SECONDS = 0.1
 
 
 class VideoClip(NamedTuple):
@@ -166,14 +167,20 @@ class RequestConverter:
 
     def _picture(self, clip: MediaRequest, windows: list[Window], count: int, texts: RequestTexts) -> MediaParts:
         sees = self._senses.sees
-        if not clip.shows_video:
+        end = clip.clip["duration"]
+        shown = windows_before(windows, end)
+        if windows and not shown and self._has_video_sound(clip):
+            # The sound of the window travels with a video: the last picture stays, as in a player.
+            shown = [Window(start=max(0.0, end - _LAST_SECONDS), end=end)]
+        if not clip.shows_video or (windows and not shown):
             return NO_PARTS
         if sees == "none":
             text = clip.replacement_text(
-                "picture", lambda: measured_picture_text(self._store, clip.clip, windows, max(2, count), texts)
+                "picture", lambda: measured_picture_text(self._store, clip.clip, shown, max(2, count), texts)
             )
             return _text_parts(f"{texts.replacement(texts.sense_name('picture'), text)}\n")
-        frames = self._store.frames(clip.clip, windows, count, height=self._senses.family.height)
+        height = self._senses.family.height
+        frames = self._store.frames(clip.clip, shown, count, height=height, shift=clip.frame_shift)
         times = [float(time) for time in frames.times]
         if sees == "video":
             seconds = sum(window["end"] - window["start"] for window in windows) or clip.clip["duration"]
@@ -240,8 +247,7 @@ class RequestConverter:
 
     def _sound_parts(self, source: MediaRef, windows: list[Window]) -> list[tuple[float, Samples]]:
         """Start (seconds) and samples of each part of the sound, at the model's rate and within its longest part."""
-        length = max(source["duration"], source["audio_seconds"] or 0.0)
-        inside = [Window(start=w["start"], end=min(w["end"], length)) for w in windows if w["start"] < length]
+        inside = windows_before(windows, max(source["duration"], source["audio_seconds"] or 0.0))
         if windows and not inside:
             return []
         rate = self._senses.sample_rate

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aurelia_core.errors import InputError, ModelError
+from aurelia_core.models.local.adapters import merge_adapter
 from aurelia_core.models.local.engine import InferenceEngine
 from aurelia_core.models.local.processor import ModelSenses, load_options, load_processor, senses_of
 from aurelia_core.models.local.prompt_writer import PromptWriter
@@ -176,7 +177,7 @@ def load_engine(weights: Weights, placement: Placement) -> InferenceEngine:
     with _lock:
         key = (weights.fingerprint, placement)
         if key not in _engines:
-            model = _load_model(weights, placement)
+            model = load_model(weights, placement)
             _engines[key] = InferenceEngine(
                 weights.model_id,
                 model,
@@ -227,7 +228,18 @@ def _unknown_architecture(weights: Weights) -> str:
     )
 
 
-def _load_model(weights: Weights, placement: Placement) -> Any:
+def load_model(weights: Weights, placement: Placement, **options: Any) -> Any:
+    """The model with its weights on its device, with its adapter merged into them; not shared.
+
+    Args:
+        weights: the checkpoint.
+        placement: device, precision and threads.
+        options: further arguments of `from_pretrained`; with a quantization the model stays where it was loaded.
+
+    Raises:
+        InputError: the architecture is unknown, or weights or adapter do not match it.
+        ModelError: it does not fit into memory.
+    """
     import torch
     import transformers
     from transformers.utils import logging
@@ -247,13 +259,20 @@ def _load_model(weights: Weights, placement: Placement) -> Any:
             **load_options(weights),
             use_safetensors=True,
             output_loading_info=True,
+            **options,
         )
         # transformers would fill missing tensors with random numbers.
         if report["missing_keys"]:
             raise ValueError(f"its weights lack {len(report['missing_keys'])} tensors of the model")
-        model = model.to(placement.device).eval()
+        if weights.adapter is not None:
+            model = merge_adapter(model, weights.adapter, weights.model_id)
+        if "quantization_config" not in options:
+            model = model.to(placement.device)
+        model = model.eval()
         # With the checkpoint's sampling settings transformers would print warnings at every greedy reply.
         model.generation_config = _greedy_config(model.generation_config)
+    except InputError:
+        raise
     except (torch.OutOfMemoryError, MemoryError):
         raise ModelError(
             f"{weights.model_id} does not fit into the memory of {placement.device}: set AURELIA_LOCAL_DTYPE=bfloat16,"

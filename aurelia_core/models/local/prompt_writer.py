@@ -12,7 +12,7 @@ from aurelia_core.models.local.content import ChatRequest, ContentBlock, MediaPa
 from aurelia_core.models.local.processor import ModelSenses
 
 _END_OF_HEAD = "[[HEAD-ENDS-HERE]]"
-_PROBE = ("system probe 71", "user probe 72")
+_PROBE = ("system probe 71", "user probe 72", "reply probe 73")
 _GAP = "\n\n"
 _THINKS, _THOUGHT = "<think>", "</think>"
 
@@ -96,6 +96,13 @@ class PromptWriter:
                 content = [*blocks, facts, *request.closer_look.blocks, *content]
             turns.append((role, content))
         return self._render(request.system, turns, open_reply=True)
+
+    def reply_text(self, reply: str) -> str:
+        """A reply with what the template writes after it: how the model is to end its own replies."""
+        said = self.break_control_tokens(reply.strip())
+        turns = [("user", [_text(_PROBE[1])]), ("assistant", [_text(_PROBE[2])])]
+        _, _, end = self._render("", turns, open_reply=False).rpartition(_PROBE[2])
+        return said + (end.rstrip() or str(self._tokenizer.eos_token or ""))
 
     def tokenize(self, text: str, *, begins: bool = True) -> list[int]:
         """The text's tokens, one placeholder per medium; `begins`: whether it begins a conversation."""

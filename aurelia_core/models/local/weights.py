@@ -1,4 +1,7 @@
-"""Finds open weights on this machine by folder or hub id and checks their files; it downloads and loads nothing."""
+"""Finds open weights on this machine by folder or hub id and checks their files; it downloads and loads nothing.
+
+`BASE+ADAPTER` names a base and an adapter of it (`adapters`).
+"""
 
 import hashlib
 import json
@@ -10,6 +13,7 @@ from typing import Any, NamedTuple
 
 from aurelia_core import plugins
 from aurelia_core.errors import InputError
+from aurelia_core.models.local.adapters import ADAPTER_MARK, Adapter, read_adapter
 from aurelia_core.settings import HUB_MODEL_ID
 
 _SMALL_BYTES = 1_000_000
@@ -27,6 +31,7 @@ class Weights(NamedTuple):
         fingerprint: SHA-256 (hex) of everything that determines its replies: small files by content and weights by size
             and time, or the hub's revision.
         trusted: whether the operator allows its own Python code to run.
+        adapter: the adapter that is merged into the weights; None: the weights alone.
     """
 
     model_id: str
@@ -34,6 +39,7 @@ class Weights(NamedTuple):
     config: dict[str, Any]
     fingerprint: str
     trusted: bool = False
+    adapter: Adapter | None = None
 
     @property
     def model_type(self) -> str:
@@ -52,6 +58,9 @@ def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] =
     Raises:
         InputError: the weights are missing, incomplete, or in an unsupported format; the message names the remedy.
     """
+    base, added = _split_adapter(name)
+    if added:
+        return _with_adapter(find_weights(base, any_folder=any_folder, trusted=trusted), added, any_folder=any_folder)
     if packaged := _packaged(name):
         return _checked(f"transformers:{name}", packaged, "install its package again")
     path = Path(name).expanduser()
@@ -72,6 +81,39 @@ def find_weights(name: str, *, any_folder: bool = True, trusted: Sequence[str] =
     if folder is None:
         raise InputError(f"The weights of {model_id} are not on this machine: {remedy}")
     return _checked(model_id, folder, remedy, name in trusted)
+
+
+def _split_adapter(name: str) -> tuple[str, str]:
+    """Base and adapter in a name; ("", "") without an adapter. A folder's own name may contain the mark, too."""
+    if Path(name).expanduser().is_dir():
+        return "", ""
+    places = [place for place, letter in enumerate(name) if letter == ADAPTER_MARK]
+    splits = [(name[:place], name[place + 1 :]) for place in places if 0 < place < len(name) - 1]
+    for base, added in splits:
+        if Path(added).expanduser().is_dir():
+            return base, added
+    return splits[0] if splits else ("", "")
+
+
+def _with_adapter(base: Weights, name: str, *, any_folder: bool) -> Weights:
+    """The base with the adapter in the folder, or of the hub id, `name`."""
+    if base.adapter is not None:
+        raise InputError(f"{base.model_id} has an adapter already: name one adapter, or merge the first into its base.")
+    path = Path(name).expanduser()
+    folder: Path | None = None
+    if path.is_dir() and (any_folder or _allowed(path)):
+        folder = path.resolve()
+    elif HUB_MODEL_ID.fullmatch(name):
+        folder = _snapshot(name)
+    if folder is None:
+        where = "" if any_folder else f" below the folders of {_FOLDERS}"
+        raise InputError(
+            f"There is no adapter {path.name!r}{where}: give the folder that aurelia train wrote, or hf download it."
+        )
+    model_id = f"{base.model_id}{ADAPTER_MARK}{folder.name if path.is_dir() else name}"
+    adapter = read_adapter(folder, model_id, base.config)
+    digest = hashlib.sha256(f"{base.fingerprint}\0{_fingerprint(folder, trusted=False)}".encode())
+    return base._replace(model_id=model_id, adapter=adapter, fingerprint=digest.hexdigest())
 
 
 def missing_weights(name: str) -> list[str]:

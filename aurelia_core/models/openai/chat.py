@@ -7,6 +7,7 @@ does), and streams only from a service that demands it. What a server refused is
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from aurelia_core.models.answered_by import is_other_model
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.call_ledger import message_usage
 from aurelia_core.models.capabilities import StructuredOutput, TokenPrice, call_cost, ending_note, find_capability
+from aurelia_core.models.measured_text import evidence_params
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.openai.concessions import Concessions, Manner, folded
 from aurelia_core.models.openai.content import ContentBuilder, MediaLimits, WireMessages
@@ -30,10 +32,10 @@ from aurelia_core.models.openai.stream import StreamedReply
 from aurelia_core.models.provider_errors import as_model_error, body_error, error_text
 from aurelia_core.models.reply_ending import quoted_start
 from aurelia_core.models.requests import ClipRequest, RoleRequest, request_of
-from aurelia_core.types import Sense
+from aurelia_core.types import Sense, Window
 
 _LOOKUP_SECONDS = 20.0
-_MOST_CONCESSIONS = 4
+_MOST_CONCESSIONS = 6
 _CARRIED = frozenset({"system", "temperature", "top_p", "max_tokens", "seed", "thinking_level", "detail"})
 _CARRIED_BY_SERVERS = _CARRIED | {"repetition_penalty", "thinking", "mm_processor_kwargs"}
 _BODY_NAMES = {"thinking_level": "reasoning_effort"}
@@ -93,15 +95,37 @@ class ChatCompletions(ClipModel, ChatOpenAI):
             params["address"] = self.openai_api_base
         if self.limits.own_sound:
             params["own_sound"] = True
+        if self.limits.sound == "none":
+            params |= evidence_params()
         return params
 
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuse a clip that the model does not accept, before the first paid call."""
         self._builder.check_clip(media, sees_clip=sees_clip)
 
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """Whether the clip is sent as frames; a server that gets the file takes its frames by itself."""
+        return self._builder.sends_frames(media)
+
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept: picture, sound."""
         return self._builder.missing_modalities(media)
+
+    def clip_tokens(
+        self, media: MediaRequest, decoding: Mapping[str, Any], windows: Sequence[Window] = ()
+    ) -> int | None:
+        """About how many input tokens the clip costs in one request; None: unknown."""
+        return self._builder.count_tokens(media, decoding, windows)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The largest input of the model, tokens; None: unknown."""
+        return self.limits.context
+
+    @property
+    def input_price(self) -> float | None:
+        """Dollars for a million input tokens; None: unknown."""
+        return self.price.input
 
     @property
     def decoding_settings(self) -> frozenset[str]:
@@ -260,6 +284,10 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         if isinstance(fault, json.JSONDecodeError):
             return ModelError(f"{model_id} sent a truncated or broken reply; try again later.", transient=True)
         error = as_model_error(fault, model_id)
+        if isinstance(error, ModelError) and error.unreachable and not self.hosted:
+            problem = f"{model_id} did not answer ({type(fault).__name__}: {error_text(fault)})"
+            remedy = "No answer came from the address in AURELIA_COMPATIBLE_URL: see whether the server runs there"
+            return ModelError(f"{problem}. {remedy}.", transient=True, unreachable=True)
         key = ""
         if isinstance(self.openai_api_key, SecretStr):
             key = self.openai_api_key.get_secret_value()

@@ -13,7 +13,11 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from aurelia_core.models.capabilities import StructuredOutput
 from aurelia_core.models.provider_errors import error_status, error_text
 
-_WEAKER: dict[StructuredOutput, StructuredOutput] = {"json_schema": "json_object", "json_object": "none"}
+_WEAKER: dict[StructuredOutput, StructuredOutput] = {
+    "json_schema": "json_object",
+    "json_object_schema": "json_object",
+    "json_object": "none",
+}
 _REFUSING = frozenset({400, 404, 415, 422, 500, 501})
 _FORMAT = re.compile(
     r"response[_ ]?format|json[_ ]?(?:schema|object|mode)|structured[_ ]?output|guided|grammar|text\.type",
@@ -24,6 +28,16 @@ _SYSTEM = re.compile(
     re.IGNORECASE,
 )
 _STREAM = re.compile(r"only supports? stream|stream(?:ing)? (?:mode|is) .{0,20}(?:required|only)|stream=true", re.I)
+
+
+_OBJECT = re.compile(r"json_object", re.IGNORECASE)
+
+
+def _weaker_form(used: StructuredOutput, said: str) -> StructuredOutput:
+    """The next form after a refusal. A server that names json_object instead may take the schema beside it."""
+    if used == "json_schema" and _OBJECT.search(said):
+        return "json_object_schema"
+    return _WEAKER[used]
 
 
 class Manner(NamedTuple):
@@ -67,7 +81,7 @@ class Concessions:
                 return True
             simpler = used
             if has_schema and used.structured in _WEAKER and _FORMAT.search(said):
-                simpler = used._replace(structured=_WEAKER[used.structured])
+                simpler = used._replace(structured=_weaker_form(used.structured, said))
             elif not used.streams and _STREAM.search(said):
                 simpler = used._replace(streams=True)
             elif not used.folds_system and _SYSTEM.search(said):

@@ -8,7 +8,7 @@ import base64
 import mimetypes
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -25,8 +25,11 @@ from aurelia_core.models.media_encoding import (
     encode_audio,
     encode_frames,
     encode_still,
+    frame_size,
+    still_size,
 )
 from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.media_tokens import check_context, find_media_tokens
 from aurelia_core.models.request_texts import RequestTexts, texts_of
 from aurelia_core.models.requests import ClipRequest, request_of
 from aurelia_core.types import MediaRef, Sense, Window
@@ -92,7 +95,7 @@ class MediaLimits(BaseModel):
         sound: none, or the type of the part with the sound.
         own_sound: whether the video part carries the clip's sound; then no other part is sent.
         needs_audio: whether the model refuses a request without sound.
-        most_frames, audio_seconds, request_mb: limits of one request; None: no known limit.
+        most_frames, audio_seconds, request_mb, context: limits of one request (its tokens); None: no known limit.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -105,6 +108,7 @@ class MediaLimits(BaseModel):
     most_frames: int | None = None
     audio_seconds: float | None = None
     request_mb: float | None = None
+    context: int | None = None
 
 
 class WireMessages(NamedTuple):
@@ -138,8 +142,10 @@ class ContentBuilder:
         for message in messages:
             if _has_clip(message) and isinstance(request, ClipRequest) and request.media:
                 media = request.media
-                content = self._content(message, media, list(request.closer_look), texts_of(messages))
-                message = HumanMessage(_with_detail(content, (request.decoding or {}).get("detail")))
+                windows, decoding = list(request.closer_look), request.decoding or {}
+                check_context(self._limits.model_id, self._limits.context, self.count_tokens(media, decoding, windows))
+                content = self._content(message, media, windows, texts_of(messages))
+                message = HumanMessage(_with_detail(content, decoding.get("detail")))
             out.append(_as_plain_text(message))
         self._check_needs_audio(media)
         if media is None:
@@ -159,10 +165,42 @@ class ContentBuilder:
         else:
             self._check_needs_audio(None)
 
+    def sends_frames(self, media: MediaRequest) -> bool:
+        """Whether the clip is sent as frames."""
+        if self._limits.sees == "video" and self._store.is_usual(media.clip):
+            return False
+        return media.shows_video and self._limits.sees != "none"
+
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
         hears = self._limits.sound != "none" or self._hears_video(media)
         return media.missing_modalities(sees=self._limits.sees != "none", hears=hears)
+
+    def count_tokens(
+        self, media: MediaRequest, decoding: Mapping[str, Any], windows: Sequence[Window] = ()
+    ) -> int | None:
+        """About how many input tokens the media of one request cost; None: unknown."""
+        rates = find_media_tokens(self._limits.model_id)
+        if rates is None:
+            return None
+        sizes = []
+        if self._limits.sees != "none":
+            sizes = [still_size(picture) for picture in media.stills]
+            sizes += [frame_size(media.clip)] * self._frame_count(media, windows)
+        heard = 0.0
+        if self._limits.sound != "none":
+            lengths = [source["audio_seconds"] or source["duration"] for source in media.sound_sources]
+            heard = sum(lengths) + len(lengths) * sum(window["end"] - window["start"] for window in windows)
+        return rates.pictures(sizes, decoding) + rates.seconds(heard)
+
+    def _frame_count(self, media: MediaRequest, windows: Sequence[Window]) -> int:
+        """Most frames of the clip in one request."""
+        if not media.shows_video:
+            return 0
+        count = _frames_per_window(media, windows) * len(windows)
+        if self._limits.sees == "images":
+            count += media.frame_count
+        return count
 
     def _hears_video(self, media: MediaRequest) -> bool:
         """Whether the model hears the clip's sound inside its video."""
@@ -203,11 +241,7 @@ class ContentBuilder:
                 f"{limits.model_id} hears the sound inside the video, and this clip has separate sound tracks: set"
                 " AURELIA_COMPATIBLE_MEDIA to video+audio or video+input_audio, or choose another model."
             )
-        count = len(media.stills)
-        if media.shows_video:
-            count += _frames_per_window(media, closer) * len(closer)
-        if media.shows_video and limits.sees == "images":
-            count += media.frame_count
+        count = len(media.stills) + self._frame_count(media, closer)
         if limits.sees != "none" and limits.most_frames is not None and count > limits.most_frames:
             raise InputError(
                 f"{limits.model_id} takes {limits.most_frames} images in one request, and this one has {count}:"
@@ -242,7 +276,7 @@ class ContentBuilder:
                 "picture", lambda: measured_picture_text(self._store, media.clip, windows, media.frame_count, texts)
             )
             return [text_part(texts.replacement(texts.sense_name("picture"), text))]
-        frames = encode_frames(self._store, media.clip, windows, media.frame_count)
+        frames = encode_frames(self._store, media.clip, windows, media.frame_count, media.frame_shift)
         return [text_part(texts.frames_heading(len(frames))), *frame_parts(frames, texts)]
 
     def _stills(self, media: MediaRequest, texts: RequestTexts) -> Iterator[_WirePart]:
@@ -279,12 +313,14 @@ class ContentBuilder:
         if self._hears_video(media):
             return [text_part(texts.look_again(window))]
         frame_count = max(1, media.frame_count // looks)
+        is_seen = media.shows_video and window["start"] < media.clip["duration"]
         hears = self._limits.sound != "none"
         parts = [text_part(texts.closer_look(window))]
         # The head contains the description of the picture and the measurements of the whole sound.
-        if media.shows_video and self._limits.sees != "none":
-            parts += frame_parts(encode_frames(self._store, media.clip, [window], frame_count), texts)
-        elif media.shows_video and "picture" not in media.described:
+        if is_seen and self._limits.sees != "none":
+            frames = encode_frames(self._store, media.clip, [window], frame_count, media.frame_shift)
+            parts += frame_parts(frames, texts)
+        elif is_seen and "picture" not in media.described:
             frame_count = max(2, frame_count)
             parts.append(text_part(measured_picture_text(self._store, media.clip, [window], frame_count, texts)))
         elif not hears:
@@ -333,5 +369,5 @@ def _has_clip(message: BaseMessage) -> bool:
     return any(isinstance(block, dict) and block.get("type") == "clip" for block in message.content)
 
 
-def _frames_per_window(media: MediaRequest, windows: list[Window]) -> int:
+def _frames_per_window(media: MediaRequest, windows: Sequence[Window]) -> int:
     return max(1, media.frame_count // max(1, len(windows)))

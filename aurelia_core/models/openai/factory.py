@@ -119,6 +119,7 @@ def _make(
         most_frames=row.most_frames,
         audio_seconds=row.audio_seconds,
         request_mb=row.request_mb,
+        context=row.context,
     )
     key_name = "OPENAI_API_KEY"
     structured_setting = ""

@@ -15,7 +15,7 @@ def response_format(schema: Mapping[str, Any], mode: str) -> dict[str, Any] | No
 
     Args:
         schema: the JSON schema of the reply.
-        mode: json_schema, json_object or none: the form that the provider can enforce.
+        mode: json_schema, json_object_schema, json_object or none: the form that the provider can enforce.
 
     Returns:
         The strict schema if there is one, otherwise the schema unchanged; None for mode none.
@@ -24,6 +24,8 @@ def response_format(schema: Mapping[str, Any], mode: str) -> dict[str, Any] | No
         return None
     if mode == "json_object":
         return {"type": "json_object"}
+    if mode == "json_object_schema":
+        return {"type": "json_object", "schema": strict_schema(schema) or schema}
     strict = strict_schema(schema)
     named = {"name": str(schema.get("title", "reply"))[:64], "schema": strict or schema, "strict": strict is not None}
     return {"type": "json_schema", "json_schema": named}

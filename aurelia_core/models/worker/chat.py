@@ -130,6 +130,10 @@ class WorkerChat(ClipModel, BaseChatModel):
         """Stop the process; the next request starts it again."""
         self._process.stop()
 
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """No: the frames of a request are those of its look at the whole clip."""
+        return False
+
     def request(self, messages: list[BaseMessage], folder: Path) -> dict[str, Any]:
         """The argument of a script's `answer` (docs/workers.md); its files are written into the empty folder `folder`.
 

@@ -1,0 +1,232 @@
+"""The text on the picture, by RapidOCR: its weights come inside its package and run in onnxruntime, without torch.
+
+A picture that does not change is read once. Measured on drawn text (docs/results/witnesses.md): letters from a 25th of
+the picture's height are read.
+"""
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from aurelia_core.arrays import Images, Vector
+from aurelia_core.claims import Claim, ClaimKind, Finding
+from aurelia_core.types import Window
+from aurelia_core.witnesses.base import (
+    ClipView,
+    decide,
+    missing_packages,
+    threshold,
+    undecided,
+)
+
+_NAME = "rapidocr"
+_PACKAGES = ("rapidocr", "onnxruntime")
+_DETECTION_SIDE = 480
+_GRID_FRAMES = 360
+_BLOCK = 12
+_QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{1,80})[\"“”«»]|(?<!\w)'([^']{1,80})'(?!\w)")
+_ANY_TEXT = re.compile(
+    r"\b(text|words?|letters?|writing|written|caption|captions|subtitles?|sign|title|logo)\b", re.IGNORECASE
+)
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """One line of text on the picture.
+
+    Attributes:
+        text: as it was read.
+        score: the reader's own, 0..1.
+        start, end: when the picture with this line is shown, seconds.
+        x, y: its centre, fractions of the picture.
+        height: height of the line, a fraction of the picture's.
+    """
+
+    text: str
+    score: float
+    start: float
+    end: float
+    x: float
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a clip.
+
+    Attributes:
+        lines: in order of time, and from top to bottom.
+        complete: whether no picture of the window was left out for longer than a second.
+    """
+
+    lines: tuple[TextLine, ...]
+    complete: bool
+
+
+@cache
+def _engine() -> Any:
+    from rapidocr import RapidOCR
+
+    side = {"Det.limit_side_len": _DETECTION_SIDE, "Det.limit_type": "max"}
+    threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
+    return RapidOCR(params={"Global.log_level": "critical", "Global.use_cls": False, **side, **threads})
+
+
+def read_picture(image: Images) -> list[tuple[str, float, Any]]:
+    """The lines of one picture, uint8[H, W, 3] RGB: text, score 0..1, and the corners in pixels, float[4, 2]."""
+    with _lock:
+        found = _engine()(np.ascontiguousarray(image[..., ::-1]))
+    if found.txts is None:
+        return []
+    return list(zip(found.txts, map(float, found.scores), found.boxes, strict=True))
+
+
+def read_clip(view: ClipView, window: Window | None = None) -> Reading:
+    """The text of a clip, or of a window of it; measured once a view and window.
+
+    Raises:
+        MediaError: the picture cannot be decoded.
+    """
+    key = (_NAME, *(window.values() if window else ()))
+    if key not in view.memory:
+        view.memory[key] = _read(view, window)
+    found: Reading = view.memory[key]
+    return found
+
+
+def _read(view: ClipView, window: Window | None) -> Reading:
+    if not view.has_picture:
+        return Reading((), complete=True)
+    times, images = view.frames(window, _GRID_FRAMES, 180)
+    runs = _steady_runs(images)
+    most = int(threshold(_NAME, "frames"))
+    chosen = runs
+    if len(runs) > most:
+        chosen = [runs[number] for number in np.linspace(0, len(runs) - 1, most).round().astype(int)]
+    lines: list[TextLine] = []
+    for first, last in chosen:
+        lines += _read_run(view, times, first, last)
+    middles = [times[(first + last) // 2] for first, last in chosen]
+    gaps = [after - before for before, after in pairwise(middles)]
+    complete = len(chosen) == len(runs) or max(gaps, default=0.0) <= 1.0
+    return Reading(tuple(_joined(lines)), complete)
+
+
+def _steady_runs(images: Images) -> list[tuple[int, int]]:
+    """The runs of frames, (first, last), in which no block of the picture changes clearly."""
+    rows, columns = (max(1, size // _BLOCK) for size in images.shape[1:3])
+    grid = images[:, : rows * (images.shape[1] // rows), : columns * (images.shape[2] // columns)].mean(axis=3)
+    blocks = grid.reshape(len(images), rows, grid.shape[1] // rows, columns, -1).mean(axis=(2, 4))
+    runs, first = [], 0
+    for number in range(1, len(blocks)):
+        if np.abs(blocks[number] - blocks[first]).max() > threshold(_NAME, "changed"):
+            runs.append((first, number - 1))
+            first = number
+    return [*runs, (first, len(blocks) - 1)]
+
+
+def _read_run(view: ClipView, times: Vector, first: int, last: int) -> list[TextLine]:
+    """The lines of the picture in the middle of a run, read at the height in the thresholds."""
+    middle = float(times[(first + last) // 2])
+    start, end = float(times[first]), float(times[last])
+    image = _picture_at(view, middle)
+    lines = []
+    for text, score, corners in read_picture(image):
+        if score < threshold(_NAME, "least_score") or not any(letter.isalnum() for letter in text):
+            continue
+        box = np.asarray(corners, float) / (image.shape[1], image.shape[0])
+        x, y = box.mean(axis=0)
+        height = float(np.ptp(box[:, 1]))
+        lines.append(TextLine(text.strip(), score, start, end, float(x), float(y), height))
+    return sorted(lines, key=lambda line: (round(line.y, 1), line.x))
+
+
+def _picture_at(view: ClipView, time: float) -> Images:
+    height = int(threshold(_NAME, "height"))
+    length = view.clip["duration"]
+    if not length:
+        return np.asarray(view.frames(None, 1, height)[1][0])
+    window = Window(start=max(0.0, min(time, length - 0.05) - 0.02), end=min(length, time + 0.03))
+    times, images = view.frames(window, 4, height)
+    return np.asarray(images[int(np.abs(times - time).argmin())])
+
+
+def _joined(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Lines with the same text at the same place, one after the other, as one."""
+    joined: list[TextLine] = []
+    for line in lines:
+        for number, known in enumerate(joined):
+            near = abs(known.x - line.x) + abs(known.y - line.y) < 0.1 and line.start - known.end < 1.0
+            if near and similarity(known.text, line.text) > 0.9 and len(known.text) == len(line.text):
+                better = max(known, line, key=lambda one: one.score)
+                joined[number] = TextLine(
+                    better.text, better.score, known.start, line.end, known.x, known.y, known.height
+                )
+                break
+        else:
+            joined.append(line)
+    return joined
+
+
+def quoted_texts(text: str) -> list[str]:
+    """The texts in quotation marks."""
+    return [first or second for first, second in _QUOTED.findall(text)]
+
+
+def similarity(claimed: str, read: str) -> float:
+    """How much of a claimed text stands in a text that was read, 0..1; case, spaces and punctuation do not count."""
+    asked, found = (re.sub(r"[\W_]+", "", text.casefold()) for text in (claimed, read))
+    if not asked:
+        return 0.0
+    if asked in found:
+        return 1.0
+    if any(number not in re.findall(r"\d+", read) for number in re.findall(r"\d+", claimed)):
+        # A wrong digit is another number, however alike the rest is.
+        return 0.0
+    width = len(asked)
+    parts = [found[at : at + width] for at in range(max(1, len(found) - width + 1))]
+    return max(SequenceMatcher(None, asked, part, autojunk=False).ratio() for part in parts)
+
+
+class WrittenWitness:
+    """Claims about text on the picture: a quoted text, or that there is any."""
+
+    name = _NAME
+    kinds: frozenset[ClaimKind] = frozenset({"text"})
+
+    def lacks(self) -> list[str]:
+        """The packages that are not installed."""
+        return missing_packages(_PACKAGES)
+
+    def check(self, claim: Claim, view: ClipView) -> Finding:
+        """Reads every distinct picture of the window, and compares the claimed text with it."""
+        quoted = quoted_texts(claim["text"]) or [text for text in [claim.get("value", "")] if text]
+        if not view.has_picture:
+            return undecided(claim, _NAME, "there is no picture")
+        if not quoted and not _ANY_TEXT.search(claim["text"]):
+            return undecided(claim, _NAME, "the claim quotes no text")
+        reading = read_clip(view, claim["window"])
+        shown = "; ".join(f'"{line.text}"' for line in reading.lines[:8]) or "no text"
+        score = min([_best_match(text, reading.lines) for text in quoted] or [float(bool(reading.lines))])
+        limits = threshold(_NAME, "unlike"), threshold(_NAME, "alike")
+        if score <= limits[0] and not reading.complete:
+            return undecided(claim, _NAME, f"{shown} was read, but not every picture was read")
+        return decide(claim, _NAME, score, limits, f"{shown} was read")
+
+
+def _best_match(claimed: str, lines: Sequence[TextLine]) -> float:
+    """The best similarity of a claimed text with one line, or with the lines that are shown together."""
+    together: dict[float, str] = {}
+    for line in lines:
+        together[line.start] = f"{together.get(line.start, '')} {line.text}"
+    texts = [*(line.text for line in lines), *together.values()]
+    return max((similarity(claimed, text) for text in texts), default=0.0)

@@ -1,0 +1,127 @@
+"""Answers questions about speech and about text on the picture from witnesses, if their packages are installed."""
+
+from typing import NamedTuple
+
+from aurelia_core.answers.clean_answer import UNKNOWN
+from aurelia_core.types import Modality, Span
+from aurelia_core.witnesses.base import ClipView, inside
+from aurelia_core.witnesses.voice import VoiceWitness, clip_speech
+from aurelia_core.witnesses.written import TextLine, WrittenWitness, read_clip, similarity
+from aurelia_offline.answering.finding import (
+    Finding,
+    join_words,
+    seconds_text,
+    span_text,
+    unknown_finding,
+    yes_no_finding,
+)
+from aurelia_offline.questions.choices import Value, choose_answer
+from aurelia_offline.questions.witnessed import WitnessedQuestion
+
+_ALIKE = 0.9
+_MAX_LINES = 8
+
+
+class Witnessed(NamedTuple):
+    """The finding of a witness, the final answer, and the task in words."""
+
+    finding: Finding
+    answer: str
+    task: str
+
+
+def answer_from_witnesses(question: WitnessedQuestion, choices: list[str], view: ClipView) -> Witnessed:
+    """The answer to a question about speech or text.
+
+    Args:
+        question: the question as it was read.
+        choices: the choices, possibly none.
+        view: the clip.
+
+    Raises:
+        MediaError: the clip cannot be decoded.
+    """
+    if question.subject == "speech":
+        finding, task = _answer_speech(question, view), "Listen for voices and their times."
+    else:
+        finding, task = _answer_text(question, view), "Read the text on the picture."
+    answer = finding.text
+    if choices:
+        answer = _choose(question, finding, choices)
+    return Witnessed(finding, answer, task)
+
+
+def _answer_speech(question: WitnessedQuestion, view: ClipView) -> Finding:
+    if lacks := VoiceWitness().lacks():
+        return unknown_finding(f"voices are not told from other sounds here: this needs {join_words(lacks)}", "audio")
+    if not view.has_audio:
+        return _absent(question, "the clip has no sound track")
+    spans = inside(clip_speech(view), question.window(view.duration))
+    if not spans:
+        return _absent(question, "no voice is heard")
+    return _about_spans(question, spans, f"a voice is heard {join_words([span_text(*span) for span in spans[:8]])}")
+
+
+def _about_spans(question: WitnessedQuestion, spans: list[Span], cue: str) -> Finding:
+    """Whether, when and how long, from the spans in which something is there."""
+    sense = _sense(question)
+    if question.ask == "exists":
+        return yes_no_finding(not question.negated, cue, sense)
+    if question.ask == "when":
+        return Finding(
+            (Value("seconds", spans[0][0]),), join_words([span_text(*span) for span in spans[:_MAX_LINES]]), cue, sense
+        )
+    if question.ask == "end":
+        return Finding((Value("seconds", spans[-1][1]),), seconds_text(spans[-1][1]), cue, sense)
+    total = sum(end - start for start, end in spans)
+    return Finding((Value("seconds", total),), seconds_text(total), cue, sense)
+
+
+def _sense(question: WitnessedQuestion) -> Modality:
+    if question.subject == "speech":
+        return "audio"
+    return "visual"
+
+
+def _absent(question: WitnessedQuestion, cue: str) -> Finding:
+    """The answer if there is none: no to whether, else unknown with the reason."""
+    if question.ask == "exists":
+        return yes_no_finding(question.negated, cue, _sense(question))
+    return unknown_finding(cue, _sense(question))
+
+
+def _answer_text(question: WitnessedQuestion, view: ClipView) -> Finding:
+    if lacks := WrittenWitness().lacks():
+        return unknown_finding(f"text on the picture is not read here: this needs {join_words(lacks)}", "visual")
+    if not view.has_picture:
+        return _absent(question, "there is no picture")
+    reading = read_clip(view, question.window(view.clip["duration"]))
+    lines = [line for line in reading.lines if all(_stands_at(line, place) for place in question.places)]
+    shown = join_words([f'"{line.text}"' for line in lines[:_MAX_LINES]]) or "no text"
+    cue = f"{shown} was read; letters smaller than a 25th of the picture's height may be missed"
+    if question.quoted:
+        lines = [line for line in lines if similarity(question.quoted, line.text) >= _ALIKE]
+    if not lines:
+        if not reading.complete:
+            return unknown_finding(f"{cue}; not every picture was read", "visual")
+        return _absent(question, cue)
+    if question.ask == "what":
+        texts = list(dict.fromkeys(line.text for line in lines[:_MAX_LINES]))
+        return Finding(tuple(Value("phrase", text) for text in texts), join_words(texts), cue, "visual")
+    return _about_spans(question, [(line.start, line.end) for line in lines], cue)
+
+
+def _stands_at(line: TextLine, place: str) -> bool:
+    """Whether a line stands in the half of the picture that a place names."""
+    along = line.y if place in {"top", "bottom"} else line.x
+    return along < 0.5 if place in {"top", "left"} else along > 0.5
+
+
+def _choose(question: WitnessedQuestion, finding: Finding, choices: list[str]) -> str:
+    """The choice that means the finding: for a text the only one that was read, else by its value."""
+    if question.ask != "what":
+        return choose_answer(list(finding.values), choices) if finding.values else UNKNOWN
+    fitting = [
+        choice for choice in choices if similarity(choice, " ".join(str(v.data) for v in finding.values)) >= _ALIKE
+    ]
+    return fitting[0] if len(fitting) == 1 else UNKNOWN

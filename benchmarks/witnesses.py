@@ -1,0 +1,168 @@
+"""How often the witnesses are right on clips with known content, and what each costs beside decoding the clip.
+
+Run `python -m benchmarks.witnesses [SEEDS]`. Voices: precision and recall over tenths of a second, and clips without
+speech in which a voice is heard. Text: lines read exactly but for spaces, by height of the letters, and lines where
+none are. Cuts within 0.15 s and fades within 1 s, also of PySceneDetect on the same frames where it is installed.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from aurelia_core.signals.whole_clip import observe_whole_clip
+from aurelia_core.types import Span
+from aurelia_core.witnesses.base import ClipView
+from aurelia_core.witnesses.voice import VoiceWitness, clip_speech, speech_spans
+from aurelia_core.witnesses.written import WrittenWitness, read_clip
+from aurelia_offline.world.scene import parse_scene, write_scene
+from benchmarks.media import SCENE
+from benchmarks.offline.schedules import MemoryStore
+from benchmarks.witness_clips import edited_clips, heard_clips, shown_clips
+
+_STEP = 0.1
+_NEAR_SECONDS = 0.15
+_EDGE_SECONDS = 1.0
+
+
+def voices(seeds: int) -> list[str]:
+    """One line a kind of sound beside the speech."""
+    counts: dict[str, list[int]] = {}
+    for clip in heard_clips(seeds):
+        said, found = (_steps(spans, len(clip.samples)) for spans in (clip.speech, speech_spans(clip.samples)))
+        row = counts.setdefault(clip.beside, [0, 0, 0, 0, 0])
+        row[0] += int((said & found).sum())
+        row[1] += int((~said & found).sum())
+        row[2] += int((said & ~found).sum())
+        row[3] += int(not clip.speech)
+        row[4] += int(not clip.speech and bool(found.any()))
+    return [
+        f"{kind}: {_rates(*row[:3])}; a voice heard in {row[4]} of {row[3]} clips without"
+        for kind, row in counts.items()
+    ]
+
+
+def _steps(spans: Sequence[Span], samples: int) -> np.ndarray:
+    """Which tenths of a second lie in the spans."""
+    middles = np.arange(0, samples / 16000, _STEP) + _STEP / 2
+    return np.any(
+        [(middles >= start) & (middles < end) for start, end in spans] or [np.zeros(len(middles), bool)], axis=0
+    )
+
+
+def texts(seeds: int) -> list[str]:
+    """One line a height of the letters; 0 is without text."""
+    exact: dict[float, list[int]] = {}
+    for clip in shown_clips(seeds):
+        lines = [
+            line.text.replace(" ", "") for line in read_clip(ClipView(clip.store, clip.store.reference("text"))).lines
+        ]
+        row = exact.setdefault(clip.height, [0, 0, 0])
+        row[0] += 1
+        text = clip.text.replace(" ", "")
+        row[1] += int(text in lines)
+        row[2] += len([line for line in lines if line != text])
+    said = []
+    for height, (clips, right, wrong) in exact.items():
+        name = f"letters of 1/{1 / height:.0f} of the picture" if height else "no text"
+        said.append(f"{name}: {right} of {clips if height else 0} read exactly, {wrong} other lines in {clips} clips")
+    return said
+
+
+def edits(seeds: int, find: Callable[[MemoryStore], tuple[list[float], list[float]]]) -> list[str]:
+    """Precision and recall of a finder of cuts and of fades to black, by kind of clip."""
+    rows: dict[str, list[int]] = {}
+    for clip in edited_clips(seeds):
+        cuts, fades = find(clip.store)
+        for name, true, found, room in (
+            ("cuts", clip.cuts, cuts, _NEAR_SECONDS),
+            ("fades", clip.fades, fades, _EDGE_SECONDS),
+        ):
+            hits = sum(any(abs(moment - one) <= room for one in found) for moment in true)
+            row = rows.setdefault(f"{name} in {clip.kind}", [0, 0, 0])
+            row[0], row[1], row[2] = row[0] + hits, row[1] + len(found) - hits, row[2] + len(true) - hits
+    return [f"{name}: {_rates(*row)}, {row[1]} false" for name, row in rows.items() if sum(row)]
+
+
+def whole_pass(store: MemoryStore) -> tuple[list[float], list[float]]:
+    """The cuts and the starts of fades to black that this project finds."""
+    seen = observe_whole_clip(store, store.reference("edit"), None).observation
+    return list(seen.cuts), [start for start, _ in seen.fades_to_black]
+
+
+def scene_detect(store: MemoryStore) -> tuple[list[float], list[float]]:
+    """Those of PySceneDetect: its adaptive detector for cuts, its threshold detector for fades.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    from scenedetect import FrameTimecode
+    from scenedetect.detectors import AdaptiveDetector, ThresholdDetector
+
+    found: list[list[float]] = []
+    for detector in (AdaptiveDetector(min_scene_len=5), ThresholdDetector(min_scene_len=5)):
+        moments = []
+        for number, image in enumerate(store.images):
+            moments += detector.process_frame(FrameTimecode(number, 12.0), image[..., ::-1])
+        moments += detector.post_process(FrameTimecode(len(store.images) - 1, 12.0))
+        found.append([moment.seconds for moment in moments])
+    return found[0], found[1]
+
+
+def costs(rounds: int = 3) -> list[str]:
+    """Seconds of each witness on one clip as a ratio to decoding it, best of some rounds."""
+    best: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        write_scene(parse_scene(SCENE), path)
+        for number in range(rounds):
+            store = ClipStore(Settings(home=Path(folder) / str(number), allow_any_file=True))
+            clip = store.admit(path)
+            view = ClipView(store, clip)
+            ways: dict[str, Callable[[], object]] = {
+                "decoding": lambda view=view: (view.frames(None, 10**6, 180), view.sound()),
+                "voice": lambda view=view: clip_speech(view),
+                "text": lambda view=view: read_clip(view),
+                "cuts, fades and tempo": lambda store=store, clip=clip: observe_whole_clip(store, clip, None),
+            }
+            for name, way in ways.items():
+                began = time.perf_counter()
+                way()
+                best[name] = min(best.get(name, np.inf), time.perf_counter() - began)
+        length = clip["duration"]
+    decoded = best.pop("decoding")
+    said = [f"decoding {length:.0f} s: {decoded:.2f} s"]
+    return [*said, *(f"{name}: {seconds:.2f} s, {seconds / decoded:.2f} of decoding" for name, seconds in best.items())]
+
+
+def _rates(hits: int, false: int, missed: int) -> str:
+    return f"precision {hits / max(1, hits + false):.1%}, recall {hits / max(1, hits + missed):.1%}"
+
+
+def main(seeds: int = 8) -> None:
+    """Print every table for which the packages are installed."""
+    if not VoiceWitness().lacks():
+        _print("Voices", lambda: voices(seeds))
+    if not WrittenWitness().lacks():
+        _print("Text", lambda: texts(seeds))
+    _print("Cuts and fades, this project", lambda: edits(seeds, whole_pass))
+    _print("Cuts and fades, PySceneDetect", lambda: edits(seeds, scene_detect))
+    if not VoiceWitness().lacks() + WrittenWitness().lacks():
+        _print("Cost", costs)
+
+
+def _print(heading: str, measure: Callable[[], list[str]]) -> None:
+    try:
+        lines = measure()
+    except ImportError as fault:
+        lines = [f"{fault.name} is not installed"]
+    print("\n".join([heading, *(f"  {line}" for line in lines)]))
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:2]))

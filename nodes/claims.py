@@ -1,0 +1,258 @@
+"""The claims of a caption, checked one by one: decomposition, closer looks in batches, and what the findings say.
+
+The evaluator's model takes the caption apart without the clip; then whoever is the witness (that model, the tools, or
+both) checks the claims in batches. A batch is about one sense or about both, so that a claim about sound is judged by
+the sound alone, and it looks closely at the windows of its claims.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from aurelia_core.claims import Claim, Finding, Verdict, merge_findings
+from aurelia_core.errors import ModelError
+from aurelia_core.models.client import Answer, ModelClient, Request
+from aurelia_core.models.replies import ClaimCheckReply, ClaimChecksReply, ClaimsReply
+from aurelia_core.models.requests import ClaimCheckRequest, ClaimsRequest
+from aurelia_core.signals.sound_windows import sound_windows
+from aurelia_core.types import NO_USAGE, Usage, Window, add_usage
+from nodes.requests import (
+    agent_request_fields,
+    build_request,
+    clamp_windows,
+    clip_request_fields,
+    media_text,
+    node_prompt,
+    window_seconds,
+)
+from state.context import Context
+from state.schema import EvaluatorState
+
+_MAX_BATCH, _MAX_LOOKS = 6, 4
+_PAD_SECONDS, _MIN_LOOK_SECONDS = 0.25, 1.0
+_LOOK = "After the whole clip come closer looks at the claims' times."
+_SOUND_ALONE = "You are given the sound alone: judge by what you hear."
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Claims by their place in the caption, the windows of a closer look, and whether the sound alone is given."""
+
+    numbers: tuple[int, ...]
+    windows: tuple[Window, ...]
+    sound_alone: bool
+
+
+async def check_caption(
+    state: EvaluatorState, caption: str, context: Context, client: ModelClient
+) -> Answer[list[Finding]]:
+    """The findings on every claim of a caption, in its order.
+
+    A batch that fails leaves its claims with "cannot_tell" and a note.
+
+    Raises:
+        ModelError: the caption could not be taken apart, or no batch was answered; `usage` holds what was paid.
+    """
+    taken = await _read_claims(state, caption, context, client)
+    claims = _claims_inside(taken.value, window_seconds(state))
+    if not claims:
+        return Answer([], taken.usage, taken.seconds, taken.notes, taken.by_fallback)
+    sides = await asyncio.gather(*(_check(state, claims, model, context, client) for model in _witnesses(context)))
+    usage = reduce(add_usage, (side.usage for side in sides), taken.usage)
+    answered = [side for side in sides if side.fault is None]
+    if not answered:
+        fault = ModelError(f"No claim could be checked: {sides[0].fault}")
+        fault.usage = usage
+        raise fault
+    notes = [*taken.notes, *(note for side in sides for note in side.notes)]
+    findings = reduce(merge_findings, (side.findings for side in answered))
+    seconds = taken.seconds + max(side.seconds for side in sides)
+    by_fallback = taken.by_fallback or any(side.by_fallback for side in sides)
+    return Answer(list(findings), usage, seconds, list(dict.fromkeys(notes)), by_fallback)
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """What the findings say, for feedback and for people: the contradicted claims, those not told, then a count."""
+    lines = [_finding_text("Contradicted", finding) for finding in with_verdict(findings, "contradicted")]
+    lines += [_finding_text("Not told", finding) for finding in with_verdict(findings, "cannot_tell")]
+    supported = len(with_verdict(findings, "supported"))
+    lines.append(f"Supported: {supported} of {len(findings)} claims.")
+    return "\n".join(lines)
+
+
+def open_windows(findings: Sequence[Finding]) -> list[Window]:
+    """Where contradicted claims, then claims that nobody could tell, are to be looked at again; each window once."""
+    found: list[Window] = []
+    for verdict in ("contradicted", "cannot_tell"):
+        for finding in with_verdict(findings, verdict):
+            window = finding["claim"]["window"] or finding["window"]
+            if window and window not in found:
+                found.append(window)
+    return found
+
+
+def with_verdict(findings: Iterable[Finding], verdict: Verdict) -> list[Finding]:
+    """The findings with a verdict."""
+    return [finding for finding in findings if finding["verdict"] == verdict]
+
+
+def _finding_text(what: str, finding: Finding) -> str:
+    window = finding["claim"]["window"] or finding["window"]
+    where = f" ({window['start']:.2f}-{window['end']:.2f} s)" if window else ""
+    reason = f" {finding['reason'].rstrip('.')}." if finding["reason"] else ""
+    return f'{what}: "{finding["claim"]["text"].rstrip(".")}"{where}.{reason}'
+
+
+def _witnesses(context: Context) -> list[str]:
+    """The models that check the claims."""
+    if context.critic == "both":
+        return [context.evaluator, context.tools]
+    return [context.tools if context.critic == "tools" else context.evaluator]
+
+
+async def _read_claims(
+    state: EvaluatorState, caption: str, context: Context, client: ModelClient
+) -> Answer[ClaimsReply]:
+    text = node_prompt(context, "claims", caption=caption, clip=media_text(state))
+    fields = ClaimsRequest(**agent_request_fields(state), caption=caption)
+    request = build_request(state, context, context.evaluator, text, fields, label="claims")
+    return await client.complete_structured(request, ClaimsReply)
+
+
+def _claims_inside(reply: ClaimsReply, duration: float) -> list[Claim]:
+    """The claims with their windows cut to the clip; a window outside of it is none."""
+    claims: list[Claim] = []
+    for one in reply.claims:
+        window = next(iter(clamp_windows([one.window], duration)), None) if one.window else None
+        claims.append({**one.claim(), "window": window})
+    return claims
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """What one witness found about all claims; `fault`: no batch was answered."""
+
+    findings: list[Finding]
+    usage: Usage
+    seconds: float
+    notes: list[str]
+    by_fallback: bool
+    fault: ModelError | None
+
+
+async def _check(
+    state: EvaluatorState, claims: Sequence[Claim], model_id: str, context: Context, client: ModelClient
+) -> _Side:
+    """What one witness finds about all claims, its batches side by side."""
+    first: list[Window] = []
+    if context.claim_windows == "sound":
+        first = await asyncio.to_thread(sound_windows, client.store, state["clip"], state["tracks"])
+    batches = _batches(claims, window_seconds(state), first)
+    requests = [_request(state, claims, batch, model_id, context) for batch in batches]
+    replies = await asyncio.gather(*(_answer(client, request) for request in requests))
+    findings: dict[int, Finding] = {}
+    notes: list[str] = []
+    for batch, reply in zip(batches, replies, strict=True):
+        if isinstance(reply, ModelError):
+            notes.append(f"{len(batch.numbers)} claims were not checked, because {model_id} failed: {reply}")
+            checks: dict[int, ClaimCheckReply] = {}
+        else:
+            notes += reply.notes
+            checks = {check.number: check for check in reply.value.checks}
+        for place, number in enumerate(batch.numbers, 1):
+            findings[number] = _finding(claims[number], checks.get(place), model_id, window_seconds(state))
+    answers = [reply for reply in replies if not isinstance(reply, ModelError)]
+    faults = [reply for reply in replies if isinstance(reply, ModelError)]
+    return _Side(
+        findings=[findings[number] for number in sorted(findings)],
+        usage=reduce(add_usage, (reply.usage or NO_USAGE for reply in replies), NO_USAGE),
+        seconds=max((answer.seconds for answer in answers), default=0.0),
+        notes=notes,
+        by_fallback=any(answer.by_fallback for answer in answers),
+        fault=None if answers else faults[0],
+    )
+
+
+async def _answer(client: ModelClient, request: Request) -> Answer[ClaimChecksReply] | ModelError:
+    try:
+        return await client.complete_structured(request, ClaimChecksReply)
+    except ModelError as fault:
+        return fault
+
+
+def _batches(claims: Sequence[Claim], duration: float, first: Sequence[Window]) -> list[_Batch]:
+    """The claims in batches: those about sound apart from the others, those with a window apart from those without.
+
+    `first` are the windows of a closer look for claims that have none of their own and are not about sight alone.
+    """
+    groups: dict[tuple[bool, bool, bool], list[int]] = {}
+    for number, claim in enumerate(claims):
+        key = (claim["modality"] == "audio", claim["window"] is not None, claim["modality"] == "visual")
+        groups.setdefault(key, []).append(number)
+    batches = []
+    for (sound_alone, windowed, sight_alone), numbers in groups.items():
+        size = _MAX_LOOKS if windowed else _MAX_BATCH
+        for start in range(0, len(numbers), size):
+            part = tuple(numbers[start : start + size])
+            own = [claims[number]["window"] for number in part]
+            windows = _padded([window for window in own if window], duration)
+            if not windowed and not sight_alone:
+                windows = list(first)
+            batches.append(_Batch(part, tuple(windows), sound_alone))
+    return batches
+
+
+def _padded(windows: Iterable[Window], duration: float) -> list[Window]:
+    """The windows with a margin, at least a second long where the clip is; each once."""
+    found: list[Window] = []
+    for window in windows:
+        pad = max(_PAD_SECONDS, (_MIN_LOOK_SECONDS - (window["end"] - window["start"])) / 2)
+        start, end = max(0.0, window["start"] - pad), min(duration, window["end"] + pad)
+        wider: Window = {"start": round(start, 3), "end": round(end, 3)}
+        if wider not in found:
+            found.append(wider)
+    return found
+
+
+def _request(state: EvaluatorState, claims: Sequence[Claim], batch: _Batch, model_id: str, context: Context) -> Request:
+    given = clip_request_fields(state, context)
+    media = given["media"]
+    sound_alone = batch.sound_alone and bool(media.sound_sources) and media.shows_picture
+    if sound_alone:
+        given["media"] = replace(media, only="sound")
+    look = " ".join(text for text, holds in ((_SOUND_ALONE, sound_alone), (_LOOK, bool(batch.windows))) if holds)
+    own = [claims[number] for number in batch.numbers]
+    text = node_prompt(context, "check", claims=_listed(own), look=look)
+    fields = ClaimCheckRequest(**given, claims=own, windows=list(batch.windows))
+    request = build_request(state, context, model_id, text, fields, label="claim check")
+    if model_id != context.evaluator:
+        # The evaluator's fallback and its decoding belong to the evaluator.
+        request = replace(request, fallback=None, fields=replace(fields, decoding=None))
+    return request
+
+
+def _listed(claims: Sequence[Claim]) -> str:
+    lines = []
+    for number, claim in enumerate(claims, 1):
+        window = claim["window"]
+        where = f" ({window['start']:.2f}-{window['end']:.2f} s)" if window else ""
+        lines.append(f"{number}. {' '.join(claim['text'].split())}{where}")
+    return "\n".join(lines)
+
+
+def _finding(claim: Claim, check: ClaimCheckReply | None, model_id: str, duration: float) -> Finding:
+    """The finding on a claim; one that was not answered could not be told."""
+    if check is None:
+        reason = "the witness said nothing about this claim"
+        return {"claim": claim, "verdict": "cannot_tell", "window": None, "witness": model_id, "margin": None,
+                "reason": reason}  # fmt: skip
+    window = next(iter(clamp_windows([check.window], duration)), None) if check.window else None
+    return {
+        "claim": claim,
+        "verdict": check.verdict,
+        "window": window,
+        "witness": check.witness or model_id,
+        "margin": check.margin,
+        "reason": check.reason,
+    }

@@ -1,0 +1,152 @@
+"""`bench run --ray`: the models of a run in Ray actors, of which some are killed."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from aurelia.bench import ray_host
+from aurelia.bench.ray_host import ClipsMissing, ModelHost, RemoteClip
+from aurelia.bench.ray_models import RUN_ID_KEY, RayPlan, RayPool
+from aurelia.bench.run_file import RunFile
+from aurelia.bench.runner import RunResources
+from aurelia_core.errors import InputError, MediaError
+from aurelia_core.media import ClipStore
+from aurelia_core.settings import Settings
+from tests.support.kill_process import Place, plain, prompt_of, stored
+
+ray = pytest.importorskip("ray")
+pytestmark = [pytest.mark.enable_socket, pytest.mark.slow, pytest.mark.timeout(300)]
+QUESTIONS = 6
+TWO_WORKERS = ("--ray", "local", "--workers", "2")
+
+
+@pytest.fixture
+def place(tmp_path: Path, duet: Path) -> Iterator[Place]:
+    made = Place(tmp_path, duet, QUESTIONS)
+    yield made
+    made.close()
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    """The processes of the actors that a run started."""
+    found = psutil.Process(pid).children(recursive=True)
+    return [process for process in found if "ModelHost" in " ".join(process.cmdline())]
+
+
+def test_actors_give_the_run_of_one_process_and_leave_nothing_behind(place: Place) -> None:
+    assert place.run("plain.run") == 0
+    asked = len(place.server.sent)
+    seen: set[int] = set()
+
+    def watch(pid: int) -> Callable[[], None]:
+        return lambda: seen.update(process.pid for process in workers_of(pid))
+
+    assert place.run("ray.run", watch, TWO_WORKERS) == 0, (place.folder / "ray.run.log").read_text()
+    assert len(seen) == 2
+    assert plain(place.folder / "ray.run") == plain(place.folder / "plain.run")
+    assert len(place.server.sent) == 2 * asked
+    assert not list((place.folder / "home" / "ray").iterdir()), "the replies are in the run file"
+    assert "ray" not in (place.folder / "ray.run.log").read_text().replace("ray.run", "").lower()
+
+    assert place.run("ray.run") == 0, "a run goes on without Ray too"
+    assert len(place.server.sent) == 2 * asked
+
+
+def test_killed_actors_are_started_again_and_no_stored_call_is_repeated(place: Place) -> None:
+    killed = []
+
+    def aim(pid: int) -> Callable[[], None]:
+        calls = iter(range(1, 10_000))
+
+        def kill() -> None:
+            if next(calls) in (3, 11):
+                victim = workers_of(pid)[0]
+                victim.kill()
+                killed.append(victim.pid)
+
+        return kill
+
+    assert place.run("x.run", aim, TWO_WORKERS) == 0, (place.folder / "x.run.log").read_text()
+    assert len(killed) == 2
+    paid = stored(place.folder / "x.run")
+    asked = Counter(prompt_of(sent) for sent in place.server.sent)
+    assert paid.keys() == asked.keys() and set(paid.values()) == {1}
+    ends = [(outcome["state"], outcome["tries"]) for outcome in plain(place.folder / "x.run")]
+    assert ends == [("answered", 1)] * 2 * QUESTIONS
+
+
+def test_replies_of_a_killed_run_that_only_a_machine_holds_come_into_the_run_file(place: Place) -> None:
+    def aim(pid: int) -> Callable[[], None]:
+        calls = iter(range(1, 10_000))
+
+        def kill() -> None:
+            if next(calls) == 9:
+                time.sleep(0.1)
+                os.kill(pid, signal.SIGKILL)
+
+        return kill
+
+    assert place.run("x.run", aim, TWO_WORKERS) == signal.SIGKILL
+    machine = list((place.folder / "home" / "ray").glob("*/*.sqlite"))
+    assert machine
+    with RunFile.open(place.folder / "x.run") as run:
+        assert machine[0].parent.name == run.meta[RUN_ID_KEY]
+    before = stored(place.folder / "x.run")
+    with closing(sqlite3.connect(place.folder / "x.run")) as connection, connection:
+        connection.execute("DELETE FROM calls")
+    asked = len(place.server.sent)
+    assert place.run("x.run", options=TWO_WORKERS) == 0, (place.folder / "x.run.log").read_text()
+    again = {prompt_of(sent) for sent in place.server.sent[asked:]}
+    assert before and not before.keys() & again
+    assert before.keys() <= stored(place.folder / "x.run").keys()
+
+
+async def test_a_machine_without_the_file_gets_the_clip_once_and_notices_another_content(
+    tmp_path: Path, duet: Path
+) -> None:
+    settings = Settings(home=tmp_path / "there", allow_any_file=True)
+    ref = ClipStore(Settings(home=tmp_path / "here", allow_any_file=True)).admit(duet)
+    host, content = ModelHost(settings, {}, 0), await asyncio.to_thread(duet.read_bytes)
+    clip = RemoteClip(ref, str(tmp_path / "not-here" / "duet.mp4"))
+    call: dict[str, Any] = {"model_id": "offline:measure", "role": "target", "run": "q", "rollout": 0}
+    with pytest.raises(ClipsMissing) as missing:
+        await host.answer("run", call, [], [clip])
+    assert missing.value.args[0] == [ref["id"]]
+    with pytest.raises(MediaError, match="arrived changed"):
+        await host.receive({**ref, "id": "0" * 64}, content)
+    await host.receive(ref, content)
+    host._admit([clip])
+    other = ModelHost(settings, {}, 1)
+    other._admit([clip])
+
+
+def test_what_cannot_be_run_is_refused_before_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=tmp_path / "home", allow_any_file=True)
+    store = ClipStore(settings)
+    with pytest.raises(InputError, match="--workers 0"):
+        RayPlan(workers=0)
+    with pytest.raises(InputError, match="--ray and --server"):
+        RunResources(settings, ray=RayPlan(), server="http://127.0.0.1:9")
+    with pytest.raises(InputError, match="2 workers with 1 GPU each do not fit into the 0 GPU"):
+        RayPool(RayPlan(gpus_per_worker=1.0), settings, store, {})
+    assert not ray.is_initialized()
+    with pytest.raises(InputError, match="No Ray cluster answers at auto"):
+        RayPool(RayPlan("auto"), settings, store, {})
+    real = ray_host.compared_versions()
+    monkeypatch.setattr("aurelia.bench.ray_models.compared_versions", lambda: {**real, "torch": "0.1"})
+    with pytest.raises(InputError, match=r"Ray worker 0 has torch .*, this machine has 0\.1: install the same"):
+        RayPool(replace(RayPlan(), workers=1), settings, store, {})
+    assert not ray.is_initialized()
+    shutil.rmtree(settings.home, ignore_errors=True)

@@ -1,0 +1,145 @@
+"""The measuring critic and the miniature as witnesses of single claims."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from aurelia_core.claims import Claim, score_verdicts
+from aurelia_core.media import ClipStore
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.requests import ArbiterRequest, ClaimCheckRequest, ClaimsRequest
+from aurelia_offline.agents.chat import MeasuringChat
+from aurelia_offline.critic.caption_parser import parse_caption
+from aurelia_offline.critic.caption_text import unknown_words
+from aurelia_offline.critic.claim_witness import check_claims, read_claims
+from aurelia_offline.study import miniature_critic
+from aurelia_offline.world.stage import StageQuestion, question_text
+from benchmarks.offline.claim_wordings import worded_claims
+from benchmarks.offline.critic_scenes import facts_of
+from benchmarks.offline.strict_pairs import pairs_of_scene
+
+
+@pytest.fixture(scope="module")
+def checked(duet: Path, session_store: ClipStore) -> Any:
+    """Checks claims about the duet: verdicts in order."""
+    media = MediaRequest(clip=session_store.admit(duet))
+
+    def check(*texts: str) -> list[dict[str, Any]]:
+        claims = [Claim(text=text, kind="other", modality="both", window=None) for text in texts]
+        request = ClaimCheckRequest(media=media, duration=2.0, has_audio=True, claims=claims)
+        found: list[dict[str, Any]] = check_claims(request, session_store)["checks"]
+        return found
+
+    return check
+
+
+def test_a_claim_and_its_copy_with_one_fact_changed(checked: Any) -> None:
+    pairs = [
+        ("Two sounds are heard.", "Three sounds are heard."),
+        ("A tone of 440 Hz sounds from 0.2 to 0.7 s.", "A tone of 700 Hz sounds from 0.2 to 0.7 s."),
+        ("The first sound is louder than all others.", "The second sound is louder than all others."),
+        ("A red circle moves on the left.", "A red circle moves on the right."),
+        ("The background is black.", "The background is green."),
+        ("There is no cut.", "There are two cuts."),
+        ("Starting at 1.2 s, a tone goes on until 1.8 s.", "Starting at 0.4 s, a tone goes on until 1.8 s."),
+    ]
+    for true, false in pairs:
+        verdicts = [one["verdict"] for one in checked(true, false)]
+        assert (true, *verdicts) == (true, "supported", "contradicted")
+
+
+def test_what_cannot_be_measured_or_read_is_not_told(checked: Any) -> None:
+    found = checked("A woman smiles.", "A red circle grumbles.", "A sound is heard that a tuba makes.")
+    assert [one["verdict"] for one in found] == ["cannot_tell"] * 3
+    assert "'grumbles'" in found[1]["reason"]
+
+
+def test_a_finding_says_what_the_clip_has_and_where(checked: Any) -> None:
+    (found,) = checked("A tone of 700 Hz sounds from 0.2 to 0.7 s.")
+    assert found["margin"] == -1.0
+    assert "440 Hz" in found["reason"]
+    assert 0.1 <= found["window"]["start"] < found["window"]["end"] <= 0.8
+
+
+def test_a_caption_is_taken_apart_into_each_claim_once_and_its_unread_parts() -> None:
+    caption = "Two sounds are heard: a tone at 0.2 s, then a click at 1.2 s. A woman smiles. Two sounds are heard."
+    claims = read_claims(ClaimsRequest(caption=caption))["claims"]
+    assert [claim["kind"] for claim in claims] == ["sound_count", "sound", "sound", "order", "other"]
+    assert claims[1]["window"] == {"start": 0.2, "end": 0.5}
+    assert {claim["modality"] for claim in claims[:4]} == {"audio"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("None of the others is as loud as the third sound.", ["rank"]),
+        ("First one hears a hiss, later a click.", ["sound", "sound", "order"]),
+        ("Before the click there is a hiss.", ["sound", "sound", "order"]),
+        ("A beep is heard; it starts at 0.9 s and ends at 1.6 s.", ["sound"]),
+        ("For a moment everything is white at 5.7 s.", ["flash"]),
+        ("It is the second sound that stands out as the loudest.", ["rank"]),
+    ],
+)
+def test_one_statement_in_other_words(text: str, kinds: list[str]) -> None:
+    assert [claim.kind for claim in parse_caption(text).claims] == kinds
+
+
+def test_orders_in_any_form_name_the_earlier_first() -> None:
+    for text in ("Before the click there is a hiss.", "A hiss is succeeded by a click.", "The click follows the hiss."):
+        order = [claim for claim in parse_caption(text).claims if claim.kind == "order"]
+        assert [(set(one.about.voices), set(one.other.voices if one.other else ())) for one in order] == [
+            ({"noise"}, {"click"})
+        ]
+
+
+def test_words_that_the_reader_does_not_know() -> None:
+    assert unknown_words("The 2nd tone at 1.5 s grumbles loudly, with 440 Hz.") == ["grumbles"]
+
+
+def test_every_pair_of_the_benchmark_differs_in_one_sentence() -> None:
+    facts = facts_of(97001)
+    pairs = pairs_of_scene(97001, facts, 3)
+    true = {claim.text for claim in worded_claims(facts, 3)}
+    assert len(pairs) > 5
+    assert all(pair.true in true and pair.false not in true for pair in pairs)
+
+
+def test_the_measuring_arbiter_chooses_the_answer_that_it_measures(duet: Path, session_store: ClipStore) -> None:
+    request = ArbiterRequest(
+        media=MediaRequest(clip=session_store.admit(duet)),
+        duration=2.0,
+        has_audio=True,
+        question="Which sound is the loudest?",
+        choices=["first", "second"],
+        answers=["Step 1: listen. Answer: second", "The first."],
+    )
+    message = HumanMessage("", additional_kwargs={"request": request.fields()})
+    reply = json.loads(MeasuringChat(store=session_store).invoke([message]).text)
+    assert reply["answer"] == 2
+
+
+def test_the_miniature_is_asked_one_short_question_a_claim() -> None:
+    claims = miniature_critic.turn_claims("bell at one, then nothing at two, then drum at nowhere, then reed at four")
+    asked: list[str] = []
+
+    def ask(question: StageQuestion) -> str:
+        asked.append(question_text(question))
+        return {"At which spot is the bell?": "one", "At which spot is the reed?": "two"}.get(asked[-1], "drum")
+
+    verdicts = [miniature_critic.check_claim(claim, ask)["verdict"] for claim in claims]
+    assert asked[:2] == ["Which instrument is the first instrument?", "At which spot is the bell?"]
+    assert verdicts == [
+        "contradicted", "supported", "contradicted", "supported", "contradicted", "contradicted", "contradicted",
+    ]  # fmt: skip
+    assert score_verdicts(verdicts) == 2
+
+
+def test_the_miniature_scores_the_share_of_turns_that_agree() -> None:
+    own = "bell at one, then flute at two, then drum at three, then reed at four"
+    told = "bell at one, then flute at three, then drum at two, then reed at four"
+    found = miniature_critic.compare_turns(told, own)
+    assert (found["score"], [window["start"] for window in found["windows"]]) == (5, [1.0, 2.0])
+    assert miniature_critic.compare_turns("A bell rings.", own)["score"] is None
