@@ -20,7 +20,7 @@ ClaimKind = Literal[
 text on screen; action; sound belongs to picture; tempo; cut or fade; other."""
 Verdict = Literal["supported", "contradicted", "cannot_tell"]
 CLAIM_KINDS: tuple[ClaimKind, ...] = get_args(ClaimKind)
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+CLAIM_VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _SUPPORTED_ALONE, _ALL_CHECKED = 6, 10
 _CONTRADICTED, _LOWEST = 6, 1
 

@@ -56,7 +56,7 @@ async def prepare(
     models = {role: context.model_of(role) for role in roles}
     instead = [(role, spec) for role, spec in context.fallbacks().items() if role in roles]
     called = [*models.items(), *instead]
-    await asyncio.to_thread(check_models, client, context, media, called)
+    await asyncio.to_thread(check_asked_models, client, context, media, called)
     if context.describer:
         called.append(("describer", context.describer))
     for role, model_id in called:
@@ -94,7 +94,9 @@ async def prepare(
     }
 
 
-def check_models(client: ModelClient, context: Context, media: MediaRequest, called: list[tuple[Role, str]]) -> None:
+def check_asked_models(
+    client: ModelClient, context: Context, media: MediaRequest, called: list[tuple[Role, str]]
+) -> None:
     """Creates the models of a run and checks clip, names and keys; in a script only the describer takes the clip.
 
     Raises:

@@ -9,7 +9,7 @@ from aurelia_core.errors import InputError, MediaError
 from aurelia_core.models.client import ModelClient
 from aurelia_core.types import Role, Usage
 from nodes.candidates import calls_of_round, check_strategy, check_variation, strategy_roles
-from nodes.prepare import admit_media, check_models
+from nodes.prepare import admit_media, check_asked_models
 from nodes.requests import decoding_settings, media_request
 from state.context import ROLES, Context
 
@@ -59,7 +59,7 @@ def _check_record(record: Record, context: Context, roles: Sequence[Role], clien
     asked += [(role, model_id) for role, model_id in context.fallbacks().items() if role in roles]
     media: Any = {"clip": found.clip, "tracks": found.tracks, "pictures": found.pictures}
     shown = media_request(media, context)
-    check_models(client, context, shown, asked)
+    check_asked_models(client, context, shown, asked)
     check_variation(client, context, shown, roles)
     for role, model_id in asked:
         client.check_decoding(role, model_id, decoding_settings(context, role, model_id), shown)

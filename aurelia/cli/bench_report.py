@@ -64,7 +64,7 @@ def report_command(
 
 
 @report_app.command("score")
-def score_command(
+def add_metric_command(
     run: Annotated[Path, RUN_ARGUMENT],
     metric: Annotated[
         list[str] | None,

@@ -18,7 +18,7 @@ from aurelia.report.tables import (
     format_p,
     format_range,
 )
-from aurelia_core.claims import VERDICTS
+from aurelia_core.claims import CLAIM_VERDICTS
 
 _VERDICT_TITLES = {"supported": "supported", "contradicted": "contradicted", "cannot_tell": "cannot tell"}
 
@@ -132,9 +132,9 @@ def claim_table(run: RunFigures) -> ReportTable | None:
         return None
     rows = []
     for kind in dict.fromkeys(kind for kind, _ in counts):
-        row = [counts[kind, verdict] for verdict in VERDICTS]
+        row = [counts[kind, verdict] for verdict in CLAIM_VERDICTS]
         rows.append(TableLine([kind, str(sum(row)), *map(str, row), _right_share(run.cases, kind)]))
-    total = [sum(count for (_, verdict), count in counts.items() if verdict == one) for one in VERDICTS]
+    total = [sum(count for (_, verdict), count in counts.items() if verdict == one) for one in CLAIM_VERDICTS]
     rows.insert(0, TableLine(["all", str(sum(total)), *map(str, total), _right_share(run.cases, None)]))
     heads = ["kind of claim", "claims", *_VERDICT_TITLES.values(), "AURELIA right with a contradicted one, %"]
     note = "Claims of the caption of the best attempt; a question opened in the list shows each with its witness."

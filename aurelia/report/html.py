@@ -20,7 +20,7 @@ from typing import Any, Literal
 from aurelia.bench.run_file import ARMS
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
 from aurelia.report.rows import VERDICTS, AnswerVerdict, ReportRow
-from aurelia_core.claims import VERDICTS as CLAIM_VERDICTS
+from aurelia_core.claims import CLAIM_VERDICTS
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
 from aurelia_core.sanitize import escape_invisible

@@ -11,7 +11,7 @@ from aurelia_core.types import Modality, Reasoning, Step
 from aurelia_offline.agents import inventory
 from aurelia_offline.answering.answers import final_answer, find_answer
 from aurelia_offline.answering.coverage import cover_clip
-from aurelia_offline.answering.finding import Finding, domain_modality, event_words, frequency_text, join_words
+from aurelia_offline.answering.finding import MeasuredAnswer, domain_modality, event_words, frequency_text, join_words
 from aurelia_offline.answering.selection import pick_text, select_events
 from aurelia_offline.answering.witnessed import Witnessed
 from aurelia_offline.questions.query import Pick, Query
@@ -220,7 +220,7 @@ def _task_text(query: Query) -> str:
     return f"Check {about} against what the question says."
 
 
-def _final_step(query: Query, found: Finding, answer: str) -> Step:
+def _final_step(query: Query, found: MeasuredAnswer, answer: str) -> Step:
     modality: Modality = "knowledge" if query.ask == "unknowable" else found.modality
     said = found.text if answer in {found.text, UNKNOWN} else f"{answer}: {found.text}"
     if answer == UNKNOWN and found.text != UNKNOWN:

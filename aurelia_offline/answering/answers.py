@@ -9,12 +9,12 @@ from aurelia_offline.answering import clip_answers as whole
 from aurelia_offline.answering import comparisons as comparing
 from aurelia_offline.answering import readout
 from aurelia_offline.answering.coverage import cover_clip, find_uncovered
-from aurelia_offline.answering.finding import Finding, domain_modality, unknown_finding
+from aurelia_offline.answering.finding import MeasuredAnswer, domain_modality, unknown_finding
 from aurelia_offline.answering.other_media import answer_among_sounds, find_missing_sight
 from aurelia_offline.questions.choices import choose_answer
 from aurelia_offline.questions.query import Query
 
-_READERS: dict[str, Callable[[Query, Observation], Finding]] = {
+_READERS: dict[str, Callable[[Query, Observation], MeasuredAnswer]] = {
     "count": readout.answer_count,
     "exists": readout.answer_exists,
     "check": readout.answer_check,
@@ -45,7 +45,7 @@ def find_answer(
     tracks: list[tuple[str, Observation]] | None = None,
     pieces: Sequence[Observation] = (),
     whole: WholeClip | None = None,
-) -> Finding:
+) -> MeasuredAnswer:
     """The finding that answers a query.
 
     Args:
@@ -68,7 +68,7 @@ def find_answer(
 
 def _read_answer(
     query: Query, seen: Observation, tracks: list[tuple[str, Observation]] | None, pieces: Sequence[Observation]
-) -> Finding:
+) -> MeasuredAnswer:
     """The finding from measurements that miss nothing."""
     if query.ask == "unknowable":
         return unknown_finding(query.reason)
@@ -86,7 +86,7 @@ def _read_answer(
     return _READERS.get(query.ask, readout.answer_property)(query, seen)
 
 
-def final_answer(found: Finding, choices: list[str]) -> str:
+def final_answer(found: MeasuredAnswer, choices: list[str]) -> str:
     """The final answer: the exact text of a choice, or "unknown"; without choices, the finding in words."""
     if not choices:
         return found.text

@@ -6,7 +6,7 @@ from math import isfinite
 from aurelia_core.signals.audiovisual_sync import activity_overlap
 from aurelia_core.signals.observation import DetectedSound, Observation, describe_position
 from aurelia_offline.answering.finding import (
-    Finding,
+    MeasuredAnswer,
     join_words,
     motion_words,
     seconds_text,
@@ -27,7 +27,7 @@ _CLEAR_LEAD = 0.1
 _CLEAR_LEAD_OF_COLOUR = 0.05
 
 
-def answer_tempo(query: Query, seen: Observation) -> Finding:
+def answer_tempo(query: Query, seen: Observation) -> MeasuredAnswer:
     """Beats per minute."""
     del query
     if seen.tempo is None:
@@ -35,10 +35,10 @@ def answer_tempo(query: Query, seen: Observation) -> Finding:
     bpm = seen.tempo.bpm
     values = [Value("bpm", bpm), Value("number", round(bpm))]
     cue = f"the onsets repeat every {60 / bpm:.2f} s, regularity {seen.tempo.strength:.2f} of 1"
-    return Finding(tuple(values), f"about {bpm:.0f} beats per minute", cue, "audio")
+    return MeasuredAnswer(tuple(values), f"about {bpm:.0f} beats per minute", cue, "audio")
 
 
-def answer_steady(query: Query, seen: Observation) -> Finding:
+def answer_steady(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether there is a steady beat."""
     regular = seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO
     strength = "the onsets do not repeat regularly"
@@ -47,7 +47,7 @@ def answer_steady(query: Query, seen: Observation) -> Finding:
     return yes_no_finding(regular != query.negated, strength, "audio")
 
 
-def answer_sync(query: Query, seen: Observation) -> Finding:
+def answer_sync(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether motion and sound start together; with `query.value` 0 the question asks for the opposite."""
     meeting = seen.sync
     if meeting is None:
@@ -60,11 +60,11 @@ def answer_sync(query: Query, seen: Observation) -> Finding:
     if query.yes_no:
         return yes_no_finding(answer, cue, "both")
     if together:
-        return Finding((Value("sync", "yes"), Value("bool", True)), "in sync", cue, "both")
-    return Finding((Value("sync", "no"), Value("bool", False)), "out of sync", cue, "both")
+        return MeasuredAnswer((Value("sync", "yes"), Value("bool", True)), "in sync", cue, "both")
+    return MeasuredAnswer((Value("sync", "no"), Value("bool", False)), "out of sync", cue, "both")
 
 
-def answer_lag(query: Query, seen: Observation) -> Finding:
+def answer_lag(query: Query, seen: Observation) -> MeasuredAnswer:
     """The time between motion and sound, in seconds."""
     del query
     meeting = seen.sync
@@ -73,10 +73,10 @@ def answer_lag(query: Query, seen: Observation) -> Finding:
     later = "sound after motion"
     if meeting.lag >= 0:
         later = "motion after sound"
-    return Finding((Value("seconds", abs(meeting.lag)),), f"{abs(meeting.lag):.2f} s ({later})", later, "both")
+    return MeasuredAnswer((Value("seconds", abs(meeting.lag)),), f"{abs(meeting.lag):.2f} s ({later})", later, "both")
 
 
-def answer_silent(query: Query, seen: Observation) -> Finding:
+def answer_silent(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether the clip is silent."""
     quiet = not seen.has_audio or not seen.sounds and _silent_share(seen) > _NEARLY_ALL
     cue = "the clip has no sound track"
@@ -92,7 +92,7 @@ def _silent_share(seen: Observation) -> float:
     return 1.0
 
 
-def answer_has_audio(query: Query, seen: Observation) -> Finding:
+def answer_has_audio(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether the clip has a sound track, or, for the word "sound", whether the track contains sound."""
     if query.pick.words == "track" or not seen.has_audio:
         cue = "the clip has no sound track"
@@ -103,16 +103,16 @@ def answer_has_audio(query: Query, seen: Observation) -> Finding:
     return yes_no_finding(there != query.negated, f"{len(seen.sounds)} sounds were heard", "audio")
 
 
-def answer_duration(query: Query, seen: Observation) -> Finding:
+def answer_duration(query: Query, seen: Observation) -> MeasuredAnswer:
     """How long the clip lasts."""
     del query
     text = seconds_text(seen.duration)
-    return Finding(
+    return MeasuredAnswer(
         (Value("seconds", seen.duration), Value("number", round(seen.duration))), text, f"the clip lasts {text}"
     )
 
 
-def answer_background(query: Query, seen: Observation, pieces: Sequence[Observation] = ()) -> Finding:
+def answer_background(query: Query, seen: Observation, pieces: Sequence[Observation] = ()) -> MeasuredAnswer:
     """The colour of the background; before or after a cut, from a look entirely on that side of the cut."""
     asked, inside = query.pick, seen
     if asked.relation and seen.cuts:
@@ -133,11 +133,11 @@ def answer_background(query: Query, seen: Observation, pieces: Sequence[Observat
     if query.yes_no and asked.colour:
         return yes_no_finding((asked.colour in names) != query.negated, cue, "visual")
     if len(names) > 1:
-        return Finding((Value("phrase", join_words(names)),), f"{join_words(names)} (it changes)", cue, "visual")
-    return Finding((Value("colour", names[0]),), names[0], cue, "visual")
+        return MeasuredAnswer((Value("phrase", join_words(names)),), f"{join_words(names)} (it changes)", cue, "visual")
+    return MeasuredAnswer((Value("colour", names[0]),), names[0], cue, "visual")
 
 
-def answer_palette(query: Query, seen: Observation) -> Finding:
+def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:
     """The colours of the picture, the widest first, or only the widest one; several colours are no single choice."""
     ordered = sorted(seen.colours, key=lambda colour: -colour.share)[:4]
     cue = f"widest colours: {', '.join(f'{colour.name} {colour.share:.0%}' for colour in ordered)} of the picture"
@@ -149,7 +149,7 @@ def answer_palette(query: Query, seen: Observation) -> Finding:
             return unknown_finding(f"two colours cover about as much ({cue})", "visual")
         names = names[:1]
     values = (Value("colour", names[0]),) if len(names) == 1 else ()
-    return Finding(values, join_words(names), cue, "visual")
+    return MeasuredAnswer(values, join_words(names), cue, "visual")
 
 
 def background_colours(seen: Observation) -> list[str]:
@@ -201,7 +201,7 @@ def _lies_within(piece: Observation, span: tuple[float, float]) -> bool:
     return all(span[0] - 0.1 <= start and end <= span[1] + 0.1 for start, end in piece.video_spans)
 
 
-def answer_still(query: Query, seen: Observation) -> Finding:
+def answer_still(query: Query, seen: Observation) -> MeasuredAnswer:
     """The colour, or the side, that never moves."""
     moving = {motion.colour for motion in seen.motions}
     cue = join_words([motion_words(motion) for motion in seen.motions[:8]]) or "nothing moves"
@@ -215,16 +215,16 @@ def answer_still(query: Query, seen: Observation) -> Finding:
     return _left_over("colour", shown, cue)
 
 
-def _left_over(kind: str, names: list[str], cue: str) -> Finding:
+def _left_over(kind: str, names: list[str], cue: str) -> MeasuredAnswer:
     if not names:
         return unknown_finding(f"nothing was seen that stays still; {cue}", "visual")
     values: tuple[Value, ...] = ()
     if len(names) == 1:
         values = (Value(kind, names[0]),)
-    return Finding(values, join_words(names), f"what moves: {cue}", "visual")
+    return MeasuredAnswer(values, join_words(names), f"what moves: {cue}", "visual")
 
 
-def answer_trend(query: Query, seen: Observation) -> Finding:
+def answer_trend(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether loudness or pitch rises or falls from sound to sound."""
     prop = (query.prop or "level").rstrip("+-")
     wanted = (query.prop or "")[len(prop) :]
@@ -245,13 +245,13 @@ def answer_trend(query: Query, seen: Observation) -> Finding:
         return yes_no_finding(holds != query.negated, cue, "audio")
     if up == down:
         words = ("same", "neither rises nor falls throughout")
-        return Finding((Value("phrase", words[0]), Value("phrase", "neither")), words[1], cue, "audio")
+        return MeasuredAnswer((Value("phrase", words[0]), Value("phrase", "neither")), words[1], cue, "audio")
     if up:
-        return Finding((Value("trendword", "+"),), rising, cue, "audio")
-    return Finding((Value("trendword", "-"),), falling, cue, "audio")
+        return MeasuredAnswer((Value("trendword", "+"),), rising, cue, "audio")
+    return MeasuredAnswer((Value("trendword", "-"),), falling, cue, "audio")
 
 
-def _answer_pace(query: Query, wanted: str, seen: Observation) -> Finding:
+def _answer_pace(query: Query, wanted: str, seen: Observation) -> MeasuredAnswer:
     """Whether the onsets come closer together (faster) or farther apart."""
     onsets = [event.start for event in select_events(query.pick, seen).events]
     gaps = [later - earlier for earlier, later in zip(onsets, onsets[1:], strict=False)]
@@ -269,9 +269,9 @@ def _answer_pace(query: Query, wanted: str, seen: Observation) -> Finding:
     if wanted:
         return yes_no_finding((sign == wanted) != query.negated, cue, "audio")
     if not sign:
-        return Finding((Value("phrase", "same"),), "neither faster nor slower", cue, "audio")
+        return MeasuredAnswer((Value("phrase", "same"),), "neither faster nor slower", cue, "audio")
     word = {"+": "faster", "-": "slower"}[sign]
-    return Finding((Value("comp", f"tempo{sign}"),), word, cue, "audio")
+    return MeasuredAnswer((Value("comp", f"tempo{sign}"),), word, cue, "audio")
 
 
 def _keeps_rising(series: list[float], prop: str) -> bool:
@@ -282,7 +282,7 @@ def _keeps_rising(series: list[float], prop: str) -> bool:
     return all(step > -room for step in steps) and series[-1] - series[0] > room
 
 
-def answer_order(query: Query, seen: Observation) -> Finding:
+def answer_order(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether one event comes before or after another."""
     first, second = select_events(query.pick, seen), select_events(query.other or query.pick, seen)
     if not first.events or not second.events:
@@ -296,10 +296,10 @@ def answer_order(query: Query, seen: Observation) -> Finding:
         word = "after"
     relation = {"before": "before", "after": "after"}.get(word, "during")
     cue = f"the one starts at {seconds_text(a.start)}, the other at {seconds_text(b.start)}"
-    return Finding((Value("rel", relation), Value("phrase", word)), word, cue, "both")
+    return MeasuredAnswer((Value("rel", relation), Value("phrase", word)), word, cue, "both")
 
 
-def choose_track(found: list[tuple[str, Observation]]) -> Finding:
+def choose_track(found: list[tuple[str, Observation]]) -> MeasuredAnswer:
     """The candidate track that fits the motion (DM-Match): the letter of the track whose times fit clearly best."""
     scored = [(letter, _track_fit(seen), seen.sync) for letter, seen in found]
     ranked = sorted(scored, key=lambda each: each[1], reverse=True)
@@ -313,7 +313,7 @@ def choose_track(found: list[tuple[str, Observation]]) -> Finding:
         return unknown_finding(f"two tracks fit equally well ({cue})")
     letter = ranked[0][0]
     number = [name for name, _ in found].index(letter) + 1
-    return Finding((Value("letter", letter), Value("ordinal", number)), letter, cue)
+    return MeasuredAnswer((Value("letter", letter), Value("ordinal", number)), letter, cue)
 
 
 def _track_fit(seen: Observation) -> float:

@@ -6,7 +6,7 @@ from itertools import combinations
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import Modality
 from aurelia_offline.answering.finding import (
-    Finding,
+    MeasuredAnswer,
     domain_modality,
     event_words,
     position_value,
@@ -59,7 +59,7 @@ def _pick_property(pick: Pick, prop: str, seen: Observation) -> float | None:
     return sum(measured) / len(measured)
 
 
-def answer_compare(query: Query, seen: Observation) -> Finding:
+def answer_compare(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether the first exceeds the second in a property ("level+": is louder); "together" asks for overlap."""
     if query.prop == "overlap":
         return _answer_overlap(query, seen)
@@ -81,7 +81,7 @@ def answer_compare(query: Query, seen: Observation) -> Finding:
     return yes_no_finding(exceeds != query.negated, cue, _modality(query))
 
 
-def _answer_overlap(query: Query, seen: Observation) -> Finding:
+def _answer_overlap(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether two of the events overlap in time."""
     chosen = select_events(query.pick, seen)
     if chosen.problem:
@@ -93,7 +93,7 @@ def _answer_overlap(query: Query, seen: Observation) -> Finding:
     return yes_no_finding((met is not None) != query.negated, cue, _modality(query))
 
 
-def answer_choose(query: Query, seen: Observation) -> Finding:
+def answer_choose(query: Query, seen: Observation) -> MeasuredAnswer:
     """Which of two exceeds the other in a property."""
     prop, up = (query.prop or "level+")[:-1], (query.prop or "").endswith("+")
     parties = (query.pick, query.other or Pick())
@@ -112,7 +112,7 @@ def answer_choose(query: Query, seen: Observation) -> Finding:
     if (a > b) == up:
         winner = parties[0]
     event = select_events(winner, seen).events[0]
-    return Finding(tuple(_winner_values(winner, event, seen)), pick_text(winner), cue, _modality(query))
+    return MeasuredAnswer(tuple(_winner_values(winner, event, seen)), pick_text(winner), cue, _modality(query))
 
 
 def _winner_values(pick: Pick, event: MeasuredEvent, seen: Observation) -> list[Value]:
@@ -129,7 +129,7 @@ def _winner_values(pick: Pick, event: MeasuredEvent, seen: Observation) -> list[
     return values
 
 
-def answer_same(query: Query, seen: Observation) -> Finding:
+def answer_same(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether two descriptions mean the same event, or two events have an equal property."""
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(query.other or Pick(), seen)
@@ -163,17 +163,19 @@ def _is_equal(first: MeasuredEvent, second: MeasuredEvent, prop: str) -> bool | 
     return None
 
 
-def answer_bound(query: Query, seen: Observation) -> Finding:
+def answer_bound(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether a number of events, or a property, is more, less, at least, at most or exactly a value."""
     limit, prop = query.value or 0.0, query.prop or "count"
     if prop == "duration":
         number: float | None = seen.duration
-        found = Finding((), "", f"the clip lasts {seen.duration:.1f} s")
+        found = MeasuredAnswer((), "", f"the clip lasts {seen.duration:.1f} s")
     elif prop == "tempo":
         number = None
         if seen.tempo:
             number = seen.tempo.bpm
-        found = Finding((), "", f"the beat is about {number:.0f} a minute" if number else "no steady beat", "audio")
+        found = MeasuredAnswer(
+            (), "", f"the beat is about {number:.0f} a minute" if number else "no steady beat", "audio"
+        )
     elif prop == "count":
         found = answer_count(query, seen)
         number = None
@@ -196,7 +198,7 @@ def answer_bound(query: Query, seen: Observation) -> Finding:
     return yes_no_finding(answer != query.negated, found.cue, found.modality)
 
 
-def answer_gap(query: Query, seen: Observation) -> Finding:
+def answer_gap(query: Query, seen: Observation) -> MeasuredAnswer:
     """The seconds between two events: from start to start, or, for a pause, from the end of the first to the second."""
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(query.other or Pick(), seen)
@@ -208,10 +210,10 @@ def answer_gap(query: Query, seen: Observation) -> Finding:
         between = late.start - early.end
     cue = f"{event_words(early, seen)}; {event_words(late, seen)}"
     text = f"{max(0.0, between):.1f} s"
-    return Finding((Value("seconds", max(0.0, between)),), text, cue, _modality(query))
+    return MeasuredAnswer((Value("seconds", max(0.0, between)),), text, cue, _modality(query))
 
 
-def answer_sequence(query: Query, seen: Observation) -> Finding:
+def answer_sequence(query: Query, seen: Observation) -> MeasuredAnswer:
     """The order in which events follow each other, by kind or colour."""
     found = select_events(query.pick, seen).events
     named_events = [_event_name(event) for event in found]
@@ -220,7 +222,7 @@ def answer_sequence(query: Query, seen: Observation) -> Finding:
     if len(order) < 2 or None in order:
         return unknown_finding(cue or "nothing was found that could be put in order", _modality(query))
     words = [name for name in order if name is not None]
-    return Finding((Value("sequence", " ".join(words)),), ", then ".join(words), cue, _modality(query))
+    return MeasuredAnswer((Value("sequence", " ".join(words)),), ", then ".join(words), cue, _modality(query))
 
 
 def _event_name(event: MeasuredEvent) -> str | None:
@@ -241,7 +243,7 @@ _COMPARATIVES = {
 }
 
 
-def answer_relative(query: Query, seen: Observation) -> Finding:
+def answer_relative(query: Query, seen: Observation) -> MeasuredAnswer:
     """How the first compares with the second in a property: "louder", "quieter"; unknown if they are equal."""
     prop, other = query.prop or "level", query.other or Pick()
     first, missing = _first_event(query.pick, seen)
@@ -256,4 +258,4 @@ def answer_relative(query: Query, seen: Observation) -> Finding:
     word, value = less, Value("comp", f"{prop}-")
     if a > b:
         word, value = more, Value("comp", f"{prop}+")
-    return Finding((value,), word, cue, _modality(query))
+    return MeasuredAnswer((value,), word, cue, _modality(query))

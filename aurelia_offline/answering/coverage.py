@@ -9,7 +9,7 @@ from math import isfinite
 
 from aurelia_core.signals.observation import DetectedSound, Observation
 from aurelia_core.signals.whole_clip import WholeClip
-from aurelia_offline.answering.finding import Finding, join_words, seconds_text, unknown_finding
+from aurelia_offline.answering.finding import MeasuredAnswer, join_words, seconds_text, unknown_finding
 from aurelia_offline.answering.selection import is_continuous
 from aurelia_offline.questions.query import Pick, Query
 
@@ -31,7 +31,7 @@ def cover_clip(seen: Observation, whole: WholeClip | None) -> Observation:
     return whole.with_sound(covered)
 
 
-def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> Finding | None:
+def find_uncovered(query: Query, seen: Observation, whole: WholeClip | None) -> MeasuredAnswer | None:
     """Why a look may not answer a query: it missed something that the answer may depend on. None if it did not."""
     if whole is None:
         return None

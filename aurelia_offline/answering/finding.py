@@ -13,7 +13,7 @@ WIDE_EXTENT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MeasuredAnswer:
     """The answer to a query.
 
     Attributes:
@@ -29,14 +29,14 @@ class Finding:
     modality: Modality = "both"
 
 
-def unknown_finding(cue: str, modality: Modality = "both") -> Finding:
+def unknown_finding(cue: str, modality: Modality = "both") -> MeasuredAnswer:
     """A finding without an answer, and the reason."""
-    return Finding((), UNKNOWN, cue, modality)
+    return MeasuredAnswer((), UNKNOWN, cue, modality)
 
 
-def yes_no_finding(answer: bool, cue: str, modality: Modality) -> Finding:
+def yes_no_finding(answer: bool, cue: str, modality: Modality) -> MeasuredAnswer:
     """A finding that is yes or no."""
-    return Finding((Value("bool", answer),), "yes" if answer else "no", cue, modality)
+    return MeasuredAnswer((Value("bool", answer),), "yes" if answer else "no", cue, modality)
 
 
 def seconds_text(time: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from aurelia_core.signals.observation import Observation
-from aurelia_offline.answering.finding import Finding, unknown_finding, yes_no_finding
+from aurelia_offline.answering.finding import MeasuredAnswer, unknown_finding, yes_no_finding
 from aurelia_offline.answering.selection import is_tied
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Query
@@ -30,7 +30,7 @@ def find_missing_sight(query: Query, seen: Observation) -> str:
     return f"a still picture shows no movement, and shapes are not recognized; its colours are {colours}"
 
 
-def answer_among_sounds(query: Query, sounds: list[tuple[str, Observation]]) -> Finding:
+def answer_among_sounds(query: Query, sounds: list[tuple[str, Observation]]) -> MeasuredAnswer:
     """The answer about several sounds without a video: which of them is the loudest, the highest, the longest.
 
     Args:
@@ -61,7 +61,7 @@ def _compares_first_two(query: Query) -> bool:
     return {query.pick.nth, query.other.nth} == {1, 2}
 
 
-def _best_sound(rank: str, sounds: list[tuple[str, Observation]]) -> Finding:
+def _best_sound(rank: str, sounds: list[tuple[str, Observation]]) -> MeasuredAnswer:
     prop, up = rank[:-1], rank.endswith("+")
     measure = _MEASURES.get(prop)
     values = [(measure(seen), letter) for letter, seen in sounds] if measure else []
@@ -75,7 +75,7 @@ def _best_sound(rank: str, sounds: list[tuple[str, Observation]]) -> Finding:
         return unknown_finding(why, "audio")
     best = known[0][1]
     number = [letter for letter, _ in sounds].index(best) + 1
-    return Finding((Value("letter", best), Value("ordinal", number)), f"Sound {best}", cue, "audio")
+    return MeasuredAnswer((Value("letter", best), Value("ordinal", number)), f"Sound {best}", cue, "audio")
 
 
 def _is_equal(first: float, second: float, prop: str) -> bool:

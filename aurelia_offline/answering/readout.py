@@ -6,7 +6,7 @@ from math import inf, isfinite
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
 from aurelia_offline.answering.finding import (
     WIDE_EXTENT,
-    Finding,
+    MeasuredAnswer,
     domain_modality,
     event_words,
     frequency_text,
@@ -56,23 +56,23 @@ def limits_text(domain: str, seen: Observation) -> str:
     return ""
 
 
-def _nothing_found(query: Query, seen: Observation) -> Finding:
+def _nothing_found(query: Query, seen: Observation) -> MeasuredAnswer:
     """The finding if nothing fits: "nothing" for "what moves during ...", unknown if the question assumes an event."""
     pick = query.pick
     if query.ask in {"which", "colour", "voice"} and not pick.singles_out and pick.relation:
         cue = f"nothing of the kind was found at that time{limits_text(pick.domain, seen)}"
-        return Finding((Value("nothing", "nothing"),), "nothing", cue, domain_modality(pick.domain))
+        return MeasuredAnswer((Value("nothing", "nothing"),), "nothing", cue, domain_modality(pick.domain))
     shown = [colour for colour in seen.colours if not colour.background]
     if query.ask == "colour" and pick.domain == "motion" and pick.relation is None and len(shown) == 1:
         cue = f"nothing moves; beside the background there is {shown[0].name}, {shown[0].share:.0%} of the picture"
-        return Finding((Value("colour", shown[0].name),), shown[0].name, cue, "visual")
+        return MeasuredAnswer((Value("colour", shown[0].name),), shown[0].name, cue, "visual")
     return unknown_finding(
         f"{pick_text(query.pick)} was not found{limits_text(query.pick.domain, seen)}",
         domain_modality(query.pick.domain),
     )
 
 
-def answer_count(query: Query, seen: Observation) -> Finding:
+def answer_count(query: Query, seen: Observation) -> MeasuredAnswer:
     """How many events fit the description."""
     pick = query.pick
     chosen = select_events(replace(pick, nth=None), seen)
@@ -88,7 +88,7 @@ def answer_count(query: Query, seen: Observation) -> Finding:
         number = _count_different(found)
     listed = join_words([event_words(event, seen) for event in found[:12]]) or f"{pick_text(pick)} was not found"
     cue = f"{listed}{limits_text(pick.domain, seen)}"
-    return Finding((Value("number", number),), str(number), cue, domain_modality(pick.domain))
+    return MeasuredAnswer((Value("number", number),), str(number), cue, domain_modality(pick.domain))
 
 
 def _count_different(found: tuple[MeasuredEvent, ...]) -> int:
@@ -177,7 +177,7 @@ def _free_text(event: MeasuredEvent, ask: str, values: list[Value], seen: Observ
     return _value_text(values[0])
 
 
-def answer_property(query: Query, seen: Observation) -> Finding:
+def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
     """A property of the described event; for several events, the values that they share and all texts."""
     pick = query.pick
     chosen = select_events(pick, seen)
@@ -211,7 +211,7 @@ def answer_property(query: Query, seen: Observation) -> Finding:
     modality = domain_modality(pick.domain)
     if pick.other is not None and domain_modality(pick.other.domain) != modality:
         modality = "both"
-    return Finding(shared, join_words(texts), cue, modality)
+    return MeasuredAnswer(shared, join_words(texts), cue, modality)
 
 
 _NOTABLE_SILENCE_SECONDS = 0.8
@@ -223,13 +223,13 @@ def _notable(silences: tuple[MeasuredEvent, ...]) -> tuple[MeasuredEvent, ...]:
     return long or silences
 
 
-def _silence_answer(query: Query, silences: tuple[MeasuredEvent, ...], seen: Observation) -> Finding:
+def _silence_answer(query: Query, silences: tuple[MeasuredEvent, ...], seen: Observation) -> MeasuredAnswer:
     """When it is silent, from when to when; or how long altogether."""
     listed = join_words([event_words(event, seen) for event in silences[:8]])
     if query.ask == "when":
-        return Finding((Value("seconds", silences[0].start),), listed, listed, "audio")
+        return MeasuredAnswer((Value("seconds", silences[0].start),), listed, listed, "audio")
     total = sum(event.end - event.start for event in silences)
-    return Finding((Value("seconds", total),), seconds_text(total), listed, "audio")
+    return MeasuredAnswer((Value("seconds", total),), seconds_text(total), listed, "audio")
 
 
 def _lasts_to_the_end(event: MeasuredEvent, seen: Observation) -> bool:
@@ -271,7 +271,7 @@ def _time_distance(event: MeasuredEvent, anchor: MeasuredEvent) -> float:
     return abs(event.start - anchor.start) + abs(event.end - anchor.end)
 
 
-def answer_exists(query: Query, seen: Observation) -> Finding:
+def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether any event fits the description."""
     chosen = select_events(query.pick, seen)
     if chosen.problem:
@@ -294,7 +294,7 @@ def _find_ongoing(pick: Pick, seen: Observation) -> tuple[MeasuredEvent, ...]:
     return tuple(event for event in found if event.end > edge + time_slack(event, seen))
 
 
-def answer_check(query: Query, seen: Observation) -> Finding:
+def answer_check(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether an event has the claimed property."""
     prop = query.prop or "voice"
     found = answer_property(replace(query, ask=prop), seen)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from aurelia_core.witnesses.base import ClipView, inside
 from aurelia_core.witnesses.voice import VoiceWitness, clip_speech
 from aurelia_core.witnesses.written import TextLine, WrittenWitness, read_clip, similarity
 from aurelia_offline.answering.finding import (
-    Finding,
+    MeasuredAnswer,
     join_words,
     seconds_text,
     span_text,
@@ -25,7 +25,7 @@ _MAX_LINES = 8
 class Witnessed(NamedTuple):
     """The finding of a witness, the final answer, and the task in words."""
 
-    finding: Finding
+    finding: MeasuredAnswer
     answer: str
     task: str
 
@@ -51,7 +51,7 @@ def answer_from_witnesses(question: WitnessedQuestion, choices: list[str], view:
     return Witnessed(finding, answer, task)
 
 
-def _answer_speech(question: WitnessedQuestion, view: ClipView) -> Finding:
+def _answer_speech(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
     if lacks := VoiceWitness().lacks():
         return unknown_finding(f"voices are not told from other sounds here: this needs {join_words(lacks)}", "audio")
     if not view.has_audio:
@@ -62,19 +62,19 @@ def _answer_speech(question: WitnessedQuestion, view: ClipView) -> Finding:
     return _about_spans(question, spans, f"a voice is heard {join_words([span_text(*span) for span in spans[:8]])}")
 
 
-def _about_spans(question: WitnessedQuestion, spans: list[Span], cue: str) -> Finding:
+def _about_spans(question: WitnessedQuestion, spans: list[Span], cue: str) -> MeasuredAnswer:
     """Whether, when and how long, from the spans in which something is there."""
     sense = _sense(question)
     if question.ask == "exists":
         return yes_no_finding(not question.negated, cue, sense)
     if question.ask == "when":
-        return Finding(
+        return MeasuredAnswer(
             (Value("seconds", spans[0][0]),), join_words([span_text(*span) for span in spans[:_MAX_LINES]]), cue, sense
         )
     if question.ask == "end":
-        return Finding((Value("seconds", spans[-1][1]),), seconds_text(spans[-1][1]), cue, sense)
+        return MeasuredAnswer((Value("seconds", spans[-1][1]),), seconds_text(spans[-1][1]), cue, sense)
     total = sum(end - start for start, end in spans)
-    return Finding((Value("seconds", total),), seconds_text(total), cue, sense)
+    return MeasuredAnswer((Value("seconds", total),), seconds_text(total), cue, sense)
 
 
 def _sense(question: WitnessedQuestion) -> Modality:
@@ -83,14 +83,14 @@ def _sense(question: WitnessedQuestion) -> Modality:
     return "visual"
 
 
-def _absent(question: WitnessedQuestion, cue: str) -> Finding:
+def _absent(question: WitnessedQuestion, cue: str) -> MeasuredAnswer:
     """The answer if there is none: no to whether, else unknown with the reason."""
     if question.ask == "exists":
         return yes_no_finding(question.negated, cue, _sense(question))
     return unknown_finding(cue, _sense(question))
 
 
-def _answer_text(question: WitnessedQuestion, view: ClipView) -> Finding:
+def _answer_text(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
     if lacks := WrittenWitness().lacks():
         return unknown_finding(f"text on the picture is not read here: this needs {join_words(lacks)}", "visual")
     if not view.has_picture:
@@ -107,7 +107,7 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> Finding:
         return _absent(question, cue)
     if question.ask == "what":
         texts = list(dict.fromkeys(line.text for line in lines[:_MAX_LINES]))
-        return Finding(tuple(Value("phrase", text) for text in texts), join_words(texts), cue, "visual")
+        return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), join_words(texts), cue, "visual")
     return _about_spans(question, [(line.start, line.end) for line in lines], cue)
 
 
@@ -117,7 +117,7 @@ def _stands_at(line: TextLine, place: str) -> bool:
     return along < 0.5 if place in {"top", "left"} else along > 0.5
 
 
-def _choose(question: WitnessedQuestion, finding: Finding, choices: list[str]) -> str:
+def _choose(question: WitnessedQuestion, finding: MeasuredAnswer, choices: list[str]) -> str:
     """The choice that means the finding: for a text the only one that was read, else by its value."""
     if question.ask != "what":
         return choose_answer(list(finding.values), choices) if finding.values else UNKNOWN

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aurelia_offline.critic.activity_checks import CLEAR_PICTURE
-from aurelia_offline.critic.claims import Claim, Description
+from aurelia_offline.critic.claims import Description, Detail
 from aurelia_offline.critic.evidence import AudioEvidence, Evidence, HeardSound
 from aurelia_offline.critic.matching import Fact, TrackScale, motion_facts, sound_facts
 from aurelia_offline.critic.signal_activity import Activity
@@ -65,7 +65,7 @@ class BaseChecks:
     def add_fact(
         self,
         verdict: float,
-        claim: Claim,
+        claim: Detail,
         truth: str = "",
         weight: float = 1.0,
         window: tuple[float, float] | None = None,

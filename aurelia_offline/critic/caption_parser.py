@@ -17,7 +17,7 @@ from aurelia_offline.critic.caption_text import (
     normalize_caption,
     read_times,
 )
-from aurelia_offline.critic.claims import Claim, ClaimKind, Description, ParsedCaption
+from aurelia_offline.critic.claims import Description, Detail, DetailKind, ParsedCaption
 from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
@@ -54,12 +54,12 @@ def parse_caption(caption: str) -> ParsedCaption:
         caption: English prose; any length.
     """
     lexicon = caption_words()
-    claims: list[Claim] = []
+    claims: list[Detail] = []
     unchecked = 0
     unread: list[str] = []
     for number, sentence in enumerate(caption_clauses(mark_directions(normalize_caption(caption)))):
         before: str | None = None
-        made: list[Claim] = []
+        made: list[Detail] = []
         readable, set_aside = _set_directions_aside(sentence, lexicon)
         unchecked += set_aside
         for clause in readable:
@@ -174,15 +174,15 @@ def _only_value(values: tuple[str, ...]) -> str | None:
     return None
 
 
-def _read_clause(topic: str, clause: str, sentence: int, lexicon: WordList) -> list[Claim]:
-    base = Claim("sound", clause, sentence, negated=lexicon.has("negations.words", TIME_PATTERN.sub(" ", clause)))
+def _read_clause(topic: str, clause: str, sentence: int, lexicon: WordList) -> list[Detail]:
+    base = Detail("sound", clause, sentence, negated=lexicon.has("negations.words", TIME_PATTERN.sub(" ", clause)))
     reader = _READERS.get(topic)
     if reader:
         return reader(base, lexicon)
     return []
 
 
-def _sound(base: Claim, lexicon: WordList) -> list[Claim]:
+def _sound(base: Detail, lexicon: WordList) -> list[Detail]:
     clause = base.clause
     for rank in lexicon.all("comparisons", clause):
         if " than " in clause:
@@ -222,19 +222,19 @@ def _count(clause: str, nouns: str = r"sounds?|tones?|notes?|beeps?|noises?|clic
     return None
 
 
-def _silence(base: Claim, lexicon: WordList) -> list[Claim]:
+def _silence(base: Detail, lexicon: WordList) -> list[Detail]:
     negated = bool(re.search(r"\b(?:not|never|isn't|no) (?:\w+ ){0,2}(?:silent|silence|mute|muted)\b", base.clause))
     return [replace(base, kind="silence", negated=negated, about=read_description(base.clause, "sound", lexicon))]
 
 
-def _tempo(base: Claim, lexicon: WordList) -> list[Claim]:
+def _tempo(base: Detail, lexicon: WordList) -> list[Detail]:
     word = next(iter(lexicon.all("pace", base.clause)), None)
     if word is None and re.search(r"\b(?:steady|regular|even|constant)\b", base.clause):
         word = "steady"
     return [replace(base, kind="tempo", number=_first_number(_BPM, base.clause), word=word)]
 
 
-def _cut(base: Claim, lexicon: WordList) -> list[Claim]:
+def _cut(base: Detail, lexicon: WordList) -> list[Detail]:
     none = base.negated or lexicon.has("topics.uncut", base.clause)
     about = read_description(base.clause, "motion", lexicon)
     number = None
@@ -243,7 +243,7 @@ def _cut(base: Claim, lexicon: WordList) -> list[Claim]:
     return [replace(base, kind="cut", negated=none, number=number, about=about)]
 
 
-def _flash(base: Claim, lexicon: WordList) -> list[Claim]:
+def _flash(base: Detail, lexicon: WordList) -> list[Detail]:
     about = read_description(base.clause, "motion", lexicon)
     number = None
     if not base.negated:
@@ -251,7 +251,7 @@ def _flash(base: Claim, lexicon: WordList) -> list[Claim]:
     return [replace(base, kind="flash", number=number, about=about)]
 
 
-def _motion(base: Claim, lexicon: WordList) -> list[Claim]:
+def _motion(base: Detail, lexicon: WordList) -> list[Detail]:
     clause = base.clause
     about = read_description(clause, "motion", lexicon)
     still = lexicon.has("topics.still", clause) and not lexicon.has("topics.motion", clause)
@@ -265,7 +265,7 @@ def _motion(base: Claim, lexicon: WordList) -> list[Claim]:
     return [replace(base, kind="motion", negated=negated, about=about)]
 
 
-def _background(base: Claim, lexicon: WordList) -> list[Claim]:
+def _background(base: Detail, lexicon: WordList) -> list[Detail]:
     about = read_description(base.clause, "motion", lexicon)
     after = re.split(r"\b(?:background|backdrop|behind|against|screen|picture)\b", base.clause, maxsplit=1)
     tail = lexicon.all("colours", after[-1])
@@ -279,11 +279,11 @@ def _background(base: Claim, lexicon: WordList) -> list[Claim]:
     return made
 
 
-def _colour(base: Claim, lexicon: WordList) -> list[Claim]:
+def _colour(base: Detail, lexicon: WordList) -> list[Detail]:
     return [replace(base, kind="colour", about=read_description(base.clause, "motion", lexicon))]
 
 
-def _sync(base: Claim, lexicon: WordList) -> list[Claim]:
+def _sync(base: Detail, lexicon: WordList) -> list[Detail]:
     apart = re.search(
         r"\b(?:out of sync|out of step|different|other times?|another time|independent|unrelated|asynchron\w*|apart)\b",
         base.clause,
@@ -298,7 +298,7 @@ def _sync(base: Claim, lexicon: WordList) -> list[Claim]:
     ]
 
 
-def _duration(base: Claim, lexicon: WordList) -> list[Claim]:
+def _duration(base: Detail, lexicon: WordList) -> list[Detail]:
     found = next(match for pattern in _CLIP_LENGTH if (match := pattern.search(base.clause)))
     rest = base.clause[: found.start()] + base.clause[found.end() :]
     made = [replace(base, kind="duration", number=float(found[1]))]
@@ -308,7 +308,7 @@ def _duration(base: Claim, lexicon: WordList) -> list[Claim]:
     return made
 
 
-def _end_at_event(claim: Claim, event: Claim) -> Claim:
+def _end_at_event(claim: Detail, event: Detail) -> Detail:
     """A claim that holds until an event: up to the event's start if that is stated, else for part of the clip."""
     if claim.about.spans or claim.kind not in ("silence", "motion"):
         return claim
@@ -317,7 +317,7 @@ def _end_at_event(claim: Claim, event: Claim) -> Claim:
     return replace(claim, word="partly")
 
 
-def _read_order(made: list[Claim], later: Claim, link: str) -> list[Claim]:
+def _read_order(made: list[Detail], later: Detail, link: str) -> list[Detail]:
     """The order claim of "then", "followed by", "before" and "after" between two clauses that describe events."""
     earlier = next((claim for claim in reversed(made) if claim.kind in ("sound", "motion", "rank")), None)
     if earlier is None or later.about.empty or earlier.about.empty or earlier.negated or later.negated:
@@ -329,7 +329,7 @@ def _read_order(made: list[Claim], later: Claim, link: str) -> list[Claim]:
     if together and first.topic == second.topic:
         return []
     clause = f"{earlier.clause} {link} {later.clause}"
-    kind: ClaimKind = "order"
+    kind: DetailKind = "order"
     if together:
         kind = "sync"
     return [replace(later, kind=kind, clause=clause, about=first, other=second)]

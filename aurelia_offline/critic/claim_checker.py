@@ -8,7 +8,7 @@ from aurelia_core.signals.observation import MAX_MOTION_GAP
 from aurelia_offline.critic.activity_checks import activity_facts
 from aurelia_offline.critic.base_checks import CheckResults, weighted_total
 from aurelia_offline.critic.caption_text import CLIP_END
-from aurelia_offline.critic.claims import Claim
+from aurelia_offline.critic.claims import Detail
 from aurelia_offline.critic.matching import PART_SECONDS, Fact, motion_facts
 from aurelia_offline.critic.picture_checks import PictureChecks
 
@@ -18,7 +18,7 @@ _MISSED_WEIGHT = 1.6
 class ClaimChecker(PictureChecks):
     """Checks the claims of one caption against the evidence of one clip."""
 
-    def check(self, claims: Sequence[Claim]) -> CheckResults:
+    def check(self, claims: Sequence[Detail]) -> CheckResults:
         """Check all claims; the sounds and motions of one sentence are matched to different events."""
         for number in sorted({claim.sentence for claim in claims}):
             own = [claim for claim in claims if claim.sentence == number]
@@ -31,7 +31,7 @@ class ClaimChecker(PictureChecks):
                     handler(claim)
         return self.results
 
-    def _handlers(self) -> dict[str, Callable[[Claim], None]]:
+    def _handlers(self) -> dict[str, Callable[[Detail], None]]:
         return {
             "sound": self._no_sound,
             "motion": self._no_motion,
@@ -50,7 +50,7 @@ class ClaimChecker(PictureChecks):
             "duration": self._duration,
         }
 
-    def _events(self, claims: list[Claim], topic: str) -> None:
+    def _events(self, claims: list[Detail], topic: str) -> None:
         """Match the descriptions of one sentence to events, one to one, with the best total fit."""
         claims = [claim for claim in claims if not (topic == "sound" and self.is_track_unclear(claim.about))]
         if topic == "motion" and MAX_MOTION_GAP < self.evidence.video.gap < inf:
@@ -91,7 +91,7 @@ class ClaimChecker(PictureChecks):
             used.add(event or 0)
             self.results.facts += facts or [Fact(0.6, 0.5, claim.clause)]
 
-    def _part_of_motion(self, claim: Claim) -> Fact | None:
+    def _part_of_motion(self, claim: Detail) -> Fact | None:
         """The support of a claim that states a part of one movement as a movement of its own; None if it is not so."""
         if not claim.about.spans or not (claim.about.colours or claim.about.places):
             return None
@@ -103,7 +103,7 @@ class ClaimChecker(PictureChecks):
                 return Fact(0.5, 0.5, claim.clause, "a part of a longer movement", (moved.start, moved.end))
         return None
 
-    def _missed(self, claim: Claim, topic: str) -> Fact:
+    def _missed(self, claim: Detail, topic: str) -> Fact:
         spans = claim.about.spans
         window = None
         if spans:

@@ -20,7 +20,7 @@ from aurelia_offline.critic.matching import Fact
 from aurelia_offline.critic.score import UNSURE_BELOW, difference_text
 
 WITNESS = "measuring critic"
-_KINDS: dict[measured.ClaimKind, ClaimKind] = {
+_KINDS: dict[measured.DetailKind, ClaimKind] = {
     "sound": "sound",
     "sound_count": "sound_count",
     "rank": "sound",
@@ -65,11 +65,11 @@ def check_claims(request: ClaimCheckRequest, store: Any) -> dict[str, Any]:
         MediaError: the clip cannot be read.
     """
     evidence = gather_evidence(request, store)
-    checks = [check_claim(claim["text"], evidence) for claim in request.claims]
+    checks = [measure_claim(claim["text"], evidence) for claim in request.claims]
     return {"checks": [{"number": number, **check} for number, check in enumerate(checks, 1)]}
 
 
-def check_claim(text: str, evidence: Evidence) -> dict[str, Any]:
+def measure_claim(text: str, evidence: Evidence) -> dict[str, Any]:
     """The check of one claim: verdict, margin, window, witness and reason."""
     parsed = parse_caption(text)
     facts = ClaimChecker(evidence).check(parsed.claims).facts
@@ -94,7 +94,7 @@ def _is_read_whole(parsed: measured.ParsedCaption, text: str) -> bool:
     return taken and not parsed.unread and all(_is_complete(claim) for claim in parsed.claims)
 
 
-def _is_complete(claim: measured.Claim) -> bool:
+def _is_complete(claim: measured.Detail) -> bool:
     stated = bool(claim.about.spans) or claim.number is not None or claim.about.rank is not None
     return claim.kind in _WHOLE or (stated and claim.kind != "colour")
 
@@ -111,7 +111,7 @@ def _decide(facts: Sequence[Fact]) -> tuple[Verdict, Fact | None, str]:
     return "supported", worst, f"{len(facts)} of its details were measured and hold"
 
 
-def _claim(claim: measured.Claim) -> Claim:
+def _claim(claim: measured.Detail) -> Claim:
     modality: Modality = "both"
     if claim.kind in _HEARD or (claim.kind == "order" and claim.about.topic == "sound"):
         modality = "audio"

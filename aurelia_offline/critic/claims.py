@@ -5,7 +5,7 @@ from typing import Literal
 
 from aurelia_offline.critic.caption_text import Spans
 
-ClaimKind = Literal[
+DetailKind = Literal[
     "sound", "sound_count", "rank", "compare", "order", "silence", "tempo", "motion", "motion_count",
     "background", "colour", "cut", "flash", "sync", "duration",
 ]  # fmt: skip
@@ -48,7 +48,7 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Detail:
     """One checkable statement.
 
     Attributes:
@@ -62,7 +62,7 @@ class Claim:
         word: fast, slow or steady for a beat; the compared rank; "partly" for a silence in part of the clip.
     """
 
-    kind: ClaimKind
+    kind: DetailKind
     clause: str
     sentence: int
     negated: bool = False
@@ -77,6 +77,6 @@ class Claim:
 class ParsedCaption:
     """The claims of a caption, the number of its parts that cannot be measured, and the text of those clauses."""
 
-    claims: tuple[Claim, ...]
+    claims: tuple[Detail, ...]
     unchecked: int
     unread: tuple[str, ...] = ()

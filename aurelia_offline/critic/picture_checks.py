@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aurelia_offline.critic.activity_checks import stillness_verdict
-from aurelia_offline.critic.claims import Claim, Description
+from aurelia_offline.critic.claims import Description, Detail
 from aurelia_offline.critic.evidence import AudioEvidence, HeardSound, SeenMotion
 from aurelia_offline.critic.matching import SURE_CONFIDENCE, as_verdict, grade, motion_facts
 from aurelia_offline.critic.sound_checks import SoundChecks
@@ -13,7 +13,7 @@ from aurelia_offline.critic.sound_checks import SoundChecks
 class PictureChecks(SoundChecks):
     """The checks of claims that need the picture."""
 
-    def _no_motion(self, claim: Claim) -> None:
+    def _no_motion(self, claim: Detail) -> None:
         if not claim.negated or not self.evidence.video.shows_motion:
             return
         about, gap = claim.about, self.evidence.video.gap
@@ -36,7 +36,7 @@ class PictureChecks(SoundChecks):
         start, end = found[0].start, found[0].end
         self.add_fact(1.0, claim, f"motion from {start:.1f} s to {end:.1f} s", 1.6, (start, end))
 
-    def _motion_count(self, claim: Claim) -> None:
+    def _motion_count(self, claim: Detail) -> None:
         if claim.number is None or self.textured_activity is not None or not self.evidence.video.shows_motion:
             return
         moves = [moved for moved in self.evidence.video.motions if moved.confidence >= 0.3]
@@ -50,7 +50,7 @@ class PictureChecks(SoundChecks):
                 things.append(moved)
         self._count(claim, len(things), len(fitting), "moving things")
 
-    def _background(self, claim: Claim) -> None:
+    def _background(self, claim: Detail) -> None:
         shots = list(self.evidence.video.shots)
         if not shots or not claim.about.colours:
             return
@@ -70,7 +70,7 @@ class PictureChecks(SoundChecks):
                 window = (shot.start, shot.end)
             self.add_fact(verdict, claim, shot.background[0], 1.2, window)
 
-    def _colour(self, claim: Claim) -> None:
+    def _colour(self, claim: Detail) -> None:
         present: dict[str, float] = {}
         for shot in self.evidence.video.shots:
             for name, share in shot.colours.items():
@@ -80,13 +80,13 @@ class PictureChecks(SoundChecks):
         for colour in claim.about.colours:
             self.add_fact(grade(-present.get(colour, 0.0), -0.004, -0.0005), claim, f"no {colour}", 0.9)
 
-    def _cut(self, claim: Claim) -> None:
+    def _cut(self, claim: Detail) -> None:
         self._marks(claim, self.evidence.video.cuts, "cut")
 
-    def _flash(self, claim: Claim) -> None:
+    def _flash(self, claim: Detail) -> None:
         self._marks(claim, self.evidence.video.flashes, "flash")
 
-    def _marks(self, claim: Claim, times: tuple[float, ...], what: str) -> None:
+    def _marks(self, claim: Detail, times: tuple[float, ...], what: str) -> None:
         gap = self.evidence.video.gap
         if not self.evidence.video.shows_motion:
             return
@@ -128,7 +128,7 @@ class PictureChecks(SoundChecks):
             if event.confidence >= 0.3 and all(fact.verdict > -0.2 for fact in facts)
         ]
 
-    def _order(self, claim: Claim) -> None:
+    def _order(self, claim: Detail) -> None:
         if self.is_track_unclear(claim.about) or claim.other is None:
             return
         before, after = self._starts(claim.about), self._starts(claim.other)
@@ -137,7 +137,7 @@ class PictureChecks(SoundChecks):
         lead = max(start for start, _ in after) - min(start for start, _ in before)
         self.add_fact(max(-1.0, min(1.0, lead / 0.2)), claim, "the other order", 1.2)
 
-    def _sync(self, claim: Claim) -> None:
+    def _sync(self, claim: Detail) -> None:
         if claim.other is not None:
             self._overlap(claim)
             return
@@ -153,7 +153,7 @@ class PictureChecks(SoundChecks):
         elif len(strengths) == 1 and strengths[0] is not None:
             self.add_fact(max(-1.0, min(1.0, 4 * (strengths[0] - 0.55))), claim, "", 1.3)
 
-    def _overlap(self, claim: Claim) -> None:
+    def _overlap(self, claim: Detail) -> None:
         """Check two descriptions joined by "while": two fitting events must overlap in time."""
         if claim.other is None or self.is_track_unclear(claim.about):
             return
@@ -175,7 +175,7 @@ class PictureChecks(SoundChecks):
         back = sum(any(abs(sound - move) < near for move in moves) for sound in sounds) / len(sounds)
         return (met + back) / 2
 
-    def _duration(self, claim: Claim) -> None:
+    def _duration(self, claim: Detail) -> None:
         number = claim.number or 0.0
         off = abs(self.evidence.duration - number)
         room = max(0.5, 0.08 * self.evidence.duration)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from aurelia_offline.critic.base_checks import BaseChecks, weighted_total
 from aurelia_offline.critic.caption_text import caption_words
-from aurelia_offline.critic.claims import Claim, Description
+from aurelia_offline.critic.claims import Description, Detail
 from aurelia_offline.critic.evidence import HeardSound
 from aurelia_offline.critic.matching import SURE_CONFIDENCE, Fact, TrackScale, as_verdict, grade, sound_facts
 
@@ -19,7 +19,7 @@ ORDINAL_RANKS = ("first", "second", "third", "fourth", "fifth")
 class SoundChecks(BaseChecks):
     """The checks of claims that need the sound track."""
 
-    def _no_sound(self, claim: Claim) -> None:
+    def _no_sound(self, claim: Detail) -> None:
         if not claim.negated or self.is_track_unclear(claim.about):
             return
         if not claim.about.voices:
@@ -36,7 +36,7 @@ class SoundChecks(BaseChecks):
             return
         self.add_fact(1.0, claim, "there is one", window=(found[0].start, found[0].end))
 
-    def _sound_count(self, claim: Claim) -> None:
+    def _sound_count(self, claim: Detail) -> None:
         if self.is_track_unclear(claim.about) or claim.number is None:
             return
         about = claim.about
@@ -52,7 +52,7 @@ class SoundChecks(BaseChecks):
         if claim.about.spans or claim.about.voices:
             self.results.sounds |= set(surely)
 
-    def _count(self, claim: Claim, surely: int, perhaps: int, what: str) -> None:
+    def _count(self, claim: Detail, surely: int, perhaps: int, what: str) -> None:
         number = int(claim.number or 0)
         low, high = min(surely, perhaps), max(surely, perhaps)
         right = low <= number <= high
@@ -87,7 +87,7 @@ class SoundChecks(BaseChecks):
             return max(values, key=lambda pair: pair[0] or 0.0)[1]
         return None
 
-    def _rank(self, claim: Claim) -> None:
+    def _rank(self, claim: Detail) -> None:
         about, rank = claim.about, claim.about.rank
         if self.is_track_unclear(about) or rank is None:
             return
@@ -111,7 +111,7 @@ class SoundChecks(BaseChecks):
             facts = self._nearly(rest, rank, index, facts)
         self.results.facts += facts
 
-    def _rank_pair(self, claim: Claim, rank: str, index: int, sounds: tuple[HeardSound, ...]) -> None:
+    def _rank_pair(self, claim: Detail, rank: str, index: int, sounds: tuple[HeardSound, ...]) -> None:
         """Check a clause with two ranks ("the loudest is the second"): both must mean the same sound."""
         others = [other for other in caption_words().all("ranks", claim.clause) if other != rank]
         for other in others[:1]:
@@ -141,7 +141,7 @@ class SoundChecks(BaseChecks):
                     return [fact._replace(verdict=min(0.3, fact.verdict)) for fact in fitting]
         return facts
 
-    def _compare(self, claim: Claim) -> None:
+    def _compare(self, claim: Detail) -> None:
         first, second = self._best(claim.about), self._best(claim.other or claim.about)
         if first is None or second is None or claim.word is None:
             return
@@ -162,7 +162,7 @@ class SoundChecks(BaseChecks):
             return max(range(len(sums)), key=sums.__getitem__)
         return None
 
-    def _silence(self, claim: Claim) -> None:
+    def _silence(self, claim: Detail) -> None:
         if self.is_track_unclear(claim.about):
             return
         track = self.track(claim.about)
@@ -181,7 +181,7 @@ class SoundChecks(BaseChecks):
         for start, end in spans:
             self._quiet(claim, start, min(end or start, track.seconds), certain)
 
-    def _whole_silence(self, claim: Claim, track_seconds: float, certain: list[HeardSound]) -> None:
+    def _whole_silence(self, claim: Detail, track_seconds: float, certain: list[HeardSound]) -> None:
         """Check a claim that the whole track, or nearly all of it, is silent."""
         allowed = 0.02
         if claim.word == "partly" or _NEARLY.search(claim.clause):
@@ -194,7 +194,7 @@ class SoundChecks(BaseChecks):
             truth = f"{len(certain)} sounds"
         self.add_fact(as_verdict(silent), claim, truth, 1.6)
 
-    def _quiet(self, claim: Claim, start: float, end: float, certain: list[HeardSound]) -> None:
+    def _quiet(self, claim: Detail, start: float, end: float, certain: list[HeardSound]) -> None:
         inside = sum(max(0.0, min(heard.end, end) - max(heard.start, start)) for heard in certain if not heard.ambient)
         brief = [heard for heard in certain if start + 0.15 < heard.start < end - 0.15]
         if _NEARLY.search(claim.clause):
@@ -208,7 +208,7 @@ class SoundChecks(BaseChecks):
             truth = f"a sound at {brief[0].start:.1f} s"
         self.add_fact(verdict, claim, truth, 1.2, (start, end))
 
-    def _tempo(self, claim: Claim) -> None:
+    def _tempo(self, claim: Detail) -> None:
         track = self.track(claim.about)
         bpm = None
         if track:

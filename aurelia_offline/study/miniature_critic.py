@@ -112,7 +112,7 @@ class MiniatureCritic(_StudyChat):
         if isinstance(request, ClaimCheckRequest) and request.media:
             # It was trained on sound and picture together, and knows no sound alone.
             media = replace(request.media, only=None)
-            checks = [check_claim(claim, lambda asked: self._ask(media, asked)) for claim in request.claims]
+            checks = [ask_about_claim(claim, lambda asked: self._ask(media, asked)) for claim in request.claims]
             return {"checks": [{"number": number, **check} for number, check in enumerate(checks, 1)]}
         if isinstance(request, EvaluatorRequest) and request.media:
             return compare_turns(request.caption, self._ask(request.media, StageQuestion("caption")))
@@ -160,7 +160,7 @@ def turn_claims(caption: str) -> list[Claim]:
     return claims
 
 
-def check_claim(claim: Claim, ask: Callable[[StageQuestion], str]) -> dict[str, Any]:
+def ask_about_claim(claim: Claim, ask: Callable[[StageQuestion], str]) -> dict[str, Any]:
     """The check of one claim by one short question; "cannot_tell" for what no short question decides.
 
     Args:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from aurelia_core.claims import Verdict
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
-from aurelia_offline.critic.claim_witness import check_claim
+from aurelia_offline.critic.claim_witness import measure_claim
 from aurelia_offline.critic.evaluate import measure_evidence
 from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.offline.claim_wordings import DEVELOPMENT, HELD_BACK, worded_claims
@@ -135,7 +135,7 @@ def judge(first: int, scenes: int, wordings: Sequence[int], folder: Path) -> Ite
         evidence = measure_evidence(clip, [], clip["duration"], store)
         for wording in wordings:
             for pair in pairs_of_scene(seed, facts, wording):
-                true, false = (check_claim(text, evidence)["verdict"] for text in (pair.true, pair.false))
+                true, false = (measure_claim(text, evidence)["verdict"] for text in (pair.true, pair.false))
                 yield JudgedPair(pair, true, false)
 
 

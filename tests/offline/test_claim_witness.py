@@ -129,7 +129,7 @@ def test_the_miniature_is_asked_one_short_question_a_claim() -> None:
         asked.append(question_text(question))
         return {"At which spot is the bell?": "one", "At which spot is the reed?": "two"}.get(asked[-1], "drum")
 
-    verdicts = [miniature_critic.check_claim(claim, ask)["verdict"] for claim in claims]
+    verdicts = [miniature_critic.ask_about_claim(claim, ask)["verdict"] for claim in claims]
     assert asked[:2] == ["Which instrument is the first instrument?", "At which spot is the bell?"]
     assert verdicts == [
         "contradicted", "supported", "contradicted", "supported", "contradicted", "contradicted", "contradicted",

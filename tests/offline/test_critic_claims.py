@@ -2,7 +2,7 @@ import pytest
 
 from aurelia_offline.critic.caption_parser import parse_caption
 from aurelia_offline.critic.caption_text import CLIP_END, normalize_caption, read_times
-from aurelia_offline.critic.claims import Claim
+from aurelia_offline.critic.claims import Detail
 
 SUMMARY = (
     "Three sounds are heard: a loud tone of about 440 Hz from 1.0 s to 1.6 s, then a soft noise from 2.2 s to 2.6 s, "
@@ -10,7 +10,7 @@ SUMMARY = (
 )
 
 
-def claims(text: str, kind: str) -> list[Claim]:
+def claims(text: str, kind: str) -> list[Detail]:
     return [claim for claim in parse_caption(text).claims if claim.kind == kind]
 
 
