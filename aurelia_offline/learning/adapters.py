@@ -1,7 +1,7 @@
 """Trains LoRA adapters of the mini target on packed rows: a clip once, followed by its questions.
 
-`aurelia train` trains the same adapters from run files, one example at a time and through the video files. This way is
-about twenty times as fast, which the study's many adapters need; a test compares the two.
+`aurelia train` trains the same adapters from run files, one example at a time and through the video files. This way
+encodes each clip once for all its questions, which the study's many adapters need; the two were not compared.
 """
 
 import time

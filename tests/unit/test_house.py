@@ -15,7 +15,8 @@ from state.context import Context
 from targets import find_target, target_rows
 
 ROOT = Path(__file__).parents[2]
-TWICE = {"app", "main"}
+# `load` and `answer` are what a worker's script defines.
+TWICE = {"app", "main", "load", "answer"}
 PACKAGES = ("aurelia_core", "aurelia", "aurelia_offline", "graph", "nodes", "state", "prompts", "targets")
 LONGEST_MODULE = 500
 

@@ -1,4 +1,4 @@
-"""The settings of one worker: `workers/ROW.toml` in the home folder, by hand or by `aurelia targets install`."""
+"""The settings of one worker: `workers/ROW.toml` in the home folder."""
 
 import re
 import tomllib
@@ -71,7 +71,7 @@ def read_worker_setup(home: Path, name: str) -> WorkerSetup:
         raise InputError(
             f"{file_name} in AURELIA_HOME is for protocol {values.get('protocol', 1)} of workers, and this version"
             f" speaks {PROTOCOL_VERSION}: adapt the script as docs/workers.md says, then write protocol ="
-            f" {PROTOCOL_VERSION}; or run aurelia targets install {name} again."
+            f" {PROTOCOL_VERSION}."
         )
     try:
         setup = WorkerSetup.model_validate(values)
