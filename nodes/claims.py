@@ -15,7 +15,6 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.models.replies import ClaimCheckReply, ClaimChecksReply, ClaimsReply
 from aurelia_core.models.requests import ClaimCheckRequest, ClaimsRequest
-from aurelia_core.signals.sound_windows import sound_windows
 from aurelia_core.types import NO_USAGE, Usage, Window, add_usage
 from nodes.requests import (
     agent_request_fields,
@@ -147,6 +146,9 @@ async def _check(
     """What one witness finds about all claims, its batches side by side."""
     first: list[Window] = []
     if context.claim_windows == "sound":
+        # The measuring packages take half a second to import.
+        from aurelia_core.signals.sound_windows import sound_windows
+
         first = await asyncio.to_thread(sound_windows, client.store, state["clip"], state["tracks"])
     batches = _batches(claims, window_seconds(state), first)
     requests = [_request(state, claims, batch, model_id, context) for batch in batches]

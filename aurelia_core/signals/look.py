@@ -12,10 +12,11 @@ import numpy as np
 
 from aurelia_core.arrays import Images, Samples, Vector
 from aurelia_core.signals.audiovisual_sync import estimate_sync
-from aurelia_core.signals.merge import blend_colours, join_spans, merge_observations
+from aurelia_core.signals.merge import blend_colours, merge_observations
 from aurelia_core.signals.observation import MAX_MOTION_GAP, Observation
 from aurelia_core.signals.rhythm import estimate_tempo
 from aurelia_core.signals.sound_events import MIN_SAMPLE_RATE, AudioAnalysis, analyze_audio, estimate_noise_floor
+from aurelia_core.signals.spans import join_spans
 from aurelia_core.signals.video import VideoAnalysis, analyze_frames
 from aurelia_core.types import MediaRef, Span, Window, is_still, is_video
 

@@ -13,6 +13,7 @@ from aurelia_core.signals.audiovisual_sync import estimate_sync
 from aurelia_core.signals.motion import is_same_motion, join_motions
 from aurelia_core.signals.observation import ColourShare, DetectedSound, Motion, Observation
 from aurelia_core.signals.rhythm import estimate_tempo
+from aurelia_core.signals.spans import join_spans
 from aurelia_core.types import Span
 
 _EDGE_SLACK_SECONDS = 0.05
@@ -102,17 +103,6 @@ def blend_colours(parts: Sequence[tuple[Sequence[ColourShare], float]]) -> tuple
     background = max(background_seconds, key=lambda name: background_seconds[name], default=None)
     order = sorted(shares, key=lambda name: -shares[name])
     return tuple(ColourShare(name, round(shares[name], 4), name == background) for name in order)
-
-
-def join_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The spans in order of time, joined where they overlap or touch."""
-    joined: list[Span] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1] + 1e-3:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return tuple(joined)
 
 
 def _total(spans: Iterable[Span]) -> float:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from aurelia_core.arrays import Samples
 from aurelia_core.claims import Claim, ClaimKind, Finding, Verdict
 from aurelia_core.installation import install_command
-from aurelia_core.signals.look import ClipSource
 from aurelia_core.types import MediaRef, Span, Window
+
+if TYPE_CHECKING:
+    from aurelia_core.signals.look import ClipSource
 
 EXTRA = "critic"
 """The package extra that installs what the witnesses need."""
@@ -34,7 +36,7 @@ class ClipView:
         memory: what witnesses have measured on this clip, by their own keys; it lives as long as the view.
     """
 
-    store: ClipSource
+    store: "ClipSource"
     clip: MediaRef
     track: MediaRef | None = None
     memory: dict[Any, Any] = field(default_factory=dict)

@@ -1,13 +1,15 @@
 """What witnesses hear, as evidence for a model that cannot hear: voices, words, and sound events with their times."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from aurelia_core.signals.look import ClipSource
 from aurelia_core.types import MediaRef, Span
 from aurelia_core.witnesses.base import ClipView
 from aurelia_core.witnesses.sound_events import SoundEventWitness, SoundLabelWitness
 from aurelia_core.witnesses.transcript import TranscriptWitness, Utterance
 from aurelia_core.witnesses.voice import VoiceWitness, clip_speech
+
+if TYPE_CHECKING:
+    from aurelia_core.signals.look import ClipSource
 
 _MAX_EVENTS = 12
 
@@ -38,7 +40,7 @@ def hearing_witnesses() -> list[str]:
     return found
 
 
-def hear_sound(store: ClipSource, source: MediaRef) -> SoundEvidence | None:
+def hear_sound(store: "ClipSource", source: MediaRef) -> SoundEvidence | None:
     """What witnesses hear in a clip or a separate track; None if none of them is installed.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 
 from aurelia_core.arrays import Samples, Vector, true_runs
 from aurelia_core.claims import Claim, ClaimKind, Finding
-from aurelia_core.signals.merge import join_spans
+from aurelia_core.signals.spans import join_spans
 from aurelia_core.types import Span
 from aurelia_core.witnesses.base import SAMPLE_RATE, ClipView, decide, inside, threshold, undecided, weights_name
 from aurelia_core.witnesses.checkpoint import Checkpoint, load_checkpoint, missing_checkpoint

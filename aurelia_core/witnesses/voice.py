@@ -6,7 +6,7 @@ import numpy as np
 
 from aurelia_core.arrays import Samples
 from aurelia_core.claims import Claim, ClaimKind, Finding
-from aurelia_core.signals.merge import join_spans
+from aurelia_core.signals.spans import join_spans
 from aurelia_core.types import Span
 from aurelia_core.witnesses.base import (
     SAMPLE_RATE,
