@@ -38,7 +38,10 @@ def reasoned(number: int, parts: dict[str, Any]) -> None:
     best = parts["result"]["best_iteration"]
     if best:
         verdicts = ["supported", "supported", "contradicted", "cannot_tell"]
-        parts["result"]["iterations"][best - 1]["claims"] = [{"verdict": verdict} for verdict in verdicts]
+        claim = {"text": "A bell rings.", "kind": "sound", "modality": "audio", "window": None}
+        seen = {"window": None, "witness": "scripted:one", "margin": None, "reason": "heard"}
+        found = [{"claim": claim, "verdict": verdict, **seen} for verdict in verdicts]
+        parts["result"]["iterations"][best - 1]["claims"] = found
 
 
 @pytest.fixture

@@ -103,10 +103,11 @@ async def test_every_frame_counts_in_the_servers_own_tokens(desk: ModelClient, d
 async def test_the_reply_comes_from_the_pixels(
     desk: ModelClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clips = [moving(tmp_path / f"{colour}.mp4", colour, 440.0) for colour in ("red", "white")]
+    # Random weights say the same of some pictures; the words of these requests are all the same.
+    clips = [moving(tmp_path / f"{colour}.mp4", colour, 440.0) for colour in ("red", "white", "blue", "green")]
     said = [(await run(desk, clip, compare=False))["answer"] for clip in clips]
     again = ModelClient(desk.settings, store=desk.store, ledger=CallLedger(tmp_path / "again", sleep=no_wait))
-    assert said[0] != said[1]
+    assert len(set(said)) > 1
     assert (await run(again, clips[0], compare=False))["answer"] == said[0]
     again.close()
 

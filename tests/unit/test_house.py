@@ -60,6 +60,8 @@ def test_nothing_reaches_other_code_over_the_search_path() -> None:
         for top in (*PACKAGES, "tests", "benchmarks")
         for path in (ROOT / top).rglob("*.py")
         if edits.search(path.read_text()) and path.name not in ("host.py", "test_house.py")
+        # These run in environments of workers, which do not have this project.
+        if path.parent != ROOT / "tests" / "workers" / "tiny"
     ]
     assert found == []
 
