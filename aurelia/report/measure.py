@@ -1,6 +1,6 @@
 """Figures of a group of questions: accuracy of both arms with intervals, their paired difference, and counts.
 
-`aurelia.bench.statistics` computes the statistics.
+`aurelia.bench.intervals` computes the intervals, `aurelia.bench.statistics` McNemar's test.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from aurelia.bench import statistics as stats
+from aurelia.bench.intervals import CellInterval, compare_cells, share_interval
 from aurelia.bench.run_file import Arm
 from aurelia.report.rows import ArmAnswer, Case
 from aurelia.report.svg import Point
@@ -106,13 +107,13 @@ def mean_percent(values: Sequence[float], clips: Sequence[str]) -> Point:
 @lru_cache(256)
 def _cached_mean(values: tuple[float, ...], clips: tuple[str, ...]) -> Point:
     """Caches the interval: the same group is in tables, tiles and figures."""
-    return _as_point(stats.estimate_accuracy(values, clips, draws=REPORT_DRAWS))
+    return _as_point(share_interval(values, clips, draws=REPORT_DRAWS))
 
 
-def _as_point(found: stats.Estimate) -> Point:
-    if found.clips < 2:
-        return Point(100 * found.value, n=found.questions)
-    return Point(100 * found.value, 100 * found.low, 100 * found.high, found.questions)
+def _as_point(found: CellInterval) -> Point:
+    if found.low is None or found.high is None:
+        return Point(100 * found.value, n=found.n)
+    return Point(100 * found.value, 100 * found.low, 100 * found.high, found.n)
 
 
 def paired_figures(cases: Sequence[Case]) -> PairedFigures | None:
@@ -130,13 +131,15 @@ def paired_figures(cases: Sequence[Case]) -> PairedFigures | None:
 
 def compare_values(first: Sequence[float], second: Sequence[float], clips: Sequence[str]) -> PairedFigures:
     """Second against first values of the same questions; there must be one at least."""
-    found = _cached_comparison(tuple(first), tuple(second), tuple(clips))
+    difference, found = _cached_comparison(tuple(first), tuple(second), tuple(clips))
     gain = stats.relative_gain(sum(second), sum(first))
-    return PairedFigures(len(first), _as_point(found.difference), found.gained, found.lost, found.p, gain)
+    return PairedFigures(len(first), _as_point(difference), found.gained, found.lost, found.p, gain)
 
 
 @lru_cache(64)
 def _cached_comparison(
     zero: tuple[float, ...], ours: tuple[float, ...], clips: tuple[str, ...]
-) -> stats.PairedComparison:
-    return stats.compare_paired(zero, ours, clips, draws=REPORT_DRAWS)
+) -> tuple[CellInterval, stats.PairedComparison]:
+    """The difference with its interval, and McNemar's test."""
+    cell = compare_cells(zero, ours, clips, draws=REPORT_DRAWS)
+    return cell.difference, stats.compare_paired(zero, ours, clips, draws=REPORT_DRAWS)

@@ -153,8 +153,9 @@ def run_comparison(runs: Sequence[RunFigures]) -> ReportTable:
 
 ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke", "McNemar p", "gain, %"]
 ACCURACY_NOTES = [
-    "In brackets: 95 % intervals, bootstrap over clips (questions about one clip are not independent). With fewer than"
-    " 20 clips they are too narrow to rely on. McNemar's test assumes independent questions.",
+    "In brackets: 95 % intervals over clips (questions about one clip are not independent): bootstrap from 20 clips on,"
+    " Student's t below, Wilson's where all answers are right or all wrong; none for one clip. McNemar's test assumes"
+    " independent questions.",
     "n and the difference are over questions that both arms answered. An answer that neither rule nor judge could read"
     " is unparsed and counts as not right. A failed question has no answer and is not in n.",
 ]
