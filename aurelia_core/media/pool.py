@@ -152,14 +152,19 @@ def _run_job(job: Callable[..., _Result], args: tuple[Any, ...]) -> _Result:
 
     try:
         return job(*args)
-    except (Damaged, Changed, MemoryError):
+    except Damaged:
+        # FFmpeg reports some failed allocations as a picture that cannot be decoded.
+        if _near_memory_limit(0.9):
+            raise MemoryError from None
+        raise
+    except (Changed, MemoryError):
         raise
     except Exception as error:
         # numpy reports an incomplete write in its message only.
         if isinstance(error, OSError) and (error.errno in _DISK_FULL or " requested and " in str(error)):
             raise Unwritten(error.strerror or "No space left on device") from None
         out_of_memory = getattr(error, "errno", None) == errno.ENOMEM
-        if out_of_memory or (type(error) in _UNSPECIFIC_ERRORS and _near_memory_limit()):
+        if out_of_memory or (type(error) in _UNSPECIFIC_ERRORS and _near_memory_limit(0.5)):
             raise MemoryError from None
         reason = str(getattr(error, "strerror", None) or type(error).__name__)
         raise Damaged(f"cannot be decoded ({reason}); convert or download it again") from None
@@ -171,12 +176,12 @@ _UNSPECIFIC_ERRORS = (OSError, RuntimeError, SystemError)
 """Errors that libraries raise, without the reason, when an allocation or the start of a thread fails in them."""
 
 
-def _near_memory_limit() -> bool:
-    """In the child: whether its address space came near its limit (known on Linux only)."""
+def _near_memory_limit(share: float) -> bool:
+    """In the child: whether its address space was above this share of its limit (known on Linux only)."""
     try:
         import resource
 
         peak = Path("/proc/self/status").read_text().split("VmPeak:")[1].split()[0]
-        return int(peak) * 1024 > resource.getrlimit(resource.RLIMIT_AS)[0] / 2
+        return int(peak) * 1024 > resource.getrlimit(resource.RLIMIT_AS)[0] * share
     except (ImportError, OSError, IndexError, ValueError):
         return False
