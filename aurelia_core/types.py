@@ -1,7 +1,7 @@
 """Types that all parts share: a clip, a window of it, a reasoning, a role, and the usage of model calls. Plain JSON."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, NotRequired
+from typing import Any, Literal, NamedTuple, NotRequired, TypeGuard
 
 from typing_extensions import TypedDict
 
@@ -40,6 +40,11 @@ class MediaRef(TypedDict):
     audio_channels: int | None
     audio_seconds: float | None
     audio_track: NotRequired[str]
+
+
+def is_media_reference(value: Any) -> TypeGuard[MediaRef]:
+    """Whether plain data is a media reference."""
+    return isinstance(value, dict) and {"id", "name", "bytes"} <= value.keys()
 
 
 def content_key(ref: MediaRef) -> str:

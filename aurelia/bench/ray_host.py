@@ -47,6 +47,8 @@ class ModelTraits(NamedTuple):
     identifying_params: dict[str, Any]
     llm_type: str
     decoding_settings: frozenset[str]
+    context_tokens: int | None
+    input_price: float | None
 
 
 class ClipsMissing(Exception):
@@ -86,10 +88,17 @@ class ModelHost:
 
     def _traits(self, model_id: str) -> ModelTraits:
         model = self._client.model(model_id)
-        return ModelTraits(dict(model._identifying_params), model._llm_type, as_clip_model(model).decoding_settings)
+        adapter = as_clip_model(model)
+        return ModelTraits(
+            dict(model._identifying_params),
+            model._llm_type,
+            adapter.decoding_settings,
+            adapter.context_tokens,
+            adapter.input_price,
+        )
 
-    async def check(self, model_id: str, method: str, *arguments: Any, **named: Any) -> Any:
-        """Calls a check of `aurelia_core.models.base.ClipModel` on a model of this machine."""
+    async def ask(self, model_id: str, method: str, *arguments: Any, **named: Any) -> Any:
+        """Calls a method of `aurelia_core.models.base.ClipModel` on a model of this machine."""
 
         def run() -> Any:
             return getattr(as_clip_model(self._client.model(model_id)), method)(*arguments, **named)

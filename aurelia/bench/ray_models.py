@@ -36,7 +36,7 @@ from aurelia_core.models.call_ledger import CURRENT_CALL
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.registry import Provider, known_providers
 from aurelia_core.settings import Settings
-from aurelia_core.types import MediaRef, Sense
+from aurelia_core.types import MediaRef, Sense, Window, is_media_reference
 
 RUN_ID_KEY = "ray_run"
 """Key in the run file's metadata of the id under which the machines store the run's replies."""
@@ -104,6 +104,7 @@ class RayPool:
         self._providers = dict(providers)
         self._run_id = ""
         self._contents: dict[str, Any] = {}
+        self._workers: list[_Worker] = []
         self._started = not self._ray.is_initialized()
         if self._started:
             self._connect(plan)
@@ -184,7 +185,7 @@ class RayPool:
 
     def close(self) -> None:
         """Stops the actors, and Ray if this pool started it."""
-        for worker in getattr(self, "_workers", []):
+        for worker in self._workers:
             if worker.restart:
                 worker.restart.cancel()
             self._ray.kill(worker.actor)
@@ -243,25 +244,26 @@ class RayPool:
     async def _answer(
         self, worker: _Worker, call: Mapping[str, Any], messages: Sequence[BaseMessage], clips: list[RemoteClip]
     ) -> AIMessage:
+        arguments = self._run_id, call, messages, clips
+        reply: AIMessage
+        try:
+            reply = await self._call(worker.actor.answer.remote(*arguments))
+            return reply
+        except ClipsMissing as fault:
+            for clip in clips:
+                if clip.ref["id"] in fault.args[0]:
+                    await self._call(worker.actor.receive.remote(clip.ref, await self._content(clip)))
+        reply = await self._call(worker.actor.answer.remote(*arguments))
+        return reply
+
+    async def _call(self, reference: Any) -> Any:
+        """The result of an actor's method; if the caller is cancelled, so is the method."""
         with _ray_errors(self._ray):
             try:
-                return await self._call(worker.actor.answer.remote(self._run_id, call, messages, clips))
-            except ClipsMissing as fault:
-                for clip in clips:
-                    if clip.ref["id"] in fault.args[0]:
-                        await worker.actor.receive.remote(clip.ref, await self._content(clip))
-                return await self._call(worker.actor.answer.remote(self._run_id, call, messages, clips))
-
-    async def _call(self, reference: Any) -> AIMessage:
-        """The reply of an actor; if the caller is cancelled, so is the call."""
-        try:
-            reply: AIMessage = await reference
-        except asyncio.CancelledError:
-            self._ray.cancel(reference)
-            raise
-        except self._ray.exceptions.RayTaskError as fault:
-            raise fault.cause from None
-        return reply
+                return await reference
+            except asyncio.CancelledError:
+                self._ray.cancel(reference)
+                raise
 
     async def _content(self, clip: RemoteClip) -> Any:
         """The clip's content in Ray's object store."""
@@ -300,21 +302,46 @@ class RayChat(ClipModel, BaseChatModel):
         """The decoding settings that the model takes."""
         return self.traits.decoding_settings
 
+    @property
+    def context_tokens(self) -> int | None:
+        """The largest input of the model, tokens; None: unknown."""
+        return self.traits.context_tokens
+
+    @property
+    def input_price(self) -> float | None:
+        """Dollars for a million input tokens; None: unknown."""
+        return self.traits.input_price
+
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuse a clip that the model does not accept."""
-        self._check("check_clip", media, sees_clip=sees_clip)
+        self._ask("check_clip", media, sees_clip=sees_clip)
+
+    def shifts_frames(self, media: MediaRequest) -> bool:
+        """Whether a shift of the frames changes what the model is shown."""
+        return bool(self._ask("shifts_frames", media))
+
+    def repeats_itself(self, decoding: Mapping[str, Any]) -> bool:
+        """Whether the model gives the same reply to the same request."""
+        return bool(self._ask("repeats_itself", decoding))
 
     def missing_modalities(self, media: MediaRequest) -> list[Sense]:
         """The senses of the clip that the model does not accept."""
-        missing: list[Sense] = self._check("missing_modalities", media)
+        missing: list[Sense] = self._ask("missing_modalities", media)
         return missing
+
+    def clip_tokens(
+        self, media: MediaRequest, decoding: Mapping[str, Any], windows: Sequence[Window] = ()
+    ) -> int | None:
+        """About how many input tokens the clip costs in one request; None: unknown."""
+        tokens: int | None = self._ask("clip_tokens", media, decoding, windows)
+        return tokens
 
     def check_credentials(self) -> None:
         """Ask the provider whether key and model name are valid, from the machine of an actor."""
-        self._check("check_credentials")
+        self._ask("check_credentials")
 
-    def _check(self, method: str, *arguments: Any, **named: Any) -> Any:
-        return self.pool.ask("check", self.model_id, method, *arguments, **named)
+    def _ask(self, method: str, *arguments: Any, **named: Any) -> Any:
+        return self.pool.ask("ask", self.model_id, method, *arguments, **named)
 
     async def _agenerate(
         self,
@@ -340,13 +367,10 @@ class RayChat(ClipModel, BaseChatModel):
 
 def _references(value: Any) -> Iterator[MediaRef]:
     """Every media reference in plain data."""
-    if isinstance(value, dict):
-        if {"id", "name", "bytes"} <= value.keys():
-            reference: Any = value
-            yield reference
-        else:
-            for part in value.values():
-                yield from _references(part)
+    if is_media_reference(value):
+        yield value
+    elif isinstance(value, dict):
+        yield from _references(list(value.values()))
     elif isinstance(value, list | tuple):
         for part in value:
             yield from _references(part)

@@ -32,7 +32,7 @@ from aurelia_core.models.provider_errors import as_model_error
 from aurelia_core.models.registry import model_display_name
 from aurelia_core.sanitize import redact, sanitize_json
 from aurelia_core.sqlite import check_integrity, parse_stored_json, storage_errors
-from aurelia_core.types import NO_USAGE, Usage, add_usage
+from aurelia_core.types import NO_USAGE, Usage, add_usage, is_media_reference
 
 _Result = TypeVar("_Result")
 MAX_TRIES = 4
@@ -387,9 +387,9 @@ def _request_fields(message: AnyMessage) -> Any:
 
 def _with_media_ids(value: Any) -> Any:
     """The same value with every media reference cut to its id and chosen track: a name does not affect the reply."""
+    if is_media_reference(value):
+        return {name: part for name, part in value.items() if name in ("id", "audio_track")}
     if isinstance(value, dict):
-        if {"id", "name", "bytes"} <= value.keys():
-            return {name: value[name] for name in ("id", "audio_track") if name in value}
         return {name: _with_media_ids(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [_with_media_ids(part) for part in value]

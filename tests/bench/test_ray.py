@@ -18,11 +18,12 @@ import pytest
 
 from aurelia.bench import ray_host
 from aurelia.bench.ray_host import ClipsMissing, ModelHost, RemoteClip
-from aurelia.bench.ray_models import RUN_ID_KEY, RayPlan, RayPool
+from aurelia.bench.ray_models import RUN_ID_KEY, RayChat, RayPlan, RayPool
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.runner import RunResources
 from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.base import ClipModel
 from aurelia_core.settings import Settings
 from tests.support.kill_process import Place, plain, prompt_of, stored
 
@@ -43,6 +44,10 @@ def workers_of(pid: int) -> list[psutil.Process]:
     """The processes of the actors that a run started."""
     found = psutil.Process(pid).children(recursive=True)
     return [process for process in found if "ModelHost" in " ".join(process.cmdline())]
+
+
+def test_nothing_that_an_adapter_says_of_its_model_is_lost_on_the_way_to_the_actors() -> None:
+    assert {name for name in vars(ClipModel) if not name.startswith("_")} <= set(vars(RayChat))
 
 
 def test_actors_give_the_run_of_one_process_and_leave_nothing_behind(place: Place) -> None:
