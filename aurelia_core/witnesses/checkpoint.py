@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from aurelia_core.errors import InputError
 from aurelia_core.models.local.weights import find_weights, missing_weights
-from aurelia_core.witnesses.base import missing_packages
+from aurelia_core.witnesses.base import missing_packages, weights_name
 
 _PACKAGES = ("torch", "transformers")
 _lock = threading.Lock()
@@ -24,6 +24,24 @@ class Checkpoint(NamedTuple):
 def missing_checkpoint(name: str) -> list[str]:
     """What a witness lacks for the weights `name` (a hub id or a folder), in words with the commands; [] if nothing."""
     return missing_packages(_PACKAGES) or missing_weights(name)
+
+
+class WeightsWitness:
+    """The part that all witnesses with weights share: which weights, and what is missing of them.
+
+    Attributes:
+        name: the witness's name in `thresholds.toml`; a subclass sets it.
+    """
+
+    name = ""
+
+    def __init__(self, weights: str = "") -> None:
+        """Use the weights of `thresholds.toml`, or others: a hub id or a folder."""
+        self._weights = weights or weights_name(self.name)
+
+    def lacks(self) -> list[str]:
+        """The packages or the weights, if they are not on this machine."""
+        return missing_checkpoint(self._weights)
 
 
 def load_checkpoint(name: str, model_class: str, parts: Mapping[str, str]) -> Checkpoint:

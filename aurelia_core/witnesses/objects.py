@@ -12,8 +12,8 @@ from aurelia_core.arrays import Images, Vector
 from aurelia_core.claims import Claim, ClaimKind, Finding
 from aurelia_core.signals.colours import COLOUR_NAMES, colour_indices
 from aurelia_core.signals.observation import describe_position
-from aurelia_core.witnesses.base import ClipView, decide, threshold, undecided, weights_name
-from aurelia_core.witnesses.checkpoint import Checkpoint, load_checkpoint, missing_checkpoint
+from aurelia_core.witnesses.base import ClipView, decide, threshold, undecided
+from aurelia_core.witnesses.checkpoint import Checkpoint, WeightsWitness, load_checkpoint
 
 _BOXES, _MATCHES = "owlv2", "siglip2"
 _SIDES = frozenset({"left", "right", "centre", "top", "bottom"})
@@ -48,19 +48,11 @@ class Box(NamedTuple):
         return (self.right - self.left) * (self.bottom - self.top)
 
 
-class ObjectWitness:
+class ObjectWitness(WeightsWitness):
     """Claims that a thing is seen, how many there are, where, and of what colour, by OWLv2."""
 
     name = _BOXES
     kinds: frozenset[ClaimKind] = frozenset({"object", "object_count", "place", "colour"})
-
-    def __init__(self, weights: str = "") -> None:
-        """Use the weights of `thresholds.toml`, or others: a hub id or a folder."""
-        self._weights = weights or weights_name(_BOXES)
-
-    def lacks(self) -> list[str]:
-        """The packages or the weights, if they are not on this machine."""
-        return missing_checkpoint(self._weights)
 
     def check(self, claim: Claim, view: ClipView) -> Finding:
         """By the boxes of the claim's subject in frames of the window."""
@@ -125,19 +117,11 @@ class ObjectWitness:
         return decide(claim, self.name, share, (0.1, 0.4), f"most of the best box is {widest}")
 
 
-class PictureWitness:
+class PictureWitness(WeightsWitness):
     """Claims that a thing is seen, by SigLIP 2: the frame that fits best decides."""
 
     name = _MATCHES
     kinds: frozenset[ClaimKind] = frozenset({"object"})
-
-    def __init__(self, weights: str = "") -> None:
-        """Use the weights of `thresholds.toml`, or others: a hub id or a folder."""
-        self._weights = weights or weights_name(_MATCHES)
-
-    def lacks(self) -> list[str]:
-        """The packages or the weights, if they are not on this machine."""
-        return missing_checkpoint(self._weights)
 
     def check(self, claim: Claim, view: ClipView) -> Finding:
         """By the highest probability of the claim's subject over frames of the window."""

@@ -12,8 +12,8 @@ from aurelia_core.arrays import Samples, Vector, true_runs
 from aurelia_core.claims import Claim, ClaimKind, Finding
 from aurelia_core.signals.spans import join_spans
 from aurelia_core.types import Span
-from aurelia_core.witnesses.base import SAMPLE_RATE, ClipView, decide, inside, threshold, undecided, weights_name
-from aurelia_core.witnesses.checkpoint import Checkpoint, load_checkpoint, missing_checkpoint
+from aurelia_core.witnesses.base import SAMPLE_RATE, ClipView, decide, inside, threshold, undecided
+from aurelia_core.witnesses.checkpoint import Checkpoint, WeightsWitness, load_checkpoint
 
 _FRAMES, _LABELS = "pe-a-frame", "ast"
 _FRAME_SECONDS = 0.04
@@ -24,19 +24,11 @@ _LABEL_SECONDS = 10.24
 _LATER = ("before", "then", "followed by", "precedes", "earlier")
 
 
-class SoundEventWitness:
+class SoundEventWitness(WeightsWitness):
     """Claims that a sound is heard, when, in which order, and how often, by PE-A-Frame."""
 
     name = _FRAMES
     kinds: frozenset[ClaimKind] = frozenset({"sound", "order", "sound_count"})
-
-    def __init__(self, weights: str = "") -> None:
-        """Use the weights of `thresholds.toml`, or others: a hub id or a folder."""
-        self._weights = weights or weights_name(_FRAMES)
-
-    def lacks(self) -> list[str]:
-        """The packages or the weights, if they are not on this machine."""
-        return missing_checkpoint(self._weights)
 
     def check(self, claim: Claim, view: ClipView) -> Finding:
         """By the frames in which the described sounds are likely."""
@@ -123,19 +115,11 @@ class SoundEventWitness:
         return decide(claim, self.name, float(holds), (0.0, 1.0), reason)
 
 
-class SoundLabelWitness:
+class SoundLabelWitness(WeightsWitness):
     """Claims that a sound is heard, by AST's labels of AudioSet: a second opinion on PE-A-Frame."""
 
     name = _LABELS
     kinds: frozenset[ClaimKind] = frozenset({"sound"})
-
-    def __init__(self, weights: str = "") -> None:
-        """Use the weights of `thresholds.toml`, or others: a hub id or a folder."""
-        self._weights = weights or weights_name(_LABELS)
-
-    def lacks(self) -> list[str]:
-        """The packages or the weights, if they are not on this machine."""
-        return missing_checkpoint(self._weights)
 
     def check(self, claim: Claim, view: ClipView) -> Finding:
         """By the likeliest label whose words all stand in the claim."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from aurelia_core.arrays import Samples
 from aurelia_core.claims import Claim, ClaimKind, Finding
-from aurelia_core.witnesses.base import SAMPLE_RATE, ClipView, decide, threshold, undecided, weights_name
-from aurelia_core.witnesses.checkpoint import load_checkpoint, missing_checkpoint
+from aurelia_core.witnesses.base import SAMPLE_RATE, ClipView, decide, threshold, undecided
+from aurelia_core.witnesses.checkpoint import WeightsWitness, load_checkpoint
 from aurelia_core.witnesses.voice import VoiceWitness, clip_speech
 from aurelia_core.witnesses.written import quoted_texts
 
@@ -26,19 +26,15 @@ class Utterance(NamedTuple):
     text: str
 
 
-class TranscriptWitness:
+class TranscriptWitness(WeightsWitness):
     """Claims that certain words are said."""
 
     name = _NAME
     kinds: frozenset[ClaimKind] = frozenset({"speech"})
 
-    def __init__(self, weights: str = "") -> None:
-        """Use the weights of `thresholds.toml`, or others: a hub id or a folder."""
-        self._weights = weights or weights_name(_NAME)
-
     def lacks(self) -> list[str]:
         """The packages or the weights, if they are not on this machine; the voice detector is needed too."""
-        return VoiceWitness().lacks() + missing_checkpoint(self._weights)
+        return VoiceWitness().lacks() + super().lacks()
 
     def utterances(self, view: ClipView) -> tuple[Utterance, ...]:
         """What is said in the clip; measured once a view.
