@@ -1,22 +1,19 @@
 """`tools:witnesses`: a chat model that checks claims by open weights (`aurelia_core.witnesses`) and does no more."""
 
-import hashlib
-import json
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
 from pydantic import Field
 
 from aurelia_core.claims import Finding
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
+from aurelia_core.models.code_models import code_fingerprint, code_reply
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import ClaimCheckRequest, request_of
 from aurelia_core.recent_cache import RecentCache
@@ -25,17 +22,7 @@ from aurelia_core.witnesses.base import ClipView
 from aurelia_core.witnesses.panel import PROVIDER, check_claim, witness_states
 
 _MODEL = "witnesses"
-
-
-@cache
-def _code_fingerprint() -> str:
-    """SHA-256 (hex) of the witnesses' code and thresholds; a stored finding is valid only for the same ones."""
-    digest = hashlib.sha256()
-    for package in ("aurelia_core.witnesses", "aurelia_core.signals"):
-        for part in sorted(files(package).iterdir(), key=lambda path: path.name):
-            if part.name.endswith((".py", ".toml")):
-                digest.update(part.name.encode() + b"\0" + part.read_bytes() + b"\0")
-    return digest.hexdigest()
+_CODE = ("aurelia_core.witnesses", "aurelia_core.signals")
 
 
 class WitnessChat(ClipModel, BaseChatModel):
@@ -60,7 +47,7 @@ class WitnessChat(ClipModel, BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         """Everything besides the messages that determines a reply: the code, and which witnesses can be asked."""
         able = [state.name for state in witness_states() if not state.lacks]
-        return {"model": _MODEL, "code": _code_fingerprint(), "witnesses": able}
+        return {"model": _MODEL, "code": code_fingerprint(*_CODE), "witnesses": able}
 
     def _generate(
         self,
@@ -75,22 +62,20 @@ class WitnessChat(ClipModel, BaseChatModel):
             raise ModelError(
                 f"{PROVIDER}:{_MODEL} checks claims about a clip and nothing else: name it in the setting `tools`"
             )
-        view = _view_of(self.store, request.media)
+        view = recent_view(self.store, request.media)
         checks = [_check_fields(number, check_claim(claim, view)) for number, claim in enumerate(request.claims, 1)]
-        message = AIMessage(
-            content=json.dumps({"checks": checks}, ensure_ascii=False),
-            usage_metadata={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
-            response_metadata={"model_name": _MODEL, "cost_usd": 0.0},
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return code_reply({"checks": checks}, _MODEL)
 
 
 _recent_views: RecentCache[ClipView] = RecentCache(16)
 """A cache of what witnesses found in the latest clips, by store, clip and track: claims come in several requests."""
 
 
-def _view_of(store: Any, media: MediaRequest) -> ClipView:
-    """The clip with the sound that replaces its own; of several candidate sounds none, because none is meant."""
+def recent_view(store: Any, media: MediaRequest) -> ClipView:
+    """The view that witnesses have of a request's media, kept for later requests.
+
+    It has the clip with the sound that replaces its own; of several candidate sounds none, because none is meant.
+    """
     clip, track = media.clip, None
     if len(media.tracks) == 1:
         track = media.tracks[0]

@@ -4,23 +4,21 @@ It reads the fields of the request that a message carries as data, not the text 
 message without a request is refused.
 """
 
-import hashlib
-import json
 import string
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache, partial
-from importlib import resources
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
 
 from aurelia_core.answers.multiple_choice import extract_choice_text
 from aurelia_core.errors import AureliaError, InputError, InternalError, ModelError
 from aurelia_core.models.base import ClipModel
+from aurelia_core.models.code_models import code_fingerprint, code_reply
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.requests import (
     ArbiterRequest,
@@ -35,11 +33,11 @@ from aurelia_core.models.requests import (
     TargetRequest,
     parse_request,
 )
+from aurelia_core.models.tools import recent_view
 from aurelia_core.recent_cache import RecentCache
 from aurelia_core.signals.observation import Observation
 from aurelia_core.signals.whole_clip import WholeClip
 from aurelia_core.types import MediaRef, Window, content_key
-from aurelia_core.witnesses.base import ClipView
 from aurelia_offline.agents.feedback import advise
 from aurelia_offline.agents.generator import generate_reasoning
 from aurelia_offline.agents.summarizer import summarize_reasoning
@@ -60,24 +58,15 @@ _MEASURING_PACKAGES = (
 )
 
 
-@cache
 def fingerprint() -> str:
     """SHA-256 (hex) of the measuring code and its word lists; stored replies are valid only for the same code."""
-    digest = hashlib.sha256()
-    for package in _MEASURING_PACKAGES:
-        for part in sorted(resources.files(package).iterdir(), key=lambda path: path.name):
-            if part.is_file() and part.name.endswith((".py", ".toml", ".json")):
-                digest.update(part.name.encode() + b"\0" + part.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return code_fingerprint(*_MEASURING_PACKAGES)
 
 
 _recent_clips: RecentCache[WholeClip] = RecentCache(_MAX_REMEMBERED_CLIPS)
 """A cache of the latest whole clips, by clip and track."""
 _recent_looks: RecentCache[Observation] = RecentCache(_MAX_REMEMBERED_LOOKS)
 """A cache of the latest looks, by clip, track, windows and budget."""
-
-_recent_views: RecentCache[ClipView] = RecentCache(_MAX_REMEMBERED_CLIPS)
-"""A cache of what witnesses found in the latest clips, by clip and track."""
 
 
 class MeasuringChat(ClipModel, BaseChatModel):
@@ -123,12 +112,7 @@ class MeasuringChat(ClipModel, BaseChatModel):
             raise InternalError.of(fault, f"The offline {fields['role']}") from fault
         if reply is None:
             raise ModelError(f"the offline model plays no role named '{fields['role']}'")
-        text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
-        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        message = AIMessage(
-            content=text, usage_metadata=usage, response_metadata={"model_name": "offline", "cost_usd": 0.0}
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return code_reply(reply, "offline")
 
     def _reply(self, request: RoleRequest) -> Any:
         match request:
@@ -198,10 +182,7 @@ class MeasuringChat(ClipModel, BaseChatModel):
         posed = read_witnessed(question)
         if posed is None or len(media.tracks) > 1:
             return None
-        clip, track = _measured(media, next(iter(media.tracks), None))
-        view = partial(ClipView, self.store, clip, track)
-        key = (content_key(clip), content_key(track) if track else "")
-        return answer_from_witnesses(posed, choices, _recent_views.get(key, view))
+        return answer_from_witnesses(posed, choices, recent_view(self.store, media))
 
     def _arbitrate(self, request: ArbiterRequest) -> dict[str, Any]:
         """The answer that its own measurement gives; null if it gives neither, or both."""

@@ -6,19 +6,20 @@ with steps of its own, which is what it was trained to do well. The captions nam
 `TurnsSummarizer` writes them.
 """
 
-import json
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr
 
 from aurelia_core.claims import Claim
 from aurelia_core.errors import InputError, ModelError
+from aurelia_core.models.code_models import code_reply
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.models.messages import compose_messages
 from aurelia_core.models.registry import known_providers, make_model
@@ -29,7 +30,7 @@ from aurelia_core.models.requests import (
     RoleRequest,
     SummarizerRequest,
     TargetRequest,
-    parse_request,
+    request_of,
 )
 from aurelia_core.types import Window, content_key
 from aurelia_offline.training.checkpoint import OWN_STEPS_REQUEST
@@ -58,14 +59,11 @@ class _StudyChat(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         del stop, run_manager, kwargs
-        reply = self.reply(parse_request(messages[-1].additional_kwargs["request"]))
-        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        message = AIMessage(json.dumps(reply), usage_metadata=usage, response_metadata={"cost_usd": 0.0})
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return code_reply(self.reply(request_of(messages)))
 
+    @abstractmethod
     def reply(self, request: RoleRequest) -> dict[str, Any]:
         """The reply to a request."""
-        raise NotImplementedError
 
 
 class TurnsSummarizer(_StudyChat):

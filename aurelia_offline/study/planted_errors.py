@@ -4,7 +4,6 @@ The error is planted in the measurements of the first look, at the whole clip. L
 replace it where they look.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,10 +13,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
 
 from aurelia_core.errors import InputError
+from aurelia_core.models.code_models import code_reply
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.signals.look import merge_observations
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
@@ -161,9 +161,7 @@ class PlausibilityChat(BaseChatModel):
         del stop, run_manager, kwargs
         caption = str(messages[-1].additional_kwargs["request"]["caption"])
         verdict = {"score": plausibility_score(caption), "justification": "By its wording alone.", "windows": []}
-        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        message = AIMessage(json.dumps(verdict), usage_metadata=usage, response_metadata={"cost_usd": 0.0})
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return code_reply(verdict)
 
 
 def plausibility_score(caption: str) -> int:
