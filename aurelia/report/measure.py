@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from aurelia.bench import statistics as stats
-from aurelia.bench.intervals import CellInterval, compare_cells, share_interval
+from aurelia.bench.intervals import CellComparison, CellInterval, compare_cells, share_interval
 from aurelia.bench.run_file import Arm
 from aurelia.report.rows import ArmAnswer, Case
 from aurelia.report.svg import Point
@@ -131,15 +131,12 @@ def paired_figures(cases: Sequence[Case]) -> PairedFigures | None:
 
 def compare_values(first: Sequence[float], second: Sequence[float], clips: Sequence[str]) -> PairedFigures:
     """Second against first values of the same questions; there must be one at least."""
-    difference, found = _cached_comparison(tuple(first), tuple(second), tuple(clips))
+    found = _cached_comparison(tuple(first), tuple(second), tuple(clips))
     gain = stats.relative_gain(sum(second), sum(first))
-    return PairedFigures(len(first), _as_point(difference), found.gained, found.lost, found.p, gain)
+    p = stats.mcnemar_p(found.fixed, found.broke)
+    return PairedFigures(len(first), _as_point(found.difference), found.fixed, found.broke, p, gain)
 
 
 @lru_cache(64)
-def _cached_comparison(
-    zero: tuple[float, ...], ours: tuple[float, ...], clips: tuple[str, ...]
-) -> tuple[CellInterval, stats.PairedComparison]:
-    """The difference with its interval, and McNemar's test."""
-    cell = compare_cells(zero, ours, clips, draws=REPORT_DRAWS)
-    return cell.difference, stats.compare_paired(zero, ours, clips, draws=REPORT_DRAWS)
+def _cached_comparison(zero: tuple[float, ...], ours: tuple[float, ...], clips: tuple[str, ...]) -> CellComparison:
+    return compare_cells(zero, ours, clips, draws=REPORT_DRAWS)
