@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from aurelia.bench.run_file import Arm
-from aurelia.report.measure import answer_value, compare_values, mean_percent, measure_groups
+from aurelia.report.measure import answer_value, answered_pairs, compare_values, mean_percent, measure_groups
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
 from aurelia.report.rows import Case
 from aurelia.report.tables import (
@@ -30,7 +30,7 @@ def harm_table(run: RunFigures) -> ReportTable | None:
         groups[title] = [case for case in run.cases if case.column == column]
     rows = []
     for name, cases in groups.items():
-        pairs = _pairs(cases)
+        pairs = answered_pairs(cases)
         if pairs:
             rows.append(TableLine([name, *_harm_cells(pairs)]))
     if not rows:
@@ -50,22 +50,11 @@ def harm_table(run: RunFigures) -> ReportTable | None:
 
 def harm_rate(run: RunFigures) -> tuple[int, int] | None:
     """How many answers were harmed, of how many right zero-shot ones; None without a pair of answers."""
-    pairs = _pairs(run.cases)
+    pairs = answered_pairs(run.cases)
     right = [ours for zero, ours, _ in pairs if zero >= 1]
     if not right:
         return None
     return sum(ours < 1 for ours in right), len(right)
-
-
-def _pairs(cases: Sequence[Case]) -> list[tuple[float, float, str]]:
-    """Zero-shot value, AURELIA value and clip of the questions that both arms answered."""
-    pairs = []
-    for case in cases:
-        zero = answer_value(case.answers.get("zero_shot"))
-        ours = answer_value(case.answers.get("aurelia"))
-        if zero is not None and ours is not None:
-            pairs.append((zero, ours, case.clip))
-    return pairs
 
 
 def _harm_cells(pairs: Sequence[tuple[float, float, str]]) -> list[str]:

@@ -118,15 +118,22 @@ def _as_point(found: CellInterval) -> Point:
 
 def paired_figures(cases: Sequence[Case]) -> PairedFigures | None:
     """Both arms over the cases that both answered; None if there are none."""
-    both = [
-        (answer_value(case.answers.get("zero_shot")), answer_value(case.answers.get("aurelia")), case.clip)
-        for case in cases
-    ]
-    known = [(zero, ours, clip) for zero, ours, clip in both if zero is not None and ours is not None]
+    known = answered_pairs(cases)
     if not known:
         return None
     zero, ours, clips = zip(*known, strict=True)
     return compare_values(zero, ours, clips)
+
+
+def answered_pairs(cases: Sequence[Case]) -> list[tuple[float, float, str]]:
+    """Zero-shot value, AURELIA value and clip of the questions that both arms answered."""
+    pairs = []
+    for case in cases:
+        zero = answer_value(case.answers.get("zero_shot"))
+        ours = answer_value(case.answers.get("aurelia"))
+        if zero is not None and ours is not None:
+            pairs.append((zero, ours, case.clip))
+    return pairs
 
 
 def compare_values(first: Sequence[float], second: Sequence[float], clips: Sequence[str]) -> PairedFigures:
