@@ -73,7 +73,7 @@ def test_table5_then_the_whole_grid_then_a_report(folder: Path) -> None:
     for cell in found["cells"]:
         if cell["threshold"] == 8:
             row = rows[f"T = {cell['max_iterations']}"]
-            assert row["accuracy, %"].startswith(f"{100 * cell['accuracy']:.1f} ")
+            assert row["accuracy, %"].startswith(f"{cell['accuracy']:.1f} ")
     call("report", "out/full.run", "--out", "again", "--embed", "none")
     text = (folder / "again" / "report.md").read_text(encoding="utf-8")
     assert "## Ablation" in text and text.count("| steps | 3 |") == 50
