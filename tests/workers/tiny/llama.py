@@ -1,0 +1,26 @@
+"""A tiny random LLaMA with a SentencePiece tokenizer of its own, as several of the research models load it."""
+
+from pathlib import Path
+
+WORDS = "what is heard and seen in this clip human assistant the sound of a bell which colour fills picture answer\n"
+
+
+def write_llama(folder: Path, vocabulary: int = 300) -> int:
+    """Writes model and tokenizer; returns the width of its hidden states."""
+    import sentencepiece
+    from transformers import LlamaConfig, LlamaForCausalLM, LlamaTokenizer
+
+    folder.mkdir(parents=True)
+    (folder / "text").write_text(WORDS * 20)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(folder / "text"), model_prefix=str(folder / "tokenizer"), vocab_size=vocabulary, model_type="bpe",
+        byte_fallback=True, hard_vocab_limit=False,
+    )  # fmt: skip
+    tokenizer = LlamaTokenizer(str(folder / "tokenizer.model"))
+    tokenizer.save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=2048, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return config.hidden_size
