@@ -7,32 +7,21 @@ Their sampling is replaced by the request's decoding; the stop token is theirs.
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 from aurelia_worker import fix_seed, generation_settings, read_samples, stand_in
 
-PAIRS = 5
 
+def read_pairs(paths: list[str]) -> Any:
+    """Ten of the frames in five pairs, each (3, 2, height, width), 0 to 255."""
+    import numpy as np
+    import torch
+    from PIL import Image
 
-class PairsOfFrames:
-    """Stands for the makers' reader of videos: each of their five parts gets the next two of ten frames."""
-
-    def __init__(self, paths: list[str], duration: float) -> None:
-        """Reads the frames as (3, 10, height, width), 0 to 255."""
-        import numpy as np
-        import torch
-        from PIL import Image
-
-        chosen = [paths[round(number)] for number in np.linspace(0, len(paths) - 1, 2 * PAIRS)]
-        frames = [torch.from_numpy(np.array(Image.open(path).convert("RGB"))) for path in chosen]
-        self.frames = torch.stack(frames).permute(3, 0, 1, 2).float()
-        self.duration = duration
-        self.taken = 0
-
-    def get_clip(self, start: float, end: float) -> dict[str, Any]:
-        """The next two frames."""
-        self.taken += 2
-        return {"video": self.frames[:, self.taken - 2 : self.taken]}
+    chosen = [paths[round(number)] for number in np.linspace(0, len(paths) - 1, 10)]
+    frames = np.stack([np.array(Image.open(path).convert("RGB")) for path in chosen])
+    return iter(torch.from_numpy(frames).permute(3, 0, 1, 2).float().split(2, dim=1))
 
 
 def load(options: dict[str, Any]) -> Any:
@@ -76,7 +65,10 @@ def answer(model: Any, request: dict[str, Any]) -> str:
     if not request["images"] and not request["sound"]:
         raise ValueError("this model answers about pictures or a sound, and the request has none")
     data = openllama.data
-    data.EncodedVideo.from_path = lambda path, **options: PairsOfFrames(frames, request["duration"])
+    if frames:
+        pairs = read_pairs(frames)
+        reader = SimpleNamespace(duration=request["duration"], get_clip=lambda start, end: {"video": next(pairs)})
+        data.EncodedVideo.from_path = lambda path, **options: reader
     data.torchaudio.load = lambda path: (torch.tensor(read_samples(path))[None] / 32768.0, 16_000)
     inputs = {
         "prompt": request["text"],

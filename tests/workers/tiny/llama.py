@@ -1,4 +1,4 @@
-"""A tiny random LLaMA with a SentencePiece tokenizer of its own, as several of the research models load it."""
+"""Tiny random parts that several of the research models load: LLaMA with a SentencePiece tokenizer, and BERT."""
 
 from pathlib import Path
 
@@ -24,3 +24,14 @@ def write_llama(folder: Path, vocabulary: int = 300) -> int:
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     return config.hidden_size
+
+
+def write_bert(folder: Path) -> None:
+    """Writes configuration and words of a tiny BERT, whose weights the models make themselves."""
+    from transformers import BertConfig, BertTokenizer
+
+    folder.mkdir(parents=True)
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS.split()]))
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    config = BertConfig(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128)
+    config.save_pretrained(folder)
