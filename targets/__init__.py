@@ -47,6 +47,10 @@ class WorkerRecord(BaseModel):
     weights: dict[str, _ShortText] = Field(
         default={}, max_length=10, description="The options of `load` that are paths of weights, and what each one is."
     )
+    decoding: list[Literal["max_tokens", "temperature", "top_p", "repetition_penalty", "seed"]] = Field(
+        default=["max_tokens", "temperature", "top_p", "repetition_penalty", "seed"],
+        description="The decoding settings that the script carries.",
+    )
     environment_gb: float | None = Field(
         default=None,
         gt=0,

@@ -22,7 +22,6 @@ from aurelia_core.settings import Settings
 from targets import Target, WorkerRecord
 from targets.explain import find_target_row
 
-_CARRIED: list[Any] = ["max_tokens", "temperature", "top_p", "repetition_penalty", "seed"]
 _QUESTION = "What is heard, and which colour fills the picture?"
 _YELLOW = (220, 200, 40)
 _MAX_TOKENS = 32
@@ -119,7 +118,7 @@ def plan_worker(
         frames=row.frames,
         sees=bool({"video", "image"} & {*row.modalities}),
         sounds=int("audio" in row.modalities),
-        decoding=_CARRIED,
+        decoding=[*record.decoding],
     )
     plan = WorkerPlan(key, row, setup, environment, interpreter, home / "workers" / f"{key}.toml")
     if plan.settings_file.exists() and plan.settings_file.read_text("utf-8") != worker_settings_text(setup):

@@ -19,7 +19,7 @@ source.write_text(small)
 sys.path[:0] = [str(out / "repository/code/model"), str(Path(__file__).resolve().parent)]
 import torch  # noqa: E402
 from ImageBind import imagebind_model  # noqa: E402
-from llama import write_llama  # noqa: E402
+from llama_parts import write_llama  # noqa: E402
 
 torch.manual_seed(0)
 for folder in ("imagebind_ckpt", "pandagpt_ckpt/13b"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 repository, out = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path[0] = str(Path(__file__).resolve().parent)
-from llama import write_bert, write_llama  # noqa: E402
+from llama_parts import write_bert, write_llama  # noqa: E402
 
 copy = out / "repository"
 shutil.copytree(repository, copy)

@@ -5,17 +5,23 @@ from pathlib import Path
 WORDS = "what is heard and seen in this clip human assistant the sound of a bell which colour fills picture answer\n"
 
 
-def write_llama(folder: Path, vocabulary: int = 300) -> int:
-    """Writes model and tokenizer; returns the width of its hidden states."""
+def write_words(folder: Path) -> None:
+    """Writes tokenizer.model."""
     import sentencepiece
+
+    (folder / "text").write_text(WORDS * 20)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(folder / "text"), model_prefix=str(folder / "tokenizer"), vocab_size=300, model_type="bpe",
+        byte_fallback=True, hard_vocab_limit=False,
+    )  # fmt: skip
+
+
+def write_llama(folder: Path) -> int:
+    """Writes model and tokenizer; returns the width of its hidden states."""
     from transformers import LlamaConfig, LlamaForCausalLM, LlamaTokenizer
 
     folder.mkdir(parents=True)
-    (folder / "text").write_text(WORDS * 20)
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"), model_prefix=str(folder / "tokenizer"), vocab_size=vocabulary, model_type="bpe",
-        byte_fallback=True, hard_vocab_limit=False,
-    )  # fmt: skip
+    write_words(folder)
     tokenizer = LlamaTokenizer(str(folder / "tokenizer.model"))
     tokenizer.save_pretrained(folder)
     config = LlamaConfig(
