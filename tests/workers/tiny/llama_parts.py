@@ -1,4 +1,4 @@
-"""Tiny random parts that several of the research models load: LLaMA with a SentencePiece tokenizer, and BERT."""
+"""Tiny random parts that several of the research models load: LLaMA and T5 with SentencePiece tokenizers, and BERT."""
 
 from pathlib import Path
 
@@ -32,9 +32,9 @@ def write_llama(folder: Path) -> int:
     return config.hidden_size
 
 
-def write_bert(folder: Path) -> None:
-    """Writes configuration and words of a tiny BERT, whose weights the models make themselves."""
-    from transformers import BertConfig, BertTokenizer
+def write_bert(folder: Path, weights: bool = False) -> None:
+    """Writes configuration and words of a tiny BERT, and weights for a model that does not make them itself."""
+    from transformers import BertConfig, BertLMHeadModel, BertTokenizer
 
     folder.mkdir(parents=True)
     words = sorted({*WORDS.split()})
@@ -45,3 +45,26 @@ def write_bert(folder: Path) -> None:
         vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128
     )
     config.save_pretrained(folder)
+    if weights:
+        BertLMHeadModel(config).save_pretrained(folder)
+
+
+def write_t5(folder: Path) -> None:
+    """Writes a tiny T5 with a SentencePiece tokenizer."""
+    import sentencepiece
+    from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer, T5TokenizerFast
+
+    folder.mkdir(parents=True)
+    (folder / "text").write_text(WORDS * 20)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(folder / "text"), model_prefix=str(folder / "spiece"), vocab_size=60, model_type="unigram",
+        pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False,
+    )  # fmt: skip
+    T5Tokenizer(str(folder / "spiece.model")).save_pretrained(folder)
+    tokenizer = T5TokenizerFast.from_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    config = T5Config(
+        vocab_size=len(tokenizer), d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4, decoder_start_token_id=0,
+        feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+    )  # fmt: skip
+    T5ForConditionalGeneration(config).save_pretrained(folder)
