@@ -39,11 +39,11 @@ def load(options: dict[str, Any]) -> Any:
     from lavis.processors.blip_processors import BlipVideoEvalProcessor
 
     beats_encoder.BeatsEncoder.__init__.__defaults__ = (options["beats"],)
-    settings = {"image_size": 224, "num_query_token": 32, "t5_model": options.get("t5_model", "google/flan-t5-xl")}
-    settings |= OmegaConf.to_container(OmegaConf.load("lavis/projects/crema/eval/music_avqa_eval.yaml").model)
-    settings |= {"finetuned": options["checkpoint"], "modalities": "audio_rgb-skip"}
+    given = {"image_size": 224, "num_query_token": 32, "t5_model": options.get("t5_model", "google/flan-t5-xl")}
+    given |= {"finetuned": options["checkpoint"], "modalities": "audio_rgb-skip"}
+    settings = OmegaConf.merge(OmegaConf.load("lavis/projects/crema/eval/music_avqa_eval.yaml").model, given)
     device = options.get("device", "cuda")
-    net = CREMA.from_config(OmegaConf.create(settings)).to(device).eval()
+    net = CREMA.from_config(settings).to(device).eval()
     if device == "cpu":
         net = net.float()
     net.max_txt_len = 2048
