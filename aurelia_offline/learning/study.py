@@ -16,7 +16,7 @@ from aurelia_offline.learning.cells import WAYS, Cell, CellKey, CellStore, draw_
 from aurelia_offline.learning.sets import LearnedForm
 
 FORMS: tuple[tuple[LearnedForm, ...], ...] = (("answer",), ("plan",), ("use",), ("plan", "use"))
-CURVE_FORMS = FORMS[:2]
+CURVE_FORMS = FORMS[:3]
 """The forms of the curve and of the noise."""
 BASE = CellKey((), 0, 0.0, 0)
 
@@ -42,7 +42,7 @@ class LearningStudy(NamedTuple):
     others: int = 200
     trained: int = 1000
     seeds: int = 3
-    curve: tuple[int, ...] = (50, 250, 5000)
+    curve: tuple[int, ...] = (50, 200, 5000)
     noise: tuple[float, ...] = (0.1, 0.3)
     minutes: float = 0
     graph: int = 200
@@ -55,15 +55,12 @@ class LearningStudy(NamedTuple):
     def keys(self) -> Iterator[CellKey]:
         """Every cell, in the order in which they are worth most."""
         yield BASE
-        yield from (CellKey(forms, self.trained, 0.0, 0) for forms in FORMS)
-        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[:-1] for forms in CURVE_FORMS)
-        yield from (CellKey(forms, self.trained, 0.0, seed) for seed in range(1, self.seeds) for forms in FORMS)
-        yield from (
-            CellKey(forms, self.trained, share, 0)
-            for share in sorted(self.noise, reverse=True)
-            for forms in CURVE_FORMS
-        )
-        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[-1:] for forms in CURVE_FORMS)
+        for seed in range(self.seeds):
+            yield from (CellKey(forms, self.trained, 0.0, seed) for forms in FORMS)
+        for size in sorted(self.curve):
+            yield from (CellKey(forms, size, 0.0, 0) for forms in CURVE_FORMS)
+        for share in sorted(self.noise, reverse=True):
+            yield from (CellKey(forms, self.trained, share, 0) for forms in CURVE_FORMS)
 
 
 def make_cells(study: LearningStudy, store: CellStore) -> dict[CellKey, Cell]:
