@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from aurelia.bench.answers import cleaned_answer, raw_answer
+from aurelia.bench.learnable import REMEDIES, SAME_AGAIN, question_key, why_left_out
 from aurelia.bench.records import Record, read_records
 from aurelia.bench.run_file import Outcome, RunFile
-from aurelia.bench.scoring import score_by_rule
 from aurelia.bench.training import numbered_steps
-from aurelia_core.answers.answer_leaks import find_answer_leaks
-from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.errors import InputError
 from aurelia_core.types import Reasoning
 
@@ -25,7 +23,7 @@ TrainingForm = Literal["answer", "plan", "use"]
 TRAINING_FORMS: tuple[TrainingForm, ...] = get_args(TrainingForm)
 Working = Literal["agents", "target"]
 _ANSWER = "Answer:"
-_TEST_SPLITS = ("test", "testing")
+_NO_WORKING = "the target wrote no working"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +131,9 @@ def select_examples(runs: Sequence[Path], selection: ExampleSelection) -> Exampl
                     left_out[reason] += 1
                     continue
                 result = outcome.result or {}
-                key = (result["clip"]["id"], "\n".join([record.full_question(), *record.choices]))
+                key = question_key(record, outcome)
                 if key in found:
-                    left_out["the same question about the same clip again"] += 1
+                    left_out[SAME_AGAIN] += 1
                     if result["score"] <= found[key][1]["score"]:
                         continue
                 found[key] = (record, result, _label(outcome, selection), raw_answer(outcome) or "", path.name)
@@ -150,51 +148,19 @@ def _answered(run: RunFile) -> Iterator[tuple[Record, Outcome]]:
 
 def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], selection: ExampleSelection) -> str | None:
     """Why an answer is no example; None if it is one."""
-    result = outcome.result or {}
-    best = result.get("best")
-    if record.source.split.casefold() in _TEST_SPLITS:
-        return "of a test split"
-    if record.clip_name in tested:
-        return "about a clip of a test file"
-    if not best or not best["steps"] or not result.get("clip"):
-        return "without a reasoning"
-    if (result["score"] or 0) < least:
-        return "scored too low"
-    if selection.supported and (reason := _unsupported(result)):
-        return reason
-    label = _label(outcome, selection)
-    if not label or label.casefold() == UNKNOWN:
-        return "without an answer"
-    if selection.right_only and not _is_right(record, label):
-        return "not right by a rule"
-    steps = [step["step"] for step in best["steps"]]
-    if not selection.keep_leaks and find_answer_leaks(steps, record.choices, best["answer"]):
-        return "its steps leak the answer"
-    if selection.working == "target" and _ANSWER not in (raw_answer(outcome) or ""):
-        return "the target wrote no working"
-    return None
-
-
-def _unsupported(result: dict[str, Any]) -> str | None:
-    """Why the claims of the best attempt do not bear its reasoning; None if they do."""
-    attempt = result["iterations"][(result["best_iteration"] or 1) - 1]
-    verdicts = [finding["verdict"] for finding in attempt.get("claims") or ()]
-    if "contradicted" in verdicts:
-        return "a claim is contradicted"
-    if "supported" not in verdicts:
-        return "no claim was found to hold"
-    return None
+    reason = why_left_out(
+        record, outcome, _label(outcome, selection), least, right_only=selection.right_only,
+        supported=selection.supported, keep_leaks=selection.keep_leaks, tested=tested,
+    )  # fmt: skip
+    if reason is None and selection.working == "target" and _ANSWER not in (raw_answer(outcome) or ""):
+        return _NO_WORKING
+    return reason
 
 
 def _label(outcome: Outcome, selection: ExampleSelection) -> str:
     if selection.working == "target":
         return cleaned_answer(outcome) or ""
     return str(((outcome.result or {}).get("best") or {}).get("answer") or "").strip()
-
-
-def _is_right(record: Record, answer: str) -> bool:
-    score = score_by_rule(record, answer)
-    return bool(score and score.is_right)
 
 
 def _examples(
@@ -226,12 +192,8 @@ def _findings(best: Reasoning) -> str:
 
 def _split(examples: list[TrainingExample], left_out: Counter[str], selection: ExampleSelection) -> ExampleSet:
     """The examples with whole clips held out."""
-    reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.most_common())
     if not examples:
-        raise InputError(
-            f"The runs hold nothing to learn from ({reasons or 'no answers'}): lower --min-score, leave out"
-            " --right-only, or give runs over training questions."
-        )
+        raise InputError(f"The runs hold nothing to learn from {_remedies(left_out)}.")
     clips = sorted({example.clip for example in examples}, key=lambda clip: _place(clip, selection.seed))
     count = 0
     if selection.held_out:
@@ -246,6 +208,16 @@ def _split(examples: list[TrainingExample], left_out: Counter[str], selection: E
         [example for example in examples if example.clip in apart],
         left_out,
     )
+
+
+def _remedies(left_out: Counter[str]) -> str:
+    """Why everything was left out, and what helps against the reasons that there are."""
+    if not left_out:
+        return "(no answers of the arm aurelia): make them with bench run --arms aurelia"
+    reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.most_common())
+    known = {**REMEDIES, _NO_WORKING: "leave out --working target"}
+    helps = dict.fromkeys(known[reason] for reason, _ in left_out.most_common() if reason in known)
+    return f"({reasons}): {'; '.join(helps)}"
 
 
 def _place(clip: str, seed: int) -> str:

@@ -16,7 +16,7 @@ from aurelia_offline.learning.cells import WAYS, Cell, CellKey, CellStore, draw_
 from aurelia_offline.learning.sets import LearnedForm
 
 FORMS: tuple[tuple[LearnedForm, ...], ...] = (("answer",), ("plan",), ("use",), ("plan", "use"))
-CURVE_FORMS = FORMS[:3]
+CURVE_FORMS: tuple[tuple[LearnedForm, ...], ...] = (("plan",), ("answer",), ("use",))
 """The forms of the curve and of the noise."""
 BASE = CellKey((), 0, 0.0, 0)
 
@@ -57,10 +57,11 @@ class LearningStudy(NamedTuple):
         yield BASE
         for seed in range(self.seeds):
             yield from (CellKey(forms, self.trained, 0.0, seed) for forms in FORMS)
-        for size in sorted(self.curve):
-            yield from (CellKey(forms, size, 0.0, 0) for forms in CURVE_FORMS)
-        for share in sorted(self.noise, reverse=True):
-            yield from (CellKey(forms, self.trained, share, 0) for forms in CURVE_FORMS)
+        cells = [(size, 0.0) for size in sorted(self.curve) if size < self.trained]
+        cells += [(self.trained, share) for share in sorted(self.noise, reverse=True)]
+        cells += [(size, 0.0) for size in sorted(self.curve) if size > self.trained]
+        for size, share in cells:
+            yield from (CellKey(forms, size, share, 0) for forms in CURVE_FORMS)
 
 
 def make_cells(study: LearningStudy, store: CellStore) -> dict[CellKey, Cell]:
