@@ -68,9 +68,10 @@ def make_cells(study: LearningStudy, store: CellStore) -> dict[CellKey, Cell]:
     """The cells of the study, as far as its time allows; the control with other clips is asked with the first seed."""
     began, cells = time.monotonic(), dict[CellKey, Cell]()
     for key in dict.fromkeys(study.keys()):
-        is_main = key == BASE or (key.questions == study.trained and key.noise == 0 and key.seed == 0)
+        is_side = key != BASE and (key.questions, key.noise) != (study.trained, 0)
+        ways = WAYS[:2] if is_side or key.seed else WAYS
         late = study.minutes and time.monotonic() - began > 60 * study.minutes
-        found = store.find(key) if late else store.make(key, WAYS if is_main else WAYS[:2])
+        found = store.find(key) if late else store.make(key, ways, is_side=is_side)
         if found:
             cells[key] = found
     return cells

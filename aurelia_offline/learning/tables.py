@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aurelia.bench.statistics import compare_paired
-from aurelia_offline.learning.cells import Cell, CellKey
+from aurelia_offline.learning.cells import SIDE_QUESTIONS, Cell, CellKey
 from aurelia_offline.learning.graph_check import INJECTED, ZERO_SHOT, GraphCheck
 from aurelia_offline.learning.sets import LearnedForm
 from aurelia_offline.study.tables import study_table
@@ -29,6 +29,7 @@ _WAY_WORDS = {"alone": "question alone", "injected": "with injected steps"}
 _GROUP_WORDS = {
     "trained": "trained in every way", "steps": "trained with steps only, adapters never", "never": "never trained",
 }  # fmt: skip
+_SIDE = f"first seed, at most {SIDE_QUESTIONS} held-out questions"
 Part = tuple[str, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]
 
 
@@ -150,7 +151,7 @@ def _curve_table(study: "LearningStudy", cells: Cells) -> str:
                 f"{cell.training_seconds:.0f}",
             ])  # fmt: skip
     heads = ["", "training questions", "passes", *_WAY_WORDS.values(), "processor seconds"]
-    return study_table("Over the number of training questions (first seed), right, %", heads, rows)
+    return study_table(f"Over the number of training questions ({_SIDE}), right, %", heads, rows)
 
 
 def _noise_table(study: "LearningStudy", cells: Cells) -> str:
@@ -162,11 +163,16 @@ def _noise_table(study: "LearningStudy", cells: Cells) -> str:
                 wrong = f"{100 * cell.wrong:.1f}"
                 rows.append([words, f"{100 * share:.0f}", wrong, *(_percent(cell, way) for way in _WAY_WORDS)])
     heads = ["", "questions with a planted error, %", "wrong answers learned, %", *_WAY_WORDS.values()]
-    return study_table("Agents of different quality (first seed), right, %", heads, rows)
+    return study_table(f"Agents of different quality ({_SIDE}), right, %", heads, rows)
 
 
 def _percent(cell: Cell, way: str) -> str:
-    return f"{100 * np.mean(cell.right[way]):.1f}"
+    return f"{100 * _side_share(cell, way):.1f}"
+
+
+def _side_share(cell: Cell, way: str) -> float:
+    """Share of right answers to the questions that curve and noise ask, 0..1."""
+    return float(np.mean(cell.right[way][:SIDE_QUESTIONS]))
 
 
 def _graph_table(check: GraphCheck) -> str:
@@ -216,8 +222,8 @@ def draw_curve(study: "LearningStudy", cells: Cells, out: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     draws: list[tuple[str, str, Callable[[Cell], float]]] = [
-        ("alone", "-", lambda cell: 100 * float(np.mean(cell.right["alone"]))),
-        ("injected", "--", lambda cell: 100 * float(np.mean(cell.right["injected"]))),
+        ("alone", "-", lambda cell: 100 * _side_share(cell, "alone")),
+        ("injected", "--", lambda cell: 100 * _side_share(cell, "injected")),
     ]
     for number, forms in enumerate(FORMS):
         points = _curve_points(study, cells, forms)
@@ -233,6 +239,6 @@ def draw_curve(study: "LearningStudy", cells: Cells, out: Path) -> None:
     axes.set_ylim(0, 100)
     axes.set_xlabel("training questions")
     axes.set_ylabel("right, %")
-    axes.set_title(f"The miniature: {len(cells[BASE].right['alone'])} held-out questions, one seed a point")
+    axes.set_title(f"The miniature: {_SIDE}")
     axes.legend(fontsize=7)
     figure.savefig(out, metadata={"Date": None})
