@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from aurelia.bench.answers import cleaned_answer, raw_answer
-from aurelia.bench.learnable import REMEDIES, SAME_AGAIN, question_key, why_left_out
 from aurelia.bench.records import Record, read_records
 from aurelia.bench.run_file import Outcome, RunFile
-from aurelia.bench.training import numbered_steps
+from aurelia.bench.scoring import score_by_rule
+from aurelia.bench.training import OF_A_TEST_SPLIT, is_of_test_split, left_out_text, numbered_steps
+from aurelia_core.answers.answer_leaks import find_answer_leaks
+from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.errors import InputError
 from aurelia_core.types import Reasoning
 
@@ -23,7 +25,25 @@ TrainingForm = Literal["answer", "plan", "use"]
 TRAINING_FORMS: tuple[TrainingForm, ...] = get_args(TrainingForm)
 Working = Literal["agents", "target"]
 _ANSWER = "Answer:"
-_NO_WORKING = "the target wrote no working"
+_NO_ANSWER = "without an answer"
+_NO_CHOICE = "none of the choices"
+_NOT_RIGHT = "not right by a rule"
+_TOO_LOW = "scored too low"
+_LEAKING = "its steps leak the answer"
+_UNCHECKED = "no claim was found to hold"
+_REMEDIES = {
+    OF_A_TEST_SPLIT: "give a run over training questions (bench import --split train)",
+    "about a clip of a test file": "give a run over other clips than those of --test",
+    "without a reasoning": "give a run with the arm aurelia",
+    _TOO_LOW: "lower --min-score",
+    _UNCHECKED: "leave out --supported, or make the run with a critic of claims",
+    "a claim is contradicted": "leave out --supported",
+    _NO_ANSWER: "give a run whose agents answer",
+    _NO_CHOICE: "give a run whose agents answer with a choice",
+    _NOT_RIGHT: "leave out --right-only",
+    _LEAKING: "give --keep-leaks",
+    "the target wrote no working": "give --working agents",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +151,9 @@ def select_examples(runs: Sequence[Path], selection: ExampleSelection) -> Exampl
                     left_out[reason] += 1
                     continue
                 result = outcome.result or {}
-                key = question_key(record, outcome)
+                key = (result["clip"]["id"], "\n".join([record.full_question(), *record.choices]))
                 if key in found:
-                    left_out[SAME_AGAIN] += 1
+                    left_out["the same question about the same clip again"] += 1
                     if result["score"] <= found[key][1]["score"]:
                         continue
                 found[key] = (record, result, _label(outcome, selection), raw_answer(outcome) or "", path.name)
@@ -148,13 +168,49 @@ def _answered(run: RunFile) -> Iterator[tuple[Record, Outcome]]:
 
 def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], selection: ExampleSelection) -> str | None:
     """Why an answer is no example; None if it is one."""
-    reason = why_left_out(
-        record, outcome, _label(outcome, selection), least, right_only=selection.right_only,
-        supported=selection.supported, keep_leaks=selection.keep_leaks, tested=tested,
-    )  # fmt: skip
-    if reason is None and selection.working == "target" and _ANSWER not in (raw_answer(outcome) or ""):
-        return _NO_WORKING
-    return reason
+    result = outcome.result or {}
+    best = result.get("best")
+    if is_of_test_split(record):
+        return OF_A_TEST_SPLIT
+    if record.clip_name in tested:
+        return "about a clip of a test file"
+    if not best or not best["steps"] or not result.get("clip"):
+        return "without a reasoning"
+    if (result["score"] or 0) < least:
+        return _TOO_LOW
+    if selection.supported and (reason := _unsupported(result)):
+        return reason
+    if reason := _unfit_answer(record, _label(outcome, selection), right_only=selection.right_only):
+        return reason
+    steps = [step["step"] for step in best["steps"]]
+    if not selection.keep_leaks and find_answer_leaks(steps, record.choices, best["answer"]):
+        return _LEAKING
+    if selection.working == "target" and _ANSWER not in (raw_answer(outcome) or ""):
+        return "the target wrote no working"
+    return None
+
+
+def _unfit_answer(record: Record, answer: str, *, right_only: bool) -> str | None:
+    """Why an answer is not learned; None if it is."""
+    if not answer or answer.casefold() == UNKNOWN:
+        return _NO_ANSWER
+    score = score_by_rule(record, answer)
+    if record.choices and score and score.is_right is None:
+        return _NO_CHOICE
+    if right_only and not (score and score.is_right):
+        return _NOT_RIGHT
+    return None
+
+
+def _unsupported(result: dict[str, Any]) -> str | None:
+    """Why the claims of the best attempt do not bear its reasoning; None if they do."""
+    attempt = result["iterations"][(result["best_iteration"] or 1) - 1]
+    verdicts = [finding["verdict"] for finding in attempt.get("claims") or ()]
+    if "contradicted" in verdicts:
+        return "a claim is contradicted"
+    if "supported" not in verdicts:
+        return _UNCHECKED
+    return None
 
 
 def _label(outcome: Outcome, selection: ExampleSelection) -> str:
@@ -193,7 +249,11 @@ def _findings(best: Reasoning) -> str:
 def _split(examples: list[TrainingExample], left_out: Counter[str], selection: ExampleSelection) -> ExampleSet:
     """The examples with whole clips held out."""
     if not examples:
-        raise InputError(f"The runs hold nothing to learn from {_remedies(left_out)}.")
+        remedies = [_REMEDIES[reason] for reason, _ in left_out.most_common()]
+        raise InputError(
+            f"The runs hold nothing to learn from ({left_out_text(left_out) or 'no answers of the arm aurelia'}):"
+            f" {', or '.join(remedies) or 'answer questions with bench run first'}."
+        )
     clips = sorted({example.clip for example in examples}, key=lambda clip: _place(clip, selection.seed))
     count = 0
     if selection.held_out:
@@ -208,16 +268,6 @@ def _split(examples: list[TrainingExample], left_out: Counter[str], selection: E
         [example for example in examples if example.clip in apart],
         left_out,
     )
-
-
-def _remedies(left_out: Counter[str]) -> str:
-    """Why everything was left out, and what helps against the reasons that there are."""
-    if not left_out:
-        return "(no answers of the arm aurelia): make them with bench run --arms aurelia"
-    reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.most_common())
-    known = {**REMEDIES, _NO_WORKING: "leave out --working target"}
-    helps = dict.fromkeys(known[reason] for reason, _ in left_out.most_common() if reason in known)
-    return f"({reasons}): {'; '.join(helps)}"
 
 
 def _place(clip: str, seed: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from aurelia.bench.run_file import RunFile, lock_run_file
 from aurelia.bench.runner import RunResources
+from aurelia.bench.training import left_out_text
 from aurelia.train.card import (
     TrainingData,
     describe_runs,
@@ -116,7 +117,7 @@ def _shown_settings(runs: Sequence[Path]) -> dict[str, dict[str, Any]]:
 
 
 def _data_line(examples: ExampleSet) -> str:
-    left_out = ", ".join(f"{count} {reason}" for reason, count in examples.left_out.most_common())
+    left_out = left_out_text(examples.left_out)
     clips = len({example.clip for example in examples.train})
     text = f"{len(examples.train)} examples about {clips} clips, {len(examples.held_out)} held out"
     return f"{text}; left out: {left_out}." if left_out else f"{text}."

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from pyarrow import parquet
+from typer.testing import CliRunner
 
 from aurelia.bench import export
 from aurelia.bench.run_file import RunFile, StoredScore
 from aurelia.bench.training import TrainingOptions, export_training_set
+from aurelia.cli.bench import bench_app
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -33,7 +35,7 @@ async def ran(tmp_path: Path, duet: Path) -> Path:
 
     settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
     place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
-    lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "where"], licence="MIT"), line(3)]
+    lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "with"], licence="MIT"), line(3)]
     await place.run(lines, max_iterations=2)
     with RunFile.open(place.out) as run:
         run.store_scores(
@@ -101,7 +103,7 @@ async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Pat
 
 
 def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_path: Path) -> None:
-    assert export_training_set(ran, tmp_path / "t.jsonl") == 1
+    assert export_training_set(ran, tmp_path / "t.jsonl").examples == 1
     example = json.loads((tmp_path / "t.jsonl").read_text())
     user, assistant = example["messages"]
     assert user["content"] == [
@@ -113,9 +115,9 @@ def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_
     assert said[-1] == "Answer: B. with"
     assert (example["id"], example["score"], example["right"], example["answers"]) == ("q1", 9, True, ["with"])
     assert (example["generator"], example["licence"]) == ("scripted:one", "unknown")
-    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4)) == 2
+    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4)).examples == 2
     second = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[1])
-    assert (second["right"], second["licence"]) == (None, "MIT")
+    assert (second["right"], second["licence"]) == (True, "MIT")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -153,7 +155,7 @@ def test_trl_loads_the_rows_and_hands_the_clip_to_the_processor(ran: Path, tmp_p
 @pytest.mark.parametrize("style", ["swift", "llama-factory"])
 def test_other_trainers_get_marks_in_the_text_and_lists_of_files(ran: Path, tmp_path: Path, style: Any) -> None:
     options = TrainingOptions(4, style, media="/data/clips/")
-    assert export_training_set(ran, tmp_path / "t.jsonl", options) == 2
+    assert export_training_set(ran, tmp_path / "t.jsonl", options).examples == 2
     for line_text in (tmp_path / "t.jsonl").read_text().splitlines():
         example = json.loads(line_text)
         user, assistant = example["messages"]
@@ -167,10 +169,37 @@ def test_other_trainers_get_marks_in_the_text_and_lists_of_files(ran: Path, tmp_
         assert json.loads(info.read_text())["t"]["columns"]["videos"] == "videos"
 
 
-def test_only_right_answers_and_a_card(ran: Path, tmp_path: Path) -> None:
-    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(1, right_only=True)) == 1
+async def test_what_must_not_be_learned_is_left_out_counted_and_said(tmp_path: Path, duet: Path) -> None:
+    """A right answer, a wrong one, an abstention, a caption, a question of a test split, a low score, and a failure."""
+
+    def target(fields: dict[str, Any], messages: Any) -> Any:
+        if "(7)" in fields["question"]:
+            return ModelError("no answer")
+        return {"(2)": "A. ohne", "(3)": "unknown"}.get(fields["question"][-4:-1], "B. with")
+
+    def evaluator(fields: dict[str, Any], messages: Any) -> Any:
+        return verdict(2 if "(6)" in fields["caption"] else 9)
+
+    settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
+    place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
+    lines = [line(number, choices=["ohne", "with"]) for number in range(1, 8)]
+    lines[3] = line(4, column="av-captioning")
+    lines[4]["source"] = {"dataset": "test", "split": "Test"}
+    await place.run(lines, max_iterations=1)
+    out = tmp_path / "t.jsonl"
+    left_out = {"of a test split": 1, "that abstain or cannot be read": 1, "with reasoning scored below 8": 1}
+    assert export_training_set(place.out, out) == (3, left_out | {"failed": 1})
+    examples = [json.loads(text) for text in out.read_text().splitlines()]
+    assert [(one["id"], one["right"]) for one in examples] == [("q1", True), ("q2", False), ("q4", None)]
+    said = CliRunner().invoke(bench_app, ["export", str(place.out), "--out", str(out), "--training", "--right-only"])
+    assert said.stderr.startswith("t.jsonl: 1 examples; left out: 2 not right, 1 ")
     card = (tmp_path / "t.jsonl.card.md").read_text()
-    assert "right answers only;\n1 answers left out." in card and "| right: True | 1 |" in card
+    for reason in (*left_out, "failed"):
+        assert f"1 {reason}" in said.stderr and f"1 {reason}" in card
+    assert "right answers only;" in card and "| right: True | 1 |" in card
+
+
+def test_an_unknown_style_is_refused(ran: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no style 'other'"):
         export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(style="other"))  # type: ignore[arg-type]
 

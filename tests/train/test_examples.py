@@ -101,7 +101,7 @@ async def test_too_little_to_learn_from_is_refused_with_the_remedy(runs: Runs) -
         select_examples([run], ExampleSelection())
     with pytest.raises(InputError, match=r"\(1 scored too low\): lower --min-score.$"):
         select_examples([run], ExampleSelection(min_score=10))
-    with pytest.raises(InputError, match=r"--set critic=claims, or leave out --supported.$"):
+    with pytest.raises(InputError, match=r"leave out --supported, or make the run with a critic of claims.$"):
         select_examples([run], ExampleSelection(supported=True))
     with pytest.raises(InputError, match="There is no form 'sleep': choose among answer, plan, use"):
         ExampleSelection(forms=("sleep",))  # type: ignore[arg-type]
