@@ -9,18 +9,19 @@ from typing import Any
 
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
-from targets import Target, find_target, target_rows
+from targets import Target, WorkerRecord, find_target, target_rows
 
 _PACKAGE_EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
 
 
 def list_targets() -> list[dict[str, Any]]:
-    """Every row as `name`, `title`, `state`, `run` and `paper_row`: those of the paper first, then by name."""
+    """Every row as `name`, `title`, `state`, `run`, `paper_row`, `worker`: those of the paper first, then by name."""
     order = sorted(target_rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
-    return [
-        {"name": name, **row.model_dump(include={"title", "state", "run", "paper_row", "worker"})}
-        for name, row in order
-    ]
+    found = []
+    for name, row in order:
+        worker = row.worker.summary if row.worker else None
+        found.append({"name": name, **row.model_dump(include={"title", "state", "run", "paper_row"}), "worker": worker})
+    return found
 
 
 def find_target_row(name: str) -> tuple[str, Target]:
@@ -97,7 +98,8 @@ def _environment(row: Target, name: str) -> list[str]:
     where = ", ".join(row.weights) or row.weights_elsewhere
     script = "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)"
     made = f"made as {row.upstream} says"
-    if row.worker:
+    if row.worker and row.worker.state != "cannot":
+        name = row.worker.script or name
         script = f"the script targets/workers/{name}.py, with the options that its load names (docs/workers.md)"
         made = f"with the packages of targets/workers/{name}.txt, and a checkout of {row.upstream}"
     return [
@@ -114,7 +116,7 @@ def render_target_list(found: list[dict[str, Any]]) -> str:
     named = max(len(row["title"]) for row in found) + 2
     text = [
         f"{row['name']:<{wide}}{row['title']:<{named}}{row['state'] or 'depends on the model':<28}{row['run']}"
-        + (f" ({row['worker']})" if row["worker"] else "")
+        + (f": {row['worker']}" if row["worker"] else "")
         for row in found
     ]
     return "\n".join([*text, "", "aurelia targets NAME explains one."])
@@ -127,6 +129,7 @@ def render_target(row: dict[str, Any]) -> str:
     takes = ", ".join(row["modalities"]) or unknown
     together = {True: ", seen and heard together", False: ", not both at once", None: ""}[row["together"]]
     frames = f"; {row['frames']} frames" if row["frames"] else ""
+    worker = row["worker"] and WorkerRecord.model_validate(row["worker"])
     facts = {
         "State": row["state"] or "depends on the model",
         "Run as": row["run"],
@@ -139,7 +142,7 @@ def render_target(row: dict[str, Any]) -> str:
         "Upstream": row["upstream"] or unknown,
         "Weights": ", ".join(row["weights"]) or row["weights_elsewhere"] or "none",
         "Licence": f"code: {row['licence_code'] or unknown}; weights: {row['licence_weights'] or unknown}",
-        "Worker": f"{row['worker']}: {row['worker_log']}" if row["worker"] else None,
+        "Worker": ": ".join(filter(None, [worker.summary, worker.log])) if worker else None,
         "Notes": row["notes"],
         "Needs": "\n            ".join(row["lacks"]) or "nothing more: it works as it is",
         "Use it": row["command"] or "not possible as it is",

@@ -5,6 +5,7 @@ has a folder with the worker's name. Without them the tests are skipped by name.
 """
 
 import os
+import re
 import subprocess
 import wave
 from pathlib import Path
@@ -23,13 +24,25 @@ SHIPPED = Path(__file__).parents[2] / "targets" / "workers"
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.py"))
 
 
-def test_every_shipped_worker_has_a_lock_a_row_and_a_record() -> None:
-    assert NAMES
-    assert sorted(name for name, row in target_rows().items() if row.worker) == NAMES
+def test_every_worker_row_says_what_was_seen_and_every_script_has_a_lock_and_a_row() -> None:
+    rows = {name: row.worker for name, row in target_rows().items() if row.run == "worker"}
+    shipped = set()
+    for name, record in rows.items():
+        assert record, f"{name} does not say what was seen of its worker"
+        if record.state != "cannot":
+            shipped.add(record.script or name)
+        assert record.log is None or re.search(r"commit [0-9a-f]{40}, Python 3", record.log)
+    assert sorted(shipped) == NAMES
     for name in NAMES:
         lines = [line for line in (SHIPPED / f"{name}.txt").read_text().splitlines() if not line.startswith("#")]
-        assert lines and all("==" in line for line in lines)
-        assert "commit" in (target_rows()[name].worker_log or "")
+        assert lines and all("==" in line or line.startswith("-r ") for line in lines)
+
+
+def test_the_table_of_the_manual_has_the_states_of_the_rows() -> None:
+    manual = (SHIPPED.parents[1] / "docs" / "workers.md").read_text()
+    rows = {name: row.worker for name, row in target_rows().items() if row.run == "worker"}
+    expected = [f"| `{name}` | {record.summary} |" for name, record in rows.items() if record]
+    assert re.findall(r"^\| `\w+` \| (?:ran|written|cannot).*$", manual, re.MULTILINE) == expected
 
 
 @pytest.mark.slow
