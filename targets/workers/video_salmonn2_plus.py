@@ -51,6 +51,7 @@ def answer(model: Any, request: dict[str, Any]) -> str:
 
     net, data, tokenizer = model
     fix_seed(request["decoding"])
+    seconds = request["duration"] or 1.0  # A still picture has none.
     turns = [{"from": "human", "value": request["text"]}, {"from": "gpt", "value": ""}]
     item: dict[str, Any] = {"conversations": turns}
     if request["sound"]:
@@ -59,7 +60,7 @@ def answer(model: Any, request: dict[str, Any]) -> str:
         item["audio"] = request["sound"]
     if request["images"]:
         frames = np.stack([np.asarray(Image.open(image["path"])).transpose(2, 0, 1) for image in request["images"]])
-        data.process_video = lambda file: data.process_video_frames(frames, range(len(frames)), request["duration"])
+        data.process_video = lambda file: data.process_video_frames(frames, range(len(frames)), seconds)
         item |= {"video": "", "use_audio": bool(item.pop("audio", None))}
     if len(item) > 1:
         turns[0]["value"] = f"<{'video' if 'video' in item else 'audio'}>\n{request['text']}"

@@ -28,7 +28,7 @@ NATIVE = {
 }  # fmt: skip
 HOSTED = {"gemini", "gpt", "gpt_audio", "qwen_omni_hosted"}
 SERVED = {"minicpm_o", "ming_flash_omni"}
-LATER_WORKERS = {"omnivinci", "ola", "vita_1_5"}
+LATER_WORKERS = {"omnivinci", "ola", "video_salmonn2_plus", "vita_1_5"}
 ROWS = sorted(target_rows().items())
 REASONING: Reasoning = {
     "steps": [{"step": "Find the loudest sound.", "justification": "", "answer": "", "modality": "audio"}],
@@ -185,7 +185,7 @@ def test_the_command_lists_and_explains() -> None:
     listed = aurelia().stdout
     assert all(title in listed for title in PAPER)
     assert (
-        len([line for line in listed.splitlines() if "worker" in line or "provider" in line or "native" in line]) == 41
+        len([line for line in listed.splitlines() if "worker" in line or "provider" in line or "native" in line]) == 42
     )
     found = json.loads(aurelia("--json").stdout)
     assert [row["title"] for row in found if row["paper_row"]] == [row["title"] for row in found[:19]]

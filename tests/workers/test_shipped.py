@@ -65,7 +65,8 @@ def test_it_answers_about_picture_and_sound_with_random_weights(name: str, tmp_p
         f'decoding = ["max_tokens"]\n[options]\ncheckpoint = "{checkpoint}"\ndevice = "cpu"\ndtype = "float32"\n'
     )
     worker = make_worker(name, ClipStore(Settings(home=tmp_path, allow_any_file=True)))
-    fields: dict[str, Any] = {"role": "target", "clip": worker.store.admit(str(duet)), "tracks": []}
+    clip = worker.store.admit(str(duet))
+    fields: dict[str, Any] = {"role": "target", "clip": clip, "tracks": [], "duration": clip["duration"]}
     fields |= {"decoding": {"max_tokens": 8}}
     messages = compose_messages("What is heard?", fields, sees_clip=True)
     try:
