@@ -40,7 +40,8 @@ config = Qwen2_5_VLConfig(
         "second_per_window": 0.5, "second_stride": 0.5,
         "qformer_config": {
             "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
-            "encoder_width": 32, "add_cross_attention": True, "query_length": 1, "vocab_size": 8, "tie_word_embeddings": False,
+            "encoder_width": 32, "add_cross_attention": True, "query_length": 1, "vocab_size": 8,
+            "tie_word_embeddings": False,
         },
     },
     image_token_id=ids["image_pad"], video_token_id=ids["video_pad"], audio_token_id=ids["audio_pad"],
