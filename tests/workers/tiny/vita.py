@@ -1,4 +1,4 @@
-"""Writes a tiny random checkpoint of VITA: InternViT, the makers' audio encoder, Mixtral. Arguments: repository, folder.
+"""Writes a tiny random checkpoint of VITA: InternViT, its audio encoder, Mixtral. Arguments: repository, folder.
 
 It runs in the worker's environment.
 """
