@@ -47,8 +47,14 @@ class WorkerRecord(BaseModel):
     weights: dict[str, _ShortText] = Field(
         default={}, max_length=10, description="The options of `load` that are paths of weights, and what each one is."
     )
-    disk_gb: float | None = Field(
-        default=None, gt=0, description="Disk of environment and weights together, in GB; null: not known."
+    decoding: list[Literal["max_tokens", "temperature", "top_p", "repetition_penalty", "seed"]] = Field(
+        default=["max_tokens", "temperature", "top_p", "repetition_penalty", "seed"],
+        description="The decoding settings that the script carries.",
+    )
+    environment_gb: float | None = Field(
+        default=None,
+        gt=0,
+        description="Disk of the environment with the CPU build of torch, in GB; null: not measured.",
     )
 
     @model_validator(mode="after")

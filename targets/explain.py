@@ -95,17 +95,18 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
 
 def _environment(row: Target, name: str) -> list[str]:
     python = f" (Python {row.python})" if row.python else ""
-    where = ", ".join(row.weights) or row.weights_elsewhere
-    script = "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)"
-    made = f"made as {row.upstream} says"
+    weights = f"the weights: {', '.join(row.weights) or row.weights_elsewhere}"
     if row.worker and row.worker.state != "cannot":
-        name = row.worker.script or name
-        script = f"the script targets/workers/{name}.py, with the options that its load names (docs/workers.md)"
-        made = f"with the packages of targets/workers/{name}.txt, and a checkout of {row.upstream}"
+        options = "".join(f" --option {option}=PATH" for option in row.worker.weights)
+        return [
+            f"a checkout of {row.upstream}",
+            weights,
+            f"its own environment{python}: aurelia targets install {name} --repo CHECKOUT{options}",
+        ]
     return [
-        f"an environment of its own{python}, {made}",
-        f"the weights: {where}",
-        script,
+        f"an environment of its own{python}, made as {row.upstream} says",
+        weights,
+        "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)",
         f"workers/{name}.toml in AURELIA_HOME: protocol = 2, python = that environment's Python, script = that script",
     ]
 

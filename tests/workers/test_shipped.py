@@ -4,6 +4,7 @@ AURELIA_WORKER_REPOSITORIES is a folder with the checkouts, AURELIA_WORKER_ENVIR
 has a folder with the worker's name. Without them the tests are skipped by name.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -59,11 +60,17 @@ def test_it_answers_about_picture_and_sound_with_random_weights(name: str, tmp_p
     python, checkpoint = environment / "bin" / "python", tmp_path / "checkpoint"
     tiny = Path(__file__).parent / "tiny" / f"{name}.py"
     subprocess.run([python, tiny, repository, checkpoint], check=True, capture_output=True)
+    if (checkpoint / "repository").is_dir():  # Their code with small sizes, where these stand in it.
+        repository = checkpoint / "repository"
+    options: dict[str, Any] = {"checkpoint": str(checkpoint), "device": "cpu", "dtype": "float32"}
+    if (checkpoint / "options.json").is_file():
+        options |= json.loads((checkpoint / "options.json").read_text())
+    settings = {"protocol": 2, "python": str(python), "script": str(SHIPPED / f"{name}.py"), "folder": str(repository)}
+    settings |= {"frames": target_rows()[name].frames or 16, "decoding": ["max_tokens"]}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    lines += ["[options]", *(f"{key} = {json.dumps(value)}" for key, value in options.items())]
     (tmp_path / "workers").mkdir()
-    (tmp_path / "workers" / f"{name}.toml").write_text(
-        f'protocol = 2\npython = "{python}"\nscript = "{SHIPPED / name}.py"\nfolder = "{repository}"\nframes = 16\n'
-        f'decoding = ["max_tokens"]\n[options]\ncheckpoint = "{checkpoint}"\ndevice = "cpu"\ndtype = "float32"\n'
-    )
+    (tmp_path / "workers" / f"{name}.toml").write_text("\n".join(lines))
     worker = make_worker(name, ClipStore(Settings(home=tmp_path, allow_any_file=True)))
     clip = worker.store.admit(str(duet))
     fields: dict[str, Any] = {"role": "target", "clip": clip, "tracks": [], "duration": clip["duration"]}
