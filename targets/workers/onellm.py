@@ -1,7 +1,7 @@
 """OneLLM: the frames or the sound of the request through the makers' encoder, their tokens one at a time.
 
-It takes one modality at a time: set sounds = 0 or sees = false in the settings. The makers' `generate` runs on CUDA only
-and samples; here the next token is the likeliest one unless a temperature is set. Their point cloud code is not built.
+It takes one modality at a time: set sounds = 0 or sees = false in the settings. The makers' `generate` needs CUDA and
+samples; here the next token is the likeliest one unless a temperature is set. Their point cloud code is not built.
 """
 
 from __future__ import annotations
