@@ -1,4 +1,4 @@
-"""Writes a tiny random checkpoint of Unified-IO 2. Arguments: repository, folder. It runs in the worker's environment."""
+"""Writes a tiny random checkpoint of Unified-IO 2. Arguments: repository, folder. In the worker's environment."""
 
 import dataclasses
 import functools
