@@ -26,7 +26,7 @@ def load(options: dict[str, Any]) -> Any:
     plain = dataclasses.dataclass
     dataclasses.dataclass = functools.partial(plain, unsafe_hash=True)
     try:
-        import uio2.config
+        import uio2.config  # noqa: F401
     finally:
         dataclasses.dataclass = plain
     from uio2.model import UnifiedIOModel

@@ -11,7 +11,7 @@ from llama_parts import write_words
 repository, out = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(repository))
 import torch  # noqa: E402
-import uio2.vocabulary  # noqa: E402
+import uio2.vocabulary  # noqa: E402, F401
 
 plain = dataclasses.dataclass
 dataclasses.dataclass = functools.partial(plain, unsafe_hash=True)
