@@ -24,6 +24,7 @@ from aurelia.cli.options import (
     JsonOption,
     ModelOption,
     ProfileOption,
+    SettingOption,
     StrategyOption,
     context_from_options,
     models_by_role,
@@ -109,6 +110,7 @@ def ask_command(
     choice: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; repeatable.")] = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
+    setting: SettingOption = None,
     fallback: FallbackOption = None,
     threshold: Annotated[
         int | None,
@@ -161,7 +163,7 @@ def ask_command(
     for role, model_id in models_by_role("--fallback", fallback).items():
         overrides[f"{role}_fallback"] = model_id
     target_thread = ThreadChoice.from_options(thread, checkpoint, bool(review))
-    context = context_from_options(profile, model, overrides, profile_given=_is_given(command, "profile"))
+    context = context_from_options(profile, model, overrides, setting, profile_given=_is_given(command, "profile"))
     from aurelia.cli.progress import ProgressPrinter, render_answer
 
     if html:
@@ -200,11 +202,12 @@ def score_command(
     audio_track: AudioTrackOption = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
+    setting: SettingOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Score a caption, 1 to 10, with the evaluator alone."""
-    context = context_from_options(profile, model, {})
+    context = context_from_options(profile, model, {}, setting)
     if not caption.strip():
         raise InputError("The caption is empty: state what is seen and heard.")
     check_home(Settings.from_environment(local=True))
