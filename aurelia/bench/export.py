@@ -75,7 +75,7 @@ def run_status(run: Path) -> dict[str, Any]:
     with RunFile.open(run) as opened:
         counts = count_run(opened).as_dict()
         meta = opened.meta
-        questions = sum(1 for _ in opened.records())
+        questions = opened.count_records()
         asked = min(questions - (meta.get("left_out") or 0), meta.get("limit") or questions)
         to_do = asked * len(counts)
         answered = sum(count["answered"] for count in counts.values())

@@ -61,14 +61,13 @@ class Tally:
 def count_run(run: RunFile) -> Tally:
     """The counts of a run by its stored scores, by rule where an answer has none yet."""
     arms: list[Arm] = list((run.meta.get("settings") or {}).get("arms") or [])
-    records = {record.id: record for record in run.records()}
     stored = {(score.record, score.arm, score.rollout): score for score in run.scores("correct")}
     summaries = list(run.outcome_summaries())
     tally = Tally(dict.fromkeys([*arms, *(summary.arm for summary in summaries)]))
     for summary in summaries:
         known = stored.get((summary.record, summary.arm, summary.rollout))
         if known is None:
-            score = score_by_rule(records[summary.record], summary.answer)
+            score = score_by_rule(run.record(summary.record), summary.answer)
         else:
             score = MetricScore("correct", known.value, "rule", known.said or "")
         tally.add(summary.arm, summary.state, score)
