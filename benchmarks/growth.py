@@ -2,7 +2,8 @@
 
 Each step runs in a process of its own, so that its peak memory is its own. The ratio is the growth of the processor
 time per question from one size to the next, ten times larger one: 1.0 is linear, 10 quadratic. Other work on the
-machine lengthens the seconds and hardly the processor time. Sizes may be named: `python -m benchmarks.growth 1000 10000`.
+machine lengthens the seconds and hardly the processor time. Sizes may be named:
+`python -m benchmarks.growth 1000 10000`.
 """
 
 import asyncio

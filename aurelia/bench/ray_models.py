@@ -13,7 +13,7 @@ import logging
 import math
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,8 +146,14 @@ class RayPool:
 
     def _compare_versions(self) -> None:
         own = compared_versions()
-        for worker in self._workers:
-            found = self._ray.get(worker.actor.versions.remote())
+        try:
+            all_found = self._ray.get([worker.actor.versions.remote() for worker in self._workers])
+        except self._ray.exceptions.RayError as fault:
+            raise InputError(
+                f"The Ray workers did not start ({type(fault).__name__}): install the same version of this project"
+                " and its extras on all machines."
+            ) from fault
+        for worker, found in zip(self._workers, all_found, strict=True):
             for name in sorted(own.keys() | found.keys()):
                 if own.get(name) != found.get(name):
                     raise InputError(
@@ -172,9 +178,16 @@ class RayPool:
         """Copies replies that an interrupted session paid for, and did not store, into the run file."""
         self._run_id = run.meta.get(RUN_ID_KEY) or uuid.uuid4().hex
         run.store_meta(RUN_ID_KEY, self._run_id)
-        for worker in self._workers:
-            rows = await worker.actor.paid_calls.remote(self._run_id)
+        machines = await self._ask_together("machine", self._workers)
+        one_each = dict(zip(machines, self._workers, strict=True))
+        for rows in await self._ask_together("paid_calls", one_each.values(), self._run_id):
             await ledger.run_in_writer_thread(ledger.import_calls, rows)
+
+    async def _ask_together(self, method: str, workers: Iterable[_Worker], *arguments: Any) -> list[Any]:
+        """The results of a method that costs nothing, so that it is called again if its actor dies."""
+        asked = [getattr(worker.actor, method).options(max_task_retries=-1).remote(*arguments) for worker in workers]
+        with _ray_errors(self._ray):
+            return await asyncio.gather(*asked)
 
     async def close_run(self) -> None:
         """Deletes the replies on the machines, which the run file holds, and stops the actors."""

@@ -46,6 +46,16 @@ def workers_of(pid: int) -> list[psutil.Process]:
     return [process for process in found if "ModelHost" in " ".join(process.cmdline())]
 
 
+class CannotBeRead:
+    """A provider whose package is not on the machine of the actor."""
+
+    def __reduce__(self) -> Any:
+        return __import__, ("no_such_package",)
+
+    def __call__(self, name: str, store: ClipStore) -> Any:
+        raise NotImplementedError
+
+
 def test_nothing_that_an_adapter_says_of_its_model_is_lost_on_the_way_to_the_actors() -> None:
     assert {name for name in vars(ClipModel) if not name.startswith("_")} <= set(vars(RayChat))
 
@@ -149,6 +159,8 @@ def test_what_cannot_be_run_is_refused_before_a_call(tmp_path: Path, monkeypatch
     assert not ray.is_initialized()
     with pytest.raises(InputError, match="No Ray cluster answers at auto"):
         RayPool(RayPlan("auto"), settings, store, {})
+    with pytest.raises(InputError, match=r"Ray workers did not start \(ActorDiedError\): install the same version"):
+        RayPool(replace(RayPlan(), workers=1), settings, store, {"x": CannotBeRead()})
     real = ray_host.compared_versions()
     monkeypatch.setattr("aurelia.bench.ray_models.compared_versions", lambda: {**real, "torch": "0.1"})
     with pytest.raises(InputError, match=r"Ray worker 0 has torch .*, this machine has 0\.1: install the same"):
