@@ -102,6 +102,39 @@ def test_killed_actors_are_started_again_and_no_stored_call_is_repeated(place: P
     assert ends == [("answered", 1)] * 2 * QUESTIONS
 
 
+def test_a_machine_that_is_lost_for_good_leaves_its_questions_to_the_other(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    for name, value in {"URL": place.server.url, "MEDIA": "images+audio"}.items():
+        monkeypatch.setenv(f"AURELIA_COMPATIBLE_{name}", value)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+
+        def aim(pid: int) -> Callable[[], None]:
+            calls = iter(range(1, 10_000))
+
+            def kill() -> None:
+                if next(calls) == 5:
+                    cluster.remove_node(second, allow_graceful=False)
+
+            return kill
+
+        options = ("--ray", cluster.address, "--workers", "2")
+        assert place.run("x.run", aim, options) == 0, (place.folder / "x.run.log").read_text()
+        assert len(cluster.list_all_nodes()) == 1
+    finally:
+        cluster.shutdown()
+    paid = stored(place.folder / "x.run")
+    asked = Counter(prompt_of(sent) for sent in place.server.sent)
+    assert paid.keys() == asked.keys() and set(paid.values()) == {1}
+    ends = [(outcome["state"], outcome["tries"]) for outcome in plain(place.folder / "x.run")]
+    assert ends == [("answered", 1)] * 2 * QUESTIONS
+
+
 def test_replies_of_a_killed_run_that_only_a_machine_holds_come_into_the_run_file(place: Place) -> None:
     def aim(pid: int) -> Callable[[], None]:
         calls = iter(range(1, 10_000))
