@@ -8,7 +8,6 @@ stores is in the printed line.
 import argparse
 import asyncio
 import json
-import statistics
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from aurelia_core.settings import Settings
 from aurelia_offline.demo import SCENE
 from aurelia_offline.world.scene import parse_scene, write_scene
 from benchmarks.framework import ROLES
+from benchmarks.peer_loops import medians, milliseconds
 from graph.build import build_graph
 from state.context import make_context
 from tests.support.scripted import scripted, verdict
@@ -36,8 +36,8 @@ STORES = {
 SCRIPT = Path(__file__).with_name("peer_loops.py")
 
 
-async def own_cost(folder: Path, clip: Path, rounds: int) -> float:
-    """Milliseconds a model call of this project, the median of `rounds` questions with 21 calls each (T = 5)."""
+async def own_cost(folder: Path, clip: Path, rounds: int) -> dict[str, float]:
+    """Milliseconds a model call of this project, the medians of `rounds` questions with 21 calls each (T = 5)."""
     await asyncio.to_thread(folder.mkdir)
     settings = Settings(home=folder / "home", allow_any_file=True)
     model = scripted(evaluator=[verdict(3)])
@@ -47,14 +47,13 @@ async def own_cost(folder: Path, clip: Path, rounds: int) -> float:
     async with open_checkpointer(str(folder / "threads.sqlite")) as saver:
         graph = build_graph(client=client, checkpointer=saver)
         for number in range(rounds + 1):
-            before, began = sum(model.said.values()), time.perf_counter()
+            before, began, cpu_began = sum(model.said.values()), time.perf_counter(), time.process_time()
             config: Any = {"configurable": {"thread_id": str(number)}}
             await graph.ainvoke(question, config, context=make_context({**ROLES, "rollout": number}))
-            took = time.perf_counter() - began
-            found.append(took / (sum(model.said.values()) - before) * 1000)
+            found.append(milliseconds(sum(model.said.values()) - before, began, cpu_began))
             model.heard.clear()
     client.close()
-    return statistics.median(found[1:])
+    return medians(found)
 
 
 def peer_costs(environment: Path, rounds: int) -> dict[str, Any]:
@@ -86,17 +85,20 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"peers        not measured: {' '.join(fault.cmd[1:4])} failed in {chosen.environment.name}")
             return
         after = asyncio.run(own_cost(folder / "after", clip, chosen.rounds))
-    own = (before + after) / 2
+    own = {name: (before[name] + after[name]) / 2 for name in before}
     print(
-        f"peers        {own:.2f} ms a model call here ({before:.2f} before the others, {after:.2f} after), with"
-        " call ledger and SQLite checkpoints (T = 5)"
+        f"peers        {own['ms']:.2f} ms a model call here ({before['ms']:.2f} before the others,"
+        f" {after['ms']:.2f} after), {own['cpu']:.2f} ms CPU, with call ledger and SQLite checkpoints (T = 5)"
     )
     for package, found in peers.items():
         if found.get("missing"):
             print(f"  {package:<12} not installed in {chosen.environment.name}")
             continue
-        ms = found["ms"]
-        print(f"  {package:<12} {ms:6.2f} ms a call ({STORES[package]}, {found['version']}): {own / ms:.2f} times")
+        ratios = f"{own['ms'] / found['ms']:.2f} times, CPU {own['cpu'] / found['cpu']:.2f} times"
+        print(
+            f"  {package:<12} {found['ms']:6.2f} ms a call, {found['cpu']:.2f} ms CPU ({STORES[package]},"
+            f" {found['version']}): {ratios}"
+        )
 
 
 if __name__ == "__main__":
