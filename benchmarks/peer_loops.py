@@ -23,7 +23,7 @@ STEPS = "1. Find the sound. It is heard at 1 s. 2. Find what moves then. The cir
 
 
 def milliseconds(calls: int, began: float, cpu_began: float) -> tuple[float, float]:
-    """Milliseconds and processor milliseconds a call since both clocks were read."""
+    """Milliseconds, and processor milliseconds of all threads, a call since both clocks were read."""
     return (time.perf_counter() - began) / calls * 1000, (time.process_time() - cpu_began) / calls * 1000
 
 

@@ -367,9 +367,9 @@ def _request_fields(message: AnyMessage) -> Any:
 
 def _with_media_ids(value: Any) -> Any:
     """The same value with every media reference cut to its id and chosen track: a name does not affect the reply."""
-    if is_media_reference(value):
-        return {name: part for name, part in value.items() if name in ("id", "audio_track")}
     if isinstance(value, dict):
+        if is_media_reference(value):
+            return {name: part for name, part in value.items() if name in ("id", "audio_track")}
         return {name: _with_media_ids(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [_with_media_ids(part) for part in value]
