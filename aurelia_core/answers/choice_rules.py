@@ -22,8 +22,8 @@ class Wording(NamedTuple):
 
 _NOUN = "|".join(CHOICE_NOUNS)
 # A word of these tables neither begins nor ends inside a word of a script with spaces.
-_BEGIN = r"(?:(?<!(?-i:[a-zA-Zà-ÿа-яіїє]))|(?=[\u0500-\uffff]))"
-_END = r"(?!(?<=[a-zà-ÿа-я])(?-i:[a-zà-ÿа-я]))"
+WORD_BEGIN = r"(?:(?<!(?-i:[a-zA-Zà-ÿа-яіїє]))|(?=[\u0500-\uffff]))"
+WORD_END = r"(?!(?<=[a-zà-ÿа-я])(?-i:[a-zà-ÿа-я]))"
 _INSPECT = "https://github.com/UKGovernmentBEIS/inspect_ai/issues/5055"
 _HARNESS = "https://github.com/EleutherAI/lm-evaluation-harness/pull/4188"
 _ELIMINATED = "https://github.com/EleutherAI/lm-evaluation-harness/pull/3879"
@@ -91,11 +91,11 @@ STATEMENTS = (
     Wording(r"\bfinal(?:ly)?\s*:|\bfinal answer\s+(?=\(?[A-Z]\b)", "Final: B", "own"),
     Wording(r"(?:→|⇒|->|=>)\s*(?=(?:(?:option|choice|answer)\s*)?\(?[A-Z]\b)", "→ choice B", _MEDARC),
     Wording(
-        rf"{_BEGIN}(?:{NOUNS}){_END}(?:[\s:：—–-]*(?:{BETWEEN}){_END})*[\s:：—–-]*",
+        rf"{WORD_BEGIN}(?:{NOUNS}){WORD_END}(?:[\s:：—–-]*(?:{BETWEEN}){WORD_END})*[\s:：—–-]*",
         "La respuesta correcta es la opción",
         _LANGUAGES,
     ),
-    Wording(rf"{_BEGIN}(?:{CHOOSING}){_END}(?:\s*(?:{BETWEEN}){_END})*\s*:?", "Je choisis", _LANGUAGES),
+    Wording(rf"{WORD_BEGIN}(?:{CHOOSING}){WORD_END}(?:\s*(?:{BETWEEN}){WORD_END})*\s*:?", "Je choisis", _LANGUAGES),
 )
 
 CORRECTIONS = (
@@ -107,7 +107,7 @@ CORRECTIONS = (
         "own",
     ),
     Wording(
-        rf"{_BEGIN}(?:{INSTEAD}){_END}[\s,、]*(?:(?:{BETWEEN}){_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
+        rf"{WORD_BEGIN}(?:{INSTEAD}){WORD_END}[\s,、]*(?:(?:{BETWEEN}){WORD_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
         "nicht A, sondern B",
         _LANGUAGES,
     ),
@@ -232,7 +232,7 @@ ASSERTING = re.compile(
     r"sits|stands|lies|stays|appears|located|placed|positioned|standing|sitting|rings|blows|honks|play|plays"
     r"|playing|played|plucks|shows?|showing|contains?|features?|has|have|of|by|on|in"
     r"|to|from|with|and|then|a single|"
-    r"only|just|clearly|definitely|probably|likely|actually|certainly|both|first|yes|so|but|therefore|thus|hence"
+    r"count|counted|only|just|clearly|definitely|probably|likely|actually|certainly|both|first|yes|so|but|therefore|thus|hence"
     r"|while|when|"
     r"c'est|il s'agit d[eu'](?: la)?|on entend(?: clairement)?|se (?:oye|escucha)|se trata de|es|das ist|es ist"
     r"|man hört|"
@@ -260,7 +260,8 @@ UNSURE = re.compile(
 """A text with these words names its choices without choosing."""
 
 TAKEN_BACK = re.compile(
-    r"\b(?:wait|on second thoughts?|correction|reconsider|kidding|i mean|scratch that)\b|[.!?…\n]\s*(?:(?:no|hmm"
+    r"\b(?:wait|on second thoughts?|correction|reconsider|kidding|i mean|scratch that)\b"
+    r"|(?:\.{2,}|…|\bor|\bno)\W+(?:no|sorry|rather)\b|[.!?…\n]\s*(?:(?:no|hmm"
     r"|but)\W+)?"
     r"actually\b|\bhmm\W+no\b",
     re.I,
@@ -318,6 +319,18 @@ NORMAL_FORMS = (
         "I think",
         "a confidence before the answer",
     ),
+    (
+        r"\b(?:none|no (?:option|choice|answer)s?)\b(?![^.!?\n]*(?:wrong|incorrect|false))[^.!?\n]{0,80}? "
+        r"(?:except|but|other than) (?:for )?(?:option |choice )?\(?([A-Z])\)?(?=\s*(?:[.!]|$))",
+        r"the answer is \1",
+        "none but one",
+    ),
+    (
+        r"\bthe (first|second|third|fourth|fifth|last) (?:one )?"
+        r"(?:of the (?:two|three|four|five|options|choices)|listed)\b",
+        r"the \1 option",
+        "a place among the options",
+    ),
 )
 CONFIDENCE = re.compile(
     r"\s*[-–—(,]\s*(?:about |around |with )?\d{1,3}(?:\.\d+)?\s*% ?(?:confiden\w+|sure|certain\w*|likely"
@@ -325,6 +338,14 @@ CONFIDENCE = re.compile(
     re.I,
 )
 """A confidence after the answer; several shares are no confidence."""
+LETTER_SIGNS = (
+    # The first sign of an alphabet whose letters stand for A, B, C …, and how many it has.
+    ("🅐", 26, "a letter in a black circle"),
+    ("🅰", 26, "a letter in a black square"),
+    ("🇦", 26, "half of a flag"),
+)
+NUMBER_SIGN = re.compile(r"([1-9])\ufe0f?\u20e3|([①-⑨➀-➈❶-❾])")
+"""A number in a key or in a circle: the place of a choice."""
 CJK_NUMBERS = {"一": "1", "二": "2", "三": "3", "四": "4", "五": "5"}
 
 VERDICT_LINE = re.compile(
@@ -366,7 +387,7 @@ APPROVED = re.compile(
     rf"(?i:{alternatives(APPROVALS)}))"
 )
 DENIED_AFTER = re.compile(rf"^[\s)）]*(?:{alternatives(DENIALS)})", re.I)
-DENIED_BEFORE = re.compile(rf"{_BEGIN}(?:{DENYING}){_END}\s*(?:(?:{BETWEEN}){_END}\s*)*[(（]?$", re.I)
+DENIED_BEFORE = re.compile(rf"{WORD_BEGIN}(?:{DENYING}){WORD_END}\s*(?:(?:{BETWEEN}){WORD_END}\s*)*[(（]?$", re.I)
 IS_UNASSERTED = re.compile(alternatives(UNASSERTED), re.I)
 POSSIBLE_TOO = re.compile(
     r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be\b"
@@ -405,14 +426,17 @@ YES_NO = frozenset(
 SEVERAL_BEFORE = re.compile(r"(?<![\w'])[A-Z]\)?\s*(?:(?:and|or|nor|&|/)\s+|[かとや、或和与])\(?$")
 """Before the letter of an approval ("both A and B seem right")."""
 CONCEDED = re.compile(
-    r"(?:^|[.!?;,\n]\s*)(?:even though|although|though|despite|in spite of|while)\b[^,.!?;\n]*$", re.I
-)
-"""Before a mention: what a clause concedes is not what it asserts."""
-CLAUSE_DENIED = re.compile(
-    r"[^,;]*?\b(?:(?:is|are|was|were|does|did|do|can|could|has|have|be)\s+(?:not|never)|\w+n't|cannot|(?:is|are) no)\b",
+    r"(?:^|[.!?;,\n]\s*)(?:(?:even though|although|though|despite|in spite of|while)\b"
+    r"|(?:at first |initially |originally |i (?:first |initially )?thought )+)[^,.!?;\n]*$",
     re.I,
 )
-"""After a mention: its own verb is denied."""
+"""Before a mention: what a clause concedes, or what was thought first, is not what it asserts."""
+CLAUSE_DENIED = re.compile(
+    r"[^,;]*?\b(?:(?:is|are|was|were|does|did|do|can|could|has|have|be)\s+(?:not|never)|\w+n't|cannot|(?:is|are) no"
+    r"|except|other than|apart from)\b",
+    re.I,
+)
+"""After a mention: its own verb is denied, or an exception follows."""
 IMPROBABLE = re.compile(
     r"\b(?:unlikely|improbable|doubtful|impossible|hardly|might|may|could|possibl[ey]|perhaps|maybe)\b", re.I
 )
@@ -428,10 +452,10 @@ HEDGED = re.compile(
     r"\b(?:but|although|though|or|maybe|perhaps|possibly|alternatively)\b(?! not\b)[^.!?\n]*?"
     r"(?:\(([A-Z])\)|(?<=\s)([A-HJ-Z])(?=[\s.,;!?]|$))"
 )
-CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?([A-Z])[)\"]?[.!]*$")
+CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?(?P<letter>[A-Z])[)\"]?[.!]*$")
 CONNECTED = re.compile(
     r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:,|→|->)\s*)"
-    r"(?:(?:so|hence|thus|therefore)\s+)?[(\"]?([A-Z])[)\"]?[.!]*$",
+    r"(?P<so>(?:so|hence|thus|therefore)\s+)?(?:(?:option|choice|answer)\s+)?[(\"]?(?P<letter>(?-i:[A-Z]))[)\"]?[.!]*$",
     re.IGNORECASE,
 )
 THEREFORE = re.compile(

@@ -11,7 +11,7 @@ from typing import Final
 
 from aurelia_core.answers import choice_rules as rules
 from aurelia_core.answers.asserted_choices import asserted_choices
-from aurelia_core.answers.choice_forms import normal_form, with_letters
+from aurelia_core.answers.choice_forms import normal_form, with_letters, without_restated, without_signs
 from aurelia_core.answers.cleaning import clean_reply, is_json_reply
 from aurelia_core.answers.languages import BETWEEN, DENYING
 from aurelia_core.answers.options import CHOICE_LETTERS, CHOICE_NOUNS, ChoiceNames
@@ -46,7 +46,7 @@ _JOINED = re.compile(
     r"^[\s.]*(?:,|/|&|\band\b|\bor\b|或|和|与|、|か|又は|또는|ou\b|oder\b|или\b|або\b|أو|atau\b|veya\b|hoặc\b|[oeyиو]\b)\s*"
     rf"(?:(?:also|either|maybe|perhaps|even|option|choice)\s+)*[(\"\[]*([A-Z]){_AFTER}"
 )
-_MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z])\s*[.):\]–—-]+\s*(\S.*)", re.DOTALL)
+_MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z1-9])\s*[.(:)\]–—-]+\s*(\S.*)", re.DOTALL)
 _LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]。])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
 _BRACKETED = re.compile(r"\(([A-Z])\)")
 _OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[)\]]?\s*[,;/](?!\w\w)")
@@ -83,6 +83,7 @@ def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
 
     * `json`: the reply is JSON with an answer; its value is read by the rules below.
     * `whole`: the whole reply is a letter, a choice's text, both, or its number among the choices ("option 2").
+    * `part`: the whole reply is a part of the text of only one choice ("right" for "to the right").
     * `weighed`: the reply gives each letter a share ("B: 70%, C: 20%"); the largest counts.
     * `stated`: the reply states an answer: "the answer is B", `\boxed{B}`, "I choose …"; the last statement counts.
     * `listed`: the reply judges the choices line by line, and only one is right.
@@ -125,7 +126,8 @@ class _Outcome:
 
 
 def _read_text(cleaned: str, options: ChoiceNames) -> ExtractedChoice:
-    text = with_letters(normal_form(strip_reply_markup(cleaned)), options).strip()
+    text = with_letters(normal_form(strip_reply_markup(without_signs(cleaned))), options)
+    text = without_restated(text, options).strip()
     for name, rule in _RULES:
         outcome = rule(text, options)
         if outcome.index is not None:
@@ -160,6 +162,8 @@ def _letter_and_text(text: str, options: ChoiceNames) -> _Outcome | None:
     if not marked:
         return None
     by_letter = options.find_by_letter(marked[1])
+    if marked[1].isdigit():
+        by_letter = options.find_by_number(f"option {marked[1]}")
     by_text = options.find_by_text(marked[2])
     if by_letter is None or by_text is None:
         return None
@@ -184,6 +188,11 @@ def _only_letter(text: str) -> re.Match[str] | None:
     if not head or head["not"] or head["several"] or re.search(r"\w", text[head.end() :]):
         return None
     return re.compile(r"([A-Za-z])").match(text, head.start("letter"))
+
+
+def _part(text: str, options: ChoiceNames) -> _Outcome:
+    """A text that is a part of the text of only one choice."""
+    return _Outcome(options.find_by_part(text))
 
 
 def _weighed(text: str, options: ChoiceNames) -> _Outcome:
@@ -304,6 +313,8 @@ def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
         whole = _whole(words.rstrip(" .!。"), options)
         if whole.index is not None or whole.final:
             return whole
+    if (part := options.find_by_part(sentence)) is not None:
+        return _Outcome(part)
     found = options.find_asserted(sentence)
     if len(found) == 1:
         return _Outcome(found.pop())
@@ -414,12 +425,15 @@ def _closing(text: str, options: ChoiceNames) -> _Outcome:
     closing = rules.CLOSING.search(last) or rules.CONNECTED.match(last)
     if before and not any(map(_LETTER.fullmatch, before)):
         closing = closing or _LETTER.fullmatch(last)
-    if not closing or is_negated(last, closing.start(1)) or rules.TAKEN_BACK.search(text):
+    if not closing or rules.TAKEN_BACK.search(text):
         return _Outcome()
-    if rules.IMPROBABLE.search(last, last.rfind(",", 0, closing.start(1)) + 1, closing.start(1)):
+    letter = closing[closing.lastindex or 0]
+    at = closing.start(closing.lastindex or 0)
+    concluded = closing.groupdict().get("so")
+    if not concluded and is_negated(last, at) or rules.IMPROBABLE.search(last, last.rfind(",", 0, at) + 1, at):
         return _Outcome()
-    index = options.find_by_letter(closing[1])
-    if index is None or options.find_by_text(closing[1]) not in (None, index):
+    index = options.find_by_letter(letter)
+    if index is None or options.find_by_text(letter) not in (None, index):
         return _Outcome()
     return _Outcome(index)
 
@@ -470,6 +484,7 @@ def _only(found: set[int]) -> _Outcome:
 
 _RULES = (
     ("whole", _whole),
+    ("part", _part),
     ("weighed", _weighed),
     ("stated", _stated),
     ("listed", _listed),

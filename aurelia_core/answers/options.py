@@ -20,6 +20,12 @@ CHOICE_NOUNS = (*_OPTION_NOUNS, "answer", "audio", "track", "clip", "sound", "ca
 _OWN_LETTER = re.compile(r"^\s*\(?([A-Za-z])[.):]\s+")
 _NUMBER_PAIR = re.compile(r"(?<!\S)\d+ (?:(?:and|or|to) )?\d+(?!\S)")
 _AMBIGUOUS = -1
+_FUNCTION_WORDS = frozenset(
+    ["it", "is", "was", "be", "are", "in", "on", "to", "of", "at", "and", "or", "the", "both", "same", "because"]
+    + ["i", "you", "he", "she", "we", "they", "it's", "he's", "this", "that", "there", "1"]
+)
+_JOINING = re.compile(r",|[/&+]|\b(?:and|or)\b", re.IGNORECASE)
+_DENYING = re.compile(r"no|not|none|never|without|neither|nor|cannot|nothing|nobody|\w+n't")
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,21 @@ class ChoiceNames:
             return self.keys.index(key)
         return index
 
+    def find_by_part(self, text: str) -> int | None:
+        """The index of the only choice in which the words of `text` stand one after another ("right").
+
+        A part has all numbers and denials of its choice, and a word that is not a function word. A choice that joins
+        several things has no parts.
+        """
+        part = comparison_key(text)
+        if not set(part) - _FUNCTION_WORDS:
+            return None
+        whole = [index for index, key in enumerate(self.keys) if _contains(key, part)]
+        if len(whole) != 1 or _JOINING.search(self.texts[whole[0]]):
+            return None
+        needed = {word for word in self.keys[whole[0]] if is_number(word) or _DENYING.fullmatch(word)}
+        return whole[0] if needed <= set(part) else None
+
     def find_verbatim(self, text: str) -> int | None:
         """The index of the first choice that is `text`, without regard to case and surrounding marks."""
         wanted = text.casefold().strip(" .\t\n")
@@ -151,6 +172,10 @@ class ChoiceNames:
         own = {_stem(word) for index in named for word in self.keys[index]}
         others = [set(map(_stem, key)) for index, key in enumerate(self.keys) if index not in named and len(key) > 1]
         return any(other <= stems and not other <= own for other in others)
+
+
+def _contains(key: ComparisonKey, part: ComparisonKey) -> bool:
+    return any(key[at : at + len(part)] == part for at in range(len(key) - len(part) + 1))
 
 
 def _stem(word: str) -> str:
