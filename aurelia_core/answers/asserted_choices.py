@@ -11,6 +11,11 @@ _BEGIN = re.compile(r"[.!?;\n](?=\s|$)|,\s*but\b")
 _ATTRIBUTE = re.compile(r"\b(?:the|this|that)\s+$", re.IGNORECASE)
 _NUMBER_AND_NOUN = re.compile(r"\d+\s+(?!(?:is|are|was|were|in|at|on|and|but|or|as)\b)[a-z]")
 
+# A choice that begins with such a word joins what is before it.
+_LINKING = re.compile(
+    r"(?:because|to|behind|in|on|at|above|below|under|with|from|by|near|after|before|during|while|when|as|for)\b", re.I
+)
+
 
 def asserted_choices(text: str, options: ChoiceNames) -> set[int]:
     """The choices that a text asserts; empty if a sentence names one without asserting or denying it."""
@@ -36,6 +41,7 @@ def _with_mood(text: str, mention: Mention) -> Mention:
         return mention._replace(status="unclear")
     if _ATTRIBUTE.search(text[: mention.start]) and _NUMBER_AND_NOUN.match(text[mention.start :]):
         return mention._replace(status="unclear")
-    if rules.IS_UNASSERTED.search(around) or not rules.ASSERTING.search(text[start : mention.start]):
+    linked = _LINKING.match(text, mention.start)
+    if rules.IS_UNASSERTED.search(around) or not (linked or rules.ASSERTING.search(text[start : mention.start])):
         return mention._replace(status="unclear")
     return mention

@@ -34,7 +34,7 @@ _LANGUAGES = "aurelia_core/answers/languages.py"
 STATEMENTS = (
     # An answer follows these words: a letter, a choice's text, or both.
     Wording(
-        r"\b(?:answers?|choice|option|conclusion)\b"
+        r"\b(?:answers?|ans|choice|option|conclusion)\b"
         r"(?: (?:to|for|based on|here|among|from|of|letter|choice|option)\b[^.:;\n]{0,160}?)?\s*"
         r"(?:(?:is|was|would be|should be|must be|will be|might be|seems to be|appears to be)\b(?! about\b)\s*:?"
         r"|:|=|->|→|-(?=\s))",
@@ -95,6 +95,13 @@ STATEMENTS = (
         "La respuesta correcta es la opción",
         _LANGUAGES,
     ),
+    Wording(
+        rf"{WORD_BEGIN}(?:hence|thus|therefore|daher|somit|donc|quindi|dunque|así que|por (?:lo )?tanto|portanto|dus|zatem"
+        r"|итак|значит|следовательно|поэтому|所以|因此|故|따라서|したがって|よって|لذلك)[\s,、]*"
+        rf"(?:(?:{BETWEEN}){WORD_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
+        "donc",
+        "own",
+    ),
     Wording(rf"{WORD_BEGIN}(?:{CHOOSING}){WORD_END}(?:\s*(?:{BETWEEN}){WORD_END})*\s*:?", "Je choisis", _LANGUAGES),
 )
 
@@ -136,6 +143,7 @@ APPROVALS = (
         " remains.",
         "own",
     ),
+    Wording(r"\s+the (?:only |right |correct |best )?(?:answer|choice|winner)\b", " the answer", "own"),
     Wording(r"\s+it is\b(?=\s*[.!]|\s*$)", " it is.", "own"),
     Wording(r"\s+is(?=\s*[.!;]|\s*$)", " is.", "own"),
     Wording(rf"\s*(?:{RIGHT})", "が正解", _LANGUAGES),
@@ -228,7 +236,7 @@ ASSERTING = re.compile(
     r"(?:^\s*|[.!?;:,\n(\"]\s*|\(?\b[A-Z]\)\s*|\b(?:is|are|was|were|be|been|being|it's|that's|this's|he's|she's"
     r"|here's|there's|what's|isn't just|"
     r"hear|hears|heard|hearing|see|sees|seen|seeing|notice|detect|detects|recogni[sz]e|identify|pick(?:s|ed)? up|"
-    r"(?:sound|look|seem|sounded)s? like|sounding like|seems|sounds|looks|feels|equals|means|"
+    r"(?:sound|look|seem|sounded)s? like|sounding like|seems|sounds|looks|feels|equals|means|suggests?|indicates?|"
     r"sits|stands|lies|stays|appears|located|placed|positioned|standing|sitting|rings|blows|honks|play|plays"
     r"|playing|played|plucks|shows?|showing|contains?|features?|has|have|of|by|on|in"
     r"|to|from|with|and|then|a single|"
@@ -351,13 +359,13 @@ CJK_NUMBERS = {"一": "1", "二": "2", "三": "3", "四": "4", "五": "5"}
 VERDICT_LINE = re.compile(
     r"^\W*+(?:\d{1,2}[.)]\s*)?\W*+(?:(?i:option|choice|answer)\s+)?\(?([A-Z])\b\W*?(?:[.):：-]\s*)?(?P<text>.*)$"
 )
-RIGHT_VERDICT = re.compile(r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|matches)\b|正确|正確", re.I)
+RIGHT_VERDICT = re.compile(r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|match(?:es)?|plausible|likely|possible)\b|正确|正確", re.I)
 WRONG_VERDICT = re.compile(
-    r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely)\b|错|錯|不", re.I
+    r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely|impossible|implausible)\b|错|錯|不", re.I
 )
 CHECKED_BOX = re.compile(r"^\W*?\[[xX✓✔]\]\s*(.+)$", re.M)
 
-INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)")
+INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)|(?<=[.;]) +(?=[A-Z] ?[:–—-])")
 WEIGHT = re.compile(
     r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
     r"|(\d+(?:\.\d+)?)\s*% (?:for |on )?\(?([A-Z])\b\)?"
@@ -378,7 +386,7 @@ STATED = re.compile(
     rf"(?P<box>{alternatives(BOXES)})|(?P<correction>{alternatives(CORRECTIONS)})|{alternatives(STATEMENTS)}", re.I
 )
 APPROVED = re.compile(
-    r"(?:(?:^|[.!?,;:：，。；\n、]\s*|(?i:\b(?:option|choice|answer|statement|only|but|so|hence|thus|while|and|these|"
+    r"(?:(?:^|[.!?,;:：，。；\n、]\s*|(?i:\b(?:option|choice|answer|statement|only|but|so|hence|thus|while|and|these|makes|leaves|"
     r"therefore|opción|opcion|opzione|opção|alternativa|option|lettre|letra|вариант|la|el|le|die|das|il|o|de"
     r"|a letra)\s+)|"
     rf"(?i:{NOUNS})\s+|"
@@ -390,8 +398,8 @@ DENIED_AFTER = re.compile(rf"^[\s)）]*(?:{alternatives(DENIALS)})", re.I)
 DENIED_BEFORE = re.compile(rf"{WORD_BEGIN}(?:{DENYING}){WORD_END}\s*(?:(?:{BETWEEN}){WORD_END}\s*)*[(（]?$", re.I)
 IS_UNASSERTED = re.compile(alternatives(UNASSERTED), re.I)
 POSSIBLE_TOO = re.compile(
-    r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be\b"
-    r"(?! (?:safely )?(?:ruled|excluded|eliminated|discarded|dismissed|rejected|discounted|wrong))"
+    r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be"
+    r"(?: (?:the )?(?:right|correct|true|answer|possible|plausible|valid|argued|it|too|as well)\b|\s*[.,;!]|\s*$)"
 )
 YES_NO = frozenset(
     [

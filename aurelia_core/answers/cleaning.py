@@ -59,6 +59,7 @@ THINKING_MARKS = (
 ANSWER_MARKS = (
     # (opening, closing, source). Of several answers the last one counts.
     (r"<(?:final_)?answer\b[^<>]*>", r"</(?:final_)?answer\b[^<>]*>", "the prompt of DeepSeek-R1"),
+    (r"<(?:option|choice)>", r"</(?:option|choice)>", "own"),
     (r"<tool_call>", r"</tool_call>", "the chat template of Qwen"),
     (r"\[answer\]", r"\[/answer\]", "tests/data/choice_replies.jsonl"),
     (r"<conclusion>", r"</conclusion>", "the prompt of LLaVA-CoT"),

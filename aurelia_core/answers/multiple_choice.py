@@ -15,6 +15,7 @@ from aurelia_core.answers.choice_forms import normal_form, with_letters, without
 from aurelia_core.answers.cleaning import clean_reply, is_json_reply
 from aurelia_core.answers.languages import BETWEEN, DENYING
 from aurelia_core.answers.options import CHOICE_LETTERS, CHOICE_NOUNS, ChoiceNames
+from aurelia_core.answers.sole_letter import sole_letter
 from aurelia_core.answers.tokens import comparison_key, is_negated, is_number, strip_reply_markup
 
 __all__ = ["CHOICE_LETTERS", "UNPARSED", "ExtractedChoice", "extract_choice_text", "extract_choice"]
@@ -52,7 +53,7 @@ _BRACKETED = re.compile(r"\(([A-Z])\)")
 _OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[)\]]?\s*[,;/](?!\w\w)")
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
 _WEAK = re.compile(r"\W*(?:it|that)\b", re.I)
-_CONDITION = re.compile(r"\bif\b(?! (?:i|we) (?:had|have|must)\b| forced\b)", re.I)
+_CONDITION = re.compile(r"\bif\b(?! (?:i|we) (?:had|have|must)\b| forced\b)|^\W*(?:were|had|should) \w+\b", re.I)
 _IF = re.compile(r"\b(?:if|whether|unless|assuming|suppose)(?: \w+){0,2}\s*$", re.I)
 
 
@@ -92,6 +93,7 @@ def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
     * `closing`: the last sentence ends in "… is B." or ", B."
     * `concluded`: the last sentence concludes ("Therefore …", "…, so …") and names the text of one choice.
     * `total`: the choices are numbers, and the reply gives a number before a colon and a list.
+    * `named`: the reply names only one letter, in sentences that decide and doubt nothing.
     * `mentioned`: the reply names the text of only one choice, and asserts it.
 
     Args:
@@ -138,7 +140,7 @@ def _read_text(cleaned: str, options: ChoiceNames) -> ExtractedChoice:
 
 
 def _sentences(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r"(?<=[.!?。！？])\s+|\n+", text) if part.strip()]
+    return [part.strip() for part in re.split(r"(?<=[.!?。！？])(?<!\b\d\.)\s+|\n+", text) if part.strip()]
 
 
 def _whole(text: str, options: ChoiceNames) -> _Outcome:
@@ -256,11 +258,11 @@ def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, int, _Ou
         sentence_start = max(text.rfind(mark, 0, cue.start()) for mark in ".!?\n") + 1
         before = text[max(sentence_start, cue.start() - _NEAR) : cue.start()]
         after = re.split(r"[.!?\n]", text[cue.end() : cue.end() + _NEAR], maxsplit=1)[0]
-        hypothetical = cue[0].rstrip(": ").endswith("would be") and _CONDITION.search(f"{before} {after}")
+        hypothetical = re.search(r"\bwould\b", cue[0]) and _CONDITION.search(f"{before} {after}")
         conditional = _IF.search(before) and not re.match(r"(?:i|we)\b", cue[0], re.IGNORECASE)
         if cue.re is rules.APPROVED and rules.SEVERAL_BEFORE.search(text[sentence_start : _letter_start(cue)]):
             outcome = _Outcome(final=True)
-        elif hypothetical or conditional or _is_denied(cue, text):
+        elif hypothetical or conditional or rules.CONCEDED.search(before) or _is_denied(cue, text):
             outcome = _Outcome(denied=outcome.index)
         yield cue.start(), cue.end(), outcome
 
@@ -425,7 +427,7 @@ def _closing(text: str, options: ChoiceNames) -> _Outcome:
     closing = rules.CLOSING.search(last) or rules.CONNECTED.match(last)
     if before and not any(map(_LETTER.fullmatch, before)):
         closing = closing or _LETTER.fullmatch(last)
-    if not closing or rules.TAKEN_BACK.search(text):
+    if not closing or rules.TAKEN_BACK.search(text) or (" would " in last and _CONDITION.search(last)):
         return _Outcome()
     letter = closing[closing.lastindex or 0]
     at = closing.start(closing.lastindex or 0)
@@ -458,6 +460,14 @@ def _total(text: str, options: ChoiceNames) -> _Outcome:
     if not colon or not re.search(r",|\band\b", rest):
         return _Outcome()
     return _only(asserted_choices(head, options))
+
+
+def _named(text: str, options: ChoiceNames) -> _Outcome:
+    """The only letter that a text names, unless the text takes it back or asserts another choice."""
+    index = sole_letter(text, options)
+    if index is None or rules.UNSURE.search(text) or rules.TAKEN_BACK.search(text):
+        return _Outcome()
+    return _Outcome(index if asserted_choices(text, options) <= {index} else None)
 
 
 def _mentioned(text: str, options: ChoiceNames) -> _Outcome:
@@ -493,5 +503,6 @@ _RULES = (
     ("closing", _closing),
     ("concluded", _concluded),
     ("total", _total),
+    ("named", _named),
     ("mentioned", _mentioned),
 )

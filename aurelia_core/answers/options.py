@@ -159,12 +159,27 @@ class ChoiceNames:
             if len(key) == 1 and is_number(key[0]):
                 # "Option 2" can mean the second choice or the choice "2".
                 aliases.update({(noun, key[0]): _AMBIGUOUS for noun in _OPTION_NOUNS})
+        aliases.update((name, index) for name, index in self._distinct_parts.items() if name not in self.keys)
         indices = [*range(len(self.keys)), *aliases.values()]
         mentions = find_mentions(text, [*self.keys, *aliases])
         found = [mention._replace(phrase_index=indices[mention.phrase_index]) for mention in mentions]
         if _AMBIGUOUS in asserted(found):
             return []
         return found
+
+    @cached_property
+    def _distinct_parts(self) -> dict[ComparisonKey, int]:
+        """The choices without the words that all begin or end with; none if such a part counts, denies or is empty."""
+        keys = self.keys
+        shortest = min(map(len, keys), default=0)
+        begin = next((at for at in range(shortest) if len({key[at] for key in keys}) > 1), shortest)
+        end = next((at for at in range(shortest - begin) if len({key[-1 - at] for key in keys}) > 1), 0)
+        parts = {key[begin : len(key) - end]: index for index, key in enumerate(keys)}
+        words = {word for part in parts for word in part}
+        vague = any(not set(part) - _FUNCTION_WORDS for part in parts)
+        if len(parts) < 2 or vague or any(word[0].isdigit() or _DENYING.fullmatch(word) for word in words):
+            return {}
+        return parts
 
     def find_paraphrased(self, text: str, named: set[int]) -> bool:
         """Whether a text has all the words of a choice outside `named`, in any order and with other endings."""
