@@ -18,7 +18,7 @@ from aurelia_core.models.decoding import Decoding
 from aurelia_core.types import MediaRef
 
 _TargetReadiness = Literal[
-    "works here", "needs a key", "needs weights", "needs its own environment", "no public weights"
+    "works here", "needs a key", "needs a server", "needs weights", "needs its own environment", "no public weights"
 ]
 _RunKind = Literal["provider", "native", "worker"]
 _ModelPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
@@ -168,6 +168,7 @@ class Target(BaseModel):
         promises = {
             "works here": self.run == "provider" and self.key is None,
             "needs a key": self.run == "provider" and self.key is not None,
+            "needs a server": self.models[0].startswith("compatible:") and self.upstream is not None and public,
             "needs weights": self.run == "native" and bool(self.weights),
             "needs its own environment": self.run == "worker" and self.upstream is not None and public,
             "no public weights": not public,

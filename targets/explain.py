@@ -82,7 +82,11 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
         lacks.append(f"its packages: {install_command(_PACKAGE_EXTRAS[provider])}")
     if row.key:
         lacks.append(f"a key in the environment variable {row.key}")
-    if row.run == "native":
+    if provider == "compatible":
+        lacks.append("the server's address in AURELIA_COMPATIBLE_URL, and what it takes in AURELIA_COMPATIBLE_MEDIA")
+    if row.state == "needs a server":
+        lacks.append(f"a server with OpenAI's protocol and the weights: {', '.join(row.weights)}")
+    if row.run == "native" and provider == "transformers":
         lacks.append(f"the weights: hf download {spec.partition(':')[2]}")
     if row.run == "worker":
         lacks += _environment(row, spec.partition(":")[2])
