@@ -51,4 +51,5 @@ def write_beats(file: Path) -> None:
         "encoder_ffn_embed_dim": 64, "encoder_attention_heads": 4, "conv_pos": 16, "conv_pos_groups": 4,
         "relative_position_embedding": True, "gru_rel_pos": True, "deep_norm": True,
     }  # fmt: skip
+    torch.manual_seed(0)
     torch.save({"cfg": sizes, "model": BEATs(BEATsConfig(sizes)).state_dict()}, file)
