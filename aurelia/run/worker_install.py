@@ -117,7 +117,7 @@ def plan_worker(
         options=read_worker_options(record, options),
         frames=row.frames,
         sees=bool({"video", "image"} & {*row.modalities}),
-        sounds=int("audio" in row.modalities),
+        sounds=int("audio" in row.modalities and row.together is not False),
         decoding=[*record.decoding],
     )
     plan = WorkerPlan(key, row, setup, environment, interpreter, home / "workers" / f"{key}.toml")

@@ -1,7 +1,7 @@
 """NExT-GPT (the folder NExT-GPT-Lagacy, whose weights are public): frames and sound through ImageBind into Vicuna.
 
-Text comes out; their diffusion models are not loaded. Their demonstration writes sound and video so that only the first is
-encoded, and the path of the other stands in the prompt as text: here both are encoded, each between marks of its own.
+Text comes out; their diffusion models are not loaded. Their demonstration writes sound and video so that only the first
+is encoded, and the path of the other stands in the prompt as text: here both are encoded, each in marks of its own.
 Their reader takes five pairs of frames, each 2 s apart; here a pair is two neighbours of ten frames of the clip.
 """
 

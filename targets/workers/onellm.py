@@ -44,8 +44,8 @@ def _attention(query: Any, key: Any, value: Any, dropout_p: float, causal: bool)
     """flash_attn_func for a CPU: [batch, length, heads, width]."""
     from torch.nn.functional import scaled_dot_product_attention
 
-    parts = (part.transpose(1, 2) for part in (query, key, value))
-    return scaled_dot_product_attention(*parts, is_causal=causal).transpose(1, 2)
+    query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+    return scaled_dot_product_attention(query, key, value, is_causal=causal).transpose(1, 2)
 
 
 def _features(request: dict[str, Any]) -> tuple[Any, str | None]:

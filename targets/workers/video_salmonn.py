@@ -56,8 +56,9 @@ def read_frames(images: list[dict[str, Any]], seconds: float) -> Any:
 
     count = max(1, round(2 * min(seconds, _SECONDS)))
     times = [number // 2 + 0.96 * (number % 2) for number in range(count)]
-    nearest = [min(images, key=lambda image, at=time: abs((image["time"] or 0.0) - at)) for time in times]
-    pixels = np.stack([np.asarray(Image.open(image["path"]).convert("RGB"), np.float32) for image in nearest])
+    shown = np.array([image["time"] or 0.0 for image in images])
+    paths = [images[int(abs(shown - time).argmin())]["path"] for time in times]
+    pixels = np.stack([np.asarray(Image.open(path).convert("RGB"), np.float32) for path in paths])
     return torch.from_numpy(pixels).permute(3, 0, 1, 2) / 255.0
 
 
