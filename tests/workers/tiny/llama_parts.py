@@ -65,7 +65,7 @@ def write_t5(folder: Path) -> None:
         input=str(folder / "text"), model_prefix=str(folder / "spiece"), vocab_size=60, model_type="unigram",
         pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False,
     )  # fmt: skip
-    T5Tokenizer(str(folder / "spiece.model")).save_pretrained(folder)
+    T5Tokenizer(str(folder / "spiece.model"), extra_ids=0).save_pretrained(folder)
     tokenizer = T5TokenizerFast.from_pretrained(folder)
     tokenizer.save_pretrained(folder)
     config = T5Config(
@@ -73,6 +73,5 @@ def write_t5(folder: Path) -> None:
         feed_forward_proj="gated-gelu", tie_word_embeddings=False,
     )  # fmt: skip
     torch.manual_seed(0)
-    model = T5ForConditionalGeneration(config)
-    model.generation_config.suppress_tokens = [0, 1, 2, 4]  # Padding, end, unknown, space: the answer has letters.
-    model.save_pretrained(folder)
+    config.suppress_tokens = [0, 1, 2, 4]  # Padding, end, unknown, space: the answer has letters.
+    T5ForConditionalGeneration(config).save_pretrained(folder)
