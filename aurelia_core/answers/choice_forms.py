@@ -79,9 +79,11 @@ def with_letters(text: str, options: ChoiceNames) -> str:
     for index in sorted(named, key=lambda index: -len(options.texts[index])):
         name = re.escape(options.texts[index])
         letter = options.letters[index]
-        text = re.sub(rf"(?<!\w){name}\s*[(\[](?:option |choice )?{letter}[)\]]", f"({letter})", text, flags=re.I)
+        text = re.sub(rf"(?<!\w){name}\s*[(\[](?:option |choice )?{letter}[)\]]", f"option {letter}", text, flags=re.I)
         if len(named) > 1:
-            text = re.sub(rf"((?:^|[.;] )\W*){name}(?=\s*[:：—–]\s*\S| - )", rf"\1{letter}", text, flags=re.I | re.M)
+            text = re.sub(
+                rf"((?:^|[.;] )\W*(?:\d[.)]\s*)?){name}(?=\s*[:：—–]\s*\S| - )", rf"\1{letter}", text, flags=re.I | re.M
+            )
             text = re.sub(rf"(?<!\w){name}{_SHARE_AFTER}", letter, text, flags=re.I)
             text = re.sub(rf"({_NOT_BUT}){name}{_ALONE}", rf"\1({letter})", text, flags=re.I)
         elif _WIDE.search(options.texts[index]):

@@ -328,8 +328,8 @@ NORMAL_FORMS = (
         "a confidence before the answer",
     ),
     (
-        r"\b(?:none|no (?:option|choice|answer)s?)\b(?![^.!?\n]*(?:wrong|incorrect|false))[^.!?\n]{0,80}? "
-        r"(?:except|but|other than) (?:for )?(?:option |choice )?\(?([A-Z])\)?(?=\s*(?:[.!]|$))",
+        r"\b(?:none|no (?:other )?(?:option|choice|answer)s?)\b(?![^.!?\n]*(?:wrong|incorrect|false))[^.!?\n]{0,80}? "
+        r"(?:except|but|other than|than) (?:for )?(?:option |choice )?\(?([A-Z])\)?(?=\s*(?:[.!]|$|makes|fits|is\b))",
         r"the answer is \1",
         "none but one",
     ),
@@ -359,20 +359,23 @@ CJK_NUMBERS = {"一": "1", "二": "2", "三": "3", "四": "4", "五": "5"}
 VERDICT_LINE = re.compile(
     r"^\W*+(?:\d{1,2}[.)]\s*)?\W*+(?:(?i:option|choice|answer)\s+)?\(?([A-Z])\b\W*?(?:[.):：-]\s*)?(?P<text>.*)$"
 )
-RIGHT_VERDICT = re.compile(r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|match(?:es)?|plausible|likely|possible)\b|正确|正確", re.I)
+RIGHT_VERDICT = re.compile(
+    r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|match(?:es)?|plausible|likely|possible)\b|正确|正確", re.I
+)
 WRONG_VERDICT = re.compile(
-    r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely|impossible|implausible)\b|错|錯|不", re.I
+    r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely|impossible|implausible)\b|错|錯|不",
+    re.I,
 )
 CHECKED_BOX = re.compile(r"^\W*?\[[xX✓✔]\]\s*(.+)$", re.M)
 
 INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)|(?<=[.;]) +(?=[A-Z] ?[:–—-])")
 WEIGHT = re.compile(
-    r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
+    r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|with|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
     r"|(\d+(?:\.\d+)?)\s*% (?:for |on )?\(?([A-Z])\b\)?"
 )
 WEIGHT_FILLER = re.compile(
     r"\b(?:probabilit(?:y|ies)|confidences?|likelihoods?|scores?|distribution|my|the|option|choice|and|are|is"
-    r"|likely|estimates?)\b",
+    r"|likely|estimates?|with)\b",
     re.I,
 )
 
@@ -462,7 +465,7 @@ HEDGED = re.compile(
 )
 CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?(?P<letter>[A-Z])[)\"]?[.!]*$")
 CONNECTED = re.compile(
-    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:,|→|->)\s*)"
+    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:[,;]|→|->)\s*)"
     r"(?P<so>(?:so|hence|thus|therefore)\s+)?(?:(?:option|choice|answer)\s+)?[(\"]?(?P<letter>(?-i:[A-Z]))[)\"]?[.!]*$",
     re.IGNORECASE,
 )

@@ -50,7 +50,7 @@ _JOINED = re.compile(
 _MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z1-9])\s*[.(:)\]–—-]+\s*(\S.*)", re.DOTALL)
 _LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]。])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
 _BRACKETED = re.compile(r"\(([A-Z])\)")
-_OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[)\]]?\s*[,;/](?!\w\w)")
+_OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[)\]]?\s*(?:[,;/](?!\w\w)|\(\s*not\b)")
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
 _WEAK = re.compile(r"\W*(?:it|that)\b", re.I)
 _CONDITION = re.compile(r"\bif\b(?! (?:i|we) (?:had|have|must)\b| forced\b)|^\W*(?:were|had|should) \w+\b", re.I)
@@ -258,7 +258,7 @@ def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, int, _Ou
         sentence_start = max(text.rfind(mark, 0, cue.start()) for mark in ".!?\n") + 1
         before = text[max(sentence_start, cue.start() - _NEAR) : cue.start()]
         after = re.split(r"[.!?\n]", text[cue.end() : cue.end() + _NEAR], maxsplit=1)[0]
-        hypothetical = re.search(r"\bwould\b", cue[0]) and _CONDITION.search(f"{before} {after}")
+        hypothetical = re.search(r"\bwould\b|'d\b", f"{before} {cue[0]}") and _CONDITION.search(f"{before} {after}")
         conditional = _IF.search(before) and not re.match(r"(?:i|we)\b", cue[0], re.IGNORECASE)
         if cue.re is rules.APPROVED and rules.SEVERAL_BEFORE.search(text[sentence_start : _letter_start(cue)]):
             outcome = _Outcome(final=True)

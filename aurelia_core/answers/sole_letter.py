@@ -16,7 +16,7 @@ DECIDING: Final = (
     (
         r"answer\w*|ans|choos\w+|chose\w*|select\w*|pick\w*|opt|settl\w+|go(?:ing)? (?:with|for)|votes?"
         r"|say|guess|correct|right|best|fits?|match\w*|likely|conclu\w+|therefore|hence|thus|so|verdict|prefer|confident"
-        r"|sure|certain\w*|final\w*|overall|short|summar\w+|decid\w+|bet",
+        r"|sure|certain\w*|my (?:choice|vote|bet)|final\w*|overall|short|summar\w+|decid\w+|bet",
         "English",
     ),
     (r"donc|avis|bonne|correcte?|exacte", "French"),
@@ -43,7 +43,10 @@ DECIDING_SIGNS: Final = r"[选選](?![项項択])|答|正[确確]|所以|因此|
 
 DOUBTING: Final = (
     # (words of a sentence that may not choose what it names, what they do)
-    (r"not|no|never|neither|nor|none|nothing|nobody|cannot|\w+n't|without|lacks?|lacking|absent|false|wrong|incorrect|untrue", "deny"),
+    (
+        r"not|no|never|neither|nor|none|nothing|nobody|cannot|\w+n't|without|lacks?|lacking|absent|false|wrong|incorrect|untrue",
+        "deny",
+    ),
     (
         r"rul\w+ out|eliminat\w+|exclud\w+|discard\w*|dismiss\w*|reject\w*|ignor\w+|fail\w*|drop\w*|discount\w*|out"
         r"|scheidet|descart\w+|scart\w+|élimin\w+|exclu\w+|errad[ao]|errat[ao]|fals\w+|erreur|mistak\w+|error",
@@ -51,19 +54,37 @@ DOUBTING: Final = (
     ),
     (r"if|unless|whether|would|could|might|may|should|had|were|when|suppose|assum\w+|imagin\w+|hypothe\w+", "suppose"),
     (r"unlikely|improbable|impossible|implausible|hardly|barely|doubt\w*|uncertain|unsure|questionable", "doubt"),
-    (r"maybe|perhaps|possibl[ey]|plausible|peut-être|quizás?|vielleicht|forse|talvez|misschien|может|возможно", "hedge"),
-    (r"distract\w*|decoy|trap|tempt\w*|misle\w+|contra\w+|against|popular|common\w*|thought|initial\w*|first", "set apart"),
-    (r"more|less|least|than|between|versus|vs|either|or|both|compar\w+|weak\w*|wors[et]|second|rather|instead", "compare"),
+    (
+        r"maybe|perhaps|possibl[ey]|plausible|peut-être|quizás?|vielleicht|forse|talvez|misschien|может|возможно",
+        "hedge",
+    ),
+    (
+        r"distract\w*|decoy|trap|tempt\w*|misle\w+|contra\w+|against|popular|common\w*|thought|initial\w*|first",
+        "set apart",
+    ),
+    (
+        r"more|less|least|than|between|versus|vs|either|or|both|compar\w+|weak\w*|wors[et]|second|rather|instead",
+        "compare",
+    ),
     (r"mention\w*|describ\w+|says|ask\w*|claims?|refer\w*|question|state[sd]?|reads?|listed|given|labell?ed", "quote"),
+    (
+        r"не\w+|nie\w*|błędn\w+|není|nesprávn\w+|špatn\w+|falsch\w*|unrichtig\w*|inexacte?|incorrect\w*|inc?corr?ett?[ao]|sbagliat\w+"
+        r"|onjuist\w*|fout\w*|verkeerd\w*|fel\w*|forkert\w*|feil\w*|väär\w+|rossz|téves|hibás|greșit\w*|incorect\w*|yanlış|değil"
+        r"|salah|keliru|bukan|sai|không|λάθος|δεν|לא|שגוי\w*|نادرست|غلط|نیست|خاطئ\w*|خطأ|غير",
+        "deny",
+    ),
     (r"décrit|parle|describe|menciona|beschreibt|erwähnt|descrive|descreve|описывает|упоминает", "quote"),
-    (r"except|besides|apart|unlike|anything|everything|all|every|only if|other than|far from|sauf|salvo|außer", "exclude"),
+    (
+        r"except|besides|apart|unlike|anything|everything|all|every|only if|other than|far from|sauf|salvo|außer",
+        "exclude",
+    ),
 )
 
 # Letters that name something else: a key, a vitamin, a plan, a person.
 _TRAP_BEFORE = (
     r"vitamin|plan|key|grades?|sections?|parts?|segments?|verse|person|speakers?|cameras?|players?|teams?|groups?|types?"
     r"|class|category|notes?|chords?|strings?|scene|room|gate|exit|apartment|points?|figure|exhibit|line|platform|level"
-    r"|block|channel|mic|road|side|bar|in|of|an|mr|mrs|dr|the"
+    r"|block|channel|mic|road|side|bar|an|mr|mrs|dr|the"
 )
 _TRAP_AFTER = r"(?:major|minor|sharp|flat|chord|note|string|key|scale|team|road|side|section)\b"
 _VOWEL_WORD = r"(?!(?<=[AEIOUYWZ])\s+(?!(?:is|because|since|as|for|which|but|and|here|due)\b)[^\W\d_])"
@@ -72,6 +93,7 @@ _LABEL = re.compile(
 )
 _TRAPPED = re.compile(rf"\b(?:{_TRAP_BEFORE})\s+$", re.IGNORECASE)
 _QUOTED_SIGNS = r"提到|描述|说的|指的|問|问|述べ|言及|언급|설명"
+_I_WOULD = re.compile(r"\b(?:I|we|We)(?:'d| would)\b(?! have\b)")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])(?<!\b\w\.)\s+|(?<=[。！？])|\n+")
 
 
@@ -94,7 +116,9 @@ def sole_letter(text: str, options: ChoiceNames) -> int | None:
         labels = [label for label in _LABEL.finditer(sentence) if label[1] in options.letters]
         if not labels:
             continue
-        doubtful = _DOUBTS.search(sentence) or rules.FOREIGN_DENIAL.search(sentence) or "?" in sentence
+        doubtful = (
+            _DOUBTS.search(_I_WOULD.sub("I", sentence)) or rules.FOREIGN_DENIAL.search(sentence) or "?" in sentence
+        )
         trapped = any(_TRAPPED.search(sentence[: label.start()]) for label in labels)
         if doubtful or trapped or not _DECIDES.search(sentence):
             return None
