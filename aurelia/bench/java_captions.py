@@ -1,8 +1,8 @@
 """METEOR 1.5 and SPICE as the COCO caption toolkit computes them: by the programs in pycocoevalcap, in Java.
 
 SPICE also needs Stanford's CoreNLP 3.6.0, two files that the toolkit downloads; nothing is downloaded here. The toolkit
-writes into its own folder and fails on Java 9 or later, so its SPICE is called here with a temporary folder and with the
-packages of Java opened that its serializer (FST 2.47) reads.
+writes into its own folder, and its serializer (FST 2.47) fails on Java 16 or later. So SPICE is called here with a
+temporary folder, and with those packages of Java opened that the serializer reads.
 """
 
 import json
@@ -38,11 +38,11 @@ def java_caption_scores(
         InputError: There is no Java, no pycocoevalcap, no models for SPICE, or Java failed.
     """
     check_java(metric)
-    if metric == "spice":
-        return _spice(candidates, references)
     words = {name: [" ".join(coco_tokens(text))] for name, text in candidates.items()}
     reference_words = {name: [" ".join(coco_tokens(text)) for text in references[name]] for name in candidates}
     names = list(words)
+    if metric == "spice":
+        return _spice(words, reference_words)
     try:
         whole, each = _meteor().compute_score(reference_words, words)
     except (OSError, ValueError) as fault:
@@ -64,9 +64,9 @@ def check_java(metric: JavaMetric) -> None:
     lacking = [name for name in _CORENLP if not (folder / "lib" / name).is_file()]
     if metric == "spice" and lacking:
         raise InputError(
-            f"SPICE needs Stanford's CoreNLP, and {' and '.join(lacking)} are not there: fetch them once with `python -c "
-            "'from pycocoevalcap.spice.get_stanford_models import get_stanford_models as get; get()'` (400 MB), or leave "
-            "the metric out."
+            f"SPICE needs Stanford's CoreNLP, and {' and '.join(lacking)} are not there: fetch them once with `python "
+            "-c 'from pycocoevalcap.spice.get_stanford_models import get_stanford_models as get; get()'` (400 MB), or "
+            "leave the metric out."
         )
 
 
@@ -77,9 +77,9 @@ def _spice_folder() -> Path | None:
     return Path(package.submodule_search_locations[0], "spice")
 
 
-def _spice(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> tuple[float, dict[str, float]]:
-    """The mean F of all captions, and F by id; SPICE cuts the words itself. A caption without any tuple has 0."""
-    rows = [{"image_id": name, "test": text, "refs": list(references[name])} for name, text in candidates.items()]
+def _spice(words: Mapping[str, list[str]], references: Mapping[str, list[str]]) -> tuple[float, dict[str, float]]:
+    """The mean F of all captions, and F by id. A caption without any tuple has 0."""
+    rows = [{"image_id": name, "test": text, "refs": references[name]} for name, (text,) in words.items()]
     opened = " ".join(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in _OPENED)
     with tempfile.TemporaryDirectory() as place:
         read, written = Path(place, "in.json"), Path(place, "out.json")
@@ -93,7 +93,7 @@ def _spice(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]
             raise InputError(f"Java could not compute spice ({said[:200]}): check that `java -version` works.")
         found = json.loads(written.read_text(encoding="utf-8"))
     each = {str(row["image_id"]): float(row["scores"]["All"]["f"] or 0.0) for row in found}
-    return sum(each.values()) / len(each), {name: each[name] for name in candidates}
+    return sum(each.values()) / len(each), {name: each[name] for name in words}
 
 
 def _meteor() -> Any:

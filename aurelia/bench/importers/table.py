@@ -1,8 +1,9 @@
 """Rows of any table as drafts of records, by a mapping of the record's fields to the table's columns.
 
 A mapping comes from `--map FIELD=COLUMN` or from a small TOML file. A column is named by its name, by a path
-("answer.text"), by a pattern ("clips/{id}.mp4", "{path:name}" for the last part of a path, "{key:from0}" for an answer that counts the choices from 0)
-or as a constant ("=Yes|No"). Several columns are separated by commas, alternatives by "|": the first that has a value counts.
+("answer.text"), by a pattern ("clips/{id}.mp4", "{path:name}" for the last part of a path, "{key:from0}" for an answer
+that counts the choices from 0) or as a constant ("=Yes|No"). Several columns are separated by commas, alternatives by
+"|": the first that has a value counts.
 """
 
 import difflib
