@@ -1,7 +1,9 @@
 """The rule for a reply that names only one letter: a sentence with it decides and doubts nothing, in whatever wording.
 
 The tables of `aurelia_core.answers.choice_rules` know wordings; this rule knows words. It reads what no wording reads
-("Ich tippe auf C", "B gets my vote") and nothing in which a word may deny, doubt, compare or suppose.
+("Ich tippe auf C", "B gets my vote") and nothing in which a word may deny, doubt, compare or suppose. The words of all
+rows are ours, found on `tests/data/choice_replies_*.jsonl`; a word too many in `DOUBTING` costs a reply, one too few an
+error.
 """
 
 import re
@@ -38,7 +40,10 @@ DECIDING: Final = (
 )
 """Words, each whole. Nouns and verbs of `aurelia_core.answers.languages` decide too."""
 
-DECIDING_SIGNS: Final = r"[选選](?![项項択])|答|正[确確]|所以|因此|故|最|正解|適切|정답|선택(?!지)|옳|맞|적절|따라서|सही|ตอบ|เลือก|الصحيح|لذلك"
+DECIDING_SIGNS: Final = (
+    r"[选選](?![项項択])|答|正[确確]|所以|因此|故|最|正解|適切"
+    r"|정답|선택(?!지)|옳|맞|적절|따라서|सही|ตอบ|เลือก|الصحيح|لذلك"
+)
 """The same in scripts without spaces between words."""
 
 DOUBTING: Final = (
