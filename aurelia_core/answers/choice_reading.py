@@ -236,6 +236,8 @@ def _statement(cue: re.Match[str], text: str, options: ChoiceNames) -> _Outcome:
         index = options.find_by_letter(named["letter"])
         if rules.DENIED_AFTER.match(text[cue.end("letter") :]):
             return _Outcome(denied=index)
+        if _another_follows(text[cue.end() :], index, options):
+            return _Outcome(final=True)
         return _Outcome(index)
     if named["box"]:
         content = cue[0].rstrip("}")
@@ -245,6 +247,15 @@ def _statement(cue: re.Match[str], text: str, options: ChoiceNames) -> _Outcome:
     if named["correction"] and not _HEAD.match(statement):
         return _Outcome()
     return outcome
+
+
+def _another_follows(rest: str, index: int | None, options: ChoiceNames) -> bool:
+    """Whether the sentence goes on to another letter that it does not deny ("A looks right, but B …")."""
+    sentence = next(iter(_sentences(rest)), "")
+    hedged = rules.HEDGED.search(sentence)
+    if hedged is None or rules.DENIED_AFTER.match(sentence[hedged.end() :]):
+        return False
+    return options.find_by_letter(hedged[1] or hedged[2]) not in (None, index)
 
 
 def _is_denied(cue: re.Match[str], text: str) -> bool:

@@ -60,12 +60,18 @@ STATEMENTS = (
         "The count is",
         "own",
     ),
+    Wording(
+        r"\A\W*(?:it|this|that)(?:'s| is| was| must be| has to be) (?=(?:the|an?) [^.!?\n]{1,40}[.!]?\s*\Z)",
+        "It must be the doorbell",
+        "own",
+    ),
     Wording(r"\b(?:i'm|i am|we are|we're) (?:going|sticking) with\b", "I'm going with", "own"),
     Wording(r"\b(?:chose|picked|selected)\b", "I selected", _VOICEBENCH),
     Wording(r"\blean(?:ing|s)? (?:more )?to(?:wards?)?\b", "leaning towards", "own"),
     Wording(r"\b(?:best |only )?guess(?: is| would be|:)|\bhad to guess,", "my best guess would be", "own"),
     Wording(
-        r"\b(?:leaving|leaves)(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
+        r"\b(?:leaving|(?:that|this|which|it|only) leaves|leaves(?= (?:us|only|just|with)\b|\W*[A-Z]\b))"
+        r"(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
         "that leaves",
         _ELIMINATED,
     ),
