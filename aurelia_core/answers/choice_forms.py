@@ -6,6 +6,7 @@ choice by its letter in the places where only letters are read.
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from aurelia_core.answers import choice_rules as rules
@@ -45,8 +46,12 @@ def without_signs(text: str) -> str:
     return rules.NUMBER_SIGN.sub(lambda match: f" option {match[1] or int(unicodedata.numeric(match[2]))} ", text)
 
 
+@lru_cache(maxsize=1024)
 def normal_form(text: str) -> str:
-    """The text with the forms of `NORMAL_FORMS` written alike, and without a confidence after the answer."""
+    """The text with the forms of `NORMAL_FORMS` written alike, and without a confidence after the answer.
+
+    Cached: the choices of a question are read once, whoever answers it.
+    """
     for pattern, replacement, _ in rules.NORMAL_FORMS:
         text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
     if text.count("%") == 1:

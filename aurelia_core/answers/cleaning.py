@@ -92,6 +92,9 @@ _CHANNEL = re.compile(
     r"|channel)\|>|\Z)",
     re.S,
 )
+# To combine flags at each use takes as long as a short pattern.
+_ACROSS_LINES = re.S | re.I
+_BY_LINES = re.M | re.I
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>]*\|>|<(?:unused\d+|eos|bos|end_of_turn|eoa|eoh|/?s)>")
 _SINGLE_QUOTE = re.compile(r"(?<=[{,:\[\s])'|'(?=\s*[},:\]])")
 _ENDING_JSON = re.compile(r":\s*\n\s*(\{.*\})\s*\Z", re.S)
@@ -162,8 +165,8 @@ def _without_thinking(text: str) -> str:
     if channels:
         text = "".join(content for name, content in channels[-1:] if name == "final")
     for opening, closing, *_ in THINKING_MARKS:
-        text = re.sub(rf"(?:{opening}).*?(?:{closing}|\Z)", "", text, flags=re.S | re.I)
-        text = re.sub(rf"^.*(?:{closing})", "", text, flags=re.S | re.I)
+        text = re.sub(rf"(?:{opening}).*?(?:{closing}|\Z)", "", text, flags=_ACROSS_LINES)
+        text = re.sub(rf"^.*(?:{closing})", "", text, flags=_ACROSS_LINES)
     return _SPECIAL_TOKEN.sub(" ", _marked_answer(text)).strip()
 
 
@@ -257,7 +260,7 @@ def _key(name: object) -> str:
 
 def _without_markdown(text: str) -> str:
     for pattern, replacement, _ in MARKDOWN:
-        text = re.sub(pattern, replacement, text, flags=re.M | re.S | re.I if "```" in pattern else re.M | re.I)
+        text = re.sub(pattern, replacement, text, flags=_ACROSS_LINES | re.M if "```" in pattern else _BY_LINES)
     boxed = _BOXED.fullmatch(text)
     # A box around one word is a statement that the rules for choices read.
     if boxed and len(boxed[1].split()) > 1:
@@ -268,17 +271,25 @@ def _without_markdown(text: str) -> str:
 def _without_steps(text: str, steps: Sequence[str]) -> str:
     """The text without restated steps: those that were given, or a numbered list before a last paragraph."""
     left = text
+    folded = _folded(text)
     for step in steps:
         words = step.split()
-        if len(words) >= _MIN_STEP_WORDS:
+        # Few replies restate a step, and to compile one costs more than all the rest of the cleaning.
+        if len(words) >= _MIN_STEP_WORDS and _folded(step) in folded:
             wording = r"\s+".join(map(re.escape, words))
-            left = re.sub(rf"{_STEP_NUMBER}{wording}(?:[ \t]*Finding:[^\n]*)?", "", left, flags=re.M | re.I)
+            left = re.sub(rf"{_STEP_NUMBER}{wording}(?:[ \t]*Finding:[^\n]*)?", "", left, flags=_BY_LINES)
+            folded = _folded(left)
     if left != text:
-        left = re.sub(r"^\W*Suggested answer:[^\n]*$", "", left, flags=re.M | re.I)
+        left = re.sub(r"^\W*Suggested answer:[^\n]*$", "", left, flags=_BY_LINES)
         left = _STEPS_HEADING.sub("", left)
     if not re.search(r"\w", left):
         return text
     return _after_numbered_list(left)
+
+
+def _folded(text: str) -> str:
+    """The text without differences that a pattern of its words ignores: white space, case, and the Turkish i."""
+    return " ".join(text.split()).casefold().replace("i\u0307", "i").replace("ı", "i")
 
 
 def _after_numbered_list(text: str) -> str:
