@@ -214,7 +214,7 @@ def _price_text(study: "LearningStudy", cells: Cells, check: GraphCheck) -> str:
 
 
 def draw_curve(study: "LearningStudy", cells: Cells, out: Path) -> None:
-    """Draw accuracy over the number of training questions as SVG."""
+    """Draw accuracy over the number of training questions as PNG."""
     from matplotlib.figure import Figure
 
     from aurelia_offline.learning.study import BASE, FORMS
@@ -241,4 +241,4 @@ def draw_curve(study: "LearningStudy", cells: Cells, out: Path) -> None:
     axes.set_ylabel("right, %")
     axes.set_title(f"The miniature: {_SIDE}")
     axes.legend(fontsize=7)
-    figure.savefig(out, metadata={"Date": None})
+    figure.savefig(out, dpi=150)
