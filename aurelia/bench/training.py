@@ -156,7 +156,7 @@ def _example(record: Record, outcome: Outcome, judged: JudgedAnswer, options: Tr
     said = f"{numbered_steps(result['best'])}\nAnswer: {answer}"
     return {
         "id": record.id,
-        **_messages(record, question, said, options),
+        **_messages(record, _sounds(record, result), question, said, options),
         "score": result["score"],
         "right": right,
         "answers": record.answers,
@@ -166,15 +166,24 @@ def _example(record: Record, outcome: Outcome, judged: JudgedAnswer, options: Tr
     }
 
 
-def _messages(record: Record, question: str, said: str, options: TrainingOptions) -> dict[str, Any]:
+def _sounds(record: Record, result: dict[str, Any]) -> list[str]:
+    """The sounds of an example: the record's, else the clip's own, which trainers read only where it is named."""
+    if record.audio or not record.video:
+        return record.audio
+    if (result.get("clip") or {}).get("audio_seconds"):
+        return [record.video]
+    return []
+
+
+def _messages(record: Record, sounds: list[str], question: str, said: str, options: TrainingOptions) -> dict[str, Any]:
     """The conversation and its media in the form of the style."""
     videos = [_media_name(name, options) for name in filter(None, [record.video])]
     images = [_media_name(name, options) for name in record.images]
-    audio = [_media_name(name, options) for name in record.audio]
+    audio = [_media_name(name, options) for name in sounds]
     if options.style == "trl":
         content = [{"type": "video", "video": name} for name in videos]
-        content += [{"type": "image", "image": name} for name in images]
         content += [{"type": "audio", "audio": name} for name in audio]
+        content += [{"type": "image", "image": name} for name in images]
         content += [{"type": "text", "text": question}]
         answer = [{"type": "text", "text": said}]
         # TRL hands the media of the content to the processor only where a row has the key `images`.
@@ -182,7 +191,7 @@ def _messages(record: Record, question: str, said: str, options: TrainingOptions
             "messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}],
             "images": [],
         }
-    places = "<video>" * len(videos) + "<image>" * len(images) + "<audio>" * len(audio)
+    places = "<video>" * len(videos) + "<audio>" * len(audio) + "<image>" * len(images)
     messages = [{"role": "user", "content": f"{places}{question}"}, {"role": "assistant", "content": said}]
     media = {"videos": videos, "images": images, "audios": audio}
     # LLaMA-Factory wants every column in every row.

@@ -108,6 +108,7 @@ def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_
     user, assistant = example["messages"]
     assert user["content"] == [
         {"type": "video", "video": "duet.mp4"},
+        {"type": "audio", "audio": "duet.mp4"},
         {"type": "text", "text": "What is heard (1)?\nA. ohne\nB. with"},
     ]
     said = assistant["content"][0]["text"].splitlines()
@@ -147,8 +148,9 @@ def test_trl_loads_the_rows_and_hands_the_clip_to_the_processor(ran: Path, tmp_p
     batch = trainer.DataCollatorForVisionLanguageModeling(Processor())(rows)
     assert batch["input_ids"].shape == (2, 3)
     for messages in heard:
-        first, *_ = messages[0]["content"]
-        assert (first["type"], first["video"]) == ("video", f"{tmp_path}/duet.mp4")
+        clip, sound, _ = messages[0]["content"]
+        assert (clip["type"], clip["video"]) == ("video", f"{tmp_path}/duet.mp4")
+        assert (sound["type"], sound["audio"]) == ("audio", f"{tmp_path}/duet.mp4")
         assert messages[1]["content"][0]["text"].count("Answer: ") == 1
 
 
@@ -159,14 +161,55 @@ def test_other_trainers_get_marks_in_the_text_and_lists_of_files(ran: Path, tmp_
     for line_text in (tmp_path / "t.jsonl").read_text().splitlines():
         example = json.loads(line_text)
         user, assistant = example["messages"]
-        assert user["content"].startswith("<video>What is heard")
-        assert user["content"].count("<video>") == len(example["videos"])
-        assert example["videos"] == ["/data/clips/duet.mp4"]
+        assert user["content"].startswith("<video><audio>What is heard")
+        assert example["videos"] == example["audios"] == ["/data/clips/duet.mp4"]
         assert assistant["content"].count("Answer: ") == 1
     info = tmp_path / "dataset_info.json"
     assert info.exists() == (style == "llama-factory")
     if info.exists():
         assert json.loads(info.read_text())["t"]["columns"]["videos"] == "videos"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ms_swift_finds_clip_and_sound_in_the_sample(ran: Path, tmp_path: Path, duet: Path) -> None:
+    data = pytest.importorskip("swift.dataset", reason="ms-swift is not installed")
+    from swift.template.template_inputs import StdTemplateInputs
+    from swift.template.vision_utils import load_audio
+
+    export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4, "swift", media=str(duet.parent)))
+    rows, _ = data.load_dataset([str(tmp_path / "t.jsonl")], load_from_cache_file=False)
+    assert len(rows) == 2
+    for row in rows:
+        read = StdTemplateInputs.from_dict(row)
+        assert read.videos == read.audios == [str(duet)]
+        assert read.messages[0]["content"].startswith("<video><audio>What is heard")
+        assert len(load_audio(read.audios[0], 16_000)) > 16_000
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_llama_factory_finds_clip_and_sound_in_the_sample(ran: Path, tmp_path: Path, duet: Path) -> None:
+    loader = pytest.importorskip("llamafactory.data.loader", reason="llamafactory is not installed")
+    from llamafactory.data.template import TEMPLATES
+    from llamafactory.hparams import DataArguments, ModelArguments
+    from transformers import Seq2SeqTrainingArguments
+
+    export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4, "llama-factory"))
+    model, known = ModelArguments(model_name_or_path="none"), Seq2SeqTrainingArguments(output_dir=str(tmp_path))
+    data = DataArguments(dataset="t", dataset_dir=str(tmp_path), media_dir=str(duet.parent))
+    rows = loader._get_merged_dataset(["t"], model, data, known, "sft")
+    assert len(rows) == 2
+    plugin = TEMPLATES["qwen2_omni"].mm_plugin
+    plugin.expand_mm_tokens = False
+    parts = SimpleNamespace(image_processor=SimpleNamespace(merge_size=2), video_processor=1, feature_extractor=1)
+    for row in rows:
+        assert row["_videos"] == row["_audios"] == [str(duet)]
+        said = plugin.process_messages(row["_prompt"], [], row["_videos"], row["_audios"], parts)[0]["content"]
+        assert said.count("<|VIDEO|>") == said.count("<|AUDIO|>") == 1 and "<video>" not in said
+        frames = plugin._regularize_videos(
+            row["_videos"], image_max_pixels=65_536, image_min_pixels=256, video_fps=2.0, video_maxlen=16
+        )
+        assert len(frames["videos"][0]) >= 2
+        assert len(plugin._regularize_audios(row["_audios"], 16_000)["audios"][0]) > 16_000
 
 
 async def test_what_must_not_be_learned_is_left_out_counted_and_said(tmp_path: Path, duet: Path) -> None:
