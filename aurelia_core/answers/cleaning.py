@@ -59,6 +59,8 @@ THINKING_MARKS = (
 ANSWER_MARKS = (
     # (opening, closing, source). Of several answers the last one counts.
     (r"<(?:final_)?answer\b[^<>]*>", r"</(?:final_)?answer\b[^<>]*>", "the prompt of DeepSeek-R1"),
+    (r"<(?:option|choice)>", r"</(?:option|choice)>", "own"),
+    (r"<tool_call>", r"</tool_call>", "the chat template of Qwen"),
     (r"\[answer\]", r"\[/answer\]", "tests/data/choice_replies.jsonl"),
     (r"<conclusion>", r"</conclusion>", "the prompt of LLaVA-CoT"),
     (r"<final>", r"</final>", "own"),
@@ -100,7 +102,7 @@ _FENCED = re.compile(r"```\w*\s*([\[{].*?[\]}])\s*```", re.S)
 _ANSWER_KEY = re.compile(
     r"answer|choice|option|prediction|predicted|label|select|response|result|final|output|caption|description"
     r"|verdict|"
-    r"conclusion|pick|letter|reply|答案|answer_text"
+    r"conclusion|pick|letter|reply|答案|^text$"
 )
 _OTHER_KEY = re.compile(
     r"reason|expla|thought|think|analysis|rational|justif|confiden|score|probab|steps?\b|evidence|reject|wrong"
@@ -225,6 +227,8 @@ def _answer_value(found: Any) -> str | None:
         return str(found)
     if not isinstance(found, dict):
         return None
+    if isinstance(found.get("arguments"), dict):
+        found = found["arguments"]
     other = [name for name in found if _OTHER_KEY.search(_key(name))]
     named = [name for name in found if name not in other and _ANSWER_KEY.search(_key(name))]
     final = [name for name in named if _FIRST_KEY.search(_key(name))]
@@ -236,11 +240,17 @@ def _answer_value(found: Any) -> str | None:
     values = list(dict.fromkeys(_answer_value(found[name]) for name in names))
     if None in values or not values:
         return None
-    letter, *rest = sorted(map(str, values), key=len)
-    if not rest:
-        return letter
-    if len(rest) == 1 and len(letter) == 1 and letter.isalpha():
-        return f"{letter}. {rest[0]}"
+    return _joined(*sorted(map(str, values), key=len))
+
+
+def _joined(letter: str, text: str = "", *more: str) -> str | None:
+    """One value, or a letter with its text; None for other values. A number beside a text counts from 0 or from 1."""
+    if more or not text:
+        return None if more else letter
+    if letter.isdigit() and not text.isdigit():
+        return text
+    if len(letter) == 1 and letter.isalpha():
+        return f"{letter}. {text}"
     return None
 
 

@@ -86,6 +86,12 @@ def test_one_attempt_without_comparison(home: Path, demo: Path) -> None:
     assert result["stop_reason"] == "max_iterations"
 
 
+def test_the_terminal_says_how_a_vote_went(home: Path, demo: Path) -> None:
+    ended = ask(home, demo, "--strategy", "vote", "--candidates", "3")
+    (votes,) = [line for line in ended.stderr.splitlines() if line.startswith("Votes")]
+    assert sum(int(count) for count in re.findall(r"(\d) for '", votes)) == 3
+
+
 def test_any_setting_is_given_by_its_name(home: Path, demo: Path) -> None:
     result = json.loads(ask(home, demo, "--json", "--set", "critic=claims", "--set", "max_iterations = 1").stdout)
     (attempt,) = result["iterations"]
