@@ -22,6 +22,14 @@ def raw_answer(outcome: Outcome) -> str | None:
     return (outcome.result or {}).get(RAW_ANSWER, outcome.answer)
 
 
+def changed_raw_answer(outcome: Outcome) -> str | None:
+    """The target's reply as it came, if cleaning changed it; else None."""
+    raw = raw_answer(outcome)
+    if raw == cleaned_answer(outcome):
+        return None
+    return raw
+
+
 def clean_target_reply(reply: str, result: Mapping[str, Any]) -> str:
     """A reply cleaned, without the steps of the result's best reasoning."""
     steps = (result.get("best") or {}).get("steps") or []

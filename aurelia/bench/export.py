@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from aurelia.bench.answers import RAW_ANSWER, cleaned_answer, raw_answer
+from aurelia.bench.answers import RAW_ANSWER, changed_raw_answer, cleaned_answer
 from aurelia.bench.run_file import RunFile
-from aurelia.bench.tally import count_run
+from aurelia.bench.tally import ARM_COUNTS, PLANNED_ANSWERS, count_run, counts_as_dict, judge_run
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
 
@@ -23,16 +23,17 @@ ExportFormat = Literal["jsonl", "csv", "parquet"]
 EXPORT_COLUMNS: dict[str, type] = {
     "record": str, "column": str, "task": str, "category": str, "video": str, "question": str, "choices": list,
     "answers": list, "arm": str, "rollout": int, "state": str, "answer": str, "raw_answer": str, "choice": str,
-    "error": str, "tries": int, "score": int, "best_iteration": int, "stop_reason": str, "attempts": int,
-    "reasoning": dict, "leaks": list, "marks": dict, "calls": int, "input_tokens": int, "cached_tokens": int,
-    "output_tokens": int, "media_uploads": int, "cost_usd": float, "seconds": float,
+    "error": str, "verdict": str, "tries": int, "score": int, "best_iteration": int, "stop_reason": str,
+    "attempts": int, "reasoning": dict, "leaks": list, "marks": dict, "calls": int, "input_tokens": int,
+    "cached_tokens": int, "output_tokens": int, "media_uploads": int, "cost_usd": float, "seconds": float,
 }  # fmt: skip
 """The columns of a table.
 
-`answer` is cleaned, `raw_answer` is the reply. `reasoning` is that of the best attempt. `leaks` lists where its steps
-reveal the answer (empty: nowhere, null: not checked). `marks` are scores by metric. The others are as in the run.
+`answer` is cleaned, `raw_answer` is the reply (null: the same). `verdict` says how the answer counts
+(`aurelia.bench.tally`): right, wrong, part, unparsed, captioned or failed. `reasoning` is that of the best attempt.
+`leaks` lists where its steps reveal the answer (empty: nowhere, null: not checked). `marks` are scores by metric. The
+others are as in the run.
 """
-_COUNTS = ("answered", "failed", "unparsed", "accuracy")
 _BATCH = 500
 _FORMULA = re.compile(r"(?!([+-]?\d+([.,]\d+)?)?\Z)[=+\-@\t\r\n]")
 """Start of a text that a spreadsheet would take for a formula; plain numbers do not match."""
@@ -66,21 +67,22 @@ def run_status(run: Path) -> dict[str, Any]:
     """The status of a run.
 
     Returns:
-        run, questions (in the file), to_do (answers to be made of the latest session's questions), answered, failed,
-        unparsed and accuracy (by arm; an unparsed answer is not right, a failed question is no answer), left (answers
-        still to be made), seconds_left (at the pace so far; null: not known), calls, tokens, cost_usd (null: not
-        known), seconds (of work), models, servers (answers by server; the cost of a question that a server never
-        answered is not included), reported (versions that providers reported to this machine).
+        run, questions (in the run file), limit (null: none) and left_out (without media) of the latest session,
+        planned (answers of the run: those it holds and those to be made, in all arms and rollouts), answered, failed,
+        captions, scored, unparsed, right and accuracy (by arm, as `aurelia.bench.tally` counts), left (planned answers
+        that are not made yet; what failed is among them), seconds_left (at the pace so far; null: not known), calls,
+        tokens, cost_usd (null: not known), seconds (of work), models, servers (answers by server; the cost of a
+        question that a server never answered is not included), reported (versions that providers reported to this
+        machine).
     """
     with RunFile.open(run) as opened:
-        counts = count_run(opened).as_dict()
+        counts = counts_as_dict(count_run(opened))
         meta = opened.meta
-        questions = sum(1 for _ in opened.records())
-        asked = min(questions - (meta.get("left_out") or 0), meta.get("limit") or questions)
-        to_do = asked * len(counts)
+        questions = opened.count_records()
+        planned = meta.get(PLANNED_ANSWERS) or questions * len(counts)
         answered = sum(count["answered"] for count in counts.values())
         seconds = opened.worked_seconds()
-        left = max(0, to_do - answered)
+        left = max(0, planned - answered)
         seconds_left: float | None = None
         if answered:
             seconds_left = round(seconds / answered * left, 1)
@@ -88,8 +90,10 @@ def run_status(run: Path) -> dict[str, Any]:
         return {
             "run": run.name,
             "questions": questions,
-            "to_do": to_do,
-            **{name: {arm: count[name] for arm, count in counts.items()} for name in _COUNTS},
+            "limit": meta.get("limit"),
+            "left_out": meta.get("left_out") or 0,
+            "planned": planned,
+            **{name: {arm: count[name] for arm, count in counts.items()} for name in ARM_COUNTS},
             "left": left,
             "seconds_left": seconds_left,
             "calls": usage["calls"],
@@ -106,12 +110,14 @@ def _table_rows(run: RunFile) -> Iterator[dict[str, Any]]:
     scores: dict[tuple[str, str, int], dict[str, float | None]] = {}
     for score in run.scores():
         scores.setdefault((score.record, score.arm, score.rollout), {})[score.metric] = score.value
+    judged = dict(judge_run(run))
     for outcome in run.outcomes():
         record = run.record(outcome.record)
         result = outcome.result or {}
         attempts: int | None = None
         if result.get("iterations"):
             attempts = len(result["iterations"])
+        key = (outcome.record, outcome.arm, outcome.rollout)
         known = {
             **record.model_dump(),
             "task": record.task,
@@ -121,9 +127,10 @@ def _table_rows(run: RunFile) -> Iterator[dict[str, Any]]:
             **outcome.usage,
             **{name: getattr(outcome, name) for name in ("record", "arm", "rollout", "state", "choice")},
             "answer": cleaned_answer(outcome),
-            RAW_ANSWER: raw_answer(outcome),
+            RAW_ANSWER: changed_raw_answer(outcome),
+            "verdict": judged[key].verdict,
             **{name: getattr(outcome, name) for name in ("error", "tries", "seconds")},
-            "marks": scores.get((outcome.record, outcome.arm, outcome.rollout)),
+            "marks": scores.get(key),
         }
         yield {name: known[name] for name in EXPORT_COLUMNS}
 

@@ -6,10 +6,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from aurelia.bench.session import INTERRUPTED
 from aurelia_core.sanitize import escape_invisible
 
 _MAX_LINES = 20
-_ARM_LABELS = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
+ARM_LABELS = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
 
 
 class ProgressDisplay:
@@ -62,38 +63,60 @@ class ProgressDisplay:
             calls = f"{least}"
             if most > least:
                 calls = f"{least} to {most}"
-            self._print(f"To come: {event['to_do']} answers, {calls} calls{_to_come(event)}")
+            earlier = sum(count["answered"] for count in event["arms"].values())
+            text = f"To come: {event['to_do']} answers, {calls} calls{_to_come(event)}"
+            if earlier:
+                text += f"; {earlier} of {event['planned']} are answered already"
+            self._print(text)
+        self._show_bar(event)
 
     def _outcome(self, event: dict[str, Any]) -> None:
+        text, answered = self._show_bar(event)
+        due = event["done"] * _MAX_LINES // event["to_do"]
+        if not self._console.is_terminal and due > self._lines_shown:
+            self._lines_shown = due
+            self._print(f"{answered}/{event['planned']}  {text}")
+
+    def _show_bar(self, event: dict[str, Any]) -> tuple[str, int]:
+        """Moves the bar to the answers of the whole run; returns its text and the number of answers."""
         failed = sum(count["failed"] for count in event["arms"].values())
         text = f"{_accuracy(event)}  {_cost(event)}{_to_come(event)}"
         if failed:
             text = f"{failed} failed  {text}"
-        self._bar.update(self._task, total=event["to_do"], completed=event["done"], description=text)
-        due = event["done"] * _MAX_LINES // event["to_do"]
-        if not self._console.is_terminal and due > self._lines_shown:
-            self._lines_shown = due
-            self._print(f"{event['done']}/{event['to_do']}  {text}")
+        answered = sum(count["answered"] for count in event["arms"].values())
+        self._bar.update(self._task, total=event["planned"], completed=answered, description=text)
+        return text, answered
 
     def _stopping(self, event: dict[str, Any]) -> None:
         self._print(f"Stopping: waiting for {event['calls']} running calls. Press Ctrl-C again to stop at once.")
 
     def _end(self, event: dict[str, Any]) -> None:
         for arm, count in event["arms"].items():
-            text = f"{_ARM_LABELS[arm]:<10}{count['answered']} answered"
-            if count["failed"]:
-                text += f", {count['failed']} failed"
-            if count["accuracy"] is not None:
-                text += f", {count['accuracy']:.1%} right, {count['unparsed']} unparsed"
-            self._print(text)
+            self._print(f"{ARM_LABELS[arm]:<10}{count_text(count)}")
         self._print(f"{'Cost':<10}{event['usage']['calls']} calls, {_cost(event)}, {event['seconds']:.0f} s of work")
-        if event["stopped_by"]:
+        if event["stopped_by"] == INTERRUPTED:
+            # The command itself ends with the remedy.
+            self._print(f"Answers left: {event['left']}.")
+        elif event["stopped_by"]:
             self._print(_stopped_text(event))
         elif any(count["failed"] for count in event["arms"].values()):
             self._print(_failed_text(event))
 
     def _print(self, text: str) -> None:
         self._bar.console.print(escape_invisible(text), soft_wrap=True, markup=False)
+
+
+def count_text(count: dict[str, Any]) -> str:
+    """The counts of an arm as words (`aurelia.bench.tally.ArmCount.as_dict`)."""
+    text = f"{count['answered']} answered"
+    if count["failed"]:
+        text += f", {count['failed']} failed"
+    if count["captions"]:
+        text += f", {count['captions']} of them {'captions' if count['captions'] > 1 else 'a caption'}"
+    if count["accuracy"] is None:
+        return text
+    of = f" of the other {count['scored']}" if count["captions"] else ""
+    return f"{text}, {count['accuracy']:.1%}{of} right, {count['unparsed']} unparsed"
 
 
 def _stopped_text(event: dict[str, Any]) -> str:
@@ -116,7 +139,8 @@ def _accuracy(event: dict[str, Any]) -> str:
     parts = []
     for arm, count in event["arms"].items():
         if count["accuracy"] is not None:
-            parts.append(f"{_ARM_LABELS[arm]} {count['accuracy']:.1%}")
+            of = f" of {count['scored']}" if count["scored"] < count["answered"] else ""
+            parts.append(f"{ARM_LABELS[arm]} {count['accuracy']:.1%}{of}")
     return "  ".join(parts) or "nothing scored yet"
 
 

@@ -1,8 +1,8 @@
 """One process's work on a run: asks the open questions, many at once, and stores each outcome.
 
 A stored answer is never asked again, and a stored call is never paid again. A failed question is asked again in the
-next session, up to `max_tries` times. Events report the progress with counts by the rules of `aurelia.bench.scoring`,
-as in a report without a judge.
+next session, up to `max_tries` times. Events report the progress with the counts of the whole run
+(`aurelia.bench.tally`), and `done` of `to_do` answers of this session.
 """
 
 import asyncio
@@ -20,8 +20,7 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import ARMS, Outcome, RunFile
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.scoring import MetricScore, score_by_rule
-from aurelia.bench.tally import Tally
+from aurelia.bench.tally import PLANNED_ANSWERS, count_run, counts_as_dict, judge_outcome, rule_score
 from state.context import Context
 
 EventCallback = Callable[[dict[str, Any]], None]
@@ -53,7 +52,9 @@ class Session:
         self._ledger = ledger
         self._limiter = limiter
         self._on_event = on_event
-        self._tally = Tally(arm for arm in ARMS if arm in plan.arms)
+        self._arms = [arm for arm in ARMS if arm in plan.arms]
+        self._counts = count_run(run, self._arms)
+        self._planned = 0
         self._earlier_seconds = run.worked_seconds()
         self._began = time.monotonic()
         self._number = run.begin_session()
@@ -83,11 +84,14 @@ class Session:
         self._stop = stop
         pending = self._pending_answers(records)
         self._to_do = len(pending)
+        known = {(found.record, found.arm, found.rollout) for found in self._run_file.outcome_summaries()}
+        self._planned = len(known | {(item.record, item.arm, self._rollout) for item in pending})
+        self._run_file.store_meta(PLANNED_ANSWERS, self._planned)
         self._run_file.store_meta("left_out", left_out)
         self._run_file.store_meta("limit", self._plan.limit)
         run = {"run": self._run_file.path.name, "questions": len(records), "left_out": left_out}
         calls = calls_to_come([item.arm for item in pending], self._context)
-        self._on_event({"event": "start", **run, "to_do": self._to_do, "calls_to_come": list(calls), **self._to_come()})
+        self._on_event({"event": "start", **run, "calls_to_come": list(calls), **self._progress()})
         await self._work_until_stopped(iter(pending))
         if self._limiter.fatal_error:
             raise self._limiter.fatal_error
@@ -112,7 +116,7 @@ class Session:
         known = {(found.record, found.arm): found for found in self._run_file.outcome_summaries(self._rollout)}
         pending = []
         for record in group_by_clip(records):
-            for arm in self._tally.counts:
+            for arm in self._arms:
                 found = known.get((record.id, arm))
                 if found is None:
                     pending.append(PendingAnswer(record.id, arm, 0))
@@ -120,7 +124,6 @@ class Session:
                     pending.append(PendingAnswer(record.id, arm, found.tries))
                 else:
                     self._given_up += found.state == "failed"
-                    self._tally.add(arm, found.state, score_by_rule(record, found.answer))
         return pending
 
     async def _work_until_stopped(self, pending: Iterator[PendingAnswer]) -> None:
@@ -144,7 +147,7 @@ class Session:
     async def _work(self, pending: Iterator[PendingAnswer]) -> None:
         if self._plan.budget.cost_usd is not None and not self._ledger.total_usage["calls"]:
             # Only a reply shows whether prices are known: the first question runs alone.
-            for _ in self._tally.counts:
+            for _ in self._arms:
                 await self._worker(pending, once=True)
         try:
             async with asyncio.TaskGroup() as group:
@@ -184,13 +187,14 @@ class Session:
                 return
             self._last_error = outcome.error
         await self._ledger.run_in_writer_thread(partial(self._run_file.store_outcomes, outcome, session=self._number))
-        score: MetricScore | None = None
+        judged = judge_outcome(outcome, rule_score(record, outcome))
         right: bool | None = None
-        if outcome.answer is not None:
-            score = score_by_rule(record, outcome.answer)
-        if score:
-            right = score.is_right
-        self._tally.add(outcome.arm, outcome.state, score)
+        if judged.verdict in ("right", "wrong"):
+            right = judged.verdict == "right"
+        count = self._counts[outcome.arm]
+        # A question that is asked again is in the counts as failed.
+        count.failed -= outcome.tries > 1
+        count.add(judged)
         self._done += 1
         event: dict[str, Any] = {
             "event": "outcome",
@@ -222,7 +226,7 @@ class Session:
 
     def _to_come(self) -> dict[str, Any]:
         """Tokens and dollars of the answers still to be made, at the mean of those of the run."""
-        made = sum(count.answered + count.failed for count in self._tally.counts.values())
+        made = sum(count.answered + count.failed for count in self._counts.values())
         return cost_to_come(self._ledger.total_usage, made, self._to_do - self._done)
 
     def _worked_seconds(self) -> float:
@@ -230,7 +234,8 @@ class Session:
 
     def _progress(self) -> dict[str, Any]:
         return {
-            "arms": self._tally.as_dict(),
+            "arms": counts_as_dict(self._counts),
+            "planned": self._planned,
             "done": self._done,
             "to_do": self._to_do,
             "usage": self._ledger.total_usage,

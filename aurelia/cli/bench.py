@@ -16,6 +16,7 @@ from aurelia.cli.options import (
     JsonOption,
     ModelOption,
     ProfileOption,
+    SettingOption,
     StrategyOption,
     context_from_options,
 )
@@ -40,6 +41,7 @@ def run_command(
     ] = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
+    setting: SettingOption = None,
     threshold: Annotated[
         int | None, typer.Option(min=1, max=10, help="Score at which the loop ends (default: the profile's).")
     ] = None,
@@ -120,7 +122,7 @@ def run_command(
     overrides |= {"strategy": strategy, "candidates": candidates}
     if full:
         overrides["early_stop"] = False
-    context = context_from_options(profile, model, overrides)
+    context = context_from_options(profile, model, overrides, setting)
     from aurelia.bench.run_plan import Budget, make_plan
 
     plan = make_plan(
@@ -181,17 +183,36 @@ def status_command(run: RunArgument, as_json: JsonOption = False, debug: DebugOp
     if as_json:
         _print_json(found)
         return
-    for key, value in {**found, "progress": _progress_text(found)}.items():
-        text = escape_invisible(str(value))
-        if isinstance(value, dict):
-            text = dump_visible_json(value)
-        sys.stdout.write(f"{key:<14}{text}\n")
+    from aurelia.bench.progress import ARM_LABELS, count_text
+    from aurelia.bench.tally import ARM_COUNTS
+
+    lines = {"run": found["run"], "questions": _questions_text(found), "answers": _progress_text(found)}
+    for arm, label in ARM_LABELS.items():
+        if arm in found["answered"]:
+            lines[label] = count_text({name: found[name][arm] for name in ARM_COUNTS})
+    cost = "unknown"
+    if found["cost_usd"] is not None:
+        cost = f"${found['cost_usd']:.4f}"
+    lines["cost"] = f"{cost}, {found['calls']} calls, {found['tokens']} tokens, {found['seconds']} s of work"
+    for name in ("models", "servers", "reported"):
+        if found[name]:
+            lines[name] = dump_visible_json(found[name])
+    for name, text in lines.items():
+        sys.stdout.write(f"{name:<14}{escape_invisible(text)}\n")
+
+
+def _questions_text(found: dict[str, Any]) -> str:
+    text = f"{found['questions']} in the run file"
+    if found["limit"] is not None and found["limit"] < found["questions"]:
+        text += f", the first {found['limit']} are asked"
+    if found["left_out"]:
+        text += f", {found['left_out']} left out because their media are missing"
+    return text
 
 
 def _progress_text(found: dict[str, Any]) -> str:
-    """Answers made of those to be made, and the time left."""
-    answered = found["to_do"] - found["left"]
-    text = f"{answered} of {found['to_do']} answers"
+    """Answers made of those to be made in all arms, and the time left."""
+    text = f"{found['planned'] - found['left']} of {found['planned']} answers"
     failed = sum(found["failed"].values())
     if failed:
         text += f", {failed} failed"
@@ -236,26 +257,28 @@ def export_command(
         Literal["trl", "swift", "llama-factory"] | None,
         typer.Option(help="With --training: the trainer that reads the file (default: trl)."),
     ] = None,
-    right_only: Annotated[
-        bool, typer.Option("--right-only", help="With --training: only answers that a rule finds right.")
-    ] = False,
+    right_only: Annotated[bool, typer.Option("--right-only", help="With --training: only right answers.")] = False,
     media: Annotated[
         str | None, typer.Option(metavar="DIR", help="With --training: folder before the names of the media.")
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set with a card."""
+    """Export the answers or the reasoning of a run. Answers give a table, reasoning a training set with a card.
+
+    A training set has no question of a test split, and no answer that abstains or cannot be read.
+    """
     from aurelia.bench import export as exporting
 
     if training:
         from aurelia.bench.training import TrainingOptions, export_training_set
 
         options = TrainingOptions(min_score, style or "trl", right_only, media)
-        count = export_training_set(run, out, options)
-    elif min_score is not None or style or right_only or media:
+        written = export_training_set(run, out, options)
+        typer.echo(f"{out.name}: {written}.", err=True)
+        return
+    if min_score is not None or style or right_only or media:
         raise InputError("--min-score, --style, --right-only and --media need --training: add it, or leave them out.")
-    else:
-        count = exporting.export_table(run, out, form)
+    count = exporting.export_table(run, out, form)
     typer.echo(f"{count} rows written to {out.name}.", err=True)
 
 

@@ -149,12 +149,12 @@ def agreement_command(
     debug: DebugOption = False,
 ) -> None:
     """Measure how far raters agree with each other and with the evaluator."""
+    from aurelia.cli.tables import print_table
     from aurelia.report.agreement import agreement_table, measure_agreement
-    from aurelia.report.markdown import render_table
     from aurelia.report.table_files import write_table_files
 
     table = agreement_table(measure_agreement(key, ratings))
-    typer.echo(render_table(table))
+    print_table(table)
     if out is not None:
         write_table_files([table], out)
 
@@ -204,6 +204,7 @@ def langsmith_command(
     with RunFile.open(run) as opened:
         from langsmith import Client
 
+        from aurelia.bench.progress import count_text
         from aurelia.report.langsmith_export import export_experiments
 
         client = None
@@ -211,9 +212,7 @@ def langsmith_command(
             client = Client()
         for experiment in export_experiments(opened, client):
             scores = ", ".join(f"{name} {mean:.3f}" for name, mean in experiment.scores.items())
-            typer.echo(
-                f"{experiment.name}: {experiment.examples} examples, {scores or 'not scored yet: bench report scores'}"
-            )
+            typer.echo(f"{experiment.name}: {count_text(experiment.count.as_dict())}; means: {scores or 'none'}")
         if client is None:
             typer.echo("Nothing was sent: LANGSMITH_API_KEY is not set.", err=True)
 

@@ -5,6 +5,7 @@ A sentence is printed once: what the caption of an attempt says already is left 
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from aurelia.cli.ending import output_error
 from aurelia.cli.text import cost_text, count_noun
+from aurelia_core.answers.clean_answer import clean_answer
 from aurelia_core.claims import Finding
 from aurelia_core.sanitize import escape_invisible
 from aurelia_core.types import Media, Reasoning, is_video
@@ -178,6 +180,7 @@ class ProgressPrinter:
                     source = "written by the target itself, without a score"
             self._line("Reasoning", f"{source}; {_stop_text(result, self._context)}", "cyan")
             self._steps(result["best"])
+        self._votes(result["iterations"])
         for warning in result["warnings"]:
             self._line("Warning", warning, "yellow")
         usage = result["usage"]
@@ -193,6 +196,12 @@ class ProgressPrinter:
             self._console.print(Text(f"{'AURELIA':<{_LABEL_WIDTH}}", "bold"), end="")
         else:
             self._line("AURELIA", result["answer"] or "none", "bold green")
+
+    def _votes(self, attempts: Sequence[Mapping[str, Any]]) -> None:
+        """How a vote went: each answer as its reply gives it, and how often it was given."""
+        counted = Counter(clean_answer(attempt["reply"]).text for attempt in attempts if "reply" in attempt)
+        if counted:
+            self._line("Votes", ", ".join(f"{count} for {reply!r}" for reply, count in counted.most_common()), "cyan")
 
     def _answer_follows(self) -> bool:
         """Whether stdout is this terminal, too, so that the answer there ends the line that begins here."""

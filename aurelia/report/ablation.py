@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aurelia.bench.ablation import GridQuestion, GridSetting, TargetAnswer
+from aurelia.bench.tally import CORRECT_METRIC
 from aurelia.report import svg as figures
 from aurelia.report.measure import mean_percent
-from aurelia.report.rows import CORRECT_METRIC
 from aurelia.report.svg import Point, SvgFigure
 from aurelia.report.tables import ReportTable, TableLine, format_cost, format_number, format_range
 

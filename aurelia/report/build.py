@@ -76,8 +76,8 @@ def build_report(
     content |= {"files": [path.name for path in paths], "live": live}
     out.mkdir(parents=True, exist_ok=True)
     sections = [
-        ("Table 1", [content["table1"]]),
         ("Accuracy", content["accuracy"]),
+        ("Table 1", content["table1"]),
         ("Choices", content["choices"]),
         ("Evaluator", content["evaluator"]),
         ("Cost and time", content["bill"]),
@@ -166,7 +166,7 @@ def _content(runs: Sequence[RunFigures], blind: BlindValues | None) -> dict[str,
         "title": f"AURELIA on a benchmark: {', '.join(run.name for run in runs)}",
         "names": [run.name for run in runs],
         "tiles": [],
-        "table1": tables.paper_comparison(runs),
+        "table1": list(filter(None, [tables.paper_comparison(runs)])),
         "accuracy": [],
         "bill": [],
         "choices": [],

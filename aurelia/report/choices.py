@@ -81,31 +81,35 @@ def _letters(cases: Sequence[Case]) -> list[tuple[int, str]]:
 
 
 def _position_table(name: str, cases: Sequence[Case]) -> ReportTable:
-    """How often each letter is right and chosen, and the accuracy where it is right."""
+    """How often each letter is right and chosen, and found where it is right, among the answers that were read."""
     rows = []
     for index, letter in _letters(cases):
         offered = [case for case in cases if case.choices > index]
-        truths = [case.truths[0] == index for case in offered]
-        cells = [letter, str(len(offered)), format_number(100 * sum(truths) / len(truths))]
+        cells = [letter]
         for arm in ARM_NAMES:
             read = [case for case in _answered(offered, arm) if case.answers[arm].chosen is not None]
-            chosen = [float(case.answers[arm].chosen == index) for case in read]
-            right = [float(case.truths[0] == index) for case in read]
-            if read:
-                excess = compare_values(right, chosen, [case.clip for case in read]).difference
-                cells += [format_number(100 * sum(chosen) / len(read)), format_range(excess, True)]
-            else:
-                cells += [NO_VALUE, NO_VALUE]
-            cells.append(format_range(arm_accuracy([case for case in offered if case.truths == (index,)], arm)))
+            cells += [str(len(read)), *_position_cells(read, index, arm)]
         rows.append(TableLine(cells))
-    heads = ["letter", "n", "right, %"]
+    heads = ["letter"]
     for title in ARM_NAMES.values():
-        heads += [f"{title}: chosen, %", "excess, points", "accuracy where right, %"]
+        heads += [f"{title}: n", "right, %", "chosen, %", "excess, points", "found where right, %"]
     notes = [
-        "n: questions that offer the letter. Excess: how much more often a letter is chosen than it is right, with 95 %"
-        " intervals over clips; a target without position bias has intervals around 0.",
+        "n: answers that were read as a choice, to questions that offer the letter; all figures of an arm are of them."
+        " Excess: how much more often a letter is chosen than it is right, with 95 % intervals over clips; a target"
+        " without position bias has intervals around 0.",
     ]
     return ReportTable(f"Position of the choice, {name}", heads, rows, notes)
+
+
+def _position_cells(read: Sequence[Case], index: int, arm: Arm) -> list[str]:
+    if not read:
+        return [NO_VALUE] * 4
+    right = [float(case.truths[0] == index) for case in read]
+    chosen = [float(case.answers[arm].chosen == index) for case in read]
+    excess = compare_values(right, chosen, [case.clip for case in read]).difference
+    shares = [format_number(100 * sum(values) / len(read)) for values in (right, chosen)]
+    found = arm_accuracy([case for case in read if case.truths == (index,)], arm)
+    return [*shares, format_range(excess, True), format_range(found)]
 
 
 def _confusion_table(name: str, cases: Sequence[Case], arm: Arm) -> ReportTable:

@@ -18,8 +18,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from aurelia.bench.run_file import ARMS
+from aurelia.bench.tally import VERDICTS, AnswerVerdict
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
-from aurelia.report.rows import VERDICTS, AnswerVerdict, ReportRow
+from aurelia.report.rows import ReportRow
 from aurelia_core.claims import CLAIM_VERDICTS
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command

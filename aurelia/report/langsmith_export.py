@@ -17,10 +17,10 @@ from langsmith import Client, evaluate
 from langsmith.schemas import Example
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
-from aurelia.bench.answers import cleaned_answer, raw_answer
+from aurelia.bench.answers import changed_raw_answer, cleaned_answer
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
-from aurelia.report.rows import CORRECT_METRIC
+from aurelia.bench.tally import CORRECT_METRIC, ArmCount, count_judged, judge_run
 from aurelia_core.errors import AureliaError
 
 _EXAMPLE_NAMESPACE = uuid.UUID("6f1d4b86-0f0e-4f0f-9b8e-3a1f6c1e7a55")
@@ -30,12 +30,13 @@ _FLUSH_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """The experiment of one arm: its name, its number of examples, and the mean of each score."""
+    """The experiment of one arm: name, number of examples, counts of answers, and the mean of each score."""
 
     name: str
     arm: Arm
     rollout: int
     examples: int
+    count: ArmCount
     scores: Mapping[str, float]
 
 
@@ -54,7 +55,12 @@ def export_experiments(run: RunFile, client: Client | None) -> list[Experiment]:
     examples = [_make_example(record, dataset) for record in records]
     scores: dict[tuple[str, str, int], list[StoredScore]] = {}
     for score in run.scores():
-        scores.setdefault((score.record, score.arm, score.rollout), []).append(score)
+        if score.metric != CORRECT_METRIC:
+            scores.setdefault((score.record, score.arm, score.rollout), []).append(score)
+    judged = dict(judge_run(run))
+    for key, one in judged.items():
+        if one.correct is not None:
+            scores.setdefault(key, []).insert(0, one.correct)
     arms: dict[tuple[Arm, int], dict[str, Outcome]] = {}
     for outcome in run.outcomes():
         arms.setdefault((outcome.arm, outcome.rollout), {})[outcome.record] = outcome
@@ -62,7 +68,14 @@ def export_experiments(run: RunFile, client: Client | None) -> list[Experiment]:
         if client is not None:
             examples = _ensure_dataset(client, dataset, examples)
         made = [
-            _make_experiment(run, client, examples, arm, rollout, outcomes, scores)
+            _make_experiment(
+                run,
+                client,
+                examples,
+                (arm, rollout, count_judged(one for key, one in judged.items() if key[1:] == (arm, rollout))),
+                outcomes,
+                scores,
+            )
             for (arm, rollout), outcomes in sorted(arms.items(), reverse=True)
         ]
         if client is not None:
@@ -108,11 +121,11 @@ def _make_experiment(
     run: RunFile,
     client: Client | None,
     examples: list[Example],
-    arm: Arm,
-    rollout: int,
+    counted: tuple[Arm, int, ArmCount],
     outcomes: Mapping[str, Outcome],
     stored_scores: Mapping[tuple[str, str, int], list[StoredScore]],
 ) -> Experiment:
+    arm, rollout, count = counted
     sums: dict[str, list[float]] = {}
 
     def scores(run: Any, example: Any) -> dict[str, Any]:
@@ -140,7 +153,7 @@ def _make_experiment(
     name = f"{arm}-{run.path.stem}"
     if client:
         name = result.experiment_name
-    return Experiment(name, arm, rollout, len(asked), means)
+    return Experiment(name, arm, rollout, len(asked), count, means)
 
 
 def _stored_answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -151,7 +164,7 @@ def _stored_answers(outcomes: Mapping[str, Outcome]) -> Callable[[dict[str, Any]
         loop = outcome.result or {}
         return {
             "answer": cleaned_answer(outcome),
-            "raw_answer": raw_answer(outcome),
+            "raw_answer": changed_raw_answer(outcome),
             "choice": outcome.choice,
             "error": outcome.error,
             "score": loop.get("score"),

@@ -10,12 +10,12 @@ from functools import lru_cache
 from aurelia.bench import statistics as stats
 from aurelia.bench.intervals import CellComparison, CellInterval, compare_cells, share_interval
 from aurelia.bench.run_file import Arm
+from aurelia.bench.tally import SCORED_VERDICTS, JudgedAnswer, count_judged
 from aurelia.report.rows import ArmAnswer, Case
 from aurelia.report.svg import Point
 
 # Precise to a tenth of a point; a report of thousands of questions has about a hundred intervals.
 REPORT_DRAWS = 2000
-SCORED_VERDICTS = ("right", "wrong", "part", "unparsed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class ArmFigures:
     Attributes:
         n: Answered and scored questions, with the unparsed ones, which count as not right.
         accuracy: Percent with its interval, clustered by clip; null without questions.
-        unparsed, failed, unscored: Counts of questions.
+        unparsed, failed, captions: Counts of questions (`aurelia.bench.tally`).
     """
 
     n: int
     accuracy: Point
     unparsed: int
     failed: int
-    unscored: int
+    captions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,12 @@ class PairedFigures:
     """Both arms over the questions that both answered: difference in points, and McNemar's exact test.
 
     `fixed` questions are right only with AURELIA, `broke` only zero-shot. `gain` is the relative gain as the paper
-    prints it, in percent of the zero-shot accuracy.
+    prints it, in percent of the zero-shot accuracy. `first` and `second` are the accuracies in percent.
     """
 
     n: int
+    first: float
+    second: float
     difference: Point
     fixed: int
     broke: int
@@ -85,9 +87,9 @@ def measure_group(name: str, cases: Sequence[Case]) -> GroupFigures:
 
 def arm_figures(cases: Sequence[Case], arm: Arm) -> ArmFigures:
     """One arm over these cases."""
-    verdicts = [case.answers[arm].verdict for case in cases if arm in case.answers]
-    counts = {name: verdicts.count(name) for name in ("unparsed", "failed", "unscored")}
-    return ArmFigures(sum(verdict in SCORED_VERDICTS for verdict in verdicts), arm_accuracy(cases, arm), **counts)
+    answers = [case.answers[arm] for case in cases if arm in case.answers]
+    count = count_judged(JudgedAnswer(answer.verdict, answer.value) for answer in answers)
+    return ArmFigures(count.scored, arm_accuracy(cases, arm), count.unparsed, count.failed, count.captions)
 
 
 def arm_accuracy(cases: Sequence[Case], arm: Arm) -> Point:
@@ -141,7 +143,8 @@ def compare_values(first: Sequence[float], second: Sequence[float], clips: Seque
     found = _cached_comparison(tuple(first), tuple(second), tuple(clips))
     gain = stats.relative_gain(sum(second), sum(first))
     p = stats.mcnemar_p(found.fixed, found.broke)
-    return PairedFigures(len(first), _as_point(found.difference), found.fixed, found.broke, p, gain)
+    means = [100 * sum(values) / len(values) for values in (first, second)]
+    return PairedFigures(len(first), means[0], means[1], _as_point(found.difference), found.fixed, found.broke, p, gain)
 
 
 @lru_cache(64)

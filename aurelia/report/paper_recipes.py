@@ -11,6 +11,7 @@ from aurelia.bench.intervals import CellComparison, CellInterval, compare_cells,
 from aurelia.bench.records import Column, read_records
 from aurelia.bench.sampling import TABLE1_COMPOSITION
 from aurelia.bench.score_run import score_without_judge
+from aurelia.bench.tally import CORRECT_METRIC
 from aurelia.report.baselines import ZERO_SHOT, RecipeFiles, run_all, write_recipe
 from aurelia.report.condition_tables import (
     INTERVAL_NOTES,
@@ -19,9 +20,8 @@ from aurelia.report.condition_tables import (
     interval_text,
 )
 from aurelia.report.measure import REPORT_DRAWS
-from aurelia.report.paper_table1 import COLUMN_TITLES, PAPER_SOURCE, PaperCell, read_paper_table1
+from aurelia.report.paper_table1 import COLUMN_TITLES, PAPER_SOURCE, PaperCell, foreign_datasets, read_paper_table1
 from aurelia.report.recipes import RecipeInput, run_and_score
-from aurelia.report.rows import CORRECT_METRIC
 from aurelia.report.tables import NO_VALUE, ReportTable, TableLine, format_number
 from aurelia_core.errors import InputError
 from aurelia_core.types import NO_USAGE, Usage, add_usage
@@ -82,6 +82,8 @@ async def run_table1(work: RecipeInput, context: Context, targets: Sequence[str]
             if cell := _cell(zero, ours, {name for name, of in columns.items() if of == column}):
                 cells[target, column] = cell
     tables = [_table1(targets, cells), cost_table("Cost", list(found.values())), composition_table(work.file)]
+    if foreign := foreign_datasets((record.column, record.source.dataset) for record in read_records(work.file)):
+        tables[0].notes.insert(0, f"The rows of these runs are not of the paper's questions: {', '.join(foreign)}.")
     tables[0].notes.extend([f"{one.name} was not run: {one.refused}" for one in found.values() if one.refused])
     return write_recipe(work.out, "table1", "Table 1", tables)
 

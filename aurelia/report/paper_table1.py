@@ -5,9 +5,11 @@ zero-shot figure used here. The paper does not say what X means.
 """
 
 import csv
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import NamedTuple
 
+from aurelia.bench.importers.registry import DATASET_KINDS
 from aurelia.bench.records import Column
 
 PAPER_SOURCE = "Table 1 of AURELIA (arXiv 2503.23219, ICCV 2025)"
@@ -41,6 +43,12 @@ class PaperRow(NamedTuple):
     model: str
     kind: str
     cells: dict[Column, PaperCell]
+
+
+def foreign_datasets(found: Iterable[tuple[Column, str]]) -> list[str]:
+    """Of (column, data set) of questions: the data sets in the paper's columns that are not the paper's."""
+    paper = {(kind.column, kind.dataset) for kind in DATASET_KINDS.values()}
+    return sorted({dataset for column, dataset in found if column in COLUMN_TITLES and (column, dataset) not in paper})
 
 
 def read_paper_table1() -> list[PaperRow]:

@@ -4,15 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from aurelia.bench.answers import cleaned_answer, raw_answer
+from aurelia.bench.answers import changed_raw_answer, cleaned_answer
 from aurelia.bench.records import Column, Record
 from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
-
-AnswerVerdict = Literal["right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none"]
-VERDICTS: tuple[AnswerVerdict, ...] = ("right", "wrong", "part", "unparsed", "unscored", "captioned", "failed", "none")
-CORRECT_METRIC = "correct"
+from aurelia.bench.tally import CORRECT_METRIC, AnswerVerdict, JudgedAnswer, judge_outcome, rule_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +17,8 @@ class ArmAnswer:
     """One arm's figures for one question.
 
     Attributes:
-        verdict: `unparsed` if no rule and no judge could read the answer, `captioned` if it has scores but is neither
-            right nor wrong, `unscored` if it was not scored.
-        value: Score of `correct`, 0 to 1; None unless the verdict is right, wrong or part.
+        verdict: How the answer counts (`aurelia.bench.tally.JudgedAnswer`); `unscored` without a known truth.
+        value: Value in the accuracy, 0 to 1; None if it does not count.
         scores: Every other metric (those of captions) by name.
         calls: Paid calls to models.
         cost: Dollars; None if a price is not known.
@@ -53,6 +49,7 @@ class Case:
         leaks: Whether the steps given to the target contain the answer (`aurelia_core.answers.answer_leaks`).
         choices: Number of choices; 0 for an open question.
         truths: Indices of the right choices.
+        dataset: Name of its data set.
         claims: (kind, verdict) of every claim of the best attempt's caption.
     """
 
@@ -72,6 +69,7 @@ class Case:
     choices: int = 0
     truths: tuple[int, ...] = ()
     claims: tuple[tuple[str, str], ...] = ()
+    dataset: str = ""
 
 
 class ReportRow(NamedTuple):
@@ -108,8 +106,9 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
     details: dict[Arm, dict[str, Any]] = {}
     for arm, outcome in arms.items():
         by_metric = scores.get((record.id, arm, rollout), {})
-        answers[arm] = _arm_answer(record, outcome, by_metric)
-        details[arm] = _answer_detail(outcome, by_metric.get(CORRECT_METRIC), answers[arm])
+        judged = judge_outcome(outcome, by_metric.get(CORRECT_METRIC) or rule_score(record, outcome))
+        answers[arm] = _arm_answer(record, outcome, by_metric, judged)
+        details[arm] = _answer_detail(outcome, judged.correct, answers[arm])
     case = Case(
         record.id,
         rollout,
@@ -119,6 +118,7 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
         answers,
         choices=len(record.choices),
         truths=tuple(sorted(record.correct_choices)),
+        dataset=record.source.dataset,
     )
     loop: Mapping[str, Any] = {}
     if "aurelia" in arms:
@@ -129,20 +129,16 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
     return ReportRow(case, {**detail, "inject": inject, "arms": details})
 
 
-def _arm_answer(record: Record, outcome: Outcome, scores: Mapping[str, StoredScore]) -> ArmAnswer:
-    correct = scores.get(CORRECT_METRIC)
-    value: float | None = None
-    if correct and outcome.state == "answered":
-        value = correct.value
+def _arm_answer(record: Record, outcome: Outcome, scores: Mapping[str, StoredScore], judged: JudgedAnswer) -> ArmAnswer:
     usage = outcome.usage
     return ArmAnswer(
-        _verdict(outcome, correct, bool(scores)),
-        value,
+        judged.verdict,
+        judged.value,
         {name: score.value for name, score in scores.items() if name != CORRECT_METRIC},
         usage["calls"],
         usage["cost_usd"],
         usage["input_tokens"] + usage["output_tokens"],
-        _chosen(record.choices, outcome, correct),
+        _chosen(record.choices, outcome, judged.correct),
     )
 
 
@@ -162,22 +158,6 @@ def _chosen(choices: Sequence[str], outcome: Outcome, correct: StoredScore | Non
         if name in choices:
             return choices.index(name)
     return None
-
-
-def _verdict(outcome: Outcome, correct: StoredScore | None, scored: bool) -> AnswerVerdict:
-    if outcome.state == "failed":
-        return "failed"
-    if correct is None and scored:
-        return "captioned"
-    if correct is None:
-        return "unscored"
-    if correct.value is None:
-        return "unparsed"
-    if correct.value >= 1:
-        return "right"
-    if correct.value <= 0:
-        return "wrong"
-    return "part"
 
 
 def _with_loop(case: Case, loop: Mapping[str, Any]) -> Case:
@@ -242,14 +222,10 @@ def _answer_detail(outcome: Outcome, correct: StoredScore | None, answer: ArmAns
     if correct:
         how = correct.how
         said = correct.said
-    cleaned = cleaned_answer(outcome)
-    raw = raw_answer(outcome)
-    if raw == cleaned:
-        raw = None
     return {
         "mark": answer.verdict,
-        "answer": cleaned,
-        "raw": raw,
+        "answer": cleaned_answer(outcome),
+        "raw": changed_raw_answer(outcome),
         "choice": outcome.choice,
         "error": outcome.error,
         "how": how,

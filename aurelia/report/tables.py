@@ -10,7 +10,14 @@ from aurelia.bench.costs import RoleCosts
 from aurelia.bench.further_scores import FURTHER_METRICS, REASONING_METRICS
 from aurelia.bench.run_file import Arm
 from aurelia.report.measure import ArmFigures, GroupFigures, measure_group, measure_groups
-from aurelia.report.paper_table1 import ALL_COLUMN_TITLES, COLUMN_TITLES, PAPER_SOURCE, PaperCell, read_paper_table1
+from aurelia.report.paper_table1 import (
+    ALL_COLUMN_TITLES,
+    COLUMN_TITLES,
+    PAPER_SOURCE,
+    PaperCell,
+    foreign_datasets,
+    read_paper_table1,
+)
 from aurelia.report.rows import ArmAnswer, Case
 from aurelia.report.svg import Point
 
@@ -78,20 +85,27 @@ def groups_by_column(cases: Sequence[Case]) -> list[GroupFigures]:
     return measure_groups(cases, lambda case: ALL_COLUMN_TITLES[case.column], ALL_COLUMN_TITLES.values())
 
 
-def paper_comparison(runs: Sequence[RunFigures]) -> ReportTable:
-    """Table 1: the rows of the runs, then the paper's."""
+def paper_comparison(runs: Sequence[RunFigures]) -> ReportTable | None:
+    """Table 1: the rows of the runs, then the paper's; None if no run has a figure in one of its columns."""
     ours = []
     for run in runs:
         found = {group.name: group for group in groups_by_column(run.cases)}
         cells = [_our_cell(found.get(title)) for title in COLUMN_TITLES.values()]
-        ours.append(TableLine([f"{run.target} ({run.name})", *cells], "ours"))
+        if set(cells) == {NO_VALUE}:
+            continue
+        name = f"{run.target} ({run.name})"
+        if foreign := foreign_datasets((case.column, case.dataset) for case in run.cases):
+            name += f"\nNot the paper's questions: {', '.join(foreign)}"
+        ours.append(TableLine([name, *cells], "ours"))
+    if not ours:
+        return None
     theirs = [
         TableLine([row.model, *(_their_cell(row.cells[column]) for column in COLUMN_TITLES)])
         for row in read_paper_table1()
     ]
     notes = [
-        "Zero-shot → AURELIA, percent right, and the relative gain as the paper prints it. The rows of these runs are"
-        " emphasized.",
+        "Zero-shot → AURELIA, percent right of the questions that both answered, and the relative gain as the paper"
+        " prints it. The rows of these runs are emphasized.",
         f"The other rows: {PAPER_SOURCE}; of its two zero-shot figures the second, to which its gains refer.",
         "The rows are comparable only as far as the questions are: the paper's data files are not public. The paper"
         " does not say what its figure for AV-Captioning measures; the table Captions has the metrics of these runs.",
@@ -104,10 +118,9 @@ def paper_comparison(runs: Sequence[RunFigures]) -> ReportTable:
 def _our_cell(group: GroupFigures | None) -> str:
     if group is None:
         return NO_VALUE
-    gain: float | None = None
     if group.paired:
-        gain = group.paired.gain
-    return _cell(group.zero_shot.accuracy.value, group.aurelia.accuracy.value, gain)
+        return _cell(group.paired.first, group.paired.second, group.paired.gain)
+    return _cell(group.zero_shot.accuracy.value, group.aurelia.accuracy.value, None)
 
 
 def _their_cell(cell: PaperCell) -> str:
@@ -132,57 +145,59 @@ def run_comparison(runs: Sequence[RunFigures]) -> ReportTable:
         whole = measure_group("all", run.cases)
         models = run.meta.get("models") or {}
         agents = [f"{role}: {model_id}" for role, model_id in models.items() if role != "target"]
-        n = max(whole.zero_shot.n, whole.aurelia.n)
-        difference = NO_VALUE
+        both = difference = NO_VALUE
         if whole.paired:
-            n = whole.paired.n
+            both = str(whole.paired.n)
             difference = format_range(whole.paired.difference, True)
         cells = [
             run.name,
             "\n".join(agents) or "none",
             run.target,
-            str(n),
+            _both(whole.zero_shot, whole.aurelia, "n"),
             format_range(whole.zero_shot.accuracy),
             format_range(whole.aurelia.accuracy),
+            both,
             difference,
         ]
         rows.append(TableLine(cells))
-    heads = ["run", "agents", "target", "n", "zero-shot, %", "AURELIA, %", "difference, points"]
+    heads = ["run", "agents", "target", "n", "zero-shot, %", "AURELIA, %", "n of both", "difference, points"]
     return ReportTable("Runs compared (Table 4)", heads, rows, css="lined")
 
 
-ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %", "difference, points", "fixed / broke", "McNemar p", "gain, %"]
+ACCURACY_HEADS = ["", "n", "zero-shot, %", "AURELIA, %"]
+_PAIRED_HEADS = ["n of both", "difference, points", "fixed / broke", "McNemar p", "gain, %"]
 ACCURACY_NOTES = [
     "In brackets: 95 % intervals over clips (questions about one clip are not independent): bootstrap from 20 clips on,"
     " Student's t below, Wilson's where all answers are right or all wrong; none for one clip. McNemar's test assumes"
     " independent questions.",
-    "n and the difference are over questions that both arms answered. An answer that neither rule nor judge could read"
-    " is unparsed and counts as not right. A failed question has no answer and is not in n.",
+    "n: scored answers of each arm, as bench status counts them; difference, fixed, broke, p and gain are over the"
+    " questions that both arms answered. An answer that neither rule nor judge could read is unparsed and counts as not"
+    " right. A failed question has no answer, and a caption is neither right nor wrong: neither is in n.",
 ]
 
 
 def accuracy_table(caption: str, found: Sequence[GroupFigures]) -> ReportTable:
     """Both arms over groups of questions."""
-    heads = [*ACCURACY_HEADS, "unparsed", "failed", "not scored"]
+    heads = [*ACCURACY_HEADS, *_PAIRED_HEADS, "unparsed", "failed", "captions"]
     return ReportTable(caption, heads, [TableLine(_accuracy(group)) for group in found])
 
 
 def _accuracy(group: GroupFigures) -> list[str]:
     zero = group.zero_shot
     aurelia = group.aurelia
-    n = _both(zero, aurelia, "n")
-    comparison = [NO_VALUE] * 4
+    comparison = [NO_VALUE] * 5
     if group.paired:
         paired = group.paired
-        n = str(paired.n)
         comparison = [
+            str(paired.n),
             format_range(paired.difference, True),
             f"{paired.fixed} / {paired.broke}",
             format_p(paired.p),
             format_number(paired.gain, 1, True),
         ]
-    counts = [_both(zero, aurelia, name) for name in ("unparsed", "failed", "unscored")]
+    counts = [_both(zero, aurelia, name) for name in ("unparsed", "failed", "captions")]
     name = group.name or "(none)"
+    n = _both(zero, aurelia, "n")
     return [name, n, format_range(zero.accuracy), format_range(aurelia.accuracy), *comparison, *counts]
 
 

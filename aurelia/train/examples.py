@@ -15,7 +15,7 @@ from aurelia.bench.answers import cleaned_answer, raw_answer
 from aurelia.bench.records import Record, read_records
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.scoring import score_by_rule
-from aurelia.bench.training import numbered_steps
+from aurelia.bench.training import OF_A_TEST_SPLIT, is_of_test_split, left_out_text, numbered_steps
 from aurelia_core.answers.answer_leaks import find_answer_leaks
 from aurelia_core.answers.clean_answer import UNKNOWN
 from aurelia_core.errors import InputError
@@ -25,7 +25,25 @@ TrainingForm = Literal["answer", "plan", "use"]
 TRAINING_FORMS: tuple[TrainingForm, ...] = get_args(TrainingForm)
 Working = Literal["agents", "target"]
 _ANSWER = "Answer:"
-_TEST_SPLITS = ("test", "testing")
+_NO_ANSWER = "without an answer"
+_NO_CHOICE = "none of the choices"
+_NOT_RIGHT = "not right by a rule"
+_TOO_LOW = "scored too low"
+_LEAKING = "its steps leak the answer"
+_UNCHECKED = "no claim was found to hold"
+_REMEDIES = {
+    OF_A_TEST_SPLIT: "give a run over training questions (bench import --split train)",
+    "about a clip of a test file": "give a run over other clips than those of --test",
+    "without a reasoning": "give a run with the arm aurelia",
+    _TOO_LOW: "lower --min-score",
+    _UNCHECKED: "leave out --supported, or make the run with a critic of claims",
+    "a claim is contradicted": "leave out --supported",
+    _NO_ANSWER: "give a run whose agents answer",
+    _NO_CHOICE: "give a run whose agents answer with a choice",
+    _NOT_RIGHT: "leave out --right-only",
+    _LEAKING: "give --keep-leaks",
+    "the target wrote no working": "give --working agents",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,26 +170,35 @@ def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], sel
     """Why an answer is no example; None if it is one."""
     result = outcome.result or {}
     best = result.get("best")
-    if record.source.split.casefold() in _TEST_SPLITS:
-        return "of a test split"
+    if is_of_test_split(record):
+        return OF_A_TEST_SPLIT
     if record.clip_name in tested:
         return "about a clip of a test file"
     if not best or not best["steps"] or not result.get("clip"):
         return "without a reasoning"
     if (result["score"] or 0) < least:
-        return "scored too low"
+        return _TOO_LOW
     if selection.supported and (reason := _unsupported(result)):
         return reason
-    label = _label(outcome, selection)
-    if not label or label.casefold() == UNKNOWN:
-        return "without an answer"
-    if selection.right_only and not _is_right(record, label):
-        return "not right by a rule"
+    if reason := _unfit_answer(record, _label(outcome, selection), right_only=selection.right_only):
+        return reason
     steps = [step["step"] for step in best["steps"]]
     if not selection.keep_leaks and find_answer_leaks(steps, record.choices, best["answer"]):
-        return "its steps leak the answer"
+        return _LEAKING
     if selection.working == "target" and _ANSWER not in (raw_answer(outcome) or ""):
         return "the target wrote no working"
+    return None
+
+
+def _unfit_answer(record: Record, answer: str, *, right_only: bool) -> str | None:
+    """Why an answer is not learned; None if it is."""
+    if not answer or answer.casefold() == UNKNOWN:
+        return _NO_ANSWER
+    score = score_by_rule(record, answer)
+    if record.choices and score and score.is_right is None:
+        return _NO_CHOICE
+    if right_only and not (score and score.is_right):
+        return _NOT_RIGHT
     return None
 
 
@@ -182,7 +209,7 @@ def _unsupported(result: dict[str, Any]) -> str | None:
     if "contradicted" in verdicts:
         return "a claim is contradicted"
     if "supported" not in verdicts:
-        return "no claim was found to hold"
+        return _UNCHECKED
     return None
 
 
@@ -190,11 +217,6 @@ def _label(outcome: Outcome, selection: ExampleSelection) -> str:
     if selection.working == "target":
         return cleaned_answer(outcome) or ""
     return str(((outcome.result or {}).get("best") or {}).get("answer") or "").strip()
-
-
-def _is_right(record: Record, answer: str) -> bool:
-    score = score_by_rule(record, answer)
-    return bool(score and score.is_right)
 
 
 def _examples(
@@ -226,11 +248,11 @@ def _findings(best: Reasoning) -> str:
 
 def _split(examples: list[TrainingExample], left_out: Counter[str], selection: ExampleSelection) -> ExampleSet:
     """The examples with whole clips held out."""
-    reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.most_common())
     if not examples:
+        remedies = [_REMEDIES[reason] for reason, _ in left_out.most_common()]
         raise InputError(
-            f"The runs hold nothing to learn from ({reasons or 'no answers'}): lower --min-score, leave out"
-            " --right-only, or give runs over training questions."
+            f"The runs hold nothing to learn from ({left_out_text(left_out) or 'no answers of the arm aurelia'}):"
+            f" {', or '.join(remedies) or 'answer questions with bench run first'}."
         )
     clips = sorted({example.clip for example in examples}, key=lambda clip: _place(clip, selection.seed))
     count = 0

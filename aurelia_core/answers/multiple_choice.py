@@ -11,10 +11,11 @@ from typing import Final
 
 from aurelia_core.answers import choice_rules as rules
 from aurelia_core.answers.asserted_choices import asserted_choices
-from aurelia_core.answers.choice_forms import normal_form, with_letters
+from aurelia_core.answers.choice_forms import normal_form, with_letters, without_restated, without_signs
 from aurelia_core.answers.cleaning import clean_reply, is_json_reply
 from aurelia_core.answers.languages import BETWEEN, DENYING
 from aurelia_core.answers.options import CHOICE_LETTERS, CHOICE_NOUNS, ChoiceNames
+from aurelia_core.answers.sole_letter import sole_letter
 from aurelia_core.answers.tokens import comparison_key, is_negated, is_number, strip_reply_markup
 
 __all__ = ["CHOICE_LETTERS", "UNPARSED", "ExtractedChoice", "extract_choice_text", "extract_choice"]
@@ -46,13 +47,13 @@ _JOINED = re.compile(
     r"^[\s.]*(?:,|/|&|\band\b|\bor\b|或|和|与|、|か|又は|또는|ou\b|oder\b|или\b|або\b|أو|atau\b|veya\b|hoặc\b|[oeyиو]\b)\s*"
     rf"(?:(?:also|either|maybe|perhaps|even|option|choice)\s+)*[(\"\[]*([A-Z]){_AFTER}"
 )
-_MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z])\s*[.):\]–—-]+\s*(\S.*)", re.DOTALL)
+_MARKED = re.compile(r"[^\w+#-]*(?:(?i:option|choice|answer)\s+)?([A-Za-z1-9])\s*[.(:)\]–—-]+\s*(\S.*)", re.DOTALL)
 _LED = re.compile(r"^[^\w]*([A-Za-z])(?:\s*([.):\]。])\s*(?=.*\w\w)|,?\s+(?=(?:because|since)\b))")
 _BRACKETED = re.compile(r"\(([A-Z])\)")
 _OPENING = re.compile(r"^[^\w]*(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?([A-Z])[)\]]?\s*[,;/](?!\w\w)")
 _VERB = re.compile(r"^(?:is|was|are|can|could|might|may|does|has|seems|and|or)\b")
 _WEAK = re.compile(r"\W*(?:it|that)\b", re.I)
-_CONDITION = re.compile(r"\bif\b(?! (?:i|we) (?:had|have|must)\b| forced\b)", re.I)
+_CONDITION = re.compile(r"\bif\b(?! (?:i|we) (?:had|have|must)\b| forced\b)|^\W*(?:were|had|should) \w+\b", re.I)
 _IF = re.compile(r"\b(?:if|whether|unless|assuming|suppose)(?: \w+){0,2}\s*$", re.I)
 
 
@@ -83,6 +84,7 @@ def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
 
     * `json`: the reply is JSON with an answer; its value is read by the rules below.
     * `whole`: the whole reply is a letter, a choice's text, both, or its number among the choices ("option 2").
+    * `part`: the whole reply is a part of the text of only one choice ("right" for "to the right").
     * `weighed`: the reply gives each letter a share ("B: 70%, C: 20%"); the largest counts.
     * `stated`: the reply states an answer: "the answer is B", `\boxed{B}`, "I choose …"; the last statement counts.
     * `listed`: the reply judges the choices line by line, and only one is right.
@@ -91,6 +93,7 @@ def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
     * `closing`: the last sentence ends in "… is B." or ", B."
     * `concluded`: the last sentence concludes ("Therefore …", "…, so …") and names the text of one choice.
     * `total`: the choices are numbers, and the reply gives a number before a colon and a list.
+    * `named`: the reply names only one letter, in sentences that decide and doubt nothing.
     * `mentioned`: the reply names the text of only one choice, and asserts it.
 
     Args:
@@ -125,7 +128,8 @@ class _Outcome:
 
 
 def _read_text(cleaned: str, options: ChoiceNames) -> ExtractedChoice:
-    text = with_letters(normal_form(strip_reply_markup(cleaned)), options).strip()
+    text = with_letters(normal_form(strip_reply_markup(without_signs(cleaned))), options)
+    text = without_restated(text, options).strip()
     for name, rule in _RULES:
         outcome = rule(text, options)
         if outcome.index is not None:
@@ -136,7 +140,7 @@ def _read_text(cleaned: str, options: ChoiceNames) -> ExtractedChoice:
 
 
 def _sentences(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r"(?<=[.!?。！？])\s+|\n+", text) if part.strip()]
+    return [part.strip() for part in re.split(r"(?<=[.!?。！？])(?<!\b\d\.)\s+|\n+", text) if part.strip()]
 
 
 def _whole(text: str, options: ChoiceNames) -> _Outcome:
@@ -160,6 +164,8 @@ def _letter_and_text(text: str, options: ChoiceNames) -> _Outcome | None:
     if not marked:
         return None
     by_letter = options.find_by_letter(marked[1])
+    if marked[1].isdigit():
+        by_letter = options.find_by_number(f"option {marked[1]}")
     by_text = options.find_by_text(marked[2])
     if by_letter is None or by_text is None:
         return None
@@ -184,6 +190,11 @@ def _only_letter(text: str) -> re.Match[str] | None:
     if not head or head["not"] or head["several"] or re.search(r"\w", text[head.end() :]):
         return None
     return re.compile(r"([A-Za-z])").match(text, head.start("letter"))
+
+
+def _part(text: str, options: ChoiceNames) -> _Outcome:
+    """A text that is a part of the text of only one choice."""
+    return _Outcome(options.find_by_part(text))
 
 
 def _weighed(text: str, options: ChoiceNames) -> _Outcome:
@@ -247,11 +258,11 @@ def _statements(text: str, options: ChoiceNames) -> Iterator[tuple[int, int, _Ou
         sentence_start = max(text.rfind(mark, 0, cue.start()) for mark in ".!?\n") + 1
         before = text[max(sentence_start, cue.start() - _NEAR) : cue.start()]
         after = re.split(r"[.!?\n]", text[cue.end() : cue.end() + _NEAR], maxsplit=1)[0]
-        hypothetical = cue[0].rstrip(": ").endswith("would be") and _CONDITION.search(f"{before} {after}")
+        hypothetical = re.search(r"\bwould\b", cue[0]) and _CONDITION.search(f"{before} {after}")
         conditional = _IF.search(before) and not re.match(r"(?:i|we)\b", cue[0], re.IGNORECASE)
         if cue.re is rules.APPROVED and rules.SEVERAL_BEFORE.search(text[sentence_start : _letter_start(cue)]):
             outcome = _Outcome(final=True)
-        elif hypothetical or conditional or _is_denied(cue, text):
+        elif hypothetical or conditional or rules.CONCEDED.search(before) or _is_denied(cue, text):
             outcome = _Outcome(denied=outcome.index)
         yield cue.start(), cue.end(), outcome
 
@@ -304,6 +315,8 @@ def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
         whole = _whole(words.rstrip(" .!。"), options)
         if whole.index is not None or whole.final:
             return whole
+    if (part := options.find_by_part(sentence)) is not None:
+        return _Outcome(part)
     found = options.find_asserted(sentence)
     if len(found) == 1:
         return _Outcome(found.pop())
@@ -414,12 +427,15 @@ def _closing(text: str, options: ChoiceNames) -> _Outcome:
     closing = rules.CLOSING.search(last) or rules.CONNECTED.match(last)
     if before and not any(map(_LETTER.fullmatch, before)):
         closing = closing or _LETTER.fullmatch(last)
-    if not closing or is_negated(last, closing.start(1)) or rules.TAKEN_BACK.search(text):
+    if not closing or rules.TAKEN_BACK.search(text) or (" would " in last and _CONDITION.search(last)):
         return _Outcome()
-    if rules.IMPROBABLE.search(last, last.rfind(",", 0, closing.start(1)) + 1, closing.start(1)):
+    letter = closing[closing.lastindex or 0]
+    at = closing.start(closing.lastindex or 0)
+    concluded = closing.groupdict().get("so")
+    if not concluded and is_negated(last, at) or rules.IMPROBABLE.search(last, last.rfind(",", 0, at) + 1, at):
         return _Outcome()
-    index = options.find_by_letter(closing[1])
-    if index is None or options.find_by_text(closing[1]) not in (None, index):
+    index = options.find_by_letter(letter)
+    if index is None or options.find_by_text(letter) not in (None, index):
         return _Outcome()
     return _Outcome(index)
 
@@ -446,6 +462,14 @@ def _total(text: str, options: ChoiceNames) -> _Outcome:
     return _only(asserted_choices(head, options))
 
 
+def _named(text: str, options: ChoiceNames) -> _Outcome:
+    """The only letter that a text names, unless the text takes it back or asserts another choice."""
+    index = sole_letter(text, options)
+    if index is None or rules.UNSURE.search(text) or rules.TAKEN_BACK.search(text):
+        return _Outcome()
+    return _Outcome(index if asserted_choices(text, options) <= {index} else None)
+
+
 def _mentioned(text: str, options: ChoiceNames) -> _Outcome:
     """The only choice whose text the reply asserts, if the reply was not cut off and is not unsure."""
     *before, last = _sentences(text) or [""]
@@ -470,6 +494,7 @@ def _only(found: set[int]) -> _Outcome:
 
 _RULES = (
     ("whole", _whole),
+    ("part", _part),
     ("weighed", _weighed),
     ("stated", _stated),
     ("listed", _listed),
@@ -478,5 +503,6 @@ _RULES = (
     ("closing", _closing),
     ("concluded", _concluded),
     ("total", _total),
+    ("named", _named),
     ("mentioned", _mentioned),
 )

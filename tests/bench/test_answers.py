@@ -15,7 +15,7 @@ from aurelia.bench.local_runner import answer_fields
 from aurelia.bench.records import Record
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.score_run import score_run_file
-from aurelia.bench.tally import count_run
+from aurelia.bench.tally import count_run, counts_as_dict
 from aurelia.bench.training import TrainingOptions, export_training_set
 from aurelia.report.build import build_report
 from aurelia.report.langsmith_export import export_experiments
@@ -85,7 +85,7 @@ def choices(tmp_path: Path) -> Iterator[RunFile]:
 
 def test_report_status_and_langsmith_have_the_same_denominators(choices: RunFile) -> None:
     cases = [row.case for row in read_report_rows(choices)]
-    counts = count_run(choices).as_dict()
+    counts = counts_as_dict(count_run(choices))
     told = export.run_status(choices.path)
     sent = {each.arm: each.scores["correct"] for each in export_experiments(choices, None)}
     for arm in ("zero_shot", "aurelia"):
@@ -97,4 +97,4 @@ def test_report_status_and_langsmith_have_the_same_denominators(choices: RunFile
         assert sent[arm] == accuracy  # type: ignore[index]
         assert (counts[arm]["unparsed"], counts[arm]["failed"]) == (shown.unparsed, shown.failed)
     assert raw_answer(next(choices.outcomes("zero_shot"))) == "a guess"
-    assert told["left"] == told["to_do"] - sum(told["answered"].values())
+    assert told["left"] == told["planned"] - sum(told["answered"].values())

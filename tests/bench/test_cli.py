@@ -57,11 +57,21 @@ def test_a_run_reads_well_without_a_terminal_and_goes_on_for_free(home: Home) ->
     assert again.returncode == 0 and again.stderr == ""
     events = [json.loads(text) for text in again.stdout.splitlines()]
     assert [event["event"] for event in events] == ["start", "end"]
-    assert events[1]["arms"]["aurelia"] == {"answered": 2, "failed": 0, "unparsed": 1, "accuracy": 0.5}
+    assert events[1]["arms"]["aurelia"] == {
+        "answered": 2,
+        "failed": 0,
+        "captions": 0,
+        "scored": 2,
+        "unparsed": 1,
+        "right": 1,
+        "accuracy": 0.5,
+    }
 
     shown = home.bench("status", str(home.folder / "x.run"), "--json")
     assert json.loads(shown.stdout)["answered"] == {"zero_shot": 2, "aurelia": 2}
-    assert re.search(r"^questions +2$", home.bench("status", str(home.folder / "x.run")).stdout, re.MULTILINE)
+    told = home.bench("status", str(home.folder / "x.run")).stdout
+    assert re.search(r"^questions +2 in the run file$", told, re.MULTILINE)
+    assert re.search(r"^zero-shot +2 answered, 50.0% right, 1 unparsed$", told, re.MULTILINE)
     written = home.bench("export", str(home.folder / "x.run"), "--out", str(home.folder / "x.csv"))
     assert (written.returncode, written.stderr) == (0, "4 rows written to x.csv.\n")
     trained = home.bench("export", str(home.folder / "x.run"), "--out", str(home.folder / "t.jsonl"), "--training")
@@ -108,18 +118,19 @@ def test_a_run_in_which_nothing_is_answered_ends_with_status_3(home: Home) -> No
 
 def test_on_a_terminal_a_bar_shows_accuracy_cost_and_what_is_left() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    count = {"answered": 2, "failed": 1, "unparsed": 0, "accuracy": 0.5}
-    standing = {"arms": {"aurelia": count}, "done": 3, "to_do": 4, "usage": {"calls": 9, "cost_usd": 0.25}}
+    count = {"answered": 2, "failed": 1, "captions": 0, "scored": 2, "unparsed": 0, "accuracy": 0.5}
+    standing = {"arms": {"aurelia": count}, "done": 3, "to_do": 4, "planned": 4}
+    standing |= {"usage": {"calls": 9, "cost_usd": 0.25}}
     end = {"stopped_by": "the budget of $0.2 is used up", "left": 1, "given_up": 0, "last_error": "no", "seconds": 5.0}
     coming = {"to_do": 4, "calls_to_come": [4, 12], "tokens_to_come": None, "cost_usd_to_come": None}
     with ProgressDisplay(console) as display:
-        display.event({"event": "start", "run": "x.run", "questions": 4, "left_out": 2, **coming})
+        display.event({"event": "start", "run": "x.run", "questions": 4, "left_out": 2, **coming, **standing})
         display.event({"event": "outcome", **coming, **standing})
         display.event({"event": "end", **standing, **end})
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())  # type: ignore[attr-defined]
     for text in (
         "4 questions, 2 left out because their media are missing",
-        "3/4",
+        "2/4",
         "AURELIA 50.0%  $0.2500",
         "2 answered, 1 failed",
     ):

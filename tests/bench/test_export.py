@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from pyarrow import parquet
+from typer.testing import CliRunner
 
 from aurelia.bench import export
 from aurelia.bench.run_file import RunFile, StoredScore
 from aurelia.bench.training import TrainingOptions, export_training_set
+from aurelia.cli.bench import bench_app
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
@@ -33,7 +35,7 @@ async def ran(tmp_path: Path, duet: Path) -> Path:
 
     settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
     place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
-    lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "where"], licence="MIT"), line(3)]
+    lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "with"], licence="MIT"), line(3)]
     await place.run(lines, max_iterations=2)
     with RunFile.open(place.out) as run:
         run.store_scores(
@@ -101,11 +103,12 @@ async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Pat
 
 
 def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_path: Path) -> None:
-    assert export_training_set(ran, tmp_path / "t.jsonl") == 1
+    assert export_training_set(ran, tmp_path / "t.jsonl").examples == 1
     example = json.loads((tmp_path / "t.jsonl").read_text())
     user, assistant = example["messages"]
     assert user["content"] == [
         {"type": "video", "video": "duet.mp4"},
+        {"type": "audio", "audio": "duet.mp4"},
         {"type": "text", "text": "What is heard (1)?\nA. ohne\nB. with"},
     ]
     said = assistant["content"][0]["text"].splitlines()
@@ -113,9 +116,9 @@ def test_a_training_set_holds_the_reasoning_that_was_good_enough(ran: Path, tmp_
     assert said[-1] == "Answer: B. with"
     assert (example["id"], example["score"], example["right"], example["answers"]) == ("q1", 9, True, ["with"])
     assert (example["generator"], example["licence"]) == ("scripted:one", "unknown")
-    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4)) == 2
+    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4)).examples == 2
     second = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[1])
-    assert (second["right"], second["licence"]) == (None, "MIT")
+    assert (second["right"], second["licence"]) == (True, "MIT")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -145,21 +148,21 @@ def test_trl_loads_the_rows_and_hands_the_clip_to_the_processor(ran: Path, tmp_p
     batch = trainer.DataCollatorForVisionLanguageModeling(Processor())(rows)
     assert batch["input_ids"].shape == (2, 3)
     for messages in heard:
-        first, *_ = messages[0]["content"]
-        assert (first["type"], first["video"]) == ("video", f"{tmp_path}/duet.mp4")
+        clip, sound, _ = messages[0]["content"]
+        assert (clip["type"], clip["video"]) == ("video", f"{tmp_path}/duet.mp4")
+        assert (sound["type"], sound["audio"]) == ("audio", f"{tmp_path}/duet.mp4")
         assert messages[1]["content"][0]["text"].count("Answer: ") == 1
 
 
 @pytest.mark.parametrize("style", ["swift", "llama-factory"])
 def test_other_trainers_get_marks_in_the_text_and_lists_of_files(ran: Path, tmp_path: Path, style: Any) -> None:
     options = TrainingOptions(4, style, media="/data/clips/")
-    assert export_training_set(ran, tmp_path / "t.jsonl", options) == 2
+    assert export_training_set(ran, tmp_path / "t.jsonl", options).examples == 2
     for line_text in (tmp_path / "t.jsonl").read_text().splitlines():
         example = json.loads(line_text)
         user, assistant = example["messages"]
-        assert user["content"].startswith("<video>What is heard")
-        assert user["content"].count("<video>") == len(example["videos"])
-        assert example["videos"] == ["/data/clips/duet.mp4"]
+        assert user["content"].startswith("<video><audio>What is heard")
+        assert example["videos"] == example["audios"] == ["/data/clips/duet.mp4"]
         assert assistant["content"].count("Answer: ") == 1
     info = tmp_path / "dataset_info.json"
     assert info.exists() == (style == "llama-factory")
@@ -167,10 +170,79 @@ def test_other_trainers_get_marks_in_the_text_and_lists_of_files(ran: Path, tmp_
         assert json.loads(info.read_text())["t"]["columns"]["videos"] == "videos"
 
 
-def test_only_right_answers_and_a_card(ran: Path, tmp_path: Path) -> None:
-    assert export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(1, right_only=True)) == 1
+@pytest.mark.filterwarnings("ignore")
+def test_ms_swift_finds_clip_and_sound_in_the_sample(ran: Path, tmp_path: Path, duet: Path) -> None:
+    data = pytest.importorskip("swift.dataset", reason="ms-swift is not installed")
+    from swift.template.template_inputs import StdTemplateInputs
+    from swift.template.vision_utils import load_audio
+
+    export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4, "swift", media=str(duet.parent)))
+    rows, _ = data.load_dataset([str(tmp_path / "t.jsonl")], load_from_cache_file=False)
+    assert len(rows) == 2
+    for row in rows:
+        read = StdTemplateInputs.from_dict(row)
+        assert read.videos == read.audios == [str(duet)]
+        assert read.messages[0]["content"].startswith("<video><audio>What is heard")
+        assert len(load_audio(read.audios[0], 16_000)) > 16_000
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_llama_factory_finds_clip_and_sound_in_the_sample(ran: Path, tmp_path: Path, duet: Path) -> None:
+    loader = pytest.importorskip("llamafactory.data.loader", reason="llamafactory is not installed")
+    from llamafactory.data.template import TEMPLATES
+    from llamafactory.hparams import DataArguments, ModelArguments
+    from transformers import Seq2SeqTrainingArguments
+
+    export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(4, "llama-factory"))
+    model, known = ModelArguments(model_name_or_path="none"), Seq2SeqTrainingArguments(output_dir=str(tmp_path))
+    data = DataArguments(dataset="t", dataset_dir=str(tmp_path), media_dir=str(duet.parent))
+    rows = loader._get_merged_dataset(["t"], model, data, known, "sft")
+    assert len(rows) == 2
+    plugin = TEMPLATES["qwen2_omni"].mm_plugin
+    plugin.expand_mm_tokens = False
+    parts = SimpleNamespace(image_processor=SimpleNamespace(merge_size=2), video_processor=1, feature_extractor=1)
+    for row in rows:
+        assert row["_videos"] == row["_audios"] == [str(duet)]
+        said = plugin.process_messages(row["_prompt"], [], row["_videos"], row["_audios"], parts)[0]["content"]
+        assert said.count("<|VIDEO|>") == said.count("<|AUDIO|>") == 1 and "<video>" not in said
+        frames = plugin._regularize_videos(
+            row["_videos"], image_max_pixels=65_536, image_min_pixels=256, video_fps=2.0, video_maxlen=16
+        )
+        assert len(frames["videos"][0]) >= 2
+        assert len(plugin._regularize_audios(row["_audios"], 16_000)["audios"][0]) > 16_000
+
+
+async def test_what_must_not_be_learned_is_left_out_counted_and_said(tmp_path: Path, duet: Path) -> None:
+    """A right answer, a wrong one, an abstention, a caption, a question of a test split, a low score, and a failure."""
+
+    def target(fields: dict[str, Any], messages: Any) -> Any:
+        if "(7)" in fields["question"]:
+            return ModelError("no answer")
+        return {"(2)": "A. ohne", "(3)": "unknown"}.get(fields["question"][-4:-1], "B. with")
+
+    def evaluator(fields: dict[str, Any], messages: Any) -> Any:
+        return verdict(2 if "(6)" in fields["caption"] else 9)
+
+    settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
+    place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
+    lines = [line(number, choices=["ohne", "with"]) for number in range(1, 8)]
+    lines[3] = line(4, column="av-captioning")
+    lines[4]["source"] = {"dataset": "test", "split": "Test"}
+    await place.run(lines, max_iterations=1)
+    out = tmp_path / "t.jsonl"
+    left_out = {"of a test split": 1, "that abstain or cannot be read": 1, "with reasoning scored below 8": 1}
+    assert export_training_set(place.out, out) == (3, left_out | {"failed": 1})
+    examples = [json.loads(text) for text in out.read_text().splitlines()]
+    assert [(one["id"], one["right"]) for one in examples] == [("q1", True), ("q2", False), ("q4", None)]
+    said = CliRunner().invoke(bench_app, ["export", str(place.out), "--out", str(out), "--training", "--right-only"])
+    assert said.stderr.startswith("t.jsonl: 1 examples; left out: 2 not right, 1 ")
     card = (tmp_path / "t.jsonl.card.md").read_text()
-    assert "right answers only;\n1 answers left out." in card and "| right: True | 1 |" in card
+    for reason in (*left_out, "failed"):
+        assert f"1 {reason}" in said.stderr and f"1 {reason}" in card
+    assert "right answers only;" in card and "| right: True | 1 |" in card
+
+
+def test_an_unknown_style_is_refused(ran: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no style 'other'"):
         export_training_set(ran, tmp_path / "t.jsonl", TrainingOptions(style="other"))  # type: ignore[arg-type]
 

@@ -103,23 +103,24 @@ def test_cost_to_come_is_that_of_the_answers_made() -> None:
 
 def test_the_lines_tell_failures_and_what_is_to_come() -> None:
     text = io.StringIO()
-    arms = {"aurelia": {"answered": 1, "failed": 2, "unparsed": 0, "accuracy": 1.0}}
+    arms = {"aurelia": {"answered": 1, "failed": 2, "captions": 0, "scored": 1, "unparsed": 0, "accuracy": 1.0}}
     come = {"tokens_to_come": 4000, "cost_usd_to_come": 1.25}
     usage = {**NO_USAGE, "calls": 3, "cost_usd": 0.5}
     with ProgressDisplay(Console(file=text, width=200)) as display:
         start = {"event": "start", "run": "x.run", "questions": 9, "left_out": 0, "to_do": 9}
+        start |= {"planned": 9, "arms": {}, "usage": usage}
         display.event({**start, "calls_to_come": [36, 90], **come})
-        display.event({"event": "outcome", "done": 3, "to_do": 9, "arms": arms, "usage": usage, **come})
+        display.event({"event": "outcome", "done": 3, "to_do": 9, "planned": 9, "arms": arms, "usage": usage, **come})
     said = text.getvalue()
     assert "To come: 9 answers, 36 to 90 calls, about 4,000 tokens and $1.25 to come" in said
-    assert "3/9  2 failed  AURELIA 100.0%" in said
+    assert "1/9  2 failed  AURELIA 100.0%" in said
 
 
 def test_status_says_of_how_many_and_how_long(tmp_path: Path) -> None:
     path = made_run(tmp_path / "made.run", 60)
     told = CliRunner().invoke(bench_app, ["status", str(path)]).stdout
     found = run_status(path)
-    assert f"{found['to_do'] - found['left']} of 120 answers, 2 failed" in told
+    assert f"{found['planned'] - found['left']} of 120 answers, 2 failed" in told
 
 
 def damaged(path: Path, at: float) -> None:

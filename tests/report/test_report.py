@@ -57,13 +57,13 @@ def test_a_group_counts_each_verdict_where_it_belongs() -> None:
         ("right", "wrong"),
         ("wrong", "unparsed"),
         ("right", "failed"),
-        ("unscored", "right"),
+        ("captioned", "right"),
         (None, "wrong"),
     ]
     group = measure_group("some", [case(number, *pair) for number, pair in enumerate(pairs)])
     zero, ours, paired = group.zero_shot, group.aurelia, group.paired
-    assert (zero.n, zero.unparsed, zero.failed, zero.unscored) == (6, 1, 0, 1)
-    assert (ours.n, ours.unparsed, ours.failed, ours.unscored) == (7, 1, 1, 0)
+    assert (zero.n, zero.unparsed, zero.failed, zero.captions) == (6, 1, 0, 1)
+    assert (ours.n, ours.unparsed, ours.failed, ours.captions) == (7, 1, 1, 0)
     assert zero.accuracy.value == pytest.approx(50.0)
     assert ours.accuracy.value == pytest.approx(100 * 4 / 7)
     assert paired and (paired.n, paired.fixed, paired.broke) == (5, 2, 1)
@@ -131,7 +131,7 @@ def test_several_runs_are_told_apart(tmp_path: Path) -> None:
     assert "made:target (first/made)" in text and "made:target (second/made)" in text
     assert "Runs compared (Table 4)" in written.html.read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith("| second/made |"))
-    assert "generator: made:agent" in row and "made:target" in row and row.count(" | ") == 6
+    assert "generator: made:agent" in row and "made:target" in row and row.count(" | ") == 7
 
 
 def test_markdown_has_table_1_with_ours_and_the_papers(tmp_path: Path) -> None:
