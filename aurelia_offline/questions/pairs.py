@@ -81,7 +81,7 @@ def read_relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     return Query("relative", first, second, prop=offered[0].value.rstrip("+-"))
 
 
-def read_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+def read_either(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Reads "which is louder, the first or the second": one of two, by a property."""
     del kinds, tracks
     of_both = has_item(cut.main, "conj", "and") and has_item(cut.main, "wh", "what") and has_item(cut.main, "comp")

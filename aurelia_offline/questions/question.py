@@ -9,7 +9,7 @@ from aurelia_offline.questions.clauses import Clauses
 from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noise_as_voice
 from aurelia_offline.questions.lexicon import tokenize
-from aurelia_offline.questions.pairs import read_choice, read_gap, read_neighbour, read_order, read_relative
+from aurelia_offline.questions.pairs import read_either, read_gap, read_neighbour, read_order, read_relative
 from aurelia_offline.questions.query import Ask, Pick, Query
 from aurelia_offline.questions.residue import left_out
 from aurelia_offline.questions.whole_clip import (
@@ -290,7 +290,7 @@ _RULES: tuple[Callable[[Clauses, set[str], int], Query | None], ...] = (
     read_background,
     read_order,
     read_relative,
-    read_choice,
+    read_either,
     _read_yes_no_question,
     _read_property,
 )
