@@ -49,9 +49,10 @@ def dump_visible_json(value: Any, indent: int | None = None) -> str:
 def environment_secrets() -> list[str]:
     """The keys, tokens and passwords in this process's environment, plain and URL-quoted, longest first."""
     secrets: set[str] = set()
-    for name, value in os.environ.items():
-        if _SECRET.search(name):
-            secrets.update([value.strip(), *_tokens(value)])
+    # Called for every reply: only the values of secrets are read.
+    for name in filter(_SECRET.search, os.environ):
+        value = os.environ.get(name, "")
+        secrets.update([value.strip(), *_tokens(value)])
     secrets |= {quote(secret, safe="") for secret in secrets}
     return sorted((secret for secret in secrets if len(secret) >= _MIN_SECRET_CHARS), key=len, reverse=True)
 

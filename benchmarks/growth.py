@@ -1,7 +1,8 @@
 """Import, status, resume and report of 1,000, 10,000 and 100,000 questions: seconds, peak memory, and how they grow.
 
-Each step runs in a process of its own, so that its peak memory is its own. The ratio is the growth of the seconds per
-question from one size to the next, ten times larger one: 1.0 is linear, 10 quadratic. Sizes may be named:
+Each step runs in a process of its own, so that its peak memory is its own. The ratio is the growth of the processor
+time per question from one size to the next, ten times larger one: 1.0 is linear, 10 quadratic. Other work on the
+machine lengthens the seconds and hardly the processor time. Sizes may be named:
 `python -m benchmarks.growth 1000 10000`.
 """
 
@@ -46,32 +47,33 @@ def main(sizes: tuple[int, ...] = SIZES) -> None:
             folder = Path(name)
             _write_rows(folder, size)
             for step in STEPS:
-                seconds, peak = _apart(step, folder)
+                seconds, cpu, peak = _apart(step, folder)
                 if step == "make":
                     continue
-                each = 1e6 * seconds / size
+                each = 1e6 * cpu / size
                 growth = ""
                 if step in before:
                     growth = f", {each / before[step]:.2f} times the size before (1 is linear)"
                 before[step] = each
-                shown = f"{seconds:8.2f} s {each:8.0f} us each{growth}; {peak:.0f} MB"
+                shown = f"{seconds:8.2f} s, {cpu:7.2f} s CPU {each:6.0f} us each{growth}; {peak:.0f} MB"
                 print(f"growth: {step:7} {size:7} questions {shown}", flush=True)
 
 
-def _apart(step: str, folder: Path) -> tuple[float, float]:
-    """Seconds and peak memory (MB) of a step in a process of its own."""
+def _apart(step: str, folder: Path) -> tuple[float, float, float]:
+    """Seconds, processor seconds (its children's included) and peak memory (MB) of a step in a process of its own."""
     result = folder / f"{step}.seconds"
     command = [sys.executable, "-m", "benchmarks.growth", step, str(folder), str(result)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    seconds, peak = result.read_text().split()
-    return float(seconds), float(peak)
+    seconds, cpu, peak = map(float, result.read_text().split())
+    return seconds, cpu, peak
 
 
 def _measure(step: Step, folder: Path, result: Path) -> None:
-    began = time.perf_counter()
+    began, before = time.perf_counter(), os.times()
     step(folder)
-    seconds = time.perf_counter() - began
-    result.write_text(f"{seconds} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}")
+    seconds, after = time.perf_counter() - began, os.times()
+    cpu = sum(after[:4]) - sum(before[:4])
+    result.write_text(f"{seconds} {cpu} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}")
     # Ends at once: idle worker processes of libraries are not waited for.
     os._exit(0)
 

@@ -3,6 +3,8 @@
 The weights are random: time, memory and sameness are measured, never quality. Every call really generates; the roles
 then go on with written replies, so that the loop takes its full course. On a CPU a model of about 8M parameters is
 used, with CUDA the shape of Qwen2.5-Omni-3B in bfloat16. Prefill: forward passes of several tokens, towers included.
+Without kept encodings each call is transformers' plain `generate`. The last line is what a batch would add: a prototype
+with equal requests, which need no padding, so the most that a batch can bring.
 """
 
 import asyncio
@@ -21,6 +23,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 
 from aurelia.run.ask import answer_question
+from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import LocalChat
@@ -34,6 +37,7 @@ from tests.support import tiny_qwen_omni
 from tests.support.scripted import DEFAULTS, verdict
 
 REPLY_TOKENS = 16
+BATCH, BATCH_TOKENS = 4, 64
 PIXELS = 28 * 28 * 1280
 CLIP: dict[str, Any] = {
     "seconds": 4.0, "fps": 12, "width": 640, "height": 360, "background": "black",
@@ -83,6 +87,7 @@ class Meter:
     decode: float = 0.0
     written: int = 0
     said: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: list[BaseMessage] = field(default_factory=list)
 
     def watch(self, model: Any) -> Callable[[], None]:
         """Measures every forward pass of the model; returns what ends that."""
@@ -114,6 +119,7 @@ class Played(LocalChat):
 
     def _answer(self, messages: list[BaseMessage], *arguments: Any) -> ChatResult:
         result = super()._answer(messages, *arguments)
+        self.meter.asked = messages
         fields = messages[-1].additional_kwargs["request"]
         message: Any = result.generations[0].message
         self.meter.said[fields["role"], str(messages[-1].content)] = message.content
@@ -166,6 +172,47 @@ async def run(folder: Path, weights: Path, clip: Path, *, reuse: bool) -> Meter:
     return meter
 
 
+def batch(weights: Path, store: ClipStore, messages: list[BaseMessage]) -> None:
+    """Prints what kept encodings and a batch save for equal requests on one clip, beside plain `generate`."""
+    found, here = find_weights(str(weights)), choose_placement()
+    engine = local_load.load_engine(found, here)
+    converter = LocalChat(weights=found, placement=here, store=store)._converter
+    request = converter.parse(messages)
+    clock = time.perf_counter if engine.model.device.type == "cuda" else time.process_time
+
+    def seconds(work: Callable[[], Any]) -> float:
+        _wait(engine.model)
+        began = clock()
+        work()
+        _wait(engine.model)
+        return clock() - began
+
+    def one_by_one(reuse: bool) -> None:
+        engine.reuses_prefixes = reuse
+        for _ in range(BATCH):
+            engine.generate(engine.encode(request, converter, BATCH_TOKENS), BATCH_TOKENS, min_new_tokens=BATCH_TOKENS)
+
+    def together() -> None:
+        encoded = engine.encode(request, converter, BATCH_TOKENS)
+        encoded.inputs["past_key_values"].batch_repeat_interleave(BATCH)
+        for name, value in encoded.inputs.items():
+            if name == "position_ids":
+                encoded.inputs[name] = value.repeat_interleave(BATCH, 1)
+            elif name in ("input_ids", "attention_mask"):
+                encoded.inputs[name] = value.repeat_interleave(BATCH, 0)
+        engine.generate(encoded, BATCH_TOKENS, min_new_tokens=BATCH_TOKENS)
+
+    one_by_one(True)
+    plain, kept, batched = (
+        min(seconds(work) for _ in range(3)) for work in (lambda: one_by_one(False), lambda: one_by_one(True), together)
+    )
+    print(
+        f"local batch  {BATCH} requests on one clip, {BATCH_TOKENS} tokens each: plain generate {plain:.2f} s, kept"
+        f" encodings {kept:.2f} s ({plain / kept:.1f} times), in one batch too {batched:.2f} s"
+        f" ({plain / batched:.1f} times)"
+    )
+
+
 def report(with_reuse: Meter, without: Meter, engine: InferenceEngine) -> None:
     """Prints ratio, speed, memory and, on a known GPU, the share of its peak."""
     parameters = sum(parameter.numel() for parameter in engine.model.parameters())
@@ -208,6 +255,7 @@ def main() -> None:
         without = asyncio.run(run(folder / "without", weights, folder / "clip.mp4", reuse=False))
         with_reuse = asyncio.run(run(folder / "with", weights, folder / "clip.mp4", reuse=True))
         report(with_reuse, without, local_load.load_engine(find_weights(str(weights)), choose_placement()))
+        batch(weights, ClipStore(Settings(home=folder / "with", allow_any_file=True)), with_reuse.asked)
     local_load.unload_all()
 
 

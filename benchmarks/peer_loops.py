@@ -1,7 +1,7 @@
 """The same loop in three other frameworks, with a scripted model; `benchmarks/peers.py` runs it in their environment.
 
-Prints one JSON object: milliseconds a model call by framework, the median of the rounds. It imports nothing of this
-project.
+Prints one JSON object: milliseconds and processor milliseconds a model call by framework, the medians of the rounds. It
+imports nothing of this project.
 """
 
 import asyncio
@@ -22,15 +22,23 @@ ATTEMPTS = 5
 STEPS = "1. Find the sound. It is heard at 1 s. 2. Find what moves then. The circle moves at 1 s."
 
 
-def rounds_of(work: Callable[[], int], rounds: int) -> float:
-    """Milliseconds a model call, the median of `rounds` after one more; `work` returns its number of calls."""
-    work()
+def milliseconds(calls: int, began: float, cpu_began: float) -> tuple[float, float]:
+    """Milliseconds, and processor milliseconds of all threads, a call since both clocks were read."""
+    return (time.perf_counter() - began) / calls * 1000, (time.process_time() - cpu_began) / calls * 1000
+
+
+def medians(found: list[tuple[float, float]]) -> dict[str, float]:
+    """The medians of the rounds after the first one."""
+    return {name: statistics.median(one[at] for one in found[1:]) for at, name in enumerate(("ms", "cpu"))}
+
+
+def rounds_of(work: Callable[[], int], rounds: int) -> dict[str, float]:
+    """Milliseconds a model call; `work` returns its number of calls."""
     found = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        calls = work()
-        found.append((time.perf_counter() - began) / calls * 1000)
-    return statistics.median(found)
+    for _ in range(rounds + 1):
+        began, cpu_began = time.perf_counter(), time.process_time()
+        found.append(milliseconds(work(), began, cpu_began))
+    return medians(found)
 
 
 def langgraph_builder() -> tuple[Any, list[int]]:
@@ -66,27 +74,27 @@ def langgraph_builder() -> tuple[Any, list[int]]:
     return builder, calls
 
 
-def bare_langgraph(rounds: int) -> float:
+def bare_langgraph(rounds: int) -> dict[str, float]:
     """A bare loop with a SQLite checkpointer and no ledger."""
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    async def measure() -> float:
+    async def measure() -> dict[str, float]:
         builder, calls = langgraph_builder()
         with tempfile.TemporaryDirectory() as name:
             async with AsyncSqliteSaver.from_conn_string(str(Path(name) / "threads.sqlite")) as saver:
                 graph = builder.compile(checkpointer=saver)
                 found = []
                 for number in range(rounds + 1):
-                    calls[0], began = 0, time.perf_counter()
+                    calls[0], began, cpu_began = 0, time.perf_counter(), time.process_time()
                     config: Any = {"configurable": {"thread_id": str(number)}}
                     await graph.ainvoke({"question": f"What is heard in {number}?"}, config)
-                    found.append((time.perf_counter() - began) / calls[0] * 1000)
-                return statistics.median(found[1:])
+                    found.append(milliseconds(calls[0], began, cpu_began))
+                return medians(found)
 
     return asyncio.run(measure())
 
 
-def dspy_refine(rounds: int) -> float:
+def dspy_refine(rounds: int) -> dict[str, float]:
     """DSPy's Refine with N = 5 and a reward that a second predictor gives; its advice is a third."""
     import dspy
     from dspy.utils import DummyLM
@@ -121,7 +129,7 @@ def dspy_refine(rounds: int) -> float:
     return rounds_of(work, rounds)
 
 
-def inspect_loop(rounds: int) -> float:
+def inspect_loop(rounds: int) -> dict[str, float]:
     """A solver of inspect_ai that asks its mock model four times an attempt, and writes its usual log."""
     from inspect_ai import Task, eval
     from inspect_ai.dataset import Sample
@@ -161,7 +169,8 @@ def inspect_loop(rounds: int) -> float:
 def main() -> None:
     """Measures every framework that is installed."""
     os.environ["INSPECT_LOG_LEVEL"] = "error"
-    rounds, found = int(sys.argv[1]), {}
+    rounds = int(sys.argv[1])
+    found: dict[str, Any] = {}
     loops = {"langgraph": bare_langgraph, "dspy": dspy_refine, "inspect-ai": inspect_loop}
     for package, loop in loops.items():
         try:
@@ -169,7 +178,7 @@ def main() -> None:
         except metadata.PackageNotFoundError:
             found[package] = {"missing": True}
             continue
-        found[package] = {"version": version, "ms": loop(rounds)}
+        found[package] = {"version": version, **loop(rounds)}
     print(json.dumps(found))
 
 

@@ -49,6 +49,10 @@ class AureliaGraph(CompiledStateGraph[State, Context, Input, Output]):
         """Run the graph as `ainvoke` does, from synchronous code."""
         return run_sync(self.ainvoke(*args, **kwargs))
 
+    def bulk_update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Write a thread's state as `abulk_update_state` does; `update_state` comes through here."""
+        return run_sync(self.abulk_update_state(*args, **kwargs))
+
     def stream(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Not available: the graph streams asynchronously.
 

@@ -31,7 +31,7 @@ _NO_QUESTION = "This thread has no question yet: run one before you write its st
 ROUTERS = ("after_prepare", "after_evaluator", "after_review")
 
 
-def after_prepare(state: PrepareRouterState) -> str:
+async def after_prepare(state: PrepareRouterState) -> str:
     """To the describer if the settings name one, else into the loop.
 
     Raises:
@@ -44,7 +44,7 @@ def after_prepare(state: PrepareRouterState) -> str:
     return NO_DESCRIBER
 
 
-def after_evaluator(state: EvaluatorRouterState) -> Sequence[str]:
+async def after_evaluator(state: EvaluatorRouterState) -> Sequence[str]:
     """To feedback for another attempt; when the loop ends, to the target, or to a person first if the settings say so.
 
     With `compare`, zero-shot runs beside that, once: it neither waits for a person nor runs again after a review. Where
@@ -64,7 +64,7 @@ def after_evaluator(state: EvaluatorRouterState) -> Sequence[str]:
     return following
 
 
-def after_review(state: LoopState) -> str:
+async def after_review(state: LoopState) -> str:
     """Back to the generator if a person requested another attempt, else to the target."""
     if len(state["iterations"]) + 1 in state["asked"]:
         return AGAIN

@@ -34,8 +34,9 @@ def prompt_name(role: str, style: str) -> str:
 
 
 def reload_prompts() -> None:
-    """Reads the files anew at their next use: a server calls it at the start of each run."""
+    """Reads the files and hashes all texts anew at their next use, at the start of each run."""
     load_prompt.cache_clear()
+    _own_hashes.cache_clear()
 
 
 def fill_prompt(name: str, edited: str = "", /, **values: str) -> str:
@@ -51,7 +52,7 @@ def fill_prompt(name: str, edited: str = "", /, **values: str) -> str:
     """
     text = edited or load_prompt(name)
     wanted = _placeholders(text)
-    if wanted != set(values):
+    if wanted != values.keys():
         raise InputError(f"prompts/{name}.md has the placeholders {sorted(wanted)}, but is given {sorted(values)}.")
     return _PLACEHOLDER.sub(lambda match: quote_lines(values[match[2]]) if match[1] else values[match[2]], text)
 
@@ -75,8 +76,9 @@ def check_prompts(edited: Mapping[str, str]) -> None:
             raise InputError(f"{setting} has {_braced(unknown[0])}, which nothing fills: it may have {known}.")
 
 
-def _placeholders(text: str) -> set[str]:
-    return {name for _, name in _PLACEHOLDER.findall(text)}
+@lru_cache
+def _placeholders(text: str) -> frozenset[str]:
+    return frozenset(name for _, name in _PLACEHOLDER.findall(text))
 
 
 def _braced(name: str) -> str:
@@ -92,11 +94,21 @@ def prompt_hashes(edited: Mapping[str, str] | None = None) -> dict[str, str]:
     Args:
         edited: texts that replace those of files, by the name of the file.
     """
+    return _own_hashes() | {name: _short_hash(text) for name, text in (edited or {}).items()}
+
+
+@lru_cache
+def _own_hashes() -> dict[str, str]:
+    """The hashes of the project's own texts; making the texts takes half as long as a model call costs the program."""
     from aurelia_core.models.replies import reply_schemas
     from prompts.specimen import other_media_texts, video_texts
 
-    texts = {name: load_prompt(name) for name in PROMPT_NAMES} | {**(edited or {})}
+    texts = {name: load_prompt(name) for name in PROMPT_NAMES}
     texts["render"] = "\n".join(video_texts())
     texts["media"] = "\n".join(other_media_texts())
     texts["schemas"] = reply_schemas()
-    return {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()}
+    return {name: _short_hash(text) for name, text in texts.items()}
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

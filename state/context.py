@@ -222,7 +222,8 @@ class Context(BaseModel):
         default="none",
         title="Filter of what is injected",
         description="none: all steps (the paper's). supported: a step that rests on a contradicted claim loses its"
-        " finding and cue; one whose task says that claim is left out. It needs a critic of claims.",
+        " finding and cue, and so do later ones that no supported claim confirms; one whose task says that claim is"
+        " left out. It needs a critic of claims.",
         json_schema_extra=shown_at("target_model"),
     )
     gate: Gate = Field(
@@ -483,4 +484,4 @@ def make_context(values: dict[str, object]) -> Context:
         return Context.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise InputError(f"These settings cannot be used: {faults}.") from None
+        raise InputError(f"These settings cannot be used: {faults}.".replace("?.", "?")) from None

@@ -18,12 +18,61 @@ from aurelia_core.models.decoding import Decoding
 from aurelia_core.types import MediaRef
 
 _TargetReadiness = Literal[
-    "works here", "needs a key", "needs weights", "needs its own environment", "no public weights"
+    "works here", "needs a key", "needs a server", "needs weights", "needs its own environment", "no public weights"
 ]
 _RunKind = Literal["provider", "native", "worker"]
 _ModelPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+:\S+)$", max_length=120)]
 _HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=120)]
 _ShortText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+_WorkerState = Literal["ran here with random weights", "written, not run", "cannot"]
+
+
+class WorkerRecord(BaseModel):
+    """What was seen of a row's worker, and what its installation takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: _WorkerState = Field(description="How far it was run; cannot: no script of it is shipped.")
+    reason: str | None = Field(
+        default=None, min_length=1, max_length=120, description="Why it cannot, or why it was not run."
+    )
+    log: str | None = Field(
+        default=None, max_length=1500, description="When, with which commit and versions, and what it answered."
+    )
+    script: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_]+$",
+        description="Name of a script in targets/workers that several rows share; null: the row's name.",
+    )
+    weights: dict[str, _ShortText] = Field(
+        default={}, max_length=10, description="The options of `load` that are paths of weights, and what each one is."
+    )
+    decoding: list[Literal["max_tokens", "temperature", "top_p", "repetition_penalty", "seed"]] = Field(
+        default=["max_tokens", "temperature", "top_p", "repetition_penalty", "seed"],
+        description="The decoding settings that the script carries.",
+    )
+    environment_gb: float | None = Field(
+        default=None,
+        gt=0,
+        description="Disk of the environment with the CPU build of torch, in GB; null: not measured.",
+    )
+
+    @model_validator(mode="after")
+    def _is_honest(self) -> "WorkerRecord":
+        """A run has its log, everything else its reason."""
+        if self.state == "ran here with random weights":
+            if self.log is None or self.reason is not None:
+                raise ValueError("a worker that ran has a log, and no reason why not")
+        elif self.reason is None or self.log is not None:
+            raise ValueError("a worker that did not run has the reason, and no log")
+        return self
+
+    @property
+    def summary(self) -> str:
+        """The state, with the reason of one that did not run in brackets."""
+        if self.reason is None:
+            return self.state
+        return f"{self.state} ({self.reason})"
 
 
 class Target(BaseModel):
@@ -42,7 +91,9 @@ class Target(BaseModel):
         default=[], description="What it takes beside text; image without video: frames, or a single picture."
     )
     together: bool | None = Field(
-        default=None, description="Whether it sees and hears in one request; null: it does one of both, or unconfirmed."
+        default=None,
+        description="Whether it sees and hears in one request; false: either of both; null: it does one of both, or"
+        " unconfirmed.",
     )
     frames: int | None = Field(
         default=None, ge=1, le=4096, description="Frames that its own code takes from a clip; null: it varies."
@@ -107,10 +158,9 @@ class Target(BaseModel):
         default=None, description="Licence of the makers' code; null: not confirmed."
     )
     licence_weights: _ShortText | None = Field(default=None, description="Licence of the weights; null: not confirmed.")
-    worker: Literal["ran here with random weights"] | None = Field(
-        default=None, description="What was seen of the worker that is shipped for it; null: none is shipped."
+    worker: WorkerRecord | None = Field(
+        default=None, description="Of the worker that is shipped for it, or why there is none; null: nothing is known."
     )
-    worker_log: str | None = Field(default=None, max_length=1500, description="When, with what, and what it answered.")
     notes: str = Field(default="", max_length=1500, description="What a user should know, and what is unconfirmed.")
 
     @model_validator(mode="after")
@@ -120,6 +170,7 @@ class Target(BaseModel):
         promises = {
             "works here": self.run == "provider" and self.key is None,
             "needs a key": self.run == "provider" and self.key is not None,
+            "needs a server": self.models[0].startswith("compatible:") and self.upstream is not None and public,
             "needs weights": self.run == "native" and bool(self.weights),
             "needs its own environment": self.run == "worker" and self.upstream is not None and public,
             "no public weights": not public,

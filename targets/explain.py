@@ -9,18 +9,19 @@ from typing import Any
 
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
-from targets import Target, find_target, target_rows
+from targets import Target, WorkerRecord, find_target, target_rows
 
 _PACKAGE_EXTRAS = {"google_genai": "google", "openai": "openai", "compatible": "openai", "transformers": "local"}
 
 
 def list_targets() -> list[dict[str, Any]]:
-    """Every row as `name`, `title`, `state`, `run` and `paper_row`: those of the paper first, then by name."""
+    """Every row as `name`, `title`, `state`, `run`, `paper_row`, `worker`: those of the paper first, then by name."""
     order = sorted(target_rows().items(), key=lambda entry: (not entry[1].paper_row, entry[0]))
-    return [
-        {"name": name, **row.model_dump(include={"title", "state", "run", "paper_row", "worker"})}
-        for name, row in order
-    ]
+    found = []
+    for name, row in order:
+        worker = row.worker.summary if row.worker else None
+        found.append({"name": name, **row.model_dump(include={"title", "state", "run", "paper_row"}), "worker": worker})
+    return found
 
 
 def find_target_row(name: str) -> tuple[str, Target]:
@@ -81,7 +82,11 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
         lacks.append(f"its packages: {install_command(_PACKAGE_EXTRAS[provider])}")
     if row.key:
         lacks.append(f"a key in the environment variable {row.key}")
-    if row.run == "native":
+    if provider == "compatible":
+        lacks.append("the server's address in AURELIA_COMPATIBLE_URL, and what it takes in AURELIA_COMPATIBLE_MEDIA")
+    if row.state == "needs a server":
+        lacks.append(f"a server with OpenAI's protocol and the weights: {', '.join(row.weights)}")
+    if row.run == "native" and provider == "transformers":
         lacks.append(f"the weights: hf download {spec.partition(':')[2]}")
     if row.run == "worker":
         lacks += _environment(row, spec.partition(":")[2])
@@ -90,16 +95,18 @@ def _lacks(row: Target, spec: str | None, providers: set[str]) -> list[str]:
 
 def _environment(row: Target, name: str) -> list[str]:
     python = f" (Python {row.python})" if row.python else ""
-    where = ", ".join(row.weights) or row.weights_elsewhere
-    script = "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)"
-    made = f"made as {row.upstream} says"
-    if row.worker:
-        script = f"the script targets/workers/{name}.py, with the options that its load names (docs/workers.md)"
-        made = f"with the packages of targets/workers/{name}.txt, and a checkout of {row.upstream}"
+    weights = f"the weights: {', '.join(row.weights) or row.weights_elsewhere}"
+    if row.worker and row.worker.state != "cannot":
+        options = "".join(f" --option {option}=PATH" for option in row.worker.weights)
+        return [
+            f"a checkout of {row.upstream}",
+            weights,
+            f"its own environment{python}: aurelia targets install {name} --repo CHECKOUT{options}",
+        ]
     return [
-        f"an environment of its own{python}, {made}",
-        f"the weights: {where}",
-        script,
+        f"an environment of its own{python}, made as {row.upstream} says",
+        weights,
+        "a script with load(options) and answer(model, request) around the makers' code (docs/workers.md)",
         f"workers/{name}.toml in AURELIA_HOME: protocol = 2, python = that environment's Python, script = that script",
     ]
 
@@ -110,7 +117,7 @@ def render_target_list(found: list[dict[str, Any]]) -> str:
     named = max(len(row["title"]) for row in found) + 2
     text = [
         f"{row['name']:<{wide}}{row['title']:<{named}}{row['state'] or 'depends on the model':<28}{row['run']}"
-        + (f" ({row['worker']})" if row["worker"] else "")
+        + (f": {row['worker']}" if row["worker"] else "")
         for row in found
     ]
     return "\n".join([*text, "", "aurelia targets NAME explains one."])
@@ -123,6 +130,7 @@ def render_target(row: dict[str, Any]) -> str:
     takes = ", ".join(row["modalities"]) or unknown
     together = {True: ", seen and heard together", False: ", not both at once", None: ""}[row["together"]]
     frames = f"; {row['frames']} frames" if row["frames"] else ""
+    worker = row["worker"] and WorkerRecord.model_validate(row["worker"])
     facts = {
         "State": row["state"] or "depends on the model",
         "Run as": row["run"],
@@ -135,7 +143,7 @@ def render_target(row: dict[str, Any]) -> str:
         "Upstream": row["upstream"] or unknown,
         "Weights": ", ".join(row["weights"]) or row["weights_elsewhere"] or "none",
         "Licence": f"code: {row['licence_code'] or unknown}; weights: {row['licence_weights'] or unknown}",
-        "Worker": f"{row['worker']}: {row['worker_log']}" if row["worker"] else None,
+        "Worker": ": ".join(filter(None, [worker.summary, worker.log])) if worker else None,
         "Notes": row["notes"],
         "Needs": "\n            ".join(row["lacks"]) or "nothing more: it works as it is",
         "Use it": row["command"] or "not possible as it is",

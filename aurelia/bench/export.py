@@ -78,7 +78,7 @@ def run_status(run: Path) -> dict[str, Any]:
     with RunFile.open(run) as opened:
         counts = counts_as_dict(count_run(opened))
         meta = opened.meta
-        questions = sum(1 for _ in opened.records())
+        questions = opened.count_records()
         planned = meta.get(PLANNED_ANSWERS) or questions * len(counts)
         answered = sum(count["answered"] for count in counts.values())
         seconds = opened.worked_seconds()

@@ -71,7 +71,9 @@ def write_probe(out: Path) -> dict[str, Path]:
             answer = choices[trial % len(choices)]
             name = f"{sense}-{trial}.mp4"
             if not (out / name).exists():
-                _write_clip(out / name, _COLOURS.get(answer, _GREY), answer if sense == HEARD else _SOUNDS[1], trial)
+                write_probe_clip(
+                    out / name, _COLOURS.get(answer, _GREY), answer if sense == HEARD else _SOUNDS[1], trial
+                )
             source = RecordSource(dataset="probe", item=str(trial))
             records.append(
                 Record(id=f"probe:{sense}:{trial}", column="other", video=name, question=question,
@@ -106,7 +108,7 @@ def sense_findings(found: Sequence[ConditionFigures], models: Sequence[str]) -> 
     return findings
 
 
-def _write_clip(path: Path, colour: tuple[int, int, int], kind: str, seed: int) -> None:
+def write_probe_clip(path: Path, colour: tuple[int, int, int], kind: str, seed: int) -> None:
     """A clip of 4 s in one colour, with one kind of sound; the seed varies pitch and noise."""
     import av
 

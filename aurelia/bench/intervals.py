@@ -22,6 +22,7 @@ LEAST_CLIPS = 5
 WIDEST = 0.5
 """An interval of an accuracy that is at least this wide says nothing."""
 _FLIPS = 10_000
+_SIGNS_AT_ONCE = 2_000_000
 _EXACT_FLIPS = 13
 
 
@@ -146,8 +147,11 @@ def sign_flip_p(changes: Sequence[float], clips: Sequence[str], seed: int = 0) -
         bits = np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums)) & 1
         totals = np.abs((bits * 2 - 1) @ sums)
         return float((totals >= abs(sums.sum()) - 1e-9).mean())
-    signs = np.random.default_rng(seed).integers(0, 2, (_FLIPS, len(sums))) * 2 - 1
-    extreme = int((np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9).sum())
+    rng, extreme = np.random.default_rng(seed), 0
+    at_once = max(1, _SIGNS_AT_ONCE // len(sums))
+    for start in range(0, _FLIPS, at_once):
+        signs = rng.integers(0, 2, (min(at_once, _FLIPS - start), len(sums))) * 2 - 1
+        extreme += int((np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9).sum())
     return (extreme + 1) / (_FLIPS + 1)
 
 

@@ -77,6 +77,10 @@ class ModelHost:
         """Versions of packages and hashes of texts, to be compared with those of the run's process."""
         return compared_versions()
 
+    async def machine(self) -> str:
+        """The name of this machine, whose actors share a folder of paid replies."""
+        return socket.gethostname()
+
     async def traits(self, model_id: str) -> ModelTraits:
         """Makes a model and describes it.
 

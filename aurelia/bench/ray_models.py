@@ -12,8 +12,9 @@ import hashlib
 import logging
 import math
 import os
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,10 @@ RUN_ID_KEY = "ray_run"
 """Key in the run file's metadata of the id under which the machines store the run's replies."""
 PREFERENCE = 2
 """Calls that a clip's own actor may have in progress beyond the least busy one."""
+RESTART_SECONDS = 60.0
+"""Longest wait for an actor to be started again when none lives."""
+FORGET_SECONDS = 10.0
+"""Longest wait at the end of a run for the machines to delete its replies."""
 KEPT_CLIPS = 64
 """Clips whose content stays in Ray's object store, the latest ones."""
 
@@ -146,8 +151,14 @@ class RayPool:
 
     def _compare_versions(self) -> None:
         own = compared_versions()
-        for worker in self._workers:
-            found = self._ray.get(worker.actor.versions.remote())
+        try:
+            all_found = self._ray.get([worker.actor.versions.remote() for worker in self._workers])
+        except self._ray.exceptions.RayError as fault:
+            raise InputError(
+                f"The Ray workers did not start ({type(fault).__name__}): install the same version of this project"
+                " and its extras on all machines."
+            ) from fault
+        for worker, found in zip(self._workers, all_found, strict=True):
             for name in sorted(own.keys() | found.keys()):
                 if own.get(name) != found.get(name):
                     raise InputError(
@@ -172,15 +183,23 @@ class RayPool:
         """Copies replies that an interrupted session paid for, and did not store, into the run file."""
         self._run_id = run.meta.get(RUN_ID_KEY) or uuid.uuid4().hex
         run.store_meta(RUN_ID_KEY, self._run_id)
-        for worker in self._workers:
-            rows = await worker.actor.paid_calls.remote(self._run_id)
+        machines = await self._ask_together("machine", self._workers)
+        one_each = dict(zip(machines, self._workers, strict=True))
+        for rows in await self._ask_together("paid_calls", one_each.values(), self._run_id):
             await ledger.run_in_writer_thread(ledger.import_calls, rows)
+
+    async def _ask_together(self, method: str, workers: Iterable[_Worker], *arguments: Any) -> list[Any]:
+        asked = [getattr(worker.actor, method).remote(*arguments) for worker in workers]
+        with _ray_errors(self._ray):
+            return await asyncio.gather(*asked)
 
     async def close_run(self) -> None:
         """Deletes the replies on the machines, which the run file holds, and stops the actors."""
         if self._run_id:
-            forgotten = [worker.actor.forget.remote(self._run_id) for worker in self._workers]
-            await asyncio.gather(*forgotten, return_exceptions=True)
+            forgotten = [worker.actor.forget.remote(self._run_id) for worker in self._alive()]
+            # An actor whose machine is lost never answers.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*forgotten, return_exceptions=True), FORGET_SECONDS)
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
@@ -193,14 +212,27 @@ class RayPool:
             self._ray.shutdown()
 
     def ask(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """The result of a method that costs nothing, so that it is called again if its actor dies.
+        """The result of a method that costs nothing, from the first actor that lives; waits a while for a restart.
 
         Raises:
-            AureliaError: The method failed.
+            AureliaError: The method failed, or no actor came back to life.
         """
-        remote = getattr(self.least_busy("").actor, method).options(max_task_retries=-1).remote
-        with _ray_errors(self._ray):
-            return self._ray.get(remote(*arguments, **named))
+        deadline = time.monotonic() + RESTART_SECONDS
+        while True:
+            for worker in sorted(self._alive(), key=lambda worker: worker.active_calls):
+                try:
+                    with _ray_errors(self._ray):
+                        return self._ray.get(getattr(worker.actor, method).remote(*arguments, **named))
+                except ModelError as fault:
+                    if not self._has_died(fault) or time.monotonic() > deadline:
+                        raise
+            time.sleep(1)
+
+    def _alive(self) -> "list[_Worker]":
+        return [worker for worker in self._workers if worker.restart is None] or self._workers
+
+    def _has_died(self, fault: ModelError) -> bool:
+        return isinstance(fault.__cause__, self._ray.exceptions.RayActorError)
 
     def least_busy(self, clip: str) -> "_Worker":
         """The actor for a call: the clip's own one unless another has clearly less to do.
@@ -208,7 +240,7 @@ class RayPool:
         Args:
             clip: Id of the clip; "" without one.
         """
-        alive = [worker for worker in self._workers if worker.restart is None] or self._workers
+        alive = self._alive()
         preferred = min(alive, key=lambda worker: _place(clip, worker.number))
         idlest = min(alive, key=lambda worker: (worker.active_calls, _place(clip, worker.number)))
         if clip and preferred.active_calls < idlest.active_calls + PREFERENCE:
@@ -229,7 +261,7 @@ class RayPool:
         try:
             return await self._answer(worker, call, messages, clips)
         except ModelError as fault:
-            if isinstance(fault.__cause__, self._ray.exceptions.RayActorError) and worker.restart is None:
+            if self._has_died(fault) and worker.restart is None:
                 worker.restart = asyncio.create_task(self._wait_for_restart(worker))
             raise
         finally:

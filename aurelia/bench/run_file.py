@@ -227,6 +227,11 @@ class RunFile:
             for (line,) in self._connection.execute("SELECT record FROM records ORDER BY position"):
                 yield Record.model_validate_json(line)
 
+    def count_records(self) -> int:
+        """The number of the run's questions."""
+        with run_file_errors(self.path):
+            return int(self._connection.execute("SELECT count(*) FROM records").fetchone()[0])
+
     def record(self, name: str) -> Record:
         """One question by its id.
 

@@ -21,7 +21,7 @@ from aurelia.bench.records import Record
 from aurelia.bench.run_file import ARMS, Outcome, RunFile
 from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.run_plan import Plan
-from aurelia.bench.tally import PLANNED_ANSWERS, count_run, counts_as_dict, judge_outcome
+from aurelia.bench.tally import PLANNED_ANSWERS, count_run, counts_as_dict, judge_outcome, rule_score
 from state.context import Context
 
 EventCallback = Callable[[dict[str, Any]], None]
@@ -190,7 +190,7 @@ class Session:
                 return
             self._last_error = outcome.error
         await self._ledger.run_in_writer_thread(partial(self._run_file.store_outcomes, outcome, session=self._number))
-        judged = judge_outcome(record, outcome, None)
+        judged = judge_outcome(outcome, rule_score(record, outcome))
         right: bool | None = None
         if judged.verdict in ("right", "wrong"):
             right = judged.verdict == "right"

@@ -78,23 +78,28 @@ class ArmCount:
         return found
 
 
-def judge_outcome(record: Record, outcome: Outcome | OutcomeSummary, stored: StoredScore | None) -> JudgedAnswer:
+def rule_score(record: Record, outcome: Outcome | OutcomeSummary) -> StoredScore | None:
+    """The score of an answer that has no stored one yet, by rule; None for a caption and without an answer."""
+    if outcome.state == "failed":
+        return None
+    score = score_by_rule(record, outcome.answer)
+    if score is None:
+        return None
+    key = (outcome.record, outcome.arm, outcome.rollout)
+    return StoredScore(*key, CORRECT_METRIC, score.value, score.how, score.said)
+
+
+def judge_outcome(outcome: Outcome | OutcomeSummary, correct: StoredScore | None) -> JudgedAnswer:
     """How an outcome counts.
 
     Args:
-        record: Its question.
         outcome: The outcome.
-        stored: Its stored score of `correct`, if there is one.
+        correct: Its score of `correct`, stored or by `rule_score`; None for a caption.
     """
     if outcome.state == "failed":
         return JudgedAnswer("failed")
-    correct = stored
     if correct is None:
-        score = score_by_rule(record, outcome.answer)
-        if score is None:
-            return JudgedAnswer("captioned")
-        key = (outcome.record, outcome.arm, outcome.rollout)
-        correct = StoredScore(*key, CORRECT_METRIC, score.value, score.how, score.said)
+        return JudgedAnswer("captioned")
     if correct.value is None:
         return JudgedAnswer("unparsed", 0.0, correct)
     verdict: AnswerVerdict = "part"
@@ -107,11 +112,12 @@ def judge_outcome(record: Record, outcome: Outcome | OutcomeSummary, stored: Sto
 
 def judge_run(run: RunFile) -> Iterator[tuple[AnswerKey, JudgedAnswer]]:
     """How every outcome of a run counts, in no particular order."""
-    records = {record.id: record for record in run.records()}
     stored = {(score.record, score.arm, score.rollout): score for score in run.scores(CORRECT_METRIC)}
     for summary in run.outcome_summaries():
         key = (summary.record, summary.arm, summary.rollout)
-        yield key, judge_outcome(records[summary.record], summary, stored.get(key))
+        # Reading a question costs more than counting its answer.
+        correct = stored.get(key) or rule_score(run.record(summary.record), summary)
+        yield key, judge_outcome(summary, correct)
 
 
 def count_judged(judged: Iterable[JudgedAnswer]) -> ArmCount:

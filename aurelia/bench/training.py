@@ -26,7 +26,8 @@ from prompts.render import choices_text
 TrainingStyle = Literal["trl", "swift", "llama-factory"]
 TRAINING_STYLES: tuple[TrainingStyle, ...] = ("trl", "swift", "llama-factory")
 OF_A_TEST_SPLIT = "of a test split"
-_TEST_SPLITS = ("test", "testing")
+_TEST_SPLIT = "test"
+"""How the name of a split for testing begins: test, testing, test-mini."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def left_out_text(left_out: Counter[str]) -> str:
 
 def is_of_test_split(record: Record) -> bool:
     """Whether nothing may be learned from a question: its data set holds it for testing."""
-    return record.source.split.casefold() in _TEST_SPLITS
+    return record.source.split.casefold().startswith(_TEST_SPLIT)
 
 
 def export_training_set(run: Path, out: Path, options: TrainingOptions | None = None) -> TrainingSet:

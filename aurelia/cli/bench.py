@@ -16,6 +16,7 @@ from aurelia.cli.options import (
     JsonOption,
     ModelOption,
     ProfileOption,
+    SettingOption,
     StrategyOption,
     context_from_options,
 )
@@ -40,6 +41,7 @@ def run_command(
     ] = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
+    setting: SettingOption = None,
     threshold: Annotated[
         int | None, typer.Option(min=1, max=10, help="Score at which the loop ends (default: the profile's).")
     ] = None,
@@ -120,7 +122,7 @@ def run_command(
     overrides |= {"strategy": strategy, "candidates": candidates}
     if full:
         overrides["early_stop"] = False
-    context = context_from_options(profile, model, overrides)
+    context = context_from_options(profile, model, overrides, setting)
     from aurelia.bench.run_plan import Budget, make_plan
 
     plan = make_plan(

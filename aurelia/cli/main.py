@@ -24,10 +24,12 @@ from aurelia.cli.options import (
     JsonOption,
     ModelOption,
     ProfileOption,
+    SettingOption,
     StrategyOption,
     context_from_options,
     models_by_role,
 )
+from aurelia.cli.targets import targets_app
 from aurelia.cli.threads import CheckpointOption, ThreadChoice, ThreadOption, trace_command
 from aurelia.cli.train import train_command
 from aurelia.report.files import check_page_path
@@ -50,6 +52,7 @@ main_app = typer.Typer(
     epilog=STATUS_HELP,
 )
 main_app.add_typer(bench_cli.bench_app, name="bench")
+main_app.add_typer(targets_app, name="targets")
 
 
 def _print_version(wanted: bool) -> None:
@@ -109,6 +112,7 @@ def ask_command(
     choice: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A possible answer; repeatable.")] = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
+    setting: SettingOption = None,
     fallback: FallbackOption = None,
     threshold: Annotated[
         int | None,
@@ -161,7 +165,7 @@ def ask_command(
     for role, model_id in models_by_role("--fallback", fallback).items():
         overrides[f"{role}_fallback"] = model_id
     target_thread = ThreadChoice.from_options(thread, checkpoint, bool(review))
-    context = context_from_options(profile, model, overrides, profile_given=_is_given(command, "profile"))
+    context = context_from_options(profile, model, overrides, setting, profile_given=_is_given(command, "profile"))
     from aurelia.cli.progress import ProgressPrinter, render_answer
 
     if html:
@@ -200,11 +204,12 @@ def score_command(
     audio_track: AudioTrackOption = None,
     profile: ProfileOption = "offline",
     model: ModelOption = None,
+    setting: SettingOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Score a caption, 1 to 10, with the evaluator alone."""
-    context = context_from_options(profile, model, {})
+    context = context_from_options(profile, model, {}, setting)
     if not caption.strip():
         raise InputError("The caption is empty: state what is seen and heard.")
     check_home(Settings.from_environment(local=True))
@@ -262,26 +267,6 @@ def doctor_command(
 
     found = examine_machine(Settings.from_environment(local=True), ask=ask, probe=probe or [])
     print_output(dump_visible_json(found) if as_json else render_findings(found))
-
-
-@main_app.command("targets")
-def targets_command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Target to explain in full.")] = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """List the target models, or explain one. It shows what a target accepts, how to run it, and what is missing."""
-    from targets import explain
-
-    if name is None:
-        found = explain.list_targets()
-        print_output(dump_visible_json(found) if as_json else explain.render_target_list(found))
-        return
-    explain.find_target_row(name)
-    from aurelia_core.models.registry import known_providers
-
-    row = explain.explain_target(name, known_providers())
-    print_output(dump_visible_json(row) if as_json else explain.render_target(row))
 
 
 @main_app.command("graph")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aurelia.cli.doctor import examine_profile
 from aurelia.cli.progress import ProgressPrinter
 from aurelia.profiles import profile_names
 from aurelia_core.models.client import ModelClient
@@ -26,11 +25,13 @@ def profile_hint() -> str | None:
 
     Nothing is asked and nothing is paid.
     """
+    from aurelia.cli import doctor
+
     usable = []
     for name in profile_names():
         if name not in _OFFERED:
             continue
-        lacks = examine_profile(name, None)["lacks"]
+        lacks = doctor.examine_profile(name, None)["lacks"]
         if not lacks:
             usable.append(f"--profile {name}")
         elif not _lacks_access(name, lacks):

@@ -5,6 +5,7 @@ A sentence is printed once: what the caption of an attempt says already is left 
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,8 @@ from rich.text import Text
 
 from aurelia.cli.ending import output_error
 from aurelia.cli.text import cost_text, count_noun
-from aurelia_core.claims import Finding
+from aurelia_core.answers.clean_answer import clean_answer
+from aurelia_core.claims import CLAIM_VERDICTS, Finding
 from aurelia_core.sanitize import escape_invisible
 from aurelia_core.types import Media, Reasoning, is_video
 from state.context import Context
@@ -131,7 +133,11 @@ class ProgressPrinter:
             self._new_line("evaluator: ", event["critique"] or event["error"] or "")
 
     def _claims(self, findings: Sequence[Finding]) -> None:
-        """A line for each claim: verdict, claim, window, witness, and the reason where it does not hold."""
+        """How many hold, which makes the score; then each with the sign of its verdict, window, witness and reason."""
+        counts = Counter(finding["verdict"] for finding in findings)
+        words = ("supported (+)", "contradicted (-)", "not told (?)")
+        held = ", ".join(f"{counts[verdict]} {word}" for verdict, word in zip(CLAIM_VERDICTS, words, strict=True))
+        self._line("Claims", f"{held}, which makes the score", "cyan")
         for finding in findings:
             sign, style = _VERDICT_SIGNS[finding["verdict"]]
             window = finding["claim"]["window"] or finding["window"]
@@ -178,6 +184,7 @@ class ProgressPrinter:
                     source = "written by the target itself, without a score"
             self._line("Reasoning", f"{source}; {_stop_text(result, self._context)}", "cyan")
             self._steps(result["best"])
+        self._votes(result["iterations"])
         for warning in result["warnings"]:
             self._line("Warning", warning, "yellow")
         usage = result["usage"]
@@ -193,6 +200,12 @@ class ProgressPrinter:
             self._console.print(Text(f"{'AURELIA':<{_LABEL_WIDTH}}", "bold"), end="")
         else:
             self._line("AURELIA", result["answer"] or "none", "bold green")
+
+    def _votes(self, attempts: Sequence[Mapping[str, Any]]) -> None:
+        """How a vote went: each answer as its reply gives it, and how often it was given."""
+        counted = Counter(clean_answer(attempt["reply"]).text for attempt in attempts if "reply" in attempt)
+        if counted:
+            self._line("Votes", ", ".join(f"{count} for {reply!r}" for reply, count in counted.most_common()), "cyan")
 
     def _answer_follows(self) -> bool:
         """Whether stdout is this terminal, too, so that the answer there ends the line that begins here."""

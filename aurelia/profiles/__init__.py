@@ -66,7 +66,7 @@ def context_from_profile(name: str, overrides: Mapping[str, Any] | None = None) 
         values["decoding"] = decoding
     for key, value in (overrides or {}).items():
         if value is not None:
-            values[key] = value
+            values[key] = {**decoding, **value} if key == "decoding" else value
     return make_context(values)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aurelia.bench.answers import changed_raw_answer, cleaned_answer
 from aurelia.bench.records import Column, Record
 from aurelia.bench.run_file import Arm, Outcome, RunFile, StoredScore
-from aurelia.bench.tally import CORRECT_METRIC, AnswerVerdict, JudgedAnswer, judge_outcome
+from aurelia.bench.tally import CORRECT_METRIC, AnswerVerdict, JudgedAnswer, judge_outcome, rule_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _row(record: Record, rollout: int, arms: Mapping[Arm, Outcome], scores: _Sco
     details: dict[Arm, dict[str, Any]] = {}
     for arm, outcome in arms.items():
         by_metric = scores.get((record.id, arm, rollout), {})
-        judged = judge_outcome(record, outcome, by_metric.get(CORRECT_METRIC))
+        judged = judge_outcome(outcome, by_metric.get(CORRECT_METRIC) or rule_score(record, outcome))
         answers[arm] = _arm_answer(record, outcome, by_metric, judged)
         details[arm] = _answer_detail(outcome, judged.correct, answers[arm])
     case = Case(

@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,20 +101,18 @@ async def open_checkpointer(where: str | Path) -> AsyncIterator[BaseCheckpointSa
 
 @asynccontextmanager
 async def _open_sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-    import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from aurelia.run.sqlite_saver import ThreadedSqliteSaver
 
-    class Saver(_CheckedSaver, AsyncSqliteSaver):
+    class Saver(_CheckedSaver, ThreadedSqliteSaver):
         pass
 
     try:
-        connection = await aiosqlite.connect(_create_file(path), timeout=60)
+        saver = Saver(path, plain_data_serializer())
     except (OSError, sqlite3.Error) as fault:
         raise _file_error(path.name, fault) from None
-    saver = Saver(connection, serde=plain_data_serializer())
     try:
         try:
-            await saver.setup()
+            await saver.in_thread(saver.setup)
         except sqlite3.Error as fault:
             raise _file_error(path.name, fault) from None
         yield saver
@@ -122,20 +120,7 @@ async def _open_sqlite(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         # The disk fills up, or the file proves to be damaged, in the middle of a run.
         raise as_storage_error(fault, path, "The threads file", "name another with --checkpoint") from None
     finally:
-        # A cancelled run may leave an unfinished write, whose cursor would lock the file after the close. The saver's
-        # lock keeps another write from starting meanwhile.
-        async with saver.lock:
-            with suppress(sqlite3.Error):
-                await connection.rollback()
-            await connection.close()
-
-
-def _create_file(path: Path) -> Path:
-    path = path.expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # aiosqlite leaves a thread behind when it cannot open a file; sqlite3 does not.
-    sqlite3.connect(path).close()
-    return path
+        await saver.aclose()
 
 
 def _file_error(name: str, fault: Exception) -> InputError:

@@ -1,6 +1,7 @@
 """The card of an adapter (README.md) and its record (training.json): data, hashes, settings, versions, licences."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,8 +19,9 @@ from aurelia_core.models.local.weights import Weights
 
 CARD_FILE = "README.md"
 _PACKAGES = ("trl", "peft", "accelerate", "datasets")
-_FREE = ("state", "result", "versions")
+_FREE = ("state", "result", "versions", "base_licence")
 """Parts of a record that may differ when a training is resumed."""
+_OPTIONS = {"forms": "form"}
 
 
 class TrainingData(NamedTuple):
@@ -50,6 +52,7 @@ def training_record(
         "base": base.model_id,
         "base_fingerprint": base.fingerprint,
         "base_shape": text_shape(base.config),
+        "base_licence": _stated_licence(base.folder),
         "examples_sha256": data.examples.digest,
         "examples": len(train),
         "held_out": len(data.examples.held_out),
@@ -64,29 +67,55 @@ def training_record(
     }
 
 
-def open_record(out: Path, record: Mapping[str, Any]) -> bool:
-    """Begin or resume a training in a folder; True if it is finished already.
+def open_folder(out: Path) -> None:
+    """Make the folder of an adapter.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise StorageError(
+            f"The folder {out.name!r} cannot be used ({fault.strerror}): name another with --out."
+        ) from None
+
+
+def read_record(out: Path, record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The stored record of the same training in a folder; None: nothing was begun there.
 
     Raises:
         InputError: the folder holds another training; the message names what differs.
-        StorageError: the folder cannot be written.
+        StorageError: the record cannot be read.
     """
     file = out / RECORD_FILE
+    if not file.is_file():
+        return None
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        if not file.is_file():
-            write_record(out, record)
-            return False
-        before = json.loads(file.read_text("utf-8"))
+        before: dict[str, Any] = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as fault:
         raise StorageError(f"The folder {out.name!r} cannot be used ({fault}): name another with --out.") from None
-    differing = [name for name in record if name not in _FREE and before.get(name) != record[name]]
+    differing = _differences(before, record)
     if differing:
         raise InputError(
             f"{out.name} holds a training with another {', '.join(differing)}: use the same runs and options to"
             " resume it, or name another folder with --out."
         )
-    return before.get("state") == "done" and (out / WEIGHTS_FILE).is_file()
+    if before.get("state") == "done" and not (out / WEIGHTS_FILE).is_file():
+        return {**before, "state": "running"}
+    return before
+
+
+def _differences(before: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
+    """The options that differ; without one, what else does."""
+    options = [
+        f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+        for part in ("selection", "settings")
+        for name, value in record[part].items()
+        if (before.get(part) or {}).get(name) != value
+    ]
+    others = [name for name in record if name not in _FREE and before.get(name) != record[name]]
+    return list(dict.fromkeys(options)) or others
 
 
 def write_record(out: Path, record: Mapping[str, Any]) -> None:
@@ -114,13 +143,14 @@ def _card(name: str, record: Mapping[str, Any]) -> str:
         "",
         f"# {name}",
         "",
-        f"A LoRA adapter of {record['base']}, trained by `aurelia train` on reasoning of AURELIA runs. Use it as",
-        f"`transformers:BASE+{name}`; the base stays as it is.",
+        f"A LoRA adapter of {record['base']}, trained by `aurelia train` on reasoning of AURELIA runs. The base stays",
+        f"as it is. Use it in any role: `--model target={record['base']}+{name}`.",
         "",
         f"{record['examples']} examples about {record['clips']} clips; {result['steps']} steps, {result['tokens']:,}"
         f" tokens, {result['seconds']:.0f} s; {loss}. Clip and sound are in every example.",
         "",
         "The reasoning was written by models and was not checked by people. Questions of test splits are never used.",
+        "The settings below say what else was left out, and in which forms a question was learned.",
         "",
         "| left out | answers |",
         "|---|---|",
@@ -130,7 +160,8 @@ def _card(name: str, record: Mapping[str, Any]) -> str:
         "|---|---|",
         *(f"| {licence} | {count} |" for licence, count in sorted(record["licences"].items())),
         "",
-        "The clips have licences of their own, and so has the base: check both before you pass the adapter on.",
+        f"Licence of the base, as its own card states it: {record['base_licence'] or 'none stated'}. The clips have",
+        "licences of their own. Check both before you pass the adapter on.",
         "",
         "| run | records (SHA-256) | generator | prompts (SHA-256) |",
         "|---|---|---|---|",
@@ -140,7 +171,7 @@ def _card(name: str, record: Mapping[str, Any]) -> str:
         "|---|---|",
         f"| base (fingerprint) | {record['base_fingerprint'][:16]} |",
         f"| examples (SHA-256) | {record['examples_sha256'][:16]} |",
-        *(f"| {key} | {value} |" for part in ("selection", "settings") for key, value in record[part].items()),
+        *(f"| {key} | {_value_text(value)} |" for key, value in {**record["selection"], **record["settings"]}.items()),
         "",
         "| package | version |",
         "|---|---|",
@@ -149,6 +180,25 @@ def _card(name: str, record: Mapping[str, Any]) -> str:
         "The same is in `training.json`.",
     ]
     return "\n".join([*lines, ""])
+
+
+def _stated_licence(folder: Path) -> str | None:
+    """The licence in the header of a base's own card; None: it states none."""
+    card = folder / CARD_FILE
+    if not card.is_file():
+        return None
+    found = re.search(r"\A---\n(?:(?!---).*\n)*?license: *(.+)\n", card.read_text("utf-8", errors="replace"))
+    return found and found[1].strip()
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return "that of each run"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return str(value)
 
 
 def _run_line(run: str, facts: Mapping[str, Any]) -> str:

@@ -25,6 +25,8 @@ TrainingForm = Literal["answer", "plan", "use"]
 TRAINING_FORMS: tuple[TrainingForm, ...] = get_args(TrainingForm)
 Working = Literal["agents", "target"]
 _ANSWER = "Answer:"
+_NO_ANSWER = "without an answer"
+_NO_CHOICE = "none of the choices"
 _NOT_RIGHT = "not right by a rule"
 _TOO_LOW = "scored too low"
 _LEAKING = "its steps leak the answer"
@@ -36,7 +38,8 @@ _REMEDIES = {
     _TOO_LOW: "lower --min-score",
     _UNCHECKED: "leave out --supported, or make the run with a critic of claims",
     "a claim is contradicted": "leave out --supported",
-    "without an answer": "give a run whose agents answer",
+    _NO_ANSWER: "give a run whose agents answer",
+    _NO_CHOICE: "give a run whose agents answer with a choice",
     _NOT_RIGHT: "leave out --right-only",
     _LEAKING: "give --keep-leaks",
     "the target wrote no working": "give --working agents",
@@ -177,16 +180,25 @@ def _refusal(record: Record, outcome: Outcome, least: int, tested: set[str], sel
         return _TOO_LOW
     if selection.supported and (reason := _unsupported(result)):
         return reason
-    label = _label(outcome, selection)
-    if not label or label.casefold() == UNKNOWN:
-        return "without an answer"
-    if selection.right_only and not _is_right(record, label):
-        return _NOT_RIGHT
+    if reason := _unfit_answer(record, _label(outcome, selection), right_only=selection.right_only):
+        return reason
     steps = [step["step"] for step in best["steps"]]
     if not selection.keep_leaks and find_answer_leaks(steps, record.choices, best["answer"]):
         return _LEAKING
     if selection.working == "target" and _ANSWER not in (raw_answer(outcome) or ""):
         return "the target wrote no working"
+    return None
+
+
+def _unfit_answer(record: Record, answer: str, *, right_only: bool) -> str | None:
+    """Why an answer is not learned; None if it is."""
+    if not answer or answer.casefold() == UNKNOWN:
+        return _NO_ANSWER
+    score = score_by_rule(record, answer)
+    if record.choices and score and score.is_right is None:
+        return _NO_CHOICE
+    if right_only and not (score and score.is_right):
+        return _NOT_RIGHT
     return None
 
 
@@ -205,11 +217,6 @@ def _label(outcome: Outcome, selection: ExampleSelection) -> str:
     if selection.working == "target":
         return cleaned_answer(outcome) or ""
     return str(((outcome.result or {}).get("best") or {}).get("answer") or "").strip()
-
-
-def _is_right(record: Record, answer: str) -> bool:
-    score = score_by_rule(record, answer)
-    return bool(score and score.is_right)
 
 
 def _examples(

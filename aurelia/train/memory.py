@@ -7,10 +7,12 @@ import torch
 
 from aurelia.train.settings import TrainSettings
 from aurelia_core.models.local.loading import Placement
+from aurelia_core.models.local.weights import Weights
 
 _GIB = 1024**3
 _ACTIVATIONS_OF_A_LAYER = 18
 """Values per token and hidden unit that one layer holds while its gradient is computed (Korthikanti et al., 2022)."""
+_BITS = {"float32": 32, "bfloat16": 16, "float16": 16}
 _ADAM_BYTES = 16
 """Bytes for each adapted weight: the weight, its gradient and Adam's two averages, in float32."""
 
@@ -55,6 +57,17 @@ def estimate_memory(
     kept = int(getattr(text, "num_hidden_layers", 1)) * longest * int(text.hidden_size) * item
     layer = _ACTIVATIONS_OF_A_LAYER * longest * int(text.hidden_size) * item
     return MemoryEstimate(weights, adapted * _ADAM_BYTES, kept + layer, _free_bytes(placement) + weights)
+
+
+def weights_text(weights: Weights, placement: Placement, *, qlora: bool) -> str:
+    """What the base's weights will take, before they are loaded."""
+    stored = sum(file.stat().st_size for file in weights.folder.glob("*.safetensors"))
+    kind = weights.config.get("dtype") or weights.config.get("torch_dtype") or "float32"
+    bits = 4 if qlora else _BITS[placement.dtype]
+    return (
+        f"Loading {weights.model_id}: its weights take about {_size(stored * bits // _BITS.get(str(kind), 32))} of"
+        f" {_size(_free_bytes(placement))} free on {placement.device}."
+    )
 
 
 def _free_bytes(placement: Placement) -> int:

@@ -1,12 +1,12 @@
 """The request of an example as the target will get it after the training: the same prompt, media and texts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langchain_core.messages import AnyMessage
 
 from aurelia.train.examples import TrainingExample
-from aurelia_core.errors import InputError
+from aurelia_core.errors import InputError, MediaError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.messages import compose_messages
 from aurelia_core.models.requests import TargetRequest
@@ -37,6 +37,19 @@ class ExampleRequests:
             run: Context(target=base, **{name: known[name] for name in ("frames", "samples") if name in known})
             for run, known in settings.items()
         }
+
+    def check_media(self, examples: Iterable[TrainingExample]) -> None:
+        """Read the media of every clip once, before hours of training end at one that is missing.
+
+        Raises:
+            MediaError: a clip cannot be used.
+            InputError: a clip's content is not that of the run.
+        """
+        for example in {(one.clip, one.run, one.record.clip_name): one for one in examples}.values():
+            try:
+                self.messages(example)
+            except MediaError as fault:
+                raise MediaError(f"{fault}. Name the folder of the clips of {example.run} with --media.") from None
 
     def messages(self, example: TrainingExample) -> list[AnyMessage]:
         """The messages of an example, with its clip.

@@ -13,7 +13,8 @@ from aurelia.bench.training import left_out_text
 from aurelia.train.card import (
     TrainingData,
     describe_runs,
-    open_record,
+    open_folder,
+    read_record,
     training_record,
     write_card,
     write_record,
@@ -67,7 +68,6 @@ def train_on_runs(
     if missing:
         raise InputError(f"{base} cannot be trained here: it needs {', '.join(missing)}.")
     from aurelia.train.trainer import CHECKPOINTS, check_training_packages, is_main_process, run_training
-    from aurelia_core.models.local.adapters import RECORD_FILE
     from aurelia_core.models.local.loading import choose_placement
     from aurelia_core.models.local.weights import find_weights
 
@@ -79,11 +79,15 @@ def train_on_runs(
     progress(_data_line(examples))
     record = training_record(weights, TrainingData(describe_runs(runs), examples), selection, settings)
     is_main = is_main_process()
+    open_folder(out)
     with lock_run_file(out / "training") if is_main else nullcontext():
-        if is_main and open_record(out, record):
+        if is_main and (stored := read_record(out, record)) and stored["state"] == "done":
             progress(f"{out.name} is trained already.")
-            return AdapterFolder(out, base, json.loads((out / RECORD_FILE).read_text("utf-8")))
+            return AdapterFolder(out, base, stored)
         requests = ExampleRequests(base, resources.clip_store(), _shown_settings(runs))
+        requests.check_media([*examples.train, *examples.held_out])
+        if is_main:
+            write_record(out, record)
         result = run_training(weights, choose_placement(), examples, requests, settings, out, progress)
         record |= {"state": "done", "result": result._asdict()}
         if is_main:

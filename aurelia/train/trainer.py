@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import torch
 
 from aurelia.train.examples import ExampleSet, TrainingExample
-from aurelia.train.memory import estimate_memory
+from aurelia.train.memory import estimate_memory, weights_text
 from aurelia.train.requests import ExampleRequests
 from aurelia.train.settings import TrainSettings
 from aurelia_core.errors import AureliaError, InputError, ModelError
 from aurelia_core.installation import install_command
 from aurelia_core.models.local.adapters import without_future_warnings
+from aurelia_core.models.local.engine import is_memory_error
 from aurelia_core.models.local.loading import (
     Placement,
     load_model,
@@ -87,23 +88,25 @@ def run_training(
     encoder = SampleEncoder(weights.model_id, loaded, requests.store, torch_dtype(placement))
     everything = [*examples.train, *examples.held_out]
     rows = _Rows(everything, requests, encoder)
+    longest = _longest(rows)
+    progress(weights_text(weights, placement, qlora=settings.qlora))
     model = load_model(weights, placement, **_quantization(settings))
     layers = adapted_layers(model, settings)
-    longest = _longest(rows)
     adapted = sum(settings.rank * (m.in_features + m.out_features) for m in layers.values())
     estimate = estimate_memory(model, placement, settings, longest, adapted)
     progress(estimate.text(placement.device))
     if estimate.total > estimate.free:
-        progress(f"This may not fit: {memory_remedy(settings)}.")
+        progress(f"This may not fit: {memory_remedy(placement, settings)}.")
     try:
         with without_future_warnings():
             return _run(model, layers, loaded, rows, examples, settings, placement, out, progress)
-    except (torch.OutOfMemoryError, MemoryError):
-        raise _too_little_memory(weights, placement, settings) from None
-    except RuntimeError as fault:
-        if isinstance(fault, AureliaError) or "memory" not in str(fault).lower():
+    except (RuntimeError, MemoryError) as fault:
+        if isinstance(fault, AureliaError) or not is_memory_error(fault):
             raise
-        raise _too_little_memory(weights, placement, settings) from None
+        raise ModelError(
+            f"Training {weights.model_id} does not fit into the memory of {placement.device}:"
+            f" {memory_remedy(placement, settings)}."
+        ) from None
 
 
 def check_training_packages(*, qlora: bool) -> None:
@@ -163,11 +166,15 @@ def adapted_layers(model: Any, settings: TrainSettings) -> dict[str, Any]:
     return found
 
 
-def memory_remedy(settings: TrainSettings) -> str:
-    """What to do where the memory is too small."""
-    remedies = ["ask the runs with fewer frames", "set AURELIA_LOCAL_DTYPE=bfloat16", "use a smaller base"]
-    if not settings.qlora:
-        remedies.insert(0, "use --qlora on a CUDA device")
+def memory_remedy(placement: Placement, settings: TrainSettings) -> str:
+    """What is left to do where the memory is too small."""
+    remedies = ["make the runs with fewer frames", "use a smaller base"]
+    if settings.layers == "all":
+        remedies.insert(0, "leave out --layers all")
+    if placement.dtype == "float32":
+        remedies.insert(0, "set AURELIA_LOCAL_DTYPE=bfloat16")
+    if placement.device.startswith("cuda") and not settings.qlora:
+        remedies.insert(0, "use --qlora")
     return ", ".join(remedies[:-1]) + f", or {remedies[-1]}"
 
 
@@ -225,15 +232,16 @@ def _run(
     if checkpoint:
         progress(f"Resumed after step {checkpoint.name.rpartition('-')[2]}.")
     output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    loss = None
-    if held_out is not None:
-        loss = float(trainer.evaluate()["eval_loss"])
+    step = trainer.state.global_step
+    losses = {line["step"]: line["eval_loss"] for line in trainer.state.log_history if "eval_loss" in line}
+    if held_out is not None and step not in losses:
+        losses[step] = trainer.evaluate()["eval_loss"]
     adapted: Any = trainer.accelerator.unwrap_model(trainer.model)
     if is_main_process():
         adapted.save_pretrained(out, save_embedding_layers=False)
     trainer.accelerator.wait_for_everyone()
     tokens = int(trainer._total_train_tokens)
-    return TrainingResult(trainer.state.global_step, loss, tokens, float(output.metrics["train_runtime"]))
+    return TrainingResult(step, losses.get(step), tokens, float(output.metrics["train_runtime"]))
 
 
 def _arguments(settings: TrainSettings, placement: Placement, out: Path, *, evaluates: bool) -> Any:
@@ -315,9 +323,3 @@ def _longest(rows: _Rows) -> int:
     order = sorted(range(len(rows.examples)), key=lambda place: -len(rows.examples[place].reply))
     lengths: list[int] = [rows.inputs([{"place": place}])["input_ids"].shape[1] for place in order[:_MEASURED_EXAMPLES]]
     return max(lengths)
-
-
-def _too_little_memory(weights: Weights, placement: Placement, settings: TrainSettings) -> ModelError:
-    return ModelError(
-        f"Training {weights.model_id} does not fit into the memory of {placement.device}: {memory_remedy(settings)}."
-    )

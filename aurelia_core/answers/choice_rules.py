@@ -22,8 +22,8 @@ class Wording(NamedTuple):
 
 _NOUN = "|".join(CHOICE_NOUNS)
 # A word of these tables neither begins nor ends inside a word of a script with spaces.
-_BEGIN = r"(?:(?<!(?-i:[a-zA-Zà-ÿа-яіїє]))|(?=[\u0500-\uffff]))"
-_END = r"(?!(?<=[a-zà-ÿа-я])(?-i:[a-zà-ÿа-я]))"
+WORD_BEGIN = r"(?:(?<!(?-i:[a-zA-Zà-ÿа-яіїє]))|(?=[\u0500-\uffff]))"
+WORD_END = r"(?!(?<=[a-zà-ÿа-я])(?-i:[a-zà-ÿа-я]))"
 _INSPECT = "https://github.com/UKGovernmentBEIS/inspect_ai/issues/5055"
 _HARNESS = "https://github.com/EleutherAI/lm-evaluation-harness/pull/4188"
 _ELIMINATED = "https://github.com/EleutherAI/lm-evaluation-harness/pull/3879"
@@ -34,7 +34,7 @@ _LANGUAGES = "aurelia_core/answers/languages.py"
 STATEMENTS = (
     # An answer follows these words: a letter, a choice's text, or both.
     Wording(
-        r"\b(?:answers?|choice|option|conclusion)\b"
+        r"\b(?:answers?|ans|choice|option|conclusion)\b"
         r"(?: (?:to|for|based on|here|among|from|of|letter|choice|option)\b[^.:;\n]{0,160}?)?\s*"
         r"(?:(?:is|was|would be|should be|must be|will be|might be|seems to be|appears to be)\b(?! about\b)\s*:?"
         r"|:|=|->|→|-(?=\s))",
@@ -60,12 +60,18 @@ STATEMENTS = (
         "The count is",
         "own",
     ),
+    Wording(
+        r"\A\W*(?:it|this|that)(?:'s| is| was| must be| has to be) (?=(?:the|an?) [^.!?\n]{1,40}[.!]?\s*\Z)",
+        "It must be the doorbell",
+        "own",
+    ),
     Wording(r"\b(?:i'm|i am|we are|we're) (?:going|sticking) with\b", "I'm going with", "own"),
     Wording(r"\b(?:chose|picked|selected)\b", "I selected", _VOICEBENCH),
     Wording(r"\blean(?:ing|s)? (?:more )?to(?:wards?)?\b", "leaning towards", "own"),
     Wording(r"\b(?:best |only )?guess(?: is| would be|:)|\bhad to guess,", "my best guess would be", "own"),
     Wording(
-        r"\b(?:leaving|leaves)(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
+        r"\b(?:leaving|(?:that|this|which|it|only) leaves|leaves(?= (?:us|only|just|with)\b|\W*[A-Z]\b))"
+        r"(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
         "that leaves",
         _ELIMINATED,
     ),
@@ -91,11 +97,18 @@ STATEMENTS = (
     Wording(r"\bfinal(?:ly)?\s*:|\bfinal answer\s+(?=\(?[A-Z]\b)", "Final: B", "own"),
     Wording(r"(?:→|⇒|->|=>)\s*(?=(?:(?:option|choice|answer)\s*)?\(?[A-Z]\b)", "→ choice B", _MEDARC),
     Wording(
-        rf"{_BEGIN}(?:{NOUNS}){_END}(?:[\s:：—–-]*(?:{BETWEEN}){_END})*[\s:：—–-]*",
+        rf"{WORD_BEGIN}(?:{NOUNS}){WORD_END}(?:[\s:：—–-]*(?:{BETWEEN}){WORD_END})*[\s:：—–-]*",
         "La respuesta correcta es la opción",
         _LANGUAGES,
     ),
-    Wording(rf"{_BEGIN}(?:{CHOOSING}){_END}(?:\s*(?:{BETWEEN}){_END})*\s*:?", "Je choisis", _LANGUAGES),
+    Wording(
+        rf"{WORD_BEGIN}(?:hence|thus|therefore|daher|somit|donc|quindi|dunque|así que|por (?:lo )?tanto|portanto|dus"
+        r"|zatem|итак|значит|следовательно|поэтому|所以|因此|故|따라서|したがって|よって|لذلك)[\s,、]*"
+        rf"(?:(?:{BETWEEN}){WORD_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
+        "donc",
+        "own",
+    ),
+    Wording(rf"{WORD_BEGIN}(?:{CHOOSING}){WORD_END}(?:\s*(?:{BETWEEN}){WORD_END})*\s*:?", "Je choisis", _LANGUAGES),
 )
 
 CORRECTIONS = (
@@ -107,7 +120,7 @@ CORRECTIONS = (
         "own",
     ),
     Wording(
-        rf"{_BEGIN}(?:{INSTEAD}){_END}[\s,、]*(?:(?:{BETWEEN}){_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
+        rf"{WORD_BEGIN}(?:{INSTEAD}){WORD_END}[\s,、]*(?:(?:{BETWEEN}){WORD_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
         "nicht A, sondern B",
         _LANGUAGES,
     ),
@@ -136,6 +149,7 @@ APPROVALS = (
         " remains.",
         "own",
     ),
+    Wording(r"\s+the (?:only |right |correct |best )?(?:answer|choice|winner)\b", " the answer", "own"),
     Wording(r"\s+it is\b(?=\s*[.!]|\s*$)", " it is.", "own"),
     Wording(r"\s+is(?=\s*[.!;]|\s*$)", " is.", "own"),
     Wording(rf"\s*(?:{RIGHT})", "が正解", _LANGUAGES),
@@ -228,11 +242,11 @@ ASSERTING = re.compile(
     r"(?:^\s*|[.!?;:,\n(\"]\s*|\(?\b[A-Z]\)\s*|\b(?:is|are|was|were|be|been|being|it's|that's|this's|he's|she's"
     r"|here's|there's|what's|isn't just|"
     r"hear|hears|heard|hearing|see|sees|seen|seeing|notice|detect|detects|recogni[sz]e|identify|pick(?:s|ed)? up|"
-    r"(?:sound|look|seem|sounded)s? like|sounding like|seems|sounds|looks|feels|equals|means|"
+    r"(?:sound|look|seem|sounded)s? like|sounding like|seems|sounds|looks|feels|equals|means|suggests?|indicates?|"
     r"sits|stands|lies|stays|appears|located|placed|positioned|standing|sitting|rings|blows|honks|play|plays"
     r"|playing|played|plucks|shows?|showing|contains?|features?|has|have|of|by|on|in"
     r"|to|from|with|and|then|a single|"
-    r"only|just|clearly|definitely|probably|likely|actually|certainly|both|first|yes|so|but|therefore|thus|hence"
+    r"count|counted|only|just|clearly|definitely|probably|likely|actually|certainly|both|first|yes|so|but|therefore|thus|hence"
     r"|while|when|"
     r"c'est|il s'agit d[eu'](?: la)?|on entend(?: clairement)?|se (?:oye|escucha)|se trata de|es|das ist|es ist"
     r"|man hört|"
@@ -260,7 +274,8 @@ UNSURE = re.compile(
 """A text with these words names its choices without choosing."""
 
 TAKEN_BACK = re.compile(
-    r"\b(?:wait|on second thoughts?|correction|reconsider|kidding|i mean|scratch that)\b|[.!?…\n]\s*(?:(?:no|hmm"
+    r"\b(?:wait|on second thoughts?|correction|reconsider|kidding|i mean|scratch that)\b"
+    r"|(?:\.{2,}|…|\bor|\bno)\W+(?:no|sorry|rather)\b|[.!?…\n]\s*(?:(?:no|hmm"
     r"|but)\W+)?"
     r"actually\b|\bhmm\W+no\b",
     re.I,
@@ -318,6 +333,18 @@ NORMAL_FORMS = (
         "I think",
         "a confidence before the answer",
     ),
+    (
+        r"\b(?:none|no (?:other )?(?:option|choice|answer)s?)\b(?![^.!?\n]*(?:wrong|incorrect|false))[^.!?\n]{0,80}? "
+        r"(?:except|but|other than|than) (?:for )?(?:option |choice )?\(?([A-Z])\)?(?=\s*(?:[.!]|$|makes|fits|is\b))",
+        r"the answer is \1",
+        "none but one",
+    ),
+    (
+        r"\bthe (first|second|third|fourth|fifth|last) (?:one )?"
+        r"(?:of the (?:two|three|four|five|options|choices)|listed)\b",
+        r"the \1 option",
+        "a place among the options",
+    ),
 )
 CONFIDENCE = re.compile(
     r"\s*[-–—(,]\s*(?:about |around |with )?\d{1,3}(?:\.\d+)?\s*% ?(?:confiden\w+|sure|certain\w*|likely"
@@ -325,25 +352,36 @@ CONFIDENCE = re.compile(
     re.I,
 )
 """A confidence after the answer; several shares are no confidence."""
+LETTER_SIGNS = (
+    # The first sign of an alphabet whose letters stand for A, B, C …, and how many it has.
+    ("🅐", 26, "a letter in a black circle"),
+    ("🅰", 26, "a letter in a black square"),
+    ("🇦", 26, "half of a flag"),
+)
+NUMBER_SIGN = re.compile(r"([1-9])\ufe0f?\u20e3|([①-⑨➀-➈❶-❾])")
+"""A number in a key or in a circle: the place of a choice."""
 CJK_NUMBERS = {"一": "1", "二": "2", "三": "3", "四": "4", "五": "5"}
 
 VERDICT_LINE = re.compile(
     r"^\W*+(?:\d{1,2}[.)]\s*)?\W*+(?:(?i:option|choice|answer)\s+)?\(?([A-Z])\b\W*?(?:[.):：-]\s*)?(?P<text>.*)$"
 )
-RIGHT_VERDICT = re.compile(r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|matches)\b|正确|正確", re.I)
+RIGHT_VERDICT = re.compile(
+    r"[✓✔✅☑]|\b(?:correct|right|true|yes|fits|match(?:es)?|plausible|likely|possible)\b|正确|正確", re.I
+)
 WRONG_VERDICT = re.compile(
-    r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely)\b|错|錯|不", re.I
+    r"[✗✘❌✕×☒]|\b(?:incorrect|wrong|false|not|no|cannot|too|never|\w+n't|unlikely|impossible|implausible)\b|错|錯|不",
+    re.I,
 )
 CHECKED_BOX = re.compile(r"^\W*?\[[xX✓✔]\]\s*(.+)$", re.M)
 
-INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)")
+INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)|(?<=[.;]) +(?=[A-Z] ?[:–—-])")
 WEIGHT = re.compile(
-    r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
+    r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|with|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
     r"|(\d+(?:\.\d+)?)\s*% (?:for |on )?\(?([A-Z])\b\)?"
 )
 WEIGHT_FILLER = re.compile(
     r"\b(?:probabilit(?:y|ies)|confidences?|likelihoods?|scores?|distribution|my|the|option|choice|and|are|is"
-    r"|likely|estimates?)\b",
+    r"|likely|estimates?|with)\b",
     re.I,
 )
 
@@ -357,7 +395,7 @@ STATED = re.compile(
     rf"(?P<box>{alternatives(BOXES)})|(?P<correction>{alternatives(CORRECTIONS)})|{alternatives(STATEMENTS)}", re.I
 )
 APPROVED = re.compile(
-    r"(?:(?:^|[.!?,;:：，。；\n、]\s*|(?i:\b(?:option|choice|answer|statement|only|but|so|hence|thus|while|and|these|"
+    r"(?:(?:^|[.!?,;:：，。；\n、]\s*|(?i:\b(?:option|choice|answer|statement|only|but|so|hence|thus|while|and|these|makes|leaves|"
     r"therefore|opción|opcion|opzione|opção|alternativa|option|lettre|letra|вариант|la|el|le|die|das|il|o|de"
     r"|a letra)\s+)|"
     rf"(?i:{NOUNS})\s+|"
@@ -366,11 +404,11 @@ APPROVED = re.compile(
     rf"(?i:{alternatives(APPROVALS)}))"
 )
 DENIED_AFTER = re.compile(rf"^[\s)）]*(?:{alternatives(DENIALS)})", re.I)
-DENIED_BEFORE = re.compile(rf"{_BEGIN}(?:{DENYING}){_END}\s*(?:(?:{BETWEEN}){_END}\s*)*[(（]?$", re.I)
+DENIED_BEFORE = re.compile(rf"{WORD_BEGIN}(?:{DENYING}){WORD_END}\s*(?:(?:{BETWEEN}){WORD_END}\s*)*[(（]?$", re.I)
 IS_UNASSERTED = re.compile(alternatives(UNASSERTED), re.I)
 POSSIBLE_TOO = re.compile(
-    r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be\b"
-    r"(?! (?:safely )?(?:ruled|excluded|eliminated|discarded|dismissed|rejected|discounted|wrong))"
+    r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be"
+    r"(?: (?:the )?(?:right|correct|true|answer|possible|plausible|valid|argued|it|too|as well)\b|\s*[.,;!]|\s*$)"
 )
 YES_NO = frozenset(
     [
@@ -405,14 +443,17 @@ YES_NO = frozenset(
 SEVERAL_BEFORE = re.compile(r"(?<![\w'])[A-Z]\)?\s*(?:(?:and|or|nor|&|/)\s+|[かとや、或和与])\(?$")
 """Before the letter of an approval ("both A and B seem right")."""
 CONCEDED = re.compile(
-    r"(?:^|[.!?;,\n]\s*)(?:even though|although|though|despite|in spite of|while)\b[^,.!?;\n]*$", re.I
-)
-"""Before a mention: what a clause concedes is not what it asserts."""
-CLAUSE_DENIED = re.compile(
-    r"[^,;]*?\b(?:(?:is|are|was|were|does|did|do|can|could|has|have|be)\s+(?:not|never)|\w+n't|cannot|(?:is|are) no)\b",
+    r"(?:^|[.!?;,\n]\s*)(?:(?:even though|although|though|despite|in spite of|while)\b"
+    r"|(?:at first |initially |originally |i (?:first |initially )?thought )+)[^,.!?;\n]*$",
     re.I,
 )
-"""After a mention: its own verb is denied."""
+"""Before a mention: what a clause concedes, or what was thought first, is not what it asserts."""
+CLAUSE_DENIED = re.compile(
+    r"[^,;]*?\b(?:(?:is|are|was|were|does|did|do|can|could|has|have|be)\s+(?:not|never)|\w+n't|cannot|(?:is|are) no"
+    r"|except|other than|apart from)\b",
+    re.I,
+)
+"""After a mention: its own verb is denied, or an exception follows."""
 IMPROBABLE = re.compile(
     r"\b(?:unlikely|improbable|doubtful|impossible|hardly|might|may|could|possibl[ey]|perhaps|maybe)\b", re.I
 )
@@ -428,10 +469,10 @@ HEDGED = re.compile(
     r"\b(?:but|although|though|or|maybe|perhaps|possibly|alternatively)\b(?! not\b)[^.!?\n]*?"
     r"(?:\(([A-Z])\)|(?<=\s)([A-HJ-Z])(?=[\s.,;!?]|$))"
 )
-CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?([A-Z])[)\"]?[.!]*$")
+CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?(?P<letter>[A-Z])[)\"]?[.!]*$")
 CONNECTED = re.compile(
-    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:,|→|->)\s*)"
-    r"(?:(?:so|hence|thus|therefore)\s+)?[(\"]?([A-Z])[)\"]?[.!]*$",
+    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:[,;]|→|->)\s*)"
+    r"(?P<so>(?:so|hence|thus|therefore)\s+)?(?:(?:option|choice|answer)\s+)?[(\"]?(?P<letter>(?-i:[A-Z]))[)\"]?[.!]*$",
     re.IGNORECASE,
 )
 THEREFORE = re.compile(

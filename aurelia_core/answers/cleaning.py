@@ -59,6 +59,8 @@ THINKING_MARKS = (
 ANSWER_MARKS = (
     # (opening, closing, source). Of several answers the last one counts.
     (r"<(?:final_)?answer\b[^<>]*>", r"</(?:final_)?answer\b[^<>]*>", "the prompt of DeepSeek-R1"),
+    (r"<(?:option|choice)>", r"</(?:option|choice)>", "own"),
+    (r"<tool_call>", r"</tool_call>", "the chat template of Qwen"),
     (r"\[answer\]", r"\[/answer\]", "tests/data/choice_replies.jsonl"),
     (r"<conclusion>", r"</conclusion>", "the prompt of LLaVA-CoT"),
     (r"<final>", r"</final>", "own"),
@@ -90,6 +92,9 @@ _CHANNEL = re.compile(
     r"|channel)\|>|\Z)",
     re.S,
 )
+# To combine flags at each use takes as long as a short pattern.
+_ACROSS_LINES = re.S | re.I
+_BY_LINES = re.M | re.I
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>]*\|>|<(?:unused\d+|eos|bos|end_of_turn|eoa|eoh|/?s)>")
 _SINGLE_QUOTE = re.compile(r"(?<=[{,:\[\s])'|'(?=\s*[},:\]])")
 _ENDING_JSON = re.compile(r":\s*\n\s*(\{.*\})\s*\Z", re.S)
@@ -97,7 +102,7 @@ _FENCED = re.compile(r"```\w*\s*([\[{].*?[\]}])\s*```", re.S)
 _ANSWER_KEY = re.compile(
     r"answer|choice|option|prediction|predicted|label|select|response|result|final|output|caption|description"
     r"|verdict|"
-    r"conclusion|pick|letter|reply|答案|answer_text"
+    r"conclusion|pick|letter|reply|答案|^text$"
 )
 _OTHER_KEY = re.compile(
     r"reason|expla|thought|think|analysis|rational|justif|confiden|score|probab|steps?\b|evidence|reject|wrong"
@@ -160,8 +165,8 @@ def _without_thinking(text: str) -> str:
     if channels:
         text = "".join(content for name, content in channels[-1:] if name == "final")
     for opening, closing, *_ in THINKING_MARKS:
-        text = re.sub(rf"(?:{opening}).*?(?:{closing}|\Z)", "", text, flags=re.S | re.I)
-        text = re.sub(rf"^.*(?:{closing})", "", text, flags=re.S | re.I)
+        text = re.sub(rf"(?:{opening}).*?(?:{closing}|\Z)", "", text, flags=_ACROSS_LINES)
+        text = re.sub(rf"^.*(?:{closing})", "", text, flags=_ACROSS_LINES)
     return _SPECIAL_TOKEN.sub(" ", _marked_answer(text)).strip()
 
 
@@ -222,6 +227,8 @@ def _answer_value(found: Any) -> str | None:
         return str(found)
     if not isinstance(found, dict):
         return None
+    if isinstance(found.get("arguments"), dict):
+        found = found["arguments"]
     other = [name for name in found if _OTHER_KEY.search(_key(name))]
     named = [name for name in found if name not in other and _ANSWER_KEY.search(_key(name))]
     final = [name for name in named if _FIRST_KEY.search(_key(name))]
@@ -233,11 +240,17 @@ def _answer_value(found: Any) -> str | None:
     values = list(dict.fromkeys(_answer_value(found[name]) for name in names))
     if None in values or not values:
         return None
-    letter, *rest = sorted(map(str, values), key=len)
-    if not rest:
-        return letter
-    if len(rest) == 1 and len(letter) == 1 and letter.isalpha():
-        return f"{letter}. {rest[0]}"
+    return _joined(*sorted(map(str, values), key=len))
+
+
+def _joined(letter: str, text: str = "", *more: str) -> str | None:
+    """One value, or a letter with its text; None for other values. A number beside a text counts from 0 or from 1."""
+    if more or not text:
+        return None if more else letter
+    if letter.isdigit() and not text.isdigit():
+        return text
+    if len(letter) == 1 and letter.isalpha():
+        return f"{letter}. {text}"
     return None
 
 
@@ -247,7 +260,7 @@ def _key(name: object) -> str:
 
 def _without_markdown(text: str) -> str:
     for pattern, replacement, _ in MARKDOWN:
-        text = re.sub(pattern, replacement, text, flags=re.M | re.S | re.I if "```" in pattern else re.M | re.I)
+        text = re.sub(pattern, replacement, text, flags=_ACROSS_LINES | re.M if "```" in pattern else _BY_LINES)
     boxed = _BOXED.fullmatch(text)
     # A box around one word is a statement that the rules for choices read.
     if boxed and len(boxed[1].split()) > 1:
@@ -258,17 +271,25 @@ def _without_markdown(text: str) -> str:
 def _without_steps(text: str, steps: Sequence[str]) -> str:
     """The text without restated steps: those that were given, or a numbered list before a last paragraph."""
     left = text
+    folded = _folded(text)
     for step in steps:
         words = step.split()
-        if len(words) >= _MIN_STEP_WORDS:
+        # Few replies restate a step, and to compile one costs more than all the rest of the cleaning.
+        if len(words) >= _MIN_STEP_WORDS and _folded(step) in folded:
             wording = r"\s+".join(map(re.escape, words))
-            left = re.sub(rf"{_STEP_NUMBER}{wording}(?:[ \t]*Finding:[^\n]*)?", "", left, flags=re.M | re.I)
+            left = re.sub(rf"{_STEP_NUMBER}{wording}(?:[ \t]*Finding:[^\n]*)?", "", left, flags=_BY_LINES)
+            folded = _folded(left)
     if left != text:
-        left = re.sub(r"^\W*Suggested answer:[^\n]*$", "", left, flags=re.M | re.I)
+        left = re.sub(r"^\W*Suggested answer:[^\n]*$", "", left, flags=_BY_LINES)
         left = _STEPS_HEADING.sub("", left)
     if not re.search(r"\w", left):
         return text
     return _after_numbered_list(left)
+
+
+def _folded(text: str) -> str:
+    """The text without differences that a pattern of its words ignores: white space, case, and the Turkish i."""
+    return " ".join(text.split()).casefold().replace("i\u0307", "i").replace("ı", "i")
 
 
 def _after_numbered_list(text: str) -> str:

@@ -24,21 +24,21 @@ class Language(NamedTuple):
 
     name: str
     nouns: str
-    choosing: str
-    between: str
-    denying: str
-    right: str
-    wrong: str
-    instead: str
-    example: str
+    choosing: str = ""
+    between: str = ""
+    denying: str = ""
+    right: str = ""
+    wrong: str = ""
+    instead: str = ""
+    example: str = ""
 
 
 LANGUAGES = (
     Language(
         "French",
         r"réponse|reponse|mon choix",
-        r"je (?:pense|crois) que c'est|je choisis|je dirais|je sélectionne|j'opte pour|je pencherais? pour"
-        r"|je penche pour|je vote pour|je réponds",
+        r"je (?:pense|crois) que c'est|je (?:choisi(?:s|rais)|dirais|sélectionn(?:e|erais)|réponds|prend(?:s|rais))"
+        r"|j'opt(?:e|erais) pour|je (?:pench|vot)(?:e|erais?) pour",
         r"correcte|exacte|bonne|finale?|juste|est|serait|donc|la|le|l'|lettre|option(?!\s*\d)|choix|réponse",
         r"n'est pas|n'est ni|ce n'est pas|pas",
         r"est (?:la )?(?:bonne|correcte?|juste|exacte?|réponse)",
@@ -49,7 +49,7 @@ LANGUAGES = (
     Language(
         "Spanish",
         r"respuesta|mi elección|opción correcta|alternativa correcta|opcion correcta",
-        r"creo que es|pienso que es|diría que es|elijo|escojo|selecciono|elegiría|me quedo con",
+        r"creo que es|pienso que es|diría que es|elijo|escojo|selecciono|elegiría|me quedo con|escogería",
         r"correcta|correcto|final|es|sería|la|el|opción|opcion|letra|alternativa|respuesta",
         r"no es|no sería|no se trata de",
         r"es (?:la )?(?:correcta|respuesta|opción correcta)",
@@ -71,7 +71,7 @@ LANGUAGES = (
     Language(
         "Italian",
         r"risposta|la mia scelta|opzione corretta|alternativa corretta",
-        r"scelgo|seleziono|opto per",
+        r"scelgo|seleziono|opto per|direi|sceglierei|opterei per",
         r"corretta|giusta|esatta|finale|è|é|e'|sarebbe|la|l'|lettera|opzione|risposta",
         r"non è|non é",
         r"(?:è|é) (?:la )?(?:corretta|giusta|risposta)",
@@ -82,7 +82,7 @@ LANGUAGES = (
     Language(
         "Portuguese",
         r"resposta|minha escolha|opção correta|alternativa correta",
-        r"escolho|seleciono|escolheria",
+        r"escolho|seleciono|escolheria|diria",
         r"correta|certa|final|é|seria|letra|opção|alternativa|a(?=\s+(?:letra|opção|alternativa"
         r"|[A-Z]\b(?!\s+[a-zé])))",
         r"não é|nao é",
@@ -205,7 +205,8 @@ LANGUAGES = (
     Language(
         "Chinese",
         r"答案|正[确確](?:的)?(?:选项|選項)|[选選][项項](?=\s*[:：])|答复|答(?=\s*[:：])|结论|(?:很|最)可能是|最(?:符合|合适|接近|恰当|准确|贴切"
-        r"|合理)的(?:答案|选项)?(?:是|为)?|我(?:认为|觉得)是|听到的(?:声音)?是|听起来(?:就)?(?:像|是)|这(?:个声音)?是|我的选择是?|应该?是|應該?是|应为",
+        r"|合理)的(?:答案|选项)?(?:是|为)?|我(?:认为|觉得)是|听到的(?:声音)?是|听起来(?:就)?(?:像|是)|这(?:个声音)?是|我的选择是?|应该?是|應該?是|应为"
+        r"|(?<![述说指讲写及])(?<!提到)(?<!说到)(?<!写到)的[^\s，,。不没非是]{0,6}是",
         r"(?<![不没沒])(?:应该?|應該?|故|所以|因此|我|该|就|题|題)*(?:选|選)(?![项項])(?:择|擇)?(?:的是)?",
         r"正[确確]的?|最终|最終|应该|應該|应|應|该|是|为|為|就是|选项|選項|选|選|第|字母",
         r"不是|并非|不应该?是|不选|不選|并不是|不为|非",
@@ -235,6 +236,92 @@ LANGUAGES = (
         r"(?:가|이|는|은)?\s*(?:정답이|답이)?\s*(?:아니|아닙|아닌|틀|오답)",
         r"(?:가|이) 아니라|아니라",
         "정답은 B입니다.",
+    ),
+    Language(
+        "Swedish, Danish and Norwegian",
+        nouns=r"svar(?:et)?",
+        choosing=r"jag väljer|jeg vælger|jeg velger",
+        between=r"rätta?|rigtige?|riktige?|korrekta?|korrekte?|det|är|er|alternativ|mulighed|bokstaven?",
+        denying=r"är inte|er ikke|inte|ikke",
+        right=r"är (?:rätt|korrekt)|er (?:riktig|rigtigt?|korrekt)",
+        wrong=r"är (?:inte|fel)|er (?:ikke|feil|forkert)",
+        instead=r"utan|men",
+        example="Rätt svar är B.",
+    ),
+    Language(
+        "Finnish",
+        nouns=r"vastaus",
+        choosing=r"valitsen",
+        between=r"oikea|on|vaihtoehto",
+        denying=r"ei ole|ei",
+        right=r"on (?:oikein|oikea)",
+        wrong=r"ei|on (?:väärin|väärä)",
+        instead=r"vaan",
+        example="Oikea vastaus on B.",
+    ),
+    Language(
+        "Czech and Slovak",
+        nouns=r"odpověď|odpoveď",
+        choosing=r"vybírám|volím|vyberám",
+        between=r"správná|správna|je|možnost|možnosť",
+        denying=r"není|nie je",
+        right=r"je (?:správně|správná|správna)",
+        wrong=r"není|nie je|je (?:špatně|nesprávná)",
+        instead=r"ale|nýbrž",
+        example="Správná odpověď je B.",
+    ),
+    Language(
+        "Romanian",
+        nouns=r"răspuns(?:ul)?|raspuns(?:ul)?",
+        choosing=r"aleg",
+        between=r"corect|final|este|e|varianta|opțiunea|litera",
+        denying=r"nu este|nu e|nu",
+        right=r"este (?:corectă?|răspunsul)",
+        wrong=r"nu|este (?:greșită?|incorectă?)",
+        instead=r"ci",
+        example="Răspunsul corect este B.",
+    ),
+    Language(
+        "Hungarian",
+        nouns=r"válasz",
+        choosing=r"választom",
+        between=r"helyes|az(?=\s)|a(?=\s+[B-Z]\b)",
+        denying=r"nem",
+        right=r"a helyes",
+        wrong=r"nem|hibás|helytelen",
+        instead=r"hanem",
+        example="A helyes válasz: B.",
+    ),
+    Language(
+        "Greek",
+        nouns=r"απάντηση",
+        choosing=r"επιλέγω",
+        between=r"σωστή|είναι|η|το|επιλογή",
+        denying=r"δεν είναι|όχι",
+        right=r"είναι (?:η )?σωστ[ήό]",
+        wrong=r"δεν|είναι (?:λάθος|λανθασμένη)",
+        instead=r"αλλά",
+        example="Η σωστή απάντηση είναι η B.",
+    ),
+    Language(
+        "Hebrew",
+        nouns=r"ה?תשובה",
+        choosing=r"אני בוחרת?",
+        between=r"הנכונה|היא|הוא|אפשרות",
+        denying=r"לא|אינה",
+        right=r"היא (?:ה?נכונה|התשובה)",
+        wrong=r"לא|אינה|שגויה",
+        instead=r"אלא",
+        example="התשובה הנכונה היא B.",
+    ),
+    Language(
+        "Persian",
+        nouns=r"پاسخ|جواب",
+        between=r"صحیح|درست|نهایی|گزینه",
+        right=r"(?:صحیح|درست) است",
+        wrong=r"نیست|غلط|نادرست",
+        instead=r"بلکه",
+        example="پاسخ صحیح: B",
     ),
 )
 

@@ -20,6 +20,12 @@ CHOICE_NOUNS = (*_OPTION_NOUNS, "answer", "audio", "track", "clip", "sound", "ca
 _OWN_LETTER = re.compile(r"^\s*\(?([A-Za-z])[.):]\s+")
 _NUMBER_PAIR = re.compile(r"(?<!\S)\d+ (?:(?:and|or|to) )?\d+(?!\S)")
 _AMBIGUOUS = -1
+_FUNCTION_WORDS = frozenset(
+    ["it", "is", "was", "be", "are", "in", "on", "to", "of", "at", "and", "or", "the", "both", "same", "because"]
+    + ["i", "you", "he", "she", "we", "they", "it's", "he's", "this", "that", "there", "1"]
+)
+_JOINING = re.compile(r",|[/&+]|\b(?:and|or)\b", re.IGNORECASE)
+_DENYING = re.compile(r"no|not|none|never|without|neither|nor|cannot|nothing|nobody|\w+n't")
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,21 @@ class ChoiceNames:
             return self.keys.index(key)
         return index
 
+    def find_by_part(self, text: str) -> int | None:
+        """The index of the only choice in which the words of `text` stand one after another ("right").
+
+        A part has all numbers and denials of its choice, and a word that is not a function word. A choice that joins
+        several things has no parts.
+        """
+        part = comparison_key(text)
+        if not set(part) - _FUNCTION_WORDS:
+            return None
+        whole = [index for index, key in enumerate(self.keys) if _contains(key, part)]
+        if len(whole) != 1 or _JOINING.search(self.texts[whole[0]]):
+            return None
+        needed = {word for word in self.keys[whole[0]] if is_number(word) or _DENYING.fullmatch(word)}
+        return whole[0] if needed <= set(part) else None
+
     def find_verbatim(self, text: str) -> int | None:
         """The index of the first choice that is `text`, without regard to case and surrounding marks."""
         wanted = text.casefold().strip(" .\t\n")
@@ -118,7 +139,9 @@ class ChoiceNames:
         if key in self.numeric_aliases:
             return self.numeric_aliases[key]
         if len(key) == 2 and key[1] in (*_OPTION_NOUNS, "1") and not any(map(is_number, _last_words(self.keys))):
-            places = {f"{number + 1}th": number for number in range(len(self.keys))} | {"last": len(self.keys) - 1}
+            places = {f"{number + 1}th": number for number in range(len(self.keys))} | dict.fromkeys(
+                ("last", "final"), len(self.keys) - 1
+            )
             return places.get(key[0])
         return None
 
@@ -138,6 +161,7 @@ class ChoiceNames:
             if len(key) == 1 and is_number(key[0]):
                 # "Option 2" can mean the second choice or the choice "2".
                 aliases.update({(noun, key[0]): _AMBIGUOUS for noun in _OPTION_NOUNS})
+        aliases.update((name, index) for name, index in self._distinct_parts.items() if name not in self.keys)
         indices = [*range(len(self.keys)), *aliases.values()]
         mentions = find_mentions(text, [*self.keys, *aliases])
         found = [mention._replace(phrase_index=indices[mention.phrase_index]) for mention in mentions]
@@ -145,12 +169,30 @@ class ChoiceNames:
             return []
         return found
 
+    @cached_property
+    def _distinct_parts(self) -> dict[ComparisonKey, int]:
+        """The choices without the words that all begin or end with; none if such a part counts, denies or is empty."""
+        keys = self.keys
+        shortest = min(map(len, keys), default=0)
+        begin = next((at for at in range(shortest) if len({key[at] for key in keys}) > 1), shortest)
+        end = next((at for at in range(shortest - begin) if len({key[-1 - at] for key in keys}) > 1), 0)
+        parts = {key[begin : len(key) - end]: index for index, key in enumerate(keys)}
+        words = {word for part in parts for word in part}
+        vague = any(not set(part) - _FUNCTION_WORDS for part in parts)
+        if len(parts) < 2 or vague or any(word[0].isdigit() or _DENYING.fullmatch(word) for word in words):
+            return {}
+        return parts
+
     def find_paraphrased(self, text: str, named: set[int]) -> bool:
         """Whether a text has all the words of a choice outside `named`, in any order and with other endings."""
         stems = {_stem(token.text) for token in tokenize_text(text)}
         own = {_stem(word) for index in named for word in self.keys[index]}
         others = [set(map(_stem, key)) for index, key in enumerate(self.keys) if index not in named and len(key) > 1]
         return any(other <= stems and not other <= own for other in others)
+
+
+def _contains(key: ComparisonKey, part: ComparisonKey) -> bool:
+    return any(key[at : at + len(part)] == part for at in range(len(key) - len(part) + 1))
 
 
 def _stem(word: str) -> str:

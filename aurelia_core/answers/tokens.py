@@ -40,7 +40,7 @@ _AFTER_WORD = re.compile(r"[^\W_] $")
 _CAPITAL_FOLLOWS = re.compile(r" [A-Z0-9]")
 
 _BOUNDARY = re.compile(
-    r"[.!?](?=\s|$)|[;:\n]|\b(?:but|yet)\b|,\s*(?=(?:it|it's|this|that|so|i|rather|instead|there|then|he|she"
+    r"[.!?](?=\s|$)|[;:\n]|\s[-–—]\s|\b(?:but|yet)\b|,\s*(?=(?:it|it's|this|that|so|i|rather|instead|there|then|he|she"
     r"|they|which|what|the "
     r"(?:answer|correct))\b)",
     re.IGNORECASE,

@@ -8,6 +8,7 @@ a usable reply has its own row in `unanswered`, so that an interruption does not
 import asyncio
 import hashlib
 import json
+import random
 import sqlite3
 import threading
 import time
@@ -25,7 +26,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import RunnableConfig
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from aurelia_core.errors import ModelError
 from aurelia_core.models.provider_errors import as_model_error
@@ -41,7 +41,7 @@ CACHED_TAG = "cached"
 MAX_RUNS = 1000
 """Number of runs whose marks are stored in memory; above it those of the oldest run are dropped."""
 _MAX_RETRY_WAIT_SECONDS = 120.0
-_backoff = wait_random_exponential(multiplier=1.0, max=30.0)
+_MAX_BACKOFF_SECONDS = 30.0
 
 _TABLES = """CREATE TABLE IF NOT EXISTS calls (
     key TEXT PRIMARY KEY, created REAL NOT NULL, run TEXT NOT NULL, role TEXT NOT NULL, spec TEXT NOT NULL,
@@ -119,42 +119,40 @@ class CallLedger:
             ModelError: all tries failed; its `usage` is their sum.
             StorageError: the file cannot be read or written.
         """
-        key = call_key(call)
+        request = _canonical(call.messages)
+        key = _key_of(call, request)
         lock = self._call_locks.setdefault((id(asyncio.get_running_loop()), key), asyncio.Lock())
         async with lock:
             found = await self.run_in_writer_thread(self._find, key, call.run)
             if not isinstance(found, LedgerReply):
-                return await self._call_model(key, call, found, config)
+                return await self._call_model(key, call, request, found, config)
         await _show_stored_reply(call, found.message, config)
         return found
 
-    async def _call_model(self, key: str, call: ModelCall, spent: Usage, config: RunnableConfig | None) -> LedgerReply:
+    async def _call_model(
+        self, key: str, call: ModelCall, request: str, spent: Usage, config: RunnableConfig | None
+    ) -> LedgerReply:
         began = time.perf_counter()
-        tries = 0
-        try:
-            async for attempt in AsyncRetrying(
-                stop=stop_after_attempt(self._max_tries),
-                wait=_wait,
-                retry=retry_if_exception(_is_retryable),
-                sleep=self._sleep,
-                reraise=True,
-            ):
-                with attempt:
-                    tries += 1
-                    try:
-                        async with self._gate(call.model_id):
-                            message = await _invoke(call, config)
-                    except ModelError as fault:
-                        if fault.usage:
-                            spent = add_usage(spent, fault.usage)
-                            await self._store_unanswered(key, call, fault.usage)
-                        raise
-        except ModelError as fault:
-            fault.usage = spent
-            _marks(self._reported, call.run).add(key)
-            raise
+        tries = 1
+        while True:
+            try:
+                async with self._gate(call.model_id):
+                    message = await _invoke(call, config)
+                break
+            except ModelError as fault:
+                if fault.usage:
+                    spent = add_usage(spent, fault.usage)
+                    await self._store_unanswered(key, call, fault.usage)
+                if tries == self._max_tries or not _is_retryable(fault):
+                    fault.usage = spent
+                    _marks(self._reported, call.run).add(key)
+                    raise
+                await self._sleep(_retry_wait(fault, tries))
+                tries += 1
         usage = message_usage(message)
-        await self.run_in_writer_thread(self._store, key, call, message, usage, tries, time.perf_counter() - began)
+        row = (key, time.time(), call.run, call.role, call.model_id, call.rollout, request, message.model_dump_json())
+        how: LedgerRow = (json.dumps(usage), tries, time.perf_counter() - began)
+        await self.run_in_writer_thread(self.import_calls, [row + how])
         self._on_spent(usage)
         return LedgerReply(message, add_usage(spent, usage), key)
 
@@ -226,22 +224,6 @@ class CallLedger:
         self._billed.pop(run, None)
         self._reported.pop(run, None)
 
-    def _store(self, key: str, call: ModelCall, message: AIMessage, usage: Usage, tries: int, seconds: float) -> None:
-        row = (
-            key,
-            time.time(),
-            call.run,
-            call.role,
-            call.model_id,
-            call.rollout,
-            _canonical(call.messages),
-            message.model_dump_json(),
-            json.dumps(usage),
-            tries,
-            seconds,
-        )
-        self.import_calls([row])
-
     def export_calls(self) -> list[LedgerRow]:
         """All stored calls, for `import_calls` of another ledger."""
         with self._connection_lock, self._usable():
@@ -291,13 +273,12 @@ def _marks(of_runs: dict[str, set[str]], run: str) -> set[str]:
 
 def call_key(call: ModelCall) -> str:
     """SHA-256 (hex) of everything that determines the reply: model, settings, messages with clips by id, rollout."""
+    return _key_of(call, _canonical(call.messages))
+
+
+def _key_of(call: ModelCall, request: str) -> str:
     settings = call.model._identifying_params
-    parts = {
-        "spec": call.model_id,
-        "settings": settings,
-        "messages": _canonical(call.messages),
-        "rollout": call.rollout,
-    }
+    parts = {"spec": call.model_id, "settings": settings, "messages": request, "rollout": call.rollout}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -360,16 +341,15 @@ async def _invoke(call: ModelCall, config: RunnableConfig | None) -> AIMessage:
     return message.model_copy(update=sanitize_json(untrusted))
 
 
-def _is_retryable(fault: BaseException) -> bool:
-    return isinstance(fault, ModelError) and fault.transient and (fault.retry_after or 0.0) <= _MAX_RETRY_WAIT_SECONDS
+def _is_retryable(fault: ModelError) -> bool:
+    return fault.transient and (fault.retry_after or 0.0) <= _MAX_RETRY_WAIT_SECONDS
 
 
-def _wait(state: RetryCallState) -> float:
-    if state.outcome is not None:
-        fault = state.outcome.exception()
-        if isinstance(fault, ModelError) and fault.retry_after is not None:
-            return fault.retry_after
-    return _backoff(state)
+def _retry_wait(fault: ModelError, tries: int) -> float:
+    """Seconds to wait after so many tries: what the provider asks for, else random, at most twice as long each time."""
+    if fault.retry_after is not None:
+        return fault.retry_after
+    return random.uniform(0.0, min(_MAX_BACKOFF_SECONDS, 2.0 ** (tries - 1)))
 
 
 def _canonical(messages: Sequence[AnyMessage]) -> str:
@@ -387,9 +367,9 @@ def _request_fields(message: AnyMessage) -> Any:
 
 def _with_media_ids(value: Any) -> Any:
     """The same value with every media reference cut to its id and chosen track: a name does not affect the reply."""
-    if is_media_reference(value):
-        return {name: part for name, part in value.items() if name in ("id", "audio_track")}
     if isinstance(value, dict):
+        if is_media_reference(value):
+            return {name: part for name, part in value.items() if name in ("id", "audio_track")}
         return {name: _with_media_ids(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [_with_media_ids(part) for part in value]

@@ -1,6 +1,7 @@
 """Finds the chat model for a `provider:model` name. A provider's module is imported at its first use."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -66,6 +67,7 @@ def known_providers() -> dict[str, Provider]:
     return {**added, **BUILT_IN_PROVIDERS}
 
 
+@lru_cache
 def model_display_name(model_id: str) -> str:
     """The model's name for messages; a local folder, also that of an adapter, is shortened to the last part."""
     provider, _, name = model_id.partition(":")

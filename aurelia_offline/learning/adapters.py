@@ -74,7 +74,7 @@ def train_adapter(
     media: MediaCache,
     progress: Callable[[str], None] = lambda _: None,
 ) -> TrainedAdapter:
-    """Train an adapter of the checkpoint `base` into `folder`; several forms take turns from question to question."""
+    """Train an adapter of the checkpoint `base` into `folder`; of several forms every question is learned in each."""
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(settings.seed)
@@ -126,9 +126,9 @@ def load_adapted(base: Path, folder: Path | None) -> CheckpointAnswerer:
 def _rows(questions: Sequence[LearnedQuestion], forms: Sequence[LearnedForm]) -> list[Row]:
     """The pairs of each clip."""
     by_clip: dict[int, list[tuple[str, str]]] = {}
-    for number, question in enumerate(questions):
-        pair = learning_pair(question, forms[number % len(forms)])
-        by_clip.setdefault(question.clip, []).append(pair)
+    for question in questions:
+        pairs = by_clip.setdefault(question.clip, [])
+        pairs.extend(learning_pair(question, form) for form in forms)
     return list(by_clip.items())
 
 

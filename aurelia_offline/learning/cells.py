@@ -23,6 +23,8 @@ from aurelia_offline.world.stage import StageQuestion, question_text
 WAYS = ("alone", "injected", "blind")
 """alone: the question; injected: with the true steps; blind: the question about another clip."""
 MAX_PLAN_TOKENS = 112
+SIDE_QUESTIONS = 400
+"""Held-out questions that curve and noise ask: the first ones of the main table's."""
 RATES: dict[LearnedForm, float] = {"answer": 1e-3, "plan": 1e-2, "use": 1e-3}
 """Highest learning rate of a form; of several forms the highest. At 1e-2, answers alone unlearn what the base knew."""
 _PASSES = ((100, 12), (400, 6), (2000, 4), (10**9, 2))
@@ -76,6 +78,10 @@ class HeldOut(NamedTuple):
 
     items: list[EvaluationItem]
     others: dict[str, list[tuple[int, str, str]]]
+
+    def side(self) -> "HeldOut":
+        """What curve and noise ask."""
+        return HeldOut(self.items[:SIDE_QUESTIONS], {})
 
 
 def draw_held_out(count: int, others: int) -> HeldOut:
@@ -160,8 +166,8 @@ class CellStore:
             return None
         return Cell(**json.loads(file.read_text("utf-8")))
 
-    def make(self, key: CellKey, ways: Sequence[str] = WAYS) -> Cell:
-        """The cell; trained and measured if it is not complete."""
+    def make(self, key: CellKey, ways: Sequence[str] = WAYS, *, is_side: bool = False) -> Cell:
+        """The cell; trained and measured if it is not complete. A side cell is one of the curve or of the noise."""
         if found := self.find(key):
             return found
         self._progress(f"{key.name}: training")
@@ -177,7 +183,7 @@ class CellStore:
             trained = train_adapter(folder, self._base, questions, key.forms, settings, self._media)
         answerer = load_adapted(self._base, folder)
         answerer.inputs = self._clips
-        cell = measure(answerer, self._held, ways)
+        cell = measure(answerer, self._held.side() if is_side else self._held, ways)
         if trained:
             cell.training_seconds, cell.passes, cell.loss = trained.seconds, passes, trained.loss
             cell.wrong = wrong_share(questions)

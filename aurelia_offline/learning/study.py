@@ -16,7 +16,7 @@ from aurelia_offline.learning.cells import WAYS, Cell, CellKey, CellStore, draw_
 from aurelia_offline.learning.sets import LearnedForm
 
 FORMS: tuple[tuple[LearnedForm, ...], ...] = (("answer",), ("plan",), ("use",), ("plan", "use"))
-CURVE_FORMS = FORMS[:2]
+CURVE_FORMS: tuple[tuple[LearnedForm, ...], ...] = (("plan",), ("answer",), ("use",))
 """The forms of the curve and of the noise."""
 BASE = CellKey((), 0, 0.0, 0)
 
@@ -42,7 +42,7 @@ class LearningStudy(NamedTuple):
     others: int = 200
     trained: int = 1000
     seeds: int = 3
-    curve: tuple[int, ...] = (50, 250, 5000)
+    curve: tuple[int, ...] = (50, 200, 5000)
     noise: tuple[float, ...] = (0.1, 0.3)
     minutes: float = 0
     graph: int = 200
@@ -55,31 +55,30 @@ class LearningStudy(NamedTuple):
     def keys(self) -> Iterator[CellKey]:
         """Every cell, in the order in which they are worth most."""
         yield BASE
-        yield from (CellKey(forms, self.trained, 0.0, 0) for forms in FORMS)
-        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[:-1] for forms in CURVE_FORMS)
-        yield from (CellKey(forms, self.trained, 0.0, seed) for seed in range(1, self.seeds) for forms in FORMS)
-        yield from (
-            CellKey(forms, self.trained, share, 0)
-            for share in sorted(self.noise, reverse=True)
-            for forms in CURVE_FORMS
-        )
-        yield from (CellKey(forms, size, 0.0, 0) for size in sorted(self.curve)[-1:] for forms in CURVE_FORMS)
+        for seed in range(self.seeds):
+            yield from (CellKey(forms, self.trained, 0.0, seed) for forms in FORMS)
+        cells = [(size, 0.0) for size in sorted(self.curve) if size < self.trained]
+        cells += [(self.trained, share) for share in sorted(self.noise, reverse=True)]
+        cells += [(size, 0.0) for size in sorted(self.curve) if size > self.trained]
+        for size, share in cells:
+            yield from (CellKey(forms, size, share, 0) for forms in CURVE_FORMS)
 
 
 def make_cells(study: LearningStudy, store: CellStore) -> dict[CellKey, Cell]:
     """The cells of the study, as far as its time allows; the control with other clips is asked with the first seed."""
     began, cells = time.monotonic(), dict[CellKey, Cell]()
     for key in dict.fromkeys(study.keys()):
-        is_main = key == BASE or (key.questions == study.trained and key.noise == 0 and key.seed == 0)
+        is_side = key != BASE and (key.questions, key.noise) != (study.trained, 0)
+        ways = WAYS[:2] if is_side or key.seed else WAYS
         late = study.minutes and time.monotonic() - began > 60 * study.minutes
-        found = store.find(key) if late else store.make(key, WAYS if is_main else WAYS[:2])
+        found = store.find(key) if late else store.make(key, ways, is_side=is_side)
         if found:
             cells[key] = found
     return cells
 
 
 def run_learning_study(study: LearningStudy) -> str:
-    """Run the study and return its tables as Markdown; writes `learning.md` and `learning.svg` into its folder.
+    """Run the study and return its tables as Markdown; writes `learning.md` and `learning.png` into its folder.
 
     Raises:
         InputError: a setting cannot be used.
@@ -96,5 +95,5 @@ def run_learning_study(study: LearningStudy) -> str:
         checked = asyncio.run(run_graph_check(study, store))
     text = study_text(study, cells, held.items, checked)
     (study.out / "learning.md").write_text(text, encoding="utf-8")
-    draw_curve(study, cells, study.out / "learning.svg")
+    draw_curve(study, cells, study.out / "learning.png")
     return text

@@ -1,12 +1,13 @@
 """The tables of the study of training as Markdown, and its curve as a figure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aurelia_offline.learning.cells import Cell, CellKey
+from aurelia.bench.statistics import compare_paired
+from aurelia_offline.learning.cells import SIDE_QUESTIONS, Cell, CellKey
 from aurelia_offline.learning.graph_check import INJECTED, ZERO_SHOT, GraphCheck
 from aurelia_offline.learning.sets import LearnedForm
 from aurelia_offline.study.tables import study_table
@@ -28,14 +29,15 @@ _WAY_WORDS = {"alone": "question alone", "injected": "with injected steps"}
 _GROUP_WORDS = {
     "trained": "trained in every way", "steps": "trained with steps only, adapters never", "never": "never trained",
 }  # fmt: skip
+_SIDE = f"first seed, at most {SIDE_QUESTIONS} held-out questions"
 Part = tuple[str, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]
 
 
 def study_text(study: "LearningStudy", cells: Cells, items: Sequence[EvaluationItem], check: GraphCheck | None) -> str:
     """All tables with their notes."""
     lacking = [key.name for key in dict.fromkeys(study.keys()) if key not in cells]
-    parts = [_heading(study, cells, items), _main_table(study, cells, items), _forgetting_table(study, cells)]
-    parts += [_curve_table(study, cells), _noise_table(study, cells)]
+    parts = [_heading(study, cells, items), _main_table(study, cells, items), _difference_table(study, cells, items)]
+    parts += [_forgetting_table(study, cells), _curve_table(study, cells), _noise_table(study, cells)]
     if check is not None:
         parts += [_graph_table(check), _price_text(study, cells, check)]
     if lacking:
@@ -61,15 +63,21 @@ def _parts(items: Sequence[EvaluationItem]) -> list[Part]:
     return [part for part in found if part[1].any()]
 
 
-def _main_table(study: "LearningStudy", cells: Cells, items: Sequence[EvaluationItem]) -> str:
+def _main_cells(study: "LearningStudy", cells: Cells, forms: tuple[LearnedForm, ...]) -> list[Cell]:
+    """The cells of the main table with these forms, one a seed; without a form the frozen target."""
     from aurelia_offline.learning.study import BASE
 
+    keys = study.main_keys(forms) if forms else [BASE]
+    return [cells[key] for key in keys if key in cells]
+
+
+def _main_table(study: "LearningStudy", cells: Cells, items: Sequence[EvaluationItem]) -> str:
     parts = _parts(items)
     rows = []
     for forms, words in FORM_WORDS.items():
-        keys = [key for key in (study.main_keys(forms) if forms else [BASE]) if key in cells]
+        found = _main_cells(study, cells, forms)
         for way in ("alone", "injected", "blind"):
-            rights = [np.array(cells[key].right[way]) for key in keys if way in cells[key].right]
+            rights = [np.array(cell.right[way]) for cell in found if way in cell.right]
             if rights:
                 name = f"{words}, {_WAY_WORDS.get(way, 'question alone, another clip')}"
                 rows.append(
@@ -96,14 +104,31 @@ def _spread(rights: Iterable["np.ndarray[tuple[int], np.dtype[np.int64]]"]) -> s
     return f"{means[0]:.1f} ± {196 * (share * (1 - share) / marks[0].size) ** 0.5:.1f}"
 
 
+def _difference_table(study: "LearningStudy", cells: Cells, items: Sequence[EvaluationItem]) -> str:
+    """Every adapter against the frozen target in both ways, question by question."""
+    from aurelia_offline.learning.study import BASE
+
+    clips, rows = [str(item.seed) for item in items], []
+    for forms, words in FORM_WORDS.items():
+        found = _main_cells(study, cells, forms)
+        for way, said in _WAY_WORDS.items():
+            if found and forms:
+                mine = np.mean([cell.right[way] for cell in found], axis=0).tolist()
+                changes = [compare_paired(cells[BASE].right[first], mine, clips).difference for first in _WAY_WORDS]
+                texts = [f"{100 * c.value:+.1f} [{100 * c.low:+.1f}, {100 * c.high:+.1f}]" for c in changes]
+                rows.append([f"{words}, {said}", *texts])
+    heads = ["points over", *(f"not trained, {said}" for said in _WAY_WORDS.values())]
+    note = "Each question counts with its share of right answers over the seeds; 95 % intervals resample clips."
+    return study_table("Differences on the same questions", heads, rows, note)
+
+
 def _forgetting_table(study: "LearningStudy", cells: Cells) -> str:
     from aurelia_offline.learning.study import BASE
 
     kinds = list(cells[BASE].forgetting)
     rows = []
     for forms, words in FORM_WORDS.items():
-        found = [cells[key] for key in (study.main_keys(forms) if forms else [BASE]) if key in cells]
-        if found:
+        if found := _main_cells(study, cells, forms):
             rows.append([words, *(f"{100 * np.mean([cell.forgetting[kind] for cell in found]):.1f}" for kind in kinds)])
     note = f"{study.others} questions of each kind, none of which an adapter was trained on; mean over the seeds."
     return study_table("What is forgotten: other kinds of questions, right, %", ["", *kinds], rows, note)
@@ -126,7 +151,7 @@ def _curve_table(study: "LearningStudy", cells: Cells) -> str:
                 f"{cell.training_seconds:.0f}",
             ])  # fmt: skip
     heads = ["", "training questions", "passes", *_WAY_WORDS.values(), "processor seconds"]
-    return study_table("Over the number of training questions (first seed), right, %", heads, rows)
+    return study_table(f"Over the number of training questions ({_SIDE}), right, %", heads, rows)
 
 
 def _noise_table(study: "LearningStudy", cells: Cells) -> str:
@@ -138,11 +163,16 @@ def _noise_table(study: "LearningStudy", cells: Cells) -> str:
                 wrong = f"{100 * cell.wrong:.1f}"
                 rows.append([words, f"{100 * share:.0f}", wrong, *(_percent(cell, way) for way in _WAY_WORDS)])
     heads = ["", "questions with a planted error, %", "wrong answers learned, %", *_WAY_WORDS.values()]
-    return study_table("Agents of different quality (first seed), right, %", heads, rows)
+    return study_table(f"Agents of different quality ({_SIDE}), right, %", heads, rows)
 
 
 def _percent(cell: Cell, way: str) -> str:
-    return f"{100 * np.mean(cell.right[way]):.1f}"
+    return f"{100 * _side_share(cell, way):.1f}"
+
+
+def _side_share(cell: Cell, way: str) -> float:
+    """Share of right answers to the questions that curve and noise ask, 0..1."""
+    return float(np.mean(cell.right[way][:SIDE_QUESTIONS]))
 
 
 def _graph_table(check: GraphCheck) -> str:
@@ -184,31 +214,30 @@ def _price_text(study: "LearningStudy", cells: Cells, check: GraphCheck) -> str:
 
 
 def draw_curve(study: "LearningStudy", cells: Cells, out: Path) -> None:
-    """Draw accuracy over the number of training questions as SVG."""
+    """Draw accuracy over the number of training questions as PNG."""
     from matplotlib.figure import Figure
 
-    from aurelia_offline.learning.study import BASE, FORMS
+    from aurelia_offline.learning.study import BASE, CURVE_FORMS
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.add_subplot()
-    draws: list[tuple[str, str, Callable[[Cell], float]]] = [
-        ("alone", "-", lambda cell: 100 * float(np.mean(cell.right["alone"]))),
-        ("injected", "--", lambda cell: 100 * float(np.mean(cell.right["injected"]))),
-    ]
-    for number, forms in enumerate(FORMS):
+    lines = {"alone": "-", "injected": "--"}
+    for number, forms in enumerate(CURVE_FORMS):
         points = _curve_points(study, cells, forms)
-        for way, line, value in draws:
-            if points:
-                sizes = [size for size, _ in points]
-                label = f"{FORM_WORDS[forms]}, {_WAY_WORDS[way]}"
-                heights = [value(cell) for _, cell in points]
-                axes.plot(sizes, heights, line, marker="o", color=f"C{number}", label=label)
-    for way, line, value in draws:
-        axes.axhline(value(cells[BASE]), linestyle=line, color="gray", label=f"not trained, {_WAY_WORDS[way]}")
+        for way, line in lines.items():
+            label = f"{FORM_WORDS[forms]}, {_WAY_WORDS[way]}"
+            heights = [100 * _side_share(cell, way) for _, cell in points]
+            axes.plot([size for size, _ in points], heights, line, marker="o", color=f"C{number}", label=label)
+    for way, line in lines.items():
+        label = f"not trained, {_WAY_WORDS[way]}"
+        axes.axhline(100 * _side_share(cells[BASE], way), linestyle=line, color="gray", label=label)
+    sizes = sorted({*study.curve, study.trained})
     axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
     axes.set_ylim(0, 100)
     axes.set_xlabel("training questions")
     axes.set_ylabel("right, %")
-    axes.set_title(f"The miniature: {len(cells[BASE].right['alone'])} held-out questions, one seed a point")
-    axes.legend(fontsize=7)
-    figure.savefig(out, metadata={"Date": None})
+    axes.set_title(f"The miniature: {_SIDE}")
+    figure.legend(loc="outside right upper", fontsize=8)
+    figure.savefig(out, dpi=150)

@@ -46,6 +46,16 @@ def workers_of(pid: int) -> list[psutil.Process]:
     return [process for process in found if "ModelHost" in " ".join(process.cmdline())]
 
 
+class CannotBeRead:
+    """A provider whose package is not on the machine of the actor."""
+
+    def __reduce__(self) -> Any:
+        return __import__, ("no_such_package",)
+
+    def __call__(self, name: str, store: ClipStore) -> Any:
+        raise NotImplementedError
+
+
 def test_nothing_that_an_adapter_says_of_its_model_is_lost_on_the_way_to_the_actors() -> None:
     assert {name for name in vars(ClipModel) if not name.startswith("_")} <= set(vars(RayChat))
 
@@ -85,6 +95,39 @@ def test_killed_actors_are_started_again_and_no_stored_call_is_repeated(place: P
 
     assert place.run("x.run", aim, TWO_WORKERS) == 0, (place.folder / "x.run.log").read_text()
     assert len(killed) == 2
+    paid = stored(place.folder / "x.run")
+    asked = Counter(prompt_of(sent) for sent in place.server.sent)
+    assert paid.keys() == asked.keys() and set(paid.values()) == {1}
+    ends = [(outcome["state"], outcome["tries"]) for outcome in plain(place.folder / "x.run")]
+    assert ends == [("answered", 1)] * 2 * QUESTIONS
+
+
+def test_a_machine_that_is_lost_for_good_leaves_its_questions_to_the_other(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    for name, value in {"URL": place.server.url, "MEDIA": "images+audio"}.items():
+        monkeypatch.setenv(f"AURELIA_COMPATIBLE_{name}", value)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+
+        def aim(pid: int) -> Callable[[], None]:
+            calls = iter(range(1, 10_000))
+
+            def kill() -> None:
+                if next(calls) == 5:
+                    cluster.remove_node(second, allow_graceful=False)
+
+            return kill
+
+        options = ("--ray", cluster.address, "--workers", "2")
+        assert place.run("x.run", aim, options) == 0, (place.folder / "x.run.log").read_text()
+        assert len(cluster.list_all_nodes()) == 1
+    finally:
+        cluster.shutdown()
     paid = stored(place.folder / "x.run")
     asked = Counter(prompt_of(sent) for sent in place.server.sent)
     assert paid.keys() == asked.keys() and set(paid.values()) == {1}
@@ -149,6 +192,8 @@ def test_what_cannot_be_run_is_refused_before_a_call(tmp_path: Path, monkeypatch
     assert not ray.is_initialized()
     with pytest.raises(InputError, match="No Ray cluster answers at auto"):
         RayPool(RayPlan("auto"), settings, store, {})
+    with pytest.raises(InputError, match=r"Ray workers did not start \(ActorDiedError\): install the same version"):
+        RayPool(replace(RayPlan(), workers=1), settings, store, {"x": CannotBeRead()})
     real = ray_host.compared_versions()
     monkeypatch.setattr("aurelia.bench.ray_models.compared_versions", lambda: {**real, "torch": "0.1"})
     with pytest.raises(InputError, match=r"Ray worker 0 has torch .*, this machine has 0\.1: install the same"):

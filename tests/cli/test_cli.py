@@ -86,6 +86,18 @@ def test_one_attempt_without_comparison(home: Path, demo: Path) -> None:
     assert result["stop_reason"] == "max_iterations"
 
 
+def test_the_terminal_says_how_a_vote_went(home: Path, demo: Path) -> None:
+    ended = ask(home, demo, "--strategy", "vote", "--candidates", "3")
+    (votes,) = [line for line in ended.stderr.splitlines() if line.startswith("Votes")]
+    assert sum(int(count) for count in re.findall(r"(\d) for '", votes)) == 3
+
+
+def test_any_setting_is_given_by_its_name(home: Path, demo: Path) -> None:
+    result = json.loads(ask(home, demo, "--json", "--set", "critic=claims", "--set", "max_iterations = 1").stdout)
+    (attempt,) = result["iterations"]
+    assert attempt["claims"]
+
+
 def test_a_caption_is_scored_alone(home: Path, demo: Path) -> None:
     true = "Three sounds are heard. A red circle moves, then a yellow square, then a blue triangle."
     true += " The background is black."
@@ -110,6 +122,9 @@ def test_a_caption_of_which_nothing_can_be_measured_has_no_score(home: Path, dem
         (["ask", "--video", "{clip}", "--question", "x", "--choice", "one"], "1 choices"),
         (["ask", "--video", "{clip}", "--question", "x", "--threshold", "11"], "threshold"),
         (["ask", "--video", "{clip}", "--question", "x", "--inject", "all"], "inject"),
+        (["ask", "--video", "{clip}", "--question", "x", "--set", "critic"], "write NAME=VALUE"),
+        (["ask", "--video", "{clip}", "--question", "x", "--set", "critik=claims"], "did you mean 'critic'?"),
+        (["ask", "--video", "{clip}", "--question", "x", "--set", "gate=agree", "--set", "gate=always"], "gate=always"),
         (["ask", "--video", "{clip}", "--question", "x", "--profile", "nowhere"], "nowhere"),
         (["ask", "--video", "{clip}", "--question", "x", "--model", "evaluator"], "ROLE=PROVIDER:MODEL"),
         (["ask", "--video", "{clip}", "--question", "x", "--model", "judge=offline:measure"], "ROLE one of generator"),

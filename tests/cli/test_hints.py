@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from aurelia.cli import profile_hint
+from aurelia.cli import doctor
 from aurelia.cli.profile_hint import print_hints, why_unanswerable
 from aurelia.cli.progress import ProgressPrinter
 from aurelia_core.models.client import ModelClient
@@ -52,7 +52,7 @@ def test_a_profile_whose_access_is_here_is_offered_once(
 
 def test_a_package_that_is_missing_is_named_with_the_profile(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        profile_hint,
+        doctor,
         "examine_profile",
         lambda name, client: {"lacks": ["the package x"] if name == "openai" else ["the variable Y"]},
     )

@@ -49,7 +49,10 @@ def unknown_part(words: list[str]) -> str | None:
             return None
         name = rest.pop(0)
         if name not in command.commands:
-            return name
+            default = getattr(command, "default_command", None)
+            if default is None:
+                return name
+            rest, name = [name, *rest], default
         command = command.commands[name]
     options = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
     named = [word.partition("=")[0] for word in rest if word.startswith("--")]

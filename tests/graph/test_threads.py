@@ -16,6 +16,7 @@ from aurelia.run.checkpointers import open_checkpointer, plain_data_serializer
 from aurelia.run.history import read_thread
 from aurelia.run.threads import config_before_verdict
 from aurelia_core.errors import InputError, ModelError
+from graph.build import build_graph
 from state.context import make_context
 from tests.support.scripted import HANG, reasoning, scripted, verdict
 
@@ -227,3 +228,26 @@ async def test_a_place_that_keeps_nothing_is_said_without_a_folder_or_a_key(
         async with open_checkpointer(named):
             pass
     assert "secret" not in str(caught.value) and str(tmp_path) not in str(caught.value)
+
+
+async def test_a_history_that_is_read_half_way_locks_no_thread(stage: Any, tmp_path: Path) -> None:
+    where, at = tmp_path / "threads.sqlite", stage(scripted())
+    async with open_checkpointer(where) as saver:
+        for name in ("one", "two"):
+            await answer_question(question(at), make_context(ROLES), client=at.desk, thread=name, checkpointer=saver)
+            graph = build_graph(client=at.desk, checkpointer=saver)
+            config: Any = {"configurable": {"thread_id": "one"}}
+            history = graph.aget_state_history(config)
+            newest = await anext(history)
+        assert newest.values["answer"] == "with"
+        await history.aclose()
+
+
+async def test_a_thread_is_written_from_synchronous_code(stage: Any) -> None:
+    at = stage(scripted())
+    graph = build_graph(client=at.desk, checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "one"}}
+    await graph.ainvoke(question(at), config, context=make_context(ROLES))
+    written = await asyncio.to_thread(graph.update_state, config, {"question": "What is seen?"}, "prepare")
+    state = await graph.aget_state(written)
+    assert (state.values["question"], state.next) == ("What is seen?", ("reasoning_generator",))

@@ -10,33 +10,50 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import Phi4MultimodalConfig
+from transformers import AutoTokenizer, Phi4MultimodalConfig
 
 from aurelia.run.ask import answer_question
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.call_ledger import CallLedger
+from aurelia_core.models.capabilities import WeightsFamily
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading as local_load
 from aurelia_core.models.local.chat import make_local
 from aurelia_core.models.local.prefix_cache import prefix_positions_match
+from aurelia_core.models.local.processor import ModelSenses
+from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_core.models.local.weights import find_weights
 from aurelia_core.models.media_request import MediaRequest
 from aurelia_core.settings import Settings
 from aurelia_core.types import MediaRef
 from state.context import make_context
-from tests.support import tiny_gemma4, tiny_nemotron, tiny_phi4, tiny_qwen3_omni
+from tests.support import (
+    tiny_dots3_note,
+    tiny_gemma4,
+    tiny_gemma4_unified,
+    tiny_inkling,
+    tiny_muse_spark,
+    tiny_nemotron,
+    tiny_phi4,
+    tiny_qwen3_omni,
+)
 from tests.support.local_fixtures import FRAMES, Local, changed, clip, local
 from tests.support.stage import DUET, no_wait
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "qwen3_omni_moe": tiny_qwen3_omni.write,
     "gemma4": tiny_gemma4.write,
+    "gemma4_unified": tiny_gemma4_unified.write,
     "phi4_multimodal": tiny_phi4.write,
     "nemotron_h_omni": tiny_nemotron.write,
+    "dots3_note": tiny_dots3_note.write,
+    "muse_spark": tiny_muse_spark.write,
+    "inkling_mm_model": tiny_inkling.write,
 }
+KEPT = [name for name in WRITERS if name not in ("dots3_note", "gemma4_unified")]
 # transformers has no image processor for these that works without torchvision.
-NEED_TORCHVISION = ("phi4_multimodal", "nemotron_h_omni")
+NEED_TORCHVISION = ("phi4_multimodal", "nemotron_h_omni", "muse_spark", "inkling_mm_model", "gemma4_unified")
 TORCHVISION = importlib.util.find_spec("torchvision") is not None
 TOKENS = 12
 TOLERANCE, LOOK_TOLERANCE = 1e-4, 1e-2
@@ -115,7 +132,7 @@ async def test_one_model_plays_every_role_in_the_real_graph(
     assert result["answer"] and result["zero_shot_answer"] == result["answer"]
     assert result["usage"]["cost_usd"] == 0
     prefixes = family.local.engine.prefixes
-    assert (prefixes.encoded_count, prefixes.hit_count) == (1, 2)
+    assert (prefixes.encoded_count, prefixes.hit_count) == ((1, 2) if family.name in KEPT else (0, 0))
 
 
 def test_sound_and_picture_each_change_what_is_said(family: Family, clips: dict[str, MediaRef]) -> None:
@@ -126,6 +143,7 @@ def test_sound_and_picture_each_change_what_is_said(family: Family, clips: dict[
         assert (first - other).abs().max() > 10 * TOLERANCE, f"{family.name} takes no notice of another {name}"
 
 
+@pytest.mark.parametrize("family", KEPT, indirect=True)
 def test_a_kept_clip_gives_the_same_answers(family: Family, clips: dict[str, MediaRef]) -> None:
     here, engine = family.local, family.local.engine
     assert engine.reuses_prefixes
@@ -137,6 +155,7 @@ def test_a_kept_clip_gives_the_same_answers(family: Family, clips: dict[str, Med
     assert (engine.prefixes.encoded_count, engine.prefixes.hit_count) == (2, 4)
 
 
+@pytest.mark.parametrize("family", KEPT, indirect=True)
 def test_a_closer_look_stands_behind_the_kept_clip(family: Family, clips: dict[str, MediaRef]) -> None:
     here = family.local
     request = here.parse(clips["duet"], "What is heard?", looks=[[{"start": 0.5, "end": 1.5}]])
@@ -207,6 +226,16 @@ def test_thoughts_are_switched_off_or_taken_off_the_reply(
     assert writer.decode_reply(writer.tokenize("A blue square?</think> A red circle.")) == "A red circle."
     with pytest.raises(ModelError, match="still thinking after 12 tokens: raise AURELIA_LOCAL_TOKENS"):
         chat.invoke("Hello.")
+
+
+def test_the_thoughts_of_inkling_are_a_message_of_their_own(checkpoint: Callable[[str], Path]) -> None:
+    senses = ModelSenses("images", True, False, 16_000, None, WeightsFamily(sees="images"))
+    writer = PromptWriter("inkling", AutoTokenizer.from_pretrained(checkpoint("inkling_mm_model")), senses)
+    thought = "<|content_thinking|>A blue square?<|end_message|><|message_model|>"
+    answer = "<|content_text|>A red circle.<|end_message|><|content_model_end_sampling|>"
+    assert writer.decode_reply(writer.tokenize(thought + answer)) == "A red circle."
+    assert writer.decode_reply(writer.tokenize(answer)) == "A red circle."
+    assert writer.decode_reply(writer.tokenize(thought)) is None
 
 
 def test_a_kept_clip_is_left_alone_where_a_longer_text_turns_its_positions() -> None:

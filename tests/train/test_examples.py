@@ -50,13 +50,14 @@ async def test_what_is_not_fit_to_be_learned_is_left_out_and_counted(runs: Runs)
             "What is heard (1)?": says("unknown"),
             "What is heard (2)?": says("horn", leak),
             "What is heard (3)?": says("horn"),
+            "What is heard (6)?": says("neither"),
         }.get(fields["question"], says()),
         "summarizer": lambda fields, messages: {"caption": f"Of {fields['question']}"},
         "evaluator": lambda fields, messages: verdict(5 if "(4)" in fields["caption"] else 9),
     }
-    lines = [record(number) for number in range(5)] + [record(5, split="test")]
-    choice = record(3, choices=["with", "horn"])
-    lines[3] = choice
+    lines = [record(number) for number in range(5)] + [record(5, split="test"), record(6), record(7, split="Test-mini")]
+    for number in (3, 6):
+        lines[number] = record(number, choices=["with", "horn"])
     run = await runs.make("a", lines, script, threshold=8)
     found = select_examples([run], ExampleSelection(right_only=True, held_out=0))
     assert [example.id for example in found.train] == ["q0"]
@@ -64,7 +65,8 @@ async def test_what_is_not_fit_to_be_learned_is_left_out_and_counted(runs: Runs)
         "without an answer": 1,
         "not right by a rule": 2,
         "scored too low": 1,
-        "of a test split": 1,
+        "of a test split": 2,
+        "none of the choices": 1,
     }
     kept = select_examples([run], ExampleSelection(min_score=1, keep_leaks=True, held_out=0))
     assert [example.id for example in kept.train] == ["q0", "q2", "q3", "q4"]
@@ -97,8 +99,10 @@ async def test_too_little_to_learn_from_is_refused_with_the_remedy(runs: Runs) -
     run = await runs.make("a", [record(0)], {"generator": [says()]})
     with pytest.raises(InputError, match="--held-out 0"):
         select_examples([run], ExampleSelection())
-    with pytest.raises(InputError, match="lower --min-score"):
+    with pytest.raises(InputError, match=r"\(1 scored too low\): lower --min-score.$"):
         select_examples([run], ExampleSelection(min_score=10))
+    with pytest.raises(InputError, match=r"leave out --supported, or make the run with a critic of claims.$"):
+        select_examples([run], ExampleSelection(supported=True))
     with pytest.raises(InputError, match="There is no form 'sleep': choose among answer, plan, use"):
         ExampleSelection(forms=("sleep",))  # type: ignore[arg-type]
 

@@ -22,7 +22,7 @@ from aurelia.train.memory import estimate_memory
 from aurelia.train.requests import ExampleRequests
 from aurelia.train.run import train_on_runs
 from aurelia.train.settings import TrainSettings
-from aurelia_core.errors import InputError, ModelError
+from aurelia_core.errors import InputError, MediaError, ModelError, StorageError
 from aurelia_core.models.call_ledger import CallLedger
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.local import loading
@@ -71,7 +71,8 @@ async def test_an_adapter_is_trained_described_and_plays_a_role(runs: Runs, tiny
         "README.md", "adapter_config.json", "adapter_model.safetensors", "training.json",
     ]  # fmt: skip
     said = "\n".join(lines)
-    assert "Memory: about" in said and "step 2 of 4, held-out loss" in said
+    assert said.index("its weights take about") < said.index("Memory: about") < said.index("step 2 of 4, held-out loss")
+    assert said.count("step 4 of 4, held-out loss") == 1
     card = (out / "README.md").read_text()
     stored = json.loads((out / "training.json").read_text())
     assert stored == json.loads(json.dumps(trained.record))
@@ -194,7 +195,7 @@ def check_killed_training(run: Path, runs: Runs, tiny_omni: Path) -> None:
     broken.mkdir(exist_ok=True)
     (broken / "trainer_state.json").unlink(missing_ok=True)
     other = subprocess.run([*command, "--rate", "1"], env=environment, capture_output=True, text=True)
-    assert other.returncode == 2 and "another settings" in other.stderr
+    assert other.returncode == 2 and "another --rate:" in other.stderr
     again = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert "Resumed after step 2." in again.stderr and "step 1 of" not in again.stderr
@@ -214,7 +215,7 @@ async def test_too_little_memory_is_named_with_the_remedy(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(trainers, "_run", full)
-    with pytest.raises(ModelError, match="does not fit into the memory of cpu: use --qlora"):
+    with pytest.raises(ModelError, match="does not fit into the memory of cpu: set AURELIA_LOCAL_DTYPE=bfloat16, make"):
         train_on_runs([run], spec(tiny_omni), runs.folder / "x", runs.resources, ExampleSelection(held_out=0), FAST)
 
 
@@ -225,6 +226,20 @@ def test_the_estimate_counts_weights_adapter_and_the_longest_example(tiny_omni: 
     assert found.adapter == 16_000
     assert found.activations == (2 + 18) * 100 * 64 * 4
     assert found.total < found.free
+
+
+async def test_a_clip_that_is_missing_is_named_before_anything_is_loaded_or_stored(runs: Runs, tiny_omni: Path) -> None:
+    run, out, lines = await made(runs), runs.folder / "adapter", list[str]()
+    media = runs.folder / "some"
+    media.mkdir()
+    for number in range(CLIPS - 1):
+        (media / f"{number}.mp4").symlink_to(runs.media / f"{number}.mp4")
+    resources = RunResources(runs.settings, media)
+    with pytest.raises(MediaError, match=r"3.mp4 does not exist.*Name the folder of the clips of a.run with --media"):
+        train_on_runs([run], spec(tiny_omni), out, resources, None, FAST, lines.append)
+    assert not (out / "training.json").exists() and not [line for line in lines if "Loading" in line]
+    with pytest.raises(StorageError, match=r"folder .a.run. cannot be used \(File exists\): name another with --out"):
+        train_on_runs([run], spec(tiny_omni), run, runs.resources, None, FAST)
 
 
 @pytest.mark.parametrize("name", ["trl", "peft", "bitsandbytes"])

@@ -22,8 +22,13 @@ PAPER = [
     "AnyGPT (7B)", "NExT-GPT (7B)", "Unified-IO-2 L (6.8B)", "Unified-IO-2 XL", "Bay-CAT (7B)",
     "Video-SALMONN (7B)", "VITA (7B)",
 ]  # fmt: skip
-NATIVE = {"qwen2_5_omni", "qwen3_omni_moe", "gemma4", "phi4_multimodal", "nemotron_h_omni", "gemma3n"}
-HOSTED = {"gemini", "gpt", "gpt_audio"}
+NATIVE = {
+    "qwen2_5_omni", "qwen3_omni_moe", "gemma4", "phi4_multimodal", "nemotron_h_omni", "gemma3n", "muse_spark",
+    "inkling", "dots3_note", "omniagent",
+}  # fmt: skip
+HOSTED = {"gemini", "gpt", "gpt_audio", "qwen_omni_hosted"}
+SERVED = {"minicpm_o", "ming_flash_omni"}
+LATER_WORKERS = {"omnivinci", "ola", "video_salmonn2_plus", "vita_1_5"}
 ROWS = sorted(target_rows().items())
 REASONING: Reasoning = {
     "steps": [{"step": "Find the loudest sound.", "justification": "", "answer": "", "modality": "audio"}],
@@ -41,8 +46,10 @@ def test_every_row_of_the_paper_is_there_once_as_it_is_printed() -> None:
 
 
 def test_the_families_and_the_two_that_always_work_are_there() -> None:
-    assert {"default", "offline", "mini"} | NATIVE | HOSTED == {name for name, row in ROWS if not row.paper_row}
+    others = {"default", "offline", "mini"} | NATIVE | HOSTED | SERVED | LATER_WORKERS
+    assert others == {name for name, row in ROWS if not row.paper_row}
     assert {name for name, row in ROWS if row.run == "native"} == NATIVE
+    assert {name for name, row in ROWS if row.state == "needs a server"} == SERVED
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
@@ -97,6 +104,7 @@ def test_the_reasoning_stands_in_every_prompt_once(name: str, row: Target) -> No
         {"state": "works here", "run": "provider", "key": "SOME_KEY"},
         {"state": "needs a key", "run": "provider"},
         {"state": "needs weights", "run": "native"},
+        {"state": "needs a server", "run": "provider", "models": ["compatible:a/b"], "weights": ["a/b"]},
         {"state": "needs its own environment", "weights": ["a/b"]},
         {"state": "needs its own environment", "upstream": "https://example.org/a"},
         {"state": "no public weights", "weights": ["a/b"]},
@@ -128,6 +136,9 @@ def test_the_most_exact_row_is_chosen() -> None:
         "worker:unified_io_2_xl": "Unified-IO-2 XL",
         "offline:measure": "the offline measuring target",
         "offline:other": "the offline measuring target",
+        "compatible:qwen3.5-omni-plus": "Qwen3.5-Omni and Qwen3.8-Omni",
+        "transformers:thinkingmachines/Inkling": "Inkling",
+        "compatible:thinkingmachines/Inkling-NVFP4": "Inkling",
         "compatible:anything": "any chat model",
         "worker:pandagpt-2": "any chat model",
     }
@@ -174,13 +185,13 @@ def test_the_command_lists_and_explains() -> None:
     listed = aurelia().stdout
     assert all(title in listed for title in PAPER)
     assert (
-        len([line for line in listed.splitlines() if "worker" in line or "provider" in line or "native" in line]) == 31
+        len([line for line in listed.splitlines() if "worker" in line or "provider" in line or "native" in line]) == 42
     )
     found = json.loads(aurelia("--json").stdout)
     assert [row["title"] for row in found if row["paper_row"]] == [row["title"] for row in found[:19]]
     assert found[0].keys() == {"name", "title", "state", "run", "paper_row", "worker"}
     told = aurelia("onellm").stdout
-    for part in ("OneLLM (7B)", "needs its own environment", "Python 3.9", "csuhan/OneLLM-7B", "target=worker:onellm"):
+    for part in ("OneLLM (7B)", "needs its own environment", "Python 3.11", "csuhan/OneLLM-7B", "target=worker:onellm"):
         assert part in told
     full = json.loads(aurelia("offline", "--json").stdout)
     assert (full["state"], full["lacks"], full["spec"]) == ("works here", [], "offline:measure")

@@ -147,7 +147,7 @@ class InferenceEngine:
         except Exception as fault:
             # A failed call may have left the prefix in a wrong state.
             self.prefixes.drop(_key(request))
-            if _is_memory_error(fault):
+            if is_memory_error(fault):
                 return None
             text = " ".join(str(fault).split())[:200]
             raise ModelError(f"{self._model_id} failed ({type(fault).__name__}: {text}).") from fault
@@ -373,7 +373,8 @@ def _concatenated(first: Any, second: Any) -> Any:
     return torch.cat([first, second], dim=0)
 
 
-def _is_memory_error(fault: BaseException) -> bool:
+def is_memory_error(fault: BaseException) -> bool:
+    """Whether a device or the machine had too little memory; on a processor torch says so in a RuntimeError."""
     if isinstance(fault, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(fault, RuntimeError) and any(words in str(fault).lower() for words in _MEMORY_ERRORS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aurelia_core.errors import InputError, ModelError
 from aurelia_core.models.local.adapters import merge_adapter
-from aurelia_core.models.local.engine import InferenceEngine
+from aurelia_core.models.local.engine import InferenceEngine, is_memory_error
 from aurelia_core.models.local.processor import ModelSenses, load_options, load_processor, senses_of
 from aurelia_core.models.local.prompt_writer import PromptWriter
 from aurelia_core.models.local.weights import Weights
@@ -273,12 +273,12 @@ def load_model(weights: Weights, placement: Placement, **options: Any) -> Any:
         model.generation_config = _greedy_config(model.generation_config)
     except InputError:
         raise
-    except (torch.OutOfMemoryError, MemoryError):
-        raise ModelError(
-            f"{weights.model_id} does not fit into the memory of {placement.device}: set AURELIA_LOCAL_DTYPE=bfloat16,"
-            " choose another AURELIA_LOCAL_DEVICE, or use a smaller model."
-        ) from None
     except Exception as fault:
+        if is_memory_error(fault):
+            raise ModelError(
+                f"{weights.model_id} does not fit into the memory of {placement.device}: set"
+                " AURELIA_LOCAL_DTYPE=bfloat16, choose another AURELIA_LOCAL_DEVICE, or use a smaller model."
+            ) from None
         raise InputError(_load_failure(weights, fault)) from fault
     finally:
         if has_progress_bar:

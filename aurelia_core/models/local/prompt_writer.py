@@ -15,6 +15,8 @@ _END_OF_HEAD = "[[HEAD-ENDS-HERE]]"
 _PROBE = ("system probe 71", "user probe 72", "reply probe 73")
 _GAP = "\n\n"
 _THINKS, _THOUGHT = "<think>", "</think>"
+# Inkling writes thoughts and answer as messages of two kinds of content.
+_THINKING_PART, _TEXT_PART = "<|content_thinking|>", "<|content_text|>"
 
 
 class ModelInputs(NamedTuple):
@@ -36,7 +38,7 @@ class ModelInputs(NamedTuple):
         return {
             name: value
             for name, value in self.media.items()
-            if not hasattr(value, "ndim") or value.ndim <= 1 or not value.is_floating_point()
+            if not hasattr(value, "ndim") or value.ndim <= 1 or (value.ndim == 2 and not value.is_floating_point())
         }
 
 
@@ -139,6 +141,7 @@ class PromptWriter:
             ) from None
         tokens = output.pop("input_ids")
         output.pop("attention_mask", None)
+        output.pop("video_metadata", None)
         token_inputs = {name: value for name, value in output.items() if getattr(value, "shape", None) == tokens.shape}
         media = {name: value for name, value in output.items() if name not in token_inputs and value is not None}
         if video_sounds:
@@ -147,7 +150,13 @@ class PromptWriter:
 
     def decode_reply(self, tokens: Any) -> str | None:
         """A reply's tokens as text without thoughts; None if the reply ends before the end of its thoughts."""
-        text = str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+        ids = [int(token) for token in tokens]
+        parts = self._tokenizer.added_tokens_encoder
+        if parts.get(_THINKING_PART) in ids:
+            if parts[_TEXT_PART] not in ids:
+                return None
+            ids = ids[len(ids) - ids[::-1].index(parts[_TEXT_PART]) :]
+        text = str(self._tokenizer.decode(ids, skip_special_tokens=True)).strip()
         if not (self._thinks or text.startswith(_THINKS)):
             return text
         _, end, answer = text.rpartition(_THOUGHT)
@@ -221,7 +230,7 @@ def _video_arguments(videos: list[VideoClip]) -> dict[str, Any]:
         for video, rate in zip(videos, rates, strict=True)
     ]
     # Some processors accept one rate for all videos: a closer look has its own rate only if it is encoded separately.
-    settings = {"do_sample_frames": False, "fps": rates[0], "video_metadata": metadata}
+    settings = {"do_sample_frames": False, "fps": rates[0], "video_metadata": metadata, "return_metadata": True}
     return {"videos": [video.images for video in videos], "videos_kwargs": settings}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import importlib.machinery
+import os
 import random
 import sys
 import wave
@@ -83,6 +84,20 @@ def stand_in(*names: str) -> None:
             parent, _, last = name.rpartition(".")
             if parent in sys.modules:
                 setattr(sys.modules[parent], last, module)
+
+
+def skip_init(folder: str, *packages: str) -> None:
+    """Let modules of these packages be imported without the packages' own `__init__`, which imports everything.
+
+    Args:
+        folder: the folder that holds the outermost package.
+        packages: their names, each with its parents, such as `lavis`, `lavis.models`.
+    """
+    for name in packages:
+        module = ModuleType(name)
+        module.__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=True)
+        module.__path__ = [os.path.join(folder, *name.split("."))]
+        sys.modules[name] = module
 
 
 class _StandIn(ModuleType):
