@@ -119,7 +119,7 @@ def _shown_settings(runs: Sequence[Path]) -> dict[str, dict[str, Any]]:
 def _data_line(examples: ExampleSet) -> str:
     left_out = left_out_text(examples.left_out)
     clips = len({example.clip for example in examples.train})
-    text = f"{len(examples.train)} examples about {clips} clips, {len(examples.held_out)} held out"
+    text = f"{len(examples.train)} examples about {clips} clip(s), {len(examples.held_out)} held out"
     return f"{text}; left out: {left_out}." if left_out else f"{text}."
 
 
