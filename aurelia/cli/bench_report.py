@@ -213,7 +213,8 @@ def langsmith_command(
             client = Client()
         for experiment in export_experiments(opened, client):
             scores = ", ".join(f"{name} {mean:.3f}" for name, mean in experiment.scores.items())
-            typer.echo(f"{experiment.name}: {count_text(experiment.count.as_dict())}; means: {scores or 'none'}")
+            told = f"{experiment.examples} examples, {count_text(experiment.count.as_dict())}"
+            typer.echo(f"{experiment.name}: {told}; means: {scores or 'none'}")
         if client is None:
             typer.echo("Nothing was sent: LANGSMITH_API_KEY is not set.", err=True)
 

@@ -174,7 +174,8 @@ def test_a_refused_key_is_one_line_without_the_key(service: Service, run: RunFil
 def test_the_command_without_a_key_prints_and_sends_nothing(run: RunFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LANGSMITH_API_KEY", raising=False)
     found = CliRunner().invoke(report_app, ["langsmith", str(run.path)], catch_exceptions=False)
-    assert "aurelia-made: 45 examples, correct 0." in found.output
+    assert "aurelia-made: 45 examples, 44 answered, 1 failed, 59.1% right" in found.output
+    assert "; means: correct 0.591" in found.output
     assert "Nothing was sent" in found.output
 
 
