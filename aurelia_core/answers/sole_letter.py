@@ -47,7 +47,7 @@ DECIDING_SIGNS: Final = (
 )
 """The same in scripts without spaces between words."""
 
-DOUBTING: Final = (
+DOUBTING: Final[tuple[tuple[str, str], ...]] = (
     # (words of a sentence that may not choose what it names, what they do)
     (
         r"not|no|never|neither|nor|none|nothing|nobody|cannot|\w+n't|without|lacks?|lacking|absent|false|wrong|incorrect|untrue",
