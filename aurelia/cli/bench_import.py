@@ -94,7 +94,9 @@ def kinds_command(debug: _Debug = False) -> None:
         sys.stdout.write(f"{name:<22}{known.dataset or 'benchmark records'}\n")
     for name, found in find_sets().items():
         facts = found.facts
-        sys.stdout.write(f"{name:<22}{facts['title']}: {facts['file']} of {facts['source']}\n")
+        sys.stdout.write(
+            f"{name:<22}{facts['title']}: {facts['file']} of {facts['source']}\n{'':<22}checked on {facts['checked']}\n"
+        )
     sys.stdout.write(f"{TABLE_KIND:<22}any table, with --map\n")
 
 

@@ -54,7 +54,7 @@ _CONDITION = re.compile(r"\bif\b(?! (?:i|we) (?:had|have|must)\b| forced\b)|^\W*
 _IF = re.compile(r"\b(?:if|whether|unless|assuming|suppose)(?: \w+){0,2}\s*$", re.I)
 
 
-def read_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
+def apply_choice_rules(reply: str, choices: Sequence[str]) -> ExtractedChoice:
     """What `extract_choice` returns."""
     options = ChoiceNames(tuple(map(normal_form, choices)))
     cleaned = clean_reply(reply)

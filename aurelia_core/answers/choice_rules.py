@@ -104,7 +104,7 @@ STATEMENTS = (
     Wording(
         rf"{WORD_BEGIN}(?:hence|thus|therefore|daher|somit|donc|quindi|dunque|así que|por (?:lo )?tanto|portanto|dus"
         r"|zatem|итак|значит|следовательно|поэтому|所以|因此|故|따라서|したがって|よって|لذلك)[\s,、]*"
-        rf"(?:(?:{BETWEEN}){WORD_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
+        rf"(?:(?:{BETWEEN}){WORD_END}\s*)*(?=[(（]?(?-i:[A-Z])[)）]?(?![a-z]))",
         "donc",
         "own",
     ),

@@ -57,6 +57,6 @@ def extract_choice(reply: str, choices: Sequence[str]) -> ExtractedChoice:
         reply: a model's reply.
         choices: the choices; for identical choices the index of the first is returned.
     """
-    from aurelia_core.answers.choice_reading import read_choice
+    from aurelia_core.answers.choice_reading import apply_choice_rules
 
-    return read_choice(reply, choices)
+    return apply_choice_rules(reply, choices)

@@ -72,6 +72,7 @@ DOUBTING: Final[tuple[tuple[str, str], ...]] = (
         r"more|less|least|than|between|versus|vs|either|or|both|compar\w+|weak\w*|wors[et]|second|rather|instead",
         "compare",
     ),
+    (r"people|viewers|listeners|most|many|others|some|someone|everyone|everybody|they", "say who else says it"),
     (r"mention\w*|describ\w+|says|ask\w*|claims?|refer\w*|question|state[sd]?|reads?|listed|given|labell?ed", "quote"),
     (
         r"не\w+|nie\w*|błędn\w+|není|nesprávn\w+|špatn\w+|falsch\w*|unrichtig\w*|inexacte?|incorrect\w*|inc?corr?ett?[ao]|sbagliat\w+"

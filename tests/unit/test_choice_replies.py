@@ -2,8 +2,8 @@
 
 `choice_replies.jsonl` was collected before the rules were written, `choice_replies_later.jsonl` after.
 `choice_replies_kinds.jsonl` has the kinds of reply that the first rules misread or left unread, and
-`choice_replies_own.jsonl` and `choice_replies_fresh.jsonl` replies made up against the rules (docs/metrics.md says how
-they fared at first sight). Each
+`choice_replies_own.jsonl`, `choice_replies_fresh.jsonl` and `choice_replies_shapes.jsonl` (four sets) replies made up
+without or against the rules (docs/metrics.md says how they fared at first sight). Each
 row has a reply, choices, the place of the right reading (null: nothing can be read) and its source: the thread or file
 that shows the reply or, with `form`, one that describes its form; "own" where it was made up for the test.
 """
@@ -11,6 +11,8 @@ that shows the reply or, with `form`, one that describes its form; "own" where i
 import json
 import re
 import string
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 from aurelia_core.answers import choice_rules
 from aurelia_core.answers.languages import LANGUAGES, Language
 from aurelia_core.answers.multiple_choice import UNPARSED, extract_choice, extract_choice_text
+from aurelia_core.answers.sole_letter import DECIDING, DOUBTING
 
 DATA = Path(__file__).parents[1] / "data"
 SOUNDS = ["a dog barking", "a car horn", "a piano", "a doorbell"]
@@ -39,6 +42,7 @@ def rows(name: str) -> list[dict[str, Any]]:
         ("choice_replies_kinds.jsonl", 92, 0),
         ("choice_replies_own.jsonl", 678, 10),
         ("choice_replies_fresh.jsonl", 305, 8),
+        ("choice_replies_shapes.jsonl", 806, 60),
     ],
 )
 def test_no_reply_is_read_wrongly_and_few_are_left_unread(name: str, size: int, most_unread: int) -> None:
@@ -54,7 +58,7 @@ def test_every_row_says_where_it_is_from() -> None:
     every = rows("choice_replies.jsonl") + rows("choice_replies_later.jsonl")
     assert all(row["source"].startswith("https://") or row["source"] == "own" for row in every)
     assert sum(row["source"] != "own" for row in every) > 240
-    kinds = rows("choice_replies_kinds.jsonl") + rows("choice_replies_own.jsonl") + rows("choice_replies_fresh.jsonl")
+    kinds = [row for name in ("kinds", "own", "fresh", "shapes") for row in rows(f"choice_replies_{name}.jsonl")]
     assert all(row["source"] and "kind" in row for row in kinds)
     every += kinds
     assert len({(row["reply"], tuple(row["choices"])) for row in every}) == len(every)
@@ -97,10 +101,30 @@ def test_each_language_reads_its_example(language: Language) -> None:
         ("You hear a car horn, not a piano.", "mentioned"),
         ("A: 10%, B: 85%, C: 5%", "weighed"),
         ("A: wrong\nB: right\nC: wrong", "listed"),
+        ("horn", "part"),
+        ("I am confident in B, as it honks.", "named"),
     ],
 )
 def test_each_rule_says_its_name(reply: str, how: str) -> None:
     assert (extract_choice(reply, SOUNDS).index, extract_choice(reply, SOUNDS).rule) == (1, how)
+
+
+@pytest.mark.parametrize("words", [row[0] for row in (*DECIDING, *DOUBTING)])
+def test_the_words_of_each_row_are_a_pattern(words: str) -> None:
+    assert re.compile(words).search("") is None
+
+
+@pytest.mark.parametrize(
+    "doubt", ["nothing speaks for", "most people pick", "one is tempted to say", "I see no reason for"]
+)
+def test_a_lone_letter_in_a_doubtful_sentence_is_not_read(doubt: str) -> None:
+    assert extract_choice_text(f"Overall {doubt} B.", SOUNDS) is None
+
+
+def test_the_rules_are_compiled_at_the_first_reply() -> None:
+    code = "import sys, aurelia_core.answers.multiple_choice; assert 'aurelia_core.answers.choice_rules' not in "
+    code += "sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_what_is_unread_says_so() -> None:
