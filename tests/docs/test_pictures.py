@@ -29,8 +29,8 @@ def test_every_picture_stands_on_a_page_with_words_in_its_place() -> None:
         marked = re.findall(r"!\[([^\]]+)\]\(([\w./-]+)\)", text)
         drawn = re.findall(r'<img src="([\w./-]+)"[^>]* alt="([^"]+)">', text)
         pictures_of_page = {path: words for words, path in marked} | dict(drawn)
-        shown |= {page.parent / path: words for path, words in pictures_of_page.items()}
-    assert set(shown) == set(FOLDER.iterdir())
+        shown |= {(page.parent / path).resolve(): words for path, words in pictures_of_page.items()}
+    assert set(shown) == set(FOLDER.resolve().iterdir())
     assert all(len(words) > 60 for words in shown.values())
 
 
