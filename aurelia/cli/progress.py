@@ -18,7 +18,7 @@ from rich.text import Text
 from aurelia.cli.ending import output_error
 from aurelia.cli.text import cost_text, count_noun
 from aurelia_core.answers.clean_answer import clean_answer
-from aurelia_core.claims import Finding
+from aurelia_core.claims import CLAIM_VERDICTS, Finding
 from aurelia_core.sanitize import escape_invisible
 from aurelia_core.types import Media, Reasoning, is_video
 from state.context import Context
@@ -133,7 +133,11 @@ class ProgressPrinter:
             self._new_line("evaluator: ", event["critique"] or event["error"] or "")
 
     def _claims(self, findings: Sequence[Finding]) -> None:
-        """A line for each claim: verdict, claim, window, witness, and the reason where it does not hold."""
+        """How many hold, which makes the score; then each with the sign of its verdict, window, witness and reason."""
+        counts = Counter(finding["verdict"] for finding in findings)
+        words = ("supported (+)", "contradicted (-)", "not told (?)")
+        held = ", ".join(f"{counts[verdict]} {word}" for verdict, word in zip(CLAIM_VERDICTS, words, strict=True))
+        self._line("Claims", f"{held}, which makes the score", "cyan")
         for finding in findings:
             sign, style = _VERDICT_SIGNS[finding["verdict"]]
             window = finding["claim"]["window"] or finding["window"]

@@ -123,10 +123,11 @@ def weights_name(witness: str) -> str:
 
 def missing_packages(names: Sequence[str]) -> list[str]:
     """Which packages are not installed, in words with the command that installs them."""
-    return [f"the package {name} ({install_command(EXTRA)})" for name in names if not _is_installed(name)]
+    return [f"the package {name} ({install_command(EXTRA)})" for name in names if not is_installed(name)]
 
 
-def _is_installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Whether a distribution is installed; it is not imported."""
     try:
         metadata.version(name)
     except metadata.PackageNotFoundError:

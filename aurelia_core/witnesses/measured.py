@@ -47,14 +47,19 @@ class MeasuredWitness:
         tempo = _whole(view).observation.tempo
         if tempo is None or tempo.strength < threshold(_NAME, "least_strength"):
             return undecided(claim, _NAME, "no clear beat was measured")
-        off = abs(tempo.bpm - count) / tempo.bpm
-        # Half and double the tempo are the same beat to a listener.
-        other = min(abs(tempo.bpm * factor - count) / count for factor in (0.5, 2.0))
-        score = 0.5 if other < threshold(_NAME, "tempo_share") <= off else max(0.0, 1 - off)
-        limits = 1 - 3 * threshold(_NAME, "tempo_share"), 1 - threshold(_NAME, "tempo_share")
-        if score == 0.5:
-            return undecided(claim, _NAME, f"{tempo.bpm:.0f} beats a minute, half or double of what is claimed")
-        return decide(claim, _NAME, score, limits, f"{tempo.bpm:.0f} beats a minute")
+        return decide_tempo(claim, _NAME, tempo.bpm)
+
+
+def decide_tempo(claim: Claim, witness: str, bpm: float) -> Finding:
+    """Whether a claimed number of beats a minute fits a measured one."""
+    count = claim.get("count", 0.0)
+    off = abs(bpm - count) / bpm
+    # Half and double the tempo are the same beat to a listener.
+    other = min(abs(bpm * factor - count) / count for factor in (0.5, 2.0))
+    share = threshold(_NAME, "tempo_share")
+    if other < share <= off:
+        return undecided(claim, witness, f"{bpm:.0f} beats a minute, half or double of what is claimed")
+    return decide(claim, witness, max(0.0, 1 - off), (1 - 3 * share, 1 - share), f"{bpm:.0f} beats a minute")
 
 
 def _whole(view: ClipView) -> WholeClip:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from aurelia_core.claims import Claim, Finding, merge_findings
 from aurelia_core.errors import InputError
 from aurelia_core.witnesses.base import ClipView, Witness, undecided
+from aurelia_core.witnesses.beats import BeatWitness
 from aurelia_core.witnesses.measured import MeasuredWitness
 from aurelia_core.witnesses.objects import ObjectWitness, PictureWitness
 from aurelia_core.witnesses.sound_events import SoundEventWitness, SoundLabelWitness
+from aurelia_core.witnesses.spoken import SpokenWitness
 from aurelia_core.witnesses.transcript import TranscriptWitness
 from aurelia_core.witnesses.voice import VoiceWitness
 from aurelia_core.witnesses.written import WrittenWitness
@@ -30,8 +32,10 @@ def all_witnesses() -> tuple[Witness, ...]:
     """Every witness of this project, whether it can be asked here or not."""
     return (
         MeasuredWitness(),
+        BeatWitness(),
         VoiceWitness(),
         WrittenWitness(),
+        SpokenWitness(),
         SoundEventWitness(),
         SoundLabelWitness(),
         ObjectWitness(),

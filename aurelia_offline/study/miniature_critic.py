@@ -44,7 +44,7 @@ MINIATURE = "transformers:mini"
 _SILENT, _NOWHERE = "nothing", "nowhere"
 
 
-class _StudyChat(BaseChatModel):
+class StudyChat(BaseChatModel):
     """Answers requests of the study with JSON, at no cost."""
 
     @property
@@ -66,7 +66,7 @@ class _StudyChat(BaseChatModel):
         """The reply to a request."""
 
 
-class TurnsSummarizer(_StudyChat):
+class TurnsSummarizer(StudyChat):
     """A caption of the turns: the answer of the reasoning to "What happens, turn by turn?"."""
 
     @property
@@ -80,7 +80,7 @@ class TurnsSummarizer(_StudyChat):
         return {"caption": request.reasoning["answer"] or "The reasoning names no turn."}
 
 
-class MiniatureCritic(_StudyChat):
+class MiniatureCritic(StudyChat):
     """The miniature as evaluator and as witness.
 
     Attributes:

@@ -24,6 +24,16 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def share_text(hits: int, count: int) -> str:
+    """A share in percent with Wilson's 95 % interval; "–" without cases."""
+    if not count:
+        return "–"
+    from scipy.stats import binomtest
+
+    found = binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    return f"{100 * hits / count:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+
+
 def comparison_table(title: str, arms: ValuesByCondition, records: Sequence[Record], first: str, *notes: str) -> str:
     """Every condition with its accuracy and its paired difference to condition `first`, over their common records."""
     heads = ["arm", "n", "accuracy, % [95 %]", f"points over {first} [95 %]", "gained / lost", "McNemar p"]

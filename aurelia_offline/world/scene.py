@@ -5,7 +5,7 @@ adds only a noise floor of about -75 dBFS.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -167,26 +167,41 @@ def write_scene(scene: Scene, path: Path | str) -> None:
     Raises:
         SceneError: the sounds together are louder than full scale.
     """
+    frames, samples = render_scene(scene)
+    encode_clip(frames, samples if scene.audible else None, scene.fps, (scene.width, scene.height), path)
+
+
+def encode_clip(
+    frames: Iterable[FrameImage], samples: AudioSamples | None, fps: float, size: tuple[int, int], path: Path | str
+) -> None:
+    """Write frames and sound as mp4 (H.264 yuv420p, AAC mono 48 kHz).
+
+    Args:
+        frames: uint8[H, W, 3] RGB, one every 1/fps s.
+        samples: float32[n], mono, 48 kHz, -1..1; None: no sound track.
+        fps: frames a second.
+        size: width and height in pixels, even numbers.
+        path: the file to write; an existing file is replaced.
+    """
     import av
 
-    frames, samples = render_scene(scene)
-    rate = Fraction(scene.fps).limit_denominator(1001)
+    rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast", "threads": "2"})
-        video.width, video.height, video.pix_fmt = scene.width, scene.height, "yuv420p"
+        video.width, video.height, video.pix_fmt = *size, "yuv420p"
         video.time_base = video.codec_context.time_base = 1 / rate
-        sound = None
-        if scene.audible:
+        sound, wave = None, np.zeros(0, np.float32)
+        if samples is not None:
+            wave = samples
             sound = container.add_stream("aac", rate=RENDER_RATE, layout="mono")
-        if sound is not None:
             sound.bit_rate = 192000
         heard = 0
         for index, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base, frame.duration = index, 1 / rate, 1
             container.mux(video.encode(frame))
-            while sound is not None and heard < min(len(samples), (index + 1) / scene.fps * RENDER_RATE):
-                block = av.AudioFrame.from_ndarray(samples[None, heard : heard + 1024], format="fltp", layout="mono")
+            while sound is not None and heard < min(len(wave), (index + 1) / fps * RENDER_RATE):
+                block = av.AudioFrame.from_ndarray(wave[None, heard : heard + 1024], format="fltp", layout="mono")
                 block.sample_rate, block.pts, block.time_base = RENDER_RATE, heard, Fraction(1, RENDER_RATE)
                 container.mux(sound.encode(block))
                 heard += 1024

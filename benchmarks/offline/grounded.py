@@ -10,12 +10,12 @@ Run: `python -m benchmarks.offline.grounded` (`--questions 1000` for full size).
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aurelia.bench.records import Record, read_records
+from aurelia.bench.records import read_records
 from aurelia.profiles import context_from_profile
 from aurelia.run.ask import answer_question
 from aurelia_core.media import ClipStore
@@ -24,6 +24,7 @@ from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from aurelia_offline.study.conditions import value_answer
 from aurelia_offline.study.planted_errors import make_planted_agent
+from aurelia_offline.study.tables import share_text
 from aurelia_offline.world.benchmark import write_benchmark
 from state.context import Context, Critic, Gate, InjectFilter
 
@@ -47,14 +48,12 @@ class _CountingLedger(CallLedger):
 
 
 class Cell(NamedTuple):
-    """One setting over all questions: values of the zero-shot and of the final answer by question, 0..1, and calls."""
+    """One setting over the questions: values of the zero-shot and of the final answer by question, 0..1, and calls."""
 
-    critic: Critic
-    inject_filter: InjectFilter
-    gate: Gate
+    context: Context
     zero_shot: list[float]
     final: list[float]
-    calls: int
+    calls: list[int]
 
     @property
     def harmed(self) -> int:
@@ -67,16 +66,20 @@ class Cell(NamedTuple):
         return sum(before < 1 <= after for before, after in zip(self.zero_shot, self.final, strict=True))
 
 
-async def run(questions: int, generator: str, attempts: int, folder: Path) -> list[Cell]:
+async def run(
+    questions: int, first: int, generator: str, attempts: int, folder: Path, progress: Callable[[list[Cell]], None]
+) -> list[Cell]:
     """The cells over test questions.
 
     Args:
         questions: number of questions; captions are left out.
+        first: seed of the first clip.
         generator: `provider:model`.
         attempts: T.
         folder: for the clips and the ledger.
+        progress: called with the cells after every twentieth question.
     """
-    made = write_benchmark(folder, questions)
+    made = write_benchmark(folder, questions, first=first)
     records = [record for record in read_records(made.file) if record.choices]
     settings = Settings(home=folder / "home", allow_any_file=True)
     store, ledger = ClipStore(settings), _CountingLedger(settings.ledger_file)
@@ -87,42 +90,39 @@ async def run(questions: int, generator: str, attempts: int, folder: Path) -> li
         context = context_from_profile(
             "offline", {**chosen, "target": "transformers:mini", "inject": "steps+answers", "max_iterations": attempts}
         )
-        cells.append(await _cell(records, made.media, context, client, ledger))
-    client.close()
-    return cells
-
-
-async def _cell(
-    records: Sequence[Record], media: Path, context: Context, client: ModelClient, ledger: _CountingLedger
-) -> Cell:
-    before = ledger.asked
-    zero_shot, final = [], []
-    for record in records:
+        cells.append(Cell(context, [], [], []))
+    for number, record in enumerate(records, 1):
         asked: Any = {
-            "video": str(media / record.clip_name),
+            "video": str(made.media / record.clip_name),
             "question": record.full_question(),
             "choices": record.choices,
         }
-        result = await answer_question(asked, context, client=client)
-        zero_shot.append(value_answer(record, result["zero_shot_reply"]))
-        final.append(value_answer(record, result["reply"]))
-    calls = ledger.asked - before
-    return Cell(context.critic, context.inject_filter, context.gate, zero_shot, final, calls)
+        for cell in cells:
+            before = ledger.asked
+            result = await answer_question(asked, cell.context, client=client)
+            cell.zero_shot.append(value_answer(record, result["zero_shot_reply"]))
+            cell.final.append(value_answer(record, result["reply"]))
+            cell.calls.append(ledger.asked - before)
+        if number % 20 == 0:
+            progress(cells)
+    client.close()
+    return cells
 
 
 def table(cells: Sequence[Cell]) -> str:
     """The cells as Markdown."""
     lines = [
-        "| critic | inject_filter | gate | zero-shot, % | right, % | mended | harmed | harm, % | calls a question |",
+        "| critic | inject_filter | gate | zero-shot, % | right, % [95 %] | mended | harmed | harm, % | calls |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for cell in cells:
         count, right = len(cell.final), sum(value >= 1 for value in cell.zero_shot)
-        shares = [100 * sum(values) / count for values in (cell.zero_shot, cell.final)]
+        found = share_text(sum(value >= 1 for value in cell.final), count)
         harm = 100 * cell.harmed / max(1, right)
+        context = cell.context
         lines.append(
-            f"| {cell.critic} | {cell.inject_filter} | {cell.gate} | {shares[0]:.1f} | {shares[1]:.1f} |"
-            f" {cell.mended} | {cell.harmed} | {harm:.1f} | {cell.calls / count:.1f} |"
+            f"| {context.critic} | {context.inject_filter} | {context.gate} | {100 * right / count:.1f} | {found} |"
+            f" {cell.mended} | {cell.harmed} | {harm:.1f} | {sum(cell.calls) / count:.1f} |"
         )
     return "\n".join(lines)
 
@@ -131,14 +131,18 @@ def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--questions", type=int, default=60)
+    options.add_argument("--first", type=int, default=2000, help="seed of the first clip")
     options.add_argument("--generator", default="planted:source", help="offline:measure or planted:ERROR")
     options.add_argument("--attempts", type=int, default=1, help="attempts of the loop (T)")
     arguments = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        cells = asyncio.run(run(arguments.questions, arguments.generator, arguments.attempts, Path(folder)))
     how = f"generator {arguments.generator}, steps+answers, T = {arguments.attempts}, tau = 8"
-    heading = f"{len(cells[0].final)} questions, {how}"
-    print(f"**Critic, filter and gate**: {heading}\n\n{table(cells)}")
+
+    def show(cells: list[Cell]) -> None:
+        print(f"**Critic, filter and gate**: {len(cells[0].final)} questions, {how}\n\n{table(cells)}", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        given = arguments.questions, arguments.first, arguments.generator, arguments.attempts
+        show(asyncio.run(run(*given, Path(folder), show)))
 
 
 if __name__ == "__main__":

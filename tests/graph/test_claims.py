@@ -176,6 +176,18 @@ async def test_the_finding_of_a_step_that_rests_on_a_contradicted_claim_is_not_i
     assert unfiltered["best"]["steps"][0]["answer"] == "The bell rings twice."
 
 
+async def test_a_later_finding_is_injected_only_where_a_supported_claim_says_it(stage: Any) -> None:
+    model = scripted(generator=two_steps, evaluator=critic("contradicted", "cannot_tell", claims=(HEARD, SEEN)))
+    result = await stage(model).ask(critic="claims", inject="full", max_iterations=1, inject_filter="supported")
+    assert [step["answer"] for step in result["best"]["steps"]] == ["", ""]
+    assert result["warnings"][-1].startswith(
+        "2 of the 2 findings and the final answer were not injected: a contradicted"
+    )
+    model = scripted(generator=two_steps, evaluator=critic("cannot_tell", "contradicted", claims=(HEARD, SEEN)))
+    result = await stage(model).ask(critic="claims", inject="full", max_iterations=1, inject_filter="supported")
+    assert [step["answer"] for step in result["best"]["steps"]] == ["The bell rings twice.", ""]
+
+
 async def test_a_step_whose_task_says_a_contradicted_claim_is_left_out(stage: Any) -> None:
     circle = {**SEEN, "text": "Find the circle"}
     model = scripted(generator=two_steps, evaluator=critic("contradicted", "supported", claims=(circle, HEARD)))

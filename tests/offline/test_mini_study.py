@@ -61,8 +61,11 @@ async def test_recovery_tells_noticed_from_mended(tmp_path: Path) -> None:
     text = await run_recovery(StudySettings(tmp_path, 1, "offline:measure", first=VALIDATION_SEED))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
     found = {(row[0], row[1].split(":")[0]): row[2:] for row in rows[1:]}
-    assert found["measuring, holistic", "a missed event"][2:] == ["100", "100"]
-    assert found["measuring, claim by claim", "a wrong source"][2:] == ["100", "100"]
-    assert found["miniature, claim by claim", "a missed event"][2] == "100"
+    always, never = "100.0 [20.7, 100.0]", "0.0 [0.0, 79.3]"
+    assert found["measuring, holistic", "a missed event"][2:] == [always, "0", always]
+    assert found["measuring, claim by claim", "a wrong source"][2:] == [always, "0", always]
+    assert found["miniature, claim by claim", "a missed event"][2] == always
     assert ("miniature, holistic", "a wrong count") not in found
-    assert found["caption only", "a missed event"][2] == "0"
+    assert found["caption only", "a missed event"][2] == never
+    assert found["tools", "a wrong source"][0] == "1"
+    assert (tmp_path / "recovery.md").read_text(encoding="utf-8") == text

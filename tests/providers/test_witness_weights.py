@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from aurelia_core.errors import InputError
 from aurelia_core.witnesses.base import ClipView
+from aurelia_core.witnesses.beats import BeatWitness
 from aurelia_core.witnesses.checkpoint import load_checkpoint
 from aurelia_core.witnesses.objects import ObjectWitness, PictureWitness
 from aurelia_core.witnesses.sound_events import SoundEventWitness, SoundLabelWitness
@@ -47,6 +49,25 @@ def test_sound_labels(tmp_path, view) -> None:
     assert (
         witness.check(claim("A gong sounds.", "sound"), view)["reason"] == "no label of AudioSet has the claim's words"
     )
+
+
+def test_beats(tmp_path, view) -> None:
+    tracker = pytest.importorskip("beat_this.model.beat_tracker", reason="beat-this is not installed")
+    sizes = {"transformer_dim": 32, "n_layers": 1, "head_dim": 16, "stem_dim": 16}
+    state = {f"model.{name}": value for name, value in tracker.BeatThis(**sizes).state_dict().items()}
+    torch.save({"hyper_parameters": {**sizes, "lr": 0.1}, "state_dict": state}, tmp_path / "tiny.ckpt")
+    witness = BeatWitness(tmp_path / "tiny.ckpt")
+    assert witness.lacks() == []
+    assert witness.logits(view.sound()).shape == (251,)
+    assert len(witness.logits(np.zeros(16000 * 61, np.float32))) == 61 * 50 + 1
+    assert witness.check(claim("The tempo is 120.", "tempo", count=120.0), view)["verdict"] in VERDICTS
+    (tmp_path / "broken.ckpt").write_bytes(b"rubbish")
+    with pytest.raises(InputError, match="no checkpoint of Beat This"):
+        BeatWitness(tmp_path / "broken.ckpt").logits(view.sound())
+
+
+def test_missing_weights_of_beats_are_named_with_the_command(tmp_path) -> None:
+    assert "load_model('final0')" in BeatWitness(tmp_path / "none.ckpt").lacks()[-1]
 
 
 def test_boxes(tmp_path, view) -> None:

