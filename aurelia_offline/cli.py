@@ -64,13 +64,14 @@ def unusual(
     from typing import Any
 
     from aurelia_core.errors import InputError
-    from aurelia_offline.world.unusual import UNUSUAL_SETS, write_unusual_set
+    from aurelia_offline.world.unusual import OFFLINE_NOTE, UNUSUAL_SETS, write_unusual_set
 
     if kind not in UNUSUAL_SETS:
         raise InputError(f"There is no set {kind!r}: choose {' or '.join(UNUSUAL_SETS)}.")
     chosen: Any = kind
     found = write_unusual_set(chosen, out, clips, seed, _print_progress)
     sys.stdout.write(f"{found.questions} questions on {found.clips} clips: {found.file.name}, {found.card.name}\n")
+    sys.stderr.write(f"{OFFLINE_NOTE}\n")
 
 
 @app.command()

@@ -34,7 +34,7 @@ def prompt_name(role: str, style: str) -> str:
 
 
 def reload_prompts() -> None:
-    """Reads the files anew at their next use: a server calls it at the start of each run."""
+    """Reads the files and hashes all texts anew at their next use, at the start of each run."""
     load_prompt.cache_clear()
     _own_hashes.cache_clear()
 

@@ -91,7 +91,9 @@ class Target(BaseModel):
         default=[], description="What it takes beside text; image without video: frames, or a single picture."
     )
     together: bool | None = Field(
-        default=None, description="Whether it sees and hears in one request; null: it does one of both, or unconfirmed."
+        default=None,
+        description="Whether it sees and hears in one request; false: either of both; null: it does one of both, or"
+        " unconfirmed.",
     )
     frames: int | None = Field(
         default=None, ge=1, le=4096, description="Frames that its own code takes from a clip; null: it varies."

@@ -93,6 +93,8 @@ class ProgressDisplay:
     def _end(self, event: dict[str, Any]) -> None:
         for arm, count in event["arms"].items():
             self._print(f"{ARM_LABELS[arm]:<10}{count_text(count)}")
+        if reason := event.get("why_unknown"):
+            self._print(f'Unparsed: the most frequent reason that answers give for "unknown": {reason}')
         self._print(f"{'Cost':<10}{event['usage']['calls']} calls, {_cost(event)}, {event['seconds']:.0f} s of work")
         if event["stopped_by"] == INTERRUPTED:
             # The command itself ends with the remedy.

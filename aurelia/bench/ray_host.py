@@ -48,7 +48,6 @@ class ModelTraits(NamedTuple):
     llm_type: str
     decoding_settings: frozenset[str]
     context_tokens: int | None
-    input_price: float | None
 
 
 class ClipsMissing(Exception):
@@ -98,7 +97,6 @@ class ModelHost:
             model._llm_type,
             adapter.decoding_settings,
             adapter.context_tokens,
-            adapter.input_price,
         )
 
     async def ask(self, model_id: str, method: str, *arguments: Any, **named: Any) -> Any:

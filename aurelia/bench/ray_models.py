@@ -339,11 +339,6 @@ class RayChat(ClipModel, BaseChatModel):
         """The largest input of the model, tokens; None: unknown."""
         return self.traits.context_tokens
 
-    @property
-    def input_price(self) -> float | None:
-        """Dollars for a million input tokens; None: unknown."""
-        return self.traits.input_price
-
     def check_clip(self, media: MediaRequest, *, sees_clip: bool) -> None:
         """Refuse a clip that the model does not accept."""
         self._ask("check_clip", media, sees_clip=sees_clip)

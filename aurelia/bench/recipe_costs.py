@@ -1,6 +1,7 @@
 """What a recipe will cost before it starts: calls, tokens and dollars of every condition. Nothing is asked or decoded.
 
-Tokens of answers that a run file holds already are measured; the others are assumed, and the forecast says so.
+Tokens of answers that a run file holds already are measured; the others are assumed, and the forecast says so: the clip
+by the model's own table (`aurelia.bench.forecast`), where it has none by frames and seconds.
 """
 
 from collections.abc import Sequence
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aurelia.bench.conditions import Condition
+from aurelia.bench.forecast import clip_look, first_clips
 from aurelia.bench.preflight import CallRange, calls_of_question
-from aurelia.bench.records import read_records
+from aurelia.bench.records import Record, read_records
 from aurelia.bench.run_file import RunFile
 from aurelia_core.errors import AureliaError, InputError
-from aurelia_core.media import ClipStore
-from aurelia_core.models.capabilities import find_capability
-from aurelia_core.models.google.billing import find_price
+from aurelia_core.models.client import ModelClient
+from aurelia_core.models.media_request import MediaRequest
+from aurelia_core.models.prices import model_price
 from aurelia_core.types import Role
 from nodes.candidates import calls_of_round, check_strategy, strategy_roles
 from state.context import ROLES, Context
@@ -26,8 +28,6 @@ TOKENS_OF_FRAME, TOKENS_OF_SECOND = 258, 32
 TOKENS_OF_REPLY = 350
 """Assumed tokens of a reply."""
 ASSUMED_SECONDS = 30.0
-_CLIPS_PROBED = 20
-_FREE = ("offline", "transformers", "worker")
 _CLIP_ROLES = ("generator", "evaluator", "target", "describer")
 
 
@@ -54,25 +54,25 @@ class Forecast(NamedTuple):
     measured: bool
 
 
-def forecast(conditions: Sequence[Condition], out: Path, store: ClipStore | None = None) -> list[Forecast]:
+def forecast(conditions: Sequence[Condition], out: Path, client: ModelClient | None = None) -> list[Forecast]:
     """The forecast of every condition.
 
     Args:
         conditions: the conditions.
         out: folder of their run files.
-        store: tells the lengths of the first clips; None: 30 s are assumed.
+        client: makes the models and reads the first clips; None: clips of 30 s are assumed.
     """
-    return [_forecast(condition, out / condition.file_name, store) for condition in conditions]
+    return [_forecast(condition, out / condition.file_name, client) for condition in conditions]
 
 
-def _forecast(condition: Condition, path: Path, store: ClipStore | None) -> Forecast:
+def _forecast(condition: Condition, path: Path, client: ModelClient | None) -> Forecast:
     context = condition.context
     try:
         check_strategy(context)
     except InputError:
         return Forecast(f"{condition.name}: refused", 0, CallRange(0, 0), 0, 0, 0, 0.0, False)
-    names = [record.clip_name for record in read_records(condition.records)]
-    questions, usage = len(names), None
+    records = list(read_records(condition.records))
+    questions, usage = len(records), None
     if RunFile.holds_run(path):
         with RunFile.open(path) as run:
             done = sum(one.state == "answered" and one.arm == condition.arm for one in run.outcome_summaries(0))
@@ -85,11 +85,11 @@ def _forecast(condition: Condition, path: Path, store: ClipStore | None) -> Fore
         tokens = [round(usage[name] / made * questions) for name in ("input_tokens", "output_tokens")]
         clip = questions * sum(part.most for role, part in by_role.items() if role in _CLIP_ROLES)
         return Forecast(condition.name, questions, calls, clip, tokens[0], tokens[1], cost, True)
-    return _assumed(condition, questions, calls, by_role, _mean_seconds(names, store))
+    return _assumed(condition, questions, calls, by_role, _Clips(records, context, client))
 
 
 def _assumed(
-    condition: Condition, questions: int, calls: CallRange, by_role: dict[Role, CallRange], seconds: float
+    condition: Condition, questions: int, calls: CallRange, by_role: dict[Role, CallRange], clips: "_Clips"
 ) -> Forecast:
     context = condition.context
     sent = received = clip_calls = 0
@@ -99,15 +99,15 @@ def _assumed(
         if role in _CLIP_ROLES and not (
             context.strategy == "script" and role == "target" and condition.arm != "zero_shot"
         ):
-            tokens += round(context.frames * TOKENS_OF_FRAME + seconds * TOKENS_OF_SECOND)
+            tokens += clips.tokens(role)
             clip_calls += questions * part.most
         many = questions * part.most
         sent, received = sent + many * tokens, received + many * TOKENS_OF_REPLY
-        price = _price(context.describer or "" if role == "describer" else context.model_of(role))
-        if price is None or cost is None:
+        price = model_price(context.describer or "" if role == "describer" else context.model_of(role))
+        if price.input is None or price.output is None or cost is None:
             cost = None
         else:
-            cost += many * (tokens * price[0] + TOKENS_OF_REPLY * price[1]) / 1e6
+            cost += many * (tokens * price.input + TOKENS_OF_REPLY * price.output) / 1e6
     return Forecast(condition.name, questions, calls, clip_calls, sent, received, cost, False)
 
 
@@ -132,29 +132,37 @@ def _calls_by_role(context: Context) -> dict[Role, CallRange]:
     return {**found, "target": CallRange(1, 1)}
 
 
-def _mean_seconds(names: Sequence[str], store: ClipStore | None) -> float:
-    """Mean length of the first clips; 30 s where none can be read."""
-    seconds = []
-    for name in list(dict.fromkeys(names))[:_CLIPS_PROBED] if store else []:
+class _Clips:
+    """The first clips of a condition, and what one costs in a call of a role."""
+
+    def __init__(self, records: Sequence[Record], context: Context, client: ModelClient | None) -> None:
+        self._context = context
+        self._client = client
+        self._shown: list[MediaRequest] = []
+        if client is not None:
+            self._shown = first_clips(records, context, client)
+
+    def tokens(self, role: Role) -> int:
+        """Input tokens of a clip at most: with a closer look, as a later attempt of the generator takes."""
+        counted = []
+        for media in self._shown:
+            look = self._look(role, media)
+            if look is not None:
+                counted.append(look)
+        if counted:
+            return round(sum(counted) / len(counted))
+        seconds = ASSUMED_SECONDS
+        if self._shown:
+            seconds = sum(media.arranged.seconds for media in self._shown) / len(self._shown)
+        return round(self._context.frames * TOKENS_OF_FRAME + seconds * TOKENS_OF_SECOND)
+
+    def _look(self, role: Role, media: MediaRequest) -> int | None:
+        if self._client is None or role == "describer":
+            return None
         try:
-            seconds.append(store.admit(name)["duration"] if store else 0.0)
+            look = clip_look(role, media, self._context, self._client)
         except AureliaError:
-            continue
-    return sum(seconds) / len(seconds) if seconds else ASSUMED_SECONDS
-
-
-def _price(model_id: str) -> tuple[float, float] | None:
-    """Dollars for a million input and output tokens; None if they are not known."""
-    provider, _, name = model_id.partition(":")
-    if provider in _FREE:
-        return 0.0, 0.0
-    if provider == "google_genai":
-        google = find_price(name)
-        return (google.input, google.output) if google else None
-    try:
-        price = find_capability(model_id).price
-    except InputError:
-        return None
-    if price.input is None or price.output is None:
-        return None
-    return price.input, price.output
+            return None
+        if look is None:
+            return None
+        return look.again if role == "generator" else look.first

@@ -197,6 +197,7 @@ def open_or_create_run(
     Raises:
         InputError: The existing run has other settings, prompts or records; the message names the difference.
     """
+    prompts.reload_prompts()
     now: dict[str, Any] = {
         "settings": answer_settings(context, plan),
         "prompts": prompts.prompt_hashes(),

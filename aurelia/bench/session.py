@@ -8,6 +8,7 @@ next session, up to `max_tries` times. Events report the progress with the count
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -63,6 +64,7 @@ class Session:
         self._last_error: str | None = None
         self._first_failures: list[str] | None = []
         self._given_up = 0
+        self._why_unknown: Counter[str] = Counter()
         self._to_do = 0
         self._done = 0
 
@@ -106,6 +108,7 @@ class Session:
             "left": left,
             "given_up": self._given_up,
             "last_error": self._last_error,
+            "why_unknown": next((reason for reason, _ in self._why_unknown.most_common(1)), None),
             **self._progress(),
         }
         self._on_event(end)
@@ -196,6 +199,8 @@ class Session:
         count.failed -= outcome.tries > 1
         count.add(judged)
         self._done += 1
+        if reason := (outcome.result or {}).get("why_unknown"):
+            self._why_unknown[reason] += 1
         event: dict[str, Any] = {
             "event": "outcome",
             "record": record.id,

@@ -26,8 +26,8 @@ from aurelia_core.settings import Settings
 
 bench_app = typer.Typer(no_args_is_help=True, help="Make benchmarks, run them, and read the results.")
 bench_app.add_typer(bench_import_cli.import_app)
-bench_report_cli.recipe_app.add_typer(bench_recipes_cli.condition_app)
 bench_app.add_typer(bench_report_cli.report_app)
+bench_app.add_typer(bench_recipes_cli.recipe_app, name="recipe")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run file written by bench run.")]
 

@@ -29,8 +29,11 @@ def import_command(
         str, typer.Argument(metavar="KIND", help="Data set: music-avqa, avsd, … (docs/benchmark-records.md).")
     ],
     annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="Annotation file of the data set.")],
-    media: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the clips.")],
     out: RecordsOut,
+    media: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the clips: records name them by their paths in it. Required."),
+    ] = None,
     pattern: Annotated[
         str | None,
         typer.Option(
@@ -64,6 +67,11 @@ def import_command(
     from aurelia.bench.records import write_records
 
     _reject_overwrite(out, [annotations])
+    if media is None:
+        raise InputError(
+            "--media DIR is missing: records name their clips by the paths in that folder, and say which are missing"
+            " there. Without clips yet, give an empty folder."
+        )
     columns = TableMapping.parse(mapping) if mapping else None
     wanted = ImportOptions(kind, media, pattern, split, licence, require_media, columns)
     imported = import_records(annotations, wanted)

@@ -1,9 +1,8 @@
-"""The commands of `aurelia bench recipe` that compare conditions: baselines, senses, the paper's tables, hearing.
+"""The commands of `aurelia bench recipe`: the zero-shot floor, baselines, senses, the paper's tables, hearing.
 
 Each is one command: run it again to resume; `--dry-run` says what it will cost and asks nothing.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from aurelia.bench.conditions import Condition
     from aurelia.report.recipes import RecipeInput
 
-condition_app = typer.Typer()
+recipe_app = typer.Typer(no_args_is_help=True, help="Run, score and compare in one command; run it again to resume.")
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Print calls, tokens and dollars to come, and ask nothing.")
 ]
@@ -34,7 +33,32 @@ TargetsOption = Annotated[
 _Plan = Callable[["RecipeInput"], tuple["RecipeInput", list["Condition"]]]
 
 
-@condition_app.command("baselines")
+@recipe_app.command("floor")
+def floor_command(
+    file: QuestionsArgument,
+    out: FolderOut = Path("floor"),
+    media: MediaOption = None,
+    profile: ProfileOption = "offline",
+    model: ModelOption = None,
+    size: Annotated[int, typer.Option(min=1, help="Questions in the stratified sample.")] = 100,
+    seed: Annotated[int, typer.Option(help="Random seed of the sample.")] = 0,
+    judge: JudgeOption = None,
+    concurrency: ConcurrencyOption = 8,
+    dry_run: DryRunOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Measure the target alone on a stratified sample."""
+    context = context_from_options(profile, model, {})
+    from aurelia.report import baselines
+
+    _run(
+        lambda work: baselines.run_floor(work, context, size, seed),
+        lambda work: (work, [baselines.floor_condition(work, context, size, seed)]),
+        _Inputs(file, out, media, concurrency, judge, dry_run),
+    )
+
+
+@recipe_app.command("baselines")
 def baselines_command(
     file: QuestionsArgument,
     clip_calls: Annotated[
@@ -63,7 +87,7 @@ def baselines_command(
     )
 
 
-@condition_app.command("senses")
+@recipe_app.command("senses")
 def senses_command(
     file: QuestionsArgument,
     out: FolderOut = Path("senses"),
@@ -90,7 +114,7 @@ def senses_command(
     )
 
 
-@condition_app.command("table1")
+@recipe_app.command("table1")
 def table1_command(
     file: QuestionsArgument,
     target: TargetsOption,
@@ -114,7 +138,7 @@ def table1_command(
     )
 
 
-@condition_app.command("table4")
+@recipe_app.command("table4")
 def table4_command(
     file: QuestionsArgument,
     profile: Annotated[
@@ -141,9 +165,10 @@ def table4_command(
     )
 
 
-@condition_app.command("table5")
+@recipe_app.command("table5")
 def table5_command(
     file: QuestionsArgument,
+    task: Annotated[str | None, typer.Option(metavar="TASK", help="Only questions of this task.")] = None,
     out: FolderOut = Path("table5"),
     media: MediaOption = None,
     profile: ProfileOption = "offline",
@@ -158,14 +183,19 @@ def table5_command(
     from aurelia.report import paper_recipes as paper
 
     cap, tau = max(paper.TABLE5_CAPS), paper.TABLE5_THRESHOLD
+
+    def plan(work: "RecipeInput") -> tuple["RecipeInput", list["Condition"]]:
+        work = paper.input_of_task(work, task)
+        return work, [paper.grid_condition(work.file, context, cap, tau)]
+
     _run(
-        lambda work: paper.run_table5(work, context),
-        lambda work: (work, [paper.grid_condition(file, context, cap, tau)]),
+        lambda work: paper.run_table5(paper.input_of_task(work, task), context),
+        plan,
         _Inputs(file, out, media, concurrency, judge, dry_run),
     )
 
 
-@condition_app.command("table6")
+@recipe_app.command("table6")
 def table6_command(
     file: QuestionsArgument,
     out: FolderOut = Path("table6"),
@@ -189,7 +219,7 @@ def table6_command(
     )
 
 
-@condition_app.command("hearing")
+@recipe_app.command("hearing")
 def hearing_command(
     target: TargetsOption,
     out: FolderOut = Path("hearing"),
@@ -231,18 +261,20 @@ class _Inputs:
 
 def _run(recipe: Callable[["RecipeInput"], Any], plan: _Plan, inputs: _Inputs) -> None:
     """Run a recipe with its progress, or print what it will cost."""
+    from aurelia.cli.tables import print_table
+
     if inputs.dry_run:
         from aurelia.report.baselines import recipe_forecast
-        from aurelia.report.markdown import render_table
 
         ready, conditions = plan(inputs.work())
         _, table = recipe_forecast(conditions, ready)
-        sys.stdout.write(f"{render_table(table)}\n")
+        print_table(table)
         return
     from aurelia.bench.progress import ProgressDisplay
     from aurelia.bench.runner import run_interruptibly
 
     with ProgressDisplay() as display:
         written = run_interruptibly(lambda stop: recipe(inputs.work(on_event=display.event, interrupted=stop)))
-    sys.stdout.write(written.markdown.read_text("utf-8"))
+    for table in written.shown:
+        print_table(table)
     typer.echo(f"Written: {written.markdown} and the folder {written.tables.name}.", err=True)

@@ -1,4 +1,4 @@
-"""The commands of `aurelia bench` that read runs: report, ablate, langsmith and the recipes. Quick to import."""
+"""The commands of `aurelia bench` that read runs: report, score, view, rate, ablate, langsmith. Quick to import."""
 
 import asyncio
 import re
@@ -8,13 +8,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from aurelia.cli.options import DebugOption, ModelOption, ProfileOption, context_from_options
+from aurelia.cli.options import DebugOption
 from aurelia_core.errors import InputError
 from aurelia_core.settings import Settings
 
 report_app = typer.Typer(no_args_is_help=True, help="Read the results of benchmark runs.")
-recipe_app = typer.Typer(no_args_is_help=True, help="Run, score and report in one command; run it again to resume.")
-report_app.add_typer(recipe_app, name="recipe")
 
 RUN_ARGUMENT = typer.Argument(metavar="RUN", help="Run file written by bench run.")
 FolderOut = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the output.")]
@@ -84,6 +82,8 @@ def add_metric_command(
     """Score a run: by rules (and a judge), then by further metrics of captions and reasoning, beside the accuracy."""
     from aurelia.bench.further_scores import FurtherModels, score_further
     from aurelia.bench.score_run import score_run_file
+    from aurelia.cli.tables import print_table
+    from aurelia.report.score_summary import score_summary
 
     resources = _resources(media)
     count = asyncio.run(score_run_file(run, resources=resources, judge=judge, concurrency=concurrency))
@@ -92,6 +92,7 @@ def add_metric_command(
     counts = asyncio.run(score_further(run, metric or [], resources, models, concurrency=concurrency))
     for name, number in counts.items():
         typer.echo(f"{name}: {number} new scores.", err=True)
+    print_table(score_summary(run, metric or []))
 
 
 @report_app.command("view")
@@ -215,88 +216,6 @@ def langsmith_command(
             typer.echo(f"{experiment.name}: {count_text(experiment.count.as_dict())}; means: {scores or 'none'}")
         if client is None:
             typer.echo("Nothing was sent: LANGSMITH_API_KEY is not set.", err=True)
-
-
-@recipe_app.command("floor")
-def floor_command(
-    file: QuestionsArgument,
-    out: FolderOut = Path("floor"),
-    media: MediaOption = None,
-    profile: ProfileOption = "offline",
-    model: ModelOption = None,
-    size: Annotated[int, typer.Option(min=1, help="Questions in the stratified sample.")] = 100,
-    seed: Annotated[int, typer.Option(help="Random seed of the sample.")] = 0,
-    judge: JudgeOption = None,
-    concurrency: ConcurrencyOption = 8,
-    debug: DebugOption = False,
-) -> None:
-    """Measure the target alone on a stratified sample."""
-    context = context_from_options(profile, model, {})
-    from aurelia.report import recipes
-
-    _run_recipe(
-        lambda work: recipes.run_floor(work, context, size=size, seed=seed), file, out, media, concurrency, judge
-    )
-
-
-@recipe_app.command("iterations")
-def iterations_command(
-    file: QuestionsArgument,
-    out: FolderOut = Path("iterations"),
-    task: Annotated[str | None, typer.Option(metavar="TASK", help="Only questions of this task.")] = None,
-    media: MediaOption = None,
-    profile: ProfileOption = "offline",
-    model: ModelOption = None,
-    judge: JudgeOption = None,
-    concurrency: ConcurrencyOption = 8,
-    debug: DebugOption = False,
-) -> None:
-    """Compare T = 1, 3 and 5 from one run (Table 5). The threshold is 8."""
-    context = context_from_options(profile, model, {})
-    from aurelia.bench.run_plan import make_plan
-    from aurelia.report import recipes
-
-    # Checks the name of the task before the run starts.
-    make_plan(arms="aurelia", tasks=list(filter(None, [task])), rpm=[])
-    checked: Any = task
-    _run_recipe(lambda work: recipes.run_iterations(work, context, task=checked), file, out, media, concurrency, judge)
-
-
-@recipe_app.command("mixture")
-def mixture_command(
-    file: QuestionsArgument,
-    profile: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME|FILE.toml", help="A set of agents; give two or more (default: gemini and paper)."),
-    ] = None,
-    out: FolderOut = Path("mixture"),
-    media: MediaOption = None,
-    model: ModelOption = None,
-    judge: JudgeOption = None,
-    concurrency: ConcurrencyOption = 8,
-    debug: DebugOption = False,
-) -> None:
-    """Compare two or more sets of agents (Table 4). The target is the same for all."""
-    names = profile or ["gemini", "paper"]
-    contexts = {Path(name).stem: context_from_options(name, model, {}) for name in names}
-    from aurelia.report import recipes
-
-    _run_recipe(lambda work: recipes.run_mixture(work, contexts), file, out, media, concurrency, judge)
-
-
-def _run_recipe(recipe: Any, file: Path, out: Path, media: Path | None, concurrency: int, judge: str | None) -> None:
-    from aurelia.bench.progress import ProgressDisplay
-    from aurelia.bench.run_plan import Plan
-    from aurelia.bench.runner import run_interruptibly
-    from aurelia.report.recipes import RecipeInput
-
-    resources = _resources(media)
-    plan = Plan(concurrency=concurrency)
-    with ProgressDisplay() as display:
-        written = run_interruptibly(
-            lambda stop: recipe(RecipeInput(file, out, resources, plan, display.event, stop, judge))
-        )
-    typer.echo(f"Written: {written.html} and {written.markdown.name}.", err=True)
 
 
 def _resources(media: Path | None) -> Any:

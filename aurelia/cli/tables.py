@@ -26,6 +26,8 @@ def print_table(table: ReportTable) -> None:
         style = "bold" if line.css else ""
         cells = line.cells if is_terminal else [" ".join(cell.split()) for cell in line.cells]
         shown.add_row(*(Text(escape_invisible(cell), style) for cell in cells))
-    console.print(shown)
-    for note in table.notes:
-        console.print(Text(escape_invisible(note)), width=min(_LINE, console.width))
+    with console.capture() as captured:
+        console.print(shown)
+        for note in table.notes:
+            console.print(Text(escape_invisible(note)), width=min(_LINE, console.width))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))

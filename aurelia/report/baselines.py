@@ -1,4 +1,4 @@
-"""The recipe `baselines`: the loop beside other uses of the same number of calls that carry the clip."""
+"""The recipes `floor`, the target alone on a sample, and `baselines`, the loop beside other uses of its clip calls."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +14,8 @@ from aurelia.bench.recipe_costs import (
     Forecast,
     forecast,
 )
+from aurelia.bench.records import read_records, write_records
+from aurelia.bench.sampling import draw_sample
 from aurelia.report.condition_tables import change_table, cost_table, forecast_table
 from aurelia.report.markdown import render_document
 from aurelia.report.recipes import RecipeInput, run_and_score
@@ -31,10 +33,30 @@ _LEAST_PLAN_TOKENS = 64
 
 
 class RecipeFiles(NamedTuple):
-    """What a recipe wrote: its page in Markdown, and the folder of its tables as CSV and LaTeX."""
+    """What a recipe wrote: its page in Markdown, and the folder of its tables (`shown`) as CSV and LaTeX."""
 
     markdown: Path
     tables: Path
+    shown: list[ReportTable]
+
+
+def floor_condition(work: RecipeInput, context: Context, size: int, seed: int) -> Condition:
+    """The target alone on a stratified sample, which is written into the folder."""
+    work.out.mkdir(parents=True, exist_ok=True)
+    sample = work.out / "sample.jsonl"
+    write_records(draw_sample(list(read_records(work.file)), size, seed, "proportional").records, sample)
+    return Condition("floor", context, "zero_shot", sample)
+
+
+async def run_floor(work: RecipeInput, context: Context, size: int, seed: int) -> RecipeFiles:
+    """Runs the zero-shot floor and writes floor.md and its tables.
+
+    Raises:
+        InputError: the run was refused.
+    """
+    found = await run_all([floor_condition(work, context, size, seed)], work)
+    tables = [change_table(f"{context.target} alone", found, found[0]), cost_table("Cost", found)]
+    return write_recipe(work.out, "floor", "Zero-shot floor", tables)
 
 
 def baseline_conditions(
@@ -135,15 +157,17 @@ def write_recipe(out: Path, name: str, title: str, tables: list[ReportTable]) ->
     page = out / f"{name}.md"
     page.write_text(render_document(title, [(table.caption, [table]) for table in tables]), "utf-8")
     write_table_files(tables, out / "tables")
-    return RecipeFiles(page, out / "tables")
+    return RecipeFiles(page, out / "tables", tables)
 
 
 def recipe_forecast(conditions: list[Condition], work: RecipeInput) -> tuple[list[Forecast], ReportTable]:
     """What the conditions will cost, and its table."""
-    found = forecast(conditions, work.out, work.resources.clip_store())
+    resources = work.resources
+    client = ModelClient(resources.settings, providers=resources.providers, store=resources.clip_store())
+    found = forecast(conditions, work.out, client)
     notes = [
-        f"Assumed, where no answer was made yet: {TOKENS_OF_TEXT} tokens of text, {TOKENS_OF_FRAME} a frame,"
-        f" {TOKENS_OF_SECOND} a second of sound, {TOKENS_OF_REPLY} of a reply. The most calls, at full price, without"
-        " cached tokens. unknown: a model's price is not known."
+        f"Assumed, where no answer was made yet: {TOKENS_OF_TEXT} tokens of text and {TOKENS_OF_REPLY} of a reply; of"
+        f" the clip what the model's table says, else {TOKENS_OF_FRAME} a frame and {TOKENS_OF_SECOND} a second of"
+        " sound. The most calls, at full price, without cached tokens. unknown: a model's price is not known."
     ]
     return found, forecast_table(found, notes)

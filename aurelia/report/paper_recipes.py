@@ -1,6 +1,7 @@
 """The recipes of the paper's tables: 1 (targets and columns), 4 (agents), 5 (iterations) and 6 (threshold)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,8 @@ from aurelia.bench.ablation import GridQuestion, GridSetting, ablate
 from aurelia.bench.conditions import Condition, ConditionFigures
 from aurelia.bench.costs import mean_target_seconds
 from aurelia.bench.intervals import CellComparison, CellInterval, compare_cells, holm, share_interval
-from aurelia.bench.records import Column, read_records
+from aurelia.bench.records import Column, read_records, write_records
+from aurelia.bench.run_plan import make_plan, read_planned_records
 from aurelia.bench.sampling import TABLE1_COMPOSITION
 from aurelia.bench.score_run import score_without_judge
 from aurelia.bench.tally import CORRECT_METRIC
@@ -190,6 +192,21 @@ def grid_condition(file: Path, context: Context, cap: int, threshold: int) -> Co
     """The one run that holds every smaller setting: all attempts, whatever the score."""
     full = {"early_stop": False, "max_iterations": cap, "threshold": threshold}
     return Condition("full", context.model_copy(update=full), "aurelia", file)
+
+
+def input_of_task(work: RecipeInput, task: str | None) -> RecipeInput:
+    """The input of a recipe with the questions of one task, which are written into the folder; None: all.
+
+    Raises:
+        InputError: there is no such task, or no question of it.
+    """
+    if task is None:
+        return work
+    records = read_planned_records(work.file, make_plan(arms="aurelia", tasks=[task], rpm=[]))
+    work.out.mkdir(parents=True, exist_ok=True)
+    file = work.out / f"{task}.jsonl"
+    write_records(records, file)
+    return replace(work, file=file)
 
 
 async def run_table5(work: RecipeInput, context: Context) -> RecipeFiles:

@@ -117,7 +117,7 @@ def plan_worker(
         options=read_worker_options(record, options),
         frames=row.frames,
         sees=bool({"video", "image"} & {*row.modalities}),
-        sounds=int("audio" in row.modalities),
+        sounds=int("audio" in row.modalities and row.together is not False),
         decoding=[*record.decoding],
     )
     plan = WorkerPlan(key, row, setup, environment, interpreter, home / "workers" / f"{key}.toml")
@@ -240,7 +240,8 @@ def _ask(client: Any, name: str) -> str:
     from graph.build import build_zero_shot
     from state.context import make_context
 
-    context = make_context({"target": f"worker:{name}", "decoding": {"target": {"max_tokens": _MAX_TOKENS}}})
+    settings = {"unsupported_modality": "evidence", "decoding": {"target": {"max_tokens": _MAX_TOKENS}}}
+    context = make_context({"target": f"worker:{name}", **settings})
     with tempfile.TemporaryDirectory(prefix="aurelia-install-") as folder:
         clip = Path(folder) / "clip.mp4"
         # Another sound each time: a stored reply is no sign that the worker runs.

@@ -79,14 +79,20 @@ def with_letters(text: str, options: ChoiceNames) -> str:
     These places are: the beginning of a line with a verdict, before a share in percent, after "not X but", and after
     "the answer is" in a script without spaces between words.
     """
+    for name in options.texts:
+        # "A dog is barking" for the choice "a dog barking".
+        acting = re.sub(r"\\ (?=\w+ing\b)", r" (?:is |are |was |were )?", re.escape(name))
+        text = re.sub(rf"(?<!\w){acting}(?!\w)", lambda _: name, text, flags=re.I)  # noqa: B023
     text = _OWN_LETTER.sub(lambda match: match[1] + _OWN_LETTERS[match[2].upper()], text)
     named = [index for index, name in enumerate(options.texts) if _occurs(name, text)]
     for index in sorted(named, key=lambda index: -len(options.texts[index])):
         name = re.escape(options.texts[index])
         letter = options.letters[index]
-        text = re.sub(rf"(?<!\w){name}\s*[(\[](?:option |choice )?{letter}[)\]]", f"({letter})", text, flags=re.I)
+        text = re.sub(rf"(?<!\w){name}\s*[(\[](?:option |choice )?{letter}[)\]]", f"option {letter}", text, flags=re.I)
         if len(named) > 1:
-            text = re.sub(rf"((?:^|[.;] )\W*){name}(?=\s*[:：—–]\s*\S| - )", rf"\1{letter}", text, flags=re.I | re.M)
+            text = re.sub(
+                rf"((?:^|[.;] )\W*(?:\d[.)]\s*)?){name}(?=\s*[:：—–]\s*\S| - )", rf"\1{letter}", text, flags=re.I | re.M
+            )
             text = re.sub(rf"(?<!\w){name}{_SHARE_AFTER}", letter, text, flags=re.I)
             text = re.sub(rf"({_NOT_BUT}){name}{_ALONE}", rf"\1({letter})", text, flags=re.I)
         elif _WIDE.search(options.texts[index]):
@@ -95,4 +101,8 @@ def with_letters(text: str, options: ChoiceNames) -> str:
 
 
 def _occurs(name: str, text: str) -> bool:
-    return len(name) > 1 and re.search(r"[^\W\d]", name) is not None and name.casefold() in text.casefold()
+    return (
+        (len(name) > 1 or _WIDE.search(name) is not None)
+        and re.search(r"[^\W\d]", name) is not None
+        and name.casefold() in text.casefold()
+    )

@@ -60,12 +60,18 @@ STATEMENTS = (
         "The count is",
         "own",
     ),
+    Wording(
+        r"\A\W*(?:it|this|that)(?:'s| is| was| must be| has to be) (?=(?:the|an?) [^.!?\n]{1,40}[.!]?\s*\Z)",
+        "It must be the doorbell",
+        "own",
+    ),
     Wording(r"\b(?:i'm|i am|we are|we're) (?:going|sticking) with\b", "I'm going with", "own"),
     Wording(r"\b(?:chose|picked|selected)\b", "I selected", _VOICEBENCH),
     Wording(r"\blean(?:ing|s)? (?:more )?to(?:wards?)?\b", "leaning towards", "own"),
     Wording(r"\b(?:best |only )?guess(?: is| would be|:)|\bhad to guess,", "my best guess would be", "own"),
     Wording(
-        r"\b(?:leaving|leaves)(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
+        r"\b(?:leaving|(?:that|this|which|it|only) leaves|leaves(?= (?:us|only|just|with)\b|\W*[A-Z]\b))"
+        r"(?: us)?(?: only| just| with)?\b|\b(?:remaining|remains|left)\s*:",
         "that leaves",
         _ELIMINATED,
     ),
@@ -96,8 +102,8 @@ STATEMENTS = (
         _LANGUAGES,
     ),
     Wording(
-        rf"{WORD_BEGIN}(?:hence|thus|therefore|daher|somit|donc|quindi|dunque|así que|por (?:lo )?tanto|portanto|dus|zatem"
-        r"|итак|значит|следовательно|поэтому|所以|因此|故|따라서|したがって|よって|لذلك)[\s,、]*"
+        rf"{WORD_BEGIN}(?:hence|thus|therefore|daher|somit|donc|quindi|dunque|así que|por (?:lo )?tanto|portanto|dus"
+        r"|zatem|итак|значит|следовательно|поэтому|所以|因此|故|따라서|したがって|よって|لذلك)[\s,、]*"
         rf"(?:(?:{BETWEEN}){WORD_END}\s*)*(?=[(（]?[A-Z][)）]?(?![a-z]))",
         "donc",
         "own",
@@ -328,8 +334,8 @@ NORMAL_FORMS = (
         "a confidence before the answer",
     ),
     (
-        r"\b(?:none|no (?:option|choice|answer)s?)\b(?![^.!?\n]*(?:wrong|incorrect|false))[^.!?\n]{0,80}? "
-        r"(?:except|but|other than) (?:for )?(?:option |choice )?\(?([A-Z])\)?(?=\s*(?:[.!]|$))",
+        r"\b(?:none|no (?:other )?(?:option|choice|answer)s?)\b(?![^.!?\n]*(?:wrong|incorrect|false))[^.!?\n]{0,80}? "
+        r"(?:except|but|other than|than) (?:for )?(?:option |choice )?\(?([A-Z])\)?(?=\s*(?:[.!]|$|makes|fits|is\b))",
         r"the answer is \1",
         "none but one",
     ),
@@ -370,12 +376,12 @@ CHECKED_BOX = re.compile(r"^\W*?\[[xX✓✔]\]\s*(.+)$", re.M)
 
 INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)|(?<=[.;]) +(?=[A-Z] ?[:–—-])")
 WEIGHT = re.compile(
-    r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
+    r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|with|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
     r"|(\d+(?:\.\d+)?)\s*% (?:for |on )?\(?([A-Z])\b\)?"
 )
 WEIGHT_FILLER = re.compile(
     r"\b(?:probabilit(?:y|ies)|confidences?|likelihoods?|scores?|distribution|my|the|option|choice|and|are|is"
-    r"|likely|estimates?)\b",
+    r"|likely|estimates?|with)\b",
     re.I,
 )
 
@@ -465,7 +471,7 @@ HEDGED = re.compile(
 )
 CLOSING = re.compile(r"(?:(?<!so )(?<!nor )(?<!neither )(?<!as )\bis|\bbe|=|:)\s*[(\"]?(?P<letter>[A-Z])[)\"]?[.!]*$")
 CONNECTED = re.compile(
-    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:,|→|->)\s*)"
+    r"(?:(?=(?:so|hence|thus|therefore)\b)|.*?(?<!\w)(?:[\w']{2,}|[)\"])\s*(?:[,;]|→|->)\s*)"
     r"(?P<so>(?:so|hence|thus|therefore)\s+)?(?:(?:option|choice|answer)\s+)?[(\"]?(?P<letter>(?-i:[A-Z]))[)\"]?[.!]*$",
     re.IGNORECASE,
 )

@@ -139,7 +139,9 @@ class ChoiceNames:
         if key in self.numeric_aliases:
             return self.numeric_aliases[key]
         if len(key) == 2 and key[1] in (*_OPTION_NOUNS, "1") and not any(map(is_number, _last_words(self.keys))):
-            places = {f"{number + 1}th": number for number in range(len(self.keys))} | {"last": len(self.keys) - 1}
+            places = {f"{number + 1}th": number for number in range(len(self.keys))} | dict.fromkeys(
+                ("last", "final"), len(self.keys) - 1
+            )
             return places.get(key[0])
         return None
 

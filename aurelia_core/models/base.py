@@ -53,11 +53,6 @@ class ClipModel:
         return None
 
     @property
-    def input_price(self) -> float | None:
-        """Dollars for a million input tokens; None: unknown."""
-        return None
-
-    @property
     def decoding_settings(self) -> frozenset[str]:
         """The names of the decoding settings that the model takes (`aurelia_core.models.decoding`)."""
         return frozenset({"system"})

@@ -159,4 +159,4 @@ def _decode(decoder: Any, samples: Samples) -> list[Any]:
 def _log(decoder: Any, part: Any) -> float:
     """The log likelihood of a segment for each of its frames, nats."""
     logmath = decoder.get_logmath()
-    return float(logmath.log_to_ln(logmath.log(part.ascore))) / (part.end_frame - part.start_frame + 1)
+    return float(logmath.log_to_ln(logmath.log(part.ascore)) / (part.end_frame - part.start_frame + 1))

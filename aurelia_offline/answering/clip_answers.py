@@ -1,7 +1,7 @@
 """Answers about the clip as a whole: beat, sync, silence, sound track, background, stillness, order, trends."""
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, log10
 
 from aurelia_core.signals.audiovisual_sync import activity_overlap
 from aurelia_core.signals.observation import DetectedSound, Observation, describe_position
@@ -25,6 +25,8 @@ _MIN_BACKGROUND_SHARE = 0.35
 _MIN_FIT = 0.3
 _CLEAR_LEAD = 0.1
 _CLEAR_LEAD_OF_COLOUR = 0.05
+_CLEAR_DECIBELS = 1.5
+_NO_POWER = 1e-9
 
 
 def answer_tempo(query: Query, seen: Observation) -> MeasuredAnswer:
@@ -39,7 +41,9 @@ def answer_tempo(query: Query, seen: Observation) -> MeasuredAnswer:
 
 
 def answer_steady(query: Query, seen: Observation) -> MeasuredAnswer:
-    """Whether there is a steady beat."""
+    """Whether there is a steady beat; with `query.prop` vary the question supposes one."""
+    if seen.tempo is None and query.prop == "vary":
+        return unknown_finding("no beat was found that could change", "audio")
     regular = seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO
     strength = "the onsets do not repeat regularly"
     if seen.tempo:
@@ -179,7 +183,8 @@ def _background_span(query: Query, seen: Observation) -> tuple[float, float] | N
         scale = 1.0
         if pick.half:
             scale = seen.duration
-        low, high = pick.span[0] * scale, pick.span[1] * scale
+        shift = seen.duration if pick.span[0] < 0 else 0.0
+        low, high = pick.span[0] * scale + shift, pick.span[1] * scale + shift
     else:
         return None
     if pick.relation in {"before", "right_before"}:
@@ -222,6 +227,23 @@ def _left_over(kind: str, names: list[str], cue: str) -> MeasuredAnswer:
     if len(names) == 1:
         values = (Value(kind, names[0]),)
     return MeasuredAnswer(values, join_words(names), f"what moves: {cue}", "visual")
+
+
+def answer_halves(query: Query, seen: Observation) -> MeasuredAnswer:
+    """Whether one half of the clip is louder than the other, by the mean power of its sounds."""
+    if is_continuous("sound", seen):
+        return unknown_finding("sound goes on without a pause, and its mean level is not measured", "audio")
+    middle = seen.duration / 2
+    power = [_NO_POWER, _NO_POWER]
+    for sound in seen.sounds:
+        for half, (start, end) in enumerate(((0.0, middle), (middle, seen.duration))):
+            power[half] += 10 ** (sound.level / 10) * max(0.0, min(end, sound.end) - max(start, sound.start))
+    difference = 10 * log10(power[0] / power[1])
+    cue = f"the first half is {abs(difference):.0f} dB {'louder' if difference > 0 else 'quieter'} than the second one"
+    if power[0] == power[1] or abs(difference) < _CLEAR_DECIBELS:
+        return unknown_finding("both halves are about equally loud", "audio")
+    louder = (difference > 0) == (query.value == 1)
+    return yes_no_finding((louder == (query.prop or "").endswith("+")) != query.negated, cue, "audio")
 
 
 def answer_trend(query: Query, seen: Observation) -> MeasuredAnswer:

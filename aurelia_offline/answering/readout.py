@@ -59,6 +59,10 @@ def limits_text(domain: str, seen: Observation) -> str:
 def _nothing_found(query: Query, seen: Observation) -> MeasuredAnswer:
     """The finding if nothing fits: "nothing" for "what moves during ...", unknown if the question assumes an event."""
     pick = query.pick
+    if pick.domain == "any" and pick.span is not None and (seen.cuts or seen.flashes):
+        return unknown_finding(
+            "no sound or movement fits, and whether a cut or a flash is meant is not clear", "visual"
+        )
     if query.ask in {"which", "colour", "voice"} and not pick.singles_out and pick.relation:
         cue = f"nothing of the kind was found at that time{limits_text(pick.domain, seen)}"
         return MeasuredAnswer((Value("nothing", "nothing"),), "nothing", cue, domain_modality(pick.domain))

@@ -16,6 +16,10 @@ _END_SHARE = 0.15
 """Share of a clip that is its start or its end."""
 _Span = tuple[float, float]
 _SOUND_SLACK_SECONDS = 0.06
+_CLICK_SECONDS = 0.15
+"""A sound below this length may be called a click, whatever its pitch."""
+_THROUGHOUT_SLACK = 0.15
+"""Seconds at each end of a span that may be without what lasts throughout it."""
 
 
 class MeasuredEvent(NamedTuple):
@@ -91,6 +95,11 @@ def time_slack(event: MeasuredEvent, seen: Observation) -> float:
     if isinstance(event.source, DetectedSound):
         return _SOUND_SLACK_SECONDS
     return min(0.5, seen.frame_gap / 2) + 0.02
+
+
+def _may_be(sound: DetectedSound, voice: str) -> bool:
+    """Whether a listener might use that name for a sound that is measured to be of another kind."""
+    return sound.perceived_class is None or (voice == "click" and sound.end - sound.start < _CLICK_SECONDS)
 
 
 def _matches_pick(event: MeasuredEvent, pick: Pick) -> bool:
@@ -227,10 +236,17 @@ def _select_by_relation(
         edge = last.start
         if point or len(anchors) == 1:
             edge = first.start
-        earlier = tuple(e for e in found if e.start < edge - 0.02 and e not in anchors)
+        anchor_slack = (
+            0.0 if isinstance(first.source, DetectedSound) or first.source is None else time_slack(first, seen)
+        )
+        earlier = tuple(e for e in found if e.start < edge - max(0.02, anchor_slack) and e not in anchors)
         if relation == "right_before":
             return earlier[-1:]
         return earlier
+    if relation == "throughout":
+        return tuple(
+            e for e in found if e.start <= first.start + _THROUGHOUT_SLACK and e.end >= first.end - _THROUGHOUT_SLACK
+        )
     if relation == "between" or not found:
         low, high = first.start, first.end
         return tuple(e for e in found if low <= e.start <= high)
@@ -252,6 +268,8 @@ def select_events(pick: Pick, seen: Observation, alone: bool = False) -> Selecti
     if pick.voice == "noise?" and not any(sound.perceived_class == "noise" for sound in seen.sounds):
         pick = replace(pick, voice=None)
     found = tuple(event for event in list_events(pick.domain, seen) if _matches_pick(event, pick))
+    if pick.voice is not None and not found and any(_may_be(sound, pick.voice) for sound in seen.sounds):
+        return Selection((), f"whether a sound here is called {pick_text(replace(pick, nth=None))} is not clear")
     if pick.outline and len({e.source.colour for e in found if isinstance(e.source, Motion)}) > 1:
         return Selection((), "several shapes move and outlines are not measured")
     if pick.relation is not None and not alone:

@@ -78,7 +78,7 @@ def make_cells(study: LearningStudy, store: CellStore) -> dict[CellKey, Cell]:
 
 
 def run_learning_study(study: LearningStudy) -> str:
-    """Run the study and return its tables as Markdown; writes `learning.md` and `learning.svg` into its folder.
+    """Run the study and return its tables as Markdown; writes `learning.md` and `learning.png` into its folder.
 
     Raises:
         InputError: a setting cannot be used.
@@ -95,5 +95,5 @@ def run_learning_study(study: LearningStudy) -> str:
         checked = asyncio.run(run_graph_check(study, store))
     text = study_text(study, cells, held.items, checked)
     (study.out / "learning.md").write_text(text, encoding="utf-8")
-    draw_curve(study, cells, study.out / "learning.svg")
+    draw_curve(study, cells, study.out / "learning.png")
     return text

@@ -1,6 +1,6 @@
 """The tables of the study of training as Markdown, and its curve as a figure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -214,31 +214,30 @@ def _price_text(study: "LearningStudy", cells: Cells, check: GraphCheck) -> str:
 
 
 def draw_curve(study: "LearningStudy", cells: Cells, out: Path) -> None:
-    """Draw accuracy over the number of training questions as SVG."""
+    """Draw accuracy over the number of training questions as PNG."""
     from matplotlib.figure import Figure
 
-    from aurelia_offline.learning.study import BASE, FORMS
+    from aurelia_offline.learning.study import BASE, CURVE_FORMS
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.add_subplot()
-    draws: list[tuple[str, str, Callable[[Cell], float]]] = [
-        ("alone", "-", lambda cell: 100 * _side_share(cell, "alone")),
-        ("injected", "--", lambda cell: 100 * _side_share(cell, "injected")),
-    ]
-    for number, forms in enumerate(FORMS):
+    lines = {"alone": "-", "injected": "--"}
+    for number, forms in enumerate(CURVE_FORMS):
         points = _curve_points(study, cells, forms)
-        for way, line, value in draws:
-            if points:
-                sizes = [size for size, _ in points]
-                label = f"{FORM_WORDS[forms]}, {_WAY_WORDS[way]}"
-                heights = [value(cell) for _, cell in points]
-                axes.plot(sizes, heights, line, marker="o", color=f"C{number}", label=label)
-    for way, line, value in draws:
-        axes.axhline(value(cells[BASE]), linestyle=line, color="gray", label=f"not trained, {_WAY_WORDS[way]}")
+        for way, line in lines.items():
+            label = f"{FORM_WORDS[forms]}, {_WAY_WORDS[way]}"
+            heights = [100 * _side_share(cell, way) for _, cell in points]
+            axes.plot([size for size, _ in points], heights, line, marker="o", color=f"C{number}", label=label)
+    for way, line in lines.items():
+        label = f"not trained, {_WAY_WORDS[way]}"
+        axes.axhline(100 * _side_share(cells[BASE], way), linestyle=line, color="gray", label=label)
+    sizes = sorted({*study.curve, study.trained})
     axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
     axes.set_ylim(0, 100)
     axes.set_xlabel("training questions")
     axes.set_ylabel("right, %")
     axes.set_title(f"The miniature: {_SIDE}")
-    axes.legend(fontsize=7)
-    figure.savefig(out, metadata={"Date": None})
+    figure.legend(loc="outside right upper", fontsize=8)
+    figure.savefig(out, dpi=150)

@@ -131,13 +131,13 @@ def main_pick(items: list[PhraseItem], context: Domain = "any") -> Pick:
         implied = _implied_domain(items)
         if implied == "any":
             implied = context
-        return _with_seconds(Pick(domain=implied), items)
+        return with_seconds(Pick(domain=implied), items)
     first = found[0]
     for extra in found[1:]:
         first = _merge_picks(first, extra, _is_denied(items, extra))
     if first.relation:
         return first
-    return _with_seconds(first, items)
+    return with_seconds(first, items)
 
 
 def _is_denied(items: list[PhraseItem], pick: Pick) -> bool:
@@ -169,7 +169,7 @@ def _merge_picks(first: Pick, extra: Pick, lacking: bool = False) -> Pick:
     return first
 
 
-def _with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
+def with_seconds(pick: Pick, items: list[PhraseItem]) -> Pick:
     """The description limited to seconds that the clause names: "in the first 2 seconds", "at 3 s"."""
     if any(item.kind in {"bound", "comp", "same"} for item in items):
         return pick
@@ -208,6 +208,14 @@ def _read_half(items: list[PhraseItem]) -> tuple[float, float] | None:
     return None
 
 
+def _read_clip_edge(items: list[PhraseItem]) -> tuple[float, float] | None:
+    """The start or the end of the clip, of a clause that says nothing else: "when the clip ends"."""
+    named = [item for item in items if item.kind in {"np", "bare", "number", "verb"}]
+    if [item.value for item in named[:-1]] in (["clip"], ["picture"]):
+        return {"start": (0.0, 0.0), "end": (1.0, 1.0)}.get(named[-1].value)
+    return None
+
+
 def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) -> Pick:
     """The description with the relations of its clauses, each attached to the one before."""
     if not relations:
@@ -224,16 +232,32 @@ def with_relations(pick: Pick, relations: list[tuple[str, list[PhraseItem]]]) ->
             return replace(pick, relation=None)
         return replace(pick, relation=relation, other=replace(found[0], relation="until", other=found[1]))
     half = _read_half(items)
+    if half is None and relation == "during":
+        half = _read_clip_edge(items)
     if half is not None:
         return replace(pick, relation="during", span=half, half=True)
+    return _with_related(pick, relation, items, rest)
+
+
+def _with_related(pick: Pick, relation: str, items: list[PhraseItem], rest: list[tuple[str, list[PhraseItem]]]) -> Pick:
+    """The description with its relation to other events; unclear if its clause names none and says something."""
     if any(item.kind == "mute" for item in items):
         if relation == "during":
             return replace(pick, relation="apart", other=Pick(domain="sound", words="any sound"))
         return replace(pick, relation=relation, other=Pick(domain="silence", words="the silence"))
     other = with_relations(main_pick(items), rest)
-    if other.domain in {"any", "clip"} and other.nth is None:
-        return replace(pick, relation=None)
-    return replace(pick, relation=relation, other=other)
+    if other.domain not in {"any", "clip"} or other.nth is not None:
+        return replace(pick, relation=relation, other=other)
+    return replace(pick, relation="unclear" if tells(items) else None)
+
+
+def tells(items: list[PhraseItem]) -> bool:
+    """Whether a clause says more than that something is in the clip."""
+    return any(
+        item.kind in {"np", "bare", "number", "verb", "trend", "comp"}
+        and item.value not in {"clip", "picture", "shot", "see", "hear"}
+        for item in items
+    )
 
 
 def with_half(pick: Pick, items: list[PhraseItem]) -> Pick:

@@ -6,7 +6,7 @@ from aurelia_offline.questions import clauses
 from aurelia_offline.questions.clauses import Clauses
 from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick, Query
-from aurelia_offline.questions.whole_clip import all_items, has_item
+from aurelia_offline.questions.whole_clip import all_items, asks_yes_no, has_item
 
 
 def read_neighbour(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
@@ -40,6 +40,9 @@ def read_gap(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         return None
     context: Domain = next((pick.domain for pick in found[::-1] if pick.domain != "any"), "any")
     first, second = (_with_domain(pick, context) for pick in found[:2])
+    if has_item(items, "np", "silence") and asks_yes_no(cut):
+        between = Pick("silence", relation="between", other=replace(first, relation="until", other=second))
+        return Query("exists", between, negated=has_item(cut.main, "neg"), yes_no=True)
     if has_item(items, "np", "silence"):
         return Query("gap", first, second, prop="end")
     return Query("gap", first, second, prop="start")
@@ -78,7 +81,7 @@ def read_relative(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     return Query("relative", first, second, prop=offered[0].value.rstrip("+-"))
 
 
-def read_choice(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
+def read_either(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Reads "which is louder, the first or the second": one of two, by a property."""
     del kinds, tracks
     of_both = has_item(cut.main, "conj", "and") and has_item(cut.main, "wh", "what") and has_item(cut.main, "comp")

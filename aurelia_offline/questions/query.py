@@ -47,6 +47,7 @@ Ask = Literal[
     "background",
     "palette",
     "silent",
+    "halves",
     "duration",
     "has_audio",
     "track",
@@ -64,7 +65,8 @@ class Pick:
         outline: whether the words name a geometric shape, which is not measured.
         rank: property and direction of an extreme ("level+" is the loudest), or None.
         nth: the position among the matching events, from 1, or from the end if negative; or None.
-        relation: during, after, right_after, before, right_before, between; or None.
+        relation: during, throughout, apart, after, right_after, before, right_before, between; unclear: named, and not
+            understood; or None.
         other: the events of the relation, or None.
         span: the time span of the relation in seconds (with `half`: as fractions of the clip), or None.
         half: whether `span` is in fractions of the clip.
@@ -102,7 +104,7 @@ class Query:
         other: the second description in a comparison, or None.
         prop: for compare, choose, same, trend and bound, the property with its direction ("level+"), or None.
         bound: for `bound` the relation (more, less, least, most, exact), or None.
-        value: for `bound` the number, or None.
+        value: for `bound` the number, for `halves` the half that is called louder or quieter, or None.
         negated: whether a yes/no question denies ("Is there no cut?").
         yes_no: whether the answer is yes or no.
         reason: for `unknowable`, the reason in words.

@@ -9,8 +9,9 @@ from aurelia_offline.questions.clauses import Clauses
 from aurelia_offline.questions.directions import asks_direction
 from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noise_as_voice
 from aurelia_offline.questions.lexicon import tokenize
-from aurelia_offline.questions.pairs import read_choice, read_gap, read_neighbour, read_order, read_relative
+from aurelia_offline.questions.pairs import read_either, read_gap, read_neighbour, read_order, read_relative
 from aurelia_offline.questions.query import Ask, Pick, Query
+from aurelia_offline.questions.residue import left_out
 from aurelia_offline.questions.whole_clip import (
     all_items,
     asks_yes_no,
@@ -79,7 +80,7 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
     for rule in _RULES:
         query = rule(cut, kinds, tracks)
         if query is not None:
-            return _refuse_outlines(query)
+            return _refuse_left_out(_refuse_outlines(query), cut)
     return Query("unknowable", reason=f"nothing in the question names what is measured: {_LIMIT}")
 
 
@@ -89,6 +90,13 @@ def _any_sound_as_noun(cut: Clauses) -> Clauses:
         return cut
     sound = PhraseItem("np", "sound", "sound", Pick(domain="sound", words="sound"))
     return cut._replace(main=[sound if item.kind == "audio" and item.value == "sound" else item for item in cut.main])
+
+
+def _refuse_left_out(query: Query, cut: Clauses) -> Query:
+    """Refuse a question of which a part was not understood."""
+    if query.ask != "unknowable" and (words := left_out(query, cut)):
+        return Query("unknowable", reason=f"what the question says with '{words.rstrip(' ?.')}' is not understood")
+    return query
 
 
 def _refuse_outlines(query: Query) -> Query:
@@ -157,6 +165,13 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     ):
         return Query("duration", Pick(domain="clip", words="the clip"))
     pick = _complete_domain(pick, main, ask)
+    if (
+        ask == "length"
+        and pick.domain == "silence"
+        and pick.relation in {"after", "before"}
+        and not pick.words.endswith("s")
+    ):
+        pick = replace(pick, relation=f"right_{pick.relation}")
     if pick.domain in {"clip", "track"} or (pick.domain == "any" and pick.other is None and pick.span is None):
         return None
     if ask == "count":
@@ -207,6 +222,10 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
         return "only what moves is counted; how many shapes stay still is not measured"
     if ask == "which" and has_item(main, "comp") and has_item(main, "conj", "or"):
         return "which two things are compared is not clear"
+    if ask == "colour" and has_item(main, "verb", "see") and pick.nth and not has_item(main, "np"):
+        return "whether the colour of the background or of what moves is meant is not clear"
+    if ask == "voice" and not has_item(main, "wh") and has_item(main, "prop", "kind"):
+        return "sounds are not sorted or arranged on request, only measured"
     if ask == "which" and has_item(main, "wh", "how"):
         return "how something goes on is not described, only measured"
     return ""
@@ -271,7 +290,7 @@ _RULES: tuple[Callable[[Clauses, set[str], int], Query | None], ...] = (
     read_background,
     read_order,
     read_relative,
-    read_choice,
+    read_either,
     _read_yes_no_question,
     _read_property,
 )

@@ -74,6 +74,8 @@ def _read_beat(items: list[PhraseItem], asked: bool) -> Query | None:
         relation = bound or {"tempo+": "more"}.get(comp or "", "less")
         return Query("bound", prop="tempo", bound=relation, value=number, yes_no=True)
     if beat and asked and number is None:
+        if has_item(items, "vary"):
+            return Query("steady", prop="vary", yes_no=True, negated=not has_item(items, "neg"))
         return Query("steady", yes_no=True, negated=has_item(items, "neg"))
     if beat or (
         has_item(items, "wh", "how_fast")
@@ -137,10 +139,13 @@ def read_background(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     del kinds, tracks
     whole_picture = has_item(cut.main, "np", "picture") and has_item(cut.main, "prop", "colour")
     things = has_item(cut.main, "np", "thing", "outlined", "motion") or has_item(cut.main, "verb", "move")
-    if not has_item(cut.main, "np", "background") and (not whole_picture or things):
+    turns = has_item(cut.main, "np", "picture") and has_item(cut.main, "vary") and asks_yes_no(cut)
+    if not has_item(cut.main, "np", "background") and (not (whole_picture or turns) or things):
         return None
     pick = clauses.with_relations(Pick(domain="background", words="the background"), cut.relations)
     pick = _with_end(clauses.with_half(pick, cut.main), cut.main)
+    if pick.relation is None:
+        pick = clauses.with_seconds(pick, cut.main)
     named = next((item.pick.colour for item in cut.main if item.kind in {"bare", "np"} and item.pick.colour), None)
     if asks_yes_no(cut) and named and clauses.offered_attribute(cut.main) is None:
         return Query("background", replace(pick, colour=named), negated=has_item(cut.main, "neg"), yes_no=True)

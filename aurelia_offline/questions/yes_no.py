@@ -19,7 +19,8 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     """The query of a question that starts with "is", "does", "are there"; None if it names no event."""
     negated = any(item.kind == "neg" for item in cut.main)
     query = (
-        _read_mute(cut, subject)
+        _read_halves(cut)
+        or _read_mute(cut, subject)
         or _read_several_together(cut)
         or _read_bound(cut, subject)
         or _read_same(cut)
@@ -35,10 +36,22 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     return replace(query, negated=negated != query.negated, yes_no=True)
 
 
+def _read_halves(cut: Clauses) -> Query | None:
+    """Reads "Is the second half of the clip quieter than the first?"."""
+    comp = _first_value(cut.main, "comp")
+    half = _first_value(cut.main, "half")
+    if comp is None or not comp.startswith("level") or half not in {"1", "2"} or clauses.read_picks(cut.main)[1:]:
+        return None
+    return Query("halves", Pick(domain="clip", words="the clip"), prop=comp, value=float(half))
+
+
 def _read_mute(cut: Clauses, subject: Pick) -> Query | None:
     if not any(item.kind == "mute" for item in cut.main):
         return None
-    if subject.relation or any(item.kind == "exist" for item in cut.main):
+    exists = any(item.kind == "exist" for item in cut.main)
+    if subject.relation == "between" and subject.span is not None:
+        return Query("exists", replace(subject, domain="silence", relation="during" if exists else "throughout"))
+    if subject.relation or exists:
         return Query("exists", replace(subject, domain="silence", nth=None))
     return Query("silent", Pick(domain="clip", words="the clip"))
 

@@ -201,6 +201,12 @@ def _clip(kind: UnusualSet, number: int, way: str, scene: Scene, asked: list[Any
     return UnusualClip(name, scene, records)
 
 
+OFFLINE_NOTE = (
+    "The offline profile measures tones and moving colours and knows neither signals nor gestures: it answers "
+    '"unknown", which counts as not right. Run the set with a model (`bench run --profile ...`).'
+)
+
+
 def _card(kind: UnusualSet, clips: int, records: list[Record], seed: int) -> str:
     """What the set is, how it was made, and what it does not show."""
     text = {
@@ -217,6 +223,8 @@ def _card(kind: UnusualSet, clips: int, records: list[Record], seed: int) -> str
         "",
         "The truth is that of the scene that was rendered. Shapes and synthetic sounds stand for the real things: the",
         "set shows whether an order or a contradiction is read, not whether a real siren is recognised. Licence: MIT.",
+        "",
+        OFFLINE_NOTE,
         "",
         "| category | questions |",
         "|---|---|",

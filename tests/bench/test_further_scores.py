@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -77,8 +79,47 @@ def test_spice_without_its_models_names_them() -> None:
     if any(Path(place, "spice", "lib", "stanford-corenlp-3.6.0-models.jar").is_file() for place in places):
         assert java_caption_scores("spice", {"a": "a dog barks"}, {"a": ["a dog barks"]})[0] == pytest.approx(1.0)
         return
-    with pytest.raises(InputError, match="get_stanford_models"):
+    with pytest.raises(
+        InputError, match=r"3\.6\.0\.jar and stanford-corenlp-3\.6\.0-models\.jar .*get_stanford_models"
+    ):
         java_caption_scores("spice", {"a": "rain"}, {"a": ["rain"]})
+
+
+STAND_IN = """#!{python}
+import json, os, sys
+from pathlib import Path
+*begin, read, cache, folder, out, written, subset, silent = sys.argv[1:]
+assert begin == ["-Xmx8G", "-jar", "spice-1.0.jar"] and Path("spice-1.0.jar").is_file()
+assert (cache, out, subset, silent) == ("-cache", "-out", "-subset", "-silent") and Path(folder).is_dir()
+assert "--add-opens=java.base/java.lang=ALL-UNNAMED" in os.environ["JDK_JAVA_OPTIONS"]
+rows = json.loads(Path(read).read_text())
+if rows[0]["test"] == "fail":
+    sys.exit("Exception in thread main: no memory")
+scores = [len(set(row["test"].split()) & set(row["refs"][0].split())) / 4 or None for row in rows]
+found = [{{"image_id": row["image_id"], "scores": {{"All": {{"f": f}}}}}} for row, f in zip(rows, scores)]
+Path(written).write_text(json.dumps(found[::-1]))
+"""
+
+
+def test_spice_is_asked_and_read_as_the_toolkit_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lib = tmp_path / "pycocoevalcap" / "spice" / "lib"
+    lib.mkdir(parents=True)
+    (lib.parent / "spice-1.0.jar").touch()
+    for name in ("stanford-corenlp-3.6.0.jar", "stanford-corenlp-3.6.0-models.jar"):
+        (lib / name).touch()
+    java = tmp_path / "java"
+    java.write_text(STAND_IN.format(python=sys.executable))
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    corpus, each = java_caption_scores(
+        "spice",
+        {"b": "a dog barks", "a": "rain", "c": "x"},
+        {"a": ["rain falls"], "b": ["a dog runs", "y"], "c": ["z"]},
+    )
+    assert (corpus, each) == (0.25, {"b": 0.5, "a": 0.25, "c": 0.0})
+    with pytest.raises(InputError, match="no memory"):
+        java_caption_scores("spice", {"a": "fail"}, {"a": ["rain"]})
 
 
 def test_without_java_the_metric_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_the_example_of_each_benchmark_is_imported_whole(name: str, media: Path,
     assert len({record.id for record in records}) == len(records)
     assert all(record.id.startswith(f"{name}:") and record.column == "other" for record in records)
     assert all(record.source.dataset == find_sets()[name].facts["title"] for record in records)
-    assert {"title", "source", "licence", "file"} == find_sets()[name].facts.keys()
+    assert {"title", "source", "licence", "file", "checked"} == find_sets()[name].facts.keys()
 
 
 def test_atomic_reasoning_chains_become_reference_reasoning(media: Path, tmp_path: Path) -> None:
@@ -116,10 +116,16 @@ BASE = ("question=Question", "answer=Key", "video={Clip}.mp4")
         ("Options", "\"['left', 'right']\"", "right"),
         ("Options", '"[""left"", ""right""]"', "B. right"),
         ("=left|right", "", "right"),
+        ("Options", "A) left; B) right", "Option B"),
+        ("Options", "left|right|RIGHT", "right"),
+        ("Options", "left;right", "2:from1"),
+        ("Options", "left|right", "1:from0"),
     ],
 )
 def test_choices_come_in_many_forms(tmp_path: Path, column: str, options: str, key: str) -> None:
-    found = table(tmp_path, f"Clip,Question,Options,Key\nc1,Where?,{options},{key}\n", *BASE, f"choices={column}")
+    key, counted, first = key.partition(":")
+    mapping = [*BASE, f"choices={column}", f"answer={{Key:{first}}}" if counted else "answer=Key"]
+    found = table(tmp_path, f"Clip,Question,Options,Key\nc1,Where?,{options},{key}\n", *mapping)
     (record,) = found.records
     assert (record.choices, record.answers, record.video) == (["left", "right"], ["right"], "c1.mp4")
 
@@ -131,6 +137,36 @@ def test_a_row_without_a_value_names_the_column_and_what_there_is(tmp_path: Path
         "it has no video in '{Clip}.mp4'; its columns are Clip, Question, Key",
     ]
     assert len(found.records) == 1
+
+
+def test_files_are_read_by_what_is_in_them(tmp_path: Path) -> None:
+    found = table(tmp_path, "\ufeffClip;Question;Key\r\nc1;Who, and why?;me (or you)\r\n", *BASE)
+    assert found.records[0].question == "Who, and why?"
+    row = {"Clip": "c1", "Question": "Who?", "Key": "me"}
+    lines = f"{json.dumps(row)}\n{json.dumps(row | {'Key': 'you', 'Question': 'When?'})}\n"
+    assert len(table(tmp_path, lines, *BASE, suffix="json").records) == 2
+    nested = json.dumps({"data": {"train": [row]}, "version": 1})
+    assert len(table(tmp_path, nested, *BASE, suffix="json").records) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "said"),
+    [
+        ("left", "left", "are one text"),
+        ("left|right", "1", "'{COLUMN:from0}'"),
+        ("left|up (1)", "up (2)", "not one of"),
+    ],
+)
+def test_choices_that_cannot_be_read_say_why(tmp_path: Path, options: str, key: str, said: str) -> None:
+    found = table(tmp_path, f"Clip,Question,Options,Key\nc1,Where?,{options},{key}\n", *BASE, "choices=Options")
+    assert said in found.report.malformed[0].said
+
+
+def test_slips_in_the_names_of_modalities_are_read(tmp_path: Path) -> None:
+    steps = [{"modality": name, "text": "x"} for name in ("aduio", "vison,", "smell")]
+    row = json.dumps({"Clip": "c1", "Question": "Who?", "Key": "me", "Steps": steps})
+    found = table(tmp_path, row, *BASE, "reasoning=Steps", suffix="jsonl")
+    assert [step.modality for step in found.records[0].reasoning] == ["audio", "visual", None]
 
 
 def test_parquet_is_read_without_the_media_in_it(tmp_path: Path) -> None:

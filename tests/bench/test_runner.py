@@ -36,6 +36,13 @@ def bench(tmp_path: Path, duet: Path) -> Iterator[Any]:
     yield make
 
 
+def counted(answered: int, failed: int, *, unparsed: int, right: int) -> dict[str, Any]:
+    """The counts of an arm without captions."""
+    accuracy = round(right / answered, 4)
+    found = {"answered": answered, "failed": failed, "captions": 0, "scored": answered}
+    return {**found, "unparsed": unparsed, "right": right, "accuracy": accuracy}
+
+
 def busy(number: int, times: int = 99) -> Any:
     """A target that does not answer the question of that number, for so many calls."""
     left = [times]
@@ -57,8 +64,8 @@ async def test_both_arms_are_asked_once_and_a_second_time_nothing(bench: Any) ->
     assert model.said == {"generator": 2, "summarizer": 2, "evaluator": 2, "target": 4}
     assert [event["event"] for event in events] == ["start", *["outcome"] * 4, "end"]
     assert end["arms"] == {
-        "zero_shot": {"answered": 2, "failed": 0, "unparsed": 0, "accuracy": 0.5},
-        "aurelia": {"answered": 2, "failed": 0, "unparsed": 1, "accuracy": 0.5},
+        "zero_shot": counted(2, 0, unparsed=0, right=1),
+        "aurelia": counted(2, 0, unparsed=1, right=1),
     }
     assert (end["left"], end["stopped_by"], end["usage"]["calls"]) == (0, None, 10)
     assert end["usage"]["cost_usd"] == pytest.approx(0.10)
@@ -117,7 +124,7 @@ async def test_what_failed_is_asked_again_so_often_and_ends_nothing(bench: Any) 
     lines, plan = [line(n) for n in range(3)], Plan(max_tries=2)
     for tries in (1, 2, 2):
         end = await place.run(lines, plan)
-        assert end["arms"]["aurelia"] == {"answered": 2, "failed": 1, "unparsed": 0, "accuracy": 1.0}
+        assert end["arms"]["aurelia"] == counted(2, 1, unparsed=0, right=2)
         assert [outcome.tries for outcome in place.outcomes() if outcome.state == "failed"] == [tries, tries]
     assert (end["to_do"], end["given_up"]) == (0, 2)
     failed = place.outcomes()[2]
@@ -125,7 +132,7 @@ async def test_what_failed_is_asked_again_so_often_and_ends_nothing(bench: Any) 
     assert failed.usage["calls"] == 3
     place.model.script["target"] = ["there"]
     end = await place.run(lines, Plan(max_tries=3))
-    assert end["arms"]["aurelia"] == {"answered": 3, "failed": 0, "unparsed": 1, "accuracy": 0.6667}
+    assert end["arms"]["aurelia"] == counted(3, 0, unparsed=1, right=2)
     assert [outcome.tries for outcome in place.outcomes()] == [1, 1, 3, 3, 1, 1]
     assert [outcome.usage["calls"] for outcome in place.outcomes()] == [4, 1] * 3
 
@@ -135,7 +142,7 @@ async def test_a_question_that_cannot_be_asked_fails_alone(bench: Any) -> None:
     (place.media / "broken.mp4").write_bytes((place.media / "duet.mp4").read_bytes()[:900])
     lines = [line(1, video="broken.mp4"), line(2, choices=["same", "Same"], answers=["same"]), line(3)]
     end = await place.run(lines)
-    assert end["arms"]["zero_shot"] == {"answered": 1, "failed": 2, "unparsed": 1, "accuracy": 0.0}
+    assert end["arms"]["zero_shot"] == counted(1, 2, unparsed=1, right=0)
     said = [outcome.error for outcome in place.outcomes() if outcome.arm == "aurelia"]
     assert "broken.mp4" in said[0] and "Two of the choices are the same" in said[1] and said[2] is None
 

@@ -300,6 +300,12 @@ def test_an_ordinary_question_gets_the_measured_answer(
         "What brand is the phone?",
         "Which zorblax is louder?",
         "What shape is the red thing?",
+        "Is there sound throughout the clip?",
+        "How much of the clip is silent?",
+        "Are the sounds getting shorter?",
+        "Are the sounds equally loud?",
+        "Does the pitch rise between the first and the last sound?",
+        "Is the tempo between 100 and 140 BPM?",
         "",
     ],
 )

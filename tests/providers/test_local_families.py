@@ -31,6 +31,7 @@ from state.context import make_context
 from tests.support import (
     tiny_dots3_note,
     tiny_gemma4,
+    tiny_gemma4_unified,
     tiny_inkling,
     tiny_muse_spark,
     tiny_nemotron,
@@ -43,15 +44,16 @@ from tests.support.stage import DUET, no_wait
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "qwen3_omni_moe": tiny_qwen3_omni.write,
     "gemma4": tiny_gemma4.write,
+    "gemma4_unified": tiny_gemma4_unified.write,
     "phi4_multimodal": tiny_phi4.write,
     "nemotron_h_omni": tiny_nemotron.write,
     "dots3_note": tiny_dots3_note.write,
     "muse_spark": tiny_muse_spark.write,
     "inkling_mm_model": tiny_inkling.write,
 }
-KEPT = [name for name in WRITERS if name != "dots3_note"]
+KEPT = [name for name in WRITERS if name not in ("dots3_note", "gemma4_unified")]
 # transformers has no image processor for these that works without torchvision.
-NEED_TORCHVISION = ("phi4_multimodal", "nemotron_h_omni", "muse_spark", "inkling_mm_model")
+NEED_TORCHVISION = ("phi4_multimodal", "nemotron_h_omni", "muse_spark", "inkling_mm_model", "gemma4_unified")
 TORCHVISION = importlib.util.find_spec("torchvision") is not None
 TOKENS = 12
 TOLERANCE, LOOK_TOLERANCE = 1e-4, 1e-2

@@ -425,6 +425,20 @@ def test_what_a_script_can_import_seeds_reads_and_stands_in(worker: Any, duet: P
     assert asked(temperature=0.5)[2] == {"max_new_tokens": 64, "do_sample": True, "temperature": 0.5, "top_p": 1.0}
 
 
+def test_a_script_imports_one_module_of_a_package_that_imports_everything(worker: Any, tmp_path: Path) -> None:
+    inner = tmp_path / "theirs" / "models"
+    inner.mkdir(parents=True)
+    for init in (inner, inner.parent):
+        (init / "__init__.py").write_text("import a_package_that_is_not_there")
+    (inner / "one.py").write_text("NAME = __name__")
+    script = (
+        "from aurelia_worker import skip_init\nskip_init('.', 'theirs', 'theirs.models')\n"
+        "def load(options):\n    from theirs.models import one\n    return one\n"
+        "def answer(model, request):\n    return model.NAME\n"
+    )
+    assert said(worker(script, folder=str(tmp_path)), "Which?") == "theirs.models.one"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [("use", "never_installed.editor is not installed"), ("What?", "this model needs sound, and the request has none")],

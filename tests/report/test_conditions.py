@@ -26,6 +26,7 @@ from aurelia.report.recipes import RecipeInput
 from aurelia.report.senses import run_senses
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
+from aurelia_core.models.client import ModelClient
 from aurelia_core.settings import Settings
 from state.context import ROLES, Context, make_context
 from tests.bench.test_sampling import record
@@ -155,7 +156,9 @@ def test_calls_that_allow_no_comparison_are_refused(tmp_path: Path) -> None:
 async def test_a_forecast_asks_nothing_and_later_measures(place: Place) -> None:
     conditions = baseline_conditions(place.file, context(), 7)
     work = place.work("base")
-    before = {one.name: one for one in forecast(conditions, work.out, work.resources.clip_store())}
+    resources = work.resources
+    client = ModelClient(resources.settings, providers=resources.providers, store=resources.clip_store())
+    before = {one.name: one for one in forecast(conditions, work.out, client)}
     assert not place.model.said
     assert before["zero-shot"].calls == (12, 12)
     assert before["refine"].calls == (12 * 4, 12 * 12)
@@ -283,6 +286,7 @@ def test_the_commands_forecast_and_run(place: Place, monkeypatch: pytest.MonkeyP
     common = ["questions.jsonl", "--media", "clips", "--dry-run"]
     commands = [
         ["baselines", *common, "--clip-calls", "7"], ["senses", *common], ["table5", *common], ["table6", *common],
+        ["floor", *common],
         ["table1", *common, "--target", "offline:measure"], ["hearing", "--dry-run", "--target", "offline:measure"],
         ["table4", *common, "--profile", "offline", "--profile", "gemini", "--model", "target=offline:measure"],
     ]  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aurelia.bench.run_file import RunFile
-from aurelia.cli.bench_report import report_app
+from aurelia.cli.bench import bench_app
 from aurelia_core.errors import InputError
 
 QUESTIONS = [
@@ -51,26 +51,30 @@ def folder(tmp_path: Path, duet: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(*arguments: str) -> Any:
-    found = CliRunner().invoke(report_app, [*arguments], catch_exceptions=False)
+    found = CliRunner().invoke(bench_app, [*arguments], catch_exceptions=False)
     assert found.exit_code == 0, found.output
     return found
 
 
-def test_iterations_then_the_whole_grid_then_a_report(folder: Path) -> None:
-    call("recipe", "iterations", "questions.jsonl", "--media", "clips", "--out", "out")
-    rows = list(csv.DictReader((folder / "out" / "ablation.csv").read_text().splitlines()))
-    assert [(row["max_iterations"], row["threshold"], row["n"]) for row in rows] == [(t, "8", "3") for t in "135"]
-    with RunFile.open(folder / "out" / "iterations.run") as run:
+def test_table5_then_the_whole_grid_then_a_report(folder: Path) -> None:
+    told = call("recipe", "table5", "questions.jsonl", "--media", "clips", "--out", "out")
+    assert "Table 5, against T = 1" in told.stdout and "\\$" not in told.stdout and "| ---" not in told.stdout
+    shown = (folder / "out" / "tables" / "01-table-5-against-t-1.csv").read_text()
+    rows = {row[""]: row for row in csv.DictReader(shown.splitlines())}
+    assert all("(n = 3)" in rows[f"T = {cap}"]["accuracy, %"] for cap in (1, 2, 3, 4, 5))
+    with RunFile.open(folder / "out" / "full.run") as run:
         calls = run.usage()["calls"]
         assert {len(found.result["iterations"]) for found in run.outcomes("aurelia") if found.result} == {5}
-    call("ablate", "out/iterations.run", "--media", "clips", "--out", "grid")
+    call("ablate", "out/full.run", "--media", "clips", "--out", "grid")
     found = json.loads((folder / "grid" / "ablation.json").read_text())
     assert len(found["cells"]) == 50
-    with RunFile.open(folder / "out" / "iterations.run") as run:
+    with RunFile.open(folder / "out" / "full.run") as run:
         assert run.usage()["calls"] <= 1.3 * calls
-    same = [cell for cell in found["cells"] if cell["threshold"] == 8 and cell["max_iterations"] in (1, 3, 5)]
-    assert [f"{cell['accuracy']}" for cell in same] == [row["accuracy"] for row in rows]
-    call("report", "out/iterations.run", "--out", "again", "--embed", "none")
+    for cell in found["cells"]:
+        if cell["threshold"] == 8:
+            row = rows[f"T = {cell['max_iterations']}"]
+            assert row["accuracy, %"].startswith(f"{cell['accuracy']:.1f} ")
+    call("report", "out/full.run", "--out", "again", "--embed", "none")
     text = (folder / "again" / "report.md").read_text(encoding="utf-8")
     assert "## Ablation" in text and text.count("| steps | 3 |") == 50
     assert "Accuracy over the threshold" in (folder / "again" / "report.html").read_text(encoding="utf-8")
@@ -78,6 +82,8 @@ def test_iterations_then_the_whole_grid_then_a_report(folder: Path) -> None:
 
 def test_the_floor_asks_the_target_alone_on_a_sample(folder: Path) -> None:
     call("recipe", "floor", "questions.jsonl", "--media", "clips", "--size", "2", "--out", "out")
+    told = call("recipe", "floor", "questions.jsonl", "--media", "clips", "--size", "2", "--out", "dry", "--dry-run")
+    assert "To come, without retries" in told.stdout and not (folder / "dry" / "floor.run").exists()
     with RunFile.open(folder / "out" / "floor.run") as run:
         assert [outcome.arm for outcome in run.outcomes()] == ["zero_shot"] * 2
         assert run.usage()["calls"] == 2
@@ -88,11 +94,11 @@ def test_a_mixture_compares_its_profiles_and_wants_one_target(folder: Path) -> N
     (folder / "coarse.toml").write_text("frames = 4\nmax_iterations = 1\n")
     (folder / "other.toml").write_text('target = "offline:other"\n')
     profiles = ["--profile", "offline", "--profile", "coarse.toml"]
-    call("recipe", "mixture", "questions.jsonl", "--media", "clips", *profiles, "--out", "out")
-    text = (folder / "out" / "report.md").read_text(encoding="utf-8")
-    assert "offline:measure (offline)" in text and "offline:measure (coarse)" in text
+    call("recipe", "table4", "questions.jsonl", "--media", "clips", *profiles, "--out", "out")
+    text = (folder / "out" / "table4.md").read_text(encoding="utf-8")
+    assert "| offline |" in text and "| coarse |" in text
     with pytest.raises(InputError, match="same target"):
-        call("recipe", "mixture", "questions.jsonl", "--profile", "offline", "--profile", "other.toml")
+        call("recipe", "table4", "questions.jsonl", "--profile", "offline", "--profile", "other.toml")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +107,7 @@ def test_a_mixture_compares_its_profiles_and_wants_one_target(folder: Path) -> N
         (["ablate", "none.run"], "no run file"),
         (["ablate", "none.run", "--iterations", "one"], "--iterations one"),
         (["report", "none.run"], "no run file"),
-        (["recipe", "iterations", "questions.jsonl", "--task", "dance"], "no task 'dance'"),
+        (["recipe", "table5", "questions.jsonl", "--task", "dance"], "no task 'dance'"),
         (["recipe", "floor", "none.jsonl"], "no benchmark file"),
     ],
 )
@@ -112,7 +118,7 @@ def test_a_mistake_is_one_line(folder: Path, arguments: list[str], said: str) ->
 
 def test_help_imports_nothing_heavy() -> None:
     script = (
-        "import sys; from aurelia.cli.bench_report import report_app as app\n"
+        "import sys; from aurelia.cli.bench import bench_app as app\n"
         "try: app(['recipe', '--help'])\nexcept SystemExit: pass\n"
         "heavy = {'matplotlib', 'jinja2', 'langgraph', 'langchain_core', 'numpy'} & sys.modules.keys()\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

@@ -191,7 +191,7 @@ def test_the_command_lists_and_explains() -> None:
     assert [row["title"] for row in found if row["paper_row"]] == [row["title"] for row in found[:19]]
     assert found[0].keys() == {"name", "title", "state", "run", "paper_row", "worker"}
     told = aurelia("onellm").stdout
-    for part in ("OneLLM (7B)", "needs its own environment", "Python 3.9", "csuhan/OneLLM-7B", "target=worker:onellm"):
+    for part in ("OneLLM (7B)", "needs its own environment", "Python 3.11", "csuhan/OneLLM-7B", "target=worker:onellm"):
         assert part in told
     full = json.loads(aurelia("offline", "--json").stdout)
     assert (full["state"], full["lacks"], full["spec"]) == ("works here", [], "offline:measure")

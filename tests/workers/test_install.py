@@ -165,6 +165,19 @@ def test_what_is_missing_is_said_before_anything_is_written(
     assert not (installed / "home").exists()
 
 
+def test_a_model_of_one_sense_at_a_time_is_set_up_for_pictures_and_asked(
+    installed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {"theirs": explain.target_rows()["theirs"].model_copy(update={"together": False})}
+    monkeypatch.setattr(explain, "target_rows", lambda: rows)
+    (installed / "shipped" / "workers" / "theirs.py").write_text(
+        "def load(options):\n    return None\n\n\n"
+        "def answer(model, request):\n    return f\"{len(request['images'])} frames, sound {request['sound']}\"\n"
+    )
+    assert install(installed, monkeypatch, f"checkpoint={installed / 'weights.bin'}") == 0
+    assert capsys.readouterr().out == "3 frames, sound None\n"
+
+
 def test_an_environment_of_the_users_own_is_left_as_it_is(
     installed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

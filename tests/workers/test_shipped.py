@@ -23,8 +23,6 @@ from tests.support.requests import compose_messages
 
 SHIPPED = Path(__file__).parents[2] / "targets" / "workers"
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.py"))
-# What takes one modality at a time is asked about the sound.
-ONE_SENSE = ("onellm",)
 
 
 def test_every_worker_row_says_what_was_seen_and_every_script_has_a_lock_and_a_row() -> None:
@@ -70,7 +68,7 @@ def test_it_answers_about_picture_and_sound_with_random_weights(name: str, tmp_p
     settings = {"protocol": 2, "python": str(python), "script": str(SHIPPED / f"{name}.py"), "folder": str(repository)}
     row = next(row for key, row in target_rows().items() if name == ((row.worker and row.worker.script) or key))
     settings |= {"frames": row.frames or 16, "decoding": ["max_tokens"]}
-    if name in ONE_SENSE:
+    if row.together is False:  # Either of both: asked about the sound.
         settings["sees"] = False
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     lines += ["[options]", *(f"{key} = {json.dumps(value)}" for key, value in options.items())]

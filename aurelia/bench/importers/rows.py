@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ ROW_FORMATS = (".json", ".jsonl", ".csv", ".tsv")
 TABLE_FORMATS = (*ROW_FORMATS, ".parquet")
 KEY = "_key"
 """Field of a row that was the value of an object: its key there."""
+_LINES = re.compile(r"\s*\{[^\n]*\}[ \t]*\r?\n\s*\{")
+"""JSON lines, whatever the name of the file."""
 _COCO_KEYS = {"images", "annotations"}
 
 
@@ -58,12 +61,12 @@ def read_annotation_rows(
         return _parquet_rows(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        if suffix == ".json":
+        if suffix == ".json" and not _LINES.match(text):
             found = json.loads(text)
             return list(_json_rows(_as_rows(found) if any_shape else found, path.name, under))
-        if suffix == ".jsonl":
+        if suffix in (".json", ".jsonl"):
             return list(_jsonl_rows(text))
-        return list(_table_rows(text, {".tsv": "\t"}.get(suffix, ",")))
+        return list(_table_rows(text, "\t" if suffix == ".tsv" else _delimiter(text)))
     except UnicodeDecodeError as fault:
         raise InputError(f"{path.name} is not UTF-8 text (byte {fault.start}): convert it first.") from None
     except json.JSONDecodeError as fault:
@@ -73,15 +76,24 @@ def read_annotation_rows(
 
 
 def _as_rows(found: Any) -> Any:
-    """The rows of an object: its values with their keys, or its only list; any other value unchanged."""
+    """The rows of an object: its values with their keys, or the only list in it; any other value unchanged."""
     if not isinstance(found, dict):
         return found
     if found and all(isinstance(value, dict) for value in found.values()):
         return [{KEY: key, **value} for key, value in found.items()]
-    lists = [value for value in found.values() if isinstance(value, list)]
+    lists = list(_row_lists(found))
     if len(lists) == 1:
         return lists[0]
     return found
+
+
+def _row_lists(found: dict[str, Any]) -> Iterator[list[Any]]:
+    """The lists in an object and in the objects in it."""
+    for value in found.values():
+        if isinstance(value, list):
+            yield value
+        elif isinstance(value, dict):
+            yield from _row_lists(value)
 
 
 def _parquet_rows(path: Path) -> list[AnnotationRow]:
@@ -111,8 +123,8 @@ def _json_rows(found: Any, name: str, under: str | None) -> Iterator[AnnotationR
     if isinstance(found, dict) and found.keys() >= _COCO_KEYS and under:
         raise InputError(
             f"{name} is the COCO-shaped file of reference answers for caption tools; it has no dialogues. Give the "
-            f"file with {under!r}: for DSTC7 test_set4DSTC7-AVSD.json, for DSTC10 "
-            "test_set4DSTC10-AVSD_multiref+reason.json."
+            f"file with {under!r}: for DSTC7 test_set4DSTC7-AVSD.json with its answers "
+            "(lbl_test_set4DSTC7-AVSD.json), for DSTC10 test_set4DSTC10-AVSD_multiref+reason.json."
         )
     if not isinstance(found, list):
         expected = "a JSON list of objects"
@@ -139,6 +151,12 @@ def _make_row(number: int, line: int | None, entry: Any) -> AnnotationRow:
     if not isinstance(entry, dict):
         return AnnotationRow(number, line, {}, f"a JSON object is needed, not {type(entry).__name__}")
     return AnnotationRow(number, line, entry)
+
+
+def _delimiter(text: str) -> str:
+    """What separates the columns: a comma, or what the first line has instead (Excel writes semicolons)."""
+    header = text.split("\n", 1)[0]
+    return max(",;\t", key=header.count)
 
 
 def _table_rows(text: str, delimiter: str) -> Iterator[AnnotationRow]:

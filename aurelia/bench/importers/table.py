@@ -1,10 +1,12 @@
 """Rows of any table as drafts of records, by a mapping of the record's fields to the table's columns.
 
 A mapping comes from `--map FIELD=COLUMN` or from a small TOML file. A column is named by its name, by a path
-("answer.text"), by a pattern ("clips/{id}.mp4", "{path:name}" for the last part of a path) or as a constant
-("=Yes|No"). Several columns are separated by commas, alternatives by "|": the first that has a value counts.
+("answer.text"), by a pattern ("clips/{id}.mp4", "{path:name}" for the last part of a path, "{key:from0}" for an answer
+that counts the choices from 0) or as a constant ("=Yes|No"). Several columns are separated by commas, alternatives by
+"|": the first that has a value counts.
 """
 
+import difflib
 import fnmatch
 import json
 import re
@@ -37,8 +39,10 @@ FIELDS = (
 """The fields that a mapping may name; `rows` names nested questions (a list, or objects such as "task*")."""
 NEEDED = ("question", "answer")
 MEDIA = ("video", "images", "audio")
-_PLACE = re.compile(r"\{([\w. -]+)(:name)?\}")
+_PLACE = re.compile(r"\{([\w. -]+)(:name|:from[01])?\}")
+_COUNTED = re.compile(r":from([01])\}")
 _OPTION_LINE = re.compile(r"^\s*\(?([A-Z])[.):]\s*(\S.*)$")
+_NOUN = re.compile(r"^\s*(?:option|choice|answer)\s+(?=\(?[A-Z]\b)", re.IGNORECASE)
 _TIME_LINE = re.compile(r"^\s*(?:\d+|[\d:.,]+ --> .*|WEBVTT.*)?\s*$")
 _MARKUP = re.compile(r"<[^>]+>")
 _MODALITIES: dict[str, Modality] = {
@@ -131,8 +135,17 @@ class TableMapping:
         if not answers:
             raise ValueError(self._lacking("answer", fields))
         choices = self._choices(fields, answers)
+        notes = []
         if choices:
-            answers = [_find_answer(answer, choices) for answer in answers]
+            counted = _COUNTED.search(self.columns["answer"])
+            if counted:
+                answers = [_numbered(answer, choices, int(counted[1])) for answer in answers]
+            else:
+                answers = [_find_answer(answer, choices) for answer in answers]
+            different = list({choice.casefold(): choice for choice in reversed(choices)}.values())[::-1]
+            if len(different) < len(choices):
+                notes = ["a choice stands twice; once is kept"]
+            choices = check_choices(different)
         media_names = {field: _paths(self._value(fields, field)) for field in MEDIA}
         question = " ".join(_texts(self._value(fields, "question")))
         if not any(media_names.values()):
@@ -155,6 +168,8 @@ class TableMapping:
             category=" ".join(_texts(self._value(fields, "category"))),
             kinds=_texts(self._value(fields, "kinds")),
             reasoning=list(_steps(self._value(fields, "reasoning"))),
+            names={name: str(value) for name, value in fields.items() if isinstance(value, str | int)},
+            notes=notes,
         )
 
     def _value(self, fields: Mapping[str, Any], field: str) -> Any:
@@ -170,9 +185,9 @@ class TableMapping:
         choices = _split_choices(self._value(fields, "choices"))
         if column.startswith("=") and answers[0].casefold() not in {choice.casefold() for choice in choices}:
             return []
-        if not choices:
-            return []
-        return check_choices(_bare_choices(choices))
+        if len(choices) == 1:
+            raise ValueError(f"its choices {choices[0][:60]!r} are one text: separate them by '|', ';' or lines")
+        return _bare_choices(choices)
 
     def _with_subtitles(self, question: str, fields: Mapping[str, Any], media: Path) -> str:
         names = _texts(self._value(fields, "subtitles"))
@@ -231,7 +246,7 @@ def _one_value(fields: Mapping[str, Any], name: str) -> Any:
         if value in (None, ""):
             return None
         text = str(value)
-        if match[2]:
+        if match[2] == ":name":
             text = text.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
         filled = filled.replace(match[0], text)
     return filled
@@ -263,7 +278,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _split_choices(value: Any) -> list[str]:
-    """Choices from a list, an object by letter, a list written as text, or lines with letters."""
+    """Choices from a list, an object by letter, a list written as text, lines, or a line with letters, "|" or ";"."""
     if isinstance(value, Mapping):
         return [f"{key}. {text}" for key, text in value.items() if text not in (None, "")]
     if not isinstance(value, str):
@@ -273,7 +288,9 @@ def _split_choices(value: Any) -> list[str]:
         return _written_list(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) == 1:
-        lines = [part.strip() for part in re.split(r"\s+(?=\(?[A-Z][.):]\s)", text)]
+        lines = [part.strip(" ;,|") for part in re.split(r"\s+(?=\(?[A-Z][.):]\s)", text)]
+    if len(lines) == 1:
+        lines = [part.strip() for part in re.split(r"[|;]", text) if part.strip()]
     return lines
 
 
@@ -301,10 +318,24 @@ def _bare_choices(choices: list[str]) -> list[str]:
 
 def _find_answer(answer: str, choices: list[str]) -> str:
     """The choice that an answer names: by text, by letter, or by letter and text."""
+    if answer.casefold() in {choice.casefold() for choice in choices}:
+        return find_choice(answer, choices)
+    if answer.isdecimal():
+        raise ValueError(
+            f"the answer {answer!r} is not one of the {len(choices)} choices; if it counts them, map the answer with "
+            "'{COLUMN:from0}' or '{COLUMN:from1}'"
+        )
+    answer = _NOUN.sub("", answer)
     lettered = _OPTION_LINE.match(answer)
-    if lettered and answer.casefold() not in {choice.casefold() for choice in choices}:
-        answer = lettered[1]
-    return find_choice(answer.strip("<>() "), choices)
+    return find_choice(lettered[1] if lettered else answer.strip("<>() "), choices)
+
+
+def _numbered(answer: str, choices: list[str], first: int) -> str:
+    """The choice whose number an answer is; `first` is the number of the first choice."""
+    place = int(answer) - first if answer.isdecimal() else -1
+    if not 0 <= place < len(choices):
+        raise ValueError(f"the answer {answer!r} is no number of its {len(choices)} choices, counted from {first}")
+    return choices[place]
 
 
 def _paths(value: Any) -> list[str]:
@@ -321,11 +352,17 @@ def _steps(value: Any) -> Iterator[ReferenceStep]:
     for entry in entries:
         if isinstance(entry, Mapping):
             said = " ".join(str(entry[name]).strip() for name in _STEP_TEXTS if entry.get(name))
-            modality = _MODALITIES.get(str(entry.get("modality", "")).casefold())
+            modality = _modality(str(entry.get("modality", "")))
             if said:
                 yield ReferenceStep(text=said, modality=modality)
         elif isinstance(entry, str) and entry.strip():
             yield ReferenceStep(text=entry.strip())
+
+
+def _modality(name: str) -> Modality | None:
+    """The modality that a name means, also with a slip ("aduio", "vision."); None for any other name."""
+    near = difflib.get_close_matches(name.casefold().strip(" .,"), _MODALITIES, n=1, cutoff=0.75)
+    return _MODALITIES[near[0]] if near else None
 
 
 def _subtitle_text(text: str) -> str:

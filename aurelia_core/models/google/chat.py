@@ -194,12 +194,6 @@ class GeminiChat(ClipModel, ChatGoogleGenerativeAI):
         """No: Gemini takes its frames from the file."""
         return False
 
-    @property
-    def input_price(self) -> float | None:
-        """Dollars for a million input tokens of picture and text; None: unknown."""
-        price = billing.find_price(self.model)
-        return price.input if price else None
-
     def check_credentials(self) -> None:
         """Ask Google once whether key and model name are valid; ignore other errors, a call reports them.
 

@@ -123,11 +123,6 @@ class ChatCompletions(ClipModel, ChatOpenAI):
         return self.limits.context
 
     @property
-    def input_price(self) -> float | None:
-        """Dollars for a million input tokens; None: unknown."""
-        return self.price.input
-
-    @property
     def decoding_settings(self) -> frozenset[str]:
         """The decoding settings that the protocol carries; servers of one's own take some more."""
         return _CARRIED if self.hosted else _CARRIED_BY_SERVERS
