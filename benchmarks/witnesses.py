@@ -166,6 +166,52 @@ def costs(rounds: int = 3) -> list[str]:
     return [*said, *(f"{name}: {seconds:.2f} s, {seconds / decoded:.2f} of decoding" for name, seconds in best.items())]
 
 
+def model_costs() -> list[str]:
+    """CPU seconds of the models whose weights cannot be fetched here, one thread, for a clip of 30 s.
+
+    They have random weights in the sizes of the default configurations of transformers: that decides their speed.
+    """
+    import torch
+    import transformers as library
+
+    ids = torch.zeros(1, 16, dtype=torch.long)
+    text = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    patches = {
+        "pixel_values": torch.zeros(16, 256, 768),
+        "pixel_attention_mask": torch.ones(16, 256, dtype=torch.long),
+        "spatial_shapes": torch.full((16, 2), 16),
+    }
+    owl = library.Owlv2Config(vision_config={"image_size": 960})
+    ways: dict[str, tuple[str, Any, dict[str, Any], int]] = {
+        "ast": ("ASTForAudioClassification", library.ASTConfig(), {"input_values": torch.zeros(1, 1024, 128)}, 3),
+        "siglip2": ("Siglip2Model", library.Siglip2Config(), {"input_ids": ids, **patches}, 1),
+        "owlv2": ("Owlv2ForObjectDetection", owl, {**text, "pixel_values": torch.zeros(1, 3, 960, 960)}, 16),
+        "parakeet-ctc": (
+            "ParakeetForCTC",
+            library.ParakeetCTCConfig(),
+            {"input_features": torch.zeros(1, 3000, 80), "attention_mask": torch.ones(1, 3000, dtype=torch.bool)},
+            1,
+        ),
+        "pe-a-frame": (
+            "PeAudioFrameLevelModel",
+            library.PeAudioConfig(),
+            {**text, "input_values": torch.randn(1, 1, 48_000 * 30)},
+            1,
+        ),
+    }
+    torch.set_num_threads(1)
+    said = []
+    for name, (kind, config, given, times) in ways.items():
+        model = getattr(library, kind)(config).eval()
+        with torch.inference_mode():
+            began = time.process_time()
+            model(**given)
+        seconds = (time.process_time() - began) * times
+        millions = sum(one.numel() for one in model.parameters()) / 1e6
+        said.append(f"{name}, {millions:.0f} million parameters: {seconds:.1f} s")
+    return said
+
+
 def _rates(hits: int, false: int, missed: int) -> str:
     return f"precision {hits / max(1, hits + false):.1%}, recall {hits / max(1, hits + missed):.1%}"
 
@@ -181,6 +227,7 @@ def main(seeds: int = 8) -> None:
     _print("Cuts and fades, TransNetV2", lambda: edits(seeds, trans_net))
     if not VoiceWitness().lacks() + WrittenWitness().lacks():
         _print("Cost", costs)
+    _print("Cost of models with random weights", model_costs)
 
 
 def _print(heading: str, measure: Callable[[], list[str]]) -> None:

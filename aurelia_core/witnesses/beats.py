@@ -6,6 +6,7 @@ Its package is not part of an extra, because it brings torchaudio; the spectrogr
 import os
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,6 @@ def _load(path: Path) -> Any:
         known = BeatThis.__init__.__annotations__
         model = BeatThis(**{name: value for name, value in stored["hyper_parameters"].items() if name in known})
         model.load_state_dict({name.removeprefix("model."): value for name, value in stored["state_dict"].items()})
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as fault:
+    except (OSError, LookupError, RuntimeError, TypeError, ValueError, UnpicklingError) as fault:
         raise InputError(f"{path.name} is no checkpoint of Beat This!: download it again.") from fault
     return model.eval()

@@ -159,4 +159,5 @@ def _decode(decoder: Any, samples: Samples) -> list[Any]:
 def _log(decoder: Any, part: Any) -> float:
     """The log likelihood of a segment for each of its frames, nats."""
     logmath = decoder.get_logmath()
-    return float(logmath.log_to_ln(logmath.log(part.ascore)) / (part.end_frame - part.start_frame + 1))
+    likelihood = float(logmath.log_to_ln(logmath.log(part.ascore)))
+    return likelihood / float(part.end_frame - part.start_frame + 1)

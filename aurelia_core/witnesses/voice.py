@@ -17,6 +17,7 @@ from aurelia_core.witnesses.base import (
     threshold,
     undecided,
 )
+from aurelia_core.witnesses.written import quoted_texts
 
 _NAME = "silero-vad"
 _ABOUT_SPEECH = re.compile(
@@ -90,6 +91,6 @@ class VoiceWitness:
         reason = "no voice is heard"
         if spans:
             reason = f"a voice is heard {', '.join(f'from {start:.1f} s to {end:.1f} s' for start, end in spans[:6])}"
-        if heard and claim.get("value"):
+        if heard and (claim.get("value") or quoted_texts(claim["text"])):
             return undecided(claim, _NAME, f"{reason}; what is said is not known")
         return decide(claim, _NAME, min(1.0, heard / (2 * threshold(_NAME, "least_seconds"))), (0.0, 0.5), reason)

@@ -183,6 +183,9 @@ async def test_a_later_finding_is_injected_only_where_a_supported_claim_says_it(
     assert result["warnings"][-1].startswith(
         "2 of the 2 findings and the final answer were not injected: a contradicted"
     )
+
+
+async def test_a_finding_before_a_contradicted_one_is_injected(stage: Any) -> None:
     model = scripted(generator=two_steps, evaluator=critic("cannot_tell", "contradicted", claims=(HEARD, SEEN)))
     result = await stage(model).ask(critic="claims", inject="full", max_iterations=1, inject_filter="supported")
     assert [step["answer"] for step in result["best"]["steps"]] == ["The bell rings twice.", ""]

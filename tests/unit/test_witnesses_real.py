@@ -48,6 +48,8 @@ def test_claimed_words_are_heard_and_others_are_not() -> None:
     ):
         found = SpokenWitness().check(claim(f'A voice says "{said}".', "speech"), view)
         assert (found["verdict"], reason in found["reason"]) == (verdict, True), found
+    # The voice detector hears a voice and knows no words: it must not confirm them.
+    assert VoiceWitness().check(claim('A voice says "The blue car".', "speech"), view)["verdict"] == "cannot_tell"
 
 
 @needs_reader
