@@ -17,6 +17,7 @@ from aurelia_offline.critic.claim_checker import ClaimChecker
 from aurelia_offline.critic.evaluate import gather_evidence
 from aurelia_offline.critic.evidence import Evidence
 from aurelia_offline.critic.matching import Fact
+from aurelia_offline.critic.plain_claims import plain_claim
 from aurelia_offline.critic.score import UNSURE_BELOW, difference_text
 
 WITNESS = "measuring critic"
@@ -71,10 +72,11 @@ def check_claims(request: ClaimCheckRequest, store: Any) -> dict[str, Any]:
 
 def measure_claim(text: str, evidence: Evidence) -> dict[str, Any]:
     """The check of one claim: verdict, margin, window, witness and reason."""
-    parsed = parse_caption(text)
+    said = plain_claim(text)
+    parsed = parse_caption(said or text)
     facts = ClaimChecker(evidence).check(parsed.claims).facts
     verdict, fact, reason = _decide(facts)
-    if verdict == "supported" and not _is_read_whole(parsed, text) and (unknown := unknown_words(text)):
+    if verdict == "supported" and not said and not _is_read_whole(parsed, text) and (unknown := unknown_words(text)):
         # What these words say may be the one thing that does not hold.
         verdict, reason = "cannot_tell", f"the words {', '.join(map(repr, unknown[:3]))} are not understood here"
     window = None
