@@ -115,6 +115,10 @@ def answer_duration(query: Query, seen: Observation) -> MeasuredAnswer:
 def answer_background(query: Query, seen: Observation, pieces: Sequence[Observation] = ()) -> MeasuredAnswer:
     """The colour of the background; before or after a cut, from a look entirely on that side of the cut."""
     asked, inside = query.pick, seen
+    if _is_black_then(query, seen):
+        if query.yes_no and asked.colour:
+            return yes_no_finding((asked.colour == "black") != query.negated, "a fade to or from black", "visual")
+        return MeasuredAnswer((Value("colour", "black"),), "black", "a fade to or from black", "visual")
     if asked.relation and seen.cuts:
         span = _background_span(query, seen)
         if span is None:
@@ -135,6 +139,16 @@ def answer_background(query: Query, seen: Observation, pieces: Sequence[Observat
     if len(names) > 1:
         return MeasuredAnswer((Value("phrase", join_words(names)),), f"{join_words(names)} (it changes)", cue, "visual")
     return MeasuredAnswer((Value("colour", names[0]),), names[0], cue, "visual")
+
+
+def _is_black_then(query: Query, seen: Observation) -> bool:
+    """Whether the question is about the very end or start of the clip, and a fade to or from black lies there."""
+    span, edge = query.pick.span, 0.05 * seen.duration
+    if not query.pick.half or query.pick.relation != "during":
+        return False
+    if span == (1.0, 1.0):
+        return any(end >= seen.duration - edge for _, end in seen.fades_to_black)
+    return span == (0.0, 0.0) and any(start <= edge for start, _ in seen.fades_from_black)
 
 
 def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:

@@ -162,7 +162,7 @@ def normalize_caption(caption: str) -> str:
     digits = "|".join(_word_data()["numbers"])
     text = re.sub(
         rf"\b({digits}) point ({digits})\b",
-        lambda match: "{0}.{1}".format(*(_word_data()["numbers"][word] for word in match.groups())),
+        lambda match: ".".join(str(_word_data()["numbers"][word]) for word in match.groups()),
         text,
     )
     for word, number in _word_data()["numbers"].items():

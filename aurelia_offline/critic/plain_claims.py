@@ -15,7 +15,9 @@ from importlib.resources import files
 from aurelia_offline.critic.caption_text import WordList, caption_words, normalize_caption
 
 _NUMBER = r"\d+(?:\.\d+)?"
-_TIME = re.compile(rf"(?:t ?= ?)?({_NUMBER})(?: ?s\b|(?= ?(?:-|to|and|until|till|through|up to) (?:t ?= ?)?{_NUMBER} ?s\b))")
+_TIME = re.compile(
+    rf"(?:t ?= ?)?({_NUMBER})(?: ?s\b|(?= ?(?:-|to|and|until|till|through|up to) (?:t ?= ?)?{_NUMBER} ?s\b))"
+)
 _HERTZ = re.compile(rf"({_NUMBER}) ?hz\b")
 _RATE = re.compile(r"(\d+) ?(?:bpm\b|(?:\w+ ){0,2}?(?:per|a|each|to the|in 1|in one|every) ?min(?:ute)?\b)")
 _COUNT = re.compile(r"(?<![\w.])(\d+)(?![\w.]|\.\d)")
@@ -80,9 +82,16 @@ def plain_claim(text: str) -> str | None:
         text: one claim in English.
     """
     named = _read_names(text)
-    if re.search(r"[.!?]\s+\w", named.text) and not named.says("silence"):
+    sentences = re.split(r"[.!?]\s+(?!then\b|next\b|after that\b)", named.text)
+    if "?" in text or (len(sentences) > 1 and not named.says("silence")):
         return None
     return next((plain for form in _FORMS if (plain := form(named)) is not None), None)
+
+
+def leaves_order_out(text: str) -> bool:
+    """Whether a claim names two voices with words of an order, which its reader must not pass over."""
+    named = _read_names(text)
+    return len(named.voices) > 1 and bool(claim_words().all("order", named.text))
 
 
 def _read_names(text: str) -> NamedThings:

@@ -32,6 +32,8 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     )
     if query is None:
         return None
+    if query.ask == "exists" and _first_value(cut.main, "comp") is not None:
+        return Query("unknowable", reason="what is compared with what is not clear")
     return replace(query, negated=negated != query.negated, yes_no=True)
 
 
@@ -94,6 +96,8 @@ def _read_compare(cut: Clauses) -> Query | None:
     if comp is None:
         return None
     at = next(i for i, item in enumerate(cut.main) if item.kind == "comp")
+    if comp.startswith("level") and (halves := _halves(cut.main)):
+        return Query("compare", halves[0], halves[1], prop=comp)
     left, right = _parties(cut.main[:at]), _parties(cut.main[at + 1 :])
     if comp.startswith(("level", "pitch")):
         left = [replace(p, domain="sound") if p.domain == "any" else p for p in left]
@@ -105,6 +109,23 @@ def _read_compare(cut: Clauses) -> Query | None:
     if right[0].domain != "any":
         second = right[0]
     return Query("compare", left[0], second, prop=comp)
+
+
+def _halves(items: list[PhraseItem]) -> tuple[Pick, Pick] | None:
+    """The sound of the half of the clip that is compared, and that of the other half; None if no half is named."""
+    at = next((i for i, item in enumerate(items) if item.kind == "half" and item.value in ("1", "2")), None)
+    comp = next(i for i, item in enumerate(items) if item.kind == "comp")
+    if (
+        at is None
+        or at > comp
+        or any(item.kind == "np" and item.value not in {"clip", "sound"} for item in items[:comp])
+    ):
+        return None
+    first, second = (
+        Pick(domain="sound", relation="during", span=span, half=True, words=f"the sound of the {name} half")
+        for name, span in (("first", (0.0, 0.5)), ("second", (0.5, 1.0)))
+    )
+    return (first, second) if items[at].value == "1" else (second, first)
 
 
 def _read_order(cut: Clauses) -> Query | None:
