@@ -225,7 +225,7 @@ def _motion(named: NamedThings) -> str | None:
     if len(shapes) > 1:
         return None
     what = f"{next(iter(named.colours), '')} {next(iter(shapes), 'object')}".strip()
-    where = {"centre": " in the centre"}.get(*named.places, f" on the {named.places[0]}") if named.places else ""
+    where = "".join(" in the centre" if place == "centre" else f" on the {place}" for place in named.places)
     return f"A {what} moves{where} {named.span}."
 
 
