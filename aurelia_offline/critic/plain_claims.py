@@ -95,7 +95,7 @@ def leaves_order_out(text: str) -> bool:
 
 
 def _read_names(text: str) -> NamedThings:
-    plain = normalize_caption(text).rstrip(" .!")
+    plain = re.sub(r"\b(?:between|of) the (?:2|two)\b", " ", normalize_caption(text)).rstrip(" .!")
     lexicon, words = caption_words(), claim_words()
     bare = _HERTZ.sub(" ", _RATE.sub(" ", plain))
     bare, times = _TIME.sub(" ", bare), tuple(_TIME.findall(bare))
