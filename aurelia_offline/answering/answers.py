@@ -33,7 +33,6 @@ _READERS: dict[str, Callable[[Query, Observation], MeasuredAnswer]] = {
     "trend": whole.answer_trend,
     "still": whole.answer_still,
     "silent": whole.answer_silent,
-    "halves": whole.answer_halves,
     "has_audio": whole.answer_has_audio,
     "palette": whole.answer_palette,
     "duration": whole.answer_duration,

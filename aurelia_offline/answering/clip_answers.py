@@ -1,7 +1,7 @@
 """Answers about the clip as a whole: beat, sync, silence, sound track, background, stillness, order, trends."""
 
 from collections.abc import Sequence
-from math import isfinite, log10
+from math import isfinite
 
 from aurelia_core.signals.audiovisual_sync import activity_overlap
 from aurelia_core.signals.observation import DetectedSound, Observation, describe_position
@@ -25,8 +25,6 @@ _MIN_BACKGROUND_SHARE = 0.35
 _MIN_FIT = 0.3
 _CLEAR_LEAD = 0.1
 _CLEAR_LEAD_OF_COLOUR = 0.05
-_CLEAR_DECIBELS = 1.5
-_NO_POWER = 1e-9
 
 
 def answer_tempo(query: Query, seen: Observation) -> MeasuredAnswer:
@@ -119,6 +117,10 @@ def answer_duration(query: Query, seen: Observation) -> MeasuredAnswer:
 def answer_background(query: Query, seen: Observation, pieces: Sequence[Observation] = ()) -> MeasuredAnswer:
     """The colour of the background; before or after a cut, from a look entirely on that side of the cut."""
     asked, inside = query.pick, seen
+    if _is_black_then(query, seen):
+        if query.yes_no and asked.colour:
+            return yes_no_finding((asked.colour == "black") != query.negated, "a fade to or from black", "visual")
+        return MeasuredAnswer((Value("colour", "black"),), "black", "a fade to or from black", "visual")
     if asked.relation and seen.cuts:
         span = _background_span(query, seen)
         if span is None:
@@ -139,6 +141,16 @@ def answer_background(query: Query, seen: Observation, pieces: Sequence[Observat
     if len(names) > 1:
         return MeasuredAnswer((Value("phrase", join_words(names)),), f"{join_words(names)} (it changes)", cue, "visual")
     return MeasuredAnswer((Value("colour", names[0]),), names[0], cue, "visual")
+
+
+def _is_black_then(query: Query, seen: Observation) -> bool:
+    """Whether the question is about the very end or start of the clip, and a fade to or from black lies there."""
+    span, edge = query.pick.span, 0.05 * seen.duration
+    if not query.pick.half or query.pick.relation != "during":
+        return False
+    if span == (1.0, 1.0):
+        return any(end >= seen.duration - edge for _, end in seen.fades_to_black)
+    return span == (0.0, 0.0) and any(start <= edge for start, _ in seen.fades_from_black)
 
 
 def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:
@@ -227,23 +239,6 @@ def _left_over(kind: str, names: list[str], cue: str) -> MeasuredAnswer:
     if len(names) == 1:
         values = (Value(kind, names[0]),)
     return MeasuredAnswer(values, join_words(names), f"what moves: {cue}", "visual")
-
-
-def answer_halves(query: Query, seen: Observation) -> MeasuredAnswer:
-    """Whether one half of the clip is louder than the other, by the mean power of its sounds."""
-    if is_continuous("sound", seen):
-        return unknown_finding("sound goes on without a pause, and its mean level is not measured", "audio")
-    middle = seen.duration / 2
-    power = [_NO_POWER, _NO_POWER]
-    for sound in seen.sounds:
-        for half, (start, end) in enumerate(((0.0, middle), (middle, seen.duration))):
-            power[half] += 10 ** (sound.level / 10) * max(0.0, min(end, sound.end) - max(start, sound.start))
-    difference = 10 * log10(power[0] / power[1])
-    cue = f"the first half is {abs(difference):.0f} dB {'louder' if difference > 0 else 'quieter'} than the second one"
-    if power[0] == power[1] or abs(difference) < _CLEAR_DECIBELS:
-        return unknown_finding("both halves are about equally loud", "audio")
-    louder = (difference > 0) == (query.value == 1)
-    return yes_no_finding((louder == (query.prop or "").endswith("+")) != query.negated, cue, "audio")
 
 
 def answer_trend(query: Query, seen: Observation) -> MeasuredAnswer:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from math import log10
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import Modality
@@ -18,6 +19,7 @@ from aurelia_offline.answering.readout import answer_count, answer_property, lim
 from aurelia_offline.answering.selection import (
     MeasuredEvent,
     event_property,
+    is_continuous,
     is_tied,
     list_events,
     pick_text,
@@ -29,6 +31,9 @@ from aurelia_offline.questions.query import Ask, Pick, Query
 _SHARED_SECONDS = 0.06
 """Two events that share less time follow each other, as far as can be measured."""
 _MAX_TOLD = 6
+_PASSING_SECONDS = 0.3
+_EQUAL_DECIBELS = 3.0
+_FLOOR = 1e-10
 _ASK_OF_PROPERTY: dict[str, Ask] = {"length": "length", "pitch": "pitch", "level": "level", "start": "when"}
 
 
@@ -59,12 +64,32 @@ def _pick_property(pick: Pick, prop: str, seen: Observation) -> float | None:
     return sum(measured) / len(measured)
 
 
+def _compare_halves(query: Query, up: bool, seen: Observation) -> MeasuredAnswer:
+    """Whether one half of the clip is louder, by the energy of its sounds; unknown if a sound lasts through both."""
+    middle = seen.duration / 2
+    through = any(min(middle - sound.start, sound.end - middle) > _PASSING_SECONDS for sound in seen.sounds)
+    if through or is_continuous("sound", seen) or not seen.sounds:
+        return unknown_finding("sound goes on through both halves or is not heard; they are not compared", "audio")
+    energy = [
+        sum(10 ** (sound.level / 10) * max(0.0, min(sound.end, high) - max(sound.start, low)) for sound in seen.sounds)
+        for low, high in ((0.0, middle), (middle, seen.duration))
+    ]
+    first, second = (10 * log10(each + _FLOOR) for each in energy)
+    cue = f"the energy of the sounds is {first:.0f} dB in the first half and {second:.0f} dB in the second"
+    if abs(first - second) < _EQUAL_DECIBELS:
+        return unknown_finding(f"both halves are about equally loud: {cue}", "audio")
+    asked, compared = (first, second) if query.pick.span == (0.0, 0.5) else (second, first)
+    return yes_no_finding(((asked > compared) == up) != query.negated, cue, "audio")
+
+
 def answer_compare(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether the first exceeds the second in a property ("level+": is louder); "together" asks for overlap."""
     if query.prop == "overlap":
         return _answer_overlap(query, seen)
     prop, up = (query.prop or "level+")[:-1], (query.prop or "").endswith("+")
     other = query.other or Pick()
+    if prop == "level" and query.pick.half and other.half:
+        return _compare_halves(query, up, seen)
     first, missing = _first_event(query.pick, seen)
     second, absent = _first_event(other, seen)
     if first is None or second is None:

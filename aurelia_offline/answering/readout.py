@@ -29,6 +29,11 @@ from aurelia_offline.answering.selection import (
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Pick, Query
 
+_LOW_HZ, _HIGH_HZ = 250.0, 1000.0
+_NEARLY_ALL = 0.9
+_LONG_SECONDS = 2.0
+"""A loudest sound that lasts longer has a loudest moment of its own, which is not measured."""
+
 
 def find_obstacle(query: Query, seen: Observation) -> str:
     """Why the looks cannot answer a query of this kind, or ""."""
@@ -63,6 +68,10 @@ def _nothing_found(query: Query, seen: Observation) -> MeasuredAnswer:
         return unknown_finding(
             "no sound or movement fits, and whether a cut or a flash is meant is not clear", "visual"
         )
+    if pick.domain == "sound" and query.ask in {"which", "voice"} and pick == Pick("sound", words=pick.words):
+        heard = sum(end - start for start, end in seen.audio_spans)
+        if heard and sum(end - start for start, end in seen.silences) > _NEARLY_ALL * heard:
+            return MeasuredAnswer((Value("nothing", "nothing"),), "nothing", "it is silent all the time", "audio")
     if query.ask in {"which", "colour", "voice"} and not pick.singles_out and pick.relation:
         cue = f"nothing of the kind was found at that time{limits_text(pick.domain, seen)}"
         return MeasuredAnswer((Value("nothing", "nothing"),), "nothing", cue, domain_modality(pick.domain))
@@ -115,7 +124,8 @@ def _event_values(event: MeasuredEvent, ask: str, seen: Observation) -> list[Val
     source = event.source
     known = _known_values(event)
     if ask != "which":
-        return [known[ask]] if ask in known else []
+        names = (ask, "tone_height") if ask == "voice" else (ask,)
+        return [known[name] for name in names if name in known]
     if isinstance(source, DetectedSound) and is_continuous("sound", seen):
         return [known[name] for name in ("voice", "pitch", "when") if name in known]
     values = [known[name] for name in ("voice", "colour", "place", "pitch", "when") if name in known]
@@ -138,6 +148,8 @@ def _known_values(event: MeasuredEvent) -> dict[str, Value]:
         values["voice"] = _voice_value(source)
         if source.pitch:
             values["pitch"] = Value("hertz", source.pitch)
+            if not _LOW_HZ < source.pitch < _HIGH_HZ:
+                values["tone_height"] = Value("tone_height", "low" if source.pitch <= _LOW_HZ else "high")
     if isinstance(source, Motion):
         if source.colour:
             values["colour"] = Value("colour", source.colour)
@@ -189,6 +201,10 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
         return unknown_finding(chosen.problem, domain_modality(pick.domain))
     if not chosen.events:
         return _nothing_found(query, seen)
+    first = chosen.events[0]
+    if query.ask == "when" and (pick.rank or "").startswith("level") and first.end - first.start > _LONG_SECONDS:
+        span = f"from {seconds_text(first.start)} to {seconds_text(first.end)}"
+        return unknown_finding(f"it lasts {span}; its loudest moment is not measured", "audio")
     if query.ask in {"length", "end"} and pick.domain == "sound" and is_continuous("sound", seen):
         cue = f"{join_words([event_words(event, seen) for event in chosen.events[:4]])}: sound goes on without a pause"
         return unknown_finding(f"{cue}, so that where a single one ends is not clear", "audio")
@@ -281,6 +297,8 @@ def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
     found = chosen.events or _find_ongoing(query.pick, seen)
+    if query.pick.domain == "silence" and not seen.has_audio:
+        return yes_no_finding(not query.negated, "the clip has no sound track", "audio")
     there = bool(found) != query.negated
     cue = join_words([event_words(event, seen) for event in found[:6]])
     cue = cue or f"{pick_text(query.pick)} was not found"

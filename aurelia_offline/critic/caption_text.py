@@ -158,7 +158,13 @@ def caption_words() -> WordList:
 def normalize_caption(caption: str) -> str:
     """Normalize a caption: lower case, plain dashes and quotes, digits for numbers, "s" for seconds."""
     text = caption.lower().replace("’", "'").replace("–", "-").replace("—", ", ")
-    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+", " ", text).replace("split second", "instant")
+    digits = "|".join(_word_data()["numbers"])
+    text = re.sub(
+        rf"\b({digits}) point ({digits})\b",
+        lambda match: ".".join(str(_word_data()["numbers"][word]) for word in match.groups()),
+        text,
+    )
     for word, number in _word_data()["numbers"].items():
         only = ""
         if word == "one":

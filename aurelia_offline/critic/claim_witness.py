@@ -17,6 +17,7 @@ from aurelia_offline.critic.claim_checker import ClaimChecker
 from aurelia_offline.critic.evaluate import gather_evidence
 from aurelia_offline.critic.evidence import Evidence
 from aurelia_offline.critic.matching import Fact
+from aurelia_offline.critic.plain_claims import leaves_order_out, plain_claim
 from aurelia_offline.critic.score import UNSURE_BELOW, difference_text
 
 WITNESS = "measuring critic"
@@ -71,17 +72,31 @@ def check_claims(request: ClaimCheckRequest, store: Any) -> dict[str, Any]:
 
 def measure_claim(text: str, evidence: Evidence) -> dict[str, Any]:
     """The check of one claim: verdict, margin, window, witness and reason."""
-    parsed = parse_caption(text)
+    said = plain_claim(text)
+    parsed = parse_caption(said or text)
     facts = ClaimChecker(evidence).check(parsed.claims).facts
     verdict, fact, reason = _decide(facts)
-    if verdict == "supported" and not _is_read_whole(parsed, text) and (unknown := unknown_words(text)):
+    if verdict == "supported" and not said and not _is_read_whole(parsed, text) and (unknown := unknown_words(text)):
         # What these words say may be the one thing that does not hold.
         verdict, reason = "cannot_tell", f"the words {', '.join(map(repr, unknown[:3]))} are not understood here"
+    if not said and (passed_over := _passed_over(parsed, text, verdict)):
+        verdict, reason = "cannot_tell", passed_over
     window = None
     if fact and fact.window and fact.window[1] > fact.window[0]:
         window = Window(start=max(0.0, round(fact.window[0], 3)), end=round(fact.window[1], 3))
     margin = round(fact.verdict, 2) if fact else None
     return {"verdict": verdict, "margin": margin, "window": window, "witness": WITNESS, "reason": reason}
+
+
+def _passed_over(parsed: measured.ParsedCaption, text: str, verdict: Verdict) -> str:
+    """What the checks of a claim leave out, so that they cannot decide it; empty if nothing."""
+    if "?" in text:
+        return "a question is no claim"
+    if verdict == "supported" and any(claim.kind == "colour" and claim.about.spans for claim in parsed.claims):
+        return "the time of a colour that does not move is not measured"
+    if verdict == "supported" and not any(claim.kind == "order" for claim in parsed.claims) and leaves_order_out(text):
+        return "the order that it states was not read"
+    return ""
 
 
 def _is_read_whole(parsed: measured.ParsedCaption, text: str) -> bool:

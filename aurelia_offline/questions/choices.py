@@ -11,6 +11,10 @@ _LETTER = re.compile(r"^\s*\(?([A-Za-z])[).:]\s+")
 _YES = {"yes", "yeah", "yep", "true", "it does", "it is"}
 _NO = {"no", "nope", "false"}
 _NOTHING = {"nothing", "none", "neither", "nobody", "nowhere", "never"}
+_HEIGHTS = {
+    "low": {"low", "low-pitched", "deep", "bass", "hum", "humming", "drone", "rumble"},
+    "high": {"high", "high-pitched", "shrill", "beep", "beeps", "beeping", "bleeps", "whistle", "squeak"},
+}
 _TOLERANCES = {"seconds": 0.25, "hertz": 40.0, "level": 3.0, "bpm": 4.0}
 _UNIT_OF = {"s": "seconds", "ms": "seconds", "hz": "hertz", "khz": "hertz", "bpm": "bpm", "db": "level"}
 _UNIT_SCALES = {"ms": 0.001, "khz": 1000.0}
@@ -154,9 +158,19 @@ def _fitting_choices(value: Value, choices: list[str]) -> list[str]:
         return [choice for choice in choices if set(split_words(_strip_letter(choice))) & _NOTHING]
     if value.kind == "phrase":
         return [choice for choice in choices if _plain(choice) == _plain(str(value.data))]
+    if value.kind == "tone_height":
+        tones = [choice for choice in choices if _word_match(Value("voice", "tone"), choice)]
+        return [choice for choice in tones if _heights(choice) == {value.data}]
     if value.kind == "ordinal":
         return [choice for choice in choices if _ordinal_match(value, choice)]
     return [choice for choice in choices if _word_match(value, choice)]
+
+
+def _heights(choice: str) -> set[str]:
+    """Whether a choice speaks of a low or of a high tone; a word such as "high" goes before a hum or a beep."""
+    words = set(_plain(choice).split())
+    said = words & {"low", "high"}
+    return said or {height for height, names in _HEIGHTS.items() if words & names}
 
 
 def _read_sequence(choice: str) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 _WORD = re.compile(r"\d+(?:\.\d+)?|[a-z]+(?:'[a-z]+)?|,|;|:|\.|!|\?|/")
 _ORDINAL_DIGITS = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
-_EDGE_SECOND = re.compile(r"\b(first|last|final) second(?=\s*(?:of\b|[?.,!]|$))")
+_EDGE_SECOND = re.compile(r"\b(last|final) second(?=\s*(?:of\b|[?.,!]|$))")
 """One second at an end of the clip; elsewhere "second" counts sounds."""
 _MAX_PHRASE_WORDS = 6
 _UNKNOWN = "unknown"

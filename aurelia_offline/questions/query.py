@@ -47,7 +47,6 @@ Ask = Literal[
     "background",
     "palette",
     "silent",
-    "halves",
     "duration",
     "has_audio",
     "track",
@@ -104,7 +103,7 @@ class Query:
         other: the second description in a comparison, or None.
         prop: for compare, choose, same, trend and bound, the property with its direction ("level+"), or None.
         bound: for `bound` the relation (more, less, least, most, exact), or None.
-        value: for `bound` the number, for `halves` the half that is called louder or quieter, or None.
+        value: for `bound` the number, or None.
         negated: whether a yes/no question denies ("Is there no cut?").
         yes_no: whether the answer is yes or no.
         reason: for `unknowable`, the reason in words.

@@ -1,5 +1,6 @@
 """Parses a question in ordinary English into a query: what is asked, about which events."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,6 +30,13 @@ _LIMIT = (
 )
 _NO_OUTLINES = "outlines are not measured, only the colour, place and time of what moves"
 _NO_DIRECTIONS = "the direction of a movement is not measured, only its colour, place and time"
+_ORDINAL_WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_NTH_SECOND = re.compile(
+    r"\b((?:before|until|after|in|within|during|at) )?the "
+    rf"({'|'.join(_ORDINAL_WORDS)}|\d+(?:st|nd|rd|th)) second\b(?! \w+ed\b)"
+    r"(?=[?.,!]|$| (?:of|and|or|is|does|do|in) )",
+    re.IGNORECASE,
+)
 _PROP_ASK: dict[str, Ask] = {
     "colour": "colour",
     "main_colour": "colour",
@@ -67,6 +75,7 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
         choices: the choices, possibly none.
         tracks: number of candidate audio files.
     """
+    question = _plain_seconds(question)
     if asks_direction(question):
         return Query("unknowable", reason=_NO_DIRECTIONS)
     items = clauses.resolve_when(group_tokens(read_noise_as_voice(choices, tokenize(question))))
@@ -82,6 +91,17 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
         if query is not None:
             return _refuse_left_out(_refuse_outlines(query), cut)
     return Query("unknowable", reason=f"nothing in the question names what is measured: {_LIMIT}")
+
+
+def _plain_seconds(question: str) -> str:
+    """The question with "the third second", a time and no third event, as a span of seconds."""
+
+    def span(match: re.Match[str]) -> str:
+        end = _ORDINAL_WORDS.index(match[2].lower()) + 1 if match[2].isalpha() else int(match[2][:-2])
+        edge = {"before": end - 1, "until": end, "after": end}.get((match[1] or "").strip().lower())
+        return f"between {end - 1} and {end} seconds" if edge is None else f"{match[1]}{edge} seconds"
+
+    return _NTH_SECOND.sub(span, question)
 
 
 def _any_sound_as_noun(cut: Clauses) -> Clauses:

@@ -8,7 +8,7 @@ from aurelia_offline.questions.query import Ask, Pick, Query
 from aurelia_offline.questions.whole_clip import all_items, asks_yes_no, has_item
 
 _COUNTS: frozenset[Ask] = frozenset({"count", "bound", "gap", "lag", "compare", "choose", "same", "length"})
-_COMPARES: frozenset[Ask] = frozenset({"compare", "choose", "relative", "bound", "trend", "same", "order", "halves"})
+_COMPARES: frozenset[Ask] = frozenset({"compare", "choose", "relative", "bound", "trend", "same", "order"})
 _AMOUNTS: frozenset[Ask] = frozenset({"gap", "lag", "length", "level", "duration", "compare"})
 _CHANGES: frozenset[Ask] = frozenset({"background", "steady", "trend"})
 _SCALES = {"ms": 0.001, "khz": 1000.0}
@@ -51,7 +51,7 @@ def _is_told(item: PhraseItem, query: Query, picks: list[Pick]) -> bool:
         case "np" | "bare":
             return _holds_pick(item.pick, query, picks)
         case "half":
-            return query.ask == "halves" or any(pick.span is not None for pick in picks)
+            return any(pick.span is not None for pick in picks)
         case "vary":
             named = query.ask != "background" or query.yes_no or query.pick.relation
             return bool(named) and (

@@ -19,8 +19,7 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     """The query of a question that starts with "is", "does", "are there"; None if it names no event."""
     negated = any(item.kind == "neg" for item in cut.main)
     query = (
-        _read_halves(cut)
-        or _read_mute(cut, subject)
+        _read_mute(cut, subject)
         or _read_several_together(cut)
         or _read_bound(cut, subject)
         or _read_same(cut)
@@ -34,15 +33,6 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     if query is None:
         return None
     return replace(query, negated=negated != query.negated, yes_no=True)
-
-
-def _read_halves(cut: Clauses) -> Query | None:
-    """Reads "Is the second half of the clip quieter than the first?"."""
-    comp = _first_value(cut.main, "comp")
-    half = _first_value(cut.main, "half")
-    if comp is None or not comp.startswith("level") or half not in {"1", "2"} or clauses.read_picks(cut.main)[1:]:
-        return None
-    return Query("halves", Pick(domain="clip", words="the clip"), prop=comp, value=float(half))
 
 
 def _read_mute(cut: Clauses, subject: Pick) -> Query | None:
@@ -107,6 +97,8 @@ def _read_compare(cut: Clauses) -> Query | None:
     if comp is None:
         return None
     at = next(i for i, item in enumerate(cut.main) if item.kind == "comp")
+    if comp.startswith("level") and (halves := _halves(cut.main)):
+        return Query("compare", halves[0], halves[1], prop=comp)
     left, right = _parties(cut.main[:at]), _parties(cut.main[at + 1 :])
     if comp.startswith(("level", "pitch")):
         left = [replace(p, domain="sound") if p.domain == "any" else p for p in left]
@@ -118,6 +110,23 @@ def _read_compare(cut: Clauses) -> Query | None:
     if right[0].domain != "any":
         second = right[0]
     return Query("compare", left[0], second, prop=comp)
+
+
+def _halves(items: list[PhraseItem]) -> tuple[Pick, Pick] | None:
+    """The sound of the half of the clip that is compared, and that of the other half; None if no half is named."""
+    at = next((i for i, item in enumerate(items) if item.kind == "half" and item.value in ("1", "2")), None)
+    comp = next(i for i, item in enumerate(items) if item.kind == "comp")
+    if (
+        at is None
+        or at > comp
+        or any(item.kind == "np" and item.value not in {"clip", "sound"} for item in items[:comp])
+    ):
+        return None
+    first, second = (
+        Pick(domain="sound", relation="during", span=span, half=True, words=f"the sound of the {name} half")
+        for name, span in (("first", (0.0, 0.5)), ("second", (0.5, 1.0)))
+    )
+    return (first, second) if items[at].value == "1" else (second, first)
 
 
 def _read_order(cut: Clauses) -> Query | None:

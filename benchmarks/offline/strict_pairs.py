@@ -2,7 +2,8 @@
 
 Unlike a ranking of captions, a pair counts only if the true claim is "supported" and the false one "contradicted".
 `claim_wordings` says which wordings the reader of claims knew; the figure for wordings that are not known is the one
-that counts. Development used scenes from 73000, 96000, 97000 and 98000; published figures use scenes from 99000.
+that counts. Development used scenes from 73000, 96000, 97000, 98000, 101000 and 102000; published figures use
+scenes from 99000 and 103000.
 Run: `python -m benchmarks.offline.strict_pairs` (`--scenes 300` for full size; the default is about 1,000 pairs).
 """
 
@@ -87,7 +88,7 @@ def pairs_of_scene(seed: int, facts: Facts, wording: int) -> list[ClaimPair]:
     Args:
         seed: the seed of the scene.
         facts: its facts.
-        wording: 0 to 11.
+        wording: 0 to 23.
     """
     found = []
     for number, (kind, change) in enumerate(_KINDS.items()):

@@ -45,6 +45,10 @@ def test_a_claim_and_its_copy_with_one_fact_changed(checked: Any) -> None:
         ("The background is black.", "The background is green."),
         ("There is no cut.", "There are two cuts."),
         ("Starting at 1.2 s, a tone goes on until 1.8 s.", "Starting at 0.4 s, a tone goes on until 1.8 s."),
+        ("Note, 0:00.2 to 0:00.7.", "Static, 0:00.2 to 0:00.7."),
+        ("The pitch of the tone that is heard at 0.2 s was measured as 440 Hz.", "Tone at 0:00.2, roughly 700 Hz."),
+        ("It is the first sound that drowns out all the rest.", "Loudest of the lot: the second sound."),
+        ("Cuts: 0.", "They cut to another shot twice."),
     ]
     for true, false in pairs:
         verdicts = [one["verdict"] for one in checked(true, false)]
@@ -53,7 +57,8 @@ def test_a_claim_and_its_copy_with_one_fact_changed(checked: Any) -> None:
 
 def test_what_cannot_be_measured_or_read_is_not_told(checked: Any) -> None:
     found = checked("A woman smiles.", "A red circle grumbles.", "A sound is heard that a tuba makes.")
-    assert [one["verdict"] for one in found] == ["cannot_tell"] * 3
+    found += checked("How often is there a cut? The right answer is two.", "At 1.0 s everything is red for good.")
+    assert [one["verdict"] for one in found] == ["cannot_tell"] * 5
     assert "'grumbles'" in found[1]["reason"]
 
 

@@ -263,6 +263,8 @@ DUET_QUESTIONS += [
     ("How many shapes are in the picture?", ["2", "3"], "unknown"),
     ("Which colour isn't moving?", ["red", "green", "yellow"], "yellow"),
     ("Does the video begin with a sound?", ["yes", "no"], "no"),
+    ("Is the second half louder than the first half?", [], "no"),
+    ("Is the second half of the clip quieter than the first?", [], "yes"),
     ("Does the clip start with silence?", ["yes", "no"], "yes"),
     ("How many seconds of silence are there?", ["1 s", "4.3 s"], "4.3 s"),
 ]
@@ -463,6 +465,32 @@ def test_the_reason_names_a_missed_sound_after_the_end_of_the_picture() -> None:
 )
 def test_the_colours_of_the_picture_are_those_that_it_shows(question: str, choices: list[str], answer: str) -> None:
     assert answer_of(question, choices, DUET) == answer
+
+
+@pytest.mark.parametrize(
+    ("heard", "answer"),
+    [
+        ((sound(0.0, 0.2, -20, "tone", 2100.0), sound(0.5, 0.7, -20, "tone", 2100.0)), "high beeps"),
+        ((sound(0.0, 4.0, -20, "tone", 110.0),), "a low hum"),
+        ((sound(0.0, 4.0, -20, "tone", 500.0),), "unknown"),
+        ((sound(0.0, 4.0, -20, "noise"),), "a hiss"),
+        ((), "nothing, it is silent"),
+    ],
+)
+def test_a_sound_is_chosen_by_its_kind_and_height(heard: tuple[DetectedSound, ...], answer: str) -> None:
+    seen = observed(4.0, sounds=heard, silences=() if heard else ((0.0, 4.0),))
+    choices = ["high beeps", "a low hum", "a hiss", "nothing, it is silent"]
+    assert answer_of("What is heard in this clip?", choices, seen) == answer
+
+
+def test_what_is_stated_of_a_whole_clip_holds_for_all_of_it() -> None:
+    steady = observed(6.0, sounds=(sound(0.0, 6.0, -20, "noise"),))
+    for question in ("Is the second half louder than the first half?", "When is it loudest?"):
+        assert answer_of(question, [], steady).startswith("unknown")
+    mute = observed(6.0, has_audio=False, audio_spans=())
+    assert answer_of("Is there any silence in the clip?", [], mute) == "yes"
+    faded = observed(6.0, fades_to_black=((4.5, 6.0),), colours=(ColourShare("grey", 0.8, True),))
+    assert answer_of("What colour is the picture at the end?", [], faded) == "black"
 
 
 def test_a_single_picture_has_no_infinite_spacing_of_frames() -> None:

@@ -90,6 +90,8 @@ def test_a_word_that_is_not_understood_is_not_ignored(question: str) -> None:
         ("Does the clip fade in from black?", "exists", "fade_in"),
         ("Is there a fade?", "exists", "fade"),
         ("What colour is the picture at the end?", "background", "background"),
+        ("Is the second half louder than the first half?", "compare", "sound"),
+        ("Does the sound start before the third second?", "exists", "sound"),
     ],
 )
 def test_questions_about_fades_and_the_whole_picture(question: str, ask: str, domain: str) -> None:
@@ -102,10 +104,18 @@ def test_questions_about_fades_and_the_whole_picture(question: str, ask: str, do
     [
         "Is the loudest sound at the beginning or at the end?",
         "Does the sound come from the left or from the right?",
+        "Is there a louder sound after 3 s?",
     ],
 )
 def test_alternatives_are_not_read_as_one_of_them(question: str) -> None:
     assert parse_question(question, []).ask == "unknowable"
+
+
+def test_the_third_second_is_a_time_and_a_half_is_compared_with_the_other() -> None:
+    assert parse_question("Does the sound start before the third second?", []).pick.span == (2.0, 2.0)
+    assert parse_question("Is there a beep in the 2nd second?", []).pick.span == (1.0, 2.0)
+    halves = parse_question("Is the second half quieter?", [])
+    assert halves.other is not None and (halves.pick.span, halves.other.span) == ((0.5, 1.0), (0.0, 0.5))
 
 
 def test_two_events_are_compared_as_asked() -> None:

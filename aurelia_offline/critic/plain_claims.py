@@ -1,0 +1,262 @@
+"""One claim in any wording, said again in the plain wording that `caption_parser` reads.
+
+It reads what a sentence names, wherever it stands: times, numbers, hertz, voices, colours, places, ranks, and the words
+of claim_words.toml that say what it is about. A form takes a claim only if it takes up everything named, so a sentence
+about more than one thing is left to the parser.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from aurelia_offline.critic.caption_text import WordList, caption_words, normalize_caption
+
+_NUMBER = r"\d+(?:\.\d+)?"
+_TIME = re.compile(
+    rf"(?:t ?= ?)?({_NUMBER})(?: ?s\b|(?= ?(?:-|to|and|until|till|through|up to) (?:t ?= ?)?{_NUMBER} ?s\b))"
+)
+_HERTZ = re.compile(rf"({_NUMBER}) ?hz\b")
+_RATE = re.compile(r"(\d+) ?(?:bpm\b|(?:\w+ ){0,2}?(?:per|a|each|to the|in 1|in one|every) ?min(?:ute)?\b)")
+_COUNT = re.compile(r"(?<![\w.])(\d+)(?![\w.]|\.\d)")
+_ONE_SIDED = re.compile(r"\b(?:until|till|before|after|since|up to|first|last) (?:about |around )?$|\bonwards?\b")
+_OFTEN = {"never": 0, "none": 0, "no": 0, "once": 1, "one": 1, "single": 1, "twice": 2}
+_NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|neither|nor|without|cannot)\b|n't\b")
+_NONE_AS_LOUD = re.compile(r"\b(?:no|none|nothing)\b[^.]*\b(?:as|so) loud(?:ly)? as\b")
+_SLOTS = ("times", "hertz", "rate", "numbers", "voices", "colours", "places", "ordinals", "levels")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedThings:
+    """What a claim names, each in its order; times in seconds, rates a minute.
+
+    Attributes:
+        text: the normalized claim.
+        bare: the same without times, hertz and rates.
+        levels: words of loudness, pitch and comparison.
+        negations: number of words that deny.
+    """
+
+    text: str
+    bare: str
+    times: tuple[str, ...]
+    hertz: tuple[str, ...]
+    rate: tuple[str, ...]
+    numbers: tuple[str, ...]
+    voices: tuple[str, ...]
+    colours: tuple[str, ...]
+    places: tuple[str, ...]
+    ordinals: tuple[str, ...]
+    levels: tuple[str, ...]
+    negations: int
+
+    def says(self, *cues: str) -> bool:
+        """Whether it holds a word of one of the cues; a cue without a dot is one of the table `cues`."""
+        return any(claim_words().has(cue if "." in cue else f"cues.{cue}", self.text) for cue in cues)
+
+    def only(self, *slots: str) -> bool:
+        """Whether it names nothing but these."""
+        return not any(getattr(self, slot) for slot in _SLOTS if slot not in slots)
+
+    @property
+    def span(self) -> str:
+        """Its one or two times in plain words; empty if there are others or one of them is a bound."""
+        bound = any(_ONE_SIDED.search(self.text[: match.start()]) for match in _TIME.finditer(self.text))
+        if len(self.times) == 2 and float(self.times[0]) < float(self.times[1]):
+            return f"from {self.times[0]} s to {self.times[1]} s"
+        return f"at {self.times[0]} s" if len(self.times) == 1 and not bound else ""
+
+
+@cache
+def claim_words() -> WordList:
+    """The words of claim_words.toml."""
+    return WordList(tomllib.loads(files("aurelia_offline.critic").joinpath("claim_words.toml").read_text("utf-8")))
+
+
+def plain_claim(text: str) -> str | None:
+    """The claim in plain words, or None if no form takes it up whole.
+
+    Args:
+        text: one claim in English.
+    """
+    named = _read_names(text)
+    sentences = re.split(r"[.!?]\s+(?!then\b|next\b|after that\b)", named.text)
+    if "?" in text or (len(sentences) > 1 and not named.says("silence")):
+        return None
+    return next((plain for form in _FORMS if (plain := form(named)) is not None), None)
+
+
+def leaves_order_out(text: str) -> bool:
+    """Whether a claim names two voices with words of an order, which its reader must not pass over."""
+    named = _read_names(text)
+    return len(named.voices) > 1 and bool(claim_words().all("order", named.text))
+
+
+def _read_names(text: str) -> NamedThings:
+    plain = re.sub(r"\b(?:between|of) the (?:2|two)\b", " ", normalize_caption(text)).rstrip(" .!")
+    lexicon, words = caption_words(), claim_words()
+    bare = _HERTZ.sub(" ", _RATE.sub(" ", plain))
+    bare, times = _TIME.sub(" ", bare), tuple(_TIME.findall(bare))
+    ranks = lexicon.all("ranks", bare)
+    levels = tuple(name for table in ("levels", "heights", "comparisons") for name in lexicon.all(table, bare))
+    return NamedThings(
+        plain,
+        bare,
+        times,
+        tuple(_HERTZ.findall(plain)),
+        tuple(_RATE.findall(plain)),
+        tuple(_COUNT.findall(bare)),
+        words.all("voices", bare),
+        lexicon.all("colours", bare),
+        lexicon.all("places", bare),
+        tuple(rank for rank in ranks if rank in ("second", "third", "fourth", "fifth") or f"{rank} " in f"{bare} "),
+        levels,
+        len(_NEGATION.findall(bare)),
+    )
+
+
+def _pitch(named: NamedThings) -> str | None:
+    if len(named.hertz) != 1 or len(named.voices) > 1 or not named.span or named.negations:
+        return None
+    if not named.only("hertz", "times", "voices", "levels") or named.says("inexact"):
+        return None
+    voice = next(iter(named.voices), "sound")
+    return f"A {voice} with a pitch of about {named.hertz[0]} Hz sounds {named.span}."
+
+
+def _tempo(named: NamedThings) -> str | None:
+    rate = named.rate or (named.numbers if named.says("tempo") else ())
+    fits = len(rate) == 1 and 30 <= float(rate[0]) <= 300 and not named.negations
+    if not fits or not named.only("rate", "numbers", "voices") or len(named.rate) + len(named.numbers) > 1:
+        return None
+    return None if named.says("inexact") else f"There is a rhythm at {rate[0]} beats per minute."
+
+
+def _flash(named: NamedThings) -> str | None:
+    glare = "white" in named.colours and named.says("glare")
+    if not (named.says("flash") or glare) or named.says("motion", "shape", "inexact"):
+        return None
+    if named.negations or len(named.times) != 1 or not named.span:
+        return None
+    return f"A white flash is seen {named.span}." if set(named.colours) <= {"white"} and not named.places else None
+
+
+def _cuts(named: NamedThings) -> str | None:
+    if not named.says("cut") or not named.only("numbers", "ordinals") or named.says("inexact"):
+        return None
+    often = [str(count) for word, count in _OFTEN.items() if re.search(rf"\b{word}\b", named.bare)]
+    counts = set(named.numbers) or set(often)
+    if len(counts) != 1 or (named.numbers and named.negations):
+        return None
+    count = int(counts.pop())
+    if not count:
+        return "There are no cuts in the video."
+    return "There is one cut in the video." if count == 1 else f"There are {count} cuts in the video."
+
+
+def _agreement(named: NamedThings) -> str | None:
+    seen = named.says("motion") or (named.says("picture") and re.search(r"\b(?:sync|step)\b", named.text))
+    if not (named.says("sound") and seen) or not named.only():
+        return None
+    apart = named.says("agreement.apart")
+    if not apart and not named.says("agreement.together"):
+        return None
+    joined = (named.negations % 2 == 0) != apart
+    return f"The sounds and the movements {'' if joined else 'do not '}coincide."
+
+
+def _order(named: NamedThings) -> str | None:
+    words = claim_words()
+    if len(named.voices) != 2 or not named.only("voices", "ordinals") or named.says("inexact", "motion", "cut"):
+        return None
+    backward = re.search(r"(?:\bnot\b|n't\b).*\buntil\b", named.text) is not None
+    cue = words.all("order", named.text)
+    if not (backward or cue) or (named.negations and not backward and "hardly" not in named.text):
+        return None
+    if cue and not backward:
+        backward = cue[0] == "backward"
+        if named.text.startswith(("before ", "after ", "following ", "once ", "only after ")):
+            backward = named.text.startswith("before ")
+    one, two = reversed(named.voices) if backward else named.voices
+    return f"A {one} is heard first, followed by a {two}."
+
+
+def _loudest(named: NamedThings) -> str | None:
+    none_louder = bool(_NONE_AS_LOUD.search(named.text))
+    places = [rank for rank in named.ordinals if rank in _ORDINALS]
+    if not (none_louder or named.says("most.loudest")) or len(places) != 1 or named.voices or named.times:
+        return None
+    if named.negations > none_louder or named.colours or named.says("motion"):
+        return None
+    return f"The loudest sound is the {places[0]} one."
+
+
+def _silence(named: NamedThings) -> str | None:
+    quiet = named.says("silence")
+    denied = named.negations and named.says("sound")
+    if not (quiet or denied) or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",)):
+        return None
+    if not named.only("times", "numbers", "levels", "voices") or (quiet and named.negations and not denied):
+        return None
+    if len(named.times) == 2 and named.span and not named.voices:
+        return f"It is silent between {named.times[0]} s and {named.times[1]} s."
+    whole = not named.times and denied and not named.says("opening", "closing")
+    return "There is no audible sound." if whole else None
+
+
+def _sound_count(named: NamedThings) -> str | None:
+    if len(named.numbers) != 1 or not named.only("numbers") or not named.says("sound"):
+        return None
+    if named.negations or named.says("motion", "cut", "inexact", "tempo", "picture"):
+        return None
+    count = int(named.numbers[0])
+    return f"Altogether {count} sound{'' if count == 1 else 's'} can be heard." if count else None
+
+
+def _motion(named: NamedThings) -> str | None:
+    moves = named.says("motion") and named.span and not named.negations
+    if not moves or not named.only("times", "colours", "places") or named.says("sound", "inexact"):
+        return None
+    if len(named.colours) > 1 or len(named.places) > 1:
+        return None
+    shapes = claim_words().all("shapes", named.bare)
+    if len(shapes) > 1:
+        return None
+    what = f"{next(iter(named.colours), '')} {next(iter(shapes), 'object')}".strip()
+    where = "".join(" in the centre" if place == "centre" else f" on the {place}" for place in named.places)
+    return f"A {what} moves{where} {named.span}."
+
+
+def _opening_ground(named: NamedThings) -> str | None:
+    opens = named.says("opening") and not named.says("closing", "motion", "cut", "inexact", "sound")
+    shapes = claim_words().all("shapes", named.bare)
+    if not opens or len(named.colours) != 1 or shapes or named.negations or not named.only("colours", "ordinals"):
+        return None
+    return f"The background is {named.colours[0]} at the start."
+
+
+def _sound(named: NamedThings) -> str | None:
+    if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers"):
+        return None
+    if named.negations or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",)):
+        return None
+    return f"A {named.voices[0]} can be heard {named.span}."
+
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "last")
+_FORMS: tuple[Callable[[NamedThings], str | None], ...] = (
+    _pitch,
+    _tempo,
+    _flash,
+    _cuts,
+    _agreement,
+    _order,
+    _loudest,
+    _silence,
+    _sound_count,
+    _motion,
+    _opening_ground,
+    _sound,
+)
