@@ -22,6 +22,7 @@ from benchmarks.offline.critic_scenes import Facts
 from benchmarks.offline.style_wordings import STYLES
 
 DEVELOPMENT = (*range(11), *range(12, 20))
+# Run once before the reader was changed for them; what they showed was mended since.
 HELD_BACK = (11, 20, 21, 22, 23)
 _NAMES = {
     "tone": (

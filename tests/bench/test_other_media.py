@@ -62,7 +62,7 @@ async def test_a_run_asks_about_sounds_and_pictures(bench: Bench) -> None:
     assert any("the clip is 2 sounds (Sound A: 2.00 s, Sound B: 2.00 s)" in text for text in told)
     assert any("the clip is 1 image and 1 sound" in text for text in told)
     written = bench.folder / "train.jsonl"
-    assert export_training_set(bench.out, written) == 2
+    assert export_training_set(bench.out, written).examples == 2
     contents = [json.loads(row)["messages"][0]["content"] for row in written.read_text().splitlines()]
     kinds = sorted([part["type"] for part in content] for content in contents)
     assert kinds == [["audio", "audio", "text"], ["image", "audio", "text"]]
