@@ -182,8 +182,8 @@ def _messages(record: Record, sounds: list[str], question: str, said: str, optio
     audio = [_media_name(name, options) for name in sounds]
     if options.style == "trl":
         content = [{"type": "video", "video": name} for name in videos]
-        content += [{"type": "audio", "audio": name} for name in audio]
         content += [{"type": "image", "image": name} for name in images]
+        content += [{"type": "audio", "audio": name} for name in audio]
         content += [{"type": "text", "text": question}]
         answer = [{"type": "text", "text": said}]
         # TRL hands the media of the content to the processor only where a row has the key `images`.
@@ -191,7 +191,7 @@ def _messages(record: Record, sounds: list[str], question: str, said: str, optio
             "messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}],
             "images": [],
         }
-    places = "<video>" * len(videos) + "<audio>" * len(audio) + "<image>" * len(images)
+    places = "<video>" * len(videos) + "<image>" * len(images) + "<audio>" * len(audio)
     messages = [{"role": "user", "content": f"{places}{question}"}, {"role": "assistant", "content": said}]
     media = {"videos": videos, "images": images, "audios": audio}
     # LLaMA-Factory wants every column in every row.
