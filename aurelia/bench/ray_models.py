@@ -29,7 +29,7 @@ from pydantic import Field
 from aurelia.bench.ray_host import ClipsMissing, ModelHost, ModelTraits, RemoteClip, compared_versions
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_ledger import RunLedger
-from aurelia_core.errors import InputError, ModelError
+from aurelia_core.errors import AureliaError, InputError, ModelError
 from aurelia_core.installation import install_command
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
@@ -133,7 +133,10 @@ class RayPool:
         logging.getLogger("ray").setLevel(logging.ERROR)
         try:
             self._ray.init(**options, log_to_driver=False, configure_logging=False)
-        except (ConnectionError, ValueError, RuntimeError) as fault:
+        except Exception as fault:
+            # Ray raises bare exceptions where its own processes do not start in time.
+            if plan.address == "local":
+                raise AureliaError(f"Ray did not start on this machine ({fault}): run the command again.") from fault
             raise InputError(
                 f"No Ray cluster answers at {plan.address} ({fault}): start one with ray start --head,"
                 " or use --ray local."

@@ -176,15 +176,24 @@ def killer(dice: random.Random, most: int = 7) -> Callable[[int], Callable[[], N
     return aim
 
 
-def plain(path: Path) -> list[dict[str, Any]]:
-    """The outcomes of a run without times and without what the server's own cache changes."""
+def plain(path: Path, *, bill_by_arm: bool = True) -> list[dict[str, Any]]:
+    """The outcomes of a run without times and without what the server's own cache changes.
+
+    Without `bill_by_arm` the bill is one of the whole run: a request that both arms send is paid by the one that asks
+    first, which differs from run to run.
+    """
     with RunFile.open(path) as run:
         outcomes = [asdict(outcome) for outcome in run.outcomes()]
-    dropped = ("seconds", "feedback_seconds", "created", "cached_tokens", "media_uploads")
+    dropped = ["seconds", "feedback_seconds", "created", "cached_tokens", "media_uploads"]
+    bill: dict[str, Any] = {}
+    if not bill_by_arm:
+        dropped.append("usage")
+        for name in ("calls", "input_tokens", "output_tokens"):
+            bill[name] = sum(outcome["usage"][name] for outcome in outcomes)
 
     def kept(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: kept(part) for name, part in value.items() if name not in dropped}
         return [kept(part) for part in value] if isinstance(value, list) else value
 
-    return [kept(outcome) for outcome in outcomes]
+    return [*(kept(outcome) for outcome in outcomes), *([bill] if bill else [])]
