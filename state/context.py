@@ -484,4 +484,5 @@ def make_context(values: dict[str, object]) -> Context:
         return Context.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise InputError(f"These settings cannot be used: {faults}.".replace("?.", "?")) from None
+        ending = "" if faults.endswith("?") else "."
+        raise InputError(f"These settings cannot be used: {faults}{ending}") from None

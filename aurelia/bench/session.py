@@ -86,8 +86,8 @@ class Session:
         self._stop = stop
         pending = self._pending_answers(records)
         self._to_do = len(pending)
-        known = {(found.record, found.arm, found.rollout) for found in self._run_file.outcome_summaries()}
-        self._planned = len(known | {(item.record, item.arm, self._rollout) for item in pending})
+        held = sum(count.answered + count.failed for count in self._counts.values())
+        self._planned = held + sum(not item.tries for item in pending)
         self._run_file.store_meta(PLANNED_ANSWERS, self._planned)
         self._run_file.store_meta("left_out", left_out)
         self._run_file.store_meta("limit", self._plan.limit)

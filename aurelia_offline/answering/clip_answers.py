@@ -13,7 +13,7 @@ from aurelia_offline.answering.finding import (
     unknown_finding,
     yes_no_finding,
 )
-from aurelia_offline.answering.selection import is_continuous, select_events
+from aurelia_offline.answering.selection import is_continuous, select_events, span_seconds
 from aurelia_offline.questions.choices import Value
 from aurelia_offline.questions.query import Query
 
@@ -191,12 +191,8 @@ def _background_span(query: Query, seen: Observation) -> tuple[float, float] | N
         if not chosen:
             return None
         low, high = chosen[0].start, chosen[0].end
-    elif pick.span is not None:
-        scale = 1.0
-        if pick.half:
-            scale = seen.duration
-        shift = seen.duration if pick.span[0] < 0 else 0.0
-        low, high = pick.span[0] * scale + shift, pick.span[1] * scale + shift
+    elif (span := span_seconds(pick, seen.duration)) is not None:
+        low, high = span
     else:
         return None
     if pick.relation in {"before", "right_before"}:

@@ -179,16 +179,21 @@ def _overlap(event: MeasuredEvent, start: float, end: float, room: float) -> flo
     return min(event.end, end) - max(event.start, start) + room
 
 
+def span_seconds(pick: Pick, duration: float) -> tuple[float, float] | None:
+    """The span of a description in seconds from the start of a clip of this length; None if it has none."""
+    if pick.span is None:
+        return None
+    scale = duration if pick.half else 1.0
+    # Seconds below 0 count from the end.
+    shift = duration if pick.span[0] < 0 else 0.0
+    return pick.span[0] * scale + shift, pick.span[1] * scale + shift
+
+
 def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:
     """The events in the described relation to a time span or to other events."""
-    if pick.span is not None:
-        scale = 1.0
-        if pick.half:
-            scale = seen.duration
-        shift = 0.0
-        if pick.span[0] < 0:
-            shift = seen.duration
-        low, high = pick.span[0] * scale + shift, pick.span[1] * scale + shift
+    span = span_seconds(pick, seen.duration)
+    if span is not None:
+        low, high = span
         if pick.half and low == high and pick.domain.startswith("fade"):
             # A fade at the end may be followed by a moment of black.
             low, high = (
@@ -236,9 +241,7 @@ def _select_by_relation(
         edge = last.start
         if point or len(anchors) == 1:
             edge = first.start
-        anchor_slack = (
-            0.0 if isinstance(first.source, DetectedSound) or first.source is None else time_slack(first, seen)
-        )
+        anchor_slack = time_slack(first, seen) if isinstance(first.source, Motion) else 0.0
         earlier = tuple(e for e in found if e.start < edge - max(0.02, anchor_slack) and e not in anchors)
         if relation == "right_before":
             return earlier[-1:]

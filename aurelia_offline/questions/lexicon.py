@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 _WORD = re.compile(r"\d+(?:\.\d+)?|[a-z]+(?:'[a-z]+)?|,|;|:|\.|!|\?|/")
 _ORDINAL_DIGITS = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
-_EDGE_SECOND = re.compile(r"\b(last|final) second(?=\s*(?:of\b|[?.,!]|$))")
-"""One second at an end of the clip; elsewhere "second" counts sounds."""
 _MAX_PHRASE_WORDS = 6
 _UNKNOWN = "unknown"
 
@@ -89,7 +87,6 @@ def split_words(text: str) -> list[str]:
     plain = text.lower().replace("\u2019", "'").replace("\u2018", "'")
     plain = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", plain)
     plain = _ORDINAL_DIGITS.sub(lambda found: _ordinal_name(int(found[1])), plain)
-    plain = _EDGE_SECOND.sub(r"\1 1 second", plain)
     plain = re.sub(r"(?<=\d)(?=[a-z])", " ", plain)
     return _WORD.findall(plain)
 

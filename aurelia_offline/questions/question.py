@@ -37,6 +37,7 @@ _NTH_SECOND = re.compile(
     r"(?=[?.,!]|$| (?:of|and|or|is|does|do|in) )",
     re.IGNORECASE,
 )
+_LAST_SECOND = re.compile(r"\b(last|final) second(?=\s*(?:of\b|[?.,!]|$))", re.IGNORECASE)
 _PROP_ASK: dict[str, Ask] = {
     "colour": "colour",
     "main_colour": "colour",
@@ -94,14 +95,14 @@ def parse_question(question: str, choices: list[str], tracks: int = 0) -> Query:
 
 
 def _plain_seconds(question: str) -> str:
-    """The question with "the third second", a time and no third event, as a span of seconds."""
+    """The question with "the third second" and "the last second", times and no events, as spans of seconds."""
 
     def span(match: re.Match[str]) -> str:
         end = _ORDINAL_WORDS.index(match[2].lower()) + 1 if match[2].isalpha() else int(match[2][:-2])
         edge = {"before": end - 1, "until": end, "after": end}.get((match[1] or "").strip().lower())
         return f"between {end - 1} and {end} seconds" if edge is None else f"{match[1]}{edge} seconds"
 
-    return _NTH_SECOND.sub(span, question)
+    return _LAST_SECOND.sub(r"\1 1 second", _NTH_SECOND.sub(span, question))
 
 
 def _any_sound_as_noun(cut: Clauses) -> Clauses:

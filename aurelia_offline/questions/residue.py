@@ -17,10 +17,10 @@ _SCALES = {"ms": 0.001, "khz": 1000.0}
 def left_out(query: Query, cut: Clauses) -> str:
     """The words of the question that the query leaves out; "" if it says the same."""
     picks = list(_all_picks(query))
-    if any(pick.relation == "unclear" for pick in picks):
-        return " ".join(item.text for _, items in cut.relations for item in items)
-    if query.ask == "trend" and query.pick.relation is None and any(tells(items) for _, items in cut.relations):
-        return " ".join(item.text for _, items in cut.relations for item in items)
+    unclear = any(pick.relation == "unclear" for pick in picks)
+    passed_over = query.ask == "trend" and query.pick.relation is None and any(tells(part) for _, part in cut.relations)
+    if unclear or passed_over:
+        return " ".join(item.text for _, part in cut.relations for item in part)
     items = all_items(cut)
     either = has_item(items, "conj", "or")
     if query.ask == "trend" and not query.yes_no and asks_yes_no(cut) and not either:
