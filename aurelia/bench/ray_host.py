@@ -172,7 +172,8 @@ class ModelHost:
 
     def _ledger(self, run: str) -> CallLedger:
         if run not in self._ledgers:
-            path = self._folder / run / f"{self._name}.sqlite"
+            # One file for all actors of a machine: what one stored before it died, another finds.
+            path = self._folder / run / f"{socket.gethostname()}.sqlite"
             self._ledgers[run] = CallLedger(path, max_tries=ONE_TRY)
         return self._ledgers[run]
 

@@ -45,6 +45,10 @@ PREFERENCE = 2
 """Calls that a clip's own actor may have in progress beyond the least busy one."""
 RESTART_SECONDS = 60.0
 """Longest wait for an actor to be started again when none lives."""
+UNREACHABLE_TRIES = 5
+"""How often an actor that cannot be reached for a moment is asked for the same call."""
+UNREACHABLE_SECONDS = 1.0
+"""Wait before each of them."""
 FORGET_SECONDS = 10.0
 """Longest wait at the end of a run for the machines to delete its replies."""
 KEPT_CLIPS = 64
@@ -281,13 +285,19 @@ class RayPool:
     ) -> AIMessage:
         arguments = self._run_id, call, messages, clips
         reply: AIMessage
-        try:
-            reply = await self._call(worker.actor.answer.remote(*arguments))
-            return reply
-        except ClipsMissing as fault:
-            for clip in clips:
-                if clip.ref["id"] in fault.args[0]:
-                    await self._call(worker.actor.receive.remote(clip.ref, await self._content(clip)))
+        for _ in range(UNREACHABLE_TRIES):
+            try:
+                reply = await self._call(worker.actor.answer.remote(*arguments))
+                return reply
+            except ClipsMissing as fault:
+                for clip in clips:
+                    if clip.ref["id"] in fault.args[0]:
+                        await self._call(worker.actor.receive.remote(clip.ref, await self._content(clip)))
+            except ModelError as fault:
+                # The actor lives: its ledger knows whether this call is made already, another actor would pay again.
+                if not isinstance(fault.__cause__, self._ray.exceptions.ActorUnavailableError):
+                    raise
+                await asyncio.sleep(UNREACHABLE_SECONDS)
         reply = await self._call(worker.actor.answer.remote(*arguments))
         return reply
 

@@ -11,21 +11,24 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 
 from aurelia.bench import ray_host
 from aurelia.bench.ray_host import ClipsMissing, ModelHost, RemoteClip
-from aurelia.bench.ray_models import RUN_ID_KEY, RayChat, RayPlan, RayPool
+from aurelia.bench.ray_models import RUN_ID_KEY, UNREACHABLE_TRIES, RayChat, RayPlan, RayPool, _Worker
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.runner import RunResources
-from aurelia_core.errors import InputError, MediaError
+from aurelia_core.errors import InputError, MediaError, ModelError
 from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
 from aurelia_core.settings import Settings
 from tests.support.kill_process import Place, plain, prompt_of, stored
+from tests.support.scripted import scripted
 
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.enable_socket, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -71,7 +74,8 @@ def test_actors_give_the_run_of_one_process_and_leave_nothing_behind(place: Plac
     assert place.run("ray.run", watch, TWO_WORKERS) == 0, (place.folder / "ray.run.log").read_text()
     assert len(seen) == 2
     assert plain(place.folder / "ray.run") == plain(place.folder / "plain.run")
-    assert len(place.server.sent) == 2 * asked
+    twice = Counter(prompt_of(sent) for sent in place.server.sent)
+    assert len(place.server.sent) == 2 * asked, {prompt: number for prompt, number in twice.items() if number != 2}
     assert not list((place.folder / "home" / "ray").iterdir()), "the replies are in the run file"
     assert "ray" not in (place.folder / "ray.run.log").read_text().replace("ray.run", "").lower()
 
@@ -159,6 +163,50 @@ def test_replies_of_a_killed_run_that_only_a_machine_holds_come_into_the_run_fil
     again = {prompt_of(sent) for sent in place.server.sent[asked:]}
     assert before and not before.keys() & again
     assert before.keys() <= stored(place.folder / "x.run").keys()
+
+
+async def test_a_reply_that_a_dead_actor_stored_is_found_by_another_of_its_machine(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(home=tmp_path / "home", allow_any_file=True)
+    model = scripted()
+    call: dict[str, Any] = {"model_id": "mine:x", "role": "target", "run": "q", "rollout": 0}
+    for number in (0, 1):
+        host = ModelHost(settings, {"mine": lambda name, store: model}, number)
+        message = HumanMessage("What?", additional_kwargs={"request": {"role": "target", "reasoning": None}})
+        assert (await host.answer("run", call, [message], [])).content == "without"
+    assert model.said["target"] == 1
+
+
+@pytest.mark.parametrize(("silent", "asked"), [(2, [0, 0, 0]), (99, [0] * (UNREACHABLE_TRIES + 1))])
+async def test_an_actor_that_cannot_be_reached_for_a_moment_is_asked_again_and_no_other(
+    silent: int, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own ledger knows whether the call was made; another actor would pay for it once more."""
+    monkeypatch.setattr("aurelia.bench.ray_models.UNREACHABLE_SECONDS", 0.0)
+    seen: list[int] = []
+
+    class Method:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        async def remote(self, *arguments: Any) -> AIMessage:
+            seen.append(self.number)
+            if len(seen) <= silent:
+                raise ray.exceptions.ActorUnavailableError("for a moment", b"0" * 16)
+            return AIMessage("paid")
+
+    pool = RayPool.__new__(RayPool)
+    pool._ray, pool._run_id = ray, "run"
+    pool._workers = [_Worker(number, SimpleNamespace(answer=Method(number))) for number in (0, 1)]
+    answer = pool._answer(pool._workers[0], {}, [], [])
+    if silent == 2:
+        assert (await answer).content == "paid"
+    else:
+        with pytest.raises(ModelError, match="did not end its call") as caught:
+            await answer
+        assert caught.value.transient
+    assert seen == asked
 
 
 async def test_a_machine_without_the_file_gets_the_clip_once_and_notices_another_content(

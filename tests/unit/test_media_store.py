@@ -75,13 +75,14 @@ def test_closing_ends_the_children():
 
 @pytest.mark.slow
 def test_a_memory_limit_that_a_real_clip_exceeds(film, tmp_path):
-    big = clips.film(tmp_path / "big.mp4", seconds=2, fps=12, size=(1920, 1080), preset="ultrafast")
+    # Its frames alone take 450 MB; how much a decoder takes beside them differs from machine to machine.
+    big = clips.film(tmp_path / "big.mp4", seconds=6, fps=12, size=(1920, 1080), preset="ultrafast")
     store = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True, decode_bytes=400 * 1024**2))
     assert store.admit(film)["duration"] == 3.0
     with pytest.raises(MediaError, match=r"^big\.mp4 needs more than the 0.4 GiB of memory"):
         store.frames(store.admit(big), [], ALL, height=1080)
     roomy = ClipStore(Settings(home=tmp_path / "home", allow_any_file=True))
-    assert len(roomy.frames(roomy.admit(big), [], ALL, height=1080).times) == 24
+    assert len(roomy.frames(roomy.admit(big), [], ALL, height=1080).times) == 72
 
 
 @pytest.mark.slow
