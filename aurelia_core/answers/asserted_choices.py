@@ -28,13 +28,16 @@ def asserted_choices(text: str, options: ChoiceNames) -> set[int]:
 
 def _with_mood(text: str, mention: Mention) -> Mention:
     """The mention, denied if it is counterfactual, unclear if its sentence does not assert it."""
+    if rules.ASKED_AND_DENIED.match(text[mention.end :]):
+        return mention._replace(status="denied")
     if mention.status != "asserted":
         return mention
     start = max((match.end() for match in _BEGIN.finditer(text, 0, mention.start)), default=0)
     ended = re.compile(r"[.!?;\n](?=\s|$)").search(text, mention.end)
     end = ended.start() if ended else len(text)
     conceded = rules.CONCEDED.search(text[start : mention.start]) and "," in text[mention.end : end]
-    if conceded or rules.COUNTERFACTUAL.match(text[mention.end : end]):
+    supposed = rules.SUPPOSED.search(text[start : mention.start])
+    if conceded or supposed or rules.COUNTERFACTUAL.match(text[mention.end : end]):
         return mention._replace(status="denied")
     around = f"{text[start : mention.start]}…{text[mention.end : end]}"
     if rules.CLAUSE_DENIED.match(text[mention.end : end]) or rules.FOREIGN_DENIAL.search(around):

@@ -280,7 +280,10 @@ def _stated_answer(statement: str, options: ChoiceNames) -> _Outcome:
     sentence = next(iter(_sentences(statement)), "")
     for words in (sentence, sentence.partition(" (")[0]):
         whole = _whole(words.rstrip(" .!。"), options)
-        if whole.index is not None or whole.final:
+        if whole.index is not None:
+            bracketed = [options.find_by_letter(letter) for letter in _BRACKETED.findall(sentence)]
+            return _consistent(whole.index, next((index for index in bracketed if index is not None), None))
+        if whole.final:
             return whole
     if (part := options.find_by_part(sentence)) is not None:
         return _Outcome(part)

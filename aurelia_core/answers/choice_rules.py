@@ -149,6 +149,18 @@ APPROVALS = (
         " remains.",
         "own",
     ),
+    Wording(
+        r"\s+(?:best|most accurately|most closely|correctly|accurately) (?:describes|matches|fits|explains|captures"
+        r"|answers|represents|reflects|identifies|summari[sz]es|accounts for|corresponds to|aligns with)\b",
+        " best describes",
+        "own",
+    ),
+    Wording(
+        r"\s+(?:is|seems|appears) (?:fully |entirely |clearly |directly )?(?:consistent with|in line with|supported by"
+        r"|confirmed by|backed by)\b",
+        " is consistent with",
+        "own",
+    ),
     Wording(r"\s+the (?:only |right |correct |best )?(?:answer|choice|winner)\b", " the answer", "own"),
     Wording(r"\s+it is\b(?=\s*[.!]|\s*$)", " it is.", "own"),
     Wording(r"\s+is(?=\s*[.!;]|\s*$)", " is.", "own"),
@@ -239,7 +251,8 @@ UNASSERTED = (
 )
 
 ASSERTING = re.compile(
-    r"(?:^\s*|[.!?;:,\n(\"]\s*|\(?\b[A-Z]\)\s*|\b(?:is|are|was|were|be|been|being|it's|that's|this's|he's|she's"
+    r"(?:^\s*|[.!?;:,\n(\"]\s*|\b(?:at|around|about|near) [\d.:]+ ?(?:s|sec\w*)?\s+|"
+    r"\(?\b[A-Z]\)\s*|\b(?:is|are|was|were|be|been|being|it's|that's|this's|he's|she's"
     r"|here's|there's|what's|isn't just|"
     r"hear|hears|heard|hearing|see|sees|seen|seeing|notice|detect|detects|recogni[sz]e|identify|pick(?:s|ed)? up|"
     r"(?:sound|look|seem|sounded)s? like|sounding like|seems|sounds|looks|feels|equals|means|suggests?|indicates?|"
@@ -259,6 +272,12 @@ ASSERTING = re.compile(
 )
 """Before a mention: its clause begins with the mention, or asserts it. Other words before it assert nothing."""
 
+SUPPOSED = re.compile(
+    r"\b(?:if (?:it|this|that|there) (?:were|was|had been)|had (?:it|this|that|there) been)\s+(?:an? |the )?$", re.I
+)
+"""Before a mention: a choice that is supposed only to be denied ("if it were a piano, …")."""
+ASKED_AND_DENIED = re.compile(r"^\?\s*(?:no|nope|not|neither)\b", re.I)
+"""After a mention: the reply asks itself and denies ("Guitar? No.")."""
 COUNTERFACTUAL = re.compile(r"^\W*(?:\w+\s+)?would (?:be|have|sound|last|look|need|not)\b", re.I)
 """After a mention: what would be heard if the choice were right. The mention is denied."""
 
@@ -288,7 +307,13 @@ NORMAL_FORMS = (
         r" option \1 ",
         "a numbered option in Chinese, Japanese, Korean",
     ),
-    (r"第\s*([1-9一二三四五])\s*(?:个|個)?(?:选项|選項|项|項)", r" option \1 ", "the same, counted"),
+    (
+        r"第\s*([1-9一二三四五])\s*(?:个|個)?(?:选项|選項|项|項)|^\W*第([1-9一二三四五])(?:个|個)(?=\W*$)",
+        r" option \1\2 ",
+        "the same, counted",
+    ),
+    (r"^\W*([1-9])번(?=\W*$)", r"option \1", "a number of a choice in Korean, alone"),
+    (r"^\W*(?:total|sum|count)\s*[=:]\s*(?=\d+\W*$)", "", "a count with its name, alone"),
     (r"\b(?:between|from)\s+(\d+(?:\.\d+)?)\s+(?:and|to)\s+(\d+(?:\.\d+)?)\b", r"\1 to \2", "a range in words"),
     (r"(?<![\w-])(\d+(?:\.\d+)?)\s*[-–—]\s*(\d+(?:\.\d+)?)(?![\w-]|\.\d)", r"\1 to \2", "a range with a dash"),
     (r"(?<![\w.,])(\d+)\.0+(?![\w.])", r"\1", "a whole number with decimals"),
@@ -317,6 +342,11 @@ NORMAL_FORMS = (
     (r"^\W*1[.)]\s*(?=\(?[A-Z]\)?\.?\s*$)", "", "the number of the question before a letter"),
     (r"^\W*it's an? (yes|no)\b", r"\1", "a yes or no as a noun"),
     (r"\brather (\w+) than\b", r"\1 rather than", "a comparison"),
+    (
+        r"\b(?-i:([A-Z])) (?:rather than|instead of|and not|over) (?-i:([A-Z]))\b(?=\W*$)",
+        r"\1, not \2",
+        "a letter before another",
+    ),
     (r"^\W*是的(?=\W|$)", "是", "yes in Chinese"),
     (r"^\W*(?:nope|nah)\b", "No", "an informal no"),
     (r"^\W*(?:yep|yeah|yup)\b", "Yes", "an informal yes"),
@@ -374,7 +404,7 @@ WRONG_VERDICT = re.compile(
 )
 CHECKED_BOX = re.compile(r"^\W*?\[[xX✓✔]\]\s*(.+)$", re.M)
 
-INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) \w)|(?<=[.;]) +(?=[A-Z] ?[:–—-])")
+INLINE_LIST = re.compile(r"(?<=\S) +(?=\([A-Z]\) [\w✗✘✓✔✅☑❌✕×☒])|(?<=[.;!]) +(?=[A-Z](?: ?[:–—-]|\? ))")
 WEIGHT = re.compile(
     r"\b([A-Z])\b\)?\s*(?:[:=(]|is|at|with|-)?\s*(\d+(?:\.\d+)?)\s*(%|/\s*(?:5|100?)\b|)\)?"
     r"|(\d+(?:\.\d+)?)\s*% (?:for |on )?\(?([A-Z])\b\)?"
@@ -410,36 +440,11 @@ POSSIBLE_TOO = re.compile(
     r"\b([A-Z])\b\)? (?:could|might|may|can) (?:also |well |just as well )?be"
     r"(?: (?:the )?(?:right|correct|true|answer|possible|plausible|valid|argued|it|too|as well)\b|\s*[.,;!]|\s*$)"
 )
-YES_NO = frozenset(
-    [
-        "yes",
-        "no",
-        "true",
-        "false",
-        "是",
-        "否",
-        "不",
-        "不是",
-        "对",
-        "错",
-        "はい",
-        "いいえ",
-        "예",
-        "아니오",
-        "네",
-        "oui",
-        "non",
-        "sí",
-        "si",
-        "да",
-        "нет",
-        "ja",
-        "nein",
-        "sì",
-        "نعم",
-        "لا",
-    ]
-)
+# fmt: off
+YES_NO = frozenset((
+    "yes", "no", "true", "false", "是", "否", "不", "不是", "对", "错", "はい", "いいえ", "예", "아니오",
+    "네", "oui", "non", "sí", "si", "да", "нет", "ja", "nein", "sì", "نعم", "لا",
+))  # fmt: on
 SEVERAL_BEFORE = re.compile(r"(?<![\w'])[A-Z]\)?\s*(?:(?:and|or|nor|&|/)\s+|[かとや、或和与])\(?$")
 """Before the letter of an approval ("both A and B seem right")."""
 CONCEDED = re.compile(

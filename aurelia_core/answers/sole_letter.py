@@ -103,6 +103,8 @@ _VOWEL_WORD = rf"(?!(?<=[AEIOUYWZ])\s+(?!(?:{_AFTER_LETTER})(?!\w))[^\W\d_])"
 _LABEL = re.compile(
     rf"(?<![A-Za-zÀ-ɏЀ-ӿ0-9.&'’+#/-])([A-Z])(?![A-Za-zÀ-ɏЀ-ӿ0-9+#♭♯/&]|-\w|\.\w|['’](?!d[ıiuü]r)\w){_VOWEL_WORD}(?!\s*{_TRAP_AFTER})"
 )
+# Characters before a letter among which such a word is looked for.
+_NEAR = 40
 _TRAPPED = re.compile(rf"\b(?:{_TRAP_BEFORE})\s+$", re.IGNORECASE)
 _QUOTED_SIGNS = r"提到|描述|说的|指的|問|问|述べ|言及|언급|설명"
 _SURE = re.compile(
@@ -138,7 +140,7 @@ def sole_letter(text: str, options: ChoiceNames) -> int | None:
         if short:
             plain = _HEDGES.sub("", plain)
         doubtful = _DOUBTS.search(plain) or rules.FOREIGN_DENIAL.search(plain) or "?" in sentence
-        trapped = any(_TRAPPED.search(sentence[: label.start()]) for label in labels)
+        trapped = any(_TRAPPED.search(sentence, max(0, label.start() - _NEAR), label.start()) for label in labels)
         if doubtful or trapped or not (short or _DECIDES.search(sentence)):
             return None
         found.update(options.letters.index(label[1]) for label in labels)
