@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from aurelia_core.types import Usage
 
 
+def system_reason(error: Exception) -> str:
+    """The reason of the operating system or of FFmpeg, without the path that `str(error)` contains."""
+    return str(getattr(error, "strerror", None) or type(error).__name__)
+
+
 class AureliaError(RuntimeError):
     """Base class of all errors of this project (a RuntimeError: a LangGraph server shows its message)."""
 

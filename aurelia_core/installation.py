@@ -48,10 +48,15 @@ def check_system() -> None:
 
 def installed_version() -> str:
     """The version of this project, or "unknown" where it runs without being installed."""
+    return package_version(DISTRIBUTION) or "unknown"
+
+
+def package_version(name: str) -> str | None:
+    """The version of an installed package, which is not imported; None if it is not installed."""
     try:
-        return metadata.version(DISTRIBUTION)
+        return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "unknown"
+        return None
 
 
 @cache

@@ -88,6 +88,13 @@ def _redact(text: str, secrets: list[str]) -> str:
     return text
 
 
+def shorten(text: str, most: int) -> str:
+    """The text, cut to so many characters with an ellipsis at its end if it is longer."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 1]}…"
+
+
 def quote_lines(text: str) -> str:
     """The text with every line, however it ends, after `> `; empty for an empty text."""
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())

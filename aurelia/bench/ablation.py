@@ -7,7 +7,7 @@ ablation costs nothing. `aurelia.report.ablation` makes tables and figures of th
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -122,7 +122,6 @@ async def ablate(
     score: AnswerScorer,
     *,
     concurrency: int = 8,
-    on_question: Callable[[GridQuestion], None] = lambda question: None,
 ) -> list[GridQuestion]:
     """Derives every question of a run at every setting.
 
@@ -132,7 +131,6 @@ async def ablate(
         resources: What the ablation uses of this machine; the clips must be available.
         score: Scores an answer.
         concurrency: Questions in progress, and calls to each provider, at the same time.
-        on_question: Called with each finished question.
 
     Raises:
         InputError: The run had a budget, stopped earlier than one of the settings would, or holds no attempts.
@@ -153,9 +151,7 @@ async def ablate(
 
         async def derive(record: Record, rollout: int, loop: Outcome | None, zero_shot: Outcome | None) -> GridQuestion:
             async with slots:
-                question = await answerer.derive(record, rollout, loop, zero_shot, settings)
-            on_question(question)
-            return question
+                return await answerer.derive(record, rollout, loop, zero_shot, settings)
 
         try:
             return await asyncio.gather(*(derive(*row) for row in rows))

@@ -24,6 +24,7 @@ from aurelia.bench.run_ledger import RunLedger
 from aurelia.bench.runner import RunResources
 from aurelia.bench.scoring import CAPTIONING
 from aurelia_core.errors import InputError, MediaError, ModelError
+from aurelia_core.media import ClipStore
 from aurelia_core.models.client import ModelClient, Request
 from aurelia_core.models.replies import ModelReply
 from aurelia_core.models.requests import JudgeRequest
@@ -182,22 +183,19 @@ class _Scorers:
             self._entailment = load_entailment_model(str(self._models.entailment))
             return self._core_inference
         if metric == "caption-judge":
-            self._client = ModelClient(
-                self._resources.settings,
-                providers=self._resources.providers,
-                store=self._resources.store,
-                ledger=self._ledger,
-            )
+            self._client = self._make_client(self._resources.store)
             self._client.model(str(self._models.judge))
             return self._caption_judge
         store = self._resources.clip_store()
-        self._client = ModelClient(
-            self._resources.settings, providers=self._resources.providers, store=store, ledger=self._ledger
-        )
+        self._client = self._make_client(store)
         self._clips = ClipAdmitter(store)
         self._clips.expect(self._run.clip_contents())
         self._context = run_context(self._run)
         return self._caption_critic
+
+    def _make_client(self, store: ClipStore | None) -> ModelClient:
+        resources = self._resources
+        return ModelClient(resources.settings, providers=resources.providers, store=store, ledger=self._ledger)
 
     async def _core_inference(self, record: Record, outcome: Outcome) -> _Score | None:
         best = (outcome.result or {}).get("best")

@@ -133,7 +133,7 @@ def _interval(values: Sequence[float], clips: Sequence[str], bounds: tuple[float
     return CellInterval(mean, low, high, len(scores), count, "t")
 
 
-def sign_flip_p(changes: Sequence[float], clips: Sequence[str], seed: int = 0) -> float:
+def sign_flip_p(changes: Sequence[float], clips: Sequence[str]) -> float:
     """Two-sided p that the arms are exchangeable clip by clip: the signs of the clips' summed changes are flipped.
 
     Exact up to 13 clips with a change, else from 10,000 draws. 1 without any change.
@@ -147,7 +147,7 @@ def sign_flip_p(changes: Sequence[float], clips: Sequence[str], seed: int = 0) -
         bits = np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums)) & 1
         totals = np.abs((bits * 2 - 1) @ sums)
         return float((totals >= abs(sums.sum()) - 1e-9).mean())
-    rng, extreme = np.random.default_rng(seed), 0
+    rng, extreme = np.random.default_rng(0), 0
     at_once = max(1, _SIGNS_AT_ONCE // len(sums))
     for start in range(0, _FLIPS, at_once):
         signs = rng.integers(0, 2, (min(at_once, _FLIPS - start), len(sums))) * 2 - 1

@@ -26,7 +26,6 @@ class ProviderLimit:
     Attributes:
         limit: Calls that may run at once, 1 to `max_concurrent`.
         active_calls: Calls that run now.
-        halvings: How often the limit was halved.
         paused_until: Time of the event loop before which no call starts.
     """
 
@@ -40,7 +39,6 @@ class ProviderLimit:
         self.max_concurrent = max_concurrent
         self.limit = float(max_concurrent)
         self.active_calls = 0
-        self.halvings = 0
         self.paused_until = 0.0
         self._rate: AsyncLimiter | None = None
         if calls_per_minute:
@@ -88,7 +86,6 @@ class ProviderLimit:
         now = asyncio.get_running_loop().time()
         if began >= self._halved_at:
             self.limit = max(1.0, self.limit / 2)
-            self.halvings += 1
             self._halved_at = now
         if retry_after:
             self.paused_until = max(self.paused_until, now + min(retry_after, LONGEST_PAUSE_SECONDS))

@@ -90,8 +90,6 @@ def compare_paired(
     clips: Sequence[str],
     *,
     draws: int = BOOTSTRAP_DRAWS,
-    level: float = CONFIDENCE_LEVEL,
-    seed: int = BOOTSTRAP_SEED,
 ) -> PairedComparison:
     """Compares two arms on the same questions in the same order (see `estimate_accuracy` for the arguments).
 
@@ -104,7 +102,7 @@ def compare_paired(
     after = _as_array(second)
     gained = int(np.sum(after > before))
     lost = int(np.sum(after < before))
-    difference = _estimate(after - before, clips, draws, level, seed)
+    difference = _estimate(after - before, clips, draws, CONFIDENCE_LEVEL, BOOTSTRAP_SEED)
     return PairedComparison(difference, gained, lost, mcnemar_p(gained, lost))
 
 

@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Sequence
-from importlib import metadata
 from itertools import chain
 from typing import Any
 
@@ -10,7 +9,7 @@ from aurelia import profiles
 from aurelia.cli.home import describe_home, home_text
 from aurelia.cli.text import count_noun
 from aurelia_core.errors import InputError
-from aurelia_core.installation import install_command, installed_version
+from aurelia_core.installation import install_command, installed_version, package_version
 from aurelia_core.models.base import as_clip_model
 from aurelia_core.models.client import ModelClient
 from aurelia_core.models.data_dates import data_dates
@@ -94,7 +93,7 @@ def _probe_models(settings: Settings, models: Sequence[str]) -> list[dict[str, s
 
 def _examine_package(name: str) -> dict[str, Any]:
     use, extra = _PACKAGES[name]
-    version = _installed_version(name)
+    version = package_version(name)
     if extra and version is None:
         use = f"{use}: {install_command(extra)}"
     return {"name": name, "version": version, "for": use}
@@ -127,10 +126,8 @@ def _missing_requirements(model_id: str) -> list[str]:
         return [f"a provider named {provider!r}"]
     lacks = missing_requirements(provider)
     if provider == "offline":
-        lacks = [
-            f"the package {package}" for package in _OFFLINE_PACKAGES if _installed_version(package) is None
-        ] + lacks
-    if provider == "transformers" and _installed_version("huggingface_hub"):
+        lacks = [f"the package {package}" for package in _OFFLINE_PACKAGES if package_version(package) is None] + lacks
+    if provider == "transformers" and package_version("huggingface_hub"):
         from aurelia_core.models.local.weights import missing_weights
 
         lacks += missing_weights(name)
@@ -148,12 +145,12 @@ def _provider_refusal(model_id: str, client: ModelClient) -> str | None:
 
 def _describe_local_weights() -> str | None:
     """Where local weights would run, and how they receive a clip; None without their packages."""
-    if _installed_version("torch") is None or _installed_version("transformers") is None:
+    if package_version("torch") is None or package_version("transformers") is None:
         return None
     from aurelia_core.models.local.loading import choose_placement, describe_placement
 
     form = "as frames with times"
-    if _installed_version("torchvision"):
+    if package_version("torchvision"):
         form = "as video where the model family takes it, else as frames"
     try:
         return f"{describe_placement(choose_placement())}; clips are shown {form}"
@@ -171,13 +168,6 @@ def _describe_tracing(settings: Settings) -> str:
     if settings.trace_contact_sheet:
         media = "with a contact sheet of each clip"
     return f"to the LangSmith project {get_tracer_project()!r}, {media}"
-
-
-def _installed_version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _describe_data(part: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ def run_to_exit(run: Callable[[], int | None], *, debug: bool = False) -> NoRetu
     except KeyboardInterrupt:
         # A second Ctrl-C ends the process at once, also where threads still finish their work.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED_STATUS)
+        _exit_interrupted()
     except SystemExit:
         raise
     except Exception as fault:
@@ -76,7 +76,7 @@ def run_to_exit(run: Callable[[], int | None], *, debug: bool = False) -> NoRetu
         _exit_with_error(fault)
     if status == INTERRUPTED_STATUS:
         # Typer returns an interrupt as a status and prints nothing.
-        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED_STATUS)
+        _exit_interrupted()
     sys.exit(status)
 
 
@@ -100,12 +100,16 @@ def _exit_with_error(fault: Exception) -> NoReturn:
     if isinstance(fault, AureliaError):
         _exit(str(fault), fault.exit_status)
     if isinstance(fault, typer.Abort):
-        _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED_STATUS)
+        _exit_interrupted()
     if isinstance(fault, typer.TyperException):
         _exit_with_usage(fault)
     if isinstance(fault, OSError) and fault.filename is None and fault.errno in _STREAM_FAULTS:
         _exit(str(output_error(fault)), UNEXPECTED)
     _exit(f"an unexpected {type(fault).__name__}: {fault}. Run it again with --debug for the traceback.", UNEXPECTED)
+
+
+def _exit_interrupted() -> NoReturn:
+    _exit("interrupted. Finished answers are saved; run the same command to resume.", INTERRUPTED_STATUS)
 
 
 def _exit_with_usage(fault: Exception) -> NoReturn:

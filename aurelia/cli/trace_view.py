@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aurelia.cli.text import cost_text, count_noun
-from aurelia_core.sanitize import escape_invisible
+from aurelia_core.sanitize import escape_invisible, shorten
 
 TRACE_WIDTH = 110
 
@@ -23,7 +23,7 @@ def render_trace(trace: Mapping[str, Any]) -> str:
         lines.append("Older checkpoints of this question were deleted: the nodes before these are not shown.")
     if trace["elsewhere"]:
         lines.append(f"{count_noun(trace['elsewhere'], 'more checkpoint')}: earlier questions, or forks.")
-    return "\n".join(_cut(escape_invisible(line)) for line in lines)
+    return "\n".join(shorten(escape_invisible(line), TRACE_WIDTH) for line in lines)
 
 
 def _header(trace: Mapping[str, Any]) -> list[str]:
@@ -76,9 +76,3 @@ def _node(node: Mapping[str, Any]) -> str:
     if node["state"] != "done":
         text = f"[{node['state']}] {text}"
     return f"{name:<22}{seconds:>8}  {score:>5}  {text}".rstrip()
-
-
-def _cut(line: str) -> str:
-    if len(line) <= TRACE_WIDTH:
-        return line
-    return f"{line[: TRACE_WIDTH - 1]}…"

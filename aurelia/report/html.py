@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from aurelia.bench.run_file import ARMS
 from aurelia.bench.tally import VERDICTS, AnswerVerdict
@@ -24,7 +24,7 @@ from aurelia.report.rows import ReportRow
 from aurelia_core.claims import CLAIM_VERDICTS
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
-from aurelia_core.sanitize import escape_invisible
+from aurelia_core.sanitize import escape_invisible, shorten
 
 QUESTIONS_PER_BLOCK = 40
 MAX_LISTED_CHARS = 300
@@ -45,10 +45,8 @@ class QuestionPacker:
         self._index: list[list[Any]] = []
         self._open: list[dict[str, Any]] = []
         self._chunks: list[str] = []
-        self.categories: list[str] = []
-        self.kinds: list[str] = []
-        self._known: dict[str, int] = {}
-        self._known_kinds: dict[str, int] = {}
+        self.categories: dict[str, int] = {}
+        self.kinds: dict[str, int] = {}
 
     def add(self, run: int, row: ReportRow) -> None:
         """Packs one question of the run with this index."""
@@ -67,40 +65,28 @@ class QuestionPacker:
             if arm in row.case.answers:
                 verdict = row.case.answers[arm].verdict
             verdicts.append(VERDICTS.index(verdict))
-            answers.append(_shorten((detail["arms"].get(arm) or {}).get("answer") or ""))
+            answers.append(shorten((detail["arms"].get(arm) or {}).get("answer") or "", MAX_LISTED_CHARS))
         self._index.append(
             [
                 detail["id"],
                 row.case.rollout,
                 run,
                 self._columns.index(row.case.column),
-                self._category(detail["category"]),
+                _number(detail["category"], self.categories),
                 *verdicts,
                 clip,
-                _shorten(detail["question"]),
-                _shorten(" / ".join(detail["answers"])),
+                shorten(detail["question"], MAX_LISTED_CHARS),
+                shorten(" / ".join(detail["answers"]), MAX_LISTED_CHARS),
                 *answers,
                 row.case.best_score,
                 len(row.case.attempts),
-                [self._kind(name) for name in detail["kinds"]],
+                [_number(name, self.kinds) for name in detail["kinds"]],
                 [sum(found == verdict for _, found in row.case.claims) for verdict in CLAIM_VERDICTS],
             ]
         )
         self._open.append(detail)
         if len(self._open) == QUESTIONS_PER_BLOCK:
             self._close()
-
-    def _category(self, name: str) -> int:
-        if name not in self._known:
-            self._known[name] = len(self.categories)
-            self.categories.append(name)
-        return self._known[name]
-
-    def _kind(self, name: str) -> int:
-        if name not in self._known_kinds:
-            self._known_kinds[name] = len(self.kinds)
-            self.kinds.append(name)
-        return self._known_kinds[name]
 
     def _close(self) -> None:
         if self._open:
@@ -115,6 +101,11 @@ class QuestionPacker:
             yield {"id": f"d{number}", "data": chunk}
         for number, clip in enumerate(clips):
             yield {"id": f"m{number}", "data": pack_json(escape_values(clip))}
+
+
+def _number(name: str, known: dict[str, int]) -> int:
+    """The number of a name among those that are known, to which it is added."""
+    return known.setdefault(name, len(known))
 
 
 def escape_values(value: Any) -> Any:
@@ -134,12 +125,6 @@ def pack_json(value: Any) -> str:
     return base64.b64encode(gzip.compress(text, 6, mtime=0)).decode("ascii")
 
 
-def _shorten(text: str) -> str:
-    if len(text) <= MAX_LISTED_CHARS:
-        return text
-    return f"{text[: MAX_LISTED_CHARS - 1]}…"
-
-
 def render_page(
     content: Mapping[str, Any],
     packer: QuestionPacker,
@@ -157,45 +142,59 @@ def render_page(
     Raises:
         InputError: jinja2 is not installed.
     """
+    page = load_template(template, "app.js")
+    blocks = packer.chunks(clips)
+    meta = {
+        "columns": list(ALL_COLUMN_TITLES.values()),
+        "categories": list(packer.categories),
+        "names": [escape_invisible(name) for name in content["names"]],
+        "marks": VERDICTS,
+        "chunk": QUESTIONS_PER_BLOCK,
+        "kinds": list(packer.kinds),
+        "files": [escape_invisible(name) for name in content.get("files", [])],
+        "live": content.get("live"),
+    }
+    shown = escape_values({name: value for name, value in content.items() if name != "figures"})
+    figures = [figure._asdict() | {"svg": page.safe(figure.svg)} for figure in content["figures"]]
+    return page.template.generate(
+        **shown,
+        figures=figures,
+        columns=list(ALL_COLUMN_TITLES.values()),
+        categories=[escape_invisible(name) for name in packer.categories],
+        kinds=list(packer.kinds),
+        meta=page.script_json(meta),
+        chunks=blocks,
+        **page.parts,
+    )
+
+
+class PageTemplate(NamedTuple):
+    """The template of a page, and the parts that every page has: script, style, and the hash of the script."""
+
+    template: Any
+    parts: dict[str, Any]
+    safe: Any
+    """Marks a text as HTML, which is not escaped."""
+
+    def script_json(self, value: Any) -> Any:
+        """JSON that cannot close the script element that contains it."""
+        text = json.dumps(value, ensure_ascii=False)
+        return self.safe(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def load_template(template: str, script: str) -> PageTemplate:
+    """A template and a script of the folder `page`.
+
+    Raises:
+        InputError: jinja2 is not installed.
+    """
     try:
         from jinja2 import Environment, StrictUndefined
         from markupsafe import Markup
     except ImportError:
         raise InputError(f"The HTML page needs jinja2: {install_command('bench')}.") from None
     folder = files("aurelia.report").joinpath("page")
-    script, style, text = (
-        folder.joinpath(name).read_text(encoding="utf-8") for name in ("app.js", "style.css", template)
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    blocks = packer.chunks(clips)
-    meta = {
-        "columns": list(ALL_COLUMN_TITLES.values()),
-        "categories": packer.categories,
-        "names": [escape_invisible(name) for name in content["names"]],
-        "marks": VERDICTS,
-        "chunk": QUESTIONS_PER_BLOCK,
-        "kinds": packer.kinds,
-        "files": [escape_invisible(name) for name in content.get("files", [])],
-        "live": content.get("live"),
-    }
-    shown = escape_values({name: value for name, value in content.items() if name != "figures"})
-    figures = [figure._asdict() | {"svg": Markup(figure.svg)} for figure in content["figures"]]
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
-    return page.generate(
-        **shown,
-        figures=figures,
-        columns=list(ALL_COLUMN_TITLES.values()),
-        categories=[escape_invisible(name) for name in packer.categories],
-        kinds=packer.kinds,
-        meta=Markup(_script_safe_json(meta)),
-        chunks=blocks,
-        script=Markup(script),
-        style=Markup(style),
-        script_hash=f"sha256-{digest}",
-    )
-
-
-def _script_safe_json(value: Any) -> str:
-    """JSON that cannot close the script element that contains it."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    text, code, style = (folder.joinpath(name).read_text(encoding="utf-8") for name in (template, script, "style.css"))
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    parts = {"script": Markup(code), "style": Markup(style), "script_hash": f"sha256-{digest}"}
+    return PageTemplate(Environment(autoescape=True, undefined=StrictUndefined).from_string(text), parts, Markup)

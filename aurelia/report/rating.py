@@ -1,18 +1,15 @@
 """A page on which people rate the reasoning of runs, blind to run and score, and a key that only its maker has."""
 
-import base64
 import hashlib
 import json
 import random
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aurelia.bench.run_file import RunFile
-from aurelia.report.html import escape_values
+from aurelia.report.html import escape_values, load_template
 from aurelia_core.errors import InputError
-from aurelia_core.installation import install_command
 
 
 class RatingScale(NamedTuple):
@@ -115,27 +112,9 @@ def _items(path: Path, number: int) -> Iterator[tuple[dict[str, Any], dict[str, 
 
 
 def _write_page(out: Path, page: str, items: list[dict[str, Any]]) -> None:
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError:
-        raise InputError(f"The page needs jinja2: {install_command('bench')}.") from None
-    folder = files("aurelia.report").joinpath("page")
-    script, style, text = (
-        folder.joinpath(name).read_text(encoding="utf-8") for name in ("rate.js", "style.css", "rate.html")
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    template = load_template("rate.html", "rate.js")
     content = {"page": page, "scales": SCALE_NAMES, "items": [_visible(item) for item in items]}
-    safe = json.dumps(content, ensure_ascii=False)
-    safe = safe.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
-    rendered = template.render(
-        scales=SCALES,
-        items=Markup(safe),
-        script=Markup(script),
-        style=Markup(style),
-        script_hash=f"sha256-{digest}",
-    )
+    rendered = template.template.render(scales=SCALES, items=template.script_json(content), **template.parts)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(rendered, encoding="utf-8")
 

@@ -1,12 +1,12 @@
 """Ablation and recipes from end to end: run, score, derive, write the report."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aurelia.bench.ablation import GridQuestion, GridSetting, ablate, run_context
+from aurelia.bench.ablation import GridSetting, ablate, run_context
 from aurelia.bench.costs import mean_target_seconds
 from aurelia.bench.run_file import RunFile
 from aurelia.bench.run_plan import Plan
@@ -49,7 +49,6 @@ async def write_ablation(
     out: Path,
     *,
     concurrency: int = 8,
-    on_question: Callable[[GridQuestion], None] = lambda question: None,
 ) -> list[ablation.GridCell]:
     """Makes an ablation, stores it in the run file for reports, and writes ablation.md, .csv and .json.
 
@@ -59,14 +58,11 @@ async def write_ablation(
         resources: What the ablation uses of this machine.
         out: Output folder.
         concurrency: Questions in progress at the same time.
-        on_question: Called with each finished question.
 
     Raises:
         InputError: These settings cannot be derived from the run.
     """
-    questions = await ablate(
-        path, settings, resources, score_without_judge, concurrency=concurrency, on_question=on_question
-    )
+    questions = await ablate(path, settings, resources, score_without_judge, concurrency=concurrency)
     found = ablation.grid_cells(questions, settings, mean_target_seconds(path))
     without = ablation.zero_shot_accuracy(questions)
     with RunFile.open(path) as run:

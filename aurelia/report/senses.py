@@ -15,12 +15,11 @@ from aurelia.report.condition_tables import (
 )
 from aurelia.report.paper_table1 import ALL_COLUMN_TITLES
 from aurelia.report.recipes import RecipeInput
-from aurelia.report.tables import NO_VALUE, ReportTable, TableLine, format_number
+from aurelia.report.tables import ARM_NAMES, NO_VALUE, ReportTable, TableLine, format_number
 from aurelia_core.errors import InputError
 from aurelia_core.media import ClipStore
 from state.context import Context
 
-_ARMS = {"zero_shot": "zero-shot", "aurelia": "AURELIA"}
 _FOLDER = "media"
 
 
@@ -40,9 +39,9 @@ def prepare_senses(work: RecipeInput) -> tuple[RecipeInput, dict[str, Condition]
     resources = replace(work.resources, store=store)
     conditions = {}
     for sense in SENSES:
-        for arm, title in _ARMS.items():
+        for arm, title in ARM_NAMES.items():
             name = f"{sense}, {title}"
-            conditions[name] = Condition(name, Context(), arm, found.files[sense])  # type: ignore[arg-type]
+            conditions[name] = Condition(name, Context(), arm, found.files[sense])
     return replace(work, resources=resources), conditions, found.left_out
 
 
@@ -62,7 +61,7 @@ async def run_senses(work: RecipeInput, context: Context) -> RecipeFiles:
     by_name = {one.name: one for one in found}
     columns = {record.id: record.column for record in read_records(named[f"{FULL}, zero-shot"].records)}
     tables = []
-    for arm in _ARMS.values():
+    for arm in ARM_NAMES.values():
         some = [by_name[f"{sense}, {arm}"] for sense in SENSES]
         tables.append(change_table(f"{arm} without a sense, against all of the clip", some, some[0]))
     tables.append(_gain_table(by_name))
@@ -80,7 +79,7 @@ def _gain_table(by_name: dict[str, ConditionFigures]) -> ReportTable:
     rows = []
     whole = 0.0
     for sense in SENSES:
-        zero, ours = (by_name[f"{sense}, {arm}"] for arm in _ARMS.values())
+        zero, ours = (by_name[f"{sense}, {arm}"] for arm in ARM_NAMES.values())
         compared = compare_conditions([zero, ours], zero)
         if not compared:
             rows.append(TableLine([sense, NO_VALUE, NO_VALUE, NO_VALUE]))
@@ -100,9 +99,11 @@ def _column_table(title: str, by_name: dict[str, ConditionFigures], ids: set[str
     """Accuracy in one column, by sense and arm."""
     rows = []
     for sense in SENSES:
-        cells = [_accuracy(by_name[f"{sense}, {arm}"], ids) for arm in _ARMS.values()]
+        cells = [_accuracy(by_name[f"{sense}, {arm}"], ids) for arm in ARM_NAMES.values()]
         rows.append(TableLine([sense, *cells]))
-    return ReportTable(f"By sense, {title}", ["", *(f"{arm}, %" for arm in _ARMS.values())], rows, INTERVAL_NOTES[:2])
+    return ReportTable(
+        f"By sense, {title}", ["", *(f"{arm}, %" for arm in ARM_NAMES.values())], rows, INTERVAL_NOTES[:2]
+    )
 
 
 def _accuracy(figures: ConditionFigures, ids: set[str]) -> str:

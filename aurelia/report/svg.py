@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aurelia_core.errors import InputError
 from aurelia_core.installation import install_command
+from aurelia_core.sanitize import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 INK = "#010203"
 _COLOURS = ("#2f7ec7", "#d9822b", "#3a9d5d", "#9a6fc4", "#c4574f", "#7f8a94")
 _SIZE = (6.2, 3.5)
+_NAME_CHARS = 28
 
 
 class SvgFigure(NamedTuple):
@@ -85,9 +87,7 @@ def draw_curves_with_seconds(
     return SvgFigure(title, note, _svg(figure, title))
 
 
-def draw_bars(
-    title: str, note: str, groups: Mapping[str, Mapping[str, Point]], label: str = "accuracy, %"
-) -> SvgFigure:
+def draw_bars(title: str, note: str, groups: Mapping[str, Mapping[str, Point]]) -> SvgFigure:
     """One group of bars per name, with one bar per series, with intervals."""
     figure, axes = _new_axes()
     series = list(dict.fromkeys(name for group in groups.values() for name in group))
@@ -96,10 +96,10 @@ def draw_bars(
         places = [place + (index - (len(series) - 1) / 2) * width for place in range(len(groups))]
         points = [group.get(name, Point(None)) for group in groups.values()]
         heights = [point.value or 0.0 for point in points]
-        axes.bar(places, heights, width * 0.92, color=_COLOURS[index % len(_COLOURS)], label=_short(name))
+        axes.bar(places, heights, width * 0.92, color=_COLOURS[index % len(_COLOURS)], label=shorten(name, _NAME_CHARS))
         _whiskers(axes, places, points)
-    axes.set_xticks(range(len(groups)), [_short(name) for name in groups], rotation=20, ha="right")
-    axes.set_ylabel(label, color=INK)
+    axes.set_xticks(range(len(groups)), [shorten(name, _NAME_CHARS) for name in groups], rotation=20, ha="right")
+    axes.set_ylabel(PERCENT_SCALE.label, color=INK)
     _legend(axes)
     return SvgFigure(title, note, _svg(figure, title))
 
@@ -108,7 +108,7 @@ def draw_stacks(title: str, note: str, groups: Mapping[str, Mapping[str, float]]
     """One horizontal bar per name, stacked from its parts."""
     figure, axes = _new_axes()
     parts = list(dict.fromkeys(part for group in groups.values() for part in group))
-    names = [_short(name) for name in groups]
+    names = [shorten(name, _NAME_CHARS) for name in groups]
     left = [0.0] * len(groups)
     for index, part in enumerate(parts):
         values = [group.get(part, 0.0) for group in groups.values()]
@@ -126,7 +126,7 @@ def _lines(axes: "Axes", x: Sequence[int], lines: Mapping[str, Sequence[Point]],
         colour = _COLOURS[index % len(_COLOURS)]
         known = [(place, point) for place, point in zip(x, points, strict=True) if point.value is not None]
         axes.plot([place for place, _ in known], [point.value or 0.0 for _, point in known], "o-", color=colour,
-                  markersize=5, label=_short(name))  # fmt: skip
+                  markersize=5, label=shorten(name, _NAME_CHARS))  # fmt: skip
         banded = [(p, q.low, q.high) for p, q in known if q.low is not None and q.high is not None]
         if banded:
             places, low, high = zip(*banded, strict=True)
@@ -159,12 +159,6 @@ def _legend_above(axes: "Axes", handles: Sequence[Any], names: Sequence[str]) ->
         loc="lower center",
         bbox_to_anchor=(0.5, 1),
     )
-
-
-def _short(name: str) -> str:
-    if len(name) <= 28:
-        return name
-    return f"{name[:27]}…"
 
 
 def _new_axes() -> "tuple[Figure, Axes]":

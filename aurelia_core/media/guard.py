@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aurelia_core.errors import MediaError
+from aurelia_core.errors import MediaError, system_reason
 from aurelia_core.settings import Settings
 
 IMAGE_DEMUXERS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
@@ -138,7 +138,7 @@ def _resolve(name: str, settings: Settings) -> Path:
     try:
         path = _candidate(Path(name).expanduser(), settings).resolve()
     except (OSError, RuntimeError) as error:
-        raise MediaError(f"{label} cannot be looked up ({_reason(error)}); check the path") from error
+        raise MediaError(f"{label} cannot be looked up ({system_reason(error)}); check the path") from error
     if settings.allow_any_file:
         return path
     roots = [root.expanduser().resolve() for root in settings.media_roots]
@@ -169,7 +169,9 @@ def _open(path: Path, label: str) -> int:
     except FileNotFoundError as error:
         raise MediaError(f"{label} does not exist; check the path") from error
     except OSError as error:
-        raise MediaError(f"{label} cannot be opened ({_reason(error)}); check the path and its permissions") from error
+        raise MediaError(
+            f"{label} cannot be opened ({system_reason(error)}); check the path and its permissions"
+        ) from error
 
 
 def _open_without_links(path: Path, label: str) -> int:
@@ -293,8 +295,3 @@ def _mpeg_audio(head: bytes) -> str | None:
     if head[1] & 0xF0 == 0xF0:
         return "aac"
     return None
-
-
-def _reason(error: Exception) -> str:
-    """The operating system's reason, without the path that str(error) contains."""
-    return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from loky.backend import get_context
 from pebble import ProcessExpired, ProcessPool
 
-from aurelia_core.errors import MediaError
+from aurelia_core.errors import MediaError, system_reason
 from aurelia_core.media.cache import cache_write_error
 from aurelia_core.settings import GIB, Settings
 
@@ -166,8 +166,7 @@ def _run_job(job: Callable[..., _Result], args: tuple[Any, ...]) -> _Result:
         out_of_memory = getattr(error, "errno", None) == errno.ENOMEM
         if out_of_memory or (type(error) in _UNSPECIFIC_ERRORS and _near_memory_limit(0.5)):
             raise MemoryError from None
-        reason = str(getattr(error, "strerror", None) or type(error).__name__)
-        raise Damaged(f"cannot be decoded ({reason}); convert or download it again") from None
+        raise Damaged(f"cannot be decoded ({system_reason(error)}); convert or download it again") from None
 
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)

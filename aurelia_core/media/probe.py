@@ -34,7 +34,6 @@ class StreamPackets:
         covered_seconds: the length of all packets, including those that an edit list hides.
         timestamps, key_flags: of every visible or audible packet, unsorted.
         packets: the number of visible packets that must decode to a frame.
-        hidden_packets: the number of packets that an edit list hides.
         restarts: where the time stamps restart; `start`, `end`, `first` and `timestamps` continue there.
     """
 
@@ -47,7 +46,6 @@ class StreamPackets:
     timestamps: list[float] = field(default_factory=list)
     key_flags: list[bool] = field(default_factory=list)
     packets: int = 0
-    hidden_packets: int = 0
     restarts: Restarts = field(default_factory=dict)
 
     @property
@@ -60,7 +58,6 @@ class StreamPackets:
         self.first = min(self.first, time)
         self.covered_seconds = max(self.covered_seconds, time + length - self.first)
         if packet.is_discard:
-            self.hidden_packets += 1
             return
         self.start, self.end = min(self.start, time), max(self.end, time + length)
         self.timestamps.append(time)

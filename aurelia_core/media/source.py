@@ -12,6 +12,8 @@ from typing import Any
 
 import av
 
+from aurelia_core.errors import system_reason
+
 
 class Damaged(Exception):
     """A clip's content is damaged; the message is a sentence without its subject: 'is cut short: ...'."""
@@ -78,7 +80,7 @@ def open_container(path: str, demuxer: str) -> Iterator[Any]:
     except av.error.MemoryError as error:
         raise MemoryError from error
     except (av.FFmpegError, ValueError) as error:
-        raise Damaged(f"cannot be opened as a clip ({ffmpeg_reason(error)}); it is damaged or incomplete") from error
+        raise Damaged(f"cannot be opened as a clip ({system_reason(error)}); it is damaged or incomplete") from error
     try:
         yield opened
     finally:
@@ -98,9 +100,4 @@ def decode_packet(stream: Any, packet: Any) -> list[Any]:
     except av.error.MemoryError as error:
         raise MemoryError from error
     except av.FFmpegError as error:
-        raise Undecodable(ffmpeg_reason(error)) from error
-
-
-def ffmpeg_reason(error: Exception) -> str:
-    """FFmpeg's reason, without the path."""
-    return str(getattr(error, "strerror", None) or type(error).__name__)
+        raise Undecodable(system_reason(error)) from error

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from importlib import metadata
 from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from aurelia_core.errors import InputError
-from aurelia_core.installation import install_command
+from aurelia_core.installation import install_command, package_version
 
 VisualInput = Literal["none", "images", "video"]
 StructuredOutput = Literal["json_schema", "json_object_schema", "json_object", "none"]
@@ -181,7 +180,7 @@ def missing_requirements(provider: str, environment: Mapping[str, str] | None = 
     missing = [
         f"the package {name} ({install_command(requirements.extra)})"
         for name in requirements.packages
-        if not _installed(name)
+        if package_version(name) is None
     ]
     for variable in requirements.variables:
         names = variable.split("|")
@@ -220,11 +219,3 @@ def call_cost(price: TokenPrice, usage: Mapping[str, Any] | None, tier: str | No
     if any(tokens and rate is None for tokens, rate in parts):
         return None
     return sum(tokens * (rate or 0.0) for tokens, rate in parts) / _MILLION
-
-
-def _installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

@@ -34,11 +34,6 @@ class WitnessChat(ClipModel, BaseChatModel):
 
     store: Any = Field(exclude=True, repr=False)
 
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """False: a clip store cannot be serialized."""
-        return False
-
     @property
     def _llm_type(self) -> str:
         return PROVIDER

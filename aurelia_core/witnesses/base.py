@@ -5,7 +5,6 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import metadata
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from aurelia_core.arrays import Samples
 from aurelia_core.claims import Claim, ClaimKind, Finding, Verdict
-from aurelia_core.installation import install_command
+from aurelia_core.installation import install_command, package_version
 from aurelia_core.types import MediaRef, Span, Window
 
 if TYPE_CHECKING:
@@ -123,16 +122,7 @@ def weights_name(witness: str) -> str:
 
 def missing_packages(names: Sequence[str]) -> list[str]:
     """Which packages are not installed, in words with the command that installs them."""
-    return [f"the package {name} ({install_command(EXTRA)})" for name in names if not is_installed(name)]
-
-
-def is_installed(name: str) -> bool:
-    """Whether a distribution is installed; it is not imported."""
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    return [f"the package {name} ({install_command(EXTRA)})" for name in names if package_version(name) is None]
 
 
 def undecided(claim: Claim, witness: str, reason: str) -> Finding:

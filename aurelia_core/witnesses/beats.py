@@ -14,7 +14,8 @@ import numpy as np
 from aurelia_core.arrays import Samples, Vector
 from aurelia_core.claims import Claim, ClaimKind, Finding
 from aurelia_core.errors import InputError
-from aurelia_core.witnesses.base import SAMPLE_RATE, ClipView, is_installed, missing_packages, threshold, undecided
+from aurelia_core.installation import package_version
+from aurelia_core.witnesses.base import SAMPLE_RATE, ClipView, missing_packages, threshold, undecided
 from aurelia_core.witnesses.measured import decide_tempo
 
 _NAME = "beat-this"
@@ -39,7 +40,7 @@ class BeatWitness:
     def lacks(self) -> list[str]:
         """The packages or the weights, if they are not on this machine."""
         lacking = missing_packages(["torch", "transformers"])
-        if not is_installed(_NAME):
+        if package_version(_NAME) is None:
             lacking.append("the package beat-this (pip install beat-this)")
         if not self._weights.is_file():
             command = "python -c \"from beat_this.inference import load_model; load_model('final0')\""

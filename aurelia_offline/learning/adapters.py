@@ -5,7 +5,7 @@ encodes each clip once for all its questions, which the study's many adapters ne
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +72,6 @@ def train_adapter(
     forms: Sequence[LearnedForm],
     settings: AdapterSettings,
     media: MediaCache,
-    progress: Callable[[str], None] = lambda _: None,
 ) -> TrainedAdapter:
     """Train an adapter of the checkpoint `base` into `folder`; of several forms every question is learned in each."""
     from peft import LoraConfig, get_peft_model
@@ -107,8 +106,6 @@ def train_adapter(
                 group["lr"] = settings.rate * scale
             optimizer.step()
             losses.append(loss.item())
-            if (step + 1) % 100 == 0:
-                progress(f"step {step + 1} of {steps}, loss {np.mean(losses[-100:]):.3f}")
     seconds = time.process_time() - began
     adapted.peft_config["default"].base_model_name_or_path = "mini"
     adapted.save_pretrained(folder, save_embedding_layers=False)

@@ -183,11 +183,9 @@ def make_thinker(tokenizer: Any, seed: int) -> Any:
     return thinker
 
 
-def save_checkpoint(folder: Path, thinker: Any, tokenizer: Any, dtype: Any = None) -> Path:
-    """Write the weights (converted to `dtype`, if given), the tokenizer, the processor and `clip.json`."""
+def save_checkpoint(folder: Path, thinker: Any, tokenizer: Any) -> Path:
+    """Write the weights, the tokenizer, the processor and `clip.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    if dtype is not None:
-        thinker = thinker.to(dtype)
     thinker.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     from transformers import Qwen2VLImageProcessorPil

@@ -26,8 +26,6 @@ from aurelia.report.langsmith_export import export_experiments
 from aurelia.report.measure import arm_figures
 from aurelia.report.rows import read_report_rows
 from aurelia_core.errors import ModelError
-from aurelia_core.media import ClipStore
-from aurelia_core.settings import Settings
 from tests.support.bench_records import made_record, made_run
 from tests.support.bench_runs import Bench, line, player
 from tests.support.scripted import verdict
@@ -158,8 +156,7 @@ async def test_everything_counts_alike_on_a_run_that_was_killed(tmp_path: Path, 
     def evaluator(fields: dict[str, Any], messages: Any) -> Any:
         return "no verdict at all" if "(5)" in fields["caption"] else verdict(9)
 
-    settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
-    place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
+    place = Bench.reading(duet.parent, tmp_path, player(target=target, evaluator=evaluator))
     lines = [line(number, choices=["ohne", "with"]) for number in range(10)]
     lines += [line(number, column="av-captioning") for number in (10, 11)]
     events = Events(11)

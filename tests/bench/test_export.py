@@ -15,8 +15,6 @@ from aurelia.bench.run_file import RunFile, StoredScore
 from aurelia.bench.training import TrainingOptions, export_training_set
 from aurelia.cli.bench import bench_app
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.media import ClipStore
-from aurelia_core.settings import Settings
 from tests.support.bench_runs import Bench, line, player
 from tests.support.scripted import verdict
 
@@ -33,8 +31,7 @@ async def ran(tmp_path: Path, duet: Path) -> Path:
     def evaluator(fields: dict[str, Any], messages: Any) -> Any:
         return verdict(9 if "(1)" in fields["caption"] else 4)
 
-    settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
-    place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
+    place = Bench.reading(duet.parent, tmp_path, player(target=target, evaluator=evaluator))
     lines = [line(1, choices=["ohne", "with"]), line(2, answers=["ß", "with"], licence="MIT"), line(3)]
     await place.run(lines, max_iterations=2)
     with RunFile.open(place.out) as run:
@@ -88,9 +85,9 @@ def test_a_cell_that_a_spreadsheet_would_calculate_becomes_text(said: str, cell:
 
 
 async def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path: Path, duet: Path) -> None:
-    settings, said = Settings(home=tmp_path / "home", media_roots=(duet.parent,)), '=HYPERLINK("http://x")'
+    said = '=HYPERLINK("http://x")'
     model = player(target=lambda fields, messages: said)
-    place = Bench(tmp_path, model, settings, ClipStore(settings), duet.parent)
+    place = Bench.reading(duet.parent, tmp_path, model)
     await place.run([line(1, question="@SUM(1)", answers=[said])], max_iterations=1)
     for form in ("jsonl", "csv", "parquet"):
         export.export_table(place.out, tmp_path / f"x.{form}")
@@ -223,8 +220,7 @@ async def test_what_must_not_be_learned_is_left_out_counted_and_said(tmp_path: P
     def evaluator(fields: dict[str, Any], messages: Any) -> Any:
         return verdict(2 if "(6)" in fields["caption"] else 9)
 
-    settings = Settings(home=tmp_path / "home", media_roots=(duet.parent,))
-    place = Bench(tmp_path, player(target=target, evaluator=evaluator), settings, ClipStore(settings), duet.parent)
+    place = Bench.reading(duet.parent, tmp_path, player(target=target, evaluator=evaluator))
     lines = [line(number, choices=["ohne", "with"]) for number in range(1, 8)]
     lines[3] = line(4, column="av-captioning")
     lines[4]["source"] = {"dataset": "test", "split": "Test"}

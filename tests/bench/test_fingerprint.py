@@ -1,7 +1,6 @@
 """A run never mixes two wordings: what a model reads, and how a target is asked, is part of the run's fingerprint."""
 
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,13 @@ import pytest
 import targets
 from aurelia.bench import run_plan
 from aurelia_core.errors import InputError
-from aurelia_core.media import ClipStore
-from aurelia_core.settings import Settings
 from prompts.render import PromptTexts
 from tests.support.bench_runs import Bench, line, player
 
 
 @pytest.fixture
 def place(tmp_path: Path, duet: Path) -> Bench:
-    settings = Settings(home=tmp_path / "home", media_roots=(tmp_path / "media",))
-    settings.media_roots[0].mkdir()
-    shutil.copy(duet, settings.media_roots[0])
-    return Bench(tmp_path, player(), settings, ClipStore(settings), settings.media_roots[0])
+    return Bench.with_copy(duet, tmp_path, player())
 
 
 async def test_a_sentence_that_is_written_in_code_is_part_of_it(place: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,6 @@ from aurelia.bench.records import Record
 from aurelia.bench.training import export_training_set
 from aurelia.report.build import build_report
 from aurelia.report.media import picture_media
-from aurelia_core.media import ClipStore
-from aurelia_core.settings import Settings
 from nodes.prepare import admit_media
 from tests.support.bench_runs import Bench, line, player
 from tests.support.other_media import write_picture, write_sound
@@ -32,9 +30,8 @@ def bench(tmp_path: Path) -> Bench:
     write_sound(folder / "low.wav", [(0.3, 0.9, 220, 0.5)])
     write_sound(folder / "high.wav", [(0.3, 0.9, 880, 0.5)])
     write_picture(folder / "red.png", (220, 20, 20))
-    settings = Settings(home=tmp_path / "home", media_roots=(folder,))
     target = lambda fields, messages: "Sound B" if fields["choices"] else "with"  # noqa: E731
-    return Bench(tmp_path, player(target=target), settings, ClipStore(settings), folder)
+    return Bench.reading(folder, tmp_path, player(target=target))
 
 
 def test_a_record_names_some_medium_and_an_old_line_stays_as_it_was() -> None:

@@ -3,7 +3,6 @@
 import io
 import random
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,8 @@ from aurelia.bench.run_plan import Plan
 from aurelia.bench.salvage import salvage_run
 from aurelia.cli.bench import bench_app
 from aurelia_core.errors import InputError, ModelError
-from aurelia_core.media import ClipStore
 from aurelia_core.models.base import ClipModel
 from aurelia_core.models.media_request import MediaRequest
-from aurelia_core.settings import Settings
 from aurelia_core.types import NO_USAGE
 from state.context import Context
 from tests.support.bench_records import made_run
@@ -41,17 +38,10 @@ class Deaf(ScriptedChat, ClipModel):
         return media.missing_modalities(sees=True, hears=False)
 
 
-def place_of(tmp_path: Path, duet: Path, model: ScriptedChat) -> Bench:
-    settings = Settings(home=tmp_path / "home", media_roots=(tmp_path / "media",))
-    settings.media_roots[0].mkdir()
-    shutil.copy(duet, settings.media_roots[0])
-    return Bench(tmp_path, model, settings, ClipStore(settings), settings.media_roots[0])
-
-
 async def test_a_deaf_target_on_clips_with_sound_stops_at_once(tmp_path: Path, duet: Path) -> None:
     plain = player()
     model = Deaf(script={}, said=plain.said, heard=[])
-    place, events = place_of(tmp_path, duet, model), []
+    place, events = Bench.with_copy(duet, tmp_path, model), []
     with pytest.raises(InputError, match="nothing was paid: scripted:one does not hear, and this clip has sound"):
         await place.run([line(number) for number in range(20)], events=events)
     assert (model.heard, events, place.out.exists()) == ([], [], False)
@@ -71,7 +61,7 @@ def refuses(number: int) -> Any:
 
 async def test_a_run_whose_first_answers_all_fail_alike_stops_and_says_so(tmp_path: Path, duet: Path) -> None:
     plan = Plan(arms=("zero_shot",), concurrency=1, stop_after_failures=3)
-    place = place_of(tmp_path, duet, player(target=refuses(99)))
+    place = Bench.with_copy(duet, tmp_path, player(target=refuses(99)))
     end = await place.run([line(number) for number in range(20)], plan)
     assert end["stopped_by"].startswith("the first 3 answers all failed with one error: scripted:one did not answer")
     assert end["arms"]["zero_shot"]["failed"] == 3 and end["left"] == 17
@@ -79,7 +69,7 @@ async def test_a_run_whose_first_answers_all_fail_alike_stops_and_says_so(tmp_pa
 
 async def test_a_run_goes_on_if_one_of_the_first_is_answered(tmp_path: Path, duet: Path) -> None:
     plan = Plan(arms=("zero_shot",), concurrency=1, stop_after_failures=3)
-    place, events = place_of(tmp_path, duet, player(target=refuses(2))), []
+    place, events = Bench.with_copy(duet, tmp_path, player(target=refuses(2))), []
     end = await place.run([line(number) for number in range(6)], plan, events=events)
     assert (end["stopped_by"], end["arms"]["zero_shot"]["failed"]) == (None, 2)
     assert events[0]["calls_to_come"] == [6, 6]

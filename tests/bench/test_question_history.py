@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +11,12 @@ import pytest
 
 from aurelia.bench.question_history import read_question_history
 from aurelia_core.errors import InputError
-from aurelia_core.media import ClipStore
-from aurelia_core.settings import Settings
 from tests.support.bench_runs import Bench, line, player
 from tests.support.scripted import reasoning, verdict
 
 
 @pytest.fixture
 def place(tmp_path: Path, duet: Path) -> Bench:
-    settings = Settings(home=tmp_path / "home", media_roots=(tmp_path / "media",))
-    settings.media_roots[0].mkdir()
-    shutil.copy(duet, settings.media_roots[0])
-
     def target(fields: dict[str, Any], messages: Any) -> Any:
         if "(2)" in fields["question"]:
             return ValueError("out of order")
@@ -31,7 +24,7 @@ def place(tmp_path: Path, duet: Path) -> Bench:
 
     looks = [reasoning("first"), reasoning("second")]
     model = player(generator=looks, evaluator=[verdict(4), verdict(9)], target=target)
-    return Bench(tmp_path, model, settings, ClipStore(settings), settings.media_roots[0])
+    return Bench.with_copy(duet, tmp_path, model)
 
 
 async def test_a_question_of_a_run_reads_like_a_thread(place: Bench) -> None:

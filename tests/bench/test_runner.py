@@ -5,7 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,9 @@ ONE = Plan(concurrency=1)
 
 
 @pytest.fixture
-def bench(tmp_path: Path, duet: Path) -> Iterator[Any]:
+def bench(tmp_path: Path, duet: Path) -> Callable[[ScriptedChat], Bench]:
     """Makes a Bench for a model, with duet.mp4 in its media folder."""
-
-    def make(model: ScriptedChat) -> Bench:
-        settings = Settings(home=tmp_path / "home", media_roots=(tmp_path / "media",))
-        settings.media_roots[0].mkdir()
-        shutil.copy(duet, settings.media_roots[0])
-        return Bench(tmp_path, model, settings, ClipStore(settings), settings.media_roots[0])
-
-    yield make
+    return partial(Bench.with_copy, duet, tmp_path)
 
 
 def counted(answered: int, failed: int, *, unparsed: int, right: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,8 +18,6 @@ from aurelia.bench.runner import RunResources, run_bench
 from aurelia.bench.threads import question_thread_name, read_question_thread, run_tag
 from aurelia.run.checkpointers import open_checkpointer
 from aurelia_core.errors import AureliaError, InputError
-from aurelia_core.media import ClipStore
-from aurelia_core.settings import Settings
 from graph.build import build_graph
 from state.context import ROLES, make_context
 from tests.support.bench_runs import Bench, line, player, write_lines
@@ -65,10 +62,7 @@ class Kept(Bench):
 
 @pytest.fixture
 def place(tmp_path: Path, duet: Path) -> Kept:
-    settings = Settings(home=tmp_path / "home", media_roots=(tmp_path / "media",))
-    settings.media_roots[0].mkdir()
-    shutil.copy(duet, settings.media_roots[0])
-    return Kept(tmp_path, player(), settings, ClipStore(settings), settings.media_roots[0])
+    return Kept.with_copy(duet, tmp_path, player())
 
 
 async def test_every_question_is_a_thread_that_reads_node_by_node(place: Kept) -> None:

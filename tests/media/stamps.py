@@ -2,7 +2,7 @@
 
 import struct
 
-from tests.media.makers import BEEPS, ff, film, joined_bytes, made_once, patched, remux, run_ffmpeg
+from tests.media.makers import BEEPS, at_seconds, ff, film, joined_bytes, made_once, patched, remux, run_ffmpeg
 from tests.media.row import BASE, EVEN, LONG, MOV, OPUS, SOUND_ONLY, Row, late
 
 
@@ -46,6 +46,8 @@ def move_edit(data, seconds):
 
 MPG = film("a.mpg", "mpeg1video", "mp2", codec={"bit_rate": 2_000_000})
 MP3 = film("a.mp3", None, "libmp3lame", rate=44100)
+FROM_FRAME_30 = {"numbers": range(30, 75), "times": EVEN[:45], "beeps": (0.1, 1.0), "duration": 1.8}
+VARIABLE = {"numbers": range(9), "times": (0, 0.1, 0.2, 0.9, 1.0, 1.7, 1.8, 2.4, 2.5), "duration": 2.6}
 TWICE = {
     "numbers": range(150),
     "times": [number / 25 for number in range(150)],
@@ -111,19 +113,9 @@ ROWS = [
         ),
         beeps=(0.5, 1.3, 2.0),
     ),
+    Row("variable frame rate (mp4)", film("vfr.mp4", stamps=at_seconds(VARIABLE["times"])), **VARIABLE),
     Row(
-        "variable frame rate (mp4)",
-        film("vfr.mp4", stamps=[0, 100, 200, 900, 1000, 1700, 1800, 2400, 2500]),
-        numbers=range(9),
-        times=(0, 0.1, 0.2, 0.9, 1.0, 1.7, 1.8, 2.4, 2.5),
-        duration=2.6,
-    ),
-    Row(
-        "variable frame rate (mkv)",
-        film("vfr.mkv", sound="libopus", stamps=[0, 100, 200, 900, 1000, 1700, 1800, 2400, 2500]),
-        numbers=range(9),
-        times=(0, 0.1, 0.2, 0.9, 1.0, 1.7, 1.8, 2.4, 2.5),
-        duration=2.6,
+        "variable frame rate (mkv)", film("vfr.mkv", sound="libopus", stamps=at_seconds(VARIABLE["times"])), **VARIABLE
     ),
     Row(
         "gap in the picture (mkv)",
@@ -135,14 +127,7 @@ ROWS = [
         numbers=[*range(25), *range(50, 75)],
         times=[n / 25 for n in [*range(25), *range(50, 75)]],
     ),
-    Row(
-        "cut by ffmpeg -ss 1.2 -c copy (mp4)",
-        ff("cut.mp4", "-ss 1.2 -i {film} -c copy", film=LONG),
-        numbers=range(30, 75),
-        times=EVEN[:45],
-        beeps=(0.1, 1.0),
-        duration=1.8,
-    ),
+    Row("cut by ffmpeg -ss 1.2 -c copy (mp4)", ff("cut.mp4", "-ss 1.2 -i {film} -c copy", film=LONG), **FROM_FRAME_30),
     Row(
         "cut by ffmpeg -ss 0.64 -t 1.6 -c copy (mp4)",
         ff("cut2.mp4", "-ss 0.64 -i {film} -t 1.6 -c copy", film=film("nob.mp4", codec_options={"bf": "0"}, gop=250)),
@@ -154,10 +139,7 @@ ROWS = [
     Row(
         "cut by ffmpeg -ss 1.2 -c copy (mov)",
         ff("cut.mov", "-ss 1.2 -i {film} -c copy", film=film("long.mov", gop=250, sound="pcm_s16le")),
-        numbers=range(30, 75),
-        times=EVEN[:45],
-        beeps=(0.1, 1.0),
-        duration=1.8,
+        **FROM_FRAME_30,
     ),
     Row(
         "cut by ffmpeg -i ... -ss 0.6 -c copy: the picture begins at the next key frame",
@@ -189,23 +171,10 @@ ROWS = [
         duration=12.0,
     ),
     Row(
-        "trimmed by an edit list only",
-        patched("trimmed.mp4", LONG, lambda data: move_edit(data, 1.2)),
-        numbers=range(30, 75),
-        times=EVEN[:45],
-        beeps=(0.1, 1.0),
-        duration=1.8,
+        "trimmed by an edit list only", patched("trimmed.mp4", LONG, lambda data: move_edit(data, 1.2)), **FROM_FRAME_30
     ),
-    Row(
-        "ts, two files put together",
-        joined_bytes("two.ts", film("a.ts"), film("second.ts", first=75)),
-        **TWICE,
-    ),
-    Row(
-        "mpg, two files put together",
-        joined_bytes("two.mpg", MPG, MPG),
-        **{**TWICE, "numbers": [*range(75)] * 2},
-    ),
+    Row("ts, two files put together", joined_bytes("two.ts", film("a.ts"), film("second.ts", first=75)), **TWICE),
+    Row("mpg, two files put together", joined_bytes("two.mpg", MPG, MPG), **{**TWICE, "numbers": [*range(75)] * 2}),
     Row(
         "ts, its sample rate changes",
         joined_bytes("rates.ts", film("a.ts"), film("second_24.ts", first=75, rate=24000)),

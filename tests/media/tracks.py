@@ -6,7 +6,7 @@ from io import BytesIO
 from av.stream import Disposition
 from PIL import Image
 
-from tests.media.makers import BEEPS, SIZE, ff, film, made_once, merged, patched, run_ffmpeg
+from tests.media.makers import BEEPS, SIZE, ff, film, made_once, merged, patched
 from tests.media.row import BASE, MOV, SOUND_ONLY, Row
 
 NONE = Disposition(0)
@@ -15,6 +15,9 @@ OTHER_BEEPS = (0.8, 1.9)
 OTHER = film("other.mov", sound="pcm_s16le", first=100, size=(64, 48), beeps=OTHER_BEEPS)
 THUMBNAIL = film("thumbnail.mov", "mjpeg", None, frames=1, pix_fmt="yuvj420p", first=200, size=(64, 48))
 AC3 = film("other_ac3.mov", sound="ac3", beeps=OTHER_BEEPS)
+PICTURE, SOUND = (BASE, "video", DEFAULT, "und"), (BASE, "audio", DEFAULT, "und")
+MOV_PICTURE, MOV_SOUND = (MOV, "video", DEFAULT, "und"), (MOV, "audio", DEFAULT, "und")
+WITH_SUBTITLE = "-i {film} -i {text} -map 0 -map 1 -c copy -c:s"
 NO_DECODER = "has a sound track in a format that cannot be decoded here"
 
 
@@ -22,35 +25,14 @@ def with_two_sounds(name, first, second, **row):
     """A row with two sound tracks: beeps at `BEEPS`, then at `OTHER_BEEPS`."""
     return Row(
         f"two sounds, {name}",
-        merged(
-            f"sounds {name}.mkv".replace(" ", "_"),
-            (BASE, "video", DEFAULT, "und"),
-            (MOV, "audio", *first),
-            (OTHER, "audio", *second),
-        ),
+        merged(f"sounds {name}.mkv".replace(" ", "_"), PICTURE, (MOV, "audio", *first), (OTHER, "audio", *second)),
         **{"note": "has 2 sound tracks", **row},
     )
 
 
-def with_subtitle(path):
-    """A film with a subtitle that is longer."""
-    text = path.with_suffix(".srt")
-    text.write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n\n2\n00:00:02,500 --> 00:00:05,500\nlate\n")
-    run_ffmpeg(
-        "-i",
-        BASE(path.parent),
-        "-i",
-        text,
-        "-map",
-        0,
-        "-map",
-        1,
-        "-c",
-        "copy",
-        "-c:s",
-        "mov_text" if path.suffix == ".mp4" else "srt",
-        path,
-    )
+def write_subtitle(path):
+    """A subtitle that is longer than the film."""
+    path.write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n\n2\n00:00:02,500 --> 00:00:05,500\nlate\n")
 
 
 def jpeg():
@@ -66,6 +48,7 @@ def chapters():
     return [{"id": 1, "start": 0, "end": 1500, **base}, {"id": 2, "start": 1500, "end": 9000, **base}]
 
 
+SUBTITLE = made_once("subtitle.srt", write_subtitle)
 ROWS = [
     with_two_sounds("the first by default", (DEFAULT, "eng"), (NONE, "deu"), note="track 1 (eng"),
     with_two_sounds(
@@ -85,28 +68,19 @@ ROWS = [
     ),
     Row(
         "two sounds in mp4",
-        merged(
-            "sounds.mp4", (BASE, "video", DEFAULT, "und"), (BASE, "audio", DEFAULT, "eng"), (AC3, "audio", NONE, "fra")
-        ),
+        merged("sounds.mp4", PICTURE, (BASE, "audio", DEFAULT, "eng"), (AC3, "audio", NONE, "fra")),
         note="has 2 sound tracks",
     ),
     Row(
         "two sounds in ts",
-        merged(
-            "sounds.ts", (BASE, "video", DEFAULT, "und"), (BASE, "audio", DEFAULT, "eng"), (AC3, "audio", NONE, "fra")
-        ),
+        merged("sounds.ts", PICTURE, (BASE, "audio", DEFAULT, "eng"), (AC3, "audio", NONE, "fra")),
         note="has 2 sound tracks",
     ),
     Row(
         "the default sound has no decoder (mkv)",
         patched(
             "nodecoder.mkv",
-            merged(
-                "toplay.mkv",
-                (BASE, "video", DEFAULT, "und"),
-                (AC3, "audio", DEFAULT, "eng"),
-                (MOV, "audio", NONE, "eng"),
-            ),
+            merged("toplay.mkv", PICTURE, (AC3, "audio", DEFAULT, "eng"), (MOV, "audio", NONE, "eng")),
             lambda data: data.replace(b"A_AC3", b"A_QQ3"),
         ),
         sound=1,
@@ -116,12 +90,7 @@ ROWS = [
         "the default sound has no decoder (mp4)",
         patched(
             "nodecoder.mp4",
-            merged(
-                "toplay.mp4",
-                (BASE, "video", DEFAULT, "und"),
-                (AC3, "audio", DEFAULT, "eng"),
-                (BASE, "audio", NONE, "eng"),
-            ),
+            merged("toplay.mp4", PICTURE, (AC3, "audio", DEFAULT, "eng"), (BASE, "audio", NONE, "eng")),
             lambda data: data.replace(b"ac-3", b"qq-3"),
         ),
         sound=1,
@@ -129,108 +98,55 @@ ROWS = [
     ),
     Row(
         "two pictures, the first by default",
-        merged(
-            "pictures.mkv",
-            (MOV, "video", DEFAULT, "und"),
-            (OTHER, "video", NONE, "und"),
-            (MOV, "audio", DEFAULT, "und"),
-        ),
+        merged("pictures.mkv", MOV_PICTURE, (OTHER, "video", NONE, "und"), MOV_SOUND),
         note="has 2 picture tracks; track 1",
     ),
     Row(
         "two pictures, the second by default",
-        merged(
-            "pictures2.mkv",
-            (OTHER, "video", NONE, "und"),
-            (MOV, "video", DEFAULT, "und"),
-            (MOV, "audio", DEFAULT, "und"),
-        ),
+        merged("pictures2.mkv", (OTHER, "video", NONE, "und"), MOV_PICTURE, MOV_SOUND),
         picture=1,
         note="has 2 picture tracks; track 2",
     ),
     Row(
         "two pictures, none by default",
-        merged(
-            "pictures3.mkv", (MOV, "video", NONE, "und"), (OTHER, "video", NONE, "und"), (MOV, "audio", DEFAULT, "und")
-        ),
+        merged("pictures3.mkv", (MOV, "video", NONE, "und"), (OTHER, "video", NONE, "und"), MOV_SOUND),
         note="track 1",
     ),
-    Row(
-        "two pictures in mp4",
-        merged(
-            "pictures.mp4",
-            (BASE, "video", DEFAULT, "und"),
-            (OTHER, "video", NONE, "und"),
-            (BASE, "audio", DEFAULT, "und"),
-        ),
-        note="track 1",
-    ),
+    Row("two pictures in mp4", merged("pictures.mp4", PICTURE, (OTHER, "video", NONE, "und"), SOUND), note="track 1"),
     Row(
         "two pictures in mp4, the second alone enabled",
-        merged(
-            "pictures2.mp4",
-            (OTHER, "video", NONE, "und"),
-            (BASE, "video", DEFAULT, "und"),
-            (BASE, "audio", DEFAULT, "und"),
-        ),
+        merged("pictures2.mp4", (OTHER, "video", NONE, "und"), PICTURE, SOUND),
         picture=1,
         note="track 2",
     ),
     Row(
         "thumbnail first",
-        merged(
-            "thumbnail.mkv",
-            (THUMBNAIL, "video", NONE, "und"),
-            (MOV, "video", NONE, "und"),
-            (MOV, "audio", DEFAULT, "und"),
-        ),
+        merged("thumbnail.mkv", (THUMBNAIL, "video", NONE, "und"), (MOV, "video", NONE, "und"), MOV_SOUND),
         picture=1,
     ),
     Row(
         "thumbnail first, by default",
-        merged(
-            "thumbnail2.mkv",
-            (THUMBNAIL, "video", DEFAULT, "und"),
-            (MOV, "video", NONE, "und"),
-            (MOV, "audio", DEFAULT, "und"),
-        ),
+        merged("thumbnail2.mkv", (THUMBNAIL, "video", DEFAULT, "und"), (MOV, "video", NONE, "und"), MOV_SOUND),
         picture=1,
     ),
     Row(
-        "thumbnail first in mp4",
-        merged(
-            "thumbnail.mp4",
-            (THUMBNAIL, "video", NONE, "und"),
-            (BASE, "video", DEFAULT, "und"),
-            (BASE, "audio", DEFAULT, "und"),
-        ),
-        picture=1,
+        "thumbnail first in mp4", merged("thumbnail.mp4", (THUMBNAIL, "video", NONE, "und"), PICTURE, SOUND), picture=1
     ),
     Row(
         "cover in a film (mp4)",
-        merged(
-            "cover.mp4",
-            (BASE, "video", DEFAULT, "und"),
-            (BASE, "audio", DEFAULT, "und"),
-            (THUMBNAIL, "video", Disposition.attached_pic, "und"),
-        ),
+        merged("cover.mp4", PICTURE, SOUND, (THUMBNAIL, "video", Disposition.attached_pic, "und")),
     ),
     Row(
         "cover in m4a",
-        merged(
-            "cover.m4a",
-            (BASE, "audio", DEFAULT, "und"),
-            (THUMBNAIL, "video", Disposition.attached_pic, "und"),
-            container="mp4",
-        ),
+        merged("cover.m4a", SOUND, (THUMBNAIL, "video", Disposition.attached_pic, "und"), container="mp4"),
         **SOUND_ONLY,
     ),
     Row(
         "cover in mkv",
         merged(
             "attached.mkv",
-            (MOV, "video", DEFAULT, "und"),
-            (MOV, "audio", DEFAULT, "und"),
+            MOV_PICTURE,
+            MOV_SOUND,
             change=lambda out: out.add_attachment("cover.jpg", "image/jpeg", jpeg()),
         ),
     ),
@@ -238,23 +154,17 @@ ROWS = [
         "font in mkv",
         merged(
             "font.mkv",
-            (MOV, "video", DEFAULT, "und"),
-            (MOV, "audio", DEFAULT, "und"),
+            MOV_PICTURE,
+            MOV_SOUND,
             change=lambda out: out.add_attachment("font.ttf", "application/x-truetype-font", b"x" * 100),
         ),
     ),
-    Row(
-        "chapters in mp4",
-        merged(
-            "chapters.mp4",
-            (BASE, "video", DEFAULT, "und"),
-            (BASE, "audio", DEFAULT, "und"),
-            change=lambda out: out.set_chapters(chapters()),
-        ),
-    ),
+    Row("chapters in mp4", merged("chapters.mp4", PICTURE, SOUND, change=lambda out: out.set_chapters(chapters()))),
     Row("time code track in mov", ff("timecode.mov", "-i {film} -c copy -timecode 01:00:00:00", film=MOV)),
-    Row("subtitle longer than the film (mp4)", made_once("subtitle.mp4", with_subtitle)),
-    Row("subtitle longer than the film (mkv)", made_once("subtitle.mkv", with_subtitle)),
+    Row(
+        "subtitle longer than the film (mp4)", ff("subtitle.mp4", f"{WITH_SUBTITLE} mov_text", film=BASE, text=SUBTITLE)
+    ),
+    Row("subtitle longer than the film (mkv)", ff("subtitle.mkv", f"{WITH_SUBTITLE} srt", film=BASE, text=SUBTITLE)),
     Row("sound shorter than the picture", film("short_sound.mp4", seconds=1.8), beeps=BEEPS[:2]),
     Row("sound longer than the picture", film("long_sound.mp4", seconds=5.0)),
     Row("picture alone", film("silent.mp4", sound=None), beeps=None, size=SIZE),

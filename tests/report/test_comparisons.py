@@ -2,7 +2,6 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,7 @@ from aurelia.report.rows import Case, read_report_rows
 from aurelia.report.view import ReportServer
 from aurelia_core.errors import InputError
 from tests.support.bench_records import made_run, with_choices_and_claims
-from tests.support.browser import browser, lacking, open_question, until, visit
-
-in_browser = [
-    pytest.mark.enable_socket,
-    pytest.mark.browser,
-    pytest.mark.skipif(lacking() is not None, reason=str(lacking())),
-]
+from tests.support.browser import in_browser, open_question, until, visit
 
 
 def made(path: Path, seed: int = 0) -> Path:
@@ -128,12 +121,6 @@ def test_a_blind_run_about_other_questions_is_refused(two: list[Path], tmp_path:
         pass
     with pytest.raises(InputError, match="other.run has no scored zero-shot answer"):
         build_report(two, tmp_path / "out", blind=tmp_path / "other.run")
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 class TestInABrowser:

@@ -3,7 +3,6 @@
 import re
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,9 @@ import pytest
 from aurelia.report.build import build_report
 from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
-from tests.support.browser import browser, lacking, open_question, visit
+from tests.support.browser import in_browser, open_question, visit
 
-pytestmark = [
-    pytest.mark.enable_socket,
-    pytest.mark.browser,
-    pytest.mark.skipif(lacking() is not None, reason=str(lacking())),
-]
+pytestmark = in_browser
 PAYLOADS = [
     "<script>window.hacked = 1</script>",
     "</script><script>window.hacked = 1</script>",
@@ -30,12 +25,6 @@ PAYLOADS = [
     "left \u202eright\u2066 \x00\x1b[31m\ufeff \u2028",
     "\u05e9\u05dc\u05d5\u05dd (1) \u0645\u0631\u062d\u0628\u0627!",
 ]
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 def hostile(number: int, parts: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 import json
 import random
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from aurelia.report.agreement import measure_agreement
 from aurelia.report.rating import SCALE_NAMES, write_rating_page
 from aurelia_core.errors import InputError
 from tests.support.bench_records import made_run
-from tests.support.browser import browser, lacking
+from tests.support.browser import lacking
 
 
 @pytest.fixture
@@ -115,12 +114,6 @@ def test_the_commands(written: Any, tmp_path: Path) -> None:
     assert "Keep r.key.json to yourself" in ended.stderr
     with pytest.raises(InputError, match="is no key file"):
         measure_agreement(Path(files[0]), [])
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 def open_as(driver: Any, page: Path, rater: str) -> None:

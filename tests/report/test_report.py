@@ -22,8 +22,6 @@ from aurelia_core.errors import InputError
 from aurelia_core.sanitize import escape_invisible
 from tests.support.bench_records import made_run
 
-USED = {"calls": 1, "cost": 0.0, "tokens": 1}
-
 
 def side(verdict: Any) -> ArmAnswer:
     value = {"right": 1.0, "wrong": 0.0, "part": 0.5}.get(verdict)

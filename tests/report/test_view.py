@@ -19,7 +19,7 @@ from aurelia.report.tables import ReportTable, TableLine
 from aurelia.report.view import ReportServer
 from aurelia_core.errors import InputError
 from tests.support.bench_records import made_run
-from tests.support.browser import browser, lacking, open_question, visit
+from tests.support.browser import lacking, open_question, visit
 
 pytestmark = pytest.mark.enable_socket
 needs_browser = pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
@@ -92,12 +92,6 @@ def test_tables_are_written_as_csv_and_latex(tmp_path: Path) -> None:
     assert render_csv(table).splitlines() == ["x,y & z", "'=1+1,1.5 ± 0.2"]
     assert r"\caption{50\% of a\_b}" in render_latex(table)
     assert r"\textbf{=1+1} & \textbf{1.5 $\pm$ 0.2} \\" in render_latex(table)
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with browser() as one:
-        yield one
 
 
 @needs_browser

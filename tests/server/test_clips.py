@@ -9,11 +9,9 @@ import httpx
 import pytest
 
 from tests.support.browser import browser, lacking, until
-from tests.support.langgraph_server import needs_server, serving
+from tests.support.langgraph_server import TOKENS, as_owner, needs_server, serving_owners
 
 pytestmark = needs_server
-
-TOKENS = {"alice": "alices-token-of-some-length", "bob": "bobs-token-of-some-length"}
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +25,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, duet: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[str]:
-    with serving(home, AURELIA_TOKENS=",".join(f"{name}:{token}" for name, token in TOKENS.items())) as url:
+    with serving_owners(home) as url:
         yield url
-
-
-def as_owner(server: str, name: str) -> httpx.Client:
-    return httpx.Client(base_url=server, headers={"Authorization": f"Bearer {TOKENS[name]}"}, timeout=30)
 
 
 @pytest.fixture(scope="module")

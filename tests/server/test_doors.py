@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.support.langgraph_server import needs_server, serving
+from tests.support.langgraph_server import TOKENS, as_owner, needs_server, serving, serving_owners
 
 pytestmark = needs_server
 
-TOKENS = {"alice": "alices-token-of-some-length", "bob": "bobs-token-of-some-length"}
 # Health, and a page without data.
 OPEN = {"/", "/ok", "/clips/new"}
 PAGES = ("/info", "/metrics", "/docs", "/openapi.json")
@@ -27,12 +26,8 @@ class Route(NamedTuple):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("guarded")
-    with serving(home, AURELIA_TOKENS=",".join(f"{name}:{token}" for name, token in TOKENS.items())) as url:
+    with serving_owners(home) as url:
         yield url
-
-
-def as_owner(server: str, name: str) -> httpx.Client:
-    return httpx.Client(base_url=server, headers={"Authorization": f"Bearer {TOKENS[name]}"}, timeout=30)
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.langgraph_server import needs_server, serving
+from tests.support.langgraph_server import TOKENS, as_owner, needs_server, serving
 
 pytestmark = needs_server
 
-TOKENS = {"alice": "alices-token-of-some-length", "bob": "bobs-token-of-some-length"}
 ASKED: dict[str, Any] = {"question": "How many sounds are heard?", "choices": ["one", "two", "three"]}
 
 
@@ -32,10 +31,6 @@ def server(home: Path) -> Iterator[str]:
     }
     with serving(home, **settings) as url:
         yield url
-
-
-def as_owner(server: str, name: str) -> httpx.Client:
-    return httpx.Client(base_url=server, headers={"Authorization": f"Bearer {TOKENS[name]}"}, timeout=120)
 
 
 @pytest.fixture

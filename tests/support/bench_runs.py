@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from aurelia.bench.run_file import Outcome, RunFile
 from aurelia.bench.run_plan import Plan
@@ -40,6 +41,20 @@ class Bench(NamedTuple):
     settings: Settings
     store: ClipStore
     media: Path
+
+    @classmethod
+    def reading(cls, media: Path, folder: Path, model: ScriptedChat) -> Self:
+        """A bench that reads the clips of a media folder."""
+        settings = Settings(home=folder / "home", media_roots=(media,))
+        return cls(folder, model, settings, ClipStore(settings), media)
+
+    @classmethod
+    def with_copy(cls, clip: Path, folder: Path, model: ScriptedChat) -> Self:
+        """A bench with a copy of a clip in a media folder of its own."""
+        media = folder / "media"
+        media.mkdir()
+        shutil.copy(clip, media)
+        return cls.reading(media, folder, model)
 
     @property
     def out(self) -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -30,6 +32,14 @@ def lacking() -> str | None:
     except ImportError:
         return "selenium is not installed: pip install selenium"
     return None
+
+
+in_browser = [
+    pytest.mark.enable_socket,
+    pytest.mark.browser,
+    pytest.mark.skipif(lacking() is not None, reason=str(lacking())),
+]
+"""The marks of a test that needs a browser."""
 
 
 @contextmanager

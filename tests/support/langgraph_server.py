@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +23,22 @@ needs_server = [
     pytest.mark.enable_socket,
     pytest.mark.skipif(not LANGGRAPH.exists(), reason="langgraph-cli is not installed: pip install -e '.[server]'"),
 ]
+
+
+TOKENS = {"alice": "alices-token-of-some-length", "bob": "bobs-token-of-some-length"}
+"""The tokens of two owners."""
+
+
+def as_owner(server: str, name: str) -> httpx.Client:
+    """A client with the token of an owner."""
+    return httpx.Client(base_url=server, headers={"Authorization": f"Bearer {TOKENS[name]}"}, timeout=120)
+
+
+@contextmanager
+def serving_owners(home: Path) -> Iterator[str]:
+    """The URL of a server that knows both owners, while it runs."""
+    with serving(home, AURELIA_TOKENS=",".join(f"{name}:{token}" for name, token in TOKENS.items())) as url:
+        yield url
 
 
 @contextmanager

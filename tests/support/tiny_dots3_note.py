@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import Dots3NoteConfig, Dots3NoteForConditionalGeneration
 
-from tests.support.tiny_family import save, tokenizer
+from tests.support.tiny_family import TOWER_SIZES, media_ids, save, text_sizes, tokenizer
 
 NAMED = {"image_token": "<|imgpad|>", "video_token": "<|video_pad|>", "audio_token": "<|audio_comp_pad|>"}
 # The form of the published template was not seen: the placeholders are those of the processor.
@@ -38,16 +38,12 @@ def write(folder: Path) -> Path:
     """Writes the checkpoint into the folder."""
     special = ["<|pad|>", "<|endofturn|>", "<|system|>", "<|user|>", "<|assistant|>", *_MARKS, *NAMED.values()]
     tokens = tokenizer(special, NAMED, eos_token="<|endofturn|>", pad_token="<|pad|>")
-    ids = tokens.convert_tokens_to_ids
     config = Dots3NoteConfig(
         text_config={
-            "vocab_size": len(tokens),
-            "hidden_size": 64,
-            "intermediate_size": 96,
+            **text_sizes(tokens),
             "moe_intermediate_size": 32,
             "shared_experts_intermediate_size": 32,
             "num_hidden_layers": 3,
-            "num_attention_heads": 4,
             "num_key_value_heads": 4,
             "n_routed_experts": 4,
             "num_experts_per_tok": 2,
@@ -70,15 +66,10 @@ def write(folder: Path) -> Path:
             "sliding_window": 64,
             "max_position_embeddings": 32768,
             "initializer_range": _SPREAD,
-            "bos_token_id": None,
-            "eos_token_id": tokens.eos_token_id,
-            "pad_token_id": tokens.pad_token_id,
         },
         vision_config={
-            "hidden_size": 32,
+            **TOWER_SIZES,
             "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
             "mlp_layer_types": ["dense", "dense"],
             "adapter_in_dim": 32,
             "adapter_out_dim": 64,
@@ -89,8 +80,6 @@ def write(folder: Path) -> Path:
             "downsample_hidden_size": 16,
             "adapter_out_dim": 64,
         },
-        image_token_id=ids(NAMED["image_token"]),
-        video_token_id=ids(NAMED["video_token"]),
-        audio_token_id=ids(NAMED["audio_token"]),
+        **media_ids(tokens, NAMED),
     )
     return save(folder, lambda: Dots3NoteForConditionalGeneration(config), tokens, TEMPLATE, PROCESSOR)

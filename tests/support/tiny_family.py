@@ -17,6 +17,8 @@ from transformers import PreTrainedTokenizerFast
 import prompts
 
 RATE = 16_000
+TOWER_SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+"""The sizes of a small encoder of pictures or sound."""
 _WORDS = 512
 
 
@@ -46,6 +48,27 @@ def tokenizer(special: list[str], named: dict[str, str], **more: Any) -> PreTrai
     return PreTrainedTokenizerFast(
         tokenizer_object=found, extra_special_tokens=named, model_max_length=32768, padding_side="left", **more
     )
+
+
+def text_sizes(tokens: Any) -> dict[str, Any]:
+    """The sizes of a small language model, and the tokens that it knows, as settings of its configuration."""
+    return {
+        "vocab_size": len(tokens),
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "bos_token_id": tokens.bos_token_id,
+        "eos_token_id": tokens.eos_token_id,
+        "pad_token_id": tokens.pad_token_id,
+    }
+
+
+def media_ids(tokens: Any, named: dict[str, str]) -> dict[str, int]:
+    """The ids of the tokens that stand for media (`image_token_id`, ...), from the named tokens of a family."""
+    kinds = [f"{kind}_token" for kind in ("image", "video", "audio")]
+    return {f"{kind}_id": tokens.convert_tokens_to_ids(named[kind]) for kind in kinds if kind in named}
 
 
 def save(folder: Path, make: Callable[[], Any], tokens: Any, template: str, parts: dict[str, Any]) -> Path:

@@ -1,10 +1,11 @@
 """A tiny random-weight Gemma 4 that sees and hears, with its sliding windows and layers that share keys and values."""
 
 from pathlib import Path
+from typing import Any
 
 from transformers import Gemma4Config, Gemma4ForConditionalGeneration
 
-from tests.support.tiny_family import save, tokenizer
+from tests.support.tiny_family import TOWER_SIZES, media_ids, save, text_sizes, tokenizer
 
 NAMED = {
     "image_token": "<|image|>",
@@ -37,52 +38,50 @@ PROCESSOR = {
 _SLIDING = 64
 
 
+def gemma_tokenizer() -> Any:
+    """The tokenizer of both Gemma 4."""
+    special = ["<pad>", "<eos>", "<bos>", "<|turn>", "<turn|>", "<|video|>", *NAMED.values()]
+    return tokenizer(special, NAMED, bos_token="<bos>", eos_token="<turn|>", pad_token="<pad>")
+
+
+def special_ids(tokens: Any) -> dict[str, int]:
+    """The ids of the tokens for media and of those around them, as both Gemma 4 name them."""
+    ids = tokens.convert_tokens_to_ids
+    around = {f"{name}_token_id": ids(NAMED[f"{name}_token"]) for name in ("boi", "eoi", "boa")}
+    return {
+        **media_ids(tokens, NAMED),
+        "video_token_id": ids("<|video|>"),
+        **around,
+        "eoa_token_index": ids(NAMED["eoa_token"]),
+    }
+
+
 def write(folder: Path) -> Path:
     """Writes the checkpoint into the folder."""
-    special = ["<pad>", "<eos>", "<bos>", "<|turn>", "<turn|>", "<|video|>", *NAMED.values()]
-    tokens = tokenizer(special, NAMED, bos_token="<bos>", eos_token="<turn|>", pad_token="<pad>")
-    ids = tokens.convert_tokens_to_ids
+    tokens = gemma_tokenizer()
     config = Gemma4Config(
         text_config={
-            "vocab_size": len(tokens),
+            **text_sizes(tokens),
             "vocab_size_per_layer_input": len(tokens),
             "hidden_size_per_layer_input": 8,
-            "hidden_size": 64,
-            "intermediate_size": 96,
             "num_hidden_layers": 4,
             "num_kv_shared_layers": 2,
             "layer_types": ["sliding_attention", "full_attention"] * 2,
             "sliding_window": _SLIDING,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
             "global_head_dim": 32,
-            "pad_token_id": tokens.pad_token_id,
-            "bos_token_id": tokens.bos_token_id,
-            "eos_token_id": tokens.eos_token_id,
         },
         vision_config={
-            "hidden_size": 32,
+            **TOWER_SIZES,
             "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
             "num_key_value_heads": 2,
             "head_dim": 16,
             "position_embedding_size": 256,
         },
         audio_config={
-            "hidden_size": 32,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **TOWER_SIZES,
             "subsampling_conv_channels": [128, 8],
             "output_proj_dims": 32,
         },
-        image_token_id=ids("<|image|>"),
-        video_token_id=ids("<|video|>"),
-        audio_token_id=ids("<|audio|>"),
-        boi_token_id=ids("<|image>"),
-        eoi_token_id=ids("<image|>"),
-        boa_token_id=ids("<|audio>"),
-        eoa_token_index=ids("<audio|>"),
+        **special_ids(tokens),
     )
     return save(folder, lambda: Gemma4ForConditionalGeneration(config), tokens, TEMPLATE, PROCESSOR)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import InklingConfig, InklingForConditionalGeneration
 
-from tests.support.tiny_family import save, tokenizer
+from tests.support.tiny_family import TOWER_SIZES, media_ids, save, text_sizes, tokenizer
 
 NAMED = {"image_token": "<|unused_200054|>", "audio_token": "<|unused_200053|>"}
 _MARKS = ["<|content_text|>", "<|content_image|>", "<|content_audio_input|>", "<|content_thinking|>"]
@@ -38,14 +38,9 @@ def write(folder: Path) -> Path:
     ids = tokens.convert_tokens_to_ids
     config = InklingConfig(
         text_config={
-            "vocab_size": len(tokens),
-            "hidden_size": 64,
-            "intermediate_size": 96,
+            **text_sizes(tokens),
             "num_hidden_layers": 3,
             "local_layer_ids": [0, 1],
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
             "swa_num_attention_heads": 4,
             "swa_num_key_value_heads": 2,
             "swa_head_dim": 16,
@@ -59,14 +54,10 @@ def write(folder: Path) -> Path:
             "logits_mup_width_multiplier": 1.0,
             "max_position_embeddings": 32768,
             "initializer_range": _SPREAD,
-            "bos_token_id": None,
-            "eos_token_id": tokens.eos_token_id,
-            "pad_token_id": tokens.pad_token_id,
         },
-        vision_config={"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
+        vision_config=TOWER_SIZES,
         audio_config={"mel_vocab_size": 16},
-        image_token_id=ids(NAMED["image_token"]),
-        audio_token_id=ids(NAMED["audio_token"]),
+        **media_ids(tokens, NAMED),
         image_bos_token_id=ids("<|content_image|>"),
         audio_bos_token_id=ids("<|content_audio_input|>"),
     )

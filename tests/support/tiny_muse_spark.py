@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import MuseSparkConfig, MuseSparkForConditionalGeneration
 
-from tests.support.tiny_family import save, tokenizer
+from tests.support.tiny_family import TOWER_SIZES, media_ids, save, text_sizes, tokenizer
 
 NAMED = {
     "image_token": "<|patch|>",
@@ -44,16 +44,10 @@ def write(folder: Path) -> Path:
     """Writes the checkpoint into the folder."""
     special = ["<|begin|>", "<|eot|>", "<|header_start|>", "<|header_end|>", *NAMED.values()]
     tokens = tokenizer(special, NAMED, bos_token="<|begin|>", eos_token="<|eot|>", pad_token="<|eot|>")
-    ids = tokens.convert_tokens_to_ids
     config = MuseSparkConfig(
         text_config={
-            "vocab_size": len(tokens),
-            "hidden_size": 64,
-            "intermediate_size": 96,
+            **text_sizes(tokens),
             "num_hidden_layers": 4,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
             "sliding_window": 64,
             "moe_intermediate_size": 32,
             "num_local_experts": 4,
@@ -61,21 +55,11 @@ def write(folder: Path) -> Path:
             "moe_hidden_size": 32,
             "initializer_range": _SPREAD,
             "max_position_embeddings": 32768,
-            "bos_token_id": tokens.bos_token_id,
-            "eos_token_id": tokens.eos_token_id,
-            "pad_token_id": tokens.pad_token_id,
         },
-        vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-        },
+        vision_config={**TOWER_SIZES, "intermediate_size": 64},
         audio_config={"hidden_sizes": (8, 16, 24, 32), "depths": (1, 1, 1, 1), "out_hidden_size": 64},
         out_hidden_size=128,
         projector_hidden_size=64,
-        image_token_id=ids(NAMED["image_token"]),
-        video_token_id=ids(NAMED["video_token"]),
-        audio_token_id=ids(NAMED["audio_token"]),
+        **media_ids(tokens, NAMED),
     )
     return save(folder, lambda: MuseSparkForConditionalGeneration(config), tokens, TEMPLATE, PROCESSOR)

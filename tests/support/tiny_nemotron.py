@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import NemotronH_Omni_Reasoning_V3, NemotronH_Omni_Reasoning_V3_Config
 
-from tests.support.tiny_family import save, tokenizer
+from tests.support.tiny_family import TOWER_SIZES, media_ids, save, text_sizes, tokenizer
 
 NAMED = {
     "image_token": "<image>",
@@ -50,16 +50,10 @@ def write(folder: Path) -> Path:
     """Writes the checkpoint into the folder."""
     special = ["<pad>", "<s>", "<|im_start|>", "<|im_end|>", "<so_start>", "<so_end>", *NAMED.values()]
     tokens = tokenizer(special, NAMED, bos_token="<s>", eos_token="<|im_end|>", pad_token="<pad>")
-    ids = tokens.convert_tokens_to_ids
     config = NemotronH_Omni_Reasoning_V3_Config(
         text_config={
-            "vocab_size": len(tokens),
-            "hidden_size": 64,
+            **text_sizes(tokens),
             "layers_block_type": ["linear_attention", "moe", "full_attention", "linear_attention", "mlp"],
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
-            "intermediate_size": 96,
             "ssm_state_size": 16,
             "mamba_num_heads": 8,
             "mamba_head_dim": 16,
@@ -69,14 +63,9 @@ def write(folder: Path) -> Path:
             "n_routed_experts": 4,
             "moe_intermediate_size": 32,
             "moe_shared_expert_intermediate_size": 32,
-            "pad_token_id": tokens.pad_token_id,
-            "bos_token_id": tokens.bos_token_id,
-            "eos_token_id": tokens.eos_token_id,
         },
         vision_config={
-            "hidden_size": 32,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **TOWER_SIZES,
             "max_img_size": 256,
             "num_registers": 2,
             "num_cls_tokens": 2,
@@ -84,9 +73,7 @@ def write(folder: Path) -> Path:
             "initializer_range": _SPREAD,
         },
         audio_config={
-            "hidden_size": 32,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **TOWER_SIZES,
             "intermediate_size": 64,
             "subsampling_conv_channels": 16,
             "projection_hidden_size": 32,
@@ -95,8 +82,6 @@ def write(folder: Path) -> Path:
         },
         projector_hidden_size=64,
         vision_hidden_size=32,
-        image_token_id=ids(NAMED["image_token"]),
-        video_token_id=ids(NAMED["video_token"]),
-        audio_token_id=ids(NAMED["audio_token"]),
+        **media_ids(tokens, NAMED),
     )
     return save(folder, lambda: NemotronH_Omni_Reasoning_V3(config), tokens, TEMPLATE, PROCESSOR)

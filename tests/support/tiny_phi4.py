@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import Phi4MultimodalConfig, Phi4MultimodalForCausalLM
 
-from tests.support.tiny_family import save, tokenizer
+from tests.support.tiny_family import TOWER_SIZES, save, text_sizes, tokenizer
 
 NAMED = {"image_token": "<|image|>", "audio_token": "<|audio|>"}
 TEMPLATE = """{%- for message in messages -%}
@@ -31,23 +31,14 @@ def write(folder: Path) -> Path:
     special = ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>", *NAMED.values()]
     tokens = tokenizer(special, NAMED, bos_token="<|endoftext|>", eos_token="<|end|>", pad_token="<|endoftext|>")
     config = Phi4MultimodalConfig(
-        vocab_size=len(tokens),
-        hidden_size=64,
-        intermediate_size=96,
+        **text_sizes(tokens),
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         initializer_range=_SPREAD,
         max_position_embeddings=32768,
         original_max_position_embeddings=32768,
-        pad_token_id=tokens.pad_token_id,
-        bos_token_id=tokens.bos_token_id,
-        eos_token_id=tokens.eos_token_id,
         vision_config={
-            "hidden_size": 32,
+            **TOWER_SIZES,
             "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
             "image_token_id": tokens.convert_tokens_to_ids("<|image|>"),
         },
         audio_config={

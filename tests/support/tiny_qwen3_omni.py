@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration
 
-from tests.support.tiny_family import save, tokenizer
+from tests.support.tiny_family import media_ids, save, text_sizes, tokenizer
 
 NAMED = {
     "image_token": "<|image_pad|>",
@@ -66,16 +66,9 @@ def write(folder: Path) -> Path:
     ids = tokens.convert_tokens_to_ids
     thinker = {
         "text_config": {
-            "vocab_size": len(tokens),
-            "hidden_size": 64,
-            "intermediate_size": 96,
+            **text_sizes(tokens),
             "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
             "rope_parameters": _ROPE,
-            "pad_token_id": tokens.pad_token_id,
-            "eos_token_id": tokens.eos_token_id,
             "initializer_range": _SPREAD,
             **_EXPERTS,
         },
@@ -98,9 +91,7 @@ def write(folder: Path) -> Path:
             "downsample_hidden_size": 16,
             "initializer_range": _SPREAD,
         },
-        "audio_token_id": ids(NAMED["audio_token"]),
-        "image_token_id": ids(NAMED["image_token"]),
-        "video_token_id": ids(NAMED["video_token"]),
+        **media_ids(tokens, NAMED),
         "audio_start_token_id": ids(NAMED["audio_bos_token"]),
         "audio_end_token_id": ids(NAMED["audio_eos_token"]),
         "vision_start_token_id": ids(NAMED["vision_bos_token"]),

@@ -56,11 +56,6 @@ class LocalChat(ClipModel, BaseChatModel):
         self._processor = load_processor_with_writer(self.weights)
         self._converter = RequestConverter(self.store, self.weights.model_id, self._processor.senses)
 
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """False: a clip store cannot be serialized."""
-        return False
-
     @property
     def _llm_type(self) -> str:
         return "transformers"
