@@ -261,7 +261,8 @@ STYLES: tuple[dict[str, str], ...] = (
         "order": "First to be heard is a {one}. It is followed by a {two}.",
         "silence": "Between {start:.1f} and {end:.1f} seconds, the soundtrack goes silent.",
         "tempo": "The clicks, which come at regular intervals, set a pace of {tempo} beats per minute.",
-        "place": "A {colour} {shape}, seen {at_place} of the frame, is on the move from {start:.1f} to {end:.1f} seconds.",
+        "place": "A {colour} {shape}, seen {at_place} of the frame, "
+        "is on the move from {start:.1f} to {end:.1f} seconds.",
         "background": "The footage opens against a backdrop that is {ground}.",
         "cuts": "There {are} {number} cut{s} to be seen in the footage.",
         "flash": "A flash of white light is seen on screen {time:.1f} seconds into the footage.",
@@ -401,7 +402,8 @@ STYLES: tuple[dict[str, str], ...] = (
         "order": "First we listen to a {one} and later to a {two}.",
         "silence": "From second {start:.1f} to second {end:.1f} we don't hear any sound.",
         "tempo": "The clicks are repeated {tempo} times in a minute.",
-        "place": "We can see a {colour} {shape} {at_place} that is moving since second {start:.1f} until second {end:.1f}.",
+        "place": "We can see a {colour} {shape} {at_place} "
+        "that is moving since second {start:.1f} until second {end:.1f}.",
         "background": "In the first image the background is of colour {ground}.",
         "cuts": "The image changes to another shot {often}.",
         "flash": "At {time:.1f} seconds we see a white light very fast.",
