@@ -116,10 +116,12 @@ class WordList:
 
     def all(self, section: str, text: str) -> tuple[str, ...]:
         """The keys of a section whose words the text contains, in the order of their first position."""
-        found = {
-            key: match.start() for key, pattern in self._tables[section].items() if (match := pattern.search(text))
-        }
-        return tuple(sorted(found, key=found.__getitem__))
+        return tuple(self.places(section, text))
+
+    def places(self, section: str, text: str) -> dict[str, tuple[int, int]]:
+        """The keys of a section with the start and end of their first word, in order; of two at one place the longer first."""
+        found = {key: match.span() for key, pattern in self._tables[section].items() if (match := pattern.search(text))}
+        return dict(sorted(found.items(), key=lambda item: (item[1][0], -item[1][1])))
 
     def speaks(self, text: str) -> bool:
         """Whether the text contains a voice, a colour or a topic, or a word that refers to an earlier thing."""

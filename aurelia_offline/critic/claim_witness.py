@@ -17,7 +17,7 @@ from aurelia_offline.critic.claim_checker import ClaimChecker
 from aurelia_offline.critic.evaluate import gather_evidence
 from aurelia_offline.critic.evidence import Evidence
 from aurelia_offline.critic.matching import Fact
-from aurelia_offline.critic.plain_claims import leaves_order_out, plain_claim
+from aurelia_offline.critic.plain_claims import leans_on_others, leaves_order_out, plain_claim, states_direction
 from aurelia_offline.critic.score import UNSURE_BELOW, difference_text
 
 WITNESS = "measuring critic"
@@ -92,6 +92,10 @@ def _passed_over(parsed: measured.ParsedCaption, text: str, verdict: Verdict) ->
     """What the checks of a claim leave out, so that they cannot decide it; empty if nothing."""
     if "?" in text:
         return "a question is no claim"
+    if leans_on_others(text):
+        return "its sentences were not read together"
+    if verdict == "supported" and states_direction(text):
+        return "the direction of a movement is not measured"
     if verdict == "supported" and any(claim.kind == "colour" and claim.about.spans for claim in parsed.claims):
         return "the time of a colour that does not move is not measured"
     if verdict == "supported" and not any(claim.kind == "order" for claim in parsed.claims) and leaves_order_out(text):

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from aurelia_offline.critic.caption_text import WordList, caption_words, normalize_caption
+from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _TIME = re.compile(
@@ -25,6 +26,19 @@ _ONE_SIDED = re.compile(r"\b(?:until|till|before|after|since|up to|first|last) (
 _OFTEN = {"never": 0, "none": 0, "no": 0, "once": 1, "one": 1, "single": 1, "twice": 2}
 _NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|neither|nor|without|cannot)\b|n't\b")
 _NONE_AS_LOUD = re.compile(r"\b(?:no|none|nothing)\b[^.]*\b(?:as|so) loud(?:ly)? as\b")
+_SENTENCE_END = re.compile(r"[.!]\s+")
+_LEANS = re.compile(
+    r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b|\b\d(?:st|nd|rd|th) one\b"
+)
+_LEFT_NUMBER = re.compile(r"\d\.\d")
+_SAME_WORDS = (
+    (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
+    (re.compile(r"\bwhite noise\b"), "noise"),
+    (re.compile(r"\bnot (?:all )?(?:equally loud|as loud as each other)\b"), "different"),
+    (re.compile(r"\b(?:before long|after (?:a while|some time)),?"), " "),
+    (re.compile(r"\b((?:at|by|to|until|till|around|about|is) \d+\.\d+)(?=[,.]?(?: and\b| it\b|$))"), r"\1 s"),
+)
+_ORDER_ZONES = ("order_clause", "order_list", "order_between", "order_closing")
 _SLOTS = ("times", "hertz", "rate", "numbers", "voices", "colours", "places", "ordinals", "levels")
 
 
@@ -79,23 +93,56 @@ def plain_claim(text: str) -> str | None:
     """The claim in plain words, or None if no form takes it up whole.
 
     Args:
-        text: one claim in English.
+        text: one claim in English, of one sentence or of several that lean on each other.
     """
-    named = _read_names(text)
-    sentences = re.split(r"[.!?]\s+(?!then\b|next\b|after that\b)", named.text)
-    if "?" in text or (len(sentences) > 1 and not named.says("silence")):
+    joined = _joined_sentences(_plain_text(text))
+    if "?" in text or joined is None or _turns(joined):
+        return None
+    named = _read_names(joined)
+    if _LEFT_NUMBER.search(named.bare):
         return None
     return next((plain for form in _FORMS if (plain := form(named)) is not None), None)
 
 
+def leans_on_others(text: str) -> bool:
+    """Whether a text has several sentences of which one takes up what another names."""
+    return any(_LEANS.search(sentence) for sentence in _SENTENCE_END.split(_plain_text(text))[1:])
+
+
+def states_direction(text: str) -> bool:
+    """Whether a claim says where something moves to, which is not measured."""
+    return _turns(_plain_text(text))
+
+
+def _turns(plain: str) -> bool:
+    return drop_mark(mark_directions(re.sub(r"\b(?:up and down|about|around)\b", " ", plain)))[1]
+
+
 def leaves_order_out(text: str) -> bool:
     """Whether a claim names two voices with words of an order, which its reader must not pass over."""
-    named = _read_names(text)
-    return len(named.voices) > 1 and bool(claim_words().all("order", named.text))
+    named = _read_names(_plain_text(text))
+    return len(named.voices) > 1 and any(claim_words().all(zone, named.text) for zone in _ORDER_ZONES)
 
 
-def _read_names(text: str) -> NamedThings:
-    plain = re.sub(r"\b(?:between|of) the (?:2|two)\b", " ", normalize_caption(text)).rstrip(" .!")
+def _plain_text(text: str) -> str:
+    plain = normalize_caption(text).rstrip(" .!")
+    for pattern, other in _SAME_WORDS:
+        plain = pattern.sub(other, plain)
+    return plain
+
+
+def _joined_sentences(text: str) -> str | None:
+    """The sentences as one if each takes up what the one before names, or one of both names nothing; else None."""
+    first, *later = _SENTENCE_END.split(text)
+    for sentence in later:
+        bare = [named for named in map(_read_names, (first, sentence)) if named.only() and not named.negations]
+        if not bare and not _LEANS.search(sentence):
+            return None
+        first = f"{first}, {sentence}"
+    return first
+
+
+def _read_names(plain: str) -> NamedThings:
     lexicon, words = caption_words(), claim_words()
     bare = _HERTZ.sub(" ", _RATE.sub(" ", plain))
     bare, times = _TIME.sub(" ", bare), tuple(_TIME.findall(bare))
@@ -160,27 +207,44 @@ def _agreement(named: NamedThings) -> str | None:
     seen = named.says("motion") or (named.says("picture") and re.search(r"\b(?:sync|step)\b", named.text))
     if not (named.says("sound") and seen) or not named.only():
         return None
-    apart = named.says("agreement.apart")
-    if not apart and not named.says("agreement.together"):
+    said = {_says_together(part) for part in re.split(r"[:;]", named.text)} - {None}
+    return f"The sounds and the movements {'' if said.pop() else 'do not '}coincide." if len(said) == 1 else None
+
+
+def _says_together(text: str) -> bool | None:
+    words = claim_words()
+    apart = words.has("agreement.apart", text)
+    if not apart and not words.has("agreement.together", text):
         return None
-    joined = (named.negations % 2 == 0) != apart
-    return f"The sounds and the movements {'' if joined else 'do not '}coincide."
+    return (len(_NEGATION.findall(text)) % 2 == 0) != apart
 
 
 def _order(named: NamedThings) -> str | None:
-    words = claim_words()
     if len(named.voices) != 2 or not named.only("voices", "ordinals") or named.says("inexact", "motion", "cut"):
         return None
-    backward = re.search(r"(?:\bnot\b|n't\b).*\buntil\b", named.text) is not None
-    cue = words.all("order", named.text)
-    if not (backward or cue) or (named.negations and not backward and "hardly" not in named.text):
+    if named.negations and not re.search(r"\b(?:until|before)\b", named.text):
         return None
-    if cue and not backward:
-        backward = cue[0] == "backward"
-        if named.text.startswith(("before ", "after ", "following ", "once ", "only after ")):
-            backward = named.text.startswith("before ")
-    one, two = reversed(named.voices) if backward else named.voices
+    forward = _is_forward(named.text)
+    if forward is None:
+        return None
+    one, two = named.voices if forward else reversed(named.voices)
     return f"A {one} is heard first, followed by a {two}."
+
+
+def _is_forward(text: str) -> bool | None:
+    """Whether of two voices the one named first is heard first; None if its words do not say so, or disagree."""
+    words = claim_words()
+    (start, end), (other_start, other_end) = words.places("voices", text).values()
+    before, between, behind = text[:start], text[end:other_start], text[other_end:]
+    if clause := words.all("order_clause", before):
+        if clause[0] == "forward" and re.search(r"\bwhen\b", before) and re.search(r"\balready\b", text[end:]):
+            return False
+        return clause[0] == "forward"
+    if re.search(r"(?:\bnot\b|n't\b).*\b(?:until|before)\b", between):
+        return False
+    zones = zip(_ORDER_ZONES[1:], (before, between, behind), strict=True)
+    said = {found[0] for zone, part in zones if (found := words.all(zone, part))}
+    return said == {"forward"} if len(said) == 1 else None
 
 
 def _loudest(named: NamedThings) -> str | None:
