@@ -119,7 +119,7 @@ class WordList:
         return tuple(self.places(section, text))
 
     def places(self, section: str, text: str) -> dict[str, tuple[int, int]]:
-        """The keys of a section with the start and end of their first word, in order; of two at one place the longer first."""
+        """The keys of a section with the span of their first word, in order; of two at one place the longer first."""
         found = {key: match.span() for key, pattern in self._tables[section].items() if (match := pattern.search(text))}
         return dict(sorted(found.items(), key=lambda item: (item[1][0], -item[1][1])))
 

@@ -25,10 +25,17 @@ _COUNT = re.compile(r"(?<![\w.])(\d+)(?![\w.]|\.\d)")
 _ONE_SIDED = re.compile(r"\b(?:until|till|before|after|since|up to|first|last) (?:about |around )?$|\bonwards?\b")
 _OFTEN = {"never": 0, "none": 0, "no": 0, "once": 1, "one": 1, "single": 1, "twice": 2}
 _NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|neither|nor|without|cannot)\b|n't\b")
-_NONE_AS_LOUD = re.compile(r"\b(?:no|none|nothing)\b[^.]*\b(?:as|so) loud(?:ly)? as\b")
+_NONE_AS_LOUD = re.compile(
+    r"\b(?:no|none|nothing)\b[^.]*\b(?:(?:as|so) (?:loud(?:ly)?|strong|intense|powerful) as|(?:louder|stronger) than)\b"
+)
+_ABOVE_ALL = re.compile(
+    r"\b(?:louder|stronger|more (?:loud(?:ly)?|intense|powerful)) than "
+    r"(?:all|any|every|each|the (?:others?|rest)|everything|anything)\b"
+)
 _SENTENCE_END = re.compile(r"[.!]\s+")
 _LEANS = re.compile(
-    r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b|\b\d(?:st|nd|rd|th) one\b"
+    r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b"
+    r"|\b\d(?:st|nd|rd|th) one\b"
 )
 _LEFT_NUMBER = re.compile(r"\d\.\d")
 _SAME_WORDS = (
@@ -250,7 +257,8 @@ def _is_forward(text: str) -> bool | None:
 def _loudest(named: NamedThings) -> str | None:
     none_louder = bool(_NONE_AS_LOUD.search(named.text))
     places = [rank for rank in named.ordinals if rank in _ORDINALS]
-    if not (none_louder or named.says("most.loudest")) or len(places) != 1 or named.voices or named.times:
+    above_all = named.says("most.loudest") or _ABOVE_ALL.search(named.text)
+    if not (none_louder or above_all) or len(places) != 1 or named.voices or named.times:
         return None
     if named.negations > none_louder or named.colours or named.says("motion"):
         return None
