@@ -13,11 +13,13 @@ from aurelia_offline.critic.caption_text import (
     Clause,
     WordList,
     caption_clauses,
+    caption_sentences,
     caption_words,
     normalize_caption,
     read_times,
 )
 from aurelia_offline.critic.claims import Description, Detail, DetailKind, ParsedCaption
+from aurelia_offline.critic.plain_claims import plain_claim
 from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
@@ -57,7 +59,11 @@ def parse_caption(caption: str) -> ParsedCaption:
     claims: list[Detail] = []
     unchecked = 0
     unread: list[str] = []
-    for number, sentence in enumerate(caption_clauses(mark_directions(normalize_caption(caption)))):
+    said = plain_claim(caption)
+    sentences = [said] if said else caption_sentences(normalize_caption(caption))
+    plain = [said or plain_claim(sentence) for sentence in sentences]
+    for number, (text, taken) in enumerate(zip(sentences, plain, strict=True)):
+        sentence = caption_clauses(taken or mark_directions(text))
         before: str | None = None
         made: list[Detail] = []
         readable, set_aside = _set_directions_aside(sentence, lexicon)
@@ -81,7 +87,7 @@ def parse_caption(caption: str) -> ParsedCaption:
                 unread.append(clause.text)
             before = topic or before
         claims += made
-    return ParsedCaption(tuple(claims), unchecked, tuple(unread))
+    return ParsedCaption(tuple(claims), unchecked, tuple(unread), all(plain))
 
 
 def _set_directions_aside(sentence: list[Clause], lexicon: WordList) -> tuple[list[Clause], int]:

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -233,14 +232,13 @@ def _plain_superlatives(text: str) -> str:
     return _ADVERB_FIRST.sub("", text)
 
 
-def caption_clauses(text: str) -> Iterator[list[Clause]]:
-    """The clauses of each sentence of a normalized caption."""
-    for sentence in re.split(r"[.!?](?=\s|$)|\n|;", text):
-        if sentence.strip():
-            yield _split_sentence(sentence.strip())
+def caption_sentences(text: str) -> list[str]:
+    """The sentences of a normalized caption."""
+    return [part.strip() for part in re.split(r"[.!?](?=\s|$)|\n|;", text) if part.strip()]
 
 
-def _split_sentence(sentence: str) -> list[Clause]:
+def caption_clauses(sentence: str) -> list[Clause]:
+    """The clauses of a normalized sentence."""
     joint = caption_words().has("topics.sync", sentence)
     found: list[Clause] = []
     prefix, start, link = "", 0, ""

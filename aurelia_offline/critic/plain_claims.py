@@ -29,9 +29,11 @@ _NONE_AS_LOUD = re.compile(
     r"\b(?:no|none|nothing)\b[^.]*\b(?:(?:as|so) (?:loud(?:ly)?|strong|intense|powerful) as|(?:louder|stronger) than)\b"
 )
 _ABOVE_ALL = re.compile(
-    r"\b(?:louder|stronger|more (?:loud(?:ly)?|intense|powerful)) than "
+    r"\b(?:louder than|stronger than|more (?:loud(?:ly)?|intense|powerful) than|drowns out"
+    r"|(?:exceeds|surpasses|tops|beats|outdoes)(?=.*\b(?:volume|loudness|level)\b)) "
     r"(?:all|any|every|each|the (?:others?|rest)|everything|anything)\b"
 )
+_COMPARED = re.compile(r"\b(?:most|least|than|others?|rest|all|any|every|loud\w*|volume|level)\b")
 _SENTENCE_END = re.compile(r"[.!]\s+")
 _LEANS = re.compile(
     r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b"
@@ -41,6 +43,8 @@ _LEFT_NUMBER = re.compile(r"\d\.\d")
 _SAME_WORDS = (
     (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
     (re.compile(r"\bwhite noise\b"), "noise"),
+    (re.compile(r"\bright (?=after|behind|before|at|on time|away)"), ""),
+    (re.compile(r"\bmost (?:loud|strong|intense|powerful)\b"), "loudest"),
     (re.compile(r"\bnot (?:all )?(?:equally loud|as loud as each other)\b"), "different"),
     (re.compile(r"\b(?:before long|after (?:a while|some time)),?"), " "),
     (re.compile(r"\b((?:at|by|to|until|till|around|about|is) \d+\.\d+)(?=[,.]?(?: and\b| it\b|$))"), r"\1 s"),
@@ -97,13 +101,13 @@ def claim_words() -> WordList:
 
 
 def plain_claim(text: str) -> str | None:
-    """The claim in plain words, or None if no form takes it up whole.
+    """The claim in plain normalized words, or None if no form takes it up whole.
 
     Args:
         text: one claim in English, of one sentence or of several that lean on each other.
     """
     joined = _joined_sentences(_plain_text(text))
-    if "?" in text or joined is None or _turns(joined):
+    if "?" in text or joined is None or drop_mark(mark_directions(joined))[1]:
         return None
     named = _read_names(joined)
     if _LEFT_NUMBER.search(named.bare):
@@ -118,17 +122,18 @@ def leans_on_others(text: str) -> bool:
 
 def states_direction(text: str) -> bool:
     """Whether a claim says where something moves to, which is not measured."""
-    return _turns(_plain_text(text))
-
-
-def _turns(plain: str) -> bool:
-    return drop_mark(mark_directions(re.sub(r"\b(?:up and down|about|around)\b", " ", plain)))[1]
+    return drop_mark(mark_directions(re.sub(r"\b(?:up and down|about|around)\b", " ", _plain_text(text))))[1]
 
 
 def leaves_order_out(text: str) -> bool:
     """Whether a claim names two voices with words of an order, which its reader must not pass over."""
     named = _read_names(_plain_text(text))
     return len(named.voices) > 1 and any(claim_words().all(zone, named.text) for zone in _ORDER_ZONES)
+
+
+def states_comparison(text: str) -> bool:
+    """Whether a claim compares a sound with others, so that the sound alone does not support it."""
+    return bool(_COMPARED.search(_plain_text(text)))
 
 
 def _plain_text(text: str) -> str:
@@ -177,7 +182,7 @@ def _pitch(named: NamedThings) -> str | None:
     if not named.only("hertz", "times", "voices", "levels") or named.says("inexact"):
         return None
     voice = next(iter(named.voices), "sound")
-    return f"A {voice} with a pitch of about {named.hertz[0]} Hz sounds {named.span}."
+    return f"a {voice} with a pitch of {named.hertz[0]} hz sounds {named.span}"
 
 
 def _tempo(named: NamedThings) -> str | None:
@@ -185,7 +190,7 @@ def _tempo(named: NamedThings) -> str | None:
     fits = len(rate) == 1 and 30 <= float(rate[0]) <= 300 and not named.negations
     if not fits or not named.only("rate", "numbers", "voices") or len(named.rate) + len(named.numbers) > 1:
         return None
-    return None if named.says("inexact") else f"There is a rhythm at {rate[0]} beats per minute."
+    return None if named.says("inexact") else f"there is a rhythm at {rate[0]} bpm"
 
 
 def _flash(named: NamedThings) -> str | None:
@@ -194,7 +199,7 @@ def _flash(named: NamedThings) -> str | None:
         return None
     if named.negations or len(named.times) != 1 or not named.span:
         return None
-    return f"A white flash is seen {named.span}." if set(named.colours) <= {"white"} and not named.places else None
+    return f"a white flash is seen {named.span}" if set(named.colours) <= {"white"} and not named.places else None
 
 
 def _cuts(named: NamedThings) -> str | None:
@@ -205,9 +210,7 @@ def _cuts(named: NamedThings) -> str | None:
     if len(counts) != 1 or (named.numbers and named.negations):
         return None
     count = int(counts.pop())
-    if not count:
-        return "There are no cuts in the video."
-    return "There is one cut in the video." if count == 1 else f"There are {count} cuts in the video."
+    return f"there are {count or 'no'} cuts"
 
 
 def _agreement(named: NamedThings) -> str | None:
@@ -215,7 +218,7 @@ def _agreement(named: NamedThings) -> str | None:
     if not (named.says("sound") and seen) or not named.only():
         return None
     said = {_says_together(part) for part in re.split(r"[:;]", named.text)} - {None}
-    return f"The sounds and the movements {'' if said.pop() else 'do not '}coincide." if len(said) == 1 else None
+    return f"the sounds and the movements {'' if said.pop() else 'do not '}coincide" if len(said) == 1 else None
 
 
 def _says_together(text: str) -> bool | None:
@@ -235,7 +238,7 @@ def _order(named: NamedThings) -> str | None:
     if forward is None:
         return None
     one, two = named.voices if forward else reversed(named.voices)
-    return f"A {one} is heard first, followed by a {two}."
+    return f"a {one} is heard, followed by a {two}"
 
 
 def _is_forward(text: str) -> bool | None:
@@ -262,7 +265,7 @@ def _loudest(named: NamedThings) -> str | None:
         return None
     if named.negations > none_louder or named.colours or named.says("motion"):
         return None
-    return f"The loudest sound is the {places[0]} one."
+    return f"the loudest sound is the {_ORDINALS[places[0]]} one"
 
 
 def _silence(named: NamedThings) -> str | None:
@@ -273,9 +276,9 @@ def _silence(named: NamedThings) -> str | None:
     if not named.only("times", "numbers", "levels", "voices") or (quiet and named.negations and not denied):
         return None
     if len(named.times) == 2 and named.span and not named.voices:
-        return f"It is silent between {named.times[0]} s and {named.times[1]} s."
+        return f"it is silent {named.span}"
     whole = not named.times and denied and not named.says("opening", "closing")
-    return "There is no audible sound." if whole else None
+    return "there is no sound" if whole else None
 
 
 def _sound_count(named: NamedThings) -> str | None:
@@ -284,7 +287,7 @@ def _sound_count(named: NamedThings) -> str | None:
     if named.negations or named.says("motion", "cut", "inexact", "tempo", "picture"):
         return None
     count = int(named.numbers[0])
-    return f"Altogether {count} sound{'' if count == 1 else 's'} can be heard." if count else None
+    return f"altogether {count} sounds can be heard" if count else None
 
 
 def _motion(named: NamedThings) -> str | None:
@@ -298,7 +301,7 @@ def _motion(named: NamedThings) -> str | None:
         return None
     what = f"{next(iter(named.colours), '')} {next(iter(shapes), 'object')}".strip()
     where = "".join(" in the centre" if place == "centre" else f" on the {place}" for place in named.places)
-    return f"A {what} moves{where} {named.span}."
+    return f"a {what} moves{where} {named.span}"
 
 
 def _opening_ground(named: NamedThings) -> str | None:
@@ -306,18 +309,18 @@ def _opening_ground(named: NamedThings) -> str | None:
     shapes = claim_words().all("shapes", named.bare)
     if not opens or len(named.colours) != 1 or shapes or named.negations or not named.only("colours", "ordinals"):
         return None
-    return f"The background is {named.colours[0]} at the start."
+    return f"the background is {named.colours[0]} at the start"
 
 
 def _sound(named: NamedThings) -> str | None:
     if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers"):
         return None
-    if named.negations or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",)):
+    if named.negations or named.says("motion", "cut", "inexact", "silence") or named.numbers not in ((), ("1",)):
         return None
-    return f"A {named.voices[0]} can be heard {named.span}."
+    return f"a {named.voices[0]} can be heard {named.span}"
 
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "last")
+_ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "last": "last"}
 _FORMS: tuple[Callable[[NamedThings], str | None], ...] = (
     _pitch,
     _tempo,
