@@ -26,10 +26,6 @@ _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
 _BPM = re.compile(
     r"(\d+(?:\.\d+)?) ?(?:bpm|(?:(?:beats|strokes|clicks|hits|times|pulses|ticks) )?(?:per|a|each) (?:minute|min)\b)"
 )
-_WHITE_MOMENT = re.compile(
-    r"for an? (?:brief |short |split )?(?:moment|instant|s)\b[^.]*\bwhite\b"
-    r"|\bwhite\b[^.]* for an? (?:brief |short |split )?(?:moment|instant|s)\b"
-)
 _TRACK = re.compile(
     r"\b(?:track|candidate|audio|sound ?track|recording|option|sound(?= [b-h]\b| a (?:holds|has|contains)\b)) ([a-h])\b"
 )
@@ -106,8 +102,6 @@ def _topic_of(clause: str, lexicon: WordList) -> str | None:
     """The topic of a clause, from its words; None if nothing in it can be measured."""
     if any(pattern.search(clause) for pattern in _CLIP_LENGTH):
         return "duration"
-    if _WHITE_MOMENT.search(clause):
-        return "flash"
     for topic in ("sync", "tempo", "cut", "flash", "silence"):
         if lexicon.has(f"topics.{topic}", clause) and not (topic == "sync" and not _names_two_senses(clause, lexicon)):
             return topic

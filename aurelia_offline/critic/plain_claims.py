@@ -42,6 +42,13 @@ _LEANS = re.compile(
 _LEFT_NUMBER = re.compile(r"\d\.\d")
 _SAME_WORDS = (
     (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
+    (
+        re.compile(
+            r",? (?:no|not|neither) (?:more|fewer|less)"
+            r"(?:,? (?:and|or|nor) (?:no |not )?(?:more|fewer|less))?\b(?! than)"
+        ),
+        "",
+    ),
     (re.compile(r"\bwhite noise\b"), "noise"),
     (re.compile(r"\bright (?=after|behind|before|at|on time|away)"), ""),
     (re.compile(r"\bmost (?:loud|strong|intense|powerful)\b"), "loudest"),
@@ -287,7 +294,7 @@ def _sound_count(named: NamedThings) -> str | None:
     if named.negations or named.says("motion", "cut", "inexact", "tempo", "picture"):
         return None
     count = int(named.numbers[0])
-    return f"altogether {count} sounds can be heard" if count else None
+    return f"{count} sounds are heard" if count else None
 
 
 def _motion(named: NamedThings) -> str | None:
