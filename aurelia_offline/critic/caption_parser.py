@@ -13,20 +13,18 @@ from aurelia_offline.critic.caption_text import (
     Clause,
     WordList,
     caption_clauses,
+    caption_sentences,
     caption_words,
     normalize_caption,
     read_times,
 )
 from aurelia_offline.critic.claims import Description, Detail, DetailKind, ParsedCaption
+from aurelia_offline.critic.plain_claims import plain_claim
 from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _PITCH = re.compile(r"(\d+(?:\.\d+)?) ?(k?)hz")
 _BPM = re.compile(
     r"(\d+(?:\.\d+)?) ?(?:bpm|(?:(?:beats|strokes|clicks|hits|times|pulses|ticks) )?(?:per|a|each) (?:minute|min)\b)"
-)
-_WHITE_MOMENT = re.compile(
-    r"for an? (?:brief |short |split )?(?:moment|instant|s)\b[^.]*\bwhite\b"
-    r"|\bwhite\b[^.]* for an? (?:brief |short |split )?(?:moment|instant|s)\b"
 )
 _TRACK = re.compile(
     r"\b(?:track|candidate|audio|sound ?track|recording|option|sound(?= [b-h]\b| a (?:holds|has|contains)\b)) ([a-h])\b"
@@ -57,7 +55,11 @@ def parse_caption(caption: str) -> ParsedCaption:
     claims: list[Detail] = []
     unchecked = 0
     unread: list[str] = []
-    for number, sentence in enumerate(caption_clauses(mark_directions(normalize_caption(caption)))):
+    said = plain_claim(caption)
+    sentences = [said] if said else caption_sentences(normalize_caption(caption))
+    plain = [said or plain_claim(sentence) for sentence in sentences]
+    for number, (text, taken) in enumerate(zip(sentences, plain, strict=True)):
+        sentence = caption_clauses(taken or mark_directions(text))
         before: str | None = None
         made: list[Detail] = []
         readable, set_aside = _set_directions_aside(sentence, lexicon)
@@ -81,7 +83,7 @@ def parse_caption(caption: str) -> ParsedCaption:
                 unread.append(clause.text)
             before = topic or before
         claims += made
-    return ParsedCaption(tuple(claims), unchecked, tuple(unread))
+    return ParsedCaption(tuple(claims), unchecked, tuple(unread), all(plain))
 
 
 def _set_directions_aside(sentence: list[Clause], lexicon: WordList) -> tuple[list[Clause], int]:
@@ -100,8 +102,6 @@ def _topic_of(clause: str, lexicon: WordList) -> str | None:
     """The topic of a clause, from its words; None if nothing in it can be measured."""
     if any(pattern.search(clause) for pattern in _CLIP_LENGTH):
         return "duration"
-    if _WHITE_MOMENT.search(clause):
-        return "flash"
     for topic in ("sync", "tempo", "cut", "flash", "silence"):
         if lexicon.has(f"topics.{topic}", clause) and not (topic == "sync" and not _names_two_senses(clause, lexicon)):
             return topic

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -36,11 +35,6 @@ _ONE_OF_WHAT = (
     "sound|tone|note|click|tick|cut|noise|hiss|burst|thing|shape|circle|square|triangle|flash|scene|shot|event|beep"
     "|single|separate|distinct|short|brief|loud|soft|quiet|continuous|long|change|moving|object|beat|s\\b|movement"
 )
-_APART = re.compile(
-    rf"\b(?:start(?:s|ing)?|begin(?:s|ning)?|sets? in|setting in|from|onset) (?:at )?{_AT}{_S}"
-    rf"[^.;\d]*?\b(?:until|till|to|through|(?:ends?|ending|stops?|stopping) at) {_AT}{_S}"
-)
-"""A start and an end with other words between them: "starting at 1 s, a tone goes on until 2 s"."""
 _ALSO = re.compile(rf"(?:, |,? and ){_ABOUT}{_N}{_S}")
 CLIP_END = 1e6
 """The end of a time span that lasts to the end of the clip."""
@@ -64,32 +58,6 @@ _LEANING = re.compile(
     r"|\d+(?:\.\d+)? ?(?:s|hz)\b)"
 )
 """The start of a fragment that continues the description in a neighbouring clause."""
-
-_LEVEL_WORDS = {"loud": "loudest", "soft": "softest", "quiet": "softest", "faint": "softest", "high": "highest",
-                "low": "lowest", "long": "longest", "short": "shortest"}  # fmt: skip
-_DEGREE = "|".join(_LEVEL_WORDS)
-_ABOVE_ALL = re.compile(
-    rf"\b({_DEGREE})(?:er|r) than (?:(?:all|any|every|each)\b(?: of)?(?: the)?(?: others?| rest)?"
-    r"(?: sounds?| tones?| ones?)?"
-    r"|the (?:others|rest|other (?:sounds|ones|tones))|everything else)"
-)
-_BELOW_NONE = re.compile(
-    rf"\b(?:no|none|nothing)\b(?: of (?:them|the(?: others?)?))?(?: (?:other|else))?(?: sounds?| ones?| tones?)?"
-    r" (?:is|are|was|gets|sounds) "
-    rf"(?:(?:as|so) ({_DEGREE}) as|({_DEGREE})(?:er|r) than) (?P<what>[^.,;]+)"
-)
-_VOLUME = re.compile(r"\b(?:(highest|greatest|largest|most)|(lowest|least|smallest)) (?:volume|loudness|level)\b")
-_EXCEEDS = re.compile(
-    r"in (?:loudness|volume|level),? (?P<what>the [^.,;]+?) (?:exceeds|surpasses|tops|beats|outdoes)"
-    r" (?:all|every|each|any)\b(?: of)?(?: the)? others?(?: sounds?| ones?)?"
-)
-_ADVERB_FIRST = re.compile(
-    r"(?:(?<=heard )|(?<=sounds )|(?<=comes )|(?<=occurs )|(?<=happens )|(?<=there is )|(?<=played )|^|(?<=\. ))"
-    r"first\b,? ?"
-    r"(?!(?:sound|tone|note|one|click|noise|event|of)\b)"
-    r"(?=[^.]*\b(?:then|followed by|after that|next|afterwards|later)\b)"
-)
-
 
 _ORDERING_LINKS = ("then", "after", "while", "until")
 
@@ -116,10 +84,12 @@ class WordList:
 
     def all(self, section: str, text: str) -> tuple[str, ...]:
         """The keys of a section whose words the text contains, in the order of their first position."""
-        found = {
-            key: match.start() for key, pattern in self._tables[section].items() if (match := pattern.search(text))
-        }
-        return tuple(sorted(found, key=found.__getitem__))
+        return tuple(self.places(section, text))
+
+    def places(self, section: str, text: str) -> dict[str, tuple[int, int]]:
+        """The keys of a section with the span of their first word, in order; of two at one place the longer first."""
+        found = {key: match.span() for key, pattern in self._tables[section].items() if (match := pattern.search(text))}
+        return dict(sorted(found.items(), key=lambda item: (item[1][0], -item[1][1])))
 
     def speaks(self, text: str) -> bool:
         """Whether the text contains a voice, a colour or a topic, or a word that refers to an earlier thing."""
@@ -183,62 +153,16 @@ def normalize_caption(caption: str) -> str:
         r"\b(\d{1,2}):(\d\d)(?:\.(\d+))?\b", lambda m: f"{int(m[1]) * 60 + float(f'{m[2]}.{m[3] or 0}'):g} s", text
     )
     text = re.sub(r"(?<=\d) ?hertz\b", " hz", text)
-    text = _joined_pronouns(_plain_orders(_plain_superlatives(text)))
     return re.sub(r"(?<=\d)-(?=\d)", " - ", text)
 
 
-_PRONOUN = re.compile(
-    r"; ?(it|this|which|that)\b(?= (?:starts?|begins?|lasts?|ends?|stops?|comes?|runs?|goes on|is|has)\b)"
-)
-_THING = r"((?:the|an?) [a-z -]+?)"
-_FIRST_SECOND = re.compile(
-    rf"{_THING} (?:comes|is|sounds|is heard) (?:1st|first),? and {_THING} (?:comes |is )?(?:2nd|next|later)\b"
-)
-_TURNED = re.compile(
-    rf"(?:^|(?<=\. ))(before|after) {_THING},? (?:there (?:is|are)|comes|one hears|we hear|you hear|is heard) {_THING}"
-    r"(?=[.,;]|$)"
-)
-_PLAIN_SUCCESSION = re.compile(r" (?:is|are) succeeded by ")
-_EXACTLY = re.compile(
-    r",? (?:no|not|neither) (?:more|fewer|less)(?:,? (?:and|or|nor) (?:no |not )?(?:more|fewer|less))?\b(?! than)"
-)
-_LATER = re.compile(r",? (?:and )?later(?: on)?,? (?=an? |the )")
+def caption_sentences(text: str) -> list[str]:
+    """The sentences of a normalized caption."""
+    return [part.strip() for part in re.split(r"[.!?](?=\s|$)|\n|;", text) if part.strip()]
 
 
-def _joined_pronouns(text: str) -> str:
-    """The text in which a part about "it" stands in the sentence of the thing."""
-    return _PRONOUN.sub(r", \1", text)
-
-
-def _plain_orders(text: str) -> str:
-    """The text with every order of two things in one form: "A then B"."""
-    text = _FIRST_SECOND.sub(r"\1 then \2", text)
-    text = _TURNED.sub(
-        lambda match: f"{match[3]} then {match[2]}" if match[1] == "before" else f"{match[2]} then {match[3]}", text
-    )
-    text = _PLAIN_SUCCESSION.sub(" then ", text)
-    text = _EXACTLY.sub("", text)
-    text = re.sub(r"\brings? out\b", "sounds", text)
-    return _LATER.sub(", then ", text)
-
-
-def _plain_superlatives(text: str) -> str:
-    """The text with "the loudest" for every wording of that rank, and without "first" where it only begins a list."""
-    text = _BELOW_NONE.sub(lambda match: f"{match['what']} is the {_LEVEL_WORDS[match[1] or match[2]]}", text)
-    text = _ABOVE_ALL.sub(lambda match: f"the {_LEVEL_WORDS[match[1]]}", text)
-    text = _EXCEEDS.sub(lambda match: f"{match['what']} is the loudest", text)
-    text = _VOLUME.sub(lambda match: "loudest" if match[1] else "softest", text)
-    return _ADVERB_FIRST.sub("", text)
-
-
-def caption_clauses(text: str) -> Iterator[list[Clause]]:
-    """The clauses of each sentence of a normalized caption."""
-    for sentence in re.split(r"[.!?](?=\s|$)|\n|;", text):
-        if sentence.strip():
-            yield _split_sentence(sentence.strip())
-
-
-def _split_sentence(sentence: str) -> list[Clause]:
+def caption_clauses(sentence: str) -> list[Clause]:
+    """The clauses of a normalized sentence."""
     joint = caption_words().has("topics.sync", sentence)
     found: list[Clause] = []
     prefix, start, link = "", 0, ""
@@ -300,11 +224,6 @@ def read_times(clause: str) -> Spans:
         start, end = float(match[1] or match[2]), float(match[3])
         spans.append((match.start(), (start, end) if start < end else (start, None)))
     rest = _blank_out(_RANGE, rest)
-    if apart := _APART.search(rest):
-        start, end = float(apart[1]), float(apart[2])
-        if start < end:
-            spans.append((apart.start(), (start, end)))
-            rest = f"{rest[: apart.start()]}{' ' * len(apart[0])}{rest[apart.end() :]}"
     for match in _UNTIL.finditer(rest):
         spans.append((match.start(), (0.0, float(match[1]))))
     rest = _blank_out(_UNTIL, rest)

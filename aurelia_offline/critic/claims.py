@@ -75,8 +75,12 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class ParsedCaption:
-    """The claims of a caption, the number of its parts that cannot be measured, and the text of those clauses."""
+    """The claims of a caption, the number of its parts that cannot be measured, and the text of those clauses.
+
+    `whole` says that every sentence was taken up whole by `plain_claims`.
+    """
 
     claims: tuple[Detail, ...]
     unchecked: int
     unread: tuple[str, ...] = ()
+    whole: bool = False

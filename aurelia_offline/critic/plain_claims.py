@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from aurelia_offline.critic.caption_text import WordList, caption_words, normalize_caption
+from aurelia_offline.questions.directions import drop_mark, mark_directions
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _TIME = re.compile(
@@ -24,7 +25,38 @@ _COUNT = re.compile(r"(?<![\w.])(\d+)(?![\w.]|\.\d)")
 _ONE_SIDED = re.compile(r"\b(?:until|till|before|after|since|up to|first|last) (?:about |around )?$|\bonwards?\b")
 _OFTEN = {"never": 0, "none": 0, "no": 0, "once": 1, "one": 1, "single": 1, "twice": 2}
 _NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|neither|nor|without|cannot)\b|n't\b")
-_NONE_AS_LOUD = re.compile(r"\b(?:no|none|nothing)\b[^.]*\b(?:as|so) loud(?:ly)? as\b")
+_NONE_AS_LOUD = re.compile(
+    r"\b(?:no|none|nothing)\b[^.]*\b(?:(?:as|so) (?:loud(?:ly)?|strong|intense|powerful) as|(?:louder|stronger) than)\b"
+)
+_ABOVE_ALL = re.compile(
+    r"\b(?:louder than|stronger than|more (?:loud(?:ly)?|intense|powerful) than|drowns out"
+    r"|(?:exceeds|surpasses|tops|beats|outdoes)(?=.*\b(?:volume|loudness|level)\b)) "
+    r"(?:all|any|every|each|the (?:others?|rest)|everything|anything)\b"
+)
+_COMPARED = re.compile(r"\b(?:most|least|than|others?|rest|all|any|every|loud\w*|volume|level)\b")
+_SENTENCE_END = re.compile(r"[.!]\s+")
+_LEANS = re.compile(
+    r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b"
+    r"|\b\d(?:st|nd|rd|th) one\b"
+)
+_LEFT_NUMBER = re.compile(r"\d\.\d")
+_SAME_WORDS = (
+    (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
+    (
+        re.compile(
+            r",? (?:no|not|neither) (?:more|fewer|less)"
+            r"(?:,? (?:and|or|nor) (?:no |not )?(?:more|fewer|less))?\b(?! than)"
+        ),
+        "",
+    ),
+    (re.compile(r"\bwhite noise\b"), "noise"),
+    (re.compile(r"\bright (?=after|behind|before|at|on time|away)"), ""),
+    (re.compile(r"\bmost (?:loud|strong|intense|powerful)\b"), "loudest"),
+    (re.compile(r"\bnot (?:all )?(?:equally loud|as loud as each other)\b"), "different"),
+    (re.compile(r"\b(?:before long|after (?:a while|some time)),?"), " "),
+    (re.compile(r"\b((?:at|by|to|until|till|around|about|is) \d+\.\d+)(?=[,.]?(?: and\b| it\b|$))"), r"\1 s"),
+)
+_ORDER_ZONES = ("order_clause", "order_list", "order_between", "order_closing")
 _SLOTS = ("times", "hertz", "rate", "numbers", "voices", "colours", "places", "ordinals", "levels")
 
 
@@ -76,26 +108,60 @@ def claim_words() -> WordList:
 
 
 def plain_claim(text: str) -> str | None:
-    """The claim in plain words, or None if no form takes it up whole.
+    """The claim in plain normalized words, or None if no form takes it up whole.
 
     Args:
-        text: one claim in English.
+        text: one claim in English, of one sentence or of several that lean on each other.
     """
-    named = _read_names(text)
-    sentences = re.split(r"[.!?]\s+(?!then\b|next\b|after that\b)", named.text)
-    if "?" in text or (len(sentences) > 1 and not named.says("silence")):
+    joined = _joined_sentences(_plain_text(text))
+    if "?" in text or joined is None or drop_mark(mark_directions(joined))[1]:
+        return None
+    named = _read_names(joined)
+    if _LEFT_NUMBER.search(named.bare):
         return None
     return next((plain for form in _FORMS if (plain := form(named)) is not None), None)
 
 
+def leans_on_others(text: str) -> bool:
+    """Whether a text has several sentences of which one takes up what another names."""
+    return any(_LEANS.search(sentence) for sentence in _SENTENCE_END.split(_plain_text(text))[1:])
+
+
+def states_direction(text: str) -> bool:
+    """Whether a claim says where something moves to, which is not measured."""
+    return drop_mark(mark_directions(re.sub(r"\b(?:up and down|about|around)\b", " ", _plain_text(text))))[1]
+
+
 def leaves_order_out(text: str) -> bool:
     """Whether a claim names two voices with words of an order, which its reader must not pass over."""
-    named = _read_names(text)
-    return len(named.voices) > 1 and bool(claim_words().all("order", named.text))
+    named = _read_names(_plain_text(text))
+    return len(named.voices) > 1 and any(claim_words().all(zone, named.text) for zone in _ORDER_ZONES)
 
 
-def _read_names(text: str) -> NamedThings:
-    plain = re.sub(r"\b(?:between|of) the (?:2|two)\b", " ", normalize_caption(text)).rstrip(" .!")
+def states_comparison(text: str) -> bool:
+    """Whether a claim compares a sound with others, so that the sound alone does not support it."""
+    return bool(_COMPARED.search(_plain_text(text)))
+
+
+def _plain_text(text: str) -> str:
+    plain = normalize_caption(text).rstrip(" .!")
+    for pattern, other in _SAME_WORDS:
+        plain = pattern.sub(other, plain)
+    return plain
+
+
+def _joined_sentences(text: str) -> str | None:
+    """The sentences as one if each takes up what the one before names, or one of both names nothing; else None."""
+    first, *later = _SENTENCE_END.split(text)
+    for sentence in later:
+        bare = [named for named in map(_read_names, (first, sentence)) if named.only() and not named.negations]
+        if not bare and not _LEANS.search(sentence):
+            return None
+        first = f"{first}, {sentence}"
+    return first
+
+
+def _read_names(plain: str) -> NamedThings:
     lexicon, words = caption_words(), claim_words()
     bare = _HERTZ.sub(" ", _RATE.sub(" ", plain))
     bare, times = _TIME.sub(" ", bare), tuple(_TIME.findall(bare))
@@ -123,7 +189,7 @@ def _pitch(named: NamedThings) -> str | None:
     if not named.only("hertz", "times", "voices", "levels") or named.says("inexact"):
         return None
     voice = next(iter(named.voices), "sound")
-    return f"A {voice} with a pitch of about {named.hertz[0]} Hz sounds {named.span}."
+    return f"a {voice} with a pitch of {named.hertz[0]} hz sounds {named.span}"
 
 
 def _tempo(named: NamedThings) -> str | None:
@@ -131,7 +197,7 @@ def _tempo(named: NamedThings) -> str | None:
     fits = len(rate) == 1 and 30 <= float(rate[0]) <= 300 and not named.negations
     if not fits or not named.only("rate", "numbers", "voices") or len(named.rate) + len(named.numbers) > 1:
         return None
-    return None if named.says("inexact") else f"There is a rhythm at {rate[0]} beats per minute."
+    return None if named.says("inexact") else f"there is a rhythm at {rate[0]} bpm"
 
 
 def _flash(named: NamedThings) -> str | None:
@@ -140,7 +206,7 @@ def _flash(named: NamedThings) -> str | None:
         return None
     if named.negations or len(named.times) != 1 or not named.span:
         return None
-    return f"A white flash is seen {named.span}." if set(named.colours) <= {"white"} and not named.places else None
+    return f"a white flash is seen {named.span}" if set(named.colours) <= {"white"} and not named.places else None
 
 
 def _cuts(named: NamedThings) -> str | None:
@@ -151,46 +217,62 @@ def _cuts(named: NamedThings) -> str | None:
     if len(counts) != 1 or (named.numbers and named.negations):
         return None
     count = int(counts.pop())
-    if not count:
-        return "There are no cuts in the video."
-    return "There is one cut in the video." if count == 1 else f"There are {count} cuts in the video."
+    return f"there are {count or 'no'} cuts"
 
 
 def _agreement(named: NamedThings) -> str | None:
     seen = named.says("motion") or (named.says("picture") and re.search(r"\b(?:sync|step)\b", named.text))
     if not (named.says("sound") and seen) or not named.only():
         return None
-    apart = named.says("agreement.apart")
-    if not apart and not named.says("agreement.together"):
+    said = {_says_together(part) for part in re.split(r"[:;]", named.text)} - {None}
+    return f"the sounds and the movements {'' if said.pop() else 'do not '}coincide" if len(said) == 1 else None
+
+
+def _says_together(text: str) -> bool | None:
+    words = claim_words()
+    apart = words.has("agreement.apart", text)
+    if not apart and not words.has("agreement.together", text):
         return None
-    joined = (named.negations % 2 == 0) != apart
-    return f"The sounds and the movements {'' if joined else 'do not '}coincide."
+    return (len(_NEGATION.findall(text)) % 2 == 0) != apart
 
 
 def _order(named: NamedThings) -> str | None:
-    words = claim_words()
     if len(named.voices) != 2 or not named.only("voices", "ordinals") or named.says("inexact", "motion", "cut"):
         return None
-    backward = re.search(r"(?:\bnot\b|n't\b).*\buntil\b", named.text) is not None
-    cue = words.all("order", named.text)
-    if not (backward or cue) or (named.negations and not backward and "hardly" not in named.text):
+    if named.negations and not re.search(r"\b(?:until|before)\b", named.text):
         return None
-    if cue and not backward:
-        backward = cue[0] == "backward"
-        if named.text.startswith(("before ", "after ", "following ", "once ", "only after ")):
-            backward = named.text.startswith("before ")
-    one, two = reversed(named.voices) if backward else named.voices
-    return f"A {one} is heard first, followed by a {two}."
+    forward = _is_forward(named.text)
+    if forward is None:
+        return None
+    one, two = named.voices if forward else reversed(named.voices)
+    return f"a {one} is heard, followed by a {two}"
+
+
+def _is_forward(text: str) -> bool | None:
+    """Whether of two voices the one named first is heard first; None if its words do not say so, or disagree."""
+    words = claim_words()
+    (start, end), (other_start, other_end) = words.places("voices", text).values()
+    before, between, behind = text[:start], text[end:other_start], text[other_end:]
+    if clause := words.all("order_clause", before):
+        if clause[0] == "forward" and re.search(r"\bwhen\b", before) and re.search(r"\balready\b", text[end:]):
+            return False
+        return clause[0] == "forward"
+    if re.search(r"(?:\bnot\b|n't\b).*\b(?:until|before)\b", between):
+        return False
+    zones = zip(_ORDER_ZONES[1:], (before, between, behind), strict=True)
+    said = {found[0] for zone, part in zones if (found := words.all(zone, part))}
+    return said == {"forward"} if len(said) == 1 else None
 
 
 def _loudest(named: NamedThings) -> str | None:
     none_louder = bool(_NONE_AS_LOUD.search(named.text))
     places = [rank for rank in named.ordinals if rank in _ORDINALS]
-    if not (none_louder or named.says("most.loudest")) or len(places) != 1 or named.voices or named.times:
+    above_all = named.says("most.loudest") or _ABOVE_ALL.search(named.text)
+    if not (none_louder or above_all) or len(places) != 1 or named.voices or named.times:
         return None
     if named.negations > none_louder or named.colours or named.says("motion"):
         return None
-    return f"The loudest sound is the {places[0]} one."
+    return f"the loudest sound is the {_ORDINALS[places[0]]} one"
 
 
 def _silence(named: NamedThings) -> str | None:
@@ -201,9 +283,9 @@ def _silence(named: NamedThings) -> str | None:
     if not named.only("times", "numbers", "levels", "voices") or (quiet and named.negations and not denied):
         return None
     if len(named.times) == 2 and named.span and not named.voices:
-        return f"It is silent between {named.times[0]} s and {named.times[1]} s."
+        return f"it is silent {named.span}"
     whole = not named.times and denied and not named.says("opening", "closing")
-    return "There is no audible sound." if whole else None
+    return "there is no sound" if whole else None
 
 
 def _sound_count(named: NamedThings) -> str | None:
@@ -212,7 +294,7 @@ def _sound_count(named: NamedThings) -> str | None:
     if named.negations or named.says("motion", "cut", "inexact", "tempo", "picture"):
         return None
     count = int(named.numbers[0])
-    return f"Altogether {count} sound{'' if count == 1 else 's'} can be heard." if count else None
+    return f"{count} sounds are heard" if count else None
 
 
 def _motion(named: NamedThings) -> str | None:
@@ -226,7 +308,7 @@ def _motion(named: NamedThings) -> str | None:
         return None
     what = f"{next(iter(named.colours), '')} {next(iter(shapes), 'object')}".strip()
     where = "".join(" in the centre" if place == "centre" else f" on the {place}" for place in named.places)
-    return f"A {what} moves{where} {named.span}."
+    return f"a {what} moves{where} {named.span}"
 
 
 def _opening_ground(named: NamedThings) -> str | None:
@@ -234,18 +316,18 @@ def _opening_ground(named: NamedThings) -> str | None:
     shapes = claim_words().all("shapes", named.bare)
     if not opens or len(named.colours) != 1 or shapes or named.negations or not named.only("colours", "ordinals"):
         return None
-    return f"The background is {named.colours[0]} at the start."
+    return f"the background is {named.colours[0]} at the start"
 
 
 def _sound(named: NamedThings) -> str | None:
     if len(named.voices) != 1 or not named.span or not named.only("times", "voices", "numbers"):
         return None
-    if named.negations or named.says("motion", "cut", "inexact") or named.numbers not in ((), ("1",)):
+    if named.negations or named.says("motion", "cut", "inexact", "silence") or named.numbers not in ((), ("1",)):
         return None
-    return f"A {named.voices[0]} can be heard {named.span}."
+    return f"a {named.voices[0]} can be heard {named.span}"
 
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "last")
+_ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "last": "last"}
 _FORMS: tuple[Callable[[NamedThings], str | None], ...] = (
     _pitch,
     _tempo,

@@ -31,7 +31,7 @@ _NOT_A_DIRECTION = (
 _DIRECTION = (
     rf"(?:(?:from (?:the )?{_SIDE} )?(?:in)?(?:to|towards?) (?:the |its |a |one )?{_SIDE}\b"
     rf"|from (?:the )?{_SIDE}\b"
-    rf"|(?:towards?|away from)\b(?: {_TARGET})?"
+    rf"|(?:towards?|away from)\b(?! \d)(?: {_TARGET})?"
     r"|(?:up|down|left|right|for|back|in|out|side)wards?\b|sideways\b|diagonally\b|horizontally\b|vertically\b"
     r"|back and forth\b|from side to side\b|(?:up|down)\b(?! to\b)"
     rf"|(?<!movement )(?<!motion )(?<!movements )(?<!motions )(?:left|right)\b{_NOT_A_DIRECTION})"
