@@ -23,8 +23,12 @@ def left_out(query: Query, cut: Clauses) -> str:
         return " ".join(item.text for _, part in cut.relations for item in part)
     items = all_items(cut)
     either = has_item(items, "conj", "or")
+    if query.ask == "has_audio" and either:
+        return "or"
     if query.ask == "trend" and not query.yes_no and asks_yes_no(cut) and not either:
         return next(item.text for item in items if item.kind in {"trend", "comp"})
+    if query.ask == "exists" and query.yes_no and (words := _unproved(query, cut.main)):
+        return words
     if has_item(items, "unit", "bpm") or has_item(items, "prop", "tempo"):
         items = [item for item in items if item.kind != "wh"]
     for item, following in zip(items, [*items[1:], None], strict=True):
@@ -35,6 +39,14 @@ def left_out(query: Query, cut: Clauses) -> str:
         if not (_is_told(item, query, picks) or (either and item.kind in {"np", "bare", "comp", "trend"})):
             return item.text
     return ""
+
+
+def _unproved(query: Query, main: list[PhraseItem]) -> str:
+    """The subject of "Is the sound hoarse?" or "Do the sounds differ?": that it exists is not what is asked; else ""."""
+    proved = any(item.kind in {"exist", "verb", "neg", "mute", "half", "number", "still", "vary"} for item in main)
+    plain = query.pick.relation is None and query.pick.domain in {"sound", "motion", "silence"} and not query.negated
+    named = next((item.text for item in main if item.kind in {"np", "bare"}), "")
+    return "" if proved or not plain else named
 
 
 def _all_picks(query: Query) -> Iterator[Pick]:
@@ -61,6 +73,9 @@ def _is_told(item: PhraseItem, query: Query, picks: list[Pick]) -> bool:
             return query.ask in {"count": _COUNTS, "how_much": _AMOUNTS}.get(item.value, {query.ask})
         case "comp" | "same" | "bound" | "trend":
             return query.ask in _COMPARES or any(pick.rank == item.value for pick in picks)
+        case "together":
+            joined = query.ask in {"sync", "track"} or query.prop in {"together", "overlap"}
+            return joined or any(pick.relation in {"during", "apart"} for pick in picks)
         case "throughout":
             return query.ask not in {"exists", "has_audio", "count"}
     return True
