@@ -25,7 +25,7 @@ _NEARLY_ALL = 0.9
 _MIN_BACKGROUND_SHARE = 0.35
 _MIN_SHIFTING_SHARE = 0.5
 """Least share of a background in a picture that moves as a whole or for the most part."""
-_MAX_COLOURS = 8
+_MAX_COLOURS, _MIN_TOLD_SHARE = 8, 0.02
 _MIN_FIT = 0.3
 _CLEAR_LEAD = 0.1
 _CLEAR_LEAD_OF_COLOUR = 0.05
@@ -159,7 +159,8 @@ def _is_black_then(query: Query, seen: Observation) -> bool:
 
 def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:
     """The colours of the picture, the widest first, or only the widest one; several colours are no single choice."""
-    ordered = sorted(seen.colours, key=lambda colour: -colour.share)[:_MAX_COLOURS]
+    wide = [colour for colour in seen.colours if colour.share >= _MIN_TOLD_SHARE]
+    ordered = sorted(wide, key=lambda colour: -colour.share)[:_MAX_COLOURS]
     cue = f"widest colours: {', '.join(f'{colour.name} {colour.share:.0%}' for colour in ordered)} of the picture"
     if not ordered:
         return unknown_finding("no colour was measured", "visual")

@@ -32,6 +32,7 @@ from aurelia_offline.questions.query import Pick, Query
 
 _LOW_HZ, _HIGH_HZ = 250.0, 1000.0
 _NEARLY_ALL = 0.9
+_MAX_TOLD = 6
 _LONG_SECONDS = 2.0
 """A loudest sound that lasts longer has a loudest moment of its own, which is not measured."""
 
@@ -236,7 +237,11 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
     modality = domain_modality(pick.domain)
     if pick.other is not None and domain_modality(pick.other.domain) != modality:
         modality = "both"
+    if query.bound == "either" and not shared:
+        return unknown_finding(f"several fit and they differ: {cue}", modality)
     told = join_words(texts)
+    if len(texts) > _MAX_TOLD + 1:
+        told = f"{', '.join(texts[:_MAX_TOLD])} and {len(texts) - _MAX_TOLD} more until {seconds_text(found[-1].end)}"
     if query.ask == "length" and len(readings) > len(texts) == 1:
         told = f"{told} each"
     return MeasuredAnswer(shared, told, cue, modality)

@@ -12,7 +12,7 @@ from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noi
 from aurelia_offline.questions.lexicon import tokenize
 from aurelia_offline.questions.pairs import read_either, read_gap, read_neighbour, read_order, read_relative
 from aurelia_offline.questions.query import Ask, Pick, Query
-from aurelia_offline.questions.residue import left_out
+from aurelia_offline.questions.residue import left_out, only_subject
 from aurelia_offline.questions.whole_clip import (
     all_items,
     asks_yes_no,
@@ -123,6 +123,8 @@ def _refuse_left_out(query: Query, cut: Clauses) -> Query:
     items = all_items(cut)
     if asks_yes_no(cut) and not (query.yes_no or has_item(items, "wh") or offers_either(items)):
         return Query("unknowable", reason="what the question wants to have confirmed is not understood")
+    if subject := only_subject(query, cut.main):
+        return Query("unknowable", reason=f"what is asked about '{subject}' is not understood")
     if words := left_out(query, cut):
         return Query("unknowable", reason=f"what the question says with '{words.rstrip(' ?.')}' is not understood")
     return query
@@ -205,7 +207,7 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         return None
     if ask == "count":
         pick = _count_pick(pick, main)
-    return Query(ask, pick)
+    return Query(ask, pick, bound="either" if offered and asks_yes_no(cut) else None)
 
 
 def _read_palette(main: list[PhraseItem], pick: Pick) -> Query | None:

@@ -27,8 +27,6 @@ def left_out(query: Query, cut: Clauses) -> str:
         return "or"
     if query.ask == "trend" and not query.yes_no and asks_yes_no(cut) and not either:
         return next(item.text for item in items if item.kind in {"trend", "comp"})
-    if query.ask == "exists" and query.yes_no and (words := _unproved(query, cut.main)):
-        return words
     if has_item(items, "unit", "bpm") or has_item(items, "prop", "tempo"):
         items = [item for item in items if item.kind != "wh"]
     for item, following in zip(items, [*items[1:], None], strict=True):
@@ -41,9 +39,12 @@ def left_out(query: Query, cut: Clauses) -> str:
     return ""
 
 
-def _unproved(query: Query, main: list[PhraseItem]) -> str:
+def only_subject(query: Query, main: list[PhraseItem]) -> str:
     """The subject of "Is the sound hoarse?" or "Do the sounds differ?": that it exists is not what is asked; else ""."""
-    proved = any(item.kind in {"exist", "verb", "neg", "mute", "half", "number", "still", "vary"} for item in main)
+    if query.ask != "exists" or not query.yes_no:
+        return ""
+    proofs = {"exist", "verb", "neg", "mute", "half", "number", "still", "vary", "bare"}
+    proved = any(item.kind in proofs for item in main)
     plain = query.pick.relation is None and query.pick.domain in {"sound", "motion", "silence"} and not query.negated
     named = next((item.text for item in main if item.kind in {"np", "bare"}), "")
     return "" if proved or not plain else named
