@@ -6,6 +6,7 @@ from math import isfinite
 from aurelia_core.signals.audiovisual_sync import activity_overlap
 from aurelia_core.signals.observation import DetectedSound, Observation, describe_position
 from aurelia_offline.answering.finding import (
+    WIDE_EXTENT,
     MeasuredAnswer,
     join_words,
     motion_words,
@@ -22,6 +23,9 @@ _IN_STEP_SECONDS = 0.12
 _IN_STEP_STRENGTH = 0.5
 _NEARLY_ALL = 0.9
 _MIN_BACKGROUND_SHARE = 0.35
+_MIN_SHIFTING_SHARE = 0.5
+"""Least share of a background in a picture that moves as a whole or for the most part."""
+_MAX_COLOURS, _MIN_TOLD_SHARE = 8, 0.02
 _MIN_FIT = 0.3
 _CLEAR_LEAD = 0.1
 _CLEAR_LEAD_OF_COLOUR = 0.05
@@ -155,11 +159,14 @@ def _is_black_then(query: Query, seen: Observation) -> bool:
 
 def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:
     """The colours of the picture, the widest first, or only the widest one; several colours are no single choice."""
-    ordered = sorted(seen.colours, key=lambda colour: -colour.share)[:4]
+    wide = [colour for colour in seen.colours if colour.share >= _MIN_TOLD_SHARE]
+    ordered = sorted(wide, key=lambda colour: -colour.share)[:_MAX_COLOURS]
     cue = f"widest colours: {', '.join(f'{colour.name} {colour.share:.0%}' for colour in ordered)} of the picture"
     if not ordered:
         return unknown_finding("no colour was measured", "visual")
     names = [colour.name for colour in ordered]
+    if query.pick.colour:
+        return _answer_shade(query, names, cue)
     if query.prop == "extent+":
         if len(ordered) > 1 and ordered[0].share - ordered[1].share < _CLEAR_LEAD_OF_COLOUR:
             return unknown_finding(f"two colours cover about as much ({cue})", "visual")
@@ -168,10 +175,18 @@ def answer_palette(query: Query, seen: Observation) -> MeasuredAnswer:
     return MeasuredAnswer(values, join_words(names), cue, "visual")
 
 
+def _answer_shade(query: Query, names: list[str], cue: str) -> MeasuredAnswer:
+    """Whether the picture shows a colour; what covers little of it is not measured, so an absence is not stated."""
+    if query.pick.colour in names:
+        return yes_no_finding(not query.negated, cue, "visual")
+    return unknown_finding(f"{cue}; a colour of less may be there", "visual")
+
+
 def background_colours(seen: Observation) -> list[str]:
     """The colours of the background: the one that covers most of the picture; with cuts, possibly several."""
     ground = next((colour for colour in seen.colours if colour.background), None)
-    if ground is None or ground.share < _MIN_BACKGROUND_SHARE:
+    shifting = seen.camera_drift > 0 or any(motion.extent >= WIDE_EXTENT for motion in seen.motions)
+    if ground is None or ground.share < (_MIN_SHIFTING_SHARE if shifting else _MIN_BACKGROUND_SHARE):
         return []
     wide = [
         c.name for c in seen.colours if c is not ground and c.share >= min(_MIN_BACKGROUND_SHARE, 0.6 * ground.share)

@@ -24,6 +24,7 @@ from aurelia_offline.answering.selection import (
     list_events,
     pick_text,
     select_events,
+    span_seconds,
     time_slack,
 )
 from aurelia_offline.questions.choices import Value
@@ -31,6 +32,7 @@ from aurelia_offline.questions.query import Pick, Query
 
 _LOW_HZ, _HIGH_HZ = 250.0, 1000.0
 _NEARLY_ALL = 0.9
+_MAX_TOLD = 6
 _LONG_SECONDS = 2.0
 """A loudest sound that lasts longer has a loudest moment of its own, which is not measured."""
 
@@ -199,22 +201,26 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
     chosen = select_events(pick, seen)
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(pick.domain))
-    if not chosen.events:
+    events = chosen.events
+    if query.ask in {"which", "colour", "voice", "place"} and pick.relation in {"between", "after"}:
+        # What goes on from before is there, too.
+        events = (*_find_ongoing(pick, seen), *events) if pick.relation == "between" else events or _find_ongoing(pick, seen)
+    if not events:
         return _nothing_found(query, seen)
-    first = chosen.events[0]
+    first = events[0]
     if query.ask == "when" and (pick.rank or "").startswith("level") and first.end - first.start > _LONG_SECONDS:
         span = f"from {seconds_text(first.start)} to {seconds_text(first.end)}"
         return unknown_finding(f"it lasts {span}; its loudest moment is not measured", "audio")
     if query.ask in {"length", "end"} and pick.domain == "sound" and is_continuous("sound", seen):
-        cue = f"{join_words([event_words(event, seen) for event in chosen.events[:4]])}: sound goes on without a pause"
+        cue = f"{join_words([event_words(event, seen) for event in events[:4]])}: sound goes on without a pause"
         return unknown_finding(f"{cue}, so that where a single one ends is not clear", "audio")
-    if query.ask in {"length", "end"} and pick.domain == "motion" and _lasts_to_the_end(chosen.events[-1], seen):
+    if query.ask in {"length", "end"} and pick.domain == "motion" and _lasts_to_the_end(events[-1], seen):
         return unknown_finding(
-            f"{event_words(chosen.events[-1], seen)}, the last that was seen: no end was seen", "visual"
+            f"{event_words(events[-1], seen)}, the last that was seen: no end was seen", "visual"
         )
     if query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out:
-        return _silence_answer(query, _notable(chosen.events), seen)
-    found = _pick_clearest(chosen.events, query, seen)
+        return _silence_answer(query, _notable(events), seen)
+    found = _pick_clearest(events, query, seen)
     if query.ask == "end" and pick.domain == "sound" and not pick.relation:
         # "When does the sound stop?" asks about the last of several sounds.
         found = found[-1:]
@@ -231,7 +237,14 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
     modality = domain_modality(pick.domain)
     if pick.other is not None and domain_modality(pick.other.domain) != modality:
         modality = "both"
-    return MeasuredAnswer(shared, join_words(texts), cue, modality)
+    if query.bound == "either" and not shared:
+        return unknown_finding(f"several fit and they differ: {cue}", modality)
+    told = join_words(texts)
+    if len(texts) > _MAX_TOLD + 1:
+        told = f"{', '.join(texts[:_MAX_TOLD])} and {len(texts) - _MAX_TOLD} more until {seconds_text(found[-1].end)}"
+    if query.ask == "length" and len(readings) > len(texts) == 1:
+        told = f"{told} each"
+    return MeasuredAnswer(shared, told, cue, modality)
 
 
 _NOTABLE_SILENCE_SECONDS = 0.8
@@ -292,7 +305,9 @@ def _time_distance(event: MeasuredEvent, anchor: MeasuredEvent) -> float:
 
 
 def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
-    """Whether any event fits the description."""
+    """Whether any event fits the description, or with `query.other` either of two."""
+    if query.other is not None:
+        return _answer_any_of(query, seen)
     chosen = select_events(query.pick, seen)
     if chosen.problem:
         return unknown_finding(chosen.problem, domain_modality(query.pick.domain))
@@ -305,15 +320,27 @@ def answer_exists(query: Query, seen: Observation) -> MeasuredAnswer:
     return yes_no_finding(there, cue + limits_text(query.pick.domain, seen), domain_modality(query.pick.domain))
 
 
+def _answer_any_of(query: Query, seen: Observation) -> MeasuredAnswer:
+    """Whether an event of one of two kinds is there; "no" only if both are known to be absent."""
+    found = [
+        answer_exists(Query("exists", pick, yes_no=True), seen) for pick in (query.pick, query.other or query.pick)
+    ]
+    told = "; ".join(dict.fromkeys(one.cue for one in found))
+    if any(one.text == "yes" for one in found):
+        return yes_no_finding(not query.negated, told, "both")
+    if all(one.values for one in found):
+        return yes_no_finding(query.negated, told, "both")
+    return unknown_finding(told, "both")
+
+
 def _find_ongoing(pick: Pick, seen: Observation) -> tuple[MeasuredEvent, ...]:
-    """Events that started before a named time and continue after it, for "is there any after 3 s"."""
-    if pick.relation not in {"after", "right_after"} or pick.span is None:
+    """Events that started before a named time and continue in it, for "is there any after 3 s", "in the last second"."""
+    span = span_seconds(pick, seen.duration)
+    if pick.relation not in {"after", "right_after", "between"} or span is None or pick.singles_out:
         return ()
-    edge = pick.span[1]
-    if pick.half:
-        edge *= seen.duration
+    edge = span[0] if pick.relation == "between" else span[1]
     found = select_events(pick, seen, alone=True).events
-    return tuple(event for event in found if event.end > edge + time_slack(event, seen))
+    return tuple(event for event in found if event.start < edge and event.end > edge + time_slack(event, seen))
 
 
 def answer_check(query: Query, seen: Observation) -> MeasuredAnswer:

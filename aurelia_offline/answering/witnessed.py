@@ -41,6 +41,9 @@ def answer_from_witnesses(question: WitnessedQuestion, choices: list[str], view:
     Raises:
         MediaError: the clip cannot be decoded.
     """
+    if question.span is not None and question.window(view.duration) is None:
+        nothing = unknown_finding("the clip has no such part", _sense(question))
+        return Witnessed(nothing, nothing.text, "Find the part of the clip that the question names.")
     if question.subject == "speech":
         finding, task = _answer_speech(question, view), "Listen for voices and their times."
     else:
@@ -68,13 +71,24 @@ def _about_spans(question: WitnessedQuestion, spans: list[Span], cue: str) -> Me
     if question.ask == "exists":
         return yes_no_finding(not question.negated, cue, sense)
     if question.ask == "when":
-        return MeasuredAnswer(
-            (Value("seconds", spans[0][0]),), join_words([span_text(*span) for span in spans[:_MAX_LINES]]), cue, sense
-        )
+        listed = join_words([span_text(*span) for span in _union(spans)[:_MAX_LINES]])
+        return MeasuredAnswer((Value("seconds", min(spans)[0]),), listed, cue, sense)
     if question.ask == "end":
-        return MeasuredAnswer((Value("seconds", spans[-1][1]),), seconds_text(spans[-1][1]), cue, sense)
-    total = sum(end - start for start, end in spans)
+        last = max(end for _, end in spans)
+        return MeasuredAnswer((Value("seconds", last),), seconds_text(last), cue, sense)
+    total = sum(end - start for start, end in _union(spans))
     return MeasuredAnswer((Value("seconds", total),), seconds_text(total), cue, sense)
+
+
+def _union(spans: list[Span]) -> list[Span]:
+    """The spans in order of time, those that overlap or meet as one."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _sense(question: WitnessedQuestion) -> Modality:
@@ -107,7 +121,10 @@ def _answer_text(question: WitnessedQuestion, view: ClipView) -> MeasuredAnswer:
         return _absent(question, cue)
     if question.ask == "what":
         texts = list(dict.fromkeys(line.text for line in lines[:_MAX_LINES]))
-        return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), join_words(texts), cue, "visual")
+        told = join_words(texts)
+        if not reading.complete:
+            told = f"{told} (not every picture was read; there may be more)"
+        return MeasuredAnswer(tuple(Value("phrase", text) for text in texts), told, cue, "visual")
     return _about_spans(question, [(line.start, line.end) for line in lines], cue)
 
 

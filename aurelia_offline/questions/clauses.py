@@ -39,6 +39,8 @@ def resolve_when(items: list[PhraseItem]) -> list[PhraseItem]:
 def split_clauses(items: list[PhraseItem]) -> Clauses:
     """Split a question at its relations; a leading clause ("After the cut, ...") moves to the end."""
     items = [item for item in items if item.text != "?"]
+    if items and items[-1].text == "throughout":
+        items[-1] = PhraseItem("throughout", "throughout", "throughout")
     if items and items[0].kind == "rel":
         items = _move_leading_clause(items)
     main: list[PhraseItem] = []

@@ -102,7 +102,7 @@ class Query:
         pick: the events.
         other: the second description in a comparison, or None.
         prop: for compare, choose, same, trend and bound, the property with its direction ("level+"), or None.
-        bound: for `bound` the relation (more, less, least, most, exact), or None.
+        bound: for `bound` the relation (more, less, least, most, exact); either: one of two values is offered; or None.
         value: for `bound` the number, or None.
         negated: whether a yes/no question denies ("Is there no cut?").
         yes_no: whether the answer is yes or no.

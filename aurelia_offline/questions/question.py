@@ -12,11 +12,12 @@ from aurelia_offline.questions.grammar import PhraseItem, group_tokens, read_noi
 from aurelia_offline.questions.lexicon import tokenize
 from aurelia_offline.questions.pairs import read_either, read_gap, read_neighbour, read_order, read_relative
 from aurelia_offline.questions.query import Ask, Pick, Query
-from aurelia_offline.questions.residue import left_out
+from aurelia_offline.questions.residue import left_out, only_subject
 from aurelia_offline.questions.whole_clip import (
     all_items,
     asks_yes_no,
     has_item,
+    offers_either,
     read_background,
     read_stillness,
     read_trend,
@@ -28,6 +29,8 @@ _LIMIT = (
     "the offline profile measures sounds and moving colours; it names no objects or places of the real world and "
     "understands no speech, people, feelings or intentions; use a profile with a model"
 )
+_NO_SIDES = "from which side a sound is heard is not measured; ask where something moves while it is heard"
+_NO_COLOURS = "a sound has no colour; ask what colour moves while it is heard"
 _NO_OUTLINES = "outlines are not measured, only the colour, place and time of what moves"
 _NO_DIRECTIONS = "the direction of a movement is not measured, only its colour, place and time"
 _ORDINAL_WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -115,7 +118,14 @@ def _any_sound_as_noun(cut: Clauses) -> Clauses:
 
 def _refuse_left_out(query: Query, cut: Clauses) -> Query:
     """Refuse a question of which a part was not understood."""
-    if query.ask != "unknowable" and (words := left_out(query, cut)):
+    if query.ask == "unknowable":
+        return query
+    items = all_items(cut)
+    if asks_yes_no(cut) and not (query.yes_no or has_item(items, "wh") or offers_either(items)):
+        return Query("unknowable", reason="what the question wants to have confirmed is not understood")
+    if subject := only_subject(query, cut.main):
+        return Query("unknowable", reason=f"what is asked about '{subject}' is not understood")
+    if words := left_out(query, cut):
         return Query("unknowable", reason=f"what the question says with '{words.rstrip(' ?.')}' is not understood")
     return query
 
@@ -197,7 +207,7 @@ def _read_property(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
         return None
     if ask == "count":
         pick = _count_pick(pick, main)
-    return Query(ask, pick)
+    return Query(ask, pick, bound="either" if offered and asks_yes_no(cut) else None)
 
 
 def _read_palette(main: list[PhraseItem], pick: Pick) -> Query | None:
@@ -245,6 +255,11 @@ def _refusal(main: list[PhraseItem], ask: Ask, pick: Pick) -> str:
         return "which two things are compared is not clear"
     if ask == "colour" and has_item(main, "verb", "see") and pick.nth and not has_item(main, "np"):
         return "whether the colour of the background or of what moves is meant is not clear"
+    shown = moving and not has_item(main, "verb", "hear") or things or has_item(main, "together")
+    if ask in {"colour", "place"} and pick.domain == "sound" and not shown and pick.relation is None:
+        return _NO_SIDES if ask == "place" else _NO_COLOURS
+    if ask == "which" and pick.place and pick.domain == "motion" and not (things or moving):
+        return "what stands at a place is not recognized; only what moves there is measured"
     if ask == "voice" and not has_item(main, "wh") and has_item(main, "prop", "kind"):
         return "sounds are not sorted or arranged on request, only measured"
     if ask == "which" and has_item(main, "wh", "how"):

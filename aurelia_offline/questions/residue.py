@@ -23,6 +23,8 @@ def left_out(query: Query, cut: Clauses) -> str:
         return " ".join(item.text for _, part in cut.relations for item in part)
     items = all_items(cut)
     either = has_item(items, "conj", "or")
+    if query.ask == "has_audio" and either:
+        return "or"
     if query.ask == "trend" and not query.yes_no and asks_yes_no(cut) and not either:
         return next(item.text for item in items if item.kind in {"trend", "comp"})
     if has_item(items, "unit", "bpm") or has_item(items, "prop", "tempo"):
@@ -35,6 +37,17 @@ def left_out(query: Query, cut: Clauses) -> str:
         if not (_is_told(item, query, picks) or (either and item.kind in {"np", "bare", "comp", "trend"})):
             return item.text
     return ""
+
+
+def only_subject(query: Query, main: list[PhraseItem]) -> str:
+    """The subject of "Is the sound hoarse?" or "Do the sounds differ?": that it exists is not what is asked; else ""."""
+    if query.ask != "exists" or not query.yes_no:
+        return ""
+    proofs = {"exist", "verb", "neg", "mute", "half", "number", "still", "vary", "bare"}
+    proved = any(item.kind in proofs for item in main)
+    plain = query.pick.relation is None and query.pick.domain in {"sound", "motion", "silence"} and not query.negated
+    named = next((item.text for item in main if item.kind in {"np", "bare"}), "")
+    return "" if proved or not plain else named
 
 
 def _all_picks(query: Query) -> Iterator[Pick]:
@@ -61,6 +74,9 @@ def _is_told(item: PhraseItem, query: Query, picks: list[Pick]) -> bool:
             return query.ask in {"count": _COUNTS, "how_much": _AMOUNTS}.get(item.value, {query.ask})
         case "comp" | "same" | "bound" | "trend":
             return query.ask in _COMPARES or any(pick.rank == item.value for pick in picks)
+        case "together":
+            joined = query.ask in {"sync", "track"} or query.prop in {"together", "overlap"}
+            return joined or any(pick.relation in {"during", "apart"} for pick in picks)
         case "throughout":
             return query.ask not in {"exists", "has_audio", "count"}
     return True

@@ -28,6 +28,11 @@ def asks_yes_no(cut: Clauses) -> bool:
     return not has_item(cut.main, "wh") and any(item.kind in {"aux", "exist", "neg"} for item in opening)
 
 
+def offers_either(items: list[PhraseItem]) -> bool:
+    """Whether the items offer alternatives with "or"."""
+    return has_item(items, "conj", "or") or any(" or " in item.text for item in items)
+
+
 def read_whole_clip(cut: Clauses, kinds: set[str], tracks: int) -> Query | None:
     """Sync, lag, tempo, steadiness, sound track: properties of the clip instead of an event."""
     del kinds, tracks
@@ -68,7 +73,8 @@ def _read_beat(items: list[PhraseItem], asked: bool) -> Query | None:
     bound = next((item.value for item in items if item.kind in {"bound"}), None)
     comp = next((item.value for item in items if item.kind == "comp" and item.value.startswith("tempo")), None)
     number = next((float(item.value) for item in items if item.kind == "number"), None)
-    if has_item(items, "steady") and (beat or has_item(items, "np", "sound")):
+    one_kind = any(item.pick.voice and not item.text.endswith("s") for item in items)
+    if has_item(items, "steady") and (beat or has_item(items, "np", "sound")) and not one_kind:
         return Query("steady", yes_no=asked, negated=has_item(items, "neg"))
     if beat and number is not None and (bound or comp) and asked:
         relation = bound or {"tempo+": "more"}.get(comp or "", "less")

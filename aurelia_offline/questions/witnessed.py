@@ -20,6 +20,16 @@ _CAPITALS = re.compile(r"\b[A-Z0-9]*[A-Z]{2}[A-Z0-9]*(?:\s+[A-Z0-9]{2,})*\b")
 _BETWEEN = re.compile(r"\b(?:between|from)\s+(\d+(?:\.\d+)?)\s*(?:s|seconds)?\s*(?:and|to|until)\s+(\d+(?:\.\d+)?)")
 _AFTER = re.compile(r"\bafter\s+(\d+(?:\.\d+)?)")
 _BEFORE = re.compile(r"\bbefore\s+(\d+(?:\.\d+)?)")
+_AT = re.compile(r"\bat\s+(\d+(?:\.\d+)?)\s*(?:s|seconds?)\b")
+_EDGE_SECONDS = re.compile(r"\b(first|last)\s+(\d+(?:\.\d+)?)\s*(?:s|seconds?)\b")
+_PARTS = {
+    "first half": (0.0, 0.5),
+    "second half": (0.5, 1.0),
+    "at the start": (0.0, 0.15),
+    "at the beginning": (0.0, 0.15),
+    "at the end": (0.85, 1.0),
+}
+_NEAR_SECONDS = 0.25
 
 
 @cache
@@ -39,7 +49,7 @@ class WitnessedQuestion(NamedTuple):
         quoted: the text whose presence is asked, or "".
         negated: whether a yes/no question denies ("Does nobody speak?").
         places: sides of the picture that the text stands on.
-        span: the part of the clip, as fractions of it if `half`, else seconds; None: all of it.
+        span: the part of the clip, as fractions of it if `half`, else seconds, below 0 from its end; None: all of it.
         half: whether `span` is in fractions.
     """
 
@@ -56,7 +66,8 @@ class WitnessedQuestion(NamedTuple):
         if self.span is None:
             return None
         scale = duration if self.half else 1.0
-        start, end = self.span[0] * scale, min(duration, self.span[1] * scale)
+        shift = duration if self.span[0] < 0 else 0.0
+        start, end = max(0.0, self.span[0] * scale + shift), min(duration, self.span[1] * scale + shift)
         return Window(start=start, end=end) if end > start else None
 
 
@@ -71,7 +82,7 @@ def read_witnessed(question: str) -> WitnessedQuestion | None:
     if ask is None or (subject == "speech" and ask == "what"):
         return None
     span, half = _span(rest.lower())
-    if span is None and set(words) & {"half", "after", "before", "between"}:
+    if span is None and (set(words) & {"half", "after", "before", "between"} or any(map(str.isdigit, rest))):
         return None
     negated = ask == "exists" and bool(set(words) & {"no", "nobody"})
     return WitnessedQuestion(subject, ask, quoted, negated, _PLACES & set(words), span, half)
@@ -113,9 +124,14 @@ def _asked(words: list[str], quoted: str) -> WitnessedAsk | None:
 
 def _span(question: str) -> tuple[Span | None, bool]:
     """The part of the clip that is asked about, and whether it is in fractions of the clip."""
-    for half, span in (("first half", (0.0, 0.5)), ("second half", (0.5, 1.0))):
-        if half in question:
+    for part, span in _PARTS.items():
+        if part in question:
             return span, True
+    if found := _EDGE_SECONDS.search(question):
+        seconds = float(found[2])
+        return ((0.0, seconds) if found[1] == "first" else (-seconds, 0.0)), False
+    if found := _AT.search(question):
+        return (max(0.0, float(found[1]) - _NEAR_SECONDS), float(found[1]) + _NEAR_SECONDS), False
     if found := _BETWEEN.search(question):
         return (float(found[1]), float(found[2])), False
     if found := _AFTER.search(question):

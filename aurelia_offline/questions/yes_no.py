@@ -7,6 +7,7 @@ from aurelia_offline.questions.clauses import Clauses
 from aurelia_offline.questions.grammar import PhraseItem
 from aurelia_offline.questions.query import Domain, Pick, Query
 
+_NO_BRIGHTNESS = "how dark or bright the picture is is not told, only its colours and fades to black"
 NOT_COUNTED_TOGETHER = "how many things happen at one time is not counted, only whether two of them overlap"
 _ORDER_PROPERTIES = {"before": "start-", "right_before": "start-", "after": "start+", "right_after": "start+"}
 
@@ -20,6 +21,8 @@ def read_yes_no(cut: Clauses, subject: Pick) -> Query | None:
     negated = any(item.kind == "neg" for item in cut.main)
     query = (
         _read_mute(cut, subject)
+        or _read_any_of(cut)
+        or _read_shade(cut)
         or _read_several_together(cut)
         or _read_bound(cut, subject)
         or _read_same(cut)
@@ -116,11 +119,11 @@ def _halves(items: list[PhraseItem]) -> tuple[Pick, Pick] | None:
     """The sound of the half of the clip that is compared, and that of the other half; None if no half is named."""
     at = next((i for i, item in enumerate(items) if item.kind == "half" and item.value in ("1", "2")), None)
     comp = next(i for i, item in enumerate(items) if item.kind == "comp")
-    if (
-        at is None
-        or at > comp
-        or any(item.kind == "np" and item.value not in {"clip", "sound"} for item in items[:comp])
-    ):
+    about = [item for item in items[:comp] if item.kind == "np"]
+    named = [item for item in items[comp + 1 :] if item.kind == "np" and item.value != "clip"]
+    if at is None or any(item.value not in {"clip", "sound"} or item.pick.singles_out for item in about):
+        return None
+    if at > comp and (named or "than" in items[comp].text):
         return None
     first, second = (
         Pick(domain="sound", relation="during", span=span, half=True, words=f"the sound of the {name} half")
@@ -226,6 +229,32 @@ def _make_check(about: Pick, claimed: Pick) -> Query | None:
         value = getattr(claimed, prop)
         if value is not None:
             return Query("check", about, Pick(**{prop: value}), prop=prop)
+    return None
+
+
+def _read_any_of(cut: Clauses) -> Query | None:
+    """Reads "Is there a cut or a fade?": whether there is an event of either kind."""
+    named = [item.pick for item in cut.main if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
+    if len(named) != 2 or not any((item.kind, item.value) == ("conj", "or") for item in cut.main):
+        return None
+    plain = not any(pick.singles_out for pick in named) and any(item.kind == "exist" for item in cut.main)
+    if not plain or named[0].domain == named[1].domain or any(pick.domain in {"any", "clip"} for pick in named):
+        return None
+    first, second = (clauses.with_half(clauses.with_relations(pick, cut.relations), cut.main) for pick in named)
+    return Query("exists", first, second)
+
+
+def _read_shade(cut: Clauses) -> Query | None:
+    """Reads "Is there red in the picture?", about a colour, and refuses "Is it dark?", about brightness."""
+    named = [item for item in cut.main if item.kind in {"np", "bare"} and item.value not in {"clip", "picture"}]
+    if len(named) != 1 or named[0].kind != "bare" or not named[0].pick.colour or named[0].pick.singles_out:
+        return None
+    if named[0].text == "dark":
+        return Query("unknowable", reason=_NO_BRIGHTNESS)
+    exists = any(item.kind == "exist" for item in cut.main) and not any(item.kind == "verb" for item in cut.main)
+    whole = not cut.relations and not any(item.kind in {"half", "number", "conj"} for item in cut.main)
+    if exists and whole and named[0].pick.place is None:
+        return Query("palette", Pick(domain="background", colour=named[0].pick.colour, words="the picture"))
     return None
 
 
