@@ -82,14 +82,15 @@ class ClaimChecker(PictureChecks):
             facts = None
             if event is not None and event < len(fits[index]):
                 facts = fits[index][event]
-            if facts is None or (facts and weighted_total(facts) <= -0.9 and facts[0].verdict <= -0.9):
-                if topic == "motion" and (part := self._part_of_motion(claim)):
-                    self.results.facts.append(part)
-                else:
-                    self.results.facts.append(self._missed(claim, topic))
-                continue
-            used.add(event or 0)
-            self.results.facts += facts or [Fact(0.6, 0.5, claim.clause)]
+            missed = facts is None or bool(facts and weighted_total(facts) <= -0.9 and facts[0].verdict <= -0.9)
+            wrong = missed or any(fact.verdict < 0 for fact in facts or ())
+            if topic == "motion" and wrong and (part := self._part_of_motion(claim)):
+                self.results.facts.append(part)
+            elif missed:
+                self.results.facts.append(self._missed(claim, topic))
+            else:
+                used.add(event or 0)
+                self.results.facts += facts or [Fact(0.6, 0.5, claim.clause)]
 
     def _part_of_motion(self, claim: Detail) -> Fact | None:
         """The support of a claim that states a part of one movement as a movement of its own; None if it is not so."""

@@ -198,8 +198,7 @@ def _measure_sound(
         return None
     part = wave[int(start * rate) : max(int(end * rate), int(start * rate) + 8)]
     level = float(10 * np.log10(np.mean(part**2) + 1e-12))
-    quiet = bands.total[max(0, first - 40) : max(1, first - 6)]
-    contrast = float(top - (np.min(quiet) if len(quiet) else -80.0))
+    contrast = float(top - _level_beside(bands.total, first, last))
     if rise[max(0, first - 2) : first + 3].max() > _STRONG_SPLIT_DB:
         contrast = max(contrast, 18.0)
     nature = classify_sound(part, rate)
@@ -215,6 +214,16 @@ def _measure_sound(
         peak=round(float(bands.times[first + int(total.argmax())]), 3),
         faded_at=round(float(bands.times[first + int(np.flatnonzero(total > top - _FADED_DB)[-1])]), 3),
     )
+
+
+def _level_beside(level: FloatArray, first: int, last: int) -> float:
+    """The lowest level just before a span of frames, dBFS; just after it, if it is the track's first sound."""
+    before = level[max(0, first - 40) : max(0, first - 6)]
+    after = level[last + 6 : last + 40]
+    for beside in (before, after, level[:1]):
+        if len(beside):
+            return float(beside.min())
+    return -80.0
 
 
 def _rejoin_fadings(sounds: list[HeardSound]) -> list[HeardSound]:

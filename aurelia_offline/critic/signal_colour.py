@@ -53,8 +53,9 @@ _ANCHOR_POINTS = oklab(np.array([anchor for anchors in COLOUR_ANCHORS.values() f
 def nearest_anchors(lab: LabArray) -> npt.NDArray[np.int_]:
     """For Oklab colours float32[..., 3], the index of each colour's name in `COLOUR_ANCHORS`, int[...]."""
     flat = lab.reshape(-1, 3)
-    scale = np.array([0.7, 1.4, 1.4], np.float32)
-    distance = ((flat[:, None] * scale - _ANCHOR_POINTS[None] * scale) ** 2).sum(axis=2)
+    distance = np.zeros((len(flat), len(_ANCHOR_POINTS)), np.float32)
+    for axis, scale in enumerate(np.array([0.7, 1.4, 1.4], np.float32)):
+        distance += (flat[:, axis, None] * scale - _ANCHOR_POINTS[:, axis] * scale) ** 2
     order = {name: index for index, name in enumerate(COLOUR_ANCHORS)}
     owner = np.array([order[name] for name in _ANCHOR_NAMES])
     found = owner[distance.argmin(axis=1)]

@@ -153,9 +153,10 @@ def _cut_frames(film: _Film, flashed: BoolMask) -> list[int]:
         usual = 0.0
         if place > 1:
             usual = 0.5 * float(np.abs(soft[place - 1] - soft[max(0, place - 2)]).sum())
-        changed = np.abs(film.lab[clear[place]] - film.lab[clear[place - 1]]).max(axis=-1) > 0.06
-        if step > _CUT_DISTANCE and lasting > _CUT_DISTANCE and step > 2 * usual and changed.mean() > 0.45:
-            marks.append(int(clear[place]))
+        if step > _CUT_DISTANCE and lasting > _CUT_DISTANCE and step > 2 * usual:
+            changed = np.abs(film.lab[clear[place]] - film.lab[clear[place - 1]]).max(axis=-1) > 0.06
+            if changed.mean() > 0.45:
+                marks.append(int(clear[place]))
     return marks
 
 
@@ -228,8 +229,11 @@ def _dispersion(lab: LabArray) -> LabArray:
     """Dispersion of each cell over a frame and its two neighbours, averaged over 2 x 2 cells: [frames, h, w]."""
     padded = np.concatenate([lab[:1], lab, lab[-1:]])
     mean = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-    spread = sum(((padded[shift : len(lab) + shift] - mean) ** 2).sum(axis=-1) for shift in range(3))
-    value = np.sqrt(np.asarray(spread, dtype=np.float32) / 3)
+    spread = np.zeros(lab.shape[:-1], np.float32)
+    for shift in range(3):
+        for axis in range(3):
+            spread += (padded[shift : len(lab) + shift, ..., axis] - mean[..., axis]) ** 2
+    value = np.sqrt(spread / 3)
     high, wide = value.shape[1] // 2 * 2, value.shape[2] // 2 * 2
     blocks = value[:, :high, :wide].reshape(len(value), high // 2, 2, wide // 2, 2)
     return np.asarray(blocks.mean(axis=(2, 4)), dtype=np.float32)

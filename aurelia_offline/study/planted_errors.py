@@ -23,6 +23,7 @@ from aurelia_core.signals.look import merge_observations
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation
 from aurelia_core.types import MediaRef, Window
 from aurelia_offline.agents.chat import MeasuringChat
+from aurelia_offline.answering.selection import is_continuous
 from aurelia_offline.world.mini_world import SHAPE_COLOURS
 
 PlantedError = Literal["none", "missed", "source", "order", "count", "colour", "place"]
@@ -40,6 +41,8 @@ ERROR_WORDS = {
 
 _RIGHT_END = 0.875
 """The place of the last spot, 0..1 of the picture's width."""
+_MIN_SILENCE_SECONDS = 0.3
+"""The shortest silence of an observation."""
 
 
 def plant_error(seen: Observation, plant: PlantedError) -> Observation:
@@ -50,14 +53,14 @@ def plant_error(seen: Observation, plant: PlantedError) -> Observation:
         return seen
     if plant == "missed":
         gone = int(rng.choice(turns))
-        return replace(seen, sounds=tuple(sound for sound in seen.sounds if turn_of(sound) != gone))
+        return _with_sounds(seen, [sound for sound in seen.sounds if turn_of(sound) != gone])
     if plant == "count":
         struck = [number for number in turns if sum(turn_of(sound) == number for sound in seen.sounds) > 1]
         last = [max(i for i, s in enumerate(seen.sounds) if turn_of(s) == number) for number in struck]
         gone = -1
         if last:
             gone = int(rng.choice(last))
-        return replace(seen, sounds=tuple(sound for i, sound in enumerate(seen.sounds) if i != gone))
+        return _with_sounds(seen, [sound for i, sound in enumerate(seen.sounds) if i != gone])
     if plant in ("colour", "place"):
         turn = int(rng.choice(turns))
         return replace(
@@ -65,14 +68,27 @@ def plant_error(seen: Observation, plant: PlantedError) -> Observation:
         )
     first = int(rng.integers(0, 3))
     if plant == "order":
-        moved = (_shift_sound(sound, first) for sound in seen.sounds)
-        return replace(seen, sounds=tuple(sorted(moved, key=lambda sound: sound.start)))
+        return _with_sounds(seen, [_shift_sound(sound, first) for sound in seen.sounds])
     return replace(seen, motions=_swap_motions(seen.motions, first))
 
 
 def turn_of(event: DetectedSound | Motion) -> int:
     """The turn in which an event has its middle, from 0."""
     return int((event.start + event.end) / 2)
+
+
+def _with_sounds(seen: Observation, sounds: Sequence[DetectedSound]) -> Observation:
+    """The observation with other sounds: who does not hear a sound finds silence in its place."""
+    ordered = sorted(sounds, key=lambda sound: sound.start)
+    if is_continuous("sound", seen):
+        return replace(seen, sounds=tuple(ordered))
+    silences = []
+    for reached, until in seen.audio_spans:
+        for start, end in [*((sound.start, sound.end) for sound in ordered), (until, until)]:
+            if min(start, until) - reached >= _MIN_SILENCE_SECONDS:
+                silences.append((reached, min(start, until)))
+            reached = max(reached, end)
+    return replace(seen, sounds=tuple(ordered), silences=tuple(silences))
 
 
 def _shift_sound(sound: DetectedSound, first: int) -> DetectedSound:

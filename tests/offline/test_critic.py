@@ -76,6 +76,15 @@ def test_one_false_fact_costs_two_points_and_is_named(
     assert told in reply["justification"]
 
 
+def test_one_movement_told_in_two_parts_is_not_taken_for_the_next_one(store: ClipStore, tmp_path: Path) -> None:
+    cyan = {"colour": "cyan", "x": 0.63, "y": 0.5, "size": 0.25, "moves": [[0.1, 0.9]]}
+    red = {"colour": "red", "x": 0.37, "y": 0.5, "size": 0.25, "moves": [[1.05, 1.8]]}
+    scene = rendered(store, {"seconds": 3.0, "shapes": [cyan, red]}, tmp_path / "two.mp4")
+    told = "A {} shape moves at the centre from 0.2 s to 0.5 s and from 0.8 s to 1.1 s. A red shape moves from 1.0 s."
+    assert evaluate_caption(request(scene, told.format("cyan")), store)["score"] == 10
+    assert evaluate_caption(request(scene, told.format("purple")), store)["score"] < 8
+
+
 def test_two_false_facts_cost_more_than_one(clip: MediaRef, store: ClipStore) -> None:
     one = TRUE.replace("440 Hz", "660 Hz")
     two = one.replace("at the left", "at the right")

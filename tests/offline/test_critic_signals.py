@@ -53,6 +53,11 @@ def test_two_notes_without_a_gap_are_two_sounds() -> None:
     assert [round(heard.start, 1) for heard in hear(notes).sounds] == [1.0, 1.5]
 
 
+def test_a_sound_at_the_first_moment_is_as_sure_as_a_later_one() -> None:
+    clicks = [{"start": start, "end": start + 0.12, "voice": "click", "level": -30} for start in (0.0, 0.4)]
+    assert [heard.confidence for heard in hear(clicks).sounds] == pytest.approx([1.0, 1.0])
+
+
 def test_nothing_but_the_noise_floor_is_silence() -> None:
     found = hear([])
     assert found.sounds == ()

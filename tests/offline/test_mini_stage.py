@@ -1,6 +1,7 @@
 """The stage's questions, answered by measuring a rendered clip; its benchmark; wrong facts and how they are undone."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from aurelia_core.signals.observation import Observation
 from aurelia_core.types import MediaRef
 from aurelia_offline.agents import inventory
 from aurelia_offline.agents.chat import MeasuringChat
+from aurelia_offline.answering.selection import is_continuous
 from aurelia_offline.study.planted_errors import (
     PLANTED_ERRORS,
     PlantedError,
@@ -129,6 +131,15 @@ def test_a_wrong_fact_is_told_by_the_first_look_only(
     assert model.observe(asked, [[]], 48000) == plant_error(wrong, plant) != wrong
     closer = [{"start": 0.0, "end": 2.0}, {"start": 2.0, "end": 4.0}]
     assert cells(model.observe(asked, [[], *([window] for window in closer)], 48000)) == cells(wrong)
+
+
+@pytest.mark.parametrize("plant", ["missed", "order", "count"])
+def test_where_a_sound_is_not_heard_there_is_silence(plant: PlantedError, seen: Observation) -> None:
+    wrong = plant_error(seen, plant)
+    assert is_continuous("sound", seen) == is_continuous("sound", wrong)
+    gaps = [(0.0, 0.0), *((sound.start, sound.end) for sound in wrong.sounds), (seen.duration, seen.duration)]
+    between = [(earlier[1], later[0]) for earlier, later in pairwise(gaps) if later[0] - earlier[1] >= 0.3]
+    assert list(wrong.silences) == between
 
 
 def test_a_caption_is_as_plausible_with_a_wrong_fact(seen: Observation) -> None:
