@@ -156,7 +156,7 @@ def render_page(
     }
     shown = escape_values({name: value for name, value in content.items() if name != "figures"})
     figures = [figure._asdict() | {"svg": page.safe(figure.svg)} for figure in content["figures"]]
-    return page.template.generate(
+    parts: Iterable[str] = page.template.generate(
         **shown,
         figures=figures,
         columns=list(ALL_COLUMN_TITLES.values()),
@@ -166,6 +166,7 @@ def render_page(
         chunks=blocks,
         **page.parts,
     )
+    return parts
 
 
 class PageTemplate(NamedTuple):
