@@ -29,8 +29,8 @@ _NONE_AS_LOUD = re.compile(
     r"\b(?:no|none|nothing)\b[^.]*\b(?:(?:as|so) (?:loud(?:ly)?|strong|intense|powerful) as|(?:louder|stronger) than)\b"
 )
 _ABOVE_ALL = re.compile(
-    r"\b(?:louder than|stronger than|more (?:loud(?:ly)?|intense|powerful) than|drowns out"
-    r"|(?:exceeds|surpasses|tops|beats|outdoes)(?=.*\b(?:volume|loudness|level)\b)) "
+    r"(?:\b(?:louder than|stronger than|more (?:loud(?:ly)?|intense|powerful) than|drowns out)"
+    r"|^(?=.*\b(?:volume|loudness|level)\b).*\b(?:exceeds|surpasses|tops|beats|outdoes)) "
     r"(?:all|any|every|each|the (?:others?|rest)|everything|anything)\b"
 )
 _COMPARED = re.compile(r"\b(?:most|least|than|others?|rest|all|any|every|loud\w*|volume|level)\b")
@@ -39,6 +39,7 @@ _LEANS = re.compile(
     r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b"
     r"|\b\d(?:st|nd|rd|th) one\b"
 )
+_TRACK = re.compile(r"\b(?:(?:track|candidate|recording|option|audio) [a-h]|sound [b-h])\b")
 _LEFT_NUMBER = re.compile(r"\d\.\d")
 _SAME_WORDS = (
     (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
@@ -114,7 +115,7 @@ def plain_claim(text: str) -> str | None:
         text: one claim in English, of one sentence or of several that lean on each other.
     """
     joined = _joined_sentences(_plain_text(text))
-    if "?" in text or joined is None or drop_mark(mark_directions(joined))[1]:
+    if "?" in text or joined is None or _TRACK.search(joined) or drop_mark(mark_directions(joined))[1]:
         return None
     named = _read_names(joined)
     if _LEFT_NUMBER.search(named.bare):

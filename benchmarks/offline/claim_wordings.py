@@ -283,6 +283,7 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
 for _style in STYLES:
     for _kind, _forms in (*_NAMES.items(), *_WORDINGS.items()):
         (_NAMES if _kind in _NAMES else _WORDINGS)[_kind] = (*_forms, _style[_kind])
+WORDINGS = len(_WORDINGS["silent"])
 _PLACES = {"left": "on the left", "centre": "in the centre", "right": "on the right"}
 
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.offline.critic_captions import caption
+from benchmarks.offline.claim_wordings import worded_claims
 from benchmarks.offline.critic_scenes import COLOURS, PLACES, Facts
 
 
@@ -14,7 +14,7 @@ class Pair(NamedTuple):
 
     scene: int
     kind: str
-    style: int
+    wording: int
     true: str
     false: str
 
@@ -149,7 +149,12 @@ CHANGES: dict[str, Callable[[Facts, random.Random], bool]] = {
 RARE = ("tempo", "sync", "order", "silence", "loudest", "pitch", "kind of sound")
 
 
-def pairs_of(seed: int, facts: Facts, each: int, style: int) -> list[Pair]:
+def caption(facts: Facts, wording: int) -> str:
+    """All claims about a scene in one wording."""
+    return " ".join(claim.text for claim in worded_claims(facts, wording))
+
+
+def pairs_of(seed: int, facts: Facts, each: int, wording: int) -> list[Pair]:
     """Up to `each` pairs for one scene with different kinds of change; kinds that few scenes allow come first."""
     rng = random.Random(seed + 2)
     kinds = rng.sample(sorted(CHANGES), len(CHANGES))
@@ -158,6 +163,6 @@ def pairs_of(seed: int, facts: Facts, each: int, style: int) -> list[Pair]:
     for kind in dict.fromkeys([*rng.sample(rare, min(2, len(rare))), *kinds]):
         changed = copy.deepcopy(facts)
         if len(made) < each and CHANGES[kind](changed, rng):
-            true, false = caption(facts, style), caption(changed, style)
-            made += [Pair(seed, kind, style, true, false)] if true != false else []
+            true, false = caption(facts, wording), caption(changed, wording)
+            made += [Pair(seed, kind, wording, true, false)] if true != false else []
     return made

@@ -192,12 +192,8 @@ def test_the_map_falls_with_contradiction_and_omission_and_rises_with_support() 
 
 def test_true_captions_beat_those_with_one_fact_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.offline.critic import run
-    from benchmarks.offline.critic_captions import HELD_OUT
 
-    every = list(run(72000, 10, 5, tmp_path))
-    unread = [one for one in every if one.pair.style == HELD_OUT]
-    assert sum(one.true > one.false for one in unread) / len(unread) >= 0.6
-    scored = [one for one in every if one.pair.style != HELD_OUT]
-    assert len(scored) >= 40
+    scored = list(run(72000, 10, 5, tmp_path))
+    assert len(scored) >= 80
     assert sum(one.true > one.false for one in scored) / len(scored) >= 0.85
     assert sum(one.true for one in scored) / len(scored) >= 9.0
