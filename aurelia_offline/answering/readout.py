@@ -204,7 +204,9 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
     events = chosen.events
     if query.ask in {"which", "colour", "voice", "place"} and pick.relation in {"between", "after"}:
         # What goes on from before is there, too.
-        events = (*_find_ongoing(pick, seen), *events) if pick.relation == "between" else events or _find_ongoing(pick, seen)
+        events = (
+            (*_find_ongoing(pick, seen), *events) if pick.relation == "between" else events or _find_ongoing(pick, seen)
+        )
     if not events:
         return _nothing_found(query, seen)
     first = events[0]
@@ -215,9 +217,7 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
         cue = f"{join_words([event_words(event, seen) for event in events[:4]])}: sound goes on without a pause"
         return unknown_finding(f"{cue}, so that where a single one ends is not clear", "audio")
     if query.ask in {"length", "end"} and pick.domain == "motion" and _lasts_to_the_end(events[-1], seen):
-        return unknown_finding(
-            f"{event_words(events[-1], seen)}, the last that was seen: no end was seen", "visual"
-        )
+        return unknown_finding(f"{event_words(events[-1], seen)}, the last that was seen: no end was seen", "visual")
     if query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out:
         return _silence_answer(query, _notable(events), seen)
     found = _pick_clearest(events, query, seen)
