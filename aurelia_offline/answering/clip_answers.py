@@ -46,6 +46,8 @@ def answer_steady(query: Query, seen: Observation) -> MeasuredAnswer:
     """Whether there is a steady beat; with `query.prop` vary the question supposes one."""
     if seen.tempo is None and query.prop == "vary":
         return unknown_finding("no beat was found that could change", "audio")
+    if seen.tempo is None and is_continuous("sound", seen):
+        return unknown_finding("sound goes on without a pause, and a soft beat in it is not found", "audio")
     regular = seen.tempo is not None and seen.tempo.strength >= _REGULAR_TEMPO
     strength = "the onsets do not repeat regularly"
     if seen.tempo:

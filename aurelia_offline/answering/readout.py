@@ -195,18 +195,19 @@ def _free_text(event: MeasuredEvent, ask: str, values: list[Value], seen: Observ
     return _value_text(values[0])
 
 
-def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
-    """A property of the described event; for several events, the values that they share and all texts."""
+def _with_ongoing(found: tuple[MeasuredEvent, ...], query: Query, seen: Observation) -> tuple[MeasuredEvent, ...]:
+    """The events with what goes on from before, if the question is about what is there in a span of time."""
+    if query.ask not in {"which", "colour", "voice", "place"}:
+        return found
+    ongoing = _find_ongoing(query.pick, seen)
+    if query.pick.relation == "between":
+        return (*ongoing, *found)
+    return found or ongoing
+
+
+def _unclear_times(events: tuple[MeasuredEvent, ...], query: Query, seen: Observation) -> MeasuredAnswer | None:
+    """Why a start, an end or a length of these events cannot be told; None if it can."""
     pick = query.pick
-    chosen = select_events(pick, seen)
-    if chosen.problem:
-        return unknown_finding(chosen.problem, domain_modality(pick.domain))
-    events = chosen.events
-    if query.ask in {"which", "colour", "voice", "place"} and pick.relation in {"between", "after"}:
-        # What goes on from before is there, too.
-        events = (*_find_ongoing(pick, seen), *events) if pick.relation == "between" else events or _find_ongoing(pick, seen)
-    if not events:
-        return _nothing_found(query, seen)
     first = events[0]
     if query.ask == "when" and (pick.rank or "").startswith("level") and first.end - first.start > _LONG_SECONDS:
         span = f"from {seconds_text(first.start)} to {seconds_text(first.end)}"
@@ -215,9 +216,31 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
         cue = f"{join_words([event_words(event, seen) for event in events[:4]])}: sound goes on without a pause"
         return unknown_finding(f"{cue}, so that where a single one ends is not clear", "audio")
     if query.ask in {"length", "end"} and pick.domain == "motion" and _lasts_to_the_end(events[-1], seen):
-        return unknown_finding(
-            f"{event_words(events[-1], seen)}, the last that was seen: no end was seen", "visual"
-        )
+        return unknown_finding(f"{event_words(events[-1], seen)}, the last that was seen: no end was seen", "visual")
+    return None
+
+
+def _told(texts: list[str], number: int, end: float, query: Query) -> str:
+    """The readings in words; of many, the first ones, and equal lengths as those of each."""
+    if len(texts) > _MAX_TOLD + 1:
+        return f"{', '.join(texts[:_MAX_TOLD])} and {len(texts) - _MAX_TOLD} more until {seconds_text(end)}"
+    told = join_words(texts)
+    if query.ask == "length" and number > len(texts) == 1:
+        return f"{told} each"
+    return told
+
+
+def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
+    """A property of the described event; for several events, the values that they share and all texts."""
+    pick = query.pick
+    chosen = select_events(pick, seen)
+    if chosen.problem:
+        return unknown_finding(chosen.problem, domain_modality(pick.domain))
+    events = _with_ongoing(chosen.events, query, seen)
+    if not events:
+        return _nothing_found(query, seen)
+    if unclear := _unclear_times(events, query, seen):
+        return unclear
     if query.ask in {"length", "when"} and pick.domain == "silence" and not pick.singles_out:
         return _silence_answer(query, _notable(events), seen)
     found = _pick_clearest(events, query, seen)
@@ -239,11 +262,7 @@ def answer_property(query: Query, seen: Observation) -> MeasuredAnswer:
         modality = "both"
     if query.bound == "either" and not shared:
         return unknown_finding(f"several fit and they differ: {cue}", modality)
-    told = join_words(texts)
-    if len(texts) > _MAX_TOLD + 1:
-        told = f"{', '.join(texts[:_MAX_TOLD])} and {len(texts) - _MAX_TOLD} more until {seconds_text(found[-1].end)}"
-    if query.ask == "length" and len(readings) > len(texts) == 1:
-        told = f"{told} each"
+    told = _told(texts, len(readings), found[-1].end, query)
     return MeasuredAnswer(shared, told, cue, modality)
 
 
@@ -334,7 +353,7 @@ def _answer_any_of(query: Query, seen: Observation) -> MeasuredAnswer:
 
 
 def _find_ongoing(pick: Pick, seen: Observation) -> tuple[MeasuredEvent, ...]:
-    """Events that started before a named time and continue in it, for "is there any after 3 s", "in the last second"."""
+    """Events that started before a named time and continue in it, as "after 3 s", "in the last second"."""
     span = span_seconds(pick, seen.duration)
     if pick.relation not in {"after", "right_after", "between"} or span is None or pick.singles_out:
         return ()

@@ -40,7 +40,7 @@ def left_out(query: Query, cut: Clauses) -> str:
 
 
 def only_subject(query: Query, main: list[PhraseItem]) -> str:
-    """The subject of "Is the sound hoarse?" or "Do the sounds differ?": that it exists is not what is asked; else ""."""
+    """The subject of "Is the sound hoarse?" or "Do the sounds differ?": its existence is not asked; else ""."""
     if query.ask != "exists" or not query.yes_no:
         return ""
     proofs = {"exist", "verb", "neg", "mute", "half", "number", "still", "vary", "bare"}

@@ -111,6 +111,49 @@ def test_alternatives_are_not_read_as_one_of_them(question: str) -> None:
     assert parse_question(question, []).ask == "unknowable"
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is the first sound on the left or right?",
+        "Where is the loudest sound?",
+        "What colour is the first sound?",
+        "Is the sound the same throughout?",
+        "Do sound and picture end at the same time?",
+        "Is the sound continuous?",
+        "Is the tone steady?",
+        "Is there any colour in the picture?",
+        "Is it dark at the beginning?",
+        "Does it fade out at the end?",
+        "What is in the middle of the picture?",
+        "Is there any sound or movement?",
+        "Is the first sound louder than the second half?",
+    ],
+)
+def test_a_question_is_not_bent_into_the_nearest_one_that_is_measured(question: str) -> None:
+    assert parse_question(question, []).ask == "unknowable"
+
+
+def test_either_of_two_kinds_and_what_goes_on_from_before() -> None:
+    images = plain(4.0)
+    images[24:] = 255 - images[24:]
+    images[:, 60:120, 20:60] = (220, 20, 20)
+    for number in range(len(images)):
+        images[number, 60:90, 150 + 2 * number : 180 + 2 * number] = (30, 60, 220)
+    store = make(None, images)
+    assert answer_at_once(store, "d1", "Is there a fade or a cut?") == "yes"
+    assert answer_at_once(store, "d1", "Is there a fade or a flash?") == "no"
+    assert answer_at_once(store, "d1", "Is anything moving in the last second?") == "yes"
+    assert "blue" in answer_at_once(store, "d1", "What moves in the last second?")
+    assert answer_at_once(store, "d1", "Is there red in the picture?") == "yes"
+    assert answer_at_once(store, "d1", "Is there green in the picture?").startswith("unknown")
+
+
+def test_equal_lengths_are_told_as_those_of_each_and_a_long_list_ends() -> None:
+    clicks = make(sound_track(8.0, [(0.5 * (one + 1), tone(900, 0.2, -20)) for one in range(12)]), plain(8.0))
+    assert ask(clicks, "d2", "How long does the sound last?").endswith(" s each")
+    assert ask(clicks, "d2", "What is heard?").endswith("and 6 more until 6.2 s")
+
+
 def test_the_third_second_is_a_time_and_a_half_is_compared_with_the_other() -> None:
     assert parse_question("Does the sound start before the third second?", []).pick.span == (2.0, 2.0)
     assert parse_question("Is there a beep in the 2nd second?", []).pick.span == (1.0, 2.0)

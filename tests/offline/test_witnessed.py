@@ -36,6 +36,10 @@ def signed_clip(samples=None) -> MemoryStore:
         ("Is there any writing before 1 second?", "no"),
         ("What is written at the top?", "unknown: no text was read"),
         ("Is anyone talking?", "no"),
+        ("Is there any text at 1 s?", "no"),
+        ("Is there any text in the last 2 seconds?", "yes"),
+        ("Is there any text at the beginning?", "no"),
+        ("Is there any text after 20 s?", "unknown: the clip has no such part"),
     ],
 )
 def test_text_is_read(question: str, answer: str) -> None:
