@@ -92,8 +92,9 @@ def _scored_by_claims(iteration: int, answer: Answer[list[Finding]]) -> Update:
     found = {"critique": findings_text(findings), "doubts": open_windows(findings)[:MAX_WINDOWS], "claims": findings}
     if score is not None:
         return attempt_update("evaluator", iteration, answer, score=score, **found)
-    why = "nothing in its caption could be checked."
-    if not findings:
-        why = "its caption states nothing about the clip."
+    why = "its caption states nothing about the clip."
+    if findings:
+        reason = next((finding["reason"] for finding in findings if finding["reason"]), "no witness can tell")
+        why = f"nothing in its caption could be checked: {reason.rstrip('.')}."
     update = attempt_update("evaluator", iteration, answer, error=why, **found)
     return {**update, "warnings": [*answer.notes, f"Attempt {iteration} has no score, because {why}"]}

@@ -78,7 +78,19 @@ async def test_a_caption_of_which_nothing_can_be_checked_has_no_score(stage: Any
     model = scripted(evaluator=critic("cannot_tell", "cannot_tell", "cannot_tell"))
     result = await stage(model).ask(critic="claims", max_iterations=1)
     assert (result["score"], result["stop_reason"], result["best"]) == (None, "no_valid_score", None)
-    assert "nothing in its caption could be checked" in result["iterations"][0]["error"]
+    assert result["iterations"][0]["error"] == "nothing in its caption could be checked: looked at sound_count."
+
+
+async def test_where_nothing_could_be_checked_the_next_caption_may_state_what_can(stage: Any) -> None:
+    def later(fields: dict[str, Any], _: Any) -> dict[str, Any]:
+        if fields["task"] == "claims":
+            return {"claims": [SEEN if "r2" in fields["caption"] else HEARD]}
+        seen = fields["claims"][0]["text"] == SEEN["text"]
+        return {"checks": [{"number": 1, "verdict": "supported" if seen else "cannot_tell"}]}
+
+    result = await stage(scripted(evaluator=later)).ask(critic="claims", max_iterations=3)
+    assert [attempt["score"] for attempt in result["iterations"]] == [None, 10]
+    assert result["stop_reason"] == "threshold"
 
 
 async def test_a_claim_that_the_witness_leaves_out_could_not_be_told(stage: Any) -> None:
