@@ -2,8 +2,8 @@
 
 Unlike a ranking of captions, a pair counts only if the true claim is "supported" and the false one "contradicted".
 `claim_wordings` says which wordings the reader of claims knew; the figure for wordings that are not known is the one
-that counts. Development used scenes from 73000, 96000 to 98000 and 101000 to 103000; published figures use scenes from 99000, 104000
-and 105000.
+that counts. Development used scenes from 73000, 96000 to 98000 and 101000 to 103000; published figures use scenes from
+99000, 104000 and 105000.
 Run: `python -m benchmarks.offline.strict_pairs` (`--scenes 300` for full size; the default is about 9,000 pairs).
 """
 
