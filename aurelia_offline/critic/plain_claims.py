@@ -39,7 +39,11 @@ _LEANS = re.compile(
     r"\b(?:it|its|it's|they|their|them|this|these|then|next|later|afterwards?|more|after that)\b"
     r"|\b\d(?:st|nd|rd|th) one\b"
 )
-_TRACK = re.compile(r"\b(?:(?:track|candidate|recording|option|audio) [a-h]|sound [b-h])\b")
+# "Each sound a tone" names no track.
+_TRACK = re.compile(
+    r"\b(?:(?:track|candidate|recording|option|audio) [a-h]|sound [b-h]"
+    r"|sound a (?:holds?|has|contains|is|was|lasts|begins|starts|ends|stops|plays|alone))\b"
+)
 _LEFT_NUMBER = re.compile(r"\d\.\d")
 _SAME_WORDS = (
     (re.compile(r"\b(?:between|of) the (?:2|two)\b"), " "),
