@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from aurelia_core.signals.observation import DetectedSound, Motion, Observation, describe_position
-from aurelia_offline.questions.query import Pick
+from aurelia_offline.questions.query import Pick, span_in_seconds
 
 _TIE_WIDTHS = {"level": 1.0, "length": 0.05, "start": 0.02, "extent": 0.005}
 _PITCH_TIE_RATIO = 1.02
@@ -181,12 +181,7 @@ def _overlap(event: MeasuredEvent, start: float, end: float, room: float) -> flo
 
 def span_seconds(pick: Pick, duration: float) -> tuple[float, float] | None:
     """The span of a description in seconds from the start of a clip of this length; None if it has none."""
-    if pick.span is None:
-        return None
-    scale = duration if pick.half else 1.0
-    # Seconds below 0 count from the end.
-    shift = duration if pick.span[0] < 0 else 0.0
-    return pick.span[0] * scale + shift, pick.span[1] * scale + shift
+    return None if pick.span is None else span_in_seconds(pick.span, pick.half, duration)
 
 
 def _select_related(found: tuple[MeasuredEvent, ...], pick: Pick, seen: Observation) -> Selection:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from aurelia_core.types import Span
+
 Domain = Literal[
     "sound",
     "motion",
@@ -118,3 +120,16 @@ class Query:
     negated: bool = False
     yes_no: bool = False
     reason: str = ""
+
+
+def span_in_seconds(span: Span, half: bool, duration: float) -> Span:
+    """A span of a question in seconds from the start of a clip of this length; it may reach beyond the clip.
+
+    Args:
+        span: with `half`: fractions of the clip; else seconds, and below 0 seconds from its end.
+        half: whether `span` is in fractions.
+        duration: the length of the clip, seconds.
+    """
+    scale = duration if half else 1.0
+    shift = duration if span[0] < 0 else 0.0
+    return span[0] * scale + shift, span[1] * scale + shift

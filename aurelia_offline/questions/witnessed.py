@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from aurelia_core.types import Span, Window
 from aurelia_core.witnesses.written import quoted_texts
+from aurelia_offline.questions.query import span_in_seconds
 
 Subject = Literal["speech", "text"]
 WitnessedAsk = Literal["exists", "what", "when", "end", "length"]
@@ -65,9 +66,8 @@ class WitnessedQuestion(NamedTuple):
         """The part of a clip in seconds; None: all of it, or none of it is left."""
         if self.span is None:
             return None
-        scale = duration if self.half else 1.0
-        shift = duration if self.span[0] < 0 else 0.0
-        start, end = max(0.0, self.span[0] * scale + shift), min(duration, self.span[1] * scale + shift)
+        start, end = span_in_seconds(self.span, self.half, duration)
+        start, end = max(0.0, start), min(duration, end)
         return Window(start=start, end=end) if end > start else None
 
 

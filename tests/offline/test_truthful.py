@@ -105,15 +105,6 @@ def test_questions_about_fades_and_the_whole_picture(question: str, ask: str, do
         "Is the loudest sound at the beginning or at the end?",
         "Does the sound come from the left or from the right?",
         "Is there a louder sound after 3 s?",
-    ],
-)
-def test_alternatives_are_not_read_as_one_of_them(question: str) -> None:
-    assert parse_question(question, []).ask == "unknowable"
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
         "Is the first sound on the left or right?",
         "Where is the loudest sound?",
         "What colour is the first sound?",
