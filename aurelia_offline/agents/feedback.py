@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from aurelia_core.answers.clean_answer import UNKNOWN, clean_answer
 from aurelia_core.models.requests import FeedbackRequest
 from aurelia_core.types import Reasoning, Window
 from aurelia_offline.agents.inventory import TIME_RANGE, merge_windows, windows_text
@@ -44,7 +45,7 @@ def advise(request: FeedbackRequest) -> dict[str, Any]:
 
 def _open_question_windows(reasoning: Reasoning | None, duration: float) -> list[Window]:
     """The windows that the last step names while its answer is unknown."""
-    if not reasoning or not reasoning["steps"] or not reasoning["answer"].lower().startswith("unknown"):
+    if not reasoning or not reasoning["steps"] or clean_answer(reasoning["answer"]).text != UNKNOWN:
         return []
     found = TIME_RANGE.findall(reasoning["steps"][-1]["justification"])
     windows = [Window(start=float(start), end=float(end)) for start, end in found if float(start) < float(end)]
