@@ -15,8 +15,10 @@ from aurelia_core.errors import ModelError
 from aurelia_core.models.client import Answer, ModelClient, Request
 from aurelia_core.models.replies import ClaimCheckReply, ClaimChecksReply, ClaimsReply
 from aurelia_core.models.requests import ClaimCheckRequest, ClaimsRequest
+from aurelia_core.signals.spans import join_closest
 from aurelia_core.types import NO_USAGE, Usage, Window, add_usage
 from nodes.requests import (
+    MAX_WINDOWS,
     agent_request_fields,
     build_request,
     clamp_windows,
@@ -80,15 +82,29 @@ def findings_text(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def open_windows(findings: Sequence[Finding]) -> list[Window]:
-    """Where contradicted claims, then claims that nobody could tell, are to be looked at again; each window once."""
+def open_windows(findings: Sequence[Finding], duration: float) -> list[Window]:
+    """Where contradicted claims, then claims that nobody could tell, are to be looked at again: at most `MAX_WINDOWS`.
+
+    The windows have a margin: a time in a caption is rounded, and a look that ends inside an event cuts it in two. They
+    are joined, and not cut off, until few are left, so that every contradicted claim is looked at again.
+    """
     found: list[Window] = []
     for verdict in ("contradicted", "cannot_tell"):
-        for finding in with_verdict(findings, verdict):
-            window = finding["claim"]["window"] or finding["window"]
-            if window and window not in found:
-                found.append(window)
+        stated = [finding["claim"]["window"] or finding["window"] for finding in with_verdict(findings, verdict)]
+        padded = new_windows(_padded(filter(None, stated), duration), found)
+        if len(found) < MAX_WINDOWS:
+            spans = join_closest([(one["start"], one["end"]) for one in padded], MAX_WINDOWS - len(found))
+            found += [Window(start=start, end=end) for start, end in spans]
     return found
+
+
+def new_windows(windows: Iterable[Window], known: Sequence[Window]) -> list[Window]:
+    """The windows that do not lie in a known one."""
+    return [
+        window
+        for window in windows
+        if not any(one["start"] <= window["start"] and window["end"] <= one["end"] for one in known)
+    ]
 
 
 def with_verdict(findings: Iterable[Finding], verdict: Verdict) -> list[Finding]:

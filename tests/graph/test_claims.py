@@ -6,6 +6,9 @@ import pytest
 
 from aurelia_core.claims import Verdict, merge_findings, score_verdicts
 from aurelia_core.errors import InputError
+from aurelia_core.models.replies import WindowReply
+from nodes.claims import open_windows
+from nodes.requests import clamp_windows
 from state.context import make_context
 from tests.support.scripted import scripted
 
@@ -64,7 +67,29 @@ async def test_contradicted_and_untold_claims_guide_the_next_attempt(stage: Any)
     assert 'Contradicted: "A bell rings twice" (0.20-0.60 s).' in feedback["critique"]
     assert 'Not told: "The bell rings before the circle moves"' in feedback["critique"]
     second = [fields for role, fields, _ in model.heard if role == "generator"][1]
-    assert second["looks"][-1] == [{"start": 0.2, "end": 0.6}, {"start": 1.0, "end": 2.0}]
+    assert second["looks"][-1] == [{"start": 0.0, "end": 0.9}, {"start": 0.75, "end": 2.0}]
+
+
+def test_every_contradicted_claim_is_looked_at_again_before_those_not_told() -> None:
+    def finding(verdict: Verdict, start: float, end: float) -> Any:
+        claim: Any = {**HEARD, "window": {"start": start, "end": end}}
+        return {"claim": claim, "verdict": verdict, "window": None, "witness": "a", "margin": None, "reason": ""}
+
+    spans = [(float(at), at + 1.0) for at in (1, 2, 10, 14, 20, 30)]
+    wrong = [finding("contradicted", *span) for span in spans]
+    untold = finding("cannot_tell", 40.0, 41.0)
+    windows = open_windows([untold, *wrong], 60.0)
+    assert windows == [
+        {"start": 0.75, "end": 3.25},
+        {"start": 9.75, "end": 15.25},
+        {"start": 19.75, "end": 21.25},
+        {"start": 29.75, "end": 31.25},
+    ]
+    assert open_windows([untold, wrong[0]], 60.0) == [{"start": 0.75, "end": 2.25}, {"start": 39.75, "end": 41.25}]
+
+
+def test_a_window_of_a_tenth_of_a_second_is_one() -> None:
+    assert clamp_windows([WindowReply(start=3.7, end=3.8)], 4.0) == [{"start": 3.7, "end": 3.8}]
 
 
 async def test_without_closer_look_the_generator_looks_where_feedback_says(stage: Any) -> None:
