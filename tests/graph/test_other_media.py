@@ -202,7 +202,8 @@ async def test_a_caption_of_a_picture_is_scored_against_the_picture(stage: Any, 
     picture = desk.store.admit(media / "red.png")
     for context in (make_context({}), make_context({"critic": "claims"})):
         right, wrong = [
-            await score_caption(picture, [], f"The background is {colour}.", context, desk) for colour in ("red", "blue")
+            await score_caption(picture, [], f"The background is {colour}.", context, desk)
+            for colour in ("red", "blue")
         ]
         assert right["score"] > 7 > wrong["score"]
     assert [finding["verdict"] for one in (right, wrong) for finding in one["claims"]] == ["supported", "contradicted"]
