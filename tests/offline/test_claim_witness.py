@@ -126,18 +126,27 @@ def test_the_measuring_arbiter_chooses_the_answer_that_it_measures(duet: Path, s
     assert reply["answer"] == 2
 
 
-def test_the_miniature_is_asked_one_short_question_a_claim() -> None:
+def test_the_miniature_is_asked_a_short_question_a_claim_and_a_second_one_before_it_contradicts() -> None:
     claims = miniature_critic.turn_claims("bell at one, then nothing at two, then drum at nowhere, then reed at four")
     asked: list[str] = []
 
     def ask(question: StageQuestion) -> str:
         asked.append(question_text(question))
-        return {"At which spot is the bell?": "one", "At which spot is the reed?": "two"}.get(asked[-1], "drum")
+        said = {
+            "At which spot is the bell?": "one",
+            "At which spot is the reed?": "two",
+            "How many instruments sound before the reed?": "3",
+        }
+        return said.get(asked[-1], "drum")
 
     verdicts = [miniature_critic.ask_about_claim(claim, ask)["verdict"] for claim in claims]
-    assert asked[:2] == ["Which instrument is the first instrument?", "At which spot is the bell?"]
+    assert asked[:3] == [
+        "Which instrument is the first instrument?",
+        "How many instruments sound before the bell?",
+        "At which spot is the bell?",
+    ]
     assert verdicts == [
-        "contradicted", "supported", "contradicted", "supported", "contradicted", "contradicted", "contradicted",
+        "contradicted", "supported", "contradicted", "supported", "contradicted", "cannot_tell", "contradicted",
     ]  # fmt: skip
     assert score_verdicts(verdicts) == 2
 
