@@ -16,6 +16,8 @@ Wordings 0 and 1 served its development. Each later group was held back, run onc
 One author wrote wordings and reader, so the figure is an upper bound for other people's words.
 """
 
+import tomllib
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 from benchmarks.offline.critic_scenes import Facts
@@ -280,7 +282,8 @@ _WORDINGS: dict[str, tuple[str, ...]] = {
         "When something sounds, nothing moves.",
     ),
 }
-for _style in STYLES:
+_OF_OTHERS = tomllib.loads(files("benchmarks.offline").joinpath("wordings_of_others.toml").read_text("utf-8"))
+for _style in (*STYLES, *_OF_OTHERS["style"]):
     for _kind, _forms in (*_NAMES.items(), *_WORDINGS.items()):
         (_NAMES if _kind in _NAMES else _WORDINGS)[_kind] = (*_forms, _style[_kind])
 WORDINGS = len(_WORDINGS["silent"])
